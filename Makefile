@@ -1,0 +1,32 @@
+# Two commands: `make demo` shows what SAFE does, `make test` checks that it does it.
+PYTHON ?= python3
+BIN := .venv/bin
+EXTRAS := train,gx,report,ray,dev
+# A BLAS thread a process: on shared cores two threads wait for each other (docs/performance.md).
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: demo test lint sample clean
+
+demo: .venv/installed
+	$(BIN)/safe-train demo --out runs/demo --seed 0
+
+test: lint
+	$(BIN)/pytest -n 2 -m "not slow"
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+sample: .venv/installed
+	$(BIN)/safe-data sample shards/sample
+
+# torch is named in the same call as the rest, so that the build pinned here is the only one considered.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0 -e ".[$(EXTRAS)]"
+	touch $@
+
+clean:
+	rm -rf .venv runs .mypy_cache .ruff_cache .pytest_cache
