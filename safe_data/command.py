@@ -6,6 +6,7 @@ also come from `--config FILE.yaml`; `--print_config` shows what would run.
 """
 
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -27,6 +28,8 @@ def run(program: str, summary: str, commands: dict[str, Command], argv: Sequence
         return int(stop.code or HOLDS)
     try:
         return commands[name](**options) or HOLDS
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (InputError, OSError) as error:
         print(f"{program} {name}: {error}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -80,7 +83,7 @@ def _add_parameters(parser: Any, command: Command) -> None:
             continue
         option: dict[str, Any] = {"type": hint, "default": None if required else default}
         if is_list:
-            option = {"action": "append", "type": get_args(hint)[0], "default": _UNSET}
+            option = {"action": "extend", "nargs": 1, "type": get_args(hint)[0], "default": _UNSET}
             help_text += (
                 " (may be given several times)" if required else f" (several times; default: {default})"
             )

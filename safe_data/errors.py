@@ -9,6 +9,10 @@ class InputError(ValueError):
     """Bad input: the command line prints the message without a traceback and exits with 2."""
 
 
+class MediaError(ValueError):
+    """A sound or a picture that cannot be used; `kind: detail`, so that reasons can be counted by kind."""
+
+
 def raise_row_errors(errors: Sequence[str], where: str) -> None:
     """Raise one InputError for all faulty rows: the first 20 in full, the rest as a count.
 

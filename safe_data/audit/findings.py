@@ -1,0 +1,93 @@
+"""Findings: what each expectation came to; the exit code, the one-line verdict and the table of them all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from safe_data.audit.facts import Offender
+from safe_data.audit.suites import Severity
+from safe_data.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED
+
+OFFENDERS_PRINTED = 3
+REASON_WIDTH, SEEN_WIDTH = 200, 40
+VERDICTS = {HOLDS: "holds", DOES_NOT_HOLD: "does not hold", NOT_JUDGED: "could not be judged"}
+LABELS: dict[Severity, str] = {"critical": "FAIL", "warning": "warn", "info": "info"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One expectation: what it asks, what was seen, and whether it holds (None: it could not be judged)."""
+
+    suite: str
+    expectation: str
+    columns: tuple[str, ...]
+    description: str
+    severity: Severity
+    bound: str
+    success: bool | None
+    observed: Any = None
+    among: int | None = None
+    offenders: tuple[Offender, ...] = ()
+    exception: str | None = None
+
+    @property
+    def label(self) -> str:
+        if self.success is None:
+            return "not judged"
+        return "ok" if self.success else LABELS[self.severity]
+
+    @property
+    def seen(self) -> str:
+        if self.observed is None:
+            return "-"
+        number = f"{self.observed:.6g}" if isinstance(self.observed, float) else str(self.observed)
+        return number[:SEEN_WIDTH] if self.among is None else f"{number} of {self.among}"
+
+    @property
+    def reasons(self) -> list[str]:
+        """What to look at when it does not hold: the first offenders, or why it could not be judged."""
+        if self.success:
+            return []
+        lines = [self.exception.partition("\n")[0]] if self.exception else []
+        lines += [": ".join(filter(None, (o.what, " = ".join(o.records)))) for o in self.offenders]
+        hidden = len(lines) - OFFENDERS_PRINTED
+        shown = [printable(line)[:REASON_WIDTH] for line in lines[:OFFENDERS_PRINTED]]
+        return [*shown, f"… and {hidden} more in results.json"] if hidden > 0 else shown
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """2 if an expectation could not be judged or there is none, 1 if a critical one failed, else 0."""
+    if not findings or any(finding.success is None for finding in findings):
+        return NOT_JUDGED
+    if any(not finding.success and finding.severity == "critical" for finding in findings):
+        return DOES_NOT_HOLD
+    return HOLDS
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """The verdict in one line: `does not hold: 14 expectations, 1 FAIL, 2 warn`."""
+    labels = [finding.label for finding in findings]
+    known = (*LABELS.values(), "not judged")
+    counts = [f"{labels.count(label)} {label}" for label in known if label in labels]
+    return ", ".join([f"{VERDICTS[exit_code(findings)]}: {len(findings)} expectations", *counts])
+
+
+def table(findings: Sequence[Finding]) -> str:
+    """One line an expectation under the name of its suite, its reasons below it."""
+    lines: list[str] = []
+    suite = None
+    words = max((len(finding.description) for finding in findings), default=0)
+    numbers = max((len(finding.seen) for finding in findings), default=0)
+    for finding in findings:
+        if finding.suite != suite:
+            suite = finding.suite
+            lines += ["", suite]
+        asked = f"{finding.label:<10}  {finding.description:<{words}}"
+        lines.append(f"  {asked}  {finding.seen:>{numbers}}  {finding.bound}")
+        lines += [f"{'':14}{reason}" for reason in finding.reasons]
+    return "\n".join(printable(line) for line in lines)
+
+
+def printable(text: str) -> str:
+    """Text that moves no cursor: captions and file names come from strangers."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

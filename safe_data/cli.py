@@ -1,0 +1,145 @@
+"""safe-data: make a world, build shards, check and verify them."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safe_data.command import DOES_NOT_HOLD, HOLDS, Command, run
+
+if TYPE_CHECKING:
+    from safe_data.build import Summary
+
+
+def synth(out: Path, *, clips: int = 2000, seed: int = 0) -> None:
+    """Write a synthetic world of pictures and sounds as a folder dataset.
+
+    Args:
+        out: new directory
+        clips: how many
+        seed: the same seed gives the same bytes
+    """
+    from safe_data.sources.synthetic import write_world
+
+    write_world(out, clips=clips, seed=seed)
+    print(f"{out}: {clips} clips of seed {seed}")
+
+
+def build(
+    source_root: Path,
+    out: Path,
+    *,
+    source: str = "folder",
+    encoder: tuple[str, ...] = ("logmel",),
+    name: str | None = None,
+    shard_size: int = 1000,
+    max_reject_rate: float = 0.05,
+) -> int:
+    """Build shards with cached embeddings; go on with a build that was stopped; add an encoder.
+
+    Args:
+        source_root: where the corpus lies
+        out: directory of the dataset, new or begun by the same command
+        source: how the corpus is laid out
+        encoder: what makes the embeddings
+        name: first part of the shards' names (default: the folder's name)
+        shard_size: records a shard, at most
+        max_reject_rate: share of unusable records from which on the exit code is 1
+    """
+    from safe_data.build import build_dataset
+    from safe_data.ran import write_config
+
+    options = {
+        "source": source,
+        "encoder": list(encoder),
+        "name": name,
+        "shard_size": shard_size,
+        "max_reject_rate": max_reject_rate,
+    }
+    summary = build_dataset(
+        source_root, out, source=source, encoders=encoder, name=name, shard_size=shard_size
+    )
+    write_config(out, "build", {"source_root": str(source_root), "out": str(out), **options})
+    _print_summary(out, summary)
+    if summary.rejected <= max_reject_rate * summary.rows:
+        return HOLDS
+    share = f"{summary.rejected / summary.rows:.1%} of the records were rejected"
+    print(f"safe-data build: {share}, more than --max-reject-rate {max_reject_rate:.1%}", file=sys.stderr)
+    return DOES_NOT_HOLD
+
+
+def check(
+    root: Path, *, suite: tuple[str, ...] = ("schema", "integrity", "leakage"), out: Path | None = None
+) -> int:
+    """Judge a dataset by suites of expectations: 0 holds, 1 does not hold, 2 could not be judged.
+
+    Args:
+        root: directory of the dataset
+        suite: schema, integrity, leakage, or the path of your own .json
+        out: where facts.json, results.json and index.html go (default: ROOT/check)
+    """
+    from safe_data import expect
+
+    return expect.check(root, suites=list(suite), out=out)
+
+
+def verify(root: Path) -> int:
+    """Compare every file of a dataset with the hashes and counts it was written with.
+
+    Args:
+        root: directory of the dataset
+    """
+    from safe_data.verify import verify_dataset
+
+    found = verify_dataset(root)
+    if not found.findings:
+        size = f"{found.files} files, {found.bytes / 1e6:.1f} MB"
+        print(f"{root}: OK, {_count(found.samples, 'clip')} in {size}")
+        return HOLDS
+    for finding in found.findings:
+        print(finding)
+    print(f"{root}: not as it was written, {_count(len(found.findings), 'fault')}")
+    return DOES_NOT_HOLD
+
+
+def sample(out: Path) -> None:
+    """Write the small sample of shards that the project carries in shards/sample.
+
+    Args:
+        out: directory of the sample
+    """
+    from safe_data.ran import write_config
+    from safe_data.sample import write_sample
+
+    summary = write_sample(out)
+    write_config(out, "sample", {"out": str(out)})
+    _print_summary(out, summary)
+
+
+def _print_summary(out: Path, summary: "Summary") -> None:
+    splits = [
+        f"{split} {facts.samples} in {_count(len(facts.shards), 'shard')}"
+        for split, facts in summary.dataset.splits.items()
+    ]
+    encodings = ", ".join(encoding.label for encoding in summary.dataset.encoders) or "none"
+    print(f"{out}: {_count(summary.rows - summary.rejected, 'clip')} ok, {summary.rejected} rejected")
+    for rejection in summary.rejections:
+        print(f"  {rejection.count} × {rejection.kind}, the first {rejection.first}")
+    print(f"  {', '.join(splits)}; embeddings: {encodings}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+COMMANDS: dict[str, Command] = {
+    "synth": synth,
+    "build": build,
+    "check": check,
+    "verify": verify,
+    "sample": sample,
+}
+
+
+def main() -> int:
+    """The entry point."""
+    return run("safe-data", "Raw corpora to shards with cached audio embeddings.", COMMANDS)

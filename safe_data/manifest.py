@@ -1,0 +1,112 @@
+"""The manifest: one row for every input record, rejected ones too, with the reason; as Parquet."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Literal, get_args, get_type_hints
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from safe_data.errors import InputError
+
+Text = Annotated[str, pa.string()]
+Flag = Annotated[bool, pa.bool_()]
+Real = Annotated[float, pa.float64()]
+Int = Annotated[int, pa.int32()]
+Long = Annotated[int, pa.int64()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What became of one input record; offsets and sizes are bytes in the tar, `row` is the sidecars' row.
+
+    `audio_sha256` and `image_sha256` are of the files, `pcm_sha256` and `pixel_sha256` of what is in them.
+    """
+
+    index: Long
+    id: Text
+    dataset: Text
+    split: Text
+    group: Text
+    label: Text | None = None
+    difficulty: Text | None = None
+    status: Annotated[Literal["ok", "rejected"], pa.string()]
+    error: Text | None = None
+    shard: Text
+    row: Int | None = None
+    has_audio: Flag = False
+    has_image: Flag = False
+    json_offset: Long | None = None
+    json_size: Long | None = None
+    audio_name: Text | None = None
+    audio_offset: Long | None = None
+    audio_size: Long | None = None
+    image_name: Text | None = None
+    image_offset: Long | None = None
+    image_size: Long | None = None
+    audio_sha256: Text | None = None
+    pcm_sha256: Text | None = None
+    image_sha256: Text | None = None
+    pixel_sha256: Text | None = None
+    duration_seconds: Real | None = None
+    sample_rate_hz: Int | None = None
+    channels: Int | None = None
+    rms_db: Real | None = None
+    peak: Real | None = None
+    clipped_fraction: Real | None = None
+    snr_db: Real | None = None
+    silence_fraction: Real | None = None
+    image_width: Int | None = None
+    image_height: Int | None = None
+    examples: Int = 0
+    audio_examples: Int = 0
+
+
+def _arrow_fields() -> list[pa.Field]:
+    hints = get_type_hints(Row, include_extras=True)
+    columns = []
+    for field in fields(Row):
+        hint = hints[field.name]
+        optional = type(None) in get_args(hint)
+        annotated = get_args(hint)[0] if optional else hint
+        columns.append(pa.field(field.name, annotated.__metadata__[0], nullable=optional))
+    return columns
+
+
+SCHEMA = pa.schema(_arrow_fields())
+
+
+def table(rows: Iterable[Row]) -> pa.Table:
+    """The rows as one table."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+
+
+def write(file: BinaryIO, tables: Iterable[pa.Table]) -> None:
+    """Write Parquet, a row group a table; the same rows give the same bytes."""
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "use_dictionary": False,  # nearly every value is there once
+        "write_statistics": False,
+        "store_schema": False,
+    }
+    with pq.ParquetWriter(file, SCHEMA, **options) as writer:
+        for rows in tables:
+            writer.write_table(rows)
+
+
+def read(path: Path) -> pa.Table:
+    """Read a manifest.
+
+    Raises:
+        InputError: no Parquet file, or one with other columns.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            found = file.read()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: cannot be read as a manifest ({error}); build the dataset again") from None
+    if not found.schema.equals(SCHEMA):
+        odd = set(found.schema.names) ^ set(SCHEMA.names)
+        raise InputError(f"{path}: not the columns of a manifest ({', '.join(sorted(odd)) or 'other types'})")
+    return found

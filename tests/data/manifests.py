@@ -1,0 +1,99 @@
+"""Small manifests, datasets that consist of one, and the suites to put to them."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from safe_data import cli, manifest
+from safe_data.command import run
+from safe_data.shards import DATASET, FORMAT_VERSION, MANIFEST, Dataset, write_json
+
+
+def row(index: int, split: str = "train", **changes: object) -> manifest.Row:
+    """A loaded record with a sound and a picture of its own."""
+    fields: dict[str, object] = {
+        "index": index,
+        "id": f"clip-{index}",
+        "dataset": "world",
+        "split": split,
+        "group": f"group-{index}",
+        "status": "ok",
+        "shard": f"world-{split}-000000",
+        "row": index,
+        "has_audio": True,
+        "has_image": True,
+        "audio_sha256": hashlib.sha256(b"a%d" % index).hexdigest(),
+        "pcm_sha256": hashlib.sha256(b"p%d" % index).hexdigest(),
+        "image_sha256": hashlib.sha256(b"i%d" % index).hexdigest(),
+        "pixel_sha256": hashlib.sha256(b"x%d" % index).hexdigest(),
+        "rms_db": -20.0,
+        "peak": 0.5,
+        "examples": 4,
+        "audio_examples": 2,
+    }
+    return manifest.Row(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def rejected(
+    index: int, split: str = "train", error: str = "undecodable sound: no such format"
+) -> manifest.Row:
+    return manifest.Row(
+        index=index,
+        id=f"clip-{index}",
+        dataset="world",
+        split=split,
+        group="",
+        status="rejected",
+        error=error,
+        shard=f"world-{split}-000000",
+    )
+
+
+def rows(count: int, **changes: object) -> list[manifest.Row]:
+    """Loaded records, every other one in the test split."""
+    return [row(index, "test" if index % 2 else "train", **changes) for index in range(count)]
+
+
+def write_dataset(root: Path, rows: list[manifest.Row] | pa.Table) -> Path:
+    """A dataset of nothing but its manifest and dataset.json."""
+    root.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows if isinstance(rows, pa.Table) else manifest.table(rows), root / MANIFEST)
+    finish(root)
+    return root
+
+
+def finish(root: Path) -> None:
+    """Write the dataset.json that goes with the manifest there is."""
+    sha256 = hashlib.sha256((root / MANIFEST).read_bytes()).hexdigest()
+    write_json(root / DATASET, Dataset(FORMAT_VERSION, "world", "ab" * 32, "cd" * 32, sha256, (), {}))
+
+
+def check(root: Path, *suites: str | Path) -> int:
+    """`safe-data check`, as the command line runs it: bad input is exit code 2."""
+    words = [word for suite in suites for word in ("--suite", str(suite))]
+    return run("safe-data", "", {"check": cli.check}, ["check", str(root), *words])
+
+
+def results(root: Path) -> dict[str, dict[str, Any]]:
+    """The written findings, by the column they are about."""
+    found = json.loads((root / "check" / "results.json").read_text())
+    return {"+".join(result["columns"]): result for result in found["results"]}
+
+
+def rule(kind: str, data: str = "manifest", severity: str = "critical", **kwargs: object) -> dict[str, Any]:
+    return {"type": kind, "kwargs": kwargs, "severity": severity, "description": kind, "meta": {"data": data}}
+
+
+def fact_rule(column: str, severity: str = "critical", **bounds: object) -> dict[str, Any]:
+    kind = f"expect_column_{'min' if 'min_value' in bounds else 'max'}_to_be_between"
+    kwargs = {"min_value": None, "max_value": None, "strict_min": False, "strict_max": False, **bounds}
+    return rule(kind, "facts", severity, column=column, **kwargs)
+
+
+def write_suite(path: Path, *expectations: dict[str, Any]) -> Path:
+    path.write_text(json.dumps({"name": "mine", "expectations": expectations}))
+    return path

@@ -1,0 +1,190 @@
+"""safe-data as it is typed: what it prints, and its exit codes."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from folders import row, sound_bytes, write_folder, write_media, write_rows
+
+from safe_data.cli import COMMANDS, main
+
+STAMPS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "stamps"
+
+
+def safe_data(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["safe-data", *map(str, arguments)])
+    return main()
+
+
+@pytest.fixture
+def one_clip(tmp_path: Path) -> Path:
+    rows = [row(0)]
+    write_media(tmp_path / "world", rows)
+    return write_rows(tmp_path / "world", rows)
+
+
+def test_build_verify_and_what_they_print(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world, out = write_folder(tmp_path / "world"), tmp_path / "shards"
+    assert safe_data(monkeypatch, "build", world, out, "--shard-size", 2) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.splitlines() == [
+        f"{out}: 6 clips ok, 0 rejected",
+        "  test 2 in 1 shard, train 4 in 2 shards; embeddings: logmel-0f573aec",
+    ]
+    assert safe_data(monkeypatch, "verify", out) == 0
+    assert capsys.readouterr().out == f"{out}: OK, 6 clips in 9 files, 0.1 MB\n"
+    (out / "train" / "world-train-000000.tar").unlink()
+    assert safe_data(monkeypatch, "verify", out) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "train/world-train-000000.tar: missing; run the build again",
+        f"{out}: not as it was written, 1 fault",
+    ]
+    assert safe_data(monkeypatch, "verify", world) == 2
+    assert (
+        capsys.readouterr().err
+        == f"safe-data verify: {world}: no dataset (dataset.json is missing); make one by `safe-data build`\n"
+    )
+
+
+def test_config_yaml_runs_the_same_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "shards"
+    assert safe_data(monkeypatch, "build", write_folder(tmp_path / "world"), out, "--name", "small") == 0
+    text = (out / "config.yaml").read_text()
+    assert text.startswith("# safe-data build; Python ")
+    assert "numpy" in text.splitlines()[0]
+    assert yaml.safe_load(text) == {
+        "source_root": str(tmp_path / "world"),
+        "out": str(out),
+        "source": "folder",
+        "encoder": ["logmel"],
+        "name": "small",
+        "shard_size": 1000,
+        "max_reject_rate": 0.05,
+    }
+    assert safe_data(monkeypatch, "build", "--config", out / "config.yaml") == 0
+
+
+def test_rejected_records_are_counted_by_reason_and_too_many_do_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row(number) for number in range(4)]
+    write_media(tmp_path / "world", rows)
+    (tmp_path / "world" / "sounds" / "clip-002.wav").unlink()
+    world = write_rows(tmp_path / "world", rows)
+    assert safe_data(monkeypatch, "build", world, tmp_path / "out") == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[:2] == [
+        f"{tmp_path / 'out'}: 3 clips ok, 1 rejected",
+        "  1 × no such file, the first 'clip-002': no such file: sounds/clip-002.wav",
+    ]
+    assert (
+        printed.err
+        == "safe-data build: 25.0% of the records were rejected, more than --max-reject-rate 5.0%\n"
+    )
+    assert safe_data(monkeypatch, "build", world, tmp_path / "out", "--max-reject-rate", 0.3) == 0
+
+
+def bad_line(world: Path) -> None:
+    with (world / "metadata.jsonl").open("a") as file:
+        file.write("no json\n")
+
+
+def leaving_the_root(world: Path) -> None:
+    write_rows(world, [row(0, image_file_name="../../secret.png")])
+
+
+def corrupt_only_clip(world: Path) -> None:
+    (world / "sounds" / "clip-000.wav").write_bytes(sound_bytes()[:700])
+
+
+def gone(world: Path) -> None:
+    world.rename(world.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (gone, "safe-data build: {world}: no such folder; give the one that holds metadata.jsonl"),
+        (bad_line, "safe-data build: metadata.jsonl:2: not a JSON object: JSON is malformed: "),
+        (
+            leaving_the_root,
+            "safe-data build: metadata.jsonl:1 'clip-000': image_file_name '../../secret.png' leads out",
+        ),
+        (
+            corrupt_only_clip,
+            "safe-data build: no record could be read, of 1 ('clip-000': truncated sound: the header "
+            "promises 16000 bytes, 656 are there); nothing was built",
+        ),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_exit_code_2(
+    spoil: Callable[[Path], None],
+    expected: str,
+    one_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spoil(one_clip)
+    assert safe_data(monkeypatch, "build", one_clip, tmp_path / "out") == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(expected.format(world=one_clip))
+    assert printed.err.count("\n") == 1
+    assert not (tmp_path / "out" / "plan.json").exists()
+
+
+def test_synth_to_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert safe_data(monkeypatch, "synth", tmp_path / "world", "--clips", 24, "--seed", 3) == 0
+    assert safe_data(monkeypatch, "build", tmp_path / "world", tmp_path / "shards") == 0
+    assert "24 clips ok, 0 rejected" in capsys.readouterr().out
+    assert safe_data(monkeypatch, "verify", tmp_path / "shards") == 0
+
+
+def test_every_command_has_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in COMMANDS:
+        assert safe_data(monkeypatch, command, "--help") == 0
+        assert "OUT" in capsys.readouterr().out.upper()
+
+
+def test_help_answers_within_half_a_second() -> None:
+    began = time.perf_counter()
+    best = 9.0
+    for _ in range(3):  # the machine may be busy
+        began = time.perf_counter()
+        command = [sys.executable, "-c", "from safe_data.cli import main; main()", "--help"]
+        subprocess.run(command, check=True, capture_output=True, timeout=30)
+        best = min(best, time.perf_counter() - began)
+    assert best < 0.5
+
+
+@pytest.mark.skipif(not STAMPS.is_dir(), reason="the stamps are not here")
+def test_the_stamps_build_verify_and_show_the_sounds_that_are_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from collections import defaultdict
+
+    from safe_data import manifest
+
+    assert safe_data(monkeypatch, "build", STAMPS, tmp_path / "stamps") == 0
+    assert safe_data(monkeypatch, "verify", tmp_path / "stamps") == 0
+    rows = manifest.read(tmp_path / "stamps" / "manifest.parquet").to_pylist()
+    assert len(rows) == 145
+    assert sum(found["has_audio"] for found in rows) == 95
+    assert all(found["status"] == "ok" for found in rows)
+    files: dict[str, set[str]] = defaultdict(set)
+    for found in rows:
+        if found["has_audio"]:
+            files[found["pcm_sha256"]].add(found["audio_sha256"])
+    assert sorted(len(hashes) for hashes in files.values() if len(hashes) > 1) == [2, 2]
+    (silent,) = [found["id"] for found in rows if found["rms_db"] == -120]
+    assert silent == "animals-mammals-giraffe-sound"
