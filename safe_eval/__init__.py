@@ -1,0 +1,51 @@
+"""safe_eval: predictions → scores → verdict. Loads neither torch nor transformers nor Great Expectations.
+
+Names load their module when they are first used. `run` and `report` stay in the modules of that name.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from safe_eval.models import Answer, Input, Model
+    from safe_eval.predictions import CONDITIONS, Prediction, read_predictions, write_predictions
+    from safe_eval.score import Scores, read_scores, score_files, score_predictions, write_scores
+    from safe_eval.statistics import Sampling
+    from safe_eval.verdict import Verdict, decide
+
+__all__ = [
+    "CONDITIONS",
+    "Answer",
+    "Input",
+    "Model",
+    "Prediction",
+    "Sampling",
+    "Scores",
+    "Verdict",
+    "decide",
+    "read_predictions",
+    "read_scores",
+    "score_files",
+    "score_predictions",
+    "write_predictions",
+    "write_scores",
+]
+
+_MODULES = {
+    "models": ("Answer", "Input", "Model"),
+    "predictions": ("CONDITIONS", "Prediction", "read_predictions", "write_predictions"),
+    "score": ("Scores", "read_scores", "score_files", "score_predictions", "write_scores"),
+    "statistics": ("Sampling",),
+    "verdict": ("Verdict", "decide"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"safe_eval.{module}"), name)
+    raise AttributeError(f"module 'safe_eval' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

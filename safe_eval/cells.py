@@ -1,0 +1,128 @@
+"""Cell: the scored answers of one model under one condition, with one seed, on one dataset."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from safe_data.errors import InputError
+from safe_eval.predictions import CONDITIONS, Prediction
+from safe_eval.scorers import SCORERS
+
+BASE = "base"  # the model without hearing, which every other one is compared with
+
+
+class CellKey(NamedTuple):
+    """What an answer was given under."""
+
+    dataset: str | None
+    seed: int
+    model: str
+    condition: str
+
+    @property
+    def name(self) -> str:
+        """As comparisons and criteria write it."""
+        return f"{self.model}/{self.condition}"
+
+    @property
+    def order(self) -> tuple[str, int, bool, str, int, str]:
+        """Where tables show it: the base model first, `full` before what was done to it."""
+        known = list(CONDITIONS)
+        place = known.index(self.condition) if self.condition in known else len(known)
+        return self.dataset or "", self.seed, self.model != BASE, self.model, place, self.condition
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Scores by example; examples and clusters are numbers that mean the same in every cell of a dataset."""
+
+    key: CellKey
+    examples: Int[ndarray, " items"]  # ascending
+    clusters: Int[ndarray, " items"]
+    scores: Float[ndarray, " items"]
+    answers: tuple[str | None, ...]  # None where there is an error
+    slices: dict[str, Bool[ndarray, " items"]]
+
+
+def cell_key(row: Prediction) -> CellKey:
+    """The cell a prediction belongs to."""
+    return CellKey(row.dataset, row.seed, row.model, row.condition)
+
+
+def cluster_field(predictions: Sequence[Prediction]) -> str:
+    """The field whose values are the clusters: `group`, or else `record_id`, or else `example_id`.
+
+    Raises:
+        InputError: some rows have the field and some have none, so that clusters would be guessed.
+    """
+    for field in ("group", "record_id"):
+        without = [row for row in predictions if getattr(row, field) is None]
+        if not without:
+            return field
+        if len(without) < len(predictions):
+            raise InputError(
+                f"{len(without)} of {len(predictions)} rows have no {field!r}, for example "
+                f"{without[0].example_id!r}; give it in every row, or in none"
+            )
+    return "example_id"
+
+
+def score_cells(metric: str, predictions: Sequence[Prediction]) -> list[Cell]:
+    """Score every prediction the metric judges; errors score 0. In the order of the tables."""
+    field = cluster_field(predictions)
+    clusters = _numbers([getattr(row, field) for row in predictions])
+    examples = _numbers([row.example_id for row in predictions])
+    by_key: dict[CellKey, list[Prediction]] = {}
+    for row in predictions:
+        if is_judged(metric, row):
+            by_key.setdefault(cell_key(row), []).append(row)
+    cells = []
+    for key in sorted(by_key, key=lambda key: key.order):
+        rows = sorted(by_key[key], key=lambda row: row.example_id)
+        _check_once(key, rows)
+        cells.append(
+            Cell(
+                key=key,
+                examples=np.array([examples[row.example_id] for row in rows]),
+                clusters=np.array([clusters[getattr(row, field)] for row in rows]),
+                scores=np.array(
+                    [0.0 if row.error is not None else SCORERS[metric].score(row) for row in rows]
+                ),
+                answers=tuple(None if row.error is not None else row.answer for row in rows),
+                slices=_slices(rows),
+            )
+        )
+    return cells
+
+
+def is_judged(metric: str, row: Prediction) -> bool:
+    """Whether a metric judges the task of a prediction; one that names no task is judged."""
+    return row.task is None or row.task in SCORERS[metric].TASKS
+
+
+def _check_once(key: CellKey, rows: Sequence[Prediction]) -> None:
+    for row, following in pairwise(rows):
+        if row.example_id == following.example_id:
+            raise InputError(f"{row.example_id!r} is answered twice by {key.name}, seed {key.seed}; keep one")
+
+
+def _numbers(labels: Sequence[str]) -> dict[str, int]:
+    return {label: number for number, label in enumerate(sorted(set(labels)))}
+
+
+def _slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
+    """Which rows are in which slice; only slices that hold any."""
+    numbers = _numbers([row.question_type for row in rows if row.question_type is not None])
+    types = np.array([-1 if row.question_type is None else numbers[row.question_type] for row in rows])
+    slices = {
+        "all": np.ones(len(rows), dtype=bool),
+        "audio": np.array([row.needs_audio is True for row in rows]),
+        "vl": np.array([row.needs_audio is False for row in rows]),
+    }
+    slices |= {f"type:{name}": types == number for name, number in numbers.items()}
+    return {name: members for name, members in slices.items() if members.any()}

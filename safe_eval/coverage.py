@@ -1,0 +1,74 @@
+"""Coverage: what became of every example that should have been answered."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from safe_eval.cells import CellKey, cell_key, is_judged
+from safe_eval.predictions import Prediction
+from safe_eval.scorers import SCORERS
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """Counts of examples; one that is expected and counted nowhere else has no row at all."""
+
+    expected: int
+    answered: int  # with text that a metric judges
+    errored: int  # the model or its media failed; counted as wrong
+    unparsed: int  # a blank answer; it is wrong unless the references are blank too
+    excluded: int  # of a task that no metric judges; in no score
+
+
+class CellCoverage(Coverage, frozen=True, kw_only=True):
+    """The coverage of one model under one condition, with one seed, on one dataset."""
+
+    dataset: str | None
+    seed: int
+    model: str
+    condition: str
+
+
+def cell_coverage(predictions: Sequence[Prediction]) -> list[CellCoverage]:
+    """Count each cell against all examples that any row of its dataset asks, in the order of the tables.
+
+    >>> row = Prediction(example_id="q1", references=("yes",), answer="yes")
+    >>> other = Prediction(example_id="q2", references=("no",), answer=" ", condition="mute_audio")
+    >>> [(c.condition, c.expected, c.answered, c.unparsed) for c in cell_coverage([row, other])]
+    [('full', 2, 1, 0), ('mute_audio', 2, 0, 1)]
+    """
+    asked: dict[str | None, set[str]] = {}
+    found: dict[CellKey, Counter[str]] = {}
+    for row in predictions:
+        asked.setdefault(row.dataset, set()).add(row.example_id)
+        found.setdefault(cell_key(row), Counter())[_outcome(row)] += 1
+    return [
+        CellCoverage(
+            expected=len(asked[key.dataset]),
+            answered=found[key]["answered"],
+            errored=found[key]["errored"],
+            unparsed=found[key]["unparsed"],
+            excluded=found[key]["excluded"],
+            **key._asdict(),
+        )
+        for key in sorted(found, key=lambda key: key.order)
+    ]
+
+
+def coverage_by_condition(cells: Sequence[CellCoverage]) -> dict[str, Coverage]:
+    """The coverage of each condition: the sum over models, seeds and datasets."""
+    names = msgspec.structs.fields(Coverage)
+    return {
+        condition: Coverage(
+            *(sum(getattr(cell, f.name) for cell in cells if cell.condition == condition) for f in names)
+        )
+        for condition in dict.fromkeys(cell.condition for cell in cells)
+    }
+
+
+def _outcome(row: Prediction) -> str:
+    if not any(is_judged(metric, row) for metric in SCORERS):
+        return "excluded"
+    if row.error is not None or row.answer is None:
+        return "errored"
+    return "answered" if row.answer.strip() else "unparsed"

@@ -1,0 +1,165 @@
+"""Criterion: one number that must keep a bound, as written in a criteria file."""
+
+import difflib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from safe_data.errors import InputError, raise_row_errors
+from safe_eval.comparisons import COMPARED_SLICES
+from safe_eval.predictions import CONDITIONS, is_condition
+from safe_eval.scorers import SCORERS
+
+SHIPPED = Path(__file__).parent / "criteria"
+CHANGED, COVERAGE = "answers_changed", "coverage"  # besides the metrics: counts of examples, and their share
+METRICS = (*SCORERS, CHANGED, COVERAGE)
+TOLERANCE = 1e-9  # 0.70 - 0.65 is 0.04999999999999993 in binary, and meant to reach 0.05
+
+Use = Literal["value", "ci_low", "ci_high", "equivalence"]
+
+_BOUND = re.compile(r"(>=|<=|>|<|==|within) *([-+]?(?:\d+\.?\d*|\.\d+))")
+_HOLDS: dict[str, Callable[[float, float], bool]] = {
+    ">=": lambda value, limit: value >= limit - TOLERANCE,
+    "<=": lambda value, limit: value <= limit + TOLERANCE,
+    ">": lambda value, limit: value > limit,
+    "<": lambda value, limit: value < limit,
+    "==": lambda value, limit: abs(value - limit) <= TOLERANCE,
+    "within": lambda value, limit: abs(value) <= limit + TOLERANCE,
+}
+
+
+class Bound(NamedTuple):
+    """What a number must keep, for example `>= 0.05`, or `within 0.005` of zero."""
+
+    operator: str
+    limit: float
+
+    def holds(self, value: float) -> bool:
+        """Whether a number keeps the bound.
+
+        >>> Bound(">=", 0.05).holds(0.70 - 0.65), Bound("within", 0.005).holds(-0.006)
+        (True, False)
+        """
+        return _HOLDS[self.operator](value, self.limit)
+
+
+class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A metric of `condition` ("model/condition"), less that of `against` where given, must keep `bound`."""
+
+    name: str
+    metric: str
+    bound: str
+    slice: str = "all"
+    condition: str | None = None
+    against: str | None = None
+    use: Use = "value"
+    severity: Literal["critical", "warning"] = "critical"  # a warning is shown and decides nothing
+
+    def parsed_bound(self) -> Bound:
+        """The bound as numbers; a criterion that was read has a sound one."""
+        match = _BOUND.fullmatch(self.bound.strip())
+        if match is None:
+            raise InputError(f"bound {self.bound!r} is none of '>= 0.05', '< 1', '== 0', 'within 0.005'")
+        return Bound(match[1], float(match[2]))
+
+
+def criteria_path(given: Path) -> Path:
+    """The criteria file meant: a path, or the bare name of one that is shipped, such as `demo`.
+
+    Raises:
+        InputError: there is neither.
+    """
+    shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+    if given.is_file():
+        return given
+    if str(given) in shipped:
+        return shipped[str(given)]
+    raise InputError(f"{given}: no such criteria file; shipped with safe-eval: {', '.join(shipped)}")
+
+
+def read_criteria(path: Path) -> tuple[Criterion, ...]:
+    """Read a criteria file: YAML with a list named `criteria`.
+
+    Raises:
+        InputError: not YAML, no criteria, or criteria that cannot be judged; all of them at once.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict) or list(content) != ["criteria"]:
+        raise InputError(f"{path}: expected one list named 'criteria', as in safe-eval's own demo.yaml")
+    rows = content["criteria"]
+    if not isinstance(rows, list) or not rows:
+        raise InputError(f"{path}: holds no criteria; a verdict on nothing would always be go")
+    read = [_criterion(row) for row in rows]
+    names = [row.get("name") if isinstance(row, dict) else None for row in rows]
+    errors = [
+        f"{path.name}: criterion {place} {names[place - 1]!r}: {fault}"
+        for place, fault in enumerate(read, 1)
+        if isinstance(fault, str)
+    ]
+    errors += [
+        f"{path.name}: the name {name!r} is given twice; each criterion needs its own"
+        for name in dict.fromkeys(names)
+        if name is not None and names.count(name) > 1
+    ]
+    raise_row_errors(errors, str(path))
+    criteria = tuple(row for row in read if isinstance(row, Criterion))
+    if all(row.severity == "warning" for row in criteria):
+        raise InputError(f"{path}: every criterion is a warning, so nothing would decide; make one critical")
+    return criteria
+
+
+def _criterion(row: Any) -> Criterion | str:
+    """The criterion, or what is wrong with it."""
+    if not isinstance(row, dict):
+        return "is not a mapping; write name, metric, condition, bound"
+    fields = [field.name for field in msgspec.structs.fields(Criterion)]
+    for name in row:
+        if name not in fields:
+            return f"unknown field {name!r}{_meant(str(name), fields)}; fields are {', '.join(fields)}"
+    try:
+        criterion = msgspec.convert(row, Criterion)
+        criterion.parsed_bound()
+    except (msgspec.ValidationError, InputError) as error:
+        return str(error)
+    return _fault(criterion) or criterion
+
+
+def _fault(criterion: Criterion) -> str | None:
+    metric, bound = criterion.metric, criterion.parsed_bound()
+    if metric not in METRICS:
+        return f"unknown metric {metric!r}{_meant(metric, METRICS)}; metrics are {', '.join(METRICS)}"
+    if criterion.slice not in COMPARED_SLICES and not criterion.slice.startswith("type:"):
+        return f"slice {criterion.slice!r} is none of all, audio, vl, type:NAME"
+    for side in (criterion.condition, criterion.against):
+        model, _, condition = (side or "model/full").rpartition("/")
+        if not model or not is_condition(condition):
+            meant = _meant(condition, CONDITIONS)
+            return f"{side!r} is no 'model/condition' such as 'safe/full'{meant}"
+    if criterion.against is not None and criterion.slice not in COMPARED_SLICES:
+        return f"comparisons are made on the slices {', '.join(COMPARED_SLICES)}, not on {criterion.slice!r}"
+    if metric == COVERAGE and (criterion.against or criterion.slice != "all"):
+        return "coverage takes no 'against' and no 'slice'"
+    if metric != COVERAGE and criterion.condition is None:
+        return f"{metric} needs a 'condition', for example 'safe/full'"
+    if metric == CHANGED and criterion.against is None:
+        return "answers_changed counts against other answers; give 'against', for example 'base/full'"
+    if metric in (CHANGED, COVERAGE) and criterion.use != "value":
+        return f"{metric} has no interval; it can only be used by its value"
+    if criterion.use == "equivalence" and (criterion.against is None or bound.operator != "within"):
+        return "equivalence needs an 'against' and a bound 'within MARGIN'"
+    if bound.operator == "within" and criterion.use in ("ci_low", "ci_high"):
+        return "one end of an interval cannot be 'within'; use value or equivalence"
+    return None
+
+
+def _meant(word: str, words: Any) -> str:
+    near = difflib.get_close_matches(word, words, 1)
+    return f", did you mean {near[0]!r}?" if near else ""

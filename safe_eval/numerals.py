@@ -1,0 +1,52 @@
+"""Numerals: fractions, differences, intervals and p values as every table writes them."""
+
+MISSING = "–"
+
+
+def fraction(value: float | None) -> str:
+    """
+    >>> fraction(0.51249), fraction(None)
+    ('0.512', '–')
+    """
+    return MISSING if value is None else f"{value:.3f}".replace("-", "−")
+
+
+def difference(value: float | None) -> str:
+    """A number with its sign, with a true minus, and none for what rounds to zero.
+
+    >>> difference(0.0517), difference(-0.2), difference(-0.0001)
+    ('+0.052', '−0.200', '0.000')
+    """
+    if value is None:
+        return MISSING
+    text = f"{value:+.3f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+def interval(low: float | None, high: float | None, *, signed: bool = False) -> str:
+    """
+    >>> interval(0.1, 0.25), interval(-0.1, 0.25, signed=True), interval(None, None)
+    ('[0.100, 0.250]', '[−0.100, +0.250]', 'not measured')
+    """
+    if low is None or high is None:
+        return "not measured"
+    write = difference if signed else fraction
+    return f"[{write(low)}, {write(high)}]"
+
+
+def p_value(value: float | None) -> str:
+    """
+    >>> p_value(0.0004), p_value(0.03249), p_value(1.0)
+    ('< 0.001', '0.032', '1.000')
+    """
+    if value is None:
+        return MISSING
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def percent(share: float) -> str:
+    """
+    >>> percent(0.95), percent(0.995)
+    ('95 %', '99.5 %')
+    """
+    return f"{100 * share:.4g} %"

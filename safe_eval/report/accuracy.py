@@ -1,0 +1,182 @@
+"""The accuracies of the page: scores.json laid out as tables, nothing recomputed."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from safe_eval.cells import BASE
+from safe_eval.report import numbers
+from safe_eval.score import Metric, Scores
+
+SLICES = {"vl": "VL questions", "audio": "Audio questions", "all": "All questions"}
+_TYPE = "type:"
+_CONDITIONS = {
+    "full": "full input",
+    "mute_audio": "audio muted",
+    "noise_audio": "audio as noise",
+    "swap_audio": "audio swapped",
+    "mute_vision": "picture greyed",
+    "gate_off": "gate off",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One model under one condition."""
+
+    model: str
+    condition: str
+
+    @property
+    def key(self) -> str:
+        """As comparisons and criteria write it."""
+        return f"{self.model}/{self.condition}"
+
+    @property
+    def title(self) -> str:
+        """The model's name under full input; else what was done to the input."""
+        if self.condition == "full":
+            return self.model
+        changed = condition_title(self.condition)
+        return f"{BASE}, {changed}" if self.model == BASE else changed
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One score as shown."""
+
+    value: str
+    interval: str
+    size: str
+    metric: Metric
+
+
+@dataclass(frozen=True)
+class Row:
+    """The scores of one slice; `size` is told once when every cell has the same."""
+
+    slice: str
+    label: str
+    size: str
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The accuracies of one metric, dataset and seed: the main table and the one by question type."""
+
+    title: str
+    interval_note: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    type_rows: tuple[Row, ...]
+
+
+def condition_title(name: str) -> str:
+    """A condition in words.
+
+    >>> condition_title("swap_audio"), condition_title("snr_10db")
+    ('audio swapped', 'noise at 10 dB SNR')
+    """
+    noisy = re.fullmatch(r"snr_(-?\d+)db", name)
+    return f"noise at {noisy[1]} dB SNR" if noisy else _CONDITIONS.get(name, name)
+
+
+def slice_title(name: str) -> str:
+    """A slice in words.
+
+    >>> slice_title("vl"), slice_title("type:count")
+    ('VL questions', 'count')
+    """
+    return SLICES.get(name, name.removeprefix(_TYPE))
+
+
+def slices_in_order(names: Iterable[str]) -> list[str]:
+    """The known slices first, in the order of the tables."""
+    known = list(SLICES)
+    return sorted(set(names), key=lambda name: (known.index(name) if name in known else len(known), name))
+
+
+def set_title(metric: str, dataset: str | None, seed: int) -> str:
+    """What a table is about.
+
+    >>> set_title("vqa_accuracy", None, 0)
+    'vqa_accuracy · seed 0'
+    """
+    return " · ".join(part for part in (metric, dataset, f"seed {seed}") if part)
+
+
+def is_accuracy(metric: str) -> bool:
+    """Whether a metric is a fraction that reads as percent."""
+    return "accuracy" in metric
+
+
+def panels(scores: Scores) -> tuple[Panel, ...]:
+    """One panel for every accuracy metric, dataset, seed and model, with the base model beside it."""
+    rows = [metric for metric in scores.metrics if is_accuracy(metric.metric)]
+    tested = [row for row in rows if row.model != BASE] or rows
+    found = []
+    for key in dict.fromkeys((m.metric, m.dataset, m.seed, m.model) for m in tested):
+        own = [m for m in tested if (m.metric, m.dataset, m.seed, m.model) == key]
+        title = set_title(*key[:3]) + ("" if len({m.model for m in tested}) == 1 else f" · {key[3]}")
+        found.append(_panel(title, [*_base_rows(rows, own[0]), *own]))
+    return tuple(found)
+
+
+def _base_rows(rows: Sequence[Metric], beside: Metric) -> list[Metric]:
+    """The base model's scores: of the same seed, or of the only seed it has."""
+    if beside.model == BASE:
+        return []
+    same = [m for m in rows if (m.model, m.metric, m.dataset) == (BASE, beside.metric, beside.dataset)]
+    seeds = {m.seed for m in same}
+    return [m for m in same if m.seed == beside.seed or len(seeds) == 1]
+
+
+def other_metrics(scores: Scores) -> list[dict[str, str]]:
+    """Metrics that are no accuracy, on their own scale."""
+    return [
+        {
+            "metric": m.metric,
+            "slice": slice_title(m.slice),
+            "key": Column(m.model, m.condition).key,
+            "value": numbers.plain(m.value),
+            "interval": numbers.interval(numbers.plain(m.ci_low), numbers.plain(m.ci_high)),
+            "n": numbers.count(m.n),
+        }
+        for m in scores.metrics
+        if not is_accuracy(m.metric)
+    ]
+
+
+def _panel(title: str, metrics: Sequence[Metric]) -> Panel:
+    columns = tuple(Column(*pair) for pair in dict.fromkeys((m.model, m.condition) for m in metrics))
+    by_place = {(m.slice, m.model, m.condition): m for m in metrics}
+    names = slices_in_order(metric.slice for metric in metrics)
+
+    def row(name: str) -> Row:
+        cells = tuple(_cell(by_place.get((name, column.model, column.condition))) for column in columns)
+        sizes = {cell.size for cell in cells if cell}
+        return Row(name, slice_title(name), sizes.pop() if len(sizes) == 1 else "", cells)
+
+    return Panel(
+        title=title,
+        interval_note=_interval_note(metrics),
+        columns=columns,
+        rows=tuple(row(name) for name in names if not name.startswith(_TYPE)),
+        type_rows=tuple(row(name) for name in names if name.startswith(_TYPE)),
+    )
+
+
+def _cell(metric: Metric | None) -> Cell | None:
+    if metric is None:
+        return None
+    interval = numbers.interval(numbers.percent(metric.ci_low), numbers.percent(metric.ci_high))
+    size = f"{numbers.count(metric.n, 'item')} in {numbers.count(metric.clusters, 'cluster')}"
+    return Cell(numbers.percent(metric.value), interval, size, metric)
+
+
+def _interval_note(metrics: Sequence[Metric]) -> str:
+    kinds = dict.fromkeys(metric.interval for metric in metrics if metric.interval)
+    if not kinds:
+        return "no interval could be computed"
+    return f"in brackets the {numbers.percent(metrics[0].confidence, 0)} % interval ({' or '.join(kinds)})"

@@ -1,0 +1,100 @@
+"""Test items as cards: question, expected answers, and what was said under each condition."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from safe_eval.report import numbers
+from safe_eval.report.accuracy import Column
+from safe_eval.report.items import REASONS, RIGHT, Answered, Item, Selection
+from safe_eval.report.media import MAX_TOTAL_BYTES, Media
+
+TEXT_SHOWN = 600
+
+
+def selection_sentence(selection: Selection, shown: int) -> str:
+    """How many items of how many are shown, and how they were chosen."""
+    total = numbers.count(selection.total, "item")
+    answers = f"Answers are those of seed {selection.run_seed}."
+    if len(selection.items) == selection.total:
+        return f"All {total}, grouped by what they show about {selection.model}. {answers}"
+    return (
+        f"{numbers.count(len(selection.items))} of {total}. The groups give items in turn, each in the order "
+        f"of a hash of the example's id (choice seed {selection.choice_seed}), up to {shown} in all; the "
+        "last group samples the rest. Telling items come first, so the share of wrong answers here is not "
+        f"the accuracy of {selection.model}. {answers}"
+    )
+
+
+def media_sentence(media: Sequence[Media], shards: Path | None) -> str:
+    """Whether pictures and sounds are inside, and what limits them."""
+    if shards is None:
+        return "No shards were given, so the items are shown without picture and sound; add --shards ROOT."
+    pictures = sum(entry.picture is not None for entry in media)
+    sounds = sum(entry.sound is not None for entry in media)
+    return (
+        f"With {numbers.count(pictures, 'picture')} and {numbers.count(sounds, 'sound')} from the shards, as "
+        f"given under full input. The page holds up to {numbers.size(MAX_TOTAL_BYTES)} of them."
+    )
+
+
+def item_groups(selection: Selection, media: Sequence[Media]) -> list[dict[str, Any]]:
+    """The cards of each reason that has items, with how many of how many are shown."""
+    cards: dict[str, list[dict[str, Any]]] = {}
+    for item, entry in zip(selection.items, media, strict=True):
+        cards.setdefault(item.reason, []).append(_card(item, entry, selection.model))
+    return [
+        {
+            "title": title,
+            "counted": f"{numbers.count(len(cards[reason]))} of {numbers.count(selection.found[reason])}",
+            "cards": cards[reason],
+        }
+        for reason, title in REASONS.items()
+        if reason in cards
+    ]
+
+
+def _card(item: Item, media: Media, model: str) -> dict[str, Any]:
+    row = item.prediction
+    kind = {True: "needs the sound", False: "needs no sound"}.get(row.needs_audio is True, "")
+    facts = [
+        row.question_type,
+        kind if row.needs_audio is not None else None,
+        row.group and f"group {row.group}",
+    ]
+    return {
+        "id": row.example_id,
+        "record": row.record_id or row.example_id,
+        "question": _shorten(row.prompt or "(the prediction holds no question)"),
+        "expected": _expected(row.references),
+        "answers": [_answer(answered, model) for answered in item.answers],
+        "media": media,
+        "notes": [fact for fact in facts if fact] + list(media.notes),
+    }
+
+
+def _answer(answered: Answered, model: str) -> dict[str, Any]:
+    row, key = answered.prediction, answered.key
+    partial = 0 < answered.score < 1
+    facts = [] if row.confidence is None else [f"{100 * row.confidence:.0f} % sure"]
+    facts += [f"score {numbers.plain(answered.score)}"] if partial else []
+    return {
+        "mark": "✓" if answered.right else "◐" if partial else "✗",
+        "tone": "good" if answered.right else "unknown" if partial else "bad",
+        "said_score": f"score {numbers.plain(answered.score)}; right from {numbers.plain(RIGHT)} on",
+        "title": Column(key.model, key.condition).title,
+        "tested": (key.model, key.condition) == (model, "full"),
+        "text": _shorten(row.answer if row.answer is not None else f"(no answer: {row.error})"),
+        "facts": " · ".join(facts),
+    }
+
+
+def _expected(references: Sequence[str]) -> str:
+    """Different references once, the most frequent first, with how often each was given."""
+    counted = Counter(references).most_common()
+    return _shorten(", ".join(text if times == 1 else f"{text} ×{times}" for text, times in counted))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= TEXT_SHOWN else text[:TEXT_SHOWN] + " … (cut)"

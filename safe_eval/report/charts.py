@@ -1,0 +1,166 @@
+"""Charts as inline SVG: altair describes them, vl-convert draws them, no network and no script.
+
+Colours are written as the light theme's; the page's style sheet replaces each of them in the dark theme.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from safe_eval.cells import BASE
+from safe_eval.report import numbers
+from safe_eval.report.accuracy import Cell, Column, Panel
+from safe_eval.report.judgement import bound_text, spaced
+from safe_eval.verdict import Judged
+
+INK, SOFT, LINE, ACCENT, REST, KEPT = "#20242b", "#667078", "#d8d5cd", "#0b6e6e", "#8b9298", "#dcebe1"
+PLOT_WIDTH, VALUE_WIDTH, LABEL_WIDTH, ROW_HEIGHT = 250, 46, 120, 25  # pixels
+
+_PERCENT = "round(datum.value * 100) + ' %'"
+
+
+def accuracy_chart(panel: Panel) -> str:
+    """Accuracy with its interval by condition, one strip a slice; empty if there is nothing to draw."""
+    import altair as alt
+
+    titles = [column.title for column in panel.columns]
+    strips = [
+        _strip(
+            row.label,
+            [_mark(column, cell) for column, cell in zip(panel.columns, row.cells, strict=True) if cell],
+            alt.X(
+                scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(labelExpr=_PERCENT, values=[0, 0.25, 0.5, 0.75, 1]),
+            ),
+            alt.Y("label:N", sort=titles, title=None, axis=alt.Axis(minExtent=LABEL_WIDTH)),
+            len(titles),
+        )
+        for row in panel.rows
+        if any(row.cells)
+    ]
+    return _svg(alt.vconcat(*strips, spacing=18)) if strips else ""
+
+
+def bounds_chart(criteria: Sequence[Judged]) -> str:
+    """Each criterion that has an interval against its bound, on its own scale; empty if there is none."""
+    import altair as alt
+
+    strips = []
+    for judged in criteria:
+        kept = _kept(judged.bound)
+        if kept is None or judged.value is None or judged.ci_low is None or judged.ci_high is None:
+            continue
+        low, high = _domain([judged.value, judged.ci_low, judged.ci_high, 0.0, *kept])
+        scale = alt.Scale(domain=[low, high], nice=False, clamp=True)
+        ends = [{"from": low if kept[0] == -_FAR else kept[0], "to": high if kept[1] == _FAR else kept[1]}]
+        x = alt.X(scale=scale, axis=alt.Axis(tickCount=5))
+        y = alt.Y("label:N", title=None, axis=None)
+        mark = {
+            "label": "",
+            "value": judged.value,
+            "low": judged.ci_low,
+            "high": judged.ci_high,
+            "text": numbers.plain(judged.value),
+            "colour": ACCENT,
+        }
+        region = alt.Chart(_data(ends)).mark_rect(color=KEPT).encode(x=_at(x, "from"), x2="to:Q")
+        title = f"{spaced(judged.name)} {bound_text(judged.bound)}"
+        strips.append(_strip(title, [mark], x, y, 1, below=[region], width=PLOT_WIDTH + LABEL_WIDTH))
+    return _svg(alt.vconcat(*strips, spacing=18)) if strips else ""
+
+
+def _mark(column: Column, cell: Cell) -> dict[str, Any]:
+    metric = cell.metric
+    colour = INK if column.model == BASE else ACCENT if column.condition == "full" else REST
+    return {
+        "label": column.title,
+        "value": metric.value,
+        "low": metric.ci_low,
+        "high": metric.ci_high,
+        "text": cell.value,
+        "colour": colour,
+    }
+
+
+_FAR = 1e9
+
+
+def _kept(bound: str) -> tuple[float, float] | None:
+    """The part of the axis that keeps a bound.
+
+    >>> _kept(">= 0.05"), _kept("within 0.005")
+    ((0.05, 1000000000.0), (-0.005, 0.005))
+    """
+    operator, _, text = bound.partition(" ")
+    limit = float(text)
+    parts = {
+        ">=": (limit, _FAR),
+        ">": (limit, _FAR),
+        "<=": (-_FAR, limit),
+        "<": (-_FAR, limit),
+        "within": (-limit, limit),
+        "==": (limit, limit),
+    }
+    return parts.get(operator)
+
+
+def _domain(values: Sequence[float]) -> tuple[float, float]:
+    near = [value for value in values if abs(value) < _FAR]
+    low, high = min(near), max(near)
+    margin = (high - low or 0.01) * 0.12
+    return low - margin, high + margin
+
+
+def _at(x: Any, field: str) -> Any:
+    placed = x.copy()
+    placed.shorthand, placed.title = f"{field}:Q", None
+    return placed
+
+
+def _strip(
+    title: str,
+    values: list[dict[str, Any]],
+    x: Any,
+    y: Any,
+    rows: int,
+    *,
+    below: Sequence[Any] = (),
+    width: int = PLOT_WIDTH,
+) -> Any:
+    """Points with intervals on one horizontal axis, each with its value written at the right."""
+    import altair as alt
+
+    chart = alt.Chart(_data(values))
+    colour = alt.Color("colour:N", scale=None)
+    value = chart.mark_text(align="right", color=INK, fontSize=12)
+    return alt.layer(
+        *below,
+        chart.mark_rule(strokeWidth=2.5, opacity=0.5).encode(x=_at(x, "low"), x2="high:Q", y=y, color=colour),
+        chart.mark_point(filled=True, size=70, opacity=1).encode(x=_at(x, "value"), y=y, color=colour),
+        value.encode(x=alt.value(width + VALUE_WIDTH), y=y, text="text:N"),
+    ).properties(width=width, height=ROW_HEIGHT * rows, title=title)
+
+
+def _data(values: list[dict[str, Any]]) -> Any:
+    import altair as alt
+
+    return alt.Data(values=values)  # type: ignore[no-untyped-call]
+
+
+def _svg(chart: Any) -> str:
+    """Draw without the network; labels come out escaped, and no reader needs one `aria-label` a point."""
+    import vl_convert
+
+    styled = (
+        chart.configure(font="sans-serif", background="transparent", aria=False, padding=4)
+        .configure_view(stroke=None)
+        .configure_title(anchor="start", frame="bounds", color=INK, fontSize=13, fontWeight=600, offset=6)
+        .configure_axis(domain=False, ticks=False)
+        .configure_axisX(labelColor=SOFT, gridColor=LINE, labelFontSize=11, labelPadding=6, labelFlush=False)
+        .configure_axisY(
+            labelColor=INK, grid=False, labelFontSize=12, labelPadding=12, labelLimit=LABEL_WIDTH - 18
+        )
+    )
+    svg: str = vl_convert.vegalite_to_svg(styled.to_dict(), allowed_base_urls=[])
+    svg = re.sub(r' xmlns:xlink="[^"]*"', "", svg, count=1)
+    return svg.replace("<svg ", '<svg role="presentation" ', 1)

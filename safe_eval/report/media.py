@@ -1,0 +1,133 @@
+"""Pictures and sounds of the shown items as data URIs, recognised by their bytes and kept to a budget."""
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safe_data.records import Record
+from safe_data.shards import read_dataset
+from safe_eval.predictions import Prediction
+from safe_eval.report import numbers
+
+if TYPE_CHECKING:
+    from safe_data.dataset import ShardDataset
+
+MAX_TOTAL_BYTES = 12_000_000
+MAX_SOUND_BYTES = 1_000_000
+MAX_PICTURE_BYTES = 300_000
+THUMBNAIL_PIXELS = 480
+FEW_PIXELS = 96
+
+_TYPES = (
+    (b"RIFF....WAVE", "audio/wav"),
+    (b"fLaC", "audio/flac"),
+    (b"OggS", "audio/ogg"),
+    (b"ID3", "audio/mpeg"),
+    (b"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", "audio/mpeg"),  # the header of a layer III frame
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+)
+
+
+@dataclass(frozen=True)
+class Media:
+    """What of an item's media the page holds, and why the rest is missing."""
+
+    picture: str | None = None
+    pixelated: bool = False
+    sound: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def media_type(data: bytes) -> str | None:
+    """The media type a browser may be given, by content; None for everything else (SVG holds scripts).
+
+    >>> media_type(b"RIFF....WAVE"), media_type(b"<svg onload=x>")
+    ('audio/wav', None)
+    """
+    return next((kind for head, kind in _TYPES if re.match(head, data, re.DOTALL)), None)
+
+
+def collect(items: Sequence[Prediction], shards: Path) -> list[Media]:
+    """The media of each item, in order, until the page's budget is spent.
+
+    Raises:
+        InputError: the shards cannot be opened.
+    """
+    from safe_data.dataset import ShardDataset
+
+    splits = sorted({item.split for item in items if item.split in read_dataset(shards).splits})
+    datasets = {split: ShardDataset(shards, split) for split in splits}
+    places = {
+        split: {name: place for place, name in enumerate(dataset.manifest["id"].to_pylist())}
+        for split, dataset in datasets.items()
+    }
+    left = MAX_TOTAL_BYTES
+    found = []
+    for item in items:
+        place = places.get(item.split or "", {}).get(item.record_id or "")
+        if place is None:
+            found.append(Media(notes=("These shards hold no such record.",)))
+        elif not _asks(datasets[item.split or ""].record(place), item):
+            found.append(Media(notes=("The record of that name in these shards asks something else.",)))
+        else:
+            media, left = _read(datasets[item.split or ""], place, left)
+            found.append(media)
+    return found
+
+
+def _asks(record: Record, item: Prediction) -> bool:
+    """Whether a record asks what was answered; other shards may hold other records of the same names."""
+    return any(
+        example.id == item.example_id and item.prompt in (None, example.prompt) for example in record.examples
+    )
+
+
+def _read(dataset: "ShardDataset", place: int, left: int) -> tuple[Media, int]:
+    """The media of one record and the budget that remains."""
+    facts = dataset.manifest.slice(place, 1).select(["has_image", "has_audio", "audio_size"]).to_pylist()[0]
+    notes: list[str] = []
+    picture = sound = None
+    pixelated = False
+    if facts["has_image"]:
+        data, pixelated = _picture(dataset, place)
+        picture, left = _embed(data, "picture", left, notes)
+    if facts["has_audio"] and facts["audio_size"] > MAX_SOUND_BYTES:
+        limit = numbers.size(MAX_SOUND_BYTES)
+        notes.append(f"A sound of {numbers.size(facts['audio_size'])} is left out: {limit} an item at most.")
+    elif facts["has_audio"]:
+        sound, left = _embed(dataset.audio_bytes(place), "sound", left, notes)
+        clip = dataset.record(place).audio
+        if clip is not None and (clip.start_seconds or clip.duration_seconds):
+            notes.append("The player holds the whole file, the model heard a part of it.")
+    return Media(picture, pixelated, sound, tuple(notes)), left
+
+
+def _picture(dataset: "ShardDataset", place: int) -> tuple[bytes | None, bool]:
+    """The original bytes, or a smaller JPEG of a large picture; and whether its pixels are few."""
+    image, data = dataset.image(place), dataset.image_bytes(place)
+    if image is None or data is None:
+        return None, False
+    if len(data) > MAX_PICTURE_BYTES or media_type(data) is None:
+        image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+        smaller = io.BytesIO()
+        image.save(smaller, "JPEG", quality=85)
+        data = smaller.getvalue()
+    return data, max(image.size) <= FEW_PIXELS
+
+
+def _embed(data: bytes | None, noun: str, left: int, notes: list[str]) -> tuple[str | None, int]:
+    kind = None if data is None else media_type(data)
+    if data is None or kind is None:
+        notes.append(f"The {noun} is of a kind that is not embedded.")
+        return None, left
+    uri = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    if len(uri) > left:
+        limit = numbers.size(MAX_TOTAL_BYTES)
+        notes.append(f"The {noun} is left out: the page holds {limit} of media at most.")
+        return None, left
+    return uri, left - len(uri)

@@ -1,0 +1,192 @@
+"""Scores: what predictions are worth, with intervals, comparisons and coverage: scores.json."""
+
+import importlib.metadata
+import platform
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from safe_data.errors import InputError
+from safe_eval.cells import Cell, cluster_field, score_cells
+from safe_eval.comparisons import Comparison, compare_cells
+from safe_eval.coverage import CellCoverage, Coverage, cell_coverage, coverage_by_condition
+from safe_eval.predictions import Prediction, file_sha256, read_predictions
+from safe_eval.scorers import SCORERS
+from safe_eval.statistics import Sampling, clustered_stderr, mean_interval
+
+SCORES_FILE = "scores.json"
+_LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """One mean score of one cell on one slice; errors and blank answers are in it as wrong."""
+
+    metric: str
+    dataset: str | None
+    slice: str
+    condition: str
+    model: str
+    seed: int
+    value: float
+    stderr: float | None  # analytic, clustered
+    ci_low: float | None
+    ci_high: float | None
+    confidence: float
+    interval: str | None  # how it was made: cluster bootstrap, or wilson where all clusters agree
+    n: int
+    clusters: int
+
+
+class PredictionsFile(msgspec.Struct, frozen=True):
+    """A file that was scored, by its name alone."""
+
+    name: str
+    sha256: str
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the numbers came from, and what would make them again."""
+
+    predictions: tuple[PredictionsFile, ...]
+    rows: int
+    cluster: str  # the field whose values are the clusters
+    seed: int
+    resamples: int
+    confidence: float
+    python: str
+    versions: dict[str, str]
+
+
+class Scores(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of scores.json."""
+
+    coverage: dict[str, Coverage]
+    cells: tuple[CellCoverage, ...]
+    metrics: tuple[Metric, ...]
+    comparisons: tuple[Comparison, ...]
+    notes: tuple[str, ...]  # what a reader of the numbers must know
+    provenance: Provenance
+
+
+def score_files(paths: Sequence[Path], sampling: Sampling) -> Scores:
+    """Score predictions files together, as one set of predictions.
+
+    Raises:
+        InputError: see `read_predictions` and `score_predictions`.
+    """
+    if not paths:
+        raise InputError("no predictions file given")
+    predictions = read_predictions(*paths)
+    files = tuple(PredictionsFile(path.name, file_sha256(path)) for path in paths)
+    return score_predictions(predictions, sampling, files)
+
+
+def score_predictions(
+    predictions: Sequence[Prediction], sampling: Sampling, files: tuple[PredictionsFile, ...] = ()
+) -> Scores:
+    """Score predictions with every metric that judges any of them.
+
+    Raises:
+        InputError: no predictions, none of a task that can be scored, or clusters given in some rows only.
+    """
+    if not predictions:
+        raise InputError("no predictions: an empty set has no score")
+    cells = {metric: found for metric in SCORERS if (found := score_cells(metric, predictions))}
+    if not cells:
+        tasks = ", ".join(sorted({str(row.task) for row in predictions}))
+        raise InputError(f"no metric judges the tasks of these predictions ({tasks})")
+    coverage = cell_coverage(predictions)
+    return Scores(
+        coverage=coverage_by_condition(coverage),
+        cells=tuple(coverage),
+        metrics=tuple(row for name in cells for row in _metric_rows(name, cells[name], sampling)),
+        comparisons=tuple(row for name in cells for row in compare_cells(name, cells[name], sampling)),
+        notes=tuple(_notes(predictions)),
+        provenance=Provenance(
+            predictions=files,
+            rows=len(predictions),
+            cluster=cluster_field(predictions),
+            seed=sampling.seed,
+            resamples=sampling.resamples,
+            confidence=sampling.confidence,
+            python=platform.python_version(),
+            versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
+        ),
+    )
+
+
+def write_scores(scores: Scores, out: Path) -> Path:
+    """Write scores.json into a folder, whole or not at all."""
+    return write_json(out / SCORES_FILE, scores)
+
+
+def write_json(path: Path, content: msgspec.Struct) -> Path:
+    """Write a result as indented JSON, whole or not at all; what is not a number becomes null."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+    part.replace(path)
+    return path
+
+
+def read_scores(run: Path) -> Scores:
+    """Read a run's scores.json, and make sure that it was computed from the predictions beside it.
+
+    Raises:
+        InputError: no scores, not scores, or scores of other predictions than those in the folder.
+    """
+    path = run / SCORES_FILE
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; make it with: safe-eval score PREDICTIONS --out {run}")
+    try:
+        scores = msgspec.json.decode(path.read_bytes(), type=Scores)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not a scores file: {error}; score the predictions again") from None
+    if not scores.provenance.predictions:
+        raise InputError(f"{path}: names no predictions file it was computed from; use safe-eval score")
+    for file in scores.provenance.predictions:
+        scored = run / Path(file.name).name
+        if not scored.is_file():
+            raise InputError(
+                f"{scored}: no such file, so nothing shows that {SCORES_FILE} was computed from it; "
+                "put the predictions beside their scores"
+            )
+        if file_sha256(scored) != file.sha256:
+            raise InputError(
+                f"{path}: was computed from another {file.name} than the one beside it; "
+                f"score it again: safe-eval score {scored} --out {run}"
+            )
+    return scores
+
+
+def _metric_rows(metric: str, cells: Sequence[Cell], sampling: Sampling) -> Iterator[Metric]:
+    for cell in cells:
+        for name, members in cell.slices.items():
+            scores, clusters = cell.scores[members], cell.clusters[members]
+            interval = mean_interval(scores, clusters, sampling)
+            yield Metric(
+                metric=metric,
+                **cell.key._asdict(),
+                slice=name,
+                value=float(scores.mean()),
+                stderr=clustered_stderr(scores, clusters),
+                ci_low=interval.low,
+                ci_high=interval.high,
+                confidence=sampling.confidence,
+                interval=interval.method,
+                n=len(scores),
+                clusters=len(set(clusters.tolist())),
+            )
+
+
+def _notes(predictions: Sequence[Prediction]) -> Iterator[str]:
+    few = {row.example_id for row in predictions if len(row.references) in (2, 3)}
+    if few:
+        yield (
+            f"{len(few)} examples have 2 or 3 references: the official VQA accuracy gives even a perfect "
+            "answer 1/3 or 2/3 there"
+        )
+    clusters = cluster_field(predictions)
+    if clusters != "group":
+        yield f"no row has a 'group', so each {clusters} is taken for a cluster of its own"

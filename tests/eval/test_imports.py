@@ -1,0 +1,63 @@
+"""Scoring needs no model library: a fresh interpreter shows what importing safe_eval loads."""
+
+import subprocess
+import sys
+
+import pytest
+
+import safe_eval
+
+HEAVY = {"torch", "transformers", "great_expectations", "pandas", "ray", "altair", "librosa"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Which heavy libraries a fresh interpreter has loaded after the statement."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return HEAVY & {line.partition(".")[0] for line in done.stdout.splitlines()}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import safe_eval, safe_eval.cli",
+        "import safe_eval\nfor name in safe_eval.__all__: getattr(safe_eval, name)",
+        "import safe_eval.run, safe_eval.tables, safe_eval.verdict",
+    ],
+)
+def test_safe_eval_loads_no_model_library(statement: str) -> None:
+    assert loaded_by(statement) == set()
+
+
+def test_this_test_can_fail() -> None:
+    assert loaded_by("import pandas") == {"pandas"}
+    assert "torch" in loaded_by("import torch")
+
+
+def test_the_bare_import_loads_not_even_numpy() -> None:
+    code = "import sys, safe_eval\nassert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_public_name_is_there_and_no_other() -> None:
+    assert sorted(safe_eval.__all__) == dir(safe_eval)
+    assert all(getattr(safe_eval, name) is not None for name in safe_eval.__all__)
+    assert safe_eval.__all__ == [
+        "CONDITIONS",
+        "Answer",
+        "Input",
+        "Model",
+        "Prediction",
+        "Sampling",
+        "Scores",
+        "Verdict",
+        "decide",
+        "read_predictions",
+        "read_scores",
+        "score_files",
+        "score_predictions",
+        "write_predictions",
+        "write_scores",
+    ]
+    with pytest.raises(AttributeError, match="module 'safe_eval' has no attribute 'scores'"):
+        _ = safe_eval.scores
