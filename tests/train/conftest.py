@@ -1,0 +1,65 @@
+"""Tiny models and a small world for all tests; each test must leave them as it found them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import tiny_llava
+
+from safe_data.build import build_dataset
+from safe_data.dataset import ShardDataset
+from safe_data.encoders import LogMelEncoder
+from safe_data.sources.synthetic import write_world
+from safe_train.backbone import Backbone, load_backbone
+from safe_train.loader import Loader
+from safe_train.toy_model import Recipe, new_model
+from safe_train.toy_words import make_processor
+
+
+@pytest.fixture(scope="session")
+def shared_llava() -> Any:
+    return tiny_llava()
+
+
+@pytest.fixture
+def llava(shared_llava: Any) -> Iterator[Any]:
+    yield shared_llava
+    for layer in shared_llava.get_decoder().layers:
+        layer._forward_hooks.clear()
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shards of a world of 48 clips."""
+    root = tmp_path_factory.mktemp("small")
+    write_world(root / "world", clips=48, seed=0)
+    build_dataset(root / "world", root / "shards")
+    return root / "shards"
+
+
+@pytest.fixture(scope="session")
+def untaught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy backbone with random weights, as a checkpoint directory."""
+    folder = tmp_path_factory.mktemp("untaught")
+    torch.manual_seed(0)
+    processor = make_processor()
+    new_model(Recipe(), processor).save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def backbone(untaught: Path) -> Backbone:
+    return load_backbone(untaught)
+
+
+@pytest.fixture
+def train_split(shards: Path) -> ShardDataset:
+    return ShardDataset(shards, "train", "logmel")
+
+
+@pytest.fixture
+def loader(train_split: ShardDataset, backbone: Backbone) -> Loader:
+    return Loader(train_split, backbone.processor, LogMelEncoder())

@@ -1,0 +1,129 @@
+"""The demo from end to end, small: every step is the real one, and what it claims is in its files."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from safe_data.dataset import ShardDataset
+from safe_data.errors import InputError
+from safe_data.sources.synthetic import write_world
+from safe_eval.models import Input
+from safe_eval.predictions import read_predictions, select
+from safe_train.backbone import load_backbone
+from safe_train.checkpoint import attach_checkpoint, read_checkpoint
+from safe_train.demo import Plan, run_demo
+from safe_train.predict import SafeAnswers
+from safe_train.toy_model import Recipe
+
+SMALL = Plan(
+    clips=120,
+    recipe=Recipe(pictures=600, vision_steps=60, language_steps=60, held_out_questions=50),
+    stage_a_steps=60,
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run; its exit code is in the file `code`."""
+    out = tmp_path_factory.mktemp("run") / "demo"
+    code = run_demo(out, seed=0, plan=SMALL)
+    (out / "code").write_text(str(code))
+    return out
+
+
+def test_everything_is_there_and_the_exit_code_is_the_verdict(run: Path) -> None:
+    verdict = json.loads((run / "verdict.json").read_text())
+    assert {"go": 0, "no-go": 1, "not measured": 2}[verdict["decision"]] == int((run / "code").read_text())
+    assert verdict["decision"] != "not measured"
+    names = {path.name for path in run.iterdir()}
+    assert names >= {
+        "world",
+        "shards",
+        "backbone",
+        "adapter",
+        "predictions.jsonl",
+        "scores.json",
+        "report.html",
+    }
+    assert "seed: 0" in (run / "config.yaml").read_text()
+
+
+def test_the_base_is_what_it_was(run: Path) -> None:
+    freeze = json.loads((run / "freeze.json").read_text())
+    assert freeze["base_weights_sha256_before"] == freeze["base_weights_sha256_after"]
+    assert freeze["trainable_base_parameters"] == 0
+    gate_off = freeze["gate_off"]
+    assert gate_off["identical_batches"] == gate_off["batches"] > 0
+    assert gate_off["largest_difference"] == 0
+
+
+def test_every_question_is_answered_by_both_under_all_conditions(run: Path) -> None:
+    rows = read_predictions(run / "predictions.jsonl")
+    asked = {row.example_id for row in rows}
+    assert len(rows) == 5 * len(asked)
+    assert not [row for row in rows if row.error]
+    base = {row.example_id: row.answer for row in select(rows, model="base", condition="full")}
+    off = {row.example_id: row.answer for row in select(rows, model="safe", condition="gate_off")}
+    assert off == base
+    assert {row.audio_sha256 for row in select(rows, model="base")} == {None}
+    assert {row.audio_rms_db for row in select(rows, condition="mute_audio")} == {-120.0}
+    assert {row.consulted for row in select(rows, model="safe", condition="full")} == {True}
+
+
+def test_sound_already_helps(run: Path) -> None:
+    metrics = json.loads((run / "scores.json").read_text())["metrics"]
+    audio = {(m["model"], m["condition"]): m["value"] for m in metrics if m["slice"] == "audio"}
+    assert audio["safe", "full"] > audio["base", "full"] + 0.2
+    assert audio["safe", "full"] > audio["safe", "swap_audio"] + 0.2
+
+
+def test_a_trained_answer_does_not_depend_on_its_batch(run: Path) -> None:
+    checkpoint = read_checkpoint(run / "adapter")
+    backbone = load_backbone(run / "backbone")
+    model = attach_checkpoint(checkpoint, backbone.model)
+    safe = SafeAnswers(model, backbone.processor, checkpoint.encoder)
+    dataset = ShardDataset(run / "shards", "test")
+    inputs = []
+    for clip in range(8):
+        sound = dataset.audio(clip)
+        assert sound is not None
+        for example in dataset.record(clip).examples:
+            inputs.append(Input(example, dataset.image(clip), sound.samples, sound.sample_rate_hz))
+    alone = [safe.answer([given])[0].text for given in inputs]
+    assert [answer.text for answer in safe.answer(inputs)] == alone
+
+
+def test_a_second_run_uses_what_is_there_and_ends_the_same(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = {name: (run / name).stat().st_mtime_ns for name in ("world", "backbone")}
+    before = (run / "adapter" / "adapter.safetensors").read_bytes(), (run / "scores.json").read_bytes()
+    code = run_demo(run, seed=0, plan=SMALL)
+    assert code == int((run / "code").read_text())
+    assert made == {name: (run / name).stat().st_mtime_ns for name in made}
+    assert before[0] == (run / "adapter" / "adapter.safetensors").read_bytes()
+    printed = capsys.readouterr().out
+    assert [line[:3] for line in printed.splitlines()[:7]] == [f"{step}/7" for step in range(1, 8)]
+    header = next(line for line in printed.splitlines() if line.startswith("right, in %"))
+    assert header.split("  ")[-1] == "gate off"
+    assert "logits bit-identical in" in printed
+    assert f"report: {run / 'report.html'}" in printed
+
+
+def test_another_seed_does_not_overwrite_the_run(run: Path) -> None:
+    with pytest.raises(InputError, match="holds something else"):
+        run_demo(run, seed=1, plan=SMALL)
+
+
+def test_shards_that_fail_their_check_are_not_trained_on(tmp_path: Path) -> None:
+    write_world(tmp_path / "world", clips=SMALL.clips, seed=0)
+    metadata = tmp_path / "world" / "metadata.jsonl"
+    rows = [json.loads(line) for line in metadata.read_text().splitlines()]
+    tested = next(row for row in rows if row["split"] == "test")
+    tested["split"] = "train"  # the rest of its group stays in the test split
+    metadata.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(InputError, match=r"(?s)FAIL.*failed its check; nothing is trained on such data"):
+        run_demo(tmp_path, seed=0, plan=SMALL)
+    assert not (tmp_path / "backbone").exists()
+    assert not (tmp_path / "verdict.json").exists()
