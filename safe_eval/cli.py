@@ -29,7 +29,8 @@ def score(
     from safe_eval.statistics import Sampling
     from safe_eval.tables import scores_table
 
-    scores = score_files(predictions, Sampling(confidence=confidence, resamples=resamples, seed=seed))
+    sampling = Sampling(confidence=confidence, resamples=resamples, seed=seed)
+    scores = score_files(predictions, sampling, out)
     written = write_scores(scores, out)
     _say([*scores_table(scores), "", f"wrote {written}"])
 

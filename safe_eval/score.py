@@ -1,6 +1,7 @@
 """Scores: what predictions are worth, with intervals, comparisons and coverage: scores.json."""
 
 import importlib.metadata
+import os
 import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -38,11 +39,12 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     clusters: int
 
 
-class PredictionsFile(msgspec.Struct, frozen=True):
-    """A file that was scored, by its name alone."""
+class PredictionsFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file by its name and hash, and the way to it from the folder of the scores if it lies elsewhere."""
 
     name: str
     sha256: str
+    path: str | None = None
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +71,8 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Provenance
 
 
-def score_files(paths: Sequence[Path], sampling: Sampling) -> Scores:
-    """Score predictions files together, as one set of predictions.
+def score_files(paths: Sequence[Path], sampling: Sampling, out: Path | None = None) -> Scores:
+    """Score predictions files together, as one set of predictions; `out` is where the scores will lie.
 
     Raises:
         InputError: see `read_predictions` and `score_predictions`.
@@ -78,7 +80,7 @@ def score_files(paths: Sequence[Path], sampling: Sampling) -> Scores:
     if not paths:
         raise InputError("no predictions file given")
     predictions = read_predictions(*paths)
-    files = tuple(PredictionsFile(path.name, file_sha256(path)) for path in paths)
+    files = tuple(PredictionsFile(path.name, file_sha256(path), _way(path, out)) for path in paths)
     return score_predictions(predictions, sampling, files)
 
 
@@ -116,6 +118,22 @@ def score_predictions(
     )
 
 
+def _way(path: Path, out: Path | None) -> str | None:
+    """From the folder of the scores to the predictions, where they do not lie beside them."""
+    if out is None or path.resolve().parent == out.resolve():
+        return None
+    return Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
+
+
+def scored_files(run: Path, scores: Scores) -> list[Path]:
+    """The predictions a run's scores were computed from: beside them, or where they lay when scored."""
+    files = []
+    for file in scores.provenance.predictions:
+        beside = run / Path(file.name).name
+        files.append(beside if file.path is None or beside.is_file() else run / file.path)
+    return files
+
+
 def write_scores(scores: Scores, out: Path) -> Path:
     """Write scores.json into a folder, whole or not at all."""
     return write_json(out / SCORES_FILE, scores)
@@ -131,10 +149,10 @@ def write_json(path: Path, content: msgspec.Struct) -> Path:
 
 
 def read_scores(run: Path) -> Scores:
-    """Read a run's scores.json, and make sure that it was computed from the predictions beside it.
+    """Read a run's scores.json, and make sure that it was computed from the predictions it names.
 
     Raises:
-        InputError: no scores, not scores, or scores of other predictions than those in the folder.
+        InputError: no scores, not scores, or scores of other predictions than those found.
     """
     path = run / SCORES_FILE
     if not path.is_file():
@@ -145,8 +163,7 @@ def read_scores(run: Path) -> Scores:
         raise InputError(f"{path}: is not a scores file: {error}; score the predictions again") from None
     if not scores.provenance.predictions:
         raise InputError(f"{path}: names no predictions file it was computed from; use safe-eval score")
-    for file in scores.provenance.predictions:
-        scored = run / Path(file.name).name
+    for scored, file in zip(scored_files(run, scores), scores.provenance.predictions, strict=True):
         if not scored.is_file():
             raise InputError(
                 f"{scored}: no such file, so nothing shows that {SCORES_FILE} was computed from it; "
@@ -154,7 +171,7 @@ def read_scores(run: Path) -> Scores:
             )
         if file_sha256(scored) != file.sha256:
             raise InputError(
-                f"{path}: was computed from another {file.name} than the one beside it; "
+                f"{path}: was computed from another {file.name} than {scored}; "
                 f"score it again: safe-eval score {scored} --out {run}"
             )
     return scores

@@ -10,10 +10,13 @@ import msgspec
 import torch
 from torch import nn
 
+from safe_data.checkpoints import checkpoint_directory
 from safe_data.errors import InputError
 
 # Where the families of transformers keep the layers of what `get_decoder` returns: LLaMA and Qwen, OPT, T5.
 _LAYER_PATHS = ("layers", "model.layers", "decoder.layers", "model.decoder.layers", "block", "decoder.block")
+# What a checkpoint is made of: configurations, weights, tokenizer and templates. No code, no pickles.
+_FILES = ["config.json", "*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
 
 
 class Backbone(NamedTuple):
@@ -32,8 +35,8 @@ class FreezeAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weights_sha256: str
 
 
-def load_backbone(folder: Path) -> Backbone:
-    """Load a checkpoint directory as transformers writes it, in the precision it was saved in, and freeze it.
+def load_backbone(source: str | Path) -> Backbone:
+    """Load a checkpoint directory or a hub id, in the precision it was saved in, and freeze it.
 
     Only safetensors are read and no code of the checkpoint is run.
 
@@ -43,6 +46,7 @@ def load_backbone(folder: Path) -> Backbone:
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     quiet_unless_terminal()
+    folder = checkpoint_directory(str(source), "vision-language", _FILES)
     if not (folder / "config.json").is_file():
         raise InputError(
             f"{folder}: holds no model checkpoint (config.json, *.safetensors and the processor's files); "

@@ -26,7 +26,7 @@ def demo(*, out: Path, seed: int = 0) -> int:
 def stage_a(
     shards: Path,
     *,
-    backbone: Path,
+    backbone: str,
     out: Path,
     encoder: str = "logmel",
     layer: tuple[int, ...] = (),
@@ -48,7 +48,7 @@ def stage_a(
 
     Args:
         shards: a dataset with a split named train
-        backbone: directory of a vision-language model, as save_pretrained writes it
+        backbone: a vision-language model: a directory as save_pretrained writes it, or a hub id
         out: folder for adapter.safetensors, config.json, config.yaml and losses.jsonl
         encoder: what the dataset's embeddings were made with
         layer: a decoder layer that is to hear, counted from 1 (default: four, evenly spread)
@@ -79,7 +79,7 @@ def stage_a(
         shards,
         loaded,
         out,
-        base_name=backbone.resolve().name,
+        base_name=Path(backbone).resolve().name,
         encoder=encoder,
         pathway=pathway,
         config=config,
@@ -98,7 +98,7 @@ def predict(
     checkpoint: Path,
     shards: Path,
     *,
-    backbone: Path,
+    backbone: str,
     out: Path,
     condition: tuple[str, ...] = ("full", "mute_audio", "swap_audio", "gate_off"),
     split: str = "test",
@@ -112,7 +112,7 @@ def predict(
     Args:
         checkpoint: folder written by `safe-train stage-a`
         shards: a dataset
-        backbone: directory of the model the checkpoint was trained for
+        backbone: the model the checkpoint was trained for: a directory or a hub id
         out: predictions file, JSON Lines
         condition: full, mute_audio, swap_audio, gate_off, noise_audio, snr_<n>db, mute_vision
         split: of the dataset
@@ -145,13 +145,13 @@ def predict(
     return NOT_JUDGED if failed else HOLDS
 
 
-def _quietly(load: Any, folder: Path) -> Any:
+def _quietly(load: Any, source: str) -> Any:
     """Load without a progress bar where nobody watches one move."""
     from transformers.utils import logging
 
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
-    return load(folder)
+    return load(source)
 
 
 COMMANDS: dict[str, Command] = {"demo": demo, "stage-a": stage_a, "predict": predict}

@@ -7,7 +7,7 @@ import msgspec
 
 from safe_data.errors import InputError
 from safe_eval.predictions import Prediction, file_sha256, read_predictions
-from safe_eval.score import SCORES_FILE, Scores, read_scores
+from safe_eval.score import SCORES_FILE, Scores, read_scores, scored_files
 from safe_eval.verdict import VERDICT_FILE, Verdict
 
 MADE_WITH = ("config.yaml", "freeze.json", "adapter/config.json", "adapter/adapter.safetensors")
@@ -37,7 +37,7 @@ def read_results(run: Path) -> Results:
         )
     scores = read_scores(run)
     verdict = _read_verdict(run)
-    files = [run / Path(file.name).name for file in scores.provenance.predictions]
+    files = scored_files(run, scores)
     made = [path for name in MADE_WITH if (path := run / name).is_file()]
     named = [*files, run / SCORES_FILE, run / VERDICT_FILE, *made]
     return Results(
@@ -45,8 +45,13 @@ def read_results(run: Path) -> Results:
         predictions=tuple(read_predictions(*files)),
         scores=scores,
         verdict=verdict,
-        file_hashes={str(path.relative_to(run)): file_sha256(path) for path in named},
+        file_hashes={_shown(path, run): file_sha256(path) for path in named},
     )
+
+
+def _shown(path: Path, run: Path) -> str:
+    """A file's name in the report: within the run, or just its own."""
+    return str(path.relative_to(run)) if path.is_relative_to(run) and ".." not in path.parts else path.name
 
 
 def _read_verdict(run: Path) -> Verdict:

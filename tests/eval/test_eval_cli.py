@@ -142,3 +142,17 @@ def test_help_answers_within_half_a_second() -> None:
     subprocess.run([PROGRAM, "--help"], capture_output=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+def test_predictions_may_lie_apart_from_their_scores(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    write_predictions(tmp_path / "elsewhere" / "mine.jsonl", good_run(20))
+    monkeypatch.chdir(tmp_path)
+    assert main(["score", "elsewhere/mine.jsonl", "--out", "runs/mine"]) == 0
+    assert main(["verdict", "runs/mine", "--criteria", "demo"]) == 0
+    assert str(tmp_path) not in (tmp_path / "runs/mine/scores.json").read_text()
+    (tmp_path / "elsewhere" / "mine.jsonl").write_text("")
+    assert main(["verdict", "runs/mine", "--criteria", "demo"]) == 2
+    assert "was computed from another mine.jsonl" in capsys.readouterr().err

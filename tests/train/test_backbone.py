@@ -139,11 +139,21 @@ def test_a_backbone_keeps_the_precision_it_was_saved_in(tmp_path: Path) -> None:
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nowhere: holds no model checkpoint .*save_pretrained"):
+    with pytest.raises(InputError, match=r"nowhere' is not a directory; give one that holds config.json"):
         load_backbone(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"holds no model checkpoint .*save_pretrained"):
+        load_backbone(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "llava"}')
     with pytest.raises(InputError, match="is not a vision-language model that can be loaded"):
         load_backbone(tmp_path)
+
+
+def test_a_hub_id_that_cannot_be_had_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        InputError, match=r"'someone/absent' is not a directory, nor could it be had from the hub"
+    ):
+        load_backbone("someone/absent")
 
 
 def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
