@@ -10,7 +10,7 @@ import msgspec
 import torch
 from torch import nn
 
-from safe_data.checkpoints import checkpoint_directory
+from safe_data.encoders.checkpoints import checkpoint_directory
 from safe_data.errors import InputError
 
 # Where the families of transformers keep the layers of what `get_decoder` returns: LLaMA and Qwen, OPT, T5.

@@ -143,3 +143,18 @@ def test_the_embedding_is_the_one_of_this_version() -> None:
     saw = ((np.arange(RATE) * 37 % 200 - 100) / 128).astype(np.float32)
     digest = hashlib.sha256(encoder.encode([saw]).tobytes()).hexdigest()
     assert (encoder.fingerprint, digest[:16]) == ("0f573aec3015b914", "48e3a23ecbc7f3f1")
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("clap", r"^encoder 'clap' names no checkpoint; write clap:DIRECTORY or clap:owner/name$"),
+        ("whisper:", r"^encoder 'whisper:' names no checkpoint"),
+        ("logmel:x", r"^encoder 'logmel:x': logmel has no weights to load; write 'logmel'$"),
+        ("clop:x", r"^encoder 'clop:x' is unknown; did you mean 'clap'\?$"),
+        ("clap:not/a/model", r"^clap checkpoint 'not/a/model' is not a directory"),
+    ],
+)
+def test_a_spec_that_names_no_encoder(spec: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_encoder(spec)

@@ -10,8 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from safe_data.encoders.weights import INDEX, WEIGHTS, weight_files
 from safe_data.errors import InputError
-from safe_data.weights import INDEX, WEIGHTS, weight_files
 
 CONFIG = "config.json"
 PROCESSOR, PREPROCESSOR = "processor_config.json", "preprocessor_config.json"
@@ -78,7 +78,7 @@ def open_checkpoint(source: str, model_type: str) -> Checkpoint:
 
 
 def checkpoint_directory(source: str, kind: str, files: list[str]) -> Path:
-    """The directory, or a local copy of `owner/name` from the Hugging Face hub; only what is named is fetched.
+    """The directory, or a local copy of `owner/name` from the Hugging Face hub, fetched if need be.
 
     Args:
         source: a path, or a hub id that is no directory here

@@ -1,37 +1,13 @@
-"""AudioEncoder: a clip's samples in, an embedding out; LogMelEncoder, the one that needs no weights."""
+"""LogMelEncoder: log power in mel bands, the encoder that needs no weights."""
 
-import difflib
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float16, Float32, Float64
 from numpy import ndarray
-
-from safe_data.errors import InputError
-
-
-class AudioEncoder(Protocol):
-    """What makes a sidecar. A clip always gives the same bytes, whatever else is in the batch."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Hexadecimal; it changes with every parameter that could change an embedding."""
-
-    @property
-    def sample_rate_hz(self) -> int: ...
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def encode(self, clips: Sequence[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips *shape"]:
-        """Embed clips of any length, given at `sample_rate_hz`."""
 
 
 class LogMelEncoder:
@@ -110,19 +86,3 @@ class LogMelEncoder:
             dtype=np.float64,
         )
         return filters
-
-
-ENCODERS: dict[str, Callable[[], AudioEncoder]] = {"logmel": LogMelEncoder}
-
-
-def load_encoder(spec: str) -> AudioEncoder:
-    """The encoder of a spec such as `logmel`.
-
-    Raises:
-        InputError: no encoder of that name.
-    """
-    if spec in ENCODERS:
-        return ENCODERS[spec]()
-    near = difflib.get_close_matches(spec, ENCODERS, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(ENCODERS)}"
-    raise InputError(f"encoder {spec!r} is unknown; {hint}")

@@ -1,0 +1,1 @@
+"""Ratios against named references, each on the same work in the same run: `python -m benchmarks NAME`."""

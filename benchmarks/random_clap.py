@@ -1,0 +1,21 @@
+"""A CLAP checkpoint of random weights: the audio tower of the real ones, for measuring without a download."""
+
+from pathlib import Path
+
+
+def write_random_clap(directory: Path, seed: int = 0) -> Path:
+    """Save a ClapModel whose audio tower has the default size (27.5 M weights, 28.2 M with its projection).
+
+    The text tower is as small as it can be: encoding sounds never reads it.
+    """
+    import torch
+    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
+
+    text = {"vocab_size": 8, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    config = ClapConfig(text_config={**text, "intermediate_size": 8, "max_position_embeddings": 8})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = ClapModel(config)
+    model.save_pretrained(directory)
+    ClapFeatureExtractor(truncation="rand_trunc").save_pretrained(directory)
+    return directory

@@ -1,0 +1,138 @@
+"""ClapEncoder: a CLAP checkpoint's audio tower, deterministic where the reference rolls dice."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Float16, Float32
+from numpy import ndarray
+
+from safe_data.encoders.checkpoints import open_checkpoint
+from safe_data.encoders.clap_mel import ClapMel
+from safe_data.encoders.inference import Pipeline, device, precision, to_float16
+from safe_data.encoders.weights import load_weights
+from safe_data.encoders.windows import POLICY, pool_in_time
+from safe_data.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class ClapEncoder:
+    """Sounds at 48 kHz to unit vectors (pooled), or to the tower's last states (tokens).
+
+    A sound shorter than the model's 10 seconds is repeated as its checkpoint says. A longer one is heard in
+    windows (`window_starts`): pooled, their unit vectors are averaged and scaled to length 1 again; as
+    tokens, their states are averaged over equal stretches of the sound, so that the shape stays the same.
+    Tokens are ordered by time, and within one time by frequency.
+
+    **Source:** Wu et al. 2023, arXiv 2211.06687; transformers' ClapModel.get_audio_features.
+    **Differs:** of a longer sound the reference takes a random 10 seconds, of which the mean over windows is
+    the expectation. Of a fused model it runs a random sound of the batch through the fusion layers when none
+    is long, so that a vector depends on its neighbours (LAION-AI/CLAP#90); here they are not used.
+    """
+
+    version = 1
+
+    def __init__(self, source: str, pooling: Literal["pooled", "tokens"] = "pooled") -> None:
+        """Open a checkpoint: a directory, or a hub id such as laion/clap-htsat-unfused.
+
+        Raises:
+            InputError: it is no usable CLAP checkpoint.
+        """
+        self.name = "clap" if pooling == "pooled" else "clap-tokens"
+        self._pooled = pooling == "pooled"
+        self._checkpoint = open_checkpoint(source, "clap")
+        from transformers import ClapConfig
+
+        self._mel = ClapMel.read(self._checkpoint.preprocessing)
+        self._config = self._checkpoint.parse(ClapConfig).audio_config
+        self._check()
+        self.sample_rate_hz = self._mel.sample_rate_hz
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return self._checkpoint.fingerprint(
+            encoder=self.name, version=self.version, precision=precision(), crop=POLICY
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        if self._pooled:
+            return (self._config.projection_dim,)
+        steps, bands, dims = self._grid
+        return (steps * bands, dims)
+
+    def encode(self, clips: Sequence[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips ..."]:
+        embeddings = np.empty((len(clips), *self.shape), np.float16)
+        for row, (starts, states) in enumerate(self._pipeline.run(clips)):
+            embedding = _mean_direction(states) if self._pooled else self._tokens(starts, states)
+            embeddings[row] = to_float16(embedding, str(self._checkpoint.directory))
+        return embeddings
+
+    def _tokens(
+        self, starts: list[int], states: Float32[ndarray, "windows dims bands steps"]
+    ) -> Float32[ndarray, "tokens dims"]:
+        steps, bands, dims = self._grid
+        by_time = states.transpose(0, 3, 2, 1).reshape(len(starts), steps, bands * dims)
+        return pool_in_time(by_time, starts, self._mel.samples / steps, steps).reshape(steps * bands, dims)
+
+    @cached_property
+    def _pipeline(self) -> Pipeline:
+        import torch
+        from transformers import ClapAudioModelWithProjection
+
+        model = load_weights(
+            lambda: ClapAudioModelWithProjection(self._config),
+            self._checkpoint.weights,
+            {"audio_model.": "audio_model.", "audio_projection.": "audio_projection."},
+        ).to(device())
+
+        def states(features: "Tensor") -> "Tensor":
+            not_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=features.device)
+            output = model(input_features=features, is_longer=not_longer)
+            if self._pooled:
+                return torch.nn.functional.normalize(output.audio_embeds.float(), dim=-1)
+            tokens: Tensor = output.last_hidden_state
+            return tokens
+
+        mel = self._mel
+        return Pipeline(mel.samples, mel.sample_rate_hz, mel.fill, mel.features, states)
+
+    @property
+    def _grid(self) -> tuple[int, int, int]:
+        """(steps in time, bands of frequency, dims) of the tower's last states.
+
+        The tower folds time to make a square picture of the spectrogram, and halves it at each stage but one.
+        """
+        shrinking = 2 ** (len(self._config.depths) - 1)
+        stride = self._config.patch_stride
+        side = self._config.spec_size // shrinking // (stride if isinstance(stride, int) else stride[0])
+        bands = max(1, side // self._folds)
+        return side * side // bands, bands, self._config.patch_embeds_hidden_size * shrinking
+
+    @property
+    def _folds(self) -> int:
+        folds: int = self._config.spec_size // self._config.num_mel_bins
+        return max(1, folds)
+
+    def _check(self) -> None:
+        """Raises InputError where the two configurations do not belong together."""
+        mel, config, wrong = self._mel, self._config, []
+        if mel.bands != config.num_mel_bins:
+            wrong.append(f"{mel.bands} mel bands are extracted, {config.num_mel_bins} are expected")
+        if mel.frames > config.spec_size * self._folds:
+            wrong.append(f"{mel.frames} frames are extracted, at most {config.spec_size * self._folds} fit")
+        if mel.truncation == "fusion" and not config.enable_fusion:
+            wrong.append("truncation is 'fusion', but the model has no fusion layers (expected 'rand_trunc')")
+        if wrong:
+            raise InputError(
+                f"{self._checkpoint.directory}: preprocessor_config.json is not this model's: "
+                f"{'; '.join(wrong)}; save both from the same checkpoint"
+            )
+
+
+def _mean_direction(vectors: Float32[ndarray, "windows dims"]) -> Float32[ndarray, " dims"]:
+    mean: Float32[ndarray, " dims"] = vectors.mean(axis=0)
+    return mean if len(vectors) == 1 else np.divide(mean, np.linalg.norm(mean))

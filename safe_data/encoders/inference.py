@@ -1,0 +1,111 @@
+"""Clips through a model with a fixed input length, so that no clip's states depend on its neighbours."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float16, Float32
+from numpy import ndarray
+
+from safe_data.encoders.windows import window_starts
+from safe_data.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GPU_WINDOWS = 32
+
+Samples = Float32[ndarray, " samples"]
+States = Float32[ndarray, "windows ..."]
+
+
+def device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def precision() -> str:
+    """What models compute in here; part of a fingerprint, since it changes every embedding a little."""
+    return "bfloat16" if device() == "cuda" else "float32"
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """How a model hears: windows of `samples`, filled up; their features; the states it makes of those."""
+
+    samples: int
+    sample_rate_hz: int
+    fill: Callable[[Samples], Samples]
+    features: Callable[["Tensor"], "Tensor"]
+    states: Callable[["Tensor"], "Tensor"]
+
+    def run(self, clips: Sequence[Samples]) -> Iterator[tuple[list[int], States]]:
+        """For each clip, where its windows start and their states.
+
+        All windows have one length, so nothing is gained by sorting the clips.
+        """
+        starts = [window_starts(len(clip), self.samples, self.sample_rate_hz) for clip in clips]
+        windows = (
+            self.fill(clip[start : start + self.samples])
+            for clip, clip_starts in zip(clips, starts, strict=True)
+            for start in clip_starts
+        )
+        states = self._batches(windows)
+        for clip_starts in starts:
+            yield clip_starts, np.stack(list(islice(states, len(clip_starts))))
+
+    def _batches(self, windows: Iterable[Samples]) -> Iterator[Float32[ndarray, "..."]]:
+        """One output a window.
+
+        Matrix kernels are chosen by the shape of the whole batch and by the number of threads, and each
+        sums in its own order. So both are always the same: on a CPU one window and one thread (measured:
+        the fastest there, too), on a GPU a full batch, the last one filled up with silence.
+        """
+        size = GPU_WINDOWS if device() == "cuda" else 1
+        batch: list[Samples] = []
+        for window in windows:
+            batch.append(window)
+            if len(batch) == size:
+                yield from self._forward(batch)
+                batch = []
+        if batch:
+            silence = np.zeros(self.samples, np.float32)
+            yield from self._forward(batch + [silence] * (size - len(batch)))[: len(batch)]
+
+    def _forward(self, batch: list[Samples]) -> States:
+        import torch
+
+        where = device()
+        with _one_thread(), torch.inference_mode():
+            features = self.features(torch.from_numpy(np.stack(batch)).to(where))
+            with torch.autocast("cuda", torch.bfloat16, enabled=where == "cuda"):
+                states = self.states(features)
+            return states.float().cpu().numpy()
+
+
+def to_float16(embedding: Float32[ndarray, "..."], source: str) -> Float16[ndarray, "..."]:
+    """Rounded, or an InputError if float16 cannot hold it."""
+    with np.errstate(over="ignore"):
+        rounded = embedding.astype(np.float16)
+    if not np.isfinite(rounded).all():
+        raise InputError(
+            f"{source}: an embedding is not finite in float16 (largest value {np.abs(embedding).max()}); "
+            "check the checkpoint's weights, and the sound for NaN"
+        )
+    return rounded
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
