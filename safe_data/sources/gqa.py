@@ -1,0 +1,89 @@
+"""GQA: questions composed from scene graphs, with one right answer.
+
+- Paper: Hudson and Manning, "GQA: A New Dataset for Real-World Visual Reasoning and Compositional Question
+  Answering", CVPR 2019.
+- Get: https://cs.stanford.edu/people/dorarad/gqa/download.html (questions 1.2, 1.4 GB; pictures, 20 GB).
+  Licence: CC BY 4.0. Size, balanced: 943,000 questions in train, 132,062 in val, 12,578 in testdev.
+
+Expected under ROOT, as the archives unpack (one split is enough):
+
+    {train,val,testdev}_balanced_questions.json      {question id: see `Question`}; also in questions1.2/
+    images/{imageId}.jpg
+
+A picture is one record with all its questions; `group` and id are its imageId, the examples' ids the question
+ids. The split `testdev` keeps its name: published results are on it, and `test` has no public answers.
+`question_type` is the structural type (query, verify, choose, compare, logical); `types` and `groups` of each
+question, which the official validity and distribution metrics use, are in `metadata`.
+
+Faults: the questions in *_all_questions.json are not balanced and much easier to guess, so they are not read;
+`groups` and `types` hold nulls; the scene graphs, and with them some answers, are noisy.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from safe_data.errors import raise_row_errors
+from safe_data.records import Example, Record, Records, Rejected
+from safe_data.sources.annotations import find_annotations, json_table
+from safe_data.sources.media_files import PICTURES, list_media
+
+DATASET = "gqa"
+GET = "https://cs.stanford.edu/people/dorarad/gqa/download.html"
+FILES = {
+    split: tuple(f"{folder}{split}_balanced_questions.json" for folder in ("", "questions1.2/", "questions/"))
+    for split in ("train", "val", "testdev")
+}
+
+
+class Types(msgspec.Struct, gc=False):
+    structural: str
+    semantic: str | None = None
+    detailed: str | None = None
+
+
+class Question(msgspec.Struct, gc=False):
+    imageId: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]+\Z")]  # noqa: N815 - the official spelling
+    question: str
+    answer: str
+    types: Types
+    groups: dict[str, str | None]
+
+
+def read(root: Path) -> Records:
+    """Yield the pictures of each split in the order of their first questions.
+
+    Raises:
+        InputError: none of the question files, or faulty rows (all of them).
+    """
+    pictures = list_media(root, ("images",), PICTURES)
+    for split, file in find_annotations(root, FILES, GET).items():
+        errors: list[str] = []
+        asked: dict[str, list[tuple[str, Question]]] = {}
+        for question_id, row in json_table(file, Question, errors):
+            asked.setdefault(row.imageId, []).append((question_id, row))
+        raise_row_errors(errors, str(root))
+        for image_id, rows in asked.items():
+            about: dict[str, Any] = {"id": image_id, "dataset": DATASET, "split": split, "group": image_id}
+            path = pictures.find(image_id)
+            if path is None:
+                yield Rejected(**about, reason=pictures.missing(image_id))
+                continue
+            facts = {
+                question_id: {"types": msgspec.to_builtins(row.types), "groups": row.groups}
+                for question_id, row in rows
+            }
+            examples = tuple(_example(question_id, row) for question_id, row in rows)
+            yield Record(**about, image=path, examples=examples, metadata={"questions": facts})
+
+
+def _example(question_id: str, row: Question) -> Example:
+    return Example(
+        id=question_id,
+        task="vqa",
+        prompt=row.question,
+        references=(row.answer,),
+        question_type=row.types.structural,
+        needs_audio=False,
+    )

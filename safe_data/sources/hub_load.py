@@ -1,0 +1,123 @@
+"""hub.yaml, and the rows of what it names: its columns only, media undecoded, class labels by name."""
+
+import difflib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from safe_data.errors import InputError
+from safe_data.sources.folder import as_id
+
+FILE = "hub.yaml"
+Row = dict[str, Any]
+
+
+class Specification(msgspec.Struct, forbid_unknown_fields=True):
+    """What hub.yaml may hold; path, name, revision, data_dir and data_files are `load_dataset`'s."""
+
+    path: str
+    columns: dict[str, str]
+    constants: dict[str, Any] = {}
+    metadata: list[str] = []
+    splits: dict[str, str] | None = None
+    name: str | None = None
+    revision: str | None = None
+    data_dir: str | None = None
+    data_files: str | list[str] | dict[str, str | list[str]] | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a format or a folder, so that data_dir and data_files are ours, and not a hub id."""
+        return "/" not in self.path or self.path.startswith((".", "/"))
+
+
+def read_specification(root: Path) -> Specification:
+    """Read ROOT/hub.yaml.
+
+    Raises:
+        InputError: it is not there, or is no such YAML.
+    """
+    file = root / FILE
+    if not file.is_file():
+        raise InputError(f"{root}: holds no {FILE}; write one that says what to load, and its columns")
+    try:
+        return msgspec.yaml.decode(file.read_bytes(), type=Specification)
+    except msgspec.DecodeError as error:
+        raise InputError(
+            f"{file}: {error}; it may hold {', '.join(Specification.__struct_fields__)}"
+        ) from None
+
+
+def load(root: Path, wanted: Specification) -> Iterator[tuple[str, Iterator[Row]]]:
+    """Each split under our name for it, with its rows.
+
+    Raises:
+        InputError: nothing to load, or no such split or column.
+    """
+    try:
+        import datasets
+    except ImportError:
+        raise InputError("the hub source needs datasets; pip install 'safe-hearing[hub]'") from None
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+    file, base = root / FILE, root if wanted.is_local else Path()
+    try:
+        loaded = datasets.load_dataset(
+            str(root / wanted.path) if wanted.path.startswith(".") else wanted.path,
+            wanted.name,
+            data_dir=_from(base, wanted.data_dir),
+            data_files=_from(base, wanted.data_files),
+            revision=wanted.revision,
+        )
+    except (OSError, ValueError, ImportError, datasets.exceptions.DatasetsError) as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise InputError(f"{file}: {wanted.path!r} cannot be loaded: {reason}") from None
+    names = {name: "val" if name == "validation" else as_id(name) for name in loaded}
+    for theirs, ours in (wanted.splits or names).items():
+        _check([theirs], list(loaded), f"{file}: {wanted.path!r}", "split")
+        yield ours, _rows(loaded[theirs], wanted, f"{file}: split {theirs!r}")
+
+
+def trusted_folders(root: Path, wanted: Specification) -> tuple[Path, ...]:
+    """Where media of loaded rows may lie: in the user's own folder, or where `datasets` keeps downloads."""
+    from datasets import config
+
+    own = [root / wanted.path] if wanted.path.startswith((".", "/")) else []
+    own += [root / wanted.data_dir] if wanted.is_local and wanted.data_dir else []
+    return (*own, Path(config.HF_DATASETS_CACHE), Path(config.HF_CACHE_HOME) / "hub")
+
+
+def _rows(data: Any, wanted: Specification, where: str) -> Iterator[Row]:
+    from datasets import Audio, ClassLabel, Image, Video
+
+    columns = {path.split(".")[0] for path in wanted.columns.values()} | set(wanted.metadata)
+    _check(sorted(columns), data.column_names, where, "column")
+    data = data.select_columns(sorted(columns))
+    labels = {}
+    for column, feature in data.features.items():
+        if isinstance(feature, (Audio, Image, Video)):
+            data = data.cast_column(column, type(feature)(decode=False))
+        if isinstance(feature, ClassLabel):
+            labels[column] = feature.int2str
+    for row in data:
+        yield row | {column: name(row[column]) for column, name in labels.items() if row[column] is not None}
+
+
+def _from(base: Path, given: Any) -> Any:
+    """File names as `datasets` needs them: from here, not from ROOT; URLs as they are."""
+    if isinstance(given, dict):
+        return {key: _from(base, value) for key, value in given.items()}
+    if isinstance(given, list):
+        return [_from(base, value) for value in given]
+    return given if given is None or "://" in given else str(base / given)
+
+
+def _check(names: list[str], known: list[str], where: str, kind: str) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+            raise InputError(f"{where} has no {kind} {name!r}; {hint}")

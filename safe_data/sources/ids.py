@@ -1,0 +1,33 @@
+"""Ids from a corpus's own names: an id holds A-Z a-z 0-9 _ and - only, and no two names may share one."""
+
+import hashlib
+import re
+from decimal import Decimal
+
+from safe_data.records import ID_PATTERN
+
+LONGEST_LEGIBLE = 60
+
+
+def id_of(name: str) -> str:
+    """The name itself where it is an id, else what is legible of it and a hash of the whole.
+
+    >>> id_of("dog-01"), id_of("Rain, 10.5 s.wav")
+    ('dog-01', 'Rain-10-5-s-wav-87adcb79eb2a')
+    """
+    if len(name) <= LONGEST_LEGIBLE and ID_PATTERN.fullmatch(name):
+        return name
+    legible = re.sub(r"[^A-Za-z0-9]+", "-", name[:LONGEST_LEGIBLE]).strip("-")
+    return f"{legible}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+def clip_id(name: str, start_seconds: float) -> str:
+    """A name that is an id, and where in it the clip begins, the decimal point as a dash.
+
+    The start follows the last underscore and holds none, so that two clips never share an id.
+
+    >>> clip_id("_dB-1", 30.0), clip_id("_dB-1", 1.05), clip_id("_dB-1", 10.5)
+    ('_dB-1_30', '_dB-1_1-05', '_dB-1_10-5')
+    """
+    start = f"{Decimal(repr(start_seconds)):f}".removesuffix(".0")
+    return f"{name}_{start.replace('.', '-')}"

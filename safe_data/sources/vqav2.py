@@ -1,0 +1,130 @@
+"""VQAv2: open questions about COCO pictures, each answered by ten people.
+
+- Paper: Goyal et al., "Making the V in VQA Matter", CVPR 2017.
+- Get: https://visualqa.org/download.html; the pictures from https://cocodataset.org/#download. Licence: CC BY
+  4.0 for questions and answers; the pictures are under their Flickr licences.
+  Size: 443,757 questions in train, 214,354 in val, about 82,783 and 40,504 pictures, 19 GB.
+
+Expected under ROOT, as the archives unpack (one split is enough):
+
+    v2_OpenEnded_mscoco_{train,val}2014_questions.json       under "questions", see `Question`
+    v2_mscoco_{train,val}2014_annotations.json               under "annotations", see `Annotation`
+    {train,val}2014/COCO_{train,val}2014_{image_id as 000000391895}.jpg          also in images/
+
+A picture is one record with all its questions; `group` and id are the image id, the examples' ids the
+question ids. `references` are the ten answers in the order of `answer_id`: the official accuracy leaves out
+each in turn, so none is dropped and none merged. `question_type` is the official `answer_type` (yes/no,
+number, other), by which accuracies are published; the official `question_type`, one of 65, is in `metadata`.
+
+Faults: the answers to the test questions are not public, so these are not read. Pictures of val2014 are in
+COCO's 2017 train split, and in much other training data.
+"""
+
+from pathlib import Path
+from sys import intern
+from typing import Annotated, Any
+
+import msgspec
+
+from safe_data.errors import InputError, raise_row_errors
+from safe_data.records import Example, Record, Records, Rejected
+from safe_data.sources.annotations import find_annotations, json_rows
+from safe_data.sources.media_files import PICTURES, list_media
+
+DATASET = "vqav2"
+GET = "https://visualqa.org/download.html"
+SPLITS = ("train", "val")
+QUESTIONS = {split: (f"v2_OpenEnded_mscoco_{split}2014_questions.json",) for split in SPLITS}
+ANNOTATIONS = {split: (f"v2_mscoco_{split}2014_annotations.json",) for split in SPLITS}
+
+
+class Question(msgspec.Struct, gc=False):
+    question_id: int
+    image_id: Annotated[int, msgspec.Meta(ge=0)]
+    question: str
+
+
+class Answer(msgspec.Struct, gc=False):
+    answer_id: int
+    answer: str
+
+
+class Annotation(msgspec.Struct):
+    question_id: int
+    question_type: str
+    answer_type: str
+    answers: Annotated[list[Answer], msgspec.Meta(min_length=10, max_length=10)]
+
+
+class Answered(msgspec.Struct, gc=False):
+    """An annotation as it is kept until its picture's turn: equal words are one object, to save memory."""
+
+    references: tuple[str, ...]
+    answer_type: str
+    question_type: str
+
+
+def read(root: Path) -> Records:
+    """Yield the pictures of each split in the order of their first questions.
+
+    Raises:
+        InputError: none of the files, questions without their annotations, or faulty rows (all of them).
+    """
+    questions = find_annotations(root, QUESTIONS, GET)
+    annotations = find_annotations(root, ANNOTATIONS, GET)
+    if lacking := [ANNOTATIONS[split][0] for split in questions if split not in annotations]:
+        raise InputError(f"{root}: has questions without {', '.join(lacking)}; get them from {GET}")
+    for split, file in questions.items():
+        yield from _pictures(root, split, file, annotations[split])
+
+
+def _pictures(root: Path, split: str, questions: Path, annotations: Path) -> Records:
+    errors: list[str] = []
+    answered = _answered(annotations, errors)
+    asked: dict[int, list[Question]] = {}
+    for where, row in json_rows(questions, Question, "question_id", errors, under="questions", unique=True):
+        if row.question_id in answered:
+            asked.setdefault(row.image_id, []).append(row)
+        else:
+            errors.append(f"{where}: has no annotation in {annotations.name}; are both files of one release?")
+    unasked = answered.keys() - {row.question_id for rows in asked.values() for row in rows}
+    errors += [
+        f"{annotations.name} {number}: has no question in {questions.name}" for number in sorted(unasked)
+    ]
+    raise_row_errors(errors, str(root))
+    pictures = list_media(root, (f"{split}2014", f"images/{split}2014", "images"), PICTURES)
+    for image_id, rows in asked.items():
+        about: dict[str, Any] = {
+            "id": str(image_id),
+            "dataset": DATASET,
+            "split": split,
+            "group": str(image_id),
+        }
+        name = f"COCO_{split}2014_{image_id:012d}"
+        path = pictures.find(name)
+        if path is None:
+            yield Rejected(**about, reason=pictures.missing(name))
+            continue
+        kinds = {str(row.question_id): answered[row.question_id].question_type for row in rows}
+        examples = tuple(_example(row, answered[row.question_id]) for row in rows)
+        yield Record(**about, image=path, examples=examples, metadata={"question_types": kinds})
+
+
+def _answered(file: Path, errors: list[str]) -> dict[int, Answered]:
+    answered = {}
+    for _, row in json_rows(file, Annotation, "question_id", errors, under="annotations", unique=True):
+        in_order = sorted(row.answers, key=lambda answer: answer.answer_id)
+        references = tuple(intern(answer.answer) for answer in in_order)
+        answered[row.question_id] = Answered(references, intern(row.answer_type), intern(row.question_type))
+    return answered
+
+
+def _example(row: Question, answered: Answered) -> Example:
+    return Example(
+        id=str(row.question_id),
+        task="vqa",
+        prompt=row.question,
+        references=answered.references,
+        question_type=answered.answer_type,
+        needs_audio=False,
+    )
