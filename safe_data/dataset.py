@@ -19,14 +19,11 @@ from PIL import Image
 from pydantic import ValidationError
 
 from safe_data import manifest
+from safe_data.embeddings import Embeddings
 from safe_data.errors import InputError
 from safe_data.media import Sound, decode_audio, decode_image
 from safe_data.records import Record
 from safe_data.shards import MANIFEST, Encoding, ShardPaths, read_dataset
-
-Map = Float16[ndarray, "rows *shape"]
-
-MAPS_OPEN = 512  # each holds a file descriptor
 
 
 class ShardDataset:
@@ -52,13 +49,10 @@ class ShardDataset:
         self._shard: Int64[ndarray, " n"] = self._shard_numbers()
         self._row: Int[ndarray, " n"] = self._column("row")
         self._check_extents()
-        self._maps: dict[int, Map] = {}
+        self._embeddings = self._sidecars()
 
     def __len__(self) -> int:
         return len(self.manifest)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_maps": {}}  # a memory map would be pickled as all it maps
 
     @property
     def encoder(self) -> dict[str, Any] | None:
@@ -69,16 +63,11 @@ class ShardDataset:
 
     def embeddings(self, indices: Sequence[int] | Int[ndarray, " n"]) -> Float16[ndarray, "n *shape"]:
         """The embeddings of these samples, in any order; zeros where there is no sound."""
-        if self._encoding is None:
+        if self._embeddings is None:
             names = ", ".join(encoding.label for encoding in self._encodings) or "none"
             raise InputError(f"{self.root}: no encoder chosen for the embeddings; it has {names}")
         wanted = self._checked(indices)
-        shards, rows = self._shard[wanted], self._row[wanted]
-        result = np.empty((len(wanted), *self._encoding.shape), np.float16)
-        for shard in np.unique(shards).tolist():
-            here = shards == shard
-            result[here] = self._map(shard, self._encoding)[rows[here]]
-        return result
+        return self._embeddings.read(self._shard[wanted], self._row[wanted])
 
     def record(self, index: int) -> Record:
         """The record as the source gave it."""
@@ -142,26 +131,12 @@ class ShardDataset:
     def _tar(self, index: int) -> Path:
         return ShardPaths(self.root, self.split, self._shards[self._shard[index]]).tar
 
-    def _map(self, shard: int, encoding: Encoding) -> Map:
-        """The memory-mapped sidecar of a shard; the one opened first is closed when there are too many."""
-        if shard not in self._maps:
-            if len(self._maps) >= MAPS_OPEN:
-                del self._maps[next(iter(self._maps))]
-            self._maps[shard] = self._open(shard, encoding)
-        return self._maps[shard]
-
-    def _open(self, shard: int, encoding: Encoding) -> Map:
-        path = ShardPaths(self.root, self.split, self._shards[shard]).sidecar(encoding)
-        expected = (int((self._shard == shard).sum()), *encoding.shape)
-        try:
-            found = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"{path}: cannot be read as embeddings ({error}); build the dataset again"
-            ) from None
-        if found.shape != expected or found.dtype != np.float16:
-            raise InputError(f"{path}: is {found.dtype} {found.shape}, expected float16 {expected}")
-        return np.asarray(found)
+    def _sidecars(self) -> Embeddings | None:
+        if self._encoding is None:
+            return None
+        paths = [ShardPaths(self.root, self.split, name).sidecar(self._encoding) for name in self._shards]
+        rows = np.bincount(self._shard, minlength=len(paths)).tolist()
+        return Embeddings(paths, rows, self._encoding.shape)
 
     def _read_manifest(self, samples: int) -> pa.Table:
         rows = manifest.read(self.root / MANIFEST)

@@ -104,15 +104,6 @@ def test_it_can_be_sent_to_a_worker(dataset: ShardDataset) -> None:
     np.testing.assert_array_equal(pickle.loads(data).embeddings([5, 0]), dataset.embeddings([5, 0]))
 
 
-def test_many_shards_do_not_hold_many_files_open(
-    dataset: ShardDataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("safe_data.dataset.MAPS_OPEN", 1)
-    fresh = ShardDataset(dataset.root, "train")
-    np.testing.assert_array_equal(fresh.embeddings([8, 0, 5]), dataset.embeddings([8, 0, 5]))
-    assert len(fresh._maps) == 1
-
-
 @pytest.mark.parametrize("index", [-1, 9])
 def test_a_sample_that_is_not_there_raises(dataset: ShardDataset, index: int) -> None:
     for call in (

@@ -9,10 +9,14 @@ def test_the_face_is_these_names() -> None:
     assert safe_data.__all__ == [
         "Audio",
         "AudioEncoder",
+        "Curriculum",
         "Event",
         "Example",
         "InputError",
         "MediaError",
+        "Mixture",
+        "Order",
+        "Progress",
         "Record",
         "Rejected",
         "ShardDataset",
@@ -22,6 +26,8 @@ def test_the_face_is_these_names() -> None:
         "decode_audio",
         "decode_image",
         "load_encoder",
+        "read_stages",
+        "to_webdataset",
         "verify_dataset",
     ]
     assert dir(safe_data) == safe_data.__all__
