@@ -42,12 +42,16 @@ def run(program: str, summary: str, commands: dict[str, Command], argv: Sequence
 def _parse(
     program: str, summary: str, commands: dict[str, Command], arguments: list[str]
 ) -> tuple[str, dict[str, Any]]:
-    from jsonargparse import ArgumentParser
+    from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
-    parser = ArgumentParser(prog=program, description=summary)
+    class Help(DefaultHelpFormatter):
+        def _expand_help(self, action: Any) -> str:
+            return str(super()._expand_help(action)).replace("<class 'Path'>", "path")
+
+    parser = ArgumentParser(prog=program, description=summary, formatter_class=Help)
     choices = parser.add_subcommands(dest="command", metavar="COMMAND")
     for name, command in commands.items():
-        subparser = ArgumentParser(description=_summary(command))
+        subparser = ArgumentParser(description=_summary(command), formatter_class=Help)
         if arguments[:1] == [name]:  # the others need only their line of help
             _add_parameters(subparser, command)
         choices.add_subcommand(name, subparser, help=_summary(command))

@@ -1,5 +1,7 @@
 """The command line keeps its exit codes and says what is wrong in one line."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,26 @@ def test_all_row_errors_at_once_first_twenty_and_a_count() -> None:
     lines = str(caught.value).splitlines()
     assert lines[0] == "f.jsonl: 30 rows cannot be read"
     assert (lines[1], lines[20], lines[-1]) == ("row 0", "row 19", "… and 10 more")
+
+
+def test_help_of_a_command_speaks_plainly(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("score", "--help") == 0
+    said = capsys.readouterr().out
+    assert "files to score" in said
+    assert "(required, type: path)" in said
+    assert "<class" not in said
+
+
+def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
+    program = tmp_path / "talk.py"
+    program.write_text(
+        "from safe_data.command import run\n"
+        "def talk() -> None:\n"
+        "    for number in range(100_000):\n"
+        "        print(number)\n"
+        "run('prog', 'Talks.', {'talk': talk}, ['talk'])\n"
+    )
+    first = subprocess.run(
+        f"{sys.executable} {program} | head -1", shell=True, capture_output=True, text=True, check=False
+    )
+    assert (first.stdout, first.stderr) == ("0\n", "")
