@@ -1,6 +1,7 @@
 """`python -m benchmarks NAME [NAME …]`: run a benchmark, which prints a JSON line a result."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,9 @@ NAMES = sorted(
     for path in Path(__file__).parent.glob("*.py")
     if "\ndef main() -> None:" in path.read_text("utf-8")
 )
+# A BLAS thread a process, for both sides: on shared cores two wait for each other. Read when numpy is loaded.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 
 def main(names: list[str]) -> int:

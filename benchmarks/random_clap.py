@@ -10,12 +10,14 @@ def write_random_clap(directory: Path, seed: int = 0) -> Path:
     """
     import torch
     from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
+    from transformers.utils import logging
 
     text = {"vocab_size": 8, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
     config = ClapConfig(text_config={**text, "intermediate_size": 8, "max_position_embeddings": 8})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = ClapModel(config)
+    logging.disable_progress_bar()  # it would run on without a terminal
     model.save_pretrained(directory)
     ClapFeatureExtractor(truncation="rand_trunc").save_pretrained(directory)
     return directory

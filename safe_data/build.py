@@ -1,53 +1,46 @@
 """Build a dataset: records to a plan, its shards one by one, then the manifest and dataset.json.
 
-A shard is the unit of work and of commit: `build_shard` is the same function here, in a process pool and on
-Ray. A build that was stopped goes on with the shards that are missing and ends with the same bytes.
+A shard is the unit of work, of retry and of commit: `build_shard` is the same function here, in other
+processes and on Ray. A build that was stopped goes on with the shards that are missing and ends with the same
+bytes.
 """
 
 import difflib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from tqdm import tqdm
 
 from safe_data import manifest
-from safe_data.encoders import load_encoder
+from safe_data.engines import Piece, start
 from safe_data.errors import InputError
 from safe_data.plan import Plan, make_plan
 from safe_data.records import Records
-from safe_data.resume import adopt, discard, only_build
+from safe_data.rejections import Rejection, count_rejections
+from safe_data.resume import adopt, discard, only_build, whole_files
 from safe_data.shards import (
     DATASET,
     FORMAT_VERSION,
     MANIFEST,
     Dataset,
     Done,
+    Encoding,
     ShardPaths,
     Split,
-    committing,
-    file_facts,
     fingerprint,
+    stored_facts,
     write_json,
 )
+from safe_data.sidecar import encodings_of
 from safe_data.sources import SOURCES
 from safe_data.sources.folder import as_id
+from safe_data.storage import Folder, Remote, Root, Storage, open_storage
 from safe_data.task import ShardTask, build_shard
 
 REASONS_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """A kind of reason, how many records it rejected, and the first of them."""
-
-    kind: str
-    count: int
-    first: str
 
 
 @dataclass(frozen=True)
@@ -65,34 +58,69 @@ class Summary:
 
 def build_dataset(
     source_root: Path,
-    out: Path,
+    out: Root,
     *,
     source: str = "folder",
     encoders: Sequence[str] = ("logmel",),
     name: str | None = None,
     shard_size: int = 1000,
+    frames: int = 1,
+    workers: int = 1,
+    engine: str = "local",
+    ray_address: str | None = None,
 ) -> Summary:
-    """Build, go on building, or add encoders to the dataset in `out`.
+    """Build, or go on building, the dataset in `out`: a folder or any URL that fsspec knows.
 
     Raises:
         InputError: a bad source, an `out` that holds something else, or no record that can be used.
     """
     records = list(_source(source)(source_root))
     plan = make_plan(
-        records, source_root, name=as_id(name or source_root.resolve().name), shard_size=shard_size
+        records,
+        source_root,
+        name=as_id(name or source_root.resolve().name),
+        shard_size=shard_size,
+        frames=frames,
     )
+    storage = open_storage(out)
+    check_reach(storage, workers, engine)
     specs = tuple(sorted(set(encoders)))
-    for spec in specs:
-        load_encoder(spec)  # a misspelt one is refused before any work
-    with only_build(out):
-        adopt(plan, out)
-        tasks = [ShardTask(str(source_root), str(out), plan.sha256, shard, specs) for shard in plan.shards]
-        steps = len(records) * (1 + len(specs))
-        with tqdm(total=steps, unit="step", disable=None, leave=False, desc=f"building {plan.name}") as bar:
-            done = [build_shard(task, bar.update) for task in tasks]
-        if not any(shard.samples for shard in done):
-            _refuse_empty(plan, out)
-        return _finish(plan, out, done)
+    with start(engine, workers, ray_address) as run:
+        encodings = encodings_of(specs, run)  # a misspelt one is refused before any work
+        with only_build(storage):
+            adopt(plan, storage)
+            tasks = [
+                ShardTask(
+                    str(source_root.absolute()), whereabouts(storage), plan.sha256, shard, specs, frames
+                )
+                for shard in plan.shards
+            ]
+            with progress(tasks, f"building {plan.name}") as bar:
+                done = run(build_shard, tasks, bar.update)
+            if not any(shard.samples for shard in done):
+                _refuse_empty(plan, storage)
+            return _finish(plan, storage, done, encodings)
+
+
+def progress(pieces: Sequence[Piece], what: str) -> "tqdm[NoReturn]":
+    """A bar over all their steps; quiet when there is no terminal."""
+    total = sum(piece.steps for piece in pieces)
+    return tqdm(total=total, unit="step", disable=None, leave=False, desc=what)
+
+
+def check_reach(storage: Storage, workers: int, engine: str) -> None:
+    """Refuse to send work to processes that would not see the dataset.
+
+    Raises:
+        InputError: it lies in the memory of this one.
+    """
+    if isinstance(storage, Remote) and storage.one_process and (workers > 1 or engine != "local"):
+        raise InputError(f"{storage}: lies in this process's memory; build it with one worker, locally")
+
+
+def whereabouts(storage: Storage) -> str:
+    """Where a storage is, for a process with another working directory."""
+    return str(storage.path.absolute() if isinstance(storage, Folder) else storage)
 
 
 def _source(name: str) -> Callable[[Path], Records]:
@@ -103,15 +131,16 @@ def _source(name: str) -> Callable[[Path], Records]:
     raise InputError(f"source {name!r} is unknown; {hint}")
 
 
-def _tables(plan: Plan, out: Path) -> Iterator[pa.Table]:
+def _tables(plan: Plan, storage: Storage) -> Iterator[pa.Table]:
     for shard in plan.shards:
-        yield manifest.read(ShardPaths(out, shard.split, shard.name).rows)
+        yield manifest.read_stored(storage, ShardPaths(Path(), shard.split, shard.name).rows)
 
 
-def _finish(plan: Plan, out: Path, done: Sequence[Done]) -> Summary:
+def _finish(plan: Plan, storage: Storage, done: Sequence[Done], encodings: Sequence[Encoding]) -> Summary:
     """Write the manifest of all shards, then dataset.json: with it the dataset exists."""
-    with committing(out / MANIFEST) as file:
-        manifest.write(file, _tables(plan, out))
+    _check_shards(storage, done, encodings)
+    with storage.committing(MANIFEST) as file:
+        manifest.write(file, _tables(plan, storage))
     shards: dict[str, list[Done]] = {}
     for shard in done:
         shards.setdefault(shard.split, []).append(shard)
@@ -123,34 +152,41 @@ def _finish(plan: Plan, out: Path, done: Sequence[Done]) -> Summary:
         name=plan.name,
         fingerprint=fingerprint(plan.sha256, [shard.files[f"{shard.shard}.tar"].sha256 for shard in done]),
         plan_sha256=plan.sha256,
-        manifest_sha256=file_facts(out / MANIFEST).sha256,
+        manifest_sha256=stored_facts(storage, MANIFEST).sha256,
         encoders=tuple(everywhere),
         splits={
             split: Split(tuple(shard.shard for shard in group), sum(shard.samples for shard in group))
             for split, group in shards.items()
         },
     )
-    write_json(out / DATASET, dataset)
-    return Summary(dataset, sum(shard.rows for shard in done), _rejections(_tables(plan, out)))
+    write_json(storage, DATASET, dataset)
+    rejections = count_rejections(_tables(plan, storage))
+    return Summary(dataset, sum(shard.rows for shard in done), rejections)
 
 
-def _rejections(tables: Iterator[pa.Table]) -> tuple[Rejection, ...]:
-    """The rejected records by kind of reason: what stands before the colon. The most frequent first."""
-    counts: Counter[str] = Counter()
-    first: dict[str, str] = {}
-    for rows in tables:
-        rejected = rows.filter(pc.equal(rows["status"], "rejected")).select(["id", "error"])
-        for row in rejected.to_pylist():
-            kind = row["error"].partition(":")[0]
-            counts[kind] += 1
-            first.setdefault(kind, f"{row['id']!r}: {row['error']}")
-    return tuple(Rejection(kind, count, first[kind]) for kind, count in counts.most_common())
+def _check_shards(storage: Storage, done: Sequence[Done], encodings: Sequence[Encoding]) -> None:
+    """Every shard is what its worker said, with the embeddings asked for; what is not its own goes."""
+    for shard in done:
+        paths = ShardPaths(Path(), shard.split, shard.shard)
+        lacking = [encoding.label for encoding in encodings if encoding not in shard.encoders]
+        if lacking:
+            raise InputError(
+                f"{storage}/{paths.tar}: was embedded by another model than {', '.join(lacking)}; "
+                "let all workers have the same checkpoints and the same kind of processor"
+            )
+        if whole_files(storage, paths, shard) != shard.files:
+            raise InputError(f"{storage}/{paths.tar}: changed while it was built; run the same command again")
+    own = {f"{shard.split}/{name}" for shard in done for name in shard.files}
+    shards = {f"{shard.split}/{shard.shard}" for shard in done}
+    for name in storage.names():
+        if name.endswith(".npy") and name.partition(".")[0] in shards and name not in own:
+            storage.remove(name)  # of a build that was killed, or of a tar that is gone
 
 
-def _refuse_empty(plan: Plan, out: Path) -> NoReturn:
+def _refuse_empty(plan: Plan, storage: Storage) -> NoReturn:
     """Nothing could be read: that is no dataset, and nothing of it stays."""
-    rejections = _rejections(_tables(plan, out))
+    rejections = count_rejections(_tables(plan, storage))
     count = sum(rejection.count for rejection in rejections)
-    discard(plan, out)
+    discard(plan, storage)
     reasons = "; ".join(rejection.first for rejection in rejections[:REASONS_SHOWN])
     raise InputError(f"no record could be read, of {count} ({reasons}); nothing was built")

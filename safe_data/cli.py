@@ -1,10 +1,11 @@
-"""safe-data: make a world, build shards, check and verify them."""
+"""safe-data: make a world, build shards, describe, check and verify them."""
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from safe_data.command import DOES_NOT_HOLD, HOLDS, Command, run
+from safe_data.errors import InputError
 
 if TYPE_CHECKING:
     from safe_data.build import Summary
@@ -26,45 +27,105 @@ def synth(out: Path, *, clips: int = 2000, seed: int = 0) -> None:
 
 def build(
     source_root: Path,
-    out: Path,
+    out: str,
     *,
     source: str = "folder",
     encoder: tuple[str, ...] = ("logmel",),
     name: str | None = None,
     shard_size: int = 1000,
+    frames: int = 1,
     max_reject_rate: float = 0.05,
+    workers: int = 1,
+    engine: str = "local",
+    ray_address: str | None = None,
 ) -> int:
-    """Build shards with cached embeddings; go on with a build that was stopped; add an encoder.
+    """Build shards with cached embeddings; go on with a build that was stopped.
 
     Args:
         source_root: where the corpus lies
-        out: directory of the dataset, new or begun by the same command
+        out: directory or URL of the dataset, new or begun by the same command
         source: how the corpus is laid out
         encoder: what makes the embeddings
         name: first part of the shards' names (default: the folder's name)
         shard_size: records a shard, at most
+        frames: pictures kept of a video
         max_reject_rate: share of unusable records from which on the exit code is 1
+        workers: shards in work at a time
+        engine: local (processes of this machine) or ray
+        ray_address: of a Ray cluster (default: start Ray here)
     """
     from safe_data.build import build_dataset
     from safe_data.ran import write_config
 
+    if not 0 <= max_reject_rate <= 1:
+        raise InputError(f"--max-reject-rate {max_reject_rate:g} is no share; give one from 0 to 1")
+    summary = build_dataset(
+        source_root,
+        out,
+        source=source,
+        encoders=encoder,
+        name=name,
+        shard_size=shard_size,
+        frames=frames,
+        workers=workers,
+        engine=engine,
+        ray_address=ray_address,
+    )
     options = {
+        "source_root": str(source_root),
+        "out": out,
         "source": source,
         "encoder": list(encoder),
         "name": name,
         "shard_size": shard_size,
+        "frames": frames,
         "max_reject_rate": max_reject_rate,
-    }
-    summary = build_dataset(
-        source_root, out, source=source, encoders=encoder, name=name, shard_size=shard_size
-    )
-    write_config(out, "build", {"source_root": str(source_root), "out": str(out), **options})
+    }  # not how many workers, nor which engine: that changes no byte
+    write_config(out, "build", options)
     _print_summary(out, summary)
     if summary.rejected <= max_reject_rate * summary.rows:
         return HOLDS
     share = f"{summary.rejected / summary.rows:.1%} of the records were rejected"
     print(f"safe-data build: {share}, more than --max-reject-rate {max_reject_rate:.1%}", file=sys.stderr)
     return DOES_NOT_HOLD
+
+
+def add_encoder(
+    root: str,
+    encoder: str,
+    *,
+    workers: int = 1,
+    engine: str = "local",
+    ray_address: str | None = None,
+) -> None:
+    """Add embeddings of one more encoder to a dataset, from the sounds in its shards.
+
+    Args:
+        root: directory or URL of the dataset
+        encoder: what makes the embeddings
+        workers: shards in work at a time
+        engine: local (processes of this machine) or ray
+        ray_address: of a Ray cluster (default: start Ray here)
+    """
+    from safe_data.add_encoder import add_encoder
+
+    added, dataset = add_encoder(root, encoder, workers=workers, engine=engine, ray_address=ray_address)
+    samples = sum(split.samples for split in dataset.splits.values())
+    print(f"{root}: {added.label}, float16 {list(added.shape)}, of {_count(samples, 'clip')}")
+    print(f"  embeddings: {', '.join(encoding.label for encoding in dataset.encoders)}")
+
+
+def info(root: str, *, format: Literal["text", "json"] = "text") -> None:
+    """Say what a dataset holds: clips, sizes, hours, embeddings, rejected records, and one record.
+
+    Args:
+        root: directory or URL of the dataset
+        format: text or json
+    """
+    from safe_data.info import as_json, as_text, read_info
+
+    facts = read_info(root)
+    print(as_json(facts) if format == "json" else as_text(facts))
 
 
 def check(
@@ -82,11 +143,11 @@ def check(
     return expect.check(root, suites=list(suite), out=out)
 
 
-def verify(root: Path) -> int:
+def verify(root: str) -> int:
     """Compare every file of a dataset with the hashes and counts it was written with.
 
     Args:
-        root: directory of the dataset
+        root: directory or URL of the dataset
     """
     from safe_data.verify import verify_dataset
 
@@ -112,19 +173,21 @@ def sample(out: Path) -> None:
 
     summary = write_sample(out)
     write_config(out, "sample", {"out": str(out)})
-    _print_summary(out, summary)
+    _print_summary(str(out), summary)
 
 
-def _print_summary(out: Path, summary: "Summary") -> None:
+def _print_summary(out: str, summary: "Summary") -> None:
+    from safe_data.rejections import rejection_table
+
     splits = [
         f"{split} {facts.samples} in {_count(len(facts.shards), 'shard')}"
         for split, facts in summary.dataset.splits.items()
     ]
     encodings = ", ".join(encoding.label for encoding in summary.dataset.encoders) or "none"
     print(f"{out}: {_count(summary.rows - summary.rejected, 'clip')} ok, {summary.rejected} rejected")
-    for rejection in summary.rejections:
-        print(f"  {rejection.count} × {rejection.kind}, the first {rejection.first}")
     print(f"  {', '.join(splits)}; embeddings: {encodings}")
+    for line in rejection_table(summary.rejections, summary.rows):
+        print(line)
 
 
 def _count(number: int, noun: str) -> str:
@@ -134,6 +197,8 @@ def _count(number: int, noun: str) -> str:
 COMMANDS: dict[str, Command] = {
     "synth": synth,
     "build": build,
+    "add-encoder": add_encoder,
+    "info": info,
     "check": check,
     "verify": verify,
     "sample": sample,

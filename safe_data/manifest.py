@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from safe_data.errors import InputError
+from safe_data.storage import FileName, Folder, Storage
 
 Text = Annotated[str, pa.string()]
 Flag = Annotated[bool, pa.bool_()]
@@ -21,7 +22,8 @@ Long = Annotated[int, pa.int64()]
 class Row:
     """What became of one input record; offsets and sizes are bytes in the tar, `row` is the sidecars' row.
 
-    `audio_sha256` and `image_sha256` are of the files, `pcm_sha256` and `pixel_sha256` of what is in them.
+    `audio_sha256` and `image_sha256` are of the files, `pcm_sha256` and `pixel_sha256` of what is in them,
+    `image_dhash` of what a picture looks like. A sound's or a picture's facts are of what the tar holds.
     """
 
     index: Long
@@ -49,6 +51,7 @@ class Row:
     pcm_sha256: Text | None = None
     image_sha256: Text | None = None
     pixel_sha256: Text | None = None
+    image_dhash: Text | None = None
     duration_seconds: Real | None = None
     sample_rate_hz: Int | None = None
     channels: Int | None = None
@@ -96,17 +99,27 @@ def write(file: BinaryIO, tables: Iterable[pa.Table]) -> None:
 
 
 def read(path: Path) -> pa.Table:
-    """Read a manifest.
+    """Read the manifest of this path; raises as `read_stored`."""
+    return read_stored(Folder(path.parent), path.name)
+
+
+def read_stored(storage: Storage, name: FileName) -> pa.Table:
+    """Read a manifest, or the rows of a shard.
 
     Raises:
         InputError: no Parquet file, or one with other columns.
     """
+    where = f"{storage}/{name}"
     try:
-        with pq.ParquetFile(path) as file:
+        with storage.local(name) as path, pq.ParquetFile(path) as file:
             found = file.read()
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: cannot be read as a manifest ({error}); build the dataset again") from None
+        raise InputError(
+            f"{where}: cannot be read as a manifest ({error}); build the dataset again"
+        ) from None
     if not found.schema.equals(SCHEMA):
         odd = set(found.schema.names) ^ set(SCHEMA.names)
-        raise InputError(f"{path}: not the columns of a manifest ({', '.join(sorted(odd)) or 'other types'})")
+        raise InputError(
+            f"{where}: not the columns of a manifest ({', '.join(sorted(odd)) or 'other types'})"
+        )
     return found

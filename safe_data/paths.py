@@ -1,7 +1,9 @@
 """Files that data names, kept below the root they are relative to."""
 
+import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from safe_data.errors import MediaError
 
@@ -22,20 +24,17 @@ def inside(root: Path, relative: str) -> Path:
     return path
 
 
-def read_file(root: Path, relative: str) -> bytes:
-    """The bytes of a regular file below the root.
+def open_file(root: Path, relative: str) -> BinaryIO:
+    """Open a regular file below the root.
 
     Raises:
-        MediaError: it is missing, no regular file, too large, or (by `..` or a link) outside the root.
+        MediaError: it is missing, no regular file, or (by `..` or a link) outside the root.
     """
     try:
         path = inside(root, relative)
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             raise MediaError(f"no regular file: {relative}")
-        if status.st_size > MAX_FILE_BYTES:
-            raise MediaError(f"file too large: {relative} has {status.st_size} bytes of {MAX_FILE_BYTES}")
-        return path.read_bytes()
+        return path.open("rb")
     except FileNotFoundError:
         raise MediaError(f"no such file: {relative}") from None
     except OSError as error:
@@ -44,3 +43,25 @@ def read_file(root: Path, relative: str) -> bytes:
         raise
     except (ValueError, RuntimeError) as error:  # outside the root, a NUL in the name, a loop of links
         raise MediaError(f"unreadable file: {error}") from None
+
+
+def read_file(root: Path, relative: str) -> bytes:
+    """The bytes of a regular file below the root.
+
+    Raises:
+        MediaError: as for `open_file`, or it is too large.
+    """
+    with open_file(root, relative) as file:
+        return read_open(file, relative)
+
+
+def read_open(file: BinaryIO, relative: str) -> bytes:
+    """All bytes of an open file, unless it is too large."""
+    size = file.seek(0, os.SEEK_END)
+    if size > MAX_FILE_BYTES:
+        raise MediaError(f"file too large: {relative} has {size} bytes of {MAX_FILE_BYTES}")
+    file.seek(0)
+    try:
+        return file.read()
+    except OSError as error:
+        raise MediaError(f"unreadable file: {relative} ({error.strerror})") from None

@@ -32,6 +32,7 @@ class PlannedShard:
 class Plan:
     name: str
     shard_size: int
+    frames: int
     shards: tuple[PlannedShard, ...]
     sha256: str
 
@@ -44,18 +45,23 @@ class Plan:
             "format_version": FORMAT_VERSION,
             "name": self.name,
             "shard_size": self.shard_size,
+            "frames": self.frames,
             "sha256": self.sha256,
             "shards": shards,
         }
         return (json.dumps(plan, indent=1) + "\n").encode()
 
 
-def make_plan(records: Iterable[Record | Rejected], root: Path, *, name: str, shard_size: int) -> Plan:
+def make_plan(
+    records: Iterable[Record | Rejected], root: Path, *, name: str, shard_size: int, frames: int = 1
+) -> Plan:
     """Assign every record to a shard of its split.
 
     Raises:
-        InputError: no records, ids that are taken or too long, or a shard size below one.
+        InputError: no records, ids that are taken or too long, or a size or number below one.
     """
+    if frames < 1:
+        raise InputError(f"{frames} frames: of a video, one or more are kept")
     if shard_size < 1:
         raise InputError(f"shard size {shard_size}: a shard holds one record or more")
     by_split: dict[str, list[Entry]] = {}
@@ -70,12 +76,12 @@ def make_plan(records: Iterable[Record | Rejected], root: Path, *, name: str, sh
         for number, part in enumerate(_even_parts(entries, shard_size))
     )
     hashes = [(shard.name, shard.sha256) for shard in shards]
-    return Plan(name, shard_size, shards, plan_sha256(name, shard_size, hashes))
+    return Plan(name, shard_size, frames, shards, plan_sha256(name, shard_size, frames, hashes))
 
 
-def plan_sha256(name: str, shard_size: int, shards: Iterable[tuple[str, str]]) -> str:
+def plan_sha256(name: str, shard_size: int, frames: int, shards: Iterable[tuple[str, str]]) -> str:
     """The hash of a plan, from the names and hashes of its shards."""
-    facts = [FORMAT_VERSION, name, shard_size, list(shards)]
+    facts = [FORMAT_VERSION, name, shard_size, frames, list(shards)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

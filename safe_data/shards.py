@@ -1,4 +1,4 @@
-"""The files of a dataset: their names, the facts in dataset.json and done.json, and how a file is committed.
+"""The files of a dataset: their names, and the facts in dataset.json and done.json.
 
 ROOT/dataset.json  plan.json  manifest.parquet
 ROOT/train/NAME-train-000000.tar            WebDataset: {id}.json {id}.wav|flac|ogg|mp3 {id}.png|jpg
@@ -9,16 +9,16 @@ ROOT/train/NAME-train-000000.done.json      counts and hashes of the files above
 
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, BinaryIO, TypeVar
+from pathlib import Path, PurePath
+from typing import Annotated, Any, BinaryIO, TypeVar, cast
 
 import msgspec
 
 from safe_data.encoders import AudioEncoder
 from safe_data.errors import InputError
+from safe_data.storage import Folder, Root, Storage, open_storage
+from safe_data.storage import committing as committing
 
 FORMAT_VERSION = 1
 DATASET, PLAN, MANIFEST, CONFIG = "dataset.json", "plan.json", "manifest.parquet", "config.yaml"
@@ -89,7 +89,7 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class ShardPaths:
-    """The files of one shard."""
+    """The files of one shard of the dataset in a folder; below `Path()`, their names in any storage."""
 
     root: Path
     split: str
@@ -114,76 +114,70 @@ class ShardPaths:
     def sidecar(self, encoding: Encoding) -> Path:
         return self.folder / f"{self.name}.{encoding.label}.npy"
 
-    def sidecars(self) -> list[Path]:
-        return sorted(self.folder.glob(f"{self.name}.*.npy"))
 
-
-@contextmanager
-def committing(path: Path) -> Iterator[BinaryIO]:
-    """Write a file that appears whole, safely on disk, or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with part.open("w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def write_json(path: Path, facts: msgspec.Struct) -> None:
+def write_json(storage: Storage, name: str | PurePath, facts: msgspec.Struct) -> None:
     """Write the facts, unless they are what the file says already."""
     data = msgspec.json.format(msgspec.json.encode(facts), indent=1) + b"\n"
-    if path.is_file() and path.read_bytes() == data:
-        return
-    with committing(path) as file:
+    if storage.size(name) == len(data):
+        with storage.open(name) as file:
+            if file.read() == data:
+                return
+    with storage.committing(name) as file:
         file.write(data)
 
 
 Facts = TypeVar("Facts", bound=msgspec.Struct)
 
 
-def read_json(path: Path, kind: type[Facts]) -> Facts:
+def read_json(storage: Storage, name: str | PurePath, kind: type[Facts]) -> Facts:
     """Read dataset.json or done.json.
 
     Raises:
         InputError: it is missing, or not what this version writes.
     """
+    where = f"{storage}/{name}"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        with storage.open(name) as file:
+            return msgspec.json.decode(file.read(), type=kind)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        raise InputError(f"{where}: cannot be read ({error.strerror or error})") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not a {path.name} of format {FORMAT_VERSION}: {error}") from None
+        raise InputError(f"{where}: not a {Path(name).name} of format {FORMAT_VERSION}: {error}") from None
 
 
-def read_dataset(root: Path) -> Dataset:
-    """The facts of the dataset in a directory.
+def read_dataset(root: Root | Storage) -> Dataset:
+    """The facts of the dataset in a folder or at a URL.
 
     Raises:
         InputError: there is none, it is not finished, or of another format version.
     """
-    if not (root / DATASET).is_file():
-        unfinished = (root / PLAN).is_file()
+    storage = open_storage(root) if isinstance(root, str | os.PathLike) else root
+    if storage.size(DATASET) is None:
+        unfinished = storage.size(PLAN) is not None
         fix = "finish it by the command that began it" if unfinished else "make one by `safe-data build`"
         raise InputError(
             f"{root}: {'an unfinished' if unfinished else 'no'} dataset ({DATASET} is missing); {fix}"
         )
-    dataset = read_json(root / DATASET, Dataset)
+    dataset = read_json(storage, DATASET, Dataset)
     if dataset.format_version != FORMAT_VERSION:
         raise InputError(f"{root}: format {dataset.format_version}, this version reads {FORMAT_VERSION}")
     return dataset
 
 
 def file_facts(path: Path) -> FileFacts:
-    with path.open("rb") as file:
-        return FileFacts(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+    return stored_facts(Folder(path.parent), path.name)
+
+
+def stored_facts(storage: Storage, name: str | PurePath) -> FileFacts:
+    with storage.open(name) as file:
+        return hash_file(file)
+
+
+def hash_file(file: BinaryIO) -> FileFacts:
+    """Read a file, which may be open for writing, from its start."""
+    file.seek(0)
+    digest = hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
+    return FileFacts(digest, file.seek(0, os.SEEK_END))
 
 
 def fingerprint(plan_sha256: str, tar_sha256s: list[str]) -> str:

@@ -1,72 +1,84 @@
-"""A shard's embeddings: the sounds of a tar, decoded and encoded, row by row, into a .npy beside it."""
+"""A sidecar: the embeddings of a shard's samples, row by row, as a .npy beside the tar."""
 
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, BinaryIO
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from jaxtyping import Float32
-from numpy import ndarray
 
+from safe_data.clips import Heard
 from safe_data.encoders import AudioEncoder
-from safe_data.media import decode_audio
-from safe_data.pack import Tick
-from safe_data.records import Record
-
-BATCH_CLIPS = 32
-BATCH_SAMPLES = 2**24  # 64 MiB of float32: a batch of long clips is cut short
-
-Samples = Float32[ndarray, " samples"]
+from safe_data.engines import Load, Run, Tick
+from safe_data.shards import Encoding, FileFacts, ShardPaths, hash_file
+from safe_data.storage import Storage
 
 
-def write_sidecar(file: BinaryIO, tar: Path, rows: pa.Table, encoder: AudioEncoder, tick: Tick) -> None:
-    """Encode the sounds of a tar's samples; a sample without a sound gets zeros.
+class SidecarWriter:
+    """Encodes clips batch by batch; zeros for a sample without a sound.
 
-    The tar is read, not the source: what is embedded is what is stored.
+    numpy leaves room in its header for more rows, so the number of them is filled in at the end.
     """
-    samples = rows.filter(pc.equal(rows["status"], "ok"))
-    header = {"descr": "<f2", "fortran_order": False, "shape": (len(samples), *encoder.shape)}
-    np.lib.format.write_array_header_1_0(file, header)
-    for batch in _batches(_sounds(tar, samples, encoder.sample_rate_hz)):
-        file.write(_embed(batch, encoder).tobytes())
-        for _ in batch:
-            tick()
+
+    def __init__(self, file: BinaryIO, encoder: AudioEncoder) -> None:
+        self.encoding = Encoding.of(encoder)
+        self._file, self._encoder, self._rows = file, encoder, 0
+        self._write_header()
+
+    def add(self, clips: Sequence[Heard | None]) -> None:
+        embeddings = np.zeros((len(clips), *self._encoder.shape), "<f2")
+        heard = [row for row, clip in enumerate(clips) if clip is not None]
+        if heard:
+            rate = self._encoder.sample_rate_hz
+            embeddings[heard] = self._encoder.encode([clip[rate] for clip in clips if clip is not None])
+        self._file.write(embeddings.tobytes())
+        self._rows += len(clips)
+
+    def close(self) -> FileFacts:
+        """Complete the header; the facts of the file."""
+        self._file.seek(0)
+        self._write_header()
+        return hash_file(self._file)
+
+    def _write_header(self) -> None:
+        header = {"descr": "<f2", "fortran_order": False, "shape": (self._rows, *self._encoder.shape)}
+        np.lib.format.write_array_header_1_0(self._file, header)
 
 
-def _embed(batch: Sequence[Samples | None], encoder: AudioEncoder) -> ndarray:
-    embeddings = np.zeros((len(batch), *encoder.shape), "<f2")
-    heard = [row for row, clip in enumerate(batch) if clip is not None]
-    if heard:
-        embeddings[heard] = encoder.encode([clip for clip in batch if clip is not None])
-    return embeddings
+@contextmanager
+def writing_sidecars(
+    storage: Storage, paths: ShardPaths, encoders: Sequence[AudioEncoder]
+) -> Iterator[list[SidecarWriter]]:
+    """A sidecar for each encoder, to be added to; they appear whole or not at all."""
+    with ExitStack() as stack:
+        yield [
+            SidecarWriter(
+                stack.enter_context(storage.committing(paths.sidecar(Encoding.of(encoder)))), encoder
+            )
+            for encoder in encoders
+        ]
 
 
-def _sounds(tar: Path, samples: pa.Table, sample_rate_hz: int) -> Iterator[Samples | None]:
-    columns = ["has_audio", "json_offset", "json_size", "audio_offset", "audio_size"]
-    with tar.open("rb") as file:
-        for row in samples.select(columns).to_pylist():
-            yield _sound(file.fileno(), row, sample_rate_hz) if row["has_audio"] else None
+@dataclass(frozen=True)
+class EncoderTask:
+    """Which encoder is meant."""
+
+    spec: str
+    steps: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"encoder {self.spec!r}"
 
 
-def _sound(tar: int, row: dict[str, Any], sample_rate_hz: int) -> Samples:
-    audio = Record.model_validate_json(os.pread(tar, row["json_size"], row["json_offset"])).audio
-    if audio is None:
-        raise ValueError(f"the manifest has a sound at byte {row['audio_offset']}, its record has none")
-    data = os.pread(tar, row["audio_size"], row["audio_offset"])
-    return decode_audio(data, sample_rate_hz, audio.start_seconds, audio.duration_seconds).samples
+def encoding_of(task: EncoderTask, _: Tick, load: Load) -> Encoding:
+    return Encoding.of(load(task.spec))
 
 
-def _batches(clips: Iterator[Samples | None]) -> Iterator[list[Samples | None]]:
-    batch: list[Samples | None] = []
-    held = 0
-    for clip in clips:
-        batch.append(clip)
-        held += 0 if clip is None else len(clip)
-        if len(batch) == BATCH_CLIPS or held >= BATCH_SAMPLES:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch
+def encodings_of(specs: Sequence[str], run: Run) -> list[Encoding]:
+    """What the encoders say of themselves where they will work.
+
+    Raises:
+        InputError: one is unknown, or cannot be loaded.
+    """
+    return run(encoding_of, [EncoderTask(spec) for spec in specs], lambda _: None)

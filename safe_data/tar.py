@@ -1,8 +1,9 @@
-"""TarWriter: the tar of a shard, member by member, with the offset of each."""
+"""TarWriter: the tar of a shard, member by member, with the offset of each and the hash of all."""
 
+import hashlib
 import io
 import tarfile
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 
 class TarWriter:
@@ -12,7 +13,13 @@ class TarWriter:
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115  closed by close()
+        self._hashing = _Hashing(file)
+        self._tar = tarfile.TarFile(
+            fileobj=cast(BinaryIO, self._hashing),
+            mode="w",
+            format=tarfile.USTAR_FORMAT,
+            copybufsize=2**24,  # the members are in memory: all at once
+        )
 
     def add(self, name: str, data: bytes) -> int:
         """Append a member; the offset of its first byte in the file."""
@@ -22,5 +29,23 @@ class TarWriter:
         self._tar.addfile(member, io.BytesIO(data))
         return offset
 
-    def close(self) -> None:
+    def close(self) -> tuple[str, int]:
+        """Write the end; the SHA-256 and the number of all bytes."""
         self._tar.close()
+        return self._hashing.digest.hexdigest(), self._hashing.tell()
+
+
+class _Hashing:
+    """What a tar is written to: hashed on its way, so that it need not be read again."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.digest = hashlib.sha256()
+        self._file, self._size = file, 0
+
+    def write(self, data: bytes) -> None:
+        self.digest.update(data)
+        self._size += len(data)
+        self._file.write(data)
+
+    def tell(self) -> int:
+        return self._size

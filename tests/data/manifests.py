@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from safe_data import cli, manifest
 from safe_data.command import run
 from safe_data.shards import DATASET, FORMAT_VERSION, MANIFEST, Dataset, write_json
+from safe_data.storage import Folder
 
 
 def row(index: int, split: str = "train", **changes: object) -> manifest.Row:
@@ -69,7 +70,7 @@ def write_dataset(root: Path, rows: list[manifest.Row] | pa.Table) -> Path:
 def finish(root: Path) -> None:
     """Write the dataset.json that goes with the manifest there is."""
     sha256 = hashlib.sha256((root / MANIFEST).read_bytes()).hexdigest()
-    write_json(root / DATASET, Dataset(FORMAT_VERSION, "world", "ab" * 32, "cd" * 32, sha256, (), {}))
+    write_json(Folder(root), DATASET, Dataset(FORMAT_VERSION, "world", "ab" * 32, "cd" * 32, sha256, (), {}))
 
 
 def check(root: Path, *suites: str | Path) -> int:

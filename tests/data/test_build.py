@@ -18,6 +18,7 @@ from safe_data import manifest
 from safe_data.build import build_dataset
 from safe_data.dataset import ShardDataset
 from safe_data.encoders import ENCODERS, LogMelEncoder
+from safe_data.engines import load_once
 from safe_data.errors import InputError
 from safe_data.plan import make_plan
 from safe_data.records import Record, Records, Rejected
@@ -132,7 +133,8 @@ def test_a_shard_is_built_alike_in_another_process(
     tasks = [ShardTask(str(world), str(tmp_path), plan.sha256, shard, ("logmel",)) for shard in plan.shards]
     assert pickle.loads(pickle.dumps(tasks)) == tasks
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        done = list(pool.map(build_shard, tasks))
+        work = [pool.submit(build_shard, task, int, load_once) for task in tasks]
+        done = [shard.result() for shard in work]
     assert [shard.shard for shard in done] == [shard.name for shard in plan.shards]
     in_shards = {name: data for name, data in whole.items() if "/" in name}
     assert files_of(tmp_path) == in_shards

@@ -1,10 +1,13 @@
 """Facts about media are what a listener with a ruler would write down."""
 
+import io
+
 import numpy as np
 import pytest
 from folders import picture_bytes, sound_bytes
+from PIL import Image, ImageEnhance
 
-from safe_data.measure import measure_image, measure_sound
+from safe_data.measure import difference_hash, measure_image, measure_sound
 from safe_data.media import Pcm, decode_image, decode_pcm
 
 RATE = 8000
@@ -65,3 +68,36 @@ def test_one_picture_in_two_files_has_one_pixel_hash() -> None:
     assert opaque == with_alpha
     assert (opaque.image_width, opaque.image_height) == (8, 8)
     assert measure_image(decode_image(picture_bytes(colour=(9, 8, 6)))) != opaque
+
+
+def scene(seed: int) -> Image.Image:
+    """Soft blobs, as different from one another as photographs are."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)
+    return Image.fromarray(coarse).resize((320, 240), Image.Resampling.BICUBIC)
+
+
+def bits_apart(one: Image.Image, other: Image.Image) -> int:
+    return (int(difference_hash(one), 16) ^ int(difference_hash(other), 16)).bit_count()
+
+
+def test_pictures_that_look_alike_have_like_hashes_and_others_have_not() -> None:
+    pictures = [scene(seed) for seed in range(20)]
+    for picture in pictures:
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=40)
+        assert bits_apart(picture, Image.open(file)) <= 3
+        assert bits_apart(picture, picture.resize((97, 71))) <= 4
+        assert bits_apart(picture, ImageEnhance.Brightness(picture).enhance(0.7)) <= 3
+    apart = [bits_apart(one, other) for i, one in enumerate(pictures) for other in pictures[:i]]
+    assert min(apart) > 8
+    assert 24 < np.mean(apart) < 40
+
+
+def test_the_hash_says_where_it_gets_brighter() -> None:
+    ramp = Image.fromarray(np.tile(np.linspace(0, 255, 90).astype(np.uint8), (80, 1))).convert("RGB")
+    assert difference_hash(ramp) == "f" * 16
+    assert difference_hash(ramp.transpose(Image.Transpose.FLIP_LEFT_RIGHT)) == "0" * 16
+    below = ramp.copy()
+    below.paste((0, 0, 0), (0, 0, 90, 40))
+    assert difference_hash(below) == "0" * 8 + "f" * 8
+    assert difference_hash(Image.new("RGB", (3, 2))) == "0" * 16

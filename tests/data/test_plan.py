@@ -80,7 +80,11 @@ def test_the_written_plan_holds_its_hash() -> None:
     plan = make_plan([record(number) for number in range(5)], ROOT, name="n", shard_size=2)
     written = json.loads(plan.to_json())
     shards = [(name, shard["sha256"]) for name, shard in written["shards"].items()]
-    assert plan_sha256(written["name"], written["shard_size"], shards) == plan.sha256 == written["sha256"]
+    assert (
+        plan_sha256(written["name"], written["shard_size"], written["frames"], shards)
+        == plan.sha256
+        == written["sha256"]
+    )
     assert [shard["records"] for shard in written["shards"].values()] == [1, 2, 2]
 
 

@@ -20,6 +20,7 @@ from safe_data.shards import (
     read_dataset,
     read_json,
 )
+from safe_data.storage import Folder
 from safe_data.tar import TarWriter
 
 
@@ -138,7 +139,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_dataset_json_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "dataset.json").write_text(DATASET)
-    assert read_json(tmp_path / "dataset.json", Dataset).splits["train"].samples == 1
+    assert read_json(Folder(tmp_path), "dataset.json", Dataset).splits["train"].samples == 1
     old, new, reason = HOSTILE[name]
     (tmp_path / "dataset.json").write_text(DATASET.replace(old, new))
     with pytest.raises(InputError, match=reason) as caught:
@@ -162,7 +163,7 @@ def test_a_missing_dataset_says_what_to_do(tmp_path: Path) -> None:
 def test_done_json_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     build_dataset(write_folder(tmp_path / "world"), tmp_path / "shards")
     for path in (tmp_path / "shards").glob("*/*.done.json"):
-        done = read_json(path, Done)
+        done = read_json(Folder(path.parent), path.name, Done)
         assert (done.rows, done.samples) in ((4, 4), (2, 2))
         assert set(done.files) == {p.name for p in path.parent.iterdir()} - {path.name}
 
@@ -172,7 +173,7 @@ def test_a_done_json_names_no_file_outside(tmp_path: Path) -> None:
     path = tmp_path / "shards" / "test" / "world-test-000000.done.json"
     path.write_text(path.read_text().replace('"world-test-000000.tar"', '"../../../secret"'))
     with pytest.raises(InputError, match=r"at `key` in `\$\.files`"):
-        read_json(path, Done)
+        read_json(Folder(path.parent), path.name, Done)
 
 
 def test_the_fingerprint_is_of_the_plan_and_the_tars() -> None:

@@ -1,0 +1,103 @@
+"""Building: with CLAP beside CLAP alone, and with logmel beside a plain loop over the same files."""
+
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import plain_loop
+from benchmarks.corpus import Corpus
+from benchmarks.random_clap import write_random_clap
+from benchmarks.timing import in_turns, print_ratio, rates, seconds
+from safe_data.build import build_dataset
+from safe_data.clips import BATCH_CLIPS
+from safe_data.encoders import load_encoder
+from safe_data.media import decode_audio
+
+FOR_CLAP = Corpus(clips=64, seconds=10)
+FOR_LOGMEL = Corpus(clips=400, seconds=10)
+SHARD_SIZE = 50
+REPEATS = 3
+
+
+def main() -> None:
+    """Both comparisons."""
+    with tempfile.TemporaryDirectory() as folder:
+        measure_clap(Path(folder), FOR_CLAP)
+    with tempfile.TemporaryDirectory() as folder:
+        measure_logmel(Path(folder), FOR_LOGMEL)
+
+
+def measure_clap(folder: Path, corpus: Corpus, repeats: int = REPEATS) -> None:
+    """Print what a build takes beyond its encoder, which is given clips that are decoded already.
+
+    Weights are loaded before, for both.
+    """
+    source, out = corpus.write(folder / "corpus"), folder / "shards"
+    spec = f"clap:{write_random_clap(folder / 'clap')}"
+    encoder = load_encoder(spec)
+    clips = [
+        decode_audio(path.read_bytes(), encoder.sample_rate_hz).samples
+        for path in sorted((source / "sounds").iterdir())
+    ]
+
+    def encode() -> None:
+        for first in range(0, len(clips), BATCH_CLIPS):
+            encoder.encode(clips[first : first + BATCH_CLIPS])
+
+    encoder.encode(clips[:1])
+    build_dataset(Corpus(clips=1, seconds=1).write(folder / "one"), folder / "one-shard", encoders=[spec])
+    ours, reference = in_turns(
+        repeats,
+        lambda: _seconds_into(out, lambda: build_dataset(source, out, encoders=[spec])),
+        lambda: seconds(encode),
+    )
+    what = "building with a random CLAP of default size, against the encoder alone"
+    print_ratio("building", what, "s", ours, reference, corpus.facts, at_most=1.10)
+
+
+def measure_logmel(folder: Path, corpus: Corpus, repeats: int = REPEATS) -> None:
+    """Print how many times as fast a build is as the plain loop, with one worker and with two.
+
+    What is imported once a process is imported before; that the two workers are started counts.
+    """
+    source, plain, out = corpus.write(folder / "corpus"), folder / "plain", folder / "shards"
+    few = Corpus(clips=2, seconds=1).write(folder / "few")
+    plain_loop.write_shards(few, folder / "few-plain", SHARD_SIZE)
+    build_dataset(few, folder / "few-shards")
+
+    def reference() -> float:
+        return _seconds_into(plain, lambda: plain_loop.write_shards(source, plain, SHARD_SIZE))
+
+    def build(workers: int) -> float:
+        return _seconds_into(out, lambda: build_dataset(source, out, shard_size=SHARD_SIZE, workers=workers))
+
+    slow, one, two = in_turns(repeats, reference, lambda: build(1), lambda: build(2))
+    if _sounds(plain) != _sounds(out):
+        raise RuntimeError("the plain loop and the build did not store the same sounds")
+    for workers, times, goal in ((1, one, 1.5), (2, two, 3.0)):
+        print_ratio(
+            "building",
+            "building with logmel, against librosa and webdataset.ShardWriter in a loop",
+            "clips/s",
+            rates(corpus.clips, times),
+            rates(corpus.clips, slow),
+            {"workers": workers, "shards": -(-corpus.clips // SHARD_SIZE), **corpus.facts},
+            at_least=goal,
+        )
+
+
+def _seconds_into(out: Path, work: Callable[[], object]) -> float:
+    """How long it takes to write a directory anew."""
+    shutil.rmtree(out, ignore_errors=True)
+    return seconds(work)
+
+
+def _sounds(root: Path) -> dict[str, int]:
+    """Name and size of every sound in the tars of a directory."""
+    found: dict[str, int] = {}
+    for path in root.rglob("*.tar"):
+        with tarfile.open(path) as tar:
+            found |= {member.name: member.size for member in tar if member.name.endswith(".wav")}
+    return found

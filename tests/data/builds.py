@@ -1,0 +1,76 @@
+"""Builds as they are typed, in a process of their own, so that they can be killed."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from folders import files_of, row, write_media, write_rows
+
+from safe_data.shards import Done, read_json
+from safe_data.storage import Folder
+
+COMMAND = [sys.executable, "-c", "import sys; from safe_data.cli import main; sys.exit(main())"]
+
+
+def write_world(root: Path, clips: int) -> Path:
+    """A folder dataset of one split."""
+    rows = [row(number) for number in range(clips)]
+    write_media(root, rows)
+    return write_rows(root, rows)
+
+
+def begin(world: Path, out: Path, *options: object, shard_size: int = 2) -> "subprocess.Popen[str]":
+    """Start `safe-data build`; it goes on without us."""
+    arguments = ["build", world, out, "--shard-size", shard_size, *options]
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+
+def build(world: Path, out: Path, *options: object, shard_size: int = 2) -> tuple[int, str]:
+    """Run it to its end: the exit code, and what it says of errors."""
+    running = begin(world, out, *options, shard_size=shard_size)
+    _, errors = running.communicate(timeout=120)
+    return running.returncode, errors
+
+
+def built(out: Path) -> dict[str, bytes]:
+    """All files but config.yaml, which names the directories."""
+    return {name: data for name, data in files_of(out).items() if name != "config.yaml"}
+
+
+def within(seconds: float, true: Callable[[], bool]) -> None:
+    """Wait until it is true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    """Whether none of them runs any more; one that nobody has waited for does not."""
+    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
+
+
+def shards_done(out: Path) -> list[Path]:
+    return list(out.glob("*/*.done.json"))
+
+
+def nothing_is_half_valid(out: Path) -> None:
+    """No dataset, no half-written file, and every done.json is right."""
+    assert not (out / "dataset.json").exists()
+    assert not list(out.glob("**/.*"))
+    for path in shards_done(out):
+        done = read_json(Folder(path.parent), path.name, Done)
+        assert {name: (path.parent / name).stat().st_size for name in done.files} == {
+            name: facts.bytes for name, facts in done.files.items()
+        }
