@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from safe_data.errors import InputError
 from safe_eval.predictions import CONDITIONS, Prediction
-from safe_eval.scorers import SCORERS
+from safe_eval.scorers import judges, scorer_of
 
 BASE = "base"  # the model without hearing, which every other one is compared with
 
@@ -43,8 +43,10 @@ class Cell:
 
     key: CellKey
     examples: Int[ndarray, " items"]  # ascending
+    example_ids: tuple[str, ...]  # of the same examples
     clusters: Int[ndarray, " items"]
     scores: Float[ndarray, " items"]
+    unparsed: Bool[ndarray, " items"]  # replies the scorer did not understand; their score is 0
     answers: tuple[str | None, ...]  # None where there is an error
     slices: dict[str, Bool[ndarray, " items"]]
 
@@ -73,36 +75,45 @@ def cluster_field(predictions: Sequence[Prediction]) -> str:
 
 
 def score_cells(metric: str, predictions: Sequence[Prediction]) -> list[Cell]:
-    """Score every prediction the metric judges; errors score 0. In the order of the tables."""
-    field = cluster_field(predictions)
-    clusters = _numbers([getattr(row, field) for row in predictions])
-    examples = _numbers([row.example_id for row in predictions])
+    """Score every prediction the metric judges; what failed or is unparsed scores 0. In the tables' order."""
     by_key: dict[CellKey, list[Prediction]] = {}
     for row in predictions:
         if is_judged(metric, row):
             by_key.setdefault(cell_key(row), []).append(row)
+    if not by_key:
+        return []
+    field = cluster_field(predictions)
+    clusters = _numbers([getattr(row, field) for row in predictions])
+    examples = _numbers([row.example_id for row in predictions])
     cells = []
     for key in sorted(by_key, key=lambda key: key.order):
         rows = sorted(by_key[key], key=lambda row: row.example_id)
         _check_once(key, rows)
+        scores = _scores(metric, rows)
         cells.append(
             Cell(
                 key=key,
                 examples=np.array([examples[row.example_id] for row in rows]),
+                example_ids=tuple(row.example_id for row in rows),
                 clusters=np.array([clusters[getattr(row, field)] for row in rows]),
-                scores=np.array(
-                    [0.0 if row.error is not None else SCORERS[metric].score(row) for row in rows]
-                ),
+                scores=np.nan_to_num(scores),
+                unparsed=np.isnan(scores),
                 answers=tuple(None if row.error is not None else row.answer for row in rows),
-                slices=_slices(rows),
+                slices=_slices(metric, rows),
             )
         )
     return cells
 
 
 def is_judged(metric: str, row: Prediction) -> bool:
-    """Whether a metric judges the task of a prediction; one that names no task is judged."""
-    return row.task is None or row.task in SCORERS[metric].TASKS
+    """Whether a metric judges the dataset and the task of a prediction; no task counts as vqa."""
+    return judges(metric, row)
+
+
+def _scores(metric: str, rows: Sequence[Prediction]) -> Float[ndarray, " items"]:
+    """NaN for what is unparsed; 0 for errors, whose references the scorer sees all the same."""
+    scores = scorer_of(metric).score_all(rows)
+    return np.where([row.error is not None for row in rows], 0.0, scores)
 
 
 def _check_once(key: CellKey, rows: Sequence[Prediction]) -> None:
@@ -115,7 +126,7 @@ def _numbers(labels: Sequence[str]) -> dict[str, int]:
     return {label: number for number, label in enumerate(sorted(set(labels)))}
 
 
-def _slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
+def _slices(metric: str, rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
     """Which rows are in which slice; only slices that hold any."""
     numbers = _numbers([row.question_type for row in rows if row.question_type is not None])
     types = np.array([-1 if row.question_type is None else numbers[row.question_type] for row in rows])
@@ -125,4 +136,5 @@ def _slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
         "vl": np.array([row.needs_audio is False for row in rows]),
     }
     slices |= {f"type:{name}": types == number for name, number in numbers.items()}
+    slices |= scorer_of(metric).slices(rows)
     return {name: members for name, members in slices.items() if members.any()}

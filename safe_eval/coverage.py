@@ -1,11 +1,11 @@
 """Coverage: what became of every example that should have been answered."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from safe_eval.cells import CellKey, cell_key, is_judged
+from safe_eval.cells import Cell, CellKey, cell_key, is_judged
 from safe_eval.predictions import Prediction
 from safe_eval.scorers import SCORERS
 
@@ -16,7 +16,7 @@ class Coverage(msgspec.Struct, frozen=True):
     expected: int
     answered: int  # with text that a metric judges
     errored: int  # the model or its media failed; counted as wrong
-    unparsed: int  # a blank answer; it is wrong unless the references are blank too
+    unparsed: int  # not understood, which is wrong; or blank, wrong unless the references are blank too
     excluded: int  # of a task that no metric judges; in no score
 
 
@@ -29,8 +29,10 @@ class CellCoverage(Coverage, frozen=True, kw_only=True):
     condition: str
 
 
-def cell_coverage(predictions: Sequence[Prediction]) -> list[CellCoverage]:
+def cell_coverage(predictions: Sequence[Prediction], cells: Iterable[Cell] = ()) -> list[CellCoverage]:
     """Count each cell against all examples that any row of its dataset asks, in the order of the tables.
+
+    `cells` are the same predictions as scored by their metrics, which say what was not understood.
 
     >>> row = Prediction(example_id="q1", references=("yes",), answer="yes")
     >>> other = Prediction(example_id="q2", references=("no",), answer=" ", condition="mute_audio")
@@ -39,9 +41,11 @@ def cell_coverage(predictions: Sequence[Prediction]) -> list[CellCoverage]:
     """
     asked: dict[str | None, set[str]] = {}
     found: dict[CellKey, Counter[str]] = {}
+    unparsed = _unparsed(cells)
     for row in predictions:
+        key = cell_key(row)
         asked.setdefault(row.dataset, set()).add(row.example_id)
-        found.setdefault(cell_key(row), Counter())[_outcome(row)] += 1
+        found.setdefault(key, Counter())[_outcome(row, unparsed.get(key, ()))] += 1
     return [
         CellCoverage(
             expected=len(asked[key.dataset]),
@@ -66,9 +70,18 @@ def coverage_by_condition(cells: Sequence[CellCoverage]) -> dict[str, Coverage]:
     }
 
 
-def _outcome(row: Prediction) -> str:
+def _unparsed(cells: Iterable[Cell]) -> dict[CellKey, set[str]]:
+    """The examples that a metric did not understand, by cell."""
+    found: dict[CellKey, set[str]] = {}
+    for cell in cells:
+        names = (name for name, unparsed in zip(cell.example_ids, cell.unparsed, strict=True) if unparsed)
+        found.setdefault(cell.key, set()).update(names)
+    return found
+
+
+def _outcome(row: Prediction, unparsed: Collection[str]) -> str:
     if not any(is_judged(metric, row) for metric in SCORERS):
         return "excluded"
     if row.error is not None or row.answer is None:
         return "errored"
-    return "answered" if row.answer.strip() else "unparsed"
+    return "answered" if row.answer.strip() and row.example_id not in unparsed else "unparsed"

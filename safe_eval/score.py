@@ -98,7 +98,7 @@ def score_predictions(
     if not cells:
         tasks = ", ".join(sorted({str(row.task) for row in predictions}))
         raise InputError(f"no metric judges the tasks of these predictions ({tasks})")
-    coverage = cell_coverage(predictions)
+    coverage = cell_coverage(predictions, [cell for found in cells.values() for cell in found])
     return Scores(
         coverage=coverage_by_condition(coverage),
         cells=tuple(coverage),

@@ -89,7 +89,7 @@ def _by_example(predictions: Sequence[Prediction], run_seed: int) -> dict[tuple[
     for row in predictions:
         belongs = row.seed == run_seed or (row.model == BASE and len(base_seeds) == 1)
         if belongs and is_judged(MARKED_BY, row):
-            score = 0.0 if row.error is not None else SCORERS[MARKED_BY].score(row)
+            score = 0.0 if row.error is not None else float(SCORERS[MARKED_BY].score_all([row])[0])
             answers.setdefault((row.dataset or "", row.example_id), []).append(
                 Answered(cell_key(row), row, score)
             )

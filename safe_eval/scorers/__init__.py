@@ -1,22 +1,84 @@
-"""Scorers: each gives one prediction a score; how scores are averaged and compared is not their business.
+"""Scorers: each gives every prediction a score; how scores are averaged and compared is another matter.
 
-A scorer is a module with `TASKS` (the tasks it judges; a row without a task is judged too) and `score`.
+To add one: a function of predictions that returns a score for each, NaN for what it cannot parse, in a file
+of its own, and a line in SCORERS.
 """
 
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+from jaxtyping import Bool, Float
+from numpy import ndarray
 
 from safe_eval.predictions import Prediction
-from safe_eval.scorers import vqa
+from safe_eval.scorers import avqa, classification, exact_match, gqa, music_avqa, vqa
 
-__all__ = ["SCORERS", "Scorer"]
+__all__ = ["ON_REQUEST", "SCORERS", "Scorer", "judges", "metrics_for", "scorer_of"]
 
+ScoreAll = Callable[[Sequence[Prediction]], Float[ndarray, " items"]]
+Slices = Callable[[Sequence[Prediction]], dict[str, Bool[ndarray, " items"]]]
 
-class Scorer(Protocol):
-    """How a metric judges one prediction, with 1.0 for a perfect answer."""
-
-    TASKS: frozenset[str]
-
-    def score(self, prediction: Prediction) -> float: ...
+_VQA, _CLASSIFY = frozenset({"vqa"}), frozenset({"classify"})
+_DEFAULT_TASK = "vqa"  # of a row that names none
 
 
-SCORERS: dict[str, Scorer] = {"vqa_accuracy": vqa}
+def _no_slices(_: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """How a metric judges predictions, and which.
+
+    `score_all` takes all rows of one cell together, since a caption's score depends on the corpus it is in.
+    NaN says that a reply was not understood: it is unparsed, counts as wrong, and is counted. Rows with an
+    error are among them, with their references if they have any; whatever is said of them, they score 0.
+    """
+
+    score_all: ScoreAll
+    tasks: frozenset[str]
+    datasets: frozenset[str] = frozenset()  # judged by this one only; without any, those no other claims
+    slices: Slices = _no_slices  # of its own, beside all, audio, vl and the types of question
+    highest: float = 1.0  # the score of a perfect answer; the lowest is 0
+
+
+SCORERS: dict[str, Scorer] = {
+    "vqa_accuracy": Scorer(vqa.score_all, _VQA),
+    "gqa_accuracy": Scorer(gqa.score_all, _VQA, frozenset({"gqa"}), gqa.slices),
+    "music_avqa_accuracy": Scorer(music_avqa.score_all, _VQA, frozenset({"music_avqa"}), music_avqa.slices),
+    "avqa_accuracy": Scorer(avqa.score_all, _VQA, frozenset({"avqa"}), avqa.slices),
+    "accuracy": Scorer(classification.score_all, _CLASSIFY, slices=classification.slices),
+}
+
+# Computed when asked for by name: other ways to score what a metric above scores already.
+ON_REQUEST: dict[str, Scorer] = {
+    "vqa_accuracy_2017": Scorer(partial(vqa.score_all, variant="official_2017"), _VQA),
+    "vqa_accuracy_normalised": Scorer(partial(vqa.score_all, variant="normalised"), _VQA),
+    "vqa_accuracy_no_answer_ids": Scorer(partial(vqa.score_all, answer_ids=False), _VQA),
+    "exact_match": Scorer(exact_match.score_all, _VQA | _CLASSIFY),
+}
+
+
+def scorer_of(metric: str) -> Scorer:
+    """The scorer of a metric, computed always or on request."""
+    return SCORERS[metric] if metric in SCORERS else ON_REQUEST[metric]
+
+
+@lru_cache(maxsize=1 << 10)
+def metrics_for(dataset: str | None, task: str | None) -> tuple[str, ...]:
+    """The metrics that judge a dataset's task: those of the dataset if it has its own, or else the general.
+
+    >>> metrics_for("gqa", "vqa"), metrics_for("vqav2", "vqa"), metrics_for("vggsound", "classify")
+    (('gqa_accuracy',), ('vqa_accuracy',), ('accuracy',))
+    """
+    judging = {name: scorer for name, scorer in SCORERS.items() if (task or _DEFAULT_TASK) in scorer.tasks}
+    own = tuple(name for name, scorer in judging.items() if dataset in scorer.datasets)
+    return own or tuple(name for name, scorer in judging.items() if not scorer.datasets)
+
+
+def judges(metric: str, row: Prediction) -> bool:
+    """Whether a metric judges a prediction; one asked for by name judges its task in every dataset."""
+    if metric in ON_REQUEST:
+        return (row.task or _DEFAULT_TASK) in ON_REQUEST[metric].tasks
+    return metric in metrics_for(row.dataset, row.task)

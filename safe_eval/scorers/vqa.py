@@ -1,15 +1,32 @@
-"""The official VQA accuracy, as its code has been since March 2021.
+"""The VQA accuracy in the three variants in use; `vqa_accuracy` is the official one, as it is since 2021.
 
-Source: Antol et al. 2015, section 5.3, and GT-Vision-Lab/VQA, PythonEvaluationTools/vqaEvaluation/vqaEval.py
-at a013f00. Equal to it on every one of 60,000 questions (tests/eval/test_vqa.py).
+- `official`: texts are normalised only where the annotators' raw answers are not all the same; where they
+  are, "Yes" does not match "yes". Since commit a013f00, March 2021.
+- `official_2017`: the answer is always normalised; the references lose their punctuation where they are not
+  all the same, and never their articles or number words, so "two" matches no reference "two". Commit 458a8b2,
+  in use until March 2021, the years of the VQA v2 challenges.
+- `normalised`: answer and references are always normalised, as lmms-eval (since August 2025) and
+  open_flamingo do.
+
+On 60,000 real questions they score the same predictions 68.12, 74.90 and 75.10, so name the one you report.
+
+Source: Antol et al. 2015, section 5.3, and GT-Vision-Lab/VQA, PythonEvaluationTools/vqaEvaluation/vqaEval.py.
+Equal to it on every one of the 60,000 questions (tests/eval/test_vqa.py).
 """
 
 import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from safe_eval.predictions import Prediction
 
-TASKS = frozenset({"vqa", "classify"})
+Variant = Literal["official", "official_2017", "normalised"]
+
 FULL_AGREEMENT = 3  # an answer that three other annotators gave is entirely right
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'  # the official list: not . : ' % $ & and not typographic quotes
@@ -38,35 +55,64 @@ _CONTRACTIONS = {
 } | {"somebody'd": "somebodyd"}
 
 
-def score(prediction: Prediction) -> float:
-    """The VQA accuracy of one answer: the mean, over the annotators, of min(1, matches among the others / 3).
+class _Memo(dict[str, str]):
+    """A function of texts that works out each text once: two million references hold few different ones."""
 
-    As in the official code, texts are normalised only where the annotators' raw answers are not all the
-    same; where they are, "Yes" does not match "yes". Annotators are told apart by their place in
-    `references`. An answer that is missing (an error) scores 0.
+    def __init__(self, function: Callable[[str], str]) -> None:
+        self.function = function
+
+    def __missing__(self, text: str) -> str:
+        result = self[text] = self.function(text)
+        return result
+
+
+def score_all(
+    predictions: Sequence[Prediction], *, variant: Variant = "official", answer_ids: bool = True
+) -> Float[ndarray, " items"]:
+    """The VQA accuracy of each answer: the mean over annotators of min(1, matches among the others / 3).
+
+    Annotators are told apart by their place in `references`, as by the `answer_id` of the official files. The
+    official code tells them apart by comparing whole entries, so where a file has no ids (VizWiz), leaving
+    one annotator out leaves out all who said the same: `answer_ids=False` does that too (VizWiz: 46.63 in
+    place of 62.49). An answer that is missing (an error) scores 0.
 
     Differs: with a single reference leaving one out leaves none, and the official code scores every answer
     0; here it is an exact match after normalisation, 1 or 0. Two or three references are scored as the
-    official code does, so that the best possible score is 1/3 or 2/3.
+    official code does, so that the best possible score is 1/3 or 2/3. Nothing in the references is changed,
+    so that scoring twice gives the same score twice (the official code: 30 of 5,000 TextVQA answers differ).
 
     >>> def row(answer: str, *references: str) -> Prediction:
     ...     return Prediction(example_id="q", references=references, answer=answer)
-    >>> score(row("Two dogs.", *["2 dogs"] * 3, *["cats"] * 7))
-    0.9
-    >>> score(row("Yes", *["yes"] * 10)), score(row("Yes", "yes"))
-    (0.0, 1.0)
+    >>> rows = [row("Two dogs.", *["2 dogs"] * 3, *["cats"] * 7)]
+    >>> rows += [row("Yes", *["yes"] * 10), row("Yes", "yes")]
+    >>> score_all(rows).tolist(), score_all(rows, variant="normalised").tolist()
+    ([0.9, 0.0, 1.0], [0.9, 1.0, 1.0])
+    >>> score_all(rows, answer_ids=False).round(6).tolist()
+    [0.7, 0.0, 1.0]
     """
-    if prediction.answer is None or not prediction.references:
-        return 0.0
-    answer, references = _clean(prediction.answer), [_clean(text) for text in prediction.references]
-    if len(references) == 1:
-        return float(normalise(answer) == normalise(references[0]))
-    if any(text != references[0] for text in references):
-        answer, references = normalise(answer), [normalise(text) for text in references]
-    return _leave_one_out(references.count(answer), len(references))
+    counted = _MATCHES[variant]
+    memos = tuple(map(_Memo, (clean, normalise, without_punctuation)))
+    scores = np.zeros(len(predictions))
+    for place, row in enumerate(predictions):
+        answer, references = row.answer, row.references
+        if answer is None or not references:
+            continue
+        if len(references) == 1:
+            scores[place] = normalise(answer) == normalise(references[0])
+        elif matches := counted(answer, references, *memos):
+            scores[place] = _leave_one_out(matches, len(references), answer_ids)
+    return scores
 
 
-@lru_cache(maxsize=1 << 16)
+def score(prediction: Prediction) -> float:
+    """The official accuracy of one prediction.
+
+    >>> score(Prediction(example_id="q", references=("two", "2", "3", "2"), answer="2"))
+    0.75
+    """
+    return float(score_all([prediction])[0])
+
+
 def normalise(text: str) -> str:
     """An answer as the official code compares it: without punctuation and articles, numbers as digits.
 
@@ -74,19 +120,19 @@ def normalise(text: str) -> str:
     ("dog's 1000 bones", 'b', 'ab 12', '0')
     """
     words = []
-    for word in _without_punctuation(_clean(text)).lower().split():
+    for word in without_punctuation(clean(text)).lower().split():
         word = _NUMBERS.get(word, word)
         if word not in _ARTICLES:
             words.append(_CONTRACTIONS.get(word, word))
     return " ".join(words)
 
 
-@lru_cache(maxsize=1 << 16)
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """A text on one line, without white space at its ends."""
     return text.replace("\n", " ").replace("\t", " ").strip()
 
 
-def _without_punctuation(text: str) -> str:
+def without_punctuation(text: str) -> str:
     """Marks become spaces; but one beside a space is deleted, as are all if a comma joins two digits."""
     digits_joined = _DIGIT_COMMA.search(text) is not None
     marked = text
@@ -97,9 +143,36 @@ def _without_punctuation(text: str) -> str:
     return _PERIOD.sub("", marked, count=_PERIODS_REMOVED)
 
 
+def _matches(answer: str, references: tuple[str, ...], cleaned: _Memo, normal: _Memo, _: _Memo) -> int:
+    raw = list(map(cleaned.__getitem__, references))
+    if raw.count(raw[0]) == len(raw):
+        return len(raw) if cleaned[answer] == raw[0] else 0
+    return list(map(normal.__getitem__, references)).count(normal[answer])
+
+
+def _matches_2017(answer: str, references: tuple[str, ...], _: _Memo, normal: _Memo, bare: _Memo) -> int:
+    if references.count(references[0]) == len(references):
+        return len(references) if normal[answer] == references[0] else 0
+    return list(map(bare.__getitem__, references)).count(normal[answer])
+
+
+def _matches_normalised(
+    answer: str, references: tuple[str, ...], _: _Memo, normal: _Memo, _bare: _Memo
+) -> int:
+    return list(map(normal.__getitem__, references)).count(normal[answer])
+
+
+_MATCHES: dict[Variant, Callable[[str, tuple[str, ...], _Memo, _Memo, _Memo], int]] = {
+    "official": _matches,
+    "official_2017": _matches_2017,
+    "normalised": _matches_normalised,
+}
+
+
 @lru_cache(maxsize=1 << 10)
-def _leave_one_out(matches: int, annotators: int) -> float:
-    """Each annotator in turn is left out; those who gave the answer leave one match fewer."""
-    agreeing = min(1.0, (matches - 1) / FULL_AGREEMENT) if matches else 0.0
+def _leave_one_out(matches: int, annotators: int, answer_ids: bool) -> float:
+    """Each annotator in turn is left out; those who gave the answer leave one match fewer, or none at all."""
+    left = matches - 1 if answer_ids else 0
+    agreeing = min(1.0, left / FULL_AGREEMENT)
     others = min(1.0, matches / FULL_AGREEMENT)
     return (matches * agreeing + (annotators - matches) * others) / annotators

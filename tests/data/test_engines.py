@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from builds import within
+from builds import build, within, write_world
 from folders import files_of, write_folder
 from pieces import (
     Number,
@@ -187,3 +187,74 @@ def test_a_bad_encoder_is_refused_by_a_worker_before_anything_is_written(tmp_pat
     with pytest.raises(InputError, match=r"^encoder 'logmal' is unknown"):
         build_dataset(world, tmp_path / "out", encoders=["logmal"], workers=2)
     assert not (tmp_path / "out").exists()
+
+
+ON_RAY = """
+import sys
+from pathlib import Path
+import pieces
+from pieces import Number
+from safe_data.engines import start
+from safe_data.errors import InputError
+
+def tried(work, numbers):
+    try:
+        return [value for value, _ in run(work, numbers, steps.append)]
+    except (InputError, KeyError) as error:
+        return repr(error)
+
+if __name__ == "__main__":
+    folder, steps = Path(sys.argv[1]), []
+    numbers = [Number(value, folder) for value in range(6)]
+    with start("ray", 2) as run:
+        for work in (pieces.slow_square, pieces.die_once, pieces.crash, pieces.refuse, pieces.be_wrong):
+            print(work.__name__, tried(work, numbers))
+        print(sum(steps), len(list(folder.glob("2-*"))))
+    import ray
+    print(ray.is_initialized())
+"""
+
+
+def test_ray_does_the_same(tmp_path: Path) -> None:
+    """In order, tried again where a worker dies, given up in the same words."""
+    (tmp_path / "on_ray.py").write_text(ON_RAY)
+    (tmp_path / "traces").mkdir()
+    ran = subprocess.run(
+        [sys.executable, tmp_path / "on_ray.py", tmp_path / "traces"],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    lines = [line for line in ran.stdout.splitlines() if "(raylet)" not in line]  # Ray tells of deaths, too
+    squared, died, crashed, refused, wrong, counts, initialized = lines
+    assert squared == "slow_square [0, 1, 4, 9, 16, 25]"
+    assert died == "die_once [0, 1, 4, 9, 16, 25]"
+    assert crashed.startswith(
+        """crash InputError("number 2: 3 workers died at it (WorkerCrashedError); one of"""
+    )
+    assert re.fullmatch(r"refuse InputError\('number \d: not wanted'\)", refused)
+    assert re.fullmatch(r"be_wrong KeyError\('a bug at number \d'\)", wrong)
+    steps, attempts = map(int, counts.split())
+    assert steps >= 2 * 2 * 6
+    assert attempts == 3
+    assert initialized == "False"
+
+
+@pytest.mark.slow
+def test_every_engine_gives_the_same_bytes_with_a_model(tmp_path: Path) -> None:
+    """On Ray, clips go from the workers that decode to those that encode."""
+    from tiny_encoders import save_clap
+
+    encoders = ["--encoder", "logmel", "--encoder", f"clap:{save_clap(tmp_path / 'clap')}"]
+    world = write_world(tmp_path / "world", 9)
+    found = []
+    for number, options in enumerate([(), ("--workers", 2), ("--engine", "ray", "--workers", 2)]):
+        out = tmp_path / str(number)
+        assert build(world, out, *encoders, *options) == (0, "")
+        found.append(files_of(out))
+        config = found[-1]["config.yaml"].replace(str(out).encode(), b"OUT")
+        assert found[-1] | {"config.yaml": config} == found[0] | {"config.yaml": config}
+        assert config == found[0]["config.yaml"].replace(str(tmp_path / "0").encode(), b"OUT")
+    assert len(found[0]) == 4 + 5 * 5

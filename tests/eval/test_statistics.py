@@ -1,12 +1,22 @@
 """Intervals, standard errors and tests: against SciPy, arithmetic, and where they have nothing to say."""
 
 import doctest
+import importlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.coverage_simulation import (
+    Scores,
+    clusters_of,
+    coverage,
+    graded,
+    holds,
+    rejections,
+    right_or_wrong,
+)
 from safe_data.errors import InputError
 from safe_eval import statistics
 from safe_eval.statistics import (
@@ -26,8 +36,50 @@ from safe_eval.statistics import (
 QUICK = Sampling(resamples=1000)
 
 
-def test_doctests() -> None:
-    assert doctest.testmod(statistics).failed == 0
+NOUNS = (
+    *(
+        "sampling",
+        "bootstrap",
+        "intervals",
+        "bca",
+        "two_way",
+        "paired",
+        "equivalence",
+        "multiplicity",
+        "power",
+    ),
+    *("reliability", "proper_scores", "smooth_ece", "temperature", "calibration", "seeds", "retention"),
+)
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_doctests(noun: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"safe_eval.{noun}")).failed == 0
+
+
+def test_every_name_that_is_listed_is_there_once() -> None:
+    assert len(set(statistics.__all__)) == len(statistics.__all__)
+    assert all(hasattr(statistics, name) for name in statistics.__all__)
+
+
+@pytest.mark.parametrize("scores", [right_or_wrong, graded])
+def test_intervals_cover_and_tests_reject_as_often_as_they_say(scores: Scores) -> None:
+    """A short run of `python -m benchmarks coverage_simulation`; the bounds are wider by its noise."""
+    covered = coverage(scores, 120, trials=400, resamples=400)
+    assert {name: share for name, share in covered.items() if not 0.92 <= share <= 0.98} == {}
+    rejected = rejections(scores, 120, trials=400, resamples=400)
+    assert {name: share for name, share in rejected.items() if not 0.02 <= share <= 0.08} == {}
+
+
+def test_items_taken_as_independent_cover_too_little() -> None:
+    """The test above can fail: the same intervals without their clusters."""
+    held = 0
+    for trial in range(200):
+        rng = np.random.default_rng(trial)
+        clusters = clusters_of(rng, 120)
+        values = right_or_wrong(rng, clusters)
+        held += holds(mean_interval(values, np.arange(len(values)), Sampling(resamples=200)), 0.7)
+    assert held / 200 < 0.9
 
 
 @pytest.mark.parametrize("values", ["continuous", "right or wrong"])

@@ -1,0 +1,179 @@
+"""How often 95 % intervals hold the truth, and tests at 5 % reject a true null, on clustered data.
+
+One JSON line a case: what was tried, the share of trials, its Monte Carlo standard error. About ten minutes.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from safe_eval.calibration import Answers, calibration
+from safe_eval.statistics import (
+    Interval,
+    Sampling,
+    bca_interval,
+    equivalence,
+    mcnemar,
+    mcnemar_mid_p,
+    mean_interval,
+    observed_design_effect,
+    sign_flip,
+    t_interval,
+    two_way_interval,
+    wilson_interval,
+)
+
+CORRELATION, MEAN = 0.3, 0.7
+TRIALS, RESAMPLES = 4000, 1000
+INTERVALS = {"percentile": mean_interval, "bca": bca_interval, "t": t_interval}
+
+Scores = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+
+
+def clusters_of(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Clusters of one to eight items."""
+    return np.repeat(np.arange(count), rng.integers(1, 9, size=count))
+
+
+def right_or_wrong(rng: np.random.Generator, clusters: np.ndarray) -> np.ndarray:
+    """Scores 0 or 1 of mean 0.7 and intracluster correlation 0.3: beta-binomial."""
+    weight = 1 / CORRELATION - 1
+    chance = rng.beta(MEAN * weight, (1 - MEAN) * weight, size=clusters.max() + 1)
+    return (rng.random(len(clusters)) < chance[clusters]).astype(float)
+
+
+def graded(rng: np.random.Generator, clusters: np.ndarray) -> np.ndarray:
+    """Skewed scores of mean 0.7 and intracluster correlation 0.3, as captions have."""
+    of_cluster = rng.exponential(size=clusters.max() + 1)[clusters] - 1
+    of_item = rng.exponential(size=len(clusters)) - 1
+    return MEAN + 0.3 * (math.sqrt(CORRELATION) * of_cluster + math.sqrt(1 - CORRELATION) * of_item)
+
+
+def coverage(scores: Scores, count: int, trials: int, resamples: int = RESAMPLES) -> dict[str, float]:
+    """The share of trials in which each interval of the mean holds 0.7."""
+    held = dict.fromkeys([*INTERVALS, "wilson by design effect"], 0)
+    for trial in range(trials):
+        rng = np.random.default_rng([trial, count])
+        clusters = clusters_of(rng, count)
+        values = scores(rng, clusters)
+        sampling = Sampling(resamples=resamples, seed=trial)
+        for name, interval in INTERVALS.items():
+            held[name] += holds(interval(values, clusters, sampling), MEAN)
+        if scores is right_or_wrong:
+            effect = observed_design_effect(values, clusters) or 1.0
+            held["wilson by design effect"] += holds(
+                wilson_interval(float(values.mean()), len(values) / effect, 0.95), MEAN
+            )
+    if scores is not right_or_wrong:
+        del held["wilson by design effect"]
+    return {name: count / trials for name, count in held.items()}
+
+
+def rejections(scores: Scores, count: int, trials: int, resamples: int = RESAMPLES) -> dict[str, float]:
+    """The share of trials that reject a true null: of two models alike on average, not cluster by cluster.
+
+    Equivalence is tried where the difference is the margin, the nearest of all that are not equivalent.
+    """
+    rejected = dict.fromkeys(["sign flip", "interval without 0", "equivalence at the margin"], 0)
+    for trial in range(trials):
+        rng = np.random.default_rng([trial, count, 1])
+        clusters = clusters_of(rng, count)
+        differences = scores(rng, clusters) - scores(rng, clusters)
+        sampling = Sampling(resamples=resamples, seed=trial)
+        rejected["sign flip"] += sign_flip(differences, clusters, sampling) <= 0.05
+        interval = mean_interval(differences, clusters, sampling, scale=(-10, 10))
+        rejected["interval without 0"] += not holds(interval, 0.0)
+        at_margin = equivalence(differences + 0.2, clusters, 0.2, sampling, scale=(-10, 10))
+        rejected["equivalence at the margin"] += at_margin.verdict == "equivalent"
+    return {name: count / trials for name, count in rejected.items()}
+
+
+def mcnemar_rejections(clustered: bool, trials: int, count: int = 120) -> dict[str, float]:
+    """McNemar's tests on a true null: of items alone, or of clustered ones, which they are not made for."""
+    rejected = {"exact": 0, "mid-p": 0}
+    for trial in range(trials):
+        rng = np.random.default_rng([trial, 2])
+        clusters = clusters_of(rng, count) if clustered else np.arange(4 * count)
+        a, b = right_or_wrong(rng, clusters), right_or_wrong(rng, clusters)
+        gained, lost = int((a > b).sum()), int((a < b).sum())
+        rejected["exact"] += mcnemar(gained, lost) <= 0.05
+        rejected["mid-p"] += mcnemar_mid_p(gained, lost) <= 0.05
+    return {name: count / trials for name, count in rejected.items()}
+
+
+def two_way_coverage(seeds: int, trials: int, count: int = 120, resamples: int = RESAMPLES) -> float:
+    """The share of trials in which the pigeonhole interval holds the mean over clusters and seeds."""
+    held = 0
+    for trial in range(trials):
+        rng = np.random.default_rng([trial, seeds, 3])
+        clusters = clusters_of(rng, count)
+        worth = rng.normal(0, 0.03, size=(seeds, 1))
+        shared = graded(rng, clusters)
+        values = shared + worth + rng.normal(0, 0.3, size=(seeds, len(clusters)))
+        labels = np.repeat(np.arange(seeds), len(clusters))
+        sampling = Sampling(resamples=resamples, seed=trial)
+        held += holds(two_way_interval(values.ravel(), np.tile(clusters, seeds), labels, sampling), MEAN)
+    return held / trials
+
+
+def ece_coverage(sharpening: float, count: int, trials: int, resamples: int = RESAMPLES) -> dict[str, float]:
+    """The share of trials in which the intervals of the errors hold those of a million items.
+
+    Unsharpened confidences are the chances themselves: there the errors in bins are 0, not a million's noise.
+    """
+    truth = calibration(_answers(np.random.default_rng(0), 250_000, sharpening), Sampling(resamples=100))
+    names = ("ece", "debiased_ece", "mce", "brier")
+    held = dict.fromkeys(names, 0)
+    for trial in range(trials):
+        rng = np.random.default_rng([trial, count, 4])
+        sampling = Sampling(resamples=resamples, seed=trial)
+        measured = calibration(_answers(rng, count, sharpening), sampling)
+        for name in names:
+            calibrated = sharpening == 1 and name != "brier"
+            value = 0.0 if calibrated else getattr(truth, name).value
+            held[name] += holds(getattr(measured, name).interval, value)
+    return {name: count / trials for name, count in held.items()}
+
+
+def holds(interval: Interval, truth: float) -> bool:
+    """Whether an interval holds a number; one that was not measured does not."""
+    return interval.low is not None and interval.high is not None and interval.low <= truth <= interval.high
+
+
+def _answers(rng: np.random.Generator, count: int, sharpening: float) -> Answers:
+    """Answers whose chance of being right is shared in a cluster, said more sharply than it is."""
+    clusters = clusters_of(rng, count)
+    logits = rng.normal(1, 1, size=count)[clusters] + rng.normal(0, 0.5, size=len(clusters))
+    correct = (rng.random(len(clusters)) < 1 / (1 + np.exp(-logits))).astype(float)
+    return Answers(np.arange(len(clusters)), clusters, 1 / (1 + np.exp(-sharpening * logits)), correct)
+
+
+def _cases() -> Iterator[tuple[str, dict[str, float], int]]:
+    for scores in (right_or_wrong, graded):
+        for count in (10, 20, 50, 120, 300):
+            yield f"coverage, {scores.__name__}, {count} clusters", coverage(scores, count, TRIALS), TRIALS
+        for count in (20, 120):
+            yield (
+                f"rejections, {scores.__name__}, {count} clusters",
+                rejections(scores, count, TRIALS),
+                TRIALS,
+            )
+    for clustered in (False, True):
+        of = "clustered" if clustered else "independent"
+        yield f"McNemar rejections, {of} items", mcnemar_rejections(clustered, TRIALS), TRIALS
+    for seeds in (3, 5, 10):
+        yield f"two-way coverage, {seeds} seeds", {"pigeonhole": two_way_coverage(seeds, 1000)}, 1000
+    for sharpening in (1.0, 2.0):
+        shares = ece_coverage(sharpening, 500, 500)
+        yield f"calibration coverage, logits times {sharpening:g}, 500 clusters", shares, 500
+
+
+def main() -> None:
+    """Print one line a case and method."""
+    for case, shares, trials in _cases():
+        for method, share in shares.items():
+            stderr = math.sqrt(share * (1 - share) / trials)
+            line = {"case": case, "method": method, "share": round(share, 4), "stderr": round(stderr, 4)}
+            print(json.dumps(line | {"trials": trials}), flush=True)

@@ -1,0 +1,117 @@
+"""Labels: the table that a person fills in, and its key: what the scorer said of each item."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from safe_data.errors import InputError, raise_row_errors
+from safe_eval.predictions import Prediction
+
+LONGEST_SHOWN = 2000  # characters of an answer
+COLUMNS = ("item", "question", "choices", "references", "answer", "label", "note")
+LABELS = {"right": True, "r": True, "1": True, "wrong": False, "w": False, "0": False, "?": None}
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
+
+
+class KeyItem(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person must not see of an item."""
+
+    item: str
+    example_id: str
+    dataset: str | None
+    model: str
+    condition: str
+    seed: int
+    metric: str
+    score: float
+    cluster: str
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of the key file."""
+
+    predictions: dict[str, str]  # sha256 of each file
+    population: int  # answers the sample was drawn from
+    seed: int
+    right_from: float
+    items: tuple[KeyItem, ...]
+
+
+def write_table(table: Path, rows: Sequence[Prediction], key: Key) -> None:
+    """Write a table to fill in, row by row the items of its key, and the key beside it."""
+    table.parent.mkdir(parents=True, exist_ok=True)
+    key_path(table).write_bytes(msgspec.json.format(msgspec.json.encode(key), indent=1) + b"\n")
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for item, row in zip(key.items, rows, strict=True):
+        shown = (row.prompt or "", " | ".join(row.choices or ()), _counted(row.references), row.answer or "")
+        writer.writerow([item.item, *map(_harmless, shown), "", ""])
+    table.write_text(text.getvalue(), "utf-8-sig", newline="")  # the mark tells spreadsheets the encoding
+
+
+def key_path(table: Path) -> Path:
+    """The key file of a table."""
+    return table.with_name(f"{table.stem}.key.json")
+
+
+def read_labels(table: Path) -> tuple[Key, dict[str, bool | None]]:
+    """Read a table's key and its labels by item: right, wrong, or None for `?`; blank ones are left out.
+
+    Raises:
+        InputError: no table, no key, rows that are not the key's or are not labels (all at once), no labels.
+    """
+    for path in (table, key_path(table)):
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; make both with: safe-eval annotate RUN --out {table}")
+    try:
+        key = msgspec.json.decode(key_path(table).read_bytes(), type=Key)
+        rows = list(_read_csv(table.read_text("utf-8-sig")))
+    except (msgspec.MsgspecError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table}: cannot be read with its key: {error}; save it as CSV in UTF-8") from None
+    known = {item.item for item in key.items}
+    labels: dict[str, bool | None] = {}
+    errors = []
+    for line, row in rows:
+        name, label = (row.get("item") or "").strip(), (row.get("label") or "").strip().lower()
+        if name not in known:
+            errors.append(
+                f"{table.name}:{line} item {name!r} is not in the key; leave the items as they were"
+            )
+        elif name in labels:
+            errors.append(f"{table.name}:{line} {name}: is there twice; keep one")
+        elif label and label not in LABELS:
+            errors.append(f"{table.name}:{line} {name}: label {label!r} is none of {', '.join(LABELS)}")
+        elif label:
+            labels[name] = LABELS[label]
+    raise_row_errors(errors, str(table))
+    if all(label is None for label in labels.values()):
+        raise InputError(f"{table}: holds no labels; write right, wrong or ? in the column 'label'")
+    return key, labels
+
+
+def _counted(references: Sequence[str]) -> str:
+    """The references, each once, with how many gave it."""
+    counts = {text: references.count(text) for text in references}
+    return " | ".join(f"{text} ({n})" if n > 1 else text for text, n in counts.items())
+
+
+def _harmless(text: str) -> str:
+    """A text as a spreadsheet may show it: no formula, no control characters, no endless cell."""
+    if len(text) > LONGEST_SHOWN:
+        text = f"{text[:LONGEST_SHOWN]} … ({len(text) - LONGEST_SHOWN} more characters)"
+    text = f"'{text}" if text.lstrip(" \n").startswith(_FORMULA_STARTS) else text
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+
+
+def _read_csv(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows with their line numbers; spreadsheets may have turned the commas into ; or tabs."""
+    header = text.partition("\n")[0]
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+    if not {"item", "label"} <= set(reader.fieldnames or ()):
+        raise csv.Error("its first line needs the columns 'item' and 'label'")
+    for row in reader:
+        yield reader.line_num, row

@@ -1,0 +1,130 @@
+"""Frequencies: in how many documents each n-gram stands, kept in a JSON file so that runs can share them."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from safe_data.errors import InputError
+from safe_eval.scorers.captions.corpus import Corpus, index
+from safe_eval.scorers.captions.ngrams import Terms
+
+FORMAT_VERSION = 1
+FEWEST_DOCUMENTS = 2  # with one, log(documents / frequency) is 0 for every word, and so is every score
+
+
+class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
+    """Document frequencies. An n-gram that is in one document weighs as one in none, and is left out.
+
+    The file is this as JSON: `{"format_version": 1, "documents": 40504, "frequencies": {"a dog": 812}}`.
+    """
+
+    format_version: int
+    documents: int
+    frequencies: dict[str, int]  # by the words of an n-gram, joined by single spaces
+
+
+def count_frequencies(references: Sequence[Sequence[str]]) -> Frequencies:
+    """Count in how many clips' tokenised references each n-gram of up to four words stands.
+
+    Raises:
+        InputError: fewer than two clips, a clip without references, a caption with a line separator.
+
+    >>> count_frequencies([["a dog", "the dog"], ["a cat"]]).frequencies
+    {'a': 2}
+    """
+    corpus = index([""], references, clips=[0])
+    if corpus.clips < FEWEST_DOCUMENTS:
+        raise InputError(_one_document("the references"))
+    frequencies = {}
+    for order, terms in enumerate(corpus.terms, 1):
+        counts = np.bincount(terms.document_ngram, minlength=len(terms.first_word))
+        for ngram in np.flatnonzero(counts > 1).tolist():
+            frequencies[_text(corpus, terms, ngram, order)] = int(counts[ngram])
+    return Frequencies(format_version=FORMAT_VERSION, documents=corpus.clips, frequencies=frequencies)
+
+
+def write_frequencies(path: str | os.PathLike[str], frequencies: Frequencies) -> None:
+    """Write a file for `read_frequencies`, whole or not at all; equal frequencies make equal bytes."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(msgspec.json.encode(frequencies, order="sorted"))
+    part.replace(path)
+
+
+def read_frequencies(path: str | os.PathLike[str]) -> Frequencies:
+    """Read a file of document frequencies.
+
+    Raises:
+        InputError: no such file, another format, or a frequency that is no count of documents.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of document frequencies")
+    try:
+        read = msgspec.json.decode(path.read_bytes(), type=Frequencies)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(
+            f"{path}: is not a file of document frequencies: {error}; a pickle cannot be read: "
+            "count the references again"
+        ) from None
+    if read.format_version != FORMAT_VERSION:
+        raise InputError(
+            f"{path}: has format_version {read.format_version}; this release reads {FORMAT_VERSION}"
+        )
+    if read.documents < FEWEST_DOCUMENTS:
+        raise InputError(f"{path}: {_one_document('its counts')}")
+    for ngram, count in read.frequencies.items():
+        if not 1 <= count <= read.documents:
+            raise InputError(
+                f"{path}: {ngram!r} is in {count} of {read.documents} documents; count them again"
+            )
+    return read
+
+
+def inverse_frequencies(
+    corpus: Corpus, frequencies: Frequencies | None = None
+) -> list[Float[ndarray, " ngrams"]]:
+    """For each order, log(documents / frequency) of every n-gram: in the own references, or as given.
+
+    Raises:
+        InputError: a single clip, whose own references say nothing.
+    """
+    documents = corpus.clips if frequencies is None else frequencies.documents
+    if documents < FEWEST_DOCUMENTS:
+        raise InputError(_one_document("these references"))
+    inverse = []
+    for order, terms in enumerate(corpus.terms, 1):
+        counts = _own(terms) if frequencies is None else _given(corpus, terms, order, frequencies)
+        logs = np.log(documents) - np.log(np.maximum(1, counts).astype(float))
+        inverse.append(
+            np.where(counts == documents, 0.0, logs)
+        )  # two logarithms may differ in their last bit
+    return inverse
+
+
+def _own(terms: Terms) -> Float[ndarray, " ngrams"]:
+    return np.bincount(terms.document_ngram, minlength=len(terms.first_word)).astype(float)
+
+
+def _given(corpus: Corpus, terms: Terms, order: int, frequencies: Frequencies) -> Float[ndarray, " ngrams"]:
+    known = frequencies.frequencies
+    counts = (known.get(_text(corpus, terms, ngram, order), 1) for ngram in range(len(terms.first_word)))
+    return np.fromiter(counts, dtype=float, count=len(terms.first_word))
+
+
+def _text(corpus: Corpus, terms: Terms, ngram: int, order: int) -> str:
+    first = int(terms.first_word[ngram])
+    return " ".join(map(corpus.words.__getitem__, corpus.codes[first : first + order].tolist()))
+
+
+def _one_document(whose: str) -> str:
+    return (
+        f"CIDEr needs document frequencies of at least {FEWEST_DOCUMENTS} clips, and {whose} are of one: "
+        "every caption would score 0; score more clips, or give a file of document frequencies"
+    )

@@ -1,0 +1,30 @@
+"""Where Java is, and the jars that pycocoevalcap brings; its Python code is not run.
+
+It would write into its own folder, download models, and leave a process behind when it fails.
+"""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+
+def find_java() -> str | None:
+    """The path of Java's launcher, if there is one."""
+    return shutil.which("java")
+
+
+def find_jar(*parts: str) -> Path | None:
+    """The path of a file within pycocoevalcap, if both are there."""
+    found = importlib.util.find_spec("pycocoevalcap")
+    folders = found.submodule_search_locations if found else None
+    paths = [Path(folder, *parts) for folder in folders or ()]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def missing(metric: str, jar: Path | None) -> str | None:
+    """Why a metric cannot be measured here and what would help; None if it can."""
+    if find_java() is None:
+        return f"{metric} is not measured: there is no java on the PATH; install a Java runtime, 8 or later"
+    if jar is None:
+        return f"{metric} is not measured: its jar is not installed; pip install pycocoevalcap==1.2"
+    return None

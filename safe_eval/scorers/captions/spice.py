@@ -1,0 +1,96 @@
+"""SPICE by the jar of pycocoevalcap, where Stanford CoreNLP was put beside it, and SPIDEr.
+
+Source: Anderson et al. 2016, "SPICE: Semantic Propositional Image Caption Evaluation"; Liu et al. 2017,
+"Improved Image Captioning via Policy Gradient Optimization of SPIDEr", section 3: the mean of both.
+The jar needs CoreNLP 3.6.0, which no package brings; values made elsewhere may be given instead.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from safe_eval.scorers.captions.corpus import check_captions
+from safe_eval.scorers.captions.java import find_jar, find_java, missing
+
+MODELS = ("stanford-corenlp-3.6.0.jar", "stanford-corenlp-3.6.0-models.jar")
+_LIMIT_SECONDS, _LIMIT_SECONDS_A_CAPTION = 600.0, 2.0
+
+
+class _All(msgspec.Struct):
+    f: float | None
+
+
+class _Categories(msgspec.Struct):
+    all: _All = msgspec.field(name="All")
+
+
+class _Item(msgspec.Struct):
+    image_id: int
+    scores: _Categories
+
+
+def spice(
+    candidates: Sequence[str], references: Sequence[Sequence[str]]
+) -> Float[ndarray, " candidates"] | str:
+    """SPICE of each candidate, or why it is not measured; takes minutes and up to 8 GB.
+
+    Raises:
+        InputError: see `index`.
+    """
+    check_captions(candidates, references, range(len(references)))
+    jar, java = find_jar("spice", "spice-1.0.jar"), find_java()
+    if jar is None or java is None:
+        return missing("SPICE", jar) or ""
+    absent = [name for name in MODELS if find_jar("spice", "lib", name) is None]
+    if absent:
+        return (
+            f"SPICE is not measured: {' and '.join(absent)} are not there; put them, from CoreNLP 3.6.0 of "
+            "nlp.stanford.edu, into spice/lib of pycocoevalcap, or give SPICE values made elsewhere"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answered = Path(folder, "captions.json"), Path(folder, "scores.json")
+        rows = [
+            {"image_id": i, "test": candidate, "refs": list(texts)}
+            for i, (candidate, texts) in enumerate(zip(candidates, references, strict=True))
+        ]
+        asked.write_bytes(msgspec.json.encode(rows))
+        command = [java, "-Xmx8G", "-jar", str(jar), str(asked), "-out", str(answered), "-subset", "-silent"]
+        limit_seconds = _LIMIT_SECONDS + _LIMIT_SECONDS_A_CAPTION * len(candidates)
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=limit_seconds)
+            return read_spice(answered.read_bytes(), len(candidates))
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            said = str(error).partition("\n")[0]
+            return f"SPICE is not measured: {jar.name} failed ({said}); it was made for Java 8"
+
+
+def read_spice(answer: bytes, candidates: int) -> Float[ndarray, " candidates"]:
+    """The F scores in the jar's answer, by the number of the candidate.
+
+    Raises:
+        ValueError: another format, or a candidate without a score.
+    """
+    scores = {item.image_id: item.scores.all.f for item in msgspec.json.decode(answer, type=list[_Item])}
+    values = [scores.get(i) for i in range(candidates)]
+    known = [value for value in values if value is not None]
+    if len(known) < candidates:
+        raise ValueError(f"{candidates - len(known)} captions have no score")
+    return np.array(known)
+
+
+def spider(
+    cider_d: Float[ndarray, " candidates"], spice: Float[ndarray, " candidates"]
+) -> Float[ndarray, " candidates"]:
+    """SPIDEr of each candidate, from 0 to 5.5.
+
+    >>> spider(np.array([1.0, 0.5]), np.array([0.2, 0.1])).tolist()
+    [0.6, 0.3]
+    """
+    means: Float[ndarray, " candidates"] = (cider_d + spice) / 2
+    return means

@@ -1,0 +1,88 @@
+"""Tokenised: the captions of predictions, and their references, as tokens joined by spaces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from safe_data.errors import InputError, raise_row_errors
+from safe_eval.predictions import Prediction
+from safe_eval.scorers.captions.corpus import separator_error
+from safe_eval.scorers.tokens import tokenize
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """The captions that can be judged, and each example's references once."""
+
+    rows: list[int]  # the places of the judged predictions; an error of an example without references is not
+    candidates: list[str]
+    clips: list[int]  # whose references are a candidate's
+    references: list[list[str]]
+
+    @property
+    def own_references(self) -> list[list[str]]:
+        """The references of each candidate."""
+        return [self.references[clip] for clip in self.clips]
+
+
+def tokenised(predictions: Sequence[Prediction]) -> Tokenised:
+    """Tokenise the captions of one dataset; an error is an empty caption.
+
+    The tokenizer looks ahead, so it is given the captions of each model, condition and seed in the order of
+    their example ids: the order of the predictions does not matter.
+
+    Raises:
+        InputError: no predictions or several datasets, an answer without references, a caption with a line
+            separator.
+    """
+    _check(predictions)
+    truths = {row.example_id: row.references for row in predictions if row.references}
+    places = {name: place for place, name in enumerate(sorted(truths))}
+    rows = [i for i, row in enumerate(predictions) if row.example_id in places]
+    judged = [predictions[i] for i in rows]
+    tokens = iter(tokenize([_on_one_line(text) for name in places for text in truths[name]]))
+    return Tokenised(
+        rows=rows,
+        candidates=_tokenised_answers(judged),
+        clips=[places[row.example_id] for row in judged],
+        references=[[next(tokens) for _ in truths[name]] for name in places],
+    )
+
+
+def _tokenised_answers(rows: Sequence[Prediction]) -> list[str]:
+    cells: dict[tuple[str, str, int], list[int]] = {}
+    for i in sorted(range(len(rows)), key=lambda i: rows[i].example_id):
+        cells.setdefault((rows[i].model, rows[i].condition, rows[i].seed), []).append(i)
+    tokens = [""] * len(rows)
+    for members in cells.values():
+        for i, text in zip(members, tokenize([_on_one_line(_answer(rows[i])) for i in members]), strict=True):
+            tokens[i] = text
+    return tokens
+
+
+def _check(predictions: Sequence[Prediction]) -> None:
+    if not predictions:
+        raise InputError("no captions: an empty set has no score")
+    datasets = {row.dataset for row in predictions}
+    if len(datasets) > 1:
+        raise InputError(f"captions of {len(datasets)} datasets at once; measure one dataset after the other")
+    errors: dict[str, None] = {}  # each once, in order: rows of one example share its references
+    for row in predictions:
+        if not row.references and row.error is None:
+            errors[f"{row.example_id!r}: references is empty; give at least one"] = None
+        for name, text in [("answer", _answer(row)), *(("reference", text) for text in row.references)]:
+            if error := separator_error(_on_one_line(text)):
+                errors[f"{row.example_id!r}: {name} {error}"] = None
+    raise_row_errors(list(errors), "captions")
+    if not any(row.references for row in predictions):
+        raise InputError(
+            "no caption has references: every row is an error without any, and nothing is scored"
+        )
+
+
+def _answer(row: Prediction) -> str:
+    return "" if row.error is not None or row.answer is None else row.answer
+
+
+def _on_one_line(text: str) -> str:
+    """As pycocoevalcap writes it for the tokenizer: a line feed is a space."""
+    return text.replace("\n", " ")
