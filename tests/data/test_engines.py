@@ -231,9 +231,7 @@ def test_ray_does_the_same(tmp_path: Path) -> None:
     squared, died, crashed, refused, wrong, counts, initialized = lines
     assert squared == "slow_square [0, 1, 4, 9, 16, 25]"
     assert died == "die_once [0, 1, 4, 9, 16, 25]"
-    assert crashed.startswith(
-        """crash InputError("number 2: 3 workers died at it (WorkerCrashedError); one of"""
-    )
+    assert crashed.startswith("crash InputError('number 2: 3 workers died at it (WorkerCrashedError); one of")
     assert re.fullmatch(r"refuse InputError\('number \d: not wanted'\)", refused)
     assert re.fullmatch(r"be_wrong KeyError\('a bug at number \d'\)", wrong)
     steps, attempts = map(int, counts.split())
@@ -258,3 +256,12 @@ def test_every_engine_gives_the_same_bytes_with_a_model(tmp_path: Path) -> None:
         assert found[-1] | {"config.yaml": config} == found[0] | {"config.yaml": config}
         assert config == found[0]["config.yaml"].replace(str(tmp_path / "0").encode(), b"OUT")
     assert len(found[0]) == 4 + 5 * 5
+
+
+def test_a_ray_that_cannot_be_reached_is_said_at_once(tmp_path: Path) -> None:
+    world = write_folder(tmp_path / "world")
+    code, errors = build(world, tmp_path / "out", "--engine", "ray", "--ray-address", "127.0.0.1:9")
+    assert code == 2
+    expected = "Ray at 127.0.0.1:9 cannot be reached ([Errno 111] Connection refused)"
+    assert errors == f"safe-data build: {expected}\n"
+    assert not (tmp_path / "out").exists()
