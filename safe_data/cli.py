@@ -111,7 +111,8 @@ def add_encoder(
 
     added, dataset = add_encoder(root, encoder, workers=workers, engine=engine, ray_address=ray_address)
     samples = sum(split.samples for split in dataset.splits.values())
-    print(f"{root}: {added.label}, float16 {list(added.shape)}, of {_count(samples, 'clip')}")
+    shape = "×".join(map(str, added.shape))
+    print(f"{root}: {added.label}, {added.dtype} {shape}, of {_count(samples, 'clip')}")
     print(f"  embeddings: {', '.join(encoding.label for encoding in dataset.encoders)}")
 
 

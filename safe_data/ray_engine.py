@@ -5,6 +5,7 @@ on a cluster with GPUs, an actor has one. Source and dataset must be within reac
 """
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from safe_data.errors import InputError
 from safe_data.shards import Encoding
 
 HALF = 0.5  # of a CPU for a task, the other half for its actor: together one of the workers
+CONNECT_SECONDS = 10
 
 
 @contextmanager
@@ -159,7 +161,16 @@ def _import_ray() -> Any:
 def _connect(ray: Any, workers: int, address: str | None) -> None:
     here: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
     try:
+        if address is not None:
+            _reach(address)
         ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **here)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
         raise InputError(f"Ray at {address or 'this machine'} cannot be reached ({reason})") from error
+
+
+def _reach(address: str) -> None:
+    """Raise at once what Ray finds out after minutes: nobody is there."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()

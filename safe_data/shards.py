@@ -9,6 +9,7 @@ ROOT/train/NAME-train-000000.done.json      counts and hashes of the files above
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Annotated, Any, BinaryIO, TypeVar, cast
@@ -155,6 +156,8 @@ def read_dataset(root: Root | Storage) -> Dataset:
     if storage.size(DATASET) is None:
         unfinished = storage.size(PLAN) is not None
         fix = "finish it by the command that began it" if unfinished else "make one by `safe-data build`"
+        if re.match(r"[a-z0-9]{2,}:/[^/]", str(root)):  # what pathlib makes of a URL
+            fix = "what lies at a URL is read from a copy in a folder"
         raise InputError(
             f"{root}: {'an unfinished' if unfinished else 'no'} dataset ({DATASET} is missing); {fix}"
         )

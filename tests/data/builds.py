@@ -38,8 +38,12 @@ def begin(world: Path, out: Path, *options: object, shard_size: int = 2) -> "sub
 
 def build(world: Path, out: Path, *options: object, shard_size: int = 2) -> tuple[int, str]:
     """Run it to its end: the exit code, and what it says of errors."""
-    running = begin(world, out, *options, shard_size=shard_size)
-    _, errors = running.communicate(timeout=120)
+    with begin(world, out, *options, shard_size=shard_size) as running:
+        try:
+            _, errors = running.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            raise
     return running.returncode, errors
 
 

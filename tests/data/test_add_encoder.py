@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import files_of, write_folder
+from folders import files_of, row, sound_bytes, write_folder, write_media, write_rows
 from tiny_encoders import save_clap
+from videos import video_bytes
 
 from safe_data.add_encoder import add_encoder
 from safe_data.build import build_dataset
@@ -67,6 +69,34 @@ def test_no_source_is_needed_and_workers_do_the_same(
     monkeypatch.chdir(root.parent)
     add_encoder(root.name, clap, workers=2)
     assert files_of(root) == both
+
+
+def test_of_videos_and_of_parts_of_sounds_what_is_stored_is_embedded(clap: str, tmp_path: Path) -> None:
+    """Decoded from the source while the tar is written, or afterwards from the tar: the same bytes."""
+    world = tmp_path / "world"
+    rows = [row(0, audio_file_name="videos/a.mp4", image_file_name="videos/a.mp4", duration_seconds=1.2)]
+    rows.append(row(1, start_seconds=0.25, duration_seconds=0.5))
+    rows.append(row(2, audio_file_name="sounds/loud.flac", duration_seconds=0.7))
+    write_media(world, rows)
+    (world / "videos" / "a.mp4").write_bytes(video_bytes())
+    loud = 1.5 * np.random.default_rng(0).standard_normal((12_000, 2))
+    (world / "sounds" / "loud.flac").write_bytes(sound_bytes(loud, rate=16000, kind="FLAC", subtype="PCM_24"))
+    write_rows(world, rows)
+    build_dataset(world, tmp_path / "both", encoders=["logmel", clap], frames=3)
+    build_dataset(world, tmp_path / "none", encoders=[], frames=3)
+    for spec in (clap, "logmel"):
+        add_encoder(tmp_path / "none", spec)
+    assert files_of(tmp_path / "none") == files_of(tmp_path / "both")
+    with tarfile.open(next((tmp_path / "both").glob("*/*.tar"))) as tar:
+        names = tar.getnames()
+    assert [name for name in names if name.startswith("clip-000")] == [
+        "clip-000.json",
+        "clip-000.flac",
+        *(f"clip-000.frame{number}.jpg" for number in range(3)),
+    ]
+    build_dataset(world, tmp_path / "both", encoders=["logmel"], frames=3)  # its media are compared
+    with pytest.raises(InputError, match=r"was begun with another plan \(frames was 3, is 1\)"):
+        build_dataset(world, tmp_path / "both", encoders=["logmel"])
 
 
 def test_adding_it_again_changes_nothing(root: Path, clap: str) -> None:

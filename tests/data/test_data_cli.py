@@ -93,6 +93,29 @@ def test_rejected_records_are_counted_by_reason_and_too_many_do_not_hold(
         == "safe-data build: 25.0% of the records were rejected, more than --max-reject-rate 5.0%\n"
     )
     assert safe_data(monkeypatch, "build", world, tmp_path / "out", "--max-reject-rate", 0.3) == 0
+    capsys.readouterr()
+    assert safe_data(monkeypatch, "build", world, tmp_path / "out", "--max-reject-rate", 5) == 2
+    assert (
+        capsys.readouterr().err == "safe-data build: --max-reject-rate 5 is no share; give one from 0 to 1\n"
+    )
+
+
+def test_add_encoder_says_what_it_added(
+    one_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from safe_data.build import build_dataset
+
+    out = tmp_path / "out"
+    build_dataset(one_clip, out, encoders=[])
+    assert safe_data(monkeypatch, "add-encoder", out, "logmel", "--workers", 1) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.splitlines() == [
+        f"{out}: logmel-0f573aec, float16 512, of 1 clip",
+        "  embeddings: logmel-0f573aec",
+    ]
+    assert safe_data(monkeypatch, "add-encoder", one_clip, "logmel") == 2
+    assert capsys.readouterr().err.startswith(f"safe-data add-encoder: {one_clip}: no dataset")
 
 
 def bad_line(world: Path) -> None:

@@ -48,6 +48,7 @@ def test_the_hash_covers_records_sizes_and_options(tmp_path: Path) -> None:
     plans = [make_plan(records, tmp_path, name="n", shard_size=2)]
     plans.append(make_plan(records, tmp_path, name="m", shard_size=2))
     plans.append(make_plan(records, tmp_path, name="n", shard_size=1))
+    plans.append(make_plan(records, tmp_path, name="n", shard_size=2, frames=2))
     plans.append(make_plan(records[::-1], tmp_path, name="n", shard_size=2))
     plans.append(make_plan([record(0), record(1, label="x")], tmp_path, name="n", shard_size=2))
     plans.append(
@@ -101,6 +102,8 @@ def test_what_cannot_be_planned_is_refused() -> None:
         make_plan([], ROOT, name="n", shard_size=1)
     with pytest.raises(InputError, match=r"^shard size 0: a shard holds one record or more$"):
         make_plan([record(0)], ROOT, name="n", shard_size=0)
+    with pytest.raises(InputError, match=r"^0 frames: of a video, one or more are kept$"):
+        make_plan([record(0)], ROOT, name="n", shard_size=1, frames=0)
     with pytest.raises(InputError, match=r"^record 1 'clip-0': the id is taken; ids name one record each$"):
         make_plan([record(0), record(0, split="test")], ROOT, name="n", shard_size=1)
     with pytest.raises(InputError, match=r"longer than 95 characters; shorten it$"):

@@ -13,6 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from safe_data.add_encoder import add_encoder
 from safe_data.build import build_dataset
 from safe_data.cli import main
+from safe_data.dataset import ShardDataset
 from safe_data.errors import InputError
 from safe_data.info import read_info
 from safe_data.resume import only_build
@@ -197,6 +198,14 @@ def test_what_cannot_be_a_root_is_refused(world: Path, memory: MemoryFileSystem,
     ):
         build_dataset(world, URL)
     assert stored() == {"thesis.tex": b"precious"}
+
+
+def test_a_url_read_as_a_folder_says_to_copy_it(world: Path, memory: MemoryFileSystem) -> None:
+    build_dataset(world, URL)
+    with pytest.raises(
+        InputError, match=r"no dataset .* what lies at a URL is read from a copy in a folder$"
+    ):
+        ShardDataset(URL, "train")
 
 
 def test_half_written_files_go_and_nothing_else(tmp_path: Path) -> None:
