@@ -7,7 +7,8 @@ from safe_eval import numerals
 from safe_eval.comparisons import Comparison
 from safe_eval.coverage import CellCoverage
 from safe_eval.criterion import CHANGED, COVERAGE, Criterion, Use
-from safe_eval.score import Metric, Scores
+from safe_eval.metric import Metric
+from safe_eval.score import Scores
 
 
 @dataclass(frozen=True)

@@ -9,34 +9,16 @@ from pathlib import Path
 import msgspec
 
 from safe_data.errors import InputError
-from safe_eval.cells import Cell, cluster_field, score_cells
+from safe_eval.cells import cluster_field, score_cells
 from safe_eval.comparisons import Comparison, compare_cells
 from safe_eval.coverage import CellCoverage, Coverage, cell_coverage, coverage_by_condition
+from safe_eval.metric import Metric, metric_rows
 from safe_eval.predictions import Prediction, file_sha256, read_predictions
 from safe_eval.scorers import SCORERS
-from safe_eval.statistics import Sampling, clustered_stderr, mean_interval
+from safe_eval.statistics import Sampling
 
 SCORES_FILE = "scores.json"
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
-
-
-class Metric(msgspec.Struct, frozen=True, kw_only=True):
-    """One mean score of one cell on one slice; errors and blank answers are in it as wrong."""
-
-    metric: str
-    dataset: str | None
-    slice: str
-    condition: str
-    model: str
-    seed: int
-    value: float
-    stderr: float | None  # analytic, clustered
-    ci_low: float | None
-    ci_high: float | None
-    confidence: float
-    interval: str | None  # how it was made: cluster bootstrap, or wilson where all clusters agree
-    n: int
-    clusters: int
 
 
 class PredictionsFile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -102,7 +84,7 @@ def score_predictions(
     return Scores(
         coverage=coverage_by_condition(coverage),
         cells=tuple(coverage),
-        metrics=tuple(row for name in cells for row in _metric_rows(name, cells[name], sampling)),
+        metrics=tuple(row for name in cells for row in metric_rows(name, cells[name], sampling)),
         comparisons=tuple(row for name in cells for row in compare_cells(name, cells[name], sampling)),
         notes=tuple(_notes(predictions)),
         provenance=Provenance(
@@ -175,26 +157,6 @@ def read_scores(run: Path) -> Scores:
                 f"score it again: safe-eval score {scored} --out {run}"
             )
     return scores
-
-
-def _metric_rows(metric: str, cells: Sequence[Cell], sampling: Sampling) -> Iterator[Metric]:
-    for cell in cells:
-        for name, members in cell.slices.items():
-            scores, clusters = cell.scores[members], cell.clusters[members]
-            interval = mean_interval(scores, clusters, sampling)
-            yield Metric(
-                metric=metric,
-                **cell.key._asdict(),
-                slice=name,
-                value=float(scores.mean()),
-                stderr=clustered_stderr(scores, clusters),
-                ci_low=interval.low,
-                ci_high=interval.high,
-                confidence=sampling.confidence,
-                interval=interval.method,
-                n=len(scores),
-                clusters=len(set(clusters.tolist())),
-            )
 
 
 def _notes(predictions: Sequence[Prediction]) -> Iterator[str]:

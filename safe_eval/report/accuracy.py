@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from safe_eval.cells import BASE
+from safe_eval.metric import Metric
 from safe_eval.report import numbers
-from safe_eval.score import Metric, Scores
+from safe_eval.score import Scores
 
 SLICES = {"vl": "VL questions", "audio": "Audio questions", "all": "All questions"}
 _TYPE = "type:"
