@@ -74,7 +74,7 @@ def _stored_sound(tar: int, row: dict[str, Any]) -> Sound:
     data = os.pread(tar, row["audio_size"], row["audio_offset"])
     if audio is None or hashlib.sha256(data).hexdigest() != row["audio_sha256"]:
         raise ValueError("damaged")
-    return decode_pcm(data, audio.start_seconds, audio.duration_seconds).mono()
+    return decode_pcm(data, audio.start_seconds, audio.duration_seconds).mono
 
 
 def batches(clips: Iterable[T], heard: Callable[[T], Heard | None]) -> Generator[list[T]]:

@@ -70,7 +70,7 @@ class ShardDataset:
         return self._embeddings.read(self._shard[wanted], self._row[wanted])
 
     def record(self, index: int) -> Record:
-        """The record as the source gave it."""
+        """The record; its `audio` says which part of the stored sound is the clip."""
         try:
             record = Record.model_validate_json(self._member(index, "json"))
         except ValidationError:
@@ -93,11 +93,11 @@ class ShardDataset:
         return None if data is None else decode_image(data)
 
     def audio_bytes(self, index: int) -> bytes | None:
-        """The sound file as it came; `record(i).audio` says which part of it is the clip."""
+        """The stored sound: the file as it came, or the clip cut out of a longer one or of a video."""
         return self._media(index, "audio")
 
     def image_bytes(self, index: int) -> bytes | None:
-        """The picture file as it came."""
+        """The stored picture: the file as it came, or a frame of a video."""
         return self._media(index, "image")
 
     def _media(self, index: int, kind: str) -> bytes | None:

@@ -7,16 +7,17 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64, Int16
 from numpy import ndarray
 from PIL import Image
 
-from safe_data.sound import Pcm, to_mono
+from safe_data.sound import FULL_SCALE, Pcm, peak_of
 
 SILENCE_DB = -120.0  # what digital silence counts as
 QUIET_DB = -60.0
 CLIPPED = 0.999
 FRAME_SECONDS = 0.025
+FEW = 1024  # frames
 
 
 @dataclass(frozen=True)
@@ -47,29 +48,52 @@ class PictureFacts:
 def measure_sound(pcm: Pcm) -> SoundFacts:
     """Measure a clip: level and frames of its mono mix, peak and clipping of every channel.
 
-    `pcm_sha256` is of rate, channels and decoded samples as little-endian float32, channel by channel within
-    each frame: equal for one sound in two lossless files, and for a clip stored as FLAC or cut out of a WAV.
-    `snr_db` is the 95th less the 10th percentile of the levels of 25 ms frames: loud parts against the
-    quiet ones, an estimate without a clean reference; None for fewer than four frames.
+    `pcm_sha256` is equal for one sound in two lossless files, and for a clip stored as FLAC or cut out of a
+    WAV: see `pcm_hash`. `snr_db` is the 95th less the 10th percentile of the levels of 25 ms frames: loud
+    parts against the quiet ones, an estimate without a clean reference; None for fewer than four frames.
     """
-    samples, rate = pcm.samples, pcm.sample_rate_hz
-    magnitude = np.abs(samples)
-    power = np.square(to_mono(samples), dtype=np.float64)
+    rate, peak = pcm.sample_rate_hz, peak_of(pcm)
+    power = np.square(pcm.mono.samples, dtype=np.float64)
     levels = _frame_levels_db(power, rate)
-    digest = hashlib.sha256(f"{rate} Hz {samples.shape[1]} channels float32\n".encode())
-    digest.update(np.ascontiguousarray(samples, "<f4").data)
     snr = float(np.percentile(levels, 95) - np.percentile(levels, 10)) if len(levels) >= 4 else None
+    clipped = np.count_nonzero(np.abs(pcm.samples) >= CLIPPED) if peak >= CLIPPED else 0
     return SoundFacts(
-        pcm_sha256=digest.hexdigest(),
-        duration_seconds=len(samples) / rate,
+        pcm_sha256=pcm_hash(pcm),
+        duration_seconds=len(pcm.stored) / rate,
         sample_rate_hz=rate,
-        channels=samples.shape[1],
+        channels=pcm.channels,
         rms_db=round(float(_decibels(power.mean())), 3),
-        peak=round(float(magnitude.max()), 6),
-        clipped_fraction=round(np.count_nonzero(magnitude >= CLIPPED) / magnitude.size, 6),
+        peak=round(peak, 6),
+        clipped_fraction=round(clipped / pcm.stored.size, 6),
         snr_db=None if snr is None else round(snr, 3),
         silence_fraction=round(float((levels < QUIET_DB).mean()), 6),
     )
+
+
+def pcm_hash(pcm: Pcm) -> str:
+    """SHA-256 of rate, channels and decoded samples, channel by channel within each frame.
+
+    Samples are little-endian 16-bit integers if they all are such, in whatever file, and else 32-bit floats.
+    """
+    stored = pcm.stored
+    if stored.dtype != np.int16 and (whole := _as_integers(stored)) is not None:
+        stored = whole
+    kind = "int16" if stored.dtype == np.int16 else "float32"
+    digest = hashlib.sha256(f"{pcm.sample_rate_hz} Hz {pcm.channels} channels {kind}\n".encode())
+    digest.update(np.ascontiguousarray(stored, stored.dtype.newbyteorder("<")).data)
+    return digest.hexdigest()
+
+
+def _as_integers(samples: Float32[ndarray, "frames channels"]) -> Int16[ndarray, "frames channels"] | None:
+    """Floats as the 16-bit integers they are, or None if one is not: most sounds show it in the first few."""
+    for some in (samples[:FEW], samples):
+        scaled = some * np.float32(FULL_SCALE)
+        if not (scaled.max() < FULL_SCALE and scaled.min() >= -FULL_SCALE):
+            return None
+        whole = scaled.astype(np.int16)
+        if not np.array_equal(whole, scaled):
+            return None
+    return whole
 
 
 def measure_image(picture: Image.Image) -> PictureFacts:

@@ -56,7 +56,7 @@ def decode_audio(
     Raises:
         MediaError: as for `decode_pcm`.
     """
-    sound = decode_pcm(media, start_seconds, duration_seconds).mono()
+    sound = decode_pcm(media, start_seconds, duration_seconds).mono
     return sound.resampled(sample_rate_hz or sound.sample_rate_hz)
 
 
@@ -78,7 +78,7 @@ def decode_pcm(
         pcm = decode_track(file, container, start_seconds, duration_seconds)
     else:
         pcm = _decode_file(file, start_seconds, duration_seconds)
-    check_samples(pcm.samples)
+    check_samples(pcm)
     return pcm
 
 
@@ -87,7 +87,8 @@ def _decode_file(file: BinaryIO, start_seconds: float, duration_seconds: float |
         with soundfile.SoundFile(file) as sound:
             _check_header(sound)
             frames = _seek(sound, start_seconds, duration_seconds)
-            samples = sound.read(frames, dtype="float32", always_2d=True)
+            kind = "int16" if sound.subtype == "PCM_16" else "float32"
+            samples = sound.read(frames, dtype=kind, always_2d=True)
             suffix = SOUND_SUFFIXES[sound.format] if frames == sound.frames else None
             rate, bits = int(sound.samplerate), DEPTHS.get(sound.subtype, 16)
     except soundfile.LibsndfileError as error:

@@ -54,9 +54,9 @@ def sound_member(root: Path, audio: Audio) -> tuple[Member, Sound, bool]:
         pcm = decode_pcm(file, audio.start_seconds, audio.duration_seconds)
         if pcm.suffix is not None:
             member = Member(pcm.suffix, read_open(file, audio.path), asdict(measure_sound(pcm)))
-            return member, pcm.mono(), True
+            return member, pcm.mono, True
     pcm, suffix, data = encode_sound(pcm)
-    return Member(suffix, data, asdict(measure_sound(pcm))), pcm.mono(), False
+    return Member(suffix, data, asdict(measure_sound(pcm))), pcm.mono, False
 
 
 def picture_members(root: Path, path: str, clip: Audio | None, frames: int) -> list[Member]:
@@ -84,7 +84,7 @@ def picture_members(root: Path, path: str, clip: Audio | None, frames: int) -> l
 def encode_sound(pcm: Pcm) -> tuple[Pcm, str, bytes]:
     """A clip as a file of its own: the samples as that holds them, its suffix, its bytes."""
     file = io.BytesIO()
-    if pcm.bits is None or pcm.samples.shape[1] > FLAC_CHANNELS:
+    if pcm.bits is None or pcm.channels > FLAC_CHANNELS:
         from scipy.io import wavfile  # libsndfile puts the date into such a file
 
         wavfile.write(file, pcm.sample_rate_hz, pcm.samples.astype("<f4"))
@@ -101,7 +101,7 @@ def encode_sound(pcm: Pcm) -> tuple[Pcm, str, bytes]:
         compression_level=FLAC_LEVEL,
     )
     samples = (whole / full_scale).astype(np.float32)
-    return replace(pcm, samples=samples, suffix="flac"), "flac", file.getvalue()
+    return replace(pcm, stored=samples, suffix="flac"), "flac", file.getvalue()
 
 
 def encode_picture(picture: Image.Image) -> bytes:

@@ -1,10 +1,11 @@
 """Pcm and Sound: decoded samples as they were stored, and as a model hears them; within what limits."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import soxr
-from jaxtyping import Float32
+from jaxtyping import Float32, Int16
 from numpy import ndarray
 
 from safe_data.errors import MediaError
@@ -14,6 +15,7 @@ MAX_SAMPLES = 2**26  # decoded, all channels together: 256 MiB of float32
 MAX_PEAK = 1_000.0  # 60 dB above full scale
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 384_000
 MAX_CHANNELS = 64
+FULL_SCALE = 2**15  # of 16-bit integers
 LATEST_SECONDS = 1e9  # later than any sound ends, and still a number of samples
 
 
@@ -43,28 +45,53 @@ class Sound:
 class Pcm:
     """A sound as it was stored: every channel, at its own rate, in [-1, 1] unless it was stored louder.
 
+    `stored` are 16-bit integers where the file holds such, which costs a quarter of the time of floats.
     `suffix` is that of the file these samples are all of; None where they are a part of it, or a video's.
     `bits` is the least depth that holds what the file holds, 16 for lossy ones; None where it holds floats.
     """
 
-    samples: Float32[ndarray, "frames channels"]
+    stored: Float32[ndarray, "frames channels"] | Int16[ndarray, "frames channels"]
     sample_rate_hz: int
     suffix: str | None
     bits: int | None = 16
 
+    @property
+    def channels(self) -> int:
+        return self.stored.shape[1]
+
+    @property
+    def samples(self) -> Float32[ndarray, "frames channels"]:
+        return _in_full_scale(self.stored, self.stored)
+
+    @cached_property
     def mono(self) -> Sound:
         """The clip as one channel, at its own rate."""
         rate = self.sample_rate_hz
-        return Sound(to_mono(self.samples), rate, rate, self.samples.shape[1])
+        return Sound(to_mono(self.stored), rate, rate, self.channels)
 
 
-def to_mono(samples: Float32[ndarray, "frames channels"]) -> Float32[ndarray, " frames"]:
+def to_mono(
+    samples: Float32[ndarray, "frames channels"] | Int16[ndarray, "frames channels"],
+) -> Float32[ndarray, " frames"]:
     """The mean of the channels, added up one by one: `mean(axis=1)` takes thirty times as long."""
     channels = samples.shape[1]
-    mono = samples[:, 0].copy()
+    mono = samples[:, 0].astype(np.float32)
     for channel in range(1, channels):
         mono += samples[:, channel]
-    return mono / np.float32(channels) if channels > 1 else mono
+    mono = _in_full_scale(mono, samples)
+    if channels > 1:
+        mono /= np.float32(channels)
+    return mono
+
+
+def _in_full_scale(
+    values: Float32[ndarray, " *shape"] | Int16[ndarray, " *shape"], stored: ndarray
+) -> Float32[ndarray, " *shape"]:
+    """Values in the units of stored samples, where 1 is full scale: of 16-bit integers exactly."""
+    if stored.dtype != np.int16:
+        return values
+    scaled: Float32[ndarray, " *shape"] = values * np.float32(1 / FULL_SCALE)
+    return scaled
 
 
 def resample(samples: Float32[ndarray, " old"], old_hz: int, new_hz: int) -> Float32[ndarray, " new"]:
@@ -103,8 +130,14 @@ def check_length(frames: int, rate: int, channels: int) -> None:
         )
 
 
-def check_samples(samples: Float32[ndarray, "frames channels"]) -> None:
-    peak = float(max(samples.max(), -samples.min()))
+def peak_of(pcm: Pcm) -> float:
+    """The largest magnitude in any channel; NaN if one is."""
+    peak = max(float(pcm.stored.max()), -float(pcm.stored.min()))
+    return peak / FULL_SCALE if pcm.stored.dtype == np.int16 else peak
+
+
+def check_samples(pcm: Pcm) -> None:
+    peak = peak_of(pcm)
     if not peak <= MAX_PEAK:  # nor is NaN
         raise MediaError(f"absurd samples: up to {peak:g} where 1 is full scale")
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from safe_data.encoders import ENCODERS, LogMelEncoder, load_encoder
+from safe_data.encoders.logmel import mel_triangles
 from safe_data.errors import InputError
 
 RATE = LogMelEncoder.sample_rate_hz
@@ -51,6 +52,14 @@ def test_an_unknown_encoder_is_named_with_the_nearest() -> None:
         load_encoder("logmal")
     with pytest.raises(InputError, match=r"^encoder 'x' is unknown; choose from logmel"):
         load_encoder("x")
+
+
+def test_triangles_equal_librosa_s() -> None:
+    import librosa
+
+    bins = np.arange(129) * (8_000 / 256)
+    theirs = librosa.filters.mel(sr=8_000, n_fft=256, n_mels=64, fmin=50, fmax=4_000, norm=None, dtype=float)
+    np.testing.assert_allclose(mel_triangles(bins, 64, 50, 4_000), theirs, rtol=0, atol=1e-12)
 
 
 def test_bands_equal_librosa_s() -> None:

@@ -57,7 +57,7 @@ def test_samples_are_those_of_librosa(rate: int, wanted: int) -> None:
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_one_decoding_serves_every_rate(channels: int) -> None:
     data = sound_bytes(np.random.default_rng(0).uniform(-1, 1, (4_410, channels)), rate=44_100)
-    sound = decode_pcm(data).mono()
+    sound = decode_pcm(data).mono
     for rate in (8_000, 16_000, 44_100, 48_000):
         again, directly = sound.resampled(rate), decode_audio(data, rate)
         assert again.samples.tobytes() == directly.samples.tobytes()

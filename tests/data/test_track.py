@@ -67,7 +67,7 @@ def test_one_channel_is_made_of_two_and_resampled_to_the_exact_length() -> None:
     sound = decode_audio(data, 16_000, 0.5, 1.0)
     assert (len(sound.samples), sound.source_rate_hz, sound.source_channels) == (16_000, RATE, 2)
     pcm = decode_pcm(data, 0.5, 1.0)
-    np.testing.assert_array_equal(pcm.mono().resampled(16_000).samples, sound.samples)
+    np.testing.assert_array_equal(pcm.mono.resampled(16_000).samples, sound.samples)
 
 
 def test_what_a_clip_throws_away_is_not_decoded() -> None:
