@@ -57,7 +57,7 @@ class Pcm:
 
     @property
     def channels(self) -> int:
-        return self.stored.shape[1]
+        return int(self.stored.shape[1])
 
     @property
     def samples(self) -> Float32[ndarray, "frames channels"]:

@@ -86,7 +86,8 @@ def mel_triangles(
     Source: Slaney 1998, "Auditory Toolbox": linear to 1 kHz, 27 steps from there to 6.4 kHz. The numbers are
     those of `librosa.filters.mel(norm=None)`, which takes a second to be imported by each worker.
     """
-    mels = np.linspace(*_mel(np.array([lowest_hz, highest_hz])), bands + 2)
+    lowest, highest = _mel(np.array([lowest_hz, highest_hz])).tolist()
+    mels = np.linspace(lowest, highest, bands + 2)
     edges = np.where(mels < 15, mels * 200 / 3, 1000 * 6.4 ** ((mels - 15) / 27))
     left, middle, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising, falling = (bins_hz - left) / (middle - left), (right - bins_hz) / (right - middle)
