@@ -57,7 +57,7 @@ def _parse(
         choices.add_subcommand(name, subparser, help=_summary(command))
     parsed = parser.parse_args(arguments)
     name = str(parsed.command)
-    given = vars(parsed[name])
+    given = parsed[name].as_dict()  # vars() would rename options such as --items
     given.pop("config", None)
     return name, {key: value for key, value in given.items() if value is not _UNSET}
 

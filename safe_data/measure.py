@@ -58,7 +58,7 @@ def measure_sound(pcm: Pcm) -> SoundFacts:
     snr = float(np.percentile(levels, 95) - np.percentile(levels, 10)) if len(levels) >= 4 else None
     clipped = np.count_nonzero(np.abs(pcm.samples) >= CLIPPED) if peak >= CLIPPED else 0
     return SoundFacts(
-        pcm_sha256=pcm_hash(pcm),
+        pcm_sha256=pcm_hash(pcm.stored, rate),
         duration_seconds=len(pcm.stored) / rate,
         sample_rate_hz=rate,
         channels=pcm.channels,
@@ -70,22 +70,25 @@ def measure_sound(pcm: Pcm) -> SoundFacts:
     )
 
 
-def pcm_hash(pcm: Pcm) -> str:
+def pcm_hash(
+    samples: Float32[ndarray, "frames channels"] | Int16[ndarray, "frames channels"], sample_rate_hz: int
+) -> str:
     """SHA-256 of rate, channels and decoded samples, channel by channel within each frame.
 
     Samples are little-endian 16-bit integers if they all are such, in whatever file, and else 32-bit floats.
     """
-    stored = pcm.stored
-    if stored.dtype != np.int16 and (whole := _as_integers(stored)) is not None:
-        stored = whole
-    kind = "int16" if stored.dtype == np.int16 else "float32"
-    digest = hashlib.sha256(f"{pcm.sample_rate_hz} Hz {pcm.channels} channels {kind}\n".encode())
-    digest.update(np.ascontiguousarray(stored, stored.dtype.newbyteorder("<")).data)
+    if samples.dtype != np.int16 and (whole := _as_integers(samples)) is not None:
+        samples = whole
+    kind = "int16" if samples.dtype == np.int16 else "float32"
+    digest = hashlib.sha256(f"{sample_rate_hz} Hz {samples.shape[1]} channels {kind}\n".encode())
+    digest.update(np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")).data)
     return digest.hexdigest()
 
 
 def _as_integers(samples: Float32[ndarray, "frames channels"]) -> Int16[ndarray, "frames channels"] | None:
     """Floats as the 16-bit integers they are, or None if one is not: most sounds show it in the first few."""
+    if not samples.size:
+        return None
     for some in (samples[:FEW], samples):
         scaled = some * np.float32(FULL_SCALE)
         if not (scaled.max() < FULL_SCALE and scaled.min() >= -FULL_SCALE):

@@ -1,5 +1,6 @@
 """What README.md tells a reader to type works as typed, on a small world in place of theirs."""
 
+import json
 import os
 import re
 import shlex
@@ -13,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 HUB_ID = "llava-hf/llava-1.5-7b-hf"
+LOCAL = {HUB_ID: "model", "clap:laion/clap-htsat-unfused": "clap:clap"}
 
 
 def commands() -> list[list[str]]:
@@ -38,28 +40,55 @@ def test_the_make_targets_exist() -> None:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A reader's folder: `my_folder` of clips, and a local model in place of the hub's."""
+    """A reader's folder: `my_folder` of clips, two corpora of one clip, and local models for the hub's."""
     from safe_data.sources.synthetic import write_world
     from safe_train.toy import pretrain
     from safe_train.toy_model import Recipe
 
     folder = tmp_path_factory.mktemp("desk")
     write_world(folder / "my_folder", clips=72, seed=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "tests" / "data")
+        write_corpora(folder)
     pretrain(folder / "model", seed=0, recipe=Recipe(vision_steps=2, language_steps=2))
     return folder
+
+
+def write_corpora(folder: Path) -> None:
+    from folders import sound_bytes
+    from tiny_encoders import save_clap
+    from videos import video_bytes
+
+    save_clap(folder / "clap")
+    captions = "audiocap_id,youtube_id,start_time,caption\n1,abcdefghijk,30,A dog barks\n"
+    question = {
+        "video_id": "00000093",
+        "question_id": 1,
+        "type": '["Audio", "Counting"]',
+        "templ_values": "[]",
+    }
+    question |= {"question_content": "How many?", "question_deleted": 0, "anser": "two"}
+    for path, data in {
+        "audiocaps/val.csv": captions.encode(),
+        "audiocaps/audio/val/abcdefghijk_30.wav": sound_bytes(),
+        "music_avqa/avqa-val.json": json.dumps([question]).encode(),
+        "music_avqa/video/00000093.mp4": video_bytes(),
+    }.items():
+        (folder / "corpora" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "corpora" / path).write_bytes(data)
 
 
 def test_the_commands_for_your_data_and_your_model(desk: Path) -> None:
     ran = []
     for words in commands():
         if words[0] in ("safe-data", "safe-train"):
-            typed = ["model" if word == HUB_ID else word for word in words]
+            typed = [LOCAL.get(word, word) for word in words]
             if typed[1] == "stage-a":
                 typed += ["--steps", "2"]
             done = run(typed, desk)
             assert done.returncode == 0, f"{shlex.join(typed)}\n{done.stdout}{done.stderr}"
             ran.append(typed[1])
-    assert ran == ["build", "check", "stage-a", "predict"]
+    assert ran == ["build", "check", "stage-a", "predict", "build", "build", "info"]
     assert (desk / "runs/mine/predictions.jsonl").stat().st_size
 
 

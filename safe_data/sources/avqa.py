@@ -13,8 +13,8 @@ Expected under ROOT, the repository's `data` folder (one split is enough):
 
 A clip of a split is one record, `{split}-{video_name}`, with all that is asked of it. `group` is the YouTube
 id, the first eleven characters of the video's name. `needs_audio` is false where `question_relation` is
-"View", and true for the others. `question_type` is one of eight: Which, Come From, Happening, Where, Why,
-Before Next, When, Used For.
+"View", and true for the others; it stands in `metadata`, by example. `question_type` is one of eight: Which,
+Come From, Happening, Where, Why, Before Next, When, Used For.
 
 Faults: there is no test split, val is used as one; a choice may be null (the official code reads it as
 "null", and so do we); the English of the questions is translated.
@@ -78,7 +78,7 @@ def read(root: Path) -> Records:
                 audio=Audio(path=sounds.find(name) or video),
                 image=video,
                 examples=tuple(_example(split, row) for row in questions),
-                metadata={"question_relations": {str(row.id): row.question_relation for row in questions}},
+                metadata={"questions": {_id(split, row): _facts(row) for row in questions}},
             )
     raise_row_errors(errors, str(root))
 
@@ -86,7 +86,7 @@ def read(root: Path) -> Records:
 def _example(split: str, row: Question) -> Example:
     choices = tuple("null" if choice is None else choice for choice in row.multi_choice)
     return Example(
-        id=f"{split}-{row.id}",
+        id=_id(split, row),
         task="vqa",
         prompt=row.question_text,
         references=(choices[row.answer],),
@@ -94,3 +94,11 @@ def _example(split: str, row: Question) -> Example:
         question_type=row.question_type,
         needs_audio=row.question_relation != "View",
     )
+
+
+def _id(split: str, row: Question) -> str:
+    return f"{split}-{row.id}"
+
+
+def _facts(row: Question) -> dict[str, str]:
+    return {"question_relation": row.question_relation}

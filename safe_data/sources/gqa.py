@@ -12,8 +12,8 @@ Expected under ROOT, as the archives unpack (one split is enough):
 
 A picture is one record with all its questions; `group` and id are its imageId, the examples' ids the question
 ids. The split `testdev` keeps its name: published results are on it, and `test` has no public answers.
-`question_type` is the structural type (query, verify, choose, compare, logical); `types` and `groups` of each
-question, which the official validity and distribution metrics use, are in `metadata`.
+`question_type` is the structural type (query, verify, choose, compare, logical); what the official metrics
+read of each question is in `metadata`: `types`, `groups`, `entailed` and `isBalanced`.
 
 Faults: the questions in *_all_questions.json are not balanced and much easier to guess, so they are not read;
 `groups` and `types` hold nulls; the scene graphs, and with them some answers, are noisy.
@@ -49,6 +49,8 @@ class Question(msgspec.Struct, gc=False):
     answer: str
     types: Types
     groups: dict[str, str | None]
+    entailed: list[str] | None = None
+    isBalanced: bool | None = None  # noqa: N815
 
 
 def read(root: Path) -> Records:
@@ -70,10 +72,7 @@ def read(root: Path) -> Records:
             if path is None:
                 yield Rejected(**about, reason=pictures.missing(image_id))
                 continue
-            facts = {
-                question_id: {"types": msgspec.to_builtins(row.types), "groups": row.groups}
-                for question_id, row in rows
-            }
+            facts = {question_id: _facts(row) for question_id, row in rows}
             examples = tuple(_example(question_id, row) for question_id, row in rows)
             yield Record(**about, image=path, examples=examples, metadata={"questions": facts})
 
@@ -87,3 +86,10 @@ def _example(question_id: str, row: Question) -> Example:
         question_type=row.types.structural,
         needs_audio=False,
     )
+
+
+def _facts(row: Question) -> dict[str, Any]:
+    """What the official metrics read of a question, spelled as in its file."""
+    facts = {"types": msgspec.to_builtins(row.types), "groups": row.groups}
+    facts |= {"entailed": row.entailed, "isBalanced": row.isBalanced}
+    return {name: fact for name, fact in facts.items() if fact is not None}

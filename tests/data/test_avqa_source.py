@@ -44,7 +44,10 @@ def test_all_that_is_asked_of_a_clip_is_one_record(tmp_path: Path) -> None:
     assert (seen.id, seen.references, seen.needs_audio) == ("train-185", ("Consignment car",), False)
     assert heard.choices == ("motorboat", "Yacht consignment", "Sailboat set sail", "Consignment car")
     assert heard.question_type == "Happening"
-    assert boat.metadata == {"question_relations": {"183": "Both", "185": "View"}}
+    assert boat.metadata["questions"] == {
+        "train-183": {"question_relation": "Both"},
+        "train-185": {"question_relation": "View"},
+    }
     assert other.audio == Audio(path="videos/-HIPq7T3eFI_000011.mkv")
     assert (val.id, val.examples[0].id) == (f"val-{BOAT}", "val-7")
 

@@ -56,6 +56,8 @@ def test_a_picture_is_one_record_and_types_and_groups_are_kept(tmp_path: Path) -
     assert room.metadata["questions"]["03"] == {
         "types": {"detailed": None, "semantic": "attr", "structural": "verify"},
         "groups": {"global": None, "local": "06-x"},
+        "entailed": ["20644645"],
+        "isBalanced": True,
     }
     assert list(room.metadata["questions"]) == ["01", "03"]
     assert seven.id == "7"
