@@ -6,9 +6,8 @@ repository; without ../shared/truth this says so and measures nothing.
 
 import gzip
 import json
-import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from multiprocessing import get_context
@@ -16,6 +15,9 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+
+from benchmarks.process import own_peak_mb
+from benchmarks.timing import print_line, print_ratio, rates
 
 TRUTH = Path(__file__).resolve().parents[2] / "shared" / "truth"
 MARKS = {"''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"}  # removed by pycocoevalcap
@@ -37,6 +39,11 @@ def coco() -> Captions:
     for row in sorted(annotations["annotations"], key=lambda row: row["image_id"]):
         by_image.setdefault(row["image_id"], []).append(tokens[row["caption"].replace("\n", " ")])
     return [texts[0] for texts in by_image.values()], [texts[1:] for texts in by_image.values()]
+
+
+def raw_coco() -> list[str]:
+    """The captions as they were given to Java's tokenizer."""
+    return _lines(TRUTH / "expected/ptb_coco_val2014.input.txt.gz")
 
 
 def ours_cider_d(captions: Captions) -> Scores:
@@ -84,26 +91,28 @@ PAIRS: dict[str, tuple[Callable[[Captions], Scores], Callable[[Captions], Scores
 }
 
 
-def measure() -> Iterator[dict[str, object]]:
-    """Seconds (ours the median of three), peak memory, and the largest difference of any score."""
-    captions = coco()
-    for name, (ours, theirs) in PAIRS.items():
-        runs = [_apart(ours, captions) for _ in range(3)]
-        (fast, memory, scores), (slow, their_memory, expected) = (
-            sorted(runs, key=lambda run: run[0])[1],
-            _apart(theirs, captions),
-        )
-        yield {
-            "what": f"captions, {name}",
-            "images": len(captions[0]),
+def print_comparison(metric: str, captions: Captions, data: str, *, at_least: float | None = None) -> None:
+    """Images a second (ours the median of three), peak memory, and the largest difference of any score."""
+    ours, theirs = PAIRS[metric]
+    runs = sorted((_apart(ours, captions) for _ in range(3)), key=lambda run: run[0])
+    slow, their_memory, expected = _apart(theirs, captions)
+    _, memory, scores = runs[1]
+    images = len(captions[0])
+    print_ratio(
+        "eval",
+        f"{metric} against pycocoevalcap, {data}",
+        "images/s",
+        rates(images, [run[0] for run in runs]),
+        rates(images, [slow]),
+        {
+            "images": images,
             "references": sum(map(len, captions[1])),
-            "ours_s": round(fast, 2),
-            "pycocoevalcap_s": round(slow, 2),
-            "ratio": round(slow / fast, 1),
-            "ours_peak_mb": round(memory),
-            "pycocoevalcap_peak_mb": round(their_memory),
+            "ours_peak_mb": memory,
+            "reference_peak_mb": their_memory,
             "largest_difference": max(float(np.abs(scores[key] - expected[key]).max()) for key in expected),
-        }
+        },
+        at_least=at_least,
+    )
 
 
 def _apart(score: Callable[[Captions], Scores], captions: Captions) -> Measured:
@@ -118,7 +127,7 @@ def _run(score: Callable[[Captions], Scores], captions: Captions) -> Measured:
         start = perf_counter()
         scores = score(captions)
         seconds = perf_counter() - start
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, scores
+    return seconds, own_peak_mb(), scores
 
 
 def _as_dicts(captions: Captions) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
@@ -133,7 +142,8 @@ def _lines(path: Path) -> list[str]:
 def main() -> None:
     """Print a JSON line a metric."""
     if not TRUTH.is_dir():
-        print(json.dumps({"what": "captions", "not_measured": f"no COCO captions in {TRUTH.name}/"}))
+        print_line(benchmark="captions", not_measured=f"no COCO captions in {TRUTH.name}/")
         return
-    for line in measure():
-        print(json.dumps(line), flush=True)
+    captions = coco()
+    for metric in PAIRS:
+        print_comparison(metric, captions, "COCO val2014")

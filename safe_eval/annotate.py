@@ -30,45 +30,41 @@ class _Scored(msgspec.Struct, frozen=True):
     cluster: str
 
 
-def annotate(run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = None) -> None:
-    """Write a table of answers for a person to label right or wrong, blind to model and score.
+def annotation_lines(run: Path, *, sample: int, seed: int, out: Path | None) -> list[str]:
+    """Draw answers of a run, or of a predictions file, write table and key, and say where they are.
 
-    Args:
-        run: folder with predictions.jsonl, or a predictions file
-        sample: how many answers, in proportion to condition and question type
-        seed: which ones
-        out: the table (default: annotations.csv beside the predictions)
+    Raises:
+        InputError: see `draw`.
     """
     predictions = run / "predictions.jsonl" if run.is_dir() else run
     table = out or predictions.with_name("annotations.csv")
     key = draw(predictions, table, sample=sample, seed=seed)
-    print(
-        f"wrote {table}: {len(key.items)} of {key.population} answers; write right, wrong or ? under 'label'"
-    )
-    print(f"wrote {key_path(table)}: what the scorer says; keep it from whoever labels")
-    print(f"then: safe-eval agreement {table}")
+    return [
+        f"wrote {table}: {len(key.items)} of {key.population} answers; write right, wrong or ? under 'label'",
+        f"wrote {key_path(table)}: what the scorer says; keep it from whoever labels",
+        f"then: safe-eval agreement {table}",
+    ]
 
 
-def agreement(table: Path, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0) -> None:
-    """Compare a labelled table with the scorer: share of agreement and Cohen's kappa, with intervals.
+def agreement_lines(table: Path, sampling: Sampling) -> Iterator[str]:
+    """How far a labelled table and the scorer agree, and the items on which they do not.
 
-    Args:
-        table: the labelled table; its key file must lie beside it
-        confidence: of the intervals, between 0.5 and 1
-        resamples: how many times the clusters are drawn
-        seed: seed of the bootstrap
+    Raises:
+        InputError: see `read_labels`.
     """
     key, labels = read_labels(table)
-    judged = compare(key, labels, Sampling(confidence=confidence, resamples=resamples, seed=seed))
+    judged = compare(key, labels, sampling)
     unsure = sum(label is None for label in labels.values())
-    print(f"{judged.n} of {len(key.items)} items labelled, {unsure} more unsure; {judged.clusters} clusters")
-    print(f"agreement  {_figure(judged.agreement, judged.agreement_low, judged.agreement_high)}")
-    print(f"kappa      {_figure(judged.kappa, judged.kappa_low, judged.kappa_high)}")
-    print(f"right by both {judged.both_right}, by the scorer alone {judged.scorer_only}, ", end="")
-    print(f"by the person alone {judged.person_only}, by neither {judged.both_wrong}")
+    yield f"{judged.n} of {len(key.items)} items labelled, {unsure} more unsure; {judged.clusters} clusters"
+    yield f"agreement  {_figure(judged.agreement, judged.agreement_low, judged.agreement_high)}"
+    yield f"kappa      {_figure(judged.kappa, judged.kappa_low, judged.kappa_high)}"
+    yield (
+        f"right by both {judged.both_right}, by the scorer alone {judged.scorer_only}, "
+        f"by the person alone {judged.person_only}, by neither {judged.both_wrong}"
+    )
     for item in key.items:
         if labels.get(item.item) not in (None, item.score >= key.right_from):
-            print(f"  {item.item}: scorer {item.score:.2f}, example {item.example_id!r}")
+            yield f"  {item.item}: scorer {item.score:.2f}, example {item.example_id!r}"
 
 
 def draw(predictions: Path, table: Path, *, sample: int, seed: int) -> Key:

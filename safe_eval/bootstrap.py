@@ -116,9 +116,10 @@ class _Poisson:
     """
 
     def __init__(self, mean: float) -> None:
-        from scipy.stats import poisson
+        from scipy.special import gammaln  # scipy.stats takes half a second to load
 
-        probabilities = poisson.pmf(np.arange(40), mean)
+        times = np.arange(40)
+        probabilities = np.exp(times * np.log(mean) - gammaln(times + 1) - mean)
         whole = np.floor(probabilities[:_OFTEN] * _GRAIN)
         self.ends = [np.uint16(end) for end in np.cumsum(whole)]
         rest = probabilities.copy()

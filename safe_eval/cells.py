@@ -1,17 +1,17 @@
 """Cell: the scored answers of one model under one condition, with one seed, on one dataset."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 
 from safe_data.errors import InputError
 from safe_eval.predictions import CONDITIONS, Prediction
-from safe_eval.scorers import judges, scorer_of
+from safe_eval.scorers import Slices, judges, no_slices, scorer_of
 
 BASE = "base"  # the model without hearing, which every other one is compared with
 
@@ -49,6 +49,17 @@ class Cell:
     unparsed: Bool[ndarray, " items"]  # replies the scorer did not understand; their score is 0
     answers: tuple[str | None, ...]  # None where there is an error
     slices: dict[str, Bool[ndarray, " items"]]
+    counts: Shaped[ndarray, "items counts"] | None = None  # what a score that is no mean is computed from
+    highest: float = 1.0  # the score of a perfect answer; the lowest is 0
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A metric's value of each of some predictions: NaN for what is unparsed."""
+
+    values: Float[ndarray, " items"]
+    counts: Shaped[ndarray, "items counts"] | None = None
+    highest: float = 1.0
 
 
 def cell_key(row: Prediction) -> CellKey:
@@ -76,44 +87,69 @@ def cluster_field(predictions: Sequence[Prediction]) -> str:
 
 def score_cells(metric: str, predictions: Sequence[Prediction]) -> list[Cell]:
     """Score every prediction the metric judges; what failed or is unparsed scores 0. In the tables' order."""
-    by_key: dict[CellKey, list[Prediction]] = {}
-    for row in predictions:
-        if is_judged(metric, row):
-            by_key.setdefault(cell_key(row), []).append(row)
-    if not by_key:
-        return []
+    asked = {(row.dataset, row.task): row for row in predictions}
+    judged_here = {kind for kind, row in asked.items() if is_judged(metric, row)}
+    places = [place for place, row in enumerate(predictions) if (row.dataset, row.task) in judged_here]
+    scorer, judged = scorer_of(metric), [predictions[place] for place in places]
+    values = np.where([row.error is not None for row in judged], 0.0, scorer.score_all(judged))
+    return cells_of(predictions, places, {metric: Scoring(values, highest=scorer.highest)}, scorer.slices)[
+        metric
+    ]
+
+
+def cells_of(
+    predictions: Sequence[Prediction],
+    places: Sequence[int],
+    scorings: Mapping[str, Scoring],
+    slices: Slices = no_slices,
+) -> dict[str, list[Cell]]:
+    """The cells of each metric, from its values of the predictions at some places. In the tables' order.
+
+    Raises:
+        InputError: an example answered twice in a cell, or clusters given in some rows only.
+    """
+    found: dict[str, list[Cell]] = {metric: [] for metric in scorings}
+    if not places:
+        return found
     field = cluster_field(predictions)
     clusters = _numbers([getattr(row, field) for row in predictions])
     examples = _numbers([row.example_id for row in predictions])
-    cells = []
+    by_key: dict[CellKey, list[int]] = {}
+    for nth, place in enumerate(places):
+        by_key.setdefault(cell_key(predictions[place]), []).append(nth)
     for key in sorted(by_key, key=lambda key: key.order):
-        rows = sorted(by_key[key], key=lambda row: row.example_id)
+        order = sorted(by_key[key], key=lambda nth: predictions[places[nth]].example_id)
+        rows = [predictions[places[nth]] for nth in order]
         _check_once(key, rows)
-        scores = _scores(metric, rows)
-        cells.append(
-            Cell(
-                key=key,
-                examples=np.array([examples[row.example_id] for row in rows]),
-                example_ids=tuple(row.example_id for row in rows),
-                clusters=np.array([clusters[getattr(row, field)] for row in rows]),
-                scores=np.nan_to_num(scores),
-                unparsed=np.isnan(scores),
-                answers=tuple(None if row.error is not None else row.answer for row in rows),
-                slices=_slices(metric, rows),
-            )
+        whole = Cell(
+            key=key,
+            examples=np.array([examples[row.example_id] for row in rows]),
+            example_ids=tuple(row.example_id for row in rows),
+            clusters=np.array([clusters[getattr(row, field)] for row in rows]),
+            scores=np.zeros(len(rows)),
+            unparsed=np.zeros(len(rows), dtype=bool),
+            answers=tuple(None if row.error is not None else row.answer for row in rows),
+            slices=_slices(rows, slices),
         )
-    return cells
+        for metric, scoring in scorings.items():
+            found[metric].append(_scored(whole, scoring, order))
+    return found
+
+
+def _scored(cell: Cell, scoring: Scoring, order: Sequence[int]) -> Cell:
+    values, counts = scoring.values[order], scoring.counts
+    return replace(
+        cell,
+        scores=np.nan_to_num(values),
+        unparsed=np.isnan(values),
+        counts=None if counts is None else counts[order],
+        highest=scoring.highest,
+    )
 
 
 def is_judged(metric: str, row: Prediction) -> bool:
     """Whether a metric judges the dataset and the task of a prediction; no task counts as vqa."""
     return judges(metric, row)
-
-
-def _scores(metric: str, rows: Sequence[Prediction]) -> Float[ndarray, " items"]:
-    """NaN for what is unparsed; 0 for errors, whose references the scorer sees all the same."""
-    scores = scorer_of(metric).score_all(rows)
-    return np.where([row.error is not None for row in rows], 0.0, scores)
 
 
 def _check_once(key: CellKey, rows: Sequence[Prediction]) -> None:
@@ -126,7 +162,7 @@ def _numbers(labels: Sequence[str]) -> dict[str, int]:
     return {label: number for number, label in enumerate(sorted(set(labels)))}
 
 
-def _slices(metric: str, rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
+def _slices(rows: Sequence[Prediction], own: Slices) -> dict[str, Bool[ndarray, " items"]]:
     """Which rows are in which slice; only slices that hold any."""
     numbers = _numbers([row.question_type for row in rows if row.question_type is not None])
     types = np.array([-1 if row.question_type is None else numbers[row.question_type] for row in rows])
@@ -136,5 +172,5 @@ def _slices(metric: str, rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, 
         "vl": np.array([row.needs_audio is False for row in rows]),
     }
     slices |= {f"type:{name}": types == number for name, number in numbers.items()}
-    slices |= scorer_of(metric).slices(rows)
+    slices |= own(rows)
     return {name: members for name, members in slices.items() if members.any()}

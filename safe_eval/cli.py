@@ -1,9 +1,13 @@
 """safe-eval: predictions → scores → verdict → report."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from safe_data import command
+from safe_eval.cli_compare import compare, power
+from safe_eval.formats import Format
+from safe_eval.output import say as _say
+from safe_eval.output import wrote
 
 SUMMARY = "Score predictions, judge the scores, and write the report."
 
@@ -12,42 +16,101 @@ def score(
     predictions: list[Path],
     *,
     out: Path,
+    metric: list[str] = [],  # noqa: B006 - never changed, and what the help shows
+    df: str = "corpus",
+    write_df: Path | None = None,
+    spice: Path | None = None,
+    no_java: bool = False,
     seed: int = 0,
     confidence: float = 0.95,
     resamples: int = 10_000,
+    allow_partial: bool = False,
+    format: Format = "text",
 ) -> None:
-    """Score predictions files and write OUT/scores.json.
+    """Score predictions files and write OUT/scores.json and OUT/items.parquet.
 
     Args:
         predictions: JSON Lines or Parquet files, scored together
-        out: folder for scores.json
+        out: folder for scores.json and items.parquet
+        metric: one more metric, such as exact_match or vqa_accuracy_2017
+        df: document frequencies of CIDEr: of the references scored (corpus), or of a FILE
+        write_df: where to write the document frequencies of the references, for runs that share them
+        spice: SPICE values made elsewhere, of one model under one condition: JSON or CSV
+        no_java: leave out METEOR and SPICE, which run in Java
         seed: seed of the bootstrap
         confidence: of the intervals, between 0.5 and 1
         resamples: how many times the clusters are drawn
+        allow_partial: leave out a last line that was cut off
+        format: text, json, markdown, latex or csv
     """
-    from safe_eval.score import score_files, write_scores
+    from safe_eval.caption_cells import caption_inputs
+    from safe_eval.formats import render
+    from safe_eval.score import Asked, score_into
+    from safe_eval.score_tables import scores_tables
     from safe_eval.statistics import Sampling
     from safe_eval.tables import scores_table
 
     sampling = Sampling(confidence=confidence, resamples=resamples, seed=seed)
-    scores = score_files(predictions, sampling, out)
-    written = write_scores(scores, out)
-    _say([*scores_table(scores), "", f"wrote {written}"])
+    captions = caption_inputs(df, write_df, spice, java=not no_java)
+    asked = Asked(tuple(metric), captions)
+    scores = score_into(out, predictions, sampling, asked, allow_partial=allow_partial)
+    _say(render(scores_tables(scores), format, scores, [*scores_table(scores), ""]))
+    wrote([out / "scores.json", out / "items.parquet"], format)
 
 
-def verdict(run: Path, *, criteria: Path) -> int:
+def verdict(run: Path, *, criteria: Path, format: Format = "text") -> int:
     """Judge RUN/scores.json and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
 
     Args:
         run: folder with predictions.jsonl and scores.json
-        criteria: YAML file of criteria, or the name of a shipped one, such as demo
+        criteria: YAML file of criteria, or the name of a shipped one: demo, success
+        format: text, json, markdown, latex or csv
     """
-    from safe_eval.tables import verdict_table
     from safe_eval.verdict import EXIT_CODES, VERDICT_FILE, decide
+    from safe_eval.verdict_tables import verdict_lines
 
     decided = decide(run, criteria)
-    _say([*verdict_table(decided), f"wrote {run / VERDICT_FILE}"])
+    _say(verdict_lines(decided, format))
+    wrote([run / VERDICT_FILE], format)
     return EXIT_CODES[decided.decision]
+
+
+def calibrate(
+    *,
+    dev: Path,
+    test: Path,
+    model: str | None = None,
+    force: bool = False,
+    allow_partial: bool = False,
+    out: Path | None = None,
+    seed: int = 0,
+    confidence: float = 0.95,
+    resamples: int = 10_000,
+    format: Format = "text",
+) -> None:
+    """Fit a temperature on dev predictions, and say how honest test confidences are before and after it.
+
+    Args:
+        dev: predictions the temperature is fitted on: those of the untouched input
+        test: predictions it is judged by, under any conditions
+        model: whose predictions, where a file holds those of several
+        force: go on though test examples are in dev; the numbers are flattered, and say so
+        allow_partial: leave out a last line that was cut off
+        out: folder for calibration.json, with the data of reliability diagrams
+        seed: seed of the bootstrap
+        confidence: of the intervals, between 0.5 and 1
+        resamples: how many times the clusters are drawn
+        format: text, json, markdown, latex or csv
+    """
+    from safe_eval.calibrate import calibrate_files, write_calibration
+    from safe_eval.calibration_tables import calibration_lines
+    from safe_eval.statistics import Sampling
+
+    sampling = Sampling(confidence=confidence, resamples=resamples, seed=seed)
+    calibrated = calibrate_files(dev, test, sampling, model=model, force=force, allow_partial=allow_partial)
+    _say(calibration_lines(calibrated, format))
+    if out is not None:
+        wrote([write_calibration(calibrated, out)], format)
 
 
 def report(run: Path, *, shards: Path | None = None, out: Path | None = None) -> None:
@@ -63,13 +126,59 @@ def report(run: Path, *, shards: Path | None = None, out: Path | None = None) ->
     _say([f"wrote {write_report(run, shards=shards, out=out)}"])
 
 
-def _say(lines: Iterable[str]) -> None:
-    """Print lines; names from a predictions file must not steer the terminal."""
-    for line in lines:
-        print("".join(letter if letter.isprintable() else "?" for letter in line))
+def validate(predictions: list[Path], *, allow_partial: bool = False, format: Format = "text") -> None:
+    """Check predictions files, and say what can be measured with them and what cannot.
+
+    Args:
+        predictions: JSON Lines or Parquet files, taken together
+        allow_partial: leave out a last line that was cut off
+        format: text, json, markdown, latex or csv
+    """
+    from safe_eval.validate import validate_files, validation_lines
+
+    _say(validation_lines(validate_files(predictions, allow_partial=allow_partial), format))
 
 
-COMMANDS: dict[str, command.Command] = {"score": score, "verdict": verdict, "report": report}
+def annotate(run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = None) -> None:
+    """Write a table of answers for a person to label right or wrong, blind to model and score.
+
+    Args:
+        run: folder with predictions.jsonl, or a predictions file
+        sample: how many answers, in proportion to condition and question type
+        seed: which ones
+        out: the table (default: annotations.csv beside the predictions)
+    """
+    from safe_eval.annotate import annotation_lines
+
+    _say(annotation_lines(run, sample=sample, seed=seed, out=out))
+
+
+def agreement(table: Path, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0) -> None:
+    """Compare a labelled table with the scorer: share of agreement and Cohen's kappa, with intervals.
+
+    Args:
+        table: the labelled table; its key file must lie beside it
+        confidence: of the intervals, between 0.5 and 1
+        resamples: how many times the clusters are drawn
+        seed: seed of the bootstrap
+    """
+    from safe_eval.annotate import agreement_lines
+    from safe_eval.statistics import Sampling
+
+    _say(agreement_lines(table, Sampling(confidence=confidence, resamples=resamples, seed=seed)))
+
+
+COMMANDS: dict[str, command.Command] = {
+    "score": score,
+    "calibrate": calibrate,
+    "verdict": verdict,
+    "report": report,
+    "compare": compare,
+    "power": power,
+    "validate": validate,
+    "annotate": annotate,
+    "agreement": agreement,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

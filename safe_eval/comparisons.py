@@ -6,7 +6,9 @@ import msgspec
 import numpy as np
 
 from safe_eval.cells import BASE, Cell
-from safe_eval.statistics import DIFFERENCE, Sampling, clustered_stderr, mean_intervals, paired_test
+from safe_eval.sampling import Labels, Sampling, Values
+from safe_eval.statistics import clustered_stderr, mcnemar_p_values, mean_intervals, paired_test
+from safe_eval.sums import RANDOMISATION, Counts, sums_difference
 
 COMPARED_SLICES = ("all", "audio", "vl")
 
@@ -29,7 +31,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     equivalence_low: float | None = None  # the interval of two one-sided tests: 90 % beside 95 %
     equivalence_high: float | None = None
     p_value: float | None = None
-    test: str | None = None
+    test: str | None = None  # that of p_value, which heeds the clusters
+    mcnemar_p: float | None = None  # exact, items taken as independent; None for graded scores
+    mcnemar_mid_p: float | None = None
     gained: int = 0  # examples on which a scores more than b
     lost: int = 0
     changed: int = 0  # examples whose answers are not the same text, or failed on either side
@@ -73,10 +77,28 @@ def compare(metric: str, a: Cell, b: Cell, slice_name: str, sampling: Sampling) 
     if not len(shared):
         return about
     scores_a, scores_b, clusters = a.scores[at_a], b.scores[at_b], a.clusters[at_a]
-    differences = scores_a - scores_b
+    if a.counts is not None and b.counts is not None:
+        found = _of_sums(about, a.counts[at_a], b.counts[at_b], clusters, sampling)
+    else:
+        found = _of_means(about, scores_a, scores_b, clusters, sampling, a.highest)
+    return msgspec.structs.replace(
+        found,
+        gained=int((scores_a > scores_b).sum()),
+        lost=int((scores_a < scores_b).sum()),
+        changed=sum(_changed(a.answers[i], b.answers[j]) for i, j in zip(at_a, at_b, strict=True)),
+        n=len(shared),
+        clusters=len(np.unique(clusters)),
+    )
+
+
+def _of_means(
+    about: Comparison, a: Values, b: Values, clusters: Labels, sampling: Sampling, highest: float
+) -> Comparison:
+    differences = a - b
     confidences = (sampling.confidence, sampling.equivalence_confidence)
-    interval, equivalence = mean_intervals(differences, clusters, sampling, confidences, DIFFERENCE)
-    p_value, test = paired_test(scores_a, scores_b, clusters, sampling)
+    interval, equivalence = mean_intervals(differences, clusters, sampling, confidences, (-highest, highest))
+    p_value, test = paired_test(a, b, clusters, sampling)
+    mcnemar_p, mcnemar_mid_p = mcnemar_p_values(a, b)
     return msgspec.structs.replace(
         about,
         difference=float(differences.mean()),
@@ -88,11 +110,26 @@ def compare(metric: str, a: Cell, b: Cell, slice_name: str, sampling: Sampling) 
         equivalence_high=equivalence.high,
         p_value=p_value,
         test=test,
-        gained=int((differences > 0).sum()),
-        lost=int((differences < 0).sum()),
-        changed=sum(_changed(a.answers[i], b.answers[j]) for i, j in zip(at_a, at_b, strict=True)),
-        n=len(shared),
-        clusters=len(np.unique(clusters)),
+        mcnemar_p=mcnemar_p,
+        mcnemar_mid_p=mcnemar_mid_p,
+    )
+
+
+def _of_sums(about: Comparison, a: Counts, b: Counts, clusters: Labels, sampling: Sampling) -> Comparison:
+    """Of a metric that is no mean of its items, such as BLEU: no standard error, and a test of its own."""
+    confidences = (sampling.confidence, sampling.equivalence_confidence)
+    found = sums_difference(about.metric, a, b, clusters, sampling, confidences)
+    interval, equivalence = found.intervals
+    return msgspec.structs.replace(
+        about,
+        difference=found.difference,
+        ci_low=interval.low,
+        ci_high=interval.high,
+        interval=interval.method,
+        equivalence_low=equivalence.low,
+        equivalence_high=equivalence.high,
+        p_value=found.p_value,
+        test=None if found.p_value is None else RANDOMISATION,
     )
 
 
@@ -108,12 +145,12 @@ def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
         if full is not None and full is not cell:
             yield full, cell
     for cell in cells:
-        base = _base_of(cell, cells)
+        base = base_of(cell, cells)
         if base is not None and cell.key.model != BASE:
             yield cell, base
 
 
-def _base_of(cell: Cell, cells: Sequence[Cell]) -> Cell | None:
+def base_of(cell: Cell, cells: Sequence[Cell]) -> Cell | None:
     """The base model's answers to the untouched input: of the same seed, or of the only seed it has."""
     bases = [c for c in cells if (c.key.name, c.key.dataset) == (f"{BASE}/full", cell.key.dataset)]
     same_seed = [base for base in bases if base.key.seed == cell.key.seed]

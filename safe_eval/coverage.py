@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from safe_eval.cells import Cell, CellKey, cell_key, is_judged
+from safe_eval.cells import Cell, CellKey, cell_key
 from safe_eval.predictions import Prediction
-from safe_eval.scorers import SCORERS
+from safe_eval.scorers import metrics_for
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -39,13 +39,16 @@ def cell_coverage(predictions: Sequence[Prediction], cells: Iterable[Cell] = ())
     >>> [(c.condition, c.expected, c.answered, c.unparsed) for c in cell_coverage([row, other])]
     [('full', 2, 1, 0), ('mute_audio', 2, 0, 1)]
     """
+    return coverage_of(predictions, outcomes(predictions, cells))
+
+
+def coverage_of(predictions: Sequence[Prediction], became: Sequence[str]) -> list[CellCoverage]:
+    """As `cell_coverage`, of predictions whose outcomes are known."""
     asked: dict[str | None, set[str]] = {}
     found: dict[CellKey, Counter[str]] = {}
-    unparsed = _unparsed(cells)
-    for row in predictions:
-        key = cell_key(row)
+    for row, outcome in zip(predictions, became, strict=True):
         asked.setdefault(row.dataset, set()).add(row.example_id)
-        found.setdefault(key, Counter())[_outcome(row, unparsed.get(key, ()))] += 1
+        found.setdefault(cell_key(row), Counter())[outcome] += 1
     return [
         CellCoverage(
             expected=len(asked[key.dataset]),
@@ -57,6 +60,12 @@ def cell_coverage(predictions: Sequence[Prediction], cells: Iterable[Cell] = ())
         )
         for key in sorted(found, key=lambda key: key.order)
     ]
+
+
+def outcomes(predictions: Iterable[Prediction], cells: Iterable[Cell] = ()) -> list[str]:
+    """What became of each prediction: answered, errored, unparsed or excluded."""
+    unparsed = _unparsed(cells)
+    return [_outcome(row, unparsed.get(cell_key(row), ())) for row in predictions]
 
 
 def coverage_by_condition(cells: Sequence[CellCoverage]) -> dict[str, Coverage]:
@@ -80,7 +89,7 @@ def _unparsed(cells: Iterable[Cell]) -> dict[CellKey, set[str]]:
 
 
 def _outcome(row: Prediction, unparsed: Collection[str]) -> str:
-    if not any(is_judged(metric, row) for metric in SCORERS):
+    if not metrics_for(row.dataset, row.task):
         return "excluded"
     if row.error is not None or row.answer is None:
         return "errored"

@@ -1,6 +1,5 @@
 """Criterion: one number that must keep a bound, as written in a criteria file."""
 
-import difflib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,17 +8,28 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from safe_data.errors import InputError, raise_row_errors
+from safe_eval.cells import BASE
 from safe_eval.comparisons import COMPARED_SLICES
+from safe_eval.confidences import CALIBRATION_METRICS
+from safe_eval.kept import DRIFT_METRICS, RETENTION_SLICES
+from safe_eval.measurable import (
+    CHANGED,
+    COVERAGE,
+    MEANS,
+    METRICS,
+    SEED_STD,
+    extremes,
+    meant,
+    unknown_metric,
+)
 from safe_eval.predictions import CONDITIONS, is_condition
-from safe_eval.scorers import SCORERS
 
 SHIPPED = Path(__file__).parent / "criteria"
-CHANGED, COVERAGE = "answers_changed", "coverage"  # besides the metrics: counts of examples, and their share
-METRICS = (*SCORERS, CHANGED, COVERAGE)
 TOLERANCE = 1e-9  # 0.70 - 0.65 is 0.04999999999999993 in binary, and meant to reach 0.05
 
 Use = Literal["value", "ci_low", "ci_high", "equivalence"]
 
+_SLICE = re.compile(r"(type|class):.+")  # besides those that are compared
 _BOUND = re.compile(r"(>=|<=|>|<|==|within) *([-+]?(?:\d+\.?\d*|\.\d+))")
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
     ">=": lambda value, limit: value >= limit - TOLERANCE,
@@ -64,6 +74,17 @@ class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         if match is None:
             raise InputError(f"bound {self.bound!r} is none of '>= 0.05', '< 1', '== 0', 'within 0.005'")
         return Bound(match[1], float(match[2]))
+
+    @property
+    def idle(self) -> str | None:
+        """What to say of a bound that decides nothing, whatever is measured."""
+        bound = self.parsed_bound()
+        held = [bound.holds(end) for end in extremes(self.metric, difference=self.against is not None)]
+        if all(held):
+            return "no number could break this bound"
+        if not any(held) and bound.operator not in ("==", "within"):
+            return "no number could keep this bound: accuracies are fractions, 5 points are 0.05"
+        return None
 
 
 def criteria_path(given: Path) -> Path:
@@ -123,7 +144,7 @@ def _criterion(row: Any) -> Criterion | str:
     fields = [field.name for field in msgspec.structs.fields(Criterion)]
     for name in row:
         if name not in fields:
-            return f"unknown field {name!r}{_meant(str(name), fields)}; fields are {', '.join(fields)}"
+            return f"unknown field {name!r}{meant(str(name), fields)}; fields are {', '.join(fields)}"
     try:
         criterion = msgspec.convert(row, Criterion)
         criterion.parsed_bound()
@@ -133,33 +154,52 @@ def _criterion(row: Any) -> Criterion | str:
 
 
 def _fault(criterion: Criterion) -> str | None:
-    metric, bound = criterion.metric, criterion.parsed_bound()
+    metric, against, bound = criterion.metric, criterion.against, criterion.parsed_bound()
     if metric not in METRICS:
-        return f"unknown metric {metric!r}{_meant(metric, METRICS)}; metrics are {', '.join(METRICS)}"
-    if criterion.slice not in COMPARED_SLICES and not criterion.slice.startswith("type:"):
-        return f"slice {criterion.slice!r} is none of all, audio, vl, type:NAME"
-    for side in (criterion.condition, criterion.against):
+        return unknown_metric(metric)
+    if criterion.slice not in COMPARED_SLICES and not _SLICE.fullmatch(criterion.slice):
+        return f"slice {criterion.slice!r} is none of all, audio, vl, type:NAME, class:NAME"
+    for side in (criterion.condition, against):
         model, _, condition = (side or "model/full").rpartition("/")
         if not model or not is_condition(condition):
-            meant = _meant(condition, CONDITIONS)
-            return f"{side!r} is no 'model/condition' such as 'safe/full'{meant}"
-    if criterion.against is not None and criterion.slice not in COMPARED_SLICES:
-        return f"comparisons are made on the slices {', '.join(COMPARED_SLICES)}, not on {criterion.slice!r}"
-    if metric == COVERAGE and (criterion.against or criterion.slice != "all"):
+            return f"{side!r} is no 'model/condition' such as 'safe/full'{meant(condition, CONDITIONS)}"
+    if metric == COVERAGE and (against or criterion.slice != "all"):
         return "coverage takes no 'against' and no 'slice'"
     if metric != COVERAGE and criterion.condition is None:
         return f"{metric} needs a 'condition', for example 'safe/full'"
-    if metric == CHANGED and criterion.against is None:
+    if metric == CHANGED and against is None:
         return "answers_changed counts against other answers; give 'against', for example 'base/full'"
-    if metric in (CHANGED, COVERAGE) and criterion.use != "value":
+    if metric in DRIFT_METRICS and against != f"{BASE}/full":
+        return f"{metric} is the distance from the base model's answers; give 'against: {BASE}/full'"
+    if against is not None and metric not in (*MEANS, *DRIFT_METRICS, CHANGED):
+        return f"{metric} is of one 'condition'; leave out 'against'"
+    return _slice_fault(criterion) or _use_fault(criterion, bound)
+
+
+def _slice_fault(criterion: Criterion) -> str | None:
+    """On which slices the scores hold what kind of number."""
+    metric = criterion.metric
+    made_on: tuple[str, ...] = COMPARED_SLICES
+    if metric in CALIBRATION_METRICS:
+        made_on = ("all",)
+    elif metric in DRIFT_METRICS:
+        made_on = RETENTION_SLICES
+    elif criterion.against is None and not metric.endswith(SEED_STD):
+        return None
+    if criterion.slice in made_on:
+        return None
+    what = "comparisons are" if criterion.against else f"{metric} is"
+    return f"{what} made on the slices {', '.join(made_on)}, not on {criterion.slice!r}"
+
+
+def _use_fault(criterion: Criterion, bound: Bound) -> str | None:
+    metric = criterion.metric
+    if (metric in (CHANGED, COVERAGE) or metric.endswith(SEED_STD)) and criterion.use != "value":
         return f"{metric} has no interval; it can only be used by its value"
+    if criterion.use == "equivalence" and metric not in MEANS:
+        return f"{metric} is no difference of scores; equivalence is of those"
     if criterion.use == "equivalence" and (criterion.against is None or bound.operator != "within"):
         return "equivalence needs an 'against' and a bound 'within MARGIN'"
     if bound.operator == "within" and criterion.use in ("ci_low", "ci_high"):
         return "one end of an interval cannot be 'within'; use value or equivalence"
     return None
-
-
-def _meant(word: str, words: Any) -> str:
-    near = difflib.get_close_matches(word, words, 1)
-    return f", did you mean {near[0]!r}?" if near else ""

@@ -55,7 +55,7 @@ def equivalence(
         difference=difference,
         interval=interval,
         p_value=_p_value(difference, clustered_stderr(differences, clusters), clusters, margin),
-        verdict=_verdict(interval, margin),
+        verdict=equivalence_verdict(interval, margin),
     )
 
 
@@ -74,7 +74,8 @@ def _p_value(difference: float, stderr: float | None, clusters: Labels, margin: 
     return float(stdtr(len(np.unique(clusters)) - 1, (abs(difference) - margin) / stderr))
 
 
-def _verdict(interval: Interval, margin: float) -> Literal["equivalent", "different", "undecided"]:
+def equivalence_verdict(interval: Interval, margin: float) -> Literal["equivalent", "different", "undecided"]:
+    """Whether an interval of two one-sided tests lies inside ± margin, outside, or across an end."""
     if interval.low is None or interval.high is None:
         return "undecided"
     if -margin < interval.low and interval.high < margin:

@@ -1,13 +1,13 @@
 """Job: one example under one condition, and the row that its reply becomes."""
 
-import hashlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
+from safe_data.measure import pcm_hash
 from safe_data.records import Example, Record
 from safe_eval.models import Answer, Input
 from safe_eval.predictions import Prediction, range_error
@@ -56,10 +56,10 @@ def to_row(job: Job, given: Input | None, reply: Reply, *, model: str, seed: int
         model=model,
         answer=None,
         latency_ms=round(reply.latency_ms, 3),
-        audio_sha256=None if sound is None or rate is None else sound_sha256(sound, rate),
+        audio_sha256=None if sound is None or rate is None else pcm_hash(sound[:, None], rate),
         audio_rms_db=None if sound is None else _rms_db(sound),
         error=reply.error,
-        metadata=None if job.swapped_id is None else {"sound_of": job.swapped_id},
+        metadata=_facts(job, sound, rate) or None,
     )
     if reply.answer is None:
         return row
@@ -73,15 +73,24 @@ def to_row(job: Job, given: Input | None, reply: Reply, *, model: str, seed: int
     return msgspec.structs.replace(row, error=f"the model's answer cannot be used: {fault}")
 
 
+def _facts(job: Job, sound: Float32[ndarray, " samples"] | None, rate: int | None) -> dict[str, Any]:
+    """What the record says of this example; of a sound to be classified, what its scores are split by."""
+    questions = job.record.metadata.get("questions")
+    told = questions.get(job.example.id) if isinstance(questions, dict) else None
+    facts: dict[str, Any] = dict(told) if isinstance(told, dict) else {}
+    if job.example.task == "classify":
+        if isinstance(job.record.metadata.get("snr_db"), int | float):
+            facts["snr_db"] = job.record.metadata["snr_db"]
+        if sound is not None and rate is not None:
+            facts["duration_seconds"] = round(len(sound) / rate, 3)
+    if job.swapped_id is not None:
+        facts["sound_of"] = job.swapped_id
+    return facts
+
+
 def in_short(error: Exception) -> str:
     """An exception in one line of bounded length."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:_ERROR_CHARACTERS]
-
-
-def sound_sha256(samples: Float32[ndarray, " samples"], sample_rate_hz: int) -> str:
-    """The hash of a sound as it is sent; the manifest's `pcm_sha256` for a clip of one channel, unchanged."""
-    header = f"{sample_rate_hz} Hz 1 channels float32\n".encode()
-    return hashlib.sha256(header + samples.astype("<f4").tobytes()).hexdigest()
 
 
 def _rms_db(samples: Float32[ndarray, " samples"]) -> float:

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from safe_eval.cells import Cell
-from safe_eval.scorers import scorer_of
 from safe_eval.statistics import Sampling, clustered_stderr, mean_interval
+from safe_eval.sums import corpus_interval, corpus_value
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
-    """One mean score of one cell on one slice; errors and blank answers are in it as wrong."""
+    """One score of one cell on one slice; errors and blank answers are in it as wrong."""
 
     metric: str
     dataset: str | None
@@ -19,7 +19,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     seed: int
     value: float
-    stderr: float | None  # analytic, clustered
+    stderr: float | None  # analytic, clustered; of means only
     ci_low: float | None
     ci_high: float | None
     confidence: float
@@ -29,18 +29,23 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def metric_rows(metric: str, cells: Sequence[Cell], sampling: Sampling) -> Iterator[Metric]:
-    """The mean of every slice of every cell, with its interval."""
-    scale = (0.0, scorer_of(metric).highest)
+    """The value of every slice of every cell, with its interval: the mean, or a function of sums."""
     for cell in cells:
         for name, members in cell.slices.items():
             scores, clusters = cell.scores[members], cell.clusters[members]
-            interval = mean_interval(scores, clusters, sampling, scale=scale)
+            if cell.counts is None:
+                value, stderr = float(scores.mean()), clustered_stderr(scores, clusters)
+                interval = mean_interval(scores, clusters, sampling, scale=(0.0, cell.highest))
+            else:
+                counts = cell.counts[members]
+                value, stderr = corpus_value(metric, counts), None
+                interval = corpus_interval(metric, counts, clusters, sampling, cell.highest)
             yield Metric(
                 metric=metric,
                 **cell.key._asdict(),
                 slice=name,
-                value=float(scores.mean()),
-                stderr=clustered_stderr(scores, clusters),
+                value=value,
+                stderr=stderr,
                 ci_low=interval.low,
                 ci_high=interval.high,
                 confidence=sampling.confidence,

@@ -50,3 +50,11 @@ def percent(share: float) -> str:
     ('95 %', '99.5 %')
     """
     return f"{100 * share:.4g} %"
+
+
+def cut(name: str, columns: int) -> str:
+    """
+    >>> cut("safe/mute_audio", 9), cut("safe/full", 9)
+    ('safe/mut…', 'safe/full')
+    """
+    return name if len(name) <= columns else name[: columns - 1] + "…"

@@ -1,93 +1,40 @@
-"""Prediction and condition: one self-contained row an (example, condition, seed); read and write them.
+"""Predictions: one self-contained row an (example, condition, seed); read and write files of them.
 
 One file is enough to score anyone's model: JSON Lines, or Parquet with the same columns.
 """
 
-import difflib
 import hashlib
-import json
-import math
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from safe_data.errors import InputError, raise_row_errors
+from safe_eval.prediction import CONDITIONS, Prediction, is_condition, quoted, range_error, snr_db
+from safe_eval.rows import partial_line, rows_of
 
-# What was done to the input before the model saw it; `snr_10db` stands for any `snr_<n>db`.
-CONDITIONS = {
-    "full": "nothing",
-    "mute_audio": "the sound replaced by digital silence of the same length",
-    "noise_audio": "the sound replaced by noise of the same loudness",
-    "swap_audio": "the sound replaced by that of a clip of another group",
-    "mute_vision": "the picture replaced by a uniform grey one",
-    "gate_off": "the audio pathway switched off",
-}
-_SNR_CONDITION = re.compile(r"snr_(-?\d{1,3})db")
+__all__ = [
+    "CONDITIONS",
+    "Prediction",
+    "file_sha256",
+    "is_condition",
+    "partial_line",
+    "partial_notes",
+    "range_error",
+    "read_predictions",
+    "select",
+    "snr_db",
+    "write_predictions",
+]
 
-
-class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one model said to one example under one condition.
-
-    Probabilities lie in [0, 1], `latency_ms` is in milliseconds, `audio_rms_db` in dBFS. `references` are the
-    annotators' answers, one an annotator: the same answer given twice counts twice.
-    """
-
-    example_id: str
-    references: tuple[str, ...]
-    answer: str | None
-    record_id: str | None = None
-    dataset: str | None = None
-    split: str | None = None
-    group: str | None = None
-    task: str | None = None
-    question_type: str | None = None
-    needs_audio: bool | None = None
-    prompt: str | None = None
-    choices: tuple[str, ...] | None = None
-    condition: str = "full"
-    seed: int = 0
-    model: str = "model"
-    confidence: float | None = None
-    choice_probabilities: dict[str, float] | None = None
-    consulted: bool | None = None
-    audio_tokens: int | None = None
-    latency_ms: float | None = None
-    audio_sha256: str | None = None
-    audio_rms_db: float | None = None
-    error: str | None = None
-    metadata: dict[str, Any] | None = None
-
-
-Row = bytes | dict[str, Any]
-
-_FIELDS = [field.name for field in msgspec.structs.fields(Prediction)]
-_REQUIRED = ("example_id", "references", "answer")
 _TRUTH = ("record_id", "group", "question_type", "needs_audio", "references")
-_DICTS = ("choice_probabilities", "metadata")
-_decoder = msgspec.json.Decoder(Prediction)
 
 
-def is_condition(name: str) -> bool:
-    """Whether a condition is one of ours, so that a misspelt one cannot pass as a new one."""
-    return name in CONDITIONS or snr_db(name) is not None
-
-
-def snr_db(condition: str) -> int | None:
-    """The dB of a condition `snr_<n>db`, or None for any other.
-
-    >>> snr_db("snr_-5db"), snr_db("full")
-    (-5, None)
-    """
-    match = _SNR_CONDITION.fullmatch(condition)
-    return int(match[1]) if match else None
-
-
-def read_predictions(*paths: str | os.PathLike[str]) -> list[Prediction]:
+def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False) -> list[Prediction]:
     """Read predictions files as one, every row checked; all faulty rows are reported at once.
+
+    With `allow_partial` a last line that was cut off (`partial_line`) is left out.
 
     Raises:
         InputError: no such file, an empty file, rows that are not predictions, an answer given twice, or
@@ -99,9 +46,11 @@ def read_predictions(*paths: str | os.PathLike[str]) -> list[Prediction]:
     truths: dict[tuple[str | None, str], tuple[str, Prediction]] = {}
     for path in map(Path, paths):
         before = len(predictions) + len(errors)
-        for number, row in _rows(path):
+        left_out = partial_line(path) if allow_partial and path.is_file() else None
+        for number, prediction in rows_of(path):
             place = f"{path.name}:{number}"
-            prediction = _prediction(row)
+            if number == left_out:
+                continue
             if isinstance(prediction, str):
                 errors.append(f"{place} {prediction}")
                 continue
@@ -112,7 +61,7 @@ def read_predictions(*paths: str | os.PathLike[str]) -> list[Prediction]:
                 errors.append(f"{place} {_twice(prediction, first)}")
             elif (differing := _differing(prediction, first_row)) is not None:
                 errors.append(
-                    f"{place} {prediction.example_id!r}: {differing} is not that of {first_place}; "
+                    f"{place} {quoted(prediction.example_id)}: {differing} is not that of {first_place}; "
                     "one example has one truth, give different examples different ids"
                 )
             predictions.append(prediction)
@@ -120,6 +69,13 @@ def read_predictions(*paths: str | os.PathLike[str]) -> list[Prediction]:
             raise InputError(f"{path}: holds no predictions; an empty file has no score")
     raise_row_errors(errors, ", ".join(Path(path).name for path in paths))
     return predictions
+
+
+def partial_notes(paths: Iterable[Path]) -> Iterator[str]:
+    """A line for each file whose last line was cut off, for those who left it out."""
+    for path in paths:
+        if (number := partial_line(path)) is not None:
+            yield f"{path.name}: its last line, {number}, was cut off and is left out; the run is unfinished"
 
 
 def write_predictions(path: str | os.PathLike[str], predictions: Iterable[Prediction]) -> None:
@@ -150,35 +106,14 @@ def select(predictions: Sequence[Prediction], **fields: object) -> list[Predicti
     return [p for p in predictions if all(getattr(p, name) == value for name, value in fields.items())]
 
 
-def range_error(row: Prediction) -> str | None:
-    """What is out of range in a row, with what to write instead; None for a sound one."""
-    name = repr(row.example_id)
-    if not row.references and row.error is None:
-        return f"{name}: references is empty; give at least one"
-    if not is_condition(row.condition):
-        near = difflib.get_close_matches(row.condition, CONDITIONS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{name}: condition {row.condition!r} is none of {', '.join(CONDITIONS)}, snr_<n>db{hint}"
-    if row.answer is None and row.error is None:
-        return f"{name}: answer is null; write the text, or say in 'error' why there is none"
-    if row.confidence is not None and not 0 <= row.confidence <= 1:
-        return f"{name}: confidence {row.confidence} is outside [0, 1]; write probabilities, not logits"
-    for choice, value in (row.choice_probabilities or {}).items():
-        if not 0 <= value <= 1:
-            return f"{name}: probability {value} of choice {choice!r} is outside [0, 1]"
-    if row.latency_ms is not None and not (row.latency_ms >= 0 and math.isfinite(row.latency_ms)):
-        return f"{name}: latency_ms {row.latency_ms} is not a time"
-    return None
-
-
 def _cell(row: Prediction) -> tuple[str, str, int]:
     return row.model, row.condition, row.seed
 
 
 def _twice(row: Prediction, first: str) -> str:
     return (
-        f"{row.example_id!r}: already answered at {first} by model {row.model!r} under {row.condition!r}, "
-        f"seed {row.seed}; keep one"
+        f"{quoted(row.example_id)}: already answered at {first} by model {quoted(row.model)} under "
+        f"{row.condition!r}, seed {row.seed}; keep one"
     )
 
 
@@ -188,74 +123,3 @@ def _differing(row: Prediction, first: Prediction) -> str | None:
         if getattr(row, name) != getattr(first, name) and not (name == "references" and row.error):
             return name
     return None
-
-
-def _rows(path: Path) -> Iterator[tuple[int, Row]]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such predictions file")
-    if path.suffix == ".parquet":
-        yield from _parquet_rows(path)
-        return
-    with path.open("rb") as file:
-        yield from ((number, line) for number, line in enumerate(file, 1) if not line.isspace())
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: is not a Parquet file: {error}") from None
-    number = 0
-    for batch in file.iter_batches(batch_size=8192):
-        for row in batch.to_pylist():
-            number += 1
-            yield (
-                number,
-                {name: _from_json_text(value) if name in _DICTS else value for name, value in row.items()},
-            )
-
-
-def _from_json_text(value: Any) -> Any:
-    """Dicts whose keys differ by row are stored as JSON in a text column; what is none is refused later."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def _prediction(row: Row) -> Prediction | str:
-    """The row as a Prediction, or what is wrong with it: expected and fix."""
-    try:
-        prediction = _decoder.decode(row) if isinstance(row, bytes) else msgspec.convert(row, Prediction)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return _fault(row, error)
-    return range_error(prediction) or prediction
-
-
-def _fault(row: Row, error: Exception) -> str:
-    """What is wrong with a row that is no Prediction, in words a user can act on."""
-    if isinstance(row, bytes):
-        try:
-            fields = msgspec.json.decode(row)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            cut = " (the file was cut off here?)" if not row.endswith(b"\n") else ""
-            return f"is not a JSON object: {error}{cut}; write one object a line"
-        if not isinstance(fields, dict):
-            return "is not a JSON object; write one object a line"
-        row = fields
-    name = repr(row.get("example_id", "?"))
-    missing = [field for field in _REQUIRED if field not in row]
-    for field in row:
-        if field not in _FIELDS:
-            near = difflib.get_close_matches(field, _FIELDS, 1)
-            hint = f"did you mean {near[0]!r}?" if near else "put facts of your own under 'metadata'"
-            return f"{name}: unknown field {field!r}; {hint}"
-    if missing:
-        needs = ", ".join(_REQUIRED)
-        return f"{name}: has no {' and no '.join(map(repr, missing))}; each row needs {needs}"
-    return f"{name}: {error}"

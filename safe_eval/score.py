@@ -1,166 +1,201 @@
-"""Scores: what predictions are worth, with intervals, comparisons and coverage: scores.json."""
+"""Score: predictions → scores.json and items.parquet."""
 
 import importlib.metadata
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from safe_data.errors import InputError
-from safe_eval.cells import cluster_field, score_cells
-from safe_eval.comparisons import Comparison, compare_cells
-from safe_eval.coverage import CellCoverage, Coverage, cell_coverage, coverage_by_condition
-from safe_eval.metric import Metric, metric_rows
-from safe_eval.predictions import Prediction, file_sha256, read_predictions
-from safe_eval.scorers import SCORERS
+from safe_eval.all_cells import AllCells, all_cells
+from safe_eval.caption_cells import CaptionInputs
+from safe_eval.cells import Cell, cluster_field
+from safe_eval.comparisons import compare_cells
+from safe_eval.confidences import calibration_rows, confidence_notes
+from safe_eval.consultation import consultation_cells, consultation_notes
+from safe_eval.coverage import coverage_by_condition, coverage_of, outcomes
+from safe_eval.delivery import delivery_notes
+from safe_eval.items import items_table, write_items
+from safe_eval.kept import retention_rows
+from safe_eval.metric import metric_rows
+from safe_eval.over_seeds import paired_rows, seed_notes, seed_rows
+from safe_eval.predictions import Prediction, file_sha256, partial_notes, read_predictions
+from safe_eval.scorers import metrics_for
+from safe_eval.scores import (
+    SCORES_FILE,
+    PredictionsFile,
+    Provenance,
+    Scores,
+    read_scores,
+    scored_files,
+    write_json,
+    write_scores,
+)
 from safe_eval.statistics import Sampling
 
-SCORES_FILE = "scores.json"
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "SCORES_FILE",
+    "Asked",
+    "PredictionsFile",
+    "Provenance",
+    "Scores",
+    "read_scores",
+    "score_files",
+    "score_into",
+    "score_predictions",
+    "scored_files",
+    "write_json",
+    "write_scores",
+]
+
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
 
-class PredictionsFile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file by its name and hash, and the way to it from the folder of the scores if it lies elsewhere."""
+@dataclass(frozen=True)
+class Asked:
+    """What is wanted beside what every score holds: metrics by name, and what captions are scored with."""
 
-    name: str
-    sha256: str
-    path: str | None = None
-
-
-class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What the numbers came from, and what would make them again."""
-
-    predictions: tuple[PredictionsFile, ...]
-    rows: int
-    cluster: str  # the field whose values are the clusters
-    seed: int
-    resamples: int
-    confidence: float
-    python: str
-    versions: dict[str, str]
+    metrics: tuple[str, ...] = ()
+    captions: CaptionInputs = field(default_factory=CaptionInputs)
 
 
-class Scores(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of scores.json."""
-
-    coverage: dict[str, Coverage]
-    cells: tuple[CellCoverage, ...]
-    metrics: tuple[Metric, ...]
-    comparisons: tuple[Comparison, ...]
-    notes: tuple[str, ...]  # what a reader of the numbers must know
-    provenance: Provenance
+@dataclass(frozen=True)
+class _Scored:
+    scores: Scores
+    items: "pa.Table"
 
 
-def score_files(paths: Sequence[Path], sampling: Sampling, out: Path | None = None) -> Scores:
+def score_into(
+    out: Path,
+    paths: Sequence[Path],
+    sampling: Sampling,
+    asked: Asked | None = None,
+    *,
+    allow_partial: bool = False,
+) -> Scores:
+    """Score predictions files together, and write scores.json and items.parquet into a folder.
+
+    Raises:
+        InputError: see `score_files`; nothing is written then.
+    """
+    scored = _score_files(paths, sampling, out, asked, allow_partial)
+    write_items(out, scored.items)
+    write_scores(scored.scores, out)
+    return scored.scores
+
+
+def score_files(
+    paths: Sequence[Path], sampling: Sampling, out: Path | None = None, asked: Asked | None = None
+) -> Scores:
     """Score predictions files together, as one set of predictions; `out` is where the scores will lie.
 
     Raises:
         InputError: see `read_predictions` and `score_predictions`.
     """
-    if not paths:
-        raise InputError("no predictions file given")
-    predictions = read_predictions(*paths)
-    files = tuple(PredictionsFile(path.name, file_sha256(path), _way(path, out)) for path in paths)
-    return score_predictions(predictions, sampling, files)
+    return _score_files(paths, sampling, out, asked, allow_partial=False).scores
 
 
 def score_predictions(
-    predictions: Sequence[Prediction], sampling: Sampling, files: tuple[PredictionsFile, ...] = ()
+    predictions: Sequence[Prediction], sampling: Sampling, asked: Asked | None = None
 ) -> Scores:
-    """Score predictions with every metric that judges any of them.
+    """Score predictions with every metric that judges any of them, and those that are asked for.
 
     Raises:
-        InputError: no predictions, none of a task that can be scored, or clusters given in some rows only.
+        InputError: see `all_cells`.
     """
-    if not predictions:
-        raise InputError("no predictions: an empty set has no score")
-    cells = {metric: found for metric in SCORERS if (found := score_cells(metric, predictions))}
-    if not cells:
-        tasks = ", ".join(sorted({str(row.task) for row in predictions}))
-        raise InputError(f"no metric judges the tasks of these predictions ({tasks})")
-    coverage = cell_coverage(predictions, [cell for found in cells.values() for cell in found])
-    return Scores(
+    return _score(predictions, sampling, asked or Asked()).scores
+
+
+def _score_files(
+    paths: Sequence[Path], sampling: Sampling, out: Path | None, asked: Asked | None, allow_partial: bool
+) -> _Scored:
+    if not paths:
+        raise InputError("no predictions file given")
+    asked = asked or Asked()
+    predictions = read_predictions(*paths, allow_partial=allow_partial)
+    notes = list(partial_notes(paths)) if allow_partial else []
+    return _score(predictions, sampling, asked, paths, out, notes)
+
+
+def _score(
+    predictions: Sequence[Prediction],
+    sampling: Sampling,
+    asked: Asked,
+    paths: Sequence[Path] = (),
+    out: Path | None = None,
+    notes: Sequence[str] = (),
+) -> _Scored:
+    found = all_cells(predictions, metrics=asked.metrics, captions=asked.captions)
+    judging = [cell for judged in found.judging.values() for cell in judged]
+    became = outcomes(predictions, judging)
+    coverage = coverage_of(predictions, became)
+    cells = found.cells | consultation_cells(predictions)
+    scores = Scores(
         coverage=coverage_by_condition(coverage),
         cells=tuple(coverage),
-        metrics=tuple(row for name in cells for row in metric_rows(name, cells[name], sampling)),
-        comparisons=tuple(row for name in cells for row in compare_cells(name, cells[name], sampling)),
-        notes=tuple(_notes(predictions)),
+        **_numbers(predictions, cells, found, sampling, notes),
         provenance=Provenance(
-            predictions=files,
+            predictions=tuple(_file(path, out) for path in paths),
             rows=len(predictions),
             cluster=cluster_field(predictions),
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
+            metrics=asked.metrics,
+            frequencies=None if (file := asked.captions.frequencies) is None else _file(file, out),
+            spice=None if (file := asked.captions.spice) is None else _file(file, out),
             python=platform.python_version(),
             versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
         ),
     )
+    return _Scored(scores, items_table(predictions, became, cells))
 
 
-def _way(path: Path, out: Path | None) -> str | None:
-    """From the folder of the scores to the predictions, where they do not lie beside them."""
-    if out is None or path.resolve().parent == out.resolve():
-        return None
-    return Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
+def _numbers(
+    predictions: Sequence[Prediction],
+    cells: Mapping[str, Sequence[Cell]],
+    found: AllCells,
+    sampling: Sampling,
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """The fields of the scores that hold numbers, and the notes on them."""
+    means = [row for name in cells for row in metric_rows(name, cells[name], sampling)]
+    calibration = calibration_rows(predictions, found.judging, sampling)
+    return {
+        "metrics": (*means, *calibration),
+        "comparisons": tuple(row for name in cells for row in compare_cells(name, cells[name], sampling)),
+        "measures": found.measures,
+        "seeds": tuple(row for name in cells for row in seed_rows(name, cells[name], sampling)),
+        "seed_comparisons": tuple(row for name in cells for row in paired_rows(name, cells[name], sampling)),
+        "retention": tuple(retention_rows(predictions, found.judging, sampling)),
+        "notes": (
+            *notes,
+            *_notes(predictions),
+            *found.notes,
+            *dict.fromkeys(note for judged in cells.values() for note in seed_notes(judged)),
+            *delivery_notes(predictions),
+            *consultation_notes(predictions),
+            *confidence_notes(calibration, means),
+        ),
+    }
 
 
-def scored_files(run: Path, scores: Scores) -> list[Path]:
-    """The predictions a run's scores were computed from: beside them, or where they lay when scored."""
-    files = []
-    for file in scores.provenance.predictions:
-        beside = run / Path(file.name).name
-        files.append(beside if file.path is None or beside.is_file() else run / file.path)
-    return files
-
-
-def write_scores(scores: Scores, out: Path) -> Path:
-    """Write scores.json into a folder, whole or not at all."""
-    return write_json(out / SCORES_FILE, scores)
-
-
-def write_json(path: Path, content: msgspec.Struct) -> Path:
-    """Write a result as indented JSON, whole or not at all; what is not a number becomes null."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
-    part.replace(path)
-    return path
-
-
-def read_scores(run: Path) -> Scores:
-    """Read a run's scores.json, and make sure that it was computed from the predictions it names.
-
-    Raises:
-        InputError: no scores, not scores, or scores of other predictions than those found.
-    """
-    path = run / SCORES_FILE
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; make it with: safe-eval score PREDICTIONS --out {run}")
-    try:
-        scores = msgspec.json.decode(path.read_bytes(), type=Scores)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not a scores file: {error}; score the predictions again") from None
-    if not scores.provenance.predictions:
-        raise InputError(f"{path}: names no predictions file it was computed from; use safe-eval score")
-    for scored, file in zip(scored_files(run, scores), scores.provenance.predictions, strict=True):
-        if not scored.is_file():
-            raise InputError(
-                f"{scored}: no such file, so nothing shows that {SCORES_FILE} was computed from it; "
-                "put the predictions beside their scores"
-            )
-        if file_sha256(scored) != file.sha256:
-            raise InputError(
-                f"{path}: was computed from another {file.name} than {scored}; "
-                f"score it again: safe-eval score {scored} --out {run}"
-            )
-    return scores
+def _file(path: Path, out: Path | None) -> PredictionsFile:
+    """A file by its hash, and the way to it from the folder of the scores, where it does not lie there."""
+    way = None
+    if out is not None and path.resolve().parent != out.resolve():
+        way = Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
+    return PredictionsFile(path.name, file_sha256(path), way)
 
 
 def _notes(predictions: Sequence[Prediction]) -> Iterator[str]:
-    few = {row.example_id for row in predictions if len(row.references) in (2, 3)}
+    vqa = (row for row in predictions if metrics_for(row.dataset, row.task) == ("vqa_accuracy",))
+    few = {row.example_id for row in vqa if len(row.references) in (2, 3)}
     if few:
         yield (
             f"{len(few)} examples have 2 or 3 references: the official VQA accuracy gives even a perfect "

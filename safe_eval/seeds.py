@@ -91,7 +91,7 @@ def seed_spread(scores: SeedScores, clusters: Labels, sampling: Sampling) -> See
     """
     means = _check(scores, clusters).mean(axis=1)
     seeds = len(means)
-    std = float(means.std(ddof=1)) if seeds > 1 else None
+    std = float((means - means[0]).std(ddof=1)) if seeds > 1 else None  # equal means: exactly 0
     noise = _noise_variance(scores, clusters) if seeds > 1 else None
     return SeedSpread(
         means=tuple(map(float, means)),
@@ -166,7 +166,8 @@ def flips(
 def _noise_variance(scores: SeedScores, clusters: Labels) -> float | None:
     """The variance of a seed's mean that answers scattering about equal seeds would give."""
     seeds = len(scores)
-    scatter = scores - scores.mean(axis=0) - scores.mean(axis=1, keepdims=True) + scores.mean()
+    moved = scores - scores[0]  # what an item adds to all seeds is no scatter; equal seeds: exactly 0
+    scatter = moved - moved.mean(axis=0) - moved.mean(axis=1, keepdims=True) + moved.mean()
     stderrs = [clustered_stderr(row, clusters) for row in scatter]
     variances = [stderr**2 for stderr in stderrs if stderr is not None]
     return float(np.mean(variances)) * seeds / (seeds - 1) if variances else None

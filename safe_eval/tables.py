@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 from safe_eval import numerals
 from safe_eval.comparisons import COMPARED_SLICES
+from safe_eval.measures import measure_lines
+from safe_eval.overview import BESIDE, overview_lines
 from safe_eval.score import Scores
+from safe_eval.seed_tables import seed_lines
 from safe_eval.verdict import GO, Judged, Verdict
 
 _COLUMNS = 80
@@ -25,16 +28,21 @@ def scores_table(scores: Scores) -> Iterator[str]:
     confidence = numerals.percent(made.confidence)
     yield f"{made.rows} predictions; {confidence} intervals, clustered by {made.cluster}"
     for metric, dataset, seed in dict.fromkeys((m.metric, m.dataset, m.seed) for m in scores.metrics):
+        if metric in BESIDE:
+            continue
         yield ""
         yield f"{metric}, seed {seed}" if dataset is None else f"{metric} on {dataset}, seed {seed}"
         yield from _metric_lines(scores, metric, dataset, seed)
         yield from _comparison_lines(scores, metric, dataset, seed)
+    yield from overview_lines(scores)
+    yield from seed_lines(scores)
+    yield from measure_lines(scores)
     yield ""
     yield f"{'coverage':<17} expected  answered   errored  unparsed  excluded"
     for condition, c in scores.coverage.items():
         missing = c.expected - c.answered - c.errored - c.unparsed - c.excluded
         counts = f"{c.expected:>10}{c.answered:>10}{c.errored:>10}{c.unparsed:>10}{c.excluded:>10}"
-        yield f"  {_cut(condition, 13):<13}{counts}" + (f"  {missing} absent" if missing else "")
+        yield f"  {numerals.cut(condition, 13):<13}{counts}" + (f"  {missing} absent" if missing else "")
     for note in scores.notes:
         yield from textwrap.wrap(f"note: {note}", _COLUMNS, subsequent_indent="      ")
 
@@ -44,9 +52,9 @@ def verdict_table(verdict: Verdict) -> Iterator[str]:
     for row in verdict.criteria:
         warning = " (a warning: decides nothing)" if row.severity == "warning" else ""
         yield f"{row.decision:<{_DECISION}}{row.name}{warning}"
-        yield f"{'':<{_DECISION}}{_found(row)}; asked for {_ASKED[row.use]}{row.bound}"
         indent = " " * _DECISION
-        yield from textwrap.wrap(row.evidence, _COLUMNS, initial_indent=indent, subsequent_indent=indent)
+        for text in (f"{_found(row)}; asked for {_ASKED[row.use]}{row.bound}", row.evidence):
+            yield from textwrap.wrap(text, _COLUMNS, initial_indent=indent, subsequent_indent=indent)
     yield ""
     kept = sum(row.decision == GO for row in verdict.criteria)
     yield f"verdict: {verdict.decision} ({kept} of {len(verdict.criteria)} criteria hold)"
@@ -56,7 +64,7 @@ def _metric_lines(scores: Scores, metric: str, dataset: str | None, seed: int) -
     yield f"  {'':<{_NAME}} slice     mean  interval             n clusters"
     for m in scores.metrics:
         if (m.metric, m.dataset, m.seed) == (metric, dataset, seed) and m.slice in COMPARED_SLICES:
-            name = _cut(f"{m.model}/{m.condition}", _NAME) if m.slice == "all" else ""
+            name = numerals.cut(f"{m.model}/{m.condition}", _NAME) if m.slice == "all" else ""
             interval = numerals.interval(m.ci_low, m.ci_high)
             yield (
                 f"  {name:<{_NAME}} {m.slice:<6} {numerals.fraction(m.value):>7}  {interval:<14}"
@@ -75,7 +83,7 @@ def _comparison_lines(scores: Scores, metric: str, dataset: str | None, seed: in
         name = f"{pair.a} − {pair.b}"
         interval = numerals.interval(pair.ci_low, pair.ci_high, signed=True)
         yield (
-            f"  {_cut(name, _NAME) if name != shown else '':<{_NAME}} {pair.slice:<6} "
+            f"  {numerals.cut(name, _NAME) if name != shown else '':<{_NAME}} {pair.slice:<6} "
             f"{numerals.difference(pair.difference):>10}  {interval:<16} {numerals.p_value(pair.p_value):>7}"
         )
         shown = name
@@ -91,7 +99,3 @@ def _found(row: Judged) -> str:
         return f"{row.value:.0f}"
     value = f"{row.value:.4f}".replace("-", "−")
     return value if row.ci_low is None else f"{value} {numerals.interval(row.ci_low, row.ci_high)}"
-
-
-def _cut(name: str, columns: int) -> str:
-    return name if len(name) <= columns else name[: columns - 1] + "…"

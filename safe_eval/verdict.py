@@ -1,6 +1,6 @@
 """Verdict: do the scores of a run keep every criterion? go, no-go, or not measured."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -89,7 +89,16 @@ def _judged(criterion: Criterion, found: Evidence) -> Judged:
         ci_high=found.ci_high,
         bound=f"{bound.operator} {bound.limit:g}",
         decision=decision,
-        evidence=found.text,
+        evidence="; ".join([found.text, *_remarks(criterion, found, decision)]),
         use=criterion.use,
         severity=criterion.severity,
     )
+
+
+def _remarks(criterion: Criterion, found: Evidence, decision: str) -> Iterator[str]:
+    """What a reader of the decision must know beside the numbers."""
+    if criterion.idle:
+        yield criterion.idle
+    is_small = found.value is not None and criterion.parsed_bound().holds(found.value)
+    if criterion.use == "equivalence" and decision == NO_GO and is_small:
+        yield "the difference is small, but too few examples show that it stays so"

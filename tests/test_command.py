@@ -36,7 +36,12 @@ def measure(names: tuple[str, ...] = ("one",)) -> None:
     print(list(names))
 
 
-COMMANDS = {"score": score, "fail": fail, "crash": crash, "measure": measure}
+def count(*, items: int = 0, keys: int = 0) -> None:
+    """Count."""
+    print(items, keys)
+
+
+COMMANDS = {"count": count, "score": score, "fail": fail, "crash": crash, "measure": measure}
 
 
 def call(*argv: str) -> int:
@@ -52,6 +57,11 @@ def test_a_list_option_may_be_repeated(capsys: pytest.CaptureFixture[str]) -> No
     assert call("measure") == 0
     assert call("measure", "--names", "x", "--names", "y") == 0
     assert capsys.readouterr().out == "['one']\n['x', 'y']\n"
+
+
+def test_options_may_be_named_as_what_dicts_can_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("count", "--items", "3", "--keys", "4") == 0
+    assert capsys.readouterr().out == "3 4\n"
 
 
 def test_config_file_and_the_command_line_wins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,18 +76,28 @@ def _card(item: Item, media: Media, model: str) -> dict[str, Any]:
 
 def _answer(answered: Answered, model: str) -> dict[str, Any]:
     row, key = answered.prediction, answered.key
-    partial = 0 < answered.score < 1
     facts = [] if row.confidence is None else [f"{100 * row.confidence:.0f} % sure"]
-    facts += [f"score {numbers.plain(answered.score)}"] if partial else []
+    facts += ["not understood"] if answered.unparsed else []
+    if answered.score is not None and 0 < answered.score < 1:
+        facts.append(f"score {numbers.plain(answered.score)}")
     return {
-        "mark": "✓" if answered.right else "◐" if partial else "✗",
-        "tone": "good" if answered.right else "unknown" if partial else "bad",
-        "said_score": f"score {numbers.plain(answered.score)}; right from {numbers.plain(RIGHT)} on",
+        **_mark(answered),
         "title": Column(key.model, key.condition).title,
         "tested": (key.model, key.condition) == (model, "full"),
         "text": _shorten(row.answer if row.answer is not None else f"(no answer: {row.error})"),
         "facts": " · ".join(facts),
     }
+
+
+def _mark(answered: Answered) -> dict[str, str]:
+    score = answered.score
+    if score is None:
+        return {"mark": "·", "tone": "unknown", "said_score": "a caption is neither right nor wrong"}
+    said = f"score {numbers.plain(score)}; right from {numbers.plain(RIGHT)} on"
+    if answered.right:
+        return {"mark": "✓", "tone": "good", "said_score": said}
+    partial = score > 0
+    return {"mark": "◐" if partial else "✗", "tone": "unknown" if partial else "bad", "said_score": said}
 
 
 def _expected(references: Sequence[str]) -> str:

@@ -1,16 +1,16 @@
 """Which test items the page shows: those that say most first, then a seeded sample, and it says so."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from safe_eval.cells import BASE, CellKey, cell_key, is_judged
+from safe_eval.cells import BASE, CellKey, cell_key
 from safe_eval.predictions import Prediction
-from safe_eval.scorers import SCORERS
+from safe_eval.scorers import SCORERS, metrics_for
 
 SHOWN = 48
 SAMPLED_AT_LEAST = 12
-MARKED_BY = "vqa_accuracy"
 RIGHT = 0.5  # a soft VQA score counts as right from here on; the page shows the score too
 
 REASONS = {
@@ -25,16 +25,17 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Answered:
-    """What one model said under one condition, and its score in [0, 1]."""
+    """What one model said under one condition, and its score in [0, 1]; None for captions."""
 
     key: CellKey
     prediction: Prediction
-    score: float
+    score: float | None
+    unparsed: bool = False  # a reply that its metric did not understand, which scores 0
 
     @property
     def right(self) -> bool:
-        """Whether the answer counts as right here."""
-        return self.score >= RIGHT
+        """Whether the answer counts as right here; a caption is neither right nor wrong."""
+        return self.score is not None and self.score >= RIGHT
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def select_items(predictions: Sequence[Prediction], *, seed: int = 0, shown: int
     """Choose the items to show; the same predictions in any order give the same choice.
 
     Each reason gives one item in turn, in the order of a hash of seed and example, until only the places
-    of the sample are left. Rows of tasks without right and wrong, and of later seeds, are not shown.
+    of the sample are left. Captions, neither right nor wrong, are in the sample; rows of tasks that no metric
+    judges, and of later seeds, are not shown.
     """
     model = tested_model(predictions)
     run_seed = min(row.seed for row in predictions if row.model == model)
@@ -85,15 +87,32 @@ def tested_model(predictions: Sequence[Prediction]) -> str:
 def _by_example(predictions: Sequence[Prediction], run_seed: int) -> dict[tuple[str, str], list[Answered]]:
     """All answers of a seed to each example; the base model's too if it has but one other seed."""
     base_seeds = {row.seed for row in predictions if row.model == BASE}
+    shown = [
+        row
+        for row in predictions
+        if row.seed == run_seed or (row.model == BASE and len(base_seeds) == 1)
+        if metrics_for(row.dataset, row.task)
+    ]
     answers: dict[tuple[str, str], list[Answered]] = {}
-    for row in predictions:
-        belongs = row.seed == run_seed or (row.model == BASE and len(base_seeds) == 1)
-        if belongs and is_judged(MARKED_BY, row):
-            score = 0.0 if row.error is not None else float(SCORERS[MARKED_BY].score_all([row])[0])
-            answers.setdefault((row.dataset or "", row.example_id), []).append(
-                Answered(cell_key(row), row, score)
-            )
+    for row, score in zip(shown, _marks(shown), strict=True):
+        unparsed = score is not None and math.isnan(score)
+        answered = Answered(cell_key(row), row, 0.0 if unparsed else score, unparsed)
+        answers.setdefault((row.dataset or "", row.example_id), []).append(answered)
     return answers
+
+
+def _marks(rows: Sequence[Prediction]) -> list[float | None]:
+    """Each score by the metric that judges the row: NaN for what is not understood, None for captions."""
+    judged: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        judged.setdefault(metrics_for(row.dataset, row.task)[0], []).append(place)
+    marks: list[float | None] = [None] * len(rows)
+    for metric, places in judged.items():
+        if metric in SCORERS:
+            scores = SCORERS[metric].score_all([rows[place] for place in places])
+            for place, score in zip(places, scores.tolist(), strict=True):
+                marks[place] = 0.0 if rows[place].error is not None else score
+    return marks
 
 
 def _place(answered: Answered) -> tuple[object, ...]:
@@ -103,6 +122,8 @@ def _place(answered: Answered) -> tuple[object, ...]:
 def _item(given: tuple[Answered, ...], model: str) -> Item:
     by_column = {(answered.key.model, answered.key.condition): answered for answered in given}
     tested = by_column.get((model, "full"), given[0])
+    if tested.score is None:
+        return Item("rest", tested.prediction, given)
     right = {key: answered.right for key, answered in by_column.items()}
     return Item(_reason(right, model, tested.prediction.needs_audio), tested.prediction, given)
 

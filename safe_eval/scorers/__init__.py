@@ -1,7 +1,7 @@
 """Scorers: each gives every prediction a score; how scores are averaged and compared is another matter.
 
 To add one: a function of predictions that returns a score for each, NaN for what it cannot parse, in a file
-of its own, and a line in SCORERS.
+of its own, and a line in SCORERS. Captions are scored together, in a folder of their own.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,9 +12,20 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from safe_eval.predictions import Prediction
-from safe_eval.scorers import avqa, classification, exact_match, gqa, music_avqa, vqa
+from safe_eval.scorers import avqa, captions, classification, exact_match, gqa, music_avqa, vqa
 
-__all__ = ["ON_REQUEST", "SCORERS", "Scorer", "judges", "metrics_for", "scorer_of"]
+__all__ = [
+    "CAPTION_METRICS",
+    "ON_REQUEST",
+    "SCORERS",
+    "Scorer",
+    "Slices",
+    "highest_of",
+    "judges",
+    "metrics_for",
+    "no_slices",
+    "scorer_of",
+]
 
 ScoreAll = Callable[[Sequence[Prediction]], Float[ndarray, " items"]]
 Slices = Callable[[Sequence[Prediction]], dict[str, Bool[ndarray, " items"]]]
@@ -23,15 +34,15 @@ _VQA, _CLASSIFY = frozenset({"vqa"}), frozenset({"classify"})
 _DEFAULT_TASK = "vqa"  # of a row that names none
 
 
-def _no_slices(_: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
+def no_slices(_: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
+    """No slices beside all, audio, vl and the types of question."""
     return {}
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """How a metric judges predictions, and which.
+    """How a metric judges predictions one by one, and which.
 
-    `score_all` takes all rows of one cell together, since a caption's score depends on the corpus it is in.
     NaN says that a reply was not understood: it is unparsed, counts as wrong, and is counted. Rows with an
     error are among them, with their references if they have any; whatever is said of them, they score 0.
     """
@@ -39,7 +50,7 @@ class Scorer:
     score_all: ScoreAll
     tasks: frozenset[str]
     datasets: frozenset[str] = frozenset()  # judged by this one only; without any, those no other claims
-    slices: Slices = _no_slices  # of its own, beside all, audio, vl and the types of question
+    slices: Slices = no_slices  # of its own, beside all, audio, vl and the types of question
     highest: float = 1.0  # the score of a perfect answer; the lowest is 0
 
 
@@ -50,6 +61,9 @@ SCORERS: dict[str, Scorer] = {
     "avqa_accuracy": Scorer(avqa.score_all, _VQA, frozenset({"avqa"}), avqa.slices),
     "accuracy": Scorer(classification.score_all, _CLASSIFY, slices=classification.slices),
 }
+
+# Of all captions of a dataset together, by `captions.measure`: a score depends on the corpus it is in.
+CAPTION_METRICS = tuple(captions.MAXIMA)
 
 # Computed when asked for by name: other ways to score what a metric above scores already.
 ON_REQUEST: dict[str, Scorer] = {
@@ -65,13 +79,27 @@ def scorer_of(metric: str) -> Scorer:
     return SCORERS[metric] if metric in SCORERS else ON_REQUEST[metric]
 
 
+def highest_of(metric: str) -> float:
+    """The score of a perfect answer; of a share that no scorer makes, 1.
+
+    >>> highest_of("cider_d"), highest_of("vqa_accuracy"), highest_of("consulted")
+    (10.0, 1.0, 1.0)
+    """
+    scorer = SCORERS.get(metric) or ON_REQUEST.get(metric)
+    return captions.MAXIMA.get(metric, 1.0) if scorer is None else scorer.highest
+
+
 @lru_cache(maxsize=1 << 10)
 def metrics_for(dataset: str | None, task: str | None) -> tuple[str, ...]:
     """The metrics that judge a dataset's task: those of the dataset if it has its own, or else the general.
 
+    >>> metrics_for("clotho", "caption")[:2]
+    ('cider_d', 'cider')
     >>> metrics_for("gqa", "vqa"), metrics_for("vqav2", "vqa"), metrics_for("vggsound", "classify")
     (('gqa_accuracy',), ('vqa_accuracy',), ('accuracy',))
     """
+    if task in captions.TASKS:
+        return CAPTION_METRICS
     judging = {name: scorer for name, scorer in SCORERS.items() if (task or _DEFAULT_TASK) in scorer.tasks}
     own = tuple(name for name, scorer in judging.items() if dataset in scorer.datasets)
     return own or tuple(name for name, scorer in judging.items() if not scorer.datasets)

@@ -72,9 +72,17 @@ def _facts(row: Prediction) -> Mapping[str, Any]:
     return row.metadata or {}
 
 
+def _part(row: Prediction, name: str) -> Mapping[str, Any]:
+    part = _facts(row).get(name) or {}
+    if not isinstance(part, Mapping):
+        raise InputError(
+            f"{row.example_id!r}: metadata {name!r} is {part!r}; write it as in the question files"
+        )
+    return part
+
+
 def _structural(row: Prediction) -> str | None:
-    types = _facts(row).get("types") or {}
-    return types.get("structural") or row.question_type
+    return _part(row, "types").get("structural") or row.question_type
 
 
 def _by_type(rows: Sequence[Prediction], right: Mapping[str, float]) -> Iterator[Measure]:
@@ -86,7 +94,7 @@ def _by_type(rows: Sequence[Prediction], right: Mapping[str, float]) -> Iterator
         score = right[row.example_id]
         kinds["open" if structural == OPEN_TYPE else "binary"].append(score)
         kinds.setdefault(f"structural:{structural}", []).append(score)
-        if semantic := (_facts(row).get("types") or {}).get("semantic"):
+        if semantic := _part(row, "types").get("semantic"):
             kinds.setdefault(f"semantic:{semantic}", []).append(score)
     for name, scores in kinds.items():
         yield mean_of(name, scores, f"no {name} question; question_type holds the structural type")
@@ -120,7 +128,7 @@ def _among(name: str, fact: str, rows: Sequence[Prediction]) -> Measure:
 
 
 def _allowed(row: Prediction, fact: str) -> Sequence[str]:
-    detailed = (_facts(row).get("types") or {}).get("detailed") or ""
+    detailed = _part(row, "types").get("detailed") or ""
     return COMMON_ANSWERS if "Common" in detailed else _facts(row)[fact]
 
 
@@ -128,7 +136,7 @@ def _distribution(rows: Sequence[Prediction]) -> Measure:
     gold: dict[str, Counter[str]] = {}
     predicted: dict[str, Counter[str | None]] = {}
     for row in rows:
-        group = (_facts(row).get("groups") or {}).get("global")
+        group = _part(row, "groups").get("global")
         if group and row.references:
             gold.setdefault(group, Counter())[row.references[0]] += 1
             predicted.setdefault(group, Counter())[row.answer] += 1

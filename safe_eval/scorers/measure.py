@@ -20,7 +20,7 @@ def mean_of(name: str, scores: Iterable[float], why_not: str) -> Measure:
     >>> mean_of("recall:speech", [1.0, 0.0], "no clip of speech").value
     0.5
     """
-    found = list(scores)
+    found = [float(score) for score in scores]
     if not found:
         return Measure(name=name, value=None, n=0, why_not=why_not)
     return Measure(name=name, value=sum(found) / len(found), n=len(found))

@@ -30,6 +30,7 @@ Variant = Literal["official", "official_2017", "normalised"]
 FULL_AGREEMENT = 3  # an answer that three other annotators gave is entirely right
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'  # the official list: not . : ' % $ & and not typographic quotes
+_MARKED = re.compile(f"[{re.escape(_PUNCTUATION)}.]")
 _DIGIT_COMMA = re.compile(r"\d,\d")
 _PERIOD = re.compile(r"\.(?!\d)")  # the official look-behind is mistyped and never holds a period back
 _PERIODS_REMOVED = 32  # the official code passes re.UNICODE, which is 32, where the count belongs
@@ -134,6 +135,8 @@ def clean(text: str) -> str:
 
 def without_punctuation(text: str) -> str:
     """Marks become spaces; but one beside a space is deleted, as are all if a comma joins two digits."""
+    if _MARKED.search(text) is None:
+        return text
     digits_joined = _DIGIT_COMMA.search(text) is not None
     marked = text
     for mark in _PUNCTUATION:

@@ -8,18 +8,16 @@ import msgspec
 import pytest
 from made_rows import good_run, row, shuffled
 
-from safe_data import command
 from safe_data.errors import InputError
-from safe_eval.annotate import agreement, annotate, compare, draw
+from safe_eval.annotate import compare, draw
+from safe_eval.cli import main
 from safe_eval.labels import COLUMNS, key_path, read_labels
 from safe_eval.predictions import Prediction, write_predictions
 from safe_eval.sampling import Sampling
 
-COMMANDS: dict[str, command.Command] = {"annotate": annotate, "agreement": agreement}
-
 
 def run(*arguments: object) -> int:
-    return command.run("safe-eval", "test", COMMANDS, [str(argument) for argument in arguments])
+    return main([str(argument) for argument in arguments])
 
 
 def table_rows(table: Path) -> list[dict[str, str]]:

@@ -59,5 +59,5 @@ def test_every_public_name_is_there_and_no_other() -> None:
         "write_predictions",
         "write_scores",
     ]
-    with pytest.raises(AttributeError, match="module 'safe_eval' has no attribute 'scores'"):
-        _ = safe_eval.scores
+    with pytest.raises(AttributeError, match="module 'safe_eval' has no attribute 'scored'"):
+        _ = safe_eval.scored

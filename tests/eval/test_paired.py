@@ -9,6 +9,7 @@ from safe_eval.paired import (
     SIGN_FLIP,
     mcnemar,
     mcnemar_mid_p,
+    mcnemar_p_values,
     paired_difference,
     paired_test,
     sign_flip,
@@ -41,6 +42,12 @@ def test_gained_lost_difference_and_interval() -> None:
     assert found.interval.low < 1 / 6 < found.interval.high
     assert (found.mcnemar, found.mcnemar_mid_p) == (mcnemar(40, 20), mcnemar_mid_p(40, 20))
     assert found.p_value == pytest.approx(found.mcnemar, abs=0.01)  # one item a cluster: the same question
+
+
+def test_mcnemar_by_item_whatever_the_clusters() -> None:
+    a, b = np.array([1.0, 1, 1, 0, 1, 1] * 20), np.array([1.0, 0, 0, 1, 1, 1] * 20)
+    assert mcnemar_p_values(a, b) == (mcnemar(40, 20), mcnemar_mid_p(40, 20))
+    assert mcnemar_p_values(a, b / 2) == (None, None)
 
 
 def test_graded_scores_have_no_mcnemar() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_rows import row
 
 from safe_data.errors import InputError
-from safe_eval import predictions
+from safe_eval import prediction
 from safe_eval.predictions import file_sha256, is_condition, read_predictions, select, write_predictions
 
 GOOD = {"example_id": "q1", "references": ["yes"], "answer": "no"}
@@ -29,7 +29,7 @@ def message(*paths: Path) -> str:
 
 
 def test_doctests() -> None:
-    assert doctest.testmod(predictions).failed == 0
+    assert doctest.testmod(prediction).failed == 0
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_parquet_holds_the_same(tmp_path: Path) -> None:
         ("not json", "p.jsonl:1 is not a JSON object"),
         ('{"example_id": "q1", "ans', "write one object a line"),
         ('{"metadata": ' + "[" * 100_000, "p.jsonl:1 is not a JSON object"),
-        ("[1, 2]", "p.jsonl:1 is not a JSON object; write one object a line"),
+        ("7", "p.jsonl:1 is not a JSON object; write one object a line"),
         ({"example_id": "q1", "references": ["yes"]}, "p.jsonl:1 'q1': has no 'answer'; each row needs"),
         ({"answer": "x"}, "'?': has no 'example_id' and no 'references'"),
         (GOOD | {"confidense": 0.3}, "unknown field 'confidense'; did you mean 'confidence'?"),

@@ -18,6 +18,7 @@ from safe_data.errors import InputError
 from safe_eval.predictions import Prediction
 from safe_eval.report import media as report_media
 from safe_eval.report import numbers, write_report
+from safe_eval.report.accuracy import is_accuracy
 from safe_eval.score import read_scores
 
 
@@ -81,8 +82,9 @@ def test_the_security_policy_knows_only_our_style_sheet(page):
 def test_every_number_of_the_scores_is_on_the_page(page, run):
     scores = read_scores(run)
     for metric in scores.metrics:
-        interval = numbers.interval(numbers.percent(metric.ci_low), numbers.percent(metric.ci_high))
-        assert f"{numbers.percent(metric.value)} {interval}" in page.said
+        write = numbers.percent if is_accuracy(metric.metric) else numbers.plain
+        interval = numbers.interval(write(metric.ci_low), write(metric.ci_high))
+        assert f"{write(metric.value)} {interval}" in page.said
     for pair in scores.comparisons:
         interval = numbers.interval(numbers.points(pair.ci_low), numbers.points(pair.ci_high))
         assert f"{numbers.points(pair.difference)} {interval}" in page.said

@@ -95,9 +95,27 @@ def test_one_seed_is_shown_with_the_answers_of_a_base_that_has_but_one():
     ]
 
 
-def test_captions_have_no_marks_and_are_not_shown():
+def test_captions_are_in_the_sample_without_marks():
     rows = asked("q", "ynyy", needs_audio=False) + asked("c", "ynyy", needs_audio=False, task="caption")
-    assert select_items(rows).total == 1
+    chosen = select_items(rows)
+    assert chosen.found["lost"] == chosen.found["rest"] == 1
+    (caption,) = [item for item in chosen.items if item.reason == "rest"]
+    assert {answered.score for answered in caption.answers} == {None}
+
+
+def test_each_answer_is_marked_by_the_metric_of_its_benchmark():
+    chosen = select_items(
+        [
+            Prediction(example_id="m", references=("two",), answer="There are 2.", dataset="music_avqa"),
+            Prediction(example_id="n", references=("two",), answer="a few", dataset="music_avqa"),
+            Prediction(example_id="x", references=("deux",), answer="deux", task="translate"),
+        ]
+    )
+    marks = {item.prediction.example_id: item.answers[0] for item in chosen.items}
+    assert {name: (found.score, found.unparsed) for name, found in marks.items()} == {
+        "m": (1.0, False),
+        "n": (0.0, True),
+    }
 
 
 def test_an_error_is_wrong_even_beside_an_answer():

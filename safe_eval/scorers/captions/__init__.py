@@ -9,6 +9,7 @@ from safe_eval.scorers.captions.frequencies import (
     read_frequencies,
     write_frequencies,
 )
+from safe_eval.scorers.captions.given_spice import read_spice_values
 from safe_eval.scorers.captions.measure import (
     MAXIMA,
     TASKS,
@@ -38,6 +39,7 @@ __all__ = [
     "meteor",
     "meteor_counts",
     "read_frequencies",
+    "read_spice_values",
     "reference_frequencies",
     "rouge_l",
     "score_of_sums",

@@ -34,7 +34,7 @@ def tokenised(predictions: Sequence[Prediction]) -> Tokenised:
         InputError: no predictions or several datasets, an answer without references, a caption with a line
             separator.
     """
-    _check(predictions)
+    check_rows(predictions)
     truths = {row.example_id: row.references for row in predictions if row.references}
     places = {name: place for place, name in enumerate(sorted(truths))}
     rows = [i for i, row in enumerate(predictions) if row.example_id in places]
@@ -59,7 +59,12 @@ def _tokenised_answers(rows: Sequence[Prediction]) -> list[str]:
     return tokens
 
 
-def _check(predictions: Sequence[Prediction]) -> None:
+def check_rows(predictions: Sequence[Prediction]) -> None:
+    """Refuse predictions whose captions no metric can score, all at once.
+
+    Raises:
+        InputError: see `tokenised`.
+    """
     if not predictions:
         raise InputError("no captions: an empty set has no score")
     datasets = {row.dataset for row in predictions}

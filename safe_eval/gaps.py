@@ -1,0 +1,71 @@
+"""Gaps: right − confidence by bin, summed over clusters: all that an equal-width ECE and its interval need.
+
+One narrow table where `calibration` makes several wide ones, so that every cell of a large file can have it.
+"""
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from safe_eval.bootstrap import Resampled, Totals, resampled_totals
+from safe_eval.calibration import REVERSED
+from safe_eval.intervals import WILSON, wilson_zero
+from safe_eval.reliability import BINS, Confidences, Correct, inner_edges
+from safe_eval.sampling import Interval, Sampling
+
+LIMIT = "normal limit"  # how the resamples of very many clusters were drawn
+
+_MANY_CLUSTERS = 4_096  # from here on sums of resamples are normal, and drawing clusters only costs time
+
+
+def gaps_by_bin(confidence: Confidences, correct: Correct) -> Float[ndarray, "items bins"]:
+    """Right − confidence of each item in the column of its bin; bins without items are left out.
+
+    >>> gaps_by_bin(np.array([0.25, 0.75]), np.array([0.0, 1.0])).tolist()
+    [[-0.25, 0.0], [0.0, 0.25]]
+    """
+    places = np.searchsorted(inner_edges(confidence, BINS, "equal width"), confidence, side="left")
+    return np.where(places[:, None] == np.unique(places), (correct - confidence)[:, None], 0.0)
+
+
+def gap_error(
+    sums: Float[ndarray, "*rows gaps"], sizes: Float[ndarray, "*rows"], classes: int = 1
+) -> Float[ndarray, "*rows"]:
+    """The ECE that sums of gaps make; classwise ECE of the gaps of all classes side by side.
+
+    >>> float(gap_error(np.array([-0.5, 0.25]), np.array(5.0)))
+    0.15
+    """
+    return np.asarray(np.abs(sums).sum(axis=-1) / sizes / classes)
+
+
+def gap_interval(
+    value: float, errors: Float[ndarray, " resamples"], clusters: int, sampling: Sampling
+) -> Interval:
+    """The resamples' quantiles reversed about the value, cut off at 0, as in `calibration`.
+
+    Where all resamples agree, as they do for a model that is always right and always sure, the interval says
+    what clusters not yet seen could do, as that of a mean does.
+    """
+    if np.ptp(errors) < 1e-12:
+        unseen = wilson_zero(clusters, sampling.confidence)
+        return Interval(value * (1 - unseen), value + unseen * (1 - value), WILSON)
+    low, high = np.quantile(errors, [(1 - sampling.confidence) / 2, (1 + sampling.confidence) / 2])
+    return Interval(
+        max(0.0, 2 * value - float(high)), max(0.0, 2 * value - float(low)), drawn_by(REVERSED, clusters)
+    )
+
+
+def draws(totals: Totals, sampling: Sampling) -> Resampled:
+    """Sums of resampled clusters; of very many, from the normal distribution that such sums come to have."""
+    if len(totals) < _MANY_CLUSTERS:
+        return resampled_totals(totals, sampling)
+    spread = np.cov(totals, rowvar=False, bias=True) * len(totals)
+    rng = np.random.default_rng(sampling.seed)
+    sums = rng.multivariate_normal(totals.sum(axis=0), spread, size=sampling.resamples, method="eigh")
+    return np.asarray(sums)
+
+
+def drawn_by(method: str, clusters: int) -> str:
+    """The name of a method with how its resamples were drawn."""
+    return method if clusters < _MANY_CLUSTERS else f"{method}, {LIMIT}"

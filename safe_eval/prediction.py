@@ -1,0 +1,105 @@
+"""Prediction and condition: what one model said to one example, and what was done to its input."""
+
+import difflib
+import math
+import re
+from typing import Any
+
+import msgspec
+
+# What was done to the input before the model saw it; `snr_10db` stands for any `snr_<n>db`.
+CONDITIONS = {
+    "full": "nothing",
+    "mute_audio": "the sound replaced by digital silence of the same length",
+    "noise_audio": "the sound replaced by noise of the same loudness",
+    "swap_audio": "the sound replaced by that of a clip of another group",
+    "mute_vision": "the picture replaced by a uniform grey one",
+    "gate_off": "the audio pathway switched off",
+}
+_SNR_CONDITION = re.compile(r"snr_(-?\d{1,3})db")
+_LONGEST_QUOTED = 80  # characters of a text that an error message repeats
+
+
+# Rows hold no cycles; without them the collector lets a file be read in half the time.
+class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """What one model said to one example under one condition.
+
+    Probabilities lie in [0, 1], `latency_ms` is in milliseconds, `audio_rms_db` in dBFS. `references` are the
+    annotators' answers, one an annotator: the same answer given twice counts twice.
+    """
+
+    example_id: str
+    references: tuple[str, ...]
+    answer: str | None
+    record_id: str | None = None
+    dataset: str | None = None
+    split: str | None = None
+    group: str | None = None
+    task: str | None = None
+    question_type: str | None = None
+    needs_audio: bool | None = None
+    prompt: str | None = None
+    choices: tuple[str, ...] | None = None
+    condition: str = "full"
+    seed: int = 0
+    model: str = "model"
+    confidence: float | None = None
+    choice_probabilities: dict[str, float] | None = None
+    consulted: bool | None = None
+    audio_tokens: int | None = None
+    latency_ms: float | None = None
+    audio_sha256: str | None = None
+    audio_rms_db: float | None = None
+    error: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+def is_condition(name: str) -> bool:
+    """Whether a condition is one of ours, so that a misspelt one cannot pass as a new one."""
+    return name in CONDITIONS or snr_db(name) is not None
+
+
+def snr_db(condition: str) -> int | None:
+    """The dB of a condition `snr_<n>db`, or None for any other.
+
+    >>> snr_db("snr_-5db"), snr_db("full")
+    (-5, None)
+    """
+    match = _SNR_CONDITION.fullmatch(condition)
+    return int(match[1]) if match else None
+
+
+def quoted(text: object) -> str:
+    """A name as messages repeat it: whole, or its start where it is absurdly long.
+
+    >>> quoted("clotho-17")
+    "'clotho-17'"
+    """
+    short = repr(text[: _LONGEST_QUOTED + 1] if isinstance(text, str) else text)
+    return short if len(short) <= _LONGEST_QUOTED + 2 else short[:_LONGEST_QUOTED] + "…'"
+
+
+def range_error(row: Prediction) -> str | None:
+    """What is out of range in a row, with what to write instead; None for a sound one."""
+    name = quoted(row.example_id)
+    if not row.example_id:
+        return f"{name}: example_id is empty; give each example a name of its own"
+    if not row.references and row.error is None:
+        return f"{name}: references is empty; give at least one"
+    if not is_condition(row.condition):
+        near = difflib.get_close_matches(row.condition[:_LONGEST_QUOTED], CONDITIONS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        condition = quoted(row.condition)
+        return f"{name}: condition {condition} is none of {', '.join(CONDITIONS)}, snr_<n>db{hint}"
+    if row.answer is None and row.error is None:
+        return f"{name}: answer is null; write the text, or say in 'error' why there is none"
+    if row.confidence is not None and not 0 <= row.confidence <= 1:
+        return f"{name}: confidence {row.confidence} is outside [0, 1]; write probabilities, not logits"
+    for choice, value in (row.choice_probabilities or {}).items():
+        if not 0 <= value <= 1:
+            return f"{name}: probability {value} of choice {quoted(choice)} is outside [0, 1]"
+    if row.latency_ms is not None and not (row.latency_ms >= 0 and math.isfinite(row.latency_ms)):
+        return f"{name}: latency_ms {row.latency_ms} is not a time"
+    if row.audio_rms_db is not None and not math.isfinite(row.audio_rms_db):
+        return f"{name}: audio_rms_db {row.audio_rms_db} is not a level; digital silence is written as -120"
+    return None

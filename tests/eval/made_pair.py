@@ -1,0 +1,33 @@
+"""Two predictions files to compare, whose numbers are known by hand."""
+
+from pathlib import Path
+
+from made_rows import answers
+
+from safe_eval.compare import Options, compare_files
+from safe_eval.compared import Compared, PairedRow
+from safe_eval.predictions import Prediction, write_predictions
+from safe_eval.statistics import Sampling
+
+QUICK = Sampling(resamples=200)
+
+
+def make_pair(folder: Path) -> tuple[Path, Path]:
+    """A hears 45 of 50 sounds and sees 45 of 50 pictures; B guesses 10 sounds and sees the same pictures."""
+    hearing = answers("new", "full", lambda clip, audio: clip % 10 != 1 if audio else clip % 10 != 0)
+    guessing = answers("old", "full", lambda clip, audio: clip % 5 == 0 if audio else clip % 10 != 0)
+    return written(folder / "a.jsonl", hearing), written(folder / "b.jsonl", guessing)
+
+
+def written(path: Path, rows: list[Prediction]) -> Path:
+    write_predictions(path, rows)
+    return path
+
+
+def compared(files: tuple[Path, Path], **options: object) -> Compared:
+    return compare_files(*files, Options(**options), QUICK)
+
+
+def of_slice(found: Compared, name: str) -> PairedRow:
+    (only,) = [row for row in found.rows if row.slice == name]
+    return only

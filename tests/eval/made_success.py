@@ -1,0 +1,24 @@
+"""A run that keeps every criterion of success.yaml: two seeds, honest confidences, the sound left alone."""
+
+import msgspec
+from made_rows import good_run
+
+from safe_eval.predictions import Prediction
+
+
+def success_rows(clips: int = 545, seeds: tuple[int, ...] = (0, 1)) -> list[Prediction]:
+    """Equivalence within 0.005 needs 539 clusters even where nothing differs."""
+    return [stated(row, seed) for seed in seeds for row in good_run(clips)]
+
+
+def stated(row: Prediction, seed: int = 0) -> Prediction:
+    """The row with what a gated model says of itself: 90 % sure when right, 60 % when wrong."""
+    confidence = 0.9 if row.answer == "yes" else 0.6
+    other = "no" if row.answer == "yes" else "yes"
+    return msgspec.structs.replace(
+        row,
+        seed=seed,
+        confidence=confidence,
+        consulted=bool(row.needs_audio) and row.model == "safe" and row.condition != "gate_off",
+        choice_probabilities={str(row.answer): confidence, other: 1 - confidence},
+    )
