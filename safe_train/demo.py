@@ -18,7 +18,7 @@ from safe_data.sources.synthetic import write_world
 from safe_eval.metric import Metric
 from safe_eval.predictions import write_predictions
 from safe_eval.report import write_report
-from safe_eval.score import Scores, score_files, write_scores
+from safe_eval.score import Scores, score_into
 from safe_eval.statistics import Sampling
 from safe_eval.verdict import EXIT_CODES, GO, Verdict, decide
 from safe_train.backbone import load_backbone
@@ -136,8 +136,7 @@ def _predict(out: Path, seed: int, trained: Trained) -> Freeze:
 
 def _judge(out: Path, seed: int, plan: Plan) -> tuple[Scores, Verdict]:
     with _step(7, "scores, verdict and report"):
-        scores = score_files([out / "predictions.jsonl"], Sampling(seed=seed))
-        write_scores(scores, out)
+        scores = score_into(out, [out / "predictions.jsonl"], Sampling(seed=seed))
         verdict = decide(out, Path(plan.criteria))
         write_report(out, shards=out / "shards")
     return scores, verdict
