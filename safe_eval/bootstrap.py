@@ -83,8 +83,11 @@ def _by_cluster(totals: Totals, sampling: Sampling) -> Resampled:
     """As `_by_kind`, each cluster a kind of its own; 32 bits hold what differs from the mean cluster."""
     mean = totals.mean(axis=0)
     centred = (totals - mean).astype(np.float32)
-    drawn = [counts.astype(np.float32) @ centred for counts in _times_drawn(len(totals), sampling)]
-    return np.asarray(np.concatenate(drawn) + len(totals) * mean)
+    varying = centred.any(axis=0)  # clusters of one size need no second column
+    drawn = [counts.astype(np.float32) @ centred[:, varying] for counts in _times_drawn(len(totals), sampling)]
+    resampled = np.tile(len(totals) * mean, (sampling.resamples, 1))
+    resampled[:, varying] += np.concatenate(drawn)
+    return resampled
 
 
 def _times_drawn(clusters: int, sampling: Sampling) -> Iterator[UInt8[ndarray, "resamples clusters"]]:
@@ -100,7 +103,7 @@ def _times_drawn(clusters: int, sampling: Sampling) -> Iterator[UInt8[ndarray, "
     poisson = _Poisson(1 - _SHORT_BY / np.sqrt(clusters))
     for resamples in portions(sampling.resamples, clusters, _CELLS_IN_CACHE):
         counts = poisson.draw(rng, resamples * clusters).reshape(resamples, clusters)
-        missing = clusters - counts.sum(axis=1, dtype=np.int64)
+        missing = clusters - counts.sum(axis=1, dtype=np.uint32).astype(np.int64)
         counts[missing < 0] = 0  # too many already: these are drawn one by one
         missing[missing < 0] = clusters
         starts = np.repeat(np.arange(resamples) * clusters, missing)
