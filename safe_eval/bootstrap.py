@@ -84,7 +84,8 @@ def _by_cluster(totals: Totals, sampling: Sampling) -> Resampled:
     mean = totals.mean(axis=0)
     centred = (totals - mean).astype(np.float32)
     varying = centred.any(axis=0)  # clusters of one size need no second column
-    drawn = [counts.astype(np.float32) @ centred[:, varying] for counts in _times_drawn(len(totals), sampling)]
+    centred = centred[:, varying]
+    drawn = [counts.astype(np.float32) @ centred for counts in _times_drawn(len(totals), sampling)]
     resampled = np.tile(len(totals) * mean, (sampling.resamples, 1))
     resampled[:, varying] += np.concatenate(drawn)
     return resampled
