@@ -8,8 +8,9 @@ import gzip
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from safe_eval.scorers import tokens, vqa
 
 IMAGES, REFERENCES, QUESTIONS, RAW_CAPTIONS, PREDICTIONS = 40_504, 4, 200_000, 200_000, 200_000
 REPEATS = 3
+T = TypeVar("T")
 
 
 def main() -> None:
@@ -51,11 +53,7 @@ def measure_vqa(count: int) -> None:
         sets["60,000 real questions, repeated"] = (real * -(-count // len(real)))[:count]
     for data, rows in sets.items():
         scores, expected = vqa.score_all(rows), vqa_loop.score_all(rows)
-        ours, reference = in_turns(
-            REPEATS,
-            lambda rows=rows: seconds(lambda: vqa.score_all(rows)),
-            lambda rows=rows: seconds(lambda: vqa_loop.score_all(rows)),
-        )
+        ours, reference = _times_of(rows, vqa.score_all, vqa_loop.score_all)
         print_ratio(
             "eval",
             f"VQA accuracy against the official algorithm as a plain loop, {data}",
@@ -78,11 +76,7 @@ def measure_tokens(count: int) -> None:
             print_line(benchmark="eval", what=f"tokens, {data}", not_measured=why_not)
             continue
         lines, expected = tokens.tokenize(texts), java_tokens.tokenize(texts)
-        ours, reference = in_turns(
-            REPEATS,
-            lambda texts=texts: seconds(lambda: tokens.tokenize(texts)),
-            lambda texts=texts: seconds(lambda: java_tokens.tokenize(texts)),
-        )
+        ours, reference = _times_of(texts, tokens.tokenize, java_tokens.tokenize)
         print_ratio(
             "eval",
             f"PTB tokens without Java, against Java with its start-up, {data}",
@@ -95,6 +89,11 @@ def measure_tokens(count: int) -> None:
             },
             at_least=2,
         )
+
+
+def _times_of(given: T, *functions: Callable[[T], object]) -> list[list[float]]:
+    """The seconds that each function takes with the same input, in turns."""
+    return in_turns(REPEATS, *(lambda of=function: seconds(lambda: of(given)) for function in functions))
 
 
 def measure_score(count: int) -> None:

@@ -62,12 +62,17 @@ def measure_sound(pcm: Pcm) -> SoundFacts:
         duration_seconds=len(pcm.stored) / rate,
         sample_rate_hz=rate,
         channels=pcm.channels,
-        rms_db=round(float(_decibels(power.mean())), 3),
+        rms_db=rms_db(power),
         peak=round(peak, 6),
         clipped_fraction=round(clipped / pcm.stored.size, 6),
         snr_db=None if snr is None else round(snr, 3),
         silence_fraction=round(float((levels < QUIET_DB).mean()), 6),
     )
+
+
+def rms_db(power: Float64[ndarray, " samples"]) -> float:
+    """The level of squared samples, to a thousandth of a dB; of none at all that of silence."""
+    return round(float(_decibels(power.mean())), 3) if len(power) else SILENCE_DB
 
 
 def pcm_hash(

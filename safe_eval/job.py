@@ -7,12 +7,11 @@ import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
-from safe_data.measure import pcm_hash
+from safe_data.measure import pcm_hash, rms_db
 from safe_data.records import Example, Record
 from safe_eval.models import Answer, Input
 from safe_eval.predictions import Prediction, range_error
 
-_SILENCE_DB = -120.0  # what digital silence counts as, as in the manifest of a dataset
 _ERROR_CHARACTERS = 500
 
 
@@ -57,7 +56,7 @@ def to_row(job: Job, given: Input | None, reply: Reply, *, model: str, seed: int
         answer=None,
         latency_ms=round(reply.latency_ms, 3),
         audio_sha256=None if sound is None or rate is None else pcm_hash(sound[:, None], rate),
-        audio_rms_db=None if sound is None else _rms_db(sound),
+        audio_rms_db=None if sound is None else rms_db(np.square(sound, dtype=np.float64)),
         error=reply.error,
         metadata=_facts(job, sound, rate) or None,
     )
@@ -91,13 +90,6 @@ def _facts(job: Job, sound: Float32[ndarray, " samples"] | None, rate: int | Non
 def in_short(error: Exception) -> str:
     """An exception in one line of bounded length."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:_ERROR_CHARACTERS]
-
-
-def _rms_db(samples: Float32[ndarray, " samples"]) -> float:
-    if not len(samples):
-        return _SILENCE_DB
-    power = float(np.square(samples, dtype=np.float64).mean())
-    return round(max(_SILENCE_DB, 10 * float(np.log10(power))), 3) if power > 0 else _SILENCE_DB
 
 
 def _answered(row: Prediction, answer: Answer) -> Prediction:

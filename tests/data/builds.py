@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 from folders import files_of, row, write_media, write_rows
 
 from safe_data.shards import Done, read_json
@@ -50,6 +52,23 @@ def build(world: Path, out: Path, *options: object, shard_size: int = 2) -> tupl
 def built(out: Path) -> dict[str, bytes]:
     """All files but config.yaml, which names the directories."""
     return {name: data for name, data in files_of(out).items() if name != "config.yaml"}
+
+
+@contextmanager
+def interrupted_at_write(number: int) -> Iterator[None]:
+    """Ctrl-C at the n-th write to disk."""
+    sync, left = os.fsync, number
+
+    def interrupted_sync(descriptor: int) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+        sync(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", interrupted_sync)
+        yield
 
 
 def within(seconds: float, true: Callable[[], bool]) -> None:

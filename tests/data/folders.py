@@ -6,8 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import soundfile
 from PIL import Image
+
+STAMPS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "stamps"
+needs_stamps = pytest.mark.skipif(
+    not STAMPS.is_dir(), reason="needs ../shared/data/stamps beside this checkout"
+)
 
 
 def sound_bytes(

@@ -1,12 +1,13 @@
 """Adding an encoder writes sidecars and names them; nothing else changes; stopped, it goes on."""
 
-import os
 import shutil
 import tarfile
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
+from builds import interrupted_at_write
 from folders import files_of, row, sound_bytes, write_folder, write_media, write_rows
 from tiny_encoders import save_clap
 from videos import video_bytes
@@ -107,27 +108,15 @@ def test_adding_it_again_changes_nothing(root: Path, clap: str) -> None:
 
 
 def test_interrupted_at_any_write_it_goes_on(
-    root: Path, both: dict[str, bytes], clap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, both: dict[str, bytes], clap: str, tmp_path: Path
 ) -> None:
-    sync, left = os.fsync, [0]
-
-    def interrupted_sync(descriptor: int) -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", interrupted_sync)
-    interrupted_at = 0
-    while True:
-        interrupted_at += 1
+    for interrupted_at in count(1):
         out = Path(shutil.copytree(root, tmp_path / str(interrupted_at)))
-        left[0] = interrupted_at
         try:
-            add_encoder(out, clap)
+            with interrupted_at_write(interrupted_at):
+                add_encoder(out, clap)
             break
         except KeyboardInterrupt:
-            left[0] = 0
             assert not list(out.glob("**/.*"))
             ShardDataset(out, "train", "logmel").embeddings([0])
             add_encoder(out, clap)

@@ -1,16 +1,17 @@
 """The same inputs give the same bytes: at once, after any number of kills, in another process."""
 
 import multiprocessing
-import os
 import pickle
 import shutil
 import signal
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
+from builds import interrupted_at_write
 from filelock import FileLock
 from folders import files_of, row, sound_bytes, write_folder, write_media, write_rows
 
@@ -21,8 +22,7 @@ from safe_data.encoders import ENCODERS, LogMelEncoder
 from safe_data.engines import load_once
 from safe_data.errors import InputError
 from safe_data.plan import make_plan
-from safe_data.records import Record, Records, Rejected
-from safe_data.sources import SOURCES
+from safe_data.records import Record
 from safe_data.sources.folder import read
 from safe_data.task import ShardTask, build_shard
 from safe_data.verify import verify_dataset
@@ -72,28 +72,17 @@ def test_building_again_changes_nothing(world: Path, whole: dict[str, bytes], tm
 
 
 def test_a_build_interrupted_anywhere_ends_with_the_same_bytes(
-    world: Path, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
     """Ctrl-C at every write to disk in turn; then on with it."""
-    sync, left = os.fsync, [0]
-
-    def interrupted_sync(descriptor: int) -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", interrupted_sync)
-    interrupted_at = 0
-    while True:
-        interrupted_at += 1
-        left[0], out = interrupted_at, tmp_path / str(interrupted_at)
+    for interrupted_at in count(1):
+        out = tmp_path / str(interrupted_at)
         try:
-            build_dataset(world, out, shard_size=SHARD_SIZE)
+            with interrupted_at_write(interrupted_at):
+                build_dataset(world, out, shard_size=SHARD_SIZE)
             break
         except KeyboardInterrupt:
             assert not list(out.glob("**/.*")), "half-written files stay behind"
-            left[0] = 0
             build_dataset(world, out, shard_size=SHARD_SIZE)
             assert files_of(out) == whole
     assert interrupted_at > 2 * len(whole)
@@ -227,60 +216,6 @@ def test_a_bad_source_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^encoder 'logmal' is unknown"):
         build_dataset(write_folder(tmp_path / "fine"), tmp_path / "out", encoders=["logmal"])
     assert not (tmp_path / "out").exists()
-
-
-def test_a_record_that_cannot_be_used_keeps_its_row_and_its_reason(tmp_path: Path) -> None:
-    rows = [row(number) for number in range(6)]
-    write_media(tmp_path / "world", rows)
-    (tmp_path / "world" / "sounds" / "clip-001.wav").write_text("no sound")
-    (tmp_path / "world" / "sounds" / "clip-002.wav").unlink()
-    (tmp_path / "world" / "images" / "clip-004.png").unlink()
-    summary = build_dataset(write_rows(tmp_path / "world", rows), tmp_path / "out")
-    assert (summary.rows, summary.rejected) == (6, 3)
-    assert [(r.kind, r.count) for r in summary.rejections] == [("no such file", 2), ("undecodable sound", 1)]
-    assert summary.rejections[0].first == "'clip-002': no such file: sounds/clip-002.wav"
-    rows_written = manifest.read(tmp_path / "out" / "manifest.parquet").to_pylist()
-    assert [r["index"] for r in rows_written] == list(range(6))
-    assert [r["status"] for r in rows_written] == ["ok", "rejected", "rejected", "ok", "rejected", "ok"]
-    assert rows_written[1]["error"] == "undecodable sound: Format not recognised"
-    assert rows_written[1]["group"] == "g0"
-    assert [r["row"] for r in rows_written] == [0, None, None, 1, None, 2]
-    dataset = ShardDataset(tmp_path / "out", "train")
-    assert [dataset.record(index).id for index in range(3)] == ["clip-000", "clip-003", "clip-005"]
-    assert dataset.embeddings([0, 1, 2]).any(axis=1).all()
-    assert verify_dataset(tmp_path / "out").findings == ()
-
-
-def test_a_source_may_reject_rows_itself(
-    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def corpus(root: Path) -> Records:
-        yield from read(root)
-        yield Rejected(id="gone", dataset="world", split="train", reason="video unavailable: 404")
-
-    monkeypatch.setitem(SOURCES, "corpus", corpus)
-    summary = build_dataset(world, tmp_path / "out", source="corpus")
-    assert [(r.kind, r.first) for r in summary.rejections] == [
-        ("video unavailable", "'gone': video unavailable: 404")
-    ]
-    assert (summary.rows, summary.rejected) == (7, 1)
-
-
-def test_no_usable_record_is_no_dataset(tmp_path: Path) -> None:
-    rows = [row(0), row(1)]
-    write_media(tmp_path / "world", rows)
-    for number in (0, 1):
-        (tmp_path / "world" / "sounds" / f"clip-00{number}.wav").write_bytes(sound_bytes()[:900])
-    source = write_rows(tmp_path / "world", rows)
-    with pytest.raises(InputError) as caught:
-        build_dataset(source, tmp_path / "out")
-    assert str(caught.value) == (
-        "no record could be read, of 2 ('clip-000': truncated sound: the header promises 16000 bytes, "
-        "856 are there); nothing was built"
-    )
-    assert files_of(tmp_path / "out") == {}
-    write_media(tmp_path / "world", rows)
-    assert build_dataset(source, tmp_path / "out").rejected == 0
 
 
 def test_every_manifest_column_says_what_is_in_the_tar(world: Path, whole: dict[str, bytes]) -> None:

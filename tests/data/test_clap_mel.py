@@ -1,10 +1,9 @@
 """ClapMel against ClapFeatureExtractor: the same numbers, whatever the filters, the padding, the sound."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from folders import STAMPS, needs_stamps
 from jaxtyping import Float32
 from numpy import ndarray
 from tiny_encoders import sound
@@ -15,7 +14,6 @@ from safe_data.errors import InputError
 from safe_data.media import decode_audio
 
 RATE = 48_000
-STAMPS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "stamps"
 Samples = Float32[ndarray, " samples"]
 
 noise = np.random.default_rng(0).standard_normal(10 * RATE).astype("f4")
@@ -70,10 +68,10 @@ def test_the_two_filter_banks_differ() -> None:
     assert (fused.features(window) - unfused.features(window)).abs().max() > 1
 
 
+@needs_stamps
 def test_features_of_real_sounds_equal_the_references() -> None:
     files = sorted(STAMPS.rglob("*.ogg"))[::8]
-    if not files:
-        pytest.skip("needs ../shared/data/stamps")
+    assert files
     for truncation in ("fusion", "rand_trunc"):
         extractor = ClapFeatureExtractor(truncation=truncation)
         for file in files:

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from folders import row, sound_bytes, write_folder, write_media, write_rows
+from folders import STAMPS, needs_stamps, row, sound_bytes, write_folder, write_media, write_rows
 
 from safe_data.cli import COMMANDS, main
-
-STAMPS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "stamps"
 
 
 def safe_data(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -199,7 +197,7 @@ def test_help_answers_within_half_a_second() -> None:
     assert best < 0.5
 
 
-@pytest.mark.skipif(not STAMPS.is_dir(), reason="the stamps are not here")
+@needs_stamps
 def test_the_stamps_build_verify_and_show_the_sounds_that_are_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from folders import STAMPS, needs_stamps
 from manifests import check, finish, rejected, results, row, rows, write_dataset
 
 from safe_data import expect, manifest
@@ -22,7 +23,6 @@ from safe_data.sources.synthetic import write_world
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPECTATIONS = REPOSITORY / "expectations"
-STAMPS = REPOSITORY.parent / "shared" / "data" / "stamps"
 
 
 # What holds and what does not
@@ -219,7 +219,7 @@ def test_the_command_on_a_synthetic_world(tmp_path: Path) -> None:
     assert "holds: 21 expectations" in done.stdout
 
 
-@pytest.mark.skipif(not STAMPS.is_dir(), reason="needs the stamps pictures and sounds beside the repository")
+@needs_stamps
 def test_one_sound_under_two_names_is_found_in_real_files(tmp_path: Path) -> None:
     """The same decoded sound stands for a badger and a beaver, in files of different bytes."""
     records = []

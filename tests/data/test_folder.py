@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from folders import row, write_folder, write_rows
+from folders import STAMPS, needs_stamps, row, write_folder, write_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
 from safe_data.errors import InputError
 from safe_data.records import Record
 from safe_data.sources.folder import as_id, read, split_of
-
-STAMPS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "stamps"
 
 
 def test_a_row_becomes_a_record(tmp_path: Path) -> None:
@@ -277,7 +275,7 @@ def test_a_file_of_its_own_writing_is_read_in_order(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.skipif(not STAMPS.is_dir(), reason="the stamps are not here")
+@needs_stamps
 def test_the_stamps_are_145_records() -> None:
     records = [record for record in read(STAMPS) if isinstance(record, Record)]
     assert len(records) == 145

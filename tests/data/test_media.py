@@ -4,21 +4,18 @@ import contextlib
 import io
 import struct
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from effort import Counting, seconds_of
-from folders import picture_bytes, sound_bytes
+from folders import STAMPS, needs_stamps, picture_bytes, sound_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from videos import chirp
 
 from safe_data.errors import MediaError
 from safe_data.media import MAX_CLIP_SECONDS, decode_audio, decode_pcm
-
-STAMPS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "stamps"
 
 
 @pytest.mark.parametrize(
@@ -182,7 +179,7 @@ def test_damaged_sounds_decode_or_are_refused_but_never_crash(
         assert np.isfinite(decode_audio(bytes(data)).samples).all()
 
 
-@pytest.mark.skipif(not STAMPS.is_dir(), reason="the stamps are not here")
+@needs_stamps
 def test_every_stamp_decodes_as_soundfile_says() -> None:
     files = sorted(STAMPS.rglob("*.ogg"))
     assert len(files) == 95

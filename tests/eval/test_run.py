@@ -2,111 +2,21 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from made_listener import Clips, Listener
 
 from safe_data.build import build_dataset
 from safe_data.dataset import ShardDataset
 from safe_data.errors import InputError
 from safe_data.media import Sound
-from safe_data.records import Audio, Example, Record
 from safe_data.sources.synthetic import write_world
 from safe_eval.models import Answer, Input
 from safe_eval.predictions import Prediction, read_predictions, select, write_predictions
 from safe_eval.run import run
-
-RATE_HZ = 8000
-TONES_HZ = {"low": 200, "middle": 800, "high": 3000}
-COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
-
-
-@dataclass(frozen=True)
-class Clip:
-    record: Record
-    sound: Sound | None
-    picture: Image.Image
-
-
-class Clips:
-    """A dataset in memory: a tone and a coloured picture each; every fifth has no sound."""
-
-    def __init__(self, clips: int) -> None:
-        rng = np.random.default_rng(0)
-        self.clips = [self._clip(number, rng) for number in range(clips)]
-
-    @staticmethod
-    def _clip(number: int, rng: np.random.Generator) -> Clip:
-        tone, colour = rng.choice(list(TONES_HZ)), rng.choice(list(COLOURS))
-        times = np.arange(800 + number) / RATE_HZ
-        samples = (rng.uniform(0.1, 0.5) * np.sin(2 * np.pi * TONES_HZ[tone] * times)).astype(np.float32)
-        has_sound = number % 5 != 4
-        examples = [("colour", "what colour ?", colour, False)]
-        if has_sound:
-            examples.append(("tone", "which tone ?", tone, True))
-        record = Record(
-            id=f"r{number}",
-            dataset="tones",
-            split="test",
-            group=f"g{number // 2}",
-            image="i.png",
-            audio=Audio(path="s.wav") if has_sound else None,
-            examples=tuple(
-                Example(
-                    id=f"r{number}-{kind}",
-                    task="vqa",
-                    prompt=prompt,
-                    references=(answer,),
-                    question_type=kind,
-                    needs_audio=needs_audio,
-                )
-                for kind, prompt, answer, needs_audio in examples
-            ),
-        )
-        sound = Sound(samples, RATE_HZ, RATE_HZ, 1) if has_sound else None
-        return Clip(record, sound, Image.new("RGB", (2, 2), COLOURS[colour]))
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def record(self, index: int) -> Record:
-        return self.clips[index].record
-
-    def audio(self, index: int) -> Sound | None:
-        return self.clips[index].sound
-
-    def image(self, index: int) -> Image.Image | None:
-        return self.clips[index].picture
-
-
-class Listener:
-    """Tells a tone by its spectrum and a colour by its pixels; says "silence" without either."""
-
-    def __init__(self, name: str = "listener") -> None:
-        self.name = name
-        self.batches: list[int] = []
-
-    def answer(self, inputs: Sequence[Input]) -> Sequence[Answer]:
-        self.batches.append(len(inputs))
-        return [self._answer(given) for given in inputs]
-
-    def _answer(self, given: Input) -> Answer:
-        if given.example.question_type == "colour":
-            pixel = np.array(given.image.getpixel((0, 0)))
-            distances = {name: np.abs(pixel - rgb).sum() for name, rgb in COLOURS.items()}
-            return Answer(min(distances, key=distances.get), consulted=False)
-        if given.audio is None or given.gate == 0 or not given.audio.any():
-            return Answer("silence", confidence=np.float32(0.5), consulted=np.bool_(False))
-        spectrum = np.abs(np.fft.rfft(given.audio))
-        peak_hz = spectrum.argmax() * given.sample_rate_hz / len(given.audio)
-        nearest = min(TONES_HZ, key=lambda name: abs(TONES_HZ[name] - peak_hz))
-        return Answer(
-            nearest, confidence=0.9, choice_probabilities={nearest: np.float64(0.9)}, audio_tokens=1
-        )
-
 
 CLIPS = Clips(30)
 CONDITIONS = ["full", "mute_audio", "swap_audio", "noise_audio", "snr_20db", "mute_vision", "gate_off"]
