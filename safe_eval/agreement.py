@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from safe_data.errors import InputError
 from safe_eval.bootstrap import cluster_totals, resampled_totals
-from safe_eval.intervals import mean_interval
+from safe_eval.intervals import mean_interval, percentile_levels
 from safe_eval.sampling import Interval, Labels, Sampling
 
 UNDEFINED_AT_MOST = 0.05  # share of the resamples that may have no kappa
@@ -124,10 +124,11 @@ def kappa_interval(
     if len(np.unique(clusters)) < 2 or (scorer == person).all():
         return Interval()
     cells = np.stack([scorer & person, scorer & ~person, ~scorer & person, ~scorer & ~person], axis=1)
-    drawn = _kappas(resampled_totals(cluster_totals(cells.astype(float), clusters), sampling))
+    totals = cluster_totals(cells.astype(float), clusters)
+    drawn = _kappas(resampled_totals(totals, sampling))
     if np.isnan(drawn).mean() > UNDEFINED_AT_MOST:
         return Interval()
-    low, high = np.nanquantile(drawn, [(1 - sampling.confidence) / 2, (1 + sampling.confidence) / 2])
+    low, high = np.nanquantile(drawn, percentile_levels(sampling.confidence, len(totals)))
     return Interval(float(low), float(high), "cluster bootstrap")
 
 

@@ -1,14 +1,13 @@
 """BCa: the bootstrap interval corrected for bias and skewness, of a mean or of any function of sums."""
 
 from collections.abc import Callable
-from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
 from safe_eval.bootstrap import Totals, resampled_totals
-from safe_eval.intervals import mean_totals, ratio, without_spread
+from safe_eval.intervals import mean_totals, percentile_levels, ratio, resampled_reach, without_spread
 from safe_eval.sampling import FRACTION, Interval, Labels, Sampling, Values
 
 BCA = "cluster BCa bootstrap"  # how an interval was made
@@ -26,8 +25,8 @@ def bca_interval(
     'cluster BCa bootstrap'
     """
     totals = mean_totals(values, clusters)
-    if (certain := without_spread(totals, (sampling.confidence,), scale)) is not None:
-        return certain[0]
+    if (certain := without_spread(totals, sampling.confidence, scale)) is not None:
+        return certain
     return bca_interval_of(ratio, totals, sampling)
 
 
@@ -56,7 +55,9 @@ def bca_levels(
     left_out: Float[ndarray, " clusters"],
     confidence: float,
 ) -> tuple[float, float]:
-    """The two quantiles of the resamples that end a BCa interval; the percentile ones where it has none.
+    """The two quantiles of the resamples that end a BCa interval, further out for few clusters.
+
+    Those of `percentile_levels` where bias or acceleration cannot be told.
 
     >>> even = np.linspace(-1, 1, 1001)
     >>> [round(level, 3) for level in bca_levels(even, 0.0, even, 0.95)]
@@ -69,8 +70,8 @@ def bca_levels(
     influence = left_out.mean() - left_out
     spread = float((influence**2).sum())
     if not np.isfinite(bias) or not spread:
-        return (1 - confidence) / 2, (1 + confidence) / 2
+        return percentile_levels(confidence, len(left_out))
     acceleration = float((influence**3).sum()) / (6 * spread**1.5)
-    z = np.array([-1.0, 1.0]) * NormalDist().inv_cdf((1 + confidence) / 2) + bias
+    z = np.array([-1.0, 1.0]) * resampled_reach(confidence, len(left_out)) + bias
     low, high = ndtr(bias + z / (1 - acceleration * z))
     return float(low), float(high)

@@ -11,11 +11,11 @@ from safe_eval.bca import bca_interval
 from safe_eval.bootstrap import cluster_totals
 from safe_eval.calibration import Measured
 from safe_eval.cells import CellKey, cluster_field
-from safe_eval.gaps import draws, gap_error, gap_interval, gaps_by_bin
+from safe_eval.gaps import draws, gaps_by_bin, measured_gaps
 from safe_eval.predictions import Prediction
 from safe_eval.proper_scores import LARGEST_NLL, multiclass_brier, multiclass_nll
 from safe_eval.reliability import Classes, Probabilities
-from safe_eval.sampling import Interval, Labels, Sampling
+from safe_eval.sampling import Labels, Sampling
 from safe_eval.temperature import apply_multiclass_temperature, fit_multiclass_temperature
 
 FEWEST = 20  # examples that must share their choices, in dev and in test
@@ -156,10 +156,4 @@ def _classwise(said: _Distributions, sampling: Sampling) -> Measured:
         [gaps_by_bin(said.probabilities[:, k], (said.labels == k).astype(float)) for k in range(classes)]
     )
     totals = cluster_totals(np.column_stack([gaps, np.ones(len(gaps))]), said.clusters)
-    whole = totals.sum(axis=0)
-    value = float(gap_error(whole[:-1], whole[-1], classes))
-    if len(totals) < 2:
-        return Measured(value, Interval())
-    drawn = draws(totals, sampling)
-    errors = gap_error(drawn[:, :-1], drawn[:, -1], classes)
-    return Measured(value, gap_interval(value, errors, len(totals), sampling))
+    return Measured(*measured_gaps(totals, draws(totals, sampling), sampling, classes))

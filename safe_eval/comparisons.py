@@ -7,7 +7,7 @@ import numpy as np
 
 from safe_eval.cells import BASE, Cell
 from safe_eval.sampling import Labels, Sampling, Values
-from safe_eval.statistics import clustered_stderr, mcnemar_p_values, mean_intervals, paired_test
+from safe_eval.statistics import clustered_stderr, mcnemar_p_values, mean_interval, paired_test, t_interval
 from safe_eval.sums import RANDOMISATION, Counts, sums_difference
 
 COMPARED_SLICES = ("all", "audio", "vl")
@@ -95,8 +95,9 @@ def _of_means(
     about: Comparison, a: Values, b: Values, clusters: Labels, sampling: Sampling, highest: float
 ) -> Comparison:
     differences = a - b
-    confidences = (sampling.confidence, sampling.equivalence_confidence)
-    interval, equivalence = mean_intervals(differences, clusters, sampling, confidences, (-highest, highest))
+    scale = (-highest, highest)
+    interval = mean_interval(differences, clusters, sampling, scale=scale)
+    equivalence = t_interval(differences, clusters, sampling.equivalence_confidence, scale=scale)
     p_value, test = paired_test(a, b, clusters, sampling)
     mcnemar_p, mcnemar_mid_p = mcnemar_p_values(a, b)
     return msgspec.structs.replace(

@@ -12,7 +12,7 @@ from safe_eval.bca import BCA, bca_levels
 from safe_eval.bootstrap import Resampled, Totals, cluster_totals
 from safe_eval.calibration import Answers
 from safe_eval.cells import Cell, CellKey, cell_key
-from safe_eval.gaps import drawn_by, draws, gap_error, gap_interval, gaps_by_bin
+from safe_eval.gaps import drawn_by, draws, gaps_by_bin, measured_gaps
 from safe_eval.intervals import clustered_stderr, ratio, without_spread
 from safe_eval.metric import Metric
 from safe_eval.predictions import Prediction
@@ -102,10 +102,12 @@ def _rows(key: CellKey, answers: Answers, sampling: Sampling) -> Iterator[Metric
     means = {"brier": brier(confidence, correct), "nll": nll(confidence, correct), "confidence": confidence}
     gaps = gaps_by_bin(confidence, correct)
     totals = cluster_totals(np.column_stack([gaps, *means.values(), np.ones(len(confidence))]), clusters)
-    drawn = draws(totals, sampling) if len(totals) > 1 else None
-    found: dict[str, tuple[float, float | None, Interval]] = {
-        "ece": _error(totals, drawn, gaps.shape[1], sampling)
-    }
+    drawn = draws(totals, sampling)
+    of_gaps = [*range(gaps.shape[1]), -1]
+    error, interval = measured_gaps(
+        totals[:, of_gaps], None if drawn is None else drawn[:, of_gaps], sampling
+    )
+    found: dict[str, tuple[float, float | None, Interval]] = {"ece": (error, None, interval)}
     for place, (name, values) in enumerate(means.items(), gaps.shape[1]):
         interval = _mean_interval(totals, drawn, place, CALIBRATION_METRICS[name], sampling)
         found[name] = float(values.mean()), clustered_stderr(values, clusters), interval
@@ -125,25 +127,13 @@ def _rows(key: CellKey, answers: Answers, sampling: Sampling) -> Iterator[Metric
         )
 
 
-def _error(
-    totals: Totals, drawn: Resampled | None, bins: int, sampling: Sampling
-) -> tuple[float, None, Interval]:
-    """The ECE, which has no standard error, and its interval."""
-    whole = totals.sum(axis=0)
-    value = float(gap_error(whole[:bins], whole[-1]))
-    if drawn is None:
-        return value, None, Interval()
-    errors = gap_error(drawn[:, :bins], drawn[:, -1])
-    return value, None, gap_interval(value, errors, len(totals), sampling)
-
-
 def _mean_interval(
     totals: Totals, drawn: Resampled | None, place: int, highest: float, sampling: Sampling
 ) -> Interval:
     columns = totals[:, [place, -1]]
-    certain = without_spread(columns, (sampling.confidence,), (0.0, highest))
+    certain = without_spread(columns, sampling.confidence, (0.0, highest))
     if certain is not None or drawn is None:
-        return certain[0] if certain else Interval()
+        return certain or Interval()
     means, whole = ratio(drawn[:, [place, -1]]), columns.sum(axis=0)
     levels = bca_levels(means, float(ratio(whole)), ratio(whole - columns), sampling.confidence)
     low, high = np.quantile(means, levels)

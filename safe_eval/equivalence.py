@@ -45,10 +45,7 @@ def equivalence(
     """
     if not (np.isfinite(margin) and margin > 0):
         raise InputError(f"margin {margin} is not above 0; half a point of accuracy is 0.005")
-    two_sided = Sampling(
-        confidence=_two_one_sided(sampling), resamples=sampling.resamples, seed=sampling.seed
-    )
-    interval = t_interval(differences, clusters, two_sided, scale=scale)
+    interval = t_interval(differences, clusters, _two_one_sided(sampling), scale=scale)
     difference = float(differences.mean())
     return Equivalence(
         margin=margin,

@@ -3,13 +3,14 @@
 One narrow table where `calibration` makes several wide ones, so that every cell of a large file can have it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
 from safe_eval.bootstrap import Resampled, Totals, resampled_totals
-from safe_eval.calibration import REVERSED
-from safe_eval.intervals import WILSON, wilson_zero
+from safe_eval.error_interval import MIRRORED, error_interval
 from safe_eval.reliability import BINS, Confidences, Correct, inner_edges
 from safe_eval.sampling import Interval, Sampling
 
@@ -39,25 +40,29 @@ def gap_error(
     return np.asarray(np.abs(sums).sum(axis=-1) / sizes / classes)
 
 
-def gap_interval(
-    value: float, errors: Float[ndarray, " resamples"], clusters: int, sampling: Sampling
-) -> Interval:
-    """The resamples' quantiles reversed about the value, cut off at 0, as in `calibration`.
+def measured_gaps(
+    totals: Totals, drawn: Resampled | None, sampling: Sampling, classes: int = 1
+) -> tuple[float, Interval]:
+    """The ECE of the totals of clusters, gaps first and items last, and its interval from their `draws`."""
+    whole = totals.sum(axis=0)
+    value = float(gap_error(whole[:-1], whole[-1], classes))
+    if drawn is None:
+        return value, Interval()
+    errors = gap_error(drawn[:, :-1], drawn[:, -1], classes)
+    by_chance = gap_error(drawn[:, :-1] - whole[:-1], drawn[:, -1], classes)
+    interval = error_interval(value, errors, by_chance, len(totals), sampling)
+    if interval.method == MIRRORED:
+        interval = replace(interval, method=drawn_by(MIRRORED, len(totals)))
+    return value, interval
 
-    Where all resamples agree, as they do for a model that is always right and always sure, the interval says
-    what clusters not yet seen could do, as that of a mean does.
+
+def draws(totals: Totals, sampling: Sampling) -> Resampled | None:
+    """Sums of resampled clusters; of very many, from the normal distribution that such sums come to have.
+
+    None of a single cluster, which says nothing about others.
     """
-    if np.ptp(errors) < 1e-12:
-        unseen = wilson_zero(clusters, sampling.confidence)
-        return Interval(value * (1 - unseen), value + unseen * (1 - value), WILSON)
-    low, high = np.quantile(errors, [(1 - sampling.confidence) / 2, (1 + sampling.confidence) / 2])
-    return Interval(
-        max(0.0, 2 * value - float(high)), max(0.0, 2 * value - float(low)), drawn_by(REVERSED, clusters)
-    )
-
-
-def draws(totals: Totals, sampling: Sampling) -> Resampled:
-    """Sums of resampled clusters; of very many, from the normal distribution that such sums come to have."""
+    if len(totals) < 2:
+        return None
     if len(totals) < _MANY_CLUSTERS:
         return resampled_totals(totals, sampling)
     spread = np.cov(totals, rowvar=False, bias=True) * len(totals)

@@ -76,8 +76,6 @@ def _of_means(
         row,
         equivalence=tested.verdict,
         equivalence_p=tested.p_value,
-        equivalence_low=tested.interval.low,
-        equivalence_high=tested.interval.high,
     )
 
 

@@ -157,6 +157,13 @@ def debiased_ece_of(totals: BinTotals) -> Float[ndarray, "*rows"]:
     return np.asarray(np.sqrt(np.maximum((n * squares).sum(axis=-1) / n.sum(axis=-1), 0)))
 
 
+def without_gaps(drawn: BinTotals, whole: BinTotals) -> BinTotals:
+    """Resampled sums by bin with the gaps of the data taken off, as a calibrated model would show them."""
+    n, confidences, rights = _split(drawn)
+    _, expected, observed = _split(whole)
+    return np.concatenate([n, confidences, rights - (observed - expected)], axis=-1)
+
+
 def check_confidences(confidence: Confidences, correct: Correct) -> None:
     """Refuse what has no calibration: nothing, unequal lengths, confidences or scores outside [0, 1]."""
     if len(confidence) != len(correct) or not len(confidence):

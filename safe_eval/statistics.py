@@ -12,7 +12,6 @@ from safe_eval.intervals import (
     WILSON,
     clustered_stderr,
     mean_interval,
-    mean_intervals,
     t_interval,
     wilson_interval,
     wilson_zero,
@@ -38,7 +37,7 @@ from safe_eval.power import (
     paired_std,
 )
 from safe_eval.sampling import DIFFERENCE, FRACTION, Interval, Labels, Sampling, Values
-from safe_eval.two_way import PIGEONHOLE, two_way_interval
+from safe_eval.two_way import TWO_WAY_T, two_way_interval
 
 __all__ = [
     "BCA",
@@ -47,8 +46,8 @@ __all__ = [
     "DIFFERENCE",
     "FRACTION",
     "MCNEMAR",
-    "PIGEONHOLE",
     "SIGN_FLIP",
+    "TWO_WAY_T",
     "WILSON",
     "Equivalence",
     "Interval",
@@ -69,7 +68,6 @@ __all__ = [
     "mcnemar_mid_p",
     "mcnemar_p_values",
     "mean_interval",
-    "mean_intervals",
     "minimum_detectable_effect",
     "needed_items",
     "observed_design_effect",

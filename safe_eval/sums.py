@@ -12,7 +12,7 @@ from jaxtyping import Float, Shaped
 from numpy import ndarray
 
 from safe_eval.bootstrap import cluster_totals, portions, resampled_totals
-from safe_eval.intervals import CLUSTER_BOOTSTRAP, without_spread
+from safe_eval.intervals import CLUSTER_BOOTSTRAP, percentile_levels, without_spread
 from safe_eval.sampling import Interval, Labels, Sampling
 from safe_eval.scorers.captions import score_of_sums
 
@@ -102,8 +102,8 @@ def _intervals(
 ) -> list[Interval]:
     if clusters < 2 or np.ptp(drawn) < _NO_SPREAD:
         alike = np.tile([float(np.clip(drawn.mean(), *scale)), 1.0], (clusters, 1))
-        return without_spread(alike, confidences, scale) or []
-    ends = [np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2]) for confidence in confidences]
+        return [without_spread(alike, confidence, scale) or Interval() for confidence in confidences]
+    ends = [np.quantile(drawn, percentile_levels(confidence, clusters)) for confidence in confidences]
     return [Interval(float(low), float(high), CLUSTER_BOOTSTRAP) for low, high in ends]
 
 

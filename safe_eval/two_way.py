@@ -2,37 +2,36 @@
 
 import numpy as np
 
-from safe_data.errors import InputError
-from safe_eval.bootstrap import cluster_totals, resampled_totals
+from safe_eval.intervals import clustered_stderr
 from safe_eval.sampling import Interval, Labels, Sampling, Values
 
-PIGEONHOLE = "pigeonhole bootstrap"  # how an interval was made
+TWO_WAY_T = "cluster and seed t"  # how an interval was made
 
 
 def two_way_interval(values: Values, clusters: Labels, seeds: Labels, sampling: Sampling) -> Interval:
-    """The percentile interval of a mean over crossed clusters and seeds, both drawn with replacement.
+    """The interval of a mean over crossed clusters and seeds: for new clusters and new seeds at once.
 
-    The pigeonhole bootstrap: an item weighs the times its cluster times the times its seed was drawn. It
-    errs on the wide side for the clusters; S seeds say (S − 1)/S of their variance, so few of them leave it
-    too narrow where seeds matter. One cluster, one seed or no spread: not measured.
+    The variance by clusters and the variance by seeds, added; Student's t with the degrees of freedom of that
+    sum. It may pass the ends of the scale. One cluster, one seed or no spread: not measured.
 
-    Source: Owen 2007, "The pigeonhole bootstrap".
+    Source: Cameron, Gelbach & Miller 2011, "Robust inference with multiway clustering", section 2;
+    Satterthwaite 1946, "An approximate distribution of estimates of variance components". Differs: the
+    variance of single answers is in both terms and stays so, since the difference could be below 0. Why no
+    bootstrap: three seeds drawn with replacement (Owen 2007, the pigeonhole) held the truth in 80 % of trials
+    where seeds differ most; this holds it in some 95 % (`python -m benchmarks coverage_simulation`).
+
+    >>> values, numbers = np.array([0.0, 1.0, 1.0, 1.0]), np.arange(4)
+    >>> two_way_interval(values, numbers % 2, numbers // 2, Sampling()).method
+    'cluster and seed t'
     """
-    names, codes = np.unique(seeds, return_inverse=True)
-    if len(names) < 2 or len(codes) != len(values):
+    from scipy.special import stdtrit  # scipy.stats takes half a second to load
+
+    by_cluster, by_seed = clustered_stderr(values, clusters), clustered_stderr(values, seeds)
+    if by_cluster is None or by_seed is None or by_cluster + by_seed < 1e-12:
         return Interval()
-    of_seed = codes[:, None] == np.arange(len(names))
-    totals = cluster_totals(np.hstack([of_seed * values[:, None], of_seed]), clusters)
-    if len(totals) < 2:
-        return Interval()
-    sums, sizes = np.split(resampled_totals(totals, sampling), 2, axis=1)
-    rng = np.random.default_rng([sampling.seed, len(names)])
-    times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=sampling.resamples)
-    counted = (sizes * times).sum(axis=1)
-    if not counted.all():
-        raise InputError("clusters and seeds are not crossed: a seed has answered few of the clusters")
-    drawn = (sums * times).sum(axis=1) / counted
-    if np.ptp(drawn) < 1e-12:
-        return Interval()
-    low, high = np.quantile(drawn, [(1 - sampling.confidence) / 2, (1 + sampling.confidence) / 2])
-    return Interval(float(low), float(high), PIGEONHOLE)
+    variance = by_cluster**2 + by_seed**2
+    freedom = variance**2 / (
+        by_cluster**4 / (len(np.unique(clusters)) - 1) + by_seed**4 / (len(np.unique(seeds)) - 1)
+    )
+    reach = float(stdtrit(freedom, (1 + sampling.confidence) / 2) * np.sqrt(variance))
+    return Interval(float(values.mean()) - reach, float(values.mean()) + reach, TWO_WAY_T)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.coverage_simulation import answers_of
 from safe_data.errors import InputError
 from safe_eval.calibration import Answers, calibrate, calibration, calibration_by_condition
 from safe_eval.proper_scores import brier, multiclass_brier, multiclass_nll, nll
@@ -56,6 +57,31 @@ def test_equal_mass_keeps_equal_confidences_together() -> None:
     bars = reliability(confidence, np.ones(6), bins=3, spacing="equal mass")
     assert [bar.n for bar in bars] == [4, 0, 2]
     assert sum(bar.n for bar in reliability(confidence, np.ones(6), bins=50, spacing="equal mass")) == 6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ece_and_mce_are_netcals(seed: int) -> None:
+    from netcal.metrics import ECE, MCE
+
+    answers = overconfident(3000, seed)
+    right = answers.correct.astype(int)
+    assert ece(answers.confidence, answers.correct) == pytest.approx(
+        ECE(15).measure(answers.confidence, right), abs=1e-12
+    )
+    assert mce(answers.confidence, answers.correct) == pytest.approx(
+        MCE(15).measure(answers.confidence, right), abs=1e-12
+    )
+
+
+def test_on_the_edges_netcals_bins_are_the_mirror_of_ours() -> None:
+    """netcal's bins hold their lower edge: its error of p is ours of 1 − p, where edges are exact."""
+    from netcal.metrics import ECE
+
+    confidence = np.tile([0.25, 0.5, 0.75, 1.0, 0.6], 8)
+    correct = (np.random.default_rng(0).random(40) < 0.5).astype(float)
+    theirs = ECE(4).measure(confidence, correct.astype(int))
+    assert ece(1 - confidence, 1 - correct, bins=4) == pytest.approx(theirs, abs=1e-12)
+    assert ece(confidence, correct, bins=4) != pytest.approx(theirs, abs=0.01)
 
 
 def test_errors_of_outside_code() -> None:
@@ -177,6 +203,17 @@ def test_intervals_resample_clusters() -> None:
         assert [single.interval.low, single.interval.high] == pytest.approx(
             [many.interval.low, many.interval.high], abs=1e-6
         )
+
+
+@pytest.mark.parametrize("clusters", [50, 300])
+def test_an_ece_interval_holds_0_for_a_calibrated_model_and_not_for_an_overconfident_one(
+    clusters: int,
+) -> None:
+    """Quantiles alone held it in half of all trials."""
+    honest = [calibration(answers_of(np.random.default_rng(n), clusters, 1.0), QUICK) for n in range(40)]
+    sure = [calibration(answers_of(np.random.default_rng(n), clusters, 3.0), QUICK) for n in range(40)]
+    assert sum(found.ece.interval.low == 0 for found in honest) >= 34
+    assert sum(found.ece.interval.low > 0 for found in sure) >= 34
 
 
 def test_one_cluster_has_values_without_intervals() -> None:

@@ -137,4 +137,4 @@ def test_very_many_answers_cost_little() -> None:
     start = time.process_time()
     measured = calibration_rows(rows, scored, Sampling())
     assert time.process_time() - start < 1.0
-    assert measured[0].interval == "reversed cluster bootstrap, normal limit"
+    assert measured[0].interval == "mirrored cluster bootstrap, normal limit"

@@ -3,12 +3,22 @@
 import numpy as np
 import pytest
 
+from benchmarks.coverage_simulation import two_way_coverage
 from safe_data.errors import InputError
 from safe_eval.bca import bca_interval, bca_interval_of, bca_levels
 from safe_eval.bootstrap import _by_cluster, _times_drawn, cluster_totals
-from safe_eval.intervals import clustered_stderr, mean_interval, t_interval, wilson_interval, wilson_zero
+from safe_eval.intervals import (
+    clustered_stderr,
+    mean_interval,
+    percentile_levels,
+    t_interval,
+    wilson_interval,
+    wilson_zero,
+)
 from safe_eval.sampling import Interval, Sampling
 from safe_eval.two_way import two_way_interval
+
+WIDENED = 2 * percentile_levels(0.95, 300)[1] - 1  # the level at which SciPy ends where ours do
 
 SKEWED = np.random.default_rng(7).exponential(size=300) ** 1.5
 
@@ -19,7 +29,13 @@ def test_bca_ends_are_scipys_on_the_same_resamples(kind: str) -> None:
 
     values = SKEWED if kind == "skewed" else (SKEWED < 2).astype(float)
     theirs = bootstrap(
-        (values,), np.mean, method="BCa", n_resamples=2000, rng=np.random.default_rng(1), batch=100
+        (values,),
+        np.mean,
+        confidence_level=WIDENED,
+        method="BCa",
+        n_resamples=2000,
+        rng=np.random.default_rng(1),
+        batch=100,
     )
     left_out = (values.sum() - values) / (len(values) - 1)
     levels = bca_levels(theirs.bootstrap_distribution, values.mean(), left_out, 0.95)
@@ -31,7 +47,13 @@ def test_bca_interval_of_single_items_is_scipys_within_its_noise() -> None:
     from scipy.stats import bootstrap
 
     theirs = bootstrap(
-        (SKEWED,), np.mean, method="BCa", n_resamples=10_000, rng=np.random.default_rng(1), batch=100
+        (SKEWED,),
+        np.mean,
+        confidence_level=WIDENED,
+        method="BCa",
+        n_resamples=10_000,
+        rng=np.random.default_rng(1),
+        batch=100,
     ).confidence_interval
     ours = bca_interval(SKEWED, np.arange(300), Sampling())
     assert [ours.low, ours.high] == pytest.approx(list(theirs), abs=0.02)
@@ -62,20 +84,30 @@ def test_bca_of_other_sums_and_of_no_spread() -> None:
 
 def test_bca_of_one_cluster_and_of_agreement_is_as_the_percentile_interval() -> None:
     assert bca_interval(np.ones(3), np.zeros(3), Sampling()) == Interval()
-    every = np.ones(50), np.arange(50), Sampling()
-    assert bca_interval(*every) == mean_interval(*every)
-    assert t_interval(*every) == mean_interval(*every)
+    every = np.ones(50), np.arange(50)
+    assert bca_interval(*every, Sampling()) == mean_interval(*every, Sampling())
+    assert t_interval(*every, 0.95) == mean_interval(*every, Sampling())
 
 
-def test_t_interval_is_the_textbook_one_and_wider_for_few_clusters() -> None:
+def test_t_interval_is_the_textbook_one_and_that_of_resamples_nearly_as_wide() -> None:
     from scipy.stats import t
 
     values = np.random.default_rng(3).random(8)
-    ours = t_interval(values, np.arange(8), Sampling())
+    ours = t_interval(values, np.arange(8), 0.95)
     theirs = t.interval(0.95, 7, loc=values.mean(), scale=values.std(ddof=1) / np.sqrt(8))
     assert [ours.low, ours.high] == pytest.approx(list(theirs))
     drawn = mean_interval(values, np.arange(8), Sampling())
-    assert ours.high - ours.low > 1.1 * (drawn.high - drawn.low)
+    assert drawn.high - drawn.low == pytest.approx(ours.high - ours.low, rel=0.1)
+
+
+def test_intervals_of_few_clusters_reach_as_far_as_students_t() -> None:
+    """Normal resamples end at √(C / (C − 1)) × t of their own standard deviations: Hesterberg's expansion."""
+    from scipy.stats import norm, t
+
+    for clusters in (2, 10, 120):
+        low, high = percentile_levels(0.95, clusters)
+        reach = np.sqrt(clusters / (clusters - 1)) * t.ppf(0.975, clusters - 1)
+        assert (low, high) == (pytest.approx(norm.cdf(-reach)), pytest.approx(norm.cdf(reach)))
 
 
 def test_stderr_is_statsmodels_clustered_one() -> None:
@@ -139,6 +171,8 @@ def test_the_fast_draw_does_not_depend_on_the_order_of_items() -> None:
 
 
 def test_two_ways_are_wider_than_one_where_seeds_differ() -> None:
+    from scipy.stats import t
+
     rng = np.random.default_rng(0)
     items = rng.random(200)
     worth = np.array([-0.2, -0.1, 0.0, 0.1, 0.2])
@@ -146,11 +180,16 @@ def test_two_ways_are_wider_than_one_where_seeds_differ() -> None:
     clusters = np.tile(np.arange(200), 5)
     both = two_way_interval(values, clusters, seeds, Sampling())
     one = mean_interval(values, clusters, Sampling())
-    assert both.method == "pigeonhole bootstrap"
+    assert both.method == "cluster and seed t"
     assert both.high - both.low > 2 * (one.high - one.low)
-    # variance over seeds, population form, beside that over clusters: both means are sums of the two
-    expected = 2 * 1.96 * np.sqrt(worth.var() / 5 + items.var() / 200)
-    assert both.high - both.low == pytest.approx(expected, rel=0.05)
+    of_seeds, of_clusters = worth.var(ddof=1) / 5, items.var(ddof=1) / 200
+    freedom = (of_seeds + of_clusters) ** 2 / (of_seeds**2 / 4 + of_clusters**2 / 199)
+    expected = 2 * t.ppf(0.975, freedom) * np.sqrt(of_seeds + of_clusters)
+    assert both.high - both.low == pytest.approx(expected)
+
+
+def test_two_ways_hold_the_truth_where_seeds_differ() -> None:
+    assert 0.92 <= two_way_coverage(5, seed_std=0.03, trials=400) <= 0.98
 
 
 def test_two_ways_of_equal_seeds_are_one_way_and_of_one_seed_none() -> None:
@@ -161,11 +200,6 @@ def test_two_ways_of_equal_seeds_are_one_way_and_of_one_seed_none() -> None:
     assert [both.low, both.high] == pytest.approx([one.low, one.high], abs=0.004)
     assert two_way_interval(items, clusters, np.zeros(300), Sampling()) == Interval()
     assert two_way_interval(items, np.zeros(300), np.arange(300) % 2, Sampling()) == Interval()
-
-
-def test_two_ways_that_are_not_crossed_are_refused() -> None:
-    with pytest.raises(InputError, match="not crossed"):
-        two_way_interval(np.random.default_rng(0).random(4), np.arange(4), np.arange(4), Sampling())
 
 
 def test_totals_are_by_cluster_and_column() -> None:

@@ -16,7 +16,7 @@ def test_mean_and_std_over_runs_by_hand() -> None:
     assert spread.means == pytest.approx((0.4, 0.575, 0.8))
     assert spread.mean == pytest.approx(np.mean([0.4, 0.575, 0.8]))
     assert spread.std == pytest.approx(np.std([0.4, 0.575, 0.8], ddof=1))
-    assert (spread.n, spread.clusters, spread.interval.method) == (4, 4, "pigeonhole bootstrap")
+    assert (spread.n, spread.clusters, spread.interval.method) == (4, 4, "cluster and seed t")
 
 
 def test_seeds_items_and_scatter_are_told_apart() -> None:

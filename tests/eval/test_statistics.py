@@ -19,6 +19,7 @@ from benchmarks.coverage_simulation import (
 )
 from safe_data.errors import InputError
 from safe_eval import statistics
+from safe_eval.intervals import percentile_levels
 from safe_eval.statistics import (
     DIFFERENCE,
     MCNEMAR,
@@ -28,7 +29,6 @@ from safe_eval.statistics import (
     clustered_stderr,
     mcnemar,
     mean_interval,
-    mean_intervals,
     paired_test,
     sign_flip,
 )
@@ -90,8 +90,15 @@ def test_interval_of_single_items_is_scipys_percentile_interval(values: str) -> 
     if values == "right or wrong":
         scores = (scores < 0.8).astype(float)
     ours = mean_interval(scores, np.arange(300), Sampling())
+    low, high = percentile_levels(0.95, 300)
     theirs = bootstrap(
-        (scores,), np.mean, method="percentile", n_resamples=10_000, rng=np.random.default_rng(1), batch=100
+        (scores,),
+        np.mean,
+        confidence_level=high - low,
+        method="percentile",
+        n_resamples=10_000,
+        rng=np.random.default_rng(1),
+        batch=100,
     ).confidence_interval
     assert ours.method == "cluster bootstrap"
     assert ours.low == pytest.approx(theirs.low, abs=0.004)
@@ -107,7 +114,7 @@ def test_clusters_of_unequal_size_are_resampled_whole() -> None:
         np.concatenate([scores[clusters == c] for c in rng.integers(30, size=30)]).mean() for _ in range(4000)
     ]
     ours = mean_interval(scores, clusters, Sampling())
-    assert [ours.low, ours.high] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.015)
+    assert [ours.low, ours.high] == pytest.approx(np.quantile(drawn, percentile_levels(0.95, 30)), abs=0.015)
 
 
 def test_few_and_many_kinds_of_cluster_are_drawn_alike() -> None:
@@ -177,7 +184,7 @@ def test_no_difference_anywhere_is_still_uncertain() -> None:
         -0.036993, abs=1e-6
     )  # Wilson's limit for 0 of 100; the rule of three says 0.03
     assert same.high == -same.low
-    [narrower] = mean_intervals(np.zeros(100), clusters, QUICK, [0.9], DIFFERENCE)
+    narrower = mean_interval(np.zeros(100), clusters, Sampling(0.9, 500), scale=DIFFERENCE)
     assert narrower.high < same.high
     always = mean_interval(np.ones(100), clusters, QUICK, scale=DIFFERENCE)
     assert (always.low, always.high) == (pytest.approx(1 - 2 * same.high), 1.0)
