@@ -90,7 +90,7 @@ def _of_mean(row: Metric, silent: int) -> Evidence:
     if silent:
         return Evidence(f"{text}: {silent} more answers do not say{of((row.dataset, row.seed))}")
     return Evidence(
-        text + _made(row.interval) + of((row.dataset, row.seed)),
+        text + _made(row.interval, row.confidence) + of((row.dataset, row.seed)),
         value=row.value,
         ci_low=row.ci_low,
         ci_high=row.ci_high,
@@ -116,7 +116,7 @@ def _of_difference(pair: Comparison, silent: int) -> Evidence:
     equivalence = (pair.equivalence_low, pair.equivalence_high)
     text += f", equivalence {numerals.interval(*equivalence, signed=True)}"
     return Evidence(
-        text + _made(pair.interval) + of((pair.dataset, pair.seed)),
+        text + _made(pair.interval, pair.confidence) + of((pair.dataset, pair.seed)),
         value=pair.difference,
         ci_low=pair.ci_low,
         ci_high=pair.ci_high,
@@ -131,7 +131,7 @@ def _of_drift(kept: RetentionRow, metric: str) -> Evidence:
     if kept.kl_nats is None or without:
         return Evidence(f"{text}: {kept.why_not or f'{without} examples lack choice_probabilities'}{whence}")
     text += f", n {kept.drift_n}, same likeliest choice {numerals.fraction(kept.same_choice)}"
-    text += _made(kept.drift_interval) + whence
+    text += _made(kept.drift_interval, kept.confidence) + whence
     if metric == "kl_nats":
         return Evidence(text, kept.kl_nats, kept.kl_low, kept.kl_high)
     return Evidence(text, kept.total_variation, kept.total_variation_low, kept.total_variation_high)
@@ -161,5 +161,5 @@ def _silent_in(pair: Comparison, scores: Scores) -> int:
     )
 
 
-def _made(interval: str | None) -> str:
-    return f", interval: {interval or 'not measured'}"
+def _made(interval: str | None, confidence: float) -> str:
+    return f", {100 * confidence:g} % interval: {interval or 'not measured'}"

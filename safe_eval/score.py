@@ -90,14 +90,19 @@ def score_into(
 
 
 def score_files(
-    paths: Sequence[Path], sampling: Sampling, out: Path | None = None, asked: Asked | None = None
+    paths: Sequence[Path],
+    sampling: Sampling,
+    out: Path | None = None,
+    asked: Asked | None = None,
+    *,
+    allow_partial: bool = False,
 ) -> Scores:
     """Score predictions files together, as one set of predictions; `out` is where the scores will lie.
 
     Raises:
         InputError: see `read_predictions` and `score_predictions`.
     """
-    return _score_files(paths, sampling, out, asked, allow_partial=False).scores
+    return _score_files(paths, sampling, out, asked, allow_partial).scores
 
 
 def score_predictions(
@@ -118,8 +123,8 @@ def _score_files(
         raise InputError("no predictions file given")
     asked = asked or Asked()
     predictions = read_predictions(*paths, allow_partial=allow_partial)
-    notes = list(partial_notes(paths)) if allow_partial else []
-    return _score(predictions, sampling, asked, paths, out, notes)
+    cut_off = tuple(partial_notes(paths)) if allow_partial else ()
+    return _score(predictions, sampling, asked, paths, out, cut_off)
 
 
 def _score(
@@ -128,7 +133,7 @@ def _score(
     asked: Asked,
     paths: Sequence[Path] = (),
     out: Path | None = None,
-    notes: Sequence[str] = (),
+    cut_off: Sequence[str] = (),
 ) -> _Scored:
     found = all_cells(predictions, metrics=asked.metrics, captions=asked.captions)
     judging = [cell for judged in found.judging.values() for cell in judged]
@@ -138,7 +143,7 @@ def _score(
     scores = Scores(
         coverage=coverage_by_condition(coverage),
         cells=tuple(coverage),
-        **_numbers(predictions, cells, found, sampling, notes),
+        **_numbers(predictions, cells, found, sampling, cut_off),
         provenance=Provenance(
             predictions=tuple(_file(path, out) for path in paths),
             rows=len(predictions),
@@ -146,7 +151,9 @@ def _score(
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
+            partial=bool(cut_off),
             metrics=asked.metrics,
+            java="meteor" in cells or ("spice" in cells and asked.captions.spice is None),
             frequencies=None if (file := asked.captions.frequencies) is None else _file(file, out),
             spice=None if (file := asked.captions.spice) is None else _file(file, out),
             python=platform.python_version(),

@@ -33,7 +33,9 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     resamples: int
     confidence: float
+    partial: bool = False  # a last line that was cut off may be left out
     metrics: tuple[str, ...] = ()  # asked for by name
+    java: bool = False  # whether any number was made in Java
     frequencies: PredictionsFile | None = None  # of CIDEr; none: those of the references scored
     spice: PredictionsFile | None = None
     python: str
@@ -56,12 +58,14 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def scored_files(run: Path, scores: Scores) -> list[Path]:
-    """The predictions a run's scores were computed from: beside them, or where they lay when scored."""
-    files = []
-    for file in scores.provenance.predictions:
-        beside = run / Path(file.name).name
-        files.append(beside if file.path is None or beside.is_file() else run / file.path)
-    return files
+    """The predictions a run's scores were computed from."""
+    return [file_of(run, file) for file in scores.provenance.predictions]
+
+
+def file_of(run: Path, file: PredictionsFile) -> Path:
+    """Where a file lies that scores were computed from: beside them, or where it lay when they were made."""
+    beside = run / Path(file.name).name
+    return beside if file.path is None or beside.is_file() else run / file.path
 
 
 def write_scores(scores: Scores, out: Path) -> Path:
@@ -93,15 +97,18 @@ def read_scores(run: Path) -> Scores:
         raise InputError(f"{path}: is not a scores file: {error}; score the predictions again") from None
     if not scores.provenance.predictions:
         raise InputError(f"{path}: names no predictions file it was computed from; use safe-eval score")
-    for scored, file in zip(scored_files(run, scores), scores.provenance.predictions, strict=True):
+    made = scores.provenance
+    files = " ".join(str(path) for path in scored_files(run, scores))
+    for file in (*made.predictions, *filter(None, (made.frequencies, made.spice))):
+        scored = file_of(run, file)
         if not scored.is_file():
             raise InputError(
                 f"{scored}: no such file, so nothing shows that {SCORES_FILE} was computed from it; "
-                "put the predictions beside their scores"
+                f"put {file.name} beside its scores"
             )
         if file_sha256(scored) != file.sha256:
             raise InputError(
                 f"{path}: was computed from another {file.name} than {scored}; "
-                f"score it again: safe-eval score {scored} --out {run}"
+                f"score again what is there: safe-eval score {files} --out {run}"
             )
     return scores

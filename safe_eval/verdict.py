@@ -8,7 +8,8 @@ import msgspec
 from safe_eval.criterion import Criterion, criteria_path, read_criteria
 from safe_eval.evidence import Evidence, evidence
 from safe_eval.predictions import file_sha256
-from safe_eval.score import SCORES_FILE, PredictionsFile, Scores, read_scores, write_json
+from safe_eval.rescored import check_scores
+from safe_eval.scores import SCORES_FILE, PredictionsFile, Scores, write_json
 
 VERDICT_FILE = "verdict.json"
 GO, NO_GO, NOT_MEASURED = "go", "no-go", "not measured"
@@ -43,11 +44,11 @@ def decide(run: Path, criteria: Path) -> Verdict:
     """Judge a run by a criteria file and write its verdict.json.
 
     Raises:
-        InputError: see `read_criteria` and `read_scores`.
+        InputError: see `read_criteria` and `check_scores`.
     """
     criteria = criteria_path(criteria)
     judged_by = read_criteria(criteria)
-    scores = read_scores(run)
+    scores = check_scores(run)
     judged = tuple(judge(criterion, scores) for criterion in judged_by)
     verdict = Verdict(
         decision=overall(judged),

@@ -42,7 +42,7 @@ def read_results(run: Path) -> Results:
     named = [*files, run / SCORES_FILE, run / VERDICT_FILE, *made]
     return Results(
         name=run.resolve().name,
-        predictions=tuple(read_predictions(*files)),
+        predictions=tuple(read_predictions(*files, allow_partial=scores.provenance.partial)),
         scores=scores,
         verdict=verdict,
         file_hashes={_shown(path, run): file_sha256(path) for path in named},

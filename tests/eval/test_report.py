@@ -206,7 +206,7 @@ def test_the_summary_is_small_and_has_the_main_table(run, tmp_path):
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("predictions.jsonl", "put the predictions beside their scores"),
+        ("predictions.jsonl", "put predictions.jsonl beside its scores"),
         ("scores.json", "safe-eval score"),
         ("verdict.json", "safe-eval verdict {run} --criteria FILE.yaml"),
     ],

@@ -162,7 +162,7 @@ def test_a_metric_alone_and_both_ends_of_its_interval() -> None:
     assert judged(rows, **alone, bound="< 0.5", use="ci_low").decision == "go"
     assert judged(rows, **alone, bound="< 0.5", use="ci_high").decision == "no-go"
     assert (
-        "safe/full on all, n 200 in 100 clusters, interval: cluster bootstrap"
+        "safe/full on all, n 200 in 100 clusters, 95 % interval: cluster bootstrap"
         in judged(rows, **alone, bound="> 0").evidence
     )
 

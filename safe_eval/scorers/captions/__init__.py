@@ -11,6 +11,7 @@ from safe_eval.scorers.captions.frequencies import (
 )
 from safe_eval.scorers.captions.given_spice import read_spice_values
 from safe_eval.scorers.captions.measure import (
+    JAVA_METRICS,
     MAXIMA,
     TASKS,
     CaptionScores,
@@ -23,6 +24,7 @@ from safe_eval.scorers.captions.rouge import rouge_l
 from safe_eval.scorers.captions.spice import spice, spider
 
 __all__ = [
+    "JAVA_METRICS",
     "MAXIMA",
     "TASKS",
     "BleuCounts",

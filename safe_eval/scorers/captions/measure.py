@@ -25,6 +25,7 @@ from safe_eval.scorers.captions.tokenised import Tokenised, tokenised
 TASKS = frozenset({"caption"})
 MAXIMA = {"cider_d": 10.0, "cider": 10.0, "bleu_1": 1.0, "bleu_2": 1.0, "bleu_3": 1.0, "bleu_4": 1.0}
 MAXIMA |= {"rouge_l": 1.0, "meteor": 1.0, "spice": 1.0, "spider": 5.5}
+JAVA_METRICS = ("meteor", "spice", "spider")  # lacking where Java or its jars are
 
 Items = Float[ndarray, " predictions"]
 Counts = Shaped[ndarray, "predictions counts"]
