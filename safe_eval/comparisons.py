@@ -7,10 +7,9 @@ import numpy as np
 
 from safe_eval.cells import BASE, Cell
 from safe_eval.sampling import Labels, Sampling, Values
+from safe_eval.slices import COMPARED_SLICES
 from safe_eval.statistics import clustered_stderr, mcnemar_p_values, mean_interval, paired_test, t_interval
 from safe_eval.sums import RANDOMISATION, Counts, sums_difference
-
-COMPARED_SLICES = ("all", "audio", "vl")
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

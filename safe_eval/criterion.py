@@ -9,7 +9,6 @@ import msgspec
 
 from safe_data.errors import InputError, raise_row_errors
 from safe_eval.cells import BASE
-from safe_eval.comparisons import COMPARED_SLICES
 from safe_eval.confidences import CALIBRATION_METRICS
 from safe_eval.kept import DRIFT_METRICS, RETENTION_SLICES
 from safe_eval.measurable import (
@@ -23,6 +22,7 @@ from safe_eval.measurable import (
     unknown_metric,
 )
 from safe_eval.predictions import CONDITIONS, is_condition
+from safe_eval.slices import COMPARED_SLICES
 
 SHIPPED = Path(__file__).parent / "criteria"
 TOLERANCE = 1e-9  # 0.70 - 0.65 is 0.04999999999999993 in binary, and meant to reach 0.05

@@ -1,23 +1,25 @@
 """Over seeds: what a metric, or a difference, is over all trained seeds that answered the same examples."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Shaped
 from numpy import ndarray
 
 from safe_eval.cells import BASE, Cell, CellKey
-from safe_eval.comparisons import COMPARED_SLICES
 from safe_eval.scorers import CAPTION_METRICS
-from safe_eval.seeds import always_right, always_wrong, seed_spread
+from safe_eval.seeds import SeedSpread, always_right, always_wrong, seed_spread
+from safe_eval.slices import COMPARED_SLICES
 from safe_eval.statistics import SIGN_FLIP, Sampling, sign_flip
+from safe_eval.sums import RANDOMISATION
+from safe_eval.sums_over_seeds import Counts, sums_spread, swaps_over_seeds
 
 RIGHT_FROM = 0.5  # an answer counts as right from half the score of a perfect one
 
 Seeds = dict[int, Cell]
-Scores = Float[ndarray, "seeds items"]
 
 
 class SeedSpreadRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +65,7 @@ class SeedComparison(SeedSpreadRow, frozen=True, kw_only=True):
 def seed_rows(metric: str, cells: Sequence[Cell], sampling: Sampling) -> list[SeedRow]:
     """Each model under each condition that two or more seeds answered, on the slices that are compared.
 
-    Seeds that have not answered the same examples make no row, as `seed_notes` says; nor do metrics that are
-    no means, such as BLEU.
+    Seeds that have not answered the same examples make no row, as `seed_notes` says.
     """
     return [row for seeds in _crossed(cells) for row in _rows(metric, seeds, sampling)]
 
@@ -115,9 +116,8 @@ def _over(key: CellKey) -> CellKey:
 
 
 def _crossed(cells: Sequence[Cell], least: int = 2) -> Iterator[Seeds]:
-    """Of metrics that are means; what is computed from sums has no items whose spread can be told."""
     for seeds in _by_seed(cells).values():
-        if len(seeds) >= least and _same_examples(seeds) and all(c.counts is None for c in seeds.values()):
+        if len(seeds) >= least and _same_examples(seeds):
             yield seeds
 
 
@@ -127,55 +127,30 @@ def _same_examples(seeds: Seeds) -> bool:
 
 
 def _rows(metric: str, seeds: Seeds, sampling: Sampling) -> Iterator[SeedRow]:
-    first = next(iter(seeds.values()))
-    scores = np.stack([cell.scores for cell in seeds.values()])
+    cells = tuple(seeds.values())
+    first = cells[0]
     right_or_wrong = metric not in CAPTION_METRICS
     for name in COMPARED_SLICES:
         if name not in first.slices:
             continue
         members = first.slices[name]
-        of_slice = scores[:, members]
-        right = int(always_right(of_slice, right_from=RIGHT_FROM).sum())
-        wrong = int(always_wrong(of_slice, right_from=RIGHT_FROM).sum())
+        clusters, scores = first.clusters[members], np.stack([cell.scores[members] for cell in cells])
+        counts = _counts(cells, members)
+        if counts is None:
+            spread = seed_spread(scores, clusters, sampling)
+        else:
+            spread = sums_spread(metric, counts, clusters, sampling)
+        right = int(always_right(scores, right_from=RIGHT_FROM).sum())
+        wrong = int(always_wrong(scores, right_from=RIGHT_FROM).sum())
         yield SeedRow(
-            **_spread(metric, first.key, name, seeds, of_slice, first.clusters[members], sampling),
+            **_about(metric, first.key, name, seeds, sampling),
+            **_numbers(spread),
             condition=first.key.condition,
             model=first.key.model,
             always_right=right if right_or_wrong else None,
             always_wrong=wrong if right_or_wrong else None,
-            mixed=of_slice.shape[1] - right - wrong if right_or_wrong else None,
+            mixed=scores.shape[1] - right - wrong if right_or_wrong else None,
         )
-
-
-def _spread(
-    metric: str,
-    key: CellKey,
-    slice_name: str,
-    seeds: Iterable[int],
-    scores: Scores,
-    clusters: Int[ndarray, " items"],
-    sampling: Sampling,
-) -> dict[str, Any]:
-    spread = seed_spread(scores, clusters, sampling)
-    row = SeedSpreadRow(
-        metric=metric,
-        dataset=key.dataset,
-        slice=slice_name,
-        seeds=tuple(seeds),
-        means=spread.means,
-        mean=spread.mean,
-        std=spread.std,
-        noise_std=spread.noise_std,
-        seed_std=spread.seed_std,
-        sampling_stderr=spread.sampling_stderr,
-        ci_low=spread.interval.low,
-        ci_high=spread.interval.high,
-        confidence=sampling.confidence,
-        interval=spread.interval.method,
-        n=spread.n,
-        clusters=spread.clusters,
-    )
-    return msgspec.structs.asdict(row)
 
 
 def _paired(metric: str, a: Seeds, b: Seeds, sampling: Sampling) -> Iterator[SeedComparison]:
@@ -185,17 +160,53 @@ def _paired(metric: str, a: Seeds, b: Seeds, sampling: Sampling) -> Iterator[See
     paired = {seed: (one, other) for seed, (one, other) in pairs.items() if other is not None}
     if len(paired) < 2:
         return
-    first, other = next(iter(paired.values()))
+    ones, others = zip(*paired.values(), strict=True)
+    first, other = ones[0], others[0]
     _, at_a, at_b = np.intersect1d(first.examples, other.examples, assume_unique=True, return_indices=True)
-    differences = np.stack([one.scores[at_a] - another.scores[at_b] for one, another in paired.values()])
     for name in COMPARED_SLICES:
         if name not in first.slices or not (members := first.slices[name][at_a]).any():
             continue
-        of_slice, clusters = differences[:, members], first.clusters[at_a][members]
+        in_a, in_b = at_a[members], at_b[members]
+        clusters = first.clusters[in_a]
+        counts, less = _counts(ones, in_a), _counts(others, in_b)
+        if counts is None or less is None:
+            differences = np.stack(
+                [o.scores[in_a] - p.scores[in_b] for o, p in zip(ones, others, strict=True)]
+            )
+            spread = seed_spread(differences, clusters, sampling)
+            p_value, test = sign_flip(differences.mean(axis=0), clusters, sampling), SIGN_FLIP
+        else:
+            spread = sums_spread(metric, counts, clusters, sampling, less=less)
+            p_value, test = swaps_over_seeds(metric, counts, less, clusters, sampling), RANDOMISATION
         yield SeedComparison(
-            **_spread(metric, first.key, name, paired, of_slice, clusters, sampling),
+            **_about(metric, first.key, name, paired, sampling),
+            **_numbers(spread),
             a=first.key.name,
             b=other.key.name,
-            p_value=sign_flip(of_slice.mean(axis=0), clusters, sampling),
-            test=SIGN_FLIP,
+            p_value=p_value,
+            test=test,
         )
+
+
+def _counts(cells: Sequence[Cell], members: Shaped[ndarray, " members"]) -> Counts | None:
+    """What a metric that is no mean is computed from, a table a seed."""
+    counts = [cell.counts[members] for cell in cells if cell.counts is not None]
+    return np.stack(counts) if len(counts) == len(cells) else None
+
+
+def _about(
+    metric: str, key: CellKey, slice_name: str, seeds: Iterable[int], sampling: Sampling
+) -> dict[str, Any]:
+    return {
+        "metric": metric,
+        "dataset": key.dataset,
+        "slice": slice_name,
+        "seeds": tuple(seeds),
+        "confidence": sampling.confidence,
+    }
+
+
+def _numbers(spread: SeedSpread) -> dict[str, Any]:
+    numbers = asdict(spread)
+    interval = numbers.pop("interval")
+    return numbers | {"ci_low": interval["low"], "ci_high": interval["high"], "interval": interval["method"]}

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from safe_eval import numerals
-from safe_eval.comparisons import COMPARED_SLICES
 from safe_eval.confidences import CALIBRATION_METRICS
 from safe_eval.consultation import CONSULTATION_METRICS
 from safe_eval.metric import Metric
 from safe_eval.scorers import CAPTION_METRICS
 from safe_eval.scores import Scores
+from safe_eval.slices import COMPARED_SLICES
 
 # Each group is one table; the first caption metric has a whole table of its own.
 GROUPS = {

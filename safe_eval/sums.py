@@ -50,7 +50,7 @@ def corpus_interval(
     clusters. Where all resamples agree, it says what clusters not yet seen could do, as for a mean.
     """
     totals = cluster_totals(counts.astype(float), clusters)
-    drawn = score_of_sums(metric, _whole(resampled_totals(totals, sampling)))
+    drawn = score_of_sums(metric, whole_counts(resampled_totals(totals, sampling)))
     return _intervals(drawn, len(totals), (sampling.confidence,), (0.0, highest))[0]
 
 
@@ -64,34 +64,43 @@ def sums_difference(
     """
     width = a.shape[1]
     totals = cluster_totals(np.concatenate([a, b], axis=1).astype(float), clusters)
-    drawn = _whole(resampled_totals(totals, sampling))
+    drawn = whole_counts(resampled_totals(totals, sampling))
     differences = score_of_sums(metric, drawn[:, :width]) - score_of_sums(metric, drawn[:, width:])
     return SumsDifference(
         difference=corpus_value(metric, a) - corpus_value(metric, b),
         intervals=tuple(_intervals(differences, len(totals), confidences, (-1.0, 1.0))),
-        p_value=_swapped(metric, totals[:, :width], totals[:, width:], sampling) if len(totals) > 1 else None,
+        p_value=swap_test(metric, totals[:, None, :width], totals[:, None, width:], sampling)
+        if len(totals) > 1
+        else None,
     )
 
 
-def _swapped(
+def swap_test(
     metric: str,
-    a: Float[ndarray, "clusters counts"],
-    b: Float[ndarray, "clusters counts"],
+    a: Float[ndarray, "clusters seeds counts"],
+    b: Float[ndarray, "clusters seeds counts"],
     sampling: Sampling,
 ) -> float:
     """The share of random swaps of whole clusters that make as large a difference, the data among them."""
     both, apart = (a + b).sum(axis=0), a - b
-    apart = apart[(apart != 0).any(axis=1)]
-    observed = abs(float(score_of_sums(metric, a.sum(axis=0)) - score_of_sums(metric, b.sum(axis=0)))) - 1e-9
+    apart = apart[(apart != 0).any(axis=(1, 2))]
+    observed = abs(_mean_difference(metric, a.sum(axis=0), b.sum(axis=0))) - 1e-9
     rng = np.random.default_rng(sampling.seed)
     as_large = 0
     for resamples in portions(sampling.resamples, max(1, len(apart))):
         drawn = rng.integers(0, 256, size=(resamples, -(-len(apart) // 8)), dtype=np.uint8)
         signs = 2.0 * np.unpackbits(drawn, axis=1, count=len(apart)) - 1
-        moved = signs @ apart
-        one, other = score_of_sums(metric, (both + moved) / 2), score_of_sums(metric, (both - moved) / 2)
-        as_large += int((np.abs(one - other) >= observed).sum())
+        moved = np.tensordot(signs, apart, axes=1)
+        as_large += int(
+            (np.abs(_mean_difference(metric, (both + moved) / 2, (both - moved) / 2)) >= observed).sum()
+        )
     return (as_large + 1) / (sampling.resamples + 1)
+
+
+def _mean_difference(
+    metric: str, a: Float[ndarray, "*rows seeds counts"], b: Float[ndarray, "*rows seeds counts"]
+) -> Float[ndarray, "*rows"]:
+    return np.asarray((score_of_sums(metric, a) - score_of_sums(metric, b)).mean(axis=-1))
 
 
 def _intervals(
@@ -107,6 +116,6 @@ def _intervals(
     return [Interval(float(low), float(high), CLUSTER_BOOTSTRAP) for low, high in ends]
 
 
-def _whole(sums: Float[ndarray, "resamples counts"]) -> Float[ndarray, "resamples counts"]:
+def whole_counts(sums: Float[ndarray, "resamples counts"]) -> Float[ndarray, "resamples counts"]:
     """Sums of counts are whole numbers; the bootstrap adds them up in 32 bits."""
     return np.asarray(np.maximum(np.rint(sums), 0.0))

@@ -4,11 +4,11 @@ import textwrap
 from collections.abc import Iterator
 
 from safe_eval import numerals
-from safe_eval.comparisons import COMPARED_SLICES
 from safe_eval.measures import measure_lines
 from safe_eval.overview import BESIDE, overview_lines
 from safe_eval.score import Scores
 from safe_eval.seed_tables import seed_lines
+from safe_eval.slices import COMPARED_SLICES, without_repeats
 from safe_eval.verdict import GO, Judged, Verdict
 
 _COLUMNS = 80
@@ -62,14 +62,15 @@ def verdict_table(verdict: Verdict) -> Iterator[str]:
 
 def _metric_lines(scores: Scores, metric: str, dataset: str | None, seed: int) -> Iterator[str]:
     yield f"  {'':<{_NAME}} slice     mean  interval             n clusters"
-    for m in scores.metrics:
-        if (m.metric, m.dataset, m.seed) == (metric, dataset, seed) and m.slice in COMPARED_SLICES:
-            name = numerals.cut(f"{m.model}/{m.condition}", _NAME) if m.slice == "all" else ""
-            interval = numerals.interval(m.ci_low, m.ci_high)
-            yield (
-                f"  {name:<{_NAME}} {m.slice:<6} {numerals.fraction(m.value):>7}  {interval:<14}"
-                f"{m.n:>7}{m.clusters:>9}"
-            )
+    own = [m for m in scores.metrics if (m.metric, m.dataset, m.seed) == (metric, dataset, seed)]
+    compared = [m for m in own if m.slice in COMPARED_SLICES]
+    for m in without_repeats(compared, ("model", "condition")):
+        name = numerals.cut(f"{m.model}/{m.condition}", _NAME) if m.slice == "all" else ""
+        interval = numerals.interval(m.ci_low, m.ci_high)
+        yield (
+            f"  {name:<{_NAME}} {m.slice:<6} {numerals.fraction(m.value):>7}  {interval:<14}"
+            f"{m.n:>7}{m.clusters:>9}"
+        )
 
 
 def _comparison_lines(scores: Scores, metric: str, dataset: str | None, seed: int) -> Iterator[str]:
@@ -79,7 +80,7 @@ def _comparison_lines(scores: Scores, metric: str, dataset: str | None, seed: in
     yield ""
     yield f"  {'':<{_NAME}} slice  difference  interval               p"
     shown = ""
-    for pair in pairs:
+    for pair in without_repeats(pairs, ("a", "b")):
         name = f"{pair.a} − {pair.b}"
         interval = numerals.interval(pair.ci_low, pair.ci_high, signed=True)
         yield (

@@ -1,5 +1,8 @@
 """Two-way: intervals over clusters and seeds at once, where every seed has answered the same examples."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from safe_eval.intervals import clustered_stderr
@@ -24,14 +27,20 @@ def two_way_interval(values: Values, clusters: Labels, seeds: Labels, sampling: 
     >>> two_way_interval(values, numbers % 2, numbers // 2, Sampling()).method
     'cluster and seed t'
     """
+    by_cluster, by_seed = clustered_stderr(values, clusters), clustered_stderr(values, seeds)
+    if by_cluster is None or by_seed is None:
+        return Interval()
+    ways = ((by_cluster, len(np.unique(clusters))), (by_seed, len(np.unique(seeds))))
+    return interval_of_ways(float(values.mean()), ways, sampling)
+
+
+def interval_of_ways(value: float, ways: Sequence[tuple[float, int]], sampling: Sampling) -> Interval:
+    """The interval of a value from its standard error each way, and the number of clusters that way."""
     from scipy.special import stdtrit  # scipy.stats takes half a second to load
 
-    by_cluster, by_seed = clustered_stderr(values, clusters), clustered_stderr(values, seeds)
-    if by_cluster is None or by_seed is None or by_cluster + by_seed < 1e-12:
+    variance = sum(stderr**2 for stderr, _ in ways)
+    if variance < 1e-24:
         return Interval()
-    variance = by_cluster**2 + by_seed**2
-    freedom = variance**2 / (
-        by_cluster**4 / (len(np.unique(clusters)) - 1) + by_seed**4 / (len(np.unique(seeds)) - 1)
-    )
-    reach = float(stdtrit(freedom, (1 + sampling.confidence) / 2) * np.sqrt(variance))
-    return Interval(float(values.mean()) - reach, float(values.mean()) + reach, TWO_WAY_T)
+    freedom = variance**2 / sum(stderr**4 / (count - 1) for stderr, count in ways)
+    reach = float(stdtrit(freedom, (1 + sampling.confidence) / 2)) * math.sqrt(variance)
+    return Interval(value - reach, value + reach, TWO_WAY_T)

@@ -8,6 +8,7 @@ from safe_eval.cells import BASE
 from safe_eval.metric import Metric
 from safe_eval.report import numbers
 from safe_eval.score import Scores
+from safe_eval.slices import without_repeats
 
 SLICES = {"vl": "VL questions", "audio": "Audio questions", "all": "All questions"}
 _TYPE = "type:"
@@ -114,7 +115,8 @@ def is_accuracy(metric: str) -> bool:
 
 def panels(scores: Scores) -> tuple[Panel, ...]:
     """One panel for every accuracy metric, dataset, seed and model, with the base model beside it."""
-    rows = [metric for metric in scores.metrics if is_accuracy(metric.metric)]
+    accuracies = [metric for metric in scores.metrics if is_accuracy(metric.metric)]
+    rows = without_repeats(accuracies, ("metric", "dataset", "seed", "model", "condition"))
     tested = [row for row in rows if row.model != BASE] or rows
     found = []
     for key in dict.fromkeys((m.metric, m.dataset, m.seed, m.model) for m in tested):
@@ -135,6 +137,7 @@ def _base_rows(rows: Sequence[Metric], beside: Metric) -> list[Metric]:
 
 def other_metrics(scores: Scores) -> list[dict[str, str]]:
     """Metrics that are no accuracy, on their own scale."""
+    others = [m for m in scores.metrics if not is_accuracy(m.metric) and m.slice in SLICES]
     return [
         {
             "metric": m.metric,
@@ -144,8 +147,7 @@ def other_metrics(scores: Scores) -> list[dict[str, str]]:
             "interval": numbers.interval(numbers.plain(m.ci_low), numbers.plain(m.ci_high)),
             "n": numbers.count(m.n),
         }
-        for m in scores.metrics
-        if not is_accuracy(m.metric)
+        for m in without_repeats(others, ("metric", "dataset", "seed", "model", "condition"))
     ]
 
 

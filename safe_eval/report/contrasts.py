@@ -5,15 +5,18 @@ from typing import Any
 
 from safe_eval import numerals
 from safe_eval.comparisons import Comparison
+from safe_eval.overview import BESIDE
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import is_accuracy, set_title, slice_title, slices_in_order
 from safe_eval.score import Scores
+from safe_eval.slices import without_repeats
 
 
 def comparison_tables(scores: Scores) -> list[dict[str, Any]]:
-    """One table for each metric, dataset and seed."""
+    """One table for each main metric, dataset and seed; those of the others are in scores.json."""
     groups: dict[tuple[str, str | None, int], list[Comparison]] = {}
-    for comparison in scores.comparisons:
+    main = [comparison for comparison in scores.comparisons if comparison.metric not in BESIDE]
+    for comparison in without_repeats(main, ("metric", "dataset", "seed", "a", "b")):
         groups.setdefault((comparison.metric, comparison.dataset, comparison.seed), []).append(comparison)
     return [_table(set_title(*key), comparisons) for key, comparisons in groups.items()]
 
