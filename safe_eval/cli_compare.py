@@ -41,7 +41,7 @@ def compare(
         slice: on which items equivalence is decided, such as all, audio, vl or type:NAME
         intersect: leave out examples that are on one side only, instead of refusing
         allow_partial: leave out a last line that was cut off
-        metric: this one only
+        metric: this one only, such as cider_d or consulted
         condition_a: condition of A (default: each that both sides have)
         condition_b: condition of B (default: that of A)
         model_a: model of A, where its file holds several

@@ -25,6 +25,7 @@ from safe_eval.compared import (
     PairedRow,
     SideCoverage,
 )
+from safe_eval.consultation import CONSULTATION_METRICS, both_say, consultation_cells
 from safe_eval.coverage import cell_coverage
 from safe_eval.paired_rows import CellPair, flip_rows, paired_rows
 from safe_eval.pairing import Matched, Side, condition_pairs, match, predictions_file, read_side
@@ -63,7 +64,7 @@ def compare_files(a: Path, b: Path, options: Options, sampling: Sampling) -> Com
     Raises:
         InputError: see `read_side` and `match`; answers compared with themselves; or nothing that is judged.
     """
-    check_metrics([] if options.metric is None else [options.metric])
+    check_metrics(_on_request(options.metric))
     asked = options.condition_a or options.condition_b, options.condition_b or options.condition_a
     partial, files = options.allow_partial, [predictions_file(a), predictions_file(b)]
     side_a, rows_a = read_side(
@@ -83,7 +84,12 @@ def compare_files(a: Path, b: Path, options: Options, sampling: Sampling) -> Com
         notes += _notes_on(scored.notes, options.metric)
         coverage += _coverage(both, itertools.chain(*scored.judging.values()))
         names = f"{side_a.model}/{conditions[0]}", f"{side_b.model}/{conditions[1]}"
-        for metric, cells in scored.cells.items():
+        cells_of = scored.cells
+        if options.metric in CONSULTATION_METRICS:
+            pairs, said = both_say(pairs)
+            cells_of = consultation_cells(_sided(pairs))
+            notes += said
+        for metric, cells in cells_of.items():
             for pair in _cell_pairs(metric, cells, pairs, names) if options.metric in (None, metric) else ():
                 rows += paired_rows(pair, options.by, options.margin, sampling)
                 flipped += flip_rows(pair, options.by)
@@ -130,8 +136,12 @@ def _sided(pairs: Pairs) -> list[Prediction]:
 
 def _scored(rows: Sequence[Prediction], metric: str | None) -> AllCells:
     """The cells of all metrics, or of one; those that run in Java only if asked for by name."""
-    asked = (metric,) if metric is not None else ()
-    return all_cells(rows, metrics=asked, captions=CaptionInputs(java=metric in _IN_JAVA))
+    return all_cells(rows, metrics=_on_request(metric), captions=CaptionInputs(java=metric in _IN_JAVA))
+
+
+def _on_request(metric: str | None) -> tuple[str, ...]:
+    """What a scorer has to be asked for."""
+    return () if metric is None or metric in CONSULTATION_METRICS else (metric,)
 
 
 def _notes_on(notes: Sequence[str], metric: str | None) -> Iterator[str]:

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from safe_data.errors import InputError
 from safe_eval.cells import Cell, CellKey, Scoring, cell_key, cells_of
 from safe_eval.predictions import Prediction
+
+Pairs = list[tuple[Prediction, Prediction]]
 
 CONSULTED, SKIPPED = "consulted", "skipped"
 CONSULTATION_METRICS = {CONSULTED: 1.0, SKIPPED: 1.0}  # and their highest
@@ -25,6 +28,20 @@ def consultation_cells(predictions: Sequence[Prediction]) -> dict[str, list[Cell
         return {}
     used = np.array([predictions[place].consulted for place in places], dtype=float)
     return cells_of(predictions, places, {CONSULTED: Scoring(used), SKIPPED: Scoring(1 - used)})
+
+
+def both_say(pairs: Pairs) -> tuple[Pairs, list[str]]:
+    """The pairs of which both sides say whether they used the sound, and how many do not.
+
+    Raises:
+        InputError: there is no such pair.
+    """
+    saying = [pair for pair in pairs if all(row.consulted is not None and row.error is None for row in pair)]
+    if not saying:
+        raise InputError("no example of which both sides say whether the sound was 'consulted'")
+    silent = len(pairs) - len(saying)
+    note = f"{silent} of {len(pairs)} examples, of which a side does not say, are in no consultation"
+    return saying, [note] if silent else []
 
 
 def consultation_notes(predictions: Sequence[Prediction]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from numpy import ndarray
 from safe_eval.cells import Cell
 from safe_eval.compared import POWER, By, FlipRow, PairedRow
 from safe_eval.comparisons import compare
+from safe_eval.consultation import CONSULTATION_METRICS
 from safe_eval.equivalence import equivalence, equivalence_verdict
 from safe_eval.predictions import Prediction
 from safe_eval.sampling import Interval, Labels, Sampling, Values
@@ -89,7 +90,7 @@ def _value(metric: str, cell: Cell, members: Members) -> float:
 
 def flip_rows(pair: CellPair, by: By | None) -> Iterator[FlipRow]:
     """The flip table by question type, or by another field; only where items are right or wrong."""
-    if pair.metric in CAPTION_METRICS:
+    if pair.metric in CAPTION_METRICS or pair.metric in CONSULTATION_METRICS:
         return
     types = [str(value) for row in pair.rows if (value := getattr(row, by or "question_type")) is not None]
     every = ["all"] * len(pair.rows)

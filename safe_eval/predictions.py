@@ -12,7 +12,7 @@ import msgspec
 
 from safe_data.errors import InputError, raise_row_errors
 from safe_eval.prediction import CONDITIONS, Prediction, is_condition, quoted, range_error, snr_db
-from safe_eval.rows import partial_line, rows_of
+from safe_eval.rows import partial_line, rows_of, without_condition
 
 __all__ = [
     "CONDITIONS",
@@ -65,6 +65,12 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
                     "one example has one truth, give different examples different ids"
                 )
             predictions.append(prediction)
+        if any(row.condition != "full" for row in predictions[before:]):
+            errors += [
+                f"{path.name}:{number} names no 'condition', as others do; write full for the untouched input"
+                for number in without_condition(path)
+                if number != left_out
+            ]
         if len(predictions) + len(errors) == before:
             raise InputError(f"{path}: holds no predictions; an empty file has no score")
     raise_row_errors(errors, ", ".join(Path(path).name for path in paths))

@@ -62,6 +62,21 @@ def partial_line(path: Path) -> int | None:
         return 1 + sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
 
 
+def without_condition(path: Path) -> list[int]:
+    """The numbers of the rows that name no condition, in a file of which others do; else none.
+
+    Such a row would be taken for the untouched input, and a condition that a harness forgot to write with it.
+    """
+    named, unnamed = False, []
+    for number, row in _raw(path):
+        # the quotes of a text that holds the word would be escaped
+        has = b'"condition"' in row if isinstance(row, bytes) else "condition" in row
+        named |= has
+        if not has:
+            unnamed.append(number)
+    return unnamed if named else []
+
+
 def _raw(path: Path) -> Iterator[tuple[int, Row]]:
     if not path.exists():
         raise InputError(f"{path}: no such predictions file")

@@ -58,12 +58,23 @@ def test_a_faulty_row_is_named_with_its_line(line: bytes, words: str, tmp_path: 
     assert "\n" not in said
 
 
+def test_rows_without_a_condition_among_others_with_one_are_refused(tmp_path: Path) -> None:
+    """A harness that forgot to write it would make muted answers pass for answers to the whole input."""
+    muted = json.dumps(GOOD | {"condition": "mute_audio", "prompt": 'say "condition"'}).encode()
+    said = message(write(tmp_path / "p.jsonl", muted + b"\n" + LINE + b"\n"))
+    assert said == "p.jsonl:2 names no 'condition', as others do; write full for the untouched input"
+    all_unnamed = write(tmp_path / "q.jsonl", LINE.replace(b"no", b'say \\"condition\\"') + b"\n")
+    assert [row.condition for row in read_predictions(all_unnamed)] == ["full"]
+    base = json.dumps(GOOD | {"model": "base", "condition": "full"}).encode()
+    assert len(read_predictions(write(tmp_path / "r.jsonl", LINE + b"\n" + base + b"\n"))) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
         ("p.jsonl", b"", "holds no predictions; an empty file has no score"),
         ("p.jsonl", b"\n \n", "holds no predictions"),
-        ("p.jsonl", gzip.compress(LINE), "is compressed with gzip; unpack it first"),
+        ("p.jsonl", gzip.compress(LINE, mtime=0), "is compressed with gzip; unpack it first"),
         ("p.jsonl", b"PK\x03\x04" + bytes(90), "is a zip file"),
         ("p.jsonl", LINE.decode().encode("utf-16"), "is UTF-16; save it as UTF-8"),
         ("p.jsonl", b"\xef\xbb\xbf [\n" + LINE + b"\n]", "is a JSON array; write one object a line"),

@@ -40,6 +40,22 @@ def test_p_values_are_adjusted_over_the_whole_family(files: tuple[Path, Path]) -
     )
 
 
+def test_consultation_is_compared_where_both_sides_say(tmp_path: Path) -> None:
+    """The new model uses the sound on every clip, the old one on every other; one answer does not say."""
+    new = [row(f"q{i}", "yes", consulted=True, group=f"g{i}") for i in range(40)]
+    old = [row(f"q{i}", "yes", consulted=i % 2 == 0 if i else None, group=f"g{i}") for i in range(40)]
+    files = written(tmp_path / "new.jsonl", new), written(tmp_path / "old.jsonl", old)
+    found = compared(files, metric="consulted")
+    used = of_slice(found, "all")
+    assert (used.mean_a, used.n, used.gained, used.lost) == (1.0, 39, 20, 0)
+    assert used.difference == pytest.approx(20 / 39)
+    assert found.notes == ("1 of 40 examples, of which a side does not say, are in no consultation",)
+    assert not found.flips
+    silent = written(tmp_path / "silent.jsonl", [msgspec.structs.replace(r, consulted=None) for r in old])
+    with pytest.raises(InputError, match="no example of which both sides say"):
+        compared((files[0], silent), metric="consulted")
+
+
 def test_flips_by_question_type(files: tuple[Path, Path]) -> None:
     rows = compared(files).flips
     found = {

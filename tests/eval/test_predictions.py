@@ -14,7 +14,7 @@ from safe_data.errors import InputError
 from safe_eval import prediction
 from safe_eval.predictions import file_sha256, is_condition, read_predictions, select, write_predictions
 
-GOOD = {"example_id": "q1", "references": ["yes"], "answer": "no"}
+GOOD = {"condition": "full", "example_id": "q1", "references": ["yes"], "answer": "no"}
 
 
 def write(path: Path, *lines: dict[str, Any] | str) -> Path:
