@@ -147,10 +147,14 @@ def without_punctuation(text: str) -> str:
 
 
 def _matches(answer: str, references: tuple[str, ...], cleaned: _Memo, normal: _Memo, _: _Memo) -> int:
+    first, annotators = references[0], len(references)
+    if references.count(first) == annotators:
+        return annotators if cleaned[answer] == cleaned[first] else 0
+    matches = list(map(normal.__getitem__, references)).count(normal[answer])
+    if matches < annotators:
+        return matches  # raw answers that are all the same would all match normalised, or none
     raw = list(map(cleaned.__getitem__, references))
-    if raw.count(raw[0]) == len(raw):
-        return len(raw) if cleaned[answer] == raw[0] else 0
-    return list(map(normal.__getitem__, references)).count(normal[answer])
+    return matches if raw.count(raw[0]) < annotators or cleaned[answer] == raw[0] else 0
 
 
 def _matches_2017(answer: str, references: tuple[str, ...], _: _Memo, normal: _Memo, bare: _Memo) -> int:
