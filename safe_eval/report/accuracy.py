@@ -8,9 +8,10 @@ from safe_eval.cells import BASE
 from safe_eval.metric import Metric
 from safe_eval.report import numbers
 from safe_eval.score import Scores
+from safe_eval.scorers import CAPTION_METRICS
 from safe_eval.slices import without_repeats
 
-SLICES = {"vl": "VL questions", "audio": "Audio questions", "all": "All questions"}
+SLICES = {"vl": "VL", "audio": "Audio", "all": "All"}
 _TYPE = "type:"
 _CONDITIONS = {
     "full": "full input",
@@ -84,13 +85,22 @@ def condition_title(name: str) -> str:
     return f"noise at {noisy[1]} dB SNR" if noisy else _CONDITIONS.get(name, name)
 
 
-def slice_title(name: str) -> str:
+def slice_title(name: str, noun: str = "questions") -> str:
     """A slice in words.
 
-    >>> slice_title("vl"), slice_title("type:count")
-    ('VL questions', 'count')
+    >>> slice_title("vl"), slice_title("all", "captions"), slice_title("type:count")
+    ('VL questions', 'All captions', 'count')
     """
-    return SLICES.get(name, name.removeprefix(_TYPE))
+    return f"{SLICES[name]} {noun}" if name in SLICES else name.removeprefix(_TYPE)
+
+
+def noun_of(metric: str) -> str:
+    """What a metric judges.
+
+    >>> noun_of("cider_d"), noun_of("vqa_accuracy")
+    ('captions', 'questions')
+    """
+    return "captions" if metric in CAPTION_METRICS else "questions"
 
 
 def slices_in_order(names: Iterable[str]) -> list[str]:
@@ -133,22 +143,6 @@ def _base_rows(rows: Sequence[Metric], beside: Metric) -> list[Metric]:
     same = [m for m in rows if (m.model, m.metric, m.dataset) == (BASE, beside.metric, beside.dataset)]
     seeds = {m.seed for m in same}
     return [m for m in same if m.seed == beside.seed or len(seeds) == 1]
-
-
-def other_metrics(scores: Scores) -> list[dict[str, str]]:
-    """Metrics that are no accuracy, on their own scale."""
-    others = [m for m in scores.metrics if not is_accuracy(m.metric) and m.slice in SLICES]
-    return [
-        {
-            "metric": m.metric,
-            "slice": slice_title(m.slice),
-            "key": Column(m.model, m.condition).key,
-            "value": numbers.plain(m.value),
-            "interval": numbers.interval(numbers.plain(m.ci_low), numbers.plain(m.ci_high)),
-            "n": numbers.count(m.n),
-        }
-        for m in without_repeats(others, ("metric", "dataset", "seed", "model", "condition"))
-    ]
 
 
 def _panel(title: str, metrics: Sequence[Metric]) -> Panel:

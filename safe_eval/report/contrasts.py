@@ -7,7 +7,7 @@ from safe_eval import numerals
 from safe_eval.comparisons import Comparison
 from safe_eval.overview import BESIDE
 from safe_eval.report import numbers
-from safe_eval.report.accuracy import is_accuracy, set_title, slice_title, slices_in_order
+from safe_eval.report.accuracy import is_accuracy, noun_of, set_title, slice_title, slices_in_order
 from safe_eval.score import Scores
 from safe_eval.slices import without_repeats
 
@@ -25,12 +25,13 @@ def _table(title: str, comparisons: Sequence[Comparison]) -> dict[str, Any]:
     tests = list(dict.fromkeys(c.test for c in comparisons if c.test))
     slices = slices_in_order(c.slice for c in comparisons)
     by_place = {(c.a, c.b, c.slice): c for c in comparisons}
-    confidence = numbers.percent(comparisons[0].confidence, 0)
+    metric, confidence = comparisons[0].metric, numbers.percent(comparisons[0].confidence, 0)
+    unit = "percentage points, " if is_accuracy(metric) else ""
     return {
         "title": title,
-        "note": f"in brackets the {confidence} % interval"
+        "note": f"{unit}in brackets the {confidence} % interval"
         + (f"; p by {tests[0]}" if len(tests) == 1 else ""),
-        "slices": [slice_title(name) for name in slices],
+        "slices": [slice_title(name, noun_of(metric)) for name in slices],
         "rows": [
             {"a": a, "b": b, "cells": [_cell(by_place.get((a, b, name)), tests) for name in slices]}
             for a, b in dict.fromkeys((c.a, c.b) for c in comparisons)

@@ -15,6 +15,7 @@ from safe_eval.report.coverage import coverage_words
 from safe_eval.report.items import SHOWN, select_items
 from safe_eval.report.judgement import criterion_cells, verdict_words
 from safe_eval.report.media import Media, collect
+from safe_eval.report.others import other_tables, seed_tables
 from safe_eval.report.provenance import LIMITS, provenance_rows
 from safe_eval.report.results import Results
 
@@ -56,10 +57,12 @@ def _numbers(results: Results, shards: Path | None) -> dict[str, Any]:
         "name": results.name,
         "verdict": verdict_words(verdict),
         "criteria": [criterion_cells(judged) for judged in verdict.criteria],
-        "panels": accuracy.panels(scores),
+        "panels": (panels := accuracy.panels(scores)),
+        "scores_title": "Accuracy" if panels else "Scores",
         "coverage": coverage_words(scores),
         "comparisons": comparison_tables(scores),
-        "others": accuracy.other_metrics(scores),
+        "others": other_tables(scores),
+        "over_seeds": seed_tables(scores),
         "provenance": provenance_rows(results, shards),
         "limits": [*scores.notes, *LIMITS],
     }
