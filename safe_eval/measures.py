@@ -5,19 +5,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from safe_data.errors import InputError
 from safe_eval import numerals
-from safe_eval.cells import Cell, CellKey, cell_key, is_judged
+from safe_eval.cells import Cell, CellKey, cell_key, cluster_field, is_judged
 from safe_eval.predictions import Prediction
 from safe_eval.scorers import CAPTION_METRICS, classification, gqa
 from safe_eval.scorers.measure import Measure
+from safe_eval.statistics import Labels, Sampling
 
 if TYPE_CHECKING:
     from safe_eval.scores import Scores
 
-# Which measures each metric has; accuracies and recalls are slices of the metric too, with intervals.
-MEASURES: dict[str, Callable[[Sequence[Prediction]], list[Measure]]] = {
+# Which measures each metric has; accuracies and recalls are slices of the metric too.
+MEASURES: dict[str, Callable[[Sequence[Prediction], Labels, Sampling], list[Measure]]] = {
     "gqa_accuracy": gqa.measures,
     "accuracy": classification.measures,
 }
@@ -36,20 +38,23 @@ class MeasureRow(Measure, frozen=True, kw_only=True):
     condition: str
 
 
-def measure_rows(predictions: Sequence[Prediction]) -> Iterator[MeasureRow]:
-    """The measures of every cell whose metric has any.
+def measure_rows(predictions: Sequence[Prediction], sampling: Sampling) -> Iterator[MeasureRow]:
+    """The measures of every cell whose metric has any, with intervals over the clusters of all predictions.
 
     Raises:
-        InputError: metadata that is not as its scorer reads it.
+        InputError: metadata that is not as its scorer reads it, or clusters given in some rows only.
     """
+    field = cluster_field(predictions)
     for metric, measures in MEASURES.items():
         by_key: dict[CellKey, list[Prediction]] = {}
         for row in predictions:
             if is_judged(metric, row):
                 by_key.setdefault(cell_key(row), []).append(row)
         for key in sorted(by_key, key=lambda key: key.order):
+            rows = sorted(by_key[key], key=lambda row: row.example_id)
+            _, clusters = np.unique([getattr(row, field) for row in rows], return_inverse=True)
             try:
-                found = measures(sorted(by_key[key], key=lambda row: row.example_id))
+                found = measures(rows, clusters, sampling)
             except (AttributeError, TypeError) as error:
                 raise InputError(
                     f"{key.name}: the metadata are not as {metric} reads them ({error}); spell them as in "
