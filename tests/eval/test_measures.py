@@ -9,7 +9,7 @@ import pytest
 from made_rows import row, shuffled
 
 from safe_eval.cli import main
-from safe_eval.measures import MeasureRow
+from safe_eval.measures import OWN_MEASURES, MeasureRow, measure_lines
 from safe_eval.predictions import Prediction, write_predictions
 from safe_eval.score import score_predictions
 from safe_eval.statistics import Interval, Sampling, mean_interval
@@ -117,6 +117,42 @@ def test_clusters_are_of_the_field_that_all_rows_have() -> None:
     assert measured(rows)["accuracy"].clusters == 40
     records = [msgspec.structs.replace(made, record_id=f"r{i // 4}") for i, made in enumerate(rows)]
     assert measured(records)["accuracy"].clusters == 10
+
+
+def test_a_line_a_measure_with_its_interval_in_80_columns() -> None:
+    rows = [*questions(model="a_model_with_a_long_name"), *clips()]
+    lines = list(measure_lines(score_predictions(rows, QUICK)))
+    assert max(map(len, lines)) <= 80
+    shown = {line[22:39].strip(): line[39:].split(maxsplit=1)[1] for line in lines if "." in line[39:47]}
+    found = measured(rows)
+    assert set(shown) == set(OWN_MEASURES) - {"plausibility"}
+    balanced = found["balanced_accuracy"]
+    assert f"[{balanced.ci_low:.3f}, {balanced.ci_high:.3f}]" in shown["balanced_accuracy"]
+    assert shown["balanced_accuracy"].split()[-2:] == ["40", "20"]
+    assert shown["distribution"].split() == ["–", "40", "–"]
+    assert lines[3].startswith("  a_model_with_a_lon… consistency")
+
+
+def test_what_no_seed_measures_is_said_once() -> None:
+    rows = [made for seed in (0, 1) for made in questions(seed=seed)]
+    lines = list(measure_lines(score_predictions(rows, QUICK)))
+    assert [line for line in lines if line.endswith(": other measures")] == [
+        "gqa_accuracy on gqa, seed 0: other measures",
+        "gqa_accuracy on gqa, seed 1: other measures",
+        "gqa_accuracy on gqa: other measures",
+    ]
+    assert sum("plausibility; not measured" in line for line in lines) == 1
+
+
+def test_what_only_one_seed_lacks_is_said_with_its_seed() -> None:
+    rows = questions(seed=0) + [
+        msgspec.structs.replace(made, metadata=made.metadata | {"plausible": ["yes"]})
+        for made in questions(seed=1)
+    ]
+    lines = list(measure_lines(score_predictions(rows, QUICK)))
+    places = {line: place for place, line in enumerate(lines)}
+    lacking = next(place for line, place in places.items() if "plausibility; not measured" in line)
+    assert lacking < places["gqa_accuracy on gqa, seed 1: other measures"]
 
 
 def test_tables_for_machines_hold_the_intervals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
