@@ -8,6 +8,7 @@ from safe_eval.consultation import CONSULTATION_METRICS
 from safe_eval.criterion import Criterion
 from safe_eval.kept import DRIFT_METRICS
 from safe_eval.measurable import COVERAGE, MEANS, SEED_STD
+from safe_eval.measures import OWN_MEASURES
 from safe_eval.metric import Metric
 from safe_eval.score import Scores
 from safe_eval.scorers import SCORERS
@@ -19,6 +20,7 @@ _STATED = {
     **dict.fromkeys(CONSULTATION_METRICS, "no row says whether the sound was 'consulted'"),
     **dict.fromkeys(CALIBRATION_METRICS, "no row of an answer that is right or wrong has a 'confidence'"),
     **dict.fromkeys(DRIFT_METRICS, f"they need rows of {BASE}/full and of this model on the same examples"),
+    **{name: f"no answer of it is judged by {metric}" for name, metric in OWN_MEASURES.items()},
 }
 
 
@@ -28,6 +30,8 @@ def expected(criterion: Criterion, scores: Scores) -> set[Whence]:
     judging: set[str] = {*SCORERS, *MAXIMA}
     if metric in MEANS and metric not in CONSULTATION_METRICS:
         judging = {metric}
+    elif metric in OWN_MEASURES:
+        judging = {OWN_MEASURES[metric]}
     elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS):
         judging = set(SCORERS)
     return {

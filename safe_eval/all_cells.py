@@ -10,6 +10,7 @@ from safe_eval.cells import Cell, score_cells
 from safe_eval.measures import MeasureRow, measure_rows, unmeasured_captions
 from safe_eval.predictions import Prediction
 from safe_eval.scorers import CAPTION_METRICS, ON_REQUEST, SCORERS
+from safe_eval.statistics import Sampling
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,11 @@ def all_cells(
     *,
     metrics: Sequence[str] = (),
     captions: CaptionInputs | None = None,
+    sampling: Sampling | None = None,
 ) -> AllCells:
     """Score predictions with every metric that judges any of them, and with those asked for by name.
+
+    Measures, whose intervals are drawn, are made where `sampling` is given.
 
     Raises:
         InputError: no predictions, none of a task that can be scored, a metric that is unknown or judges none
@@ -52,8 +56,9 @@ def all_cells(
     for metric in metrics:
         if not asked.get(metric) and metric not in judging:
             raise InputError(f"{metric} judges none of these predictions; leave it out")
+    measured = () if sampling is None else measure_rows(predictions, sampling)
     unmeasured = unmeasured_captions(captioned.cells, captioned.not_measured)
-    return AllCells(judging, asked, (*measure_rows(predictions), *unmeasured), captioned.notes)
+    return AllCells(judging, asked, (*measured, *unmeasured), captioned.notes)
 
 
 def check_metrics(metrics: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from safe_eval.measurable import (
     meant,
     unknown_metric,
 )
+from safe_eval.measures import OWN_MEASURES, WITHOUT_INTERVAL
 from safe_eval.predictions import CONDITIONS, is_condition
 from safe_eval.slices import COMPARED_SLICES
 
@@ -180,7 +181,7 @@ def _slice_fault(criterion: Criterion) -> str | None:
     """On which slices the scores hold what kind of number."""
     metric = criterion.metric
     made_on: tuple[str, ...] = COMPARED_SLICES
-    if metric in CALIBRATION_METRICS:
+    if metric in (*CALIBRATION_METRICS, *OWN_MEASURES):
         made_on = ("all",)
     elif metric in DRIFT_METRICS:
         made_on = RETENTION_SLICES
@@ -194,7 +195,8 @@ def _slice_fault(criterion: Criterion) -> str | None:
 
 def _use_fault(criterion: Criterion, bound: Bound) -> str | None:
     metric = criterion.metric
-    if (metric in (CHANGED, COVERAGE) or metric.endswith(SEED_STD)) and criterion.use != "value":
+    has_none = metric in (CHANGED, COVERAGE, WITHOUT_INTERVAL) or metric.endswith(SEED_STD)
+    if has_none and criterion.use != "value":
         return f"{metric} has no interval; it can only be used by its value"
     if criterion.use == "equivalence" and metric not in MEANS:
         return f"{metric} is no difference of scores; equivalence is of those"

@@ -11,6 +11,7 @@ from safe_eval.coverage import CellCoverage
 from safe_eval.criterion import Criterion, Use
 from safe_eval.kept import DRIFT_METRICS, RetentionRow
 from safe_eval.measurable import CHANGED, COVERAGE, SEED_STD
+from safe_eval.measures import OWN_MEASURES, MeasureRow
 from safe_eval.metric import Metric
 from safe_eval.over_seeds import SeedRow
 from safe_eval.score import Scores
@@ -57,6 +58,10 @@ def _found(criterion: Criterion, scores: Scores) -> Iterator[tuple[Whence, Evide
         for kept in scores.retention:
             if (kept.slice, f"{kept.model}/{kept.condition}") == (criterion.slice, name):
                 yield (kept.dataset, kept.seed), _of_drift(kept, metric)
+    elif metric in OWN_MEASURES:
+        for measure in scores.measures:
+            if (measure.name, f"{measure.model}/{measure.condition}") == (metric, name):
+                yield (measure.dataset, measure.seed), _of_measure(measure)
     elif metric.endswith(SEED_STD):
         asked = (metric.removesuffix(SEED_STD), criterion.slice, name)
         for over in scores.seeds:
@@ -135,6 +140,17 @@ def _of_drift(kept: RetentionRow, metric: str) -> Evidence:
     if metric == "kl_nats":
         return Evidence(text, kept.kl_nats, kept.kl_low, kept.kl_high)
     return Evidence(text, kept.total_variation, kept.total_variation_low, kept.total_variation_high)
+
+
+def _of_measure(row: MeasureRow) -> Evidence:
+    text, whence = f"{row.model}/{row.condition} on all", of((row.dataset, row.seed))
+    if row.value is None:
+        return Evidence(f"{text}: {row.why_not}{whence}")
+    text += f", n {row.n}"
+    if row.confidence is None:
+        return Evidence(f"{text}, {row.name} has no interval{whence}", row.value)
+    text += f" in {row.clusters} clusters{_made(row.interval, row.confidence)}"
+    return Evidence(text + whence, row.value, row.ci_low, row.ci_high)
 
 
 def _of_seeds(over: SeedRow) -> Evidence:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from safe_eval.confidences import CALIBRATION_METRICS
 from safe_eval.consultation import CONSULTATION_METRICS
 from safe_eval.kept import DRIFT_METRICS
+from safe_eval.measures import OWN_MEASURES, WITHOUT_INTERVAL
 from safe_eval.proper_scores import LARGEST_NLL
 from safe_eval.scorers import ON_REQUEST, SCORERS
 from safe_eval.scorers.captions import MAXIMA
@@ -23,6 +24,7 @@ METRICS = (
     *MEANS,
     *CALIBRATION_METRICS,
     *DRIFT_METRICS,
+    *OWN_MEASURES,
     CHANGED,
     COVERAGE,
     *(f"{name}{SEED_STD}" for name in MEANS),
@@ -39,6 +41,8 @@ def extremes(metric: str, *, difference: bool) -> tuple[float, float]:
         **MEANS,
         **CALIBRATION_METRICS,
         **dict(zip(DRIFT_METRICS, (LARGEST_NLL, 1.0), strict=True)),
+        **dict.fromkeys(OWN_MEASURES, 1.0),
+        WITHOUT_INTERVAL: float("inf"),  # chi-squared
         CHANGED: float("inf"),
         COVERAGE: 1.0,
     }[metric.removesuffix(SEED_STD)]
@@ -51,7 +55,7 @@ def unknown_metric(metric: str) -> str:
     >>> unknown_metric("vqa_acuracy")[:59]
     "unknown metric 'vqa_acuracy', did you mean 'vqa_accuracy'?;"
     """
-    named = ", ".join((*MEANS, *CALIBRATION_METRICS, *DRIFT_METRICS, CHANGED, COVERAGE))
+    named = ", ".join(name for name in METRICS if not name.endswith(SEED_STD))
     return f"unknown metric {metric!r}{meant(metric, METRICS)}; metrics are {named}, and METRIC{SEED_STD}"
 
 

@@ -5,25 +5,32 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from safe_data.errors import InputError
 from safe_eval import numerals
-from safe_eval.cells import Cell, CellKey, cell_key, is_judged
+from safe_eval.cells import Cell, CellKey, cell_key, cluster_field, is_judged
 from safe_eval.predictions import Prediction
 from safe_eval.scorers import CAPTION_METRICS, classification, gqa
 from safe_eval.scorers.measure import Measure
+from safe_eval.statistics import Labels, Sampling
 
 if TYPE_CHECKING:
     from safe_eval.scores import Scores
 
-# Which measures each metric has; accuracies and recalls are slices of the metric too, with intervals.
-MEASURES: dict[str, Callable[[Sequence[Prediction]], list[Measure]]] = {
+# Which measures each metric has; accuracies and recalls are slices of the metric too.
+MEASURES: dict[str, Callable[[Sequence[Prediction], Labels, Sampling], list[Measure]]] = {
     "gqa_accuracy": gqa.measures,
     "accuracy": classification.measures,
 }
+# Those that are no slice of a metric, and which one they belong to: tables show them, criteria ask for them.
+OWN_MEASURES = {
+    **dict.fromkeys(("consistency", "validity", "plausibility", "distribution"), "gqa_accuracy"),
+    "balanced_accuracy": "accuracy",
+}
+WITHOUT_INTERVAL = "distribution"  # see `gqa.measures`
 CAPTIONS = "captions"  # what stands for a metric where captions could not be measured
-_SHOWN = ("consistency", "validity", "plausibility", "distribution", "balanced_accuracy")
-_COLUMNS, _NAME, _COLUMN = 80, 24, 13
+_COLUMNS, _CELL, _NAME = 80, 19, 17  # columns of a line, of "safe/mute_audio", of "balanced_accuracy"
 
 
 class MeasureRow(Measure, frozen=True, kw_only=True):
@@ -36,20 +43,23 @@ class MeasureRow(Measure, frozen=True, kw_only=True):
     condition: str
 
 
-def measure_rows(predictions: Sequence[Prediction]) -> Iterator[MeasureRow]:
-    """The measures of every cell whose metric has any.
+def measure_rows(predictions: Sequence[Prediction], sampling: Sampling) -> Iterator[MeasureRow]:
+    """The measures of every cell whose metric has any, with intervals over the clusters of all predictions.
 
     Raises:
-        InputError: metadata that is not as its scorer reads it.
+        InputError: metadata that is not as its scorer reads it, or clusters given in some rows only.
     """
+    field = cluster_field(predictions)
     for metric, measures in MEASURES.items():
         by_key: dict[CellKey, list[Prediction]] = {}
         for row in predictions:
             if is_judged(metric, row):
                 by_key.setdefault(cell_key(row), []).append(row)
         for key in sorted(by_key, key=lambda key: key.order):
+            rows = sorted(by_key[key], key=lambda row: row.example_id)
+            _, clusters = np.unique([getattr(row, field) for row in rows], return_inverse=True)
             try:
-                found = measures(sorted(by_key[key], key=lambda row: row.example_id))
+                found = measures(rows, clusters, sampling)
             except (AttributeError, TypeError) as error:
                 raise InputError(
                     f"{key.name}: the metadata are not as {metric} reads them ({error}); spell them as in "
@@ -71,38 +81,57 @@ def unmeasured_captions(
 
 
 def measure_lines(scores: "Scores") -> Iterator[str]:
-    """The measures that are no slice of a metric, a line a cell; those not measured with the reason."""
-    shown = [row for row in scores.measures if row.name in _SHOWN or row.metric == CAPTIONS]
-    for metric, dataset, seed in dict.fromkeys((row.metric, row.dataset, row.seed) for row in shown):
-        rows = [row for row in shown if (row.metric, row.dataset, row.seed) == (metric, dataset, seed)]
-        about = f"{metric}, seed {seed}" if dataset is None else f"{metric} on {dataset}, seed {seed}"
-        yield ""
-        yield f"{about}: {'not measured' if metric == CAPTIONS else 'other measures'}"
-        yield from _measured(rows)
-        whys: dict[str | None, dict[str, None]] = {}
-        for row in rows:
-            if row.value is None:
-                whys.setdefault(None if metric == CAPTIONS else row.why_not, {})[row.name] = None
-        for why_not, names in whys.items():
-            told = "the notes say why" if why_not is None else f"not measured: {why_not}"
-            yield from textwrap.wrap(
-                f"{', '.join(names)}; {told}", _COLUMNS, initial_indent="  ", subsequent_indent="    "
-            )
+    """The measures that are no slice of a metric, a line each; those not measured with the reason.
+
+    What is not measured for the same reasons with every seed is said once, without the seed.
+    """
+    shown = [row for row in scores.measures if row.name in OWN_MEASURES or row.metric == CAPTIONS]
+    for metric, dataset in dict.fromkeys((row.metric, row.dataset) for row in shown):
+        by_seed: dict[int, list[MeasureRow]] = {}
+        for row in shown:
+            if (row.metric, row.dataset) == (metric, dataset):
+                by_seed.setdefault(row.seed, []).append(row)
+        about = metric if dataset is None else f"{metric} on {dataset}"
+        what = "not measured" if metric == CAPTIONS else "other measures"
+        reasons = {seed: list(_unmeasured(own)) for seed, own in by_seed.items()}
+        first, *others = reasons.values()
+        alike = bool(others) and all(other == first for other in others)
+        for seed, own in by_seed.items():
+            lines = [*_measured(own), *([] if alike else reasons[seed])]
+            if lines:
+                yield from ("", f"{about}, seed {seed}: {what}", *lines)
+        if alike and first:
+            yield from ("", f"{about}: {what}", *first)
 
 
 def _measured(rows: Sequence[MeasureRow]) -> Iterator[str]:
-    names = list(dict.fromkeys(row.name for row in rows if row.value is not None))
-    if not names:
+    measured = [row for row in rows if row.value is not None]
+    if not measured:
         return
-    yield f"  {'':<{_NAME}}" + "".join(f"{name[:17]:>{_width(name)}}" for name in names)
-    for model, condition in dict.fromkeys((row.model, row.condition) for row in rows):
-        values = {row.name: row.value for row in rows if (row.model, row.condition) == (model, condition)}
-        numbers = (f"{numerals.fraction(values.get(name)):>{_width(name)}}" for name in names)
-        yield f"  {f'{model}/{condition}'[:_NAME]:<{_NAME}}" + "".join(numbers)
+    yield f"  {'':<{_CELL}} {'measure':<{_NAME}}   value  interval             n clusters"
+    shown = ""
+    for row in measured:
+        cell = f"{row.model}/{row.condition}"
+        has_none = row.name == WITHOUT_INTERVAL
+        interval = numerals.MISSING if has_none else numerals.interval(row.ci_low, row.ci_high)
+        clusters = numerals.MISSING if row.clusters is None else row.clusters
+        yield (
+            f"  {numerals.cut(cell, _CELL) if cell != shown else '':<{_CELL}} {row.name:<{_NAME}} "
+            f"{numerals.fraction(row.value):>7}  {interval:<14}{row.n:>7}{clusters:>9}"
+        )
+        shown = cell
 
 
-def _width(name: str) -> int:
-    return max(_COLUMN, len(name[:17]) + 1)
+def _unmeasured(rows: Sequence[MeasureRow]) -> Iterator[str]:
+    """The names that share a reason on one line; the reasons of captions stand in the notes."""
+    by_reason: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row.value is None:
+            told = "the notes say why" if row.metric == CAPTIONS else f"not measured: {row.why_not}"
+            by_reason.setdefault(told, {})[row.name] = None
+    for told, names in by_reason.items():
+        text = f"{', '.join(names)}; {told}"
+        yield from textwrap.wrap(text, _COLUMNS, initial_indent="  ", subsequent_indent="    ")
 
 
 def _row(metric: str, key: CellKey, measure: Measure) -> MeasureRow:

@@ -135,7 +135,7 @@ def _score(
     out: Path | None = None,
     cut_off: Sequence[str] = (),
 ) -> _Scored:
-    found = all_cells(predictions, metrics=asked.metrics, captions=asked.captions)
+    found = all_cells(predictions, metrics=asked.metrics, captions=asked.captions, sampling=sampling)
     judging = [cell for judged in found.judging.values() for cell in judged]
     became = outcomes(predictions, judging)
     coverage = coverage_of(predictions, became)

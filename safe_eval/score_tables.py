@@ -49,7 +49,16 @@ _RETENTION = {
     "total variation": "total_variation",
     "n": "n",
 }
-_MEASURE = {"model": "model", "condition": "condition", "measure": "name", "value": "value", "n": "n"}
+_MEASURE = {
+    "model": "model",
+    "condition": "condition",
+    "measure": "name",
+    "value": "value",
+    "low": "ci_low",
+    "high": "ci_high",
+    "n": "n",
+    "clusters": "clusters",
+}
 _COVERAGE = ("model", "condition", "seed", "expected", "answered", "errored", "unparsed", "excluded")
 _DIFFERENCES = dict.fromkeys(("difference", "low", "high"), numerals.difference)
 _P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)

@@ -9,7 +9,8 @@ and `plausible` (answers) of the choices file. A measure whose facts are missing
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from numpy import ndarray
 
 from safe_data.errors import InputError
 from safe_eval.predictions import Prediction
-from safe_eval.scorers.measure import Measure, mean_of
+from safe_eval.scorers.measure import Measure, check_one_cell, mean_of, not_measured
+from safe_eval.statistics import Labels, Sampling
 
 OPEN_TYPE = "query"  # the one structural type whose questions are open; all others are binary
 COMMON_ANSWERS = ("color", "material", "shape")  # all that may be asked for by "what do they have in common"
@@ -40,31 +42,54 @@ def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
     return {"type:binary": (types != OPEN_TYPE) & (types != ""), "type:open": types == OPEN_TYPE}
 
 
-def measures(predictions: Sequence[Prediction]) -> list[Measure]:
+@dataclass(frozen=True)
+class _Asked:
+    """The questions of one cell: the balanced ones, and of every one by its id whether it is right."""
+
+    balanced: tuple[Prediction, ...]
+    right: Mapping[str, float]
+    clusters: Mapping[str, Hashable]
+    sampling: Sampling
+
+    def mean(self, name: str, scores: Sequence[tuple[Prediction, float]], why_not: str) -> Measure:
+        """The mean of what some of the questions score, each in its own cluster."""
+        clusters = np.array([self.clusters[row.example_id] for row, _ in scores])
+        return mean_of(name, [score for _, score in scores], clusters, self.sampling, why_not)
+
+
+def measures(predictions: Sequence[Prediction], clusters: Labels, sampling: Sampling) -> list[Measure]:
     """Everything the official script prints (grounding apart, which needs attention maps), as fractions.
 
     Accuracies, validity and plausibility are of balanced questions; a row that does not say is balanced. The
     distribution score is the chi-squared distance of predicted from right answers in each global group,
     weighted by the group's size, over 100; lower is better.
 
+    `clusters` holds a label for each prediction, the picture say, and the means have intervals over them. The
+    distribution score has none: chi-squared of counts grows with the number of questions, so it estimates
+    nothing that other questions share, and the scatter of resampled counts would only be added to it.
+
     Differs: an answer that is missing (an error) is wrong and in no histogram, where the script stops. An
     entailed question without a prediction makes consistency not measured, where the script stops too.
 
     Raises:
-        InputError: no predictions, or of more than one model, condition or seed.
+        InputError: no predictions, or of more than one model, condition or seed; not one cluster for each.
     """
-    cells = {(row.model, row.condition, row.seed) for row in predictions}
-    if len(cells) != 1:
-        raise InputError(f"predictions of {len(cells)} models, conditions and seeds; give those of one")
-    right = {row.example_id: s for row, s in zip(predictions, score_all(predictions).tolist(), strict=True)}
-    balanced = [row for row in predictions if _facts(row).get("isBalanced", True)]
+    check_one_cell(predictions, clusters)
+    ids = [row.example_id for row in predictions]
+    asked = _Asked(
+        balanced=tuple(row for row in predictions if _facts(row).get("isBalanced", True)),
+        right=dict(zip(ids, score_all(predictions).tolist(), strict=True)),
+        clusters=dict(zip(ids, np.asarray(clusters).tolist(), strict=True)),
+        sampling=sampling,
+    )
+    scores = [(row, asked.right[row.example_id]) for row in asked.balanced]
     return [
-        mean_of("accuracy", [right[row.example_id] for row in balanced], "no balanced question"),
-        *_by_type(balanced, right),
-        _consistency(balanced, right),
-        _among("validity", "valid", balanced),
-        _among("plausibility", "plausible", balanced),
-        _distribution(balanced),
+        asked.mean("accuracy", scores, "no balanced question"),
+        *_by_type(asked),
+        _consistency(asked),
+        _among("validity", "valid", asked),
+        _among("plausibility", "plausible", asked),
+        _distribution(asked.balanced),
     ]
 
 
@@ -85,46 +110,47 @@ def _structural(row: Prediction) -> str | None:
     return _part(row, "types").get("structural") or row.question_type
 
 
-def _by_type(rows: Sequence[Prediction], right: Mapping[str, float]) -> Iterator[Measure]:
-    kinds: dict[str, list[float]] = {"binary": [], "open": []}
-    for row in rows:
+def _by_type(asked: _Asked) -> Iterator[Measure]:
+    kinds: dict[str, list[tuple[Prediction, float]]] = {"binary": [], "open": []}
+    for row in asked.balanced:
         structural = _structural(row)
         if structural is None:
             continue
-        score = right[row.example_id]
+        score = (row, asked.right[row.example_id])
         kinds["open" if structural == OPEN_TYPE else "binary"].append(score)
         kinds.setdefault(f"structural:{structural}", []).append(score)
         if semantic := _part(row, "types").get("semantic"):
             kinds.setdefault(f"semantic:{semantic}", []).append(score)
     for name, scores in kinds.items():
-        yield mean_of(name, scores, f"no {name} question; question_type holds the structural type")
+        yield asked.mean(name, scores, f"no {name} question; question_type holds the structural type")
 
 
-def _consistency(rows: Sequence[Prediction], right: Mapping[str, float]) -> Measure:
+def _consistency(asked: _Asked) -> Measure:
     """Of the questions answered right, the mean share of what they entail that is answered right too."""
-    name, entailed, missing = "consistency", False, set()
+    name, entailed, missing, right = "consistency", False, set(), asked.right
     shares = []
-    for row in rows:
+    for row in asked.balanced:
         entailed |= "entailed" in _facts(row)
         others = [other for other in _facts(row).get("entailed") or () if other != row.example_id]
         if right[row.example_id] and others:
             missing |= {other for other in others if other not in right}
-            shares.append(sum(right.get(other, 0.0) for other in others) / len(others))
+            shares.append((row, sum(right.get(other, 0.0) for other in others) / len(others)))
     if not entailed:
-        return mean_of(name, [], "no row has metadata 'entailed', the ids of the questions it entails")
+        return not_measured(name, "no row has metadata 'entailed', the ids of the questions it entails")
     if missing:
         why_not = f"{len(missing)} entailed questions have no prediction, for example {min(missing)!r}"
-        return mean_of(name, [], why_not)
-    return mean_of(name, shares, "no question that entails another is answered right")
+        return not_measured(name, why_not)
+    return asked.mean(name, shares, "no question that entails another is answered right")
 
 
-def _among(name: str, fact: str, rows: Sequence[Prediction]) -> Measure:
+def _among(name: str, fact: str, asked: _Asked) -> Measure:
     """The share of answers that are in the choices file's list for their question."""
+    rows = asked.balanced
     without = sum(fact not in _facts(row) for row in rows)
     if without or not rows:
         why_not = f"{without} of {len(rows)} rows have no metadata {fact!r}, a list of the choices file"
-        return mean_of(name, [], why_not)
-    return mean_of(name, [float(row.answer in _allowed(row, fact)) for row in rows], "no question")
+        return not_measured(name, why_not)
+    return asked.mean(name, [(row, float(row.answer in _allowed(row, fact))) for row in rows], "no question")
 
 
 def _allowed(row: Prediction, fact: str) -> Sequence[str]:
@@ -142,7 +168,7 @@ def _distribution(rows: Sequence[Prediction]) -> Measure:
             predicted.setdefault(group, Counter())[row.answer] += 1
     n = sum(sum(counts.values()) for counts in gold.values())
     if not n:
-        return mean_of("distribution", [], "no row has metadata 'groups' with a global group")
+        return not_measured("distribution", "no row has metadata 'groups' with a global group")
     weighted = 0.0
     for group, counts in gold.items():
         distance = sum((predicted[group][answer] - e) ** 2 / e for answer, e in counts.items())

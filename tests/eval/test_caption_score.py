@@ -123,6 +123,13 @@ def test_one_clip_has_no_cider_and_says_so() -> None:
     )
 
 
+def test_what_no_seed_can_measure_is_said_once_a_dataset() -> None:
+    scores = scored([*captioned(3), *captioned(3, seed=1)])
+    table = "\n".join(scores_table(scores))
+    assert table.count("captions on made") == table.count("the notes say why") == 1
+    assert "captions on made: not measured\n  meteor, spice, spider; the notes say why" in table
+
+
 def test_a_line_separator_is_refused() -> None:
     rows = [caption("p", "a dog\u2028barks", "a dog"), caption("q", "a cat", "a\rcat")]
     with pytest.raises(InputError, match="2 rows cannot be read") as refused:

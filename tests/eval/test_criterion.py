@@ -64,6 +64,21 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
             ["metric: kl_nats", "condition: safe/full", "against: base/full", "use: equivalence"],
             "kl_nats is no difference of scores",
         ),
+        (["metric: consistency"], "consistency needs a 'condition'"),
+        (
+            ["metric: validity", "condition: safe/full", "slice: vl"],
+            "validity is made on the slices all, not",
+        ),
+        (["metric: validity", "condition: safe/full", "against: base/full"], "leave out 'against'"),
+        (
+            ["metric: distribution", "condition: safe/full", "use: ci_high"],
+            "distribution has no interval; it can only be used by its value",
+        ),
+        (
+            ["metric: balanced_accuracy", "condition: safe/full", "use: equivalence"],
+            "balanced_accuracy is no difference of scores",
+        ),
+        (["metric: balanced_acuracy", "condition: safe/full"], "did you mean 'balanced_accuracy'?"),
         (["metric: accuracy", "condition: safe/full", "slice: 'class:'"], "is none of all, audio, vl, type:"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from safe_eval.cli import COMMANDS, main
 from safe_eval.confidences import CALIBRATION_METRICS
 from safe_eval.consultation import CONSULTATION_METRICS
+from safe_eval.measures import OWN_MEASURES
 from safe_eval.predictions import CONDITIONS, read_predictions
 from safe_eval.scorers import CAPTION_METRICS, ON_REQUEST, SCORERS
 
@@ -45,7 +46,10 @@ def test_the_commands_and_their_options_exist(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize(
     "name",
-    [*SCORERS, *ON_REQUEST, *CAPTION_METRICS, *CALIBRATION_METRICS, *CONSULTATION_METRICS, *CONDITIONS],
+    [
+        *(*SCORERS, *ON_REQUEST, *CAPTION_METRICS, *CALIBRATION_METRICS, *CONSULTATION_METRICS),
+        *(*OWN_MEASURES, *CONDITIONS),
+    ],
 )
 def test_every_metric_and_condition_is_explained(name: str) -> None:
     if name in ("bleu_2", "bleu_3"):

@@ -99,6 +99,8 @@ def test_one_item_has_a_value_and_no_interval() -> None:
         ({"metric": "vqa_accuracy", "condition": "safe/noise_audio"}, "they are of base/full, safe/full"),
         (GAIN | {"against": "base/noise_audio"}, "they are of base/full, safe/full"),
         (GAIN | {"against": "safe/full"}, "no safe/full beside safe/full on slice audio"),
+        ({"metric": "consistency"}, "no answer of it is judged by gqa_accuracy"),
+        ({"metric": "balanced_accuracy", "condition": "other/full"}, "they are of base/full, safe/full"),
         ({"metric": "coverage", "condition": "other/full"}, "hold no coverage of other/full"),
     ],
 )
@@ -144,6 +146,65 @@ def test_what_is_no_number_keeps_no_bound(number: float) -> None:
 def test_a_bound_that_decides_nothing_is_said(bound: str, words: str) -> None:
     assert words in judged(run(12), **GAIN, bound=bound).evidence
     assert "no number could" not in judged(run(12), **GAIN, bound=">= 0.05").evidence
+
+
+def gqa_run(clips: int = 100, **fields: object) -> list[Prediction]:
+    """A question that entails a second one about each picture; of three pictures in four both are right."""
+    return [
+        row(
+            f"q{clip}-{nth}",
+            "no" if nth and clip % 4 == 0 else "yes",
+            **{"dataset": "gqa", "group": f"p{clip}", "model": "safe"} | fields,
+            metadata={"entailed": [f"q{clip}-1"], "groups": {"global": "g"}},
+        )
+        for clip in range(clips)
+        for nth in (0, 1)
+    ]
+
+
+def test_a_measure_is_judged_by_its_value_and_both_ends_of_its_interval() -> None:
+    fields = {"metric": "consistency", "condition": "safe/full"}
+    found = judged(gqa_run(), **fields, bound=">= 0.75")
+    assert (found.decision, found.value) == ("go", 0.75)
+    assert found.evidence == (
+        "safe/full on all, n 100 in 100 clusters, 95 % interval: cluster bootstrap (gqa, seed 0)"
+    )
+    assert judged(gqa_run(), **fields, bound=">= 0.75", use="ci_low").decision == "no-go"
+    assert judged(gqa_run(), **fields, bound="<= 0.9", use="ci_high").decision == "go"
+    one = [msgspec.structs.replace(r, group="p") for r in gqa_run()]
+    assert judged(one, **fields, use="ci_low").decision == "not measured"
+    distribution = judged(gqa_run(), metric="distribution", condition="safe/full", bound="<= 0.1")
+    assert (distribution.decision, distribution.ci_low) == ("go", None)  # 25 of 200 differ: 25² / 200 / 100
+    assert "n 200, distribution has no interval (gqa, seed 0)" in distribution.evidence
+
+
+def test_balanced_accuracy_is_judged() -> None:
+    about = {"references": ("noise",), "task": "classify", "model": "safe"}
+    noise = [row(f"n{i}", "noise" if i % 2 else "speech", group=f"n{i}", **about) for i in range(20)]
+    speech = [row(f"s{i}", "speech", group=f"s{i}", **about | {"references": ("speech",)}) for i in range(80)]
+    fields = {"metric": "balanced_accuracy", "condition": "safe/full"}
+    assert judged(noise + speech, **fields, bound=">= 0.75").value == 0.75
+    assert judged(noise + speech, **fields, bound=">= 0.6", use="ci_low").decision == "go"
+    assert judged(noise + speech, **fields, bound=">= 0.7", use="ci_low").decision == "no-go"
+
+
+def test_a_measure_that_was_not_measured_says_why() -> None:
+    found = judged(gqa_run(), metric="validity", condition="safe/full", bound=">= 0")
+    assert (found.decision, found.value) == ("not measured", None)
+    assert "safe/full on all: 200 of 200 rows have no metadata 'valid'" in found.evidence
+
+
+def test_a_measure_must_hold_with_every_seed_that_was_judged() -> None:
+    fields = {"metric": "consistency", "condition": "safe/full", "bound": ">= 0.7"}
+    second = gqa_run(seed=1)
+    assert judged(gqa_run() + second, **fields).decision == "go"
+    wrong = [msgspec.structs.replace(r, answer="no") if r.example_id.endswith("1") else r for r in second]
+    assert judged(gqa_run() + wrong, **fields).decision == "no-go"
+    muted = gqa_run(seed=1, condition="mute_audio")
+    found = judged(gqa_run() + muted, **fields)
+    assert found.decision == "not measured"
+    assert "not measured (gqa, seed 1): consistency of safe/full on slice all" in found.evidence
+    assert judged(gqa_run() + run(12), **fields).decision == "go"  # other datasets have no consistency
 
 
 def test_a_comparison_of_consultation() -> None:

@@ -12,17 +12,24 @@ from made_rows import row
 from safe_data.errors import InputError
 from safe_eval.predictions import Prediction
 from safe_eval.scorers import gqa, measure
+from safe_eval.scorers.measure import Measure
+from safe_eval.statistics import Sampling
 
+QUICK = Sampling(resamples=200)
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/gqa.json").read_text("utf-8"))
 ROWS = [msgspec.convert(made, Prediction) for made in GOLDEN["rows"]]
 
 
+def measures(rows: list[Prediction]) -> list[Measure]:
+    return gqa.measures(rows, np.arange(len(rows)), QUICK)
+
+
 def measured(rows: list[Prediction]) -> dict[str, float | None]:
-    return {found.name: found.value for found in gqa.measures(rows)}
+    return {found.name: found.value for found in measures(rows)}
 
 
 def why_not(rows: list[Prediction], name: str) -> str | None:
-    return next(found.why_not for found in gqa.measures(rows) if found.name == name)
+    return next(found.why_not for found in measures(rows) if found.name == name)
 
 
 def test_golden() -> None:
@@ -74,10 +81,12 @@ def test_an_error_is_wrong_and_in_no_histogram() -> None:
 
 
 def test_measures_are_of_one_cell() -> None:
-    with pytest.raises(InputError, match="2 models, conditions and seeds; give those of one"):
-        gqa.measures([row("1"), row("1", condition="gate_off")])
+    with pytest.raises(InputError, match="2 models, conditions and seeds; measures are of one"):
+        measures([row("1"), row("1", condition="gate_off")])
     with pytest.raises(InputError, match="0 models"):
-        gqa.measures([])
+        measures([])
+    with pytest.raises(InputError, match="3 clusters of 1 predictions; give one for each"):
+        gqa.measures([row("1")], np.arange(3), QUICK)
 
 
 def test_scores_stay_in_bounds_and_a_perfect_model_has_the_best() -> None:

@@ -13,6 +13,7 @@ from safe_eval.models import Answer, Input
 from safe_eval.predictions import Prediction
 from safe_eval.scorers import avqa as avqa_scorer
 from safe_eval.scorers.gqa import measures
+from safe_eval.statistics import Sampling
 
 
 def said(record: Record, example: Example, answer: str, given: Input | None = None) -> Prediction:
@@ -32,7 +33,7 @@ def test_gqa_questions_arrive_with_all_that_their_measures_read(tmp_path: Path) 
     (tmp_path / "images/1.jpg").touch()
     (record,) = gqa.read(tmp_path)
     rows = [said(record, example, "red") for example in record.examples]
-    found = {measure.name: measure for measure in measures(rows)}
+    found = {measure.name: measure for measure in measures(rows, np.arange(2), Sampling(resamples=200))}
     assert found["consistency"].value == 0.0  # the first is right, and what it entails is wrong
     assert found["semantic:attr"].value == found["open"].value == 0.5
     assert found["distribution"].value == pytest.approx(0.02)  # (2 − 1)² / 1 + (0 − 1)² / 1, over 100

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from made_rows import row
 from made_run import made_answers, make_run, make_shards
 
 from safe_data.errors import InputError
@@ -86,6 +87,26 @@ def test_numbers_that_the_predictions_do_not_give_are_refused(
         check_scores(forged(run, change))
     assert "1 numbers are not what its predictions give" in str(caught.value)
     assert str(caught.value).endswith(f"safe-eval score {run / 'predictions.jsonl'} --out {run}")
+
+
+@pytest.mark.parametrize(
+    ("field", "forgery"), [("value", 0.9), ("ci_low", 0.9), ("ci_high", None), ("clusters", 99)]
+)
+def test_measures_are_checked_with_their_intervals(tmp_path: Path, field: str, forgery: object) -> None:
+    clips = [
+        row(f"k{i}", "a" if i % 3 else "b", references=("ab"[i % 2],), task="classify", model="safe")
+        for i in range(30)
+    ]
+    write_predictions(tmp_path / "predictions.jsonl", clips)
+    typed = ["score", f"{tmp_path}/predictions.jsonl", "--out", str(tmp_path), "--resamples", "200"]
+    assert main(typed) == 0
+    assert check_scores(tmp_path).measures
+
+    def change(content: Content) -> None:
+        next(m for m in content["measures"] if m["name"] == "balanced_accuracy")[field] = forgery
+
+    with pytest.raises(InputError, match=rf"measures accuracy balanced_accuracy .*: {field} is "):
+        check_scores(forged(tmp_path, change))
 
 
 def test_the_verdict_of_forged_scores_is_none(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
