@@ -90,6 +90,8 @@ def parse_answer(
         return text.strip()
     names = _names(tuple(choices), aliases, letters)
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("_", " ").strip()
+    if not text:
+        return None  # it was all underscores
     for rule in (_whole, _by_letter_on_a_line, _marked, _by_line, _before_reasons, _named):
         if said := rule(text, names):
             return next(iter(said)) if len(said) == 1 else None

@@ -3,7 +3,7 @@
 import doctest
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from safe_eval import answers
@@ -87,6 +87,8 @@ CASES = [
     ("I cannot determine that from the sound.", INSTRUMENTS, None),
     # rule 0
     ("", INSTRUMENTS, None),
+    ("_", INSTRUMENTS, None),
+    (" __ ", INSTRUMENTS, None),
     (" \n ", INSTRUMENTS, None),
     ("violin " * LONGEST_REPLY, INSTRUMENTS, None),
 ]
@@ -129,6 +131,7 @@ def test_a_choice_itself_is_understood(choices: list[str]) -> None:
             assert parse_answer(choice, choices) == choice
 
 
+@example("_", INSTRUMENTS)
 @given(st.text(max_size=60), st.permutations(INSTRUMENTS))
 def test_any_reply_gives_a_choice_or_none_whatever_the_order(reply: str, choices: list[str]) -> None:
     found = parse_answer(reply, choices, letters=False)
