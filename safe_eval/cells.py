@@ -52,6 +52,10 @@ class Cell:
     counts: Shaped[ndarray, "items counts"] | None = None  # what a score that is no mean is computed from
     highest: float = 1.0  # the score of a perfect answer; the lowest is 0
 
+    def is_whole(self, slice_name: str) -> bool:
+        """Whether a slice holds every item, so that nothing needs to be computed for it again."""
+        return slice_name in self.slices and bool(self.slices[slice_name].all())
+
 
 @dataclass(frozen=True)
 class Scoring:

@@ -47,12 +47,16 @@ def compare_cells(metric: str, cells: Sequence[Cell], sampling: Sampling) -> lis
 
     For every model m and condition c: m/full − m/c; for every m that is not the base: m/c − base/full.
     """
-    return [
-        compare(metric, a, b, name, sampling)
-        for a, b in _pairs(cells)
-        for name in COMPARED_SLICES
-        if name in a.slices or name in b.slices
-    ]
+    return [row for a, b in _pairs(cells) for row in _by_slice(metric, a, b, sampling)]
+
+
+def _by_slice(metric: str, a: Cell, b: Cell, sampling: Sampling) -> Iterator[Comparison]:
+    whole = compare(metric, a, b, "all", sampling)
+    for name in COMPARED_SLICES:
+        if a.is_whole(name) and b.is_whole(name):
+            yield msgspec.structs.replace(whole, slice=name)
+        elif name in a.slices or name in b.slices:
+            yield compare(metric, a, b, name, sampling)
 
 
 def compare(metric: str, a: Cell, b: Cell, slice_name: str, sampling: Sampling) -> Comparison:

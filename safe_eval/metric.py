@@ -31,25 +31,34 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 def metric_rows(metric: str, cells: Sequence[Cell], sampling: Sampling) -> Iterator[Metric]:
     """The value of every slice of every cell, with its interval: the mean, or a function of sums."""
     for cell in cells:
-        for name, members in cell.slices.items():
-            scores, clusters = cell.scores[members], cell.clusters[members]
-            if cell.counts is None:
-                value, stderr = float(scores.mean()), clustered_stderr(scores, clusters)
-                interval = mean_interval(scores, clusters, sampling, scale=(0.0, cell.highest))
+        whole = _row(metric, cell, "all", sampling)
+        for name in cell.slices:
+            if cell.is_whole(name):
+                yield msgspec.structs.replace(whole, slice=name)
             else:
-                counts = cell.counts[members]
-                value, stderr = corpus_value(metric, counts), None
-                interval = corpus_interval(metric, counts, clusters, sampling, cell.highest)
-            yield Metric(
-                metric=metric,
-                **cell.key._asdict(),
-                slice=name,
-                value=value,
-                stderr=stderr,
-                ci_low=interval.low,
-                ci_high=interval.high,
-                confidence=sampling.confidence,
-                interval=interval.method,
-                n=len(scores),
-                clusters=len(set(clusters.tolist())),
-            )
+                yield _row(metric, cell, name, sampling)
+
+
+def _row(metric: str, cell: Cell, slice_name: str, sampling: Sampling) -> Metric:
+    members = cell.slices[slice_name]
+    scores, clusters = cell.scores[members], cell.clusters[members]
+    if cell.counts is None:
+        value, stderr = float(scores.mean()), clustered_stderr(scores, clusters)
+        interval = mean_interval(scores, clusters, sampling, scale=(0.0, cell.highest))
+    else:
+        counts = cell.counts[members]
+        value, stderr = corpus_value(metric, counts), None
+        interval = corpus_interval(metric, counts, clusters, sampling, cell.highest)
+    return Metric(
+        metric=metric,
+        **cell.key._asdict(),
+        slice=slice_name,
+        value=value,
+        stderr=stderr,
+        ci_low=interval.low,
+        ci_high=interval.high,
+        confidence=sampling.confidence,
+        interval=interval.method,
+        n=len(scores),
+        clusters=len(set(clusters.tolist())),
+    )

@@ -1,12 +1,12 @@
 """Over seeds: what a metric, or a difference, is over all trained seeds that answered the same examples."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import msgspec
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Int, Shaped
 from numpy import ndarray
 
 from safe_eval.cells import BASE, Cell, CellKey
@@ -20,6 +20,7 @@ from safe_eval.sums_over_seeds import Counts, sums_spread, swaps_over_seeds
 RIGHT_FROM = 0.5  # an answer counts as right from half the score of a perfect one
 
 Seeds = dict[int, Cell]
+Places = Int[ndarray, " members"]
 
 
 class SeedSpreadRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,30 +128,40 @@ def _same_examples(seeds: Seeds) -> bool:
 
 
 def _rows(metric: str, seeds: Seeds, sampling: Sampling) -> Iterator[SeedRow]:
+    first = next(iter(seeds.values()))
+    whole = _row(metric, seeds, "all", sampling)
+    for name in COMPARED_SLICES:
+        if first.is_whole(name):
+            yield msgspec.structs.replace(whole, slice=name)
+        elif name in first.slices:
+            yield _row(metric, seeds, name, sampling)
+
+
+def _row(metric: str, seeds: Seeds, slice_name: str, sampling: Sampling) -> SeedRow:
     cells = tuple(seeds.values())
     first = cells[0]
-    right_or_wrong = metric not in CAPTION_METRICS
-    for name in COMPARED_SLICES:
-        if name not in first.slices:
-            continue
-        members = first.slices[name]
-        clusters, scores = first.clusters[members], np.stack([cell.scores[members] for cell in cells])
-        counts = _counts(cells, members)
-        if counts is None:
-            spread = seed_spread(scores, clusters, sampling)
-        else:
-            spread = sums_spread(metric, counts, clusters, sampling)
-        right = int(always_right(scores, right_from=RIGHT_FROM).sum())
-        wrong = int(always_wrong(scores, right_from=RIGHT_FROM).sum())
-        yield SeedRow(
-            **_about(metric, first.key, name, seeds, sampling),
-            **_numbers(spread),
-            condition=first.key.condition,
-            model=first.key.model,
-            always_right=right if right_or_wrong else None,
-            always_wrong=wrong if right_or_wrong else None,
-            mixed=scores.shape[1] - right - wrong if right_or_wrong else None,
-        )
+    members = first.slices[slice_name]
+    clusters, scores = first.clusters[members], np.stack([cell.scores[members] for cell in cells])
+    counts = _counts(cells, members)
+    if counts is None:
+        spread = seed_spread(scores, clusters, sampling)
+    else:
+        spread = sums_spread(metric, counts, clusters, sampling)
+    row = SeedRow(
+        **_about(metric, first.key, slice_name, seeds, sampling),
+        **_numbers(spread),
+        condition=first.key.condition,
+        model=first.key.model,
+        always_right=None,
+        always_wrong=None,
+        mixed=None,
+    )
+    if metric in CAPTION_METRICS:
+        return row
+    right = int(always_right(scores, right_from=RIGHT_FROM).sum())
+    wrong = int(always_wrong(scores, right_from=RIGHT_FROM).sum())
+    mixed = scores.shape[1] - right - wrong
+    return msgspec.structs.replace(row, always_right=right, always_wrong=wrong, mixed=mixed)
 
 
 def _paired(metric: str, a: Seeds, b: Seeds, sampling: Sampling) -> Iterator[SeedComparison]:
@@ -160,32 +171,45 @@ def _paired(metric: str, a: Seeds, b: Seeds, sampling: Sampling) -> Iterator[See
     paired = {seed: (one, other) for seed, (one, other) in pairs.items() if other is not None}
     if len(paired) < 2:
         return
-    ones, others = zip(*paired.values(), strict=True)
-    first, other = ones[0], others[0]
+    first, other = next(iter(paired.values()))
     _, at_a, at_b = np.intersect1d(first.examples, other.examples, assume_unique=True, return_indices=True)
+    if not len(at_a):
+        return
+    whole = _pair(metric, paired, (at_a, at_b), "all", sampling)
     for name in COMPARED_SLICES:
-        if name not in first.slices or not (members := first.slices[name][at_a]).any():
-            continue
-        in_a, in_b = at_a[members], at_b[members]
-        clusters = first.clusters[in_a]
-        counts, less = _counts(ones, in_a), _counts(others, in_b)
-        if counts is None or less is None:
-            differences = np.stack(
-                [o.scores[in_a] - p.scores[in_b] for o, p in zip(ones, others, strict=True)]
-            )
-            spread = seed_spread(differences, clusters, sampling)
-            p_value, test = sign_flip(differences.mean(axis=0), clusters, sampling), SIGN_FLIP
-        else:
-            spread = sums_spread(metric, counts, clusters, sampling, less=less)
-            p_value, test = swaps_over_seeds(metric, counts, less, clusters, sampling), RANDOMISATION
-        yield SeedComparison(
-            **_about(metric, first.key, name, paired, sampling),
-            **_numbers(spread),
-            a=first.key.name,
-            b=other.key.name,
-            p_value=p_value,
-            test=test,
-        )
+        members = first.slices[name][at_a] if name in first.slices else np.zeros(len(at_a), dtype=bool)
+        if members.all():
+            yield msgspec.structs.replace(whole, slice=name)
+        elif members.any():
+            yield _pair(metric, paired, (at_a[members], at_b[members]), name, sampling)
+
+
+def _pair(
+    metric: str,
+    paired: Mapping[int, tuple[Cell, Cell]],
+    places: tuple[Places, Places],
+    slice_name: str,
+    sampling: Sampling,
+) -> SeedComparison:
+    ones, others = zip(*paired.values(), strict=True)
+    in_a, in_b = places
+    clusters = ones[0].clusters[in_a]
+    counts, less = _counts(ones, in_a), _counts(others, in_b)
+    if counts is None or less is None:
+        differences = np.stack([o.scores[in_a] - p.scores[in_b] for o, p in paired.values()])
+        spread = seed_spread(differences, clusters, sampling)
+        p_value, test = sign_flip(differences.mean(axis=0), clusters, sampling), SIGN_FLIP
+    else:
+        spread = sums_spread(metric, counts, clusters, sampling, less=less)
+        p_value, test = swaps_over_seeds(metric, counts, less, clusters, sampling), RANDOMISATION
+    return SeedComparison(
+        **_about(metric, ones[0].key, slice_name, paired, sampling),
+        **_numbers(spread),
+        a=ones[0].key.name,
+        b=others[0].key.name,
+        p_value=p_value,
+        test=test,
+    )
 
 
 def _counts(cells: Sequence[Cell], members: Shaped[ndarray, " members"]) -> Counts | None:
