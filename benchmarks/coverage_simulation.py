@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from safe_eval.calibration import Answers, calibration
+from safe_eval.calibration.calibration import Answers, calibration
 from safe_eval.statistics import (
     Interval,
     Sampling,

@@ -7,11 +7,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from safe_eval.judging.verdict import Verdict, decide
     from safe_eval.models import Answer, Input, Model
     from safe_eval.predictions import CONDITIONS, Prediction, read_predictions, write_predictions
-    from safe_eval.score import Scores, read_scores, score_files, score_predictions, write_scores
+    from safe_eval.scoring.score import Scores, read_scores, score_files, score_predictions, write_scores
     from safe_eval.statistics import Sampling
-    from safe_eval.verdict import Verdict, decide
 
 __all__ = [
     "CONDITIONS",
@@ -34,9 +34,9 @@ __all__ = [
 _MODULES = {
     "models": ("Answer", "Input", "Model"),
     "predictions": ("CONDITIONS", "Prediction", "read_predictions", "write_predictions"),
-    "score": ("Scores", "read_scores", "score_files", "score_predictions", "write_scores"),
+    "scoring.score": ("Scores", "read_scores", "score_files", "score_predictions", "write_scores"),
     "statistics": ("Sampling",),
-    "verdict": ("Verdict", "decide"),
+    "judging.verdict": ("Verdict", "decide"),
 }
 
 

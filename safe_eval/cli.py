@@ -5,9 +5,9 @@ from pathlib import Path
 
 from safe_data import command
 from safe_eval.cli_compare import compare, power
-from safe_eval.formats import Format
-from safe_eval.output import say as _say
-from safe_eval.output import wrote
+from safe_eval.tables.formats import Format
+from safe_eval.tables.output import say as _say
+from safe_eval.tables.output import wrote
 
 SUMMARY = "Score predictions, judge the scores, and write the report."
 
@@ -43,12 +43,12 @@ def score(
         allow_partial: leave out a last line that was cut off
         format: text, json, markdown, latex or csv
     """
-    from safe_eval.caption_cells import caption_inputs
-    from safe_eval.formats import render
-    from safe_eval.score import Asked, score_into
-    from safe_eval.score_tables import scores_tables
+    from safe_eval.scoring.caption_cells import caption_inputs
+    from safe_eval.scoring.score import Asked, score_into
     from safe_eval.statistics import Sampling
-    from safe_eval.tables import scores_table
+    from safe_eval.tables.formats import render
+    from safe_eval.tables.score_tables import scores_tables
+    from safe_eval.tables.text import scores_table
 
     sampling = Sampling(confidence=confidence, resamples=resamples, seed=seed)
     captions = caption_inputs(df, write_df, spice, java=not no_java)
@@ -66,8 +66,8 @@ def verdict(run: Path, *, criteria: Path, format: Format = "text") -> int:
         criteria: YAML file of criteria, or the name of a shipped one: demo, success
         format: text, json, markdown, latex or csv
     """
-    from safe_eval.verdict import EXIT_CODES, VERDICT_FILE, decide
-    from safe_eval.verdict_tables import verdict_lines
+    from safe_eval.judging.verdict import EXIT_CODES, VERDICT_FILE, decide
+    from safe_eval.tables.verdict_tables import verdict_lines
 
     decided = decide(run, criteria)
     _say(verdict_lines(decided, format))
@@ -102,9 +102,9 @@ def calibrate(
         resamples: how many times the clusters are drawn
         format: text, json, markdown, latex or csv
     """
-    from safe_eval.calibrate import calibrate_files, write_calibration
-    from safe_eval.calibration_tables import calibration_lines
+    from safe_eval.calibration.calibrate import calibrate_files, write_calibration
     from safe_eval.statistics import Sampling
+    from safe_eval.tables.calibration_tables import calibration_lines
 
     sampling = Sampling(confidence=confidence, resamples=resamples, seed=seed)
     calibrated = calibrate_files(dev, test, sampling, model=model, force=force, allow_partial=allow_partial)
@@ -148,7 +148,7 @@ def annotate(run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = 
         seed: which ones
         out: the table (default: annotations.csv beside the predictions)
     """
-    from safe_eval.annotate import annotation_lines
+    from safe_eval.annotation.annotate import annotation_lines
 
     _say(annotation_lines(run, sample=sample, seed=seed, out=out))
 
@@ -162,7 +162,7 @@ def agreement(table: Path, *, confidence: float = 0.95, resamples: int = 10_000,
         resamples: how many times the clusters are drawn
         seed: seed of the bootstrap
     """
-    from safe_eval.annotate import agreement_lines
+    from safe_eval.annotation.annotate import agreement_lines
     from safe_eval.statistics import Sampling
 
     _say(agreement_lines(table, Sampling(confidence=confidence, resamples=resamples, seed=seed)))

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from safe_eval.formats import Format
-from safe_eval.output import say, wrote
+from safe_eval.tables.formats import Format
+from safe_eval.tables.output import say, wrote
 
 
 def compare(
@@ -54,12 +54,12 @@ def compare(
         confidence: of the intervals, between 0.5 and 1
         resamples: how many times the clusters are drawn
     """
-    from safe_eval.compare import COMPARISON_FILE, Options, compare_files
-    from safe_eval.compared import EXIT_CODES
-    from safe_eval.compared_tables import compared_lines, compared_tables
-    from safe_eval.formats import render
-    from safe_eval.score import write_json
+    from safe_eval.comparison.compare import COMPARISON_FILE, Options, compare_files
+    from safe_eval.comparison.compared import EXIT_CODES
+    from safe_eval.scoring.score import write_json
     from safe_eval.statistics import Sampling
+    from safe_eval.tables.compared_tables import compared_lines, compared_tables
+    from safe_eval.tables.formats import render
 
     options = Options(
         condition_a=condition_a,
@@ -115,14 +115,14 @@ def power(
         confidence: of the two-sided test
         format: text, json, markdown, latex or csv
     """
-    from safe_eval.formats import render
-    from safe_eval.power_plan import (
+    from safe_eval.comparison.power_plan import (
         assumed_differences,
         observed_differences,
         power_lines,
         power_plan,
         power_tables,
     )
+    from safe_eval.tables.formats import render
 
     if like is None:
         differences = assumed_differences(changed, difference or 0.0, cluster_size, correlation)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from safe_data.errors import InputError
 from safe_data.records import Record
-from safe_eval.cells import BASE
 from safe_eval.conditions import apply_condition, changes_sound, record_rng
 from safe_eval.job import Job, Reply, in_short, to_row
 from safe_eval.models import Input, Model
 from safe_eval.predictions import CONDITIONS, Prediction, is_condition
+from safe_eval.scoring.cells import BASE
 from safe_eval.swap import swap_partners
 
 if TYPE_CHECKING:

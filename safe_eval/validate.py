@@ -8,14 +8,14 @@ from pathlib import Path
 import msgspec
 
 from safe_data.errors import InputError, raise_row_errors
-from safe_eval.cells import BASE, CellKey, cell_key, cluster_field
-from safe_eval.delivery import delivery_notes
-from safe_eval.formats import COLUMNS, Format, Table, render
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.scorers import metrics_for
 from safe_eval.scorers.captions import TASKS as CAPTION_TASKS
 from safe_eval.scorers.captions.tokenised import check_rows
+from safe_eval.scoring.cells import BASE, CellKey, cell_key, cluster_field
+from safe_eval.scoring.delivery import delivery_notes
+from safe_eval.tables.formats import COLUMNS, Format, Table, render
 
 # Fields that no row needs, and what follows where none has them.
 _OPTIONAL = {

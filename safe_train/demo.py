@@ -15,12 +15,12 @@ from safe_data.command import DOES_NOT_HOLD, HOLDS
 from safe_data.dataset import ShardDataset
 from safe_data.errors import InputError
 from safe_data.sources.synthetic import write_world
-from safe_eval.metric import Metric
+from safe_eval.judging.verdict import EXIT_CODES, GO, Verdict, decide
 from safe_eval.predictions import write_predictions
 from safe_eval.report import write_report
-from safe_eval.score import Scores, score_into
+from safe_eval.scoring.metric import Metric
+from safe_eval.scoring.score import Scores, score_into
 from safe_eval.statistics import Sampling
-from safe_eval.verdict import EXIT_CODES, GO, Verdict, decide
 from safe_train.backbone import load_backbone
 from safe_train.checkpoint import attach_checkpoint, check_dataset, read_checkpoint
 from safe_train.config import StageAConfig

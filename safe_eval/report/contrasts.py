@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from safe_eval import numerals
-from safe_eval.comparisons import Comparison
-from safe_eval.overview import BESIDE
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import is_accuracy, noun_of, set_title, slice_title, slices_in_order
-from safe_eval.score import Scores
-from safe_eval.slices import without_repeats
+from safe_eval.scoring.comparisons import Comparison
+from safe_eval.scoring.score import Scores
+from safe_eval.scoring.slices import without_repeats
+from safe_eval.tables import numerals
+from safe_eval.tables.overview import BESIDE
 
 
 def comparison_tables(scores: Scores) -> list[dict[str, Any]]:

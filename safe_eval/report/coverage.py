@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from safe_eval.cells import BASE
-from safe_eval.coverage import CellCoverage
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import Column
-from safe_eval.score import Scores
+from safe_eval.scoring.cells import BASE
+from safe_eval.scoring.coverage import CellCoverage
+from safe_eval.scoring.score import Scores
 
 
 def coverage_words(scores: Scores) -> dict[str, Any]:

@@ -5,9 +5,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from safe_eval.cells import BASE, CellKey, cell_key
 from safe_eval.predictions import Prediction
 from safe_eval.scorers import SCORERS, metrics_for
+from safe_eval.scoring.cells import BASE, CellKey, cell_key
 
 SHOWN = 48
 SAMPLED_AT_LEAST = 12

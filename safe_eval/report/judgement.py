@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from safe_eval.judging.verdict import GO, NO_GO, Judged, Verdict
 from safe_eval.report import numbers
-from safe_eval.verdict import GO, NO_GO, Judged, Verdict
 
 _SIGNS = {">=": "≥", "<=": "≤", "==": "=", "within": "within ±"}
 _USES = {

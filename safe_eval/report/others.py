@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from safe_eval import numerals
-from safe_eval.metric import Metric
-from safe_eval.over_seeds import SeedComparison, SeedRow
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import SLICES, Column, is_accuracy, noun_of, set_title, slice_title
-from safe_eval.score import Scores
-from safe_eval.slices import without_repeats
+from safe_eval.scoring.metric import Metric
+from safe_eval.scoring.over_seeds import SeedComparison, SeedRow
+from safe_eval.scoring.score import Scores
+from safe_eval.scoring.slices import without_repeats
+from safe_eval.tables import numerals
 
 Row = TypeVar("Row", Metric, SeedRow, SeedComparison)
 Shown = dict[str, str]

@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 
 from safe_data.errors import InputError
+from safe_eval.judging.verdict import VERDICT_FILE, Verdict
 from safe_eval.predictions import Prediction, file_sha256, read_predictions
-from safe_eval.score import SCORES_FILE, Scores, read_scores, scored_files
-from safe_eval.verdict import VERDICT_FILE, Verdict
+from safe_eval.scoring.score import SCORES_FILE, Scores, read_scores, scored_files
 
 MADE_WITH = ("config.yaml", "freeze.json", "adapter/config.json", "adapter/adapter.safetensors")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from made_rows import answers
 
-from safe_eval.compare import Options, compare_files
-from safe_eval.compared import Compared, PairedRow
+from safe_eval.comparison.compare import Options, compare_files
+from safe_eval.comparison.compared import Compared, PairedRow
 from safe_eval.predictions import Prediction, write_predictions
 from safe_eval.statistics import Sampling
 

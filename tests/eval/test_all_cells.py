@@ -5,9 +5,9 @@ from made_rows import row
 
 from safe_data.errors import InputError
 from safe_eval.cli import main
-from safe_eval.measures import MeasureRow, measure_lines
 from safe_eval.predictions import Prediction, write_predictions
-from safe_eval.score import Asked, Scores, read_scores, score_predictions
+from safe_eval.scoring.measures import MeasureRow, measure_lines
+from safe_eval.scoring.score import Asked, Scores, read_scores, score_predictions
 from safe_eval.statistics import Sampling
 
 QUICK = Sampling(resamples=200)

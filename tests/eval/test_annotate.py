@@ -9,11 +9,11 @@ import pytest
 from made_rows import good_run, row, shuffled
 
 from safe_data.errors import InputError
-from safe_eval.annotate import compare, draw
+from safe_eval.annotation.annotate import compare, draw
+from safe_eval.annotation.labels import COLUMNS, key_path, read_labels
 from safe_eval.cli import main
-from safe_eval.labels import COLUMNS, key_path, read_labels
 from safe_eval.predictions import Prediction, write_predictions
-from safe_eval.sampling import Sampling
+from safe_eval.statistics.sampling import Sampling
 
 
 def run(*arguments: object) -> int:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from safe_eval import answers
-from safe_eval.answers import LONGEST_REPLY, canonical, parse_answer
+from safe_eval.scorers import answers
+from safe_eval.scorers.answers import LONGEST_REPLY, canonical, parse_answer
 
 INSTRUMENTS = ("piano", "violin", "acoustic_guitar", "drum")
 YES_NO = ("yes", "no")

@@ -10,14 +10,14 @@ import pytest
 from made_rows import row
 
 from safe_data.errors import InputError
-from safe_eval.calibrate import CalibrationReport, calibrate_files
-from safe_eval.calibration import Answers, calibration
+from safe_eval.calibration.calibrate import CalibrationReport, calibrate_files
+from safe_eval.calibration.calibration import Answers, calibration
+from safe_eval.calibration.labelled import labelled_answers
+from safe_eval.calibration.reliability import classwise_ece
+from safe_eval.calibration.temperature import apply_temperature, fit_temperature
 from safe_eval.cli import main
-from safe_eval.labelled import labelled_answers
 from safe_eval.predictions import Prediction, write_predictions
-from safe_eval.reliability import classwise_ece
-from safe_eval.sampling import Sampling
-from safe_eval.temperature import apply_temperature, fit_temperature
+from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=200)
 CHOICES = ("bell", "horn", "knock")

@@ -1,5 +1,7 @@
 """Calibration: edges by hand, scikit-learn's Brier score and temperature, outside values, refusals."""
 
+import doctest
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -9,17 +11,17 @@ from hypothesis import strategies as st
 
 from benchmarks.coverage_simulation import answers_of
 from safe_data.errors import InputError
-from safe_eval.calibration import Answers, calibrate, calibration, calibration_by_condition
-from safe_eval.proper_scores import brier, multiclass_brier, multiclass_nll, nll
-from safe_eval.reliability import classwise_ece, debiased_ece, ece, mce, reliability
-from safe_eval.sampling import Interval, Sampling
-from safe_eval.smooth_ece import smooth_ece
-from safe_eval.temperature import (
+from safe_eval.calibration.calibration import Answers, calibrate, calibration, calibration_by_condition
+from safe_eval.calibration.proper_scores import brier, multiclass_brier, multiclass_nll, nll
+from safe_eval.calibration.reliability import classwise_ece, debiased_ece, ece, mce, reliability
+from safe_eval.calibration.smooth_ece import smooth_ece
+from safe_eval.calibration.temperature import (
     apply_multiclass_temperature,
     apply_temperature,
     fit_multiclass_temperature,
     fit_temperature,
 )
+from safe_eval.statistics.sampling import Interval, Sampling
 
 QUICK = Sampling(resamples=500)
 
@@ -270,3 +272,8 @@ def test_what_no_temperature_fits() -> None:
         classwise_ece(np.array([[0.5, 0.2]]), np.array([0]))
     with pytest.raises(InputError, match="none of the 2 classes"):
         classwise_ece(np.array([[0.5, 0.5]]), np.array([2]))
+
+
+@pytest.mark.parametrize("noun", ["reliability", "proper_scores", "smooth_ece", "temperature", "calibration"])
+def test_doctests(noun: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"safe_eval.calibration.{noun}")).failed == 0

@@ -8,16 +8,16 @@ import pytest
 from made_rows import row, shuffled
 
 from safe_data.errors import InputError
-from safe_eval.caption_cells import CaptionInputs
 from safe_eval.cli import main
-from safe_eval.comparisons import Comparison
-from safe_eval.metric import Metric
 from safe_eval.predictions import Prediction, write_predictions
-from safe_eval.score import Asked, Scores, read_scores, score_predictions
 from safe_eval.scorers.captions import measure
+from safe_eval.scoring.caption_cells import CaptionInputs
+from safe_eval.scoring.comparisons import Comparison
+from safe_eval.scoring.metric import Metric
+from safe_eval.scoring.score import Asked, Scores, read_scores, score_predictions
+from safe_eval.scoring.sums import RANDOMISATION
 from safe_eval.statistics import Sampling
-from safe_eval.sums import RANDOMISATION
-from safe_eval.tables import scores_table
+from safe_eval.tables.text import scores_table
 
 QUICK = Sampling(resamples=200)
 HEARD = "a dog barks while the rain falls and some people talk near an old loud car outside"

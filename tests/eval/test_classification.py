@@ -9,11 +9,11 @@ from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from safe_data.errors import InputError
 from safe_eval import scorers
-from safe_eval.intervals import percentile_levels
 from safe_eval.predictions import Prediction
 from safe_eval.scorers import classification
 from safe_eval.scorers.measure import Measure
 from safe_eval.statistics import Interval, Sampling, wilson_zero
+from safe_eval.statistics.intervals import percentile_levels
 
 QUICK = Sampling(resamples=200)
 CHOICES = ("speech", "non-speech")

@@ -9,7 +9,7 @@ from made_pair import compared, make_pair, of_slice, written
 from made_rows import answers
 
 from safe_eval.cli import main
-from safe_eval.compared import Compared
+from safe_eval.comparison.compared import Compared
 from safe_eval.predictions import write_predictions
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from made_rows import row, shuffled
 
-from safe_eval import gaps
-from safe_eval.bootstrap import cluster_totals, resampled_totals
-from safe_eval.calibration import calibration
-from safe_eval.cells import Cell, score_cells
-from safe_eval.confidences import calibration_rows, confidence_notes, confident_answers
-from safe_eval.gaps import draws
-from safe_eval.metric import Metric, metric_rows
+from safe_eval.calibration import gaps
+from safe_eval.calibration.calibration import calibration
+from safe_eval.calibration.gaps import draws
 from safe_eval.predictions import Prediction
-from safe_eval.sampling import Sampling
+from safe_eval.scoring.cells import Cell, score_cells
+from safe_eval.scoring.confidences import calibration_rows, confidence_notes, confident_answers
+from safe_eval.scoring.metric import Metric, metric_rows
+from safe_eval.statistics.bootstrap import cluster_totals, resampled_totals
+from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=2_000)
 

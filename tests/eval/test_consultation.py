@@ -4,9 +4,9 @@ import msgspec
 import pytest
 from made_rows import answers, row
 
-from safe_eval.consultation import consultation_cells, consultation_notes
 from safe_eval.predictions import Prediction
-from safe_eval.score import score_predictions
+from safe_eval.scoring.consultation import consultation_cells, consultation_notes
+from safe_eval.scoring.score import score_predictions
 from safe_eval.statistics import Sampling
 
 QUICK = Sampling(resamples=200)

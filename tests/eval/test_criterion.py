@@ -9,8 +9,8 @@ from made_rows import good_run
 
 from safe_data.errors import InputError
 from safe_eval.cli import main
-from safe_eval.criterion import read_criteria
-from safe_eval.measurable import CHANGED, COVERAGE, DRIFT_METRICS, METRICS
+from safe_eval.judging.criterion import read_criteria
+from safe_eval.judging.measurable import CHANGED, COVERAGE, DRIFT_METRICS, METRICS
 from safe_eval.predictions import write_predictions
 
 HEAD = "criteria:\n  - "

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from safe_data.errors import InputError
-from safe_eval.equivalence import equivalence
-from safe_eval.sampling import Interval, Sampling
+from safe_eval.statistics.equivalence import equivalence
+from safe_eval.statistics.sampling import Interval, Sampling
 
 NOISE = np.random.default_rng(0).normal(0.001, 0.05, size=400)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from safe_eval.cli import COMMANDS, main
-from safe_eval.confidences import CALIBRATION_METRICS
-from safe_eval.consultation import CONSULTATION_METRICS
-from safe_eval.measures import OWN_MEASURES
 from safe_eval.predictions import CONDITIONS, read_predictions
 from safe_eval.scorers import CAPTION_METRICS, ON_REQUEST, SCORERS
+from safe_eval.scoring.confidences import CALIBRATION_METRICS
+from safe_eval.scoring.consultation import CONSULTATION_METRICS
+from safe_eval.scoring.measures import OWN_MEASURES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/evaluation.md").read_text("utf-8")

@@ -8,12 +8,12 @@ import pytest
 from made_rows import good_run, row
 from made_success import stated
 
-from safe_eval import measurable
-from safe_eval.criterion import METRICS, Criterion
+from safe_eval.judging import measurable
+from safe_eval.judging.criterion import METRICS, Criterion
+from safe_eval.judging.verdict import Judged, judge
 from safe_eval.predictions import Prediction
-from safe_eval.score import Scores, score_predictions
+from safe_eval.scoring.score import Scores, score_predictions
 from safe_eval.statistics import Sampling
-from safe_eval.verdict import Judged, judge
 
 QUICK = Sampling(resamples=200)
 GAIN = {"metric": "vqa_accuracy", "slice": "audio", "condition": "safe/full", "against": "safe/mute_audio"}

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from safe_eval import formats, numerals
-from safe_eval.formats import Format, Table, render
+from safe_eval.tables import formats, numerals
+from safe_eval.tables.formats import Format, Table, render
 
 MEANS = Table(
     "Means on clotho",

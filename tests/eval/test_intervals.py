@@ -5,9 +5,9 @@ import pytest
 
 from benchmarks.coverage_simulation import two_way_coverage
 from safe_data.errors import InputError
-from safe_eval.bca import bca_interval, bca_interval_of, bca_levels
-from safe_eval.bootstrap import _by_cluster, _times_drawn, cluster_totals
-from safe_eval.intervals import (
+from safe_eval.statistics.bca import bca_interval, bca_interval_of, bca_levels
+from safe_eval.statistics.bootstrap import _by_cluster, _times_drawn, cluster_totals
+from safe_eval.statistics.intervals import (
     clustered_stderr,
     mean_interval,
     percentile_levels,
@@ -15,8 +15,8 @@ from safe_eval.intervals import (
     wilson_interval,
     wilson_zero,
 )
-from safe_eval.sampling import Interval, Sampling
-from safe_eval.two_way import two_way_interval
+from safe_eval.statistics.sampling import Interval, Sampling
+from safe_eval.statistics.two_way import two_way_interval
 
 WIDENED = 2 * percentile_levels(0.95, 300)[1] - 1  # the level at which SciPy ends where ours do
 

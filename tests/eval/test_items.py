@@ -9,10 +9,10 @@ import pytest
 from made_rows import good_run, row, shuffled
 from test_caption_score import captioned
 
-from safe_eval import items
-from safe_eval.caption_cells import CaptionInputs
 from safe_eval.predictions import Prediction, write_predictions
-from safe_eval.score import Asked, Scores, score_into
+from safe_eval.scoring import items
+from safe_eval.scoring.caption_cells import CaptionInputs
+from safe_eval.scoring.score import Asked, Scores, score_into
 from safe_eval.statistics import Sampling
 
 ASKED = Asked(("exact_match",), CaptionInputs(java=False))

@@ -6,11 +6,11 @@ import pytest
 from made_rows import good_run
 from made_success import stated
 
-from safe_eval.cells import score_cells
-from safe_eval.kept import RetentionRow, retention_rows
 from safe_eval.predictions import Prediction
-from safe_eval.retention import kl_nats, total_variation
+from safe_eval.scoring.cells import score_cells
+from safe_eval.scoring.kept import RetentionRow, retention_rows
 from safe_eval.statistics import Sampling
+from safe_eval.statistics.retention import kl_nats, total_variation
 
 QUICK = Sampling(resamples=200)
 

@@ -9,9 +9,9 @@ import pytest
 from made_rows import row, shuffled
 
 from safe_eval.cli import main
-from safe_eval.measures import OWN_MEASURES, MeasureRow, measure_lines
 from safe_eval.predictions import Prediction, write_predictions
-from safe_eval.score import score_predictions
+from safe_eval.scoring.measures import OWN_MEASURES, MeasureRow, measure_lines
+from safe_eval.scoring.score import score_predictions
 from safe_eval.statistics import Interval, Sampling, mean_interval
 
 QUICK = Sampling(resamples=200)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safe_data.errors import InputError
-from safe_eval.multiplicity import benjamini_hochberg, holm
+from safe_eval.statistics.multiplicity import benjamini_hochberg, holm
 
 METHODS = [(holm, "holm"), (benjamini_hochberg, "fdr_bh")]
 

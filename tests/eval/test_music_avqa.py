@@ -10,10 +10,10 @@ import pytest
 from made_rows import row
 
 from safe_data.sources import music_avqa as source
-from safe_eval.cells import score_cells
-from safe_eval.coverage import cell_coverage
 from safe_eval.predictions import Prediction
 from safe_eval.scorers import avqa, music_avqa
+from safe_eval.scoring.cells import score_cells
+from safe_eval.scoring.coverage import cell_coverage
 
 TRUTH = Path(__file__).resolve().parents[2].parent / "shared" / "truth" / "music_avqa"
 COUNTING, EXISTENTIAL, TEMPORAL = "Visual/Counting", "Audio-Visual/Existential", "Audio-Visual/Temporal"

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from made_rows import answers
 
-from safe_eval.cells import Cell, score_cells
 from safe_eval.cli import main
-from safe_eval.over_seeds import paired_rows, seed_notes, seed_rows
 from safe_eval.predictions import Prediction, write_predictions
-from safe_eval.sampling import Sampling
-from safe_eval.seeds import seed_spread
+from safe_eval.scoring.cells import Cell, score_cells
+from safe_eval.scoring.over_seeds import paired_rows, seed_notes, seed_rows
+from safe_eval.statistics.sampling import Sampling
+from safe_eval.statistics.seeds import seed_spread
 
 QUICK = Sampling(resamples=200)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from safe_data.errors import InputError
-from safe_eval.paired import (
+from safe_eval.statistics.paired import (
     MCNEMAR,
     SIGN_FLIP,
     mcnemar,
@@ -14,7 +14,7 @@ from safe_eval.paired import (
     paired_test,
     sign_flip,
 )
-from safe_eval.sampling import Sampling
+from safe_eval.statistics.sampling import Sampling
 
 
 @pytest.mark.parametrize(("gained", "lost"), [(3, 11), (7, 7), (0, 0), (0, 6), (120, 80)])

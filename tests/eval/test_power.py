@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from safe_data.errors import InputError
-from safe_eval.power import (
+from safe_eval.statistics.power import (
     design_effect,
     intracluster_correlation,
     minimum_detectable_effect,

@@ -11,13 +11,13 @@ from made_rows import answers, good_run
 
 from safe_data.errors import InputError
 from safe_eval.cli import main
-from safe_eval.power import needed_items, observed_design_effect, paired_std
-from safe_eval.power_plan import assumed_differences, observed_differences, power_plan
+from safe_eval.comparison.power_plan import assumed_differences, observed_differences, power_plan
 from safe_eval.predictions import write_predictions
+from safe_eval.statistics.power import needed_items, observed_design_effect, paired_std
 
 
 def test_doctests() -> None:
-    assert doctest.testmod(importlib.import_module("safe_eval.power_plan")).failed == 0
+    assert doctest.testmod(importlib.import_module("safe_eval.comparison.power_plan")).failed == 0
 
 
 def test_items_for_a_difference_and_back() -> None:

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_rows import row, shuffled
 
-from safe_eval.caption_cells import CaptionInputs
-from safe_eval.metric import Metric
 from safe_eval.predictions import Prediction
-from safe_eval.score import Asked, score_predictions
 from safe_eval.scorers import ON_REQUEST, SCORERS
 from safe_eval.scorers.captions import MAXIMA, measure
+from safe_eval.scoring.caption_cells import CaptionInputs
+from safe_eval.scoring.metric import Metric
+from safe_eval.scoring.score import Asked, score_predictions
 from safe_eval.statistics import Sampling, clustered_stderr, mean_interval, sign_flip
 
 QUICK = Sampling(resamples=100)

@@ -19,7 +19,7 @@ from safe_eval.predictions import Prediction
 from safe_eval.report import media as report_media
 from safe_eval.report import numbers, write_report
 from safe_eval.report.accuracy import is_accuracy
-from safe_eval.score import read_scores
+from safe_eval.scoring.score import read_scores
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from made_run import made_answers, make_run, make_shards
 from safe_data.errors import InputError
 from safe_eval.cli import main
 from safe_eval.predictions import read_predictions, write_predictions
-from safe_eval.rescored import check_scores
+from safe_eval.scoring.rescored import check_scores
 
 Content = dict[str, Any]
 

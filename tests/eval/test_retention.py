@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from safe_data.errors import InputError
-from safe_eval.retention import drift, kl_nats, pair_choices, retention, total_variation
-from safe_eval.sampling import Sampling
+from safe_eval.statistics.retention import drift, kl_nats, pair_choices, retention, total_variation
+from safe_eval.statistics.sampling import Sampling
 
 RNG = np.random.default_rng(0)
 BASE, SAFE = RNG.dirichlet(np.ones(4), size=200), RNG.dirichlet(np.ones(4), size=200)

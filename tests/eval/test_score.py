@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from made_rows import answers, good_run, row, shuffled
 
 from safe_data.errors import InputError
-from safe_eval import coverage, numerals
-from safe_eval.comparisons import Comparison
-from safe_eval.metric import Metric
 from safe_eval.predictions import Prediction, write_predictions
-from safe_eval.score import Scores, read_scores, score_files, score_predictions, write_scores
+from safe_eval.scoring import coverage
+from safe_eval.scoring.comparisons import Comparison
+from safe_eval.scoring.metric import Metric
+from safe_eval.scoring.score import Scores, read_scores, score_files, score_predictions, write_scores
 from safe_eval.statistics import MCNEMAR, SIGN_FLIP, Sampling, mcnemar
-from safe_eval.tables import scores_table
+from safe_eval.tables import numerals
+from safe_eval.tables.text import scores_table
 
 QUICK = Sampling(resamples=200)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from safe_data.errors import InputError
-from safe_eval.sampling import Interval, Sampling
-from safe_eval.seeds import always_right, always_wrong, crossed, flips, seed_spread, stability
+from safe_eval.statistics.sampling import Interval, Sampling
+from safe_eval.statistics.seeds import always_right, always_wrong, crossed, flips, seed_spread, stability
 
 QUICK = Sampling(resamples=500)
 THREE = np.array([[1.0, 0.0, 0.6, 0.0], [1.0, 0.0, 0.3, 1.0], [1.0, 0.3, 0.9, 1.0]])

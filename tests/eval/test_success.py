@@ -4,12 +4,12 @@ import msgspec
 import pytest
 from made_success import success_rows
 
-from safe_eval.criterion import CHANGED, COVERAGE, SEED_STD, SHIPPED, Criterion, read_criteria
-from safe_eval.kept import DRIFT_METRICS
-from safe_eval.score import PredictionsFile, Scores, score_predictions
+from safe_eval.judging.criterion import CHANGED, COVERAGE, SEED_STD, SHIPPED, Criterion, read_criteria
+from safe_eval.judging.verdict import Verdict, judge, overall
+from safe_eval.scoring.kept import DRIFT_METRICS
+from safe_eval.scoring.score import PredictionsFile, Scores, score_predictions
 from safe_eval.statistics import Sampling
-from safe_eval.tables import verdict_table
-from safe_eval.verdict import Verdict, judge, overall
+from safe_eval.tables.text import verdict_table
 
 SUCCESS = {criterion.name: criterion for criterion in read_criteria(SHIPPED / "success.yaml")}
 CLOSELY = "seeing_is_kept_closely"  # a warning that needs more clusters than a quick test has

@@ -6,10 +6,10 @@ import itertools
 import numpy as np
 import pytest
 
-from safe_eval import sums
 from safe_eval.scorers.captions import score_of_sums
+from safe_eval.scoring import sums
+from safe_eval.scoring.sums import corpus_interval, corpus_value, sums_difference
 from safe_eval.statistics import Sampling
-from safe_eval.sums import corpus_interval, corpus_value, sums_difference
 
 SAMPLING = Sampling(resamples=4_000)
 BOTH = (0.95, 0.90)

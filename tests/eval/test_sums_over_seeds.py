@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from safe_eval.sampling import Interval, Sampling
 from safe_eval.scorers.captions import score_of_sums
-from safe_eval.sums import sums_difference
-from safe_eval.sums_over_seeds import sums_spread, swaps_over_seeds
+from safe_eval.scoring.sums import sums_difference
+from safe_eval.scoring.sums_over_seeds import sums_spread, swaps_over_seeds
+from safe_eval.statistics.sampling import Interval, Sampling
 
 SAMPLING = Sampling(resamples=4_000)
 CLUSTERS = np.arange(120) // 3

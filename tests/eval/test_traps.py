@@ -11,14 +11,14 @@ import pytest
 from made_rows import answers, good_run, row
 
 from safe_data.errors import InputError
-from safe_eval import reliability
-from safe_eval.calibration import Answers, calibrate
+from safe_eval.calibration import reliability
+from safe_eval.calibration.calibration import Answers, calibrate
 from safe_eval.cli import main
-from safe_eval.comparisons import Comparison
-from safe_eval.metric import Metric
 from safe_eval.predictions import Prediction, write_predictions
-from safe_eval.score import score_predictions
 from safe_eval.scorers.captions import measure
+from safe_eval.scoring.comparisons import Comparison
+from safe_eval.scoring.metric import Metric
+from safe_eval.scoring.score import score_predictions
 from safe_eval.statistics import Sampling, bca_interval, clustered_stderr, mcnemar, mean_interval
 
 QUICK = Sampling(resamples=200)

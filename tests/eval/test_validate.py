@@ -9,10 +9,10 @@ import pytest
 from made_rows import good_run, row
 
 from safe_data.errors import InputError
-from safe_eval import delivery
 from safe_eval.cli import main
-from safe_eval.formats import COLUMNS
 from safe_eval.predictions import Prediction, write_predictions
+from safe_eval.scoring import delivery
+from safe_eval.tables.formats import COLUMNS
 from safe_eval.validate import validate
 
 

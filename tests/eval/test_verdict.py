@@ -9,13 +9,13 @@ import pytest
 from made_rows import answers, good_run
 
 from safe_data.errors import InputError
-from safe_eval import criterion
-from safe_eval.criterion import SHIPPED, Criterion, criteria_path, read_criteria
+from safe_eval.judging import criterion
+from safe_eval.judging.criterion import SHIPPED, Criterion, criteria_path, read_criteria
+from safe_eval.judging.verdict import Judged, decide, judge, overall
 from safe_eval.predictions import Prediction, file_sha256, write_predictions
-from safe_eval.score import Scores, score_files, score_predictions, write_scores
+from safe_eval.scoring.score import Scores, score_files, score_predictions, write_scores
 from safe_eval.statistics import Sampling
-from safe_eval.tables import verdict_table
-from safe_eval.verdict import Judged, decide, judge, overall
+from safe_eval.tables.text import verdict_table
 
 QUICK = Sampling(resamples=200)
 DEMO = SHIPPED / "demo.yaml"

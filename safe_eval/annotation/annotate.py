@@ -1,0 +1,171 @@
+"""Annotate: a sample of answers as a table for a person's labels, and the labels read back.
+
+The person sees question, references and answer, in random order, and neither model, condition nor score. What
+the scorer said waits in a key file beside the table, so that the table can be given away alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from safe_data.errors import InputError
+from safe_eval.annotation.agreement import Agreement
+from safe_eval.annotation.agreement import agreement as agreement_of
+from safe_eval.annotation.labels import Key, KeyItem, key_path, read_labels, write_table
+from safe_eval.predictions import Prediction, file_sha256, read_predictions
+from safe_eval.scorers import SCORERS
+from safe_eval.scoring.cells import CellKey, cluster_field, score_cells
+from safe_eval.statistics.sampling import Sampling
+
+RIGHT = 0.5  # a graded score counts as right from here on
+_CAPTION = "caption"
+
+
+class _Scored(msgspec.Struct, frozen=True):
+    row: Prediction
+    metric: str
+    score: float
+    cluster: str
+
+
+def annotation_lines(run: Path, *, sample: int, seed: int, out: Path | None) -> list[str]:
+    """Draw answers of a run, or of a predictions file, write table and key, and say where they are.
+
+    Raises:
+        InputError: see `draw`.
+    """
+    predictions = run / "predictions.jsonl" if run.is_dir() else run
+    table = out or predictions.with_name("annotations.csv")
+    key = draw(predictions, table, sample=sample, seed=seed)
+    return [
+        f"wrote {table}: {len(key.items)} of {key.population} answers; write right, wrong or ? under 'label'",
+        f"wrote {key_path(table)}: what the scorer says; keep it from whoever labels",
+        f"then: safe-eval agreement {table}",
+    ]
+
+
+def agreement_lines(table: Path, sampling: Sampling) -> Iterator[str]:
+    """How far a labelled table and the scorer agree, and the items on which they do not.
+
+    Raises:
+        InputError: see `read_labels`.
+    """
+    key, labels = read_labels(table)
+    judged = compare(key, labels, sampling)
+    unsure = sum(label is None for label in labels.values())
+    yield f"{judged.n} of {len(key.items)} items labelled, {unsure} more unsure; {judged.clusters} clusters"
+    yield f"agreement  {_figure(judged.agreement, judged.agreement_low, judged.agreement_high)}"
+    yield f"kappa      {_figure(judged.kappa, judged.kappa_low, judged.kappa_high)}"
+    yield (
+        f"right by both {judged.both_right}, by the scorer alone {judged.scorer_only}, "
+        f"by the person alone {judged.person_only}, by neither {judged.both_wrong}"
+    )
+    for item in key.items:
+        if labels.get(item.item) not in (None, item.score >= key.right_from):
+            yield f"  {item.item}: scorer {item.score:.2f}, example {item.example_id!r}"
+
+
+def draw(predictions: Path, table: Path, *, sample: int, seed: int) -> Key:
+    """Draw answers, write the table and its key, and return the key.
+
+    Raises:
+        InputError: nothing to label, a sample of less than one, or a table that is there already.
+    """
+    if sample < 1:
+        raise InputError(f"sample {sample} is less than 1")
+    if table.exists() or key_path(table).exists():
+        raise InputError(
+            f"{table}: is there already, perhaps with labels; move it away or give another --out"
+        )
+    scored = list(_scored(read_predictions(predictions)))
+    if not scored:
+        raise InputError(f"{predictions}: no answers that are right or wrong; captions cannot be labelled so")
+    chosen = _stratified(scored, sample, seed)
+    key = Key(
+        predictions={predictions.name: file_sha256(predictions)},
+        population=len(scored),
+        seed=seed,
+        right_from=RIGHT,
+        items=tuple(_key_item(f"item-{place:04d}", item) for place, item in enumerate(chosen, 1)),
+    )
+    write_table(table, [item.row for item in chosen], key)
+    return key
+
+
+def compare(key: Key, labels: dict[str, bool | None], sampling: Sampling) -> Agreement:
+    """The scorer of a key beside a person's labels, on the items labelled right or wrong."""
+    pairs = [(item, label) for item in key.items if (label := labels.get(item.item)) is not None]
+    return agreement_of(
+        np.array([item.score >= key.right_from for item, _ in pairs]),
+        np.array([label for _, label in pairs]),
+        np.array([item.cluster for item, _ in pairs]),
+        sampling,
+    )
+
+
+def _scored(predictions: Sequence[Prediction]) -> Iterator[_Scored]:
+    """Every answer that is right or wrong, with its score."""
+    field = cluster_field(predictions)
+    rows = {(CellKey(p.dataset, p.seed, p.model, p.condition), p.example_id): p for p in predictions}
+    for metric in SCORERS:
+        if _CAPTION in SCORERS[metric].tasks:
+            continue
+        for cell in score_cells(metric, predictions):
+            for example_id, score in zip(cell.example_ids, cell.scores.tolist(), strict=True):
+                row = rows[cell.key, example_id]
+                if row.error is None:
+                    yield _Scored(row, metric, score, getattr(row, field))
+
+
+def _stratified(scored: Sequence[_Scored], sample: int, seed: int) -> list[_Scored]:
+    """A sample in random order, each stratum's share of it as of the whole, and at least one if it fits."""
+    rng = np.random.default_rng(seed)
+    strata: dict[tuple[str, str, str], list[_Scored]] = {}
+    for item in sorted(scored, key=lambda item: (_stratum(item.row), *_identity(item.row))):
+        strata.setdefault(_stratum(item.row), []).append(item)
+    sizes = np.array([len(items) for items in strata.values()])
+    wanted = sizes * min(1.0, sample / sizes.sum())
+    counts = np.floor(wanted).astype(int)
+    if sample >= len(sizes):
+        counts = np.maximum(counts, 1)
+    for place in np.argsort(-(wanted - np.floor(wanted)), kind="stable"):
+        if counts.sum() < min(sample, sizes.sum()) and counts[place] < sizes[place]:
+            counts[place] += 1
+    while counts.sum() > sample:
+        counts[np.argmax(counts)] -= 1
+    chosen = [
+        items[place]
+        for items, count in zip(strata.values(), counts, strict=True)
+        for place in rng.choice(len(items), size=count, replace=False)
+    ]
+    return [chosen[place] for place in rng.permutation(len(chosen))]
+
+
+def _stratum(row: Prediction) -> tuple[str, str, str]:
+    return row.dataset or "", row.condition, row.question_type or ""
+
+
+def _identity(row: Prediction) -> tuple[str, str, int]:
+    return row.example_id, row.model, row.seed
+
+
+def _key_item(name: str, item: _Scored) -> KeyItem:
+    return KeyItem(
+        item=name,
+        example_id=item.row.example_id,
+        dataset=item.row.dataset,
+        model=item.row.model,
+        condition=item.row.condition,
+        seed=item.row.seed,
+        metric=item.metric,
+        score=item.score,
+        cluster=item.cluster,
+    )
+
+
+def _figure(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "not measured: both gave one label only"
+    return f"{value:.3f}" + (f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else "")

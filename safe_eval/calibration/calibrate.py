@@ -1,0 +1,186 @@
+"""Calibrate: a temperature from dev predictions, and how honest test predictions are before and after it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from safe_data.errors import InputError
+from safe_eval.calibration.calibrated_choices import CalibratedChoices, calibrated_choices
+from safe_eval.calibration.calibration import Answers, Calibration, calibrate
+from safe_eval.calibration.labelled import labelled_answers, model_meant
+from safe_eval.predictions import Prediction, file_sha256, partial_notes, read_predictions
+from safe_eval.scoring.cells import cluster_field
+from safe_eval.scoring.scores import PredictionsFile, write_json
+from safe_eval.statistics.paired import paired_difference
+from safe_eval.statistics.sampling import Sampling
+
+CALIBRATION_FILE = "calibration.json"
+FITTED_ON = "full"  # the condition whose dev answers set the temperature
+
+
+class CalibratedCell(msgspec.Struct, frozen=True, kw_only=True):
+    """One model's test answers under one condition, before and after the temperature of its dev answers."""
+
+    seed: int
+    condition: str
+    temperature: float
+    dev_n: int
+    shared_examples: int  # with dev: above 0 only where it was forced
+    shared_clusters: int
+    before: Calibration
+    after: Calibration
+
+
+class Fall(msgspec.Struct, frozen=True, kw_only=True):
+    """Mean confidence under `full` less that under a condition, on the same examples, untempered."""
+
+    seed: int
+    condition: str
+    difference: float
+    ci_low: float | None
+    ci_high: float | None
+    interval: str | None
+    p_value: float
+    n: int
+    clusters: int
+
+
+class CalibrationReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of calibration.json; `bars` are the data of a reliability diagram."""
+
+    model: str
+    cells: tuple[CalibratedCell, ...]
+    falls: tuple[Fall, ...]
+    choices: tuple[CalibratedChoices, ...]
+    notes: tuple[str, ...]
+    forced: bool
+    cluster: str
+    seed: int
+    resamples: int
+    confidence: float
+    dev: PredictionsFile
+    test: PredictionsFile
+
+
+def calibrate_files(
+    dev: Path,
+    test: Path,
+    sampling: Sampling,
+    *,
+    model: str | None = None,
+    force: bool = False,
+    allow_partial: bool = False,
+) -> CalibrationReport:
+    """Fit a temperature for each seed on the dev answers to the untouched input, and judge it on test.
+
+    Right is what the metric of each row says, a share where it gives one (see `confidences`). Seeds are
+    models of their own; a dev file of one seed serves every seed.
+
+    Raises:
+        InputError: see `read_predictions` and `calibrate`; no confidences, several models and no `model`, or
+            no dev answers to fit on.
+    """
+    files = {"dev": dev, "test": test}
+    sides = {side: read_predictions(file, allow_partial=allow_partial) for side, file in files.items()}
+    partial = list(partial_notes(files.values())) if allow_partial else []
+    chosen = model_meant(sides, model)
+    rows = {side: [row for row in found if row.model == chosen] for side, found in sides.items()}
+    dev_answers, test_answers = labelled_answers(rows["dev"], rows["test"]), labelled_answers(rows["test"])
+    cells = tuple(
+        _cell(seed, condition, _fitted_on(dev_answers, seed), answers, sampling, force)
+        for (seed, condition), answers in test_answers.items()
+    )
+    return CalibrationReport(
+        model=chosen,
+        cells=cells,
+        falls=tuple(_falls(test_answers, sampling)),
+        choices=calibrated_choices(rows["dev"], rows["test"], FITTED_ON, sampling),
+        notes=(*partial, *_notes(cells, rows)),
+        forced=force,
+        cluster=cluster_field(rows["test"]),
+        seed=sampling.seed,
+        resamples=sampling.resamples,
+        confidence=sampling.confidence,
+        dev=PredictionsFile(dev.name, file_sha256(dev)),
+        test=PredictionsFile(test.name, file_sha256(test)),
+    )
+
+
+def write_calibration(report: CalibrationReport, out: Path) -> Path:
+    """Write calibration.json into a folder, whole or not at all."""
+    return write_json(out / CALIBRATION_FILE, report)
+
+
+def _fitted_on(dev: Mapping[tuple[int, str], Answers], seed: int) -> Answers:
+    """The dev answers a seed's temperature is fitted on: its own, or those of the only seed there is."""
+    seeds = [of for of, condition in dev if condition == FITTED_ON]
+    if seed in seeds:
+        return dev[seed, FITTED_ON]
+    if len(seeds) == 1:
+        return dev[seeds[0], FITTED_ON]
+    if not seeds:
+        raise InputError(
+            f"dev has no confident answers under {FITTED_ON!r}, which the temperature is fitted on"
+        )
+    listed = ", ".join(map(str, seeds))
+    raise InputError(f"dev has no answers of seed {seed}, only of seeds {listed}; give those of every seed")
+
+
+def _cell(
+    seed: int, condition: str, dev: Answers, test: Answers, sampling: Sampling, force: bool
+) -> CalibratedCell:
+    found = calibrate(dev, test, sampling, force=force)
+    return CalibratedCell(
+        seed=seed,
+        condition=condition,
+        temperature=found.temperature,
+        dev_n=found.dev_n,
+        shared_examples=found.shared_examples,
+        shared_clusters=found.shared_clusters,
+        before=found.before,
+        after=found.after,
+    )
+
+
+def _falls(test: Mapping[tuple[int, str], Answers], sampling: Sampling) -> Iterator[Fall]:
+    """Whether confidence falls where something was taken away from the input."""
+    for (seed, condition), answers in test.items():
+        full = test.get((seed, "full"))
+        if full is None or condition == "full":
+            continue
+        shared, at_full, at_it = np.intersect1d(full.examples, answers.examples, return_indices=True)
+        if not len(shared):
+            continue
+        found = paired_difference(
+            full.confidence[at_full], answers.confidence[at_it], full.clusters[at_full], sampling
+        )
+        yield Fall(
+            seed=seed,
+            condition=condition,
+            difference=found.difference,
+            ci_low=found.interval.low,
+            ci_high=found.interval.high,
+            interval=found.interval.method,
+            p_value=found.p_value,
+            n=found.n,
+            clusters=found.clusters,
+        )
+
+
+def _notes(cells: Sequence[CalibratedCell], rows: Mapping[str, Sequence[Prediction]]) -> Iterator[str]:
+    shared = max((cell.shared_examples for cell in cells), default=0)
+    if shared:
+        yield (
+            f"forced: {shared} scored examples are in dev too, so what stands after the temperature "
+            "is flattered by them"
+        )
+    clusters = max((cell.shared_clusters for cell in cells), default=0)
+    if clusters:
+        field = cluster_field(rows["test"])
+        yield f"{clusters} clusters ({field}) are in dev and in test: the temperature has seen their like"
+    for side, found in rows.items():
+        silent = sum(row.confidence is None or row.error is not None for row in found)
+        if silent:
+            yield f"{silent} of {len(found)} rows of {side} failed or state no confidence; they are left out"

@@ -1,0 +1,1 @@
+"""Judging: criteria and the evidence for them in the scores → a verdict."""

@@ -1,0 +1,207 @@
+"""Criterion: one number that must keep a bound, as written in a criteria file."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from safe_data.errors import InputError, raise_row_errors
+from safe_eval.judging.measurable import (
+    CHANGED,
+    COVERAGE,
+    MEANS,
+    METRICS,
+    SEED_STD,
+    extremes,
+    meant,
+    unknown_metric,
+)
+from safe_eval.predictions import CONDITIONS, is_condition
+from safe_eval.scoring.cells import BASE
+from safe_eval.scoring.confidences import CALIBRATION_METRICS
+from safe_eval.scoring.kept import DRIFT_METRICS, RETENTION_SLICES
+from safe_eval.scoring.measures import OWN_MEASURES, WITHOUT_INTERVAL
+from safe_eval.scoring.slices import COMPARED_SLICES
+
+SHIPPED = Path(__file__).parents[1] / "criteria"
+TOLERANCE = 1e-9  # 0.70 - 0.65 is 0.04999999999999993 in binary, and meant to reach 0.05
+
+Use = Literal["value", "ci_low", "ci_high", "equivalence"]
+
+_SLICE = re.compile(r"(type|class):.+")  # besides those that are compared
+_BOUND = re.compile(r"(>=|<=|>|<|==|within) *([-+]?(?:\d+\.?\d*|\.\d+))")
+_HOLDS: dict[str, Callable[[float, float], bool]] = {
+    ">=": lambda value, limit: value >= limit - TOLERANCE,
+    "<=": lambda value, limit: value <= limit + TOLERANCE,
+    ">": lambda value, limit: value > limit,
+    "<": lambda value, limit: value < limit,
+    "==": lambda value, limit: abs(value - limit) <= TOLERANCE,
+    "within": lambda value, limit: abs(value) <= limit + TOLERANCE,
+}
+
+
+class Bound(NamedTuple):
+    """What a number must keep, for example `>= 0.05`, or `within 0.005` of zero."""
+
+    operator: str
+    limit: float
+
+    def holds(self, value: float) -> bool:
+        """Whether a number keeps the bound.
+
+        >>> Bound(">=", 0.05).holds(0.70 - 0.65), Bound("within", 0.005).holds(-0.006)
+        (True, False)
+        """
+        return _HOLDS[self.operator](value, self.limit)
+
+
+class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A metric of `condition` ("model/condition"), less that of `against` where given, must keep `bound`."""
+
+    name: str
+    metric: str
+    bound: str
+    slice: str = "all"
+    condition: str | None = None
+    against: str | None = None
+    use: Use = "value"
+    severity: Literal["critical", "warning"] = "critical"  # a warning is shown and decides nothing
+
+    def parsed_bound(self) -> Bound:
+        """The bound as numbers; a criterion that was read has a sound one."""
+        match = _BOUND.fullmatch(self.bound.strip())
+        if match is None:
+            raise InputError(f"bound {self.bound!r} is none of '>= 0.05', '< 1', '== 0', 'within 0.005'")
+        return Bound(match[1], float(match[2]))
+
+    @property
+    def idle(self) -> str | None:
+        """What to say of a bound that decides nothing, whatever is measured."""
+        bound = self.parsed_bound()
+        held = [bound.holds(end) for end in extremes(self.metric, difference=self.against is not None)]
+        if all(held):
+            return "no number could break this bound"
+        if not any(held) and bound.operator not in ("==", "within"):
+            return "no number could keep this bound: accuracies are fractions, 5 points are 0.05"
+        return None
+
+
+def criteria_path(given: Path) -> Path:
+    """The criteria file meant: a path, or the bare name of one that is shipped, such as `demo`.
+
+    Raises:
+        InputError: there is neither.
+    """
+    shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+    if given.is_file():
+        return given
+    if str(given) in shipped:
+        return shipped[str(given)]
+    raise InputError(f"{given}: no such criteria file; shipped with safe-eval: {', '.join(shipped)}")
+
+
+def read_criteria(path: Path) -> tuple[Criterion, ...]:
+    """Read a criteria file: YAML with a list named `criteria`.
+
+    Raises:
+        InputError: not YAML, no criteria, or criteria that cannot be judged; all of them at once.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict) or list(content) != ["criteria"]:
+        raise InputError(f"{path}: expected one list named 'criteria', as in safe-eval's own demo.yaml")
+    rows = content["criteria"]
+    if not isinstance(rows, list) or not rows:
+        raise InputError(f"{path}: holds no criteria; a verdict on nothing would always be go")
+    read = [_criterion(row) for row in rows]
+    names = [row.get("name") if isinstance(row, dict) else None for row in rows]
+    errors = [
+        f"{path.name}: criterion {place} {names[place - 1]!r}: {fault}"
+        for place, fault in enumerate(read, 1)
+        if isinstance(fault, str)
+    ]
+    errors += [
+        f"{path.name}: the name {name!r} is given twice; each criterion needs its own"
+        for name in dict.fromkeys(names)
+        if name is not None and names.count(name) > 1
+    ]
+    raise_row_errors(errors, str(path))
+    criteria = tuple(row for row in read if isinstance(row, Criterion))
+    if all(row.severity == "warning" for row in criteria):
+        raise InputError(f"{path}: every criterion is a warning, so nothing would decide; make one critical")
+    return criteria
+
+
+def _criterion(row: Any) -> Criterion | str:
+    """The criterion, or what is wrong with it."""
+    if not isinstance(row, dict):
+        return "is not a mapping; write name, metric, condition, bound"
+    fields = [field.name for field in msgspec.structs.fields(Criterion)]
+    for name in row:
+        if name not in fields:
+            return f"unknown field {name!r}{meant(str(name), fields)}; fields are {', '.join(fields)}"
+    try:
+        criterion = msgspec.convert(row, Criterion)
+        criterion.parsed_bound()
+    except (msgspec.ValidationError, InputError) as error:
+        return str(error)
+    return _fault(criterion) or criterion
+
+
+def _fault(criterion: Criterion) -> str | None:
+    metric, against, bound = criterion.metric, criterion.against, criterion.parsed_bound()
+    if metric not in METRICS:
+        return unknown_metric(metric)
+    if criterion.slice not in COMPARED_SLICES and not _SLICE.fullmatch(criterion.slice):
+        return f"slice {criterion.slice!r} is none of all, audio, vl, type:NAME, class:NAME"
+    for side in (criterion.condition, against):
+        model, _, condition = (side or "model/full").rpartition("/")
+        if not model or not is_condition(condition):
+            return f"{side!r} is no 'model/condition' such as 'safe/full'{meant(condition, CONDITIONS)}"
+    if metric == COVERAGE and (against or criterion.slice != "all"):
+        return "coverage takes no 'against' and no 'slice'"
+    if metric != COVERAGE and criterion.condition is None:
+        return f"{metric} needs a 'condition', for example 'safe/full'"
+    if metric == CHANGED and against is None:
+        return "answers_changed counts against other answers; give 'against', for example 'base/full'"
+    if metric in DRIFT_METRICS and against != f"{BASE}/full":
+        return f"{metric} is the distance from the base model's answers; give 'against: {BASE}/full'"
+    if against is not None and metric not in (*MEANS, *DRIFT_METRICS, CHANGED):
+        return f"{metric} is of one 'condition'; leave out 'against'"
+    return _slice_fault(criterion) or _use_fault(criterion, bound)
+
+
+def _slice_fault(criterion: Criterion) -> str | None:
+    """On which slices the scores hold what kind of number."""
+    metric = criterion.metric
+    made_on: tuple[str, ...] = COMPARED_SLICES
+    if metric in (*CALIBRATION_METRICS, *OWN_MEASURES):
+        made_on = ("all",)
+    elif metric in DRIFT_METRICS:
+        made_on = RETENTION_SLICES
+    elif criterion.against is None and not metric.endswith(SEED_STD):
+        return None
+    if criterion.slice in made_on:
+        return None
+    what = "comparisons are" if criterion.against else f"{metric} is"
+    return f"{what} made on the slices {', '.join(made_on)}, not on {criterion.slice!r}"
+
+
+def _use_fault(criterion: Criterion, bound: Bound) -> str | None:
+    metric = criterion.metric
+    has_none = metric in (CHANGED, COVERAGE, WITHOUT_INTERVAL) or metric.endswith(SEED_STD)
+    if has_none and criterion.use != "value":
+        return f"{metric} has no interval; it can only be used by its value"
+    if criterion.use == "equivalence" and metric not in MEANS:
+        return f"{metric} is no difference of scores; equivalence is of those"
+    if criterion.use == "equivalence" and (criterion.against is None or bound.operator != "within"):
+        return "equivalence needs an 'against' and a bound 'within MARGIN'"
+    if bound.operator == "within" and criterion.use in ("ci_low", "ci_high"):
+        return "one end of an interval cannot be 'within'; use value or equivalence"
+    return None

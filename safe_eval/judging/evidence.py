@@ -1,0 +1,181 @@
+"""Evidence: the numbers in the scores that a criterion asks for, and where they come from in words."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from safe_eval.judging.absent import Whence, expected, lacking, nothing, of, silent
+from safe_eval.judging.criterion import Criterion, Use
+from safe_eval.judging.measurable import CHANGED, COVERAGE, SEED_STD
+from safe_eval.scoring.comparisons import Comparison
+from safe_eval.scoring.coverage import CellCoverage
+from safe_eval.scoring.kept import DRIFT_METRICS, RetentionRow
+from safe_eval.scoring.measures import OWN_MEASURES, MeasureRow
+from safe_eval.scoring.metric import Metric
+from safe_eval.scoring.over_seeds import SeedRow
+from safe_eval.scoring.score import Scores
+from safe_eval.tables import numerals
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one dataset and seed say; None for what was not measured."""
+
+    text: str
+    value: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    equivalence: tuple[float | None, float | None] = (None, None)
+
+    def numbers(self, use: Use) -> tuple[float | None, ...]:
+        """The numbers that all have to keep the bound; one that is not finite was not measured."""
+        asked = {"value": self.value, "ci_low": self.ci_low, "ci_high": self.ci_high}
+        numbers = self.equivalence if use == "equivalence" else (asked[use],)
+        return tuple(n if n is not None and math.isfinite(n) else None for n in numbers)
+
+
+def evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
+    """What the scores say about a criterion, once for each dataset and seed; never empty.
+
+    A dataset or a seed in which the same model was judged, but not on this, is evidence of nothing: were it
+    left out, a seed that fails could pass by lacking a condition.
+    """
+    if criterion.metric == COVERAGE:
+        cells = [c for c in scores.cells if criterion.condition in (None, f"{c.model}/{c.condition}")]
+        return [_of_coverage(cells)] if cells else [Evidence(nothing(criterion, scores))]
+    found = list(_found(criterion, scores))
+    if not found:
+        return [Evidence(nothing(criterion, scores))]
+    missing = expected(criterion, scores) - {whence for whence, _ in found}
+    return [said for _, said in found] + [
+        Evidence(lacking(criterion, whence)) for whence in sorted(missing, key=str)
+    ]
+
+
+def _found(criterion: Criterion, scores: Scores) -> Iterator[tuple[Whence, Evidence]]:
+    metric, name = criterion.metric, criterion.condition
+    if metric in DRIFT_METRICS:
+        for kept in scores.retention:
+            if (kept.slice, f"{kept.model}/{kept.condition}") == (criterion.slice, name):
+                yield (kept.dataset, kept.seed), _of_drift(kept, metric)
+    elif metric in OWN_MEASURES:
+        for measure in scores.measures:
+            if (measure.name, f"{measure.model}/{measure.condition}") == (metric, name):
+                yield (measure.dataset, measure.seed), _of_measure(measure)
+    elif metric.endswith(SEED_STD):
+        asked = (metric.removesuffix(SEED_STD), criterion.slice, name)
+        for over in scores.seeds:
+            if (over.metric, over.slice, f"{over.model}/{over.condition}") == asked:
+                yield (over.dataset, None), _of_seeds(over)
+    elif criterion.against is None:
+        for row in scores.metrics:
+            if (row.metric, row.slice, f"{row.model}/{row.condition}") == (metric, criterion.slice, name):
+                yield (row.dataset, row.seed), _of_mean(row, silent(row, scores))
+    else:
+        for pair in scores.comparisons:
+            if (pair.slice, pair.a, pair.b) != (criterion.slice, name, criterion.against):
+                continue
+            if metric == CHANGED:
+                yield (pair.dataset, pair.seed), _of_changes(pair)
+            elif metric == pair.metric:
+                yield (pair.dataset, pair.seed), _of_difference(pair, _silent_in(pair, scores))
+
+
+def _of_coverage(cells: Sequence[CellCoverage]) -> Evidence:
+    answered, expected = sum(cell.answered for cell in cells), sum(cell.expected for cell in cells)
+    text = f"{answered} of {expected} examples answered"
+    worst = min(cells, key=lambda cell: cell.answered / cell.expected)
+    if worst.answered < worst.expected:
+        text += f"; fewest by {worst.model}/{worst.condition}: {worst.answered} of {worst.expected}"
+    return Evidence(text, value=answered / expected)
+
+
+def _of_mean(row: Metric, silent: int) -> Evidence:
+    text = f"{row.model}/{row.condition} on {row.slice}, n {row.n} in {row.clusters} clusters"
+    if silent:
+        return Evidence(f"{text}: {silent} more answers do not say{of((row.dataset, row.seed))}")
+    return Evidence(
+        text + _made(row.interval, row.confidence) + of((row.dataset, row.seed)),
+        value=row.value,
+        ci_low=row.ci_low,
+        ci_high=row.ci_high,
+    )
+
+
+def _of_changes(pair: Comparison) -> Evidence:
+    if (unpaired := _unpaired(pair)) is not None:
+        return Evidence(unpaired)
+    text = f"{pair.changed} of {pair.n} answers of {pair.a} differ from {pair.b}"
+    return Evidence(text + of((pair.dataset, pair.seed)), value=float(pair.changed))
+
+
+def _of_difference(pair: Comparison, silent: int) -> Evidence:
+    if (unpaired := _unpaired(pair)) is not None:
+        return Evidence(unpaired)
+    text = f"{pair.a} − {pair.b} on {pair.slice}: {pair.gained} gained, {pair.lost} lost"
+    text += f", n {pair.n} in {pair.clusters} clusters"
+    if silent:
+        return Evidence(f"{text}: {silent} more answers do not say{of((pair.dataset, pair.seed))}")
+    if pair.test is not None:
+        text += f", {pair.test} p {numerals.p_value(pair.p_value)}"
+    equivalence = (pair.equivalence_low, pair.equivalence_high)
+    text += f", equivalence {numerals.interval(*equivalence, signed=True)}"
+    return Evidence(
+        text + _made(pair.interval, pair.confidence) + of((pair.dataset, pair.seed)),
+        value=pair.difference,
+        ci_low=pair.ci_low,
+        ci_high=pair.ci_high,
+        equivalence=equivalence,
+    )
+
+
+def _of_drift(kept: RetentionRow, metric: str) -> Evidence:
+    text = f"{kept.model}/{kept.condition} from the base model on {kept.slice}"
+    whence = of((kept.dataset, kept.seed))
+    without = kept.n + kept.only_base + kept.only_safe - kept.drift_n
+    if kept.kl_nats is None or without:
+        return Evidence(f"{text}: {kept.why_not or f'{without} examples lack choice_probabilities'}{whence}")
+    text += f", n {kept.drift_n}, same likeliest choice {numerals.fraction(kept.same_choice)}"
+    text += _made(kept.drift_interval, kept.confidence) + whence
+    if metric == "kl_nats":
+        return Evidence(text, kept.kl_nats, kept.kl_low, kept.kl_high)
+    return Evidence(text, kept.total_variation, kept.total_variation_low, kept.total_variation_high)
+
+
+def _of_measure(row: MeasureRow) -> Evidence:
+    text, whence = f"{row.model}/{row.condition} on all", of((row.dataset, row.seed))
+    if row.value is None:
+        return Evidence(f"{text}: {row.why_not}{whence}")
+    text += f", n {row.n}"
+    if row.confidence is None:
+        return Evidence(f"{text}, {row.name} has no interval{whence}", row.value)
+    text += f" in {row.clusters} clusters{_made(row.interval, row.confidence)}"
+    return Evidence(text + whence, row.value, row.ci_low, row.ci_high)
+
+
+def _of_seeds(over: SeedRow) -> Evidence:
+    means = ", ".join(numerals.fraction(mean) for mean in over.means)
+    text = f"{over.model}/{over.condition} on {over.slice}, n {over.n}, seeds {list(over.seeds)}: {means}"
+    return Evidence(text + of((over.dataset, None)), value=over.std)
+
+
+def _unpaired(pair: Comparison) -> str | None:
+    """Why a pair is none: what only one side answered could have gone either way."""
+    if not (pair.only_a or pair.only_b or not pair.n):
+        return None
+    sides = f"{pair.only_a} only {pair.a}, {pair.only_b} only {pair.b}"
+    return f"not every example has both answers: {sides}{of((pair.dataset, pair.seed))}"
+
+
+def _silent_in(pair: Comparison, scores: Scores) -> int:
+    """The answers of either side that do not say what the metric is about."""
+    return sum(
+        silent(row, scores)
+        for row in scores.metrics
+        if (row.metric, row.dataset, row.slice) == (pair.metric, pair.dataset, pair.slice)
+        and f"{row.model}/{row.condition}" in (pair.a, pair.b)
+    )
+
+
+def _made(interval: str | None, confidence: float) -> str:
+    return f", {100 * confidence:g} % interval: {interval or 'not measured'}"

@@ -1,0 +1,1 @@
+"""Scoring: predictions → cells → metrics, comparisons and measures → scores.json and items.parquet."""

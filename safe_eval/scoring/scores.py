@@ -1,0 +1,114 @@
+"""Scores: the content of scores.json, with every number traced to its predictions; read and write it."""
+
+from pathlib import Path
+
+import msgspec
+
+from safe_data.errors import InputError
+from safe_eval.predictions import file_sha256
+from safe_eval.scoring.comparisons import Comparison
+from safe_eval.scoring.coverage import CellCoverage, Coverage
+from safe_eval.scoring.kept import RetentionRow
+from safe_eval.scoring.measures import MeasureRow
+from safe_eval.scoring.metric import Metric
+from safe_eval.scoring.over_seeds import SeedComparison, SeedRow
+
+SCORES_FILE = "scores.json"
+
+
+class PredictionsFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file by its name and hash, and the way to it from the folder of the scores if it lies elsewhere."""
+
+    name: str
+    sha256: str
+    path: str | None = None
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the numbers came from, and what would make them again."""
+
+    predictions: tuple[PredictionsFile, ...]
+    rows: int
+    cluster: str  # the field whose values are the clusters
+    seed: int
+    resamples: int
+    confidence: float
+    partial: bool = False  # a last line that was cut off may be left out
+    metrics: tuple[str, ...] = ()  # asked for by name
+    java: bool = False  # whether any number was made in Java
+    frequencies: PredictionsFile | None = None  # of CIDEr; none: those of the references scored
+    spice: PredictionsFile | None = None
+    python: str
+    versions: dict[str, str]
+
+
+class Scores(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of scores.json."""
+
+    coverage: dict[str, Coverage]
+    cells: tuple[CellCoverage, ...]
+    metrics: tuple[Metric, ...]
+    comparisons: tuple[Comparison, ...]
+    notes: tuple[str, ...]  # what a reader of the numbers must know
+    provenance: Provenance
+    measures: tuple[MeasureRow, ...] = ()
+    seeds: tuple[SeedRow, ...] = ()
+    seed_comparisons: tuple[SeedComparison, ...] = ()
+    retention: tuple[RetentionRow, ...] = ()
+
+
+def scored_files(run: Path, scores: Scores) -> list[Path]:
+    """The predictions a run's scores were computed from."""
+    return [file_of(run, file) for file in scores.provenance.predictions]
+
+
+def file_of(run: Path, file: PredictionsFile) -> Path:
+    """Where a file lies that scores were computed from: beside them, or where it lay when they were made."""
+    beside = run / Path(file.name).name
+    return beside if file.path is None or beside.is_file() else run / file.path
+
+
+def write_scores(scores: Scores, out: Path) -> Path:
+    """Write scores.json into a folder, whole or not at all."""
+    return write_json(out / SCORES_FILE, scores)
+
+
+def write_json(path: Path, content: msgspec.Struct) -> Path:
+    """Write a result as indented JSON, whole or not at all; what is not a number becomes null."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+    part.replace(path)
+    return path
+
+
+def read_scores(run: Path) -> Scores:
+    """Read a run's scores.json, and make sure that it was computed from the predictions it names.
+
+    Raises:
+        InputError: no scores, not scores, or scores of other predictions than those found.
+    """
+    path = run / SCORES_FILE
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; make it with: safe-eval score PREDICTIONS --out {run}")
+    try:
+        scores = msgspec.json.decode(path.read_bytes(), type=Scores)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not a scores file: {error}; score the predictions again") from None
+    if not scores.provenance.predictions:
+        raise InputError(f"{path}: names no predictions file it was computed from; use safe-eval score")
+    made = scores.provenance
+    files = " ".join(str(path) for path in scored_files(run, scores))
+    for file in (*made.predictions, *filter(None, (made.frequencies, made.spice))):
+        scored = file_of(run, file)
+        if not scored.is_file():
+            raise InputError(
+                f"{scored}: no such file, so nothing shows that {SCORES_FILE} was computed from it; "
+                f"put {file.name} beside its scores"
+            )
+        if file_sha256(scored) != file.sha256:
+            raise InputError(
+                f"{path}: was computed from another {file.name} than {scored}; "
+                f"score again what is there: safe-eval score {files} --out {run}"
+            )
+    return scores

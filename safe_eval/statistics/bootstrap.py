@@ -1,0 +1,142 @@
+"""The cluster bootstrap: totals of clusters drawn with replacement, whatever is computed from them later.
+
+Any statistic that is a function of sums over items (a mean, a difference, a calibration error on given bins)
+needs one table, a row a cluster and a column a sum. A resample adds up as many rows as there are clusters.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from numpy import ndarray
+from numpy.random import SFC64, Generator
+
+from safe_data.errors import InputError
+from safe_eval.statistics.sampling import Labels, Sampling
+
+Totals = Float[ndarray, "clusters columns"]
+Resampled = Float[ndarray, "resamples columns"]
+
+_CELLS_AT_ONCE = 1 << 21  # bounds the memory of the draws to a few tens of MB
+_CELLS_IN_CACHE = 1 << 18
+_FEW_KINDS = 64
+_GRAIN = 1 << 16  # a random 16-bit number decides how often a cluster is drawn
+_OFTEN = 6  # from this count on it is looked up
+_SHORT_BY = 2.5  # standard deviations by which the first draw stays below the wanted number of clusters
+
+
+def cluster_totals(columns: Float[ndarray, "items columns"], clusters: Labels) -> Totals:
+    """Each cluster's sum of each column, clusters in ascending order.
+
+    Raises:
+        InputError: no items, not one cluster an item, or a number that is not finite.
+    """
+    if len(columns) != len(clusters) or not len(columns):
+        raise InputError(f"{len(columns)} scores in {len(clusters)} clusters: nothing can be said of them")
+    if not np.isfinite(columns).all():
+        raise InputError("a score is not a finite number")
+    _, codes = np.unique(clusters, return_inverse=True)
+    return np.stack([np.bincount(codes, weights=column) for column in columns.T], axis=1)
+
+
+def resampled_totals(totals: Totals, sampling: Sampling) -> Resampled:
+    """The column sums of C clusters drawn with replacement from C, for each resample.
+
+    Clusters alike in every column are one kind. A few kinds (right or wrong answers make no more) are drawn
+    by how many there are of each; many are drawn by cluster. The draws depend on the seed and on the set of
+    rows, not on their order.
+
+    Source: Efron 1979, "Bootstrap methods: another look at the jackknife", on clusters.
+    """
+    kinds, counts = _kinds(totals)
+    if len(kinds) < max(_FEW_KINDS, len(totals) / 8):
+        return _by_kind(kinds, counts, sampling)
+    return _by_cluster(np.repeat(kinds, counts, axis=0), sampling)
+
+
+def portions(resamples: int, width: int, cells: int = _CELLS_AT_ONCE) -> list[int]:
+    """The resamples in portions whose draws fit in memory."""
+    at_once = max(1, cells // width)
+    return [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
+
+
+def _kinds(totals: Totals) -> tuple[Totals, Int[ndarray, " kinds"]]:
+    """The different rows, sorted, and how many there are of each; 0.1 + 0.2 and 0.3 are no two kinds."""
+    rounded = totals.round(12)
+    ordered = rounded[np.lexsort(rounded.T[::-1])]
+    first = np.r_[True, (np.diff(ordered, axis=0) != 0).any(axis=1)]
+    return ordered[first], np.diff(np.r_[np.flatnonzero(first), len(totals)])
+
+
+def _by_kind(kinds: Totals, counts: Int[ndarray, " kinds"], sampling: Sampling) -> Resampled:
+    rng = np.random.default_rng(sampling.seed)
+    clusters = int(counts.sum())
+    return np.concatenate(
+        [
+            rng.multinomial(clusters, counts / clusters, size=resamples) @ kinds
+            for resamples in portions(sampling.resamples, len(kinds))
+        ]
+    )
+
+
+def _by_cluster(totals: Totals, sampling: Sampling) -> Resampled:
+    """As `_by_kind`, each cluster a kind of its own; 32 bits hold what differs from the mean cluster."""
+    mean = totals.mean(axis=0)
+    centred = (totals - mean).astype(np.float32)
+    varying = centred.any(axis=0)  # clusters of one size need no second column
+    centred = centred[:, varying]
+    drawn = [counts.astype(np.float32) @ centred for counts in _times_drawn(len(totals), sampling)]
+    resampled = np.tile(len(totals) * mean, (sampling.resamples, 1))
+    resampled[:, varying] += np.concatenate(drawn)
+    return resampled
+
+
+def _times_drawn(clusters: int, sampling: Sampling) -> Iterator[UInt8[ndarray, "resamples clusters"]]:
+    """How often each of C clusters is drawn when C are drawn with replacement, some resamples at a time.
+
+    Independent Poisson counts, given their sum T, are how often each cluster falls in T draws. So most of
+    the counts are made at once from random bits, T a little short of C, and the C − T missing draws follow
+    one by one. It is the multinomial distribution itself, drawn several times faster than index by index.
+
+    Source: Steel 1953, "Relation between Poisson and multinomial distributions".
+    """
+    rng = Generator(SFC64(sampling.seed))
+    poisson = _Poisson(1 - _SHORT_BY / np.sqrt(clusters))
+    for resamples in portions(sampling.resamples, clusters, _CELLS_IN_CACHE):
+        counts = poisson.draw(rng, resamples * clusters).reshape(resamples, clusters)
+        missing = clusters - counts.sum(axis=1, dtype=np.uint32).astype(np.int64)
+        counts[missing < 0] = 0  # too many already: these are drawn one by one
+        missing[missing < 0] = clusters
+        starts = np.repeat(np.arange(resamples) * clusters, missing)
+        np.add.at(counts.reshape(-1), starts + rng.integers(0, clusters, size=len(starts)), np.uint8(1))
+        yield counts
+
+
+class _Poisson:
+    """Poisson counts from 16 random bits each, exact to the last bit of a float.
+
+    The whole 1/65536ths of a probability are compared; what is left over, and counts of `_OFTEN` or more,
+    share the topmost numbers and are drawn there from their own distribution.
+    """
+
+    def __init__(self, mean: float) -> None:
+        from scipy.special import gammaln  # scipy.stats takes half a second to load
+
+        times = np.arange(40)
+        probabilities = np.exp(times * np.log(mean) - gammaln(times + 1) - mean)
+        whole = np.floor(probabilities[:_OFTEN] * _GRAIN)
+        self.ends = [np.uint16(end) for end in np.cumsum(whole)]
+        rest = probabilities.copy()
+        rest[:_OFTEN] -= whole / _GRAIN
+        self.rest = np.cumsum(rest) / rest.sum()
+
+    def draw(self, rng: Generator, size: int) -> UInt8[ndarray, " counts"]:
+        bits = rng.integers(0, 1 << 64, size=-(-size // 4), dtype=np.uint64).view(np.uint16)[:size]
+        counts = (bits >= self.ends[0]).view(np.uint8)
+        beyond = np.empty(size, dtype=bool)
+        for end in self.ends[1:]:
+            np.greater_equal(bits, end, out=beyond)
+            counts += beyond.view(np.uint8)
+        rare = np.flatnonzero(beyond)
+        counts[rare] = np.searchsorted(self.rest, rng.random(len(rare)), side="right")
+        return counts

@@ -1,0 +1,109 @@
+"""Power: how small a difference a data set can show, and how many items a difference needs."""
+
+import math
+from statistics import NormalDist
+
+from safe_data.errors import InputError
+from safe_eval.statistics.intervals import clustered_stderr, mean_totals
+from safe_eval.statistics.sampling import Labels, Values
+
+
+def minimum_detectable_effect(
+    std: float, items: float, *, design_effect: float = 1, confidence: float = 0.95, power: float = 0.8
+) -> float:
+    """The smallest mean (of paired differences of standard deviation `std`) found with the given power.
+
+    Source: Miller 2024, "Adding Error Bars to Evals", with the design effect of clusters; the
+    normal approximation, two-sided.
+
+    >>> round(minimum_detectable_effect(0.4, 1000), 4)
+    0.0354
+    """
+    _check(std, items, design_effect, confidence, power)
+    return _reach(confidence, power) * std * math.sqrt(design_effect / items)
+
+
+def needed_items(
+    std: float, effect: float, *, design_effect: float = 1, confidence: float = 0.95, power: float = 0.8
+) -> int:
+    """How many items show a mean difference of `effect` with the given power.
+
+    >>> needed_items(0.4, 0.01)
+    12559
+    """
+    _check(std, abs(effect), design_effect, confidence, power)
+    return math.ceil(design_effect * (_reach(confidence, power) * std / effect) ** 2)
+
+
+def paired_std(changed: float, difference: float = 0.0) -> float:
+    """The standard deviation of right-or-wrong differences of which a share `changed` is not 0.
+
+    >>> round(paired_std(0.16), 2)
+    0.4
+    """
+    if not abs(difference) <= changed <= 1:
+        raise InputError(f"a difference of {difference} cannot come from a share {changed} of changed items")
+    return math.sqrt(changed - difference**2)
+
+
+def design_effect(mean_size: float, correlation: float, size_variation: float = 0.0) -> float:
+    """By how much clusters multiply the variance of a mean; `size_variation` is std / mean of their sizes.
+
+    Source: Eldridge, Ashby & Kerry 2006, "Sample size for cluster randomized trials: effect of coefficient
+    of variation of cluster size and analysis method".
+
+    >>> round(design_effect(4, 0.3), 2)
+    1.9
+    """
+    if not (mean_size >= 1 and -1 <= correlation <= 1 and size_variation >= 0):
+        raise InputError(
+            f"clusters of {mean_size} items, correlation {correlation} and size variation {size_variation} "
+            "have no design effect; sizes are 1 or more, correlations in [-1, 1]"
+        )
+    return 1 + ((1 + size_variation**2) * mean_size - 1) * correlation
+
+
+def observed_design_effect(values: Values, clusters: Labels) -> float | None:
+    """The variance of a mean with its clusters, over that of as many independent items; None without spread.
+
+    >>> import numpy as np
+    >>> round(observed_design_effect(np.tile([0.0, 1.0], 50).repeat(2), np.arange(200) // 2), 2)
+    2.01
+    """
+    stderr, variance = clustered_stderr(values, clusters), float(values.var(ddof=1)) if len(values) > 1 else 0
+    return stderr**2 * len(values) / variance if stderr is not None and variance else None
+
+
+def intracluster_correlation(values: Values, clusters: Labels) -> float | None:
+    """How alike the items of one cluster are, from −1/(size − 1) to 1; None where it cannot be told.
+
+    Source: Donner 1986, "A review of inference procedures for the intraclass correlation coefficient":
+    the analysis of variance estimator for clusters of unequal size.
+
+    >>> import numpy as np
+    >>> intracluster_correlation(np.array([0.0, 0.0, 1.0, 1.0]), np.array([0, 0, 1, 1]))
+    1.0
+    """
+    sums, sizes = mean_totals(values, clusters).T
+    n, groups = sizes.sum(), len(sizes)
+    if groups < 2 or n == groups:
+        return None
+    between = float((sizes * (sums / sizes - values.mean()) ** 2).sum()) / (groups - 1)
+    within = (float((values**2).sum()) - float((sums**2 / sizes).sum())) / (n - groups)
+    typical = (n - (sizes**2).sum() / n) / (groups - 1)
+    whole = between + (typical - 1) * within
+    return float((between - within) / whole) if whole > 1e-15 else None
+
+
+def _reach(confidence: float, power: float) -> float:
+    normal = NormalDist()
+    return normal.inv_cdf((1 + confidence) / 2) + normal.inv_cdf(power)
+
+
+def _check(std: float, amount: float, design_effect: float, confidence: float, power: float) -> None:
+    if not (std > 0 and amount > 0 and design_effect > 0):
+        raise InputError(
+            f"standard deviation {std}, {amount} and design effect {design_effect} must all be above 0"
+        )
+    if not (0 < confidence < 1 and 0.5 <= power < 1):
+        raise InputError(f"confidence {confidence} or power {power} is none; 95 % is 0.95, 80 % is 0.8")

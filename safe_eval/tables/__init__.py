@@ -1,0 +1,1 @@
+"""Tables: how results are written, as text of 80 columns and in every other format."""
