@@ -81,25 +81,29 @@ def quoted(text: object) -> str:
 
 def range_error(row: Prediction) -> str | None:
     """What is out of range in a row, with what to write instead; None for a sound one."""
-    name = quoted(row.example_id)
+    fault = _out_of_range(row)
+    return None if fault is None else f"{quoted(row.example_id)}: {fault}"
+
+
+def _out_of_range(row: Prediction) -> str | None:
     if not row.example_id:
-        return f"{name}: example_id is empty; give each example a name of its own"
+        return "example_id is empty; give each example a name of its own"
     if not row.references and row.error is None:
-        return f"{name}: references is empty; give at least one"
+        return "references is empty; give at least one"
     if not is_condition(row.condition):
         near = difflib.get_close_matches(row.condition[:_LONGEST_QUOTED], CONDITIONS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         condition = quoted(row.condition)
-        return f"{name}: condition {condition} is none of {', '.join(CONDITIONS)}, snr_<n>db{hint}"
+        return f"condition {condition} is none of {', '.join(CONDITIONS)}, snr_<n>db{hint}"
     if row.answer is None and row.error is None:
-        return f"{name}: answer is null; write the text, or say in 'error' why there is none"
+        return "answer is null; write the text, or say in 'error' why there is none"
     if row.confidence is not None and not 0 <= row.confidence <= 1:
-        return f"{name}: confidence {row.confidence} is outside [0, 1]; write probabilities, not logits"
+        return f"confidence {row.confidence} is outside [0, 1]; write probabilities, not logits"
     for choice, value in (row.choice_probabilities or {}).items():
         if not 0 <= value <= 1:
-            return f"{name}: probability {value} of choice {quoted(choice)} is outside [0, 1]"
+            return f"probability {value} of choice {quoted(choice)} is outside [0, 1]"
     if row.latency_ms is not None and not (row.latency_ms >= 0 and math.isfinite(row.latency_ms)):
-        return f"{name}: latency_ms {row.latency_ms} is not a time"
+        return f"latency_ms {row.latency_ms} is not a time"
     if row.audio_rms_db is not None and not math.isfinite(row.audio_rms_db):
-        return f"{name}: audio_rms_db {row.audio_rms_db} is not a level; digital silence is written as -120"
+        return f"audio_rms_db {row.audio_rms_db} is not a level; digital silence is written as -120"
     return None

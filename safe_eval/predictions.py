@@ -6,13 +6,14 @@ One file is enough to score anyone's model: JSON Lines, or Parquet with the same
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
 
 from safe_data.errors import InputError, raise_row_errors
 from safe_eval.prediction import CONDITIONS, Prediction, is_condition, quoted, range_error, snr_db
-from safe_eval.rows import partial_line, rows_of, without_condition
+from safe_eval.rows import partial_line, rows_of
 
 __all__ = [
     "CONDITIONS",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 _TRUTH = ("record_id", "group", "question_type", "needs_audio", "references")
+_truth = attrgetter(*_TRUTH)
 
 
 def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False) -> list[Prediction]:
@@ -47,10 +49,13 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
     for path in map(Path, paths):
         before = len(predictions) + len(errors)
         left_out = partial_line(path) if allow_partial and path.is_file() else None
-        for number, prediction in rows_of(path):
+        unnamed: list[str] = []  # places of rows that would be taken for the untouched input
+        for number, prediction, names_condition in rows_of(path):
             place = f"{path.name}:{number}"
             if number == left_out:
                 continue
+            if not names_condition:
+                unnamed.append(place)
             if isinstance(prediction, str):
                 errors.append(f"{place} {prediction}")
                 continue
@@ -65,12 +70,9 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
                     "one example has one truth, give different examples different ids"
                 )
             predictions.append(prediction)
-        if any(row.condition != "full" for row in predictions[before:]):
-            errors += [
-                f"{path.name}:{number} names no 'condition', as others do; write full for the untouched input"
-                for number in without_condition(path)
-                if number != left_out
-            ]
+        if unnamed and any(row.condition != "full" for row in predictions[before:]):
+            fix = "names no 'condition', as others do; write full for the untouched input"
+            errors += [f"{place} {fix}" for place in unnamed]
         if len(predictions) + len(errors) == before:
             raise InputError(f"{path}: holds no predictions; an empty file has no score")
     raise_row_errors(errors, ", ".join(Path(path).name for path in paths))
@@ -125,6 +127,8 @@ def _twice(row: Prediction, first: str) -> str:
 
 def _differing(row: Prediction, first: Prediction) -> str | None:
     """The name of the first fact about the example on which two of its rows disagree."""
+    if row is first or _truth(row) == _truth(first):
+        return None
     for name in _TRUTH:
         if getattr(row, name) != getattr(first, name) and not (name == "references" and row.error):
             return name

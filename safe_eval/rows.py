@@ -33,13 +33,18 @@ _BLOCK = 1 << 16
 _decoder = msgspec.json.Decoder(Prediction)
 
 
-def rows_of(path: Path) -> Iterator[tuple[int, Prediction | str]]:
+def rows_of(path: Path) -> Iterator[tuple[int, Prediction | str, bool]]:
     """Each row of a file with its number from 1: a Prediction, or its fault, what to do about it included.
+
+    With it, whether the row names its condition, or leaves it to be `full`.
 
     Raises:
         InputError: there is no such file, or it is of another format.
     """
-    return ((number, _prediction(row)) for number, row in _raw(path))
+    for number, row in _raw(path):
+        # the quotes of a text that holds the word would be escaped
+        named = b'"condition"' in row if isinstance(row, bytes) else "condition" in row
+        yield number, _prediction(row), named
 
 
 def partial_line(path: Path) -> int | None:
@@ -60,21 +65,6 @@ def partial_line(path: Path) -> int | None:
             return None
         file.seek(0)
         return 1 + sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
-
-
-def without_condition(path: Path) -> list[int]:
-    """The numbers of the rows that name no condition, in a file of which others do; else none.
-
-    Such a row would be taken for the untouched input, and a condition that a harness forgot to write with it.
-    """
-    named, unnamed = False, []
-    for number, row in _raw(path):
-        # the quotes of a text that holds the word would be escaped
-        has = b'"condition"' in row if isinstance(row, bytes) else "condition" in row
-        named |= has
-        if not has:
-            unnamed.append(number)
-    return unnamed if named else []
 
 
 def _raw(path: Path) -> Iterator[tuple[int, Row]]:

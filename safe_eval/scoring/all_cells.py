@@ -8,7 +8,7 @@ from safe_data.errors import InputError
 from safe_eval.predictions import Prediction
 from safe_eval.scorers import CAPTION_METRICS, ON_REQUEST, SCORERS
 from safe_eval.scoring.caption_cells import CaptionInputs, caption_cells
-from safe_eval.scoring.cells import Cell, score_cells
+from safe_eval.scoring.cells import Cell, places_by_kind, score_cells
 from safe_eval.scoring.measures import MeasureRow, measure_rows, unmeasured_captions
 from safe_eval.statistics import Sampling
 
@@ -47,12 +47,13 @@ def all_cells(
         raise InputError("no predictions: an empty set has no score")
     check_metrics(metrics)
     captioned = caption_cells(predictions, captions or CaptionInputs())
-    judging = {metric: found for metric in SCORERS if (found := score_cells(metric, predictions))}
+    kinds = places_by_kind(predictions)
+    judging = {metric: found for metric in SCORERS if (found := score_cells(metric, predictions, kinds))}
     judging |= captioned.cells
     if not judging:
         tasks = ", ".join(sorted({str(row.task) for row in predictions}))
         raise InputError(f"no metric judges the tasks of these predictions ({tasks})")
-    asked = {metric: score_cells(metric, predictions) for metric in metrics if metric in ON_REQUEST}
+    asked = {metric: score_cells(metric, predictions, kinds) for metric in metrics if metric in ON_REQUEST}
     for metric in metrics:
         if not asked.get(metric) and metric not in judging:
             raise InputError(f"{metric} judges none of these predictions; leave it out")

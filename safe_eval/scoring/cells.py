@@ -1,8 +1,10 @@
 """Cell: the scored answers of one model under one condition, with one seed, on one dataset."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +39,11 @@ class CellKey(NamedTuple):
         return self.dataset or "", self.seed, self.model != BASE, self.model, place, self.condition
 
 
+Kinds = dict[tuple[str | None, str | None], list[int]]
+
+_KEY = attrgetter(*CellKey._fields)
+
+
 @dataclass(frozen=True)
 class Cell:
     """Scores by example; examples and clusters are numbers that mean the same in every cell of a dataset."""
@@ -68,7 +75,7 @@ class Scoring:
 
 def cell_key(row: Prediction) -> CellKey:
     """The cell a prediction belongs to."""
-    return CellKey(row.dataset, row.seed, row.model, row.condition)
+    return CellKey._make(_KEY(row))
 
 
 def cluster_field(predictions: Sequence[Prediction]) -> str:
@@ -89,13 +96,25 @@ def cluster_field(predictions: Sequence[Prediction]) -> str:
     return "example_id"
 
 
-def score_cells(metric: str, predictions: Sequence[Prediction]) -> list[Cell]:
+def places_by_kind(predictions: Sequence[Prediction]) -> Kinds:
+    """The places of the predictions of each dataset and task, which decide what judges them."""
+    kinds: Kinds = {}
+    for place, row in enumerate(predictions):
+        kind = row.dataset, row.task
+        if kind in kinds:
+            kinds[kind].append(place)
+        else:
+            kinds[kind] = [place]
+    return kinds
+
+
+def score_cells(metric: str, predictions: Sequence[Prediction], kinds: Kinds | None = None) -> list[Cell]:
     """Score every prediction the metric judges; what failed or is unparsed scores 0. In the tables' order."""
-    asked = {(row.dataset, row.task): row for row in predictions}
-    judged_here = {kind for kind, row in asked.items() if is_judged(metric, row)}
-    places = [place for place, row in enumerate(predictions) if (row.dataset, row.task) in judged_here]
-    scorer, judged = scorer_of(metric), [predictions[place] for place in places]
-    values = np.where([row.error is not None for row in judged], 0.0, scorer.score_all(judged))
+    kinds = places_by_kind(predictions) if kinds is None else kinds
+    judged = [places for places in kinds.values() if is_judged(metric, predictions[places[0]])]
+    places = sorted(itertools.chain(*judged))
+    scorer, rows = scorer_of(metric), [predictions[place] for place in places]
+    values = np.where([row.error is not None for row in rows], 0.0, scorer.score_all(rows))
     return cells_of(predictions, places, {metric: Scoring(values, highest=scorer.highest)}, scorer.slices)[
         metric
     ]

@@ -1,14 +1,17 @@
 """Comparison: two cells on the same examples, paired by their ids."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
 
 from safe_eval.scoring.cells import BASE, Cell
 from safe_eval.scoring.slices import COMPARED_SLICES
 from safe_eval.scoring.sums import RANDOMISATION, Counts, sums_difference
 from safe_eval.statistics import clustered_stderr, mcnemar_p_values, mean_interval, paired_test, t_interval
+from safe_eval.statistics.bootstrap import cluster_codes
 from safe_eval.statistics.sampling import Labels, Sampling, Values
 
 
@@ -88,9 +91,9 @@ def compare(metric: str, a: Cell, b: Cell, slice_name: str, sampling: Sampling) 
         found,
         gained=int((scores_a > scores_b).sum()),
         lost=int((scores_a < scores_b).sum()),
-        changed=sum(_changed(a.answers[i], b.answers[j]) for i, j in zip(at_a, at_b, strict=True)),
+        changed=_changed(_answers(a, at_a), _answers(b, at_b)),
         n=len(shared),
-        clusters=len(np.unique(clusters)),
+        clusters=cluster_codes(clusters)[1],
     )
 
 
@@ -137,9 +140,13 @@ def _of_sums(about: Comparison, a: Counts, b: Counts, clusters: Labels, sampling
     )
 
 
-def _changed(a: str | None, b: str | None) -> bool:
-    """Two failures are no agreement."""
-    return a is None or b is None or a != b
+def _answers(cell: Cell, places: Int[ndarray, " items"]) -> Iterator[str | None]:
+    return map(cell.answers.__getitem__, places.tolist())
+
+
+def _changed(a: Iterable[str | None], b: Iterable[str | None]) -> int:
+    """How many answers differ; two failures are no agreement."""
+    return sum(one is None or one != other for one, other in zip(a, b, strict=True))
 
 
 def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:

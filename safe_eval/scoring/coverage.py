@@ -44,11 +44,12 @@ def cell_coverage(predictions: Sequence[Prediction], cells: Iterable[Cell] = ())
 
 def coverage_of(predictions: Sequence[Prediction], became: Sequence[str]) -> list[CellCoverage]:
     """As `cell_coverage`, of predictions whose outcomes are known."""
-    asked: dict[str | None, set[str]] = {}
+    asked: dict[str | None, set[str]] = {row.dataset: set() for row in predictions}
+    for row in predictions:
+        asked[row.dataset].add(row.example_id)
     found: dict[CellKey, Counter[str]] = {}
-    for row, outcome in zip(predictions, became, strict=True):
-        asked.setdefault(row.dataset, set()).add(row.example_id)
-        found.setdefault(cell_key(row), Counter())[outcome] += 1
+    for (key, outcome), count in Counter(zip(map(cell_key, predictions), became, strict=True)).items():
+        found.setdefault(key, Counter())[outcome] = count
     return [
         CellCoverage(
             expected=len(asked[key.dataset]),

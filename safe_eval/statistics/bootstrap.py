@@ -20,6 +20,7 @@ Resampled = Float[ndarray, "resamples columns"]
 _CELLS_AT_ONCE = 1 << 21  # bounds the memory of the draws to a few tens of MB
 _CELLS_IN_CACHE = 1 << 18
 _FEW_KINDS = 64
+_SPARSE = 8  # times as many numbers as items are still counted faster than sorted
 _GRAIN = 1 << 16  # a random 16-bit number decides how often a cluster is drawn
 _OFTEN = 6  # from this count on it is looked up
 _SHORT_BY = 2.5  # standard deviations by which the first draw stays below the wanted number of clusters
@@ -35,8 +36,26 @@ def cluster_totals(columns: Float[ndarray, "items columns"], clusters: Labels) -
         raise InputError(f"{len(columns)} scores in {len(clusters)} clusters: nothing can be said of them")
     if not np.isfinite(columns).all():
         raise InputError("a score is not a finite number")
-    _, codes = np.unique(clusters, return_inverse=True)
+    codes, _ = cluster_codes(clusters)
     return np.stack([np.bincount(codes, weights=column) for column in columns.T], axis=1)
+
+
+def cluster_codes(clusters: Labels) -> tuple[Int[ndarray, " items"], int]:
+    """Each item's cluster as a number from 0, in the order of the labels, and how many clusters there are.
+
+    >>> codes, count = cluster_codes(np.array([7, 3, 7]))
+    >>> codes.tolist(), count
+    ([1, 0, 1], 2)
+    """
+    if (
+        clusters.dtype.kind in "iu"
+        and len(clusters)
+        and 0 <= clusters.min() <= clusters.max() < _SPARSE * len(clusters)
+    ):
+        there = np.bincount(clusters) > 0  # small numbers need no sorting
+        return (np.cumsum(there) - 1)[clusters], int(there.sum())
+    labels, codes = np.unique(clusters, return_inverse=True)
+    return codes, len(labels)
 
 
 def resampled_totals(totals: Totals, sampling: Sampling) -> Resampled:
