@@ -93,16 +93,16 @@ def score_all(
     """
     counted = _MATCHES[variant]
     memos = tuple(map(_Memo, (clean, normalise, without_punctuation)))
-    scores = np.zeros(len(predictions))
+    scores = [0.0] * len(predictions)
     for place, row in enumerate(predictions):
         answer, references = row.answer, row.references
         if answer is None or not references:
             continue
         if len(references) == 1:
-            scores[place] = normalise(answer) == normalise(references[0])
+            scores[place] = float(normalise(answer) == normalise(references[0]))
         elif matches := counted(answer, references, *memos):
             scores[place] = _leave_one_out(matches, len(references), answer_ids)
-    return scores
+    return np.array(scores)
 
 
 def score(prediction: Prediction) -> float:
