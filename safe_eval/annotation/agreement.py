@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from safe_data.errors import InputError
-from safe_eval.statistics.bootstrap import cluster_totals, resampled_totals
-from safe_eval.statistics.intervals import mean_interval, percentile_levels
+from safe_eval.statistics.bootstrap import cluster_totals, count_clusters, resampled_totals
+from safe_eval.statistics.intervals import mean_interval, percentile_interval
 from safe_eval.statistics.sampling import Interval, Labels, Sampling
 
 UNDEFINED_AT_MOST = 0.05  # share of the resamples that may have no kappa
@@ -97,7 +97,7 @@ def agreement(
     beyond = kappa_interval(scorer, person, clusters, sampling)
     return Agreement(
         n=len(scorer),
-        clusters=len(np.unique(clusters)),
+        clusters=count_clusters(clusters),
         both_right=int((scorer & person).sum()),
         scorer_only=int((scorer & ~person).sum()),
         person_only=int((~scorer & person).sum()),
@@ -121,15 +121,14 @@ def kappa_interval(
     That is for one cluster, for a perfect or undefined kappa (every resample repeats it), and where more than
     5 % of the resamples have no kappa since both raters give one label only.
     """
-    if len(np.unique(clusters)) < 2 or (scorer == person).all():
+    if count_clusters(clusters) < 2 or (scorer == person).all():
         return Interval()
     cells = np.stack([scorer & person, scorer & ~person, ~scorer & person, ~scorer & ~person], axis=1)
     totals = cluster_totals(cells.astype(float), clusters)
     drawn = _kappas(resampled_totals(totals, sampling))
     if np.isnan(drawn).mean() > UNDEFINED_AT_MOST:
         return Interval()
-    low, high = np.nanquantile(drawn, percentile_levels(sampling.confidence, len(totals)))
-    return Interval(float(low), float(high), "cluster bootstrap")
+    return percentile_interval(drawn[~np.isnan(drawn)], len(totals), sampling.confidence)
 
 
 def _kappas(counts: Float[ndarray, "resamples 4"]) -> Float[ndarray, " resamples"]:

@@ -28,7 +28,7 @@ from safe_eval.calibration.reliability import (
 from safe_eval.calibration.smooth_ece import smooth_ece
 from safe_eval.calibration.temperature import apply_temperature, fit_temperature
 from safe_eval.statistics.bca import Statistic, bca_interval
-from safe_eval.statistics.bootstrap import cluster_totals, resampled_totals
+from safe_eval.statistics.bootstrap import cluster_totals, count_clusters, resampled_totals
 from safe_eval.statistics.sampling import Interval, Labels, Sampling, Values
 
 
@@ -121,7 +121,7 @@ def calibration(answers: Answers, sampling: Sampling, *, bins: int = BINS) -> Ca
         smooth_ece=smooth_ece(confidence, correct),
         bars=reliability(confidence, correct, bins=bins),
         n=len(confidence),
-        clusters=len(np.unique(clusters)),
+        clusters=count_clusters(clusters),
     )
 
 

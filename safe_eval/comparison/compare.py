@@ -25,6 +25,7 @@ from safe_eval.comparison.compared import (
 from safe_eval.comparison.paired_rows import CellPair, flip_rows, paired_rows
 from safe_eval.comparison.pairing import Matched, Side, condition_pairs, match, predictions_file, read_side
 from safe_eval.predictions import Prediction, partial_notes
+from safe_eval.scorers.captions import JAVA_METRICS
 from safe_eval.scoring.all_cells import AllCells, all_cells, check_metrics
 from safe_eval.scoring.caption_cells import CaptionInputs
 from safe_eval.scoring.cells import Cell, cluster_field
@@ -33,7 +34,6 @@ from safe_eval.scoring.coverage import cell_coverage
 from safe_eval.statistics import Sampling, benjamini_hochberg, holm
 
 COMPARISON_FILE = "comparison.json"
-_IN_JAVA = ("meteor", "spice", "spider")  # too slow to start unasked
 _NO_JAVA = "Java was not to be used"  # in the notes on captions
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
@@ -135,8 +135,8 @@ def _sided(pairs: Pairs) -> list[Prediction]:
 
 
 def _scored(rows: Sequence[Prediction], metric: str | None) -> AllCells:
-    """The cells of all metrics, or of one; those that run in Java only if asked for by name."""
-    return all_cells(rows, metrics=_on_request(metric), captions=CaptionInputs(java=metric in _IN_JAVA))
+    """The cells of all metrics, or of one; those in Java, slow to start, only if asked for by name."""
+    return all_cells(rows, metrics=_on_request(metric), captions=CaptionInputs(java=metric in JAVA_METRICS))
 
 
 def _on_request(metric: str | None) -> tuple[str, ...]:
@@ -149,7 +149,8 @@ def _notes_on(notes: Sequence[str], metric: str | None) -> Iterator[str]:
     unasked = [note for note in notes if _NO_JAVA in note]
     yield from (note for note in notes if note not in unasked)
     if unasked and metric is None:
-        yield f"{', '.join(_IN_JAVA)} run in Java and are compared one at a time: --metric {_IN_JAVA[0]}"
+        names = ", ".join(JAVA_METRICS)
+        yield f"{names} run in Java and are compared one at a time: --metric {JAVA_METRICS[0]}"
 
 
 def _coverage(rows: Sequence[Prediction], cells: Iterable[Cell]) -> Iterator[SideCoverage]:

@@ -12,6 +12,7 @@ from safe_data.errors import InputError
 from safe_eval.predictions import read_predictions
 from safe_eval.scorers import SCORERS
 from safe_eval.scoring.cells import Cell, score_cells
+from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.power import (
     design_effect,
     intracluster_correlation,
@@ -98,7 +99,7 @@ def observed_differences(
         std=float(differences.std(ddof=1)),
         changed=float((differences != 0).mean()),
         design_effect=effect,
-        cluster_size=len(differences) / len(np.unique(clusters)),
+        cluster_size=len(differences) / count_clusters(clusters),
         correlation=intracluster_correlation(differences, clusters),
         like=f"{a} − {b} on {slice_name} in {file.name}, {len(differences)} items",
     )

@@ -17,7 +17,6 @@ from safe_eval.predictions import Prediction, snr_db
 from safe_eval.scorers.answers import canonical, parse_answer
 from safe_eval.scorers.measure import Measure, check_one_cell, mean_of, not_measured, with_interval
 from safe_eval.statistics import (
-    CLUSTER_BOOTSTRAP,
     FRACTION,
     Interval,
     Labels,
@@ -26,7 +25,7 @@ from safe_eval.statistics import (
     cluster_totals,
     resampled_totals,
 )
-from safe_eval.statistics.intervals import percentile_levels, without_spread
+from safe_eval.statistics.intervals import percentile_interval, without_spread
 
 MOST_CLASSES = 20  # classes with slices of their own; 309 would bury the rest of the scores
 SNR_EDGES_DB = (-5.0, 0.0, 5.0, 10.0, 20.0)
@@ -115,8 +114,7 @@ def balanced_interval(
         of_each = np.tile([np.nanmean(_recalls(totals.sum(axis=0))), 1.0], (alike, 1))
         return without_spread(of_each, sampling.confidence, FRACTION) or Interval()
     drawn = np.nanmean(_recalls(resampled_totals(totals, sampling)), axis=1)
-    low, high = np.quantile(drawn, percentile_levels(sampling.confidence, len(totals)))
-    return Interval(float(low), float(high), CLUSTER_BOOTSTRAP)
+    return percentile_interval(drawn, len(totals), sampling.confidence)
 
 
 def _recalls(totals: Float[ndarray, "*rows columns"]) -> Float[ndarray, "*rows classes"]:

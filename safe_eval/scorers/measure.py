@@ -8,6 +8,7 @@ import numpy as np
 from safe_data.errors import InputError
 from safe_eval.predictions import Prediction
 from safe_eval.statistics import Interval, Labels, Sampling, mean_interval
+from safe_eval.statistics.bootstrap import count_clusters
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +52,7 @@ def with_interval(
         ci_low=interval.low,
         ci_high=interval.high,
         interval=interval.method,
-        clusters=len(np.unique(clusters)),
+        clusters=count_clusters(clusters),
         confidence=sampling.confidence,
     )
 

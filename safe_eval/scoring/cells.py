@@ -111,7 +111,7 @@ def places_by_kind(predictions: Sequence[Prediction]) -> Kinds:
 def score_cells(metric: str, predictions: Sequence[Prediction], kinds: Kinds | None = None) -> list[Cell]:
     """Score every prediction the metric judges; what failed or is unparsed scores 0. In the tables' order."""
     kinds = places_by_kind(predictions) if kinds is None else kinds
-    judged = [places for places in kinds.values() if is_judged(metric, predictions[places[0]])]
+    judged = [places for places in kinds.values() if judges(metric, predictions[places[0]])]
     places = sorted(itertools.chain(*judged))
     scorer, rows = scorer_of(metric), [predictions[place] for place in places]
     values = np.where([row.error is not None for row in rows], 0.0, scorer.score_all(rows))
@@ -168,11 +168,6 @@ def _scored(cell: Cell, scoring: Scoring, order: Sequence[int]) -> Cell:
         counts=None if counts is None else counts[order],
         highest=scoring.highest,
     )
-
-
-def is_judged(metric: str, row: Prediction) -> bool:
-    """Whether a metric judges the dataset and the task of a prediction; no task counts as vqa."""
-    return judges(metric, row)
 
 
 def _check_once(key: CellKey, rows: Sequence[Prediction]) -> None:

@@ -11,7 +11,7 @@ from safe_eval.scoring.cells import BASE, Cell
 from safe_eval.scoring.slices import COMPARED_SLICES
 from safe_eval.scoring.sums import RANDOMISATION, Counts, sums_difference
 from safe_eval.statistics import clustered_stderr, mcnemar_p_values, mean_interval, paired_test, t_interval
-from safe_eval.statistics.bootstrap import cluster_codes
+from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.sampling import Labels, Sampling, Values
 
 
@@ -93,7 +93,7 @@ def compare(metric: str, a: Cell, b: Cell, slice_name: str, sampling: Sampling) 
         lost=int((scores_a < scores_b).sum()),
         changed=_changed(_answers(a, at_a), _answers(b, at_b)),
         n=len(shared),
-        clusters=cluster_codes(clusters)[1],
+        clusters=count_clusters(clusters),
     )
 
 

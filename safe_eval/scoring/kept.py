@@ -12,6 +12,7 @@ from safe_eval.predictions import Prediction
 from safe_eval.scorers import SCORERS
 from safe_eval.scoring.cells import BASE, Cell, CellKey, cell_key
 from safe_eval.scoring.comparisons import base_of
+from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.retention import Choices, Drift, drift, pair_choices, retention
 from safe_eval.statistics.sampling import Sampling
 
@@ -109,7 +110,7 @@ def _row(
         margin=margin,
         verdict=kept.accuracy.verdict,
         n=len(shared),
-        clusters=len(np.unique(clusters)),
+        clusters=count_clusters(clusters),
         only_base=len(in_base) - len(shared),
         only_safe=len(in_safe) - len(shared),
         confidence=sampling.confidence,

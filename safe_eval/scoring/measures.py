@@ -9,9 +9,9 @@ import numpy as np
 
 from safe_data.errors import InputError
 from safe_eval.predictions import Prediction
-from safe_eval.scorers import CAPTION_METRICS, classification, gqa
+from safe_eval.scorers import CAPTION_METRICS, classification, gqa, judges
 from safe_eval.scorers.measure import Measure
-from safe_eval.scoring.cells import Cell, CellKey, cell_key, cluster_field, is_judged
+from safe_eval.scoring.cells import Cell, CellKey, cell_key, cluster_field
 from safe_eval.statistics import Labels, Sampling
 from safe_eval.tables import numerals
 
@@ -53,7 +53,7 @@ def measure_rows(predictions: Sequence[Prediction], sampling: Sampling) -> Itera
     for metric, measures in MEASURES.items():
         by_key: dict[CellKey, list[Prediction]] = {}
         for row in predictions:
-            if is_judged(metric, row):
+            if judges(metric, row):
                 by_key.setdefault(cell_key(row), []).append(row)
         for key in sorted(by_key, key=lambda key: key.order):
             rows = sorted(by_key[key], key=lambda row: row.example_id)

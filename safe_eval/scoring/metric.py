@@ -7,7 +7,7 @@ import msgspec
 from safe_eval.scoring.cells import Cell
 from safe_eval.scoring.sums import corpus_interval, corpus_value
 from safe_eval.statistics import Sampling, clustered_stderr, mean_interval
-from safe_eval.statistics.bootstrap import cluster_codes
+from safe_eval.statistics.bootstrap import count_clusters
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,5 +61,5 @@ def _row(metric: str, cell: Cell, slice_name: str, sampling: Sampling) -> Metric
         confidence=sampling.confidence,
         interval=interval.method,
         n=len(scores),
-        clusters=cluster_codes(clusters)[1],
+        clusters=count_clusters(clusters),
     )

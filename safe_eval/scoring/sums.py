@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from safe_eval.scorers.captions import score_of_sums
 from safe_eval.statistics.bootstrap import cluster_totals, portions, resampled_totals
-from safe_eval.statistics.intervals import CLUSTER_BOOTSTRAP, percentile_levels, without_spread
+from safe_eval.statistics.intervals import percentile_interval, without_spread
 from safe_eval.statistics.sampling import Interval, Labels, Sampling
 
 RANDOMISATION = "cluster approximate randomisation"  # how a p value was made
@@ -112,8 +112,7 @@ def _intervals(
     if clusters < 2 or np.ptp(drawn) < _NO_SPREAD:
         alike = np.tile([float(np.clip(drawn.mean(), *scale)), 1.0], (clusters, 1))
         return [without_spread(alike, confidence, scale) or Interval() for confidence in confidences]
-    ends = [np.quantile(drawn, percentile_levels(confidence, clusters)) for confidence in confidences]
-    return [Interval(float(low), float(high), CLUSTER_BOOTSTRAP) for low, high in ends]
+    return [percentile_interval(drawn, clusters, confidence) for confidence in confidences]
 
 
 def whole_counts(sums: Float[ndarray, "resamples counts"]) -> Float[ndarray, "resamples counts"]:

@@ -58,6 +58,11 @@ def cluster_codes(clusters: Labels) -> tuple[Int[ndarray, " items"], int]:
     return codes, len(labels)
 
 
+def count_clusters(clusters: Labels) -> int:
+    """How many different labels there are."""
+    return cluster_codes(clusters)[1]
+
+
 def resampled_totals(totals: Totals, sampling: Sampling) -> Resampled:
     """The column sums of C clusters drawn with replacement from C, for each resample.
 

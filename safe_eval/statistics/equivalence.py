@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from safe_data.errors import InputError
+from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import clustered_stderr, t_interval
 from safe_eval.statistics.sampling import DIFFERENCE, Interval, Labels, Sampling, Values
 
@@ -68,7 +69,7 @@ def _p_value(difference: float, stderr: float | None, clusters: Labels, margin: 
 
     if not stderr:
         return None
-    return float(stdtr(len(np.unique(clusters)) - 1, (abs(difference) - margin) / stderr))
+    return float(stdtr(count_clusters(clusters) - 1, (abs(difference) - margin) / stderr))
 
 
 def equivalence_verdict(interval: Interval, margin: float) -> Literal["equivalent", "different", "undecided"]:

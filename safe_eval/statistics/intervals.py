@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from safe_data.errors import InputError
-from safe_eval.statistics.bootstrap import Totals, cluster_codes, cluster_totals, resampled_totals
+from safe_eval.statistics.bootstrap import Totals, cluster_totals, count_clusters, resampled_totals
 from safe_eval.statistics.sampling import FRACTION, Interval, Labels, Sampling, Values
 
 CLUSTER_BOOTSTRAP, WILSON = "cluster bootstrap", "wilson"  # how an interval was made
@@ -53,7 +53,12 @@ def mean_interval(
     if (certain := without_spread(totals, sampling.confidence, scale)) is not None:
         return certain
     drawn = ratio(resampled_totals(totals, sampling))
-    low, high = np.quantile(drawn, percentile_levels(sampling.confidence, len(totals)))
+    return percentile_interval(drawn, len(totals), sampling.confidence)
+
+
+def percentile_interval(drawn: Float[ndarray, " resamples"], clusters: int, confidence: float) -> Interval:
+    """The interval that resamples of clusters end at `percentile_levels`."""
+    low, high = np.quantile(drawn, percentile_levels(confidence, clusters))
     return Interval(float(low), float(high), CLUSTER_BOOTSTRAP)
 
 
@@ -97,7 +102,7 @@ def t_interval(
     if (certain := without_spread(mean_totals(values, clusters), confidence, scale)) is not None:
         return certain
     stderr = clustered_stderr(values, clusters) or 0.0
-    reach = stderr * float(stdtrit(cluster_codes(clusters)[1] - 1, (1 + confidence) / 2))
+    reach = stderr * float(stdtrit(count_clusters(clusters) - 1, (1 + confidence) / 2))
     return Interval(float(values.mean()) - reach, float(values.mean()) + reach, CLUSTER_T)
 
 

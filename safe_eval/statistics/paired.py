@@ -8,7 +8,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from safe_data.errors import InputError
-from safe_eval.statistics.bootstrap import portions
+from safe_eval.statistics.bootstrap import count_clusters, portions
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval, mean_totals
 from safe_eval.statistics.sampling import DIFFERENCE, Interval, Labels, Sampling, Values
 
@@ -61,7 +61,7 @@ def paired_difference(
         mcnemar=exact,
         mcnemar_mid_p=mid_p,
         n=len(a),
-        clusters=len(np.unique(clusters)),
+        clusters=count_clusters(clusters),
     )
 
 

@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from safe_data.errors import InputError, raise_row_errors
 from safe_eval.calibration.proper_scores import LARGEST_NLL, SMALLEST_PROBABILITY
+from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.equivalence import Equivalence, equivalence
 from safe_eval.statistics.intervals import mean_interval
 from safe_eval.statistics.sampling import Interval, Labels, Sampling, Values
@@ -93,7 +94,7 @@ def drift(base: Distributions, safe: Distributions, clusters: Labels, sampling: 
         total_variation_interval=mean_interval(variations, clusters, sampling),
         same_choice=float((base.argmax(axis=1) == safe.argmax(axis=1)).mean()),
         n=len(base),
-        clusters=len(np.unique(clusters)),
+        clusters=count_clusters(clusters),
     )
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from safe_data.errors import InputError
+from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import clustered_stderr
 from safe_eval.statistics.sampling import Interval, Labels, Sampling, Values
 from safe_eval.statistics.two_way import two_way_interval
@@ -104,7 +105,7 @@ def seed_spread(scores: SeedScores, clusters: Labels, sampling: Sampling) -> See
             scores.ravel(), np.tile(clusters, seeds), np.repeat(np.arange(seeds), len(clusters)), sampling
         ),
         n=scores.shape[1],
-        clusters=len(np.unique(clusters)),
+        clusters=count_clusters(clusters),
     )
 
 

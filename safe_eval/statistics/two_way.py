@@ -3,8 +3,7 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
+from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import clustered_stderr
 from safe_eval.statistics.sampling import Interval, Labels, Sampling, Values
 
@@ -23,6 +22,7 @@ def two_way_interval(values: Values, clusters: Labels, seeds: Labels, sampling: 
     bootstrap: three seeds drawn with replacement (Owen 2007, the pigeonhole) held the truth in 80 % of trials
     where seeds differ most; this holds it in some 95 % (`python -m benchmarks coverage_simulation`).
 
+    >>> import numpy as np
     >>> values, numbers = np.array([0.0, 1.0, 1.0, 1.0]), np.arange(4)
     >>> two_way_interval(values, numbers % 2, numbers // 2, Sampling()).method
     'cluster and seed t'
@@ -30,7 +30,7 @@ def two_way_interval(values: Values, clusters: Labels, seeds: Labels, sampling: 
     by_cluster, by_seed = clustered_stderr(values, clusters), clustered_stderr(values, seeds)
     if by_cluster is None or by_seed is None:
         return Interval()
-    ways = ((by_cluster, len(np.unique(clusters))), (by_seed, len(np.unique(seeds))))
+    ways = ((by_cluster, count_clusters(clusters)), (by_seed, count_clusters(seeds)))
     return interval_of_ways(float(values.mean()), ways, sampling)
 
 

@@ -1,5 +1,7 @@
 """Intervals: BCa, Student's t, Wilson, two-way, and the draws below them, against SciPy and statsmodels."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -23,20 +25,17 @@ WIDENED = 2 * percentile_levels(0.95, 300)[1] - 1  # the level at which SciPy en
 SKEWED = np.random.default_rng(7).exponential(size=300) ** 1.5
 
 
-@pytest.mark.parametrize("kind", ["skewed", "right or wrong"])
-def test_bca_ends_are_scipys_on_the_same_resamples(kind: str) -> None:
+def scipys_bca(values: np.ndarray, resamples: int) -> Any:
     from scipy.stats import bootstrap
 
+    draws = {"n_resamples": resamples, "rng": np.random.default_rng(1), "batch": 100}
+    return bootstrap((values,), np.mean, confidence_level=WIDENED, method="BCa", **draws)
+
+
+@pytest.mark.parametrize("kind", ["skewed", "right or wrong"])
+def test_bca_ends_are_scipys_on_the_same_resamples(kind: str) -> None:
     values = SKEWED if kind == "skewed" else (SKEWED < 2).astype(float)
-    theirs = bootstrap(
-        (values,),
-        np.mean,
-        confidence_level=WIDENED,
-        method="BCa",
-        n_resamples=2000,
-        rng=np.random.default_rng(1),
-        batch=100,
-    )
+    theirs = scipys_bca(values, 2000)
     left_out = (values.sum() - values) / (len(values) - 1)
     levels = bca_levels(theirs.bootstrap_distribution, values.mean(), left_out, 0.95)
     ours = np.quantile(theirs.bootstrap_distribution, levels)
@@ -44,17 +43,7 @@ def test_bca_ends_are_scipys_on_the_same_resamples(kind: str) -> None:
 
 
 def test_bca_interval_of_single_items_is_scipys_within_its_noise() -> None:
-    from scipy.stats import bootstrap
-
-    theirs = bootstrap(
-        (SKEWED,),
-        np.mean,
-        confidence_level=WIDENED,
-        method="BCa",
-        n_resamples=10_000,
-        rng=np.random.default_rng(1),
-        batch=100,
-    ).confidence_interval
+    theirs = scipys_bca(SKEWED, 10_000).confidence_interval
     ours = bca_interval(SKEWED, np.arange(300), Sampling())
     assert [ours.low, ours.high] == pytest.approx(list(theirs), abs=0.02)
     percentile = mean_interval(SKEWED, np.arange(300), Sampling())
