@@ -10,10 +10,10 @@ from benchmarks import plain_loop
 from benchmarks.corpus import Corpus
 from benchmarks.random_clap import write_random_clap
 from benchmarks.timing import in_turns, print_ratio, rates, seconds
-from safe_data.build import build_dataset
-from safe_data.clips import BATCH_CLIPS
-from safe_data.encoders import load_encoder
-from safe_data.media import decode_audio
+from safe_data.build.build import build_dataset
+from safe_data.build.prefetch import BATCH_CLIPS
+from safe_data.encoders.encoder import load_encoder
+from safe_data.media.decode import decode_audio
 
 FOR_CLAP = Corpus(clips=64, seconds=10)
 FOR_LOGMEL = Corpus(clips=400, seconds=10)

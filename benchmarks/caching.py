@@ -11,11 +11,11 @@ import numpy as np
 from benchmarks.corpus import SPLIT, Corpus
 from benchmarks.random_clap import write_random_clap
 from benchmarks.timing import in_turns, print_line, print_ratio, rates, seconds
-from safe_data.add_encoder import add_encoder
-from safe_data.build import build_dataset
-from safe_data.dataset import ShardDataset
-from safe_data.encoders import AudioEncoder, load_encoder
-from safe_data.order import Order
+from safe_data.build.add_encoder import add_encoder
+from safe_data.build.build import build_dataset
+from safe_data.encoders.encoder import AudioEncoder, load_encoder
+from safe_data.sampling.order import Order
+from safe_data.shards.dataset import ShardDataset
 
 CORPUS = Corpus(clips=32, seconds=10, picture_side=336)
 BATCH = 16

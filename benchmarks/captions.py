@@ -47,7 +47,8 @@ def raw_coco() -> list[str]:
 
 
 def ours_cider_d(captions: Captions) -> Scores:
-    from safe_eval.scorers.captions import cider_d, index
+    from safe_eval.scorers.captions.cider import cider_d
+    from safe_eval.scorers.captions.corpus import index
 
     return {"cider_d": cider_d(index(*captions))}
 
@@ -59,7 +60,8 @@ def theirs_cider_d(captions: Captions) -> Scores:
 
 
 def ours_bleu(captions: Captions) -> Scores:
-    from safe_eval.scorers.captions import bleu, bleu_counts, index
+    from safe_eval.scorers.captions.bleu import bleu, bleu_counts
+    from safe_eval.scorers.captions.corpus import index
 
     counts = bleu_counts(index(*captions))
     return {"bleu": bleu(counts.table), "bleu_corpus": bleu(counts.table.sum(axis=0))}
@@ -73,7 +75,7 @@ def theirs_bleu(captions: Captions) -> Scores:
 
 
 def ours_rouge_l(captions: Captions) -> Scores:
-    from safe_eval.scorers.captions import rouge_l
+    from safe_eval.scorers.captions.rouge import rouge_l
 
     return {"rouge_l": rouge_l(*captions)}
 

@@ -9,21 +9,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from safe_eval.calibration.calibration import Answers, calibration
-from safe_eval.statistics import (
-    Interval,
-    Sampling,
-    bca_interval,
-    equivalence,
-    mcnemar,
-    mcnemar_mid_p,
-    mean_interval,
-    observed_design_effect,
-    sign_flip,
-    t_interval,
-    two_way_interval,
-    wilson_interval,
-)
+from safe_eval.statistics.bca import bca_interval
+from safe_eval.statistics.calibration.calibration import Answers, calibration
+from safe_eval.statistics.intervals import mean_interval, t_interval, wilson_interval
+from safe_eval.statistics.paired import equivalence, mcnemar, mcnemar_mid_p, sign_flip
+from safe_eval.statistics.power import observed_design_effect
+from safe_eval.statistics.sampling import Interval, Sampling
+from safe_eval.statistics.seeds import two_way_interval
 
 CORRELATION, MEAN = 0.3, 0.7
 TRIALS, RESAMPLES = 4000, 1000

@@ -16,8 +16,9 @@ import numpy as np
 
 from benchmarks import bootstrap_speed, captions, java_tokens, made_text, process, vqa_loop
 from benchmarks.timing import in_turns, print_line, print_ratio, rates, seconds
-from safe_eval.predictions import Prediction
-from safe_eval.scorers import tokens, vqa
+from safe_eval.prediction import Prediction
+from safe_eval.scorers import vqa
+from safe_eval.scorers.captions import tokens
 
 IMAGES, REFERENCES, QUESTIONS, RAW_CAPTIONS, PREDICTIONS = 40_504, 4, 200_000, 200_000, 200_000
 REPEATS = 3

@@ -7,10 +7,10 @@ from statistics import median
 
 from benchmarks.corpus import SPLIT, Corpus
 from benchmarks.timing import in_turns, print_line, print_ratio, rates, seconds
-from safe_data.build import build_dataset
-from safe_data.dataset import ShardDataset
-from safe_data.order import Order
-from safe_data.shards import ShardPaths, read_dataset
+from safe_data.build.build import build_dataset
+from safe_data.sampling.order import Order
+from safe_data.shards.dataset import ShardDataset
+from safe_data.shards.layout import ShardPaths, read_dataset
 
 # A member of 1 kB beside the json: as large as an embedding would be there, and WebDataset is at its fastest.
 CORPUS = Corpus(clips=20_000, seconds=0.06, sample_rate_hz=8_000, channels=1, files=100)

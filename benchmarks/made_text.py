@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from safe_eval.predictions import Prediction, write_predictions
+from safe_eval.prediction import Prediction
+from safe_eval.predictions import write_predictions
 
 CELLS = (("base", "full"), *(("safe", c) for c in ("full", "mute_audio", "swap_audio", "gate_off")))
 _WORDS, _ANSWERS, _ANNOTATORS = 9_000, 3_000, 10

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from benchmarks.corpus import Corpus
 from benchmarks.timing import in_turns, print_ratio, rates, seconds
-from safe_data.build import build_dataset
-from safe_data.verify import verify_dataset
+from safe_data.build.build import build_dataset
+from safe_data.shards.verify import verify_dataset
 
 CORPUS = Corpus(clips=240, seconds=10)
 SHARD_SIZE = 50

@@ -7,7 +7,7 @@ out once for all, as the official script does not; only its tables are ours (`sa
 import re
 from collections.abc import Sequence
 
-from safe_eval.predictions import Prediction
+from safe_eval.prediction import Prediction
 from safe_eval.scorers import vqa
 
 _DIGIT_COMMA = re.compile(r"(\d)(,)(\d)")

@@ -7,19 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from safe_data.build import build_dataset
-    from safe_data.curriculum import Curriculum, Progress
-    from safe_data.dataset import ShardDataset
-    from safe_data.encoders import AudioEncoder, load_encoder
-    from safe_data.errors import InputError, MediaError
-    from safe_data.expect import check
-    from safe_data.interop import to_webdataset
-    from safe_data.media import Sound, decode_audio, decode_image
-    from safe_data.mixture import Mixture
-    from safe_data.order import Order
+    from safe_data.audit.check import check
+    from safe_data.build.build import build_dataset
+    from safe_data.core.errors import InputError, MediaError
+    from safe_data.encoders.encoder import AudioEncoder, load_encoder
+    from safe_data.media.decode import decode_audio
+    from safe_data.media.picture import decode_image
+    from safe_data.media.sound import Sound
     from safe_data.records import Audio, Event, Example, Record, Rejected
-    from safe_data.stages import read_stages
-    from safe_data.verify import verify_dataset
+    from safe_data.sampling.curriculum import Curriculum, Progress
+    from safe_data.sampling.curriculum_file import read_stages
+    from safe_data.sampling.mixture import Mixture
+    from safe_data.sampling.order import Order
+    from safe_data.shards.dataset import ShardDataset
+    from safe_data.shards.verify import verify_dataset
+    from safe_data.shards.webdataset_view import to_webdataset
 
 __all__ = [
     "Audio",
@@ -47,19 +49,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "build": ["build_dataset"],
-    "curriculum": ["Curriculum", "Progress"],
-    "dataset": ["ShardDataset"],
-    "encoders": ["AudioEncoder", "load_encoder"],
-    "errors": ["InputError", "MediaError"],
-    "expect": ["check"],
-    "interop": ["to_webdataset"],
-    "media": ["Sound", "decode_audio", "decode_image"],
-    "mixture": ["Mixture"],
-    "order": ["Order"],
+    "build.build": ["build_dataset"],
+    "sampling.curriculum": ["Curriculum", "Progress"],
+    "shards.dataset": ["ShardDataset"],
+    "encoders.encoder": ["AudioEncoder", "load_encoder"],
+    "core.errors": ["InputError", "MediaError"],
+    "audit.check": ["check"],
+    "shards.webdataset_view": ["to_webdataset"],
+    "media.decode": ["decode_audio"],
+    "media.picture": ["decode_image"],
+    "media.sound": ["Sound"],
+    "sampling.mixture": ["Mixture"],
+    "sampling.order": ["Order"],
     "records": ["Audio", "Event", "Example", "Record", "Rejected"],
-    "stages": ["read_stages"],
-    "verify": ["verify_dataset"],
+    "sampling.curriculum_file": ["read_stages"],
+    "shards.verify": ["verify_dataset"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

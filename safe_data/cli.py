@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from safe_data.command import DOES_NOT_HOLD, HOLDS, Command, run
-from safe_data.errors import InputError
+from safe_data.core.command import DOES_NOT_HOLD, HOLDS, Command, run
+from safe_data.core.errors import InputError
 
 if TYPE_CHECKING:
-    from safe_data.build import Summary
+    from safe_data.build.build import Summary
 
 
 def synth(out: Path, *, clips: int = 2000, seed: int = 0) -> None:
@@ -19,7 +19,7 @@ def synth(out: Path, *, clips: int = 2000, seed: int = 0) -> None:
         clips: how many
         seed: the same seed gives the same bytes
     """
-    from safe_data.sources.synthetic import write_world
+    from safe_data.sources.synthetic.world import write_world
 
     write_world(out, clips=clips, seed=seed)
     print(f"{out}: {clips} clips of seed {seed}")
@@ -54,8 +54,9 @@ def build(
         engine: local (processes of this machine) or ray
         ray_address: of a Ray cluster (default: start Ray here)
     """
-    from safe_data.build import build_dataset
-    from safe_data.ran import write_config
+    from safe_data.build.build import build_dataset
+    from safe_data.core.options_file import CORE, OPTIONS, options_yaml
+    from safe_data.shards.storage import open_storage
 
     if not 0 <= max_reject_rate <= 1:
         raise InputError(f"--max-reject-rate {max_reject_rate:g} is no share; give one from 0 to 1")
@@ -81,7 +82,8 @@ def build(
         "frames": frames,
         "max_reject_rate": max_reject_rate,
     }  # not how many workers, nor which engine: that changes no byte
-    write_config(out, "build", options)
+    with open_storage(out).committing(OPTIONS) as file:
+        file.write(options_yaml("safe-data build", options, CORE))
     _print_summary(out, summary)
     if summary.rejected <= max_reject_rate * summary.rows:
         return HOLDS
@@ -107,7 +109,7 @@ def add_encoder(
         engine: local (processes of this machine) or ray
         ray_address: of a Ray cluster (default: start Ray here)
     """
-    from safe_data.add_encoder import add_encoder
+    from safe_data.build.add_encoder import add_encoder
 
     added, dataset = add_encoder(root, encoder, workers=workers, engine=engine, ray_address=ray_address)
     samples = sum(split.samples for split in dataset.splits.values())
@@ -123,7 +125,7 @@ def info(root: str, *, format: Literal["text", "json"] = "text") -> None:
         root: directory or URL of the dataset
         format: text or json
     """
-    from safe_data.info import as_json, as_text, read_info
+    from safe_data.shards.info import as_json, as_text, read_info
 
     facts = read_info(root)
     print(as_json(facts) if format == "json" else as_text(facts))
@@ -139,7 +141,7 @@ def check(
         suite: schema, integrity, leakage, or the path of your own .json
         out: where facts.json, results.json and index.html go (default: ROOT/check)
     """
-    from safe_data import expect
+    from safe_data.audit import check as expect
 
     return expect.check(root, suites=list(suite), out=out)
 
@@ -150,7 +152,7 @@ def verify(root: str) -> int:
     Args:
         root: directory or URL of the dataset
     """
-    from safe_data.verify import verify_dataset
+    from safe_data.shards.verify import verify_dataset
 
     found = verify_dataset(root)
     if not found.findings:
@@ -169,16 +171,16 @@ def sample(out: Path) -> None:
     Args:
         out: directory of the sample
     """
-    from safe_data.ran import write_config
-    from safe_data.sample import write_sample
+    from safe_data.build.sample import write_sample
+    from safe_data.core.options_file import write_options
 
     summary = write_sample(out)
-    write_config(out, "sample", {"out": str(out)})
+    write_options(out, "safe-data sample", {"out": out})
     _print_summary(str(out), summary)
 
 
 def _print_summary(out: str, summary: "Summary") -> None:
-    from safe_data.rejections import rejection_table
+    from safe_data.shards.manifest import rejection_table
 
     splits = [
         f"{split} {facts.samples} in {_count(len(facts.shards), 'shard')}"

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from safe_eval.judging.verdict import Verdict, decide
-    from safe_eval.models import Answer, Input, Model
-    from safe_eval.predictions import CONDITIONS, Prediction, read_predictions, write_predictions
-    from safe_eval.scoring.score import Scores, read_scores, score_files, score_predictions, write_scores
-    from safe_eval.statistics import Sampling
+    from safe_eval.models.model import Answer, Input, Model
+    from safe_eval.prediction import CONDITIONS, Prediction
+    from safe_eval.predictions import read_predictions, write_predictions
+    from safe_eval.scoring.score import score_files, score_predictions
+    from safe_eval.scoring.scores import Scores, read_scores, write_scores
+    from safe_eval.statistics.sampling import Sampling
 
 __all__ = [
     "CONDITIONS",
@@ -32,10 +34,12 @@ __all__ = [
 ]
 
 _MODULES = {
-    "models": ("Answer", "Input", "Model"),
-    "predictions": ("CONDITIONS", "Prediction", "read_predictions", "write_predictions"),
-    "scoring.score": ("Scores", "read_scores", "score_files", "score_predictions", "write_scores"),
-    "statistics": ("Sampling",),
+    "models.model": ("Answer", "Input", "Model"),
+    "prediction": ("CONDITIONS", "Prediction"),
+    "predictions": ("read_predictions", "write_predictions"),
+    "scoring.score": ("score_files", "score_predictions"),
+    "scoring.scores": ("Scores", "read_scores", "write_scores"),
+    "statistics.sampling": ("Sampling",),
     "judging.verdict": ("Verdict", "decide"),
 }
 

@@ -1,11 +1,12 @@
 """Prediction and condition: what one model said to one example, and what was done to its input."""
 
-import difflib
 import math
 import re
 from typing import Any
 
 import msgspec
+
+from safe_data.core.errors import did_you_mean
 
 # What was done to the input before the model saw it; `snr_10db` stands for any `snr_<n>db`.
 CONDITIONS = {
@@ -91,10 +92,9 @@ def _out_of_range(row: Prediction) -> str | None:
     if not row.references and row.error is None:
         return "references is empty; give at least one"
     if not is_condition(row.condition):
-        near = difflib.get_close_matches(row.condition[:_LONGEST_QUOTED], CONDITIONS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        condition = quoted(row.condition)
-        return f"condition {condition} is none of {', '.join(CONDITIONS)}, snr_<n>db{hint}"
+        known = f"{', '.join(CONDITIONS)}, snr_<n>db"
+        hint = did_you_mean(row.condition, CONDITIONS)
+        return f"condition {quoted(row.condition)} is none of {known}{hint and '; '}{hint}"
     if row.answer is None and row.error is None:
         return "answer is null; write the text, or say in 'error' why there is none"
     if row.confidence is not None and not 0 <= row.confidence <= 1:
@@ -107,3 +107,11 @@ def _out_of_range(row: Prediction) -> str | None:
     if row.audio_rms_db is not None and not math.isfinite(row.audio_rms_db):
         return f"audio_rms_db {row.audio_rms_db} is not a level; digital silence is written as -120"
     return None
+
+
+def changes_sound(condition: str) -> bool:
+    """Whether a condition needs a sound that it can change."""
+    return condition in ("mute_audio", "noise_audio", "swap_audio") or snr_db(condition) is not None
+
+
+BASE = "base"  # the model without hearing, which every other one is compared with

@@ -6,7 +6,6 @@ It fits one base and one encoder, to the byte, and says which dataset it was tra
 """
 
 import hashlib
-import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,15 @@ import msgspec
 import torch
 from torch import Tensor
 
-from safe_data.dataset import ShardDataset
-from safe_data.encoders import AudioEncoder, load_encoder
-from safe_data.errors import InputError
-from safe_data.shards import Encoding, committing, read_dataset
-from safe_eval.predictions import file_sha256
-from safe_train.backbone import weights_sha256
+from safe_data.core.errors import InputError
+from safe_data.core.files import file_sha256, write_bytes, write_json
+from safe_data.core.options_file import installed_versions
+from safe_data.encoders.encoder import AudioEncoder, load_encoder
+from safe_data.shards.dataset import ShardDataset
+from safe_data.shards.layout import Encoding, read_dataset
+from safe_train.base.freeze import weights_sha256
 from safe_train.config import PathwayConfig, StageAConfig
-from safe_train.model import AudioPathway, SafeModel, hidden_width
+from safe_train.pathway.model import AudioPathway, SafeModel, hidden_width
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "adapter.safetensors", "config.json"
@@ -80,8 +80,7 @@ def save_checkpoint(
     (folder / CONFIG).unlink(missing_ok=True)  # old facts must not describe new weights
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in pathway.state_dict().items()}
     data = save(weights)
-    with committing(folder / WEIGHTS) as file:
-        file.write(data)
+    write_bytes(folder / WEIGHTS, data)
     facts = Facts(
         format_version=FORMAT_VERSION,
         pathway=pathway.config,
@@ -91,10 +90,9 @@ def save_checkpoint(
         stage_a=stage_a,
         weights_sha256=hashlib.sha256(data).hexdigest(),
         trained_parameters=sum(tensor.numel() for tensor in weights.values()),
-        versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
+        versions=installed_versions(_LIBRARIES),
     )
-    with committing(folder / CONFIG) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(facts), indent=1) + b"\n")
+    write_json(folder / CONFIG, facts)
     return facts
 
 

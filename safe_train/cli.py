@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from safe_data.command import HOLDS, NOT_JUDGED, Command, run
+from safe_data.core.command import HOLDS, NOT_JUDGED, Command, run
 
 SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
 
@@ -49,7 +49,7 @@ def stage_a(
     Args:
         shards: a dataset with a split named train
         backbone: a vision-language model: a directory as save_pretrained writes it, or a hub id
-        out: folder for adapter.safetensors, config.json, config.yaml and losses.jsonl
+        out: folder for adapter.safetensors, config.json, options.yaml and losses.jsonl
         encoder: what the dataset's embeddings were made with
         layer: a decoder layer that is to hear, counted from 1 (default: four, evenly spread)
         tokens: audio tokens a clip
@@ -67,10 +67,10 @@ def stage_a(
         seed: of the first weights and of the batches
     """
     options = dict(locals())
-    from safe_train.backbone import load_backbone
+    from safe_data.core.options_file import TRAIN, write_options
+    from safe_train.base.backbone import load_backbone
     from safe_train.config import PathwayConfig, StageAConfig
-    from safe_train.ran import write_config
-    from safe_train.stage_a import stage_a as train
+    from safe_train.stages.stage_a import stage_a as train
 
     pathway = PathwayConfig(layers=layer, tokens=tokens, rank=rank, heads=heads, bottleneck=bottleneck)
     config = StageAConfig(**{field.name: options[field.name] for field in fields(StageAConfig)})
@@ -84,7 +84,7 @@ def stage_a(
         pathway=pathway,
         config=config,
     )
-    write_config(out, "stage-a", options)
+    write_options(out, "safe-train stage-a", options, TRAIN)
     last, facts = trained.losses[-1], trained.checkpoint
     print(
         f"{out}: {facts.trained_parameters:,} parameters trained on {facts.dataset.records} clips, "
@@ -123,9 +123,9 @@ def predict(
     """
     from accelerate import PartialState
 
-    from safe_data.dataset import ShardDataset
+    from safe_data.shards.dataset import ShardDataset
     from safe_eval.predictions import write_predictions
-    from safe_train.backbone import load_backbone
+    from safe_train.base.backbone import load_backbone
     from safe_train.checkpoint import attach_checkpoint, check_dataset, read_checkpoint
     from safe_train.predict import predictions
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from safe_data.errors import InputError
+from safe_data.core.errors import InputError
 
 DEFAULT_FUSED_LAYERS = 4
 

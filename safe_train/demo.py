@@ -7,29 +7,29 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
-from safe_data import expect
-from safe_data.build import build_dataset
-from safe_data.command import DOES_NOT_HOLD, HOLDS
-from safe_data.dataset import ShardDataset
-from safe_data.errors import InputError
-from safe_data.sources.synthetic import write_world
+from safe_data.audit import check as expect
+from safe_data.build.build import build_dataset
+from safe_data.core.command import DOES_NOT_HOLD, HOLDS
+from safe_data.core.errors import InputError
+from safe_data.core.options_file import TRAIN, write_options
+from safe_data.encoders.inference import one_thread
+from safe_data.shards.dataset import ShardDataset
+from safe_data.sources.synthetic.world import write_world
 from safe_eval.judging.verdict import EXIT_CODES, GO, Verdict, decide
 from safe_eval.predictions import write_predictions
-from safe_eval.report import write_report
-from safe_eval.scoring.metric import Metric
-from safe_eval.scoring.score import Scores, score_into
-from safe_eval.statistics import Sampling
-from safe_train.backbone import load_backbone
+from safe_eval.report.report import write_report
+from safe_eval.results.metrics import Metric
+from safe_eval.scoring.score import score_into
+from safe_eval.scoring.scores import Scores
+from safe_eval.statistics.sampling import Sampling
+from safe_train.base.backbone import load_backbone
 from safe_train.checkpoint import attach_checkpoint, check_dataset, read_checkpoint
 from safe_train.config import StageAConfig
-from safe_train.freeze import Freeze, compare_gate_off, prove_freeze, write_freeze
+from safe_train.parity import Freeze, compare_gate_off, prove_freeze, write_freeze
 from safe_train.predict import predictions
-from safe_train.ran import write_config
-from safe_train.stage_a import Trained, stage_a
-from safe_train.toy import pretrain, read_made
-from safe_train.toy_model import Recipe
+from safe_train.stages.stage_a import Trained, stage_a
+from safe_train.toy.backbone import pretrain, read_made
+from safe_train.toy.recipe import Recipe
 
 ENCODER = "logmel"
 STEPS = 7
@@ -69,8 +69,8 @@ def run_demo(out: Path, *, seed: int = 0, plan: Plan | None = None) -> int:
     for name in _RESULTS:
         (out / name).unlink(missing_ok=True)
     out.mkdir(parents=True, exist_ok=True)
-    write_config(out, "demo", {"out": out, "seed": seed})
-    with _one_thread():
+    write_options(out, "safe-train demo", {"out": out, "seed": seed}, TRAIN)
+    with one_thread():
         _data(out, seed, plan)
         trained = _train(out, seed, plan)
         freeze = _predict(out, seed, trained)
@@ -149,17 +149,6 @@ def _step(number: int, text: str) -> Iterator[Callable[[str], None]]:
     started = time.monotonic()
     yield said.append
     print(f"{number}/{STEPS} {'; '.join(said)} ({time.monotonic() - started:.1f} s)", flush=True)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """For a model this small a second thread only waits for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _table(scores: Scores) -> str:

@@ -9,17 +9,17 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 from torch import Tensor
 
-from safe_data.dataset import ShardDataset
-from safe_data.encoders import AudioEncoder
-from safe_data.errors import InputError
-from safe_data.media import resample
-from safe_eval.models import Answer, Input
-from safe_eval.predictions import Prediction
-from safe_eval.run import run
-from safe_train.answers import Dialogue
-from safe_train.backbone import Backbone
-from safe_train.model import SafeModel
-from safe_train.prompts import PromptCache
+from safe_data.core.errors import InputError
+from safe_data.encoders.encoder import AudioEncoder
+from safe_data.media.sound import resample
+from safe_data.shards.dataset import ShardDataset
+from safe_eval.models.model import Answer, Input
+from safe_eval.prediction import Prediction
+from safe_eval.runner.run import run
+from safe_train.base.backbone import Backbone
+from safe_train.base.dialogue import Dialogue
+from safe_train.base.prompts import PromptCache
+from safe_train.pathway.model import SafeModel
 
 CONDITIONS = ("full", "mute_audio", "swap_audio", "gate_off")
 

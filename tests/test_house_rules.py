@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("safe_data", "safe_eval", "safe_train")
-LONGEST_FILE_LINES = 300
+LONGEST_FILE_LINES = 320
 
 
 def package_files() -> list[Path]:

@@ -41,9 +41,9 @@ def test_the_make_targets_exist() -> None:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A reader's folder: `my_folder` of clips, two corpora of one clip, and local models for the hub's."""
-    from safe_data.sources.synthetic import write_world
-    from safe_train.toy import pretrain
-    from safe_train.toy_model import Recipe
+    from safe_data.sources.synthetic.world import write_world
+    from safe_train.toy.backbone import pretrain
+    from safe_train.toy.recipe import Recipe
 
     folder = tmp_path_factory.mktemp("desk")
     write_world(folder / "my_folder", clips=72, seed=0)

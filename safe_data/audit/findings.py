@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from safe_data.audit.facts import Offender
+from safe_data.audit.facts.fact import Offender
 from safe_data.audit.suites import Severity
-from safe_data.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED
+from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED
+from safe_data.core.terminal import printable
 
 OFFENDERS_PRINTED = 3
 REASON_WIDTH, SEEN_WIDTH = 200, 40
@@ -86,8 +87,3 @@ def table(findings: Sequence[Finding]) -> str:
         lines.append(f"  {asked}  {finding.seen:>{numbers}}  {finding.bound}")
         lines += [f"{'':14}{reason}" for reason in finding.reasons]
     return "\n".join(printable(line) for line in lines)
-
-
-def printable(text: str) -> str:
-    """Text that moves no cursor: captions and file names come from strangers."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

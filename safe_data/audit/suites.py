@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from safe_data.errors import InputError, raise_row_errors
+from safe_data.core.errors import InputError, raise_row_errors
 
 SUITES = ("schema", "integrity", "leakage")
 MAX_SUITE_BYTES = 2**20

@@ -8,12 +8,10 @@ import numpy as np
 from jaxtyping import Float16, Float32
 from numpy import ndarray
 
-from safe_data.encoders.checkpoints import open_checkpoint
+from safe_data.core.errors import InputError
+from safe_data.encoders.checkpoints import load_weights, open_checkpoint
 from safe_data.encoders.clap_mel import ClapMel
-from safe_data.encoders.inference import Pipeline, device, precision, to_float16
-from safe_data.encoders.weights import load_weights
-from safe_data.encoders.windows import POLICY, pool_in_time
-from safe_data.errors import InputError
+from safe_data.encoders.inference import POLICY, Pipeline, device, pool_in_time, precision, to_float16
 
 if TYPE_CHECKING:
     from torch import Tensor

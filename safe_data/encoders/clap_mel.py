@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
-from safe_data.errors import InputError
+from safe_data.core.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from safe_data.errors import InputError
+from safe_data.core.errors import InputError
 
 LARGEST_FILE_BYTES = 2**32
 _TAKEN = "names one row each, and this one is taken by"

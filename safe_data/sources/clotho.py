@@ -25,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-from safe_data.errors import raise_row_errors
+from safe_data.core.errors import raise_row_errors
 from safe_data.records import Audio, Example, Record, Records, Rejected
 from safe_data.sources.annotations import csv_rows, find_annotations
 from safe_data.sources.ids import id_of

@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from safe_data.errors import InputError, raise_row_errors
+from safe_data.core.errors import InputError, raise_row_errors
 from safe_data.records import Example, Record, Records, Rejected
 from safe_data.sources.annotations import find_annotations, json_rows
 from safe_data.sources.media_files import PICTURES, list_media

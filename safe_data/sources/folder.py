@@ -14,7 +14,6 @@ Differs: only the two columns above name media; rows are checked, and all that i
 
 import csv
 import hashlib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,16 +21,16 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
-from safe_data.errors import InputError, raise_row_errors
-from safe_data.paths import inside
+from safe_data.core.errors import InputError, raise_row_errors
+from safe_data.media.paths import inside
 from safe_data.records import Record, Records
-from safe_data.sources.rows import explain, unknown_fields
+from safe_data.sources.ids import as_id
+from safe_data.sources.row_errors import explain, unknown_fields
 
 METADATA = ("metadata.jsonl", "metadata.csv")
 MEDIA_FIELDS = ("image_file_name", "audio_file_name", "start_seconds", "duration_seconds")
 FIELDS = (*MEDIA_FIELDS, *(name for name in Record.model_fields if name not in ("image", "audio")))
 JSON_FIELDS = ("examples", "events", "metadata")
-
 Numbered = Iterator[tuple[int, dict[str, Any] | str]]
 
 
@@ -68,11 +67,6 @@ def split_of(group: str) -> str:
     """The split of a group that names none: 80 % train, 10 % val, 10 % test, by its hash alone."""
     position = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8]) / 2**64
     return "train" if position < 0.8 else "val" if position < 0.9 else "test"
-
-
-def as_id(name: str) -> str:
-    """The nearest id to a name, such as a folder's."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "dataset"
 
 
 def _metadata_files(root: Path) -> list[Path]:

@@ -27,13 +27,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from safe_data.errors import MediaError, raise_row_errors
+from safe_data.core.errors import MediaError, raise_row_errors
 from safe_data.records import Record, Records, Rejected
-from safe_data.sources.folder import as_id
-from safe_data.sources.hub_load import FILE, Row, Specification, load, read_specification, trusted_folders
-from safe_data.sources.hub_media import MediaFolder
-from safe_data.sources.ids import id_of
-from safe_data.sources.rows import explain, unknown_fields
+from safe_data.sources.hub_load import (
+    FILE,
+    MediaFolder,
+    Row,
+    Specification,
+    load,
+    read_specification,
+    trusted_folders,
+)
+from safe_data.sources.ids import as_id, id_of
+from safe_data.sources.row_errors import explain, unknown_fields
 
 MEDIA = ("audio", "image")
 CLIP = ("start_seconds", "duration_seconds")

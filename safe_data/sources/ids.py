@@ -31,3 +31,8 @@ def clip_id(name: str, start_seconds: float) -> str:
     """
     start = f"{Decimal(repr(start_seconds)):f}".removesuffix(".0")
     return f"{name}_{start.replace('.', '-')}"
+
+
+def as_id(name: str) -> str:
+    """The nearest id to a name, such as a folder's."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "dataset"

@@ -34,7 +34,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from safe_data.errors import raise_row_errors
+from safe_data.core.errors import raise_row_errors
 from safe_data.records import Audio, Example, Record, Records, Rejected
 from safe_data.sources.annotations import find_annotations, json_rows
 from safe_data.sources.media_files import SOUNDS, VIDEOS, list_media

@@ -1,1 +1,1 @@
-"""Annotation: a person's labels of a sample of answers, and how far scorer and person agree."""
+"""Have people label answers, and compare their labels with the scorer."""

@@ -10,16 +10,17 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from safe_data.errors import InputError
-from safe_eval.annotation.agreement import Agreement
-from safe_eval.annotation.agreement import agreement as agreement_of
+from safe_data.core.errors import InputError
+from safe_data.core.files import file_sha256
 from safe_eval.annotation.labels import Key, KeyItem, key_path, read_labels, write_table
-from safe_eval.predictions import Prediction, file_sha256, read_predictions
-from safe_eval.scorers import SCORERS
-from safe_eval.scoring.cells import CellKey, cluster_field, score_cells
+from safe_eval.arms.arm import CellKey, cluster_field, score_cells
+from safe_eval.prediction import Prediction
+from safe_eval.predictions import read_predictions
+from safe_eval.scorers.scorer import RIGHT_FROM, SCORERS
+from safe_eval.statistics.agreement import Agreement
+from safe_eval.statistics.agreement import agreement as agreement_of
 from safe_eval.statistics.sampling import Sampling
 
-RIGHT = 0.5  # a graded score counts as right from here on
 _CAPTION = "caption"
 
 
@@ -87,7 +88,7 @@ def draw(predictions: Path, table: Path, *, sample: int, seed: int) -> Key:
         predictions={predictions.name: file_sha256(predictions)},
         population=len(scored),
         seed=seed,
-        right_from=RIGHT,
+        right_from=RIGHT_FROM,
         items=tuple(_key_item(f"item-{place:04d}", item) for place, item in enumerate(chosen, 1)),
     )
     write_table(table, [item.row for item in chosen], key)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from safe_data.errors import InputError, raise_row_errors
-from safe_eval.predictions import Prediction
+from safe_data.core.errors import InputError, raise_row_errors
+from safe_eval.prediction import Prediction
 
 LONGEST_SHOWN = 2000  # characters of an answer
 COLUMNS = ("item", "question", "choices", "references", "answer", "label", "note")

@@ -1,1 +1,1 @@
-"""Calibration: whether confidence is honest, from single bins to files of dev and test answers."""
+"""Fit a temperature on dev answers, and show how honest test confidences are before and after it."""

@@ -6,13 +6,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from safe_data.errors import InputError
-from safe_eval.calibration.calibrated_choices import CalibratedChoices, calibrated_choices
-from safe_eval.calibration.calibration import Answers, Calibration, calibrate
-from safe_eval.calibration.labelled import labelled_answers, model_meant
-from safe_eval.predictions import Prediction, file_sha256, partial_notes, read_predictions
-from safe_eval.scoring.cells import cluster_field
-from safe_eval.scoring.scores import PredictionsFile, write_json
+from safe_data.core.errors import InputError
+from safe_data.core.files import file_sha256, write_json
+from safe_eval.arms.arm import cluster_field
+from safe_eval.calibration.choices import CalibratedChoices, calibrated_choices
+from safe_eval.calibration.dev_and_test import labelled_answers, model_meant
+from safe_eval.prediction import Prediction
+from safe_eval.predictions import partial_notes, read_predictions
+from safe_eval.scoring.scores import PredictionsFile
+from safe_eval.statistics.calibration.calibration import Answers, Calibration, calibrate
 from safe_eval.statistics.paired import paired_difference
 from safe_eval.statistics.sampling import Sampling
 

@@ -1,1 +1,1 @@
-"""Comparison: two files of predictions paired by example, and how many examples a difference needs."""
+"""Compare two predictions files example by example, and plan how many examples a difference needs."""

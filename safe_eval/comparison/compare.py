@@ -1,6 +1,5 @@
 """Compare: two models on the same examples, paired by id and condition: comparison.json."""
 
-import importlib.metadata
 import itertools
 import platform
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,8 +9,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from safe_data.errors import InputError
-from safe_eval.comparison.compared import (
+from safe_data.core.errors import InputError
+from safe_data.core.options_file import installed_versions
+from safe_eval.arms.all_arms import AllCells, all_cells, check_metrics
+from safe_eval.arms.arm import Cell, cluster_field
+from safe_eval.arms.caption_arms import CaptionInputs
+from safe_eval.arms.consultation import CONSULTATION_METRICS, both_say, consultation_cells
+from safe_eval.arms.coverage import cell_coverage
+from safe_eval.comparison.comparison_file import (
     EQUIVALENT,
     NOT_MEASURED,
     NOT_SHOWN,
@@ -22,16 +27,13 @@ from safe_eval.comparison.compared import (
     PairedRow,
     SideCoverage,
 )
-from safe_eval.comparison.paired_rows import CellPair, flip_rows, paired_rows
-from safe_eval.comparison.pairing import Matched, Side, condition_pairs, match, predictions_file, read_side
-from safe_eval.predictions import Prediction, partial_notes
-from safe_eval.scorers.captions import JAVA_METRICS
-from safe_eval.scoring.all_cells import AllCells, all_cells, check_metrics
-from safe_eval.scoring.caption_cells import CaptionInputs
-from safe_eval.scoring.cells import Cell, cluster_field
-from safe_eval.scoring.consultation import CONSULTATION_METRICS, both_say, consultation_cells
-from safe_eval.scoring.coverage import cell_coverage
-from safe_eval.statistics import Sampling, benjamini_hochberg, holm
+from safe_eval.comparison.differences import CellPair, flip_rows, paired_rows
+from safe_eval.comparison.matching import Matched, Side, condition_pairs, match, predictions_file, read_side
+from safe_eval.prediction import Prediction
+from safe_eval.predictions import partial_notes
+from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
+from safe_eval.statistics.multiplicity import benjamini_hochberg, holm
+from safe_eval.statistics.sampling import Sampling
 
 COMPARISON_FILE = "comparison.json"
 _NO_JAVA = "Java was not to be used"  # in the notes on captions
@@ -112,7 +114,7 @@ def compare_files(a: Path, b: Path, options: Options, sampling: Sampling) -> Com
             resamples=sampling.resamples,
             confidence=sampling.confidence,
             python=platform.python_version(),
-            versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
+            versions=installed_versions(_LIBRARIES),
         ),
     )
 

@@ -1,1 +1,1 @@
-"""Judging: criteria and the evidence for them in the scores → a verdict."""
+"""Judge scores by criteria: go, no-go, or not measured."""

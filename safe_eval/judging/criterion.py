@@ -7,23 +7,21 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from safe_data.errors import InputError, raise_row_errors
-from safe_eval.judging.measurable import (
+from safe_data.core.errors import InputError, did_you_mean, raise_row_errors
+from safe_eval.arms.arm import COMPARED_SLICES
+from safe_eval.judging.metric_names import (
     CHANGED,
     COVERAGE,
     MEANS,
     METRICS,
     SEED_STD,
     extremes,
-    meant,
     unknown_metric,
 )
-from safe_eval.predictions import CONDITIONS, is_condition
-from safe_eval.scoring.cells import BASE
-from safe_eval.scoring.confidences import CALIBRATION_METRICS
-from safe_eval.scoring.kept import DRIFT_METRICS, RETENTION_SLICES
-from safe_eval.scoring.measures import OWN_MEASURES, WITHOUT_INTERVAL
-from safe_eval.scoring.slices import COMPARED_SLICES
+from safe_eval.prediction import BASE, CONDITIONS, is_condition
+from safe_eval.results.aggregates import OWN_MEASURES, WITHOUT_INTERVAL
+from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.retention import DRIFT_METRICS, RETENTION_SLICES
 
 SHIPPED = Path(__file__).parents[1] / "criteria"
 TOLERANCE = 1e-9  # 0.70 - 0.65 is 0.04999999999999993 in binary, and meant to reach 0.05
@@ -145,7 +143,8 @@ def _criterion(row: Any) -> Criterion | str:
     fields = [field.name for field in msgspec.structs.fields(Criterion)]
     for name in row:
         if name not in fields:
-            return f"unknown field {name!r}{meant(str(name), fields)}; fields are {', '.join(fields)}"
+            hint = did_you_mean(str(name), fields)
+            return f"unknown field {name!r}{hint and ', '}{hint}; fields are {', '.join(fields)}"
     try:
         criterion = msgspec.convert(row, Criterion)
         criterion.parsed_bound()
@@ -163,7 +162,8 @@ def _fault(criterion: Criterion) -> str | None:
     for side in (criterion.condition, against):
         model, _, condition = (side or "model/full").rpartition("/")
         if not model or not is_condition(condition):
-            return f"{side!r} is no 'model/condition' such as 'safe/full'{meant(condition, CONDITIONS)}"
+            hint = did_you_mean(condition, CONDITIONS)
+            return f"{side!r} is no 'model/condition' such as 'safe/full'{hint and ', '}{hint}"
     if metric == COVERAGE and (against or criterion.slice != "all"):
         return "coverage takes no 'against' and no 'slice'"
     if metric != COVERAGE and criterion.condition is None:

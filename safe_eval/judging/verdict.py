@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 
+from safe_data.core.files import file_sha256, write_json
 from safe_eval.judging.criterion import Criterion, criteria_path, read_criteria
 from safe_eval.judging.evidence import Evidence, evidence
-from safe_eval.predictions import file_sha256
-from safe_eval.scoring.rescored import check_scores
-from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Scores, write_json
+from safe_eval.scoring.recheck import check_scores
+from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Scores
 
 VERDICT_FILE = "verdict.json"
 GO, NO_GO, NOT_MEASURED = "go", "no-go", "not measured"

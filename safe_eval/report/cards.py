@@ -7,8 +7,9 @@ from typing import Any
 
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import Column
-from safe_eval.report.items import REASONS, RIGHT, Answered, Item, Selection
 from safe_eval.report.media import MAX_TOTAL_BYTES, Media
+from safe_eval.report.selection import REASONS, Answered, Item, Selection
+from safe_eval.scorers.scorer import RIGHT_FROM
 
 TEXT_SHOWN = 600
 
@@ -93,7 +94,7 @@ def _mark(answered: Answered) -> dict[str, str]:
     score = answered.score
     if score is None:
         return {"mark": "·", "tone": "unknown", "said_score": "a caption is neither right nor wrong"}
-    said = f"score {numbers.plain(score)}; right from {numbers.plain(RIGHT)} on"
+    said = f"score {numbers.plain(score)}; right from {numbers.plain(RIGHT_FROM)} on"
     if answered.right:
         return {"mark": "✓", "tone": "good", "said_score": said}
     partial = score > 0

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from safe_eval.judging.verdict import Judged
+from safe_eval.prediction import BASE
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import Cell, Column, Panel
-from safe_eval.report.judgement import bound_text, spaced
-from safe_eval.scoring.cells import BASE
+from safe_eval.report.verdict_words import bound_text, spaced
 
 INK, SOFT, LINE, ACCENT, REST, KEPT = "#20242b", "#667078", "#d8d5cd", "#0b6e6e", "#8b9298", "#dcebe1"
 PLOT_WIDTH, VALUE_WIDTH, LABEL_WIDTH, ROW_HEIGHT = 250, 46, 120, 25  # pixels

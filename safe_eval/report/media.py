@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safe_data.records import Record
-from safe_data.shards import read_dataset
-from safe_eval.predictions import Prediction
+from safe_data.shards.layout import read_dataset
+from safe_eval.prediction import Prediction
 from safe_eval.report import numbers
 
 if TYPE_CHECKING:
-    from safe_data.dataset import ShardDataset
+    from safe_data.shards.dataset import ShardDataset
 
 MAX_TOTAL_BYTES = 12_000_000
 MAX_SOUND_BYTES = 1_000_000
@@ -58,7 +58,7 @@ def collect(items: Sequence[Prediction], shards: Path) -> list[Media]:
     Raises:
         InputError: the shards cannot be opened.
     """
-    from safe_data.dataset import ShardDataset
+    from safe_data.shards.dataset import ShardDataset
 
     splits = sorted({item.split for item in items if item.split in read_dataset(shards).splits})
     datasets = {split: ShardDataset(shards, split) for split in splits}

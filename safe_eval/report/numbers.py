@@ -1,6 +1,6 @@
 """How numbers look on the page: percent and points with an interval, counts, sizes."""
 
-from safe_eval.tables.numerals import MISSING
+from safe_data.core.numerals import MISSING
 
 MINUS = "−"
 

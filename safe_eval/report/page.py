@@ -6,18 +6,16 @@ from importlib import resources, util
 from pathlib import Path
 from typing import Any
 
-from safe_data.errors import InputError
+from safe_data.core.errors import InputError
 from safe_eval.report import accuracy
 from safe_eval.report.cards import item_groups, media_sentence, selection_sentence
 from safe_eval.report.charts import accuracy_chart, bounds_chart
-from safe_eval.report.contrasts import comparison_tables
-from safe_eval.report.coverage import coverage_words
-from safe_eval.report.items import SHOWN, select_items
-from safe_eval.report.judgement import criterion_cells, verdict_words
 from safe_eval.report.media import Media, collect
-from safe_eval.report.others import other_tables, seed_tables
 from safe_eval.report.provenance import LIMITS, provenance_rows
-from safe_eval.report.results import Results
+from safe_eval.report.run_folder import Results
+from safe_eval.report.score_tables import comparison_tables, other_tables, seed_tables
+from safe_eval.report.selection import SHOWN, select_items
+from safe_eval.report.verdict_words import coverage_words, criterion_cells, verdict_words
 
 PACKAGES = ("jinja2", "altair", "vl_convert")
 

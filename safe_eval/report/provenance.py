@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from safe_data.shards import read_dataset
-from safe_eval.report.results import Results
+from safe_data.shards.layout import read_dataset
+from safe_eval.report.run_folder import Results
 
 TEXT_SHOWN = 400
 LIMITS = (

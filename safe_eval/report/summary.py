@@ -3,9 +3,8 @@
 import re
 
 from safe_eval.report import accuracy
-from safe_eval.report.coverage import coverage_words
-from safe_eval.report.judgement import criterion_cells, verdict_words
-from safe_eval.report.results import Results
+from safe_eval.report.run_folder import Results
+from safe_eval.report.verdict_words import coverage_words, criterion_cells, verdict_words
 
 
 def render_summary(results: Results, report_name: str) -> str:

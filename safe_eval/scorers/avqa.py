@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from safe_eval.predictions import Prediction
+from safe_eval.prediction import Prediction
 from safe_eval.scorers import classification
 
 

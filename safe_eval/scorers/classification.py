@@ -13,19 +13,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 
-from safe_eval.predictions import Prediction, snr_db
-from safe_eval.scorers.answers import canonical, parse_answer
-from safe_eval.scorers.measure import Measure, check_one_cell, mean_of, not_measured, with_interval
-from safe_eval.statistics import (
-    FRACTION,
-    Interval,
-    Labels,
-    Sampling,
-    Values,
-    cluster_totals,
-    resampled_totals,
-)
+from safe_eval.prediction import Prediction, snr_db
+from safe_eval.scorers.aggregate import Measure, check_one_cell, mean_of, not_measured, with_interval
+from safe_eval.scorers.choice_parser import canonical, parse_answer
+from safe_eval.statistics.bootstrap import cluster_totals, resampled_totals
 from safe_eval.statistics.intervals import percentile_interval, without_spread
+from safe_eval.statistics.sampling import FRACTION, Interval, Labels, Sampling, Values
 
 MOST_CLASSES = 20  # classes with slices of their own; 309 would bury the rest of the scores
 SNR_EDGES_DB = (-5.0, 0.0, 5.0, 10.0, 20.0)

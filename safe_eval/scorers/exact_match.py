@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from safe_eval.predictions import Prediction
+from safe_eval.prediction import Prediction
 
 
 def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:

@@ -17,10 +17,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from safe_data.errors import InputError
-from safe_eval.predictions import Prediction
-from safe_eval.scorers.measure import Measure, check_one_cell, mean_of, not_measured
-from safe_eval.statistics import Labels, Sampling
+from safe_data.core.errors import InputError
+from safe_eval.prediction import Prediction
+from safe_eval.scorers.aggregate import Measure, check_one_cell, mean_of, not_measured
+from safe_eval.statistics.sampling import Labels, Sampling
 
 OPEN_TYPE = "query"  # the one structural type whose questions are open; all others are binary
 COMMON_ANSWERS = ("color", "material", "shape")  # all that may be asked for by "what do they have in common"

@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from safe_eval.predictions import Prediction
-from safe_eval.scorers.answers import Aliases, parse_answer
+from safe_eval.prediction import Prediction
+from safe_eval.scorers.choice_parser import Aliases, parse_answer
 
 MAPPING_VERSION = 1
 

@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from safe_eval.predictions import Prediction
+from safe_eval.prediction import Prediction
 
 Variant = Literal["official", "official_2017", "normalised"]
 

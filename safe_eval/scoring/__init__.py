@@ -1,1 +1,1 @@
-"""Scoring: predictions → cells → metrics, comparisons and measures → scores.json and items.parquet."""
+"""Score predictions files: scores.json and items.parquet, and proof that they belong together."""

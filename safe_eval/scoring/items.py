@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from safe_eval.predictions import Prediction
-from safe_eval.scoring.cells import Cell, CellKey, cell_key
+from safe_data.core.files import committing
+from safe_eval.arms.arm import Cell, CellKey, cell_key
+from safe_eval.prediction import Prediction
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,13 +48,8 @@ def write_items(out: Path, table: "pa.Table") -> Path:
     import pyarrow.parquet as pq
 
     path = out / ITEMS_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        pq.write_table(table, part, compression="zstd")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with committing(path) as file:
+        pq.write_table(table, file, compression="zstd")
     return path
 
 

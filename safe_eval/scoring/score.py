@@ -1,6 +1,5 @@
 """Score: predictions → scores.json and items.parquet."""
 
-import importlib.metadata
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,21 +7,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safe_data.errors import InputError
-from safe_eval.predictions import Prediction, file_sha256, partial_notes, read_predictions
-from safe_eval.scorers import metrics_for
-from safe_eval.scoring.all_cells import AllCells, all_cells
-from safe_eval.scoring.caption_cells import CaptionInputs
-from safe_eval.scoring.cells import Cell, cluster_field
-from safe_eval.scoring.comparisons import compare_cells
-from safe_eval.scoring.confidences import calibration_rows, confidence_notes
-from safe_eval.scoring.consultation import consultation_cells, consultation_notes
-from safe_eval.scoring.coverage import coverage_by_condition, coverage_of, outcomes
-from safe_eval.scoring.delivery import delivery_notes
+from safe_data.core.errors import InputError
+from safe_data.core.files import file_sha256, write_json
+from safe_data.core.options_file import installed_versions
+from safe_eval.arms.all_arms import AllCells, all_cells
+from safe_eval.arms.arm import Cell, cluster_field
+from safe_eval.arms.caption_arms import CaptionInputs
+from safe_eval.arms.consultation import consultation_cells, consultation_notes
+from safe_eval.arms.coverage import coverage_by_condition, coverage_of, outcomes
+from safe_eval.arms.delivery import delivery_notes
+from safe_eval.prediction import Prediction
+from safe_eval.predictions import partial_notes, read_predictions
+from safe_eval.results.calibration import calibration_rows, confidence_notes
+from safe_eval.results.comparisons import compare_cells
+from safe_eval.results.metrics import metric_rows
+from safe_eval.results.retention import retention_rows
+from safe_eval.results.seeds import paired_rows, seed_notes, seed_rows
+from safe_eval.scorers.scorer import metrics_for
 from safe_eval.scoring.items import items_table, write_items
-from safe_eval.scoring.kept import retention_rows
-from safe_eval.scoring.metric import metric_rows
-from safe_eval.scoring.over_seeds import paired_rows, seed_notes, seed_rows
 from safe_eval.scoring.scores import (
     SCORES_FILE,
     PredictionsFile,
@@ -30,10 +32,9 @@ from safe_eval.scoring.scores import (
     Scores,
     read_scores,
     scored_files,
-    write_json,
     write_scores,
 )
-from safe_eval.statistics import Sampling
+from safe_eval.statistics.sampling import Sampling
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -157,7 +158,7 @@ def _score(
             frequencies=None if (file := asked.captions.frequencies) is None else _file(file, out),
             spice=None if (file := asked.captions.spice) is None else _file(file, out),
             python=platform.python_version(),
-            versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
+            versions=installed_versions(_LIBRARIES),
         ),
     )
     return _Scored(scores, items_table(predictions, became, cells))

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import msgspec
 
-from safe_data.errors import InputError
-from safe_eval.predictions import file_sha256
-from safe_eval.scoring.comparisons import Comparison
-from safe_eval.scoring.coverage import CellCoverage, Coverage
-from safe_eval.scoring.kept import RetentionRow
-from safe_eval.scoring.measures import MeasureRow
-from safe_eval.scoring.metric import Metric
-from safe_eval.scoring.over_seeds import SeedComparison, SeedRow
+from safe_data.core.errors import InputError
+from safe_data.core.files import file_sha256, write_json
+from safe_eval.arms.coverage import CellCoverage, Coverage
+from safe_eval.results.aggregates import MeasureRow
+from safe_eval.results.comparisons import Comparison
+from safe_eval.results.metrics import Metric
+from safe_eval.results.retention import RetentionRow
+from safe_eval.results.seeds import SeedComparison, SeedRow
 
 SCORES_FILE = "scores.json"
 
@@ -71,15 +71,6 @@ def file_of(run: Path, file: PredictionsFile) -> Path:
 def write_scores(scores: Scores, out: Path) -> Path:
     """Write scores.json into a folder, whole or not at all."""
     return write_json(out / SCORES_FILE, scores)
-
-
-def write_json(path: Path, content: msgspec.Struct) -> Path:
-    """Write a result as indented JSON, whole or not at all; what is not a number becomes null."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
-    part.replace(path)
-    return path
 
 
 def read_scores(run: Path) -> Scores:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from numpy.random import SFC64, Generator
 
-from safe_data.errors import InputError
+from safe_data.core.errors import InputError
 from safe_eval.statistics.sampling import Labels, Sampling
 
 Totals = Float[ndarray, "clusters columns"]

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from safe_data.errors import InputError
+from safe_data.core.errors import InputError
 from safe_eval.statistics.bootstrap import Totals, cluster_totals, count_clusters, resampled_totals
 from safe_eval.statistics.sampling import FRACTION, Interval, Labels, Sampling, Values
 

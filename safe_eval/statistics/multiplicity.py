@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from safe_data.errors import InputError
+from safe_data.core.errors import InputError
 
 PValues = Float[ndarray, " tests"]
 

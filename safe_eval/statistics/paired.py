@@ -2,19 +2,56 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from safe_data.errors import InputError
+from safe_data.core.errors import InputError
 from safe_eval.statistics.bootstrap import count_clusters, portions
-from safe_eval.statistics.intervals import clustered_stderr, mean_interval, mean_totals
+from safe_eval.statistics.intervals import clustered_stderr, mean_interval, mean_totals, t_interval
 from safe_eval.statistics.sampling import DIFFERENCE, Interval, Labels, Sampling, Values
 
 MCNEMAR, SIGN_FLIP = "exact McNemar", "cluster sign-flip permutation"  # how a p value was made
-
 _FEW_SIZES = 64
+
+
+def mcnemar_mid_p(gained: int, lost: int) -> float:
+    """McNemar's p value with half the probability of the observed split: rejects a true null nearer to 5 %.
+
+    Source: Fagerland, Lydersen & Laake 2013, "The McNemar test for binary matched-pairs data: mid-p and
+    asymptotic are better than exact conditional"; 1 without any change.
+
+    >>> round(mcnemar_mid_p(3, 11), 8), round(mcnemar_mid_p(7, 7), 6), mcnemar_mid_p(0, 0)
+    (0.03515625, 0.895264, 1.0)
+    """
+    exact, changes = mcnemar(gained, lost), gained + lost
+    if not changes:
+        return 1.0
+    from scipy.special import gammaln  # scipy.stats takes half a second to load
+
+    ways = gammaln(changes + 1) - gammaln(gained + 1) - gammaln(lost + 1)
+    observed = math.exp(ways - changes * math.log(2))
+    return 1 - observed / 2 if gained == lost else exact - observed
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """The exact two-sided p value of as many or more changes going one way, were both ways equally likely.
+
+    Source: McNemar 1947 with the binomial distribution in place of the normal one; 1 without any change.
+    The pairs are taken as independent; a clustered interval stands beside every p value.
+
+    >>> round(mcnemar(3, 11), 6), mcnemar(7, 7), mcnemar(0, 0)
+    (0.057373, 1.0, 1.0)
+    """
+    if gained < 0 or lost < 0:
+        raise ValueError(f"counts of changes cannot be negative: gained {gained}, lost {lost}")
+    from scipy.special import bdtr
+
+    if gained == lost:
+        return 1.0
+    return min(1.0, 2 * float(bdtr(min(gained, lost), gained + lost, 0.5)))
 
 
 @dataclass(frozen=True)
@@ -63,43 +100,6 @@ def paired_difference(
         n=len(a),
         clusters=count_clusters(clusters),
     )
-
-
-def mcnemar(gained: int, lost: int) -> float:
-    """The exact two-sided p value of as many or more changes going one way, were both ways equally likely.
-
-    Source: McNemar 1947 with the binomial distribution in place of the normal one; 1 without any change.
-    The pairs are taken as independent; a clustered interval stands beside every p value.
-
-    >>> round(mcnemar(3, 11), 6), mcnemar(7, 7), mcnemar(0, 0)
-    (0.057373, 1.0, 1.0)
-    """
-    if gained < 0 or lost < 0:
-        raise ValueError(f"counts of changes cannot be negative: gained {gained}, lost {lost}")
-    from scipy.special import bdtr
-
-    if gained == lost:
-        return 1.0
-    return min(1.0, 2 * float(bdtr(min(gained, lost), gained + lost, 0.5)))
-
-
-def mcnemar_mid_p(gained: int, lost: int) -> float:
-    """McNemar's p value with half the probability of the observed split: rejects a true null nearer to 5 %.
-
-    Source: Fagerland, Lydersen & Laake 2013, "The McNemar test for binary matched-pairs data: mid-p and
-    asymptotic are better than exact conditional"; 1 without any change.
-
-    >>> round(mcnemar_mid_p(3, 11), 8), round(mcnemar_mid_p(7, 7), 6), mcnemar_mid_p(0, 0)
-    (0.03515625, 0.895264, 1.0)
-    """
-    exact, changes = mcnemar(gained, lost), gained + lost
-    if not changes:
-        return 1.0
-    from scipy.special import gammaln  # scipy.stats takes half a second to load
-
-    ways = gammaln(changes + 1) - gammaln(gained + 1) - gammaln(lost + 1)
-    observed = math.exp(ways - changes * math.log(2))
-    return 1 - observed / 2 if gained == lost else exact - observed
 
 
 def mcnemar_p_values(a: Values, b: Values) -> tuple[float | None, float | None]:
@@ -164,3 +164,73 @@ def _flipped_totals(totals: Float[ndarray, " clusters"], sampling: Sampling) -> 
         bits = np.unpackbits(drawn, axis=1, count=len(every)).astype(float)
         flipped.append(2 * (bits @ every) - every.sum())
     return np.concatenate(flipped)
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Two one-sided tests against ± margin, as an interval and as a p value that agree with each other.
+
+    Equivalent: the interval (90 % for tests at 5 %) lies inside the margin. Different: it lies outside it.
+    Undecided: it crosses an end, or nothing could be measured; more items may tell.
+    """
+
+    margin: float
+    difference: float
+    interval: Interval
+    p_value: float | None  # None where no spread was seen and Wilson's limit decides
+    verdict: Literal["equivalent", "different", "undecided"]
+
+
+def equivalence(
+    differences: Values,
+    clusters: Labels,
+    margin: float,
+    sampling: Sampling,
+    *,
+    scale: tuple[float, float] = DIFFERENCE,
+) -> Equivalence:
+    """Test whether a mean difference lies within ± margin, in the unit of the scores (0.005 is half a point).
+
+    Source: Schuirmann 1987, "A comparison of the two one-sided tests procedure …"; Student's t with C − 1
+    degrees of freedom for C clusters. Differs: where all clusters agree, the limit for clusters not yet seen
+    decides instead of a spread of 0.
+
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 10_000)
+    >>> equivalence(noise, np.arange(10_000), 0.005, Sampling()).verdict
+    'equivalent'
+    """
+    if not (np.isfinite(margin) and margin > 0):
+        raise InputError(f"margin {margin} is not above 0; half a point of accuracy is 0.005")
+    interval = t_interval(differences, clusters, _two_one_sided(sampling), scale=scale)
+    difference = float(differences.mean())
+    return Equivalence(
+        margin=margin,
+        difference=difference,
+        interval=interval,
+        p_value=_p_value(difference, clustered_stderr(differences, clusters), clusters, margin),
+        verdict=equivalence_verdict(interval, margin),
+    )
+
+
+def _two_one_sided(sampling: Sampling) -> float:
+    if sampling.equivalence_confidence <= 0.5:
+        raise InputError(f"confidence {sampling.confidence} is too low for two one-sided tests; give 0.95")
+    return sampling.equivalence_confidence
+
+
+def _p_value(difference: float, stderr: float | None, clusters: Labels, margin: float) -> float | None:
+    """The larger of the two one-sided p values."""
+    from scipy.special import stdtr
+
+    if not stderr:
+        return None
+    return float(stdtr(count_clusters(clusters) - 1, (abs(difference) - margin) / stderr))
+
+
+def equivalence_verdict(interval: Interval, margin: float) -> Literal["equivalent", "different", "undecided"]:
+    """Whether an interval of two one-sided tests lies inside ± margin, outside, or across an end."""
+    if interval.low is None or interval.high is None:
+        return "undecided"
+    if -margin < interval.low and interval.high < margin:
+        return "equivalent"
+    return "different" if interval.low > margin or interval.high < -margin else "undecided"

@@ -3,7 +3,7 @@
 import math
 from statistics import NormalDist
 
-from safe_data.errors import InputError
+from safe_data.core.errors import InputError
 from safe_eval.statistics.intervals import clustered_stderr, mean_totals
 from safe_eval.statistics.sampling import Labels, Values
 

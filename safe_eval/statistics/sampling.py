@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, Shaped
 from numpy import ndarray
 
-from safe_data.errors import InputError
+from safe_data.core.errors import InputError
 
 FRACTION, DIFFERENCE = (0.0, 1.0), (-1.0, 1.0)  # between what a score, or a difference of two, can lie
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from folders import files_of, row, write_media, write_rows
 
-from safe_data.shards import Done, read_json
-from safe_data.storage import Folder
+from safe_data.shards.layout import Done, read_json
+from safe_data.shards.storage import Folder
 
 COMMAND = [sys.executable, "-c", "import sys; from safe_data.cli import main; sys.exit(main())"]
 
@@ -50,8 +50,8 @@ def build(world: Path, out: Path, *options: object, shard_size: int = 2) -> tupl
 
 
 def built(out: Path) -> dict[str, bytes]:
-    """All files but config.yaml, which names the directories."""
-    return {name: data for name, data in files_of(out).items() if name != "config.yaml"}
+    """All files but options.yaml, which names the directories."""
+    return {name: data for name, data in files_of(out).items() if name != "options.yaml"}
 
 
 @contextmanager

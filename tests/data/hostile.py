@@ -94,9 +94,10 @@ def _after(data: bytes, name: bytes, offset: int, new: bytes) -> bytes:
 
 def decode_all(folder: Path) -> None:
     """One line of JSON a file: what each decoder said, and how many bytes the process has grown by so far."""
-    from safe_data.errors import MediaError
-    from safe_data.media import decode_audio, decode_image
-    from safe_data.video import video_frames
+    from safe_data.core.errors import MediaError
+    from safe_data.media.decode import decode_audio
+    from safe_data.media.picture import decode_image
+    from safe_data.media.video_frames import video_frames
 
     decode_audio(video_bytes(seconds=0.2), 8_000)  # everything is loaded now
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -128,9 +129,10 @@ def damaged(data: bytes, seed: int) -> bytes:
 
 def damage_all(folder: Path, cases: int) -> None:
     """One line of JSON a file: how many of its damaged copies were decoded, and how many refused."""
-    from safe_data.errors import MediaError
-    from safe_data.media import decode_audio, decode_image
-    from safe_data.video import video_frames
+    from safe_data.core.errors import MediaError
+    from safe_data.media.decode import decode_audio
+    from safe_data.media.picture import decode_image
+    from safe_data.media.video_frames import video_frames
 
     decoders = {
         "sound": (lambda data: decode_audio(data, 16_000, 0.2, 0.5), decode_audio),

@@ -8,10 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from safe_data import cli, manifest
-from safe_data.command import run
-from safe_data.shards import DATASET, FORMAT_VERSION, MANIFEST, Dataset, write_json
-from safe_data.storage import Folder
+from safe_data import cli
+from safe_data.core.command import run
+from safe_data.shards import manifest
+from safe_data.shards.layout import DATASET, FORMAT_VERSION, MANIFEST, Dataset, write_json
+from safe_data.shards.storage import Folder
 
 
 def row(index: int, split: str = "train", **changes: object) -> manifest.Row:

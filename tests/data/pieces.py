@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from safe_data.engines import Load, Tick
-from safe_data.errors import InputError
+from safe_data.build.engines.piece import Load, Tick
+from safe_data.core.errors import InputError
 
 
 @dataclass(frozen=True)

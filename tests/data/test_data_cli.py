@@ -44,7 +44,7 @@ def test_build_verify_and_what_they_print(
         "train/world-train-000000.tar: missing; run the build again",
         f"{out}: not as it was written, 1 fault",
     ]
-    assert safe_data(monkeypatch, "verify", world) == 2
+    assert safe_data(monkeypatch, "verify", world) == 3
     assert (
         capsys.readouterr().err
         == f"safe-data verify: {world}: no dataset (dataset.json is missing); make one by `safe-data build`\n"
@@ -54,7 +54,7 @@ def test_build_verify_and_what_they_print(
 def test_config_yaml_runs_the_same_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "shards"
     assert safe_data(monkeypatch, "build", write_folder(tmp_path / "world"), out, "--name", "small") == 0
-    text = (out / "config.yaml").read_text()
+    text = (out / "options.yaml").read_text()
     assert text.startswith("# safe-data build; Python ")
     assert "numpy" in text.splitlines()[0]
     assert yaml.safe_load(text) == {
@@ -67,7 +67,7 @@ def test_config_yaml_runs_the_same_again(tmp_path: Path, monkeypatch: pytest.Mon
         "frames": 1,
         "max_reject_rate": 0.05,
     }
-    assert safe_data(monkeypatch, "build", "--config", out / "config.yaml") == 0
+    assert safe_data(monkeypatch, "build", "--config", out / "options.yaml") == 0
 
 
 def test_rejected_records_are_counted_by_reason_and_too_many_do_not_hold(
@@ -92,7 +92,7 @@ def test_rejected_records_are_counted_by_reason_and_too_many_do_not_hold(
     )
     assert safe_data(monkeypatch, "build", world, tmp_path / "out", "--max-reject-rate", 0.3) == 0
     capsys.readouterr()
-    assert safe_data(monkeypatch, "build", world, tmp_path / "out", "--max-reject-rate", 5) == 2
+    assert safe_data(monkeypatch, "build", world, tmp_path / "out", "--max-reject-rate", 5) == 3
     assert (
         capsys.readouterr().err == "safe-data build: --max-reject-rate 5 is no share; give one from 0 to 1\n"
     )
@@ -101,7 +101,7 @@ def test_rejected_records_are_counted_by_reason_and_too_many_do_not_hold(
 def test_add_encoder_says_what_it_added(
     one_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from safe_data.build import build_dataset
+    from safe_data.build.build import build_dataset
 
     out = tmp_path / "out"
     build_dataset(one_clip, out, encoders=[])
@@ -112,7 +112,7 @@ def test_add_encoder_says_what_it_added(
         f"{out}: logmel-0f573aec, float16 512, of 1 clip",
         "  embeddings: logmel-0f573aec",
     ]
-    assert safe_data(monkeypatch, "add-encoder", one_clip, "logmel") == 2
+    assert safe_data(monkeypatch, "add-encoder", one_clip, "logmel") == 3
     assert capsys.readouterr().err.startswith(f"safe-data add-encoder: {one_clip}: no dataset")
 
 
@@ -149,7 +149,7 @@ def gone(world: Path) -> None:
         ),
     ],
 )
-def test_bad_input_is_one_clear_line_and_exit_code_2(
+def test_bad_input_is_one_clear_line_and_exit_code_3(
     spoil: Callable[[Path], None],
     expected: str,
     one_clip: Path,
@@ -158,7 +158,7 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     spoil(one_clip)
-    assert safe_data(monkeypatch, "build", one_clip, tmp_path / "out") == 2
+    assert safe_data(monkeypatch, "build", one_clip, tmp_path / "out") == 3
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith(expected.format(world=one_clip))
@@ -203,7 +203,7 @@ def test_the_stamps_build_verify_and_show_the_sounds_that_are_one(
 ) -> None:
     from collections import defaultdict
 
-    from safe_data import manifest
+    from safe_data.shards import manifest
 
     assert safe_data(monkeypatch, "build", STAMPS, tmp_path / "stamps") == 0
     assert safe_data(monkeypatch, "verify", tmp_path / "stamps") == 0

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from made_rows import row
+
+from safe_eval.prediction import Prediction
 
 TRUTH = Path(__file__).resolve().parents[2].parent / "shared" / "truth"
 
@@ -45,3 +48,24 @@ def fakecaps() -> tuple[Captions, dict[str, Any]]:
 def largest_difference(ours: np.ndarray, theirs: object) -> float:
     assert ours.shape == np.shape(theirs)
     return float(np.abs(ours - np.asarray(theirs)).max())
+
+
+HEARD = "a dog barks while the rain falls and some people talk near an old loud car outside"
+WORDS = HEARD.split()
+
+
+def caption(name: str, text: str, *references: str, **fields: object) -> Prediction:
+    return row(name, text, references=references, task="caption", dataset="made", group=name, **fields)
+
+
+def captioned(clips: int = 30, **fields: object) -> list[Prediction]:
+    """The model tells most of what is heard; without the sound it says another clip's caption."""
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(WORDS, size=rng.integers(5, 9))) for _ in range(clips)]
+    rows = []
+    for i, text in enumerate(texts):
+        words = text.split()
+        references = (text, " ".join(words[1:]), " ".join(words[::-1]))
+        for condition, said in (("full", " ".join(words[:-1])), ("mute_audio", texts[i - 1])):
+            rows.append(caption(f"c{i}", said, *references, condition=condition, model="safe", **fields))
+    return rows

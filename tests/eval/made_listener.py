@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from safe_data.media import Sound
+from safe_data.media.sound import Sound
 from safe_data.records import Audio, Example, Record
-from safe_eval.models import Answer, Input
+from safe_eval.models.model import Answer, Input
 
 RATE_HZ = 8000
 TONES_HZ = {"low": 200, "middle": 800, "high": 3000}

@@ -5,9 +5,10 @@ from pathlib import Path
 from made_rows import answers
 
 from safe_eval.comparison.compare import Options, compare_files
-from safe_eval.comparison.compared import Compared, PairedRow
-from safe_eval.predictions import Prediction, write_predictions
-from safe_eval.statistics import Sampling
+from safe_eval.comparison.comparison_file import Compared, PairedRow
+from safe_eval.prediction import Prediction
+from safe_eval.predictions import write_predictions
+from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=200)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from safe_eval.predictions import Prediction
+from safe_eval.prediction import Prediction
 
 
 def row(example_id: str = "q1", answer: str | None = "yes", **fields: Any) -> Prediction:

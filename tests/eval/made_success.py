@@ -3,7 +3,7 @@
 import msgspec
 from made_rows import good_run
 
-from safe_eval.predictions import Prediction
+from safe_eval.prediction import Prediction
 
 
 def success_rows(clips: int = 545, seeds: tuple[int, ...] = (0, 1)) -> list[Prediction]:

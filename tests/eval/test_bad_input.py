@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from made_rows import good_run, row
 
-from safe_data.errors import InputError
+from safe_data.core.errors import InputError
 from safe_eval.cli import main
 from safe_eval.predictions import partial_line, read_predictions, write_predictions
-from safe_eval.scorers import ON_REQUEST, SCORERS
-from safe_eval.scorers.captions import measure
+from safe_eval.scorers.captions.caption_scores import measure
+from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
 
 GOOD = {"example_id": "q1", "references": ["yes"], "answer": "no"}
 LINE = json.dumps(GOOD).encode()
@@ -185,7 +185,7 @@ def test_a_long_last_line_is_found_from_the_end(tmp_path: Path) -> None:
 
 
 def test_validate_and_score_say_what_they_left_out(cut: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["validate", str(cut)]) == 2
+    assert main(["validate", str(cut)]) == 3
     assert "p.jsonl:41 is not a JSON object" in capsys.readouterr().err
     assert main(["validate", str(cut), "--allow-partial"]) == 0
     assert "note: p.jsonl: its last line, 41, was cut off" in capsys.readouterr().out
@@ -205,7 +205,7 @@ def test_compare_and_calibrate_leave_it_out_too(cut: Path, capsys: pytest.Captur
     write(half, half.read_bytes()[:-9])
     for words in (["compare", cut, other], ["calibrate", "--dev", dev, "--test", half]):
         arguments = [*map(str, words), "--resamples", "100"]
-        assert main(arguments) == 2
+        assert main(arguments) == 3
         assert "--allow-partial" in capsys.readouterr().err
         assert main([*arguments, "--allow-partial"]) == 0
         assert "was cut off and is left out" in " ".join(capsys.readouterr().out.split())

@@ -71,11 +71,11 @@ def test_several_files_are_scored_together(run: Path, capsys: pytest.CaptureFixt
         ('{"example_id": "q1", "references": ["a"], "answer": "a"}\n' * 2, "'q1': already answered at"),
     ],
 )
-def test_bad_input_is_one_clear_line_and_2(
+def test_bad_input_is_one_clear_line_and_3(
     run: Path, text: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (run / "predictions.jsonl").write_text(text)
-    assert score(run) == 2
+    assert score(run) == 3
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("safe-eval score: ")
@@ -88,7 +88,7 @@ def test_a_real_process_keeps_the_promise(run: Path) -> None:
     (run / "predictions.jsonl").write_text('{"example_id": "q1"}\n{\n')
     command = [PROGRAM, "score", run / "predictions.jsonl", "--out", run]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert done.stdout == ""
     assert done.stderr.splitlines()[0] == "safe-eval score: predictions.jsonl: 2 rows cannot be read"
     assert len(done.stderr.splitlines()) == 3
@@ -104,22 +104,22 @@ def test_a_real_process_keeps_the_promise(run: Path) -> None:
     ],
 )
 def test_what_is_not_there(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(argv) == 2
+    assert main(argv) == 3
     assert words in capsys.readouterr().err
 
 
 def test_options_out_of_range(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert score(run, "--confidence", "95") == 2
+    assert score(run, "--confidence", "95") == 3
     assert "95 % is 0.95" in capsys.readouterr().err
-    assert score(run, "--seed", "-1") == 2
-    assert main(["score", "--out", "x"]) == 2
-    assert main([]) == 2
+    assert score(run, "--seed", "-1") == 3
+    assert main(["score", "--out", "x"]) == 3
+    assert main([]) == 3
 
 
 def test_names_cannot_steer_the_terminal(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_predictions(run / "predictions.jsonl", [row("q1", model="m\x1b[2J"), row("q2", model="m\x1b[2J")])
     assert score(run) == 0
-    assert "m?[2J/full" in capsys.readouterr().out
+    assert "m�[2J/full" in capsys.readouterr().out
 
 
 def test_report_is_written_for_a_judged_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,5 +154,5 @@ def test_predictions_may_lie_apart_from_their_scores(
     assert main(["verdict", "runs/mine", "--criteria", "demo"]) == 0
     assert str(tmp_path) not in (tmp_path / "runs/mine/scores.json").read_text()
     (tmp_path / "elsewhere" / "mine.jsonl").write_text("")
-    assert main(["verdict", "runs/mine", "--criteria", "demo"]) == 2
+    assert main(["verdict", "runs/mine", "--criteria", "demo"]) == 3
     assert "was computed from another mine.jsonl" in capsys.readouterr().err

@@ -22,7 +22,7 @@ def loaded_by(statement: str) -> set[str]:
     [
         "import safe_eval, safe_eval.cli",
         "import safe_eval\nfor name in safe_eval.__all__: getattr(safe_eval, name)",
-        "import safe_eval.run, safe_eval.tables.text, safe_eval.judging.verdict",
+        "import safe_eval.runner.run, safe_eval.text.scores_text, safe_eval.judging.verdict",
     ],
 )
 def test_safe_eval_loads_no_model_library(statement: str) -> None:

@@ -1,6 +1,5 @@
 """A predictions file is read whole or refused with every fault named."""
 
-import doctest
 import json
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_rows import row
 
-from safe_data.errors import InputError
-from safe_eval import prediction
-from safe_eval.predictions import file_sha256, is_condition, read_predictions, select, write_predictions
+from safe_data.core.errors import InputError
+from safe_data.core.files import file_sha256
+from safe_eval.prediction import is_condition
+from safe_eval.predictions import read_predictions, select, write_predictions
 
 GOOD = {"condition": "full", "example_id": "q1", "references": ["yes"], "answer": "no"}
 
@@ -26,10 +26,6 @@ def message(*paths: Path) -> str:
     with pytest.raises(InputError) as caught:
         read_predictions(*paths)
     return str(caught.value)
-
-
-def test_doctests() -> None:
-    assert doctest.testmod(prediction).failed == 0
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -10,16 +10,20 @@ import numpy as np
 import pytest
 from made_rows import answers, good_run, row
 
-from safe_data.errors import InputError
-from safe_eval.calibration import reliability
-from safe_eval.calibration.calibration import Answers, calibrate
+from safe_data.core.errors import InputError
 from safe_eval.cli import main
-from safe_eval.predictions import Prediction, write_predictions
-from safe_eval.scorers.captions import measure
-from safe_eval.scoring.comparisons import Comparison
-from safe_eval.scoring.metric import Metric
+from safe_eval.prediction import Prediction
+from safe_eval.predictions import write_predictions
+from safe_eval.results.comparisons import Comparison
+from safe_eval.results.metrics import Metric
+from safe_eval.scorers.captions.caption_scores import measure
 from safe_eval.scoring.score import score_predictions
-from safe_eval.statistics import Sampling, bca_interval, clustered_stderr, mcnemar, mean_interval
+from safe_eval.statistics.bca import bca_interval
+from safe_eval.statistics.calibration import reliability
+from safe_eval.statistics.calibration.calibration import Answers, calibrate
+from safe_eval.statistics.intervals import clustered_stderr, mean_interval
+from safe_eval.statistics.paired import mcnemar
+from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=200)
 
@@ -82,7 +86,7 @@ def test_the_command_refuses_it_too(tmp_path: Path, capsys: pytest.CaptureFixtur
     rows = [row(f"q{i}", "yes" if i % 3 else "no", confidence=0.5 + i / 100) for i in range(40)]
     write_predictions(tmp_path / "p.jsonl", rows)
     same = ["calibrate", "--dev", str(tmp_path / "p.jsonl"), "--test", str(tmp_path / "p.jsonl")]
-    assert main(same) == 2
+    assert main(same) == 3
     assert "are also in dev" in capsys.readouterr().err
     assert main([*same, "--force", "--resamples", "100"]) == 0
     assert "flattered" in capsys.readouterr().out
@@ -122,7 +126,7 @@ def test_a_comparison_of_other_examples_is_refused(
     for name, ids in (("a", range(20)), ("b", range(5, 25))):
         files.append(str(tmp_path / f"{name}.jsonl"))
         write_predictions(files[-1], [row(f"q{i}", model=name) for i in ids])
-    assert main(["compare", *files]) == 2
+    assert main(["compare", *files]) == 3
     assert "--intersect" in capsys.readouterr().err
     assert main(["compare", *files, "--intersect", "--resamples", "100"]) == 0
     assert "15" in capsys.readouterr().out
@@ -214,7 +218,7 @@ def test_one_answer_a_question_even_where_a_harness_logs_several(tmp_path: Path)
     path = tmp_path / "p.jsonl"
     line = json.dumps({"example_id": "q1", "references": ["yes"], "answer": "yes"})
     path.write_text(f"{line}\n{line}\n")
-    assert main(["score", str(path), "--out", str(tmp_path)]) == 2
+    assert main(["score", str(path), "--out", str(tmp_path)]) == 3
 
 
 def test_the_scores_of_a_part_are_those_it_has_in_the_whole() -> None:

@@ -8,14 +8,14 @@ import pytest
 import torch
 from tiny_models import tiny_llava
 
-from safe_data.build import build_dataset
-from safe_data.dataset import ShardDataset
-from safe_data.encoders import LogMelEncoder
-from safe_data.sources.synthetic import write_world
-from safe_train.backbone import Backbone, load_backbone
-from safe_train.loader import Loader
-from safe_train.toy_model import Recipe, new_model
-from safe_train.toy_words import make_processor
+from safe_data.build.build import build_dataset
+from safe_data.encoders.logmel import LogMelEncoder
+from safe_data.shards.dataset import ShardDataset
+from safe_data.sources.synthetic.world import write_world
+from safe_train.base.backbone import Backbone, load_backbone
+from safe_train.batches import Loader
+from safe_train.toy.recipe import Recipe, new_model
+from safe_train.toy.words import make_processor
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from safe_data.build import build_dataset
-from safe_data.dataset import ShardDataset
-from safe_data.encoders import LogMelEncoder
-from safe_data.errors import InputError
-from safe_data.sources.synthetic import write_world
-from safe_train.backbone import Backbone, audit_freeze, weights_sha256
+from safe_data.build.build import build_dataset
+from safe_data.core.errors import InputError
+from safe_data.encoders.logmel import LogMelEncoder
+from safe_data.shards.dataset import ShardDataset
+from safe_data.sources.synthetic.world import write_world
+from safe_train.base.backbone import Backbone
+from safe_train.base.freeze import audit_freeze, weights_sha256
 from safe_train.checkpoint import (
     TrainedFor,
     attach_checkpoint,
@@ -20,7 +21,7 @@ from safe_train.checkpoint import (
     save_checkpoint,
 )
 from safe_train.config import PathwayConfig, StageAConfig
-from safe_train.model import AudioPathway, new_pathway
+from safe_train.pathway.model import AudioPathway, new_pathway
 
 
 @pytest.fixture

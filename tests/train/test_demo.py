@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from safe_data.dataset import ShardDataset
-from safe_data.errors import InputError
-from safe_data.sources.synthetic import write_world
-from safe_eval.models import Input
+from safe_data.core.errors import InputError
+from safe_data.shards.dataset import ShardDataset
+from safe_data.sources.synthetic.world import write_world
+from safe_eval.models.model import Input
 from safe_eval.predictions import read_predictions, select
-from safe_train.backbone import load_backbone
+from safe_train.base.backbone import load_backbone
 from safe_train.checkpoint import attach_checkpoint, read_checkpoint
 from safe_train.demo import Plan, run_demo
 from safe_train.predict import SafeAnswers
-from safe_train.toy_model import Recipe
+from safe_train.toy.recipe import Recipe
 
 SMALL = Plan(
     clips=120,
@@ -46,7 +46,7 @@ def test_everything_is_there_and_the_exit_code_is_the_verdict(run: Path) -> None
         "scores.json",
         "report.html",
     }
-    assert "seed: 0" in (run / "config.yaml").read_text()
+    assert "seed: 0" in (run / "options.yaml").read_text()
 
 
 def test_the_base_is_what_it_was(run: Path) -> None:

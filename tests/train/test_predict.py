@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from safe_data.dataset import ShardDataset
-from safe_data.encoders import LogMelEncoder
-from safe_data.errors import InputError
-from safe_data.media import resample
+from safe_data.core.errors import InputError
+from safe_data.encoders.logmel import LogMelEncoder
+from safe_data.media.sound import resample
 from safe_data.records import Example
-from safe_eval.models import Input
-from safe_train.answers import Dialogue
-from safe_train.backbone import Backbone, load_backbone
+from safe_data.shards.dataset import ShardDataset
+from safe_eval.models.model import Input
+from safe_train.base.backbone import Backbone, load_backbone
+from safe_train.base.dialogue import Dialogue
 from safe_train.config import PathwayConfig
-from safe_train.freeze import compare_gate_off
-from safe_train.model import SafeModel, new_pathway
+from safe_train.parity import compare_gate_off
+from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.predict import BaseAnswers, SafeAnswers, predictions
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import safe_train
-from safe_data.build import build_dataset
-from safe_data.sources.synthetic import write_world
+from safe_data.build.build import build_dataset
+from safe_data.sources.synthetic.world import write_world
 from safe_eval.predictions import read_predictions
 from safe_train.checkpoint import read_checkpoint
 from safe_train.cli import main
@@ -35,13 +35,13 @@ def test_options_come_from_the_file_and_the_command_line_wins(adapter: Path) -> 
     assert facts.pathway.layers == (2, 4)
     assert (facts.stage_a.steps, facts.stage_a.audio_rows, facts.stage_a.seed) == (3, 5, 4)
     assert facts.stage_a.vision_rows == 32
-    written = (adapter / "config.yaml").read_text()
+    written = (adapter / "options.yaml").read_text()
     assert written.startswith("# safe-train stage-a; Python ")
     assert "audio_rows: 5\n" in written
 
 
 def test_what_ran_can_be_run_again(adapter: Path, tmp_path: Path) -> None:
-    assert main(["stage-a", "--config", str(adapter / "config.yaml"), "--out", str(tmp_path / "again")]) == 0
+    assert main(["stage-a", "--config", str(adapter / "options.yaml"), "--out", str(tmp_path / "again")]) == 0
     assert (tmp_path / "again" / "adapter.safetensors").read_bytes() == (
         adapter / "adapter.safetensors"
     ).read_bytes()
@@ -64,7 +64,7 @@ def test_another_dataset_is_refused_unless_meant(
     write_world(tmp_path / "world", clips=24, seed=5)
     build_dataset(tmp_path / "world", tmp_path / "other")
     out = tmp_path / "predictions.jsonl"
-    assert ask(adapter, tmp_path / "other", untaught, out) == 2
+    assert ask(adapter, tmp_path / "other", untaught, out) == 3
     assert "add --allow-other-dataset to answer it still" in capsys.readouterr().err
     assert not out.exists()
     allowed = ("--allow-other-dataset", "--condition", "full")
@@ -80,7 +80,7 @@ def test_another_dataset_is_refused_unless_meant(
         (["--backbone", "nowhere"], "nowhere"),
     ],
 )
-def test_what_cannot_be_trained_is_one_line_and_exit_2(
+def test_what_cannot_be_trained_is_one_line_and_exit_3(
     shards: Path,
     untaught: Path,
     tmp_path: Path,
@@ -89,7 +89,7 @@ def test_what_cannot_be_trained_is_one_line_and_exit_2(
     message: str,
 ) -> None:
     words = ["stage-a", str(shards), "--backbone", str(untaught), "--out", str(tmp_path / "adapter")]
-    assert main([*words, *options]) == 2
+    assert main([*words, *options]) == 3
     error = capsys.readouterr().err
     assert "Traceback" not in error
     assert re.search(message, error)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from safe_train.config import PathwayConfig
-from safe_train.model import AudioPathway
+from safe_train.pathway.model import AudioPathway
 
 torch.set_num_threads(1)
 

@@ -52,7 +52,7 @@ def bleu_counts(corpus: Corpus) -> BleuCounts:
 def bleu(counts: Int[ndarray, "*rows counts"]) -> Float[ndarray, "*rows orders"]:
     """BLEU-1 to BLEU-4 of rows of counts: of each item, or of their sum for a corpus.
 
-    >>> from safe_eval.scorers.captions import index
+    >>> from safe_eval.scorers.captions.corpus import index
     >>> counts = bleu_counts(index(["a dog runs"], [["a dog sleeps"]]))
     >>> bleu(counts.table.sum(axis=0))[:2].round(6).tolist()  # 2/3, and the root of 2/3 · 1/2
     [0.666667, 0.57735]

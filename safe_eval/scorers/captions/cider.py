@@ -13,9 +13,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from safe_eval.scorers.captions.corpus import LONGEST_NGRAM, Corpus
+from safe_eval.scorers.captions.corpus import LONGEST_NGRAM, Corpus, Terms
 from safe_eval.scorers.captions.frequencies import Frequencies, inverse_frequencies
-from safe_eval.scorers.captions.ngrams import Terms
 
 MAXIMUM = 10.0
 LENGTH_SIGMA = 6.0  # bigrams by which a caption may differ in length before CIDEr-D punishes it much
@@ -29,7 +28,7 @@ def cider_d(corpus: Corpus, frequencies: Frequencies | None = None) -> Float[nda
     Raises:
         InputError: a single clip and no document frequencies from elsewhere.
 
-    >>> from safe_eval.scorers.captions import index
+    >>> from safe_eval.scorers.captions.corpus import index
     >>> corpus = index(["a dog runs fast", "a cat"], [["a dog runs fast"], ["two cats sleep"]])
     >>> cider_d(corpus).round(6).tolist()
     [10.0, 0.0]
@@ -46,7 +45,7 @@ def cider(corpus: Corpus, frequencies: Frequencies | None = None) -> Float[ndarr
     Raises:
         InputError: a single clip and no document frequencies from elsewhere.
 
-    >>> from safe_eval.scorers.captions import index
+    >>> from safe_eval.scorers.captions.corpus import index
     >>> cider(index(["dog dog", "a cat"], [["dog"], ["two cats sleep"]])).tolist()
     [2.5, 0.0]
     """

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from safe_data.errors import InputError
-from safe_eval.scorers.captions.corpus import Corpus, index
-from safe_eval.scorers.captions.ngrams import Terms
+from safe_data.core.errors import InputError
+from safe_data.core.files import write_bytes
+from safe_eval.scorers.captions.corpus import Corpus, Terms, index
 
 FORMAT_VERSION = 1
 FEWEST_DOCUMENTS = 2  # with one, log(documents / frequency) is 0 for every word, and so is every score
@@ -50,11 +50,7 @@ def count_frequencies(references: Sequence[Sequence[str]]) -> Frequencies:
 
 def write_frequencies(path: str | os.PathLike[str], frequencies: Frequencies) -> None:
     """Write a file for `read_frequencies`, whole or not at all; equal frequencies make equal bytes."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(msgspec.json.encode(frequencies, order="sorted"))
-    part.replace(path)
+    write_bytes(Path(path), msgspec.json.encode(frequencies, order="sorted"))
 
 
 def read_frequencies(path: str | os.PathLike[str]) -> Frequencies:

@@ -5,6 +5,8 @@ Source: Anderson et al. 2016, "SPICE: Semantic Propositional Image Caption Evalu
 The jar needs CoreNLP 3.6.0, which no package brings; values made elsewhere may be given instead.
 """
 
+import csv
+import json
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -15,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from safe_data.core.errors import InputError, raise_row_errors
 from safe_eval.scorers.captions.corpus import check_captions
 from safe_eval.scorers.captions.java import find_jar, find_java, missing
 
@@ -94,3 +97,65 @@ def spider(
     """
     means: Float[ndarray, " candidates"] = (cider_d + spice) / 2
     return means
+
+
+_ID = "example_id"
+
+
+def read_spice_values(path: Path) -> dict[str, float]:
+    """Read SPICE values by example id: JSON `{"id": 0.21}`, or CSV with the columns example_id and spice.
+
+    Raises:
+        InputError: no such file, another format, no values, an id given twice, or a value that is no number.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of SPICE values")
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8: {error}") from None
+    pairs = _csv_pairs(path, text) if path.suffix == ".csv" else _json_pairs(path, text)
+    if not pairs:
+        raise InputError(f"{path}: holds no SPICE values")
+    values: dict[str, float] = {}
+    errors = []
+    for name, value in pairs:
+        number = _number(value)
+        if name in values:
+            errors.append(f"{name!r}: is given twice; keep one")
+        if number is None:
+            errors.append(f"{name!r}: SPICE value {value!r} is not a number in [0, 1]")
+        values[name] = number or 0.0
+    raise_row_errors([f"{path.name}: {error}" for error in errors], str(path))
+    return values
+
+
+def _json_pairs(path: Path, text: str) -> list[tuple[str, object]]:
+    try:
+        pairs = json.loads(text, object_pairs_hook=list)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is not JSON: {error}; CSV files end in .csv") from None
+    if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
+        raise InputError(f'{path}: expected one object of numbers by example id, {{"clip-1": 0.21}}')
+    return pairs
+
+
+def _csv_pairs(path: Path, text: str) -> list[tuple[str, object]]:
+    rows = csv.DictReader(text.splitlines(), strict=True)
+    try:
+        names: Sequence[str] = rows.fieldnames or ()
+        if _ID not in names or "spice" not in names:
+            raise InputError(f"{path}: has the columns {', '.join(names)}; expected example_id and spice")
+        return [(str(row[_ID]), row["spice"]) for row in rows]
+    except csv.Error as error:
+        raise InputError(f"{path}:{rows.line_num} is not CSV: {error}") from None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if 0 <= number <= 1 else None

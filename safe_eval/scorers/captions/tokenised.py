@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from safe_data.errors import InputError, raise_row_errors
-from safe_eval.predictions import Prediction
+from safe_data.core.errors import InputError, raise_row_errors
+from safe_eval.prediction import Prediction
 from safe_eval.scorers.captions.corpus import separator_error
-from safe_eval.scorers.tokens import tokenize
+from safe_eval.scorers.captions.tokens import tokenize
 
 
 @dataclass(frozen=True)

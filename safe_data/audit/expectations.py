@@ -1,0 +1,88 @@
+"""Great Expectations at work: rules and tables in, its results out. Nothing else here imports it.
+
+No folder is written, no telemetry sent, and each result is tied to its rule by position, so that a rule it
+dropped is missed.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from safe_data.audit.facts.fact import OFFENDERS_KEPT
+from safe_data.audit.suites import Expectation
+from safe_data.core.errors import InputError, raise_row_errors
+
+Result = dict[str, Any]
+
+
+def validate(rules: Sequence[Expectation], tables: Mapping[str, pa.Table]) -> list[Result | None]:
+    """Great Expectations' result of each rule over the table its `meta.data` names; None if it gave none.
+
+    Raises:
+        InputError: Great Expectations is not installed, or cannot read a rule.
+    """
+    try:
+        import great_expectations as gx
+    except ImportError:
+        raise InputError("Great Expectations is not installed: pip install 'safe-hearing[gx]'") from None
+    built = _build(rules)
+    source = _context().data_sources.add_pandas("safe")
+    results: list[Result | None] = [None] * len(rules)
+    for name, table in tables.items():
+        chosen = [built[position] for position, rule in enumerate(rules) if rule.meta.data == name]
+        if not chosen:
+            continue
+        frame = table.to_pandas()
+        whole = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
+        answer = whole.get_batch({"dataframe": frame}).validate(
+            gx.ExpectationSuite(name=name, expectations=chosen),
+            result_format={
+                "result_format": "SUMMARY",
+                "partial_unexpected_count": OFFENDERS_KEPT,
+                "unexpected_index_column_names": [column for column in ("split", "id") if column in frame],
+            },
+        )
+        for result in answer.to_json_dict()["results"]:
+            results[result["expectation_config"]["meta"]["position"]] = result
+    return results
+
+
+def _context() -> Any:
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    config = DataContextConfig(
+        config_version=4,
+        analytics_enabled=False,
+        progress_bars=ProgressBarsConfig(globally=False),
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)
+
+
+def _build(rules: Sequence[Expectation]) -> list[Any]:
+    """The rules as Great Expectations' objects; every argument that decides must be written out."""
+    from great_expectations.exceptions.exceptions import ExpectationNotFoundError
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    built, errors = [], []
+    for position, rule in enumerate(rules):
+        where = f"{rule.type} ({rule.description})"
+        try:
+            kind = get_expectation_impl(rule.type)
+            marks: Result = {"severity": rule.severity, "meta": {"position": position}}
+            built.append(kind(**rule.kwargs, **marks))
+        except ExpectationNotFoundError:
+            errors.append(f"{where}: Great Expectations has no such type; mind the spelling")
+        except (TypeError, ValueError) as error:
+            errors.append(f"{where}: {error}")
+        else:
+            if defaults := sorted(set(kind.success_keys) - set(rule.kwargs)):
+                errors.append(f"{where}: write out {', '.join(defaults)}; a default may change unseen")
+    raise_row_errors(errors, "suites")
+    return built

@@ -1,0 +1,191 @@
+"""Build a dataset: records to a plan, its shards one by one, then the manifest and dataset.json.
+
+A shard is the unit of work, of retry and of commit: `build_shard` is the same function here, in other
+processes and on Ray. A build that was stopped goes on with the shards that are missing and ends with the same
+bytes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from safe_data.build.engines.piece import Piece
+from safe_data.build.engines.start import start
+from safe_data.build.resume import adopt, discard, only_build, whole_files
+from safe_data.build.shard_task import ShardTask, build_shard, encodings_of
+from safe_data.core.errors import InputError, did_you_mean
+from safe_data.core.files import Root
+from safe_data.records import Records
+from safe_data.shards import manifest
+from safe_data.shards.layout import (
+    DATASET,
+    FORMAT_VERSION,
+    MANIFEST,
+    Dataset,
+    Done,
+    Encoding,
+    ShardPaths,
+    Split,
+    fingerprint,
+    stored_facts,
+    write_json,
+)
+from safe_data.shards.manifest import Rejection, count_rejections
+from safe_data.shards.plan import Plan, make_plan
+from safe_data.shards.storage import Folder, Remote, Storage, open_storage
+from safe_data.sources.all_sources import SOURCES
+from safe_data.sources.ids import as_id
+
+REASONS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a build made."""
+
+    dataset: Dataset
+    rows: int
+    rejections: tuple[Rejection, ...]
+
+    @property
+    def rejected(self) -> int:
+        return sum(rejection.count for rejection in self.rejections)
+
+
+def build_dataset(
+    source_root: Path,
+    out: Root,
+    *,
+    source: str = "folder",
+    encoders: Sequence[str] = ("logmel",),
+    name: str | None = None,
+    shard_size: int = 1000,
+    frames: int = 1,
+    workers: int = 1,
+    engine: str = "local",
+    ray_address: str | None = None,
+) -> Summary:
+    """Build, or go on building, the dataset in `out`: a folder or any URL that fsspec knows.
+
+    Raises:
+        InputError: a bad source, an `out` that holds something else, or no record that can be used.
+    """
+    records = list(_source(source)(source_root))
+    plan = make_plan(
+        records,
+        source_root,
+        name=as_id(name or source_root.resolve().name),
+        shard_size=shard_size,
+        frames=frames,
+    )
+    storage = open_storage(out)
+    check_reach(storage, workers, engine)
+    specs = tuple(sorted(set(encoders)))
+    with start(engine, workers, ray_address) as run:
+        encodings = encodings_of(specs, run)  # a misspelt one is refused before any work
+        with only_build(storage):
+            adopt(plan, storage)
+            tasks = [
+                ShardTask(
+                    str(source_root.absolute()), whereabouts(storage), plan.sha256, shard, specs, frames
+                )
+                for shard in plan.shards
+            ]
+            with progress(tasks, f"building {plan.name}") as bar:
+                done = run(build_shard, tasks, bar.update)
+            if not any(shard.samples for shard in done):
+                _refuse_empty(plan, storage)
+            return _finish(plan, storage, done, encodings)
+
+
+def progress(pieces: Sequence[Piece], what: str) -> "tqdm[NoReturn]":
+    """A bar over all their steps; quiet when there is no terminal."""
+    total = sum(piece.steps for piece in pieces)
+    return tqdm(total=total, unit="step", disable=None, leave=False, desc=what)
+
+
+def check_reach(storage: Storage, workers: int, engine: str) -> None:
+    """Refuse to send work to processes that would not see the dataset.
+
+    Raises:
+        InputError: it lies in the memory of this one.
+    """
+    if isinstance(storage, Remote) and storage.one_process and (workers > 1 or engine != "local"):
+        raise InputError(f"{storage}: lies in this process's memory; build it with one worker, locally")
+
+
+def whereabouts(storage: Storage) -> str:
+    """Where a storage is, for a process with another working directory."""
+    return str(storage.path.absolute() if isinstance(storage, Folder) else storage)
+
+
+def _source(name: str) -> Callable[[Path], Records]:
+    if name in SOURCES:
+        return SOURCES[name]
+    hint = did_you_mean(name, SOURCES, f"choose from {', '.join(SOURCES)}")
+    raise InputError(f"source {name!r} is unknown; {hint}")
+
+
+def _tables(plan: Plan, storage: Storage) -> Iterator[pa.Table]:
+    for shard in plan.shards:
+        yield manifest.read_stored(storage, ShardPaths(Path(), shard.split, shard.name).rows)
+
+
+def _finish(plan: Plan, storage: Storage, done: Sequence[Done], encodings: Sequence[Encoding]) -> Summary:
+    """Write the manifest of all shards, then dataset.json: with it the dataset exists."""
+    _check_shards(storage, done, encodings)
+    with storage.committing(MANIFEST) as file:
+        manifest.write(file, _tables(plan, storage))
+    shards: dict[str, list[Done]] = {}
+    for shard in done:
+        shards.setdefault(shard.split, []).append(shard)
+    everywhere = [
+        encoding for encoding in done[0].encoders if all(encoding in shard.encoders for shard in done)
+    ]
+    dataset = Dataset(
+        format_version=FORMAT_VERSION,
+        name=plan.name,
+        fingerprint=fingerprint(plan.sha256, [shard.files[f"{shard.shard}.tar"].sha256 for shard in done]),
+        plan_sha256=plan.sha256,
+        manifest_sha256=stored_facts(storage, MANIFEST).sha256,
+        encoders=tuple(everywhere),
+        splits={
+            split: Split(tuple(shard.shard for shard in group), sum(shard.samples for shard in group))
+            for split, group in shards.items()
+        },
+    )
+    write_json(storage, DATASET, dataset)
+    rejections = count_rejections(_tables(plan, storage))
+    return Summary(dataset, sum(shard.rows for shard in done), rejections)
+
+
+def _check_shards(storage: Storage, done: Sequence[Done], encodings: Sequence[Encoding]) -> None:
+    """Every shard is what its worker said, with the embeddings asked for; what is not its own goes."""
+    for shard in done:
+        paths = ShardPaths(Path(), shard.split, shard.shard)
+        lacking = [encoding.label for encoding in encodings if encoding not in shard.encoders]
+        if lacking:
+            raise InputError(
+                f"{storage}/{paths.tar}: was embedded by another model than {', '.join(lacking)}; "
+                "let all workers have the same checkpoints and the same kind of processor"
+            )
+        if whole_files(storage, paths, shard) != shard.files:
+            raise InputError(f"{storage}/{paths.tar}: changed while it was built; run the same command again")
+    own = {f"{shard.split}/{name}" for shard in done for name in shard.files}
+    shards = {f"{shard.split}/{shard.shard}" for shard in done}
+    for name in storage.names():
+        if name.endswith(".npy") and name.partition(".")[0] in shards and name not in own:
+            storage.remove(name)  # of a build that was killed, or of a tar that is gone
+
+
+def _refuse_empty(plan: Plan, storage: Storage) -> NoReturn:
+    """Nothing could be read: that is no dataset, and nothing of it stays."""
+    rejections = count_rejections(_tables(plan, storage))
+    count = sum(rejection.count for rejection in rejections)
+    discard(plan, storage)
+    reasons = "; ".join(rejection.first for rejection in rejections[:REASONS_SHOWN])
+    raise InputError(f"no record could be read, of {count} ({reasons}); nothing was built")

@@ -1,0 +1,175 @@
+"""The local engine: pieces of work in processes of this machine; one that dies is replaced.
+
+With one worker the work is done here. Several are processes of their own, started afresh (no fork), which end
+with this one, however it ends. Each has one BLAS thread.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import cast
+
+from threadpoolctl import threadpool_limits
+
+from safe_data.build.engines.piece import ATTEMPTS, Advance, Load, P, R, Run, Tick, gave_up, load_once
+from safe_data.core.errors import InputError
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+@contextmanager
+def local_engine(workers: int) -> Iterator[Run]:
+    """So many pieces at a time, in as many processes."""
+    if workers == 1:
+        yield _run_here
+        return
+    pool: list[_Worker] = []
+
+    def run(work: Callable[[P, Tick, Load], R], pieces: Sequence[P], advance: Advance) -> list[R]:
+        try:
+            return _run(pool, min(workers, len(pieces)), work, pieces, advance)
+        except BaseException:  # what is under way must have ended before its files are cleared away
+            _end(pool)
+            raise
+
+    try:
+        yield run
+    finally:
+        _end(pool)
+
+
+def _run_here(work: Callable[[P, Tick, Load], R], pieces: Sequence[P], advance: Advance) -> list[R]:
+    with threadpool_limits(1):
+        return [work(piece, lambda: advance(1), load_once) for piece in pieces]
+
+
+@dataclass
+class _Worker:
+    """A process, the pipe to it, the piece it works at, and how far it is."""
+
+    process: SpawnProcess
+    pipe: Connection
+    piece: int | None = None
+    ticks: int = 0
+
+
+def _run(
+    pool: list[_Worker],
+    workers: int,
+    work: Callable[[P, Tick, Load], R],
+    pieces: Sequence[P],
+    advance: Advance,
+) -> list[R]:
+    waiting = deque(range(len(pieces)))
+    deaths: Counter[int] = Counter()
+    results: dict[int, R] = {}
+    while len(results) < len(pieces):
+        pool += [_start() for _ in range(workers - len(pool))]
+        for worker in pool:
+            if worker.piece is None and waiting:
+                worker.piece, worker.ticks = waiting.popleft(), 0
+                with suppress(OSError):  # it died while it had nothing to do, as the next reading shows
+                    worker.pipe.send((work, pieces[worker.piece]))
+        busy = {worker.pipe: (worker, worker.piece) for worker in pool if worker.piece is not None}
+        for pipe in wait(list(busy)):
+            worker, piece = busy[cast(Connection, pipe)]
+            try:
+                kind, value = worker.pipe.recv()
+            except (EOFError, OSError):
+                pool.remove(worker)
+                reason = _death(worker)
+                advance(-worker.ticks)
+                deaths[piece] += 1
+                if deaths[piece] == ATTEMPTS:
+                    raise gave_up(pieces[piece].name, reason) from None
+                waiting.appendleft(piece)
+                continue
+            if kind == "tick":
+                worker.ticks += 1
+                advance(1)
+            elif kind == "result":
+                results[piece], worker.piece = value, None
+            else:
+                raise value
+    return [results[piece] for piece in range(len(pieces))]
+
+
+def _start() -> _Worker:
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
+    resource_tracker.ensure_running()  # or start() does it, and lets the signal through again
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is for us to act on
+    try:
+        with _environment(ONE_THREAD):
+            process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    theirs.close()
+    return _Worker(process, ours)
+
+
+@contextmanager
+def _environment(changes: dict[str, str]) -> Iterator[None]:
+    before = os.environ.copy()
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _end(pool: list[_Worker]) -> None:
+    for worker in pool:
+        worker.process.kill()
+    for worker in pool:
+        worker.process.join()
+        worker.pipe.close()
+    pool.clear()
+
+
+def _death(worker: _Worker) -> str:
+    """How a worker ended; nothing of it is left."""
+    worker.process.join()
+    worker.pipe.close()
+    code = worker.process.exitcode or 0
+    return f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+
+
+def _serve(pipe: Connection) -> None:
+    """A worker's life: pieces in, ticks and results out, until the other end is closed."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        try:
+            work, piece = pipe.recv()
+        except EOFError:
+            return
+        try:
+            _tell(pipe, "result", work(piece, lambda: _tell(pipe, "tick"), load_once))
+        except (InputError, OSError, MemoryError) as error:
+            _tell(pipe, "error", error)
+        except Exception:  # another kind might not survive the journey
+            _tell(pipe, "error", RuntimeError(f"in a worker: {traceback.format_exc()}"))
+
+
+def _tell(pipe: Connection, kind: str, value: object = None) -> None:
+    try:
+        pipe.send((kind, value))
+    except BrokenPipeError:  # nobody is waiting any more
+        os._exit(1)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)

@@ -1,0 +1,176 @@
+"""The Ray engine: pieces of work as Ray tasks, the encoders in a pool of actors.
+
+A piece whose worker or node dies is done again elsewhere. A task decodes and writes while its actor encodes;
+on a cluster with GPUs, an actor has one. Source and dataset must be within reach of every node.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from jaxtyping import Float16, Float32
+from numpy import ndarray
+
+from safe_data.build.engines.piece import ATTEMPTS, Advance, Load, P, R, Run, Tick, gave_up, load_once
+from safe_data.core.errors import InputError
+from safe_data.shards.layout import Encoding
+
+HALF = 0.5  # of a CPU for a task, the other half for its actor: together one of the workers
+CONNECT_SECONDS = 10
+
+
+@contextmanager
+def ray_engine(workers: int, address: str | None) -> Iterator[Run]:
+    """So many pieces at a time, on the cluster of that address, else on a Ray of our own.
+
+    Raises:
+        InputError: Ray is not installed, or the cluster cannot be reached.
+    """
+    ray = _import_ray()
+    ours = not ray.is_initialized()
+    if ours:
+        _connect(ray, workers, address)
+    try:
+        actors = _actors(ray, workers)
+        task = ray.remote(num_cpus=HALF, max_retries=ATTEMPTS - 1)(_work)
+
+        def run(work: Callable[[P, Tick, Load], R], pieces: Sequence[P], advance: Advance) -> list[R]:
+            return _run(ray, task, actors, work, pieces, advance)
+
+        yield run
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _run(
+    ray: Any,
+    task: Any,
+    actors: Sequence[Any],
+    work: Callable[[P, Tick, Load], R],
+    pieces: Sequence[P],
+    advance: Advance,
+) -> list[R]:
+    """Hand a piece to each actor that is free, until all are done."""
+    free, started = list(actors), 0
+    running: dict[Any, tuple[int, Any]] = {}
+    results: dict[int, R] = {}
+    try:
+        while len(results) < len(pieces):
+            while free and started < len(pieces):
+                actor = free.pop(0)
+                running[task.remote(work, pieces[started], actor)] = started, actor
+                started += 1
+            for reference in ray.wait(list(running))[0]:
+                piece, actor = running.pop(reference)
+                results[piece] = _result(ray, reference, pieces[piece].name)
+                free.append(actor)
+                advance(pieces[piece].steps)
+    finally:
+        for reference in running:
+            ray.cancel(reference, force=True)
+    return [results[piece] for piece in range(len(pieces))]
+
+
+def _result(ray: Any, reference: Any, name: str) -> Any:
+    errors = ray.exceptions
+    try:
+        return ray.get(reference)
+    except errors.RayTaskError as error:
+        if isinstance(error.cause, errors.RayActorError):
+            raise gave_up(name, "the encoder's") from error
+        raise error.cause from error
+    except (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError) as error:
+        raise gave_up(name, type(error).__name__) from error
+
+
+def _work(work: Callable[[P, Tick, Load], R], piece: P, actor: Any) -> R:
+    """A task: the piece, with encoders that are in an actor."""
+    return work(piece, lambda: None, lambda spec: _Elsewhere(spec, actor))
+
+
+class _Encoders:
+    """An actor: the encoders of one process."""
+
+    def encoding(self, spec: str) -> Encoding:
+        return Encoding.of(load_once(spec))
+
+    def encode(self, spec: str, clips: list[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips ..."]:
+        result: Float16[ndarray, "clips ..."] = load_once(spec).encode(clips)
+        return result
+
+
+@dataclass(frozen=True)
+class _Elsewhere:
+    """An AudioEncoder whose work is done by an actor."""
+
+    spec: str
+    actor: Any
+
+    @cached_property
+    def _encoding(self) -> Encoding:
+        import ray
+
+        found: Encoding = ray.get(self.actor.encoding.remote(self.spec))
+        return found
+
+    @property
+    def name(self) -> str:
+        return self._encoding.name
+
+    @property
+    def fingerprint(self) -> str:
+        return self._encoding.fingerprint
+
+    @property
+    def sample_rate_hz(self) -> int:
+        return self._encoding.sample_rate_hz
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._encoding.shape
+
+    def encode(self, clips: Sequence[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips ..."]:
+        import ray
+
+        result: Float16[ndarray, "clips ..."] = ray.get(self.actor.encode.remote(self.spec, list(clips)))
+        return result
+
+
+def _actors(ray: Any, workers: int) -> list[Any]:
+    gpu = 1 if ray.cluster_resources().get("GPU", 0) >= 1 else 0
+    options = {"num_cpus": HALF, "num_gpus": gpu, "max_restarts": -1, "max_task_retries": ATTEMPTS - 1}
+    remote = ray.remote(**options)(_Encoders)
+    return [remote.remote() for _ in range(workers)]
+
+
+def _import_ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # one that fails is reported by us
+    try:
+        import ray
+    except ImportError:
+        raise InputError("the ray engine needs Ray; pip install 'safe-hearing[ray]'") from None
+    return ray
+
+
+def _connect(ray: Any, workers: int, address: str | None) -> None:
+    here: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
+    try:
+        if address is not None:
+            _reach(address)
+        ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **here)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"Ray at {address or 'this machine'} cannot be reached ({reason})") from error
+
+
+def _reach(address: str) -> None:
+    """Raise at once what Ray finds out after minutes: nobody is there."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()

@@ -1,0 +1,103 @@
+"""Clips on their way to the encoders: decoded once for all of them, in batches, the next in the making."""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from safe_data.build.pack import Loaded, load
+from safe_data.core.errors import InputError
+from safe_data.media.decode import decode_pcm
+from safe_data.media.sound import Sound
+from safe_data.records import Record
+from safe_data.shards.layout import ShardPaths
+from safe_data.shards.plan import Entry
+from safe_data.shards.sidecar import Heard
+from safe_data.shards.storage import Storage
+
+BATCH_CLIPS = 32
+BATCH_SAMPLES = 2**24  # 64 MiB of float32: a batch of long clips is cut short
+LOADERS = 2  # threads that read and decode
+T = TypeVar("T")
+
+
+def hear(sound: Sound | None, rates_hz: Iterable[int]) -> Heard | None:
+    """The clip at each of the rates; None for none."""
+    return None if sound is None else {rate: sound.resampled(rate).samples for rate in rates_hz}
+
+
+def load_ahead(entries: Iterable[Entry], root: Path, frames: int) -> Generator[tuple[int, Loaded]]:
+    """Records with their media, in order; while one is in use, the next ones are being decoded."""
+    upcoming: deque[tuple[int, Future[Loaded]]] = deque()
+    with ThreadPoolExecutor(LOADERS) as threads:
+        for index, entry in entries:
+            upcoming.append((index, threads.submit(load, entry, root, frames)))
+            if len(upcoming) > LOADERS:
+                first, loading = upcoming.popleft()
+                yield first, loading.result()
+        for first, loading in upcoming:
+            yield first, loading.result()
+
+
+def stored_clips(
+    storage: Storage, paths: ShardPaths, rows: pa.Table, rates_hz: Iterable[int]
+) -> Iterator[Heard | None]:
+    """The sounds of a shard's samples, out of its tar; None for a sample without one.
+
+    Raises:
+        InputError: a sound is not the one that was stored.
+    """
+    columns = ["id", "has_audio", "json_offset", "json_size", "audio_offset", "audio_size", "audio_sha256"]
+    samples = rows.filter(pc.equal(rows["status"], "ok")).select(columns)
+    with storage.local(paths.tar) as path, path.open("rb") as tar:
+        for row in samples.to_pylist():
+            try:
+                yield hear(_stored_sound(tar.fileno(), row), rates_hz) if row["has_audio"] else None
+            except ValueError:
+                raise InputError(
+                    f"{storage}/{paths.tar}: the sound of {row['id']!r} is not what was stored; "
+                    "`safe-data verify` says what else is damaged"
+                ) from None
+
+
+def _stored_sound(tar: int, row: dict[str, Any]) -> Sound:
+    audio = Record.model_validate_json(os.pread(tar, row["json_size"], row["json_offset"])).audio
+    data = os.pread(tar, row["audio_size"], row["audio_offset"])
+    if audio is None or hashlib.sha256(data).hexdigest() != row["audio_sha256"]:
+        raise ValueError("damaged")
+    return decode_pcm(data, audio.start_seconds, audio.duration_seconds).mono
+
+
+def batches(clips: Iterable[T], heard: Callable[[T], Heard | None]) -> Generator[list[T]]:
+    """As many clips at a time as make a batch, by number or by length."""
+    batch: list[T] = []
+    held = 0
+    for clip in clips:
+        batch.append(clip)
+        held += sum(len(samples) for samples in (heard(clip) or {}).values())
+        if len(batch) == BATCH_CLIPS or held >= BATCH_SAMPLES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+@contextmanager
+def one_ahead(items: Generator[T]) -> Iterator[Iterator[T]]:
+    """The items in their order; while one is in use, the next is being made in a thread."""
+    with closing(items), ThreadPoolExecutor(1) as thread:
+
+        def made() -> Iterator[T]:
+            upcoming = thread.submit(next, items, None)
+            while (item := upcoming.result()) is not None:
+                upcoming = thread.submit(next, items, None)
+                yield item
+
+        yield made()

@@ -1,0 +1,139 @@
+"""What lets a build be stopped and go on: one build a place, with the plan and the media it began with."""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+from filelock import FileLock, Timeout
+
+from safe_data.build.pack import pack
+from safe_data.core.errors import InputError
+from safe_data.core.files import PART, explaining
+from safe_data.shards.layout import PLAN, Done, FileFacts, ShardPaths, read_json
+from safe_data.shards.plan import Entry, Plan
+from safe_data.shards.storage import Folder, Storage
+from safe_data.shards.tar import TarWriter
+
+LOCK = ".lock"
+COMPARED = 3  # records of a finished shard, when a build goes on
+
+
+@contextmanager
+def only_build(storage: Storage) -> Iterator[None]:
+    """Hold a folder alone, and clear away what a killed build, or a killed worker, left half-written.
+
+    At a URL nothing is held and nothing lies half-written: there a file appears by one upload.
+
+    Raises:
+        InputError: another build holds it, or it may not be written to.
+    """
+    if not isinstance(storage, Folder):
+        yield
+        return
+    folder = storage.path
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; name a directory for the dataset")
+    lock = FileLock(folder / LOCK, timeout=0)
+    with explaining(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise InputError(
+                f"{folder}: another build is writing here; wait for it, or name another"
+            ) from None
+    try:
+        _clear(folder)
+        yield
+    finally:
+        _clear(folder)
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def _clear(folder: Path) -> None:
+    for part in [*folder.glob(f".*{PART}"), *folder.glob(f"*/.*{PART}")]:
+        part.unlink(missing_ok=True)
+
+
+def adopt(plan: Plan, storage: Storage) -> None:
+    """Write the plan into a new place, or go on with it; refuse any other."""
+    if storage.size(PLAN) is None:
+        others = [name for name in storage.names() if not name.startswith(".")]
+        if others:
+            other = others[0].partition("/")[0]
+            raise InputError(f"{storage}: holds {other!r} and no dataset; name an empty or new directory")
+        with storage.committing(PLAN) as file:
+            file.write(plan.to_json())
+        return
+    with storage.open(PLAN) as file:
+        found = file.read()
+    if found != plan.to_json():
+        raise InputError(
+            f"{storage}: was begun with another plan ({_difference(found, plan)}); "
+            "give the same records, media and options, or name a new directory"
+        )
+
+
+def _difference(found: bytes, plan: Plan) -> str:
+    try:
+        old = json.loads(found)
+        new = json.loads(plan.to_json())
+        for key in ("format_version", "name", "shard_size", "frames"):
+            if old[key] != new[key]:
+                return f"{key} was {old[key]!r}, is {new[key]!r}"
+        for shard in old["shards"] | new["shards"]:
+            if old["shards"].get(shard) != new["shards"].get(shard):
+                return f"other records or media in {shard}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return f"{PLAN} is damaged"
+
+
+def read_done(storage: Storage, paths: ShardPaths, plan_sha256: str) -> Done | None:
+    """A shard's done.json; None if it is not there, damaged, or of another plan."""
+    try:
+        done = read_json(storage, paths.done, Done)
+    except InputError:
+        return None
+    return done if done.plan_sha256 == plan_sha256 else None
+
+
+def whole_files(storage: Storage, paths: ShardPaths, done: Done) -> dict[str, FileFacts]:
+    """The files of done.json that are there and of the right size."""
+    return {
+        name: facts for name, facts in done.files.items() if storage.size(paths.folder / name) == facts.bytes
+    }
+
+
+def check_media(root: Path, frames: int, entries: Sequence[Entry], rows: pa.Table, where: str) -> None:
+    """Compare the media of a few records with what is stored of them; their sizes are in the plan already.
+
+    Raises:
+        InputError: they are not the media that the shard was built from.
+    """
+    columns = ("index", "status", "audio_sha256", "image_sha256")
+    stored = {row["index"]: row for row in rows.select(columns).to_pylist()}
+    some = entries[:: max(1, -(-len(entries) // COMPARED))]
+    for row in pack(some, root, "", TarWriter(io.BytesIO()), lambda: None, frames):
+        if any(getattr(row, column) != stored.get(row.index, {}).get(column) for column in columns):
+            raise InputError(
+                f"{where}: the media of {row.id!r} are not those it was built from; give the same media, "
+                "or name a new directory"
+            )
+
+
+def discard(plan: Plan, storage: Storage) -> None:
+    """Remove what the plan wrote, and nothing else."""
+    shards = {f"{shard.split}/{shard.name}" for shard in plan.shards}
+    for name in storage.names():
+        if name == PLAN or name.partition(".")[0] in shards:
+            storage.remove(name)
+    if isinstance(storage, Folder):
+        for split in {shard.split for shard in plan.shards}:
+            folder = storage.path / split
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()

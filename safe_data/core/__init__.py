@@ -1,0 +1,1 @@
+"""The floor that everything stands on: errors, files, the command line, tables."""

@@ -1,0 +1,145 @@
+"""A command line made of typed functions, with the exit codes that every SAFE command keeps.
+
+0: it holds. 1: it does not hold. 2: it could not be judged. 3: bad usage or input. 4: a defect of ours.
+
+A command is a function whose docstring is its help; it returns None for 0, or its exit code. A parameter that
+is a dataclass becomes one option per field. Options can also come from `--config FILE.yaml`, and
+`--print_config` shows what would run.
+"""
+
+import dataclasses
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, get_args, get_origin, get_type_hints
+
+from safe_data.core.errors import InputError
+
+Command = Callable[..., int | None]
+
+HOLDS, DOES_NOT_HOLD, NOT_JUDGED, BAD_INPUT, DEFECT = range(5)
+
+
+def run(program: str, summary: str, commands: dict[str, Command], argv: Sequence[str] | None = None) -> int:
+    """Parse the arguments, run the chosen command, and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        name, options = _parse(program, summary, commands, arguments)
+    except SystemExit as stop:  # --help is 0; argparse exits with 2 for bad arguments
+        return BAD_INPUT if stop.code else HOLDS
+    except InputError as error:
+        print(f"{program} {arguments[0]}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    try:
+        return commands[name](**options) or HOLDS
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_JUDGED
+    except KeyboardInterrupt:
+        print(f"{program} {name}: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return NOT_JUDGED
+    except (InputError, OSError) as error:
+        print(f"{program} {name}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except Exception:
+        traceback.print_exc()
+        return DEFECT
+
+
+def _parse(
+    program: str, summary: str, commands: dict[str, Command], arguments: list[str]
+) -> tuple[str, dict[str, Any]]:
+    from jsonargparse import ArgumentParser, DefaultHelpFormatter
+
+    class Help(DefaultHelpFormatter):
+        def _expand_help(self, action: Any) -> str:
+            return str(super()._expand_help(action)).replace("<class 'Path'>", "path")
+
+    parser = ArgumentParser(prog=program, description=summary, formatter_class=Help)
+    choices = parser.add_subcommands(dest="command", metavar="COMMAND")
+    for name, command in commands.items():
+        subparser = ArgumentParser(description=_summary(command), formatter_class=Help)
+        if arguments[:1] == [name]:  # the others need only their line of help
+            _add_parameters(subparser, command)
+        choices.add_subcommand(name, subparser, help=_summary(command))
+    parsed = parser.parse_args(arguments)
+    name = str(parsed.command)
+    given = parsed[name].as_dict()  # vars() would rename options such as --items
+    given.pop("config", None)
+    return name, _arguments(commands[name], {key: value for key, value in given.items() if value is not None})
+
+
+def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a command; options that were not given are left to their defaults.
+
+    Raises:
+        InputError: a dataclass refuses the values of its fields.
+    """
+    hints: dict[str, Any] = get_type_hints(command)
+    arguments: dict[str, Any] = {}
+    for name in inspect.signature(command).parameters:
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint):
+            fields = [field.name for field in dataclasses.fields(hint)]
+            arguments[name] = hints[name](**{field: given[field] for field in fields if field in given})
+        elif name in given:
+            arguments[name] = given[name]
+    return arguments
+
+
+def _add_parameters(parser: Any, command: Command) -> None:
+    """One argument per parameter, or per field of a parameter that is a dataclass.
+
+    A parameter without a default is positional, unless it is keyword-only.
+    """
+    parser.add_argument("--config", action="config", help="YAML file of options; the command line wins")
+    helps, hints = _helps(command), get_type_hints(command)
+    for name, parameter in inspect.signature(command).parameters.items():
+        hint, required = hints[name], parameter.default is inspect.Parameter.empty
+        if dataclasses.is_dataclass(hint):
+            _add_fields(parser, hint)
+        elif required and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            is_list = get_origin(hint) in (list, tuple)
+            shape = {"nargs": "+", "type": get_args(hint)[0]} if is_list else {"type": hint}
+            parser.add_argument(name, metavar=name.upper(), help=helps.get(name, ""), **shape)
+        else:
+            default = None if required else parameter.default
+            _add_option(parser, name, hint, default, helps.get(name, ""), required=required)
+
+
+def _add_fields(parser: Any, options: Any) -> None:
+    """One option per field of a dataclass, with the docstring below the field as its help."""
+    helps, hints = _helps(options), get_type_hints(options)
+    for field in dataclasses.fields(options):
+        default, required = field.default, False
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        elif field.default is dataclasses.MISSING:
+            default, required = None, True
+        _add_option(parser, field.name, hints[field.name], default, helps.get(field.name, ""), required)
+
+
+def _add_option(parser: Any, name: str, hint: Any, default: Any, help_text: str, required: bool) -> None:
+    """One --option. A list may be given several times; a bool that is False is a flag."""
+    option: dict[str, Any] = {"type": hint, "default": default}
+    if get_origin(hint) in (list, tuple):
+        option = {"action": "extend", "nargs": 1, "type": get_args(hint)[0], "default": None}
+        shown = "" if required else f"; default: {list(default) if default else 'none'}"
+        help_text += f" (may be given several times{shown})"
+    elif hint is bool and default is False:
+        option = {"action": "store_true"}
+    parser.add_argument("--" + name.replace("_", "-"), required=required, help=help_text, **option)
+
+
+def _helps(described: Any) -> dict[str, str]:
+    """The help of each parameter of a function, or of each field of a dataclass."""
+    from docstring_parser import parse_from_object
+
+    found = parse_from_object(described).params
+    return {parameter.arg_name: " ".join((parameter.description or "").split()) for parameter in found}
+
+
+def _summary(command: Command) -> str:
+    return (inspect.getdoc(command) or "").partition("\n")[0]

@@ -1,0 +1,45 @@
+"""Errors that a user can cause, worded in one place: where, what, what was expected, and the fix."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+ROW_ERRORS_SHOWN = 20
+_LONGEST_COMPARED = 100  # characters; comparing a longer text would take long, and nobody misspells one
+
+
+class InputError(ValueError):
+    """Bad input: the command line prints the message without a traceback and exits with 3."""
+
+
+class MediaError(ValueError):
+    """A sound or a picture that cannot be used; `kind: detail`, so that reasons can be counted by kind."""
+
+
+def raise_row_errors(errors: Sequence[str], where: str) -> None:
+    """Raise one InputError for all faulty rows: the first 20 in full, the rest as a count.
+
+    Raises:
+        InputError: if there is any error.
+    """
+    if len(errors) == 1:
+        raise InputError(errors[0])
+    if errors:
+        raise InputError("\n".join([f"{where}: {len(errors)} rows cannot be read", *first_errors(errors)]))
+
+
+def first_errors(errors: Sequence[str]) -> list[str]:
+    """The first 20 errors, and how many more there are."""
+    hidden = len(errors) - ROW_ERRORS_SHOWN
+    return [*errors[:ROW_ERRORS_SHOWN], *([f"… and {hidden} more"] if hidden > 0 else [])]
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """The hint that ends a message about an unknown name: the nearest known one, else `otherwise`.
+
+    >>> did_you_mean("consultd", ["consulted", "skipped"])
+    "did you mean 'consulted'?"
+    >>> did_you_mean("x", ["local", "ray"], "choose from local, ray")
+    'choose from local, ray'
+    """
+    near = difflib.get_close_matches(word[:_LONGEST_COMPARED], list(known), 1)
+    return f"did you mean {near[0]!r}?" if near else otherwise

@@ -1,0 +1,206 @@
+"""Formats: titled tables as text, Markdown, LaTeX or CSV; JSON is the document that they show."""
+
+import csv
+import io
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeGuard
+
+from safe_data.core import numerals
+
+Format = Literal["text", "json", "markdown", "latex", "csv"]
+Value = str | bool | int | float | None
+
+COLUMNS = 80
+_NARROWEST = 8  # what a column of names is cut down to, at most
+_FORMULA = ("=", "+", "-", "@")  # a spreadsheet would run what begins so
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{letter: "\\" + letter for letter in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{letter: f"${letter}$" for letter in "<>±×"},
+    "−": "$-$",
+    "≥": r"$\ge$",
+    "≤": r"$\le$",
+    "≠": r"$\ne$",
+    "–": "--",
+    "…": r"\ldots{}",
+}
+_MARKDOWN = {"\\": r"\\", "|": r"\|", "<": "&lt;", "`": r"\`", "*": r"\*"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under columns. Numbers stay numbers: `write` says by column how people read them.
+
+    A number in a column without one is written as a fraction, or in full if it is whole. CSV has every digit,
+    and in columns of their own what the title says `about` all rows.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[Value]]
+    write: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    about: Mapping[str, Value] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            columns = ", ".join(self.columns)
+            raise ValueError(f"table {self.title!r}: a row does not have the columns {columns}")
+
+
+def render(
+    tables: Sequence[Table], format: Format, document: object = None, text: Iterable[str] | None = None
+) -> list[str]:
+    """The lines of tables in a format.
+
+    JSON is the `document`, what the tables show part of, or the tables themselves where there is none. `text`
+    replaces the plain columns where a command has a design of its own.
+
+    >>> print(*render([Table("Means", ("model", "mean"), [("safe", 0.51249)])], "markdown"), sep="\\n")
+    **Means**
+    <BLANKLINE>
+    | model |  mean |
+    | ----- | ----: |
+    | safe  | 0.512 |
+    """
+    if format == "json":
+        content = document if document is not None else {"tables": [_plain(table) for table in tables]}
+        import msgspec
+
+        return msgspec.json.format(msgspec.json.encode(content), indent=1).decode().splitlines()
+    if format == "csv":
+        return _csv(tables)
+    if format == "text" and text is not None:
+        return list(text)
+    lines = {"text": _text, "markdown": _markdown, "latex": _latex}[format]
+    shown = [[*lines(table), ""] for table in tables]
+    return list(itertools.chain(*shown))[:-1]
+
+
+def _plain(table: Table) -> dict[str, object]:
+    return {"title": table.title, "columns": table.columns, "rows": table.rows}
+
+
+def _shown(table: Table) -> list[list[str]]:
+    """The head and the rows as people read them."""
+    written = [
+        [_read(value, table.write.get(name)) for name, value in zip(table.columns, row, strict=True)]
+        for row in table.rows
+    ]
+    return [list(table.columns), *written]
+
+
+def _read(value: Value, write: Callable[[Any], str] | None) -> str:
+    if value is None:
+        return numerals.MISSING
+    if isinstance(value, str):
+        return " ".join(value.split())
+    if write is not None:
+        return write(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if isinstance(value, int) else numerals.fraction(value)
+
+
+def _right(table: Table) -> list[bool]:
+    """Which columns hold numbers only, and so stand to the right."""
+    return [
+        any(_is_number(row[place]) for row in table.rows)
+        and all(row[place] is None or _is_number(row[place]) for row in table.rows)
+        for place in range(len(table.columns))
+    ]
+
+
+def _is_number(value: Value) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def _line(cells: Iterable[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
+    return [
+        cell.rjust(width) if to_right else cell.ljust(width)
+        for cell, width, to_right in zip(cells, widths, right, strict=True)
+    ]
+
+
+def _text(table: Table) -> Iterator[str]:
+    rows, right = _shown(table), _right(table)
+    widths = _narrowed(_widths(rows), right)
+    yield table.title
+    for row in rows:
+        cells = [numerals.cut(cell, width) for cell, width in zip(row, widths, strict=True)]
+        yield ("  " + "  ".join(_line(cells, widths, right))).rstrip()
+
+
+def _narrowed(widths: list[int], right: Sequence[bool]) -> list[int]:
+    """Take from the widest column of names until all fit a line; numbers are never cut."""
+    narrowed, names = list(widths), [place for place, to_right in enumerate(right) if not to_right]
+    while names and sum(narrowed) + 2 * len(narrowed) > COLUMNS:
+        widest = max(names, key=lambda place: narrowed[place])
+        if narrowed[widest] <= _NARROWEST:
+            break
+        narrowed[widest] -= 1
+    return narrowed
+
+
+def _markdown(table: Table) -> Iterator[str]:
+    rows = [[_in_markdown(cell) for cell in row] for row in _shown(table)]
+    right, widths = _right(table), [max(3, width) for width in _widths(rows)]
+    rules = ["-" * (width - 1) + (":" if at else "-") for width, at in zip(widths, right, strict=True)]
+    yield f"**{_in_markdown(table.title)}**"
+    yield ""
+    for cells in (_line(rows[0], widths, right), rules, *(_line(row, widths, right) for row in rows[1:])):
+        yield f"| {' | '.join(cells)} |"
+
+
+def _latex(table: Table) -> Iterator[str]:
+    head, *rows = [[_escaped(cell, _LATEX) for cell in row] for row in _shown(table)]
+    yield r"\begin{table}  % needs \usepackage{booktabs}"
+    yield rf"  \caption{{{_escaped(table.title, _LATEX)}}}"
+    yield rf"  \begin{{tabular}}{{{''.join('r' if to_right else 'l' for to_right in _right(table))}}}"
+    yield r"    \toprule"
+    yield rf"    {' & '.join(head)} \\"
+    yield r"    \midrule"
+    for row in rows:
+        cells = " & ".join(row)
+        # After \\ a bracket would be read as the space to leave.
+        yield rf"    {'{}' if cells.startswith(('[', '*')) else ''}{cells} \\"
+    yield r"    \bottomrule"
+    yield r"  \end{tabular}"
+    yield r"\end{table}"
+
+
+def _in_markdown(text: str) -> str:
+    """A name cannot be a link, a tag or the end of its cell."""
+    return _escaped(text, _MARKDOWN).replace("](", r"]\(")
+
+
+def _escaped(text: str, escapes: Mapping[str, str]) -> str:
+    return "".join(escapes.get(letter, letter) for letter in text)
+
+
+def _csv(tables: Sequence[Table]) -> list[str]:
+    """One rectangle of all tables: a column `table`, then every column that any of them has."""
+    names = list(dict.fromkeys(name for table in tables for name in (*table.about, *table.columns)))
+    file = io.StringIO()
+    writer = csv.DictWriter(file, ["table", *names], lineterminator="\n")
+    writer.writeheader()
+    for table in tables:
+        for row in table.rows:
+            values = {"table": table.title, **table.about, **dict(zip(table.columns, row, strict=True))}
+            writer.writerow({name: _cell(value) for name, value in values.items()})
+    return file.getvalue().splitlines()
+
+
+def _cell(value: Value) -> Value:
+    """Text that a spreadsheet would run gets an apostrophe, and no line breaks; numbers stay as they are."""
+    if not isinstance(value, str):
+        return value
+    text = " ".join(value.split())
+    return "'" + text if text.startswith(_FORMULA) else text

@@ -1,0 +1,27 @@
+"""What a command prints: results to stdout, and what is about them beside it."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from safe_data.core.table import Format
+
+
+def printable(text: str) -> str:
+    """Text that cannot steer the terminal: captions and file names come from strangers.
+
+    >>> printable("a\\x1b[2Jb")
+    'a�[2Jb'
+    """
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def say(lines: Iterable[str]) -> None:
+    """Print lines of text that may hold names from a user's files."""
+    for line in lines:
+        print(printable(line))
+
+
+def wrote(paths: Sequence[Path], format: Format = "text") -> None:
+    """Say which files were written: on stderr where stdout is for another program."""
+    print(f"wrote {' and '.join(map(str, paths))}", file=sys.stdout if format == "text" else sys.stderr)

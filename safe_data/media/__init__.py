@@ -1,0 +1,1 @@
+"""Sounds, pictures and videos: decode them, measure them, and keep their paths inside the root."""

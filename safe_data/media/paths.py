@@ -1,0 +1,67 @@
+"""Files that data names, kept below the root they are relative to."""
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from safe_data.core.errors import MediaError
+
+MAX_FILE_BYTES = 2**28
+
+
+def inside(root: Path, relative: str) -> Path:
+    """The real path of a file named relative to the root; links are followed.
+
+    Raises:
+        ValueError: an absolute path, or one that leaves the root by `..` or a link.
+    """
+    if Path(relative).is_absolute():
+        raise ValueError(f"{relative!r} is an absolute path")
+    path = (root / relative).resolve()
+    if not path.is_relative_to(root.resolve()):
+        raise ValueError(f"{relative!r} leads out of the root")
+    return path
+
+
+def open_file(root: Path, relative: str) -> BinaryIO:
+    """Open a regular file below the root.
+
+    Raises:
+        MediaError: it is missing, no regular file, or (by `..` or a link) outside the root.
+    """
+    try:
+        path = inside(root, relative)
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise MediaError(f"no regular file: {relative}")
+        return path.open("rb")
+    except FileNotFoundError:
+        raise MediaError(f"no such file: {relative}") from None
+    except OSError as error:
+        raise MediaError(f"unreadable file: {relative} ({error.strerror})") from None
+    except MediaError:
+        raise
+    except (ValueError, RuntimeError) as error:  # outside the root, a NUL in the name, a loop of links
+        raise MediaError(f"unreadable file: {error}") from None
+
+
+def read_file(root: Path, relative: str) -> bytes:
+    """The bytes of a regular file below the root.
+
+    Raises:
+        MediaError: as for `open_file`, or it is too large.
+    """
+    with open_file(root, relative) as file:
+        return read_open(file, relative)
+
+
+def read_open(file: BinaryIO, relative: str) -> bytes:
+    """All bytes of an open file, unless it is too large."""
+    size = file.seek(0, os.SEEK_END)
+    if size > MAX_FILE_BYTES:
+        raise MediaError(f"file too large: {relative} has {size} bytes of {MAX_FILE_BYTES}")
+    file.seek(0)
+    try:
+        return file.read()
+    except OSError as error:
+        raise MediaError(f"unreadable file: {relative} ({error.strerror})") from None

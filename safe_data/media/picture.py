@@ -1,0 +1,87 @@
+"""Decode an untrusted picture to RGB, in bounded memory, as a viewer shows it on a white page."""
+
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from safe_data.core.errors import MediaError
+
+MAX_PIXELS = 2**25
+MIN_SIDE = 2  # a single pixel is a place holder, and a side of one is taken for the channels by processors
+PICTURE_FORMATS = ("PNG", "JPEG")
+
+_ORIENTATION = 0x0112
+_UPRIGHT = {  # EXIF 2.32, section 4.6.4: where the 0th row and column of the stored picture are
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_BROKEN = (OSError, SyntaxError, EOFError, struct.error, zlib.error, ValueError)
+
+
+def picture_suffix(data: bytes) -> str | None:
+    """`png` or `jpg`, by the content; None for anything else."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    return "jpg" if data.startswith(b"\xff\xd8\xff") else None
+
+
+def decode_image(data: bytes) -> Image.Image:
+    """Decode a PNG or JPEG to RGB.
+
+    What is transparent lets a white page show through, a picture that its EXIF turns is turned, 16-bit
+    samples are scaled to 8, and of several frames (APNG, MPO) it is the first.
+
+    Raises:
+        MediaError: no such picture, cut off, smaller than 2×2 or larger than the memory set aside.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # broken metadata; large pictures, bounded below
+            picture = Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)
+            check_size(picture.width, picture.height)
+            picture.load()
+            return _upright(_flatten(picture), picture)
+    except MediaError:
+        raise
+    except Image.DecompressionBombError:
+        raise MediaError(f"picture too large: more than {MAX_PIXELS} pixels") from None
+    except UnidentifiedImageError:
+        raise MediaError("undecodable picture: neither PNG nor JPEG") from None
+    except _BROKEN as error:
+        raise MediaError(f"undecodable picture: {error}") from None
+
+
+def check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise MediaError(f"picture too large: {width}×{height} of {MAX_PIXELS} pixels")
+    if min(width, height) < MIN_SIDE:
+        raise MediaError(
+            f"picture too small: {width}×{height}, with {MIN_SIDE} pixels a side or more expected"
+        )
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # Pillow clips 16-bit greys at 255 instead of scaling them
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    page = Image.new("RGBA", picture.size, "white")
+    page.alpha_composite(picture.convert("RGBA"))
+    return page.convert("RGB")
+
+
+def _upright(flat: Image.Image, picture: Image.Image) -> Image.Image:
+    try:
+        orientation = picture.getexif().get(_ORIENTATION)
+    except (*_BROKEN, TypeError, KeyError):  # what cannot be read turns nothing
+        return flat
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return flat if turn is None else flat.transpose(turn)

@@ -1,0 +1,136 @@
+"""What a video shows at given times."""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import groupby
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace, Interpolation
+from PIL import Image
+
+from safe_data.core.errors import MediaError
+from safe_data.media.containers import check_whole, container_of
+from safe_data.media.picture import check_size
+from safe_data.media.sound import after_the_end
+from safe_data.media.video_streams import Clock, best_stream, opened
+
+MAX_FRAMES = 3000  # decoded to get from a key frame to the picture: 100 s of 30 a second
+_EXACT = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
+_TURNS = {
+    90: Image.Transpose.ROTATE_90,
+    -90: Image.Transpose.ROTATE_270,
+    180: Image.Transpose.ROTATE_180,
+    -180: Image.Transpose.ROTATE_180,
+}
+_UNSPECIFIED = 2  # of a colour space: H.273, table 4
+_LATENESS_SECONDS = 1.0
+
+
+def video_frames(
+    media: bytes | BinaryIO,
+    count: int = 1,
+    start_seconds: float = 0.0,
+    duration_seconds: float | None = None,
+) -> list[Image.Image]:
+    """What a clip of a video shows in the middle of each of `count` equal parts; for one, in its middle.
+
+    Turned as the video says, in RGB; pixels that are not square are left so. A clip may end before its
+    duration does, where the video ends.
+
+    Raises:
+        MediaError: no such video, cut off, without a picture, or too large for the memory set aside.
+    """
+    file = io.BytesIO(media) if isinstance(media, bytes) else media
+    check_whole(file)
+    container = container_of(file)
+    if container is None:
+        raise MediaError("undecodable video: neither MP4 nor Matroska")
+    with opened(file, container) as video:
+        stream = best_stream(video, "video")
+        clock = Clock.of(video, stream)
+        end = float(clock.end(stream) or _end_of_all(video, stream, clock))
+        if start_seconds >= end:
+            raise after_the_end(start_seconds, end, "video")
+        length = min(end - start_seconds, duration_seconds or end)
+        times = [start_seconds + length * (2 * part + 1) / (2 * count) for part in range(count)]
+        return [_picture(frame) for frame in _frames_at(video, stream, clock, times)]
+
+
+def _end_of_all(video: InputContainer, stream: Stream, clock: Clock) -> Fraction:
+    """The end of the longest stream; without one in the header, of the last packet."""
+    if video.duration is not None:
+        return Fraction(video.duration, av.time_base)
+    ends = [packet.pts + (packet.duration or 0) for packet in video.demux(stream) if packet.pts is not None]
+    return clock.seconds(max(ends)) if ends else Fraction(0)
+
+
+def _frames_at(
+    video: InputContainer, stream: Any, clock: Clock, times: Sequence[float]
+) -> Iterator[VideoFrame]:
+    """The frame that is shown at each time; frames that follow one key frame are decoded once."""
+    keys = [(_key_before(video, stream, clock, time), time) for time in times]
+    for key, group in groupby(keys, key=lambda pair: pair[0]):
+        video.seek(key, stream=stream)
+        yield from _shown(video.decode(stream), clock, [time for _, time in group])
+
+
+def _key_before(video: InputContainer, stream: Any, clock: Clock, time: float) -> int:
+    """The time stamp of the packet to decode from: the first, or a key frame no later than the time."""
+    stamp = 0
+    for back in (0.0, 1.0, 10.0, time):  # where frames are reordered, a seek may end a little late
+        video.seek(clock.stamp(max(0.0, time - back)), stream=stream)
+        packet = next((packet for packet in video.demux(stream) if packet.pts is not None), None)
+        stamp = clock.stamp(0) if packet is None or packet.pts is None else packet.pts
+        if packet is not None and clock.seconds(stamp) <= time:
+            break
+    return stamp
+
+
+def _shown(frames: Iterable[VideoFrame], clock: Clock, times: Sequence[float]) -> Iterator[VideoFrame]:
+    """The last frame that does not come after each time; the first where all do."""
+    waiting = list(times)
+    shown: VideoFrame | None = None
+    since = Fraction(0)
+    for number, frame in enumerate(frames):
+        if number == MAX_FRAMES:
+            raise MediaError(f"undecodable video: no key frame in {MAX_FRAMES} frames")
+        if frame.pts is None:
+            continue
+        now = clock.seconds(frame.pts)
+        while shown is not None and now > waiting[0]:
+            yield shown
+            del waiting[0]
+            if not waiting:
+                return
+        shown, since = frame, now
+    if shown is None:
+        raise MediaError("empty video: no frames")
+    lasts = max(_LATENESS_SECONDS, float((shown.duration or 0) * clock.time_base))
+    if waiting[-1] > float(since) + lasts:
+        raise MediaError(
+            f"truncated video: nothing to see at {waiting[-1]:g} s, its last frame is at {float(since):g} s"
+        )
+    yield from [shown] * len(waiting)
+
+
+def _picture(frame: VideoFrame) -> Image.Image:
+    """The frame in RGB, the same on every machine.
+
+    Differs: swscale takes every untagged video for SD; as players do, we take one of 720 lines for HD.
+    """
+    check_size(frame.width, frame.height)
+    if frame.is_corrupt:
+        raise MediaError("undecodable video: a damaged frame")
+    untagged = frame.colorspace == _UNSPECIFIED
+    space = (Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601) if untagged else None
+    flags = _EXACT | Interpolation.BITEXACT
+    rgb = frame.reformat(format="rgb24", src_colorspace=space, interpolation=flags, threads=1)
+    picture = Image.fromarray(np.asarray(rgb.to_ndarray()))
+    turn = _TURNS.get(frame.rotation)
+    return picture if turn is None else picture.transpose(turn)

@@ -1,0 +1,104 @@
+"""The streams of a video, by PyAV: opened so that nothing else is opened with them, and on one clock.
+
+Only this file, `video_sound` and `video_frames` load PyAV. Times are seconds from where the first of
+the streams begins, so that the sound and the pictures of a clip are of the same moment.
+"""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Any, BinaryIO, Literal
+
+import av
+from av.container import InputContainer
+from av.stream import Discard, Stream
+
+from safe_data.core.errors import MediaError
+from safe_data.media.containers import Container
+from safe_data.media.picture import MAX_PIXELS
+
+MAX_STREAMS = 8
+MAX_BLOCK_BYTES = 2**26  # the largest piece of memory that a decoder or an index may ask for
+MAX_STAMP = 2**62
+CODECS = {
+    "audio": "aac,alac,flac,mp3,mp3float,opus,libopus,vorbis,pcm_s16le,pcm_s16be,pcm_s24le,pcm_f32le",
+    "video": "h264,hevc,vp8,vp9,libdav1d,av1,mpeg4",
+}
+OPTIONS = {
+    "codec_whitelist": ",".join(CODECS.values()),
+    "max_pixels": str(MAX_PIXELS),
+    "max_streams": str(MAX_STREAMS),
+    "protocol_whitelist": "none",  # a file that points to another file, or into the network, stays alone
+    "threads": "1",
+}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Seconds in a stream's own time stamps, and back."""
+
+    time_base: Fraction
+    origin_seconds: Fraction
+
+    @staticmethod
+    def of(video: InputContainer, stream: Stream) -> "Clock":
+        time_base = Fraction(stream.time_base or 0)
+        if not time_base > 0:
+            raise MediaError("undecodable video: a stream without a clock")
+        return Clock(time_base, Fraction(video.start_time or 0, av.time_base))
+
+    def seconds(self, stamp: int) -> Fraction:
+        return stamp * self.time_base - self.origin_seconds
+
+    def stamp(self, seconds: float | Fraction) -> int:
+        stamp = int((Fraction(seconds) + self.origin_seconds) // self.time_base)
+        return max(-MAX_STAMP, min(stamp, MAX_STAMP))
+
+    def end(self, stream: Stream) -> Fraction | None:
+        """Where the stream ends by its own account; a fragmented or a live one has none."""
+        if not stream.duration or stream.duration < 0:
+            return None
+        return self.seconds((stream.start_time or 0) + stream.duration)
+
+
+@contextmanager
+def opened(file: BinaryIO, container: Container) -> Iterator[InputContainer]:
+    """An open video; what goes wrong with it while it is open is a MediaError."""
+    _limit_memory()
+    file.seek(0)
+    try:
+        with av.open(file, mode="r", format=container, options=OPTIONS, metadata_errors="replace") as video:
+            yield video
+    except av.FFmpegError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise MediaError(f"undecodable video: {reason}") from None
+
+
+def best_stream(video: InputContainer, kind: Literal["audio", "video"]) -> Any:
+    """The stream a player would choose; the packets of the others are not even read."""
+    stream = video.streams.best(kind)
+    if stream is None:
+        raise MediaError("no sound: the video is silent" if kind == "audio" else "no picture: only a sound")
+    codec = stream.codec_context.name if stream.codec_context else "unknown"
+    if codec not in CODECS[kind].split(","):
+        raise MediaError(f"unknown codec: {codec}; use one of {CODECS[kind].replace(',', ', ')}")
+    for other in video.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all
+    stream.codec_context.thread_count = 1
+    stream.codec_context.options = {"max_pixels": OPTIONS["max_pixels"]}
+    return stream
+
+
+@cache
+def _limit_memory() -> None:
+    """Once a process: of a file of some kilobytes FFmpeg would otherwise make an index of gigabytes.
+
+    Source: `av_max_alloc` in libavutil/mem.h, which is FFmpeg's own option -max_alloc.
+    """
+    if os.name == "posix":
+        ctypes.CDLL(av._core.__file__).av_max_alloc(ctypes.c_size_t(MAX_BLOCK_BYTES))

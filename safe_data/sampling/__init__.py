@@ -1,0 +1,1 @@
+"""The order in which samples are read: shuffled, mixed, or by curriculum."""

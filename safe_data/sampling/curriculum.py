@@ -1,0 +1,125 @@
+"""Curriculum: stages of training, each with its own mixture and difficulties, one giving way to the next.
+
+    curriculum = Curriculum(read_stages(path), {"audio": …, "vl": …}, batch_size=256, seed=0)
+    progress = Progress()  # or Progress(**saved)
+    while progress.step < steps:
+        draw = curriculum.batch(progress, rank=rank, ranks=ranks)
+        …  # train on it; log draw.composition()
+        progress = curriculum.advance(progress, metrics)  # None where nothing was measured
+
+What is drawn is a pure function of the stages, the seed and the progress: four integers, saved with each
+checkpoint. Under rules by steps they all follow from `step`; when a metric ended a stage must be remembered.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isnan
+
+import numpy as np
+from jaxtyping import Int64
+from numpy import ndarray
+
+from safe_data.core.errors import InputError
+from safe_data.sampling.curriculum_file import Stage
+from safe_data.sampling.mixture import Draw, Mixture
+
+UNRATED = "unrated"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: its step, its stage, the step that began it, how often its metric now held."""
+
+    step: int = 0
+    stage: int = 0
+    stage_start: int = 0
+    held: int = 0
+
+
+class Curriculum:
+    """Batches by stages; `difficulties` holds for each dataset the difficulty of every row, or None.
+
+    Every stage shuffles its own rows and begins an epoch of its own.
+
+    Raises:
+        InputError: a stage names a dataset there is not, or its difficulties leave one without rows.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        difficulties: Mapping[str, Sequence[str | None]],
+        *,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self.stages = tuple(stages)
+        levels = {
+            name: np.array([level or UNRATED for level in column], dtype=np.str_)
+            for name, column in difficulties.items()
+        }
+        self._rows = [_rows(stage, levels) for stage in self.stages]
+        self._mixtures = []
+        for stage, rows in zip(self.stages, self._rows, strict=True):
+            weights = {name: stage.weights.get(name, 0.0) for name in rows}
+            mixture = Mixture(rows, weights, batch_size=batch_size, seed=seed, stream=stage.name)
+            self._mixtures.append(mixture)
+
+    def batch(self, progress: Progress, *, rank: int = 0, ranks: int = 1) -> Draw:
+        """A rank's part of the batch at this point, with the rows' numbers in the whole datasets."""
+        place = self._stage_number(progress)
+        draw = self._mixtures[place].batch(progress.step - progress.stage_start, rank=rank, ranks=ranks)
+        row = draw.row.copy()
+        for number, rows in enumerate(self._rows[place].values()):
+            here = draw.dataset == number
+            row[here] = rows[row[here]]
+        return replace(draw, step=progress.step, row=row, stage=self.stages[place].name)
+
+    def advance(self, progress: Progress, metrics: Mapping[str, float] | None = None) -> Progress:
+        """The progress after a step, given what was measured since the last one, the same on every rank.
+
+        Raises:
+            InputError: metrics without the one that the stage waits for, or one that is no number.
+        """
+        stage = self.stages[self._stage_number(progress)]
+        step, held, until = progress.step + 1, progress.held, stage.until
+        if until is None:
+            return replace(progress, step=step)
+        if until.metric and until.at_least is not None and metrics:
+            held = held + 1 if _measured(stage.name, until.metric, metrics) >= until.at_least else 0
+        out_of_steps = until.steps is not None and step - progress.stage_start >= until.steps
+        if out_of_steps or (until.metric and held >= until.patience):
+            return Progress(step, progress.stage + 1, step)
+        return replace(progress, step=step, held=held)
+
+    def _stage_number(self, progress: Progress) -> int:
+        if not (0 <= progress.stage < len(self.stages) and 0 <= progress.stage_start <= progress.step):
+            count = len(self.stages)
+            raise InputError(
+                f"{progress} is of another curriculum than this one of {count} stages; begin anew"
+            )
+        return progress.stage
+
+
+def _rows(stage: Stage, levels: Mapping[str, ndarray]) -> dict[str, Int64[ndarray, " some"]]:
+    """The rows of each dataset that the stage may draw."""
+    for name in stage.weights:
+        if name not in levels:
+            raise InputError(f"stage {stage.name!r}: weights name {name!r}; datasets are {', '.join(levels)}")
+    rows = {}
+    for name, column in levels.items():
+        wanted = stage.difficulty.get(name)
+        rows[name] = np.arange(len(column)) if wanted is None else np.flatnonzero(np.isin(column, wanted))
+        if wanted and not len(rows[name]):
+            counts = zip(*np.unique(column, return_counts=True), strict=True)
+            found = ", ".join(f"{count} {level}" for level, count in counts) or "no rows"
+            raise InputError(f"stage {stage.name!r}: {name!r} has {found}, none {' or '.join(wanted)}")
+    return rows
+
+
+def _measured(stage: str, metric: str, metrics: Mapping[str, float]) -> float:
+    if metric not in metrics:
+        raise InputError(f"stage {stage!r} waits for {metric!r}; measured were {', '.join(metrics)}")
+    if isnan(metrics[metric]):
+        raise InputError(f"stage {stage!r} waits for {metric!r}, which is measured as no number")
+    return metrics[metric]

@@ -1,0 +1,169 @@
+"""The manifest: one row for every input record, rejected ones too, with the reason; as Parquet."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Literal, get_args, get_type_hints
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from safe_data.core.errors import InputError
+from safe_data.shards.storage import FileName, Folder, Storage
+
+Text = Annotated[str, pa.string()]
+Flag = Annotated[bool, pa.bool_()]
+Real = Annotated[float, pa.float64()]
+Int = Annotated[int, pa.int32()]
+Long = Annotated[int, pa.int64()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What became of one input record; offsets and sizes are bytes in the tar, `row` is the sidecars' row.
+
+    `audio_sha256` and `image_sha256` are of the files, `pcm_sha256` and `pixel_sha256` of what is in them,
+    `image_dhash` of what a picture looks like. A sound's or a picture's facts are of what the tar holds.
+    """
+
+    index: Long
+    id: Text
+    dataset: Text
+    split: Text
+    group: Text
+    label: Text | None = None
+    difficulty: Text | None = None
+    status: Annotated[Literal["ok", "rejected"], pa.string()]
+    error: Text | None = None
+    shard: Text
+    row: Int | None = None
+    has_audio: Flag = False
+    has_image: Flag = False
+    json_offset: Long | None = None
+    json_size: Long | None = None
+    audio_name: Text | None = None
+    audio_offset: Long | None = None
+    audio_size: Long | None = None
+    image_name: Text | None = None
+    image_offset: Long | None = None
+    image_size: Long | None = None
+    audio_sha256: Text | None = None
+    pcm_sha256: Text | None = None
+    image_sha256: Text | None = None
+    pixel_sha256: Text | None = None
+    image_dhash: Text | None = None
+    duration_seconds: Real | None = None
+    sample_rate_hz: Int | None = None
+    channels: Int | None = None
+    rms_db: Real | None = None
+    peak: Real | None = None
+    clipped_fraction: Real | None = None
+    snr_db: Real | None = None
+    silence_fraction: Real | None = None
+    image_width: Int | None = None
+    image_height: Int | None = None
+    examples: Int = 0
+    audio_examples: Int = 0
+
+
+def _arrow_fields() -> list[pa.Field]:
+    hints = get_type_hints(Row, include_extras=True)
+    columns = []
+    for field in fields(Row):
+        hint = hints[field.name]
+        optional = type(None) in get_args(hint)
+        annotated = get_args(hint)[0] if optional else hint
+        columns.append(pa.field(field.name, annotated.__metadata__[0], nullable=optional))
+    return columns
+
+
+SCHEMA = pa.schema(_arrow_fields())
+
+
+def table(rows: Iterable[Row]) -> pa.Table:
+    """The rows as one table."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+
+
+def write(file: BinaryIO, tables: Iterable[pa.Table]) -> None:
+    """Write Parquet, a row group a table; the same rows give the same bytes."""
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "use_dictionary": False,  # nearly every value is there once
+        "write_statistics": False,
+        "store_schema": False,
+    }
+    with pq.ParquetWriter(file, SCHEMA, **options) as writer:
+        for rows in tables:
+            writer.write_table(rows)
+
+
+def read(path: Path) -> pa.Table:
+    """Read the manifest of this path; raises as `read_stored`."""
+    return read_stored(Folder(path.parent), path.name)
+
+
+def read_stored(storage: Storage, name: FileName) -> pa.Table:
+    """Read a manifest, or the rows of a shard.
+
+    Raises:
+        InputError: no Parquet file, or one with other columns.
+    """
+    where = f"{storage}/{name}"
+    try:
+        with storage.local(name) as path, pq.ParquetFile(path) as file:
+            found = file.read()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"{where}: cannot be read as a manifest ({error}); build the dataset again"
+        ) from None
+    if not found.schema.equals(SCHEMA):
+        odd = set(found.schema.names) ^ set(SCHEMA.names)
+        raise InputError(
+            f"{where}: not the columns of a manifest ({', '.join(sorted(odd)) or 'other types'})"
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A kind of reason, how many records it rejected, and the first of them."""
+
+    kind: str
+    count: int
+    first: str
+
+
+def count_rejections(tables: Iterable[pa.Table]) -> tuple[Rejection, ...]:
+    """The rejected records by kind of reason: what stands before the colon. The most frequent first."""
+    counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for rows in tables:
+        rejected = rows.filter(pc.equal(rows["status"], "rejected")).select(["id", "error"])
+        for row in rejected.to_pylist():
+            kind = row["error"].partition(":")[0]
+            counts[kind] += 1
+            first.setdefault(kind, f"{row['id']!r}: {row['error']}")
+    return tuple(Rejection(kind, count, first[kind]) for kind, count in counts.most_common())
+
+
+def rejection_table(rejections: Sequence[Rejection], rows: int, width: int = 80) -> list[str]:
+    """Lines of a table: how many, which share of all records, why, and the first of them below.
+
+    >>> print(*rejection_table([Rejection("no such file", 3, "'a-1': no such file: a.wav")], 60), sep="\\n")
+      rejected  share  reason
+             3   5.0%  no such file
+                       'a-1': no such file: a.wav
+    """
+    lines = ["  rejected  share  reason"] if rejections else []
+    for rejection in rejections:
+        lines.append(f"  {rejection.count:8}  {rejection.count / rows:5.1%}  {rejection.kind}")
+        lines.append(" " * 19 + _cut(rejection.first, width - 19))
+    return lines
+
+
+def _cut(text: str, width: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"

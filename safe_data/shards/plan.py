@@ -1,0 +1,134 @@
+"""The plan: which record goes to which shard, fixed before any work starts, and its hash.
+
+Shards are filled in the source's order, split by split. The hash covers every record and the sizes of its
+media files, so that a build never goes on with other data than it began with.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from safe_data.core.errors import InputError, raise_row_errors
+from safe_data.records import Record, Rejected
+
+FORMAT_VERSION = 1
+Entry = tuple[int, Record | Rejected]  # with its place in the source
+LONGEST_ID = 95  # `{id}.json` fills the 100 bytes a plain tar header has for a name
+
+
+@dataclass(frozen=True)
+class PlannedShard:
+    """The records of one shard."""
+
+    name: str
+    split: str
+    entries: tuple[Entry, ...]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    name: str
+    shard_size: int
+    frames: int
+    shards: tuple[PlannedShard, ...]
+    sha256: str
+
+    def to_json(self) -> bytes:
+        """What a build writes down before it begins, to know its plan again."""
+        shards = {
+            shard.name: {"records": len(shard.entries), "sha256": shard.sha256} for shard in self.shards
+        }
+        plan = {
+            "format_version": FORMAT_VERSION,
+            "name": self.name,
+            "shard_size": self.shard_size,
+            "frames": self.frames,
+            "sha256": self.sha256,
+            "shards": shards,
+        }
+        return (json.dumps(plan, indent=1) + "\n").encode()
+
+
+def make_plan(
+    records: Iterable[Record | Rejected], root: Path, *, name: str, shard_size: int, frames: int = 1
+) -> Plan:
+    """Assign every record to a shard of its split.
+
+    Raises:
+        InputError: no records, ids that are taken or too long, or a size or number below one.
+    """
+    if frames < 1:
+        raise InputError(f"{frames} frames: of a video, one or more are kept")
+    if shard_size < 1:
+        raise InputError(f"shard size {shard_size}: a shard holds one record or more")
+    by_split: dict[str, list[Entry]] = {}
+    for index, record in enumerate(records):
+        by_split.setdefault(record.split, []).append((index, record))
+    if not by_split:
+        raise InputError(f"{root}: holds no records; there is nothing to build")
+    _check_ids(by_split, root)
+    shards = tuple(
+        _shard(f"{name}-{split}-{number:06d}", split, part, root)
+        for split, entries in sorted(by_split.items())
+        for number, part in enumerate(_even_parts(entries, shard_size))
+    )
+    hashes = [(shard.name, shard.sha256) for shard in shards]
+    return Plan(name, shard_size, frames, shards, plan_sha256(name, shard_size, frames, hashes))
+
+
+def plan_sha256(name: str, shard_size: int, frames: int, shards: Iterable[tuple[str, str]]) -> str:
+    """The hash of a plan, from the names and hashes of its shards."""
+    facts = [FORMAT_VERSION, name, shard_size, frames, list(shards)]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def record_json(record: Record | Rejected) -> bytes:
+    """One spelling for one record, so that equal records have equal bytes."""
+    fields = record.model_dump(mode="json", exclude_none=True)
+    return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _shard(name: str, split: str, entries: list[Entry], root: Path) -> PlannedShard:
+    digest = hashlib.sha256()
+    for index, record in entries:
+        digest.update(b"%d %s %s\n" % (index, record_json(record), _media_sizes(root, record)))
+    return PlannedShard(name, split, tuple(entries), digest.hexdigest())
+
+
+def _even_parts(entries: list[Entry], at_most: int) -> Iterator[list[Entry]]:
+    """As few parts as can be, and of one size but for one: a shard is a piece of work."""
+    parts = -(-len(entries) // at_most)
+    for part in range(parts):
+        yield entries[part * len(entries) // parts : (part + 1) * len(entries) // parts]
+
+
+def _media_sizes(root: Path, record: Record | Rejected) -> bytes:
+    if isinstance(record, Rejected):
+        return b""
+    paths = (record.image, record.audio.path if record.audio else None)
+    return json.dumps([_size(root / path) if path else None for path in paths]).encode()
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return None
+
+
+def _check_ids(by_split: dict[str, list[Entry]], root: Path) -> None:
+    errors = []
+    seen: set[str] = set()
+    for entries in by_split.values():
+        for index, record in entries:
+            if record.id in seen:
+                errors.append(f"record {index} {record.id!r}: the id is taken; ids name one record each")
+            if len(record.id) > LONGEST_ID:
+                errors.append(
+                    f"record {index} {record.id!r}: longer than {LONGEST_ID} characters; shorten it"
+                )
+            seen.add(record.id)
+    raise_row_errors(errors, str(root))

@@ -1,0 +1,154 @@
+"""Storage: the files of a dataset by their names, in a folder here or below any URL that fsspec knows.
+
+A file appears whole or not at all: in a folder by a temporary name, fsync and rename; at a URL by one upload
+of a temporary file here.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePath
+from tempfile import NamedTemporaryFile
+from typing import Any, BinaryIO, Protocol, cast
+
+from safe_data.core.errors import InputError
+from safe_data.core.files import Root, committing, explaining
+
+FileName = str | PurePath
+
+
+class Storage(Protocol):
+    """What a dataset needs of the place where it lies; names are relative to it."""
+
+    def names(self) -> list[str]:
+        """The files in it and in its folders."""
+
+    def size(self, name: FileName) -> int | None:
+        """In bytes; None if there is no such file."""
+
+    def open(self, name: FileName) -> BinaryIO:
+        """The file, to be read."""
+
+    def committing(self, name: FileName) -> AbstractContextManager[BinaryIO]:
+        """A file to be written, which appears whole or not at all."""
+
+    def local(self, name: FileName) -> AbstractContextManager[Path]:
+        """The file as one on this machine."""
+
+    def remove(self, name: FileName) -> None:
+        """Remove a file that may be there."""
+
+
+def open_storage(root: Root) -> Storage:
+    """The folder of a path or a `file://` URL, else what lies at another URL.
+
+    Raises:
+        InputError: fsspec does not know such URLs.
+    """
+    if "://" not in str(root):
+        return Folder(Path(root))
+    import fsspec
+
+    try:
+        files, path = fsspec.core.url_to_fs(str(root))
+    except (ImportError, ValueError) as error:
+        raise InputError(f"{root}: cannot be opened ({str(error).strip()})") from None
+    return Folder(Path(path)) if "file" in _protocols(files) else Remote(str(root).rstrip("/"))
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of this machine, or of a disk that it shares with others."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def names(self) -> list[str]:
+        found = [path for pattern in ("*", "*/*") for path in self.path.glob(pattern) if path.is_file()]
+        return sorted(str(path.relative_to(self.path)) for path in found)
+
+    def size(self, name: FileName) -> int | None:
+        path = self.path / name
+        return path.stat().st_size if path.is_file() else None
+
+    def open(self, name: FileName) -> BinaryIO:
+        return (self.path / name).open("rb")
+
+    @contextmanager
+    def committing(self, name: FileName) -> Iterator[BinaryIO]:
+        path = self.path / name
+        path.parent.mkdir(exist_ok=True)
+        with committing(path) as file:
+            yield file
+
+    @contextmanager
+    def local(self, name: FileName) -> Iterator[Path]:
+        yield self.path / name
+
+    def remove(self, name: FileName) -> None:
+        (self.path / name).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What lies below a URL; written and read whole by way of temporary files here."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+    @cached_property
+    def _files(self) -> Any:
+        import fsspec
+
+        return fsspec.core.url_to_fs(self.url)[0]
+
+    @cached_property
+    def _path(self) -> str:
+        return str(self._files._strip_protocol(self.url))
+
+    @property
+    def one_process(self) -> bool:
+        """Whether other processes see nothing of it."""
+        return "memory" in _protocols(self._files)
+
+    def names(self) -> list[str]:
+        found = self._files.find(self._path, maxdepth=2)
+        return sorted(path.removeprefix(self._path).lstrip("/") for path in found)
+
+    def size(self, name: FileName) -> int | None:
+        path = f"{self._path}/{name}"
+        return int(self._files.size(path)) if self._files.isfile(path) else None
+
+    def open(self, name: FileName) -> BinaryIO:
+        return cast(BinaryIO, self._files.open(f"{self._path}/{name}", "rb"))
+
+    @contextmanager
+    def committing(self, name: FileName) -> Iterator[BinaryIO]:
+        path = f"{self._path}/{name}"
+        with explaining(f"{self}/{name}"), NamedTemporaryFile() as file:
+            yield cast(BinaryIO, file)
+            file.flush()
+            self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._files.put_file(file.name, path)
+
+    @contextmanager
+    def local(self, name: FileName) -> Iterator[Path]:
+        with NamedTemporaryFile() as copy:
+            with self.open(name) as file:
+                shutil.copyfileobj(file, copy, 2**20)
+            copy.flush()
+            yield Path(copy.name)
+
+    def remove(self, name: FileName) -> None:
+        if self.size(name) is not None:
+            self._files.rm_file(f"{self._path}/{name}")
+
+
+def _protocols(files: Any) -> tuple[str, ...]:
+    return (files.protocol,) if isinstance(files.protocol, str) else tuple(files.protocol)

@@ -1,0 +1,160 @@
+"""Verify a dataset: every hash and count on disk against done.json and dataset.json."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+from tqdm import tqdm
+
+from safe_data.core.errors import InputError
+from safe_data.core.files import PART, Root
+from safe_data.shards import manifest
+from safe_data.shards.layout import (
+    MANIFEST,
+    PLAN,
+    Dataset,
+    Done,
+    FileFacts,
+    ShardPaths,
+    fingerprint,
+    read_dataset,
+    read_json,
+    stored_facts,
+)
+from safe_data.shards.plan import plan_sha256
+from safe_data.shards.storage import Storage, open_storage
+
+SHARD_SUFFIXES = (".tar", ".parquet", ".npy", ".done.json", PART)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was looked at, and one sentence for each thing that is not as it was written."""
+
+    samples: int
+    files: int
+    bytes: int
+    findings: tuple[str, ...]
+
+
+def verify_dataset(root: Root) -> Verified:
+    """Read every file of a dataset, in a folder or at a URL, and compare it with what was written.
+
+    Raises:
+        InputError: there is no dataset.
+    """
+    storage = open_storage(root)
+    dataset = read_dataset(storage)
+    findings = list(_plan_findings(storage, dataset))
+    shards = [
+        ShardPaths(Path(), split, name) for split, facts in dataset.splits.items() for name in facts.shards
+    ]
+    found = [name for name in storage.names() if "/" in name and name.endswith(SHARD_SUFFIXES)]
+    done: list[Done] = []
+    known: set[str] = set()
+    for paths in tqdm(shards, unit="shard", disable=None, leave=False, desc=f"verifying {dataset.name}"):
+        try:
+            facts = read_json(storage, paths.done, Done)
+        except InputError as error:
+            findings.append(f"{paths.done}: {_short(error, f'{storage}/{paths.done}')}")
+            known |= {name for name in found if name.startswith(f"{paths.folder / paths.name}.")}
+            continue
+        done.append(facts)
+        known |= {str(paths.done), *(str(paths.folder / name) for name in facts.files)}
+        findings += _shard_findings(storage, paths, facts, dataset)
+    findings += _total_findings(storage, dataset, done, complete=len(done) == len(shards))
+    findings += [f"{name}: extra, in no done.json; remove it" for name in found if name not in known]
+    files = [facts for shard in done for facts in shard.files.values()]
+    samples = sum(shard.samples for shard in done)
+    return Verified(samples, len(files), sum(facts.bytes for facts in files), tuple(findings))
+
+
+def _shard_findings(storage: Storage, paths: ShardPaths, done: Done, dataset: Dataset) -> Iterator[str]:
+    if done.plan_sha256 != dataset.plan_sha256 or done.shard != paths.name:
+        yield f"{paths.done}: of another plan; build the dataset again"
+    for encoding in dataset.encoders:
+        if paths.sidecar(encoding).name not in done.files:
+            yield f"{paths.done}: has no {encoding.label} embeddings; build with --encoder {encoding.name}"
+    whole = True
+    for name, facts in done.files.items():
+        finding = _file_finding(storage, paths.folder / name, facts)
+        if finding:
+            whole = False
+            yield f"{paths.folder / name}: {finding}"
+    if whole:
+        yield from (f"{paths.done}: {finding}" for finding in _count_findings(storage, paths, done))
+
+
+def _file_finding(storage: Storage, name: Path, expected: FileFacts) -> str | None:
+    fix = "remove it and run the build again"
+    size = storage.size(name)
+    if size is None:
+        return "missing; run the build again"
+    if size != expected.bytes:
+        return f"damaged, {size} bytes instead of {expected.bytes}; {fix}"
+    return None if stored_facts(storage, name) == expected else f"damaged, its bytes have changed; {fix}"
+
+
+def _count_findings(storage: Storage, paths: ShardPaths, done: Done) -> Iterator[str]:
+    rows = manifest.read_stored(storage, paths.rows)
+    samples = pc.sum(pc.equal(rows["status"], "ok")).as_py() or 0
+    if (len(rows), samples) != (done.rows, done.samples):
+        yield f"counts {done.rows} rows, {done.samples} ok; {paths.rows.name} has {len(rows)}, {samples} ok"
+    for encoding in done.encoders:
+        sidecar = paths.sidecar(encoding)
+        if sidecar.name not in done.files:
+            yield f"names {encoding.label} among its encoders and no file of it"
+            continue
+        shape = _npy_shape(storage, sidecar)
+        if shape != (done.samples, *encoding.shape):
+            yield f"counts {done.samples} samples, {sidecar.name} is {shape or 'no .npy'}"
+
+
+def _npy_shape(storage: Storage, name: Path) -> tuple[int, ...] | None:
+    with storage.open(name) as file:
+        try:
+            np.lib.format.read_magic(file)
+            shape: tuple[int, ...] = np.lib.format.read_array_header_1_0(file)[0]
+        except ValueError:
+            return None
+        return shape
+
+
+def _plan_findings(storage: Storage, dataset: Dataset) -> Iterator[str]:
+    try:
+        with storage.open(PLAN) as file:
+            plan = json.loads(file.read())
+        shards = [(name, facts["sha256"]) for name, facts in plan["shards"].items()]
+        same = plan_sha256(plan["name"], plan["shard_size"], plan["frames"], shards) == dataset.plan_sha256
+    except OSError:
+        yield f"{PLAN}: missing; without it the build cannot go on"
+        return
+    except (ValueError, KeyError, TypeError, AttributeError):
+        same = False
+    if not same:
+        yield f"{PLAN}: damaged, not the plan that dataset.json names"
+
+
+def _total_findings(storage: Storage, dataset: Dataset, done: list[Done], *, complete: bool) -> Iterator[str]:
+    if storage.size(MANIFEST) is None:
+        yield f"{MANIFEST}: missing; run the build again"
+    elif stored_facts(storage, MANIFEST).sha256 != dataset.manifest_sha256:
+        yield f"{MANIFEST}: damaged, its bytes have changed; run the build again"
+    elif complete and len(manifest.read_stored(storage, MANIFEST)) != sum(shard.rows for shard in done):
+        yield f"{MANIFEST}: not the rows of the shards; run the build again"
+    if not complete:
+        return
+    tars = [shard.files[f"{shard.shard}.tar"].sha256 for shard in done if f"{shard.shard}.tar" in shard.files]
+    counts = {split: sum(shard.samples for shard in done if shard.split == split) for split in dataset.splits}
+    if fingerprint(dataset.plan_sha256, tars) != dataset.fingerprint:
+        yield "dataset.json: its fingerprint is not that of the plan and the tars"
+    for split, facts in dataset.splits.items():
+        if counts[split] != facts.samples:
+            yield f"dataset.json: counts {facts.samples} {split} samples, the shards have {counts[split]}"
+
+
+def _short(error: InputError, where: str) -> str:
+    return str(error).removeprefix(f"{where}: ")

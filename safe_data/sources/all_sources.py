@@ -1,0 +1,31 @@
+"""Every corpus by the name that `--source` takes. Adding one is a file and a line here."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from safe_data.records import Records
+from safe_data.sources import (
+    audiocaps,
+    avqa,
+    clotho,
+    coco_captions,
+    folder,
+    gqa,
+    hub,
+    music_avqa,
+    vggsound,
+    vqav2,
+)
+
+SOURCES: dict[str, Callable[[Path], Records]] = {
+    "folder": folder.read,
+    "hub": hub.read,
+    "audiocaps": audiocaps.read,
+    "clotho": clotho.read,
+    "vggsound": vggsound.read,
+    "avqa": avqa.read,
+    "music_avqa": music_avqa.read,
+    "vqav2": vqav2.read,
+    "gqa": gqa.read,
+    "coco_captions": coco_captions.read,
+}

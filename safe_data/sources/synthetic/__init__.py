@@ -1,0 +1,1 @@
+"""A made world of pictures, sounds and questions, for demos and tests."""

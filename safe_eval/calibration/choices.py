@@ -1,0 +1,162 @@
+"""Calibrated choices: classwise error and temperature of whole distributions over the same choices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from safe_data.core.errors import InputError
+from safe_eval.arms.arm import CellKey, cluster_field
+from safe_eval.prediction import Prediction
+from safe_eval.statistics.bca import bca_interval
+from safe_eval.statistics.bootstrap import cluster_totals
+from safe_eval.statistics.calibration.calibration import Measured
+from safe_eval.statistics.calibration.ece_interval import draws, gaps_by_bin, measured_gaps
+from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, multiclass_brier, multiclass_nll
+from safe_eval.statistics.calibration.reliability import Classes, Probabilities
+from safe_eval.statistics.calibration.temperature import (
+    apply_multiclass_temperature,
+    fit_multiclass_temperature,
+)
+from safe_eval.statistics.sampling import Labels, Sampling
+
+FEWEST = 20  # examples that must share their choices, in dev and in test
+
+_SUM_TOLERANCE = 0.01
+
+Choices = tuple[str, ...]
+
+
+class ChoiceErrors(msgspec.Struct, frozen=True, kw_only=True):
+    """What whole distributions are worth; Brier sums over the classes, from 0 to 2."""
+
+    classwise_ece: Measured
+    brier: Measured
+    nll: Measured
+
+
+class CalibratedChoices(msgspec.Struct, frozen=True, kw_only=True):
+    """The test distributions over one set of choices; without a temperature, `why_not` has the reason."""
+
+    seed: int
+    condition: str
+    choices: tuple[str, ...]
+    n: int
+    dev_n: int
+    temperature: float | None
+    before: ChoiceErrors
+    after: ChoiceErrors | None
+    why_not: str | None = None
+
+
+@dataclass(frozen=True)
+class _Distributions:
+    probabilities: Probabilities
+    labels: Classes
+    clusters: Labels
+
+
+def calibrated_choices(
+    dev: Sequence[Prediction], test: Sequence[Prediction], fitted_on: str, sampling: Sampling
+) -> tuple[CalibratedChoices, ...]:
+    """Each seed and condition of one model's test answers, by the choices they had.
+
+    A set of choices is the classes, so each has a temperature of its own. Rows count that have probabilities
+    of all choices, one of which is the answer wanted; sets of fewer than 20 such rows are left out.
+    """
+    fits = {place: rows for place, rows in _by_choices(dev).items() if place[1] == fitted_on}
+    found = []
+    for (seed, condition, choices), rows in _by_choices(test).items():
+        if len(rows) < FEWEST:
+            continue
+        own = fits.get((seed, fitted_on, choices))
+        others = [fit for (_, _, names), fit in fits.items() if names == choices]
+        fit = own or (others[0] if len(others) == 1 else [])
+        found.append(_calibrated(seed, condition, choices, fit, rows, sampling))
+    return tuple(found)
+
+
+def _by_choices(rows: Sequence[Prediction]) -> dict[tuple[int, str, Choices], list[Prediction]]:
+    found: dict[tuple[int, str, Choices], list[Prediction]] = {}
+    for row in sorted(rows, key=lambda row: (row.dataset or "", row.example_id)):
+        if _label(row) is not None:
+            choices = tuple(sorted(row.choice_probabilities or ()))
+            found.setdefault((row.seed, row.condition, choices), []).append(row)
+    order = sorted(found, key=lambda p: (CellKey(None, p[0], "", p[1]).order, len(p[2]), p[2]))
+    return {place: found[place] for place in order}
+
+
+def _label(row: Prediction) -> str | None:
+    """The choice that was wanted, where the row has a distribution that can be judged by it."""
+    given = row.choice_probabilities
+    if row.error is not None or not given or len(given) < 2 or abs(sum(given.values()) - 1) > _SUM_TOLERANCE:
+        return None
+    wanted = given.keys() & set(row.references)
+    return next(iter(wanted)) if len(wanted) == 1 else None
+
+
+def _calibrated(
+    seed: int,
+    condition: str,
+    choices: Choices,
+    dev: Sequence[Prediction],
+    test: Sequence[Prediction],
+    sampling: Sampling,
+) -> CalibratedChoices:
+    said = _distributions(choices, test)
+    temperature, after, why_not = None, None, None
+    if len(dev) < FEWEST:
+        why_not = f"only {len(dev)} dev answers have these choices; {FEWEST} are needed"
+    else:
+        fit = _distributions(choices, dev)
+        try:
+            temperature = fit_multiclass_temperature(fit.probabilities, fit.labels)
+        except InputError as error:
+            why_not = str(error)
+    if temperature is not None:
+        tempered = apply_multiclass_temperature(said.probabilities, temperature)
+        after = _errors(_Distributions(tempered, said.labels, said.clusters), sampling)
+    return CalibratedChoices(
+        seed=seed,
+        condition=condition,
+        choices=choices,
+        n=len(test),
+        dev_n=len(dev),
+        temperature=temperature,
+        before=_errors(said, sampling),
+        after=after,
+        why_not=why_not,
+    )
+
+
+def _distributions(choices: Choices, rows: Sequence[Prediction]) -> _Distributions:
+    given = np.array([[(row.choice_probabilities or {})[name] for name in choices] for row in rows])
+    field = cluster_field(rows)
+    return _Distributions(
+        given / given.sum(axis=1, keepdims=True),
+        np.array([choices.index(_label(row) or "") for row in rows]),
+        np.array([str(getattr(row, field)) for row in rows], dtype=object),
+    )
+
+
+def _errors(said: _Distributions, sampling: Sampling) -> ChoiceErrors:
+    def mean(values: Probabilities, most: float) -> Measured:
+        interval = bca_interval(values, said.clusters, sampling, scale=(0.0, most))
+        return Measured(float(values.mean()), interval)
+
+    return ChoiceErrors(
+        classwise_ece=_classwise(said, sampling),
+        brier=mean(multiclass_brier(said.probabilities, said.labels), 2.0),
+        nll=mean(multiclass_nll(said.probabilities, said.labels), LARGEST_NLL),
+    )
+
+
+def _classwise(said: _Distributions, sampling: Sampling) -> Measured:
+    """`reliability.classwise_ece` from sums of gaps, with an interval as that of ECE."""
+    classes = said.probabilities.shape[1]
+    gaps = np.hstack(
+        [gaps_by_bin(said.probabilities[:, k], (said.labels == k).astype(float)) for k in range(classes)]
+    )
+    totals = cluster_totals(np.column_stack([gaps, np.ones(len(gaps))]), said.clusters)
+    return Measured(*measured_gaps(totals, draws(totals, sampling), sampling, classes))

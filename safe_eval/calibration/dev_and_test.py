@@ -1,0 +1,77 @@
+"""Labelled: one model's confident answers in two files, labelled so that an example in both is seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from safe_data.core.errors import InputError
+from safe_eval.arms.arm import CellKey, cluster_field, score_cells
+from safe_eval.prediction import Prediction
+from safe_eval.results.calibration import confident_answers
+from safe_eval.scorers.scorer import SCORERS
+from safe_eval.statistics.calibration.calibration import Answers
+
+Place = tuple[str | None, str]  # a dataset and an example id
+
+
+def model_meant(sides: Mapping[str, Sequence[Prediction]], asked: str | None) -> str:
+    """The model meant: the one asked for, or the only one that states confidences on both sides."""
+    stating = {
+        side: {row.model for row in rows if row.confidence is not None} for side, rows in sides.items()
+    }
+    for side, models in stating.items():
+        if not models:
+            raise InputError(f"no row of {side} has a 'confidence'; write the probability of being right")
+    both = sorted(stating["dev"] & stating["test"])
+    if asked in both:
+        return asked
+    if asked is None and len(both) == 1:
+        return both[0]
+    listed = ", ".join(both) or "none"
+    if asked is None:
+        raise InputError(
+            f"models with confidences in dev and in test: {listed}; choose one with --model NAME"
+        )
+    raise InputError(f"model {asked!r} has no confidences in dev and in test; models that have: {listed}")
+
+
+def labelled_answers(
+    rows: Sequence[Prediction], like: Sequence[Prediction] = ()
+) -> dict[tuple[int, str], Answers]:
+    """The confident answers by seed and condition, all datasets together; clusters by their names.
+
+    An example that `like` holds too has the label it has there, even if its dataset is called otherwise:
+    the same id, prompt and references make the same example.
+    """
+    by_place = {(row.dataset, row.example_id) for row in like}
+    by_content = {(row.example_id, row.prompt, row.references): row.dataset for row in like}
+    field, labels, clusters = cluster_field(rows), {}, {}
+    for row in rows:
+        place: Place = (row.dataset, row.example_id)
+        content = (row.example_id, row.prompt, row.references)
+        is_renamed = place not in by_place and content in by_content
+        labels[place] = _label((by_content[content], row.example_id) if is_renamed else place)
+        clusters[place] = str(getattr(row, field))
+    cells = {metric: found for metric in SCORERS if (found := score_cells(metric, rows))}
+    parts: dict[tuple[int, str], list[Answers]] = {}
+    for key, answers in confident_answers(rows, cells).items():
+        places: list[Place] = [(key.dataset, name) for name in answers.examples]
+        labelled = replace(
+            answers,
+            examples=np.array([labels[place] for place in places], dtype=object),
+            clusters=np.array([clusters[place] for place in places], dtype=object),
+        )
+        parts.setdefault((key.seed, key.condition), []).append(labelled)
+    order = sorted(parts, key=lambda place: CellKey(None, place[0], "", place[1]).order)
+    return {place: _together(parts[place]) for place in order}
+
+
+def _label(place: Place) -> str:
+    dataset, name = place
+    return name if dataset is None else f"{dataset}/{name}"
+
+
+def _together(parts: Sequence[Answers]) -> Answers:
+    fields = ("examples", "clusters", "confidence", "correct")
+    return Answers(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))

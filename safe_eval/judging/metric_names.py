@@ -1,0 +1,58 @@
+"""Measurable: every metric that scores.json can hold, and between what each can lie."""
+
+from safe_data.core.errors import did_you_mean
+from safe_eval.arms.consultation import CONSULTATION_METRICS
+from safe_eval.results.aggregates import OWN_MEASURES, WITHOUT_INTERVAL
+from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.retention import DRIFT_METRICS
+from safe_eval.scorers.captions.caption_scores import MAXIMA
+from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
+from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL
+
+CHANGED, COVERAGE = "answers_changed", "coverage"  # counts of examples, and their share
+SEED_STD = "_seed_std"  # after a metric's name: the standard deviation of its mean over seeds
+
+# Scores of single examples, by their highest: they have slices and comparisons.
+MEANS: dict[str, float] = {
+    **{name: scorer.highest for name, scorer in (SCORERS | ON_REQUEST).items()},
+    **MAXIMA,
+    **CONSULTATION_METRICS,
+}
+METRICS = (
+    *MEANS,
+    *CALIBRATION_METRICS,
+    *DRIFT_METRICS,
+    *OWN_MEASURES,
+    CHANGED,
+    COVERAGE,
+    *(f"{name}{SEED_STD}" for name in MEANS),
+)
+
+
+def extremes(metric: str, *, difference: bool) -> tuple[float, float]:
+    """The lowest and the highest number a metric, or a difference of two, can be.
+
+    >>> extremes("cider_d", difference=True), extremes("answers_changed", difference=False)
+    ((-10.0, 10.0), (0.0, inf))
+    """
+    highest = {
+        **MEANS,
+        **CALIBRATION_METRICS,
+        **dict(zip(DRIFT_METRICS, (LARGEST_NLL, 1.0), strict=True)),
+        **dict.fromkeys(OWN_MEASURES, 1.0),
+        WITHOUT_INTERVAL: float("inf"),  # chi-squared
+        CHANGED: float("inf"),
+        COVERAGE: 1.0,
+    }[metric.removesuffix(SEED_STD)]
+    return (-highest if difference and metric in MEANS else 0.0), highest
+
+
+def unknown_metric(metric: str) -> str:
+    """What to say of a metric that no scores hold.
+
+    >>> unknown_metric("vqa_acuracy")[:59]
+    "unknown metric 'vqa_acuracy', did you mean 'vqa_accuracy'?;"
+    """
+    named = ", ".join(name for name in METRICS if not name.endswith(SEED_STD))
+    hint = did_you_mean(metric, METRICS)
+    return f"unknown metric {metric!r}{hint and ', '}{hint}; metrics are {named}, and METRIC{SEED_STD}"

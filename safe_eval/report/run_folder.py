@@ -1,0 +1,74 @@
+"""A run folder, read and checked: predictions, scores and verdict that belong together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from safe_data.core.errors import InputError
+from safe_data.core.files import file_sha256
+from safe_eval.judging.verdict import VERDICT_FILE, Verdict
+from safe_eval.prediction import Prediction
+from safe_eval.predictions import read_predictions
+from safe_eval.scoring.scores import SCORES_FILE, Scores, read_scores, scored_files
+
+MADE_WITH = ("options.yaml", "freeze.json", "adapter/config.json", "adapter/adapter.safetensors")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything a report is made of."""
+
+    name: str
+    predictions: tuple[Prediction, ...]
+    scores: Scores
+    verdict: Verdict
+    file_hashes: dict[str, str]
+
+
+def read_results(run: Path) -> Results:
+    """Read a run's scores.json, its verdict.json and the predictions that were scored.
+
+    Raises:
+        InputError: a file is missing or malformed, the scores are those of other predictions, or the
+            verdict is that on other scores.
+    """
+    if not run.is_dir():
+        raise InputError(
+            f"{run}: no such run folder; it holds the predictions, {SCORES_FILE} and {VERDICT_FILE}"
+        )
+    scores = read_scores(run)
+    verdict = _read_verdict(run)
+    files = scored_files(run, scores)
+    made = [path for name in MADE_WITH if (path := run / name).is_file()]
+    named = [*files, run / SCORES_FILE, run / VERDICT_FILE, *made]
+    return Results(
+        name=run.resolve().name,
+        predictions=tuple(read_predictions(*files, allow_partial=scores.provenance.partial)),
+        scores=scores,
+        verdict=verdict,
+        file_hashes={_shown(path, run): file_sha256(path) for path in named},
+    )
+
+
+def _shown(path: Path, run: Path) -> str:
+    """A file's name in the report: within the run, or just its own."""
+    return str(path.relative_to(run)) if path.is_relative_to(run) and ".." not in path.parts else path.name
+
+
+def _read_verdict(run: Path) -> Verdict:
+    path = run / VERDICT_FILE
+    command = f"safe-eval verdict {run} --criteria FILE.yaml"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; make it with: {command}")
+    try:
+        verdict = msgspec.json.decode(path.read_bytes(), type=Verdict)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: is not a verdict file: {error}; judge the scores again: {command}"
+        ) from None
+    if verdict.scores_sha256 != file_sha256(run / SCORES_FILE):
+        raise InputError(
+            f"{path}: is on other scores than the {SCORES_FILE} beside it; judge these: {command}"
+        )
+    return verdict

@@ -1,0 +1,110 @@
+"""The verdict as shown: one word, one sentence, and each criterion with its bound."""
+
+from typing import Any
+
+from safe_eval.arms.coverage import CellCoverage
+from safe_eval.judging.verdict import GO, NO_GO, Judged, Verdict
+from safe_eval.prediction import BASE
+from safe_eval.report import numbers
+from safe_eval.report.accuracy import Column
+from safe_eval.scoring.scores import Scores
+
+_SIGNS = {">=": "≥", "<=": "≤", "==": "=", "within": "within ±"}
+_USES = {
+    "value": "",
+    "ci_low": "kept by the lower end of the interval",
+    "ci_high": "kept by the upper end of the interval",
+    "equivalence": "kept by the whole interval of two one-sided tests",
+}
+
+
+def tone(decision: str) -> str:
+    """The colour of a decision: a word that is not known is never green.
+
+    >>> tone("go"), tone("no-go"), tone("not measured"), tone("maybe")
+    ('good', 'bad', 'unknown', 'unknown')
+    """
+    return {GO: "good", NO_GO: "bad"}.get(decision, "unknown")
+
+
+def verdict_words(verdict: Verdict) -> dict[str, str]:
+    """The word of the verdict, its colour and its sentence."""
+    return {"word": verdict.decision.upper(), "tone": tone(verdict.decision), "sentence": _sentence(verdict)}
+
+
+def criterion_cells(judged: Judged) -> dict[str, Any]:
+    """A criterion as shown, on the scale of the criteria file."""
+    return {
+        "name": spaced(judged.name),
+        "value": numbers.plain(judged.value),
+        "interval": numbers.interval(numbers.plain(judged.ci_low), numbers.plain(judged.ci_high)),
+        "bound": bound_text(judged.bound),
+        "use": _USES.get(judged.use, judged.use),
+        "decision": judged.decision,
+        "tone": tone(judged.decision),
+        "evidence": judged.evidence,
+        "warning": judged.severity == "warning",
+    }
+
+
+def spaced(name: str) -> str:
+    """A name from a file as words.
+
+    >>> spaced("sound_helps")
+    'sound helps'
+    """
+    return name.replace("_", " ")
+
+
+def bound_text(bound: str) -> str:
+    """A bound as a reader writes it.
+
+    >>> bound_text(">= -0.05"), bound_text("within 0.005")
+    ('≥ −0.05', 'within ±0.005')
+    """
+    operator, _, limit = bound.partition(" ")
+    sign = _SIGNS.get(operator, operator)
+    return f"{sign}{'' if sign.endswith('±') else ' '}{limit.replace('-', numbers.MINUS)}"
+
+
+def _sentence(verdict: Verdict) -> str:
+    deciding = [judged for judged in verdict.criteria if judged.severity != "warning"]
+    failed = [spaced(judged.name) for judged in deciding if tone(judged.decision) == "bad"]
+    unmeasured = [spaced(judged.name) for judged in deciding if tone(judged.decision) == "unknown"]
+    of_all = f"of {numbers.count(len(deciding), 'criterion', 'criteria')}"
+    if failed:
+        also = f"; {len(unmeasured)} could not be measured" if unmeasured else ""
+        do = "does" if len(failed) == 1 else "do"
+        return f"{len(failed)} {of_all} {do} not hold: {', '.join(failed)}{also}."
+    if unmeasured:
+        return f"{len(unmeasured)} {of_all} could not be measured: {', '.join(unmeasured)}."
+    if len(deciding) == 1:
+        return "The one criterion holds."
+    return f"All {len(deciding)} criteria hold." if deciding else "No criterion was given."
+
+
+def coverage_words(scores: Scores) -> dict[str, Any]:
+    """How much of what was expected was answered, as a sentence and for each model and condition."""
+    sets = len({(cell.dataset, cell.seed) for cell in scores.cells})
+    models = {cell.model for cell in scores.cells} - {BASE}
+    rows = []
+    for cell in scores.cells:
+        column = Column(cell.model, cell.condition)
+        where = f" ({cell.dataset or 'dataset unnamed'}, seed {cell.seed})" if sets > 1 else ""
+        title = (column.title if len(models) == 1 else column.key) + where
+        rows.append({"text": _coverage_text(title, cell), "complete": cell.answered == cell.expected})
+    gaps = sum(not row["complete"] for row in rows)
+    if not rows:
+        sentence = "Coverage unknown: the scores do not say how many items were expected."
+    elif gaps:
+        sentence = f"Coverage incomplete in {gaps} of {numbers.count(len(rows), 'column')}."
+    else:
+        sentence = "Coverage complete: every expected item was answered."
+    return {"complete": bool(rows) and not gaps, "sentence": sentence, "rows": rows}
+
+
+def _coverage_text(title: str, cell: CellCoverage) -> str:
+    missing = cell.expected - cell.answered - cell.errored - cell.unparsed - cell.excluded
+    lost = {"errored": cell.errored, "unparsed": cell.unparsed, "excluded": cell.excluded, "missing": missing}
+    told = "".join(f", {numbers.count(amount)} {what}" for what, amount in lost.items() if amount)
+    return f"{title}: {numbers.count(cell.answered)} of {numbers.count(cell.expected)} answered{told}"

@@ -1,0 +1,1 @@
+"""One table of scores.json per file, each a pure function of the arms."""

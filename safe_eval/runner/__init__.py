@@ -1,0 +1,1 @@
+"""Run a model: every example of a dataset under every condition."""

@@ -1,0 +1,171 @@
+"""Validate: what predictions files hold, which metrics will judge them, and what cannot be measured."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from safe_data.core.errors import InputError, raise_row_errors
+from safe_eval.arms.arm import CellKey, cell_key, cluster_field
+from safe_eval.arms.delivery import delivery_notes
+from safe_eval.prediction import BASE, Prediction
+from safe_eval.predictions import partial_notes, read_predictions
+from safe_eval.scorers.captions.caption_scores import TASKS as CAPTION_TASKS
+from safe_eval.scorers.captions.tokenised import check_rows
+from safe_eval.scorers.scorer import metrics_for
+
+# Fields that no row needs, and what follows where none has them.
+_OPTIONAL = {
+    "group": "nothing tells which examples belong together",
+    "needs_audio": "there are no slices audio and vl",
+    "question_type": "there are no slices by type of question",
+    "confidence": "calibration is not measured",
+    "choice_probabilities": "how far the distributions moved is not measured",
+    "consulted": "how often the sound is consulted is not measured",
+    "audio_sha256": "nothing shows that a condition reached the model",
+}
+
+
+class CellRows(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows a model has under a condition, with a seed, on a dataset."""
+
+    dataset: str | None
+    seed: int
+    model: str
+    condition: str
+    rows: int
+    absent: int  # examples of the dataset that have no row here
+    errors: int  # rows with an error in place of an answer
+
+
+class Judging(msgspec.Struct, frozen=True, kw_only=True):
+    """The metrics that judge the rows of a dataset and task; none means that they are in no score."""
+
+    dataset: str | None
+    task: str
+    metrics: tuple[str, ...]
+    rows: int
+
+
+class Validation(msgspec.Struct, frozen=True, kw_only=True):
+    """What predictions files hold."""
+
+    files: tuple[str, ...]
+    rows: int
+    examples: int
+    cluster: str
+    clusters: int
+    cells: tuple[CellRows, ...]
+    judging: tuple[Judging, ...]
+    fields: dict[str, int]  # rows that have each optional field
+    notes: tuple[str, ...]
+
+
+def validate_files(paths: Sequence[Path], *, allow_partial: bool = False) -> Validation:
+    """Read predictions files as `score` does, and say what is in them.
+
+    Raises:
+        InputError: see `read_predictions`; or rows that cannot be scored together, all reasons at once.
+    """
+    predictions = read_predictions(*paths, allow_partial=allow_partial)
+    notes = list(partial_notes(paths)) if allow_partial else []
+    return validate(predictions, [path.name for path in paths], notes)
+
+
+def validate(
+    predictions: Sequence[Prediction], files: Sequence[str] = (), notes: Sequence[str] = ()
+) -> Validation:
+    """What predictions hold; `notes` come first among its notes.
+
+    Raises:
+        InputError: rows that cannot be scored together.
+    """
+    if not predictions:
+        raise InputError("no predictions: an empty set has no score")
+    _raise_faults(predictions)
+    fields = {name: sum(getattr(row, name) is not None for row in predictions) for name in _OPTIONAL}
+    cluster = cluster_field(predictions)
+    validation = Validation(
+        files=tuple(files),
+        rows=len(predictions),
+        examples=len({(row.dataset, row.example_id) for row in predictions}),
+        cluster=cluster,
+        clusters=len({getattr(row, cluster) for row in predictions}),
+        cells=tuple(_cells(predictions)),
+        judging=tuple(_judging(predictions)),
+        fields=fields,
+        notes=(),
+    )
+    found = (*notes, *_notes(validation), *delivery_notes(predictions))
+    return msgspec.structs.replace(validation, notes=found)
+
+
+def _raise_faults(predictions: Sequence[Prediction]) -> None:
+    faults = []
+    captions: dict[str | None, list[Prediction]] = {}
+    for row in predictions:
+        if row.task in CAPTION_TASKS:
+            captions.setdefault(row.dataset, []).append(row)
+    try:
+        cluster_field(predictions)
+    except InputError as fault:
+        faults.append(str(fault))
+    for rows in captions.values():
+        try:
+            check_rows(rows)
+        except InputError as fault:
+            faults.append(str(fault))
+    raise_row_errors(faults, "predictions")
+
+
+def _cells(predictions: Sequence[Prediction]) -> Iterator[CellRows]:
+    asked: dict[str | None, set[str]] = {}
+    rows: Counter[CellKey] = Counter()
+    errors: Counter[CellKey] = Counter()
+    for row in predictions:
+        asked.setdefault(row.dataset, set()).add(row.example_id)
+        rows[cell_key(row)] += 1
+        errors[cell_key(row)] += row.error is not None
+    for key in sorted(rows, key=lambda key: key.order):
+        absent = len(asked[key.dataset]) - rows[key]
+        yield CellRows(**key._asdict(), rows=rows[key], absent=absent, errors=errors[key])
+
+
+def _judging(predictions: Sequence[Prediction]) -> Iterator[Judging]:
+    counts = Counter((row.dataset, row.task) for row in predictions)
+    for dataset, task in sorted(counts, key=lambda of: (of[0] or "", of[1] or "")):
+        yield Judging(
+            dataset=dataset,
+            task=task or "vqa",
+            metrics=metrics_for(dataset, task),
+            rows=counts[dataset, task],
+        )
+
+
+def _notes(found: Validation) -> Iterator[str]:
+    for judging in found.judging:
+        if not judging.metrics:
+            yield f"{judging.rows} rows of task {judging.task!r} are judged by no metric: they are excluded"
+    short = [cell for cell in found.cells if cell.absent]
+    if short:
+        worst = max(short, key=lambda cell: cell.absent)
+        yield (
+            f"{len(short)} of {len(found.cells)} cells lack examples that another has, most of them "
+            f"{worst.model}/{worst.condition}: {worst.absent}; they count as expected, and in no mean"
+        )
+    yield from _not_measured(found.cells, found.fields, found.rows)
+
+
+def _not_measured(cells: Sequence[CellRows], fields: Mapping[str, int], rows: int) -> Iterator[str]:
+    if not any(cell.model == BASE for cell in cells):
+        yield f"no model is called {BASE!r}: what hearing adds or costs is not measured"
+    if all(cell.condition == "full" for cell in cells):
+        yield "no condition but full: what the sound itself adds is not measured"
+    if len({cell.seed for cell in cells}) == 1:
+        yield "one seed: the spread over seeds is not measured"
+    for name, follows in _OPTIONAL.items():
+        if not fields[name]:
+            yield f"no row has {name!r}: {follows}"
+        elif fields[name] < rows:
+            yield f"{rows - fields[name]} of {rows} rows have no {name!r}"

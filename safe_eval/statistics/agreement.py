@@ -1,0 +1,144 @@
+"""Agreement: how often a scorer and a person say the same of the same answers, beyond chance."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from safe_data.core.errors import InputError
+from safe_eval.statistics.bootstrap import cluster_totals, count_clusters, resampled_totals
+from safe_eval.statistics.intervals import mean_interval, percentile_interval
+from safe_eval.statistics.sampling import Interval, Labels, Sampling
+
+UNDEFINED_AT_MOST = 0.05  # share of the resamples that may have no kappa
+
+
+@dataclass(frozen=True)
+class Kappa:
+    """Cohen's kappa and its standard error for independent items; None where both gave one label only."""
+
+    value: float | None
+    stderr: float | None
+
+
+class Agreement(msgspec.Struct, frozen=True, kw_only=True):
+    """A scorer's right and wrong beside a person's, with intervals over clusters."""
+
+    n: int  # items with a label
+    clusters: int
+    both_right: int
+    scorer_only: int  # right by the scorer alone
+    person_only: int
+    both_wrong: int
+    agreement: float  # share of items on which both say the same
+    agreement_low: float | None
+    agreement_high: float | None
+    kappa: float | None
+    kappa_stderr: float | None  # analytic, as if every item were a cluster of its own
+    kappa_low: float | None
+    kappa_high: float | None
+    confidence: float
+
+
+def agreement(
+    scorer: Bool[ndarray, " items"], person: Bool[ndarray, " items"], clusters: Labels, sampling: Sampling
+) -> Agreement:
+    """Compare a scorer's right and wrong with a person's; both intervals are of the cluster bootstrap.
+
+    Raises:
+        InputError: no items, or not one of each an item.
+
+    >>> judged = agreement(np.array([True, True, False, False]), np.array([True, False, False, False]),
+    ...                    np.arange(4), Sampling())
+    >>> judged.agreement, judged.kappa, judged.scorer_only
+    (0.75, 0.5, 1)
+    """
+    kappa = cohens_kappa(scorer.tolist(), person.tolist())
+    same = mean_interval((scorer == person).astype(float), clusters, sampling)
+    beyond = kappa_interval(scorer, person, clusters, sampling)
+    return Agreement(
+        n=len(scorer),
+        clusters=count_clusters(clusters),
+        both_right=int((scorer & person).sum()),
+        scorer_only=int((scorer & ~person).sum()),
+        person_only=int((~scorer & person).sum()),
+        both_wrong=int((~scorer & ~person).sum()),
+        agreement=float((scorer == person).mean()),
+        agreement_low=same.low,
+        agreement_high=same.high,
+        kappa=kappa.value,
+        kappa_stderr=kappa.stderr,
+        kappa_low=beyond.low,
+        kappa_high=beyond.high,
+        confidence=sampling.confidence,
+    )
+
+
+def cohens_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> Kappa:
+    """Agreement of two raters beyond what their label shares would give by chance; 1 is perfect, 0 chance.
+
+    Source: Cohen 1960, "A coefficient of agreement for nominal scales"; the standard error is Fleiss, Cohen
+    and Everitt 1969, equation 13.
+
+    Raises:
+        InputError: no items, or not one label of each rater an item.
+
+    >>> kappa = cohens_kappa([1] * 25 + [0] * 25, [1] * 20 + [0] * 5 + [1] * 10 + [0] * 15)
+    >>> round(kappa.value, 4), round(kappa.stderr, 4)
+    (0.4, 0.127)
+    """
+    if len(first) != len(second) or not first:
+        raise InputError(
+            f"{len(first)} and {len(second)} labels: kappa compares two raters of the same items"
+        )
+    labels = {label: place for place, label in enumerate(dict.fromkeys((*first, *second)))}
+    table = np.zeros((len(labels), len(labels)))
+    for a, b in zip(first, second, strict=True):
+        table[labels[a], labels[b]] += 1
+    shares = table / len(first)
+    rows, columns = shares.sum(axis=1), shares.sum(axis=0)
+    observed, chance = float(np.trace(shares)), float(rows @ columns)
+    if chance == 1:
+        return Kappa(None, None)
+    kappa = (observed - chance) / (1 - chance)
+    # the three terms of equation 13: the diagonal, what is off it, and the chance level's own error
+    diagonal = (np.diag(shares) * (1 - (rows + columns) * (1 - kappa)) ** 2).sum()
+    weights = (columns[:, None] + rows[None, :]) ** 2
+    np.fill_diagonal(weights, 0)
+    others = (1 - kappa) ** 2 * (shares * weights).sum()
+    variance = diagonal + others - (kappa - chance * (1 - kappa)) ** 2
+    return Kappa(kappa, float(np.sqrt(max(0.0, variance) / len(first)) / (1 - chance)))
+
+
+def kappa_interval(
+    scorer: Bool[ndarray, " items"], person: Bool[ndarray, " items"], clusters: Labels, sampling: Sampling
+) -> Interval:
+    """The percentile interval of kappa under the cluster bootstrap; not measured where it says nothing.
+
+    That is for one cluster, for a perfect or undefined kappa (every resample repeats it), and where more than
+    5 % of the resamples have no kappa since both raters give one label only.
+    """
+    if count_clusters(clusters) < 2 or (scorer == person).all():
+        return Interval()
+    cells = np.stack([scorer & person, scorer & ~person, ~scorer & person, ~scorer & ~person], axis=1)
+    totals = cluster_totals(cells.astype(float), clusters)
+    drawn = _kappas(resampled_totals(totals, sampling))
+    if np.isnan(drawn).mean() > UNDEFINED_AT_MOST:
+        return Interval()
+    return percentile_interval(drawn[~np.isnan(drawn)], len(totals), sampling.confidence)
+
+
+def _kappas(counts: Float[ndarray, "resamples 4"]) -> Float[ndarray, " resamples"]:
+    """Kappa of each table of two by two; NaN where it is undefined."""
+    both, first, second, neither = counts.round(6).T
+    n = both + first + second + neither
+    observed = (both + neither) / n
+    chance = ((both + first) * (both + second) + (second + neither) * (first + neither)) / n**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        kappas: Float[ndarray, " resamples"] = np.where(
+            chance < 1, (observed - chance) / (1 - chance), np.nan
+        )
+    return kappas

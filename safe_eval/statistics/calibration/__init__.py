@@ -1,0 +1,1 @@
+"""Calibration statistics on arrays: reliability, proper scores, temperature."""

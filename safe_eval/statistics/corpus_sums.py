@@ -1,0 +1,190 @@
+"""Sums: metrics whose value on a corpus is a function of its counts, such as BLEU and METEOR, not a mean.
+
+A resample of clusters adds up their counts and is scored as the corpus is. Two sides of a comparison are
+resampled together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from numpy import ndarray
+
+from safe_eval.scorers.captions.caption_scores import score_of_sums
+from safe_eval.statistics.bootstrap import cluster_totals, portions, resampled_totals
+from safe_eval.statistics.intervals import percentile_interval, without_spread
+from safe_eval.statistics.sampling import Interval, Labels, Sampling
+from safe_eval.statistics.seeds import SeedSpread, interval_of_ways
+
+RANDOMISATION = "cluster approximate randomisation"  # how a p value was made
+_NO_SPREAD = 1e-4  # a BLEU of 0 is made of tiny constants, which vary a little
+Counts = Shaped[ndarray, "items counts"]
+
+
+@dataclass(frozen=True)
+class SumsDifference:
+    """The difference of two corpus values, with an interval of each confidence; one cluster has none."""
+
+    difference: float
+    intervals: tuple[Interval, ...]
+    p_value: float | None
+
+
+def corpus_value(metric: str, counts: Counts) -> float:
+    """The value of a metric on the corpus of all items: here three of four words are right.
+
+    >>> counts = np.array([[1, 0, 0, 0, 2, 1, 0, 0, 2, 2], [2, 1, 0, 0, 2, 1, 0, 0, 2, 2]])
+    >>> round(corpus_value("bleu_1", counts), 6)
+    0.75
+    """
+    return float(score_of_sums(metric, counts.sum(axis=0)))
+
+
+def corpus_interval(
+    metric: str, counts: Counts, clusters: Labels, sampling: Sampling, highest: float
+) -> Interval:
+    """The percentile interval of a corpus value under the cluster bootstrap; None of a single cluster.
+
+    Source: Koehn 2004, "Statistical Significance Tests for Machine Translation Evaluation", section 3, on
+    clusters. Where all resamples agree, it says what clusters not yet seen could do, as for a mean.
+    """
+    totals = cluster_totals(counts.astype(float), clusters)
+    drawn = score_of_sums(metric, whole_counts(resampled_totals(totals, sampling)))
+    return _intervals(drawn, len(totals), (sampling.confidence,), (0.0, highest))[0]
+
+
+def sums_difference(
+    metric: str, a: Counts, b: Counts, clusters: Labels, sampling: Sampling, confidences: Sequence[float]
+) -> SumsDifference:
+    """a − b on the same items, both sides drawn together, and the p value of swapping whole clusters.
+
+    Source: Koehn 2004, section 4; Riezler and Maxwell 2005, "On Some Pitfalls in Automatic Evaluation and
+    Significance Testing for MT", section 4, approximate randomisation, on clusters.
+    """
+    width = a.shape[1]
+    totals = cluster_totals(np.concatenate([a, b], axis=1).astype(float), clusters)
+    drawn = whole_counts(resampled_totals(totals, sampling))
+    differences = score_of_sums(metric, drawn[:, :width]) - score_of_sums(metric, drawn[:, width:])
+    return SumsDifference(
+        difference=corpus_value(metric, a) - corpus_value(metric, b),
+        intervals=tuple(_intervals(differences, len(totals), confidences, (-1.0, 1.0))),
+        p_value=swap_test(metric, totals[:, None, :width], totals[:, None, width:], sampling)
+        if len(totals) > 1
+        else None,
+    )
+
+
+def swap_test(
+    metric: str,
+    a: Float[ndarray, "clusters seeds counts"],
+    b: Float[ndarray, "clusters seeds counts"],
+    sampling: Sampling,
+) -> float:
+    """The share of random swaps of whole clusters that make as large a difference, the data among them."""
+    both, apart = (a + b).sum(axis=0), a - b
+    apart = apart[(apart != 0).any(axis=(1, 2))]
+    observed = abs(_mean_difference(metric, a.sum(axis=0), b.sum(axis=0))) - 1e-9
+    rng = np.random.default_rng(sampling.seed)
+    as_large = 0
+    for resamples in portions(sampling.resamples, max(1, len(apart))):
+        drawn = rng.integers(0, 256, size=(resamples, -(-len(apart) // 8)), dtype=np.uint8)
+        signs = 2.0 * np.unpackbits(drawn, axis=1, count=len(apart)) - 1
+        moved = np.tensordot(signs, apart, axes=1)
+        as_large += int(
+            (np.abs(_mean_difference(metric, (both + moved) / 2, (both - moved) / 2)) >= observed).sum()
+        )
+    return (as_large + 1) / (sampling.resamples + 1)
+
+
+def _mean_difference(
+    metric: str, a: Float[ndarray, "*rows seeds counts"], b: Float[ndarray, "*rows seeds counts"]
+) -> Float[ndarray, "*rows"]:
+    return np.asarray((score_of_sums(metric, a) - score_of_sums(metric, b)).mean(axis=-1))
+
+
+def _intervals(
+    drawn: Float[ndarray, " resamples"],
+    clusters: int,
+    confidences: Sequence[float],
+    scale: tuple[float, float],
+) -> list[Interval]:
+    if clusters < 2 or np.ptp(drawn) < _NO_SPREAD:
+        alike = np.tile([float(np.clip(drawn.mean(), *scale)), 1.0], (clusters, 1))
+        return [without_spread(alike, confidence, scale) or Interval() for confidence in confidences]
+    return [percentile_interval(drawn, clusters, confidence) for confidence in confidences]
+
+
+def whole_counts(sums: Float[ndarray, "resamples counts"]) -> Float[ndarray, "resamples counts"]:
+    """Sums of counts are whole numbers; the bootstrap adds them up in 32 bits."""
+    return np.asarray(np.maximum(np.rint(sums), 0.0))
+
+
+SeedCounts = Shaped[ndarray, "seeds items counts"]
+
+
+def sums_spread(
+    metric: str, counts: SeedCounts, clusters: Labels, sampling: Sampling, *, less: SeedCounts | None = None
+) -> SeedSpread:
+    """The spread of a metric of sums over seeds; of its difference to `less`, seed by seed.
+
+    The standard error over items is that of resampled clusters, drawn together for all seeds. A corpus value
+    has no scatter of single answers, so the spread is not taken apart.
+    """
+    sides = [counts.astype(float)] if less is None else [counts.astype(float), less.astype(float)]
+    means = _difference(metric, [side.sum(axis=1) for side in sides])
+    totals = np.stack([_by_cluster(side, clusters) for side in sides])
+    sampling_stderr = _stderr(metric, totals, sampling)
+    seeds, groups = len(means), totals.shape[1]
+    std = float((means - means[0]).std(ddof=1)) if seeds > 1 else None
+    interval = Interval()
+    if std is not None and sampling_stderr is not None:
+        ways = ((sampling_stderr, groups), (std / np.sqrt(seeds), seeds))
+        interval = interval_of_ways(float(means.mean()), ways, sampling)
+    return SeedSpread(
+        means=tuple(map(float, means)),
+        mean=float(means.mean()),
+        std=std,
+        noise_std=None,
+        seed_std=None,
+        sampling_stderr=sampling_stderr,
+        interval=interval,
+        n=counts.shape[1],
+        clusters=groups,
+    )
+
+
+def swaps_over_seeds(
+    metric: str, counts: SeedCounts, less: SeedCounts, clusters: Labels, sampling: Sampling
+) -> float:
+    """The p value of the mean difference over seeds: whole clusters change sides, in all seeds at once."""
+    a, b = (_by_cluster(side.astype(float), clusters) for side in (counts, less))
+    return swap_test(metric, a, b, sampling)
+
+
+def _by_cluster(
+    counts: Float[ndarray, "seeds items counts"], clusters: Labels
+) -> Float[ndarray, "clusters seeds counts"]:
+    seeds, items, width = counts.shape
+    totals = cluster_totals(counts.transpose(1, 0, 2).reshape(items, seeds * width), clusters)
+    return totals.reshape(-1, seeds, width)
+
+
+def _stderr(
+    metric: str, totals: Float[ndarray, "sides clusters seeds counts"], sampling: Sampling
+) -> float | None:
+    """The spread of the resamples, which C clusters make smaller by a factor √((C − 1)/C)."""
+    sides, groups, seeds, width = totals.shape
+    if groups < 2:
+        return None
+    columns = totals.transpose(1, 0, 2, 3).reshape(groups, -1)
+    drawn = whole_counts(resampled_totals(columns, sampling)).reshape(-1, sides, seeds, width)
+    values = _difference(metric, [drawn[:, side] for side in range(sides)]).mean(axis=-1)
+    return float(values.std() * np.sqrt(groups / (groups - 1)))
+
+
+def _difference(
+    metric: str, sides: list[Float[ndarray, "*rows seeds counts"]]
+) -> Float[ndarray, "*rows seeds"]:
+    values = [score_of_sums(metric, side) for side in sides]
+    return np.asarray(values[0] if len(values) == 1 else values[0] - values[1])

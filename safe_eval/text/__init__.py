@@ -1,0 +1,1 @@
+"""What commands print: tables of at most 80 columns."""

@@ -1,0 +1,192 @@
+"""Compared tables: what two models differ in, as lines of at most 80 columns or as tables of any format."""
+
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+
+from safe_data.core import numerals
+from safe_data.core.table import COLUMNS, Table, Value
+from safe_eval.comparison.comparison_file import (
+    EQUIVALENT,
+    NOT_MEASURED,
+    NOT_SHOWN,
+    POWER,
+    Compared,
+    FlipRow,
+    PairedRow,
+    SideCoverage,
+)
+
+_DECISIONS = {
+    EQUIVALENT: "equivalent",
+    NOT_SHOWN: "not shown to be equivalent",
+    NOT_MEASURED: "not measured",
+}
+_SLICE = 12
+_FLIP = 20
+_KEPT = "\xa0"  # a space at which no line is broken
+
+_DIFFERENCES: dict[str, Callable[[PairedRow], Value]] = {
+    "slice": lambda row: row.slice,
+    "mean A": lambda row: row.mean_a,
+    "mean B": lambda row: row.mean_b,
+    "difference": lambda row: row.difference,
+    "low": lambda row: row.ci_low,
+    "high": lambda row: row.ci_high,
+    "p": lambda row: row.p_value,
+    "Holm": lambda row: row.holm_p,
+    "BH": lambda row: row.benjamini_hochberg_p,
+    "n": lambda row: row.n,
+    "clusters": lambda row: row.clusters,
+}
+_TESTS: dict[str, Callable[[PairedRow], Value]] = {
+    "slice": lambda row: row.slice,
+    "test of p": lambda row: row.test,
+    "McNemar": lambda row: row.mcnemar_p,
+    "mid-p": lambda row: row.mcnemar_mid_p,
+    "gained": lambda row: row.gained,
+    "lost": lambda row: row.lost,
+    "detectable": lambda row: row.detectable,
+    "equivalence": lambda row: row.equivalence,
+    "its low": lambda row: row.equivalence_low,
+    "its high": lambda row: row.equivalence_high,
+}
+_WRITE = {
+    **dict.fromkeys(("difference", "low", "high", "its low", "its high"), numerals.difference),
+    **dict.fromkeys(("p", "Holm", "BH", "McNemar", "mid-p"), numerals.p_value),
+}
+
+
+def compared_tables(compared: Compared) -> list[Table]:
+    """For each pair of answers its differences, its tests and its flips; coverage last."""
+    tables = []
+    for key in dict.fromkeys(_block(row) for row in compared.rows):
+        about: dict[str, Value] = dict(zip(("metric", "dataset", "A", "B"), key, strict=True))
+        rows = [row for row in compared.rows if _block(row) == key]
+        for name, columns in (("differences", _DIFFERENCES), ("tests", _TESTS)):
+            values = [tuple(value(row) for value in columns.values()) for row in rows]
+            tables.append(Table(f"{_title(*key)}: {name}", tuple(columns), values, _WRITE, about))
+        flips = [
+            (flip.of, flip.n, flip.both_right, flip.only_a_right, flip.only_b_right, flip.both_wrong)
+            for flip in compared.flips
+            if _block(flip) == key
+        ]
+        of = ("right in", "n", "both", "only A", "only B", "neither")
+        if flips:
+            tables.append(Table(f"{_title(*key)}: flips", of, flips, about=about))
+    outcomes = ("side", "dataset", "condition", "expected", "answered", "errored", "unparsed", "excluded")
+    coverage = [tuple(getattr(covered, name) for name in outcomes) for covered in compared.coverage]
+    return [*tables, Table("coverage", outcomes, coverage)]
+
+
+def compared_lines(compared: Compared) -> Iterator[str]:
+    """The comparison on 80 columns; Benjamini and Hochberg's p values are left to the other formats."""
+    made = compared.provenance
+    for side in (compared.a, compared.b):
+        yield f"{side.name}  {side.model}, seed {side.seed}, in {side.file}"
+    yield f"{numerals.percent(made.confidence)} intervals, clustered by {made.cluster}"
+    for key in dict.fromkeys(_block(row) for row in compared.rows):
+        rows = [row for row in compared.rows if _block(row) == key]
+        yield ""
+        yield from _wrapped(_title(*key))
+        yield from _difference_lines(rows)
+        yield from _readings(rows, compared)
+        yield from _flip_lines([flip for flip in compared.flips if _block(flip) == key])
+    yield ""
+    yield from _wrapped(
+        f"Holm's p is adjusted over all {compared.family} tests here; other formats have Benjamini–Hochberg's"
+    )
+    for covered in compared.coverage:
+        yield from _coverage_lines(covered)
+    for note in compared.notes:
+        yield from textwrap.wrap(f"note: {note}", COLUMNS, subsequent_indent="      ")
+    if compared.decision is not None:
+        yield ""
+        yield f"within ±{compared.margin:g} on {compared.decided_on}: {_DECISIONS[compared.decision]}"
+
+
+def _block(row: PairedRow | FlipRow) -> tuple[str, str | None, str, str]:
+    return row.metric, row.dataset, row.a, row.b
+
+
+def _title(metric: str, dataset: str | None, a: str, b: str) -> str:
+    on = "" if dataset is None else f" on {dataset}"
+    return f"{metric}{on}: A {a} − B {b}"
+
+
+def _difference_lines(rows: Sequence[PairedRow]) -> Iterator[str]:
+    yield f"  {'slice':<{_SLICE}}      A      B    A − B  interval               p    Holm       n"
+    for row in rows:
+        name = numerals.cut(_name(row), _SLICE)
+        interval = numerals.interval(row.ci_low, row.ci_high, signed=True)
+        yield (
+            f"  {name:<{_SLICE}}{numerals.fraction(row.mean_a):>7}{numerals.fraction(row.mean_b):>7}"
+            f"{numerals.difference(row.difference):>9}  {interval:<16}{numerals.p_value(row.p_value):>8}"
+            f"{numerals.p_value(row.holm_p):>8}{row.n:>8}"
+        )
+
+
+def _readings(rows: Sequence[PairedRow], compared: Compared) -> Iterator[str]:
+    """What else the differences say, slice by slice."""
+    tests = dict.fromkeys(row.test for row in rows if row.test is not None)
+    for test in tests:
+        of = "" if len(tests) == 1 else f" ({', '.join(_name(row) for row in rows if row.test == test)})"
+        yield from _wrapped(f"p: {test}{of}", "  ")
+    yield from _by_slice(
+        "exact McNemar by item, whatever the clusters (mid-p)",
+        rows,
+        lambda row: row.mcnemar_p is not None,
+        lambda row: f"{numerals.p_value(row.mcnemar_p)} ({numerals.p_value(row.mcnemar_mid_p)})",
+    )
+    least = 1 - compared.provenance.confidence
+    yield from _by_slice(
+        f"not significant; found with a power of {numerals.percent(POWER)} from",
+        rows,
+        lambda row: row.detectable is not None and row.p_value is not None and row.p_value >= least,
+        lambda row: numerals.fraction(row.detectable),
+    )
+    yield from _by_slice(
+        f"within ±{compared.margin or 0:g}",
+        rows,
+        lambda row: row.equivalence is not None,
+        lambda row: (
+            f"{row.equivalence} {numerals.interval(row.equivalence_low, row.equivalence_high, signed=True)}"
+        ),
+    )
+
+
+def _by_slice(
+    about: str,
+    rows: Sequence[PairedRow],
+    has: Callable[[PairedRow], bool],
+    write: Callable[[PairedRow], str],
+) -> Iterator[str]:
+    told = [f"{_name(row)} {write(row)}".replace(" ", _KEPT) for row in rows if has(row)]
+    if told:
+        yield from (line.replace(_KEPT, " ") for line in _wrapped(f"{about}: {'; '.join(told)}", "  "))
+
+
+def _flip_lines(flips: Sequence[FlipRow]) -> Iterator[str]:
+    if not flips:
+        return
+    yield f"  {'right in':<{_FLIP}}       n      both    only A    only B   neither"
+    for flip in flips:
+        counts = (flip.both_right, flip.only_a_right, flip.only_b_right, flip.both_wrong)
+        yield f"  {numerals.cut(flip.of, _FLIP):<{_FLIP}}{flip.n:>8}" + "".join(f"{n:>10}" for n in counts)
+
+
+def _coverage_lines(covered: SideCoverage) -> Iterator[str]:
+    """One side's answers, all of which are in the numbers above: what failed counts as wrong."""
+    on = "" if covered.dataset is None else f" on {covered.dataset}"
+    others = [
+        f"{count} {name}" for name in ("errored", "unparsed", "excluded") if (count := getattr(covered, name))
+    ]
+    answered = f"{covered.answered} of {covered.expected} answered"
+    yield from _wrapped(f"{covered.side} {covered.condition}{on}: {', '.join([answered, *others])}")
+
+
+def _name(row: PairedRow) -> str:
+    return row.slice.removeprefix("type:")
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, COLUMNS, initial_indent=indent, subsequent_indent=indent + "  ")

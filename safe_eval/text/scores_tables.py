@@ -1,0 +1,105 @@
+"""Score tables: scores as tables of numbers, for the formats other than text."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from safe_data.core import numerals
+from safe_data.core.table import Table, Value
+from safe_eval.scoring.scores import Scores
+
+_METRIC = {
+    "model": "model",
+    "condition": "condition",
+    "slice": "slice",
+    "value": "value",
+    "low": "ci_low",
+    "high": "ci_high",
+    "n": "n",
+    "clusters": "clusters",
+}
+_COMPARISON = {
+    "A": "a",
+    "B": "b",
+    "slice": "slice",
+    "difference": "difference",
+    "low": "ci_low",
+    "high": "ci_high",
+    "p": "p_value",
+    "McNemar": "mcnemar_p",
+    "mid-p": "mcnemar_mid_p",
+    "gained": "gained",
+    "lost": "lost",
+    "n": "n",
+}
+_SPREAD = {"mean": "mean", "std": "std", "noise std": "noise_std", "seed std": "seed_std"}
+_SEED = {"model": "model", "condition": "condition", "slice": "slice"} | _SPREAD
+_SEED |= {"always right": "always_right", "always wrong": "always_wrong", "mixed": "mixed", "n": "n"}
+_SEED_COMPARISON = {"A": "a", "B": "b", "slice": "slice"} | _SPREAD
+_SEED_COMPARISON |= {"low": "ci_low", "high": "ci_high", "p": "p_value", "n": "n"}
+_RETENTION = {
+    "model": "model",
+    "condition": "condition",
+    "slice": "slice",
+    "difference": "difference",
+    "low": "equivalence_low",
+    "high": "equivalence_high",
+    "margin": "margin",
+    "verdict": "verdict",
+    "KL (nats)": "kl_nats",
+    "total variation": "total_variation",
+    "n": "n",
+}
+_MEASURE = {
+    "model": "model",
+    "condition": "condition",
+    "measure": "name",
+    "value": "value",
+    "low": "ci_low",
+    "high": "ci_high",
+    "n": "n",
+    "clusters": "clusters",
+}
+_COVERAGE = ("model", "condition", "seed", "expected", "answered", "errored", "unparsed", "excluded")
+_DIFFERENCES = dict.fromkeys(("difference", "low", "high"), numerals.difference)
+_P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
+
+
+def scores_tables(scores: Scores) -> list[Table]:
+    """Every number of scores.json that stands alone, a table for each metric, dataset and seed."""
+    signed = _DIFFERENCES | _P_VALUES
+    return [
+        *_tables("means", scores.metrics, _METRIC, {}),
+        *_tables("differences", scores.comparisons, _COMPARISON, signed),
+        *_tables("other measures", scores.measures, _MEASURE, {}),
+        *_tables("over seeds", scores.seeds, _SEED, {}),
+        *_tables("differences over seeds", scores.seed_comparisons, _SEED_COMPARISON, signed),
+        *_tables("kept of the base model", scores.retention, _RETENTION, signed),
+        *_coverage(scores),
+    ]
+
+
+def _tables(kind: str, rows: Sequence[Any], fields: dict[str, str], write: dict[str, Any]) -> Iterator[Table]:
+    for key in dict.fromkeys(_set(row) for row in rows):
+        metric, dataset, seed = key
+        title = metric if dataset is None else f"{metric} on {dataset}"
+        title += "" if seed is None else f", seed {seed}"
+        about: dict[str, Value] = {"metric": metric, "dataset": dataset, "seed": seed}
+        values = _values((row for row in rows if _set(row) == key), fields.values())
+        yield Table(f"{title}: {kind}", tuple(fields), values, write, about)
+
+
+def _set(row: Any) -> tuple[str, str | None, int | None]:
+    """What rows share a table for; rows over seeds have none of their own."""
+    return row.metric, row.dataset, getattr(row, "seed", None)
+
+
+def _coverage(scores: Scores) -> Iterator[Table]:
+    for dataset in dict.fromkeys(cell.dataset for cell in scores.cells):
+        title = "coverage" if dataset is None else f"coverage on {dataset}"
+        values = _values((cell for cell in scores.cells if cell.dataset == dataset), _COVERAGE)
+        yield Table(title, _COVERAGE, values, about={"dataset": dataset})
+
+
+def _values(rows: Iterable[Any], names: Iterable[str]) -> list[tuple[Value, ...]]:
+    fields = tuple(names)
+    return [tuple(getattr(row, name) for name in fields) for row in rows]

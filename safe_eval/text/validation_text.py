@@ -1,0 +1,35 @@
+"""A validation as people or programs read it."""
+
+import textwrap
+from collections.abc import Iterator
+
+from safe_data.core.table import COLUMNS, Format, Table, render
+from safe_eval.scoring.validate import Validation
+
+
+def validation_lines(found: Validation, format: Format = "text") -> list[str]:
+    """A validation as people or programs read it."""
+    tables = list(_tables(found))
+    text = render(tables, "text")
+    text += [""] if found.notes else []
+    for note in found.notes:
+        text += textwrap.wrap(f"note: {note}", COLUMNS, subsequent_indent="      ")
+    text += ["", f"valid: {', '.join(found.files)}" if found.files else "valid"]
+    return render(tables, format, document=found, text=text)
+
+
+def _tables(found: Validation) -> Iterator[Table]:
+    title = f"{found.rows} rows, {found.examples} examples, {found.clusters} clusters ({found.cluster})"
+    yield Table(
+        title,
+        ("dataset", "model", "condition", "seed", "rows", "absent", "errors"),
+        [
+            (cell.dataset, cell.model, cell.condition, cell.seed, cell.rows, cell.absent, cell.errors)
+            for cell in found.cells
+        ],
+    )
+    yield Table(
+        "judged by",
+        ("dataset", "task", "rows", "metrics"),
+        [(of.dataset, of.task, of.rows, ", ".join(of.metrics) or "none") for of in found.judging],
+    )

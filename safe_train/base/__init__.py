@@ -1,0 +1,1 @@
+"""The frozen base model: load it, freeze it, ask it."""

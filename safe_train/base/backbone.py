@@ -1,0 +1,81 @@
+"""The frozen vision-language model: load it from its directory, find its decoder layers, audit the freeze."""
+
+import sys
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from safe_data.core.errors import InputError
+from safe_data.encoders.checkpoints import checkpoint_directory
+from safe_train.base.freeze import freeze
+
+# Where the families of transformers keep the layers of what `get_decoder` returns: LLaMA and Qwen, OPT, T5.
+_LAYER_PATHS = ("layers", "model.layers", "decoder.layers", "model.decoder.layers", "block", "decoder.block")
+
+# What a checkpoint is made of: configurations, weights, tokenizer and templates. No code, no pickles.
+_FILES = ["config.json", "*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
+
+
+class Backbone(NamedTuple):
+    """A frozen model, and the processor that makes its inputs."""
+
+    model: Any
+    processor: Any
+
+
+def load_backbone(source: str | Path) -> Backbone:
+    """Load a checkpoint directory or a hub id, in the precision it was saved in, and freeze it.
+
+    Only safetensors are read and no code of the checkpoint is run.
+
+    Raises:
+        InputError: no such directory, or one that transformers cannot load a model and a processor from.
+    """
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    quiet_unless_terminal()
+    folder = checkpoint_directory(str(source), "vision-language", _FILES)
+    if not (folder / "config.json").is_file():
+        raise InputError(
+            f"{folder}: holds no model checkpoint (config.json, *.safetensors and the processor's files); "
+            "give a directory made by save_pretrained, or by `hf download NAME --local-dir DIR`"
+        )
+    try:
+        processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+        model = AutoModelForImageTextToText.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype="auto"
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{folder}: is not a vision-language model that can be loaded: {error}") from None
+    freeze(model)
+    return Backbone(model, processor)
+
+
+def quiet_unless_terminal() -> None:
+    """Have transformers draw its progress bars for people only, as ours are."""
+    from transformers.utils import logging
+
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
+
+
+def decoder_layers(model: Any) -> nn.ModuleList:
+    """The decoder's layers, in order; we count them from 1.
+
+    Raises:
+        InputError: a model whose layers are in none of the places known.
+    """
+    decoder = model.get_decoder() if hasattr(model, "get_decoder") else model
+    for path in _LAYER_PATHS:
+        try:
+            layers = attrgetter(path)(decoder)
+        except AttributeError:
+            continue
+        if isinstance(layers, nn.ModuleList) and len(layers):
+            return layers
+    raise InputError(
+        f"{type(model).__name__}: no decoder layers in {', '.join(_LAYER_PATHS)} of its "
+        f"{type(decoder).__name__}; add where they are to safe_train/backbone.py"
+    )

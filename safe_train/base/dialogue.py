@@ -1,0 +1,94 @@
+"""Answers: what a base says to a batch of prompts, and how sure it is of it."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from safe_eval.models.model import Answer, Input
+from safe_train.base.prompts import Inputs, PromptCache, collate, encode_prompt, pad_token
+
+LONGEST_ANSWER_TOKENS = 32
+
+
+class Said(NamedTuple):
+    """The tokens of each row's answer, and the logits they were read from."""
+
+    tokens: Int64[Tensor, "rows tokens"]
+    logits: Float[Tensor, "tokens rows vocab"]
+
+
+class Dialogue:
+    """Questions to a base and answers from it, in the words of its processor."""
+
+    def __init__(self, base: Any, processor: Any, prompts: PromptCache | None = None) -> None:
+        self.base = base
+        self._processor = processor
+        self._prompts = prompts or PromptCache()
+        self._choices: dict[tuple[str, ...], list[int] | None] = {}
+
+    def prompts(self, inputs: Sequence[Input]) -> Inputs:
+        """The inputs' prompts as one batch on the base's device, pictures in its precision."""
+        encoded = [self._prompts.get(_key(given), partial(self._encode, given)) for given in inputs]
+        return {
+            name: value.to(self.base.device, self.base.dtype if value.is_floating_point() else None)
+            for name, value in collate(encoded, pad_token(self._processor)).items()
+        }
+
+    @torch.no_grad()
+    def say(self, prompts: Inputs) -> Said:
+        """The most likely continuation of each prompt, token by token."""
+        made = self.base.generate(
+            **prompts,
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=LONGEST_ANSWER_TOKENS,
+            pad_token_id=pad_token(self._processor),
+            return_dict_in_generate=True,
+            output_logits=True,
+        )
+        logits = torch.stack(made.logits).float().cpu()
+        return Said(made.sequences[:, -len(logits) :].cpu(), logits)
+
+    def read(self, said: Said, row: int, given: Input, *, audio_tokens: int) -> Answer:
+        """One row's answer; its confidence is the probability of exactly this answer, its end included."""
+        tokens, logits = said.tokens[row], said.logits[:, row]
+        ends = (tokens == self._processor.tokenizer.eos_token_id).nonzero()
+        length = int(ends[0]) + 1 if len(ends) else len(tokens)
+        log_probabilities = logits[:length].log_softmax(-1).gather(1, tokens[:length, None])
+        return Answer(
+            text=self._processor.tokenizer.decode(tokens[:length], skip_special_tokens=True).strip(),
+            confidence=min(1.0, float(log_probabilities.sum().exp())),
+            choice_probabilities=self._choice_probabilities(given, logits[0]),
+            consulted=audio_tokens > 0,
+            audio_tokens=audio_tokens,
+        )
+
+    def _encode(self, given: Input) -> Inputs:
+        return encode_prompt(self._processor, given.example.prompt, given.image)
+
+    def _choice_probabilities(self, given: Input, first: Float[Tensor, " vocab"]) -> dict[str, float] | None:
+        """Each choice's probability among the choices, where each is one token: then it costs nothing."""
+        choices = given.example.choices
+        if not choices:
+            return None
+        if choices not in self._choices:
+            ids = [self._processor.tokenizer(c, add_special_tokens=False)["input_ids"] for c in choices]
+            single = all(len(i) == 1 for i in ids) and len({i[0] for i in ids}) == len(ids)
+            self._choices[choices] = [i[0] for i in ids] if single else None
+        tokens = self._choices[choices]
+        if tokens is None:
+            return None
+        return dict(zip(choices, first[tokens].softmax(-1).tolist(), strict=True))
+
+
+def _key(given: Input) -> tuple[str, str | None]:
+    """What a prompt is made of: its words and its picture, whatever example it belongs to."""
+    image = given.image
+    if image is None:
+        return given.example.prompt, None
+    return given.example.prompt, f"{image.size} {hashlib.sha256(image.tobytes()).hexdigest()}"

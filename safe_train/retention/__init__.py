@@ -1,0 +1,1 @@
+"""Keep the base model's behaviour while the pathway learns."""

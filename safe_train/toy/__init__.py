@@ -1,0 +1,1 @@
+"""The embedded default: a tiny vision-language model and how it is taught."""

@@ -1,0 +1,86 @@
+"""How the toy backbone is taught: first to see, with nothing else; then, its eyes fixed, to answer.
+
+Taught all at once, the language model learns to ignore pictures that mean nothing yet.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from safe_data.sources.synthetic.pictures import COLOURS, SHAPES
+from safe_train.stages.schedule import warm_up_then_cosine
+from safe_train.toy.lessons import STEPS, Batch, Lessons, Reader
+from safe_train.toy.recipe import Recipe
+
+_LARGEST_GRADIENT = 1.0
+_LOOKED_AT_ONCE = 256
+
+
+def teach_to_see(model: Any, lessons: Lessons, recipe: Recipe, seed: int) -> None:
+    """Teach the vision tower which colour and which shape is in each cell, by heads that are thrown away."""
+    heads = nn.ModuleList([nn.Linear(recipe.width, 1 + len(names)) for names in (COLOURS, SHAPES)])
+    optimizer = _optimizer([*model.model.vision_tower.parameters(), *heads.parameters()])
+    rng = np.random.default_rng((seed, STEPS, 0))
+    bar = tqdm(range(recipe.vision_steps), desc="toy backbone sees", unit="step", disable=None, leave=False)
+    for step in bar:
+        chosen = torch.from_numpy(rng.integers(len(lessons.scenes), size=recipe.rows))
+        cells = see(model, lessons.pixels[chosen])
+        losses = [
+            F.cross_entropy(head(cells).flatten(0, 1), targets[chosen].flatten())
+            for head, targets in zip(heads, (lessons.colours, lessons.shapes), strict=True)
+        ]
+        rate = recipe.learning_rate * warm_up_then_cosine(step, recipe.vision_steps)
+        _learn(optimizer, torch.stack(losses).sum(), rate)
+
+
+def teach_to_answer(model: Any, processor: Any, lessons: Lessons, recipe: Recipe, seed: int) -> None:
+    """Teach the language model and its projector to answer, and to stop; the eyes stay as they are."""
+    reader = Reader(processor)
+    model.model.vision_tower.requires_grad_(False)
+    with torch.no_grad():  # each picture is looked at once
+        cells = torch.cat([see(model, pixels) for pixels in torch.split(lessons.pixels, _LOOKED_AT_ONCE)])
+    optimizer = _optimizer([parameter for parameter in model.parameters() if parameter.requires_grad])
+    rng = np.random.default_rng((seed, STEPS, 1))
+    bar = tqdm(
+        range(recipe.language_steps), desc="toy backbone answers", unit="step", disable=None, leave=False
+    )
+    for step in bar:
+        batch = reader.batch(lessons, recipe, rng)
+        loss = answer_loss(model, batch, cells[batch.pictures])
+        _learn(optimizer, loss, recipe.learning_rate * warm_up_then_cosine(step, recipe.language_steps))
+        bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+
+
+def see(model: Any, pixels: Float[Tensor, "pictures 3 32 32"]) -> Float[Tensor, "pictures cells width"]:
+    """What the vision tower makes of each cell, as the model itself selects it: without the class token."""
+    cells: Tensor = model.model.vision_tower(pixels).last_hidden_state[:, 1:]
+    return cells
+
+
+def answer_loss(model: Any, batch: Batch, cells: Float[Tensor, "pictures cells width"]) -> Float[Tensor, ""]:
+    """Cross-entropy of the answers' tokens, in nats a token."""
+    ids, tokens = batch.inputs["input_ids"], batch.answers.shape[1]
+    embeddings = model.get_input_embeddings()(ids)
+    places = (ids == model.config.image_token_id)[..., None].expand_as(embeddings)
+    embeddings = embeddings.masked_scatter(places, model.model.multi_modal_projector(cells))
+    mask = batch.inputs["attention_mask"]
+    logits = model(inputs_embeds=embeddings, attention_mask=mask, logits_to_keep=tokens + 1).logits[:, :-1]
+    return F.cross_entropy(logits.flatten(0, 1), batch.answers.flatten())
+
+
+def _optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(parameters, betas=(0.9, 0.95))
+
+
+def _learn(optimizer: torch.optim.Optimizer, loss: Float[Tensor, ""], learning_rate: float) -> None:
+    (group,) = optimizer.param_groups
+    group["lr"] = learning_rate
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+    nn.utils.clip_grad_norm_(group["params"], _LARGEST_GRADIENT)
+    optimizer.step()

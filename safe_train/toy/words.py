@@ -1,0 +1,67 @@
+"""The toy backbone's words: a tokenizer with a token a word, and an ordinary LLaVA processor around it."""
+
+from typing import Any
+
+from safe_data.sources.synthetic.pictures import COLOURS, SHAPES, SIDE, Thing
+from safe_data.sources.synthetic.questions import NUMBERS, Question, about_picture, about_sound
+from safe_data.sources.synthetic.sounds import SOUNDS
+
+PATCH_SIDE = SIDE // 2  # a patch a cell
+PAD, END, UNKNOWN, IMAGE = "<pad>", "</s>", "<unk>", "<image>"
+SPECIAL = (PAD, END, UNKNOWN, IMAGE)
+
+_CHAT_TEMPLATE = (
+    "{% for message in messages %}{% for part in message['content'] %}"
+    "{{ '<image> ' if part['type'] == 'image' else part['text'] }}"
+    "{% endfor %}{% endfor %}"
+)
+
+
+def told(kind: str, count: int, question: Question) -> str:
+    """The question after words that say what there is to hear."""
+    return f"heard : {NUMBERS[count]} {kind} . {question.prompt}"
+
+
+def vocabulary() -> list[str]:
+    """The special tokens, then every word of every prompt and answer of the synthetic world."""
+    texts = [told(kind, 1, question) for kind in SOUNDS for question in about_sound(kind, 1)]
+    for colour in COLOURS:
+        for shape in SHAPES:
+            texts += [question.prompt for question in about_picture((Thing(0, colour, shape),))]
+    words = {word for text in texts for word in text.split()}
+    return [*SPECIAL, *sorted(words | {*NUMBERS, *COLOURS, *SHAPES, *SOUNDS})]
+
+
+def make_processor() -> Any:
+    """A LlavaProcessor made here, without a download; it pads on the left, as generation needs."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import WhitespaceSplit
+    from transformers import LlavaProcessor, PreTrainedTokenizerFast
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    words = Tokenizer(WordLevel({word: i for i, word in enumerate(vocabulary())}, unk_token=UNKNOWN))
+    words.pre_tokenizer = WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=words,
+        pad_token=PAD,
+        eos_token=END,
+        unk_token=UNKNOWN,
+        extra_special_tokens={"image_token": IMAGE},
+        padding_side="left",
+    )
+    # The one without torchvision; the other falls back to it with a warning.
+    pictures = CLIPImageProcessorPil(
+        size={"height": SIDE, "width": SIDE},
+        do_center_crop=False,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+    return LlavaProcessor(
+        image_processor=pictures,
+        tokenizer=tokenizer,
+        patch_size=PATCH_SIDE,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=_CHAT_TEMPLATE,
+    )

@@ -1,0 +1,242 @@
+"""safe-data check: what holds, what does not, what could not be judged, and what is written of it."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from folders import STAMPS, needs_stamps
+from manifests import check, finish, rejected, results, row, rows, write_dataset
+
+from safe_data.audit import check as expect
+from safe_data.audit.facts.all_facts import FACTS
+from safe_data.audit.facts.fact import Fact
+from safe_data.audit.suites import SUITES, load_suites
+from safe_data.build.build import build_dataset
+from safe_data.shards import manifest
+from safe_data.sources.synthetic.world import write_world
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+EXPECTATIONS = REPOSITORY / "expectations"
+
+
+# What holds and what does not
+
+
+def test_a_sound_dataset_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_dataset(tmp_path / "shards", rows(20))
+    assert check(root) == 0
+    assert "holds: 21 expectations\n" in capsys.readouterr().out
+    written = json.loads((root / "check" / "results.json").read_text())
+    assert (written["exit_code"], written["verdict"]) == (0, "holds")
+    assert set(written["suites"]) == set(SUITES)
+
+
+@pytest.mark.parametrize(("bad", "code"), [(1, 0), (2, 1)])
+def test_a_load_rate_of_exactly_95_percent_holds_and_less_does_not(
+    tmp_path: Path, bad: int, code: int
+) -> None:
+    root = write_dataset(tmp_path, [*rows(20 - bad), *(rejected(20 + index) for index in range(bad))])
+    assert check(root, "integrity") == code
+    found = results(root)["load_rate"]
+    assert (found["observed"], found["bound"], found["success"]) == ((20 - bad) / 20, "≥ 0.95", code == 0)
+    assert found["offenders"][0]["records"] == ["train/clip-20"]
+
+
+@pytest.mark.parametrize("column", ["id", "group", "audio_sha256", "pcm_sha256"])
+def test_what_leaks_between_splits_fails_and_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], column: str
+) -> None:
+    ids = [{"id": "clip-3"}, {"id": "clip-3"}] if column == "id" else [{"id": "clip-3"}, {"id": "clip-7"}]
+    first, second = ({**names, column: names.get(column, "same")} for names in ids)
+    root = write_dataset(tmp_path, [*rows(3), row(3, "train", **first), row(7, "test", **second)])
+    assert check(root, "leakage") == 1
+    (failed,) = [result for result in results(root).values() if not result["success"]]
+    records = [f"test/{second['id']}", "train/clip-3"]
+    assert failed["offenders"] == [{"what": f"{column} {first[column]}", "records": records}]
+    printed = capsys.readouterr().out
+    assert f"{column} {first[column]}: test/{second['id']} = train/clip-3\n" in printed
+    assert "does not hold: 7 expectations, 1 FAIL\n" in printed
+
+
+def test_a_picture_in_two_splits_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    same = {"image_sha256": "same", "pixel_sha256": "same"}
+    root = write_dataset(tmp_path, [row(0, "train", **same), row(1, "test", **same)])
+    assert check(root) == 0
+    assert "holds: 21 expectations, 2 warn\n" in capsys.readouterr().out
+    assert results(root)["pictures_in_two_splits"]["success"] is False
+
+
+def test_a_column_of_another_type_does_not_hold(tmp_path: Path) -> None:
+    table = manifest.table(rows(4))
+    wide = table.set_column(table.schema.get_field_index("row"), "row", table["row"].cast(pa.int64()))
+    root = write_dataset(tmp_path, wide)
+    assert check(root) == 1
+    assert results(root)["wrong_columns"]["offenders"][0]["what"] == "row is int64, the format says int32"
+
+
+def test_rows_that_break_a_rule_are_named(tmp_path: Path) -> None:
+    table = manifest.table([*rows(3), row(3, status="done")])  # type: ignore[arg-type]
+    root = write_dataset(tmp_path, table)
+    assert check(root, "schema") == 1
+    found = results(root)["status"]
+    assert (found["observed"], found["among"]) == (3, 4)
+    assert found["offenders"] == [{"what": "status done", "records": ["train/clip-3"]}]
+
+
+# What cannot be judged
+
+
+def test_what_is_no_finished_dataset_cannot_be_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_dataset(tmp_path / "shards", rows(4))
+    expected = {
+        "no dataset": tmp_path / "missing",
+        "not the one the dataset was finished with": tmp_path / "swapped",
+        "cannot be read as a manifest": tmp_path / "garbage",
+        "missing; build the dataset again": tmp_path / "bare",
+    }
+    for copy in list(expected.values())[1:]:
+        shutil.copytree(root, copy)
+    write = tmp_path / "swapped" / "manifest.parquet"
+    pq.write_table(manifest.table(rows(6)), write)
+    (tmp_path / "garbage" / "manifest.parquet").write_bytes(b"PAR1 and no more")
+    finish(tmp_path / "garbage")
+    (tmp_path / "bare" / "manifest.parquet").unlink()
+    for message, folder in expected.items():
+        assert check(folder) == 3
+        assert message in capsys.readouterr().err
+
+
+def test_an_older_verdict_does_not_outlive_a_check_that_failed(tmp_path: Path) -> None:
+    root = write_dataset(tmp_path, rows(4))
+    assert check(root) == 0
+    assert check(root, "leakge") == 3
+    assert not list((root / "check").iterdir())
+
+
+def test_without_great_expectations_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "great_expectations", None)
+    assert check(write_dataset(tmp_path, rows(4))) == 3
+    assert "pip install 'safe-hearing[gx]'" in capsys.readouterr().err
+
+
+# What is written
+
+
+def test_without_jinja2_the_page_is_left_out_and_a_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    root = write_dataset(tmp_path, rows(4))
+    assert check(root) == 0
+    assert "pip install 'safe-hearing[report]'" in capsys.readouterr().out
+    assert {path.name for path in (root / "check").iterdir()} == {"facts.json", "results.json"}
+
+
+def test_text_from_strangers_moves_no_cursor_and_is_no_html(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "<script>alert(1)</script>\x1b[2J\u202e\n{{ 777 * 777 }}"
+    root = write_dataset(
+        tmp_path, [row(0, group=hostile), row(1, "test", group=hostile), rejected(2, error=hostile)]
+    )
+    assert check(root) == 1
+    printed = capsys.readouterr().out
+    assert "<script>alert(1)</script>�[2J��{{ 777 * 777 }}: test/clip-1 = train/clip-0\n" in printed
+    page = (root / "check" / "index.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "{{ 777 * 777 }}" in page
+    assert not re.search(r"src=|href=|https?://", page)
+    assert results(root)["groups_in_two_splits"]["offenders"][0]["what"] == f"group {hostile}"
+
+
+def test_nothing_is_sent_and_no_folder_is_made_but_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the network was asked for")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path / "home")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    root = write_dataset(tmp_path / "shards", rows(4))
+    assert check(root) == 0
+    assert list((tmp_path / "home").iterdir()) == []
+    assert {path.name for path in root.iterdir()} == {"manifest.parquet", "dataset.json", "check"}
+
+
+# The committed suites
+
+
+def test_the_committed_suites_are_those_of_the_code_and_explained() -> None:
+    assert {path.stem for path in EXPECTATIONS.glob("*.json")} == set(SUITES)
+    readme = (EXPECTATIONS / "README.md").read_text()
+    for name, suite in zip(SUITES, load_suites(SUITES), strict=True):
+        assert suite.name == name
+        for expectation in suite.expectations:
+            assert all(f"`{column}`" in readme for column in expectation.columns), expectation.description
+            if expectation.meta.data == "facts":
+                assert set(expectation.columns) <= set(FACTS)
+
+
+def test_every_committed_rule_can_fail() -> None:
+    """A fact that is wildly wrong, and a manifest of nulls, break each of them."""
+    bad = {
+        name: Fact(
+            -1.0 if name in {"rows", "load_rate", "examples", "sounds", "audio_examples", "splits"} else 9.0
+        )
+        for name in FACTS
+    }
+    nulls = pa.table({name: pa.nulls(2, pa.string()) for name in manifest.SCHEMA.names})
+    findings = expect.judge(load_suites(SUITES), nulls, bad)
+    assert [finding.label for finding in findings if finding.success is not False] == []
+
+
+# The real command on real data
+
+
+def test_the_command_on_a_synthetic_world(tmp_path: Path) -> None:
+    write_world(tmp_path / "world", clips=60, seed=0)
+    build_dataset(tmp_path / "world", tmp_path / "shards")
+    command = [str(Path(sys.executable).with_name("safe-data")), "check", str(tmp_path / "shards")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env={**os.environ, "NO_COLOR": "1"}
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout.startswith("world: 60 records\n")
+    assert "holds: 21 expectations" in done.stdout
+
+
+@needs_stamps
+def test_one_sound_under_two_names_is_found_in_real_files(tmp_path: Path) -> None:
+    """The same decoded sound stands for a badger and a beaver, in files of different bytes."""
+    records = []
+    for split, name in [("train", "badger"), ("test", "rodents/beaver")]:
+        for suffix in ("png", "ogg"):
+            target = tmp_path / "corpus" / f"{name}.{suffix}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(STAMPS / "animals" / "mammals" / f"{name}.{suffix}", target)
+        files = {"image_file_name": f"{name}.png", "audio_file_name": f"{name}.ogg"}
+        records.append({"id": Path(name).name, "group": name, "split": split, **files})
+    (tmp_path / "corpus" / "metadata.jsonl").write_text(
+        "".join(json.dumps(record) + "\n" for record in records)
+    )
+    build_dataset(tmp_path / "corpus", tmp_path / "shards")
+    assert check(tmp_path / "shards", "leakage") == 1
+    found = results(tmp_path / "shards")
+    assert found["sounds_in_two_splits"]["offenders"][0]["records"] == ["test/beaver", "train/badger"]
+    assert found["sound_files_in_two_splits"]["success"] is True

@@ -1,0 +1,132 @@
+"""A curriculum file is read as it is meant, or all that is wrong with it is said, with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from safe_data.core.errors import InputError
+from safe_data.sampling import curriculum_file as stages_module
+from safe_data.sampling.curriculum_file import Stage, Until, read_stages
+
+GOOD = """\
+stages:
+  - name: first sounds
+    weights: {audio: 0.8, vl: 0.2}
+    difficulty: {audio: [easy, unrated]}
+    until: {metric: audio_accuracy, at_least: 0.6, patience: 2, steps: 4000}
+  - name: more
+    weights: {audio: 1, vl: 1e-1}
+    until: {steps: 200}
+  - name: everything
+    weights: {audio: 0.4, vl: 0.6}
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "curriculum.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(tmp_path: Path, text: str) -> str:
+    with pytest.raises(InputError) as error:
+        read_stages(write(tmp_path, text))
+    return str(error.value).replace(str(tmp_path), "")
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    assert read_stages(write(tmp_path, GOOD)) == (
+        Stage(
+            name="first sounds",
+            weights={"audio": 0.8, "vl": 0.2},
+            difficulty={"audio": ("easy", "unrated")},
+            until=Until(metric="audio_accuracy", at_least=0.6, patience=2, steps=4000),
+        ),
+        Stage(name="more", weights={"audio": 1, "vl": 0.1}, until=Until(steps=200)),
+        Stage(name="everything", weights={"audio": 0.4, "vl": 0.6}),
+    )
+
+
+def test_the_documented_file_is_one(tmp_path: Path) -> None:
+    lines = (stages_module.__doc__ or "").splitlines()
+    example = [line[4:] for line in lines if line.startswith("    ")]
+    assert [stage.name for stage in read_stages(write(tmp_path, "\n".join(example)))] == [
+        "first sounds",
+        "everything",
+    ]
+
+
+FAULTS = [
+    # what to replace, by what, in which line the fault is found, what is said
+    ("weights: {audio: 0.8", "weigths: {audio: 0.8", 2, "stages[0].weights is missing; add it"),
+    (
+        "weights: {audio: 0.8",
+        "weigths: {audio: 0.8",
+        3,
+        "unknown field stages[0].weigths; did you mean 'weights'?",
+    ),
+    ("steps: 200", "step: 200", 8, "unknown field stages[1].until.step; did you mean 'steps'?"),
+    (
+        "name: more",
+        "name: more\n    colour: red",
+        7,
+        "unknown field stages[1].colour; fields are name, weights",
+    ),
+    ("stages:", "seed: 0\nstages:", 1, "unknown field seed; fields are stages"),
+    ("vl: 0.2", "vl: -0.2", 3, "stages[0].weights: weight -0.2 of 'vl': a weight is a number, 0 or more"),
+    ("vl: 0.2", "vl: .nan", 3, "stages[0].weights: weight nan of 'vl': a weight is a number, 0 or more"),
+    ("vl: 0.2", "vl: much", 3, "stages[0].weights.vl is 'much': input should be a valid number"),
+    ("0.4, vl: 0.6", "0, vl: 0", 10, "stages[2].weights: no dataset has a weight above 0; nothing would be"),
+    ("unrated]", "medum]", 4, "stages[0].difficulty.audio[1] is 'medum': input should be 'easy', 'medium'"),
+    ("[easy, unrated]", "[]", 2, "stages[0]: 'difficulty' lists nothing for 'audio'; list some, or leave"),
+    ("{audio: [", "{sea: [", 2, "stages[0]: 'difficulty' names 'sea', which has no weight in this stage"),
+    ("at_least: 0.6, ", "", 5, "stages[0].until: 'metric' and 'at_least' go together"),
+    ("{steps: 200}", "{steps: 0}", 8, "stages[1].until.steps is 0: input should be greater than or equal"),
+    ("200}", "9, patience: 2}", 8, "stages[1].until: 'patience' is of a metric; add 'metric' and 'at_least'"),
+    ("{steps: 200}", "{}", 8, "stages[1].until: says nothing; give 'steps', or 'metric' and 'at_least'"),
+    ("    until: {steps: 200}\n", "", 6, "stage 'more': without 'until' no later stage would begin"),
+    (
+        "0.6}\n",
+        "0.6}\n    until: {steps: 1}\n",
+        9,
+        "stage 'everything': the last stage has no 'until'; remove it",
+    ),
+    ("name: more", "name: everything", 9, "stage 'everything': the name is taken; give each stage its own"),
+    (GOOD, "stages: []", 1, "stages: holds no stages; one is enough"),
+    (GOOD, "stages: &a [*a]", 1, "stages[0] is [[...]]: input should be a valid dictionary"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "message"), FAULTS)
+def test_a_fault_is_said_with_its_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
+    text = GOOD.replace(old, new)
+    assert text != GOOD
+    assert f"curriculum.yaml:{line}: {message}" in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected one list named 'stages', with 'name' and 'weights' in each"),
+        ("- 1", "expected one list named 'stages', with 'name' and 'weights' in each"),
+        ("stages: [", "is not YAML: while parsing a flow node"),
+        ("stages:\n- {name: a, name: b}", "is not YAML: 'name' is given twice"),
+        ("stages: !!python/object/apply:os.getcwd []", "is not YAML: could not determine a constructor"),
+    ],
+)
+def test_what_is_no_list_of_stages_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    assert refusal(tmp_path, text).startswith(f"/curriculum.yaml: {message}")
+
+
+def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace("vl: 0.2", "vl: -1")
+        .replace("steps: 200", "steps: x")
+        .replace("- name: more", "- nam: more")
+    )
+    assert refusal(tmp_path, text).count("\ncurriculum.yaml:") == 4
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none.yaml: cannot be read \(No such file or directory\)$"):
+        read_stages(tmp_path / "none.yaml")

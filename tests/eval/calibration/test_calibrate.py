@@ -1,0 +1,215 @@
+"""Calibrate: a temperature of dev answers mends test answers, and nobody may fit on what is scored."""
+
+import csv
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from made_rows import row
+
+from safe_data.core.errors import InputError
+from safe_eval.calibration.calibrate import CalibrationReport, calibrate_files
+from safe_eval.calibration.dev_and_test import labelled_answers
+from safe_eval.cli import main
+from safe_eval.prediction import Prediction
+from safe_eval.predictions import write_predictions
+from safe_eval.statistics.calibration.calibration import Answers, calibration
+from safe_eval.statistics.calibration.reliability import classwise_ece
+from safe_eval.statistics.calibration.temperature import apply_temperature, fit_temperature
+from safe_eval.statistics.sampling import Sampling
+
+QUICK = Sampling(resamples=200)
+CHOICES = ("bell", "horn", "knock")
+
+
+def made(side: str, n: int = 240, **fields: object) -> list[Prediction]:
+    """Answers said with three times the logit they deserve; in silence, with less of it. Two of a clip."""
+    rng = np.random.default_rng(sum(map(ord, side)))
+    rows = []
+    for i in range(n):
+        chances = rng.dirichlet(np.ones(3))
+        wanted, said = CHOICES[rng.choice(3, p=chances)], CHOICES[chances.argmax()]
+        for condition, sharpness in (("full", 3.0), ("mute_audio", 1.5)):
+            powers = chances**sharpness / (chances**sharpness).sum()
+            rows.append(
+                row(
+                    f"{side}{i}",
+                    said,
+                    **{
+                        "references": (wanted,),
+                        "dataset": "made",
+                        "group": f"{side}-g{i // 2}",
+                        "condition": condition,
+                        "model": "safe",
+                        "confidence": float(powers.max()),
+                        "choice_probabilities": dict(zip(CHOICES, powers.tolist(), strict=True)),
+                    }
+                    | fields,
+                )
+            )
+    return rows
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    return written(tmp_path, made("d"), made("t"))
+
+
+def written(folder: Path, dev: list[Prediction], test: list[Prediction]) -> tuple[Path, Path]:
+    for name, rows in (("dev", dev), ("test", test)):
+        write_predictions(folder / f"{name}.jsonl", rows)
+    return folder / "dev.jsonl", folder / "test.jsonl"
+
+
+def report(files: tuple[Path, Path], **options: object) -> CalibrationReport:
+    return calibrate_files(*files, QUICK, **options)
+
+
+def test_the_temperature_is_fitted_on_dev_and_judged_on_test(files: tuple[Path, Path]) -> None:
+    full, muted = report(files).cells
+    dev = labelled_answers(made("d"))[0, "full"]
+    test = labelled_answers(made("t"))[0, "full"]
+    assert (full.condition, muted.condition, full.dev_n, full.before.n) == ("full", "mute_audio", 240, 240)
+    assert full.temperature == muted.temperature == fit_temperature(dev.confidence, dev.correct) > 1.5
+    cooled = apply_temperature(test.confidence, full.temperature)
+    by_hand = calibration(Answers(test.examples, test.clusters, cooled, test.correct), QUICK)
+    assert (full.after.ece, full.after.nll) == (by_hand.ece, by_hand.nll)
+    assert full.after.ece.value < full.before.ece.value / 2
+    assert full.after.nll.value < full.before.nll.value
+    assert full.after.accuracy == full.before.accuracy
+    assert full.before.clusters == 120
+    assert full.before.ece.interval.low < full.before.ece.value < full.before.ece.interval.high
+    assert sum(bar.n for bar in full.before.bars) == 240
+
+
+def test_whether_confidence_falls_in_silence(files: tuple[Path, Path]) -> None:
+    (fall,) = report(files).falls
+    full, muted = report(files).cells
+    assert (fall.condition, fall.n, fall.clusters) == ("mute_audio", 240, 120)
+    assert fall.difference == pytest.approx(full.before.confidence.value - muted.before.confidence.value)
+    assert 0 < fall.ci_low < fall.difference < fall.ci_high
+    assert fall.p_value < 0.05
+
+
+def test_whole_distributions_have_classwise_errors_and_a_temperature(files: tuple[Path, Path]) -> None:
+    full, muted = report(files).choices
+    rows = [r for r in made("t") if r.condition == "full"]
+    chances = np.array([[r.choice_probabilities[name] for name in CHOICES] for r in rows])
+    labels = np.array([CHOICES.index(r.references[0]) for r in rows])
+    assert (full.condition, full.choices, full.n, full.dev_n) == ("full", CHOICES, 240, 240)
+    assert full.temperature == pytest.approx(3.0, abs=0.7)
+    assert muted.temperature == full.temperature
+    found = full.before.classwise_ece
+    assert found.value == pytest.approx(classwise_ece(chances, labels))
+    assert found.interval.low < found.value < found.interval.high
+    assert full.after.classwise_ece.value < found.value
+    assert full.after.nll.value < full.before.nll.value
+
+
+def test_choices_that_few_examples_share_are_left_out(tmp_path: Path) -> None:
+    few = report(written(tmp_path, made("d", 60), made("t", 19)))
+    assert few.choices == ()
+    none = [msgspec.structs.replace(r, choice_probabilities=None) for r in made("d", 60)]
+    assert report(written(tmp_path, none, made("t", 40))).choices[0].why_not == (
+        "only 0 dev answers have these choices; 20 are needed"
+    )
+
+
+def test_fitting_on_what_is_scored_is_refused_unless_forced(files: tuple[Path, Path]) -> None:
+    _, test = files
+    with pytest.raises(InputError, match="240 of 240 scored examples are also in dev, for example 'made/t0'"):
+        report((test, test))
+    forced = report((test, test), force=True)
+    assert forced.forced
+    assert "forced: 240 scored examples are in dev too" in forced.notes[0]
+
+
+def test_another_name_for_the_dataset_makes_no_other_examples(tmp_path: Path) -> None:
+    renamed = written(tmp_path, made("t", dataset="other"), made("t"))
+    with pytest.raises(InputError, match="240 of 240 scored examples are also in dev"):
+        report(renamed)
+    others = written(tmp_path, made("t", dataset="other", prompt="what is that?"), made("t"))
+    assert report(others).cells[0].shared_examples == 0
+
+
+def test_shared_clusters_are_a_warning(tmp_path: Path) -> None:
+    found = report(written(tmp_path, made("d", group="g"), made("t", group="g")))
+    assert found.notes == ("1 clusters (group) are in dev and in test: the temperature has seen their like",)
+
+
+def test_each_seed_has_its_own_temperature_or_that_of_the_only_dev(tmp_path: Path) -> None:
+    both = made("t", 60) + made("t", 60, seed=1)
+    alone = report(written(tmp_path, made("d"), both)).cells
+    assert [cell.seed for cell in alone] == [0, 0, 1, 1]
+    assert len({cell.temperature for cell in alone}) == 1
+    own = report(written(tmp_path, made("d") + made("e", seed=1), both)).cells
+    assert own[0].temperature != own[2].temperature
+    with pytest.raises(InputError, match="dev has no answers of seed 2, only of seeds 0, 1; give those"):
+        report(written(tmp_path, made("d") + made("e", seed=1), made("t", 60, seed=2)))
+
+
+def test_what_cannot_be_calibrated_is_said(tmp_path: Path) -> None:
+    silent = [msgspec.structs.replace(r, confidence=None) for r in made("d")]
+    with pytest.raises(InputError, match="no row of dev has a 'confidence'; write the probability of being"):
+        report(written(tmp_path, silent, made("t")))
+    two = written(tmp_path, made("d") + made("d", model="base"), made("t") + made("t", model="base"))
+    with pytest.raises(InputError, match=r"in dev and in test: base, safe; choose one with --model NAME"):
+        report(two)
+    with pytest.raises(InputError, match="model 'sfae' has no confidences in dev and in test; models that"):
+        report(two, model="sfae")
+    assert report(two, model="base").model == "base"
+    muted = [r for r in made("d") if r.condition != "full"]
+    with pytest.raises(InputError, match="dev has no confident answers under 'full'"):
+        report(written(tmp_path, muted, made("t")))
+
+
+def test_rows_without_a_confidence_are_counted(tmp_path: Path) -> None:
+    test = made("t")
+    test[0] = msgspec.structs.replace(test[0], confidence=None)
+    found = report(written(tmp_path, made("d"), test))
+    assert found.cells[0].before.n == 239
+    assert found.notes == ("1 of 480 rows of test failed or state no confidence; they are left out",)
+
+
+def typed(files: tuple[Path, Path], *options: str) -> int:
+    dev, test = map(str, files)
+    return main(["calibrate", "--dev", dev, "--test", test, "--resamples", "200", *options])
+
+
+def test_as_it_is_typed(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    out = files[0].parent / "out"
+    assert typed(files, "--out", str(out)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines[:-1])) <= 80  # the path may be long
+    assert lines[0].startswith("safe/full, seed 0: n 240 in 120 clusters, temperature ")
+    assert any(line.startswith("  full − mute_audio") for line in lines)
+    assert lines[-1] == f"wrote {out / 'calibration.json'}"
+    content = json.loads((out / "calibration.json").read_text("utf-8"), parse_constant=pytest.fail)
+    assert len(content["cells"][0]["before"]["bars"]) == 15
+    assert content["dev"]["sha256"] != content["test"]["sha256"]
+    assert str(out.parent) not in json.dumps(content)
+
+
+def test_every_format_holds_the_numbers(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    shown = {}
+    for name in ("json", "markdown", "latex", "csv"):
+        assert typed(files, "--format", name) == 0
+        shown[name] = capsys.readouterr().out
+    document = json.loads(shown["json"])
+    ece = document["cells"][0]["before"]["ece"]
+    first = next(r for r in csv.DictReader(shown["csv"].splitlines()) if r["measure"] == "ECE, equal width")
+    assert float(first["before"]) == ece["value"]
+    assert float(first["before_low"]) == ece["interval"]["low"]
+    assert "| ECE, equal width" in shown["markdown"]
+    assert r"\toprule" in shown["latex"]
+
+
+def test_refusals_are_one_line_and_3(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert typed((files[1], files[1])) == 3
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "give another dev set, or force it" in err
+    assert typed((files[1], files[1]), "--force") == 0
+    assert "flattered" in capsys.readouterr().out

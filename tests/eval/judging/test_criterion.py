@@ -1,0 +1,121 @@
+"""Criteria: every metric of the scores can be asked for, and what no scores could answer is refused."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from made_rows import good_run
+
+from safe_data.core.errors import InputError
+from safe_eval.cli import main
+from safe_eval.judging.criterion import read_criteria
+from safe_eval.judging.metric_names import CHANGED, COVERAGE, METRICS
+from safe_eval.predictions import write_predictions
+from safe_eval.results.retention import DRIFT_METRICS
+
+HEAD = "criteria:\n  - "
+
+
+def criteria(folder: Path, *lines: str) -> Path:
+    path = folder / "criteria.yaml"
+    path.write_text(HEAD + "\n    ".join(["name: it", *lines]), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_is_accepted(tmp_path: Path, metric: str) -> None:
+    lines = [f"metric: {metric}", "bound: '<= 0.5'"]
+    if metric != COVERAGE:
+        lines.append("condition: safe/full")
+    if metric in (CHANGED, *DRIFT_METRICS):
+        lines.append("against: base/full")
+    assert read_criteria(criteria(tmp_path, *lines))[0].metric == metric
+
+
+@pytest.mark.parametrize("name", ["class:speech", "class:speech, snr < 0 dB", "type:Audio", "type:open"])
+def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> None:
+    lines = ["metric: accuracy", "condition: safe/full", "bound: '>= 0.5'", f"slice: '{name}'"]
+    assert read_criteria(criteria(tmp_path, *lines))[0].slice == name
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["metric: consultd", "condition: safe/full"], "'consultd', did you mean 'consulted'?"),
+        (["metric: vqa_accuracy_sed_std", "condition: safe/full"], "did you mean 'vqa_accuracy_seed_std'?"),
+        (["metric: consulted"], "consulted needs a 'condition'"),
+        (["metric: ece", "condition: safe/full", "against: base/full"], "leave out 'against'"),
+        (["metric: ece", "condition: safe/full", "slice: vl"], "ece is made on the slices all, not on 'vl'"),
+        (["metric: kl_nats", "condition: safe/full"], "give 'against: base/full'"),
+        (["metric: kl_nats", "condition: safe/full", "against: safe/full"], "give 'against: base/full'"),
+        (
+            ["metric: kl_nats", "condition: safe/full", "against: base/full", "slice: audio"],
+            "made on the slices all, vl, not on 'audio'",
+        ),
+        (
+            ["metric: vqa_accuracy_seed_std", "condition: safe/full", "use: ci_high"],
+            "vqa_accuracy_seed_std has no interval",
+        ),
+        (
+            ["metric: vqa_accuracy_seed_std", "condition: safe/full", "slice: type:x"],
+            "made on the slices all, audio, vl, not on 'type:x'",
+        ),
+        (
+            ["metric: kl_nats", "condition: safe/full", "against: base/full", "use: equivalence"],
+            "kl_nats is no difference of scores",
+        ),
+        (["metric: consistency"], "consistency needs a 'condition'"),
+        (
+            ["metric: validity", "condition: safe/full", "slice: vl"],
+            "validity is made on the slices all, not",
+        ),
+        (["metric: validity", "condition: safe/full", "against: base/full"], "leave out 'against'"),
+        (
+            ["metric: distribution", "condition: safe/full", "use: ci_high"],
+            "distribution has no interval; it can only be used by its value",
+        ),
+        (
+            ["metric: balanced_accuracy", "condition: safe/full", "use: equivalence"],
+            "balanced_accuracy is no difference of scores",
+        ),
+        (["metric: balanced_acuracy", "condition: safe/full"], "did you mean 'balanced_accuracy'?"),
+        (["metric: accuracy", "condition: safe/full", "slice: 'class:'"], "is none of all, audio, vl, type:"),
+    ],
+)
+def test_what_no_scores_could_answer_is_refused(tmp_path: Path, lines: list[str], words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_criteria(criteria(tmp_path, *lines, "bound: '<= 0.5'"))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_verdict_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_predictions(tmp_path / "predictions.jsonl", good_run(20))
+    typed = ["score", str(tmp_path / "predictions.jsonl"), "--out", str(tmp_path), "--resamples", "200"]
+    assert main(typed) == 0
+    capsys.readouterr()
+    shown = {}
+    for name in ("text", "json", "markdown", "latex", "csv"):
+        assert main(["verdict", str(tmp_path), "--criteria", "demo", "--format", name]) == 0
+        shown[name] = capsys.readouterr().out
+    document = json.loads(shown["json"])
+    assert document == json.loads((tmp_path / "verdict.json").read_text("utf-8"))
+    rows = list(csv.DictReader(shown["csv"].splitlines()))
+    assert [row["decision"] for row in rows] == ["go"] * 5
+    assert float(rows[0]["value"]) == document["criteria"][0]["value"]
+    assert shown["markdown"].startswith("**verdict: go**")
+    assert "verdict: go (5 of 5 criteria hold)" in shown["text"]
+
+
+def test_success_on_a_run_that_lacks_most_of_it_is_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row for row in good_run(20) if row.condition in ("full", "mute_audio") and row.needs_audio]
+    write_predictions(tmp_path / "predictions.jsonl", rows)
+    typed = ["score", str(tmp_path / "predictions.jsonl"), "--out", str(tmp_path), "--resamples", "200"]
+    assert main(typed) == 0
+    assert main(["verdict", str(tmp_path), "--criteria", "success"]) == 2
+    said = capsys.readouterr().out
+    assert "verdict: not measured" in said
+    assert all(len(line) <= 80 for line in said.splitlines() if not line.startswith("wrote "))

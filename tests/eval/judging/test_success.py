@@ -1,0 +1,138 @@
+"""The success criteria: each is decided by its own number, and no missing number lets a run pass."""
+
+import msgspec
+import pytest
+from made_success import success_rows
+
+from safe_eval.judging.criterion import SHIPPED, Criterion, read_criteria
+from safe_eval.judging.metric_names import CHANGED, COVERAGE, SEED_STD
+from safe_eval.judging.verdict import Verdict, judge, overall
+from safe_eval.results.retention import DRIFT_METRICS
+from safe_eval.scoring.score import score_predictions
+from safe_eval.scoring.scores import PredictionsFile, Scores
+from safe_eval.statistics.sampling import Sampling
+from safe_eval.text.verdict_text import verdict_table
+
+SUCCESS = {criterion.name: criterion for criterion in read_criteria(SHIPPED / "success.yaml")}
+CLOSELY = "seeing_is_kept_closely"  # a warning that needs more clusters than a quick test has
+DECIDED = sorted(SUCCESS.keys() - {CLOSELY})
+
+
+@pytest.fixture(scope="module")
+def scores() -> Scores:
+    return score_predictions(success_rows(), Sampling(resamples=200))
+
+
+def decisions(scores: Scores) -> dict[str, str]:
+    return {name: judge(criterion, scores).decision for name, criterion in SUCCESS.items()}
+
+
+def verdict(scores: Scores) -> str:
+    return overall([judge(criterion, scores) for criterion in SUCCESS.values()])
+
+
+def test_a_run_that_keeps_all_is_go(scores: Scores) -> None:
+    assert {name for name, decision in decisions(scores).items() if decision != "go"} == {CLOSELY}
+    assert verdict(scores) == "go"
+
+
+def rows_of(criterion: Criterion) -> str:
+    if criterion.metric == COVERAGE:
+        return "cells"
+    if criterion.metric in DRIFT_METRICS:
+        return "retention"
+    if criterion.metric.endswith(SEED_STD):
+        return "seeds"
+    return "comparisons" if criterion.against else "metrics"
+
+
+def is_asked(row: msgspec.Struct, criterion: Criterion) -> bool:
+    """Whether a row of the scores is one the criterion is about."""
+    if criterion.metric == COVERAGE:
+        return True
+    if criterion.metric in DRIFT_METRICS or not criterion.against:
+        at = (f"{row.model}/{row.condition}", row.slice) == (criterion.condition, criterion.slice)
+        return at and (
+            criterion.metric in DRIFT_METRICS or row.metric == criterion.metric.removesuffix(SEED_STD)
+        )
+    sides = (row.a, row.b, row.slice) == (criterion.condition, criterion.against, criterion.slice)
+    return sides and criterion.metric in (row.metric, CHANGED)
+
+
+def broken(row: msgspec.Struct, criterion: Criterion) -> msgspec.Struct:
+    """The row with the one number that the criterion reads moved just beyond its bound."""
+    bound = criterion.parsed_bound()
+    beyond = bound.limit + (-1e-3 if bound.operator in (">=", ">") else 1e-3)
+    if criterion.metric == COVERAGE:
+        return msgspec.structs.replace(row, answered=row.answered - 1)
+    if criterion.metric == CHANGED:
+        return msgspec.structs.replace(row, changed=1)
+    value = {"comparisons": "difference", "retention": criterion.metric, "seeds": "std", "metrics": "value"}
+    fields = {"value": value.get(rows_of(criterion), ""), "equivalence": "equivalence_high"}
+    return msgspec.structs.replace(row, **{fields.get(criterion.use, criterion.use): beyond})
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_each_criterion_flips_by_its_own_number(scores: Scores, name: str) -> None:
+    criterion = SUCCESS[name]
+    rows = list(getattr(scores, rows_of(criterion)))
+    place = max(place for place, row in enumerate(rows) if is_asked(row, criterion))  # of the last seed only
+    rows[place] = broken(rows[place], criterion)
+    worse = msgspec.structs.replace(scores, **{rows_of(criterion): tuple(rows)})
+    before, after = decisions(scores), decisions(worse)
+    assert {other for other in SUCCESS if before[other] != after[other]} == {name}
+    assert after[name] == "no-go"
+    assert verdict(worse) == ("no-go" if criterion.severity == "critical" else "go")
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_a_number_that_is_missing_is_not_measured(scores: Scores, name: str) -> None:
+    criterion = SUCCESS[name]
+    rows = tuple(row for row in getattr(scores, rows_of(criterion)) if not is_asked(row, criterion))
+    less = msgspec.structs.replace(scores, **{rows_of(criterion): rows})
+    found = judge(criterion, less)
+    assert (found.decision, found.value) == ("not measured", None)
+    shared = name == "confidence_is_honest_beyond_chance"  # a critical criterion reads the same row
+    assert verdict(less) == ("not measured" if criterion.severity == "critical" or shared else "go")
+
+
+OF_A_SEED = [name for name in DECIDED if not SUCCESS[name].metric.endswith((COVERAGE, SEED_STD))]
+
+
+@pytest.mark.parametrize("name", OF_A_SEED)
+def test_no_seed_passes_by_lacking_a_number(scores: Scores, name: str) -> None:
+    """Where the criterion is about one seed only, the other may have failed for all we know."""
+    criterion = SUCCESS[name]
+    rows = tuple(
+        row for row in getattr(scores, rows_of(criterion)) if not (row.seed == 1 and is_asked(row, criterion))
+    )
+    found = judge(criterion, msgspec.structs.replace(scores, **{rows_of(criterion): rows}))
+    assert found.decision == "not measured"
+    assert "(made, seed 1)" in found.evidence
+
+
+def test_one_seed_is_not_measured() -> None:
+    alone = score_predictions(success_rows(20, seeds=(0,)), Sampling(resamples=200))
+    found = judge(SUCCESS["seeds_agree_on_sounds"], alone)
+    assert found.decision == "not measured"
+    assert "score the predictions of several seeds, of the same examples, together" in found.evidence
+
+
+def test_each_severity_is_there() -> None:
+    assert {criterion.severity for criterion in SUCCESS.values()} == {"critical", "warning"}
+
+
+def test_too_few_examples_are_the_reason_given(scores: Scores) -> None:
+    found = judge(SUCCESS[CLOSELY], scores)
+    assert (found.decision, found.value) == ("no-go", 0.0)
+    assert "too few examples show that it stays so" in found.evidence
+    assert "too few" not in judge(SUCCESS["seeing_is_kept"], scores).evidence
+
+
+def test_the_table_fits_80_columns(scores: Scores) -> None:
+    judged = tuple(judge(criterion, scores) for criterion in SUCCESS.values())
+    file = PredictionsFile("success.yaml", "0" * 64)
+    table = verdict_table(
+        Verdict(decision=overall(judged), criteria=judged, scores_sha256="0" * 64, criteria_file=file)
+    )
+    assert max(map(len, table)) <= 80

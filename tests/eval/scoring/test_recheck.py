@@ -1,0 +1,165 @@
+"""Rescored: a scores.json that its predictions do not give is refused, however it was changed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from made_rows import row
+from made_run import made_answers, make_run, make_shards
+
+from safe_data.core.errors import InputError
+from safe_eval.cli import main
+from safe_eval.predictions import read_predictions, write_predictions
+from safe_eval.scoring.recheck import check_scores
+
+Content = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    return made_answers(make_shards(tmp_path_factory.mktemp("world")))
+
+
+@pytest.fixture
+def run(tmp_path: Path, answers: list[Any]) -> Path:
+    return make_run(tmp_path / "run", answers)
+
+
+def forged(run: Path, change: Callable[[Content], None]) -> Path:
+    path = run / "scores.json"
+    content = json.loads(path.read_text("utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), "utf-8")
+    return run
+
+
+def metric(content: Content, **about: str) -> Content:
+    return next(row for row in content["metrics"] if all(row[name] == it for name, it in about.items()))
+
+
+def test_scores_as_they_were_made_are_taken(run: Path) -> None:
+    assert check_scores(run).metrics
+
+
+def better(content: Content) -> None:
+    metric(content, metric="vqa_accuracy", slice="audio", model="safe", condition="full")["value"] = 0.99
+
+
+def narrower(content: Content) -> None:
+    row = content["comparisons"][0]
+    row["ci_low"] = row["difference"] - 0.001
+
+
+def without_a_row(content: Content) -> None:
+    content["comparisons"].pop()
+
+
+def with_a_row(content: Content) -> None:
+    content["metrics"].append(content["metrics"][0] | {"slice": "type:new"})
+
+
+def covered(content: Content) -> None:
+    content["cells"][0]["answered"] += 1
+
+
+def not_a_number(content: Content) -> None:
+    content["metrics"][0]["ci_low"] = None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (better, r"safe full 0: value is 0\.99, the predictions give 0\.\d+"),
+        (narrower, r"comparisons .*: ci_low is -?0\.\d+, the predictions give -?0\.\d+"),
+        (without_a_row, "comparisons .*: is missing"),
+        (with_a_row, "type:new .*: the predictions give no such row"),
+        (covered, r"cells .*: answered is \d+, the predictions give \d+"),
+        (not_a_number, "ci_low is None, the predictions give"),
+    ],
+)
+def test_numbers_that_the_predictions_do_not_give_are_refused(
+    run: Path, change: Callable[[Content], None], words: str
+) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        check_scores(forged(run, change))
+    assert "1 numbers are not what its predictions give" in str(caught.value)
+    assert str(caught.value).endswith(f"safe-eval score {run / 'predictions.jsonl'} --out {run}")
+
+
+@pytest.mark.parametrize(
+    ("field", "forgery"), [("value", 0.9), ("ci_low", 0.9), ("ci_high", None), ("clusters", 99)]
+)
+def test_measures_are_checked_with_their_intervals(tmp_path: Path, field: str, forgery: object) -> None:
+    clips = [
+        row(f"k{i}", "a" if i % 3 else "b", references=("ab"[i % 2],), task="classify", model="safe")
+        for i in range(30)
+    ]
+    write_predictions(tmp_path / "predictions.jsonl", clips)
+    typed = ["score", f"{tmp_path}/predictions.jsonl", "--out", str(tmp_path), "--resamples", "200"]
+    assert main(typed) == 0
+    assert check_scores(tmp_path).measures
+
+    def change(content: Content) -> None:
+        next(m for m in content["measures"] if m["name"] == "balanced_accuracy")[field] = forgery
+
+    with pytest.raises(InputError, match=rf"measures accuracy balanced_accuracy .*: {field} is "):
+        check_scores(forged(tmp_path, change))
+
+
+def test_the_verdict_of_forged_scores_is_none(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "verdict.json").unlink()
+    assert main(["verdict", str(forged(run, better)), "--criteria", "demo"]) == 3
+    assert "value is 0.99" in capsys.readouterr().err
+    assert not (run / "verdict.json").exists()
+
+
+def test_scores_of_an_older_release_say_so(run: Path) -> None:
+    def older(content: Content) -> None:
+        better(content)
+        content["provenance"]["versions"]["numpy"] = "1.0"
+
+    with pytest.raises(InputError, match=r"the scores were made with numpy 1\.0, not 2"):
+        check_scores(forged(run, older))
+
+
+def test_what_was_asked_for_is_asked_for_again(
+    tmp_path: Path, answers: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run with a line cut off, a metric on request, its own seed and confidence: judged as scored."""
+    file, out = tmp_path / "predictions.jsonl", tmp_path / "run"
+    write_predictions(file, answers)
+    file.write_bytes(file.read_bytes()[:-20])
+    options = ["--metric", "exact_match", "--seed", "3", "--confidence", "0.9", "--resamples", "200"]
+    assert main(["score", str(file), "--out", str(out), "--allow-partial", *options]) == 0
+    scores = check_scores(out)
+    assert scores.provenance.partial
+    assert main(["verdict", str(out), "--criteria", "demo"]) == 1  # an example is not answered
+    assert "90 % interval" in capsys.readouterr().out
+    assert main(["report", str(out)]) == 0
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_document_frequency_file_that_changed_is_refused(tmp_path: Path, answers: list[Any]) -> None:
+    captions = [
+        msgspec.structs.replace(row, task="caption", references=(f"a sound of {row.references[0]}",))
+        for row in answers
+        if row.condition == "full"
+    ]
+    file, out, df = tmp_path / "predictions.jsonl", tmp_path / "run", tmp_path / "df.json"
+    write_predictions(file, captions)
+    assert main(["score", str(file), "--out", str(out), "--no-java", "--write-df", str(df)]) == 0
+    assert main(["score", str(file), "--out", str(out), "--no-java", "--df", str(df)]) == 0
+    assert check_scores(out).provenance.frequencies
+    df.write_bytes(df.read_bytes() + b"\n")
+    with pytest.raises(InputError, match=r"was computed from another df\.json"):
+        check_scores(out)
+    df.unlink()
+    with pytest.raises(InputError, match=r"put df\.json beside its scores"):
+        check_scores(out)
+
+
+def test_the_predictions_of_a_run_are_read_as_they_were_scored(run: Path) -> None:
+    assert check_scores(run).provenance.rows == len(read_predictions(run / "predictions.jsonl"))

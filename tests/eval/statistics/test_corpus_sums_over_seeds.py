@@ -1,0 +1,83 @@
+"""Sums over seeds: BLEU over trained seeds, against plain loops over resamples."""
+
+import numpy as np
+import pytest
+
+from safe_eval.scorers.captions.caption_scores import score_of_sums
+from safe_eval.statistics.corpus_sums import sums_difference, sums_spread, swaps_over_seeds
+from safe_eval.statistics.sampling import Interval, Sampling
+
+SAMPLING = Sampling(resamples=4_000)
+CLUSTERS = np.arange(120) // 3
+
+
+def counts(right: np.ndarray) -> np.ndarray:
+    """BLEU's counts of captions of ten words, of which so many are right, one caption an item."""
+    table = np.zeros((*right.shape, 10))
+    table[..., 0] = right
+    table[..., 4:8] = 10 - np.arange(4)
+    table[..., 8:] = 10
+    return table
+
+
+def seeds(worth: list[int], scatter: int = 4, draw: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(draw)
+    shared = rng.integers(0, 4, 120)
+    return counts(np.stack([shared + w + rng.integers(0, scatter, 120) for w in worth]))
+
+
+def test_means_and_std_are_those_of_the_seeds() -> None:
+    spread = sums_spread("bleu_1", seeds([0, 1, 3]), CLUSTERS, SAMPLING)
+    by_hand = [float(score_of_sums("bleu_1", one.sum(axis=0))) for one in seeds([0, 1, 3])]
+    assert spread.means == pytest.approx(by_hand)
+    assert (spread.mean, spread.std) == (
+        pytest.approx(np.mean(by_hand)),
+        pytest.approx(np.std(by_hand, ddof=1)),
+    )
+    assert (spread.n, spread.clusters, spread.noise_std, spread.seed_std) == (120, 40, None, None)
+    assert spread.interval.method == "cluster and seed t"
+    assert spread.interval.low < spread.mean < spread.interval.high
+
+
+def test_the_standard_error_over_items_is_that_of_resampled_clusters() -> None:
+    found, rng = seeds([0, 1]), np.random.default_rng(1)
+    by_cluster = found.reshape(2, 40, 3, 10).sum(axis=2)
+    drawn = [
+        score_of_sums("bleu_1", by_cluster[:, rng.integers(0, 40, 40)].sum(axis=1)).mean()
+        for _ in range(4_000)
+    ]
+    expected = np.std(drawn) * np.sqrt(40 / 39)
+    assert sums_spread("bleu_1", found, CLUSTERS, SAMPLING).sampling_stderr == pytest.approx(
+        expected, rel=0.05
+    )
+
+
+def test_a_difference_is_paired_by_item_and_seed() -> None:
+    """What an item adds to both sides is no uncertainty of their difference."""
+    a, b = seeds([2, 2, 3], scatter=1), seeds([0, 0, 1], scatter=1)
+    spread = sums_spread("bleu_1", a, CLUSTERS, SAMPLING, less=b)
+    assert spread.means == pytest.approx((0.2, 0.2, 0.2))
+    assert spread.std == pytest.approx(0)
+    assert spread.sampling_stderr == pytest.approx(0, abs=1e-9)
+    assert spread.interval == Interval()
+    assert swaps_over_seeds("bleu_1", a, b, CLUSTERS, SAMPLING) < 0.001
+
+
+def test_seeds_of_no_difference_have_a_large_p_value() -> None:
+    a, b = seeds([1, 1, 1], draw=1), seeds([1, 1, 1], draw=2)
+    spread = sums_spread("bleu_4", a, CLUSTERS, SAMPLING, less=b)
+    assert spread.mean == pytest.approx(0, abs=0.05)
+    assert swaps_over_seeds("bleu_1", a, b, CLUSTERS, SAMPLING) > 0.01
+
+
+def test_one_seed_swaps_as_a_comparison_does() -> None:
+    a, b = seeds([1], draw=1), seeds([0], draw=2)
+    whole = sums_difference("bleu_1", a[0], b[0], CLUSTERS, SAMPLING, (0.95,))
+    assert swaps_over_seeds("bleu_1", a, b, CLUSTERS, SAMPLING) == whole.p_value
+    alone = sums_spread("bleu_1", a, CLUSTERS, SAMPLING, less=b)
+    assert (alone.mean, alone.std, alone.interval) == (pytest.approx(whole.difference), None, Interval())
+
+
+def test_a_single_cluster_has_no_interval() -> None:
+    spread = sums_spread("bleu_1", seeds([0, 1]), np.zeros(120), SAMPLING)
+    assert (spread.sampling_stderr, spread.interval) == (None, Interval())

@@ -1,0 +1,49 @@
+"""Equivalence: against statsmodels, and where it must not be claimed."""
+
+import numpy as np
+import pytest
+
+from safe_data.core.errors import InputError
+from safe_eval.statistics.paired import equivalence
+from safe_eval.statistics.sampling import Interval, Sampling
+
+NOISE = np.random.default_rng(0).normal(0.001, 0.05, size=400)
+
+
+@pytest.mark.parametrize("margin", [0.002, 0.005, 0.01])
+def test_p_value_is_statsmodels(margin: float) -> None:
+    from statsmodels.stats.weightstats import DescrStatsW
+
+    theirs = DescrStatsW(NOISE).ttost_mean(-margin, margin)[0]
+    ours = equivalence(NOISE, np.arange(400), margin, Sampling())
+    assert ours.p_value == pytest.approx(theirs, rel=1e-9)
+    assert (ours.verdict == "equivalent") == (ours.p_value < 0.05)
+
+
+def test_three_verdicts() -> None:
+    assert equivalence(NOISE, np.arange(400), 0.01, Sampling()).verdict == "equivalent"
+    assert equivalence(NOISE, np.arange(400), 0.001, Sampling()).verdict == "undecided"
+    assert equivalence(NOISE + 0.1, np.arange(400), 0.01, Sampling()).verdict == "different"
+    assert equivalence(NOISE - 0.1, np.arange(400), 0.01, Sampling()).verdict == "different"
+
+
+def test_no_change_in_few_clusters_proves_nothing() -> None:
+    few = equivalence(np.zeros(100), np.arange(100), 0.005, Sampling())
+    assert (few.verdict, few.p_value, few.interval.method) == ("undecided", None, "wilson")
+    assert equivalence(np.zeros(1000), np.arange(1000), 0.005, Sampling()).verdict == "equivalent"
+
+
+def test_one_cluster_is_undecided() -> None:
+    single = equivalence(NOISE, np.zeros(400), 0.01, Sampling())
+    assert (single.verdict, single.interval, single.p_value) == ("undecided", Interval(), None)
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.1, float("nan")])
+def test_a_margin_is_above_0(margin: float) -> None:
+    with pytest.raises(InputError, match="is not above 0"):
+        equivalence(NOISE, np.arange(400), margin, Sampling())
+
+
+def test_a_confidence_too_low_for_two_tests() -> None:
+    with pytest.raises(InputError, match="too low for two one-sided tests"):
+        equivalence(NOISE, np.arange(400), 0.01, Sampling(confidence=0.7))
