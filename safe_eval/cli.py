@@ -2,59 +2,31 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from safe_data.core import command
-from safe_data.core.table import Format
+from safe_data.core.table import Format, render
 from safe_data.core.terminal import say, wrote
-from safe_data.core.terminal import say as _say
+from safe_eval.options import CalibrateOptions, CompareOptions, PowerOptions, Sampling, ScoreOptions
 
 SUMMARY = "Score predictions, judge the scores, and write the report."
 
 
 def score(
-    predictions: list[Path],
-    *,
-    out: Path,
-    metric: list[str] = [],  # noqa: B006 - never changed, and what the help shows
-    df: str = "corpus",
-    write_df: Path | None = None,
-    spice: Path | None = None,
-    no_java: bool = False,
-    seed: int = 0,
-    confidence: float = 0.95,
-    resamples: int = 10_000,
-    allow_partial: bool = False,
-    format: Format = "text",
+    predictions: list[Path], *, out: Path, options: ScoreOptions, sampling: Sampling, format: Format = "text"
 ) -> None:
     """Score predictions files and write OUT/scores.json and OUT/items.parquet.
 
     Args:
-        predictions: JSON Lines or Parquet files, scored together
+        predictions: JSON Lines or Parquet files, scored together; faulty rows are all reported at once
         out: folder for scores.json and items.parquet
-        metric: one more metric, such as exact_match or vqa_accuracy_2017
-        df: document frequencies of CIDEr: of the references scored (corpus), or of a FILE
-        write_df: where to write the document frequencies of the references, for runs that share them
-        spice: SPICE values made elsewhere, of one model under one condition: JSON or CSV
-        no_java: leave out METEOR and SPICE, which run in Java
-        seed: seed of the bootstrap
-        confidence: of the intervals, between 0.5 and 1
-        resamples: how many times the clusters are drawn
-        allow_partial: leave out a last line that was cut off
-        format: text, json, markdown, latex or csv
+        format: how the table is printed: text, json, markdown, latex or csv
     """
-    from safe_data.core.table import render
-    from safe_eval.arms.caption_arms import caption_inputs
-    from safe_eval.scoring.score import Asked, score_into
-    from safe_eval.statistics.sampling import Sampling
+    from safe_eval.scoring.score import score_files
     from safe_eval.text.scores_tables import scores_tables
     from safe_eval.text.scores_text import scores_table
 
-    sampling = Sampling(confidence=confidence, resamples=resamples, seed=seed)
-    captions = caption_inputs(df, write_df, spice, java=not no_java)
-    asked = Asked(tuple(metric), captions)
-    scores = score_into(out, predictions, sampling, asked, allow_partial=allow_partial)
-    _say(render(scores_tables(scores), format, scores, [*scores_table(scores), ""]))
+    scores = score_files(predictions, sampling, options, out=out)
+    say(render(scores_tables(scores), format, scores, [*scores_table(scores), ""]))
     wrote([out / "scores.json", out / "items.parquet"], format)
 
 
@@ -62,15 +34,15 @@ def verdict(run: Path, *, criteria: Path, format: Format = "text") -> int:
     """Judge RUN/scores.json and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
 
     Args:
-        run: folder with predictions.jsonl and scores.json
+        run: folder that score wrote to, with the predictions where scores.json says
         criteria: YAML file of criteria, or the name of a shipped one: demo, success
-        format: text, json, markdown, latex or csv
+        format: how the verdict is printed: text, json, markdown, latex or csv
     """
     from safe_eval.judging.verdict import EXIT_CODES, VERDICT_FILE, decide
     from safe_eval.text.verdict_text import verdict_lines
 
     decided = decide(run, criteria)
-    _say(verdict_lines(decided, format))
+    say(verdict_lines(decided, format))
     wrote([run / VERDICT_FILE], format)
     return EXIT_CODES[decided.decision]
 
@@ -79,36 +51,24 @@ def calibrate(
     *,
     dev: Path,
     test: Path,
-    model: str | None = None,
-    force: bool = False,
-    allow_partial: bool = False,
+    options: CalibrateOptions,
+    sampling: Sampling,
     out: Path | None = None,
-    seed: int = 0,
-    confidence: float = 0.95,
-    resamples: int = 10_000,
     format: Format = "text",
 ) -> None:
     """Fit a temperature on dev predictions, and say how honest test confidences are before and after it.
 
     Args:
-        dev: predictions the temperature is fitted on: those of the untouched input
-        test: predictions it is judged by, under any conditions
-        model: whose predictions, where a file holds those of several
-        force: go on though test examples are in dev; the numbers are flattered, and say so
-        allow_partial: leave out a last line that was cut off
-        out: folder for calibration.json, with the data of reliability diagrams
-        seed: seed of the bootstrap
-        confidence: of the intervals, between 0.5 and 1
-        resamples: how many times the clusters are drawn
-        format: text, json, markdown, latex or csv
+        dev: predictions file to fit the temperature on; its untouched input (condition full) is used
+        test: predictions file to judge the temperature on, under any conditions
+        out: folder for calibration.json, which also holds the data of reliability diagrams
+        format: how the tables are printed: text, json, markdown, latex or csv
     """
     from safe_eval.calibration.calibrate import calibrate_files, write_calibration
-    from safe_eval.statistics.sampling import Sampling
     from safe_eval.text.calibration_text import calibration_lines
 
-    sampling = Sampling(confidence=confidence, resamples=resamples, seed=seed)
-    calibrated = calibrate_files(dev, test, sampling, model=model, force=force, allow_partial=allow_partial)
-    _say(calibration_lines(calibrated, format))
+    calibrated = calibrate_files(dev, test, sampling, options)
+    say(calibration_lines(calibrated, format))
     if out is not None:
         wrote([write_calibration(calibrated, out)], format)
 
@@ -117,13 +77,13 @@ def report(run: Path, *, shards: Path | None = None, out: Path | None = None) ->
     """Write one self-contained HTML page about a run.
 
     Args:
-        run: folder with predictions.jsonl, scores.json and verdict.json
-        shards: the dataset's folder, to show pictures and sounds
-        out: the page (default: RUN/report.html)
+        run: folder with scores.json, items.parquet and verdict.json
+        shards: folder of the dataset, to show pictures and sounds (default: RUN/shards if it is there)
+        out: file of the page (default: RUN/report.html)
     """
     from safe_eval.report.report import write_report
 
-    _say([f"wrote {write_report(run, shards=shards, out=out)}"])
+    say([f"wrote {write_report(run, shards=shards, out=out)}"])
 
 
 def validate(predictions: list[Path], *, allow_partial: bool = False, format: Format = "text") -> None:
@@ -131,13 +91,13 @@ def validate(predictions: list[Path], *, allow_partial: bool = False, format: Fo
 
     Args:
         predictions: JSON Lines or Parquet files, taken together
-        allow_partial: leave out a last line that was cut off
-        format: text, json, markdown, latex or csv
+        allow_partial: leave out a last line that was cut off, instead of refusing the file
+        format: how the tables are printed: text, json, markdown, latex or csv
     """
     from safe_eval.scoring.validate import validate_files
     from safe_eval.text.validation_text import validation_lines
 
-    _say(validation_lines(validate_files(predictions, allow_partial=allow_partial), format))
+    say(validation_lines(validate_files(predictions, allow_partial=allow_partial), format))
 
 
 def annotate(run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = None) -> None:
@@ -145,147 +105,67 @@ def annotate(run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = 
 
     Args:
         run: folder with predictions.jsonl, or a predictions file
-        sample: how many answers, in proportion to condition and question type
-        seed: which ones
-        out: the table (default: annotations.csv beside the predictions)
+        sample: number of answers to draw, in proportion to condition and question type; 1 or more
+        seed: seed of the draw, 0 or more
+        out: file of the table (default: annotations.csv beside the predictions); one that exists is refused
     """
     from safe_eval.annotation.annotate import annotation_lines
 
-    _say(annotation_lines(run, sample=sample, seed=seed, out=out))
+    say(annotation_lines(run, sample=sample, seed=seed, out=out))
 
 
-def agreement(table: Path, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0) -> None:
+def agreement(table: Path, *, sampling: Sampling) -> None:
     """Compare a labelled table with the scorer: share of agreement and Cohen's kappa, with intervals.
 
     Args:
-        table: the labelled table; its key file must lie beside it
-        confidence: of the intervals, between 0.5 and 1
-        resamples: how many times the clusters are drawn
-        seed: seed of the bootstrap
+        table: labelled table as annotate wrote it; its key file must lie beside it
     """
     from safe_eval.annotation.annotate import agreement_lines
-    from safe_eval.statistics.sampling import Sampling
 
-    _say(agreement_lines(table, Sampling(confidence=confidence, resamples=resamples, seed=seed)))
+    say(agreement_lines(table, sampling))
 
 
 def compare(
     a: Path,
     b: Path,
     *,
-    by: Literal["question_type", "split", "dataset", "task"] | None = None,
-    margin: float | None = None,
-    slice: str = "all",
-    intersect: bool = False,
-    allow_partial: bool = False,
-    metric: str | None = None,
-    condition_a: str | None = None,
-    condition_b: str | None = None,
-    model_a: str | None = None,
-    model_b: str | None = None,
-    seed_a: int | None = None,
-    seed_b: int | None = None,
+    options: CompareOptions,
+    sampling: Sampling,
     out: Path | None = None,
     format: Format = "text",
-    seed: int = 0,
-    confidence: float = 0.95,
-    resamples: int = 10_000,
 ) -> int:
     """Compare two models example by example: A − B under each condition that both answered.
 
     Exit codes: 0 compared. With --margin: 0 equivalent, 1 not shown to be, 2 not measured.
 
     Args:
-        a: predictions file, or a run's folder
-        b: the one to compare it with; the same file may be given twice
-        by: also compare for each value of this field
-        margin: largest difference that does not matter; half a point of accuracy is 0.005
-        slice: on which items equivalence is decided, such as all, audio, vl or type:NAME
-        intersect: leave out examples that are on one side only, instead of refusing
-        allow_partial: leave out a last line that was cut off
-        metric: this one only, such as cider_d or consulted
-        condition_a: condition of A (default: each that both sides have)
-        condition_b: condition of B (default: that of A)
-        model_a: model of A, where its file holds several
-        model_b: model of B, where its file holds several
-        seed_a: trained seed of A, where its file holds several
-        seed_b: trained seed of B, where its file holds several
+        a: predictions file, or the folder of a run
+        b: the file to compare it with; the same file may be given twice
         out: folder for comparison.json
-        format: text, json, markdown, latex or csv
-        seed: seed of the bootstrap
-        confidence: of the intervals, between 0.5 and 1
-        resamples: how many times the clusters are drawn
+        format: how the tables are printed: text, json, markdown, latex or csv
     """
     from safe_data.core.files import write_json
-    from safe_data.core.table import render
-    from safe_eval.comparison.compare import COMPARISON_FILE, Options, compare_files
+    from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
     from safe_eval.comparison.comparison_file import EXIT_CODES
-    from safe_eval.statistics.sampling import Sampling
-    from safe_eval.text.comparison_text import compared_lines, compared_tables
+    from safe_eval.text.comparison_text import comparison_lines, comparison_tables
 
-    options = Options(
-        condition_a=condition_a,
-        condition_b=condition_b,
-        model_a=model_a,
-        model_b=model_b,
-        seed_a=seed_a,
-        seed_b=seed_b,
-        metric=metric,
-        by=by,
-        margin=margin,
-        decides=slice,
-        intersect=intersect,
-        allow_partial=allow_partial,
-    )
-    compared = compare_files(a, b, options, Sampling(confidence, resamples, seed))
-    say(render(compared_tables(compared), format, compared, compared_lines(compared)))
+    found = compare_files(a, b, options, sampling)
+    say(render(comparison_tables(found), format, found, comparison_lines(found)))
     if out is not None:
-        wrote([write_json(out / COMPARISON_FILE, compared)], format)
-    return 0 if compared.decision is None else EXIT_CODES[compared.decision]
+        wrote([write_json(out / COMPARISON_FILE, found)], format)
+    return 0 if found.decision is None else EXIT_CODES[found.decision]
 
 
-def power(
-    *,
-    difference: float | None = None,
-    items: int | None = None,
-    changed: float = 0.1,
-    cluster_size: float = 1.0,
-    correlation: float = 0.0,
-    like: Path | None = None,
-    a: str | None = None,
-    b: str | None = None,
-    metric: str | None = None,
-    slice: str = "all",
-    power: float = 0.8,
-    confidence: float = 0.95,
-    format: Format = "text",
-) -> None:
+def power(*, options: PowerOptions, format: Format = "text") -> None:
     """Say how many items show a difference, or what difference so many items can show.
 
     Args:
-        difference: between two models' accuracies, such as 0.02
-        items: number of questions that both answer
-        changed: share of questions on which just one of them is right
-        cluster_size: questions a clip, speaker or picture
-        correlation: how alike the differences of one cluster are
-        like: predictions file, or run, to take these three from
-        a: answers in it, as MODEL/CONDITION
-        b: those to compare them with
-        metric: score of those answers, where several judge them
-        slice: such as all, audio, vl or type:NAME
-        power: probability that a true difference is found
-        confidence: of the two-sided test
-        format: text, json, markdown, latex or csv
+        format: how the plan is printed: text, json, markdown, latex or csv
     """
-    from safe_data.core.table import render
-    from safe_eval.comparison.power import assumed_differences, observed_differences, power_plan
+    from safe_eval.comparison.power import plan_power
     from safe_eval.text.power_text import power_lines, power_tables
 
-    if like is None:
-        differences = assumed_differences(changed, difference or 0.0, cluster_size, correlation)
-    else:
-        differences = observed_differences(like, a, b, metric=metric, slice_name=slice)
-    plan = power_plan(differences, difference=difference, items=items, power=power, confidence=confidence)
+    plan = plan_power(options)
     say(render(power_tables(plan), format, plan, power_lines(plan)))
 
 

@@ -19,7 +19,7 @@ from safe_eval.judging.verdict import EXIT_CODES, GO, Verdict, decide
 from safe_eval.predictions import write_predictions
 from safe_eval.report.report import write_report
 from safe_eval.results.metrics import Metric
-from safe_eval.scoring.score import score_into
+from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import Scores
 from safe_eval.statistics.sampling import Sampling
 from safe_train.base.backbone import load_backbone
@@ -136,7 +136,7 @@ def _predict(out: Path, seed: int, trained: Trained) -> Freeze:
 
 def _judge(out: Path, seed: int, plan: Plan) -> tuple[Scores, Verdict]:
     with _step(7, "scores, verdict and report"):
-        scores = score_into(out, [out / "predictions.jsonl"], Sampling(seed=seed))
+        scores = score_files([out / "predictions.jsonl"], Sampling(seed=seed), out=out)
         verdict = decide(out, Path(plan.criteria))
         write_report(out, shards=out / "shards")
     return scores, verdict

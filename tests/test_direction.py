@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = {
     "safe_data": "core records media sources encoders shards build sampling audit cli",
-    "safe_eval": "prediction predictions models runner logs scorers statistics arms results scoring "
+    "safe_eval": "options prediction predictions models runner logs scorers statistics arms results scoring "
     "comparison calibration annotation judging text report viewer cli",
     "safe_train": "config base pathway questions batches checkpoint retention gates stages parity predict "
     "toy demo experiments cli",

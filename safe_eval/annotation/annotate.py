@@ -13,7 +13,8 @@ import numpy as np
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_eval.annotation.labels import Key, KeyItem, key_path, read_labels, write_table
-from safe_eval.arms.arm import CellKey, cluster_field, score_cells
+from safe_eval.arms.arm import cluster_field, make_arms
+from safe_eval.arms.scored_arm import score_arms
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions
 from safe_eval.scorers.scorer import RIGHT_FROM, SCORERS
@@ -108,14 +109,12 @@ def compare(key: Key, labels: dict[str, bool | None], sampling: Sampling) -> Agr
 
 def _scored(predictions: Sequence[Prediction]) -> Iterator[_Scored]:
     """Every answer that is right or wrong, with its score."""
-    field = cluster_field(predictions)
-    rows = {(CellKey(p.dataset, p.seed, p.model, p.condition), p.example_id): p for p in predictions}
+    field, arms = cluster_field(predictions), make_arms(predictions)
     for metric in SCORERS:
         if _CAPTION in SCORERS[metric].tasks:
             continue
-        for cell in score_cells(metric, predictions):
-            for example_id, score in zip(cell.example_ids, cell.scores.tolist(), strict=True):
-                row = rows[cell.key, example_id]
+        for arm in score_arms(metric, arms):
+            for row, score in zip(arm.rows, arm.scores.tolist(), strict=True):
                 if row.error is None:
                     yield _Scored(row, metric, score, getattr(row, field))
 

@@ -1,64 +1,76 @@
-"""All cells: the answers of every metric that judges them, scored item by item."""
+"""All arms: THE table that every result is computed from, made once when predictions are read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from safe_data.core.errors import InputError, did_you_mean
-from safe_eval.arms.arm import Cell, places_by_kind, score_cells
-from safe_eval.arms.caption_arms import CaptionInputs, caption_cells
+from safe_eval.arms.arm import Arm, cluster_field, make_arms
+from safe_eval.arms.caption_arms import CaptionInputs, caption_arms
+from safe_eval.arms.consultation import consultation_arms
+from safe_eval.arms.coverage import Outcomes, arm_outcomes
+from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.prediction import Prediction
-from safe_eval.results.aggregates import MeasureRow, measure_rows, unmeasured_captions
 from safe_eval.scorers.scorer import CAPTION_METRICS, ON_REQUEST, SCORERS
-from safe_eval.statistics.sampling import Sampling
+
+Scored = dict[str, tuple[ScoredArm, ...]]  # by metric
 
 
 @dataclass(frozen=True)
-class AllCells:
-    """The cells of each metric; `asked` are those on request, which say nothing new about coverage."""
+class Arms:
+    """Every arm, and every arm as each metric scored it. Nothing later numbers, clusters or scores again."""
 
-    judging: dict[str, list[Cell]]
-    asked: dict[str, list[Cell]]
-    measures: tuple[MeasureRow, ...]
-    notes: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    cluster: str  # the field whose values are the clusters
+    judged: Scored  # by the metrics that judge the rows' datasets and tasks
+    requested: Scored  # by metrics asked for by name, which say nothing new about coverage
+    consultation: Scored
+    captions_not_measured: dict[str | None, dict[str, str]]  # the reasons, by dataset and metric
+    notes: tuple[str, ...]  # on captions
 
-    @property
-    def cells(self) -> dict[str, list[Cell]]:
-        """Of all metrics, in the order of the tables."""
-        return self.judging | self.asked
+    @cached_property
+    def scored(self) -> Scored:
+        """The scored arms of all metrics, in the order of tables."""
+        return self.judged | self.requested | self.consultation
+
+    @cached_property
+    def outcomes(self) -> list[Outcomes]:
+        """What became of each row of each arm."""
+        return arm_outcomes(self.arms, self.judged)
 
 
-def all_cells(
+def all_arms(
     predictions: Sequence[Prediction],
     *,
     metrics: Sequence[str] = (),
     captions: CaptionInputs | None = None,
-    sampling: Sampling | None = None,
-) -> AllCells:
-    """Score predictions with every metric that judges any of them, and with those asked for by name.
-
-    Measures, whose intervals are drawn, are made where `sampling` is given.
+) -> Arms:
+    """Score predictions with every metric that judges any of them, and with the metrics asked for by name.
 
     Raises:
-        InputError: no predictions, none of a task that can be scored, a metric that is unknown or judges none
-            of them, clusters given in some rows only, or captions that cannot be measured.
+        InputError: see `make_arms`; or no row of a task that can be scored, a metric that is unknown or
+            judges no row, or captions that cannot be scored.
     """
-    if not predictions:
-        raise InputError("no predictions: an empty set has no score")
     check_metrics(metrics)
-    captioned = caption_cells(predictions, captions or CaptionInputs())
-    kinds = places_by_kind(predictions)
-    judging = {metric: found for metric in SCORERS if (found := score_cells(metric, predictions, kinds))}
-    judging |= captioned.cells
-    if not judging:
-        tasks = ", ".join(sorted({str(row.task) for row in predictions}))
+    arms = make_arms(predictions)
+    captioned = caption_arms(arms, captions or CaptionInputs())
+    judged = _scored(tuple(SCORERS), arms) | captioned.scored
+    if not judged:
+        tasks = ", ".join(sorted({str(task) for arm in arms for task in arm.tasks}))
         raise InputError(f"no metric judges the tasks of these predictions ({tasks})")
-    asked = {metric: score_cells(metric, predictions, kinds) for metric in metrics if metric in ON_REQUEST}
+    requested = _scored([metric for metric in metrics if metric in ON_REQUEST], arms)
     for metric in metrics:
-        if not asked.get(metric) and metric not in judging:
+        if metric not in judged and metric not in requested:
             raise InputError(f"{metric} judges none of these predictions; leave it out")
-    measured = () if sampling is None else measure_rows(predictions, sampling)
-    unmeasured = unmeasured_captions(captioned.cells, captioned.not_measured)
-    return AllCells(judging, asked, (*measured, *unmeasured), captioned.notes)
+    return Arms(
+        arms=arms,
+        cluster=cluster_field(predictions),
+        judged=judged,
+        requested=requested,
+        consultation=consultation_arms(arms),
+        captions_not_measured=captioned.not_measured,
+        notes=captioned.notes,
+    )
 
 
 def check_metrics(metrics: Sequence[str]) -> None:
@@ -72,3 +84,8 @@ def check_metrics(metrics: Sequence[str]) -> None:
         if metric not in known:
             hint = f"{did_you_mean(metric, known)} on request: {', '.join(ON_REQUEST)}"
             raise InputError(f"no metric is named {metric!r}; {hint.lstrip()}")
+
+
+def _scored(metrics: Sequence[str], arms: Sequence[Arm]) -> Scored:
+    """The arms as some metrics scored them; metrics that judge no row are left out."""
+    return {metric: scored for metric in metrics if (scored := score_arms(metric, arms))}

@@ -1,23 +1,30 @@
-"""Cell: the scored answers of one model under one condition, with one seed, on one dataset."""
+"""Arm: everything that one model answered under one condition, on one dataset, with one seed.
 
-import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+`make_arms` numbers examples and clusters once for all predictions. These numbers are the only identity that
+examples and clusters have from here on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_eval.prediction import BASE, CONDITIONS, Prediction
-from safe_eval.scorers.scorer import Slices, judges, no_slices, scorer_of
+
+COMPARED_SLICES = ("all", "audio", "vl")
+
+Places = Int[ndarray, " places"]
+Slices = dict[str, Bool[ndarray, " rows"]]
 
 
-class CellKey(NamedTuple):
-    """What an answer was given under."""
+class ArmKey(NamedTuple):
+    """What tells arms apart."""
 
     dataset: str | None
     seed: int
@@ -31,55 +38,95 @@ class CellKey(NamedTuple):
 
     @property
     def order(self) -> tuple[str, int, bool, str, int, str]:
-        """Where tables show it: the base model first, `full` before what was done to it."""
+        """The sort key of tables: the base model comes first, `full` before every other condition."""
         known = list(CONDITIONS)
         place = known.index(self.condition) if self.condition in known else len(known)
         return self.dataset or "", self.seed, self.model != BASE, self.model, place, self.condition
 
 
-Kinds = dict[tuple[str | None, str | None], list[int]]
-_KEY = attrgetter(*CellKey._fields)
-
-
 @dataclass(frozen=True)
-class Cell:
-    """Scores by example; examples and clusters are numbers that mean the same in every cell of a dataset."""
+class Arm:
+    """The rows of one arm, in ascending order of their example ids."""
 
-    key: CellKey
-    examples: Int[ndarray, " items"]  # ascending
-    example_ids: tuple[str, ...]  # of the same examples
-    clusters: Int[ndarray, " items"]
-    scores: Float[ndarray, " items"]
-    unparsed: Bool[ndarray, " items"]  # replies the scorer did not understand; their score is 0
-    answers: tuple[str | None, ...]  # None where there is an error
-    slices: dict[str, Bool[ndarray, " items"]]
-    counts: Shaped[ndarray, "items counts"] | None = None  # what a score that is no mean is computed from
-    highest: float = 1.0  # the score of a perfect answer; the lowest is 0
+    key: ArmKey
+    rows: tuple[Prediction, ...]
+    places: Int[ndarray, " rows"]  # of the rows among all predictions
+    examples: Int[ndarray, " rows"]  # numbers that mean the same example in every arm
+    clusters: Int[ndarray, " rows"]  # numbers that mean the same cluster in every arm
+    answers: Int[ndarray, " rows"]  # numbers that mean the same text in every arm; −1 for an error
 
-    def is_whole(self, slice_name: str) -> bool:
-        """Whether a slice holds every item, so that nothing needs to be computed for it again."""
-        return slice_name in self.slices and bool(self.slices[slice_name].all())
+    @cached_property
+    def slices(self) -> Slices:
+        """Which rows are in which slice: all, audio, vl and `type:NAME`; only slices that hold any."""
+        types = [row.question_type for row in self.rows]
+        names = sorted({name for name in types if name is not None})
+        numbers = {name: number for number, name in enumerate(names)}
+        codes = np.array([numbers.get(name, -1) for name in types])  # type: ignore[arg-type]  # None: −1
+        slices = {
+            "all": np.ones(len(self.rows), dtype=bool),
+            "audio": np.array([row.needs_audio is True for row in self.rows]),
+            "vl": np.array([row.needs_audio is False for row in self.rows]),
+        }
+        slices |= {f"type:{name}": codes == number for name, number in numbers.items()}
+        return {name: inside for name, inside in slices.items() if inside.any()}
+
+    @cached_property
+    def tasks(self) -> dict[str | None, Places]:
+        """The places of each task's rows, since the task decides which metrics judge a row."""
+        tasks = [row.task for row in self.rows]
+        if len(set(tasks)) == 1:
+            return {tasks[0]: np.arange(len(tasks))}
+        return {
+            task: np.flatnonzero([task == other for other in tasks]) for task in sorted(set(tasks), key=str)
+        }
+
+    @cached_property
+    def failed(self) -> Bool[ndarray, " rows"]:
+        """Rows with an error in place of an answer."""
+        return np.array([row.error is not None for row in self.rows])
+
+    @cached_property
+    def confidences(self) -> Float[ndarray, " rows"]:
+        """Confidences in [0, 1]; NaN where a row states none, or failed."""
+        stated = [np.nan if row.confidence is None else row.confidence for row in self.rows]
+        return np.where(self.failed, np.nan, np.array(stated, dtype=float))
 
 
-@dataclass(frozen=True)
-class Scoring:
-    """A metric's value of each of some predictions: NaN for what is unparsed."""
+def make_arms(predictions: Sequence[Prediction]) -> tuple[Arm, ...]:
+    """All arms of some predictions, in the order of tables.
 
-    values: Float[ndarray, " items"]
-    counts: Shaped[ndarray, "items counts"] | None = None
-    highest: float = 1.0
+    Raises:
+        InputError: no predictions, an example that an arm answers twice, or a cluster field that only some
+            rows have.
+    """
+    if not predictions:
+        raise InputError("no predictions: an empty set has no score")
+    field = cluster_field(predictions)
+    examples = _numbered([row.example_id for row in predictions])
+    clusters = _numbered([getattr(row, field) for row in predictions])
+    answers = _numbered(["" if row.error is not None else row.answer or "" for row in predictions])
+    answers[[row.error is not None or row.answer is None for row in predictions]] = -1
+    numbers: dict[tuple[str | None, int, str, str], int] = {}
+    of_arm = np.array([numbers.setdefault(key, len(numbers)) for key in map(_key, predictions)])
+    order = np.lexsort((examples, of_arm))
+    parts = np.split(order, np.cumsum(np.bincount(of_arm))[:-1])
+    arms = []
+    for key, places in sorted(zip(numbers, parts, strict=True), key=lambda part: ArmKey(*part[0]).order):
+        rows = tuple(map(predictions.__getitem__, places.tolist()))
+        arm = Arm(ArmKey(*key), rows, places, examples[places], clusters[places], answers[places])
+        _check_once(arm)
+        arms.append(arm)
+    return tuple(arms)
 
 
-def cell_key(row: Prediction) -> CellKey:
-    """The cell a prediction belongs to."""
-    return CellKey._make(_KEY(row))
+_key = attrgetter(*ArmKey._fields)
 
 
 def cluster_field(predictions: Sequence[Prediction]) -> str:
     """The field whose values are the clusters: `group`, or else `record_id`, or else `example_id`.
 
     Raises:
-        InputError: some rows have the field and some have none, so that clusters would be guessed.
+        InputError: some rows have the field and some do not, so clusters would be guessed.
     """
     for field in ("group", "record_id"):
         without = [row for row in predictions if getattr(row, field) is None]
@@ -93,125 +140,35 @@ def cluster_field(predictions: Sequence[Prediction]) -> str:
     return "example_id"
 
 
-def places_by_kind(predictions: Sequence[Prediction]) -> Kinds:
-    """The places of the predictions of each dataset and task, which decide what judges them."""
-    kinds: Kinds = {}
-    for place, row in enumerate(predictions):
-        kind = row.dataset, row.task
-        if kind in kinds:
-            kinds[kind].append(place)
-        else:
-            kinds[kind] = [place]
-    return kinds
+def shared_examples(a: Int[ndarray, " a"], b: Int[ndarray, " b"]) -> tuple[Places, Places]:
+    """The places in a, and in b, of the example numbers that both hold; each holds a number once, ascending.
 
-
-def score_cells(metric: str, predictions: Sequence[Prediction], kinds: Kinds | None = None) -> list[Cell]:
-    """Score every prediction the metric judges; what failed or is unparsed scores 0. In the tables' order."""
-    kinds = places_by_kind(predictions) if kinds is None else kinds
-    judged = [places for places in kinds.values() if judges(metric, predictions[places[0]])]
-    places = sorted(itertools.chain(*judged))
-    scorer, rows = scorer_of(metric), [predictions[place] for place in places]
-    values = np.where([row.error is not None for row in rows], 0.0, scorer.score_all(rows))
-    return cells_of(predictions, places, {metric: Scoring(values, highest=scorer.highest)}, scorer.slices)[
-        metric
-    ]
-
-
-def cells_of(
-    predictions: Sequence[Prediction],
-    places: Sequence[int],
-    scorings: Mapping[str, Scoring],
-    slices: Slices = no_slices,
-) -> dict[str, list[Cell]]:
-    """The cells of each metric, from its values of the predictions at some places. In the tables' order.
-
-    Raises:
-        InputError: an example answered twice in a cell, or clusters given in some rows only.
+    >>> shared_examples(np.array([1, 4, 7]), np.array([4, 5, 7]))
+    (array([1, 2]), array([0, 2]))
     """
-    found: dict[str, list[Cell]] = {metric: [] for metric in scorings}
-    if not places:
-        return found
-    field = cluster_field(predictions)
-    clusters = _numbers([getattr(row, field) for row in predictions])
-    examples = _numbers([row.example_id for row in predictions])
-    by_key: dict[CellKey, list[int]] = {}
-    for nth, place in enumerate(places):
-        by_key.setdefault(cell_key(predictions[place]), []).append(nth)
-    for key in sorted(by_key, key=lambda key: key.order):
-        order = sorted(by_key[key], key=lambda nth: predictions[places[nth]].example_id)
-        rows = [predictions[places[nth]] for nth in order]
-        _check_once(key, rows)
-        whole = Cell(
-            key=key,
-            examples=np.array([examples[row.example_id] for row in rows]),
-            example_ids=tuple(row.example_id for row in rows),
-            clusters=np.array([clusters[getattr(row, field)] for row in rows]),
-            scores=np.zeros(len(rows)),
-            unparsed=np.zeros(len(rows), dtype=bool),
-            answers=tuple(None if row.error is not None else row.answer for row in rows),
-            slices=_slices(rows, slices),
-        )
-        for metric, scoring in scorings.items():
-            found[metric].append(_scored(whole, scoring, order))
-    return found
+    if np.array_equal(a, b):
+        every = np.arange(len(a))
+        return every, every
+    _, at_a, at_b = np.intersect1d(a, b, assume_unique=True, return_indices=True)
+    return at_a, at_b
 
 
-def _scored(cell: Cell, scoring: Scoring, order: Sequence[int]) -> Cell:
-    values, counts = scoring.values[order], scoring.counts
-    return replace(
-        cell,
-        scores=np.nan_to_num(values),
-        unparsed=np.isnan(values),
-        counts=None if counts is None else counts[order],
-        highest=scoring.highest,
-    )
+def count_examples(arms: Sequence[Arm]) -> dict[str | None, int]:
+    """How many examples each dataset asks, in any of its arms."""
+    asked: dict[str | None, list[Int[ndarray, " rows"]]] = {}
+    for arm in arms:
+        asked.setdefault(arm.key.dataset, []).append(arm.examples)
+    return {dataset: len(np.unique(np.concatenate(examples))) for dataset, examples in asked.items()}
 
 
-def _check_once(key: CellKey, rows: Sequence[Prediction]) -> None:
-    for row, following in pairwise(rows):
-        if row.example_id == following.example_id:
-            raise InputError(f"{row.example_id!r} is answered twice by {key.name}, seed {key.seed}; keep one")
+def _numbered(labels: Sequence[str]) -> Int[ndarray, " rows"]:
+    """Labels as numbers from 0, in the order of the labels."""
+    numbers = {label: number for number, label in enumerate(sorted(set(labels)))}
+    return np.array(list(map(numbers.__getitem__, labels)))
 
 
-def _numbers(labels: Sequence[str]) -> dict[str, int]:
-    return {label: number for number, label in enumerate(sorted(set(labels)))}
-
-
-def _slices(rows: Sequence[Prediction], own: Slices) -> dict[str, Bool[ndarray, " items"]]:
-    """Which rows are in which slice; only slices that hold any."""
-    numbers = _numbers([row.question_type for row in rows if row.question_type is not None])
-    types = np.array([-1 if row.question_type is None else numbers[row.question_type] for row in rows])
-    slices = {
-        "all": np.ones(len(rows), dtype=bool),
-        "audio": np.array([row.needs_audio is True for row in rows]),
-        "vl": np.array([row.needs_audio is False for row in rows]),
-    }
-    slices |= {f"type:{name}": types == number for name, number in numbers.items()}
-    slices |= own(rows)
-    return {name: members for name, members in slices.items() if members.any()}
-
-
-COMPARED_SLICES = ("all", "audio", "vl")
-
-
-class _Sliced(Protocol):
-    @property
-    def slice(self) -> str: ...
-    @property
-    def n(self) -> int: ...
-
-
-Row = TypeVar("Row", bound=_Sliced)
-
-
-def without_repeats(rows: Sequence[Row], about: Sequence[str]) -> list[Row]:
-    """Rows without the slices that hold every item of `all`: what is only about the sound is shown once.
-
-    `about` names the fields by which rows with the same slices are told apart.
-    """
-
-    def key(row: Row) -> tuple[object, ...]:
-        return tuple(getattr(row, name) for name in about)
-
-    whole = {key(row): row.n for row in rows if row.slice == "all"}
-    return [row for row in rows if row.slice == "all" or row.n != whole.get(key(row))]
+def _check_once(arm: Arm) -> None:
+    twice = np.flatnonzero(np.diff(arm.examples) == 0)
+    if len(twice):
+        name = arm.rows[int(twice[0])].example_id
+        raise InputError(f"{name!r} is answered twice by {arm.key.name}, seed {arm.key.seed}; keep one")

@@ -5,56 +5,57 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from safe_data.core.errors import InputError
-from safe_eval.arms.arm import Cell, CellKey, Scoring, cell_key, cells_of
+from safe_eval.arms.arm import Arm
+from safe_eval.arms.scored_arm import ScoredArm, scored_arm
 from safe_eval.prediction import Prediction
 
-Pairs = list[tuple[Prediction, Prediction]]
+Matches = list[tuple[Prediction, Prediction]]  # two answers to the same example
 
 CONSULTED, SKIPPED = "consulted", "skipped"
 CONSULTATION_METRICS = {CONSULTED: 1.0, SKIPPED: 1.0}  # and their highest
 
 
-def consultation_cells(predictions: Sequence[Prediction]) -> dict[str, list[Cell]]:
+def consultation_arms(arms: Sequence[Arm]) -> dict[str, tuple[ScoredArm, ...]]:
     """`consulted`, 1 where the sound was used, and `skipped`, 1 where it was not: a mean is a share.
 
     On the slice vl, questions that need no sound, `consulted` is the false consultation rate; under
-    `swap_audio` and `noise_audio` it says whether an irrelevant sound is left alone. Rows that do not say are
-    left out, and so are answers that failed; `consultation_notes` counts them.
+    `swap_audio` and `noise_audio` it says whether an irrelevant sound is left alone. Rows that failed or do
+    not say are left out; `consultation_notes` counts them.
     """
-    places = [
-        place for place, row in enumerate(predictions) if row.consulted is not None and row.error is None
-    ]
-    if not places:
-        return {}
-    used = np.array([predictions[place].consulted for place in places], dtype=float)
-    return cells_of(predictions, places, {CONSULTED: Scoring(used), SKIPPED: Scoring(1 - used)})
+    scored: dict[str, list[ScoredArm]] = {CONSULTED: [], SKIPPED: []}
+    for arm in arms:
+        at = np.flatnonzero([_says(row) for row in arm.rows])
+        if len(at):
+            used = np.array([arm.rows[place].consulted for place in at.tolist()], dtype=float)
+            scored[CONSULTED].append(scored_arm(CONSULTED, arm, at, used))
+            scored[SKIPPED].append(scored_arm(SKIPPED, arm, at, 1 - used))
+    return {metric: tuple(found) for metric, found in scored.items() if found}
 
 
-def both_say(pairs: Pairs) -> tuple[Pairs, list[str]]:
-    """The pairs of which both sides say whether they used the sound, and how many do not.
+def both_say(matches: Matches) -> tuple[Matches, list[str]]:
+    """The matches of which both answers say whether they used the sound, and how many do not.
 
     Raises:
-        InputError: there is no such pair.
+        InputError: there is no such match.
     """
-    saying = [pair for pair in pairs if all(row.consulted is not None and row.error is None for row in pair)]
+    saying = [match for match in matches if all(map(_says, match))]
     if not saying:
         raise InputError("no example of which both sides say whether the sound was 'consulted'")
-    silent = len(pairs) - len(saying)
-    note = f"{silent} of {len(pairs)} examples, of which a side does not say, are in no consultation"
+    silent = len(matches) - len(saying)
+    note = f"{silent} of {len(matches)} examples, of which a side does not say, are in no consultation"
     return saying, [note] if silent else []
 
 
-def consultation_notes(predictions: Sequence[Prediction]) -> Iterator[str]:
-    """One line for each cell of which only some rows say whether the sound was consulted."""
-    silent: dict[CellKey, int] = {}
-    rows: dict[CellKey, int] = {}
-    for row in predictions:
-        key = cell_key(row)
-        rows[key] = rows.get(key, 0) + 1
-        silent[key] = silent.get(key, 0) + (row.consulted is None or row.error is not None)
-    for key in sorted(rows, key=lambda key: key.order):
-        if 0 < silent[key] < rows[key]:
+def consultation_notes(arms: Sequence[Arm]) -> Iterator[str]:
+    """One line per arm of which only some rows say whether the sound was consulted."""
+    for arm in arms:
+        silent = sum(not _says(row) for row in arm.rows)
+        if 0 < silent < len(arm.rows):
             yield (
-                f"{silent[key]} of {rows[key]} rows of {key.name}, seed {key.seed}, failed or do not say "
-                "whether the sound was consulted: they are not in consulted and skipped"
+                f"{silent} of {len(arm.rows)} rows of {arm.key.name}, seed {arm.key.seed}, failed or do not "
+                "say whether the sound was consulted: they are not in consulted and skipped"
             )
+
+
+def _says(row: Prediction) -> bool:
+    return row.consulted is not None and row.error is None

@@ -1,13 +1,20 @@
 """Coverage: what became of every example that should have been answered."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
 
-from safe_eval.arms.arm import Cell, CellKey, cell_key
-from safe_eval.prediction import Prediction
+from safe_eval.arms.arm import Arm, count_examples
+from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.scorers.scorer import metrics_for
+
+OUTCOMES = ("answered", "errored", "unparsed", "excluded")
+_ANSWERED, _ERRORED, _UNPARSED, _EXCLUDED = range(len(OUTCOMES))
+
+Outcomes = Int[ndarray, " rows"]  # places in OUTCOMES
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -20,8 +27,8 @@ class Coverage(msgspec.Struct, frozen=True):
     excluded: int  # of a task that no metric judges; in no score
 
 
-class CellCoverage(Coverage, frozen=True, kw_only=True):
-    """The coverage of one model under one condition, with one seed, on one dataset."""
+class ArmCoverage(Coverage, frozen=True, kw_only=True):
+    """The coverage of one arm."""
 
     dataset: str | None
     seed: int
@@ -29,69 +36,54 @@ class CellCoverage(Coverage, frozen=True, kw_only=True):
     condition: str
 
 
-def cell_coverage(predictions: Sequence[Prediction], cells: Iterable[Cell] = ()) -> list[CellCoverage]:
-    """Count each cell against all examples that any row of its dataset asks, in the order of the tables.
+def arm_outcomes(arms: Sequence[Arm], judged: Mapping[str, Sequence[ScoredArm]]) -> list[Outcomes]:
+    """What became of each row of each arm.
 
-    `cells` are the same predictions as scored by their metrics, which say what was not understood.
+    `judged` holds the arms as their metrics scored them, which says what was not understood.
+    """
+    not_understood: dict[int, list[Int[ndarray, " rows"]]] = {}
+    for scored in (arm for found in judged.values() for arm in found):
+        not_understood.setdefault(id(scored.arm), []).append(scored.at[scored.unparsed])
+    return [_outcomes(arm, not_understood.get(id(arm), ())) for arm in arms]
 
+
+def coverage_of(arms: Sequence[Arm], outcomes: Sequence[Outcomes]) -> list[ArmCoverage]:
+    """Count each arm against all examples that any arm of its dataset asks.
+
+    >>> from safe_eval.arms.arm import make_arms
+    >>> from safe_eval.prediction import Prediction
     >>> row = Prediction(example_id="q1", references=("yes",), answer="yes")
     >>> other = Prediction(example_id="q2", references=("no",), answer=" ", condition="mute_audio")
-    >>> [(c.condition, c.expected, c.answered, c.unparsed) for c in cell_coverage([row, other])]
+    >>> arms = make_arms([row, other])
+    >>> [(c.condition, c.expected, c.answered, c.unparsed) for c in coverage_of(arms, arm_outcomes(arms, {}))]
     [('full', 2, 1, 0), ('mute_audio', 2, 0, 1)]
     """
-    return coverage_of(predictions, outcomes(predictions, cells))
-
-
-def coverage_of(predictions: Sequence[Prediction], became: Sequence[str]) -> list[CellCoverage]:
-    """As `cell_coverage`, of predictions whose outcomes are known."""
-    asked: dict[str | None, set[str]] = {row.dataset: set() for row in predictions}
-    for row in predictions:
-        asked[row.dataset].add(row.example_id)
-    found: dict[CellKey, Counter[str]] = {}
-    for (key, outcome), count in Counter(zip(map(cell_key, predictions), became, strict=True)).items():
-        found.setdefault(key, Counter())[outcome] = count
+    expected = count_examples(arms)
+    counts = [np.bincount(found, minlength=len(OUTCOMES)).tolist() for found in outcomes]
     return [
-        CellCoverage(
-            expected=len(asked[key.dataset]),
-            answered=found[key]["answered"],
-            errored=found[key]["errored"],
-            unparsed=found[key]["unparsed"],
-            excluded=found[key]["excluded"],
-            **key._asdict(),
-        )
-        for key in sorted(found, key=lambda key: key.order)
+        ArmCoverage(expected[arm.key.dataset], *count, **arm.key._asdict())
+        for arm, count in zip(arms, counts, strict=True)
     ]
 
 
-def outcomes(predictions: Iterable[Prediction], cells: Iterable[Cell] = ()) -> list[str]:
-    """What became of each prediction: answered, errored, unparsed or excluded."""
-    unparsed = _unparsed(cells)
-    return [_outcome(row, unparsed.get(cell_key(row), ())) for row in predictions]
-
-
-def coverage_by_condition(cells: Sequence[CellCoverage]) -> dict[str, Coverage]:
+def coverage_by_condition(arms: Sequence[ArmCoverage]) -> dict[str, Coverage]:
     """The coverage of each condition: the sum over models, seeds and datasets."""
-    names = msgspec.structs.fields(Coverage)
+    names = [field.name for field in msgspec.structs.fields(Coverage)]
     return {
         condition: Coverage(
-            *(sum(getattr(cell, f.name) for cell in cells if cell.condition == condition) for f in names)
+            *(sum(getattr(arm, name) for arm in arms if arm.condition == condition) for name in names)
         )
-        for condition in dict.fromkeys(cell.condition for cell in cells)
+        for condition in dict.fromkeys(arm.condition for arm in arms)
     }
 
 
-def _unparsed(cells: Iterable[Cell]) -> dict[CellKey, set[str]]:
-    """The examples that a metric did not understand, by cell."""
-    found: dict[CellKey, set[str]] = {}
-    for cell in cells:
-        names = (name for name, unparsed in zip(cell.example_ids, cell.unparsed, strict=True) if unparsed)
-        found.setdefault(cell.key, set()).update(names)
+def _outcomes(arm: Arm, not_understood: Sequence[Int[ndarray, " rows"]]) -> Outcomes:
+    found = np.full(len(arm.rows), _ANSWERED)
+    found[[not (row.answer or "").strip() for row in arm.rows]] = _UNPARSED
+    for at in not_understood:
+        found[at] = _UNPARSED
+    found[arm.answers < 0] = _ERRORED
+    for task, at in arm.tasks.items():
+        if not metrics_for(arm.key.dataset, task):
+            found[at] = _EXCLUDED
     return found
-
-
-def _outcome(row: Prediction, unparsed: Collection[str]) -> str:
-    if not metrics_for(row.dataset, row.task):
-        return "excluded"
-    if row.error is not None or row.answer is None:
-        return "errored"
-    return "answered" if row.answer.strip() and row.example_id not in unparsed else "unparsed"

@@ -1,49 +1,56 @@
-"""Delivery: whether the sound that reached the model is the one its condition names."""
+"""Delivery: whether the sound that reached the model is the one that its condition names."""
 
 from collections.abc import Iterator, Sequence
 
-from safe_eval.arms.arm import CellKey, cell_key
+from safe_eval.arms.arm import Arm, shared_examples
 from safe_eval.prediction import Prediction, changes_sound
 
-_SILENCE_DB = -119.0  # digital silence is written as -120
+_SILENCE_DB = -119.0  # digital silence is written as −120
 
 
-def delivery_notes(predictions: Sequence[Prediction]) -> Iterator[str]:
-    """A line for each cell in which the hash or the level of what was sent gives its condition the lie.
+def delivery_notes(arms: Sequence[Arm]) -> Iterator[str]:
+    """One line per arm whose recorded audio hash or level contradicts its condition.
 
-    Rows that do not say what was sent (`audio_sha256`, `audio_rms_db`) prove nothing either way. A sound that
-    is silence itself is the same muted.
+    Rows without `audio_sha256` or `audio_rms_db` prove nothing either way. A sound that is silent itself is
+    the same when it is muted.
 
+    >>> from safe_eval.arms.arm import make_arms
     >>> rows = [Prediction(example_id="q", references=("a",), answer="a", audio_sha256="00", condition=c)
     ...         for c in ("full", "mute_audio")]
-    >>> next(delivery_notes(rows))
+    >>> next(delivery_notes(make_arms(rows)))
     'model/mute_audio, seed 0: 1 of 1 sounds were sent as under full: the condition did not reach the model'
     """
-    whole = {
-        (cell_key(row), row.example_id): row.audio_sha256
-        for row in predictions
-        if row.condition == "full" and row.audio_sha256 is not None and not _is_silent(row)
-    }
-    compared: dict[CellKey, list[bool]] = {}
-    heard: dict[CellKey, list[bool]] = {}
-    for row in predictions:
-        key = cell_key(row)
-        sent = whole.get((key._replace(condition="full"), row.example_id))
-        if sent is not None and row.audio_sha256 is not None and changes_sound(row.condition):
-            compared.setdefault(key, []).append(row.audio_sha256 == sent)
-        if row.condition == "mute_audio" and row.audio_rms_db is not None:
-            heard.setdefault(key, []).append(not _is_silent(row))
-    for key in sorted(compared, key=lambda key: key.order):
-        if any(compared[key]):
+    by_key = {arm.key: arm for arm in arms}
+    for arm in arms:
+        full = by_key.get(arm.key._replace(condition="full"))
+        if full is None or not changes_sound(arm.key.condition):
+            continue
+        same = _same_sounds(full, arm)
+        if any(same):
             yield (
-                f"{key.name}, seed {key.seed}: {sum(compared[key])} of {len(compared[key])} sounds were sent "
-                "as under full: the condition did not reach the model"
+                f"{arm.key.name}, seed {arm.key.seed}: {sum(same)} of {len(same)} sounds were sent as under "
+                "full: the condition did not reach the model"
             )
-    for key in sorted(heard, key=lambda key: key.order):
-        if any(heard[key]):
-            yield (
-                f"{key.name}, seed {key.seed}: {sum(heard[key])} of {len(heard[key])} sounds were not silent"
-            )
+    for arm in arms:
+        if arm.key.condition != "mute_audio":
+            continue
+        heard = [not _is_silent(row) for row in arm.rows if row.audio_rms_db is not None]
+        if any(heard):
+            yield f"{arm.key.name}, seed {arm.key.seed}: {sum(heard)} of {len(heard)} sounds were not silent"
+
+
+def _same_sounds(full: Arm, changed: Arm) -> list[bool]:
+    """For each example of which both sounds are known, whether they are the same."""
+    at_full, at_changed = shared_examples(full.examples, changed.examples)
+    matches = [
+        (full.rows[one], changed.rows[other])
+        for one, other in zip(at_full.tolist(), at_changed.tolist(), strict=True)
+    ]
+    return [
+        sent.audio_sha256 == untouched.audio_sha256
+        for untouched, sent in matches
+        if untouched.audio_sha256 is not None and sent.audio_sha256 is not None and not _is_silent(untouched)
+    ]
 
 
 def _is_silent(row: Prediction) -> bool:

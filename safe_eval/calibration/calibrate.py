@@ -11,12 +11,12 @@ from safe_data.core.files import file_sha256, write_json
 from safe_eval.arms.arm import cluster_field
 from safe_eval.calibration.choices import CalibratedChoices, calibrated_choices
 from safe_eval.calibration.dev_and_test import labelled_answers, model_meant
+from safe_eval.options import CalibrateOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.scoring.scores import PredictionsFile
 from safe_eval.statistics.calibration.calibration import Answers, Calibration, calibrate
 from safe_eval.statistics.paired import paired_difference
-from safe_eval.statistics.sampling import Sampling
 
 CALIBRATION_FILE = "calibration.json"
 FITTED_ON = "full"  # the condition whose dev answers set the temperature
@@ -69,11 +69,8 @@ class CalibrationReport(msgspec.Struct, frozen=True, kw_only=True):
 def calibrate_files(
     dev: Path,
     test: Path,
-    sampling: Sampling,
-    *,
-    model: str | None = None,
-    force: bool = False,
-    allow_partial: bool = False,
+    sampling: Sampling | None = None,
+    options: CalibrateOptions | None = None,
 ) -> CalibrationReport:
     """Fit a temperature for each seed on the dev answers to the untouched input, and judge it on test.
 
@@ -84,10 +81,12 @@ def calibrate_files(
         InputError: see `read_predictions` and `calibrate`; no confidences, several models and no `model`, or
             no dev answers to fit on.
     """
+    sampling, options = sampling or Sampling(), options or CalibrateOptions()
+    force, allow_partial = options.force, options.allow_partial
     files = {"dev": dev, "test": test}
     sides = {side: read_predictions(file, allow_partial=allow_partial) for side, file in files.items()}
     partial = list(partial_notes(files.values())) if allow_partial else []
-    chosen = model_meant(sides, model)
+    chosen = model_meant(sides, options.model)
     rows = {side: [row for row in found if row.model == chosen] for side, found in sides.items()}
     dev_answers, test_answers = labelled_answers(rows["dev"], rows["test"]), labelled_answers(rows["test"])
     cells = tuple(

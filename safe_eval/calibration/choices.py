@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from safe_data.core.errors import InputError
-from safe_eval.arms.arm import CellKey, cluster_field
+from safe_eval.arms.arm import ArmKey, cluster_field
 from safe_eval.prediction import Prediction
 from safe_eval.statistics.bca import bca_interval
 from safe_eval.statistics.bootstrap import cluster_totals
@@ -83,7 +83,7 @@ def _by_choices(rows: Sequence[Prediction]) -> dict[tuple[int, str, Choices], li
         if _label(row) is not None:
             choices = tuple(sorted(row.choice_probabilities or ()))
             found.setdefault((row.seed, row.condition, choices), []).append(row)
-    order = sorted(found, key=lambda p: (CellKey(None, p[0], "", p[1]).order, len(p[2]), p[2]))
+    order = sorted(found, key=lambda p: (ArmKey(None, p[0], "", p[1]).order, len(p[2]), p[2]))
     return {place: found[place] for place in order}
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from safe_data.core.errors import InputError
-from safe_eval.arms.arm import CellKey, cluster_field, score_cells
+from safe_eval.arms.arm import ArmKey, cluster_field, make_arms
+from safe_eval.arms.scored_arm import score_arms
 from safe_eval.prediction import Prediction
 from safe_eval.results.calibration import confident_answers
 from safe_eval.scorers.scorer import SCORERS
@@ -53,9 +54,10 @@ def labelled_answers(
         is_renamed = place not in by_place and content in by_content
         labels[place] = _label((by_content[content], row.example_id) if is_renamed else place)
         clusters[place] = str(getattr(row, field))
-    cells = {metric: found for metric in SCORERS if (found := score_cells(metric, rows))}
+    arms = make_arms(rows)
+    scored = {metric: score_arms(metric, arms) for metric in SCORERS}
     parts: dict[tuple[int, str], list[Answers]] = {}
-    for key, answers in confident_answers(rows, cells).items():
+    for key, answers in confident_answers(scored).items():
         places: list[Place] = [(key.dataset, name) for name in answers.examples]
         labelled = replace(
             answers,
@@ -63,7 +65,7 @@ def labelled_answers(
             clusters=np.array([clusters[place] for place in places], dtype=object),
         )
         parts.setdefault((key.seed, key.condition), []).append(labelled)
-    order = sorted(parts, key=lambda place: CellKey(None, place[0], "", place[1]).order)
+    order = sorted(parts, key=lambda place: ArmKey(None, place[0], "", place[1]).order)
     return {place: _together(parts[place]) for place in order}
 
 

@@ -1,8 +1,8 @@
-"""Compare: two models on the same examples, paired by id and condition: comparison.json."""
+"""Compare: two models on the same examples, matched by id and condition: comparison.json."""
 
 import itertools
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,110 +11,108 @@ import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_data.core.options_file import installed_versions
-from safe_eval.arms.all_arms import AllCells, all_cells, check_metrics
-from safe_eval.arms.arm import Cell, cluster_field
+from safe_eval.arms.all_arms import Arms, all_arms, check_metrics
+from safe_eval.arms.arm import cluster_field, make_arms
 from safe_eval.arms.caption_arms import CaptionInputs
-from safe_eval.arms.consultation import CONSULTATION_METRICS, both_say, consultation_cells
-from safe_eval.arms.coverage import cell_coverage
+from safe_eval.arms.consultation import CONSULTATION_METRICS, Matches, both_say, consultation_arms
+from safe_eval.arms.coverage import coverage_of
+from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.comparison.comparison_file import (
     EQUIVALENT,
     NOT_MEASURED,
     NOT_SHOWN,
-    By,
-    Compared,
+    ComparisonFile,
     ComparisonProvenance,
+    Difference,
     FlipRow,
-    PairedRow,
     SideCoverage,
 )
-from safe_eval.comparison.differences import CellPair, flip_rows, paired_rows
+from safe_eval.comparison.differences import Opponents, difference_rows, flip_rows
 from safe_eval.comparison.matching import Matched, Side, condition_pairs, match, predictions_file, read_side
+from safe_eval.options import CompareOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes
 from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
 from safe_eval.statistics.multiplicity import benjamini_hochberg, holm
-from safe_eval.statistics.sampling import Sampling
 
 COMPARISON_FILE = "comparison.json"
 _NO_JAVA = "Java was not to be used"  # in the notes on captions
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
-Pairs = list[tuple[Prediction, Prediction]]
+Sides = tuple[Side, Side]
 
 
 @dataclass(frozen=True)
-class Options:
-    """Which answers of two files to compare, and how; `decides` is the slice that decides equivalence."""
+class _Compared:
+    """What one condition of A and one of B come to."""
 
-    condition_a: str | None = None
-    condition_b: str | None = None
-    model_a: str | None = None
-    model_b: str | None = None
-    seed_a: int | None = None
-    seed_b: int | None = None
-    metric: str | None = None
-    by: By | None = None
-    margin: float | None = None
-    decides: str = "all"
-    intersect: bool = False
-    allow_partial: bool = False
+    coverage: list[SideCoverage]
+    differences: list[Difference]
+    flips: list[FlipRow]
+    notes: list[str]
 
 
-def compare_files(a: Path, b: Path, options: Options, sampling: Sampling) -> Compared:
+def compare_files(
+    a: Path, b: Path, options: CompareOptions | None = None, sampling: Sampling | None = None
+) -> ComparisonFile:
     """Compare two predictions files, or runs, example by example.
 
     Raises:
         InputError: see `read_side` and `match`; answers compared with themselves; or nothing that is judged.
     """
-    check_metrics(_on_request(options.metric))
-    asked = options.condition_a or options.condition_b, options.condition_b or options.condition_a
-    partial, files = options.allow_partial, [predictions_file(a), predictions_file(b)]
-    side_a, rows_a = read_side(
-        a, "A", model=options.model_a, seed=options.seed_a, condition=asked[0], allow_partial=partial
-    )
-    side_b, rows_b = read_side(
-        b, "B", model=options.model_b, seed=options.seed_b, condition=asked[1], allow_partial=partial
-    )
-    matched, both, notes = list[Matched](), list[Prediction](), list(partial_notes(files) if partial else ())
-    coverage, rows, flipped = list[SideCoverage](), list[PairedRow](), list[FlipRow]()
-    for conditions in condition_pairs(side_a, side_b, *asked):
+    options, sampling = options or CompareOptions(), sampling or Sampling()
+    check_metrics(_requested(options.metric))
+    (side_a, rows_a), (side_b, rows_b) = _read_sides(a, b, options)
+    files = [predictions_file(a), predictions_file(b)]
+    notes = list(partial_notes(files)) if options.allow_partial else []
+    matched: list[Matched] = []
+    compared: list[_Compared] = []
+    for conditions in condition_pairs(side_a, side_b, *options.conditions):
         _check_two(side_a, side_b, conditions)
-        found, pairs = match(rows_a, rows_b, conditions, intersect=options.intersect)
+        found, matches = match(rows_a, rows_b, conditions, intersect=options.intersect)
         matched.append(found)
-        both = _sided(pairs)
-        scored = _scored(both, options.metric)
-        notes += _notes_on(scored.notes, options.metric)
-        coverage += _coverage(both, itertools.chain(*scored.judging.values()))
         names = f"{side_a.model}/{conditions[0]}", f"{side_b.model}/{conditions[1]}"
-        cells_of = scored.cells
-        if options.metric in CONSULTATION_METRICS:
-            pairs, said = both_say(pairs)
-            cells_of = consultation_cells(_sided(pairs))
-            notes += said
-        for metric, cells in cells_of.items():
-            for pair in _cell_pairs(metric, cells, pairs, names) if options.metric in (None, metric) else ():
-                rows += paired_rows(pair, options.by, options.margin, sampling)
-                flipped += flip_rows(pair, options.by)
-    adjusted, family = _adjusted(rows)
-    return Compared(
+        compared.append(_compare(matches, names, options, sampling))
+    differences, family = _adjusted([row for one in compared for row in one.differences])
+    notes = [
+        *_notes((side_a, side_b), matched, options),
+        *notes,
+        *(note for one in compared for note in one.notes),
+    ]
+    return ComparisonFile(
         a=side_a,
         b=side_b,
         matched=tuple(matched),
-        coverage=tuple(coverage),
-        rows=tuple(adjusted),
-        flips=tuple(flipped),
+        coverage=tuple(row for one in compared for row in one.coverage),
+        rows=tuple(differences),
+        flips=tuple(row for one in compared for row in one.flips),
         family=family,
         margin=options.margin,
-        decided_on=options.decides,
-        decision=None if options.margin is None else _decision(adjusted, options.decides),
-        notes=tuple(dict.fromkeys([*_notes(side_a, side_b, matched, asked), *notes])),
+        decided_on=options.slice,
+        decision=None if options.margin is None else _decision(differences, options.slice),
+        notes=tuple(dict.fromkeys(notes)),
         provenance=ComparisonProvenance(
-            cluster=cluster_field(both),
+            cluster=cluster_field(_sided(matches)),
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
+        ),
+    )
+
+
+def _read_sides(
+    a: Path, b: Path, options: CompareOptions
+) -> tuple[tuple[Side, list[Prediction]], tuple[Side, list[Prediction]]]:
+    condition_a, condition_b = options.conditions
+    partial = options.allow_partial
+    return (
+        read_side(
+            a, "A", model=options.model_a, seed=options.seed_a, condition=condition_a, allow_partial=partial
+        ),
+        read_side(
+            b, "B", model=options.model_b, seed=options.seed_b, condition=condition_b, allow_partial=partial
         ),
     )
 
@@ -127,27 +125,56 @@ def _check_two(a: Side, b: Side, conditions: tuple[str, str]) -> None:
         )
 
 
-def _sided(pairs: Pairs) -> list[Prediction]:
-    """All rows, each of a model that is named as its side."""
-    return [
-        msgspec.structs.replace(row, model=side, seed=0)
-        for pair in pairs
-        for side, row in zip("AB", pair, strict=True)
-    ]
+def _compare(
+    matches: Matches, names: tuple[str, str], options: CompareOptions, sampling: Sampling
+) -> _Compared:
+    """Compare matched answers by every metric, or by the one asked for.
+
+    Metrics in Java are slow to start, so they are used only if asked for by name.
+    """
+    captions = CaptionInputs(java=options.metric in JAVA_METRICS)
+    arms = all_arms(_sided(matches), metrics=_requested(options.metric), captions=captions)
+    scored: Mapping[str, Sequence[ScoredArm]] = arms.judged | arms.requested
+    notes = list(_caption_notes(arms.notes, options.metric))
+    if options.metric in CONSULTATION_METRICS:
+        saying, said = both_say(matches)
+        scored = consultation_arms(make_arms(_sided(saying)))
+        notes += said
+    chosen = [found for metric, found in scored.items() if options.metric in (None, metric)]
+    opponents = [Opponents(a, b, names) for a, b in itertools.chain(*map(_by_dataset, chosen))]
+    return _Compared(
+        coverage=list(_coverage(arms)),
+        differences=[
+            row for sides in opponents for row in difference_rows(sides, options.by, options.margin, sampling)
+        ],
+        flips=[row for sides in opponents for row in flip_rows(sides, options.by)],
+        notes=notes,
+    )
 
 
-def _scored(rows: Sequence[Prediction], metric: str | None) -> AllCells:
-    """The cells of all metrics, or of one; those in Java, slow to start, only if asked for by name."""
-    return all_cells(rows, metrics=_on_request(metric), captions=CaptionInputs(java=metric in JAVA_METRICS))
-
-
-def _on_request(metric: str | None) -> tuple[str, ...]:
-    """What a scorer has to be asked for."""
+def _requested(metric: str | None) -> tuple[str, ...]:
+    """What a scorer has to be asked for by name."""
     return () if metric is None or metric in CONSULTATION_METRICS else (metric,)
 
 
-def _notes_on(notes: Sequence[str], metric: str | None) -> Iterator[str]:
-    """What must be known of the scores; of metrics that were not asked for, how to ask."""
+def _sided(matches: Matches) -> list[Prediction]:
+    """All rows, each of a model that is named as its side."""
+    return [
+        msgspec.structs.replace(row, model=side, seed=0)
+        for both in matches
+        for side, row in zip("AB", both, strict=True)
+    ]
+
+
+def _by_dataset(scored: Sequence[ScoredArm]) -> Iterator[tuple[ScoredArm, ScoredArm]]:
+    """The arms of A and B on each dataset: what is judged on one side is judged on the other."""
+    of_side = {(arm.key.dataset, arm.key.model): arm for arm in scored}
+    for dataset in dict.fromkeys(dataset for dataset, _ in of_side):
+        yield of_side[dataset, "A"], of_side[dataset, "B"]
+
+
+def _caption_notes(notes: Sequence[str], metric: str | None) -> Iterator[str]:
+    """What the scores rest on; for metrics that were not asked for, how to ask."""
     unasked = [note for note in notes if _NO_JAVA in note]
     yield from (note for note in notes if note not in unasked)
     if unasked and metric is None:
@@ -155,25 +182,14 @@ def _notes_on(notes: Sequence[str], metric: str | None) -> Iterator[str]:
         yield f"{names} run in Java and are compared one at a time: --metric {JAVA_METRICS[0]}"
 
 
-def _coverage(rows: Sequence[Prediction], cells: Iterable[Cell]) -> Iterator[SideCoverage]:
-    for found in cell_coverage(rows, cells):
+def _coverage(arms: Arms) -> Iterator[SideCoverage]:
+    for found in coverage_of(arms.arms, arms.outcomes):
         counts = msgspec.structs.asdict(found)
         side, _ = counts.pop("model"), counts.pop("seed")
         yield SideCoverage(side=side, **counts)
 
 
-def _cell_pairs(
-    metric: str, cells: Sequence[Cell], pairs: Pairs, names: tuple[str, str]
-) -> Iterator[CellPair]:
-    """A pair of cells for each dataset: what is judged on one side is judged on the other."""
-    rows = {(a.dataset, a.example_id): a for a, _ in pairs}
-    of_side = {(cell.key.dataset, cell.key.model): cell for cell in cells}
-    for dataset in dict.fromkeys(dataset for dataset, _ in of_side):
-        a, b = of_side[dataset, "A"], of_side[dataset, "B"]
-        yield CellPair(metric, a, b, [rows[dataset, name] for name in a.example_ids], names)
-
-
-def _adjusted(rows: Sequence[PairedRow]) -> tuple[list[PairedRow], int]:
+def _adjusted(rows: Sequence[Difference]) -> tuple[list[Difference], int]:
     """The rows with p values adjusted over all that were tested, and how many those are."""
     p_values = np.array([row.p_value for row in rows if row.p_value is not None])
     if not len(p_values):
@@ -186,7 +202,7 @@ def _adjusted(rows: Sequence[PairedRow]) -> tuple[list[PairedRow], int]:
     return adjusted, len(p_values)
 
 
-def _decision(rows: Sequence[PairedRow], slice_name: str) -> str:
+def _decision(rows: Sequence[Difference], slice_name: str) -> str:
     """Equivalent only if every metric, dataset and condition is, on the slice that decides."""
     deciding = [row for row in rows if row.slice == slice_name]
     if not deciding:
@@ -197,12 +213,10 @@ def _decision(rows: Sequence[PairedRow], slice_name: str) -> str:
     return EQUIVALENT if all(row.equivalence == EQUIVALENT for row in deciding) else NOT_MEASURED
 
 
-def _notes(
-    a: Side, b: Side, matched: Sequence[Matched], asked: tuple[str | None, str | None]
-) -> Iterator[str]:
-    for side, other in ((a, b), (b, a)):
+def _notes(sides: Sides, matched: Sequence[Matched], options: CompareOptions) -> Iterator[str]:
+    for side, other in (sides, sides[::-1]):
         alone = [name for name in side.conditions if name not in other.conditions]
-        if alone and asked == (None, None):
+        if alone and options.conditions == (None, None):
             yield f"only {side.name} answered under {', '.join(alone)}, which is not compared"
     for found in matched:
         if found.only_a or found.only_b:

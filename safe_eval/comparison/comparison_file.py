@@ -1,6 +1,4 @@
-"""Compared: the content of comparison.json, what A − B is on every slice and what decides."""
-
-from typing import Literal
+"""The content of comparison.json: A − B on every slice, and the decision."""
 
 import msgspec
 
@@ -12,10 +10,8 @@ EQUIVALENT, NOT_SHOWN, NOT_MEASURED = "equivalent", "not shown", "not measured"
 EXIT_CODES = {EQUIVALENT: 0, NOT_SHOWN: 1, NOT_MEASURED: 2}
 POWER = 0.8  # with which a detectable difference is found
 
-By = Literal["question_type", "split", "dataset", "task"]
 
-
-class PairedRow(Comparison, frozen=True, kw_only=True):
+class Difference(Comparison, frozen=True, kw_only=True):
     """A − B on a slice; `seed` is that of A.
 
     With a margin the equivalence interval is by Student's t, so that it agrees with its p value.
@@ -64,14 +60,14 @@ class ComparisonProvenance(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
 
 
-class Compared(msgspec.Struct, frozen=True, kw_only=True):
+class ComparisonFile(msgspec.Struct, frozen=True, kw_only=True):
     """The content of comparison.json."""
 
     a: Side
     b: Side
     matched: tuple[Matched, ...]
     coverage: tuple[SideCoverage, ...]
-    rows: tuple[PairedRow, ...]
+    rows: tuple[Difference, ...]
     flips: tuple[FlipRow, ...]
     family: int  # how many tests the p values are adjusted for
     margin: float | None

@@ -1,57 +1,52 @@
-"""Paired rows: what two cells with the same examples differ in, by slice, and which answers flipped."""
+"""Differences: A − B by slice, and which answers flipped."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool
-from numpy import ndarray
 
-from safe_eval.arms.arm import Cell
+from safe_eval.arms.arm import Slices, shared_examples
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.comparison.comparison_file import POWER, By, FlipRow, PairedRow
+from safe_eval.arms.scored_arm import ScoredArm
+from safe_eval.comparison.comparison_file import POWER, Difference, FlipRow
+from safe_eval.options import By
 from safe_eval.prediction import Prediction
 from safe_eval.results.comparisons import compare
+from safe_eval.results.metrics import value_of
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM
-from safe_eval.statistics.corpus_sums import corpus_value
 from safe_eval.statistics.paired import equivalence, equivalence_verdict
 from safe_eval.statistics.power import minimum_detectable_effect, observed_design_effect
 from safe_eval.statistics.sampling import Interval, Labels, Sampling, Values
 from safe_eval.statistics.seeds import flips
 
-Members = Bool[ndarray, " items"]
-
 
 @dataclass(frozen=True)
-class CellPair:
-    """The cells of both sides and the rows that A answered, all in the same order."""
+class Opponents:
+    """The arms of both sides as one metric scored them, on the same examples, and what to call them."""
 
-    metric: str
-    a: Cell
-    b: Cell
-    rows: Sequence[Prediction]
+    a: ScoredArm
+    b: ScoredArm
     names: tuple[str, str]  # as "model/condition"
 
 
-def paired_rows(
-    pair: CellPair, by: By | None, margin: float | None, sampling: Sampling
-) -> Iterator[PairedRow]:
+def difference_rows(
+    sides: Opponents, by: By | None, margin: float | None, sampling: Sampling
+) -> Iterator[Difference]:
     """A − B on all items, on those about the sound and about the picture, and for each value of a field."""
-    slices = _slices(pair.rows, by)
-    a, b = replace(pair.a, slices=slices), replace(pair.b, slices=slices)
-    for name, members in slices.items():
-        found = compare(pair.metric, a, b, name, sampling)
-        mean_a, mean_b = _value(pair.metric, a, members), _value(pair.metric, b, members)
-        row = PairedRow(
-            **msgspec.structs.asdict(found) | {"a": pair.names[0], "b": pair.names[1]},
-            mean_a=mean_a,
-            mean_b=mean_b,
+    slices = _slices(sides.a.rows, by)
+    a, b = replace(sides.a, slices=slices), replace(sides.b, slices=slices)
+    shared = shared_examples(a.examples, b.examples)
+    for name, inside in slices.items():
+        found = compare(a, b, name, shared, sampling)
+        row = Difference(
+            **msgspec.structs.asdict(found) | {"a": sides.names[0], "b": sides.names[1]},
+            mean_a=value_of(a, name),
+            mean_b=value_of(b, name),
         )
         if a.counts is None:
-            row = _of_means(
-                row, a.scores[members] - b.scores[members], a.clusters[members], a.highest, margin, sampling
-            )
+            differences = a.scores[inside] - b.scores[inside]
+            row = _of_means(row, differences, a.clusters[inside], a.highest, margin, sampling)
         elif margin is not None:
             interval = Interval(found.equivalence_low, found.equivalence_high)
             row = msgspec.structs.replace(row, equivalence=equivalence_verdict(interval, margin))
@@ -59,46 +54,35 @@ def paired_rows(
 
 
 def _of_means(
-    row: PairedRow,
+    row: Difference,
     differences: Values,
     clusters: Labels,
     highest: float,
     margin: float | None,
     sampling: Sampling,
-) -> PairedRow:
+) -> Difference:
     """The row with what only a mean of differences has: a detectable difference, and tests of equivalence."""
     row = msgspec.structs.replace(row, detectable=_detectable(differences, clusters, sampling))
     if margin is None:
         return row
     tested = equivalence(differences, clusters, margin, sampling, scale=(-highest, highest))
-    return msgspec.structs.replace(
-        row,
-        equivalence=tested.verdict,
-        equivalence_p=tested.p_value,
-    )
+    return msgspec.structs.replace(row, equivalence=tested.verdict, equivalence_p=tested.p_value)
 
 
-def _value(metric: str, cell: Cell, members: Members) -> float:
-    return (
-        float(cell.scores[members].mean())
-        if cell.counts is None
-        else corpus_value(metric, cell.counts[members])
-    )
-
-
-def flip_rows(pair: CellPair, by: By | None) -> Iterator[FlipRow]:
+def flip_rows(sides: Opponents, by: By | None) -> Iterator[FlipRow]:
     """The flip table by question type, or by another field; only where items are right or wrong."""
-    if pair.metric in CAPTION_METRICS or pair.metric in CONSULTATION_METRICS:
+    if sides.a.metric in CAPTION_METRICS or sides.a.metric in CONSULTATION_METRICS:
         return
-    types = [str(value) for row in pair.rows if (value := getattr(row, by or "question_type")) is not None]
-    every = ["all"] * len(pair.rows)
+    rows = sides.a.rows
+    types = [str(value) for row in rows if (value := getattr(row, by or "question_type")) is not None]
+    every = ["all"] * len(rows)
     for labels in (every, types) if len(types) == len(every) else (every,):
-        for flip in flips(pair.b.scores, pair.a.scores, labels, right_from=RIGHT_FROM):
+        for flip in flips(sides.b.scores, sides.a.scores, labels, right_from=RIGHT_FROM):
             yield FlipRow(
-                metric=pair.metric,
-                dataset=pair.a.key.dataset,
-                a=pair.names[0],
-                b=pair.names[1],
+                metric=sides.a.metric,
+                dataset=sides.a.key.dataset,
+                a=sides.names[0],
+                b=sides.names[1],
                 of=flip.question_type,
                 n=flip.n,
                 both_right=flip.stayed_right,
@@ -108,8 +92,8 @@ def flip_rows(pair: CellPair, by: By | None) -> Iterator[FlipRow]:
             )
 
 
-def _slices(rows: Sequence[Prediction], by: By | None) -> dict[str, Members]:
-    """Those of every comparison, and one for each value of a field that has several."""
+def _slices(rows: Sequence[Prediction], by: By | None) -> Slices:
+    """The slices of every comparison, and one for each value of a field that has several."""
     slices = {
         "all": np.ones(len(rows), dtype=bool),
         "audio": np.array([row.needs_audio is True for row in rows]),
@@ -120,7 +104,7 @@ def _slices(rows: Sequence[Prediction], by: By | None) -> dict[str, Members]:
         named = [name for name in np.unique(values).tolist() if name]
         prefix = "type" if by == "question_type" else by
         slices |= {f"{prefix}:{name}": values == name for name in named if not (values == name).all()}
-    return {name: members for name, members in slices.items() if members.any()}
+    return {name: inside for name, inside in slices.items() if inside.any()}
 
 
 def _detectable(differences: Values, clusters: Labels, sampling: Sampling) -> float | None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from safe_data.core import numerals
 from safe_data.core.errors import InputError
-from safe_eval.arms.arm import Cell, score_cells
+from safe_eval.arms.arm import make_arms, shared_examples
+from safe_eval.arms.scored_arm import ScoredArm, score_arms
+from safe_eval.options import PowerOptions
 from safe_eval.predictions import read_predictions
 from safe_eval.scorers.scorer import SCORERS
 from safe_eval.statistics.bootstrap import count_clusters
@@ -70,27 +71,26 @@ def assumed_differences(
     return Differences(paired_std(changed, difference), changed, effect, cluster_size, correlation)
 
 
-def observed_differences(
-    path: Path, a: str | None, b: str | None, *, metric: str | None = None, slice_name: str = "all"
-) -> Differences:
-    """The differences of two sets of answers in a predictions file, as "model/condition".
+def observed_differences(options: PowerOptions) -> Differences:
+    """The differences of two sets of answers in a predictions file.
 
     Raises:
         InputError: it is not clear which two are meant, or nothing differs between them.
     """
+    path, a, b, metric, slice_name = options.like, options.a, options.b, options.metric, options.slice
+    if path is None:
+        raise ValueError("no predictions file to observe differences in")
     file = path / "predictions.jsonl" if path.is_dir() else path
-    rows = read_predictions(file)
-    cells = _cells(
-        file, [cell for name in SCORERS if metric in (None, name) for cell in score_cells(name, rows)]
-    )
-    if a is None and b is None and len(cells) == 2:
-        a, b = cells
-    if a is None or b is None or a == b or not {a, b} <= cells.keys():
+    every = make_arms(read_predictions(file))
+    arms = _arms(file, [arm for name in SCORERS if metric in (None, name) for arm in score_arms(name, every)])
+    if a is None and b is None and len(arms) == 2:
+        a, b = arms
+    if a is None or b is None or a == b or not {a, b} <= arms.keys():
         raise InputError(
-            f"{file}: say which two answers to take as --a and --b; there are {', '.join(cells)}, "
-            f"for example --a {next(iter(cells))} --b {list(cells)[-1]}"
+            f"{file}: say which two answers to take as --a and --b; there are {', '.join(arms)}, "
+            f"for example --a {next(iter(arms))} --b {list(arms)[-1]}"
         )
-    differences, clusters = _differences(file, cells[a], cells[b], slice_name)
+    differences, clusters = _differences(file, arms[a], arms[b], slice_name)
     effect = observed_design_effect(differences, clusters)
     if effect is None:
         raise InputError(f"{file}: {a} − {b} has no spread on the slice {slice_name!r} to plan with")
@@ -104,32 +104,36 @@ def observed_differences(
     )
 
 
-def power_plan(
-    differences: Differences,
-    *,
-    difference: float | None,
-    items: int | None,
-    power: float,
-    confidence: float,
-) -> PowerPlan:
+def plan_power(options: PowerOptions) -> PowerPlan:
     """The items that a difference needs, or the smallest difference that so many items find.
 
     Raises:
-        InputError: both or neither of the two is given, or a number out of range.
+        InputError: both or neither of the two is given, a number out of range, or see `observed_differences`.
     """
-    if (difference is None) == (items is None):
+    if (options.difference is None) == (options.items is None):
         raise InputError("give either --difference, to learn how many items it needs, or --items")
-    of = {"design_effect": differences.design_effect, "confidence": confidence, "power": power}
-    if difference is not None:
+    if options.like is None:
+        differences = assumed_differences(
+            options.changed, options.difference or 0.0, options.cluster_size, options.correlation
+        )
+    else:
+        differences = observed_differences(options)
+    of = {
+        "design_effect": differences.design_effect,
+        "confidence": options.confidence,
+        "power": options.power,
+    }
+    items, difference = options.items or 0, options.difference
+    if difference is None:
+        difference = minimum_detectable_effect(differences.std, items, **of)
+    else:
         items = needed_items(differences.std, difference, **of)
-    needed = items or 0
-    found = minimum_detectable_effect(differences.std, needed, **of) if difference is None else difference
     return PowerPlan(
-        difference=found,
-        items=needed,
-        clusters=math.ceil(needed / differences.cluster_size),
-        power=power,
-        confidence=confidence,
+        difference=difference,
+        items=items,
+        clusters=math.ceil(items / differences.cluster_size),
+        power=options.power,
+        confidence=options.confidence,
         std=differences.std,
         changed=differences.changed,
         design_effect=differences.design_effect,
@@ -139,22 +143,21 @@ def power_plan(
     )
 
 
-def _cells(file: Path, cells: Sequence[Cell]) -> dict[str, Cell]:
-    """The cells by name, if a name stands for one of them."""
-    if len({cell.key.dataset for cell in cells}) > 1 or len({cell.key.seed for cell in cells}) > 1:
+def _arms(file: Path, scored: Sequence[ScoredArm]) -> dict[str, ScoredArm]:
+    """The arms by name, if a name stands for one of them."""
+    if len({arm.key.dataset for arm in scored}) > 1 or len({arm.key.seed for arm in scored}) > 1:
         raise InputError(f"{file}: holds several datasets or seeds; give a file of one of each")
-    if not cells:
+    if not scored:
         raise InputError(f"{file}: holds no answers that are judged one by one")
-    return {cell.key.name: cell for cell in cells}
+    return {arm.key.name: arm for arm in scored}
 
 
-def _differences(file: Path, a: Cell, b: Cell, slice_name: str) -> tuple[Values, Labels]:
-    for cell in (a, b):
-        if slice_name not in cell.slices:
-            slices = ", ".join(cell.slices)
-            raise InputError(f"{file}: {cell.key.name} has no slice {slice_name!r}; it has {slices}")
-    in_a, in_b = a.slices[slice_name], b.slices[slice_name]
-    _, at_a, at_b = np.intersect1d(
-        a.examples[in_a], b.examples[in_b], assume_unique=True, return_indices=True
-    )
-    return a.scores[in_a][at_a] - b.scores[in_b][at_b], a.clusters[in_a][at_a]
+def _differences(file: Path, a: ScoredArm, b: ScoredArm, slice_name: str) -> tuple[Values, Labels]:
+    for arm in (a, b):
+        if slice_name not in arm.slices:
+            slices = ", ".join(arm.slices)
+            raise InputError(f"{file}: {arm.key.name} has no slice {slice_name!r}; it has {slices}")
+    at_a, at_b = shared_examples(a.examples, b.examples)
+    both = a.slices[slice_name][at_a] & b.slices[slice_name][at_b]
+    at_a, at_b = at_a[both], at_b[both]
+    return a.scores[at_a] - b.scores[at_b], a.clusters[at_a]

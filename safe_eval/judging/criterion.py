@@ -19,7 +19,7 @@ from safe_eval.judging.metric_names import (
     unknown_metric,
 )
 from safe_eval.prediction import BASE, CONDITIONS, is_condition
-from safe_eval.results.aggregates import OWN_MEASURES, WITHOUT_INTERVAL
+from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.retention import DRIFT_METRICS, RETENTION_SLICES
 
@@ -181,7 +181,7 @@ def _slice_fault(criterion: Criterion) -> str | None:
     """On which slices the scores hold what kind of number."""
     metric = criterion.metric
     made_on: tuple[str, ...] = COMPARED_SLICES
-    if metric in (*CALIBRATION_METRICS, *OWN_MEASURES):
+    if metric in (*CALIBRATION_METRICS, *OWN_AGGREGATES):
         made_on = ("all",)
     elif metric in DRIFT_METRICS:
         made_on = RETENTION_SLICES

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from safe_data.core import numerals
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.arms.coverage import CellCoverage
+from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.criterion import Criterion, Use
 from safe_eval.judging.metric_names import CHANGED, COVERAGE, MEANS, SEED_STD
 from safe_eval.prediction import BASE
-from safe_eval.results.aggregates import OWN_MEASURES, MeasureRow
+from safe_eval.results.aggregates import OWN_AGGREGATES, AggregateRow
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric
@@ -46,29 +46,29 @@ def evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
     """
     if criterion.metric == COVERAGE:
         cells = [c for c in scores.cells if criterion.condition in (None, f"{c.model}/{c.condition}")]
-        return [_of_coverage(cells)] if cells else [Evidence(nothing(criterion, scores))]
+        return [_of_coverage(cells)] if cells else [Evidence(_why_none(criterion, scores))]
     found = list(_found(criterion, scores))
     if not found:
-        return [Evidence(nothing(criterion, scores))]
-    missing = expected(criterion, scores) - {whence for whence, _ in found}
+        return [Evidence(_why_none(criterion, scores))]
+    missing = _expected(criterion, scores) - {source for source, _ in found}
     return [said for _, said in found] + [
-        Evidence(lacking(criterion, whence)) for whence in sorted(missing, key=str)
+        Evidence(_lacking(criterion, source)) for source in sorted(missing, key=str)
     ]
 
 
-Whence = tuple[str | None, int | None]  # a dataset and a seed; no seed where it is about all of them
+Source = tuple[str | None, int | None]  # a dataset and a seed; no seed where it is about all of them
 
 
-def _found(criterion: Criterion, scores: Scores) -> Iterator[tuple[Whence, Evidence]]:
+def _found(criterion: Criterion, scores: Scores) -> Iterator[tuple[Source, Evidence]]:
     metric, name = criterion.metric, criterion.condition
     if metric in DRIFT_METRICS:
         for kept in scores.retention:
             if (kept.slice, f"{kept.model}/{kept.condition}") == (criterion.slice, name):
                 yield (kept.dataset, kept.seed), _of_drift(kept, metric)
-    elif metric in OWN_MEASURES:
-        for measure in scores.measures:
-            if (measure.name, f"{measure.model}/{measure.condition}") == (metric, name):
-                yield (measure.dataset, measure.seed), _of_measure(measure)
+    elif metric in OWN_AGGREGATES:
+        for aggregate in scores.aggregates:
+            if (aggregate.name, f"{aggregate.model}/{aggregate.condition}") == (metric, name):
+                yield (aggregate.dataset, aggregate.seed), _of_aggregate(aggregate)
     elif metric.endswith(SEED_STD):
         asked = (metric.removesuffix(SEED_STD), criterion.slice, name)
         for over in scores.seeds:
@@ -77,7 +77,7 @@ def _found(criterion: Criterion, scores: Scores) -> Iterator[tuple[Whence, Evide
     elif criterion.against is None:
         for row in scores.metrics:
             if (row.metric, row.slice, f"{row.model}/{row.condition}") == (metric, criterion.slice, name):
-                yield (row.dataset, row.seed), _of_mean(row, silent(row, scores))
+                yield (row.dataset, row.seed), _of_mean(row, _unstated(row, scores))
     else:
         for pair in scores.comparisons:
             if (pair.slice, pair.a, pair.b) != (criterion.slice, name, criterion.against):
@@ -88,7 +88,7 @@ def _found(criterion: Criterion, scores: Scores) -> Iterator[tuple[Whence, Evide
                 yield (pair.dataset, pair.seed), _of_difference(pair, _silent_in(pair, scores))
 
 
-def _of_coverage(cells: Sequence[CellCoverage]) -> Evidence:
+def _of_coverage(cells: Sequence[ArmCoverage]) -> Evidence:
     answered, expected = sum(cell.answered for cell in cells), sum(cell.expected for cell in cells)
     text = f"{answered} of {expected} examples answered"
     worst = min(cells, key=lambda cell: cell.answered / cell.expected)
@@ -100,9 +100,9 @@ def _of_coverage(cells: Sequence[CellCoverage]) -> Evidence:
 def _of_mean(row: Metric, silent: int) -> Evidence:
     text = f"{row.model}/{row.condition} on {row.slice}, n {row.n} in {row.clusters} clusters"
     if silent:
-        return Evidence(f"{text}: {silent} more answers do not say{of((row.dataset, row.seed))}")
+        return Evidence(f"{text}: {silent} more answers do not say{_ending((row.dataset, row.seed))}")
     return Evidence(
-        text + _made(row.interval, row.confidence) + of((row.dataset, row.seed)),
+        text + _made(row.interval, row.confidence) + _ending((row.dataset, row.seed)),
         value=row.value,
         ci_low=row.ci_low,
         ci_high=row.ci_high,
@@ -113,7 +113,7 @@ def _of_changes(pair: Comparison) -> Evidence:
     if (unpaired := _unpaired(pair)) is not None:
         return Evidence(unpaired)
     text = f"{pair.changed} of {pair.n} answers of {pair.a} differ from {pair.b}"
-    return Evidence(text + of((pair.dataset, pair.seed)), value=float(pair.changed))
+    return Evidence(text + _ending((pair.dataset, pair.seed)), value=float(pair.changed))
 
 
 def _of_difference(pair: Comparison, silent: int) -> Evidence:
@@ -122,13 +122,13 @@ def _of_difference(pair: Comparison, silent: int) -> Evidence:
     text = f"{pair.a} − {pair.b} on {pair.slice}: {pair.gained} gained, {pair.lost} lost"
     text += f", n {pair.n} in {pair.clusters} clusters"
     if silent:
-        return Evidence(f"{text}: {silent} more answers do not say{of((pair.dataset, pair.seed))}")
+        return Evidence(f"{text}: {silent} more answers do not say{_ending((pair.dataset, pair.seed))}")
     if pair.test is not None:
         text += f", {pair.test} p {numerals.p_value(pair.p_value)}"
     equivalence = (pair.equivalence_low, pair.equivalence_high)
     text += f", equivalence {numerals.interval(*equivalence, signed=True)}"
     return Evidence(
-        text + _made(pair.interval, pair.confidence) + of((pair.dataset, pair.seed)),
+        text + _made(pair.interval, pair.confidence) + _ending((pair.dataset, pair.seed)),
         value=pair.difference,
         ci_low=pair.ci_low,
         ci_high=pair.ci_high,
@@ -138,32 +138,32 @@ def _of_difference(pair: Comparison, silent: int) -> Evidence:
 
 def _of_drift(kept: RetentionRow, metric: str) -> Evidence:
     text = f"{kept.model}/{kept.condition} from the base model on {kept.slice}"
-    whence = of((kept.dataset, kept.seed))
+    source = _ending((kept.dataset, kept.seed))
     without = kept.n + kept.only_base + kept.only_safe - kept.drift_n
     if kept.kl_nats is None or without:
-        return Evidence(f"{text}: {kept.why_not or f'{without} examples lack choice_probabilities'}{whence}")
+        return Evidence(f"{text}: {kept.why_not or f'{without} examples lack choice_probabilities'}{source}")
     text += f", n {kept.drift_n}, same likeliest choice {numerals.fraction(kept.same_choice)}"
-    text += _made(kept.drift_interval, kept.confidence) + whence
+    text += _made(kept.drift_interval, kept.confidence) + source
     if metric == "kl_nats":
         return Evidence(text, kept.kl_nats, kept.kl_low, kept.kl_high)
     return Evidence(text, kept.total_variation, kept.total_variation_low, kept.total_variation_high)
 
 
-def _of_measure(row: MeasureRow) -> Evidence:
-    text, whence = f"{row.model}/{row.condition} on all", of((row.dataset, row.seed))
+def _of_aggregate(row: AggregateRow) -> Evidence:
+    text, source = f"{row.model}/{row.condition} on all", _ending((row.dataset, row.seed))
     if row.value is None:
-        return Evidence(f"{text}: {row.why_not}{whence}")
+        return Evidence(f"{text}: {row.why_not}{source}")
     text += f", n {row.n}"
     if row.confidence is None:
-        return Evidence(f"{text}, {row.name} has no interval{whence}", row.value)
+        return Evidence(f"{text}, {row.name} has no interval{source}", row.value)
     text += f" in {row.clusters} clusters{_made(row.interval, row.confidence)}"
-    return Evidence(text + whence, row.value, row.ci_low, row.ci_high)
+    return Evidence(text + source, row.value, row.ci_low, row.ci_high)
 
 
 def _of_seeds(over: SeedRow) -> Evidence:
     means = ", ".join(numerals.fraction(mean) for mean in over.means)
     text = f"{over.model}/{over.condition} on {over.slice}, n {over.n}, seeds {list(over.seeds)}: {means}"
-    return Evidence(text + of((over.dataset, None)), value=over.std)
+    return Evidence(text + _ending((over.dataset, None)), value=over.std)
 
 
 def _unpaired(pair: Comparison) -> str | None:
@@ -171,13 +171,13 @@ def _unpaired(pair: Comparison) -> str | None:
     if not (pair.only_a or pair.only_b or not pair.n):
         return None
     sides = f"{pair.only_a} only {pair.a}, {pair.only_b} only {pair.b}"
-    return f"not every example has both answers: {sides}{of((pair.dataset, pair.seed))}"
+    return f"not every example has both answers: {sides}{_ending((pair.dataset, pair.seed))}"
 
 
 def _silent_in(pair: Comparison, scores: Scores) -> int:
     """The answers of either side that do not say what the metric is about."""
     return sum(
-        silent(row, scores)
+        _unstated(row, scores)
         for row in scores.metrics
         if (row.metric, row.dataset, row.slice) == (pair.metric, pair.dataset, pair.slice)
         and f"{row.model}/{row.condition}" in (pair.a, pair.b)
@@ -192,18 +192,18 @@ _STATED = {
     **dict.fromkeys(CONSULTATION_METRICS, "no row says whether the sound was 'consulted'"),
     **dict.fromkeys(CALIBRATION_METRICS, "no row of an answer that is right or wrong has a 'confidence'"),
     **dict.fromkeys(DRIFT_METRICS, f"they need rows of {BASE}/full and of this model on the same examples"),
-    **{name: f"no answer of it is judged by {metric}" for name, metric in OWN_MEASURES.items()},
+    **{name: f"no answer of it is judged by {metric}" for name, metric in OWN_AGGREGATES.items()},
 }
 
 
-def expected(criterion: Criterion, scores: Scores) -> set[Whence]:
+def _expected(criterion: Criterion, scores: Scores) -> set[Source]:
     """The datasets and seeds whose answers on the slice were judged: what one of them lacks was not shown."""
     model, metric = (criterion.condition or "").rpartition("/")[0], criterion.metric.removesuffix(SEED_STD)
     judging: set[str] = {*SCORERS, *MAXIMA}
     if metric in MEANS and metric not in CONSULTATION_METRICS:
         judging = {metric}
-    elif metric in OWN_MEASURES:
-        judging = {OWN_MEASURES[metric]}
+    elif metric in OWN_AGGREGATES:
+        judging = {OWN_AGGREGATES[metric]}
     elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS):
         judging = set(SCORERS)
     return {
@@ -213,7 +213,7 @@ def expected(criterion: Criterion, scores: Scores) -> set[Whence]:
     }
 
 
-def silent(row: Metric, scores: Scores) -> int:
+def _unstated(row: Metric, scores: Scores) -> int:
     """The judged answers of a row's cell and slice that do not say what its metric is about."""
     if row.metric not in (*CONSULTATION_METRICS, *CALIBRATION_METRICS):
         return 0
@@ -228,12 +228,12 @@ def silent(row: Metric, scores: Scores) -> int:
     return max(0, right_or_wrong + (captions if row.metric in CONSULTATION_METRICS else 0) - row.n)
 
 
-def lacking(criterion: Criterion, whence: Whence) -> str:
+def _lacking(criterion: Criterion, source: Source) -> str:
     """One dataset and seed in which the model was judged, and this was not."""
-    return f"not measured{of(whence)}: {_asked(criterion)}"
+    return f"not measured{_ending(source)}: {_asked(criterion)}"
 
 
-def nothing(criterion: Criterion, scores: Scores) -> str:
+def _why_none(criterion: Criterion, scores: Scores) -> str:
     """Why the scores say nothing at all about a criterion, and what they do hold."""
     metric, names = (
         criterion.metric.removesuffix(SEED_STD),
@@ -257,9 +257,9 @@ def nothing(criterion: Criterion, scores: Scores) -> str:
     return text
 
 
-def of(whence: Whence) -> str:
+def _ending(source: Source) -> str:
     """A dataset and a seed, as they end a line of evidence."""
-    dataset, seed = whence
+    dataset, seed = source
     names = [*([dataset] if dataset else []), *([] if seed is None else [f"seed {seed}"])]
     return f" ({', '.join(names)})" if names else ""
 

@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from safe_eval.arms.arm import without_repeats
 from safe_eval.prediction import BASE
 from safe_eval.report import numbers
-from safe_eval.results.metrics import Metric
+from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.scoring.scores import Scores
 

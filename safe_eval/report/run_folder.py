@@ -1,16 +1,19 @@
-"""A run folder, read and checked: predictions, scores and verdict that belong together."""
+"""A run folder, read and checked: items, scores and verdict that belong together."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_eval.judging.verdict import VERDICT_FILE, Verdict
-from safe_eval.prediction import Prediction
-from safe_eval.predictions import read_predictions
+from safe_eval.scoring.items import ITEMS_FILE, read_items
 from safe_eval.scoring.scores import SCORES_FILE, Scores, read_scores, scored_files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MADE_WITH = ("options.yaml", "freeze.json", "adapter/config.json", "adapter/adapter.safetensors")
 
@@ -20,22 +23,21 @@ class Results:
     """Everything a report is made of."""
 
     name: str
-    predictions: tuple[Prediction, ...]
+    items: "pa.Table"  # see `scoring.items`
     scores: Scores
     verdict: Verdict
     file_hashes: dict[str, str]
 
 
 def read_results(run: Path) -> Results:
-    """Read a run's scores.json, its verdict.json and the predictions that were scored.
+    """Read a run's scores.json, verdict.json and items.parquet. Nothing is scored again: `verdict` did that.
 
     Raises:
-        InputError: a file is missing or malformed, the scores are those of other predictions, or the
-            verdict is that on other scores.
+        InputError: a file is missing or malformed, or does not belong to the others.
     """
     if not run.is_dir():
         raise InputError(
-            f"{run}: no such run folder; it holds the predictions, {SCORES_FILE} and {VERDICT_FILE}"
+            f"{run}: no such run folder; it holds {SCORES_FILE}, {ITEMS_FILE} and {VERDICT_FILE}"
         )
     scores = read_scores(run)
     verdict = _read_verdict(run)
@@ -44,7 +46,7 @@ def read_results(run: Path) -> Results:
     named = [*files, run / SCORES_FILE, run / VERDICT_FILE, *made]
     return Results(
         name=run.resolve().name,
-        predictions=tuple(read_predictions(*files, allow_partial=scores.provenance.partial)),
+        items=read_items(run, scores.provenance.items_sha256),
         scores=scores,
         verdict=verdict,
         file_hashes={_shown(path, run): file_sha256(path) for path in named},

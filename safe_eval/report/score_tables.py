@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from safe_data.core import numerals
-from safe_eval.arms.arm import without_repeats
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import (
     SLICES,
@@ -16,7 +15,7 @@ from safe_eval.report.accuracy import (
     slices_in_order,
 )
 from safe_eval.results.comparisons import Comparison
-from safe_eval.results.metrics import Metric
+from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.scoring.scores import Scores
 from safe_eval.text.scores_text import BESIDE

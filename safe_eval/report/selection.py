@@ -1,13 +1,20 @@
 """Which test items the page shows: those that say most first, then a seeded sample, and it says so."""
 
 import hashlib
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from safe_eval.arms.arm import CellKey, cell_key
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from safe_eval.arms.arm import ArmKey
 from safe_eval.prediction import BASE, Prediction
-from safe_eval.scorers.scorer import RIGHT_FROM, SCORERS, metrics_for
+from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM, SCORERS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SHOWN = 48
 SAMPLED_AT_LEAST = 12
@@ -26,7 +33,7 @@ REASONS = {
 class Answered:
     """What one model said under one condition, and its score in [0, 1]; None for captions."""
 
-    key: CellKey
+    key: ArmKey
     prediction: Prediction
     score: float | None
     unparsed: bool = False  # a reply that its metric did not understand, which scores 0
@@ -58,92 +65,172 @@ class Selection:
     total: int
 
 
-def select_items(predictions: Sequence[Prediction], *, seed: int = 0, shown: int = SHOWN) -> Selection:
-    """Choose the items to show; the same predictions in any order give the same choice.
+@dataclass(frozen=True)
+class _Examples:
+    """The answers to show, by example: which arms answered it, and how each answer scored."""
 
-    Each reason gives one item in turn, in the order of a hash of seed and example, until only the places
-    of the sample are left. Captions, neither right nor wrong, are in the sample; rows of tasks that no metric
+    names: list[tuple[str, str]]  # dataset and example id
+    example: Int[ndarray, " answers"]  # the example of each answer
+    arms: list[tuple[str, str]]  # model and condition
+    scores: Float[ndarray, "examples arms"]  # NaN: a caption, or no answer
+    needs_audio: Int[ndarray, " examples"]  # 1 yes, 0 no, −1 not said
+
+    def right(self, model: str, condition: str) -> Bool[ndarray, " examples"]:
+        """Where an arm's answer counts as right."""
+        return np.asarray(self._of(model, condition) >= RIGHT_FROM)
+
+    def there(self, model: str, condition: str) -> Bool[ndarray, " examples"]:
+        """Where an arm's answer is right or wrong."""
+        return np.asarray(~np.isnan(self._of(model, condition)))
+
+    def _of(self, model: str, condition: str) -> Float[ndarray, " examples"]:
+        if (model, condition) not in self.arms:
+            return np.full(len(self.names), np.nan)
+        return np.asarray(self.scores[:, self.arms.index((model, condition))])
+
+
+def select_items(items: "pa.Table", *, seed: int = 0, shown: int = SHOWN) -> Selection:
+    """Choose the items to show from items.parquet; the same items in any order give the same choice.
+
+    Each reason gives one item in turn, in the order of a hash of seed and example, until only the places of
+    the sample are left. Captions, neither right nor wrong, are in the sample; rows of tasks that no metric
     judges, and of later seeds, are not shown.
     """
-    model = tested_model(predictions)
-    run_seed = min(row.seed for row in predictions if row.model == model)
-    groups: dict[str, list[Item]] = {reason: [] for reason in REASONS}
-    answers = _by_example([row for row in predictions if row.model in (BASE, model)], run_seed)
-    for key in sorted(answers, key=lambda key: _rank(seed, key)):
-        given = tuple(sorted(answers[key], key=_place))
-        item = _item(given, model)
-        groups[item.reason].append(item)
-    found = {reason: len(items) for reason, items in groups.items()}
-    return Selection(model, run_seed, seed, _take_turns(groups, shown), found, len(answers))
+    model = tested_model(items.column("model").unique().to_pylist())
+    run_seed = _first_seed(items, model)
+    answers = _answers(items, model, run_seed)
+    examples = _examples(answers)
+    reasons = _reasons(examples, model)
+    groups: dict[str, list[int]] = {reason: [] for reason in REASONS}
+    for place in sorted(range(len(reasons)), key=lambda place: _rank(seed, examples.names[place])):
+        groups[reasons[place]].append(place)
+    chosen = _take_turns(groups, shown)
+    given = _given(answers, examples.example, chosen)
+    return Selection(
+        model=model,
+        run_seed=run_seed,
+        choice_seed=seed,
+        items=tuple(_item(given[place], reasons[place], model) for place in chosen),
+        found={reason: len(places) for reason, places in groups.items()},
+        total=len(reasons),
+    )
 
 
-def tested_model(predictions: Sequence[Prediction]) -> str:
+def tested_model(names: Sequence[str]) -> str:
     """The model the page is about: the first one, by name, that is not the base."""
-    models = sorted({prediction.model for prediction in predictions})
+    models = sorted(names)
     return next((model for model in models if model != BASE), models[0])
 
 
-def _by_example(predictions: Sequence[Prediction], run_seed: int) -> dict[tuple[str, str], list[Answered]]:
-    """All answers of a seed to each example; the base model's too if it has but one other seed."""
-    base_seeds = {row.seed for row in predictions if row.model == BASE}
-    shown = [
-        row
-        for row in predictions
-        if row.seed == run_seed or (row.model == BASE and len(base_seeds) == 1)
-        if metrics_for(row.dataset, row.task)
-    ]
-    answers: dict[tuple[str, str], list[Answered]] = {}
-    for row, score in zip(shown, _marks(shown), strict=True):
-        unparsed = score is not None and math.isnan(score)
-        answered = Answered(cell_key(row), row, 0.0 if unparsed else score, unparsed)
-        answers.setdefault((row.dataset or "", row.example_id), []).append(answered)
-    return answers
+def _first_seed(items: "pa.Table", model: str) -> int:
+    import pyarrow.compute as pc
+
+    return int(pc.min(items.filter(pc.equal(items["model"], model))["seed"]).as_py())
 
 
-def _marks(rows: Sequence[Prediction]) -> list[float | None]:
-    """Each score by the metric that judges the row: NaN for what is not understood, None for captions."""
-    judged: dict[str, list[int]] = {}
-    for place, row in enumerate(rows):
-        judged.setdefault(metrics_for(row.dataset, row.task)[0], []).append(place)
-    marks: list[float | None] = [None] * len(rows)
-    for metric, places in judged.items():
-        if metric in SCORERS:
-            scores = SCORERS[metric].score_all([rows[place] for place in places])
-            for place, score in zip(places, scores.tolist(), strict=True):
-                marks[place] = 0.0 if rows[place].error is not None else score
-    return marks
+def _answers(items: "pa.Table", model: str, run_seed: int) -> "pa.Table":
+    """One row per answer to show: of this seed, or of the only seed that the base model has."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    of_base = pc.equal(items["model"], BASE)
+    base_seeds = items.filter(of_base)["seed"].unique()
+    judging = pa.array([*SCORERS, *CAPTION_METRICS])
+    shown = pc.and_(pc.equal(items["model"], model), pc.equal(items["seed"], run_seed))
+    if len(base_seeds) == 1:
+        run_seed = base_seeds[0].as_py()
+    shown = pc.or_(shown, pc.and_(of_base, pc.equal(items["seed"], run_seed)))
+    metrics = items["metric"].cast(pa.string())
+    return items.filter(pc.and_(shown, pc.fill_null(pc.is_in(metrics, value_set=judging), False)))
 
 
-def _place(answered: Answered) -> tuple[object, ...]:
+def _examples(answers: "pa.Table") -> _Examples:
+    dataset, datasets = _coded(answers["dataset"])
+    example_id, ids = _coded(answers["example_id"])
+    model, models = _coded(answers["model"])
+    condition, conditions = _coded(answers["condition"])
+    keys, example = np.unique(dataset * len(ids) + example_id, return_inverse=True)
+    columns, arm = np.unique(model * len(conditions) + condition, return_inverse=True)
+    metric, metrics = _coded(answers["metric"])
+    is_caption = np.isin(metrics, CAPTION_METRICS)[metric]
+    scores = np.full((len(keys), len(columns)), np.nan)
+    scores[example, arm] = np.where(is_caption, np.nan, answers["value"].to_numpy())
+    needs_audio = np.full(len(keys), -1)
+    needs_audio[example] = answers["needs_audio"].cast("int64").fill_null(-1).to_numpy()
+    return _Examples(
+        names=[(datasets[key // len(ids)], ids[key % len(ids)]) for key in keys.tolist()],
+        example=example,
+        arms=[(models[key // len(conditions)], conditions[key % len(conditions)]) for key in columns],
+        scores=scores,
+        needs_audio=needs_audio,
+    )
+
+
+def _coded(column: "pa.ChunkedArray") -> tuple[Int[ndarray, " answers"], list[str]]:
+    """A column of names as numbers, and the names; null is the empty name."""
+    import pyarrow as pa
+
+    texts = column.cast(pa.string()).fill_null("").combine_chunks().dictionary_encode()
+    return texts.indices.to_numpy().astype(np.int64), texts.dictionary.to_pylist()
+
+
+def _reasons(examples: _Examples, model: str) -> list[str]:
+    """Why each example is telling, or that it is not."""
+    full, base = examples.right(model, "full"), examples.right(BASE, "full")
+    answered, base_answered = examples.there(model, "full"), examples.there(BASE, "full")
+    without = [(examples.there(model, c), examples.right(model, c)) for c in ("mute_audio", "swap_audio")]
+    asked_without = np.any([there for there, _ in without], axis=0)
+    any_right = np.any([there & right for there, right in without], axis=0)
+    any_wrong = np.any([there & ~right for there, right in without], axis=0)
+    needs, needs_none = examples.needs_audio == 1, examples.needs_audio == 0
+    gained = asked_without | (base_answered & ~base)
+    reasons = np.select(
+        [
+            ~answered,
+            ~full & base & needs_none,
+            ~full,
+            needs_none & any_wrong,
+            needs & any_right,
+            needs & gained,
+        ],
+        ["rest", "lost", "wrong", "disturbed", "guessed", "gained"],
+        "rest",
+    )
+    found: list[str] = reasons.tolist()
+    return found
+
+
+def _given(
+    answers: "pa.Table", example: Int[ndarray, " answers"], chosen: Sequence[int]
+) -> dict[int, list[Answered]]:
+    """The answers of the chosen examples, in the order of tables."""
+    places = np.flatnonzero(np.isin(example, chosen))
+    given: dict[int, dict[ArmKey, Answered]] = {}
+    for place, row in zip(example[places].tolist(), answers.take(places).to_pylist(), strict=True):
+        answered = _answered(row)
+        given.setdefault(place, {})[answered.key] = answered  # once, though many metrics score a caption
+    return {place: sorted(found.values(), key=_place) for place, found in given.items()}
+
+
+def _item(given: Sequence[Answered], reason: str, model: str) -> Item:
+    tested = next((one for one in given if (one.key.model, one.key.condition) == (model, "full")), given[0])
+    return Item(reason, tested.prediction, tuple(given))
+
+
+def _answered(row: dict[str, Any]) -> Answered:
+    """An answer as a row of items.parquet holds it."""
+    metric, value, became = row.pop("metric"), row.pop("value"), row.pop("coverage")
+    prediction = Prediction(**row | {"references": tuple(row["references"])})
+    understood = became != "unparsed" or not (prediction.answer or "").strip()
+    key = ArmKey(prediction.dataset, prediction.seed, prediction.model, prediction.condition)
+    return Answered(key, prediction, None if metric in CAPTION_METRICS else value, not understood)
+
+
+def _place(answered: Answered) -> tuple[str, int, bool, str, int, str]:
     return answered.key._replace(seed=0).order  # the base model may have another seed, and still comes first
 
 
-def _item(given: tuple[Answered, ...], model: str) -> Item:
-    by_column = {(answered.key.model, answered.key.condition): answered for answered in given}
-    tested = by_column.get((model, "full"), given[0])
-    if tested.score is None:
-        return Item("rest", tested.prediction, given)
-    right = {key: answered.right for key, answered in by_column.items()}
-    return Item(_reason(right, model, tested.prediction.needs_audio), tested.prediction, given)
-
-
-def _reason(right: Mapping[tuple[str, str], bool], model: str, needs_audio: bool | None) -> str:
-    full = right.get((model, "full"))
-    without = [right[key] for key in ((model, "mute_audio"), (model, "swap_audio")) if key in right]
-    if full is None:
-        return "rest"
-    if not full:
-        return "lost" if right.get((BASE, "full")) and needs_audio is False else "wrong"
-    if needs_audio is False:
-        return "rest" if all(without) else "disturbed"
-    if needs_audio is None:
-        return "rest"
-    if any(without):
-        return "guessed"
-    return "gained" if without or right.get((BASE, "full")) is False else "rest"
-
-
-def _take_turns(groups: dict[str, list[Item]], shown: int) -> tuple[Item, ...]:
+def _take_turns(groups: dict[str, list[int]], shown: int) -> list[int]:
     telling = {reason: items for reason, items in groups.items() if reason != "rest"}
     rest = groups["rest"]
     room = max(shown - min(len(rest), SAMPLED_AT_LEAST), 0)
@@ -153,7 +240,7 @@ def _take_turns(groups: dict[str, list[Item]], shown: int) -> tuple[Item, ...]:
             if taken[reason] < len(items) and sum(taken.values()) < room:
                 taken[reason] += 1
     chosen = [item for reason, items in telling.items() for item in items[: taken[reason]]]
-    return tuple(chosen + rest[: shown - len(chosen)])
+    return chosen + rest[: shown - len(chosen)]
 
 
 def _rank(seed: int, example: tuple[str, str]) -> bytes:

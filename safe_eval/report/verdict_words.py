@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from safe_eval.arms.coverage import CellCoverage
+from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.verdict import GO, NO_GO, Judged, Verdict
 from safe_eval.prediction import BASE
 from safe_eval.report import numbers
@@ -103,7 +103,7 @@ def coverage_words(scores: Scores) -> dict[str, Any]:
     return {"complete": bool(rows) and not gaps, "sentence": sentence, "rows": rows}
 
 
-def _coverage_text(title: str, cell: CellCoverage) -> str:
+def _coverage_text(title: str, cell: ArmCoverage) -> str:
     missing = cell.expected - cell.answered - cell.errored - cell.unparsed - cell.excluded
     lost = {"errored": cell.errored, "unparsed": cell.unparsed, "excluded": cell.excluded, "missing": missing}
     told = "".join(f", {numbers.count(amount)} {what}" for what, amount in lost.items() if amount)

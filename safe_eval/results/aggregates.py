@@ -1,40 +1,47 @@
-"""Measures: what a benchmark's own script says of each cell beside its accuracy, or why it says nothing."""
+"""Aggregates: what a benchmark's own script says of each arm beside its accuracy, or why it says nothing."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
-import numpy as np
 
 from safe_data.core.errors import InputError
-from safe_eval.arms.arm import Cell, CellKey, cell_key, cluster_field
+from safe_eval.arms.all_arms import Arms
+from safe_eval.arms.arm import ArmKey
+from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import classification, gqa
-from safe_eval.scorers.aggregate import Measure
-from safe_eval.scorers.scorer import CAPTION_METRICS, judges
+from safe_eval.scorers.aggregate import Aggregate, not_measured
+from safe_eval.scorers.scorer import CAPTION_METRICS
+from safe_eval.statistics.bootstrap import count_clusters
+from safe_eval.statistics.intervals import balanced_interval, mean_interval
 from safe_eval.statistics.sampling import Labels, Sampling
 
-if TYPE_CHECKING:
-    pass
-
-# Which measures each metric has; accuracies and recalls are slices of the metric too.
-MEASURES: dict[str, Callable[[Sequence[Prediction], Labels, Sampling], list[Measure]]] = {
-    "gqa_accuracy": gqa.measures,
-    "accuracy": classification.measures,
+# Which aggregates each metric has; accuracies and recalls are slices of the metric too.
+AGGREGATES: dict[str, Callable[[Sequence[Prediction]], list[Aggregate]]] = {
+    "gqa_accuracy": gqa.aggregates,
+    "accuracy": classification.aggregates,
 }
-
-# Those that are no slice of a metric, and which one they belong to: tables show them, criteria ask for them.
-OWN_MEASURES = {
+# Those that are no slice of a metric, and the metric they belong to: tables show them, criteria ask for them.
+OWN_AGGREGATES = {
     **dict.fromkeys(("consistency", "validity", "plausibility", "distribution"), "gqa_accuracy"),
     "balanced_accuracy": "accuracy",
 }
-WITHOUT_INTERVAL = "distribution"  # see `gqa.measures`
-CAPTIONS = "captions"  # what stands for a metric where captions could not be measured
+WITHOUT_INTERVAL = "distribution"  # see `gqa.aggregates`
+CAPTIONS = "captions"  # stands for a metric where captions could not be measured
 
 
-class MeasureRow(Measure, frozen=True, kw_only=True):
-    """One measure of one model under one condition."""
+class AggregateRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One aggregate of one arm."""
 
+    name: str
+    value: float | None  # None: not measured
+    n: int  # items it is about
+    why_not: str | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    interval: str | None = None  # how it was made: cluster bootstrap, or wilson where all clusters agree
+    clusters: int | None = None  # None, like the confidence, where no interval is made
+    confidence: float | None = None
     metric: str
     dataset: str | None
     seed: int
@@ -42,42 +49,59 @@ class MeasureRow(Measure, frozen=True, kw_only=True):
     condition: str
 
 
-def measure_rows(predictions: Sequence[Prediction], sampling: Sampling) -> Iterator[MeasureRow]:
-    """The measures of every cell whose metric has any, with intervals over the clusters of all predictions.
+def aggregate_rows(arms: Arms, sampling: Sampling) -> Iterator[AggregateRow]:
+    """The aggregates of every arm whose metric has any, then the caption metrics that were not measured.
 
     Raises:
-        InputError: metadata that is not as its scorer reads it, or clusters given in some rows only.
+        InputError: metadata that is not as its scorer reads it.
     """
-    field = cluster_field(predictions)
-    for metric, measures in MEASURES.items():
-        by_key: dict[CellKey, list[Prediction]] = {}
-        for row in predictions:
-            if judges(metric, row):
-                by_key.setdefault(cell_key(row), []).append(row)
-        for key in sorted(by_key, key=lambda key: key.order):
-            rows = sorted(by_key[key], key=lambda row: row.example_id)
-            _, clusters = np.unique([getattr(row, field) for row in rows], return_inverse=True)
+    for metric, aggregates in AGGREGATES.items():
+        for arm in arms.judged.get(metric, ()):
             try:
-                found = measures(rows, clusters, sampling)
+                found = aggregates(arm.rows)
             except (AttributeError, TypeError) as error:
                 raise InputError(
-                    f"{key.name}: the metadata are not as {metric} reads them ({error}); spell them as in "
-                    "the benchmark's own files"
+                    f"{arm.key.name}: the metadata are not as {metric} reads them ({error}); spell them as "
+                    "in the benchmark's own files"
                 ) from None
-            yield from (_row(metric, key, measure) for measure in found)
+            yield from (_row(arm, aggregate, sampling) for aggregate in found)
+    yield from _unmeasured_captions(arms)
 
 
-def unmeasured_captions(
-    cells: Mapping[str, Sequence[Cell]], not_measured: Mapping[str | None, Mapping[str, str]]
-) -> Iterator[MeasureRow]:
-    """The caption metrics that a dataset has no values of, for each of its cells."""
-    keys = {cell.key: None for found in cells.values() for cell in found}
+def _row(arm: ScoredArm, aggregate: Aggregate, sampling: Sampling) -> AggregateRow:
+    row = _without_interval(arm.metric, arm.key, aggregate)
+    if aggregate.at is None or aggregate.scores is None:
+        return row
+    clusters: Labels = arm.clusters[aggregate.at]
+    if aggregate.classes is None:
+        interval = mean_interval(aggregate.scores, clusters, sampling)
+    else:
+        interval = balanced_interval(aggregate.scores, aggregate.classes, clusters, sampling)
+    return msgspec.structs.replace(
+        row,
+        ci_low=interval.low,
+        ci_high=interval.high,
+        interval=interval.method,
+        clusters=count_clusters(clusters),
+        confidence=sampling.confidence,
+    )
+
+
+def _unmeasured_captions(arms: Arms) -> Iterator[AggregateRow]:
+    """The caption metrics that a dataset has no values of, for each of its arms with captions."""
+    keys = {arm.key: None for metric in CAPTION_METRICS for arm in arms.judged.get(metric, ())}
     for key in keys:
-        reasons = not_measured.get(key.dataset, {})
-        for metric in CAPTION_METRICS:
-            if metric in reasons:
-                yield _row(CAPTIONS, key, Measure(name=metric, value=None, n=0, why_not=reasons[metric]))
+        reasons = arms.captions_not_measured.get(key.dataset, {})
+        for metric in filter(reasons.__contains__, CAPTION_METRICS):
+            yield _without_interval(CAPTIONS, key, not_measured(metric, reasons[metric]))
 
 
-def _row(metric: str, key: CellKey, measure: Measure) -> MeasureRow:
-    return MeasureRow(**msgspec.structs.asdict(measure), metric=metric, **key._asdict())
+def _without_interval(metric: str, key: ArmKey, aggregate: Aggregate) -> AggregateRow:
+    return AggregateRow(
+        name=aggregate.name,
+        value=aggregate.value,
+        n=aggregate.n,
+        why_not=aggregate.why_not,
+        metric=metric,
+        **key._asdict(),
+    )

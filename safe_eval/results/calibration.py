@@ -1,15 +1,16 @@
-"""Confidences: how honest the confidences of each cell are, as metrics beside its scores.
+"""Calibration: how honest the confidences of each arm are, as metrics beside its scores.
 
-Right is what the cell's own metric says, a share where it gives one: a VQA answer worth 0.6 is right to 0.6,
-so that honest confidence is the expected score. An answer that failed has no confidence.
+Right is what the arm's own metric says, a share where it gives one: a VQA answer worth 0.6 is right to 0.6,
+so an honest confidence is the expected score. An answer that failed has no confidence.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from safe_eval.arms.arm import Cell, CellKey, cell_key
-from safe_eval.prediction import Prediction
+from safe_eval.arms.all_arms import Arms, Scored
+from safe_eval.arms.arm import ArmKey
+from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.results.metrics import Metric
 from safe_eval.scorers.scorer import SCORERS
 from safe_eval.statistics.bca import BCA, bca_levels
@@ -24,79 +25,61 @@ from safe_eval.statistics.sampling import Interval, Sampling
 CALIBRATION_METRICS = {"ece": 1.0, "brier": 1.0, "nll": LARGEST_NLL, "confidence": 1.0}  # and their highest
 
 
-def calibration_rows(
-    predictions: Sequence[Prediction], cells: Mapping[str, Sequence[Cell]], sampling: Sampling
-) -> list[Metric]:
-    """ECE (equal width, 15 bins), Brier score, NLL and mean confidence of every cell that states any.
+def calibration_rows(arms: Arms, sampling: Sampling) -> list[Metric]:
+    """ECE (equal width, 15 bins), Brier score, NLL and mean confidence of every arm that states confidences.
 
-    The scores come from `cells`, by metric; those of metrics on request judge the same answers once more, and
-    those of captions are no shares of right, so both are left out. Intervals as in `calibration`, all from
-    one set of draws.
+    Metrics on request judge the same answers once more, and caption scores are no shares of right, so both
+    are left out. All intervals of an arm come from one set of draws.
     """
     return [
         row
-        for key, answers in confident_answers(predictions, cells).items()
+        for key, answers in confident_answers(arms.judged).items()
         for row in _rows(key, answers, sampling)
     ]
 
 
-def confident_answers(
-    predictions: Sequence[Prediction], cells: Mapping[str, Sequence[Cell]]
-) -> dict[CellKey, Answers]:
-    """The judged answers that state a confidence, by cell, in the order of the tables."""
-    said: dict[CellKey, dict[str, float]] = {}
-    for row in predictions:
-        if row.confidence is not None and row.error is None:
-            said.setdefault(cell_key(row), {})[row.example_id] = row.confidence
-    judging: dict[CellKey, list[Cell]] = {}
+def confident_answers(judged: Scored) -> dict[ArmKey, Answers]:
+    """The judged answers that state a confidence, by arm, in the order of tables."""
+    parts: dict[ArmKey, list[Answers]] = {}
     for metric in SCORERS:
-        for cell in cells.get(metric, ()):
-            judging.setdefault(cell.key, []).append(cell)
-    found = {}
-    for key in sorted(said.keys() & judging.keys(), key=lambda key: key.order):
-        parts = [_stated(cell, said[key]) for cell in judging[key]]
-        answers = Answers(
-            examples=np.concatenate([part.examples for part in parts]),
-            clusters=np.concatenate([part.clusters for part in parts]),
-            confidence=np.concatenate([part.confidence for part in parts]),
-            correct=np.concatenate([part.correct for part in parts]),
-        )
-        if len(answers.confidence):
-            found[key] = answers
-    return found
+        for arm in judged.get(metric, ()):
+            if len((stated := _stated(arm)).confidence):
+                parts.setdefault(arm.key, []).append(stated)
+    return {key: _together(parts[key]) for key in sorted(parts, key=lambda key: key.order)}
 
 
-def confidence_notes(rows: Sequence[Metric], metrics: Sequence[Metric]) -> Iterator[str]:
-    """One line for each cell of which only some judged answers state a confidence."""
-    for row in rows:
-        if row.metric != "confidence":
-            continue
-        judged = sum(
-            m.n for m in metrics if m.metric in SCORERS and m.slice == "all" and _cell(m) == _cell(row)
-        )
-        if row.n < judged:
+def calibration_notes(arms: Arms) -> Iterator[str]:
+    """One line per arm of which only some judged answers state a confidence."""
+    judged: dict[ArmKey, int] = {}
+    for metric in SCORERS:
+        for arm in arms.judged.get(metric, ()):
+            judged[arm.key] = judged.get(arm.key, 0) + len(arm.at)
+    for key, answers in confident_answers(arms.judged).items():
+        stated = len(answers.confidence)
+        if stated < judged[key]:
             yield (
-                f"{row.n} of {judged} answers of {row.model}/{row.condition}, seed {row.seed}, state a "
-                "confidence: calibration is of these alone"
+                f"{stated} of {judged[key]} answers of {key.name}, seed {key.seed}, state a confidence: "
+                "calibration is of these alone"
             )
 
 
-def _cell(row: Metric) -> CellKey:
-    return CellKey(row.dataset, row.seed, row.model, row.condition)
-
-
-def _stated(cell: Cell, said: Mapping[str, float]) -> Answers:
-    confidence = np.array([said.get(name, np.nan) for name in cell.example_ids], dtype=float)
-    kept = ~np.isnan(confidence)
+def _stated(arm: ScoredArm) -> Answers:
+    confidence = arm.arm.confidences[arm.at]
+    kept = np.flatnonzero(~np.isnan(confidence))
     return Answers(
-        examples=np.array(cell.example_ids, dtype=object)[kept],
-        clusters=cell.clusters[kept],
+        examples=np.array([arm.arm.rows[place].example_id for place in arm.at[kept].tolist()], dtype=object),
+        clusters=arm.clusters[kept],
         confidence=confidence[kept],
-        correct=cell.scores[kept],
+        correct=arm.scores[kept],
     )
 
 
-def _rows(key: CellKey, answers: Answers, sampling: Sampling) -> Iterator[Metric]:
+def _together(parts: Sequence[Answers]) -> Answers:
+    fields = ("examples", "clusters", "confidence", "correct")
+    return Answers(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
+
+
+def _rows(key: ArmKey, answers: Answers, sampling: Sampling) -> Iterator[Metric]:
     confidence, correct, clusters = answers.confidence, answers.correct, answers.clusters
     check_confidences(confidence, correct)
     means = {"brier": brier(confidence, correct), "nll": nll(confidence, correct), "confidence": confidence}

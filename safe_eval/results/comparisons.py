@@ -1,19 +1,20 @@
-"""Comparison: two cells on the same examples, paired by their ids."""
+"""Comparison: the difference of two arms on the examples that both answered."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
-import numpy as np
-from jaxtyping import Int
-from numpy import ndarray
 
-from safe_eval.arms.arm import COMPARED_SLICES, Cell
+from safe_eval.arms.all_arms import Arms
+from safe_eval.arms.arm import COMPARED_SLICES, Places, shared_examples
+from safe_eval.arms.scored_arm import ScoredArm, base_of
 from safe_eval.prediction import BASE
 from safe_eval.statistics.bootstrap import count_clusters
-from safe_eval.statistics.corpus_sums import RANDOMISATION, Counts, sums_difference
+from safe_eval.statistics.corpus_sums import RANDOMISATION, sums_difference
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval, t_interval
 from safe_eval.statistics.paired import mcnemar_p_values, paired_test
-from safe_eval.statistics.sampling import Labels, Sampling, Values
+from safe_eval.statistics.sampling import Sampling
+
+Shared = tuple[Places, Places]  # places in a, and the places in b of the same examples
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,67 +47,65 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     only_b: int
 
 
-def compare_cells(metric: str, cells: Sequence[Cell], sampling: Sampling) -> list[Comparison]:
+def comparison_rows(arms: Arms, sampling: Sampling) -> Iterator[Comparison]:
     """What each condition changes within a model, and what each model changes over the base model.
 
     For every model m and condition c: m/full − m/c; for every m that is not the base: m/c − base/full.
     """
-    return [row for a, b in _pairs(cells) for row in _by_slice(metric, a, b, sampling)]
+    for scored in arms.scored.values():
+        for a, b in _opponents(scored):
+            yield from _by_slice(a, b, sampling)
 
 
-def _by_slice(metric: str, a: Cell, b: Cell, sampling: Sampling) -> Iterator[Comparison]:
-    whole = compare(metric, a, b, "all", sampling)
+def _by_slice(a: ScoredArm, b: ScoredArm, sampling: Sampling) -> Iterator[Comparison]:
+    shared = shared_examples(a.examples, b.examples)
+    whole = compare(a, b, "all", shared, sampling)
     for name in COMPARED_SLICES:
         if a.is_whole(name) and b.is_whole(name):
             yield msgspec.structs.replace(whole, slice=name)
         elif name in a.slices or name in b.slices:
-            yield compare(metric, a, b, name, sampling)
+            yield compare(a, b, name, shared, sampling)
 
 
-def compare(metric: str, a: Cell, b: Cell, slice_name: str, sampling: Sampling) -> Comparison:
-    """Compare two cells on the examples of a slice that both answered."""
-    in_a, in_b = np.flatnonzero(a.slices.get(slice_name, [])), np.flatnonzero(b.slices.get(slice_name, []))
-    shared, places_a, places_b = np.intersect1d(
-        a.examples[in_a], b.examples[in_b], assume_unique=True, return_indices=True
-    )
-    at_a, at_b = in_a[places_a], in_b[places_b]
+def compare(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared, sampling: Sampling) -> Comparison:
+    """Compare two arms on the examples of a slice; `shared` holds the examples that both answered."""
+    in_a, in_b = a.inside(slice_name), b.inside(slice_name)
+    both = in_a[shared[0]] & in_b[shared[1]]
+    at_a, at_b = shared[0][both], shared[1][both]
     about = Comparison(
-        metric=metric,
+        metric=a.metric,
         dataset=a.key.dataset,
         seed=a.key.seed,
         slice=slice_name,
         a=a.key.name,
         b=b.key.name,
         confidence=sampling.confidence,
-        only_a=len(in_a) - len(shared),
-        only_b=len(in_b) - len(shared),
+        only_a=int(in_a.sum()) - len(at_a),
+        only_b=int(in_b.sum()) - len(at_b),
     )
-    if not len(shared):
+    if not len(at_a):
         return about
-    scores_a, scores_b, clusters = a.scores[at_a], b.scores[at_b], a.clusters[at_a]
-    if a.counts is not None and b.counts is not None:
-        found = _of_sums(about, a.counts[at_a], b.counts[at_b], clusters, sampling)
-    else:
-        found = _of_means(about, scores_a, scores_b, clusters, sampling, a.highest)
+    found = (_of_sums if a.counts is not None else _of_means)(about, a, b, (at_a, at_b), sampling)
+    scores_a, scores_b = a.scores[at_a], b.scores[at_b]
+    answers_a, answers_b = a.answers[at_a], b.answers[at_b]
     return msgspec.structs.replace(
         found,
         gained=int((scores_a > scores_b).sum()),
         lost=int((scores_a < scores_b).sum()),
-        changed=_changed(_answers(a, at_a), _answers(b, at_b)),
-        n=len(shared),
-        clusters=count_clusters(clusters),
+        changed=int(((answers_a != answers_b) | (answers_a < 0)).sum()),  # two failures do not agree
+        n=len(at_a),
+        clusters=count_clusters(a.clusters[at_a]),
     )
 
 
-def _of_means(
-    about: Comparison, a: Values, b: Values, clusters: Labels, sampling: Sampling, highest: float
-) -> Comparison:
-    differences = a - b
-    scale = (-highest, highest)
+def _of_means(about: Comparison, a: ScoredArm, b: ScoredArm, at: Shared, sampling: Sampling) -> Comparison:
+    scores_a, scores_b, clusters = a.scores[at[0]], b.scores[at[1]], a.clusters[at[0]]
+    differences = scores_a - scores_b
+    scale = (-a.highest, a.highest)
     interval = mean_interval(differences, clusters, sampling, scale=scale)
     equivalence = t_interval(differences, clusters, sampling.equivalence_confidence, scale=scale)
-    p_value, test = paired_test(a, b, clusters, sampling)
-    mcnemar_p, mcnemar_mid_p = mcnemar_p_values(a, b)
+    p_value, test = paired_test(scores_a, scores_b, clusters, sampling)
+    mcnemar_p, mcnemar_mid_p = mcnemar_p_values(scores_a, scores_b)
     return msgspec.structs.replace(
         about,
         difference=float(differences.mean()),
@@ -123,10 +122,13 @@ def _of_means(
     )
 
 
-def _of_sums(about: Comparison, a: Counts, b: Counts, clusters: Labels, sampling: Sampling) -> Comparison:
-    """Of a metric that is no mean of its items, such as BLEU: no standard error, and a test of its own."""
+def _of_sums(about: Comparison, a: ScoredArm, b: ScoredArm, at: Shared, sampling: Sampling) -> Comparison:
+    """A metric that is no mean of its items, such as BLEU: it has no standard error, and another test."""
+    if a.counts is None or b.counts is None or a.corpus is None:
+        raise ValueError(f"{about.metric}: has counts in one arm only")
     confidences = (sampling.confidence, sampling.equivalence_confidence)
-    found = sums_difference(about.metric, a, b, clusters, sampling, confidences)
+    counts_a, counts_b, clusters = a.counts[at[0]], b.counts[at[1]], a.clusters[at[0]]
+    found = sums_difference(a.corpus, counts_a, counts_b, clusters, sampling, confidences)
     interval, equivalence = found.intervals
     return msgspec.structs.replace(
         about,
@@ -141,30 +143,14 @@ def _of_sums(about: Comparison, a: Counts, b: Counts, clusters: Labels, sampling
     )
 
 
-def _answers(cell: Cell, places: Int[ndarray, " items"]) -> Iterator[str | None]:
-    return map(cell.answers.__getitem__, places.tolist())
-
-
-def _changed(a: Iterable[str | None], b: Iterable[str | None]) -> int:
-    """How many answers differ; two failures are no agreement."""
-    return sum(one is None or one != other for one, other in zip(a, b, strict=True))
-
-
-def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
-    by_key = {cell.key: cell for cell in cells}
-    for cell in cells:
-        full = by_key.get(cell.key._replace(condition="full"))
-        if full is not None and full is not cell:
-            yield full, cell
-    for cell in cells:
-        base = base_of(cell, cells)
-        if base is not None and cell.key.model != BASE:
-            yield cell, base
-
-
-def base_of(cell: Cell, cells: Sequence[Cell]) -> Cell | None:
-    """The base model's answers to the untouched input: of the same seed, or of the only seed it has."""
-    bases = [c for c in cells if (c.key.name, c.key.dataset) == (f"{BASE}/full", cell.key.dataset)]
-    same_seed = [base for base in bases if base.key.seed == cell.key.seed]
-    found = same_seed or (bases if len(bases) == 1 else [])
-    return found[0] if found else None
+def _opponents(scored: Sequence[ScoredArm]) -> Iterator[tuple[ScoredArm, ScoredArm]]:
+    """The arms to compare: full with each other condition, then each arm with the base model's."""
+    by_key = {arm.key: arm for arm in scored}
+    for arm in scored:
+        full = by_key.get(arm.key._replace(condition="full"))
+        if full is not None and full is not arm:
+            yield full, arm
+    for arm in scored:
+        base = base_of(arm, scored)
+        if base is not None and arm.key.model != BASE:
+            yield arm, base

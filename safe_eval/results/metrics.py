@@ -1,10 +1,12 @@
-"""Metric: a number about one cell on one slice, with its interval."""
+"""Metric: the value of one arm on one slice, with its interval."""
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
 
 import msgspec
 
-from safe_eval.arms.arm import Cell
+from safe_eval.arms.all_arms import Arms
+from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.corpus_sums import corpus_interval, corpus_value
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval
@@ -12,7 +14,7 @@ from safe_eval.statistics.sampling import Sampling
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
-    """One score of one cell on one slice; errors and blank answers are in it as wrong."""
+    """One score of one arm on one slice; errors and blank answers are in it as wrong."""
 
     metric: str
     dataset: str | None
@@ -30,32 +32,41 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     clusters: int
 
 
-def metric_rows(metric: str, cells: Sequence[Cell], sampling: Sampling) -> Iterator[Metric]:
-    """The value of every slice of every cell, with its interval: the mean, or a function of sums."""
-    for cell in cells:
-        whole = _row(metric, cell, "all", sampling)
-        for name in cell.slices:
-            if cell.is_whole(name):
-                yield msgspec.structs.replace(whole, slice=name)
-            else:
-                yield _row(metric, cell, name, sampling)
+def metric_rows(arms: Arms, sampling: Sampling) -> Iterator[Metric]:
+    """The value of every metric of every arm on each of its slices, with its interval."""
+    for scored in arms.scored.values():
+        for arm in scored:
+            whole = _row(arm, "all", sampling)
+            for name in arm.slices:
+                yield (
+                    msgspec.structs.replace(whole, slice=name)
+                    if arm.is_whole(name)
+                    else _row(arm, name, sampling)
+                )
 
 
-def _row(metric: str, cell: Cell, slice_name: str, sampling: Sampling) -> Metric:
-    members = cell.slices[slice_name]
-    scores, clusters = cell.scores[members], cell.clusters[members]
-    if cell.counts is None:
-        value, stderr = float(scores.mean()), clustered_stderr(scores, clusters)
-        interval = mean_interval(scores, clusters, sampling, scale=(0.0, cell.highest))
+def value_of(arm: ScoredArm, slice_name: str) -> float:
+    """The value on a slice: the mean of its scores, or what the sums of its counts come to."""
+    inside = arm.slices[slice_name]
+    if arm.counts is None or arm.corpus is None:
+        return float(arm.scores[inside].mean())
+    return corpus_value(arm.corpus, arm.counts[inside])
+
+
+def _row(arm: ScoredArm, slice_name: str, sampling: Sampling) -> Metric:
+    inside = arm.slices[slice_name]
+    scores, clusters = arm.scores[inside], arm.clusters[inside]
+    if arm.counts is None or arm.corpus is None:
+        stderr = clustered_stderr(scores, clusters)
+        interval = mean_interval(scores, clusters, sampling, scale=(0.0, arm.highest))
     else:
-        counts = cell.counts[members]
-        value, stderr = corpus_value(metric, counts), None
-        interval = corpus_interval(metric, counts, clusters, sampling, cell.highest)
+        stderr = None
+        interval = corpus_interval(arm.corpus, arm.counts[inside], clusters, sampling, arm.highest)
     return Metric(
-        metric=metric,
-        **cell.key._asdict(),
+        metric=arm.metric,
+        **arm.key._asdict(),
         slice=slice_name,
-        value=value,
+        value=value_of(arm, slice_name),
         stderr=stderr,
         ci_low=interval.low,
         ci_high=interval.high,
@@ -64,3 +75,26 @@ def _row(metric: str, cell: Cell, slice_name: str, sampling: Sampling) -> Metric
         n=len(scores),
         clusters=count_clusters(clusters),
     )
+
+
+class _Sliced(Protocol):
+    @property
+    def slice(self) -> str: ...
+    @property
+    def n(self) -> int: ...
+
+
+Row = TypeVar("Row", bound=_Sliced)
+
+
+def without_repeats(rows: Sequence[Row], about: Sequence[str]) -> list[Row]:
+    """Rows to show: without slices that hold every item of `all`, and so repeat its numbers.
+
+    `about` names the fields that tell rows of the same slice apart.
+    """
+
+    def key(row: Row) -> tuple[object, ...]:
+        return tuple(getattr(row, name) for name in about)
+
+    whole = {key(row): row.n for row in rows if row.slice == "all"}
+    return [row for row in rows if row.slice == "all" or row.n != whole.get(key(row))]

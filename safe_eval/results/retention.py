@@ -1,26 +1,28 @@
-"""Kept: what every condition of a model keeps of the base model's answers, for scores.json."""
+"""Retention: what every arm of a model keeps of the base model's answers, for scores.json."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-from jaxtyping import Int
-from numpy import ndarray
 
 from safe_data.core.errors import InputError, raise_row_errors
-from safe_eval.arms.arm import Cell, CellKey, cell_key
-from safe_eval.prediction import BASE, Prediction
-from safe_eval.results.comparisons import base_of
+from safe_eval.arms.all_arms import Arms
+from safe_eval.arms.arm import Arm, Places, shared_examples
+from safe_eval.arms.scored_arm import ScoredArm, base_of
+from safe_eval.prediction import BASE
 from safe_eval.scorers.scorer import SCORERS
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.distances import Distributions, Drift, drift
-from safe_eval.statistics.paired import Equivalence, equivalence
-from safe_eval.statistics.sampling import Labels, Sampling, Values
+from safe_eval.statistics.paired import equivalence
+from safe_eval.statistics.sampling import Sampling
 
 RETENTION_MARGIN = 0.005  # half a point of accuracy
 RETENTION_SLICES = ("all", "vl")
 DRIFT_METRICS = ("kl_nats", "total_variation")
+_SUM_TOLERANCE = 0.01
+
+Choices = Mapping[str, Mapping[str, float]]  # {example id: {choice: probability}}
 
 
 class RetentionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,97 +63,88 @@ class RetentionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def retention_rows(
-    predictions: Sequence[Prediction],
-    cells: Mapping[str, Sequence[Cell]],
-    sampling: Sampling,
-    *,
-    margin: float = RETENTION_MARGIN,
-) -> list[RetentionRow]:
-    """Every non-base cell of every metric of right and wrong, beside the base model's untouched answers."""
-    choices = _choices(predictions)
-    return [
-        row
-        for metric in SCORERS
-        for cell in cells.get(metric, ())
-        if cell.key.model != BASE and (base := base_of(cell, cells[metric])) is not None
-        for name in RETENTION_SLICES
-        for row in _row(metric, cell, base, name, choices, margin, sampling)
-    ]
+    arms: Arms, sampling: Sampling, *, margin: float = RETENTION_MARGIN
+) -> Iterator[RetentionRow]:
+    """Each arm of another model than the base, beside the base model's untouched answers.
+
+    Only metrics of right and wrong are in it.
+    """
+    for metric in SCORERS:
+        scored = arms.judged.get(metric, ())
+        for arm in scored:
+            base = base_of(arm, scored)
+            if arm.key.model != BASE and base is not None:
+                yield from _rows(arm, base, margin, sampling)
 
 
-Choices = Mapping[str, Mapping[str, float]]  # {example id: {choice: probability}}
+def _rows(safe: ScoredArm, base: ScoredArm, margin: float, sampling: Sampling) -> Iterator[RetentionRow]:
+    """A row per slice; none of a slice in which no example has both answers."""
+    at_safe, at_base = shared_examples(safe.examples, base.examples)
+    for name in RETENTION_SLICES:
+        in_safe, in_base = safe.inside(name), base.inside(name)
+        both = in_safe[at_safe] & in_base[at_base]
+        if both.any():
+            n = int(both.sum())
+            row = _row(safe, base, (at_safe[both], at_base[both]), margin, sampling)
+            yield msgspec.structs.replace(
+                row, slice=name, only_base=int(in_base.sum()) - n, only_safe=int(in_safe.sum()) - n
+            )
 
 
 def _row(
-    metric: str,
-    safe: Cell,
-    base: Cell,
-    slice_name: str,
-    choices: Mapping[CellKey, Choices],
-    margin: float,
-    sampling: Sampling,
-) -> Iterator[RetentionRow]:
-    """The row of one slice; none where no example of it has both answers."""
-    in_safe, in_base = _members(safe, slice_name), _members(base, slice_name)
-    shared, at_safe, at_base = np.intersect1d(
-        safe.examples[in_safe], base.examples[in_base], assume_unique=True, return_indices=True
-    )
-    if not len(shared):
-        return
-    places = in_safe[at_safe]
-    clusters = safe.clusters[places]
-    names = [safe.example_ids[place] for place in places]
-    moved, why_not = _drift(names, clusters, choices.get(base.key, {}), choices.get(safe.key, {}), sampling)
-    kept = retention(base.scores[in_base[at_base]], safe.scores[places], clusters, margin, sampling)
+    safe: ScoredArm, base: ScoredArm, at: tuple[Places, Places], margin: float, sampling: Sampling
+) -> RetentionRow:
+    at_safe, at_base = at
+    clusters = safe.clusters[at_safe]
+    scores, base_scores = safe.scores[at_safe], base.scores[at_base]
+    kept = equivalence(scores - base_scores, clusters, margin, sampling)
+    moved, why_not = _drift(safe, at_safe, base, at_base, sampling)
     row = RetentionRow(
-        metric=metric,
+        metric=safe.metric,
         **safe.key._asdict(),
-        slice=slice_name,
-        base_accuracy=kept.base_accuracy,
-        accuracy=kept.safe_accuracy,
-        difference=kept.accuracy.difference,
-        equivalence_low=kept.accuracy.interval.low,
-        equivalence_high=kept.accuracy.interval.high,
+        slice="all",
+        base_accuracy=float(base_scores.mean()),
+        accuracy=float(scores.mean()),
+        difference=kept.difference,
+        equivalence_low=kept.interval.low,
+        equivalence_high=kept.interval.high,
         margin=margin,
-        verdict=kept.accuracy.verdict,
-        n=len(shared),
+        verdict=kept.verdict,
+        n=len(scores),
         clusters=count_clusters(clusters),
-        only_base=len(in_base) - len(shared),
-        only_safe=len(in_safe) - len(shared),
+        only_base=0,
+        only_safe=0,
         confidence=sampling.confidence,
         why_not=why_not,
     )
-    yield row if moved is None else _with_drift(row, moved)
-
-
-def _choices(predictions: Sequence[Prediction]) -> dict[CellKey, dict[str, dict[str, float]]]:
-    """The choice probabilities of every answer that has any, by cell and example id."""
-    found: dict[CellKey, dict[str, dict[str, float]]] = {}
-    for row in predictions:
-        if row.choice_probabilities and row.error is None:
-            found.setdefault(cell_key(row), {})[row.example_id] = row.choice_probabilities
-    return found
-
-
-def _members(cell: Cell, slice_name: str) -> Int[ndarray, " members"]:
-    return np.flatnonzero(cell.slices.get(slice_name, []))
+    return row if moved is None else _with_drift(row, moved)
 
 
 def _drift(
-    names: Sequence[str], clusters: Int[ndarray, " items"], base: Choices, safe: Choices, sampling: Sampling
+    safe: ScoredArm, at_safe: Places, base: ScoredArm, at_base: Places, sampling: Sampling
 ) -> tuple[Drift | None, str | None]:
     """How far the distributions of these examples moved, or why that is not measured."""
-    cluster_of = dict(zip(names, clusters.tolist(), strict=True))
-    sides = ("the base model", base), ("this model", safe)
-    for whose, side in sides:
-        if not any(name in side for name in names):
+    choices, base_choices = _choices(safe.arm, safe.at[at_safe]), _choices(base.arm, base.at[at_base])
+    for whose, found in (("the base model", base_choices), ("this model", choices)):
+        if not found:
             return None, f"{whose} gives no choice_probabilities here"
     try:
-        paired = pair_choices(*({name: side[name] for name in names if name in side} for _, side in sides))
+        paired = pair_choices(base_choices, choices)
     except InputError as error:
         return None, str(error)
-    shared = np.array([cluster_of[name] for name in paired.examples])
-    return drift(paired.base, paired.safe, shared, sampling), None
+    ids = [safe.arm.rows[place].example_id for place in safe.at[at_safe].tolist()]
+    cluster_of = dict(zip(ids, safe.clusters[at_safe].tolist(), strict=True))
+    clusters = np.array([cluster_of[name] for name in paired.examples])
+    return drift(paired.base, paired.safe, clusters, sampling), None
+
+
+def _choices(arm: Arm, at: Places) -> Choices:
+    """The choice probabilities of the answers that have any."""
+    return {
+        row.example_id: row.choice_probabilities
+        for row in map(arm.rows.__getitem__, at.tolist())
+        if row.choice_probabilities and row.error is None
+    }
 
 
 def _with_drift(row: RetentionRow, moved: Drift) -> RetentionRow:
@@ -169,9 +162,6 @@ def _with_drift(row: RetentionRow, moved: Drift) -> RetentionRow:
     )
 
 
-_SUM_TOLERANCE = 0.01
-
-
 @dataclass(frozen=True)
 class PairedChoices:
     """The choice distributions of the examples that both models have, a row each, 0 beyond its choices."""
@@ -181,41 +171,6 @@ class PairedChoices:
     safe: Distributions
     only_base: int  # examples without a partner; in no number
     only_safe: int
-
-
-@dataclass(frozen=True)
-class Retention:
-    """Accuracy kept, and how far the distributions moved where both models report them, else None."""
-
-    base_accuracy: float
-    safe_accuracy: float
-    accuracy: Equivalence
-    drift: Drift | None
-
-
-def retention(
-    base: Values,
-    safe: Values,
-    clusters: Labels,
-    margin: float,
-    sampling: Sampling,
-    *,
-    drift: Drift | None = None,
-) -> Retention:
-    """Whether SAFE's accuracy on the same items stays within ± margin of the base model's.
-
-    >>> kept = np.tile([1.0, 0.0], 1000)
-    >>> retention(kept, kept, np.arange(2000), 0.005, Sampling()).accuracy.verdict
-    'equivalent'
-    """
-    if not len(base) == len(safe) == len(clusters) or not len(base):
-        raise InputError(f"{len(base)} base scores beside {len(safe)} of SAFE are no pairs")
-    return Retention(
-        base_accuracy=float(base.mean()),
-        safe_accuracy=float(safe.mean()),
-        accuracy=equivalence(safe - base, clusters, margin, sampling),
-        drift=drift,
-    )
 
 
 def pair_choices(base: Choices, safe: Choices) -> PairedChoices:

@@ -1,76 +1,55 @@
-"""Measure: a number about many answers at once, with its interval, or why there is none."""
+"""Aggregate: a number about many answers at once, as a benchmark's own script prints it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import msgspec
 import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_eval.prediction import Prediction
-from safe_eval.statistics.bootstrap import count_clusters
-from safe_eval.statistics.intervals import mean_interval
-from safe_eval.statistics.sampling import Interval, Labels, Sampling
 
 
-class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """What a benchmark's own script prints on one line."""
+@dataclass(frozen=True)
+class Aggregate:
+    """A value, or why it was not measured, and what its interval can be drawn from.
+
+    An aggregate with `scores` is their mean, or with `classes` the mean of the means of each class.
+    """
 
     name: str
     value: float | None  # None: not measured
-    n: int  # items it is about
+    n: int  # rows that it is about
     why_not: str | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-    interval: str | None = None  # how it was made: cluster bootstrap, or wilson where all clusters agree
-    clusters: int | None = None  # None, as the confidence: no interval is made of it
-    confidence: float | None = None
+    at: Int[ndarray, " n"] | None = None  # places of these rows among the predictions
+    scores: Float[ndarray, " n"] | None = None
+    classes: Int[ndarray, " n"] | None = None  # numbers from 0, every one of them used
 
 
-def mean_of(
-    name: str, scores: Iterable[float], clusters: Labels, sampling: Sampling, why_not: str
-) -> Measure:
-    """The mean of scores with its interval over their clusters, or why there are none.
+def mean_of(name: str, at: Sequence[int], scores: Sequence[float], why_not: str) -> Aggregate:
+    """The mean of the scores of rows at some places, or why there are none.
 
-    >>> found = mean_of("recall:speech", [1.0, 0.0], np.array(["a", "b"]), Sampling(), "no clip of speech")
-    >>> found.value, found.interval
-    (0.5, 'cluster bootstrap')
+    >>> mean_of("recall:speech", [0, 3], [1.0, 0.0], "no clip of speech").value
+    0.5
     """
-    found = [float(score) for score in scores]
-    if not found:
+    if not len(scores):
         return not_measured(name, why_not)
-    interval = mean_interval(np.array(found), clusters, sampling)
-    return with_interval(name, sum(found) / len(found), interval, clusters, sampling)
+    values = np.array(scores, dtype=float)
+    return Aggregate(name, sum(values.tolist()) / len(values), len(values), at=np.array(at), scores=values)
 
 
-def with_interval(
-    name: str, value: float, interval: Interval, clusters: Labels, sampling: Sampling
-) -> Measure:
-    """A measure of as many items as there are labels of clusters."""
-    return Measure(
-        name=name,
-        value=value,
-        n=len(clusters),
-        ci_low=interval.low,
-        ci_high=interval.high,
-        interval=interval.method,
-        clusters=count_clusters(clusters),
-        confidence=sampling.confidence,
-    )
+def not_measured(name: str, why_not: str) -> Aggregate:
+    """An aggregate without a value, and the reason."""
+    return Aggregate(name, None, 0, why_not)
 
 
-def not_measured(name: str, why_not: str) -> Measure:
-    """A measure that has no value, and the reason."""
-    return Measure(name=name, value=None, n=0, why_not=why_not)
-
-
-def check_one_cell(predictions: Sequence[Prediction], clusters: Labels) -> None:
-    """Make sure that predictions are of one model, condition and seed, and that each has a cluster.
+def check_one_arm(predictions: Sequence[Prediction]) -> None:
+    """Make sure that predictions are of one model, condition and seed.
 
     Raises:
-        InputError: they are of none or of several, or there is not one cluster a prediction.
+        InputError: they are of none, or of several.
     """
-    cells = {(row.model, row.condition, row.seed) for row in predictions}
-    if len(cells) != 1:
-        raise InputError(f"predictions of {len(cells)} models, conditions and seeds; measures are of one")
-    if len(clusters) != len(predictions):
-        raise InputError(f"{len(clusters)} clusters of {len(predictions)} predictions; give one for each")
+    arms = {(row.model, row.condition, row.seed) for row in predictions}
+    if len(arms) != 1:
+        raise InputError(f"predictions of {len(arms)} models, conditions and seeds; aggregates are of one")

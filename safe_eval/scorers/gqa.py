@@ -1,15 +1,15 @@
-"""GQA: exact answers to composed questions, and the measures of its official script.
+"""GQA: exact answers to composed questions, and the aggregates of its official script.
 
 Source: Hudson and Manning 2019, section 4.4, and the official eval.py as ported in MILVLG/openvqa,
 openvqa/datasets/gqa/eval/gqa_eval.py. Nothing is normalised: answers are a closed list of lower-case words.
 
 What the script reads of each question stands in a row's `metadata`, spelled as in the question files: `types`
 (structural, semantic, detailed), `groups` (global), `entailed` (ids of questions), `isBalanced`; and `valid`
-and `plausible` (answers) of the choices file. A measure whose facts are missing is not measured.
+and `plausible` (answers) of the choices file. An aggregate whose facts are missing is not measured.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,7 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_eval.prediction import Prediction
-from safe_eval.scorers.aggregate import Measure, check_one_cell, mean_of, not_measured
-from safe_eval.statistics.sampling import Labels, Sampling
+from safe_eval.scorers.aggregate import Aggregate, check_one_arm, mean_of, not_measured
 
 OPEN_TYPE = "query"  # the one structural type whose questions are open; all others are binary
 COMMON_ANSWERS = ("color", "material", "shape")  # all that may be asked for by "what do they have in common"
@@ -43,53 +42,45 @@ def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """The questions of one cell: the balanced ones, and of every one by its id whether it is right."""
+class _Balanced:
+    """The balanced questions of an arm, and which of all its questions are right."""
 
-    balanced: tuple[Prediction, ...]
-    right: Mapping[str, float]
-    clusters: Mapping[str, Hashable]
-    sampling: Sampling
+    at: tuple[int, ...]  # their places among the predictions
+    rows: tuple[Prediction, ...]
+    right: Mapping[str, float]  # of every question, by its id
 
-    def mean(self, name: str, scores: Sequence[tuple[Prediction, float]], why_not: str) -> Measure:
-        """The mean of what some of the questions score, each in its own cluster."""
-        clusters = np.array([self.clusters[row.example_id] for row, _ in scores])
-        return mean_of(name, [score for _, score in scores], clusters, self.sampling, why_not)
+    def mean(self, name: str, scores: Mapping[int, float], why_not: str) -> Aggregate:
+        """The mean of scores by the place of their question."""
+        return mean_of(name, list(scores), list(scores.values()), why_not)
 
 
-def measures(predictions: Sequence[Prediction], clusters: Labels, sampling: Sampling) -> list[Measure]:
-    """Everything the official script prints (grounding apart, which needs attention maps), as fractions.
+def aggregates(predictions: Sequence[Prediction]) -> list[Aggregate]:
+    """Everything that the official script prints, as fractions; except grounding, which needs attention maps.
 
     Accuracies, validity and plausibility are of balanced questions; a row that does not say is balanced. The
     distribution score is the chi-squared distance of predicted from right answers in each global group,
-    weighted by the group's size, over 100; lower is better.
-
-    `clusters` holds a label for each prediction, the picture say, and the means have intervals over them. The
-    distribution score has none: chi-squared of counts grows with the number of questions, so it estimates
-    nothing that other questions share, and the scatter of resampled counts would only be added to it.
+    weighted by the group's size, over 100; lower is better. It has no interval: chi-squared of counts grows
+    with the number of questions, so resampling would add scatter to a number that estimates nothing which
+    other questions share.
 
     Differs: an answer that is missing (an error) is wrong and in no histogram, where the script stops. An
     entailed question without a prediction makes consistency not measured, where the script stops too.
 
     Raises:
-        InputError: no predictions, or of more than one model, condition or seed; not one cluster for each.
+        InputError: no predictions, or predictions of more than one model, condition or seed.
     """
-    check_one_cell(predictions, clusters)
-    ids = [row.example_id for row in predictions]
-    asked = _Asked(
-        balanced=tuple(row for row in predictions if _facts(row).get("isBalanced", True)),
-        right=dict(zip(ids, score_all(predictions).tolist(), strict=True)),
-        clusters=dict(zip(ids, np.asarray(clusters).tolist(), strict=True)),
-        sampling=sampling,
-    )
-    scores = [(row, asked.right[row.example_id]) for row in asked.balanced]
+    check_one_arm(predictions)
+    at = tuple(place for place, row in enumerate(predictions) if _facts(row).get("isBalanced", True))
+    right = zip([row.example_id for row in predictions], score_all(predictions).tolist(), strict=True)
+    balanced = _Balanced(at, tuple(predictions[place] for place in at), dict(right))
+    scores = {place: balanced.right[predictions[place].example_id] for place in at}
     return [
-        asked.mean("accuracy", scores, "no balanced question"),
-        *_by_type(asked),
-        _consistency(asked),
-        _among("validity", "valid", asked),
-        _among("plausibility", "plausible", asked),
-        _distribution(asked.balanced),
+        balanced.mean("accuracy", scores, "no balanced question"),
+        *_by_type(balanced),
+        _consistency(balanced),
+        _among("validity", "valid", balanced),
+        _among("plausibility", "plausible", balanced),
+        _distribution(balanced.rows),
     ]
 
 
@@ -110,47 +101,52 @@ def _structural(row: Prediction) -> str | None:
     return _part(row, "types").get("structural") or row.question_type
 
 
-def _by_type(asked: _Asked) -> Iterator[Measure]:
-    kinds: dict[str, list[tuple[Prediction, float]]] = {"binary": [], "open": []}
-    for row in asked.balanced:
+def _by_type(balanced: _Balanced) -> Iterator[Aggregate]:
+    kinds: dict[str, dict[int, float]] = {"binary": {}, "open": {}}
+    for place, row in zip(balanced.at, balanced.rows, strict=True):
         structural = _structural(row)
         if structural is None:
             continue
-        score = (row, asked.right[row.example_id])
-        kinds["open" if structural == OPEN_TYPE else "binary"].append(score)
-        kinds.setdefault(f"structural:{structural}", []).append(score)
+        score = balanced.right[row.example_id]
+        kinds["open" if structural == OPEN_TYPE else "binary"][place] = score
+        kinds.setdefault(f"structural:{structural}", {})[place] = score
         if semantic := _part(row, "types").get("semantic"):
-            kinds.setdefault(f"semantic:{semantic}", []).append(score)
+            kinds.setdefault(f"semantic:{semantic}", {})[place] = score
     for name, scores in kinds.items():
-        yield asked.mean(name, scores, f"no {name} question; question_type holds the structural type")
+        yield balanced.mean(name, scores, f"no {name} question; question_type holds the structural type")
 
 
-def _consistency(asked: _Asked) -> Measure:
+def _consistency(balanced: _Balanced) -> Aggregate:
     """Of the questions answered right, the mean share of what they entail that is answered right too."""
-    name, entailed, missing, right = "consistency", False, set(), asked.right
-    shares = []
-    for row in asked.balanced:
+    name, entailed, missing, right = "consistency", False, set(), balanced.right
+    shares: dict[int, float] = {}
+    for place, row in zip(balanced.at, balanced.rows, strict=True):
         entailed |= "entailed" in _facts(row)
         others = [other for other in _facts(row).get("entailed") or () if other != row.example_id]
         if right[row.example_id] and others:
             missing |= {other for other in others if other not in right}
-            shares.append((row, sum(right.get(other, 0.0) for other in others) / len(others)))
+            shares[place] = sum(right.get(other, 0.0) for other in others) / len(others)
     if not entailed:
         return not_measured(name, "no row has metadata 'entailed', the ids of the questions it entails")
     if missing:
         why_not = f"{len(missing)} entailed questions have no prediction, for example {min(missing)!r}"
         return not_measured(name, why_not)
-    return asked.mean(name, shares, "no question that entails another is answered right")
+    return balanced.mean(name, shares, "no question that entails another is answered right")
 
 
-def _among(name: str, fact: str, asked: _Asked) -> Measure:
+def _among(name: str, fact: str, balanced: _Balanced) -> Aggregate:
     """The share of answers that are in the choices file's list for their question."""
-    rows = asked.balanced
-    without = sum(fact not in _facts(row) for row in rows)
-    if without or not rows:
-        why_not = f"{without} of {len(rows)} rows have no metadata {fact!r}, a list of the choices file"
+    without = sum(fact not in _facts(row) for row in balanced.rows)
+    if without or not balanced.rows:
+        why_not = (
+            f"{without} of {len(balanced.rows)} rows have no metadata {fact!r}, a list of the choices file"
+        )
         return not_measured(name, why_not)
-    return asked.mean(name, [(row, float(row.answer in _allowed(row, fact))) for row in rows], "no question")
+    listed = {
+        place: float(row.answer in _allowed(row, fact))
+        for place, row in zip(balanced.at, balanced.rows, strict=True)
+    }
+    return balanced.mean(name, listed, "no question")
 
 
 def _allowed(row: Prediction, fact: str) -> Sequence[str]:
@@ -158,7 +154,7 @@ def _allowed(row: Prediction, fact: str) -> Sequence[str]:
     return COMMON_ANSWERS if "Common" in detailed else _facts(row)[fact]
 
 
-def _distribution(rows: Sequence[Prediction]) -> Measure:
+def _distribution(rows: Sequence[Prediction]) -> Aggregate:
     gold: dict[str, Counter[str]] = {}
     predicted: dict[str, Counter[str | None]] = {}
     for row in rows:
@@ -173,4 +169,4 @@ def _distribution(rows: Sequence[Prediction]) -> Measure:
     for group, counts in gold.items():
         distance = sum((predicted[group][answer] - e) ** 2 / e for answer, e in counts.items())
         weighted += distance * sum(counts.values())
-    return Measure(name="distribution", value=weighted / n / 100, n=n)
+    return Aggregate("distribution", weighted / n / 100, n)

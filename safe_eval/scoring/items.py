@@ -1,77 +1,163 @@
-"""Items: items.parquet, a row a prediction and metric, so that every aggregate can be traced to its items."""
+"""Items: items.parquet, one row per prediction and metric, so that every number can be traced to its items.
 
-from collections.abc import Mapping, Sequence
+It holds what the report shows of an item too, so that nobody has to read or score the predictions again.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
-from safe_data.core.files import committing
-from safe_eval.arms.arm import Cell, CellKey, cell_key
-from safe_eval.prediction import Prediction
+from safe_data.core.errors import InputError
+from safe_data.core.files import committing, file_sha256
+from safe_eval.arms.all_arms import Arms
+from safe_eval.arms.arm import Arm, Places
+from safe_eval.arms.coverage import OUTCOMES, Outcomes
+from safe_eval.arms.scored_arm import ScoredArm
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ITEMS_FILE = "items.parquet"
-COLUMNS = ("example_id", "condition", "seed", "metric", "value", "coverage", "model", "dataset")
-_EXCLUDED = "excluded"
+# Columns that repeat a field of the prediction, for the report to show.
+SHOWN = ("record_id", "split", "group", "task", "question_type", "prompt", "answer", "error")
+COLUMNS = (
+    *("example_id", "condition", "seed", "metric", "value", "coverage", "model", "dataset"),
+    *SHOWN,
+    *("references", "needs_audio", "confidence"),
+)
+_EXCLUDED = OUTCOMES.index("excluded")
 
 
-def items_table(
-    predictions: Sequence[Prediction], outcomes: Sequence[str], cells: Mapping[str, Sequence[Cell]]
-) -> "pa.Table":
-    """The value of every item by every metric, what became of the answer, and whose it is.
+def item_tables(arms: Arms) -> Iterator["pa.Table"]:
+    """One table per arm: the value of every item by every metric, what became of the answer, and whose it is.
 
-    Metrics stand in the order of the scores, then the cells, then the example ids. `outcomes` are those of
-    the predictions; one that is excluded has a row of its own without metric and value.
+    Metrics stand in the order of the scores, examples in the order of their ids. A prediction that no metric
+    judges has one row without metric and value.
     """
     import pyarrow as pa
 
-    became: dict[CellKey, dict[str, str]] = {}
-    for row, outcome in zip(predictions, outcomes, strict=True):
-        became.setdefault(cell_key(row), {})[row.example_id] = outcome
-    parts = [
-        _part(cell.key, cell.example_ids, [became[cell.key][name] for name in cell.example_ids], metric, cell)
-        for metric, found in cells.items()
-        for cell in found
-    ]
-    for key in sorted(became, key=lambda key: key.order):
-        names = sorted(name for name, outcome in became[key].items() if outcome == _EXCLUDED)
-        if names:
-            parts.append(_part(key, names, [_EXCLUDED] * len(names), None, None))
-    return pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+    by_arm: dict[int, list[ScoredArm]] = {}
+    for scored in (one for found in arms.scored.values() for one in found):
+        by_arm.setdefault(id(scored.arm), []).append(scored)
+    for arm, became in zip(arms.arms, arms.outcomes, strict=True):
+        columns = _columns(arm)
+        parts = [_part(columns, one.at, became, one.metric, one.scores) for one in by_arm.get(id(arm), ())]
+        excluded = np.flatnonzero(became == _EXCLUDED)
+        if len(excluded):
+            parts.append(_part(columns, excluded, became, None, None))
+        yield pa.concat_tables(parts).unify_dictionaries().combine_chunks().select(list(COLUMNS))
 
 
-def write_items(out: Path, table: "pa.Table") -> Path:
-    """Write items.parquet into a folder, whole or not at all; equal tables make equal bytes."""
+def write_items(out: Path, arms: Arms) -> Path:
+    """Write items.parquet into a folder, whole or not at all; equal arms make equal bytes.
+
+    Raises:
+        InputError: see `files.committing`.
+    """
     import pyarrow.parquet as pq
 
-    path = out / ITEMS_FILE
-    with committing(path) as file:
-        pq.write_table(table, file, compression="zstd")
+    path, tables = out / ITEMS_FILE, item_tables(arms)
+    first = next(tables)
+    with committing(path) as file, pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
+        for table in itertools.chain([first], tables):  # one arm at a time, to hold few texts twice
+            writer.write_table(table, row_group_size=max(1, table.num_rows))
     return path
 
 
-def _part(
-    key: CellKey, names: Sequence[str], outcomes: Sequence[str], metric: str | None, cell: Cell | None
-) -> "pa.Table":
+def read_items(run: Path, sha256: str | None, columns: Sequence[str] | None = None) -> "pa.Table":
+    """Read columns of a run's items.parquet (all of them by default), the one that its scores name.
+
+    Raises:
+        InputError: there is none, or it is not the one that was written with the scores.
+    """
+    import pyarrow.parquet as pq
+
+    return pq.read_table(_checked(run, sha256), columns=columns)
+
+
+def same_items(run: Path, sha256: str | None, arms: Arms, tolerance: float) -> bool:
+    """Whether a run's items.parquet holds the items of these arms, values within a tolerance.
+
+    Raises:
+        InputError: see `read_items`.
+    """
+    import pyarrow.parquet as pq
+
+    stored, groups = pq.ParquetFile(_checked(run, sha256)), 0
+    for table in item_tables(arms):
+        if groups == stored.num_row_groups or not _same(stored.read_row_group(groups), table, tolerance):
+            return False
+        groups += 1
+    return bool(groups == stored.num_row_groups)
+
+
+def _checked(run: Path, sha256: str | None) -> Path:
+    path = run / ITEMS_FILE
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; make it with: safe-eval score PREDICTIONS --out {run}")
+    if sha256 is None or file_sha256(path) != sha256:
+        raise InputError(f"{path}: was not written with the scores beside it; score the predictions again")
+    return path
+
+
+def _same(a: "pa.Table", b: "pa.Table", tolerance: float) -> bool:
+    if a.num_rows != b.num_rows or a.column_names != b.column_names:
+        return False
+    one, other = (table["value"].to_numpy() for table in (a, b))
+    if not np.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True):
+        return False
+    return all(_plain(a[name]).equals(_plain(b[name])) for name in COLUMNS if name != "value")
+
+
+def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """A column without its dictionary: two files may number the same texts differently."""
     import pyarrow as pa
 
-    n = len(names)
-    values = pa.nulls(n, pa.float64()) if cell is None else pa.array(cell.scores, pa.float64())
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _columns(arm: Arm) -> "pa.Table":
+    """What an arm's rows say of their items: columns that repeat for every metric are made once."""
+    import pyarrow as pa
+
+    n = len(arm.rows)
+    texts = {name: pa.array([getattr(row, name) for row in arm.rows], pa.string()) for name in SHOWN}
     return pa.table(
         {
-            "example_id": pa.array(names, pa.string()),
-            "condition": _repeated(key.condition, n),
-            "seed": pa.array(np.full(n, key.seed, dtype=np.int64)),
-            "metric": _repeated(metric, n),
-            "value": values,
-            "coverage": pa.array(outcomes, pa.string()).dictionary_encode(),
-            "model": _repeated(key.model, n),
-            "dataset": _repeated(key.dataset, n),
+            "example_id": pa.array([row.example_id for row in arm.rows], pa.string()),
+            "condition": _repeated(arm.key.condition, n),
+            "seed": pa.array(np.full(n, arm.key.seed, dtype=np.int64)),
+            "model": _repeated(arm.key.model, n),
+            "dataset": _repeated(arm.key.dataset, n),
+            **{name: texts[name].dictionary_encode() for name in SHOWN},
+            "references": pa.array([row.references for row in arm.rows], pa.list_(pa.string())),
+            "needs_audio": pa.array([row.needs_audio for row in arm.rows], pa.bool_()),
+            "confidence": pa.array([row.confidence for row in arm.rows], pa.float64()),
         }
     )
+
+
+def _part(
+    columns: "pa.Table",
+    at: Places,
+    became: Outcomes,
+    metric: str | None,
+    scores: Float[ndarray, " rows"] | None,
+) -> "pa.Table":
+    """The rows of one arm and metric."""
+    import pyarrow as pa
+
+    n = len(at)
+    part = columns if n == columns.num_rows else columns.take(pa.array(at))
+    values = pa.nulls(n, pa.float64()) if scores is None else pa.array(scores, pa.float64())
+    outcomes = pa.DictionaryArray.from_arrays(pa.array(became[at].astype(np.int32)), pa.array(OUTCOMES))
+    part = part.append_column("metric", _repeated(metric, n)).append_column("value", values)
+    return part.append_column("coverage", outcomes)
 
 
 def _repeated(text: str | None, n: int) -> "pa.DictionaryArray":

@@ -1,4 +1,4 @@
-"""Rescored: the numbers of a run made again from its predictions, so that no file is taken at its word."""
+"""Recheck: make a run's numbers again from its predictions, so that no file is taken at its word."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from safe_data.core.errors import InputError, first_errors
-from safe_eval.arms.caption_arms import CaptionInputs
+from safe_eval.arms.all_arms import Arms
+from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
-from safe_eval.scoring.score import Asked, score_files
+from safe_eval.scoring.items import ITEMS_FILE, same_items
+from safe_eval.scoring.score import read_arms, scores_of
 from safe_eval.scoring.scores import SCORES_FILE, Scores, file_of, read_scores, scored_files
-from safe_eval.statistics.sampling import Sampling
 
-TABLES = ("cells", "metrics", "comparisons", "measures", "seeds", "seed_comparisons", "retention")
+TABLES = ("cells", "metrics", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention")
 TOLERANCE = 1e-6  # other releases of NumPy and SciPy may round the last digits otherwise
 
 _NAMES = ("metric", "name", "dataset", "slice", "model", "condition", "a", "b", "seed", "seeds")
@@ -26,30 +27,42 @@ def check_scores(run: Path) -> Scores:
     """Read a run's scores, score its predictions again in the same way, and make sure that both agree.
 
     Raises:
-        InputError: see `read_scores`; or numbers that the predictions do not give, all of them at once.
+        InputError: see `read_scores`; or numbers or items that the predictions do not give, all of them at
+            once.
     """
     scores = read_scores(run)
-    again = _again(run, scores)
+    arms, again = _again(run, scores)
     faults = list(_differences(scores, again))
     if faults:
         raise InputError(_complaint(run, scores, again, faults))
+    _check_items(run, scores, arms)
     return scores
 
 
-def _again(run: Path, scores: Scores) -> Scores:
+def _again(run: Path, scores: Scores) -> tuple[Arms, Scores]:
     made = scores.provenance
-    captions = CaptionInputs(
-        frequencies=None if made.frequencies is None else file_of(run, made.frequencies),
+    options = ScoreOptions(
+        metric=made.metrics,
+        df=CORPUS if made.frequencies is None else str(file_of(run, made.frequencies)),
         spice=None if made.spice is None else file_of(run, made.spice),
-        java=made.java,
-    )
-    return score_files(
-        scored_files(run, scores),
-        Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed),
-        run,
-        Asked(made.metrics, captions),
+        no_java=not made.java,
         allow_partial=made.partial,
     )
+    sampling = Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed)
+    arms, _ = read_arms(scored_files(run, scores), options)
+    return arms, scores_of(arms, sampling, options)
+
+
+def _check_items(run: Path, scores: Scores, arms: Arms) -> None:
+    """Where there is an items.parquet, which the report shows, it must hold what the predictions give."""
+    if not (run / ITEMS_FILE).is_file():
+        return
+    if not same_items(run, scores.provenance.items_sha256, arms, TOLERANCE):
+        files = " ".join(map(str, scored_files(run, scores)))
+        raise InputError(
+            f"{run / ITEMS_FILE}: does not hold what the predictions give; score them again: "
+            f"safe-eval score {files} --out {run}"
+        )
 
 
 def _complaint(run: Path, scores: Scores, again: Scores, faults: Sequence[str]) -> str:

@@ -2,213 +2,162 @@
 
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import file_sha256, write_json
+from safe_data.core.files import file_sha256
 from safe_data.core.options_file import installed_versions
-from safe_eval.arms.all_arms import AllCells, all_cells
-from safe_eval.arms.arm import Cell, cluster_field
+from safe_eval.arms.all_arms import Arms, all_arms
 from safe_eval.arms.caption_arms import CaptionInputs
-from safe_eval.arms.consultation import consultation_cells, consultation_notes
-from safe_eval.arms.coverage import coverage_by_condition, coverage_of, outcomes
+from safe_eval.arms.consultation import consultation_notes
+from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import delivery_notes
+from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes, read_predictions
-from safe_eval.results.calibration import calibration_rows, confidence_notes
-from safe_eval.results.comparisons import compare_cells
+from safe_eval.results.aggregates import aggregate_rows
+from safe_eval.results.calibration import calibration_notes, calibration_rows
+from safe_eval.results.comparisons import comparison_rows
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.retention import retention_rows
-from safe_eval.results.seeds import paired_rows, seed_notes, seed_rows
+from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.scorers.scorer import metrics_for
-from safe_eval.scoring.items import items_table, write_items
-from safe_eval.scoring.scores import (
-    SCORES_FILE,
-    PredictionsFile,
-    Provenance,
-    Scores,
-    read_scores,
-    scored_files,
-    write_scores,
-)
-from safe_eval.statistics.sampling import Sampling
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-__all__ = [
-    "SCORES_FILE",
-    "Asked",
-    "PredictionsFile",
-    "Provenance",
-    "Scores",
-    "read_scores",
-    "score_files",
-    "score_into",
-    "score_predictions",
-    "scored_files",
-    "write_json",
-    "write_scores",
-]
+from safe_eval.scoring.items import write_items
+from safe_eval.scoring.scores import PredictionsFile, Provenance, Scores, write_scores
 
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What is wanted beside what every score holds: metrics by name, and what captions are scored with."""
-
-    metrics: tuple[str, ...] = ()
-    captions: CaptionInputs = field(default_factory=CaptionInputs)
-
-
-@dataclass(frozen=True)
-class _Scored:
-    scores: Scores
-    items: "pa.Table"
-
-
-def score_into(
-    out: Path,
-    paths: Sequence[Path],
-    sampling: Sampling,
-    asked: Asked | None = None,
-    *,
-    allow_partial: bool = False,
-) -> Scores:
-    """Score predictions files together, and write scores.json and items.parquet into a folder.
-
-    Raises:
-        InputError: see `score_files`; nothing is written then.
-    """
-    scored = _score_files(paths, sampling, out, asked, allow_partial)
-    write_items(out, scored.items)
-    write_scores(scored.scores, out)
-    return scored.scores
-
-
 def score_files(
     paths: Sequence[Path],
-    sampling: Sampling,
-    out: Path | None = None,
-    asked: Asked | None = None,
+    sampling: Sampling | None = None,
+    options: ScoreOptions | None = None,
     *,
-    allow_partial: bool = False,
+    out: Path | None = None,
 ) -> Scores:
-    """Score predictions files together, as one set of predictions; `out` is where the scores will lie.
+    """Score predictions files together; with `out`, write scores.json and items.parquet into that folder.
 
     Raises:
-        InputError: see `read_predictions` and `score_predictions`.
+        InputError: see `read_predictions` and `all_arms`; nothing is written then.
     """
-    return _score_files(paths, sampling, out, asked, allow_partial).scores
+    sampling, options = sampling or Sampling(), options or ScoreOptions()
+    arms, notes = read_arms(paths, options)
+    items_sha256 = None if out is None else file_sha256(write_items(out, arms))
+    scores = scores_of(arms, sampling, options, paths, notes, out=out, items_sha256=items_sha256)
+    if out is not None:
+        write_scores(scores, out)
+    return scores
 
 
 def score_predictions(
-    predictions: Sequence[Prediction], sampling: Sampling, asked: Asked | None = None
+    predictions: Sequence[Prediction], sampling: Sampling | None = None, options: ScoreOptions | None = None
 ) -> Scores:
-    """Score predictions with every metric that judges any of them, and those that are asked for.
+    """Score predictions with every metric that judges any of them, and with the metrics asked for.
 
     Raises:
-        InputError: see `all_cells`.
+        InputError: see `all_arms`.
     """
-    return _score(predictions, sampling, asked or Asked()).scores
+    options = options or ScoreOptions()
+    arms = all_arms(predictions, metrics=options.metric, captions=_captions(options))
+    return scores_of(arms, sampling or Sampling(), options)
 
 
-def _score_files(
-    paths: Sequence[Path], sampling: Sampling, out: Path | None, asked: Asked | None, allow_partial: bool
-) -> _Scored:
+def read_arms(paths: Sequence[Path], options: ScoreOptions) -> tuple[Arms, tuple[str, ...]]:
+    """The table of all arms in some predictions files, and a note on each line that was left out.
+
+    Raises:
+        InputError: see `read_predictions` and `all_arms`.
+    """
     if not paths:
         raise InputError("no predictions file given")
-    asked = asked or Asked()
-    predictions = read_predictions(*paths, allow_partial=allow_partial)
-    cut_off = tuple(partial_notes(paths)) if allow_partial else ()
-    return _score(predictions, sampling, asked, paths, out, cut_off)
+    predictions = read_predictions(*paths, allow_partial=options.allow_partial)
+    notes = tuple(partial_notes(paths)) if options.allow_partial else ()
+    return all_arms(predictions, metrics=options.metric, captions=_captions(options)), notes
 
 
-def _score(
-    predictions: Sequence[Prediction],
+def scores_of(
+    arms: Arms,
     sampling: Sampling,
-    asked: Asked,
+    options: ScoreOptions,
     paths: Sequence[Path] = (),
+    notes: Sequence[str] = (),
+    *,
     out: Path | None = None,
-    cut_off: Sequence[str] = (),
-) -> _Scored:
-    found = all_cells(predictions, metrics=asked.metrics, captions=asked.captions, sampling=sampling)
-    judging = [cell for judged in found.judging.values() for cell in judged]
-    became = outcomes(predictions, judging)
-    coverage = coverage_of(predictions, became)
-    cells = found.cells | consultation_cells(predictions)
-    scores = Scores(
+    items_sha256: str | None = None,
+) -> Scores:
+    """Every table of scores.json, each a function of the arms; `notes` come first among its notes."""
+    coverage = coverage_of(arms.arms, arms.outcomes)
+    return Scores(
         coverage=coverage_by_condition(coverage),
         cells=tuple(coverage),
-        **_numbers(predictions, cells, found, sampling, cut_off),
+        metrics=(*metric_rows(arms, sampling), *calibration_rows(arms, sampling)),
+        comparisons=tuple(comparison_rows(arms, sampling)),
+        aggregates=tuple(aggregate_rows(arms, sampling)),
+        seeds=tuple(seed_rows(arms, sampling)),
+        seed_comparisons=tuple(seed_comparison_rows(arms, sampling)),
+        retention=tuple(retention_rows(arms, sampling)),
+        notes=(*notes, *_notes(arms)),
         provenance=Provenance(
             predictions=tuple(_file(path, out) for path in paths),
-            rows=len(predictions),
-            cluster=cluster_field(predictions),
+            rows=sum(len(arm.rows) for arm in arms.arms),
+            cluster=arms.cluster,
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
-            partial=bool(cut_off),
-            metrics=asked.metrics,
-            java="meteor" in cells or ("spice" in cells and asked.captions.spice is None),
-            frequencies=None if (file := asked.captions.frequencies) is None else _file(file, out),
-            spice=None if (file := asked.captions.spice) is None else _file(file, out),
+            partial=bool(notes),
+            metrics=options.metric,
+            java="meteor" in arms.judged or ("spice" in arms.judged and options.spice is None),
+            frequencies=None if (file := _frequencies(options)) is None else _file(file, out),
+            spice=None if options.spice is None else _file(options.spice, out),
+            items_sha256=items_sha256,
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
         ),
     )
-    return _Scored(scores, items_table(predictions, became, cells))
 
 
-def _numbers(
-    predictions: Sequence[Prediction],
-    cells: Mapping[str, Sequence[Cell]],
-    found: AllCells,
-    sampling: Sampling,
-    notes: Sequence[str],
-) -> dict[str, Any]:
-    """The fields of the scores that hold numbers, and the notes on them."""
-    means = [row for name in cells for row in metric_rows(name, cells[name], sampling)]
-    calibration = calibration_rows(predictions, found.judging, sampling)
-    return {
-        "metrics": (*means, *calibration),
-        "comparisons": tuple(row for name in cells for row in compare_cells(name, cells[name], sampling)),
-        "measures": found.measures,
-        "seeds": tuple(row for name in cells for row in seed_rows(name, cells[name], sampling)),
-        "seed_comparisons": tuple(row for name in cells for row in paired_rows(name, cells[name], sampling)),
-        "retention": tuple(retention_rows(predictions, found.judging, sampling)),
-        "notes": (
-            *notes,
-            *_notes(predictions),
-            *found.notes,
-            *dict.fromkeys(note for judged in cells.values() for note in seed_notes(judged)),
-            *delivery_notes(predictions),
-            *consultation_notes(predictions),
-            *confidence_notes(calibration, means),
-        ),
-    }
+def _captions(options: ScoreOptions) -> CaptionInputs:
+    return CaptionInputs(_frequencies(options), options.write_df, options.spice, java=not options.no_java)
+
+
+def _frequencies(options: ScoreOptions) -> Path | None:
+    return None if options.df == CORPUS else Path(options.df)
 
 
 def _file(path: Path, out: Path | None) -> PredictionsFile:
-    """A file by its hash, and the way to it from the folder of the scores, where it does not lie there."""
-    way = None
+    """A file by its hash, and its path from the folder of the scores, where it does not lie in it."""
+    relative = None
     if out is not None and path.resolve().parent != out.resolve():
-        way = Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
-    return PredictionsFile(path.name, file_sha256(path), way)
+        relative = Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
+    return PredictionsFile(path.name, file_sha256(path), relative)
 
 
-def _notes(predictions: Sequence[Prediction]) -> Iterator[str]:
-    vqa = (row for row in predictions if metrics_for(row.dataset, row.task) == ("vqa_accuracy",))
-    few = {row.example_id for row in vqa if len(row.references) in (2, 3)}
+def _notes(arms: Arms) -> Iterator[str]:
+    """What a reader of the numbers must know."""
+    few = _few_references(arms)
     if few:
         yield (
-            f"{len(few)} examples have 2 or 3 references: the official VQA accuracy gives even a perfect "
+            f"{few} examples have 2 or 3 references: the official VQA accuracy gives even a perfect "
             "answer 1/3 or 2/3 there"
         )
-    clusters = cluster_field(predictions)
-    if clusters != "group":
-        yield f"no row has a 'group', so each {clusters} is taken for a cluster of its own"
+    if arms.cluster != "group":
+        yield f"no row has a 'group', so each {arms.cluster} is taken for a cluster of its own"
+    yield from arms.notes
+    yield from seed_notes(arms)
+    yield from delivery_notes(arms.arms)
+    yield from consultation_notes(arms.arms)
+    yield from calibration_notes(arms)
+
+
+def _few_references(arms: Arms) -> int:
+    """How many examples that VQA accuracy judges have 2 or 3 references."""
+    few = {
+        row.example_id
+        for arm in arms.arms
+        for task, at in arm.tasks.items()
+        if metrics_for(arm.key.dataset, task) == ("vqa_accuracy",)
+        for row in map(arm.rows.__getitem__, at.tolist())
+        if len(row.references) in (2, 3)
+    }
+    return len(few)

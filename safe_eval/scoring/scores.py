@@ -6,18 +6,19 @@ import msgspec
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256, write_json
-from safe_eval.arms.coverage import CellCoverage, Coverage
-from safe_eval.results.aggregates import MeasureRow
+from safe_eval.arms.coverage import ArmCoverage, Coverage
+from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import RetentionRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
 
 SCORES_FILE = "scores.json"
+FORMAT_VERSION = 2
 
 
 class PredictionsFile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file by its name and hash, and the way to it from the folder of the scores if it lies elsewhere."""
+    """A file by its name and hash, and its path from the folder of the scores if it lies elsewhere."""
 
     name: str
     sha256: str
@@ -38,6 +39,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     java: bool = False  # whether any number was made in Java
     frequencies: PredictionsFile | None = None  # of CIDEr; none: those of the references scored
     spice: PredictionsFile | None = None
+    items_sha256: str | None = None  # of items.parquet, where it was written beside the scores
     python: str
     versions: dict[str, str]
 
@@ -45,16 +47,21 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
     """The content of scores.json."""
 
+    format_version: int = FORMAT_VERSION
     coverage: dict[str, Coverage]
-    cells: tuple[CellCoverage, ...]
+    cells: tuple[ArmCoverage, ...]
     metrics: tuple[Metric, ...]
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]  # what a reader of the numbers must know
     provenance: Provenance
-    measures: tuple[MeasureRow, ...] = ()
+    aggregates: tuple[AggregateRow, ...] = ()
     seeds: tuple[SeedRow, ...] = ()
     seed_comparisons: tuple[SeedComparison, ...] = ()
     retention: tuple[RetentionRow, ...] = ()
+
+
+class _Version(msgspec.Struct):
+    format_version: int = 1  # older files do not say
 
 
 def scored_files(run: Path, scores: Scores) -> list[Path]:
@@ -83,6 +90,12 @@ def read_scores(run: Path) -> Scores:
     if not path.is_file():
         raise InputError(f"{path}: no such file; make it with: safe-eval score PREDICTIONS --out {run}")
     try:
+        version = msgspec.json.decode(path.read_bytes(), type=_Version).format_version
+        if version != FORMAT_VERSION:
+            raise InputError(
+                f"{path}: is of format {version}, this version reads {FORMAT_VERSION}; score the predictions "
+                f"again: safe-eval score PREDICTIONS --out {run}"
+            )
         scores = msgspec.json.decode(path.read_bytes(), type=Scores)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: is not a scores file: {error}; score the predictions again") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from safe_data.core.errors import InputError, raise_row_errors
-from safe_eval.arms.arm import CellKey, cell_key, cluster_field
+from safe_eval.arms.arm import cluster_field, count_examples, make_arms
 from safe_eval.arms.delivery import delivery_notes
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.predictions import partial_notes, read_predictions
@@ -27,8 +27,8 @@ _OPTIONAL = {
 }
 
 
-class CellRows(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rows a model has under a condition, with a seed, on a dataset."""
+class ArmRows(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows an arm has."""
 
     dataset: str | None
     seed: int
@@ -56,7 +56,7 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
     examples: int
     cluster: str
     clusters: int
-    cells: tuple[CellRows, ...]
+    cells: tuple[ArmRows, ...]
     judging: tuple[Judging, ...]
     fields: dict[str, int]  # rows that have each optional field
     notes: tuple[str, ...]
@@ -84,20 +84,28 @@ def validate(
     if not predictions:
         raise InputError("no predictions: an empty set has no score")
     _raise_faults(predictions)
-    fields = {name: sum(getattr(row, name) is not None for row in predictions) for name in _OPTIONAL}
-    cluster = cluster_field(predictions)
+    arms = make_arms(predictions)
+    expected, field = count_examples(arms), cluster_field(predictions)
     validation = Validation(
         files=tuple(files),
         rows=len(predictions),
-        examples=len({(row.dataset, row.example_id) for row in predictions}),
-        cluster=cluster,
-        clusters=len({getattr(row, cluster) for row in predictions}),
-        cells=tuple(_cells(predictions)),
+        examples=sum(expected.values()),
+        cluster=field,
+        clusters=len({getattr(row, field) for row in predictions}),
+        cells=tuple(
+            ArmRows(
+                **arm.key._asdict(),
+                rows=len(arm.rows),
+                absent=expected[arm.key.dataset] - len(arm.rows),
+                errors=int(arm.failed.sum()),
+            )
+            for arm in arms
+        ),
         judging=tuple(_judging(predictions)),
-        fields=fields,
+        fields={name: sum(getattr(row, name) is not None for row in predictions) for name in _OPTIONAL},
         notes=(),
     )
-    found = (*notes, *_notes(validation), *delivery_notes(predictions))
+    found = (*notes, *_notes(validation), *delivery_notes(arms))
     return msgspec.structs.replace(validation, notes=found)
 
 
@@ -119,19 +127,6 @@ def _raise_faults(predictions: Sequence[Prediction]) -> None:
     raise_row_errors(faults, "predictions")
 
 
-def _cells(predictions: Sequence[Prediction]) -> Iterator[CellRows]:
-    asked: dict[str | None, set[str]] = {}
-    rows: Counter[CellKey] = Counter()
-    errors: Counter[CellKey] = Counter()
-    for row in predictions:
-        asked.setdefault(row.dataset, set()).add(row.example_id)
-        rows[cell_key(row)] += 1
-        errors[cell_key(row)] += row.error is not None
-    for key in sorted(rows, key=lambda key: key.order):
-        absent = len(asked[key.dataset]) - rows[key]
-        yield CellRows(**key._asdict(), rows=rows[key], absent=absent, errors=errors[key])
-
-
 def _judging(predictions: Sequence[Prediction]) -> Iterator[Judging]:
     counts = Counter((row.dataset, row.task) for row in predictions)
     for dataset, task in sorted(counts, key=lambda of: (of[0] or "", of[1] or "")):
@@ -151,13 +146,13 @@ def _notes(found: Validation) -> Iterator[str]:
     if short:
         worst = max(short, key=lambda cell: cell.absent)
         yield (
-            f"{len(short)} of {len(found.cells)} cells lack examples that another has, most of them "
+            f"{len(short)} of {len(found.cells)} arms lack examples that another has, most of them "
             f"{worst.model}/{worst.condition}: {worst.absent}; they count as expected, and in no mean"
         )
     yield from _not_measured(found.cells, found.fields, found.rows)
 
 
-def _not_measured(cells: Sequence[CellRows], fields: Mapping[str, int], rows: int) -> Iterator[str]:
+def _not_measured(cells: Sequence[ArmRows], fields: Mapping[str, int], rows: int) -> Iterator[str]:
     if not any(cell.model == BASE for cell in cells):
         yield f"no model is called {BASE!r}: what hearing adds or costs is not measured"
     if all(cell.condition == "full" for cell in cells):

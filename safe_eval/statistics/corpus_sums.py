@@ -4,14 +4,13 @@ A resample of clusters adds up their counts and is scored as the corpus is. Two 
 resampled together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Shaped
 from numpy import ndarray
 
-from safe_eval.scorers.captions.caption_scores import score_of_sums
 from safe_eval.statistics.bootstrap import cluster_totals, portions, resampled_totals
 from safe_eval.statistics.intervals import percentile_interval, without_spread
 from safe_eval.statistics.sampling import Interval, Labels, Sampling
@@ -20,6 +19,7 @@ from safe_eval.statistics.seeds import SeedSpread, interval_of_ways
 RANDOMISATION = "cluster approximate randomisation"  # how a p value was made
 _NO_SPREAD = 1e-4  # a BLEU of 0 is made of tiny constants, which vary a little
 Counts = Shaped[ndarray, "items counts"]
+Score = Callable[[Shaped[ndarray, "*rows counts"]], Float[ndarray, "*rows"]]  # of summed counts
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class SumsDifference:
     p_value: float | None
 
 
-def corpus_value(metric: str, counts: Counts) -> float:
+def corpus_value(score: Score, counts: Counts) -> float:
     """The value of a metric on the corpus of all items: here three of four words are right.
 
-    >>> counts = np.array([[1, 0, 0, 0, 2, 1, 0, 0, 2, 2], [2, 1, 0, 0, 2, 1, 0, 0, 2, 2]])
-    >>> round(corpus_value("bleu_1", counts), 6)
+    >>> right_and_words = np.array([[1, 2], [2, 2]])
+    >>> corpus_value(lambda sums: sums[..., 0] / sums[..., 1], right_and_words)
     0.75
     """
-    return float(score_of_sums(metric, counts.sum(axis=0)))
+    return float(score(counts.sum(axis=0)))
 
 
 def corpus_interval(
-    metric: str, counts: Counts, clusters: Labels, sampling: Sampling, highest: float
+    score: Score, counts: Counts, clusters: Labels, sampling: Sampling, highest: float
 ) -> Interval:
     """The percentile interval of a corpus value under the cluster bootstrap; None of a single cluster.
 
@@ -50,12 +50,12 @@ def corpus_interval(
     clusters. Where all resamples agree, it says what clusters not yet seen could do, as for a mean.
     """
     totals = cluster_totals(counts.astype(float), clusters)
-    drawn = score_of_sums(metric, whole_counts(resampled_totals(totals, sampling)))
+    drawn = score(whole_counts(resampled_totals(totals, sampling)))
     return _intervals(drawn, len(totals), (sampling.confidence,), (0.0, highest))[0]
 
 
 def sums_difference(
-    metric: str, a: Counts, b: Counts, clusters: Labels, sampling: Sampling, confidences: Sequence[float]
+    score: Score, a: Counts, b: Counts, clusters: Labels, sampling: Sampling, confidences: Sequence[float]
 ) -> SumsDifference:
     """a − b on the same items, both sides drawn together, and the p value of swapping whole clusters.
 
@@ -65,18 +65,18 @@ def sums_difference(
     width = a.shape[1]
     totals = cluster_totals(np.concatenate([a, b], axis=1).astype(float), clusters)
     drawn = whole_counts(resampled_totals(totals, sampling))
-    differences = score_of_sums(metric, drawn[:, :width]) - score_of_sums(metric, drawn[:, width:])
+    differences = score(drawn[:, :width]) - score(drawn[:, width:])
     return SumsDifference(
-        difference=corpus_value(metric, a) - corpus_value(metric, b),
+        difference=corpus_value(score, a) - corpus_value(score, b),
         intervals=tuple(_intervals(differences, len(totals), confidences, (-1.0, 1.0))),
-        p_value=swap_test(metric, totals[:, None, :width], totals[:, None, width:], sampling)
+        p_value=swap_test(score, totals[:, None, :width], totals[:, None, width:], sampling)
         if len(totals) > 1
         else None,
     )
 
 
 def swap_test(
-    metric: str,
+    score: Score,
     a: Float[ndarray, "clusters seeds counts"],
     b: Float[ndarray, "clusters seeds counts"],
     sampling: Sampling,
@@ -84,7 +84,7 @@ def swap_test(
     """The share of random swaps of whole clusters that make as large a difference, the data among them."""
     both, apart = (a + b).sum(axis=0), a - b
     apart = apart[(apart != 0).any(axis=(1, 2))]
-    observed = abs(_mean_difference(metric, a.sum(axis=0), b.sum(axis=0))) - 1e-9
+    observed = abs(_mean_difference(score, a.sum(axis=0), b.sum(axis=0))) - 1e-9
     rng = np.random.default_rng(sampling.seed)
     as_large = 0
     for resamples in portions(sampling.resamples, max(1, len(apart))):
@@ -92,15 +92,15 @@ def swap_test(
         signs = 2.0 * np.unpackbits(drawn, axis=1, count=len(apart)) - 1
         moved = np.tensordot(signs, apart, axes=1)
         as_large += int(
-            (np.abs(_mean_difference(metric, (both + moved) / 2, (both - moved) / 2)) >= observed).sum()
+            (np.abs(_mean_difference(score, (both + moved) / 2, (both - moved) / 2)) >= observed).sum()
         )
     return (as_large + 1) / (sampling.resamples + 1)
 
 
 def _mean_difference(
-    metric: str, a: Float[ndarray, "*rows seeds counts"], b: Float[ndarray, "*rows seeds counts"]
+    score: Score, a: Float[ndarray, "*rows seeds counts"], b: Float[ndarray, "*rows seeds counts"]
 ) -> Float[ndarray, "*rows"]:
-    return np.asarray((score_of_sums(metric, a) - score_of_sums(metric, b)).mean(axis=-1))
+    return np.asarray((score(a) - score(b)).mean(axis=-1))
 
 
 def _intervals(
@@ -124,7 +124,7 @@ SeedCounts = Shaped[ndarray, "seeds items counts"]
 
 
 def sums_spread(
-    metric: str, counts: SeedCounts, clusters: Labels, sampling: Sampling, *, less: SeedCounts | None = None
+    score: Score, counts: SeedCounts, clusters: Labels, sampling: Sampling, *, less: SeedCounts | None = None
 ) -> SeedSpread:
     """The spread of a metric of sums over seeds; of its difference to `less`, seed by seed.
 
@@ -132,9 +132,9 @@ def sums_spread(
     has no scatter of single answers, so the spread is not taken apart.
     """
     sides = [counts.astype(float)] if less is None else [counts.astype(float), less.astype(float)]
-    means = _difference(metric, [side.sum(axis=1) for side in sides])
+    means = _difference(score, [side.sum(axis=1) for side in sides])
     totals = np.stack([_by_cluster(side, clusters) for side in sides])
-    sampling_stderr = _stderr(metric, totals, sampling)
+    sampling_stderr = _stderr(score, totals, sampling)
     seeds, groups = len(means), totals.shape[1]
     std = float((means - means[0]).std(ddof=1)) if seeds > 1 else None
     interval = Interval()
@@ -155,11 +155,11 @@ def sums_spread(
 
 
 def swaps_over_seeds(
-    metric: str, counts: SeedCounts, less: SeedCounts, clusters: Labels, sampling: Sampling
+    score: Score, counts: SeedCounts, less: SeedCounts, clusters: Labels, sampling: Sampling
 ) -> float:
     """The p value of the mean difference over seeds: whole clusters change sides, in all seeds at once."""
     a, b = (_by_cluster(side.astype(float), clusters) for side in (counts, less))
-    return swap_test(metric, a, b, sampling)
+    return swap_test(score, a, b, sampling)
 
 
 def _by_cluster(
@@ -171,7 +171,7 @@ def _by_cluster(
 
 
 def _stderr(
-    metric: str, totals: Float[ndarray, "sides clusters seeds counts"], sampling: Sampling
+    score: Score, totals: Float[ndarray, "sides clusters seeds counts"], sampling: Sampling
 ) -> float | None:
     """The spread of the resamples, which C clusters make smaller by a factor √((C − 1)/C)."""
     sides, groups, seeds, width = totals.shape
@@ -179,12 +179,12 @@ def _stderr(
         return None
     columns = totals.transpose(1, 0, 2, 3).reshape(groups, -1)
     drawn = whole_counts(resampled_totals(columns, sampling)).reshape(-1, sides, seeds, width)
-    values = _difference(metric, [drawn[:, side] for side in range(sides)]).mean(axis=-1)
+    values = _difference(score, [drawn[:, side] for side in range(sides)]).mean(axis=-1)
     return float(values.std() * np.sqrt(groups / (groups - 1)))
 
 
 def _difference(
-    metric: str, sides: list[Float[ndarray, "*rows seeds counts"]]
+    score: Score, sides: list[Float[ndarray, "*rows seeds counts"]]
 ) -> Float[ndarray, "*rows seeds"]:
-    values = [score_of_sums(metric, side) for side in sides]
+    values = [score(side) for side in sides]
     return np.asarray(values[0] if len(values) == 1 else values[0] - values[1])

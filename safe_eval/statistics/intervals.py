@@ -7,7 +7,7 @@ depend on the seed alone: neither on the order of the items nor on what else is 
 from statistics import NormalDist
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
@@ -159,3 +159,38 @@ def _unanimous(value: float, clusters: int, confidence: float, scale: tuple[floa
         return Interval()
     unseen = wilson_zero(clusters, confidence)
     return Interval(value - unseen * (value - lowest), value + unseen * (highest - value), WILSON)
+
+
+def balanced_interval(
+    scores: Values, classes: Int[ndarray, " items"], clusters: Labels, sampling: Sampling
+) -> Interval:
+    """The percentile interval of the mean of recalls under the cluster bootstrap; classes count from 0.
+
+    Each resample adds up how many clips of each class there are and how many are right; one that has drawn
+    no clip of a class is the mean over the classes it has. One cluster is not measured. Where no class has
+    clusters that differ, Wilson's limit for clusters not yet seen stands in, as for a mean: for as many as
+    there would be if every class had as few as the rarest, since that one could be the worst.
+
+    >>> classes = np.array([0] * 90 + [1] * 10)
+    >>> interval = balanced_interval(np.ones(100), classes, np.arange(100), Sampling())
+    >>> round(interval.low, 3), interval.high, interval.method
+    (0.839, 1.0, 'wilson')
+    """
+    inside = classes[:, None] == np.arange(classes.max() + 1)
+    totals = cluster_totals(np.concatenate([inside * scores[:, None], inside], axis=1), clusters)
+    if len(totals) < 2:
+        return Interval()
+    recalls = _recalls(totals)
+    if np.all(np.nanmax(recalls, axis=0) - np.nanmin(recalls, axis=0) < 1e-12):
+        rarest = int((~np.isnan(recalls)).sum(axis=0).min())
+        alike = min(len(totals), recalls.shape[1] * rarest)
+        of_each = np.tile([np.nanmean(_recalls(totals.sum(axis=0))), 1.0], (alike, 1))
+        return without_spread(of_each, sampling.confidence, FRACTION) or Interval()
+    drawn = np.nanmean(_recalls(resampled_totals(totals, sampling)), axis=1)
+    return percentile_interval(drawn, len(totals), sampling.confidence)
+
+
+def _recalls(totals: Float[ndarray, "*rows columns"]) -> Float[ndarray, "*rows classes"]:
+    """Right clips over clips of each class, NaN where there are none; the bootstrap adds up in 32 bits."""
+    right, n = np.split(np.rint(totals), 2, axis=-1)
+    return np.where(n > 0, right / np.maximum(n, 1), np.nan)

@@ -1,4 +1,4 @@
-"""Compared tables: what two models differ in, as lines of at most 80 columns or as tables of any format."""
+"""A comparison as lines of at most 80 columns, or as tables of any format."""
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -10,9 +10,9 @@ from safe_eval.comparison.comparison_file import (
     NOT_MEASURED,
     NOT_SHOWN,
     POWER,
-    Compared,
+    ComparisonFile,
+    Difference,
     FlipRow,
-    PairedRow,
     SideCoverage,
 )
 
@@ -25,7 +25,7 @@ _SLICE = 12
 _FLIP = 20
 _KEPT = "\xa0"  # a space at which no line is broken
 
-_DIFFERENCES: dict[str, Callable[[PairedRow], Value]] = {
+_DIFFERENCES: dict[str, Callable[[Difference], Value]] = {
     "slice": lambda row: row.slice,
     "mean A": lambda row: row.mean_a,
     "mean B": lambda row: row.mean_b,
@@ -38,7 +38,7 @@ _DIFFERENCES: dict[str, Callable[[PairedRow], Value]] = {
     "n": lambda row: row.n,
     "clusters": lambda row: row.clusters,
 }
-_TESTS: dict[str, Callable[[PairedRow], Value]] = {
+_TESTS: dict[str, Callable[[Difference], Value]] = {
     "slice": lambda row: row.slice,
     "test of p": lambda row: row.test,
     "McNemar": lambda row: row.mcnemar_p,
@@ -56,55 +56,55 @@ _WRITE = {
 }
 
 
-def compared_tables(compared: Compared) -> list[Table]:
+def comparison_tables(found: ComparisonFile) -> list[Table]:
     """For each pair of answers its differences, its tests and its flips; coverage last."""
     tables = []
-    for key in dict.fromkeys(_block(row) for row in compared.rows):
+    for key in dict.fromkeys(_block(row) for row in found.rows):
         about: dict[str, Value] = dict(zip(("metric", "dataset", "A", "B"), key, strict=True))
-        rows = [row for row in compared.rows if _block(row) == key]
+        rows = [row for row in found.rows if _block(row) == key]
         for name, columns in (("differences", _DIFFERENCES), ("tests", _TESTS)):
             values = [tuple(value(row) for value in columns.values()) for row in rows]
             tables.append(Table(f"{_title(*key)}: {name}", tuple(columns), values, _WRITE, about))
         flips = [
             (flip.of, flip.n, flip.both_right, flip.only_a_right, flip.only_b_right, flip.both_wrong)
-            for flip in compared.flips
+            for flip in found.flips
             if _block(flip) == key
         ]
         of = ("right in", "n", "both", "only A", "only B", "neither")
         if flips:
             tables.append(Table(f"{_title(*key)}: flips", of, flips, about=about))
     outcomes = ("side", "dataset", "condition", "expected", "answered", "errored", "unparsed", "excluded")
-    coverage = [tuple(getattr(covered, name) for name in outcomes) for covered in compared.coverage]
+    coverage = [tuple(getattr(covered, name) for name in outcomes) for covered in found.coverage]
     return [*tables, Table("coverage", outcomes, coverage)]
 
 
-def compared_lines(compared: Compared) -> Iterator[str]:
+def comparison_lines(found: ComparisonFile) -> Iterator[str]:
     """The comparison on 80 columns; Benjamini and Hochberg's p values are left to the other formats."""
-    made = compared.provenance
-    for side in (compared.a, compared.b):
+    made = found.provenance
+    for side in (found.a, found.b):
         yield f"{side.name}  {side.model}, seed {side.seed}, in {side.file}"
     yield f"{numerals.percent(made.confidence)} intervals, clustered by {made.cluster}"
-    for key in dict.fromkeys(_block(row) for row in compared.rows):
-        rows = [row for row in compared.rows if _block(row) == key]
+    for key in dict.fromkeys(_block(row) for row in found.rows):
+        rows = [row for row in found.rows if _block(row) == key]
         yield ""
         yield from _wrapped(_title(*key))
         yield from _difference_lines(rows)
-        yield from _readings(rows, compared)
-        yield from _flip_lines([flip for flip in compared.flips if _block(flip) == key])
+        yield from _readings(rows, found)
+        yield from _flip_lines([flip for flip in found.flips if _block(flip) == key])
     yield ""
     yield from _wrapped(
-        f"Holm's p is adjusted over all {compared.family} tests here; other formats have Benjamini–Hochberg's"
+        f"Holm's p is adjusted over all {found.family} tests here; other formats have Benjamini–Hochberg's"
     )
-    for covered in compared.coverage:
+    for covered in found.coverage:
         yield from _coverage_lines(covered)
-    for note in compared.notes:
+    for note in found.notes:
         yield from textwrap.wrap(f"note: {note}", COLUMNS, subsequent_indent="      ")
-    if compared.decision is not None:
+    if found.decision is not None:
         yield ""
-        yield f"within ±{compared.margin:g} on {compared.decided_on}: {_DECISIONS[compared.decision]}"
+        yield f"within ±{found.margin:g} on {found.decided_on}: {_DECISIONS[found.decision]}"
 
 
-def _block(row: PairedRow | FlipRow) -> tuple[str, str | None, str, str]:
+def _block(row: Difference | FlipRow) -> tuple[str, str | None, str, str]:
     return row.metric, row.dataset, row.a, row.b
 
 
@@ -113,7 +113,7 @@ def _title(metric: str, dataset: str | None, a: str, b: str) -> str:
     return f"{metric}{on}: A {a} − B {b}"
 
 
-def _difference_lines(rows: Sequence[PairedRow]) -> Iterator[str]:
+def _difference_lines(rows: Sequence[Difference]) -> Iterator[str]:
     yield f"  {'slice':<{_SLICE}}      A      B    A − B  interval               p    Holm       n"
     for row in rows:
         name = numerals.cut(_name(row), _SLICE)
@@ -125,7 +125,7 @@ def _difference_lines(rows: Sequence[PairedRow]) -> Iterator[str]:
         )
 
 
-def _readings(rows: Sequence[PairedRow], compared: Compared) -> Iterator[str]:
+def _readings(rows: Sequence[Difference], found: ComparisonFile) -> Iterator[str]:
     """What else the differences say, slice by slice."""
     tests = dict.fromkeys(row.test for row in rows if row.test is not None)
     for test in tests:
@@ -137,7 +137,7 @@ def _readings(rows: Sequence[PairedRow], compared: Compared) -> Iterator[str]:
         lambda row: row.mcnemar_p is not None,
         lambda row: f"{numerals.p_value(row.mcnemar_p)} ({numerals.p_value(row.mcnemar_mid_p)})",
     )
-    least = 1 - compared.provenance.confidence
+    least = 1 - found.provenance.confidence
     yield from _by_slice(
         f"not significant; found with a power of {numerals.percent(POWER)} from",
         rows,
@@ -145,7 +145,7 @@ def _readings(rows: Sequence[PairedRow], compared: Compared) -> Iterator[str]:
         lambda row: numerals.fraction(row.detectable),
     )
     yield from _by_slice(
-        f"within ±{compared.margin or 0:g}",
+        f"within ±{found.margin or 0:g}",
         rows,
         lambda row: row.equivalence is not None,
         lambda row: (
@@ -156,9 +156,9 @@ def _readings(rows: Sequence[PairedRow], compared: Compared) -> Iterator[str]:
 
 def _by_slice(
     about: str,
-    rows: Sequence[PairedRow],
-    has: Callable[[PairedRow], bool],
-    write: Callable[[PairedRow], str],
+    rows: Sequence[Difference],
+    has: Callable[[Difference], bool],
+    write: Callable[[Difference], str],
 ) -> Iterator[str]:
     told = [f"{_name(row)} {write(row)}".replace(" ", _KEPT) for row in rows if has(row)]
     if told:
@@ -184,7 +184,7 @@ def _coverage_lines(covered: SideCoverage) -> Iterator[str]:
     yield from _wrapped(f"{covered.side} {covered.condition}{on}: {', '.join([answered, *others])}")
 
 
-def _name(row: PairedRow) -> str:
+def _name(row: Difference) -> str:
     return row.slice.removeprefix("type:")
 
 

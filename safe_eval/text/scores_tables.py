@@ -49,7 +49,7 @@ _RETENTION = {
     "total variation": "total_variation",
     "n": "n",
 }
-_MEASURE = {
+_AGGREGATE = {
     "model": "model",
     "condition": "condition",
     "measure": "name",
@@ -70,7 +70,7 @@ def scores_tables(scores: Scores) -> list[Table]:
     return [
         *_tables("means", scores.metrics, _METRIC, {}),
         *_tables("differences", scores.comparisons, _COMPARISON, signed),
-        *_tables("other measures", scores.measures, _MEASURE, {}),
+        *_tables("other aggregates", scores.aggregates, _AGGREGATE, {}),
         *_tables("over seeds", scores.seeds, _SEED, {}),
         *_tables("differences over seeds", scores.seed_comparisons, _SEED_COMPARISON, signed),
         *_tables("kept of the base model", scores.retention, _RETENTION, signed),

@@ -4,11 +4,11 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from safe_data.core import numerals
-from safe_eval.arms.arm import COMPARED_SLICES, without_repeats
+from safe_eval.arms.arm import COMPARED_SLICES
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.results.aggregates import CAPTIONS, OWN_MEASURES, WITHOUT_INTERVAL, MeasureRow
+from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES, WITHOUT_INTERVAL, AggregateRow
 from safe_eval.results.calibration import CALIBRATION_METRICS
-from safe_eval.results.metrics import Metric
+from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.scoring.scores import Scores
@@ -31,7 +31,7 @@ def scores_table(scores: Scores) -> Iterator[str]:
         yield from _comparison_lines(scores, metric, dataset, seed)
     yield from overview_lines(scores)
     yield from seed_lines(scores)
-    yield from measure_lines(scores)
+    yield from aggregate_lines(scores)
     yield ""
     yield f"{'coverage':<17} expected  answered   errored  unparsed  excluded"
     for condition, c in scores.coverage.items():
@@ -77,19 +77,19 @@ def _comparison_lines(scores: Scores, metric: str, dataset: str | None, seed: in
 _SHORT_ARM, _AGGREGATE = 19, 17  # columns of "safe/mute_audio", of "balanced_accuracy"
 
 
-def measure_lines(scores: "Scores") -> Iterator[str]:
-    """The measures that are no slice of a metric, a line each; those not measured with the reason.
+def aggregate_lines(scores: "Scores") -> Iterator[str]:
+    """The aggregates that are no slice of a metric, one per line; those not measured with the reason.
 
     What is not measured for the same reasons with every seed is said once, without the seed.
     """
-    shown = [row for row in scores.measures if row.name in OWN_MEASURES or row.metric == CAPTIONS]
+    shown = [row for row in scores.aggregates if row.name in OWN_AGGREGATES or row.metric == CAPTIONS]
     for metric, dataset in dict.fromkeys((row.metric, row.dataset) for row in shown):
-        by_seed: dict[int, list[MeasureRow]] = {}
+        by_seed: dict[int, list[AggregateRow]] = {}
         for row in shown:
             if (row.metric, row.dataset) == (metric, dataset):
                 by_seed.setdefault(row.seed, []).append(row)
         about = metric if dataset is None else f"{metric} on {dataset}"
-        what = "not measured" if metric == CAPTIONS else "other measures"
+        what = "not measured" if metric == CAPTIONS else "other aggregates"
         reasons = {seed: list(_unmeasured(own)) for seed, own in by_seed.items()}
         first, *others = reasons.values()
         alike = bool(others) and all(other == first for other in others)
@@ -101,11 +101,11 @@ def measure_lines(scores: "Scores") -> Iterator[str]:
             yield from ("", f"{about}: {what}", *first)
 
 
-def _measured(rows: Sequence[MeasureRow]) -> Iterator[str]:
+def _measured(rows: Sequence[AggregateRow]) -> Iterator[str]:
     measured = [row for row in rows if row.value is not None]
     if not measured:
         return
-    yield f"  {'':<{_SHORT_ARM}} {'measure':<{_AGGREGATE}}   value  interval             n clusters"
+    yield f"  {'':<{_SHORT_ARM}} {'aggregate':<{_AGGREGATE}}   value  interval             n clusters"
     shown = ""
     for row in measured:
         cell = f"{row.model}/{row.condition}"
@@ -120,7 +120,7 @@ def _measured(rows: Sequence[MeasureRow]) -> Iterator[str]:
         shown = cell
 
 
-def _unmeasured(rows: Sequence[MeasureRow]) -> Iterator[str]:
+def _unmeasured(rows: Sequence[AggregateRow]) -> Iterator[str]:
     """The names that share a reason on one line; the reasons of captions stand in the notes."""
     by_reason: dict[str, dict[str, None]] = {}
     for row in rows:

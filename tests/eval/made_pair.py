@@ -4,8 +4,9 @@ from pathlib import Path
 
 from made_rows import answers
 
-from safe_eval.comparison.compare import Options, compare_files
-from safe_eval.comparison.comparison_file import Compared, PairedRow
+from safe_eval.comparison.compare import compare_files
+from safe_eval.comparison.comparison_file import ComparisonFile, Difference
+from safe_eval.options import CompareOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.statistics.sampling import Sampling
@@ -25,10 +26,10 @@ def written(path: Path, rows: list[Prediction]) -> Path:
     return path
 
 
-def compared(files: tuple[Path, Path], **options: object) -> Compared:
-    return compare_files(*files, Options(**options), QUICK)
+def compared(files: tuple[Path, Path], **options: object) -> ComparisonFile:
+    return compare_files(*files, CompareOptions(**options), QUICK)
 
 
-def of_slice(found: Compared, name: str) -> PairedRow:
+def of_slice(found: ComparisonFile, name: str) -> Difference:
     (only,) = [row for row in found.rows if row.slice == name]
     return only

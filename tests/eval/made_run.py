@@ -11,11 +11,10 @@ from safe_eval.judging.verdict import decide
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.scoring.score import score_files
-from safe_eval.scoring.scores import write_scores
 from safe_eval.statistics.sampling import Sampling
 
 CLIPS = 60
-CELLS = [("base", "full"), *(("safe", c) for c in ("full", "mute_audio", "swap_audio", "gate_off"))]
+ARMS = [("base", "full"), *(("safe", c) for c in ("full", "mute_audio", "swap_audio", "gate_off"))]
 
 
 def make_shards(folder: Path) -> Path:
@@ -33,7 +32,7 @@ def made_answers(shards: Path) -> list[Prediction]:
         for example in record.examples:
             draw = random.Random(example.id)
             lucky, heard, lost = draw.random() < 0.2, draw.random() < 0.9, draw.random() < 0.05
-            for model, condition in CELLS:
+            for model, condition in ARMS:
                 right = lucky
                 if not example.needs_audio:
                     right = not lost or condition not in ("full", "swap_audio") or model == "base"
@@ -63,6 +62,6 @@ def made_answers(shards: Path) -> list[Prediction]:
 def make_run(run: Path, rows: Iterable[Prediction], criteria: str = "demo") -> Path:
     """Write predictions, and score and judge them as the commands do."""
     write_predictions(run / "predictions.jsonl", rows)
-    write_scores(score_files([run / "predictions.jsonl"], Sampling(resamples=200)), run)
+    score_files([run / "predictions.jsonl"], Sampling(resamples=200), out=run)
     decide(run, Path(criteria))
     return run

@@ -10,7 +10,7 @@ from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.cli import COMMANDS, main
 from safe_eval.prediction import CONDITIONS
 from safe_eval.predictions import read_predictions
-from safe_eval.results.aggregates import OWN_MEASURES
+from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.scorers.scorer import CAPTION_METRICS, ON_REQUEST, SCORERS
 
@@ -49,7 +49,7 @@ def test_the_commands_and_their_options_exist(capsys: pytest.CaptureFixture[str]
     "name",
     [
         *(*SCORERS, *ON_REQUEST, *CAPTION_METRICS, *CALIBRATION_METRICS, *CONSULTATION_METRICS),
-        *(*OWN_MEASURES, *CONDITIONS),
+        *(*OWN_AGGREGATES, *CONDITIONS),
     ],
 )
 def test_every_metric_and_condition_is_explained(name: str) -> None:

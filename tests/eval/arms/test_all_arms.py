@@ -1,17 +1,18 @@
-"""Metrics on request, and the measures of a benchmark's own script, in scores.json."""
+"""Metrics on request, and the aggregates of a benchmark's own script, in scores.json."""
 
 import pytest
 from made_rows import row
 
 from safe_data.core.errors import InputError
 from safe_eval.cli import main
+from safe_eval.options import ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
-from safe_eval.results.aggregates import MeasureRow
-from safe_eval.scoring.score import Asked, score_predictions
+from safe_eval.results.aggregates import AggregateRow
+from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import Scores, read_scores
 from safe_eval.statistics.sampling import Sampling
-from safe_eval.text.scores_text import measure_lines
+from safe_eval.text.scores_text import aggregate_lines
 
 QUICK = Sampling(resamples=200)
 TEN = ("yes",) * 4 + ("no",) * 6
@@ -21,8 +22,8 @@ def gqa(name: str, said: str, **metadata: object) -> Prediction:
     return row(name, said, dataset="gqa", group=name, question_type="verify", metadata=metadata)
 
 
-def measured(scores: Scores) -> dict[str, MeasureRow]:
-    return {measure.name: measure for measure in scores.measures}
+def measured(scores: Scores) -> dict[str, AggregateRow]:
+    return {row.name: row for row in scores.aggregates}
 
 
 def test_metrics_on_request_stand_beside_the_others(tmp_path, capsys) -> None:
@@ -60,13 +61,14 @@ def test_a_metric_on_request_changes_no_other_number() -> None:
     rows = [
         row(f"q{i}", "a few" if i else "two", references=("two",), dataset="music_avqa") for i in range(4)
     ]
-    alone, beside = score_predictions(rows, QUICK), score_predictions(rows, QUICK, Asked(("exact_match",)))
+    alone = score_predictions(rows, QUICK)
+    beside = score_predictions(rows, QUICK, ScoreOptions(metric=("exact_match",)))
     assert beside.coverage == alone.coverage
     assert beside.coverage["full"].unparsed == 3
     assert [m for m in beside.metrics if m.metric != "exact_match"] == list(alone.metrics)
 
 
-def test_gqa_measures_come_with_every_cell() -> None:
+def test_gqa_aggregates_come_with_every_arm() -> None:
     rows = [gqa("a", "yes", entailed=["b"]), gqa("b", "no", entailed=[]), gqa("c", "yes", entailed=["a"])]
     found = measured(score_predictions(rows, QUICK))
     assert found["consistency"].value == 0.5  # a entails b, which is wrong; c entails a, which is right
@@ -75,22 +77,22 @@ def test_gqa_measures_come_with_every_cell() -> None:
     assert found["validity"].why_not.startswith("3 of 3 rows have no metadata 'valid'")
 
 
-def test_recalls_and_balanced_accuracy_come_with_every_cell() -> None:
+def test_recalls_and_balanced_accuracy_come_with_every_arm() -> None:
     rows = [
         row(f"k{i}", "speech", references=(name,), choices=("speech", "noise"), task="classify", model=model)
         for i, name in enumerate(("speech", "speech", "speech", "noise"))
         for model in ("base", "safe")
     ]
     scores = score_predictions(rows, QUICK)
-    balanced = [m for m in scores.measures if m.name == "balanced_accuracy"]
+    balanced = [m for m in scores.aggregates if m.name == "balanced_accuracy"]
     assert [(m.model, m.value) for m in balanced] == [("base", 0.5), ("safe", 0.5)]
     assert measured(scores)["recall:noise"].value == 0.0
     assert type(balanced[0].value) is float
 
 
-def test_measures_are_shown_in_80_columns() -> None:
+def test_aggregates_are_shown_in_80_columns() -> None:
     rows = [gqa("a", "yes", entailed=["b"]), gqa("b", "no", entailed=[])]
-    lines = list(measure_lines(score_predictions(rows, QUICK)))
+    lines = list(aggregate_lines(score_predictions(rows, QUICK)))
     assert max(map(len, lines)) <= 80
     assert any("consistency" in line for line in lines)
     assert any("validity; not measured: 2 of 2 rows" in line for line in lines)

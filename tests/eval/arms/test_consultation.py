@@ -4,7 +4,8 @@ import msgspec
 import pytest
 from made_rows import answers, row
 
-from safe_eval.arms.consultation import consultation_cells, consultation_notes
+from safe_eval.arms.arm import make_arms
+from safe_eval.arms.consultation import consultation_arms, consultation_notes
 from safe_eval.prediction import Prediction
 from safe_eval.scoring.score import score_predictions
 from safe_eval.statistics.sampling import Sampling
@@ -49,16 +50,16 @@ def test_rows_that_do_not_say_or_failed_are_left_out_and_counted() -> None:
     rows = gated("full", 1)
     rows[0] = msgspec.structs.replace(rows[0], consulted=None)
     rows[2] = msgspec.structs.replace(rows[2], answer=None, error="RuntimeError: out of memory")
-    cells = consultation_cells(rows)
-    assert [len(cell.scores) for cell in cells["consulted"]] == [38]
-    assert list(consultation_notes(rows)) == [
+    scored = consultation_arms(make_arms(rows))
+    assert [len(arm.scores) for arm in scored["consulted"]] == [38]
+    assert list(consultation_notes(make_arms(rows))) == [
         "2 of 40 rows of safe/full, seed 0, failed or do not say whether the sound was consulted: they are "
         "not in consulted and skipped"
     ]
-    assert set(consultation_notes(rows)) <= set(score_predictions(rows, QUICK).notes)
+    assert set(consultation_notes(make_arms(rows))) <= set(score_predictions(rows, QUICK).notes)
 
 
 def test_models_that_never_say_have_no_rate() -> None:
-    assert consultation_cells([row()]) == {}
-    assert list(consultation_notes([row()])) == []
+    assert consultation_arms(make_arms([row()])) == {}
+    assert list(consultation_notes(make_arms([row()]))) == []
     assert {m.metric for m in score_predictions([row()], QUICK).metrics} == {"vqa_accuracy"}

@@ -13,6 +13,7 @@ from safe_data.core.errors import InputError
 from safe_eval.calibration.calibrate import CalibrationReport, calibrate_files
 from safe_eval.calibration.dev_and_test import labelled_answers
 from safe_eval.cli import main
+from safe_eval.options import CalibrateOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.statistics.calibration.calibration import Answers, calibration
@@ -64,7 +65,7 @@ def written(folder: Path, dev: list[Prediction], test: list[Prediction]) -> tupl
 
 
 def report(files: tuple[Path, Path], **options: object) -> CalibrationReport:
-    return calibrate_files(*files, QUICK, **options)
+    return calibrate_files(*files, QUICK, CalibrateOptions(**options))
 
 
 def test_the_temperature_is_fitted_on_dev_and_judged_on_test(files: tuple[Path, Path]) -> None:

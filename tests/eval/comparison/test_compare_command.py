@@ -9,7 +9,7 @@ from made_pair import compared, make_pair, of_slice, written
 from made_rows import answers
 
 from safe_eval.cli import main
-from safe_eval.comparison.comparison_file import Compared
+from safe_eval.comparison.comparison_file import ComparisonFile
 from safe_eval.predictions import write_predictions
 
 
@@ -74,7 +74,7 @@ def test_the_file_is_written_and_stdout_is_for_programs(
     assert document["a"]["file"] == "a.jsonl"
     assert document["provenance"]["cluster"] == "group"
     assert [covered["answered"] for covered in document["coverage"]] == [100, 100]
-    assert msgspec.convert(document, Compared, strict=False).family == 3
+    assert msgspec.convert(document, ComparisonFile, strict=False).family == 3
 
 
 def test_failures_count_as_wrong_and_are_told(

@@ -2,20 +2,24 @@
 
 import random
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safe_eval.arms.all_arms import all_arms
+from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.prediction import Prediction
 from safe_eval.report.media import media_type
-from safe_eval.report.selection import REASONS, SAMPLED_AT_LEAST, select_items
+from safe_eval.report.selection import REASONS, SAMPLED_AT_LEAST, Selection, select_items
+from safe_eval.scoring.items import item_tables
 
-CELLS = {"base": ("full",), "safe": ("full", "mute_audio", "swap_audio")}
+ARMS = {"base": ("full",), "safe": ("full", "mute_audio", "swap_audio")}
 
 
 def asked(name: str, rights: str, *, needs_audio: bool | None, **fields: object) -> list[Prediction]:
     """Answers of base/full, safe/full, safe/mute_audio, safe/swap_audio: y is right, n wrong, - not given."""
-    cells = [(model, condition) for model, conditions in CELLS.items() for condition in conditions]
+    arms = [(model, condition) for model, conditions in ARMS.items() for condition in conditions]
     return [
         Prediction(
             example_id=name,
@@ -26,9 +30,14 @@ def asked(name: str, rights: str, *, needs_audio: bool | None, **fields: object)
             condition=condition,
             **fields,
         )
-        for (model, condition), said in zip(cells, rights, strict=True)
+        for (model, condition), said in zip(arms, rights, strict=True)
         if said != "-"
     ]
+
+
+def select(rows: list[Prediction], **options: int) -> Selection:
+    arms = all_arms(rows, captions=CaptionInputs(java=False))
+    return select_items(pa.concat_tables(item_tables(arms)), **options)
 
 
 @pytest.mark.parametrize(
@@ -50,9 +59,7 @@ def asked(name: str, rights: str, *, needs_audio: bool | None, **fields: object)
     ],
 )
 def test_each_item_has_the_reason_that_its_answers_give(rights, needs_audio, reason):
-    chosen = select_items(
-        [*asked("q", rights, needs_audio=needs_audio), *asked("w", "yyyy", needs_audio=False)]
-    )
+    chosen = select([*asked("q", rights, needs_audio=needs_audio), *asked("w", "yyyy", needs_audio=False)])
     assert chosen.found[reason] == (2 if reason == "rest" else 1)
     assert next(item for item in chosen.items if item.prediction.example_id == "q").reason == reason
 
@@ -63,9 +70,9 @@ KINDS = [("ynyy", False), ("nynn", True), ("nnnn", True), ("nyyy", True), ("yyyn
 @given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=120), st.integers(1, 50), st.integers(0, 5))
 def test_the_choice_is_bounded_and_does_not_depend_on_the_order_of_the_rows(kinds, shown, seed):
     rows = [row for i, (r, n) in enumerate(kinds) for row in asked(f"q{i}", r, needs_audio=n)]
-    chosen = select_items(rows, seed=seed, shown=shown)
+    chosen = select(rows, seed=seed, shown=shown)
     shuffled = random.Random(seed).sample(rows, len(rows))
-    assert select_items(shuffled, seed=seed, shown=shown) == chosen
+    assert select(shuffled, seed=seed, shown=shown) == chosen
     ids = [item.prediction.example_id for item in chosen.items]
     assert len(ids) == len(set(ids)) <= shown
     assert len(ids) == min(shown, len(kinds)) or chosen.found["rest"] < len(kinds)
@@ -74,12 +81,12 @@ def test_the_choice_is_bounded_and_does_not_depend_on_the_order_of_the_rows(kind
 
 def test_every_reason_and_the_sample_get_places():
     rows = [row for i in range(300) for row in asked(f"q{i}", KINDS[i % 6][0], needs_audio=KINDS[i % 6][1])]
-    chosen = select_items(rows, shown=48)
+    chosen = select(rows, shown=48)
     shown = {reason: sum(item.reason == reason for item in chosen.items) for reason in REASONS}
     assert len(chosen.items) == 48
     assert shown.pop("rest") == SAMPLED_AT_LEAST
     assert max(shown.values()) - min(shown.values()) <= 1
-    assert [i.prediction.example_id for i in select_items(rows, seed=1).items] != [
+    assert [i.prediction.example_id for i in select(rows, seed=1).items] != [
         i.prediction.example_id for i in chosen.items
     ]
 
@@ -87,7 +94,7 @@ def test_every_reason_and_the_sample_get_places():
 def test_one_seed_is_shown_with_the_answers_of_a_base_that_has_but_one():
     rows = [row for seed in (3, 1) for row in asked("q", "-ynn", needs_audio=True, seed=seed)]
     rows += asked("q", "n---", needs_audio=True, seed=9)
-    chosen = select_items(rows)
+    chosen = select(rows)
     assert chosen.run_seed == 1
     assert [(answered.key.model, answered.key.seed) for answered in chosen.items[0].answers] == [
         ("base", 9),
@@ -97,14 +104,14 @@ def test_one_seed_is_shown_with_the_answers_of_a_base_that_has_but_one():
 
 def test_captions_are_in_the_sample_without_marks():
     rows = asked("q", "ynyy", needs_audio=False) + asked("c", "ynyy", needs_audio=False, task="caption")
-    chosen = select_items(rows)
+    chosen = select(rows)
     assert chosen.found["lost"] == chosen.found["rest"] == 1
     (caption,) = [item for item in chosen.items if item.reason == "rest"]
     assert {answered.score for answered in caption.answers} == {None}
 
 
 def test_each_answer_is_marked_by_the_metric_of_its_benchmark():
-    chosen = select_items(
+    chosen = select(
         [
             Prediction(example_id="m", references=("two",), answer="There are 2.", dataset="music_avqa"),
             Prediction(example_id="n", references=("two",), answer="a few", dataset="music_avqa"),
@@ -120,7 +127,7 @@ def test_each_answer_is_marked_by_the_metric_of_its_benchmark():
 
 def test_an_error_is_wrong_even_beside_an_answer():
     rows = [Prediction(example_id="q", references=("y",), answer="y", error="out of memory", model="safe")]
-    assert select_items(rows).found["wrong"] == 1
+    assert select(rows).found["wrong"] == 1
 
 
 @pytest.mark.parametrize(

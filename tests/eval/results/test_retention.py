@@ -1,4 +1,4 @@
-"""Kept: every condition of every model beside the base model, with distributions where both give them."""
+"""Retention: every arm beside the base model, with distributions where both give them."""
 
 import msgspec
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from made_rows import good_run
 from made_success import stated
 
-from safe_eval.arms.arm import score_cells
+from safe_eval.arms.all_arms import all_arms
 from safe_eval.prediction import Prediction
 from safe_eval.results.retention import RetentionRow, retention_rows
 from safe_eval.statistics.distances import kl_nats, total_variation
@@ -20,8 +20,7 @@ def run(clips: int = 40) -> list[Prediction]:
 
 
 def kept(rows: list[Prediction]) -> dict[tuple[str, str], RetentionRow]:
-    cells = {"vqa_accuracy": score_cells("vqa_accuracy", rows)}
-    return {(row.condition, row.slice): row for row in retention_rows(rows, cells, QUICK)}
+    return {(row.condition, row.slice): row for row in retention_rows(all_arms(rows), QUICK)}
 
 
 def test_every_condition_on_all_and_on_pictures() -> None:
@@ -91,5 +90,4 @@ def test_one_base_model_stands_beside_every_seed() -> None:
     rows = [r for r in run(10) if r.model == "base"] + [
         msgspec.structs.replace(r, seed=seed) for seed in (1, 2) for r in run(10) if r.model == "safe"
     ]
-    cells = {"vqa_accuracy": score_cells("vqa_accuracy", rows)}
-    assert {row.seed for row in retention_rows(rows, cells, QUICK)} == {1, 2}
+    assert {row.seed for row in retention_rows(all_arms(rows), QUICK)} == {1, 2}

@@ -12,8 +12,7 @@ from safe_eval.models.model import Answer, Input
 from safe_eval.prediction import Prediction
 from safe_eval.runner.run import Job, Reply, to_row
 from safe_eval.scorers import avqa as avqa_scorer
-from safe_eval.scorers.gqa import measures
-from safe_eval.statistics.sampling import Sampling
+from safe_eval.scorers.gqa import aggregates
 
 
 def said(record: Record, example: Example, answer: str, given: Input | None = None) -> Prediction:
@@ -21,7 +20,7 @@ def said(record: Record, example: Example, answer: str, given: Input | None = No
     return to_row(job, given, Reply(Answer(answer), None, 1.0), model="safe", seed=0)
 
 
-def test_gqa_questions_arrive_with_all_that_their_measures_read(tmp_path: Path) -> None:
+def test_gqa_questions_arrive_with_all_that_their_aggregates_read(tmp_path: Path) -> None:
     shared = {"imageId": "1", "isBalanced": True, "groups": {"global": "colour"}}
     types = {"structural": "query", "semantic": "attr", "detailed": "x"}
     questions = {
@@ -33,7 +32,7 @@ def test_gqa_questions_arrive_with_all_that_their_measures_read(tmp_path: Path) 
     (tmp_path / "images/1.jpg").touch()
     (record,) = gqa.read(tmp_path)
     rows = [said(record, example, "red") for example in record.examples]
-    found = {measure.name: measure for measure in measures(rows, np.arange(2), Sampling(resamples=200))}
+    found = {found.name: found for found in aggregates(rows)}
     assert found["consistency"].value == 0.0  # the first is right, and what it entails is wrong
     assert found["semantic:attr"].value == found["open"].value == 0.5
     assert found["distribution"].value == pytest.approx(0.02)  # (2 − 1)² / 1 + (0 − 1)² / 1, over 100

@@ -8,8 +8,7 @@ from sklearn.metrics import balanced_accuracy_score, recall_score
 from safe_data.core.errors import InputError
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import classification, scorer
-from safe_eval.scorers.aggregate import Measure
-from safe_eval.statistics.intervals import percentile_levels, wilson_zero
+from safe_eval.statistics.intervals import balanced_interval, percentile_levels, wilson_zero
 from safe_eval.statistics.sampling import Interval, Sampling
 
 QUICK = Sampling(resamples=200)
@@ -21,12 +20,8 @@ def clip(place: int, truth: str, answer: str | None, **metadata: float) -> Predi
     return row(f"c{place}", answer, **fields)
 
 
-def measures(rows: list[Prediction]) -> list[Measure]:
-    return classification.measures(rows, np.arange(len(rows)), QUICK)
-
-
 def measured(rows: list[Prediction]) -> dict[str, float | None]:
-    return {found.name: found.value for found in measures(rows)}
+    return {found.name: found.value for found in classification.aggregates(rows)}
 
 
 def test_equals_scikit_learn() -> None:
@@ -74,7 +69,7 @@ def test_the_snr_of_the_condition_wins() -> None:
 
 
 def test_without_the_facts_recalls_by_them_are_not_measured() -> None:
-    found = {m.name: m for m in measures([clip(0, "speech", "speech")])}
+    found = {m.name: m for m in classification.aggregates([clip(0, "speech", "speech")])}
     assert found["recall by snr_db"].value is None
     assert found["recall by snr_db"].why_not == "no row has metadata 'snr_db'"
     assert found["recall by duration_seconds"].value is None
@@ -96,9 +91,9 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
     assert measured(shuffled(rows)) == measured(rows)
 
 
-def test_measures_are_of_one_cell() -> None:
-    with pytest.raises(InputError, match="2 models, conditions and seeds; measures are of one"):
-        measures([clip(0, "speech", "speech"), row("c1", model="other")])
+def test_aggregates_are_of_one_arm() -> None:
+    with pytest.raises(InputError, match="2 models, conditions and seeds; aggregates are of one"):
+        classification.aggregates([clip(0, "speech", "speech"), row("c1", model="other")])
 
 
 def plain_loop(right: np.ndarray, classes: np.ndarray, clusters: np.ndarray) -> list[float]:
@@ -117,7 +112,7 @@ def test_the_interval_of_balanced_accuracy_is_that_of_a_plain_loop(speakers: int
     clusters = rng.integers(0, speakers, 4 * speakers)
     classes = np.where(clusters < max(2, speakers / 20), 2, rng.integers(0, 2, 4 * speakers))
     right = (rng.random(4 * speakers) < 0.4 + 0.02 * (clusters % 20)).astype(float)
-    found = classification.balanced_interval(right, classes, clusters, Sampling())
+    found = balanced_interval(right, classes, clusters, Sampling())
     levels = percentile_levels(0.95, len(np.unique(clusters)))
     low, high = np.quantile(plain_loop(right, classes, clusters), levels)
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.02)
@@ -126,18 +121,18 @@ def test_the_interval_of_balanced_accuracy_is_that_of_a_plain_loop(speakers: int
 
 def test_perfect_recalls_of_a_rare_class_claim_no_certainty() -> None:
     classes = np.array([0] * 98 + [1] * 2)
-    found = classification.balanced_interval(np.ones(100), classes, np.arange(100), QUICK)
+    found = balanced_interval(np.ones(100), classes, np.arange(100), QUICK)
     assert (found.high, found.method) == (1.0, "wilson")
     assert found.low == pytest.approx(1 - wilson_zero(4, 0.95))  # as if both classes had two clips
-    both = classification.balanced_interval(np.ones(100), classes, np.arange(100) % 2, QUICK)
+    both = balanced_interval(np.ones(100), classes, np.arange(100) % 2, QUICK)
     assert both.low == pytest.approx(1 - wilson_zero(2, 0.95))
-    opposite = classification.balanced_interval(1.0 - classes, classes, np.arange(100), QUICK)
+    opposite = balanced_interval(1.0 - classes, classes, np.arange(100), QUICK)
     assert (opposite.low + opposite.high) / 2 == pytest.approx(0.5)
 
 
 def test_one_cluster_has_no_interval_of_balanced_accuracy() -> None:
     classes = np.array([0, 1, 1])
-    assert classification.balanced_interval(np.ones(3), classes, np.zeros(3), QUICK) == Interval()
+    assert balanced_interval(np.ones(3), classes, np.zeros(3), QUICK) == Interval()
 
 
 def test_which_metric_judges_what() -> None:

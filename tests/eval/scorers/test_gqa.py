@@ -1,4 +1,4 @@
-"""GQA's measures are those of its official script; what was not given is not measured."""
+"""GQA's aggregates are those of its official script; what was not given is not measured."""
 
 import json
 from pathlib import Path
@@ -11,24 +11,17 @@ from made_rows import row
 from safe_data.core.errors import InputError
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import gqa
-from safe_eval.scorers.aggregate import Measure
-from safe_eval.statistics.sampling import Sampling
 
-QUICK = Sampling(resamples=200)
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden/gqa.json").read_text("utf-8"))
 ROWS = [msgspec.convert(made, Prediction) for made in GOLDEN["rows"]]
 
 
-def measures(rows: list[Prediction]) -> list[Measure]:
-    return gqa.measures(rows, np.arange(len(rows)), QUICK)
-
-
 def measured(rows: list[Prediction]) -> dict[str, float | None]:
-    return {found.name: found.value for found in measures(rows)}
+    return {found.name: found.value for found in gqa.aggregates(rows)}
 
 
 def why_not(rows: list[Prediction], name: str) -> str | None:
-    return next(found.why_not for found in measures(rows) if found.name == name)
+    return next(found.why_not for found in gqa.aggregates(rows) if found.name == name)
 
 
 def test_golden() -> None:
@@ -79,13 +72,11 @@ def test_an_error_is_wrong_and_in_no_histogram() -> None:
     assert measured(rows)["distribution"] == pytest.approx((1 - 2) ** 2 / 2 / 100)
 
 
-def test_measures_are_of_one_cell() -> None:
-    with pytest.raises(InputError, match="2 models, conditions and seeds; measures are of one"):
-        measures([row("1"), row("1", condition="gate_off")])
+def test_aggregates_are_of_one_arm() -> None:
+    with pytest.raises(InputError, match="2 models, conditions and seeds; aggregates are of one"):
+        gqa.aggregates([row("1"), row("1", condition="gate_off")])
     with pytest.raises(InputError, match="0 models"):
-        measures([])
-    with pytest.raises(InputError, match="3 clusters of 1 predictions; give one for each"):
-        gqa.measures([row("1")], np.arange(3), QUICK)
+        gqa.aggregates([])
 
 
 def test_scores_stay_in_bounds_and_a_perfect_model_has_the_best() -> None:

@@ -9,8 +9,8 @@ import pytest
 from made_rows import row
 
 from safe_data.sources import music_avqa as source
-from safe_eval.arms.arm import score_cells
-from safe_eval.arms.coverage import cell_coverage
+from safe_eval.arms.all_arms import all_arms
+from safe_eval.arms.coverage import coverage_of
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import avqa, music_avqa
 
@@ -73,17 +73,18 @@ MADE = [
 
 
 def test_trap_unparsed_is_wrong_and_counted_and_never_option_a() -> None:
-    (cell,) = score_cells("music_avqa_accuracy", MADE)
-    assert cell.scores.tolist() == [1, 0, 0, 0, 1, 1, 0]
-    assert cell.unparsed.tolist() == [False, True, False, False, False, False, False]
-    (coverage,) = cell_coverage(MADE, [cell])
+    arms = all_arms(MADE)
+    (arm,) = arms.judged["music_avqa_accuracy"]
+    assert arm.scores.tolist() == [1, 0, 0, 0, 1, 1, 0]
+    assert arm.unparsed.tolist() == [False, True, False, False, False, False, False]
+    (coverage,) = coverage_of(arms.arms, arms.outcomes)
     counts = (coverage.expected, coverage.answered, coverage.errored, coverage.unparsed, coverage.excluded)
     assert counts == (7, 5, 1, 1, 0)
 
 
 def test_micro_averages_by_modality_and_type() -> None:
-    (cell,) = score_cells("music_avqa_accuracy", MADE)
-    means = {name: cell.scores[members].mean() for name, members in cell.slices.items()}
+    (arm,) = all_arms(MADE).judged["music_avqa_accuracy"]
+    means = {name: arm.scores[inside].mean() for name, inside in arm.slices.items()}
     assert means == pytest.approx(
         {
             "all": 3 / 7,

@@ -9,25 +9,25 @@ from made_captions import caption, captioned
 from made_rows import row, shuffled
 
 from safe_data.core.errors import InputError
-from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.cli import main
+from safe_eval.options import ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric
 from safe_eval.scorers.captions.caption_scores import measure
-from safe_eval.scoring.score import Asked, score_predictions
+from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import Scores, read_scores
 from safe_eval.statistics.corpus_sums import RANDOMISATION
 from safe_eval.statistics.sampling import Sampling
 from safe_eval.text.scores_text import scores_table
 
 QUICK = Sampling(resamples=200)
-PLAIN = CaptionInputs(java=False)
+PLAIN = ScoreOptions(no_java=True)
 
 
-def scored(rows: list[Prediction], inputs: CaptionInputs = PLAIN) -> Scores:
-    return score_predictions(rows, QUICK, Asked(captions=inputs))
+def scored(rows: list[Prediction], options: ScoreOptions = PLAIN) -> Scores:
+    return score_predictions(rows, QUICK, options)
 
 
 def value(scores: Scores, metric: str, condition: str = "full") -> Metric:
@@ -99,7 +99,7 @@ def test_one_clip_has_no_cider_and_says_so() -> None:
     scores = scored([caption("p", "a dog barks", "a dog barks", "the dog barks")])
     assert {m.metric for m in scores.metrics} == {"bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l"}
     assert any("CIDEr needs document frequencies of at least 2 clips" in note for note in scores.notes)
-    unmeasured = {measure.name: measure.why_not for measure in scores.measures}
+    unmeasured = {row.name: row.why_not for row in scores.aggregates}
     assert set(unmeasured) == {"cider_d", "cider", "meteor", "spice", "spider"}
     table = "\n".join(scores_table(scores))
     assert (
@@ -199,11 +199,11 @@ def test_bad_spice_values(folder: Path, text: str, words: str, capsys: pytest.Ca
 
 def test_spice_values_are_of_one_cell_and_files_of_one_dataset(folder: Path) -> None:
     (folder / "s.json").write_text(json.dumps({f"c{i}": 0.1 for i in range(3)}))
-    given = CaptionInputs(spice=folder / "s.json", java=False)
+    given = ScoreOptions(spice=folder / "s.json", no_java=True)
     with pytest.raises(InputError, match="select one model, condition and seed"):
         scored(captioned(3), given)
     with pytest.raises(InputError, match="here are captions of 0; score one dataset"):
         scored([row("q1"), row("q2")], given)
     two = [caption("p", "a dog", "a dog"), row("q", "x", task="caption", dataset="other", group="q")]
     with pytest.raises(InputError, match="are of the captions of one dataset, and here are captions of 2"):
-        scored(two, CaptionInputs(write_frequencies=folder / "df.json", java=False))
+        scored(two, ScoreOptions(write_df=folder / "df.json", no_java=True))

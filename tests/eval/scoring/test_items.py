@@ -1,7 +1,6 @@
 """items.parquet: every mean of scores.json follows from it."""
 
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -10,15 +9,15 @@ import pytest
 from made_captions import captioned
 from made_rows import good_run, row, shuffled
 
-from safe_eval.arms.caption_arms import CaptionInputs
+from safe_eval.options import ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.scoring import items
-from safe_eval.scoring.score import Asked, score_into
+from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import Scores
 from safe_eval.statistics.sampling import Sampling
 
-ASKED = Asked(("exact_match",), CaptionInputs(java=False))
+OPTIONS = ScoreOptions(metric=("exact_match",), no_java=True)
 OF_ITS_OWN = ("ece", "brier", "nll", "confidence", "bleu_")  # no means of the items' values
 
 
@@ -40,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def score(folder: Path) -> tuple[Scores, pa.Table]:
-    scores = score_into(folder / "run", [folder / "p.jsonl"], Sampling(resamples=200), ASKED)
+    scores = score_files([folder / "p.jsonl"], Sampling(resamples=200), OPTIONS, out=folder / "run")
     return scores, pq.read_table(folder / "run/items.parquet")
 
 
@@ -121,11 +120,10 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(folder: Path, monkeypatch:
     score(folder)
     before = (folder / "run/items.parquet").read_bytes()
 
-    def fails(table: pa.Table, file: BinaryIO, **options: object) -> None:
-        file.write(b"PAR1")
+    def fails(writer: pq.ParquetWriter, table: pa.Table, **options: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(pq, "write_table", fails)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", fails)
     with pytest.raises(OSError, match="no space left"):
         score(folder)
     assert (folder / "run/items.parquet").read_bytes() == before

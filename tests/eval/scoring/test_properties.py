@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_rows import row, shuffled
 
-from safe_eval.arms.caption_arms import CaptionInputs
+from safe_eval.options import ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.results.metrics import Metric
 from safe_eval.scorers.captions.caption_scores import MAXIMA, measure
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
-from safe_eval.scoring.score import Asked, score_predictions
+from safe_eval.scoring.score import score_predictions
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval
 from safe_eval.statistics.paired import sign_flip
 from safe_eval.statistics.sampling import Sampling
@@ -91,7 +91,7 @@ def test_row_order_never_matters(rows: list[Prediction], seed: int) -> None:
 
 
 def test_row_order_never_matters_to_captions() -> None:
-    rows, asked = caption_run(), Asked(captions=CaptionInputs(java=False))
+    rows, asked = caption_run(), ScoreOptions(no_java=True)
     given_order, other = (score_predictions(some, QUICK, asked) for some in (rows, rows[::-1]))
     assert msgspec.json.encode(given_order) == msgspec.json.encode(other)
 

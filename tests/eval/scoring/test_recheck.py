@@ -92,7 +92,7 @@ def test_numbers_that_the_predictions_do_not_give_are_refused(
 @pytest.mark.parametrize(
     ("field", "forgery"), [("value", 0.9), ("ci_low", 0.9), ("ci_high", None), ("clusters", 99)]
 )
-def test_measures_are_checked_with_their_intervals(tmp_path: Path, field: str, forgery: object) -> None:
+def test_aggregates_are_checked_with_their_intervals(tmp_path: Path, field: str, forgery: object) -> None:
     clips = [
         row(f"k{i}", "a" if i % 3 else "b", references=("ab"[i % 2],), task="classify", model="safe")
         for i in range(30)
@@ -100,12 +100,12 @@ def test_measures_are_checked_with_their_intervals(tmp_path: Path, field: str, f
     write_predictions(tmp_path / "predictions.jsonl", clips)
     typed = ["score", f"{tmp_path}/predictions.jsonl", "--out", str(tmp_path), "--resamples", "200"]
     assert main(typed) == 0
-    assert check_scores(tmp_path).measures
+    assert check_scores(tmp_path).aggregates
 
     def change(content: Content) -> None:
-        next(m for m in content["measures"] if m["name"] == "balanced_accuracy")[field] = forgery
+        next(m for m in content["aggregates"] if m["name"] == "balanced_accuracy")[field] = forgery
 
-    with pytest.raises(InputError, match=rf"measures accuracy balanced_accuracy .*: {field} is "):
+    with pytest.raises(InputError, match=rf"aggregates accuracy balanced_accuracy .*: {field} is "):
         check_scores(forged(tmp_path, change))
 
 

@@ -233,7 +233,7 @@ def run(tmp_path: Path) -> Path:
 def test_the_file_is_the_contract(run: Path) -> None:
     text = (run / "scores.json").read_text("utf-8")
     content = json.loads(text, parse_constant=pytest.fail)  # NaN and Infinity are no JSON
-    promised = "coverage cells metrics comparisons notes provenance measures seeds retention"
+    promised = "coverage cells metrics comparisons notes provenance aggregates seeds retention"
     assert set(promised.split()) <= set(content)
     assert content["coverage"]["gate_off"] == {
         "expected": 24,

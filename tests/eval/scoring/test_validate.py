@@ -9,7 +9,8 @@ from made_rows import good_run, row
 
 from safe_data.core.errors import InputError
 from safe_data.core.table import COLUMNS
-from safe_eval.arms import delivery
+from safe_eval.arms.arm import make_arms
+from safe_eval.arms.delivery import delivery_notes
 from safe_eval.cli import main
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
@@ -57,7 +58,7 @@ def test_examples_that_lack_a_condition_are_counted() -> None:
     found = validate(good_run(10)[:-7])
     assert [(cell.condition, cell.rows, cell.absent) for cell in found.cells][-1] == ("gate_off", 13, 7)
     assert found.notes[0].startswith(
-        "1 of 5 cells lack examples that another has, most of them safe/gate_off: 7"
+        "1 of 5 arms lack examples that another has, most of them safe/gate_off: 7"
     )
 
 
@@ -106,6 +107,6 @@ def test_silence_is_the_same_muted() -> None:
         row("q1", condition=condition, audio_sha256="00", audio_rms_db=-120.0)
         for condition in ("full", "mute_audio")
     ]
-    assert not list(delivery.delivery_notes(rows))
+    assert not list(delivery_notes(make_arms(rows)))
     loud = [msgspec.structs.replace(one, audio_rms_db=-20.0) for one in rows]
-    assert len(list(delivery.delivery_notes(loud))) == 2
+    assert len(list(delivery_notes(make_arms(loud)))) == 2

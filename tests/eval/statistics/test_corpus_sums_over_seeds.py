@@ -1,5 +1,7 @@
 """Sums over seeds: BLEU over trained seeds, against plain loops over resamples."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ from safe_eval.scorers.captions.caption_scores import score_of_sums
 from safe_eval.statistics.corpus_sums import sums_difference, sums_spread, swaps_over_seeds
 from safe_eval.statistics.sampling import Interval, Sampling
 
+BLEU_1 = partial(score_of_sums, "bleu_1")
+BLEU_4 = partial(score_of_sums, "bleu_4")
 SAMPLING = Sampling(resamples=4_000)
 CLUSTERS = np.arange(120) // 3
 
@@ -27,7 +31,7 @@ def seeds(worth: list[int], scatter: int = 4, draw: int = 0) -> np.ndarray:
 
 
 def test_means_and_std_are_those_of_the_seeds() -> None:
-    spread = sums_spread("bleu_1", seeds([0, 1, 3]), CLUSTERS, SAMPLING)
+    spread = sums_spread(BLEU_1, seeds([0, 1, 3]), CLUSTERS, SAMPLING)
     by_hand = [float(score_of_sums("bleu_1", one.sum(axis=0))) for one in seeds([0, 1, 3])]
     assert spread.means == pytest.approx(by_hand)
     assert (spread.mean, spread.std) == (
@@ -47,37 +51,35 @@ def test_the_standard_error_over_items_is_that_of_resampled_clusters() -> None:
         for _ in range(4_000)
     ]
     expected = np.std(drawn) * np.sqrt(40 / 39)
-    assert sums_spread("bleu_1", found, CLUSTERS, SAMPLING).sampling_stderr == pytest.approx(
-        expected, rel=0.05
-    )
+    assert sums_spread(BLEU_1, found, CLUSTERS, SAMPLING).sampling_stderr == pytest.approx(expected, rel=0.05)
 
 
 def test_a_difference_is_paired_by_item_and_seed() -> None:
     """What an item adds to both sides is no uncertainty of their difference."""
     a, b = seeds([2, 2, 3], scatter=1), seeds([0, 0, 1], scatter=1)
-    spread = sums_spread("bleu_1", a, CLUSTERS, SAMPLING, less=b)
+    spread = sums_spread(BLEU_1, a, CLUSTERS, SAMPLING, less=b)
     assert spread.means == pytest.approx((0.2, 0.2, 0.2))
     assert spread.std == pytest.approx(0)
     assert spread.sampling_stderr == pytest.approx(0, abs=1e-9)
     assert spread.interval == Interval()
-    assert swaps_over_seeds("bleu_1", a, b, CLUSTERS, SAMPLING) < 0.001
+    assert swaps_over_seeds(BLEU_1, a, b, CLUSTERS, SAMPLING) < 0.001
 
 
 def test_seeds_of_no_difference_have_a_large_p_value() -> None:
     a, b = seeds([1, 1, 1], draw=1), seeds([1, 1, 1], draw=2)
-    spread = sums_spread("bleu_4", a, CLUSTERS, SAMPLING, less=b)
+    spread = sums_spread(BLEU_4, a, CLUSTERS, SAMPLING, less=b)
     assert spread.mean == pytest.approx(0, abs=0.05)
-    assert swaps_over_seeds("bleu_1", a, b, CLUSTERS, SAMPLING) > 0.01
+    assert swaps_over_seeds(BLEU_1, a, b, CLUSTERS, SAMPLING) > 0.01
 
 
 def test_one_seed_swaps_as_a_comparison_does() -> None:
     a, b = seeds([1], draw=1), seeds([0], draw=2)
-    whole = sums_difference("bleu_1", a[0], b[0], CLUSTERS, SAMPLING, (0.95,))
-    assert swaps_over_seeds("bleu_1", a, b, CLUSTERS, SAMPLING) == whole.p_value
-    alone = sums_spread("bleu_1", a, CLUSTERS, SAMPLING, less=b)
+    whole = sums_difference(BLEU_1, a[0], b[0], CLUSTERS, SAMPLING, (0.95,))
+    assert swaps_over_seeds(BLEU_1, a, b, CLUSTERS, SAMPLING) == whole.p_value
+    alone = sums_spread(BLEU_1, a, CLUSTERS, SAMPLING, less=b)
     assert (alone.mean, alone.std, alone.interval) == (pytest.approx(whole.difference), None, Interval())
 
 
 def test_a_single_cluster_has_no_interval() -> None:
-    spread = sums_spread("bleu_1", seeds([0, 1]), np.zeros(120), SAMPLING)
+    spread = sums_spread(BLEU_1, seeds([0, 1]), np.zeros(120), SAMPLING)
     assert (spread.sampling_stderr, spread.interval) == (None, Interval())

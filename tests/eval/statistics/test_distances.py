@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from safe_data.core.errors import InputError
-from safe_eval.results.retention import pair_choices, retention
+from safe_eval.results.retention import pair_choices
 from safe_eval.statistics.distances import drift, kl_nats, total_variation
 from safe_eval.statistics.sampling import Sampling
 
@@ -61,21 +61,6 @@ def test_choices_that_are_no_pairs_are_all_named() -> None:
         pair_choices({"q1": {"a": 1.0}}, {"q2": {"a": 1.0}})
 
 
-def test_accuracy_is_kept_only_where_it_is_shown() -> None:
-    base = np.tile([1.0, 1.0, 0.0], 400)
-    worse = base.copy()
-    worse[np.flatnonzero(base)[:80]] = 0
-    clusters = np.arange(1200)
-    kept, lost = (retention(base, safe, clusters, 0.005, Sampling()) for safe in (base, worse))
-    assert (kept.accuracy.verdict, kept.drift) == ("equivalent", None)
-    assert (lost.accuracy.verdict, lost.accuracy.difference) == ("different", pytest.approx(-80 / 1200))
-    assert (lost.base_accuracy, lost.safe_accuracy) == (pytest.approx(2 / 3), pytest.approx(0.6))
-    few = retention(base[:90], base[:90], clusters[:90], 0.005, Sampling())
-    assert few.accuracy.verdict == "undecided"
-
-
 def test_what_is_no_pair() -> None:
-    with pytest.raises(InputError, match="are no pairs"):
-        retention(np.ones(2), np.ones(3), np.arange(2), 0.005, Sampling())
     with pytest.raises(InputError, match="are no pairs"):
         drift(BASE, SAFE[:5], np.arange(200), Sampling())

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from made_rows import answers
 
-from safe_eval.arms.arm import Cell, score_cells
+from safe_eval.arms.all_arms import Arms, all_arms
 from safe_eval.cli import main
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
-from safe_eval.results.seeds import paired_rows, seed_notes, seed_rows
+from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.statistics.sampling import Sampling
 from safe_eval.statistics.seeds import seed_spread
 
@@ -29,12 +29,12 @@ def seeded(seed: int, clips: int = 20) -> list[Prediction]:
     ]
 
 
-def cells_of(*seeds: list[Prediction]) -> list[Cell]:
-    return score_cells("vqa_accuracy", [row for rows in seeds for row in rows])
+def arms_of(*seeds: list[Prediction]) -> Arms:
+    return all_arms([row for rows in seeds for row in rows])
 
 
 def test_mean_and_std_over_three_seeds_by_hand() -> None:
-    rows = seed_rows("vqa_accuracy", cells_of(*map(seeded, range(3))), QUICK)
+    rows = list(seed_rows(arms_of(*map(seeded, range(3))), QUICK))
     assert [(row.model, row.condition, row.slice) for row in rows] == [
         (model, condition, name)
         for model, condition in (("base", "full"), ("safe", "full"), ("safe", "mute_audio"))
@@ -51,7 +51,7 @@ def test_mean_and_std_over_three_seeds_by_hand() -> None:
 
 def test_spread_is_that_of_the_seeds_file() -> None:
     """The row is `seed_spread` of the crossed scores, item by item."""
-    found = seed_rows("vqa_accuracy", cells_of(*map(seeded, range(3))), QUICK)[3]
+    found = list(seed_rows(arms_of(*map(seeded, range(3))), QUICK))[3]
     scores = np.array(
         [[clip < 10 + seed for clip in range(20) for _ in "av"] for seed in range(3)], dtype=float
     )
@@ -62,22 +62,22 @@ def test_spread_is_that_of_the_seeds_file() -> None:
 
 
 def test_a_base_that_no_seed_changes_has_no_spread() -> None:
-    found = seed_rows("vqa_accuracy", cells_of(*map(seeded, range(3))), QUICK)[0]
+    found = next(seed_rows(arms_of(*map(seeded, range(3))), QUICK))
     assert (found.std, found.noise_std, found.seed_std, found.mixed) == (0.0, 0.0, 0.0, 0)
 
 
 def test_one_seed_makes_no_row_and_no_note() -> None:
-    cells = cells_of(seeded(0))
-    assert seed_rows("vqa_accuracy", cells, QUICK) == []
-    assert paired_rows("vqa_accuracy", cells, QUICK) == []
-    assert seed_notes(cells) == []
+    arms = arms_of(seeded(0))
+    assert list(seed_rows(arms, QUICK)) == []
+    assert list(seed_comparison_rows(arms, QUICK)) == []
+    assert seed_notes(arms) == []
 
 
 def test_seeds_of_different_examples_make_a_note_and_no_row() -> None:
     short = [row for row in seeded(1) if (row.model, row.example_id) != ("safe", "c3-audio")]
-    cells = cells_of(seeded(0), short)
-    assert {row.model for row in seed_rows("vqa_accuracy", cells, QUICK)} == {"base"}
-    assert seed_notes(cells) == [
+    arms = arms_of(seeded(0), short)
+    assert {row.model for row in seed_rows(arms, QUICK)} == {"base"}
+    assert seed_notes(arms) == [
         f"safe/{condition}: no spread over its 2 seeds, which have not answered the same 40 examples: "
         "seed 1 lacks 1"
         for condition in ("full", "mute_audio")
@@ -85,7 +85,7 @@ def test_seeds_of_different_examples_make_a_note_and_no_row() -> None:
 
 
 def test_differences_are_taken_by_item_and_seed() -> None:
-    rows = paired_rows("vqa_accuracy", cells_of(*map(seeded, range(3))), QUICK)
+    rows = list(seed_comparison_rows(arms_of(*map(seeded, range(3))), QUICK))
     assert [(row.a, row.b) for row in rows if row.slice == "all"] == [
         ("safe/full", "base/full"),
         ("safe/full", "safe/mute_audio"),
@@ -102,7 +102,7 @@ def test_differences_are_taken_by_item_and_seed() -> None:
 
 def test_a_base_of_one_seed_stands_beside_every_seed() -> None:
     later = [row for row in seeded(1) if row.model != "base"]
-    rows = paired_rows("vqa_accuracy", cells_of(seeded(0), later), QUICK)
+    rows = list(seed_comparison_rows(arms_of(seeded(0), later), QUICK))
     assert [row.seeds for row in rows if row.b == "base/full"] == [(0, 1)] * 6
 
 

@@ -9,18 +9,22 @@ from made_rows import answers, good_run
 
 from safe_data.core.errors import InputError
 from safe_eval.cli import main
-from safe_eval.comparison.power import assumed_differences, observed_differences, power_plan
+from safe_eval.comparison.power import Differences, observed_differences, plan_power
+from safe_eval.options import PowerOptions
 from safe_eval.predictions import write_predictions
 from safe_eval.statistics.power import needed_items, observed_design_effect, paired_std
 
 
 def test_items_for_a_difference_and_back() -> None:
-    assumed = assumed_differences(0.1, 0.02, 4, 0.1)
-    plan = power_plan(assumed, difference=0.02, items=None, power=0.8, confidence=0.95)
+    plan = plan_power(PowerOptions(difference=0.02, changed=0.1, cluster_size=4, correlation=0.1))
     assert plan.items == needed_items(paired_std(0.1, 0.02), 0.02, design_effect=1.3)
     assert plan.clusters == -(-plan.items // 4)
-    back = power_plan(assumed, difference=None, items=plan.items, power=0.8, confidence=0.95)
-    assert back.difference == pytest.approx(0.02, rel=1e-3)
+    back = plan_power(PowerOptions(items=plan.items, changed=0.1, cluster_size=4, correlation=0.1))
+    assert back.difference == pytest.approx(0.02, rel=0.01)
+
+
+def observed(path: Path, a: str | None, b: str | None, **options: str) -> Differences:
+    return observed_differences(PowerOptions(like=path, a=a, b=b, **options))
 
 
 def test_like_a_run_takes_spread_and_clusters_from_it(tmp_path: Path) -> None:
@@ -29,17 +33,15 @@ def test_like_a_run_takes_spread_and_clusters_from_it(tmp_path: Path) -> None:
         *answers("safe", "full", lambda clip, _: clip % 7 != 0, clips=60, clips_a_group=3),
     ]
     write_predictions(tmp_path / "predictions.jsonl", rows)
-    like = observed_differences(tmp_path, "safe/full", "base/full")
+    like = observed(tmp_path, "safe/full", "base/full")
     clips = np.arange(60)
     differences = ((clips % 7 != 0) * 1.0 - (clips % 3 == 0)).repeat(2)
     assert like.std == pytest.approx(differences.std(ddof=1))
     assert like.changed == pytest.approx((differences != 0).mean())
     assert like.design_effect == pytest.approx(observed_design_effect(differences, clips.repeat(2) // 3))
     assert like.cluster_size == 6
-    assert observed_differences(tmp_path, None, None) == observed_differences(
-        tmp_path, "base/full", "safe/full"
-    )
-    assert observed_differences(tmp_path, "safe/full", "base/full", slice_name="audio").cluster_size == 3
+    assert observed(tmp_path, None, None) == observed(tmp_path, "base/full", "safe/full")
+    assert observed(tmp_path, "safe/full", "base/full", slice="audio").cluster_size == 3
 
 
 def test_as_it_is_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,8 +78,8 @@ def test_which_two_answers_must_be_clear(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match="say which two answers to take as --a and --b; there are base/full, safe/full"
     ):
-        observed_differences(tmp_path, None, None)
+        observed(tmp_path, None, None)
     with pytest.raises(InputError, match="safe/gate_off − base/full has no spread on the slice 'all'"):
-        observed_differences(tmp_path, "safe/gate_off", "base/full")
+        observed(tmp_path, "safe/gate_off", "base/full")
     with pytest.raises(InputError, match="has no slice 'type:smell'; it has all, audio, vl"):
-        observed_differences(tmp_path, "safe/full", "base/full", slice_name="type:smell")
+        observed(tmp_path, "safe/full", "base/full", slice="type:smell")

@@ -11,11 +11,11 @@ from made_rows import row, shuffled
 from safe_eval.cli import main
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
-from safe_eval.results.aggregates import OWN_MEASURES, MeasureRow
+from safe_eval.results.aggregates import OWN_AGGREGATES, AggregateRow
 from safe_eval.scoring.score import score_predictions
 from safe_eval.statistics.intervals import mean_interval
 from safe_eval.statistics.sampling import Interval, Sampling
-from safe_eval.text.scores_text import measure_lines
+from safe_eval.text.scores_text import aggregate_lines
 
 QUICK = Sampling(resamples=200)
 
@@ -44,11 +44,11 @@ def clips(count: int = 40, **fields: object) -> list[Prediction]:
     ]
 
 
-def measured(rows: list[Prediction]) -> dict[str, MeasureRow]:
-    return {found.name: found for found in score_predictions(rows, QUICK).measures}
+def measured(rows: list[Prediction]) -> dict[str, AggregateRow]:
+    return {found.name: found for found in score_predictions(rows, QUICK).aggregates}
 
 
-def interval(found: MeasureRow) -> Interval:
+def interval(found: AggregateRow) -> Interval:
     return Interval(found.ci_low, found.ci_high, found.interval)
 
 
@@ -112,7 +112,7 @@ def test_the_same_answers_again_in_their_clusters_make_no_interval_narrower() ->
 def test_the_order_of_the_rows_does_not_matter() -> None:
     rows = [*questions(), *clips(), *clips(condition="gate_off")]
     ordered, other = score_predictions(rows, QUICK), score_predictions(shuffled(rows), QUICK)
-    assert other.measures == ordered.measures
+    assert other.aggregates == ordered.aggregates
 
 
 def test_clusters_are_of_the_field_that_all_rows_have() -> None:
@@ -124,11 +124,11 @@ def test_clusters_are_of_the_field_that_all_rows_have() -> None:
 
 def test_a_line_a_measure_with_its_interval_in_80_columns() -> None:
     rows = [*questions(model="a_model_with_a_long_name"), *clips()]
-    lines = list(measure_lines(score_predictions(rows, QUICK)))
+    lines = list(aggregate_lines(score_predictions(rows, QUICK)))
     assert max(map(len, lines)) <= 80
     shown = {line[22:39].strip(): line[39:].split(maxsplit=1)[1] for line in lines if "." in line[39:47]}
     found = measured(rows)
-    assert set(shown) == set(OWN_MEASURES) - {"plausibility"}
+    assert set(shown) == set(OWN_AGGREGATES) - {"plausibility"}
     balanced = found["balanced_accuracy"]
     assert f"[{balanced.ci_low:.3f}, {balanced.ci_high:.3f}]" in shown["balanced_accuracy"]
     assert shown["balanced_accuracy"].split()[-2:] == ["40", "20"]
@@ -138,11 +138,11 @@ def test_a_line_a_measure_with_its_interval_in_80_columns() -> None:
 
 def test_what_no_seed_measures_is_said_once() -> None:
     rows = [made for seed in (0, 1) for made in questions(seed=seed)]
-    lines = list(measure_lines(score_predictions(rows, QUICK)))
-    assert [line for line in lines if line.endswith(": other measures")] == [
-        "gqa_accuracy on gqa, seed 0: other measures",
-        "gqa_accuracy on gqa, seed 1: other measures",
-        "gqa_accuracy on gqa: other measures",
+    lines = list(aggregate_lines(score_predictions(rows, QUICK)))
+    assert [line for line in lines if line.endswith(": other aggregates")] == [
+        "gqa_accuracy on gqa, seed 0: other aggregates",
+        "gqa_accuracy on gqa, seed 1: other aggregates",
+        "gqa_accuracy on gqa: other aggregates",
     ]
     assert sum("plausibility; not measured" in line for line in lines) == 1
 
@@ -152,10 +152,10 @@ def test_what_only_one_seed_lacks_is_said_with_its_seed() -> None:
         msgspec.structs.replace(made, metadata=made.metadata | {"plausible": ["yes"]})
         for made in questions(seed=1)
     ]
-    lines = list(measure_lines(score_predictions(rows, QUICK)))
+    lines = list(aggregate_lines(score_predictions(rows, QUICK)))
     places = {line: place for place, line in enumerate(lines)}
     lacking = next(place for line, place in places.items() if "plausibility; not measured" in line)
-    assert lacking < places["gqa_accuracy on gqa, seed 1: other measures"]
+    assert lacking < places["gqa_accuracy on gqa, seed 1: other aggregates"]
 
 
 def test_tables_for_machines_hold_the_intervals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Confidences: each cell's calibration equals that of `calibration`, in a fraction of its time."""
+"""Confidences: each arm's calibration equals that of `calibration`, in a fraction of its time."""
 
 import time
 
@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from made_rows import row, shuffled
 
-from safe_eval.arms.arm import Cell, score_cells
+from safe_eval.arms.all_arms import Arms, all_arms
 from safe_eval.prediction import Prediction
-from safe_eval.results.calibration import calibration_rows, confidence_notes, confident_answers
-from safe_eval.results.metrics import Metric, metric_rows
+from safe_eval.results.calibration import calibration_notes, calibration_rows, confident_answers
+from safe_eval.results.metrics import Metric
 from safe_eval.statistics.bootstrap import cluster_totals, resampled_totals
 from safe_eval.statistics.calibration.calibration import calibration
 from safe_eval.statistics.calibration.ece_interval import draws
@@ -34,19 +34,18 @@ def made(n: int = 400, *, humans: int = 1, seed: int = 0, **fields: object) -> l
     return rows
 
 
-def cells(rows: list[Prediction]) -> dict[str, list[Cell]]:
-    found = {metric: score_cells(metric, rows) for metric in ("vqa_accuracy", "accuracy", "exact_match")}
-    return {metric: some for metric, some in found.items() if some}
+def arms(rows: list[Prediction]) -> Arms:
+    return all_arms(rows, metrics=("exact_match",))
 
 
 def found(rows: list[Prediction]) -> dict[str, Metric]:
-    return {m.metric: m for m in calibration_rows(rows, cells(rows), QUICK)}
+    return {m.metric: m for m in calibration_rows(arms(rows), QUICK)}
 
 
 @pytest.mark.parametrize("humans", [1, 10])
 def test_values_and_intervals_are_those_of_calibration(humans: int) -> None:
     rows = made(humans=humans)
-    quick, slow = found(rows), calibration(next(iter(confident_answers(rows, cells(rows)).values())), QUICK)
+    quick, slow = found(rows), calibration(next(iter(confident_answers(arms(rows).judged).values())), QUICK)
     for name in ("ece", "brier", "nll", "confidence"):
         reference = getattr(slow, name)
         assert quick[name].value == pytest.approx(reference.value, abs=1e-12)
@@ -75,7 +74,7 @@ def test_only_what_is_right_or_wrong_counts_and_only_once() -> None:
     assert list(measured) == ["ece", "brier", "nll", "confidence"]
 
 
-def test_questions_and_classes_of_one_dataset_are_one_cell() -> None:
+def test_questions_and_classes_of_one_dataset_are_one_arm() -> None:
     rows = made(40) + [row(f"c{i}", "yes", task="classify", group=f"g{i}", confidence=0.9) for i in range(10)]
     assert found(rows)["ece"].n == 50
 
@@ -84,13 +83,12 @@ def test_answers_that_failed_or_say_nothing_are_counted_out() -> None:
     rows = made(20)
     rows[0] = msgspec.structs.replace(rows[0], confidence=None)
     rows[1] = msgspec.structs.replace(rows[1], answer=None, error="RuntimeError: out of memory")
-    calibrated = calibration_rows(rows, cells(rows), QUICK)
-    means = [m for name, some in cells(rows).items() for m in metric_rows(name, some, QUICK)]
+    calibrated = calibration_rows(arms(rows), QUICK)
     assert {m.n for m in calibrated} == {18}
-    assert list(confidence_notes(calibrated, means)) == [
+    assert list(calibration_notes(arms(rows))) == [
         "18 of 20 answers of model/full, seed 0, state a confidence: calibration is of these alone"
     ]
-    assert calibration_rows([row()], cells([row()]), QUICK) == []
+    assert calibration_rows(arms([row()]), QUICK) == []
 
 
 def test_always_right_and_always_sure_is_not_beyond_doubt() -> None:
@@ -127,8 +125,8 @@ def test_resamples_of_very_many_clusters_are_normal() -> None:
 
 def test_very_many_answers_cost_little() -> None:
     rows = made(20_000)
-    scored = cells(rows)
+    scored = arms(rows)
     start = time.process_time()
-    measured = calibration_rows(rows, scored, Sampling())
+    measured = calibration_rows(scored, Sampling())
     assert time.process_time() - start < 1.0
     assert measured[0].interval == "mirrored cluster bootstrap, normal limit"

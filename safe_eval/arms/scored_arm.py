@@ -1,0 +1,123 @@
+"""Scored arm: one arm as one metric scored it."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+from numpy import ndarray
+
+from safe_eval.arms.arm import Arm, ArmKey, Places, Slices
+from safe_eval.prediction import BASE, Prediction
+from safe_eval.scorers.scorer import judges, no_slices, scorer_of
+
+Counts = Shaped[ndarray, "rows counts"]
+Corpus = Callable[[Shaped[ndarray, "*rows counts"]], Float[ndarray, "*rows"]]  # of counts that are summed
+
+
+@dataclass(frozen=True)
+class ScoredArm:
+    """The rows of an arm that a metric judges. Errors and unparsed replies score 0."""
+
+    metric: str
+    arm: Arm
+    at: Places  # of these rows in the arm
+    examples: Int[ndarray, " rows"]
+    clusters: Int[ndarray, " rows"]
+    scores: Float[ndarray, " rows"]
+    unparsed: Bool[ndarray, " rows"]  # replies that the scorer did not understand
+    slices: Slices
+    highest: float = 1.0  # the score of a perfect answer; the lowest is 0
+    counts: Counts | None = None  # of a metric that is no mean: its value is `corpus` of their sums
+    corpus: Corpus | None = None
+
+    @property
+    def key(self) -> ArmKey:
+        """The key of the arm."""
+        return self.arm.key
+
+    @property
+    def rows(self) -> list[Prediction]:
+        """The judged rows."""
+        return [self.arm.rows[place] for place in self.at.tolist()]
+
+    @property
+    def example_ids(self) -> list[str]:
+        """The ids of the judged examples, ascending."""
+        return [row.example_id for row in self.rows]
+
+    @property
+    def answers(self) -> Int[ndarray, " rows"]:
+        """Numbers that mean the same text in every arm; −1 for an error."""
+        answers: Int[ndarray, " rows"] = self.arm.answers[self.at]
+        return answers
+
+    def inside(self, slice_name: str) -> Bool[ndarray, " rows"]:
+        """Which rows are in a slice; none are in one that this arm does not have."""
+        return self.slices.get(slice_name, np.zeros(len(self.at), dtype=bool))
+
+    def is_whole(self, slice_name: str) -> bool:
+        """Whether a slice holds every row, so that nothing needs to be computed for it again."""
+        return slice_name in self.slices and bool(self.slices[slice_name].all())
+
+
+def score_arms(metric: str, arms: Sequence[Arm]) -> tuple[ScoredArm, ...]:
+    """Score every row that a metric judges, in the order of the arms."""
+    judged = [(arm, at) for arm in arms if len(at := _judged(metric, arm))]
+    if not judged:
+        return ()
+    rows = [arm.rows[place] for arm, at in judged for place in at.tolist()]
+    scorer = scorer_of(metric)
+    values = iter(np.split(scorer.score_all(rows), np.cumsum([len(at) for _, at in judged])[:-1]))
+    return tuple(
+        scored_arm(metric, arm, at, next(values), scorer.slices, highest=scorer.highest) for arm, at in judged
+    )
+
+
+def scored_arm(
+    metric: str,
+    arm: Arm,
+    at: Places,
+    values: Float[ndarray, " rows"],
+    own_slices: Callable[[Sequence[Prediction]], Slices] = no_slices,
+    *,
+    highest: float = 1.0,
+    counts: Counts | None = None,
+    corpus: Corpus | None = None,
+) -> ScoredArm:
+    """One arm with a metric's values of the rows at some places; NaN is unparsed, and errors score 0."""
+    whole = len(at) == len(arm.rows)
+    slices = arm.slices if whole else {name: inside[at] for name, inside in arm.slices.items()}
+    slices = slices | ({} if own_slices is no_slices else own_slices([arm.rows[place] for place in at]))
+    values = np.where(arm.failed[at], 0.0, values)
+    return ScoredArm(
+        metric=metric,
+        arm=arm,
+        at=at,
+        examples=arm.examples if whole else arm.examples[at],
+        clusters=arm.clusters if whole else arm.clusters[at],
+        scores=np.nan_to_num(values),
+        unparsed=np.isnan(values),
+        slices={name: inside for name, inside in slices.items() if inside.any()},
+        highest=highest,
+        counts=counts,
+        corpus=corpus,
+    )
+
+
+def base_of(arm: ScoredArm, arms: Sequence[ScoredArm]) -> ScoredArm | None:
+    """The base model's untouched arm: of the same seed, or of the only seed that it has."""
+    bases = [other for other in arms if (other.key.name, other.key.dataset) == (_BASE_FULL, arm.key.dataset)]
+    same_seed = [base for base in bases if base.key.seed == arm.key.seed]
+    found = same_seed or (bases if len(bases) == 1 else [])
+    return found[0] if found else None
+
+
+_BASE_FULL = f"{BASE}/full"
+
+
+def _judged(metric: str, arm: Arm) -> Places:
+    """The places of the rows that a metric judges."""
+    found = [places for places in arm.tasks.values() if judges(metric, arm.rows[int(places[0])])]
+    return np.array(sorted(itertools.chain(*found)), dtype=int) if len(found) != 1 else found[0]

@@ -1,0 +1,134 @@
+"""Options: what a user can choose, on the command line or in a call. The text below a field is its help.
+
+This file loads nothing, so that `safe-eval --help` answers at once.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from safe_data.core.errors import InputError
+
+CORPUS = "corpus"  # in place of a file: the document frequencies of the references scored
+
+By = Literal["question_type", "split", "dataset", "task"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How intervals and p values are drawn."""
+
+    confidence: float = 0.95
+    """confidence level of the intervals, between 0.5 and 1; a percentage such as 95 is refused"""
+    resamples: int = 10_000
+    """how many times the clusters are drawn with replacement; fewer than 100 are refused"""
+    seed: int = 0
+    """seed of the draws, 0 or more; the same seed gives the same numbers"""
+
+    def __post_init__(self) -> None:
+        if not 0.5 < self.confidence < 1:
+            raise InputError(f"confidence {self.confidence} is not between 0.5 and 1; 95 % is 0.95")
+        if self.resamples < 100:
+            raise InputError(f"resamples {self.resamples} is too few for an interval; give at least 100")
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed} is negative; seeds are 0 or more")
+
+    @property
+    def equivalence_confidence(self) -> float:
+        """The confidence of the interval that decides equivalence: 0.90 for two one-sided tests at 0.05."""
+        return 2 * self.confidence - 1
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """What to score beside what every scores.json holds, and with what."""
+
+    metric: tuple[str, ...] = ()
+    """one more metric by its name, such as exact_match or vqa_accuracy_2017; an unknown name is refused"""
+    df: str = CORPUS
+    """document frequencies of CIDEr: of the references scored (corpus), or the path of a file of them"""
+    write_df: Path | None = None
+    """file to write the references' document frequencies to, for runs that must share them"""
+    spice: Path | None = None
+    """JSON or CSV file of SPICE values made elsewhere, in [0, 1], of one model under one condition"""
+    no_java: bool = False
+    """leave out METEOR and SPICE, which run in Java"""
+    allow_partial: bool = False
+    """leave out a last line that was cut off, as an interrupted run leaves it, instead of refusing it"""
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """Which answers of two files to compare, and how."""
+
+    by: By | None = None
+    """also compare for each value of this field"""
+    margin: float | None = None
+    """largest difference that does not matter, in units of the metric: half a point of accuracy is 0.005"""
+    slice: str = "all"
+    """items on which equivalence is decided, such as all, audio, vl or type:NAME; others are refused"""
+    intersect: bool = False
+    """leave out examples that are on one side only, instead of refusing"""
+    allow_partial: bool = False
+    """leave out a last line that was cut off, instead of refusing the file"""
+    metric: str | None = None
+    """compare by this metric alone, such as cider_d or consulted (default: all that judge the answers)"""
+    condition_a: str | None = None
+    """condition of A (default: each that both sides have)"""
+    condition_b: str | None = None
+    """condition of B (default: the condition of A)"""
+    model_a: str | None = None
+    """model of A; needed where its file holds several"""
+    model_b: str | None = None
+    """model of B; needed where its file holds several"""
+    seed_a: int | None = None
+    """trained seed of A; needed where its file holds several"""
+    seed_b: int | None = None
+    """trained seed of B; needed where its file holds several"""
+
+    @property
+    def conditions(self) -> tuple[str | None, str | None]:
+        """The conditions asked for; one alone is meant for both sides."""
+        return self.condition_a or self.condition_b, self.condition_b or self.condition_a
+
+
+@dataclass(frozen=True)
+class CalibrateOptions:
+    """Whose confidences to calibrate."""
+
+    model: str | None = None
+    """model whose confidences are calibrated; needed where a file holds several models"""
+    force: bool = False
+    """go on though test examples are in dev too; the numbers are then flattered, and the output says so"""
+    allow_partial: bool = False
+    """leave out a last line that was cut off, instead of refusing the file"""
+
+
+@dataclass(frozen=True)
+class PowerOptions:
+    """A planned comparison of two models, of which either the difference or the number of items is given."""
+
+    difference: float | None = None
+    """difference of two accuracies to be found, as a fraction such as 0.02; or give --items"""
+    items: int | None = None
+    """number of questions that both models answer; or give --difference"""
+    changed: float = 0.1
+    """share of questions on which just one model is right, in [0, 1]; at least the difference"""
+    cluster_size: float = 1.0
+    """mean number of questions per clip, speaker or picture"""
+    correlation: float = 0.0
+    """how alike the differences within one cluster are, from 0 (independent) to 1 (the same)"""
+    like: Path | None = None
+    """predictions file, or run folder, from which to take --changed, --cluster-size and --correlation"""
+    a: str | None = None
+    """answers in --like, as MODEL/CONDITION"""
+    b: str | None = None
+    """the answers in --like to compare them with"""
+    metric: str | None = None
+    """metric that scores those answers; needed where several judge them"""
+    slice: str = "all"
+    """items of --like to use, such as all, audio, vl or type:NAME"""
+    power: float = 0.8
+    """probability of finding a true difference, between 0 and 1"""
+    confidence: float = 0.95
+    """confidence of the two-sided test, between 0 and 1"""
