@@ -10,7 +10,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_eval.arms.arm import Cell, Scoring, cells_of
 from safe_eval.prediction import Prediction
-from safe_eval.scorers.captions.caption_scores import MAXIMA, TASKS, measure, reference_frequencies
+from safe_eval.scorers.captions.caption_scores import MAXIMA, TASKS, reference_frequencies, score_captions
 from safe_eval.scorers.captions.frequencies import Frequencies, read_frequencies, write_frequencies
 from safe_eval.scorers.captions.spice import read_spice_values
 
@@ -69,7 +69,9 @@ def caption_cells(predictions: Sequence[Prediction], inputs: CaptionInputs) -> C
     for dataset in sorted(by_dataset, key=str):
         places = by_dataset[dataset]
         captions = [predictions[place] for place in places]
-        measured = measure(captions, frequencies=frequencies, spice_values=spice_values, java=inputs.java)
+        measured = score_captions(
+            captions, frequencies=frequencies, spice_values=spice_values, java=inputs.java
+        )
         if inputs.write_frequencies is not None:
             write_frequencies(inputs.write_frequencies, reference_frequencies(captions))
         failed = np.array([row.error is not None for row in captions])

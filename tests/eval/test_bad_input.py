@@ -13,7 +13,7 @@ from made_rows import good_run, row
 from safe_data.core.errors import InputError
 from safe_eval.cli import main
 from safe_eval.predictions import partial_line, read_predictions, write_predictions
-from safe_eval.scorers.captions.caption_scores import measure
+from safe_eval.scorers.captions.caption_scores import score_captions
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
 
 GOOD = {"example_id": "q1", "references": ["yes"], "answer": "no"}
@@ -224,7 +224,7 @@ def test_a_million_characters_are_scored_in_time() -> None:
     start = time.perf_counter()
     for scorer in {**SCORERS, **ON_REQUEST}.values():
         scorer.score_all([rambling])
-    measure([rambling, row("q2", "a dog", references=("a cat",))], java=False)
+    score_captions([rambling, row("q2", "a dog", references=("a cat",))], java=False)
     assert time.perf_counter() - start < 20
 
 
