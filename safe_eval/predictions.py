@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ _REFUSED_STARTS = {
 _NOT_A_NUMBER = re.compile(rb"[:\[,]\s*(-?(?:NaN|Infinity))\b")
 _BLOCK_BYTES = 1 << 16
 
+_Example = tuple[str | None, str]  # dataset and example id
+_Place = tuple[str, int]  # file name and row number
 _Raw = bytes | dict[str, Any]  # a line of JSON, or a row of Parquet
 _decoder = msgspec.json.Decoder(Prediction)
 _truth = attrgetter(*_TRUTH)
@@ -57,36 +60,25 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
     """
     predictions: list[Prediction] = []
     errors: list[str] = []
-    answered: dict[tuple[object, ...], str] = {}
-    truths: dict[tuple[str | None, str], tuple[str, Prediction]] = {}
+    seen = _Seen({}, {})
     for path in map(Path, paths):
         before = len(predictions) + len(errors)
         left_out = partial_line(path) if allow_partial and path.is_file() else None
-        unnamed: list[str] = []  # where a row names no condition and would pass for the untouched input
+        name, unnamed = path.name, []  # where a row names no condition and would pass for the untouched input
         for number, prediction, names_condition in _rows(path):
-            place = f"{path.name}:{number}"
             if number == left_out:
                 continue
             if not names_condition:
-                unnamed.append(place)
+                unnamed.append(number)
             if isinstance(prediction, str):
-                errors.append(f"{place} {prediction}")
+                errors.append(f"{name}:{number} {prediction}")
                 continue
-            example = (prediction.dataset, prediction.example_id)
-            arm = (prediction.model, prediction.condition, prediction.seed)
-            first = answered.setdefault((*example, *arm), place)
-            first_place, first_row = truths.setdefault(example, (place, prediction))
-            if first != place:
-                errors.append(f"{place} {_answered_twice(prediction, first)}")
-            elif (field := _differing_truth(prediction, first_row)) is not None:
-                errors.append(
-                    f"{place} {quoted(prediction.example_id)}: {field} differs from {first_place}; "
-                    "one example has one truth, give different examples different ids"
-                )
+            if (fault := seen.fault(prediction, (name, number))) is not None:
+                errors.append(f"{name}:{number} {fault}")
             predictions.append(prediction)
         if unnamed and any(row.condition != "full" for row in predictions[before:]):
             fix = "names no 'condition', but other rows do; write full for the untouched input"
-            errors += [f"{place} {fix}" for place in unnamed]
+            errors += [f"{name}:{number} {fix}" for number in unnamed]
         if len(predictions) + len(errors) == before:
             raise InputError(f"{path}: holds no predictions; an empty file has no score")
     raise_row_errors(errors, ", ".join(Path(path).name for path in paths))
@@ -133,16 +125,38 @@ def partial_notes(paths: Iterable[Path]) -> Iterator[str]:
             yield f"{path.name}: its last line, {number}, was cut off and is left out; the run is unfinished"
 
 
-def _answered_twice(row: Prediction, first: str) -> str:
-    return (
-        f"{quoted(row.example_id)}: already answered at {first} by model {quoted(row.model)} under "
-        f"{row.condition!r}, seed {row.seed}; keep one"
-    )
+@dataclass(frozen=True)
+class _Seen:
+    """Where each example was answered by each arm, and the first row of each example, which has its truth."""
+
+    answers: dict[tuple[str, str, int], dict[_Example, _Place]]
+    truths: dict[_Example, tuple[_Place, Prediction]]
+
+    def fault(self, row: Prediction, place: _Place) -> str | None:
+        """Remember a row; what is wrong with it beside the rows before it."""
+        example = (row.dataset, row.example_id)
+        answered = self.answers.setdefault((row.model, row.condition, row.seed), {})
+        if (first := answered.setdefault(example, place)) is not place:
+            return (
+                f"{quoted(row.example_id)}: already answered at {first[0]}:{first[1]} by model "
+                f"{quoted(row.model)} under {row.condition!r}, seed {row.seed}; keep one"
+            )
+        first, truth = self.truths.setdefault(example, (place, row))
+        if truth is row:
+            return None
+        if (field := _differing_truth(row, truth)) is not None:
+            return (
+                f"{quoted(row.example_id)}: {field} differs from {first[0]}:{first[1]}; "
+                "one example has one truth, give different examples different ids"
+            )
+        if not row.error:  # texts that are the same are held once
+            msgspec.structs.force_setattr(row, "references", truth.references)
+        return None
 
 
 def _differing_truth(row: Prediction, first: Prediction) -> str | None:
     """The first of the `_TRUTH` fields in which two rows of one example differ."""
-    if row is first or _truth(row) == _truth(first):
+    if _truth(row) == _truth(first):
         return None
     for name in _TRUTH:
         if getattr(row, name) != getattr(first, name) and not (name == "references" and row.error):
