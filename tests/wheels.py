@@ -216,9 +216,13 @@ def check_desk(desk: Desk) -> list[Outcome]:
         return [Outcome("the desk", 0.0, prepared.stdout + prepared.stderr)]
     outcomes = [check_origin(desk)]
     more = [shlex.split(line) for line in COMMANDS.strip().splitlines()]
+    refused: set[str] = set()
     for words in [*readme_commands(), *more]:
-        if words[0] in PROGRAMS:
+        # What a refused command would have made cannot be looked at.
+        if words[0] in PROGRAMS and not any(word in refused for word in words):
             outcomes.append(check_command(desk, words))
+            named = [word for word in words if word.startswith("runs/")]
+            refused |= {word for word in named if not (desk.folder / word).exists()}
     outcomes.append(check_meteor(desk))
     return outcomes if desk.environment.extras else [*outcomes, *check_help(desk)]
 
@@ -242,11 +246,9 @@ def check_command(desk: Desk, words: list[str]) -> Outcome:
     else:
         done = desk.run(*words)
         lines = done.stderr.splitlines()
-        named = len(lines) == 1 and lines[0].endswith(
-            f"run {install_command(extras)} in the SAFE project folder"
-        )
+        named = len(lines) == 1 and lines[0].endswith(not_installed(extras))
         fault = "" if done.returncode == NOT_INSTALLED and named else said(done)
-        title = f"{shlex.join(words)} → {install_command(extras)}"
+        title = f"{shlex.join(words)} → {not_installed(extras)}"
     return Outcome(title, time.monotonic() - started, fault)
 
 
@@ -261,23 +263,22 @@ def needs(words: list[str]) -> str:
     return {"check": "gx", "report": "report"}.get(words[1], "")
 
 
-def install_command(extras: str) -> str:
-    return f"pip install '.[{extras}]'"
+def not_installed(extras: str) -> str:
+    """How a message about missing extras ends."""
+    return f"not installed; run pip install '.[{extras}]' in the SAFE project folder"
 
 
 def check_meteor(desk: Desk) -> Outcome:
     """Is METEOR measured where pycocoevalcap is, and its absence explained where it is not?"""
     started = time.monotonic()
     done = desk.run("safe-eval", "score", "captions.jsonl", "--out", "runs/captions")
+    text = " ".join(done.stdout.split())  # notes are wrapped
     if "captions" in desk.environment.extras:
-        title, right = "METEOR is measured", "METEOR is not measured" not in done.stdout
+        title, right = "METEOR is measured", "METEOR is not measured" not in text
     else:
-        title = f"METEOR → {install_command('captions')}"
-        right = (
-            f"METEOR is not measured: pycocoevalcap is not installed; run {install_command('captions')}"
-            in done.stdout
-        )
-    fault = "" if done.returncode == 0 and "meteor" in done.stdout and right else said(done)
+        title = f"METEOR → {not_installed('captions')}"
+        right = f"METEOR is not measured: pycocoevalcap is {not_installed('captions')}" in text
+    fault = "" if done.returncode == 0 and "meteor" in text and right else said(done)
     return Outcome(title, time.monotonic() - started, fault)
 
 
