@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from safe_data.core.command import HOLDS, NOT_JUDGED, Command, run
+from safe_data.core.errors import require_extra
 
 SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
+# What the commands import; the demo also checks its shards and writes a report.
+_TRAIN = ("torch", "transformers", "tokenizers", "safetensors", "accelerate")
+_DEMO = (*_TRAIN, "great_expectations", "pandas", "jinja2", "altair", "vl_convert")
 
 
 def demo(*, out: Path, seed: int = 0) -> int:
@@ -18,6 +22,7 @@ def demo(*, out: Path, seed: int = 0) -> int:
         out: folder of the run; what is already there and still fits is used again
         seed: of the world, the models and the intervals
     """
+    require_extra("the demo", "train,gx,report", *_DEMO)
     from safe_train.demo import run_demo
 
     return run_demo(out, seed=seed)
@@ -67,6 +72,7 @@ def stage_a(
         seed: of the first weights and of the batches
     """
     options = dict(locals())
+    require_extra("safe-train stage-a", "train", *_TRAIN)
     from safe_data.core.options_file import TRAIN, write_options
     from safe_train.base.backbone import load_backbone
     from safe_train.config import PathwayConfig, StageAConfig
@@ -121,6 +127,7 @@ def predict(
         batch_size: questions answered at once
         allow_other_dataset: answer a dataset the checkpoint was not trained on
     """
+    require_extra("safe-train predict", "train", *_TRAIN)
     from accelerate import PartialState
 
     from safe_data.shards.dataset import ShardDataset

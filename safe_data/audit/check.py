@@ -23,7 +23,7 @@ from safe_data.audit.facts.fact import Fact, Offender
 from safe_data.audit.findings import VERDICTS, Finding, exit_code, summary, table
 from safe_data.audit.page import html_page
 from safe_data.audit.suites import SUITES, Expectation, Suite, load_suites
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, install_extra
 from safe_data.core.files import write_bytes
 from safe_data.core.options_file import installed_versions
 from safe_data.shards.layout import MANIFEST, Dataset, file_facts, read_dataset
@@ -168,7 +168,7 @@ def _write_outputs(
     try:
         write_bytes(out / "index.html", html_page(about["dataset"], findings, about).encode())
     except ImportError:
-        return f"{out / 'results.json'} (for a page to read as well: pip install 'safe-hearing[report]')"
+        return f"{out / 'results.json'} (for an HTML page as well, {install_extra('report')})"
     return f"{out / 'index.html'}"
 
 

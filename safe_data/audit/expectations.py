@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from safe_data.audit.facts.fact import OFFENDERS_KEPT
 from safe_data.audit.suites import Expectation
-from safe_data.core.errors import InputError, raise_row_errors
+from safe_data.core.errors import raise_row_errors, require_extra
 
 Result = dict[str, Any]
 
@@ -22,10 +22,9 @@ def validate(rules: Sequence[Expectation], tables: Mapping[str, pa.Table]) -> li
     Raises:
         InputError: Great Expectations is not installed, or cannot read a rule.
     """
-    try:
-        import great_expectations as gx
-    except ImportError:
-        raise InputError("Great Expectations is not installed: pip install 'safe-hearing[gx]'") from None
+    require_extra("the check", "gx", "great_expectations", "pandas")
+    import great_expectations as gx
+
     built = _build(rules)
     source = _context().data_sources.add_pandas("safe")
     results: list[Result | None] = [None] * len(rules)

@@ -16,7 +16,7 @@ from jaxtyping import Float16, Float32
 from numpy import ndarray
 
 from safe_data.build.engines.piece import ATTEMPTS, Advance, Load, P, R, Run, Tick, gave_up, load_once
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, require_extra
 from safe_data.shards.layout import Encoding
 
 HALF = 0.5  # of a CPU for a task, the other half for its actor: together one of the workers
@@ -151,10 +151,9 @@ def _actors(ray: Any, workers: int) -> list[Any]:
 def _import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # one that fails is reported by us
-    try:
-        import ray
-    except ImportError:
-        raise InputError("the ray engine needs Ray; pip install 'safe-hearing[ray]'") from None
+    require_extra("the ray engine", "ray", "ray")
+    import ray
+
     return ray
 
 

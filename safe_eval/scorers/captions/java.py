@@ -8,6 +8,8 @@ import importlib.util
 import shutil
 from pathlib import Path
 
+from safe_data.core.errors import install_extra
+
 
 def find_java() -> str | None:
     """The path of the `java` command, or None."""
@@ -27,5 +29,5 @@ def missing(metric: str, jar: Path | None) -> str | None:
     if find_java() is None:
         return f"{metric} is not measured: there is no java on the PATH; install a Java runtime, 8 or later"
     if jar is None:
-        return f"{metric} is not measured: its jar is not installed; pip install pycocoevalcap==1.2"
+        return f"{metric} is not measured: pycocoevalcap is not installed; {install_extra('captions')}"
     return None

@@ -27,7 +27,7 @@ from pieces import (
 from safe_data.build.build import build_dataset
 from safe_data.build.engines import start as engines
 from safe_data.build.engines.start import start
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, install_extra
 
 NUMBERS = [Number(value) for value in range(9)]
 
@@ -163,7 +163,7 @@ def test_an_engine_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         "engine 'lokal' is unknown; did you mean 'local'?": ("lokal", 1, None),
         "engine 'spark' is unknown; choose from local, ray": ("spark", 1, None),
         "a Ray address (auto) without --engine ray is of no use": ("local", 1, "auto"),
-        "the ray engine needs Ray; pip install 'safe-hearing[ray]'": ("ray", 1, None),
+        f"the ray engine needs ray, which is not installed; {install_extra('ray')}": ("ray", 1, None),
     }
     monkeypatch.setitem(sys.modules, "ray", None)
     for message, arguments in refused.items():
