@@ -1,6 +1,7 @@
 """Errors that a user can cause, worded in one place: where, what, what was expected, and the fix."""
 
 import difflib
+import importlib.util
 from collections.abc import Iterable, Sequence
 
 ROW_ERRORS_SHOWN = 20
@@ -31,6 +32,32 @@ def first_errors(errors: Sequence[str]) -> list[str]:
     """The first 20 errors, and how many more there are."""
     hidden = len(errors) - ROW_ERRORS_SHOWN
     return [*errors[:ROW_ERRORS_SHOWN], *([f"… and {hidden} more"] if hidden > 0 else [])]
+
+
+def require_extra(use: str, extra: str, *modules: str) -> None:
+    """Refuse to go on where a module that only an extra installs is not installed.
+
+    Args:
+        use: what needs the modules; it begins the message
+        extra: the extra of pyproject.toml, or several with commas between them
+        modules: top-level names, as they are imported
+
+    Raises:
+        InputError: one line that names the missing modules and the command that installs them.
+    """
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        are = "which is" if len(missing) == 1 else "which are"
+        raise InputError(f"{use} needs {', '.join(missing)}, {are} not installed; {install_extra(extra)}")
+
+
+def install_extra(extra: str) -> str:
+    """The command that installs an extra; SAFE is on no package index, so it names the project's folder.
+
+    >>> install_extra("gx")
+    "run pip install '.[gx]' in the SAFE project folder"
+    """
+    return f"run pip install '.[{extra}]' in the SAFE project folder"
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
