@@ -179,7 +179,7 @@ def check_dataset(checkpoint: Checkpoint, dataset: ShardDataset, *, allow_other:
         if found.name == encoder.name and found.fingerprint != encoder.fingerprint:
             raise InputError(
                 f"{checkpoint.folder}: was trained on embeddings of {encoder.name} {encoder.fingerprint}, "
-                f"{dataset.root} has those of {found.fingerprint}; train again, or build the dataset "
+                f"{dataset.root} has embeddings of {found.fingerprint}; train again, or build the dataset "
                 "with the same encoder"
             )
     if not allow_other and trained.fingerprint != dataset.fingerprint:

@@ -65,8 +65,8 @@ def stage_a(
     write_options(out, "safe-train stage-a", {**options, **options_of(pathway), **options_of(config)}, TRAIN)
     last, checkpoint = trained.losses[-1], trained.checkpoint
     print(
-        f"{out}: {checkpoint.trained_parameters:,} parameters trained on {checkpoint.dataset.records} clips, "
-        f"the base's {trained.after.parameters:,} unchanged\n"
+        f"{out}: {checkpoint.trained_parameters:,} parameters trained on {checkpoint.dataset.records} "
+        f"records, the base's {trained.after.parameters:,} unchanged\n"
         f"  last batch, in nats per token: cross-entropy {last.cross_entropy:.3f} on audio questions, "
         f"KL divergence {last.distillation:.4f} from the base"
     )

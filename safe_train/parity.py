@@ -16,7 +16,7 @@ FREEZE_FILE = "freeze.json"
 
 
 class GateOffParity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How far the logits of an untouched base and those of SAFE, with its gate at 0, agree."""
+    """How far the logits of SAFE, with its gate at 0, agree with the logits of an untouched base."""
 
     batches: int
     identical_batches: int

@@ -29,9 +29,9 @@ from safe_train.pathway.model import SafeModel
 def predict_dataset(
     checkpoint: Path, shards: Path, *, backbone: str | Path, out: Path, config: PredictConfig | None = None
 ) -> list[Prediction]:
-    """Have a checkpoint answer a split under each condition, and its base once; write and return the rows.
+    """Have a checkpoint answer a split under each condition, and its base once; return what was written.
 
-    An example that fails has its error in its row. `backbone` is a directory or a hub id.
+    If an example fails, its prediction holds the error. `backbone` is a directory or a hub id.
 
     Raises:
         InputError: the checkpoint does not fit the backbone, encoder or dataset, or every example fails.

@@ -23,7 +23,7 @@ class Generation(NamedTuple):
 
 
 class Dialogue:
-    """Asks a base questions and reads its answers, by means of its processor."""
+    """Asks a base questions and reads its answers with its processor."""
 
     def __init__(self, base: Any, processor: Any, prompts: PromptCache | None = None) -> None:
         self.base = base

@@ -42,8 +42,8 @@ def distillation_loss(
 class Teacher:
     """The base's own logits for the answers, without a sound.
 
-    They never change. If those of all questions fit in memory, they are computed once, before the first step;
-    otherwise at every step. (With a vocabulary of 32,000, about 3000 answers fit.)
+    They never change. If the logits of all questions fit in TEACHER_CACHE_BYTES, they are computed once,
+    before the first step; otherwise at every step. With a vocabulary of 32,000, about 3000 answers fit.
     """
 
     def __init__(self, base: Any, loader: Loader, questions: Sequence[TrainingQuestion]) -> None:

@@ -1,8 +1,9 @@
 """Stage A: teach the audio pathway to hear, while the frozen base keeps its answers.
 
 A plain loop over accelerate. Each batch holds audio questions with their own sound (loss: cross-entropy), and
-questions whose answers must stay those of the base (loss: KL divergence): vision questions with an unrelated
-sound or silence, and audio questions with silence. The gate is open for all: closed, nothing can drift.
+questions that SAFE must answer as the base does (loss: KL divergence): vision questions with an unrelated
+sound or silence, and audio questions with silence. The gate is open for all of them: closed, nothing could
+drift.
 """
 
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ from safe_train.stages.schedule import warm_up_then_cosine
 LOSSES = "losses.jsonl"
 MAX_GRADIENT_NORM = 1.0
 LOG_INTERVAL_STEPS = 20
-_UNRELATED_STREAM = 3  # the numbers that draw unrelated sounds, apart from any others of the same seed
+_UNRELATED_STREAM = 3  # the stream of random numbers that draws unrelated sounds
 
 
 class StepLoss(NamedTuple):

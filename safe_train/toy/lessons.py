@@ -1,4 +1,4 @@
-"""Lessons: what the toy backbone learns from. The scenes are new, never those of a written world."""
+"""Lessons: what the toy backbone learns from. No scene is from a written world."""
 
 from typing import Any, NamedTuple
 

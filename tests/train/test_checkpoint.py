@@ -156,6 +156,6 @@ def test_embeddings_of_another_version_in_the_dataset(
     (tmp_path / "dataset.json").write_text(json.dumps(facts))
     train_split.root = tmp_path
     with pytest.raises(
-        InputError, match=f"embeddings of logmel .*, {tmp_path} has those of {'f' * 16}; train"
+        InputError, match=f"embeddings of logmel .*, {tmp_path} has embeddings of {'f' * 16}; train"
     ):
         check_dataset(read, train_split, allow_other=True)

@@ -34,9 +34,7 @@ def python_without(folder: Path, *hidden: str) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
 
 
-def run_without(
-    folder: Path, hidden: tuple[str, ...], *words: str
-) -> subprocess.CompletedProcess[str]:
+def run_without(folder: Path, hidden: tuple[str, ...], *words: str) -> subprocess.CompletedProcess[str]:
     code = "import sys; from safe_train.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, *words]
     environment = python_without(folder, *hidden)

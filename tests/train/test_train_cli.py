@@ -35,6 +35,7 @@ def test_options_come_from_the_file_and_the_command_line_wins(adapter: Path) -> 
     written = (adapter / "options.yaml").read_text()
     assert written.startswith("# safe-train stage-a; Python ")
     assert "audio_rows: 5\n" in written
+    assert "layer:\n- 2\n- 4\n" in written  # the option's name, so that --config reads it again
 
 
 def test_what_ran_can_be_run_again(adapter: Path, tmp_path: Path) -> None:
