@@ -48,6 +48,16 @@ def run(program: str, summary: str, commands: dict[str, Command], argv: Sequence
         return DEFECT
 
 
+def option_name(field: dataclasses.Field[Any]) -> str:
+    """The option of a dataclass field: its name, or `metadata["option"]`, such as `layer` for `layers`."""
+    return str(field.metadata.get("option", field.name))
+
+
+def options_of(settings: Any) -> dict[str, Any]:
+    """A dataclass as options, so that what ran can be written to options.yaml."""
+    return {option_name(field): getattr(settings, field.name) for field in dataclasses.fields(settings)}
+
+
 def _parse(
     program: str, summary: str, commands: dict[str, Command], arguments: list[str]
 ) -> tuple[str, dict[str, Any]]:
@@ -82,8 +92,8 @@ def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
     for name in inspect.signature(command).parameters:
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
-            fields = [field.name for field in dataclasses.fields(hint)]
-            arguments[name] = hints[name](**{field: given[field] for field in fields if field in given})
+            options = {option_name(field): field.name for field in dataclasses.fields(hint)}
+            arguments[name] = hints[name](**{options[key]: given[key] for key in options if key in given})
         elif name in given:
             arguments[name] = given[name]
     return arguments
@@ -118,7 +128,8 @@ def _add_fields(parser: Any, options: Any) -> None:
             default = field.default_factory()
         elif field.default is dataclasses.MISSING:
             default, required = None, True
-        _add_option(parser, field.name, hints[field.name], default, helps.get(field.name, ""), required)
+        name, help_text = option_name(field), helps.get(field.name, "")
+        _add_option(parser, name, hints[field.name], default, help_text, required)
 
 
 def _add_option(parser: Any, name: str, hint: Any, default: Any, help_text: str, required: bool) -> None:
