@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, install
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -121,7 +121,7 @@ def _require_torch() -> None:
             import_module(library)
     except ImportError as error:
         raise InputError(
-            f"this encoder runs a model, and {error.name} is not installed; pip install 'safe-hearing[train]'"
+            f"this encoder runs a model, and {error.name} is not installed; {install('train')}"
         ) from error
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from safe_data.core.errors import InputError, MediaError, did_you_mean
+from safe_data.core.errors import InputError, MediaError, did_you_mean, install
 from safe_data.media.paths import inside
 from safe_data.sources.ids import as_id
 
@@ -64,7 +64,7 @@ def load(root: Path, wanted: Specification) -> Iterator[tuple[str, Iterator[Row]
     try:
         import datasets
     except ImportError:
-        raise InputError("the hub source needs datasets; pip install 'safe-hearing[hub]'") from None
+        raise InputError(f"the hub source needs datasets; {install('hub')}") from None
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
     file, base = root / FILE, root if wanted.is_local else Path()
