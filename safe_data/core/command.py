@@ -1,10 +1,10 @@
-"""A command line made of typed functions, with the exit codes that every SAFE command keeps.
+"""Make a command line from typed functions, with the same exit codes for every SAFE command.
 
 0: it holds. 1: it does not hold. 2: it could not be judged. 3: bad usage or input. 4: a defect of ours.
 
-A command is a function whose docstring is its help; it returns None for 0, or its exit code. A parameter that
-is a dataclass becomes one option per field. Options can also come from `--config FILE.yaml`, and
-`--print_config` shows what would run.
+A command is a function; its docstring becomes the help. It returns its exit code, or None for 0. A parameter
+that is a dataclass becomes one option per field. `--config FILE.yaml` reads options from a file, and
+`--print_config` shows the options that would run.
 """
 
 import dataclasses
@@ -82,7 +82,7 @@ def _parse(
 
 
 def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a command; options that were not given are left to their defaults.
+    """The arguments of a command; options that were not given keep their defaults.
 
     Raises:
         InputError: a dataclass refuses the values of its fields.
@@ -133,7 +133,7 @@ def _add_fields(parser: Any, options: Any) -> None:
 
 
 def _add_option(parser: Any, name: str, hint: Any, default: Any, help_text: str, required: bool) -> None:
-    """One --option. A list may be given several times; a bool that is False is a flag."""
+    """Add one --option. A list option may be given several times; a bool that defaults to False is a flag."""
     option: dict[str, Any] = {"type": hint, "default": default}
     if get_origin(hint) in (list, tuple):
         option = {"action": "extend", "nargs": 1, "type": get_args(hint)[0], "default": None}
@@ -145,7 +145,7 @@ def _add_option(parser: Any, name: str, hint: Any, default: Any, help_text: str,
 
 
 def _helps(described: Any) -> dict[str, str]:
-    """The help of each parameter of a function, or of each field of a dataclass."""
+    """The help text of each parameter of a function, or of each field of a dataclass."""
     from docstring_parser import parse_from_object
 
     found = parse_from_object(described).params
