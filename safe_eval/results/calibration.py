@@ -14,8 +14,13 @@ from safe_eval.results.metrics import Metric
 from safe_eval.scorers.scorer import SCORERS
 from safe_eval.statistics.bca import BCA, bca_levels
 from safe_eval.statistics.bootstrap import Resampled, Totals, cluster_totals
-from safe_eval.statistics.calibration.calibration import Answers
-from safe_eval.statistics.calibration.ece_interval import drawn_by, draws, gaps_by_bin, measured_gaps
+from safe_eval.statistics.calibration.calibration import Forecasts
+from safe_eval.statistics.calibration.ece_interval import (
+    draw_totals,
+    ece_and_interval,
+    method_name,
+    residuals_by_bin,
+)
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, brier, nll
 from safe_eval.statistics.calibration.reliability import check_confidences
 from safe_eval.statistics.intervals import clustered_stderr, ratio, without_spread
@@ -42,7 +47,7 @@ def calibration_rows(
 
 def confident_answers(
     predictions: Sequence[Prediction], cells: Mapping[str, Sequence[Cell]]
-) -> dict[CellKey, Answers]:
+) -> dict[CellKey, Forecasts]:
     """The judged answers that state a confidence, by cell, in the order of the tables."""
     said: dict[CellKey, dict[str, float]] = {}
     for row in predictions:
@@ -55,7 +60,7 @@ def confident_answers(
     found = {}
     for key in sorted(said.keys() & judging.keys(), key=lambda key: key.order):
         parts = [_stated(cell, said[key]) for cell in judging[key]]
-        answers = Answers(
+        answers = Forecasts(
             examples=np.concatenate([part.examples for part in parts]),
             clusters=np.concatenate([part.clusters for part in parts]),
             confidence=np.concatenate([part.confidence for part in parts]),
@@ -85,10 +90,10 @@ def _cell(row: Metric) -> CellKey:
     return CellKey(row.dataset, row.seed, row.model, row.condition)
 
 
-def _stated(cell: Cell, said: Mapping[str, float]) -> Answers:
+def _stated(cell: Cell, said: Mapping[str, float]) -> Forecasts:
     confidence = np.array([said.get(name, np.nan) for name in cell.example_ids], dtype=float)
     kept = ~np.isnan(confidence)
-    return Answers(
+    return Forecasts(
         examples=np.array(cell.example_ids, dtype=object)[kept],
         clusters=cell.clusters[kept],
         confidence=confidence[kept],
@@ -96,15 +101,15 @@ def _stated(cell: Cell, said: Mapping[str, float]) -> Answers:
     )
 
 
-def _rows(key: CellKey, answers: Answers, sampling: Sampling) -> Iterator[Metric]:
+def _rows(key: CellKey, answers: Forecasts, sampling: Sampling) -> Iterator[Metric]:
     confidence, correct, clusters = answers.confidence, answers.correct, answers.clusters
     check_confidences(confidence, correct)
     means = {"brier": brier(confidence, correct), "nll": nll(confidence, correct), "confidence": confidence}
-    gaps = gaps_by_bin(confidence, correct)
+    gaps = residuals_by_bin(confidence, correct)
     totals = cluster_totals(np.column_stack([gaps, *means.values(), np.ones(len(confidence))]), clusters)
-    drawn = draws(totals, sampling)
+    drawn = draw_totals(totals, sampling)
     of_gaps = [*range(gaps.shape[1]), -1]
-    error, interval = measured_gaps(
+    error, interval = ece_and_interval(
         totals[:, of_gaps], None if drawn is None else drawn[:, of_gaps], sampling
     )
     found: dict[str, tuple[float, float | None, Interval]] = {"ece": (error, None, interval)}
@@ -137,4 +142,4 @@ def _mean_interval(
     means, whole = ratio(drawn[:, [place, -1]]), columns.sum(axis=0)
     levels = bca_levels(means, float(ratio(whole)), ratio(whole - columns), sampling.confidence)
     low, high = np.quantile(means, levels)
-    return Interval(float(low), float(high), drawn_by(BCA, len(totals)))
+    return Interval(float(low), float(high), method_name(BCA, len(totals)))

@@ -1,4 +1,4 @@
-"""Interval and Sampling: what an interval is, and how much is drawn for it from which seed."""
+"""Interval and Sampling: what every interval method returns, and what it draws."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError
 
-FRACTION, DIFFERENCE = (0.0, 1.0), (-1.0, 1.0)  # between what a score, or a difference of two, can lie
+# The lowest and the highest possible score, and the same for a difference of two scores.
+FRACTION, DIFFERENCE = (0.0, 1.0), (-1.0, 1.0)
 
 Values = Float[ndarray, " items"]
 Labels = Shaped[ndarray, " items"]
@@ -15,7 +16,7 @@ Labels = Shaped[ndarray, " items"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A confidence interval and how it was made; all None where it could not be measured."""
+    """A confidence interval and the method that made it. All None: not measured."""
 
     low: float | None = None
     high: float | None = None
@@ -24,7 +25,11 @@ class Interval:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How much is drawn, and from which seed."""
+    """The confidence of intervals, and how many resamples are drawn from which seed.
+
+    Raises:
+        InputError: a confidence outside (0.5, 1), fewer than 100 resamples, or a negative seed.
+    """
 
     confidence: float = 0.95
     resamples: int = 10_000

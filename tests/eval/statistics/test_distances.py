@@ -77,5 +77,5 @@ def test_accuracy_is_kept_only_where_it_is_shown() -> None:
 def test_what_is_no_pair() -> None:
     with pytest.raises(InputError, match="are no pairs"):
         retention(np.ones(2), np.ones(3), np.arange(2), 0.005, Sampling())
-    with pytest.raises(InputError, match="are no pairs"):
+    with pytest.raises(InputError, match="are not paired"):
         drift(BASE, SAFE[:5], np.arange(200), Sampling())
