@@ -68,8 +68,8 @@ def resampled_totals(totals: Totals, sampling: Sampling) -> Resampled:
     """The column sums of C clusters drawn with replacement from C, for each resample.
 
     Clusters with the same sums are of one kind. If there are few kinds, as with answers that are right or
-    wrong, the number of draws of each kind is drawn; otherwise that of each cluster. The draws depend on the
-    seed and on the set of rows, not on the order of the rows.
+    wrong, a draw decides how often each kind occurs, or else how often each cluster occurs. Draws depend on
+    the seed and on the set of rows, not on the order of the rows.
 
     Source: Efron 1979, "Bootstrap methods: another look at the jackknife", on clusters.
     """
