@@ -1,4 +1,4 @@
-"""Calibrate: a temperature of dev answers mends test answers, and nobody may fit on what is scored."""
+"""Calibrate: a temperature fitted on dev calibrates test, and is never fitted on what is scored."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Intervals hold the truth, and tests reject a true null hypothesis, as often as they say."""
+"""Intervals contain the truth, and tests reject a true null hypothesis, as often as they claim."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Retention: distances against SciPy, pairing by example, and accuracy that must be shown to be kept."""
+"""Distances equal SciPy, choices are paired by example, and equal accuracy must be shown."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Sampling: what makes no interval is refused."""
+"""Sampling: values that make no interval are refused."""
 
 import pytest
 

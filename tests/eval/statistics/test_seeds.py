@@ -1,4 +1,4 @@
-"""Seeds: the spread taken apart as it was put together, and intervals over clusters and seeds."""
+"""Seeds: simulated parts of the spread are recovered, and intervals cover clusters and seeds."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Brier score and NLL are those of scikit-learn."""
+"""Brier score and NLL equal scikit-learn."""
 
 import numpy as np
 import pytest
