@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from safe_eval.statistics.bca import bca_interval
-from safe_eval.statistics.calibration.calibration import Answers, calibration
+from safe_eval.statistics.calibration.calibration import Forecasts, calibration
 from safe_eval.statistics.intervals import mean_interval, t_interval, wilson_interval
 from safe_eval.statistics.paired import equivalence, mcnemar, mcnemar_mid_p, sign_flip
 from safe_eval.statistics.power import observed_design_effect
@@ -137,12 +137,12 @@ def holds(interval: Interval, truth: float) -> bool:
     return interval.low is not None and interval.high is not None and interval.low <= truth <= interval.high
 
 
-def answers_of(rng: np.random.Generator, count: int, sharpening: float) -> Answers:
-    """Answers whose chance of being right is shared in a cluster, said more sharply than it is."""
+def answers_of(rng: np.random.Generator, count: int, sharpening: float) -> Forecasts:
+    """Forecasts whose chance of being right is shared in a cluster, said more sharply than it is."""
     clusters = clusters_of(rng, count)
     logits = rng.normal(1, 1, size=count)[clusters] + rng.normal(0, 0.5, size=len(clusters))
     correct = (rng.random(len(clusters)) < 1 / (1 + np.exp(-logits))).astype(float)
-    return Answers(np.arange(len(clusters)), clusters, 1 / (1 + np.exp(-sharpening * logits)), correct)
+    return Forecasts(np.arange(len(clusters)), clusters, 1 / (1 + np.exp(-sharpening * logits)), correct)
 
 
 def _cases() -> Iterator[tuple[str, dict[str, float], int]]:

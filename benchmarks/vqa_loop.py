@@ -40,21 +40,21 @@ def _one_line(text: str) -> str:
 
 def _without_marks(text: str) -> str:
     out = text
-    for mark in vqa._PUNCTUATION:
+    for mark in vqa.PUNCTUATION:
         if (mark + " " in text or " " + mark in text) or _DIGIT_COMMA.search(text) is not None:
             out = out.replace(mark, "")
         else:
             out = out.replace(mark, " ")
-    return _PERIOD.sub("", out, count=vqa._PERIODS_REMOVED)
+    return _PERIOD.sub("", out, count=vqa.PERIODS_REMOVED)
 
 
 def _words(text: str) -> str:
     words = []
     for word in text.lower().split():
-        word = vqa._NUMBERS.get(word, word)
-        if word not in vqa._ARTICLES:
+        word = vqa.NUMBERS.get(word, word)
+        if word not in vqa.ARTICLES:
             words.append(word)
     for place, word in enumerate(words):
-        if word in vqa._CONTRACTIONS:
-            words[place] = vqa._CONTRACTIONS[word]
+        if word in vqa.CONTRACTIONS:
+            words[place] = vqa.CONTRACTIONS[word]
     return " ".join(words)

@@ -1,1 +1,1 @@
-"""Have people label answers, and compare their labels with the scorer."""
+"""Have people label answers, and compare their labels with the scores."""

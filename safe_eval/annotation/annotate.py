@@ -1,7 +1,7 @@
-"""Annotate: a sample of answers as a table for a person's labels, and the labels read back.
+"""Annotate: draw a sample of answers for a person to label, and compare the labels with the scorer.
 
-The person sees question, references and answer, in random order, and neither model, condition nor score. What
-the scorer said waits in a key file beside the table, so that the table can be given away alone.
+The person sees question, references and answer in random order, but not the model, the condition or the
+score. The scores are in a key file beside the table, so the table can be given away alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,8 +18,7 @@ from safe_eval.arms.scored_arm import score_arms
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions
 from safe_eval.scorers.scorer import RIGHT_FROM, SCORERS
-from safe_eval.statistics.agreement import Agreement
-from safe_eval.statistics.agreement import agreement as agreement_of
+from safe_eval.statistics.agreement import Agreement, agreement
 from safe_eval.statistics.sampling import Sampling
 
 _CAPTION = "caption"
@@ -33,14 +32,14 @@ class _Scored(msgspec.Struct, frozen=True):
 
 
 def annotation_lines(run: Path, *, sample: int, seed: int, out: Path | None) -> list[str]:
-    """Draw answers of a run, or of a predictions file, write table and key, and say where they are.
+    """Draw a sample from a run folder or a predictions file, and say where its table and key are.
 
     Raises:
-        InputError: see `draw`.
+        InputError: see `draw_sample`.
     """
     predictions = run / "predictions.jsonl" if run.is_dir() else run
     table = out or predictions.with_name("annotations.csv")
-    key = draw(predictions, table, sample=sample, seed=seed)
+    key = draw_sample(predictions, table, sample=sample, seed=seed)
     return [
         f"wrote {table}: {len(key.items)} of {key.population} answers; write right, wrong or ? under 'label'",
         f"wrote {key_path(table)}: what the scorer says; keep it from whoever labels",
@@ -49,13 +48,13 @@ def annotation_lines(run: Path, *, sample: int, seed: int, out: Path | None) -> 
 
 
 def agreement_lines(table: Path, sampling: Sampling) -> Iterator[str]:
-    """How far a labelled table and the scorer agree, and the items on which they do not.
+    """How far the labels of a table agree with the scorer, and the items on which they differ.
 
     Raises:
         InputError: see `read_labels`.
     """
     key, labels = read_labels(table)
-    judged = compare(key, labels, sampling)
+    judged = agreement_with_key(key, labels, sampling)
     unsure = sum(label is None for label in labels.values())
     yield f"{judged.n} of {len(key.items)} items labelled, {unsure} more unsure; {judged.clusters} clusters"
     yield f"agreement  {_figure(judged.agreement, judged.agreement_low, judged.agreement_high)}"
@@ -69,11 +68,11 @@ def agreement_lines(table: Path, sampling: Sampling) -> Iterator[str]:
             yield f"  {item.item}: scorer {item.score:.2f}, example {item.example_id!r}"
 
 
-def draw(predictions: Path, table: Path, *, sample: int, seed: int) -> Key:
-    """Draw answers, write the table and its key, and return the key.
+def draw_sample(predictions: Path, table: Path, *, sample: int, seed: int) -> Key:
+    """Draw a stratified sample of answers, write the table and its key, and return the key.
 
     Raises:
-        InputError: nothing to label, a sample of less than one, or a table that is there already.
+        InputError: there is nothing to label, `sample` is less than 1, or the table exists already.
     """
     if sample < 1:
         raise InputError(f"sample {sample} is less than 1")
@@ -96,13 +95,13 @@ def draw(predictions: Path, table: Path, *, sample: int, seed: int) -> Key:
     return key
 
 
-def compare(key: Key, labels: dict[str, bool | None], sampling: Sampling) -> Agreement:
-    """The scorer of a key beside a person's labels, on the items labelled right or wrong."""
-    pairs = [(item, label) for item in key.items if (label := labels.get(item.item)) is not None]
-    return agreement_of(
-        np.array([item.score >= key.right_from for item, _ in pairs]),
-        np.array([label for _, label in pairs]),
-        np.array([item.cluster for item, _ in pairs]),
+def agreement_with_key(key: Key, labels: dict[str, bool | None], sampling: Sampling) -> Agreement:
+    """The agreement of a key's scores with a person's labels, on the items labelled right or wrong."""
+    judged = [(item, label) for item in key.items if (label := labels.get(item.item)) is not None]
+    return agreement(
+        np.array([item.score >= key.right_from for item, _ in judged]),
+        np.array([label for _, label in judged]),
+        np.array([item.cluster for item, _ in judged]),
         sampling,
     )
 
@@ -120,7 +119,7 @@ def _scored(predictions: Sequence[Prediction]) -> Iterator[_Scored]:
 
 
 def _stratified(scored: Sequence[_Scored], sample: int, seed: int) -> list[_Scored]:
-    """A sample in random order, each stratum's share of it as of the whole, and at least one if it fits."""
+    """A sample in random order: strata in proportion, and at least one answer of each if they fit."""
     rng = np.random.default_rng(seed)
     strata: dict[tuple[str, str, str], list[_Scored]] = {}
     for item in sorted(scored, key=lambda item: (_stratum(item.row), *_identity(item.row))):

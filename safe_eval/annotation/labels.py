@@ -1,4 +1,4 @@
-"""Labels: the table that a person fills in, and its key: what the scorer said of each item."""
+"""Labels: the table that a person fills in, and its key with the score of each item."""
 
 import csv
 import io
@@ -13,11 +13,11 @@ from safe_eval.prediction import Prediction
 LONGEST_SHOWN = 2000  # characters of an answer
 COLUMNS = ("item", "question", "choices", "references", "answer", "label", "note")
 LABELS = {"right": True, "r": True, "1": True, "wrong": False, "w": False, "0": False, "?": None}
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
 
 
 class KeyItem(msgspec.Struct, frozen=True, kw_only=True):
-    """What the person must not see of an item."""
+    """What the person must not see about an item."""
 
     item: str
     example_id: str
@@ -33,15 +33,15 @@ class KeyItem(msgspec.Struct, frozen=True, kw_only=True):
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """The content of the key file."""
 
-    predictions: dict[str, str]  # sha256 of each file
-    population: int  # answers the sample was drawn from
+    predictions: dict[str, str]  # sha256 by file name
+    population: int  # how many answers the sample was drawn from
     seed: int
     right_from: float
     items: tuple[KeyItem, ...]
 
 
 def write_table(table: Path, rows: Sequence[Prediction], key: Key) -> None:
-    """Write a table to fill in, row by row the items of its key, and the key beside it."""
+    """Write a table to fill in, with one row per item of the key, and the key beside it."""
     table.parent.mkdir(parents=True, exist_ok=True)
     key_path(table).write_bytes(msgspec.json.format(msgspec.json.encode(key), indent=1) + b"\n")
     text = io.StringIO()
@@ -50,7 +50,7 @@ def write_table(table: Path, rows: Sequence[Prediction], key: Key) -> None:
     for item, row in zip(key.items, rows, strict=True):
         shown = (row.prompt or "", " | ".join(row.choices or ()), _counted(row.references), row.answer or "")
         writer.writerow([item.item, *map(_harmless, shown), "", ""])
-    table.write_text(text.getvalue(), "utf-8-sig", newline="")  # the mark tells spreadsheets the encoding
+    table.write_text(text.getvalue(), "utf-8-sig", newline="")  # its mark tells spreadsheets the encoding
 
 
 def key_path(table: Path) -> Path:
@@ -59,10 +59,13 @@ def key_path(table: Path) -> Path:
 
 
 def read_labels(table: Path) -> tuple[Key, dict[str, bool | None]]:
-    """Read a table's key and its labels by item: right, wrong, or None for `?`; blank ones are left out.
+    """Read the key of a table, and its labels by item: True for right, False for wrong, None for `?`.
+
+    Items without a label are left out.
 
     Raises:
-        InputError: no table, no key, rows that are not the key's or are not labels (all at once), no labels.
+        InputError: the table or its key does not exist, rows are not in the key or hold no valid label (all
+            named at once), or there are no labels.
     """
     for path in (table, key_path(table)):
         if not path.is_file():
@@ -84,7 +87,7 @@ def read_labels(table: Path) -> tuple[Key, dict[str, bool | None]]:
         elif name in labels:
             errors.append(f"{table.name}:{line} {name}: is there twice; keep one")
         elif label and label not in LABELS:
-            errors.append(f"{table.name}:{line} {name}: label {label!r} is none of {', '.join(LABELS)}")
+            errors.append(f"{table.name}:{line} {name}: label {label!r} is not one of {', '.join(LABELS)}")
         elif label:
             labels[name] = LABELS[label]
     raise_row_errors(errors, str(table))
@@ -94,13 +97,13 @@ def read_labels(table: Path) -> tuple[Key, dict[str, bool | None]]:
 
 
 def _counted(references: Sequence[str]) -> str:
-    """The references, each once, with how many gave it."""
+    """The references, each once, with how many annotators gave it."""
     counts = {text: references.count(text) for text in references}
     return " | ".join(f"{text} ({n})" if n > 1 else text for text, n in counts.items())
 
 
 def _harmless(text: str) -> str:
-    """A text as a spreadsheet may show it: no formula, no control characters, no endless cell."""
+    """A text that is safe in a spreadsheet: no formula, no control characters, bounded length."""
     if len(text) > LONGEST_SHOWN:
         text = f"{text[:LONGEST_SHOWN]} … ({len(text) - LONGEST_SHOWN} more characters)"
     text = f"'{text}" if text.lstrip(" \n").startswith(_FORMULA_STARTS) else text
@@ -108,7 +111,7 @@ def _harmless(text: str) -> str:
 
 
 def _read_csv(text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows with their line numbers; spreadsheets may have turned the commas into ; or tabs."""
+    """Yield the rows with their line numbers. Spreadsheets may have replaced the commas by ; or tabs."""
     header = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
     if not {"item", "label"} <= set(reader.fieldnames or ()):

@@ -1,1 +1,1 @@
-"""Fit a temperature on dev answers, and show how honest test confidences are before and after it."""
+"""Fit a temperature on dev answers, and measure the calibration of test answers before and after it."""

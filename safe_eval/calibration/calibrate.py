@@ -1,4 +1,4 @@
-"""Calibrate: a temperature from dev predictions, and how honest test predictions are before and after it."""
+"""Calibrate: fit a temperature on dev predictions, and measure test predictions before and after it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,33 +10,36 @@ from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256, write_json
 from safe_eval.arms.arm import cluster_field
 from safe_eval.calibration.choices import CalibratedChoices, calibrated_choices
-from safe_eval.calibration.dev_and_test import labelled_answers, model_meant
+from safe_eval.calibration.dev_and_test import forecasts_of, model_meant
 from safe_eval.options import CalibrateOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.scoring.scores import PredictionsFile
-from safe_eval.statistics.calibration.calibration import Answers, Calibration, calibrate
+from safe_eval.statistics.calibration.calibration import Calibration, Forecasts, calibrate
 from safe_eval.statistics.paired import paired_difference
 
 CALIBRATION_FILE = "calibration.json"
-FITTED_ON = "full"  # the condition whose dev answers set the temperature
+FITTED_ON = "full"  # the condition of the dev answers that the temperature is fitted on
 
 
-class CalibratedCell(msgspec.Struct, frozen=True, kw_only=True):
-    """One model's test answers under one condition, before and after the temperature of its dev answers."""
+class CalibratedArm(msgspec.Struct, frozen=True, kw_only=True):
+    """The calibration of one seed and condition in test, before and after the temperature fitted on dev."""
 
     seed: int
     condition: str
     temperature: float
     dev_n: int
-    shared_examples: int  # with dev: above 0 only where it was forced
+    shared_examples: int  # with dev; above 0 only if forced
     shared_clusters: int
     before: Calibration
     after: Calibration
 
 
-class Fall(msgspec.Struct, frozen=True, kw_only=True):
-    """Mean confidence under `full` less that under a condition, on the same examples, untempered."""
+class ConfidenceDrop(msgspec.Struct, frozen=True, kw_only=True):
+    """How much lower mean confidence is under a condition than under `full`, on the same examples.
+
+    The confidences are as stated, before the temperature.
+    """
 
     seed: int
     condition: str
@@ -50,11 +53,11 @@ class Fall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CalibrationReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of calibration.json; `bars` are the data of a reliability diagram."""
+    """The content of calibration.json. `bars` holds the data of a reliability diagram."""
 
     model: str
-    cells: tuple[CalibratedCell, ...]
-    falls: tuple[Fall, ...]
+    cells: tuple[CalibratedArm, ...]
+    falls: tuple[ConfidenceDrop, ...]
     choices: tuple[CalibratedChoices, ...]
     notes: tuple[str, ...]
     forced: bool
@@ -72,14 +75,14 @@ def calibrate_files(
     sampling: Sampling | None = None,
     options: CalibrateOptions | None = None,
 ) -> CalibrationReport:
-    """Fit a temperature for each seed on the dev answers to the untouched input, and judge it on test.
+    """Fit a temperature per seed on the dev answers under `full`, and judge it on test.
 
-    Right is what the metric of each row says, a share where it gives one (see `confidences`). Seeds are
-    models of their own; a dev file of one seed serves every seed.
+    Whether an answer is right is its score by the metric of its row, which may be a fraction. Each seed is
+    fitted on its own dev answers; a dev file of one seed serves every seed.
 
     Raises:
-        InputError: see `read_predictions` and `calibrate`; no confidences, several models and no `model`, or
-            no dev answers to fit on.
+        InputError: see `read_predictions` and `statistics.calibration.calibration.calibrate`; there are no
+            confidences, several models and no `model`, or no dev answers to fit on.
     """
     sampling, options = sampling or Sampling(), options or CalibrateOptions()
     force, allow_partial = options.force, options.allow_partial
@@ -88,17 +91,17 @@ def calibrate_files(
     partial = list(partial_notes(files.values())) if allow_partial else []
     chosen = model_meant(sides, options.model)
     rows = {side: [row for row in found if row.model == chosen] for side, found in sides.items()}
-    dev_answers, test_answers = labelled_answers(rows["dev"], rows["test"]), labelled_answers(rows["test"])
-    cells = tuple(
-        _cell(seed, condition, _fitted_on(dev_answers, seed), answers, sampling, force)
-        for (seed, condition), answers in test_answers.items()
+    dev_forecasts, test_forecasts = forecasts_of(rows["dev"], rows["test"]), forecasts_of(rows["test"])
+    arms = tuple(
+        _calibrated(seed, condition, _fitted_on(dev_forecasts, seed), forecasts, sampling, force)
+        for (seed, condition), forecasts in test_forecasts.items()
     )
     return CalibrationReport(
         model=chosen,
-        cells=cells,
-        falls=tuple(_falls(test_answers, sampling)),
+        cells=arms,
+        falls=tuple(_drops(test_forecasts, sampling)),
         choices=calibrated_choices(rows["dev"], rows["test"], FITTED_ON, sampling),
-        notes=(*partial, *_notes(cells, rows)),
+        notes=(*partial, *_notes(arms, rows)),
         forced=force,
         cluster=cluster_field(rows["test"]),
         seed=sampling.seed,
@@ -110,12 +113,12 @@ def calibrate_files(
 
 
 def write_calibration(report: CalibrationReport, out: Path) -> Path:
-    """Write calibration.json into a folder, whole or not at all."""
+    """Write calibration.json into a folder, completely or not at all."""
     return write_json(out / CALIBRATION_FILE, report)
 
 
-def _fitted_on(dev: Mapping[tuple[int, str], Answers], seed: int) -> Answers:
-    """The dev answers a seed's temperature is fitted on: its own, or those of the only seed there is."""
+def _fitted_on(dev: Mapping[tuple[int, str], Forecasts], seed: int) -> Forecasts:
+    """The dev forecasts for a seed's temperature: of the same seed, or of the only seed in dev."""
     seeds = [of for of, condition in dev if condition == FITTED_ON]
     if seed in seeds:
         return dev[seed, FITTED_ON]
@@ -129,11 +132,11 @@ def _fitted_on(dev: Mapping[tuple[int, str], Answers], seed: int) -> Answers:
     raise InputError(f"dev has no answers of seed {seed}, only of seeds {listed}; give those of every seed")
 
 
-def _cell(
-    seed: int, condition: str, dev: Answers, test: Answers, sampling: Sampling, force: bool
-) -> CalibratedCell:
+def _calibrated(
+    seed: int, condition: str, dev: Forecasts, test: Forecasts, sampling: Sampling, force: bool
+) -> CalibratedArm:
     found = calibrate(dev, test, sampling, force=force)
-    return CalibratedCell(
+    return CalibratedArm(
         seed=seed,
         condition=condition,
         temperature=found.temperature,
@@ -145,19 +148,19 @@ def _cell(
     )
 
 
-def _falls(test: Mapping[tuple[int, str], Answers], sampling: Sampling) -> Iterator[Fall]:
-    """Whether confidence falls where something was taken away from the input."""
-    for (seed, condition), answers in test.items():
+def _drops(test: Mapping[tuple[int, str], Forecasts], sampling: Sampling) -> Iterator[ConfidenceDrop]:
+    """Yield the drop in confidence under each condition other than `full`."""
+    for (seed, condition), forecasts in test.items():
         full = test.get((seed, "full"))
         if full is None or condition == "full":
             continue
-        shared, at_full, at_it = np.intersect1d(full.examples, answers.examples, return_indices=True)
+        shared, at_full, at_it = np.intersect1d(full.examples, forecasts.examples, return_indices=True)
         if not len(shared):
             continue
         found = paired_difference(
-            full.confidence[at_full], answers.confidence[at_it], full.clusters[at_full], sampling
+            full.confidence[at_full], forecasts.confidence[at_it], full.clusters[at_full], sampling
         )
-        yield Fall(
+        yield ConfidenceDrop(
             seed=seed,
             condition=condition,
             difference=found.difference,
@@ -170,14 +173,14 @@ def _falls(test: Mapping[tuple[int, str], Answers], sampling: Sampling) -> Itera
         )
 
 
-def _notes(cells: Sequence[CalibratedCell], rows: Mapping[str, Sequence[Prediction]]) -> Iterator[str]:
-    shared = max((cell.shared_examples for cell in cells), default=0)
+def _notes(arms: Sequence[CalibratedArm], rows: Mapping[str, Sequence[Prediction]]) -> Iterator[str]:
+    shared = max((arm.shared_examples for arm in arms), default=0)
     if shared:
         yield (
-            f"forced: {shared} scored examples are in dev too, so what stands after the temperature "
-            "is flattered by them"
+            f"forced: {shared} scored examples are in dev too, so the results after the temperature "
+            "are flattered"
         )
-    clusters = max((cell.shared_clusters for cell in cells), default=0)
+    clusters = max((arm.shared_clusters for arm in arms), default=0)
     if clusters:
         field = cluster_field(rows["test"])
         yield f"{clusters} clusters ({field}) are in dev and in test: the temperature has seen their like"

@@ -1,4 +1,4 @@
-"""Calibrated choices: classwise error and temperature of whole distributions over the same choices."""
+"""Choices: calibration and temperature of whole distributions over the choices of an example."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from safe_eval.arms.arm import ArmKey, cluster_field
 from safe_eval.prediction import Prediction
 from safe_eval.statistics.bca import bca_interval
 from safe_eval.statistics.bootstrap import cluster_totals
-from safe_eval.statistics.calibration.calibration import Measured
-from safe_eval.statistics.calibration.ece_interval import draws, gaps_by_bin, measured_gaps
+from safe_eval.statistics.calibration.calibration import Estimate
+from safe_eval.statistics.calibration.ece_interval import draw_totals, ece_and_interval, residuals_by_bin
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, multiclass_brier, multiclass_nll
 from safe_eval.statistics.calibration.reliability import Classes, Probabilities
 from safe_eval.statistics.calibration.temperature import (
@@ -29,15 +29,18 @@ Choices = tuple[str, ...]
 
 
 class ChoiceErrors(msgspec.Struct, frozen=True, kw_only=True):
-    """What whole distributions are worth; Brier sums over the classes, from 0 to 2."""
+    """The errors of distributions. Brier is summed over the classes, in [0, 2]."""
 
-    classwise_ece: Measured
-    brier: Measured
-    nll: Measured
+    classwise_ece: Estimate
+    brier: Estimate
+    nll: Estimate
 
 
 class CalibratedChoices(msgspec.Struct, frozen=True, kw_only=True):
-    """The test distributions over one set of choices; without a temperature, `why_not` has the reason."""
+    """The test distributions over one set of choices, before and after a temperature fitted on dev.
+
+    `why_not` says why there is no temperature.
+    """
 
     seed: int
     condition: str
@@ -60,19 +63,20 @@ class _Distributions:
 def calibrated_choices(
     dev: Sequence[Prediction], test: Sequence[Prediction], fitted_on: str, sampling: Sampling
 ) -> tuple[CalibratedChoices, ...]:
-    """Each seed and condition of one model's test answers, by the choices they had.
+    """Calibrate one model's test distributions, per seed, condition and set of choices.
 
-    A set of choices is the classes, so each has a temperature of its own. Rows count that have probabilities
-    of all choices, one of which is the answer wanted; sets of fewer than 20 such rows are left out.
+    The choices are the classes, so each set of choices has its own temperature. It is fitted on dev rows
+    under the condition `fitted_on`. A row counts if it has probabilities of all its choices and exactly one
+    of them is a reference. Sets with fewer than 20 such rows are left out.
     """
     fits = {place: rows for place, rows in _by_choices(dev).items() if place[1] == fitted_on}
     found = []
     for (seed, condition, choices), rows in _by_choices(test).items():
         if len(rows) < FEWEST:
             continue
-        own = fits.get((seed, fitted_on, choices))
-        others = [fit for (_, _, names), fit in fits.items() if names == choices]
-        fit = own or (others[0] if len(others) == 1 else [])
+        same_seed = fits.get((seed, fitted_on, choices))
+        any_seed = [fit for (_, _, names), fit in fits.items() if names == choices]
+        fit = same_seed or (any_seed[0] if len(any_seed) == 1 else [])
         found.append(_calibrated(seed, condition, choices, fit, rows, sampling))
     return tuple(found)
 
@@ -88,7 +92,7 @@ def _by_choices(rows: Sequence[Prediction]) -> dict[tuple[int, str, Choices], li
 
 
 def _label(row: Prediction) -> str | None:
-    """The choice that was wanted, where the row has a distribution that can be judged by it."""
+    """The right choice, or None if the row has no distribution that can be judged."""
     given = row.choice_probabilities
     if row.error is not None or not given or len(given) < 2 or abs(sum(given.values()) - 1) > _SUM_TOLERANCE:
         return None
@@ -104,7 +108,7 @@ def _calibrated(
     test: Sequence[Prediction],
     sampling: Sampling,
 ) -> CalibratedChoices:
-    said = _distributions(choices, test)
+    given = _distributions(choices, test)
     temperature, after, why_not = None, None, None
     if len(dev) < FEWEST:
         why_not = f"only {len(dev)} dev answers have these choices; {FEWEST} are needed"
@@ -115,8 +119,8 @@ def _calibrated(
         except InputError as error:
             why_not = str(error)
     if temperature is not None:
-        tempered = apply_multiclass_temperature(said.probabilities, temperature)
-        after = _errors(_Distributions(tempered, said.labels, said.clusters), sampling)
+        tempered = apply_multiclass_temperature(given.probabilities, temperature)
+        after = _errors(_Distributions(tempered, given.labels, given.clusters), sampling)
     return CalibratedChoices(
         seed=seed,
         condition=condition,
@@ -124,7 +128,7 @@ def _calibrated(
         n=len(test),
         dev_n=len(dev),
         temperature=temperature,
-        before=_errors(said, sampling),
+        before=_errors(given, sampling),
         after=after,
         why_not=why_not,
     )
@@ -140,23 +144,24 @@ def _distributions(choices: Choices, rows: Sequence[Prediction]) -> _Distributio
     )
 
 
-def _errors(said: _Distributions, sampling: Sampling) -> ChoiceErrors:
-    def mean(values: Probabilities, most: float) -> Measured:
-        interval = bca_interval(values, said.clusters, sampling, scale=(0.0, most))
-        return Measured(float(values.mean()), interval)
+def _errors(given: _Distributions, sampling: Sampling) -> ChoiceErrors:
+    def mean(values: Probabilities, most: float) -> Estimate:
+        interval = bca_interval(values, given.clusters, sampling, scale=(0.0, most))
+        return Estimate(float(values.mean()), interval)
 
     return ChoiceErrors(
-        classwise_ece=_classwise(said, sampling),
-        brier=mean(multiclass_brier(said.probabilities, said.labels), 2.0),
-        nll=mean(multiclass_nll(said.probabilities, said.labels), LARGEST_NLL),
+        classwise_ece=_classwise(given, sampling),
+        brier=mean(multiclass_brier(given.probabilities, given.labels), 2.0),
+        nll=mean(multiclass_nll(given.probabilities, given.labels), LARGEST_NLL),
     )
 
 
-def _classwise(said: _Distributions, sampling: Sampling) -> Measured:
-    """`reliability.classwise_ece` from sums of gaps, with an interval as that of ECE."""
-    classes = said.probabilities.shape[1]
-    gaps = np.hstack(
-        [gaps_by_bin(said.probabilities[:, k], (said.labels == k).astype(float)) for k in range(classes)]
-    )
-    totals = cluster_totals(np.column_stack([gaps, np.ones(len(gaps))]), said.clusters)
-    return Measured(*measured_gaps(totals, draws(totals, sampling), sampling, classes))
+def _classwise(given: _Distributions, sampling: Sampling) -> Estimate:
+    """The value of `reliability.classwise_ece`, with an interval like the one of ECE."""
+    probabilities, classes = given.probabilities, given.probabilities.shape[1]
+    by_class = [
+        residuals_by_bin(probabilities[:, k], (given.labels == k).astype(float)) for k in range(classes)
+    ]
+    residuals = np.hstack(by_class)
+    totals = cluster_totals(np.column_stack([residuals, np.ones(len(residuals))]), given.clusters)
+    return Estimate(*ece_and_interval(totals, draw_totals(totals, sampling), sampling, classes))

@@ -1,4 +1,4 @@
-"""Labelled: one model's confident answers in two files, labelled so that an example in both is seen."""
+"""Dev and test: one model's forecasts from two files, with labels that show which examples are in both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,20 +11,24 @@ from safe_eval.arms.scored_arm import score_arms
 from safe_eval.prediction import Prediction
 from safe_eval.results.calibration import confident_answers
 from safe_eval.scorers.scorer import SCORERS
-from safe_eval.statistics.calibration.calibration import Answers
+from safe_eval.statistics.calibration.calibration import Forecasts
 
 Place = tuple[str | None, str]  # a dataset and an example id
 
 
 def model_meant(sides: Mapping[str, Sequence[Prediction]], asked: str | None) -> str:
-    """The model meant: the one asked for, or the only one that states confidences on both sides."""
-    stating = {
+    """The model to calibrate: the one asked for, or the only one with confidences in both dev and test.
+
+    Raises:
+        InputError: a side has no confidences, the model has none on both sides, or there are several models.
+    """
+    confident = {
         side: {row.model for row in rows if row.confidence is not None} for side, rows in sides.items()
     }
-    for side, models in stating.items():
+    for side, models in confident.items():
         if not models:
             raise InputError(f"no row of {side} has a 'confidence'; write the probability of being right")
-    both = sorted(stating["dev"] & stating["test"])
+    both = sorted(confident["dev"] & confident["test"])
     if asked in both:
         return asked
     if asked is None and len(both) == 1:
@@ -37,13 +41,13 @@ def model_meant(sides: Mapping[str, Sequence[Prediction]], asked: str | None) ->
     raise InputError(f"model {asked!r} has no confidences in dev and in test; models that have: {listed}")
 
 
-def labelled_answers(
+def forecasts_of(
     rows: Sequence[Prediction], like: Sequence[Prediction] = ()
-) -> dict[tuple[int, str], Answers]:
-    """The confident answers by seed and condition, all datasets together; clusters by their names.
+) -> dict[tuple[int, str], Forecasts]:
+    """The forecasts by seed and condition, all datasets together.
 
-    An example that `like` holds too has the label it has there, even if its dataset is called otherwise:
-    the same id, prompt and references make the same example.
+    Examples and clusters are labelled by name. An example that is also in `like` gets the label it has there,
+    even if its dataset has another name: the same id, prompt and references make the same example.
     """
     by_place = {(row.dataset, row.example_id) for row in like}
     by_content = {(row.example_id, row.prompt, row.references): row.dataset for row in like}
@@ -56,15 +60,15 @@ def labelled_answers(
         clusters[place] = str(getattr(row, field))
     arms = make_arms(rows)
     scored = {metric: score_arms(metric, arms) for metric in SCORERS}
-    parts: dict[tuple[int, str], list[Answers]] = {}
-    for key, answers in confident_answers(scored).items():
-        places: list[Place] = [(key.dataset, name) for name in answers.examples]
-        labelled = replace(
-            answers,
+    parts: dict[tuple[int, str], list[Forecasts]] = {}
+    for key, forecasts in confident_answers(scored).items():
+        places: list[Place] = [(key.dataset, name) for name in forecasts.examples]
+        named = replace(
+            forecasts,
             examples=np.array([labels[place] for place in places], dtype=object),
             clusters=np.array([clusters[place] for place in places], dtype=object),
         )
-        parts.setdefault((key.seed, key.condition), []).append(labelled)
+        parts.setdefault((key.seed, key.condition), []).append(named)
     order = sorted(parts, key=lambda place: ArmKey(None, place[0], "", place[1]).order)
     return {place: _together(parts[place]) for place in order}
 
@@ -74,6 +78,6 @@ def _label(place: Place) -> str:
     return name if dataset is None else f"{dataset}/{name}"
 
 
-def _together(parts: Sequence[Answers]) -> Answers:
+def _together(parts: Sequence[Forecasts]) -> Forecasts:
     fields = ("examples", "clusters", "confidence", "correct")
-    return Answers(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
+    return Forecasts(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))

@@ -15,8 +15,13 @@ from safe_eval.results.metrics import Metric
 from safe_eval.scorers.scorer import SCORERS
 from safe_eval.statistics.bca import BCA, bca_levels
 from safe_eval.statistics.bootstrap import Resampled, Totals, cluster_totals
-from safe_eval.statistics.calibration.calibration import Answers
-from safe_eval.statistics.calibration.ece_interval import drawn_by, draws, gaps_by_bin, measured_gaps
+from safe_eval.statistics.calibration.calibration import Forecasts
+from safe_eval.statistics.calibration.ece_interval import (
+    draw_totals,
+    ece_and_interval,
+    method_name,
+    residuals_by_bin,
+)
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, brier, nll
 from safe_eval.statistics.calibration.reliability import check_confidences
 from safe_eval.statistics.intervals import clustered_stderr, ratio, without_spread
@@ -38,9 +43,9 @@ def calibration_rows(arms: Arms, sampling: Sampling) -> list[Metric]:
     ]
 
 
-def confident_answers(judged: Scored) -> dict[ArmKey, Answers]:
+def confident_answers(judged: Scored) -> dict[ArmKey, Forecasts]:
     """The judged answers that state a confidence, by arm, in the order of tables."""
-    parts: dict[ArmKey, list[Answers]] = {}
+    parts: dict[ArmKey, list[Forecasts]] = {}
     for metric in SCORERS:
         for arm in judged.get(metric, ()):
             if len((stated := _stated(arm)).confidence):
@@ -63,10 +68,10 @@ def calibration_notes(arms: Arms) -> Iterator[str]:
             )
 
 
-def _stated(arm: ScoredArm) -> Answers:
+def _stated(arm: ScoredArm) -> Forecasts:
     confidence = arm.arm.confidences[arm.at]
     kept = np.flatnonzero(~np.isnan(confidence))
-    return Answers(
+    return Forecasts(
         examples=np.array([arm.arm.rows[place].example_id for place in arm.at[kept].tolist()], dtype=object),
         clusters=arm.clusters[kept],
         confidence=confidence[kept],
@@ -74,20 +79,20 @@ def _stated(arm: ScoredArm) -> Answers:
     )
 
 
-def _together(parts: Sequence[Answers]) -> Answers:
+def _together(parts: Sequence[Forecasts]) -> Forecasts:
     fields = ("examples", "clusters", "confidence", "correct")
-    return Answers(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
+    return Forecasts(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
 
 
-def _rows(key: ArmKey, answers: Answers, sampling: Sampling) -> Iterator[Metric]:
+def _rows(key: ArmKey, answers: Forecasts, sampling: Sampling) -> Iterator[Metric]:
     confidence, correct, clusters = answers.confidence, answers.correct, answers.clusters
     check_confidences(confidence, correct)
     means = {"brier": brier(confidence, correct), "nll": nll(confidence, correct), "confidence": confidence}
-    gaps = gaps_by_bin(confidence, correct)
+    gaps = residuals_by_bin(confidence, correct)
     totals = cluster_totals(np.column_stack([gaps, *means.values(), np.ones(len(confidence))]), clusters)
-    drawn = draws(totals, sampling)
+    drawn = draw_totals(totals, sampling)
     of_gaps = [*range(gaps.shape[1]), -1]
-    error, interval = measured_gaps(
+    error, interval = ece_and_interval(
         totals[:, of_gaps], None if drawn is None else drawn[:, of_gaps], sampling
     )
     found: dict[str, tuple[float, float | None, Interval]] = {"ece": (error, None, interval)}
@@ -120,4 +125,4 @@ def _mean_interval(
     means, whole = ratio(drawn[:, [place, -1]]), columns.sum(axis=0)
     levels = bca_levels(means, float(ratio(whole)), ratio(whole - columns), sampling.confidence)
     low, high = np.quantile(means, levels)
-    return Interval(float(low), float(high), drawn_by(BCA, len(totals)))
+    return Interval(float(low), float(high), method_name(BCA, len(totals)))

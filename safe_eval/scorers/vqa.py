@@ -29,16 +29,15 @@ Variant = Literal["official", "official_2017", "normalised"]
 
 FULL_AGREEMENT = 3  # an answer that three other annotators gave scores 1
 
-_PUNCTUATION = (
-    ';/[]"{}()=+\\_-><@`,?!'  # the official list: without . : ' % $ & and without typographic quotes
-)
-_MARKED = re.compile(f"[{re.escape(_PUNCTUATION)}.]")
+# The official list. It has none of . : ' % $ & and no typographic quotes.
+PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
+_MARKED = re.compile(f"[{re.escape(PUNCTUATION)}.]")
 _DIGIT_COMMA = re.compile(r"\d,\d")
 _PERIOD = re.compile(r"\.(?!\d)")  # the official look-behind is mistyped and has no effect
-_PERIODS_REMOVED = 32  # the official code passes re.UNICODE, which is 32, as the count
-_ARTICLES = frozenset({"a", "an", "the"})
-_NUMBERS = {"none": "0", "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5"}
-_NUMBERS |= {"six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10"}
+PERIODS_REMOVED = 32  # the official code passes re.UNICODE, which is 32, as the count
+ARTICLES = frozenset({"a", "an", "the"})
+NUMBERS = {"none": "0", "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5"}
+NUMBERS |= {"six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10"}
 _CONTRACTED = """
 ain't aren't can't couldn't couldn't've could've didn't doesn't don't hadn't hadn't've hasn't haven't
 he'd he'd've he's how'd how'll how's isn't it'd it'd've it'll ma'am mightn't mightn't've might've mustn't
@@ -50,7 +49,7 @@ who'd who'd've who'll who's who've why'll why're why's won't wouldn't wouldn't'v
 y'all'd've y'all'll you'd you'd've you'll you're you've
 """
 # The official table restores a lost apostrophe; one of its entries removes one instead.
-_CONTRACTIONS = {
+CONTRACTIONS = {
     word[:place] + word[place + 1 :]: word
     for word in _CONTRACTED.split()
     for place, letter in enumerate(word)
@@ -104,9 +103,9 @@ def normalise(text: str) -> str:
     """
     words = []
     for word in without_punctuation(clean(text)).lower().split():
-        word = _NUMBERS.get(word, word)
-        if word not in _ARTICLES:
-            words.append(_CONTRACTIONS.get(word, word))
+        word = NUMBERS.get(word, word)
+        if word not in ARTICLES:
+            words.append(CONTRACTIONS.get(word, word))
     return " ".join(words)
 
 
@@ -121,11 +120,11 @@ def without_punctuation(text: str) -> str:
         return text
     digits_joined = _DIGIT_COMMA.search(text) is not None
     marked = text
-    for mark in _PUNCTUATION:
+    for mark in PUNCTUATION:
         if mark in text:
             deleted = digits_joined or f"{mark} " in text or f" {mark}" in text
             marked = marked.replace(mark, "" if deleted else " ")
-    return _PERIOD.sub("", marked, count=_PERIODS_REMOVED)
+    return _PERIOD.sub("", marked, count=PERIODS_REMOVED)
 
 
 class _Memo(dict[str, str]):

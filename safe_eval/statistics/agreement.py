@@ -1,4 +1,4 @@
-"""Agreement: how often a scorer and a person say the same of the same answers, beyond chance."""
+"""Agreement: how often a scorer and a person judge the same answers alike, and how far beyond chance."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -13,31 +13,31 @@ from safe_eval.statistics.bootstrap import cluster_totals, count_clusters, resam
 from safe_eval.statistics.intervals import mean_interval, percentile_interval
 from safe_eval.statistics.sampling import Interval, Labels, Sampling
 
-UNDEFINED_AT_MOST = 0.05  # share of the resamples that may have no kappa
+UNDEFINED_AT_MOST = 0.05  # share of resamples that may have no kappa
 
 
 @dataclass(frozen=True)
 class Kappa:
-    """Cohen's kappa and its standard error for independent items; None where both gave one label only."""
+    """Cohen's kappa and its standard error for independent items; None if both raters gave one label only."""
 
     value: float | None
     stderr: float | None
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
-    """A scorer's right and wrong beside a person's, with intervals over clusters."""
+    """A scorer's judgements beside a person's, with intervals of the cluster bootstrap."""
 
     n: int  # items with a label
     clusters: int
     both_right: int
-    scorer_only: int  # right by the scorer alone
+    scorer_only: int  # right only according to the scorer
     person_only: int
     both_wrong: int
-    agreement: float  # share of items on which both say the same
+    agreement: float  # share of items that both judge alike
     agreement_low: float | None
     agreement_high: float | None
     kappa: float | None
-    kappa_stderr: float | None  # analytic, as if every item were a cluster of its own
+    kappa_stderr: float | None  # analytic, for independent items
     kappa_low: float | None
     kappa_high: float | None
     confidence: float
@@ -46,10 +46,10 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
 def agreement(
     scorer: Bool[ndarray, " items"], person: Bool[ndarray, " items"], clusters: Labels, sampling: Sampling
 ) -> Agreement:
-    """Compare a scorer's right and wrong with a person's; both intervals are of the cluster bootstrap.
+    """Compare a scorer's judgements (right or wrong) with a person's, item by item.
 
     Raises:
-        InputError: no items, or not one of each an item.
+        InputError: there are no items, or the arrays differ in length.
 
     >>> judged = agreement(np.array([True, True, False, False]), np.array([True, False, False, False]),
     ...                    np.arange(4), Sampling())
@@ -78,13 +78,13 @@ def agreement(
 
 
 def cohens_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> Kappa:
-    """Agreement of two raters beyond what their label shares would give by chance; 1 is perfect, 0 chance.
+    """Agreement of two raters beyond chance, given how often each uses each label: 1 is perfect, 0 is chance.
 
     Source: Cohen 1960, "A coefficient of agreement for nominal scales"; the standard error is Fleiss, Cohen
     and Everitt 1969, equation 13.
 
     Raises:
-        InputError: no items, or not one label of each rater an item.
+        InputError: there are no items, or the raters labelled different numbers of items.
 
     >>> kappa = cohens_kappa([1] * 25 + [0] * 25, [1] * 20 + [0] * 5 + [1] * 10 + [0] * 15)
     >>> round(kappa.value, 4), round(kappa.stderr, 4)
@@ -104,27 +104,27 @@ def cohens_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> Kappa
     if chance == 1:
         return Kappa(None, None)
     kappa = (observed - chance) / (1 - chance)
-    # the three terms of equation 13: the diagonal, what is off it, and the chance level's own error
+    # equation 13: the diagonal, the rest of the table, and the error of the chance level itself
     diagonal = (np.diag(shares) * (1 - (rows + columns) * (1 - kappa)) ** 2).sum()
     weights = (columns[:, None] + rows[None, :]) ** 2
     np.fill_diagonal(weights, 0)
-    others = (1 - kappa) ** 2 * (shares * weights).sum()
-    variance = diagonal + others - (kappa - chance * (1 - kappa)) ** 2
+    off_diagonal = (1 - kappa) ** 2 * (shares * weights).sum()
+    variance = diagonal + off_diagonal - (kappa - chance * (1 - kappa)) ** 2
     return Kappa(kappa, float(np.sqrt(max(0.0, variance) / len(first)) / (1 - chance)))
 
 
 def kappa_interval(
     scorer: Bool[ndarray, " items"], person: Bool[ndarray, " items"], clusters: Labels, sampling: Sampling
 ) -> Interval:
-    """The percentile interval of kappa under the cluster bootstrap; not measured where it says nothing.
+    """The percentile interval of kappa under the cluster bootstrap.
 
-    That is for one cluster, for a perfect or undefined kappa (every resample repeats it), and where more than
-    5 % of the resamples have no kappa since both raters give one label only.
+    Not measured for one cluster, for a perfect or undefined kappa (every resample repeats it), and if more
+    than 5 % of the resamples have no kappa because both raters give one label only.
     """
     if count_clusters(clusters) < 2 or (scorer == person).all():
         return Interval()
-    cells = np.stack([scorer & person, scorer & ~person, ~scorer & person, ~scorer & ~person], axis=1)
-    totals = cluster_totals(cells.astype(float), clusters)
+    outcomes = np.stack([scorer & person, scorer & ~person, ~scorer & person, ~scorer & ~person], axis=1)
+    totals = cluster_totals(outcomes.astype(float), clusters)
     drawn = _kappas(resampled_totals(totals, sampling))
     if np.isnan(drawn).mean() > UNDEFINED_AT_MOST:
         return Interval()
@@ -132,7 +132,7 @@ def kappa_interval(
 
 
 def _kappas(counts: Float[ndarray, "resamples 4"]) -> Float[ndarray, " resamples"]:
-    """Kappa of each table of two by two; NaN where it is undefined."""
+    """Kappa of each two-by-two table; NaN where it is undefined."""
     both, first, second, neither = counts.round(6).T
     n = both + first + second + neither
     observed = (both + neither) / n

@@ -1,4 +1,4 @@
-"""BCa: the bootstrap interval corrected for bias and skewness, of a mean or of any function of sums."""
+"""BCa: bootstrap intervals corrected for bias and skewness, for a mean or any function of sums."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ Statistic = Callable[[Float[ndarray, "*rows columns"]], Float[ndarray, "*rows"]]
 def bca_interval(
     values: Values, clusters: Labels, sampling: Sampling, *, scale: tuple[float, float] = FRACTION
 ) -> Interval:
-    """The bias-corrected and accelerated interval of a mean under the cluster bootstrap.
+    """The bias-corrected and accelerated (BCa) interval of a mean under the cluster bootstrap.
 
     >>> skewed = np.random.default_rng(0).random(200) ** 4
     >>> bca_interval(skewed, np.arange(200), Sampling()).method
@@ -37,10 +37,10 @@ def bca_interval(
 
 
 def bca_interval_of(statistic: Statistic, totals: Totals, sampling: Sampling) -> Interval:
-    """The BCa interval of any function of column sums; without spread or on one cluster, not measured.
+    """The BCa interval of any function of column sums. One cluster, or no spread: not measured.
 
-    The jackknife of the acceleration leaves out one cluster at a time; resamples that tie with the observed
-    value count half.
+    The jackknife for the acceleration leaves out one cluster at a time. Resamples equal to the observed value
+    count half.
 
     Source: Efron 1987, "Better bootstrap confidence intervals".
     """
@@ -61,9 +61,9 @@ def bca_levels(
     left_out: Float[ndarray, " clusters"],
     confidence: float,
 ) -> tuple[float, float]:
-    """The two quantiles of the resamples that end a BCa interval, further out for few clusters.
+    """The two quantiles of the resamples at which a BCa interval ends, further out for few clusters.
 
-    Those of `percentile_levels` where bias or acceleration cannot be told.
+    Where bias or acceleration cannot be computed, they are the ones of `percentile_levels`.
 
     >>> even = np.linspace(-1, 1, 1001)
     >>> [round(level, 3) for level in bca_levels(even, 0.0, even, 0.95)]

@@ -1,7 +1,8 @@
-"""The cluster bootstrap: totals of clusters drawn with replacement, whatever is computed from them later.
+"""The cluster bootstrap: sums over clusters that are drawn with replacement.
 
 Any statistic that is a function of sums over items (a mean, a difference, a calibration error on given bins)
-needs one table, a row a cluster and a column a sum. A resample adds up as many rows as there are clusters.
+needs one table with one row per cluster and one column per sum. A resample adds up as many rows as there are
+clusters.
 """
 
 from collections.abc import Iterator
@@ -17,20 +18,20 @@ from safe_eval.statistics.sampling import Labels, Sampling
 Totals = Float[ndarray, "clusters columns"]
 Resampled = Float[ndarray, "resamples columns"]
 
-_CELLS_AT_ONCE = 1 << 21  # bounds the memory of the draws to a few tens of MB
-_CELLS_IN_CACHE = 1 << 18
+_DRAWS_AT_ONCE = 1 << 21  # bounds the memory to a few tens of MB
+_DRAWS_IN_CACHE = 1 << 18
 _FEW_KINDS = 64
-_SPARSE = 8  # times as many numbers as items are still counted faster than sorted
+_SPARSE = 8  # labels up to so many times the number of items are counted faster than sorted
 _GRAIN = 1 << 16  # a random 16-bit number decides how often a cluster is drawn
-_OFTEN = 6  # from this count on it is looked up
-_SHORT_BY = 2.5  # standard deviations by which the first draw stays below the wanted number of clusters
+_OFTEN = 6  # counts from here on are looked up in a table
+_SHORT_BY = 2.5  # standard deviations by which the first draws stay below the number of clusters
 
 
 def cluster_totals(columns: Float[ndarray, "items columns"], clusters: Labels) -> Totals:
-    """Each cluster's sum of each column, clusters in ascending order.
+    """The sum of each column over each cluster, clusters in ascending order of their labels.
 
     Raises:
-        InputError: no items, not one cluster an item, or a number that is not finite.
+        InputError: there are no items, not one cluster label per item, or a number is not finite.
     """
     if len(columns) != len(clusters) or not len(columns):
         raise InputError(f"{len(columns)} scores in {len(clusters)} clusters: nothing can be said of them")
@@ -41,7 +42,7 @@ def cluster_totals(columns: Float[ndarray, "items columns"], clusters: Labels) -
 
 
 def cluster_codes(clusters: Labels) -> tuple[Int[ndarray, " items"], int]:
-    """Each item's cluster as a number from 0, in the order of the labels, and how many clusters there are.
+    """Each item's cluster as a number from 0, in ascending order of the labels, and the number of clusters.
 
     >>> codes, count = cluster_codes(np.array([7, 3, 7]))
     >>> codes.tolist(), count
@@ -52,23 +53,23 @@ def cluster_codes(clusters: Labels) -> tuple[Int[ndarray, " items"], int]:
         and len(clusters)
         and 0 <= clusters.min() <= clusters.max() < _SPARSE * len(clusters)
     ):
-        there = np.bincount(clusters) > 0  # small numbers need no sorting
+        there = np.bincount(clusters) > 0  # small labels need no sorting
         return (np.cumsum(there) - 1)[clusters], int(there.sum())
     labels, codes = np.unique(clusters, return_inverse=True)
     return codes, len(labels)
 
 
 def count_clusters(clusters: Labels) -> int:
-    """How many different labels there are."""
+    """The number of different labels."""
     return cluster_codes(clusters)[1]
 
 
 def resampled_totals(totals: Totals, sampling: Sampling) -> Resampled:
     """The column sums of C clusters drawn with replacement from C, for each resample.
 
-    Clusters alike in every column are one kind. A few kinds (right or wrong answers make no more) are drawn
-    by how many there are of each; many are drawn by cluster. The draws depend on the seed and on the set of
-    rows, not on their order.
+    Clusters with the same sums are of one kind. If there are few kinds, as with answers that are right or
+    wrong, a draw decides how often each kind occurs, or else how often each cluster occurs. Draws depend on
+    the seed and on the set of rows, not on the order of the rows.
 
     Source: Efron 1979, "Bootstrap methods: another look at the jackknife", on clusters.
     """
@@ -78,14 +79,35 @@ def resampled_totals(totals: Totals, sampling: Sampling) -> Resampled:
     return _by_cluster(np.repeat(kinds, counts, axis=0), sampling)
 
 
-def portions(resamples: int, width: int, cells: int = _CELLS_AT_ONCE) -> list[int]:
-    """The resamples in portions whose draws fit in memory."""
-    at_once = max(1, cells // width)
+def portions(resamples: int, width: int, draws: int = _DRAWS_AT_ONCE) -> list[int]:
+    """The number of resamples in each portion, so that the draws of a portion fit in memory."""
+    at_once = max(1, draws // width)
     return [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
 
 
+def multinomial_counts(clusters: int, sampling: Sampling) -> Iterator[UInt8[ndarray, "resamples clusters"]]:
+    """Yield how often each of C clusters falls in C draws with replacement, some resamples at a time.
+
+    Given their sum T, independent Poisson counts are distributed like T such draws. So most counts come at
+    once from random bits, with T a little below C, and the missing C − T draws follow one by one. The result
+    has exactly the multinomial distribution, several times faster than drawing index by index.
+
+    Source: Steel 1953, "Relation between Poisson and multinomial distributions".
+    """
+    rng = Generator(SFC64(sampling.seed))
+    poisson = _Poisson(1 - _SHORT_BY / np.sqrt(clusters))
+    for resamples in portions(sampling.resamples, clusters, _DRAWS_IN_CACHE):
+        counts = poisson.draw(rng, resamples * clusters).reshape(resamples, clusters)
+        missing = clusters - counts.sum(axis=1, dtype=np.uint32).astype(np.int64)
+        counts[missing < 0] = 0  # too many already, so all are drawn one by one
+        missing[missing < 0] = clusters
+        starts = np.repeat(np.arange(resamples) * clusters, missing)
+        np.add.at(counts.reshape(-1), starts + rng.integers(0, clusters, size=len(starts)), np.uint8(1))
+        yield counts
+
+
 def _kinds(totals: Totals) -> tuple[Totals, Int[ndarray, " kinds"]]:
-    """The different rows, sorted, and how many there are of each; 0.1 + 0.2 and 0.3 are no two kinds."""
+    """The different rows, sorted, and how many there are of each. 0.1 + 0.2 and 0.3 are the same kind."""
     rounded = totals.round(12)
     ordered = rounded[np.lexsort(rounded.T[::-1])]
     first = np.r_[True, (np.diff(ordered, axis=0) != 0).any(axis=1)]
@@ -104,43 +126,23 @@ def _by_kind(kinds: Totals, counts: Int[ndarray, " kinds"], sampling: Sampling) 
 
 
 def _by_cluster(totals: Totals, sampling: Sampling) -> Resampled:
-    """As `_by_kind`, each cluster a kind of its own; 32 bits hold what differs from the mean cluster."""
+    """Like `_by_kind` with one kind per cluster. Deviations from the mean cluster are kept in 32 bits."""
     mean = totals.mean(axis=0)
     centred = (totals - mean).astype(np.float32)
     varying = centred.any(axis=0)  # clusters of one size need no second column
     centred = centred[:, varying]
-    drawn = [counts.astype(np.float32) @ centred for counts in _times_drawn(len(totals), sampling)]
+    drawn = [counts.astype(np.float32) @ centred for counts in multinomial_counts(len(totals), sampling)]
     resampled = np.tile(len(totals) * mean, (sampling.resamples, 1))
     resampled[:, varying] += np.concatenate(drawn)
     return resampled
 
 
-def _times_drawn(clusters: int, sampling: Sampling) -> Iterator[UInt8[ndarray, "resamples clusters"]]:
-    """How often each of C clusters is drawn when C are drawn with replacement, some resamples at a time.
-
-    Independent Poisson counts, given their sum T, are how often each cluster falls in T draws. So most of
-    the counts are made at once from random bits, T a little short of C, and the C − T missing draws follow
-    one by one. It is the multinomial distribution itself, drawn several times faster than index by index.
-
-    Source: Steel 1953, "Relation between Poisson and multinomial distributions".
-    """
-    rng = Generator(SFC64(sampling.seed))
-    poisson = _Poisson(1 - _SHORT_BY / np.sqrt(clusters))
-    for resamples in portions(sampling.resamples, clusters, _CELLS_IN_CACHE):
-        counts = poisson.draw(rng, resamples * clusters).reshape(resamples, clusters)
-        missing = clusters - counts.sum(axis=1, dtype=np.uint32).astype(np.int64)
-        counts[missing < 0] = 0  # too many already: these are drawn one by one
-        missing[missing < 0] = clusters
-        starts = np.repeat(np.arange(resamples) * clusters, missing)
-        np.add.at(counts.reshape(-1), starts + rng.integers(0, clusters, size=len(starts)), np.uint8(1))
-        yield counts
-
-
 class _Poisson:
     """Poisson counts from 16 random bits each, exact to the last bit of a float.
 
-    The whole 1/65536ths of a probability are compared; what is left over, and counts of `_OFTEN` or more,
-    share the topmost numbers and are drawn there from their own distribution.
+    Each count below `_OFTEN` takes as many of the 65,536 numbers as fit whole into its probability. The
+    highest numbers stand for the rest: the remainders and the larger counts, drawn from their own
+    distribution.
     """
 
     def __init__(self, mean: float) -> None:

@@ -1,4 +1,4 @@
-"""Retention: how far adding hearing moved the answers to questions that need none."""
+"""Distances: how far SAFE's choice distributions are from the base model's, for retention."""
 
 from dataclasses import dataclass
 
@@ -16,10 +16,13 @@ Distributions = Float[ndarray, "items choices"]
 
 
 def kl_nats(base: Distributions, safe: Distributions) -> Float[ndarray, " items"]:
-    """KL(base ‖ safe) of each item: what is lost by taking SAFE's distribution for the base model's.
+    """KL(base ‖ safe) of each item, in nats: the loss from using SAFE's distribution for the base model's.
 
-    Source: Kullback & Leibler 1951, "On information and sufficiency". Differs: a probability of 0 in SAFE's
-    where the base model's is above it counts as 1e-12, so that one item cannot make the mean infinite.
+    Raises:
+        InputError: the shapes differ, or there are no items.
+
+    Source: Kullback & Leibler 1951, "On information and sufficiency". Differs: SAFE's probabilities below
+    1e-12 count as 1e-12, so that one item cannot make the mean infinite.
 
     >>> kl_nats(np.array([[0.5, 0.5]]), np.array([[0.25, 0.75]])).round(4).tolist()
     [0.1438]
@@ -30,7 +33,10 @@ def kl_nats(base: Distributions, safe: Distributions) -> Float[ndarray, " items"
 
 
 def total_variation(base: Distributions, safe: Distributions) -> Float[ndarray, " items"]:
-    """Half the sum of the absolute differences of each item, from 0 to 1.
+    """The total variation of each item: half the sum of absolute differences, in [0, 1].
+
+    Raises:
+        InputError: the shapes differ, or there are no items.
 
     >>> total_variation(np.array([[0.5, 0.5]]), np.array([[0.25, 0.75]])).tolist()
     [0.25]
@@ -41,19 +47,22 @@ def total_variation(base: Distributions, safe: Distributions) -> Float[ndarray, 
 
 @dataclass(frozen=True)
 class Drift:
-    """The mean distance of SAFE's choice distributions from the base model's, an example at a time."""
+    """The mean distances between SAFE's and the base model's choice distributions on the same items."""
 
     kl_nats: float
     kl_interval: Interval
     total_variation: float
     total_variation_interval: Interval
-    same_choice: float  # the share of examples whose likeliest choice stayed
+    same_choice: float  # share of items whose likeliest choice is the same
     n: int
     clusters: int
 
 
 def drift(base: Distributions, safe: Distributions, clusters: Labels, sampling: Sampling) -> Drift:
-    """Mean KL divergence and total variation, with percentile intervals that resample clusters.
+    """Mean KL divergence and total variation, with percentile intervals of the cluster bootstrap.
+
+    Raises:
+        InputError: the shapes differ, or there are no items.
 
     >>> base, safe = np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([[0.25, 0.75], [1.0, 0.0]])
     >>> round(drift(base, safe, np.arange(2), Sampling()).total_variation, 3)
@@ -73,4 +82,4 @@ def drift(base: Distributions, safe: Distributions, clusters: Labels, sampling: 
 
 def _check(base: Distributions, safe: Distributions) -> None:
     if base.shape != safe.shape or not base.size:
-        raise InputError(f"distributions of shapes {base.shape} and {safe.shape} are no pairs")
+        raise InputError(f"distributions of shapes {base.shape} and {safe.shape} are not paired")

@@ -1,4 +1,4 @@
-"""Multiplicity: p values of a family of tests, adjusted so that the family errs no more than one test."""
+"""Multiplicity: p values adjusted for a family of tests."""
 
 import numpy as np
 from jaxtyping import Float
@@ -10,7 +10,10 @@ PValues = Float[ndarray, " tests"]
 
 
 def holm(p_values: PValues) -> PValues:
-    """Adjusted p values, in the order given: below 0.05 with at most 5 % risk of any false finding.
+    """Adjusted p values, in the given order: at level 0.05, the risk of any false finding is at most 5 %.
+
+    Raises:
+        InputError: there are no p values, or one is not in [0, 1].
 
     Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
 
@@ -23,10 +26,14 @@ def holm(p_values: PValues) -> PValues:
 
 
 def benjamini_hochberg(p_values: PValues) -> PValues:
-    """Adjusted p values, in the order given: of those below 0.05, at most 5 % are false on average.
+    """Adjusted p values, in the given order: at level 0.05, at most 5 % of the findings are false on average.
 
-    Source: Benjamini & Hochberg 1995, "Controlling the false discovery rate". It holds for tests that are
-    independent or positively dependent.
+    It holds for tests that are independent or positively dependent.
+
+    Raises:
+        InputError: there are no p values, or one is not in [0, 1].
+
+    Source: Benjamini & Hochberg 1995, "Controlling the false discovery rate".
 
     >>> benjamini_hochberg(np.array([0.01, 0.04, 0.03])).tolist()
     [0.03, 0.04, 0.04]

@@ -1,4 +1,4 @@
-"""Power: how small a difference a data set can show, and how many items a difference needs."""
+"""Power: the smallest difference that a dataset can show, and how many items a difference needs."""
 
 import math
 from statistics import NormalDist
@@ -11,10 +11,14 @@ from safe_eval.statistics.sampling import Labels, Values
 def minimum_detectable_effect(
     std: float, items: float, *, design_effect: float = 1, confidence: float = 0.95, power: float = 0.8
 ) -> float:
-    """The smallest mean (of paired differences of standard deviation `std`) found with the given power.
+    """The smallest mean difference that a two-sided test finds with the given power.
 
-    Source: Miller 2024, "Adding Error Bars to Evals", with the design effect of clusters; the
-    normal approximation, two-sided.
+    `std` is the standard deviation of the paired differences. The normal approximation is used.
+
+    Raises:
+        InputError: an argument is out of range.
+
+    Source: Miller 2024, "Adding Error Bars to Evals", with the design effect of clusters.
 
     >>> round(minimum_detectable_effect(0.4, 1000), 4)
     0.0354
@@ -26,7 +30,10 @@ def minimum_detectable_effect(
 def needed_items(
     std: float, effect: float, *, design_effect: float = 1, confidence: float = 0.95, power: float = 0.8
 ) -> int:
-    """How many items show a mean difference of `effect` with the given power.
+    """The number of items that show a mean difference of `effect` with the given power.
+
+    Raises:
+        InputError: an argument is out of range.
 
     >>> needed_items(0.4, 0.01)
     12559
@@ -36,7 +43,12 @@ def needed_items(
 
 
 def paired_std(changed: float, difference: float = 0.0) -> float:
-    """The standard deviation of right-or-wrong differences of which a share `changed` is not 0.
+    """The standard deviation of differences of right-or-wrong scores.
+
+    `changed` is the share of items whose score differs, and `difference` the mean difference.
+
+    Raises:
+        InputError: so few changed items cannot make that difference.
 
     >>> round(paired_std(0.16), 2)
     0.4
@@ -47,7 +59,13 @@ def paired_std(changed: float, difference: float = 0.0) -> float:
 
 
 def design_effect(mean_size: float, correlation: float, size_variation: float = 0.0) -> float:
-    """By how much clusters multiply the variance of a mean; `size_variation` is std / mean of their sizes.
+    """The factor by which clusters multiply the variance of a mean.
+
+    `mean_size` is in items per cluster, `correlation` is the intracluster correlation, and `size_variation`
+    is the standard deviation of the cluster sizes over their mean.
+
+    Raises:
+        InputError: an argument is out of range.
 
     Source: Eldridge, Ashby & Kerry 2006, "Sample size for cluster randomized trials: effect of coefficient
     of variation of cluster size and analysis method".
@@ -64,7 +82,7 @@ def design_effect(mean_size: float, correlation: float, size_variation: float = 
 
 
 def observed_design_effect(values: Values, clusters: Labels) -> float | None:
-    """The variance of a mean with its clusters, over that of as many independent items; None without spread.
+    """The variance of a mean of clustered items, over that of independent items; None without any spread.
 
     >>> import numpy as np
     >>> round(observed_design_effect(np.tile([0.0, 1.0], 50).repeat(2), np.arange(200) // 2), 2)
@@ -75,7 +93,7 @@ def observed_design_effect(values: Values, clusters: Labels) -> float | None:
 
 
 def intracluster_correlation(values: Values, clusters: Labels) -> float | None:
-    """How alike the items of one cluster are, from −1/(size − 1) to 1; None where it cannot be told.
+    """How similar the items of one cluster are, from −1/(size − 1) to 1; None if it cannot be estimated.
 
     Source: Donner 1986, "A review of inference procedures for the intraclass correlation coefficient":
     the analysis of variance estimator for clusters of unequal size.
@@ -106,4 +124,6 @@ def _check(std: float, amount: float, design_effect: float, confidence: float, p
             f"standard deviation {std}, {amount} and design effect {design_effect} must all be above 0"
         )
     if not (0 < confidence < 1 and 0.5 <= power < 1):
-        raise InputError(f"confidence {confidence} or power {power} is none; 95 % is 0.95, 80 % is 0.8")
+        raise InputError(
+            f"confidence {confidence} or power {power} is out of range; 95 % is 0.95, 80 % is 0.8"
+        )

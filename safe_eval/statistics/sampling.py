@@ -1,4 +1,4 @@
-"""Interval: a confidence interval and how it was made; the arrays that statistics take."""
+"""Interval: what every interval method returns; and the arrays that statistics take."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ from numpy import ndarray
 
 from safe_eval.options import Sampling as Sampling
 
-FRACTION, DIFFERENCE = (0.0, 1.0), (-1.0, 1.0)  # between what a score, or a difference of two, can lie
+# The lowest and the highest possible score, and the same for a difference of two scores.
+FRACTION, DIFFERENCE = (0.0, 1.0), (-1.0, 1.0)
 
 Values = Float[ndarray, " items"]
 Labels = Shaped[ndarray, " items"]
@@ -15,7 +16,7 @@ Labels = Shaped[ndarray, " items"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A confidence interval and how it was made; all None where it could not be measured."""
+    """A confidence interval and the method that made it. All None: not measured."""
 
     low: float | None = None
     high: float | None = None

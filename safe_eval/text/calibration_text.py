@@ -6,8 +6,8 @@ from typing import Literal
 
 from safe_data.core import numerals
 from safe_data.core.table import Format, Table, Value, render
-from safe_eval.calibration.calibrate import CalibratedCell, CalibrationReport
-from safe_eval.statistics.calibration.calibration import Measured
+from safe_eval.calibration.calibrate import CalibratedArm, CalibrationReport
+from safe_eval.statistics.calibration.calibration import Estimate
 
 _MEASURES = {
     "accuracy": "accuracy",
@@ -39,7 +39,7 @@ def _tables(report: CalibrationReport, style: Style) -> list[Table]:
     ]
 
 
-def _of_cell(report: CalibrationReport, cell: CalibratedCell, style: Style) -> Table:
+def _of_cell(report: CalibrationReport, cell: CalibratedArm, style: Style) -> Table:
     about = cell.before
     title = (
         f"{report.model}/{cell.condition}, seed {cell.seed}: n {about.n} in {about.clusters} clusters, "
@@ -92,12 +92,12 @@ def _columns(first: str, style: Style) -> tuple[str, ...]:
     return (first, "before", "before_low", "before_high", "after", "after_low", "after_high")
 
 
-def _measured(found: Measured | float | None, style: Style) -> tuple[Value, ...]:
+def _measured(found: Estimate | float | None, style: Style) -> tuple[Value, ...]:
     """A value with its interval; smooth ECE has none."""
     low = high = None
-    if isinstance(found, Measured):
+    if isinstance(found, Estimate):
         low, high = found.interval.low, found.interval.high
-    value = found.value if isinstance(found, Measured) else found
+    value = found.value if isinstance(found, Estimate) else found
     if style == "data":
         return value, low, high
     return value, numerals.MISSING if low is None else numerals.interval(low, high)

@@ -1,4 +1,4 @@
-"""A predictions file is read whole or refused with every fault named."""
+"""A predictions file is read completely, or refused with every fault named."""
 
 import json
 from pathlib import Path

@@ -20,7 +20,7 @@ from safe_eval.scorers.captions.caption_scores import score_captions
 from safe_eval.scoring.score import score_predictions
 from safe_eval.statistics.bca import bca_interval
 from safe_eval.statistics.calibration import reliability
-from safe_eval.statistics.calibration.calibration import Answers, calibrate
+from safe_eval.statistics.calibration.calibration import Forecasts, calibrate
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval
 from safe_eval.statistics.paired import mcnemar
 from safe_eval.statistics.sampling import Sampling
@@ -72,11 +72,11 @@ def test_a_temperature_is_not_fitted_on_the_items_it_is_judged_by() -> None:
     confidence = rng.uniform(0.6, 1, 200)
     correct = (rng.random(200) < 0.6).astype(float)
     names = np.array([f"q{i}" for i in range(200)])
-    scored = Answers(names, names, confidence, correct)
+    scored = Forecasts(names, names, confidence, correct)
     with pytest.raises(InputError, match="200 of 200 scored examples are also in dev"):
         calibrate(scored, scored, QUICK)
     halves = [
-        Answers(*(part[half] for part in (names, names, confidence, correct)))
+        Forecasts(*(part[half] for part in (names, names, confidence, correct)))
         for half in (slice(100), slice(100, 200))
     ]
     assert calibrate(*halves, QUICK).shared_examples == 0

@@ -1,11 +1,8 @@
-"""Calibration: whether a model that says 80 % is right in 80 of 100, before and after a temperature."""
+"""Calibration: is a model that says 80 % right in 80 of 100 cases? Before and after a temperature."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool
-from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_eval.statistics.bca import Statistic, bca_interval
@@ -18,6 +15,7 @@ from safe_eval.statistics.calibration.reliability import (
     Confidences,
     Correct,
     Spacing,
+    as_if_calibrated,
     bin_columns,
     check_confidences,
     debiased_ece_of,
@@ -25,7 +23,6 @@ from safe_eval.statistics.calibration.reliability import (
     inner_edges,
     mce_of,
     reliability,
-    without_gaps,
 )
 from safe_eval.statistics.calibration.smooth_ece import smooth_ece
 from safe_eval.statistics.calibration.temperature import apply_temperature, fit_temperature
@@ -33,8 +30,8 @@ from safe_eval.statistics.sampling import Interval, Labels, Sampling, Values
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Confidences in [0, 1] of answers that are right (1) or wrong (0), with what they belong to."""
+class Forecasts:
+    """Confidences in [0, 1] that answers are right, and whether they are: 1 or 0, or a score between."""
 
     examples: Labels
     clusters: Labels
@@ -43,7 +40,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Estimate:
     """A value and its interval."""
 
     value: float
@@ -52,16 +49,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The calibration of one set of answers; errors in bins are never below 0, so noise makes them larger."""
+    """The calibration of one set of forecasts. Noise makes binned errors larger: they are never below 0."""
 
-    accuracy: Measured
-    confidence: Measured
-    brier: Measured
-    nll: Measured
-    ece: Measured  # equal width
-    ece_equal_mass: Measured
-    debiased_ece: Measured  # root mean square, equal mass
-    mce: Measured  # equal width
+    accuracy: Estimate
+    confidence: Estimate
+    brier: Estimate
+    nll: Estimate
+    ece: Estimate  # equal width
+    ece_equal_mass: Estimate
+    debiased_ece: Estimate  # root mean square, equal mass
+    mce: Estimate  # equal width
     smooth_ece: float
     bars: tuple[Bin, ...]
     n: int
@@ -69,45 +66,48 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Calibrated:
-    """Test answers before and after the temperature that was fitted on other answers."""
+class TemperatureScaling:
+    """The calibration of test forecasts before and after a temperature fitted on dev forecasts."""
 
     temperature: float
     before: Calibration
     after: Calibration
     dev_n: int
-    shared_examples: int  # above 0 only where it was forced
+    shared_examples: int  # above 0 only if forced
     shared_clusters: int
 
 
-def calibration(answers: Answers, sampling: Sampling, *, bins: int = BINS) -> Calibration:
-    """Measure how far confidences are from the truth, with intervals that resample clusters.
+def calibration(forecasts: Forecasts, sampling: Sampling, *, bins: int = BINS) -> Calibration:
+    """Measure the calibration of forecasts, with intervals of the cluster bootstrap.
 
-    Means have BCa intervals, errors those of `error_interval`, bins held where they are. Smooth ECE has none:
-    it would cost a minute.
+    Means have BCa intervals. Binned errors have the intervals of `error_interval`, with the bins held fixed.
+    Smooth ECE has none, which would take a minute.
+
+    Raises:
+        InputError: see `check_confidences`; or there is less than one bin.
 
     >>> sure = np.full(40, 0.9)
     >>> right = np.tile([1.0, 1.0, 1.0, 0.0], 10)
-    >>> measured = calibration(Answers(np.arange(40), np.arange(40), sure, right), Sampling())
+    >>> measured = calibration(Forecasts(np.arange(40), np.arange(40), sure, right), Sampling())
     >>> round(measured.ece.value, 3), measured.accuracy.value
     (0.15, 0.75)
     """
-    confidence, correct, clusters = answers.confidence, answers.correct, answers.clusters
+    confidence, correct, clusters = forecasts.confidence, forecasts.correct, forecasts.clusters
     check_confidences(confidence, correct)
 
-    def in_bins(statistic: Statistic, spacing: Spacing) -> Measured:
+    def in_bins(statistic: Statistic, spacing: Spacing) -> Estimate:
         columns = bin_columns(confidence, correct, inner_edges(confidence, bins, spacing))
         totals = cluster_totals(columns, clusters)
         whole = totals.sum(axis=0)
         value = float(statistic(whole))
         if len(totals) < 2:
-            return Measured(value, Interval())
+            return Estimate(value, Interval())
         drawn = resampled_totals(totals, sampling)
-        errors, by_chance = statistic(drawn), statistic(without_gaps(drawn, whole))
-        return Measured(value, error_interval(value, errors, by_chance, len(totals), sampling))
+        errors, by_chance = statistic(drawn), statistic(as_if_calibrated(drawn, whole))
+        return Estimate(value, error_interval(value, errors, by_chance, len(totals), sampling))
 
-    def mean(values: Values, most: float = 1.0) -> Measured:
-        return Measured(float(values.mean()), bca_interval(values, clusters, sampling, scale=(0.0, most)))
+    def mean(values: Values, most: float = 1.0) -> Estimate:
+        return Estimate(float(values.mean()), bca_interval(values, clusters, sampling, scale=(0.0, most)))
 
     return Calibration(
         brier=mean(brier(confidence, correct)),
@@ -126,13 +126,13 @@ def calibration(answers: Answers, sampling: Sampling, *, bins: int = BINS) -> Ca
 
 
 def calibrate(
-    dev: Answers, test: Answers, sampling: Sampling, *, bins: int = BINS, force: bool = False
-) -> Calibrated:
-    """Fit a temperature on dev answers by NLL, and measure test answers before and after it.
+    dev: Forecasts, test: Forecasts, sampling: Sampling, *, bins: int = BINS, force: bool = False
+) -> TemperatureScaling:
+    """Fit a temperature on dev forecasts by NLL, and measure test forecasts before and after it.
 
     Raises:
-        InputError: dev and test share examples, so that the fit would be judged by what it was fitted on;
-            `force` measures them all the same.
+        InputError: see `calibration`; no temperature fits; or dev and test share examples, which would judge
+            the temperature by what it was fitted on. `force=True` allows shared examples.
     """
     shared = np.intersect1d(dev.examples, test.examples)
     if len(shared) and not force:
@@ -142,31 +142,12 @@ def calibrate(
             "another dev set, or force it"
         )
     temperature = fit_temperature(dev.confidence, dev.correct)
-    cooled = replace(test, confidence=apply_temperature(test.confidence, temperature))
-    return Calibrated(
+    scaled = replace(test, confidence=apply_temperature(test.confidence, temperature))
+    return TemperatureScaling(
         temperature=temperature,
         before=calibration(test, sampling, bins=bins),
-        after=calibration(cooled, sampling, bins=bins),
+        after=calibration(scaled, sampling, bins=bins),
         dev_n=len(dev.examples),
         shared_examples=len(shared),
         shared_clusters=len(np.intersect1d(dev.clusters, test.clusters)),
-    )
-
-
-def calibration_by_condition(
-    answers: Answers, conditions: Sequence[str], sampling: Sampling, *, bins: int = BINS
-) -> dict[str, Calibration]:
-    """The calibration under each condition: does confidence fall where the sound is muted?"""
-    if len(conditions) != len(answers.confidence):
-        raise InputError(f"{len(conditions)} conditions of {len(answers.confidence)} answers do not match")
-    labels = np.asarray(conditions)
-    return {
-        str(name): calibration(_where(answers, labels == name), sampling, bins=bins)
-        for name in dict.fromkeys(conditions)
-    }
-
-
-def _where(answers: Answers, kept: Bool[ndarray, " items"]) -> Answers:
-    return Answers(
-        answers.examples[kept], answers.clusters[kept], answers.confidence[kept], answers.correct[kept]
     )

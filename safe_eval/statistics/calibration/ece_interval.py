@@ -1,6 +1,7 @@
-"""Gaps: right − confidence by bin, summed over clusters: all that an equal-width ECE and its interval need.
+"""ECE interval: equal-width ECE from residuals summed by bin and cluster, and its interval from resamples.
 
-One narrow table where `calibration` makes several wide ones, so that every cell of a large file can have it.
+It needs one narrow table where `calibration` makes several wide ones, so every arm of a large file can have
+it.
 """
 
 from dataclasses import replace
@@ -14,51 +15,48 @@ from safe_eval.statistics.calibration.reliability import BINS, Confidences, Corr
 from safe_eval.statistics.intervals import WILSON, percentile_levels, wilson_zero
 from safe_eval.statistics.sampling import Interval, Sampling
 
-LIMIT = "normal limit"  # how the resamples of very many clusters were drawn
+MIRRORED = "mirrored cluster bootstrap"  # how an interval was made
+NORMAL_LIMIT = "normal limit"  # how the resamples of very many clusters were drawn
 _MANY_CLUSTERS = 4_096  # from here on sums of resamples are normal, and drawing clusters only costs time
 
+Errors = Float[ndarray, " resamples"]
 
-def gaps_by_bin(confidence: Confidences, correct: Correct) -> Float[ndarray, "items bins"]:
-    """Right − confidence of each item in the column of its bin; bins without items are left out.
 
-    >>> gaps_by_bin(np.array([0.25, 0.75]), np.array([0.0, 1.0])).tolist()
+def residuals_by_bin(confidence: Confidences, correct: Correct) -> Float[ndarray, "items bins"]:
+    """Correct − confidence of each item, in the column of its bin. Bins without items have no column.
+
+    >>> residuals_by_bin(np.array([0.25, 0.75]), np.array([0.0, 1.0])).tolist()
     [[-0.25, 0.0], [0.0, 0.25]]
     """
     places = np.searchsorted(inner_edges(confidence, BINS, "equal width"), confidence, side="left")
     return np.where(places[:, None] == np.unique(places), (correct - confidence)[:, None], 0.0)
 
 
-def gap_error(
-    sums: Float[ndarray, "*rows gaps"], sizes: Float[ndarray, "*rows"], classes: int = 1
-) -> Float[ndarray, "*rows"]:
-    """The ECE that sums of gaps make; classwise ECE of the gaps of all classes side by side.
-
-    >>> float(gap_error(np.array([-0.5, 0.25]), np.array(5.0)))
-    0.15
-    """
-    return np.asarray(np.abs(sums).sum(axis=-1) / sizes / classes)
-
-
-def measured_gaps(
+def ece_and_interval(
     totals: Totals, drawn: Resampled | None, sampling: Sampling, classes: int = 1
 ) -> tuple[float, Interval]:
-    """The ECE of the totals of clusters, gaps first and items last, and its interval from their `draws`."""
+    """ECE from cluster totals, and its interval from their resamples (see `draw_totals`).
+
+    The columns of `totals` and `drawn` are the residuals by bin, then the number of items. With the residuals
+    of several classes side by side it is the classwise ECE. Without resamples the interval is not measured.
+    """
     whole = totals.sum(axis=0)
-    value = float(gap_error(whole[:-1], whole[-1], classes))
+    value = float(_ece(whole[:-1], whole[-1], classes))
     if drawn is None:
         return value, Interval()
-    errors = gap_error(drawn[:, :-1], drawn[:, -1], classes)
-    by_chance = gap_error(drawn[:, :-1] - whole[:-1], drawn[:, -1], classes)
+    errors = _ece(drawn[:, :-1], drawn[:, -1], classes)
+    by_chance = _ece(drawn[:, :-1] - whole[:-1], drawn[:, -1], classes)
     interval = error_interval(value, errors, by_chance, len(totals), sampling)
     if interval.method == MIRRORED:
-        interval = replace(interval, method=drawn_by(MIRRORED, len(totals)))
+        interval = replace(interval, method=method_name(MIRRORED, len(totals)))
     return value, interval
 
 
-def draws(totals: Totals, sampling: Sampling) -> Resampled | None:
-    """Sums of resampled clusters; of very many, from the normal distribution that such sums come to have.
+def draw_totals(totals: Totals, sampling: Sampling) -> Resampled | None:
+    """Sums of resampled clusters; None for a single cluster, which says nothing about others.
 
-    None of a single cluster, which says nothing about others.
+    Very many clusters are not resampled: their sums are drawn from the normal distribution that such sums
+    have in the limit.
     """
     if len(totals) < 2:
         return None
@@ -70,27 +68,28 @@ def draws(totals: Totals, sampling: Sampling) -> Resampled | None:
     return np.asarray(sums)
 
 
-def drawn_by(method: str, clusters: int) -> str:
-    """The name of a method with how its resamples were drawn."""
-    return method if clusters < _MANY_CLUSTERS else f"{method}, {LIMIT}"
+def method_name(method: str, clusters: int) -> str:
+    """The name of an interval method, with how `draw_totals` draws so many clusters.
 
-
-MIRRORED = "mirrored cluster bootstrap"  # how an interval was made
-Errors = Float[ndarray, " resamples"]
+    >>> method_name(MIRRORED, 100), method_name(MIRRORED, 10_000)
+    ('mirrored cluster bootstrap', 'mirrored cluster bootstrap, normal limit')
+    """
+    return method if clusters < _MANY_CLUSTERS else f"{method}, {NORMAL_LIMIT}"
 
 
 def error_interval(
     value: float, errors: Errors, by_chance: Errors, clusters: int, sampling: Sampling
 ) -> Interval:
-    """From the value up to the resamples' upper quantile, and as far down; to 0 where that may be the truth.
+    """The interval of a binned calibration error, from the errors of the resamples.
 
-    Resamples are biased upwards once more than the value is: their upper quantile is on the safe side, and
-    mirrored at the value it makes good the bias below. `by_chance` are the errors of the same resamples with
-    the observed gaps taken off, those that a calibrated model would show: a value that 5 % of them reach is
-    no evidence against calibration, and its 95 % interval holds 0.
+    It ends at the resamples' upper quantile, and as far below the value as that is above it. Binned errors
+    are biased upwards, and resampling adds the same bias again. So the upper end is on the safe side, and
+    mirroring it at the value makes up for the bias below.
 
-    Where all resamples agree, as they do for a model that is always right and always sure, the interval says
-    what clusters not yet seen could do, as that of a mean does.
+    `by_chance` holds the errors of the same resamples without the residuals of the data, as a calibrated
+    model would show them. If 5 % of them reach the value, the data is no evidence against calibration, and
+    the 95 % interval reaches down to 0. If all resamples agree, as for a model that is always right and
+    always sure, the interval says what clusters not yet seen could do, like the interval of a mean.
 
     Source: Efron & Tibshirani 1993, "An introduction to the bootstrap": section 16.4 for the test.
     Simulated coverage: `python -m benchmarks coverage_simulation`.
@@ -102,3 +101,10 @@ def error_interval(
     high = max(value, float(np.quantile(errors, levels[1])))
     calibrated = value <= np.quantile(by_chance, levels[1] - levels[0])
     return Interval(0.0 if calibrated else max(0.0, 2 * value - high), high, MIRRORED)
+
+
+def _ece(
+    residuals: Float[ndarray, "*rows bins"], sizes: Float[ndarray, "*rows"], classes: int
+) -> Float[ndarray, "*rows"]:
+    """The ECE of summed residuals."""
+    return np.asarray(np.abs(residuals).sum(axis=-1) / sizes / classes)

@@ -1,4 +1,4 @@
-"""Brier score and NLL: errors of probabilities, an item each, that only the true probabilities minimise."""
+"""Proper scores: Brier score and NLL per item. Only the true probabilities minimise their expected values."""
 
 import numpy as np
 from jaxtyping import Float
@@ -13,12 +13,15 @@ from safe_eval.statistics.calibration.reliability import (
     check_probabilities,
 )
 
-SMALLEST_PROBABILITY = 1e-12  # stands for 0, so that one certain error does not make all infinite
+SMALLEST_PROBABILITY = 1e-12  # replaces 0, so that one certain error does not make the mean infinite
 LARGEST_NLL = float(-np.log(SMALLEST_PROBABILITY))
 
 
 def brier(confidence: Confidences, correct: Correct) -> Float[ndarray, " items"]:
-    """The squared difference between confidence and right (1) or wrong (0), from 0 to 1.
+    """The squared difference between confidence and right (1) or wrong (0), in [0, 1].
+
+    Raises:
+        InputError: see `check_confidences`.
 
     Source: Brier 1950, "Verification of forecasts expressed in terms of probability", for one event.
 
@@ -32,9 +35,12 @@ def brier(confidence: Confidences, correct: Correct) -> Float[ndarray, " items"]
 def multiclass_brier(
     probabilities: Probabilities, labels: Classes, *, half: bool = False
 ) -> Float[ndarray, " items"]:
-    """The squared differences summed over the classes, from 0 to 2; half of it, from 0 to 1, with `half`.
+    """The squared differences summed over the classes, in [0, 2]; with `half`, half of that, in [0, 1].
 
-    Source: Brier 1950 has the sum; the half agrees with `brier` for two classes.
+    Raises:
+        InputError: see `check_probabilities`.
+
+    Source: Brier 1950 has the sum. Half of it equals `brier` for two classes.
 
     >>> multiclass_brier(np.array([[0.9, 0.1]]), np.array([0])).round(3).tolist()
     [0.02]
@@ -46,7 +52,10 @@ def multiclass_brier(
 
 
 def nll(confidence: Confidences, correct: Correct) -> Float[ndarray, " items"]:
-    """−log of the probability given to what happened, in nats; a probability of 0 counts as 1e-12.
+    """−log of the probability given to the outcome, in nats. A probability of 0 counts as 1e-12.
+
+    Raises:
+        InputError: see `check_confidences`.
 
     >>> nll(np.array([0.5, 0.9]), np.array([0.0, 1.0])).round(4).tolist()
     [0.6931, 0.1054]
@@ -58,7 +67,10 @@ def nll(confidence: Confidences, correct: Correct) -> Float[ndarray, " items"]:
 
 
 def multiclass_nll(probabilities: Probabilities, labels: Classes) -> Float[ndarray, " items"]:
-    """−log of the probability of the true class, in nats; a probability of 0 counts as 1e-12.
+    """−log of the probability given to the true class, in nats. A probability of 0 counts as 1e-12.
+
+    Raises:
+        InputError: see `check_probabilities`.
 
     >>> multiclass_nll(np.array([[0.5, 0.25, 0.25]]), np.array([0])).round(4).tolist()
     [0.6931]

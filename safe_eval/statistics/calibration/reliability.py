@@ -1,4 +1,4 @@
-"""Reliability: confidence against accuracy in bins, and the calibration errors that bins give."""
+"""Reliability: confidence against accuracy in bins, and the calibration errors of binned confidences."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,7 +14,7 @@ Confidences = Float[ndarray, " items"]
 Correct = Float[ndarray, " items"]
 Probabilities = Float[ndarray, "items classes"]
 Classes = Int[ndarray, " items"]
-BinTotals = Float[ndarray, "*rows columns"]  # per bin the items, the sum of confidences, the sum of correct
+BinTotals = Float[ndarray, "*rows columns"]  # items of each bin, then sums of confidence, then of correct
 
 Spacing = Literal["equal width", "equal mass"]
 BINS = 15
@@ -22,7 +22,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Bin:
-    """One bar of a reliability diagram: confidences in (low, high]; means are None in an empty bin."""
+    """One bar of a reliability diagram: confidences in (low, high]. The means of an empty bin are None."""
 
     low: float
     high: float
@@ -36,9 +36,12 @@ def reliability(
 ) -> tuple[Bin, ...]:
     """The data of a reliability diagram.
 
-    Edge rule: a bin holds its upper edge, not its lower one; the first holds 0 too. Equal mass: the sorted
-    confidences are cut in equal parts, the first ones larger by an item, edges half way between neighbours;
-    equal confidences stay together, so bins may be fewer, uneven or empty.
+    A bin contains its upper edge and not its lower one; the first bin also contains 0. With equal mass, the
+    sorted confidences are cut into equal parts (the first parts may have one item more), and edges lie half
+    way between neighbours. Equal confidences stay in one bin, so bins may be fewer, uneven or empty.
+
+    Raises:
+        InputError: see `check_confidences`; or there is less than one bin.
 
     >>> [bar.n for bar in reliability(np.array([0.0, 0.5, 0.6, 1.0]), np.array([0.0, 1, 0, 1]), bins=2)]
     [2, 2]
@@ -62,9 +65,11 @@ def reliability(
 def ece(
     confidence: Confidences, correct: Correct, *, bins: int = BINS, spacing: Spacing = "equal width"
 ) -> float:
-    """The expected calibration error: |accuracy − confidence| of the bins, weighted by their items.
+    """The expected calibration error in [0, 1]: the mean |accuracy − confidence| of the bins, by their items.
 
-    Source: Guo et al. 2017, "On calibration of modern neural networks", equation 3. Edges as `reliability`.
+    The bins are the ones of `reliability`.
+
+    Source: Guo et al. 2017, "On calibration of modern neural networks", equation 3.
 
     >>> round(ece(np.array([0.8, 0.8, 0.8, 0.8]), np.array([1.0, 1, 0, 0])), 3)
     0.3
@@ -75,7 +80,7 @@ def ece(
 def mce(
     confidence: Confidences, correct: Correct, *, bins: int = BINS, spacing: Spacing = "equal width"
 ) -> float:
-    """The maximum calibration error: the largest |accuracy − confidence| of a bin, however few its items.
+    """The maximum calibration error in [0, 1]: the largest |accuracy − confidence| of any bin, however small.
 
     Source: Guo et al. 2017, equation 5.
 
@@ -88,13 +93,13 @@ def mce(
 def debiased_ece(
     confidence: Confidences, correct: Correct, *, bins: int = BINS, spacing: Spacing = "equal mass"
 ) -> float:
-    """The root mean square calibration error of the bins, less what chance alone would add to it.
+    """The root mean square calibration error of the bins, corrected for what chance adds to it.
 
-    From each squared gap goes the sampling variance of the bin's accuracy; a bin of one item, which has
-    none, counts 0. A negative sum is 0.
+    The sampling variance of a bin's accuracy is subtracted from its squared error. A bin of one item has no
+    variance and counts as 0, and so does a negative sum.
 
-    Source: Kumar, Liang & Ma 2019, "Verified uncertainty calibration", section 5. Differs from `ece`:
-    squares, so it is no smaller than ECE would be without noise.
+    Source: Kumar, Liang & Ma 2019, "Verified uncertainty calibration", section 5. Differs from `ece`: errors
+    are squared, so it is at least as large as ECE would be without noise.
 
     >>> debiased_ece(np.full(4, 0.5), np.array([1.0, 1.0, 0.0, 0.0]))
     0.0
@@ -103,9 +108,12 @@ def debiased_ece(
 
 
 def classwise_ece(probabilities: Probabilities, labels: Classes, *, bins: int = BINS) -> float:
-    """The ECE of each class's probability against "it is this class", averaged over the classes.
+    """The mean over classes of the ECE of "it is this class", with bins of equal width as in `reliability`.
 
-    Source: Kull et al. 2019, "Beyond temperature scaling". Equal width, edges as `reliability`.
+    Raises:
+        InputError: see `check_probabilities`.
+
+    Source: Kull et al. 2019, "Beyond temperature scaling".
 
     >>> round(classwise_ece(np.array([[0.7, 0.3], [0.6, 0.4]]), np.array([0, 1])), 3)
     0.45
@@ -117,7 +125,11 @@ def classwise_ece(probabilities: Probabilities, labels: Classes, *, bins: int = 
 
 
 def inner_edges(confidence: Confidences, bins: int, spacing: Spacing) -> Float[ndarray, " edges"]:
-    """The edges between the bins, ascending."""
+    """The edges between the bins, in ascending order.
+
+    Raises:
+        InputError: there is less than one bin.
+    """
     if bins < 1:
         raise InputError(f"{bins} bins hold nothing; give 1 or more")
     if spacing == "equal width":
@@ -129,7 +141,7 @@ def inner_edges(confidence: Confidences, bins: int, spacing: Spacing) -> Float[n
 def bin_columns(
     confidence: Confidences, correct: Correct, inner: Float[ndarray, " edges"]
 ) -> Float[ndarray, "items columns"]:
-    """Each item in the columns of its bin, so that sums over items are `BinTotals`."""
+    """One row per item with its values in the columns of its bin. Sums of rows are `BinTotals`."""
     check_confidences(confidence, correct)
     is_in = np.searchsorted(inner, confidence, side="left")[:, None] == np.arange(len(inner) + 1)
     return np.hstack([is_in, is_in * confidence[:, None], is_in * correct[:, None]])
@@ -157,15 +169,19 @@ def debiased_ece_of(totals: BinTotals) -> Float[ndarray, "*rows"]:
     return np.asarray(np.sqrt(np.maximum((n * squares).sum(axis=-1) / n.sum(axis=-1), 0)))
 
 
-def without_gaps(drawn: BinTotals, whole: BinTotals) -> BinTotals:
-    """Resampled sums by bin with the gaps of the data taken off, as a calibrated model would show them."""
+def as_if_calibrated(drawn: BinTotals, whole: BinTotals) -> BinTotals:
+    """Resampled sums by bin without the errors of the data: what a calibrated model would show."""
     n, confidences, rights = _split(drawn)
     _, expected, observed = _split(whole)
     return np.concatenate([n, confidences, rights - (observed - expected)], axis=-1)
 
 
 def check_confidences(confidence: Confidences, correct: Correct) -> None:
-    """Refuse what has no calibration: nothing, unequal lengths, confidences or scores outside [0, 1]."""
+    """Refuse confidences that have no calibration.
+
+    Raises:
+        InputError: there are no items, the lengths differ, or a confidence or score is outside [0, 1].
+    """
     if len(confidence) != len(correct) or not len(confidence):
         raise InputError(f"{len(confidence)} confidences of {len(correct)} answers have no calibration")
     if not ((confidence >= 0) & (confidence <= 1)).all():
@@ -175,13 +191,18 @@ def check_confidences(confidence: Confidences, correct: Correct) -> None:
 
 
 def check_probabilities(probabilities: Probabilities, labels: Classes) -> None:
-    """Refuse rows that are no distributions, or whose label is none of the classes."""
+    """Refuse distributions that have no calibration.
+
+    Raises:
+        InputError: there are no items, the lengths differ, a row is not a distribution, or a label is not a
+        class.
+    """
     if len(probabilities) != len(labels) or not len(labels):
         raise InputError(f"{len(probabilities)} distributions of {len(labels)} labels have no calibration")
     if not (probabilities >= 0).all() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-4):
         raise InputError("the probabilities of an item are negative or do not sum to 1; give all choices")
     if not ((labels >= 0) & (labels < probabilities.shape[1])).all():
-        raise InputError(f"a label is none of the {probabilities.shape[1]} classes")
+        raise InputError(f"a label is not one of the {probabilities.shape[1]} classes")
 
 
 def _totals(

@@ -1,4 +1,4 @@
-"""Temperature: one number, fitted on some items, that makes the confidences of others honest."""
+"""Temperature scaling: one number, fitted on some items, that calibrates the confidences of others."""
 
 import numpy as np
 from jaxtyping import Float
@@ -19,9 +19,12 @@ _COLDEST, _HOTTEST = 1e-3, 1e3
 
 
 def fit_temperature(confidence: Confidences, correct: Correct) -> float:
-    """The T that minimises the NLL of sigmoid(logit(confidence) / T); above 1 where confidence is too high.
+    """The T that minimises the NLL of sigmoid(logit(confidence) / T); above 1 for overconfident answers.
 
-    Source: Guo et al. 2017, section 4.2, for "the answer is right" against "it is wrong".
+    Raises:
+        InputError: see `check_confidences`; or no temperature fits.
+
+    Source: Guo et al. 2017, section 4.2, with the two classes "the answer is right" and "it is wrong".
 
     >>> round(fit_temperature(np.full(4, 0.9), np.array([1.0, 1.0, 1.0, 0.0])), 3)
     2.0
@@ -32,7 +35,10 @@ def fit_temperature(confidence: Confidences, correct: Correct) -> float:
 
 
 def fit_multiclass_temperature(probabilities: Probabilities, labels: Classes) -> float:
-    """The T that minimises the NLL of softmax(log(probabilities) / T), over all classes.
+    """The T that minimises the NLL of softmax(log(probabilities) / T) over all classes.
+
+    Raises:
+        InputError: see `check_probabilities`; or no temperature fits.
 
     >>> two = np.tile([0.9, 0.1], (4, 1))
     >>> round(fit_multiclass_temperature(two, np.array([0, 0, 0, 1])), 3)
@@ -44,7 +50,10 @@ def fit_multiclass_temperature(probabilities: Probabilities, labels: Classes) ->
 
 
 def apply_temperature(confidence: Confidences, temperature: float) -> Confidences:
-    """The confidences at a temperature; the order of the items stays.
+    """The confidences at a temperature. The order of the items by confidence does not change.
+
+    Raises:
+        InputError: the temperature is not above 0.
 
     >>> apply_temperature(np.array([0.9]), 2.0).round(4).tolist()
     [0.75]
@@ -53,7 +62,14 @@ def apply_temperature(confidence: Confidences, temperature: float) -> Confidence
 
 
 def apply_multiclass_temperature(probabilities: Probabilities, temperature: float) -> Probabilities:
-    """The distributions at a temperature; the likeliest class stays the likeliest."""
+    """The distributions at a temperature. The likeliest class stays the same.
+
+    Raises:
+        InputError: the temperature is not above 0.
+
+    >>> apply_multiclass_temperature(np.array([[0.9, 0.1]]), 2.0).round(4).tolist()
+    [[0.75, 0.25]]
+    """
     if not (np.isfinite(temperature) and temperature > 0):
         raise InputError(f"temperature {temperature} is not above 0")
     return _softmax(_logits(probabilities) / temperature)
@@ -69,7 +85,7 @@ def _softmax(logits: Float[ndarray, "items classes"]) -> Probabilities:
 
 
 def _fit(logits: Float[ndarray, "items classes"], truth: Float[ndarray, "items classes"]) -> float:
-    """The NLL is convex in 1/T: its slope has one root, or lies on one side of 0 everywhere."""
+    """The T of the lowest NLL. The NLL is convex in 1/T, so its slope has one root or none."""
     from scipy.optimize import brentq
 
     def slope(log_inverse: float) -> float:

@@ -9,7 +9,7 @@ import pytest
 from made_rows import good_run, row, shuffled
 
 from safe_data.core.errors import InputError
-from safe_eval.annotation.annotate import compare, draw
+from safe_eval.annotation.annotate import agreement_with_key, draw_sample
 from safe_eval.annotation.labels import COLUMNS, key_path, read_labels
 from safe_eval.cli import main
 from safe_eval.prediction import Prediction
@@ -36,7 +36,7 @@ def fill_in(table: Path, label: dict[str, str]) -> None:
 def drawn(tmp_path: Path, rows: list[Prediction], sample: int = 20, seed: int = 0) -> Path:
     write_predictions(tmp_path / "predictions.jsonl", rows)
     table = tmp_path / "annotations.csv"
-    draw(tmp_path / "predictions.jsonl", table, sample=sample, seed=seed)
+    draw_sample(tmp_path / "predictions.jsonl", table, sample=sample, seed=seed)
     return table
 
 
@@ -144,7 +144,7 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
         read_labels(table)
     message = str(raised.value)
     assert f"annotations.csv:3 {first}: is there twice; keep one" in message
-    assert f"annotations.csv:4 {second}: label 'maybe' is none of right, r, 1, wrong, w, 0, ?" in message
+    assert f"annotations.csv:4 {second}: label 'maybe' is not one of right, r, 1, wrong, w, 0, ?" in message
     assert "annotations.csv:5 item 'item-9999' is not in the key" in message
 
 
@@ -177,7 +177,7 @@ def test_a_graded_score_is_right_from_one_half(tmp_path: Path) -> None:
     ]
     table = drawn(tmp_path, rows)
     key, _ = read_labels(_labelled(table))
-    judged = compare(key, {item.item: True for item in key.items}, Sampling(resamples=100))
+    judged = agreement_with_key(key, {item.item: True for item in key.items}, Sampling(resamples=100))
     assert (judged.both_right, judged.person_only, judged.kappa) == (1, 1, 0)
 
 

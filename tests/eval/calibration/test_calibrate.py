@@ -1,4 +1,4 @@
-"""Calibrate: a temperature of dev answers mends test answers, and nobody may fit on what is scored."""
+"""Calibrate: a temperature fitted on dev calibrates test, and is never fitted on what is scored."""
 
 import csv
 import json
@@ -11,12 +11,12 @@ from made_rows import row
 
 from safe_data.core.errors import InputError
 from safe_eval.calibration.calibrate import CalibrationReport, calibrate_files
-from safe_eval.calibration.dev_and_test import labelled_answers
+from safe_eval.calibration.dev_and_test import forecasts_of
 from safe_eval.cli import main
 from safe_eval.options import CalibrateOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
-from safe_eval.statistics.calibration.calibration import Answers, calibration
+from safe_eval.statistics.calibration.calibration import Forecasts, calibration
 from safe_eval.statistics.calibration.reliability import classwise_ece
 from safe_eval.statistics.calibration.temperature import apply_temperature, fit_temperature
 from safe_eval.statistics.sampling import Sampling
@@ -26,7 +26,7 @@ CHOICES = ("bell", "horn", "knock")
 
 
 def made(side: str, n: int = 240, **fields: object) -> list[Prediction]:
-    """Answers said with three times the logit they deserve; in silence, with less of it. Two of a clip."""
+    """Forecasts said with three times the logit they deserve; in silence, with less of it. Two of a clip."""
     rng = np.random.default_rng(sum(map(ord, side)))
     rows = []
     for i in range(n):
@@ -70,12 +70,12 @@ def report(files: tuple[Path, Path], **options: object) -> CalibrationReport:
 
 def test_the_temperature_is_fitted_on_dev_and_judged_on_test(files: tuple[Path, Path]) -> None:
     full, muted = report(files).cells
-    dev = labelled_answers(made("d"))[0, "full"]
-    test = labelled_answers(made("t"))[0, "full"]
+    dev = forecasts_of(made("d"))[0, "full"]
+    test = forecasts_of(made("t"))[0, "full"]
     assert (full.condition, muted.condition, full.dev_n, full.before.n) == ("full", "mute_audio", 240, 240)
     assert full.temperature == muted.temperature == fit_temperature(dev.confidence, dev.correct) > 1.5
     cooled = apply_temperature(test.confidence, full.temperature)
-    by_hand = calibration(Answers(test.examples, test.clusters, cooled, test.correct), QUICK)
+    by_hand = calibration(Forecasts(test.examples, test.clusters, cooled, test.correct), QUICK)
     assert (full.after.ece, full.after.nll) == (by_hand.ece, by_hand.nll)
     assert full.after.ece.value < full.before.ece.value / 2
     assert full.after.nll.value < full.before.nll.value

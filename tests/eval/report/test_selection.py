@@ -4,7 +4,7 @@ import random
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safe_eval.arms.all_arms import all_arms
@@ -67,6 +67,7 @@ def test_each_item_has_the_reason_that_its_answers_give(rights, needs_audio, rea
 KINDS = [("ynyy", False), ("nynn", True), ("nnnn", True), ("nyyy", True), ("yyyn", False), ("yyyy", False)]
 
 
+@settings(deadline=None, max_examples=40)  # the first table loads pyarrow
 @given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=120), st.integers(1, 50), st.integers(0, 5))
 def test_the_choice_is_bounded_and_does_not_depend_on_the_order_of_the_rows(kinds, shown, seed):
     rows = [row for i, (r, n) in enumerate(kinds) for row in asked(f"q{i}", r, needs_audio=n)]

@@ -13,7 +13,7 @@ from safe_eval.results.calibration import calibration_notes, calibration_rows, c
 from safe_eval.results.metrics import Metric
 from safe_eval.statistics.bootstrap import cluster_totals, resampled_totals
 from safe_eval.statistics.calibration.calibration import calibration
-from safe_eval.statistics.calibration.ece_interval import draws
+from safe_eval.statistics.calibration.ece_interval import draw_totals
 from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=2_000)
@@ -115,7 +115,7 @@ def test_duplicated_items_do_not_shrink_intervals() -> None:
 def test_resamples_of_very_many_clusters_are_normal() -> None:
     columns = np.random.default_rng(0).exponential(size=(5000, 3))
     totals = cluster_totals(columns, np.arange(5000))
-    quick, slow = draws(totals, QUICK), resampled_totals(totals, QUICK)
+    quick, slow = draw_totals(totals, QUICK), resampled_totals(totals, QUICK)
     assert quick.mean(axis=0) == pytest.approx(slow.mean(axis=0), rel=0.002)
     assert quick.std(axis=0) == pytest.approx(slow.std(axis=0), rel=0.06)
     for level in (0.025, 0.975):

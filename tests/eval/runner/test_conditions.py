@@ -1,4 +1,4 @@
-"""Each condition changes what it says, by as much as it says, and nothing else."""
+"""Each condition makes the change that it names, of the size that it names, and no other."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A listening model, asked under every condition: it hears what is said, and its faults are rows."""
+"""Run a model under every condition: its answers and its failures become predictions."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Choice parser: each rule by a case, and nothing is ever guessed."""
+"""Choice parser: a case for each rule, and nothing is ever guessed."""
 
 import pytest
 from hypothesis import example, given

@@ -1,4 +1,4 @@
-"""Exact match: case and white space aside, every letter counts."""
+"""Exact match: every letter counts, apart from case and white space."""
 
 import pytest
 from made_rows import row

@@ -1,4 +1,4 @@
-"""MUSIC-AVQA and AVQA: free text to a closed list, unparsed counted, and averages by modality and type."""
+"""MUSIC-AVQA and AVQA: free text becomes an answer or is unparsed, and averages by modality and type."""
 
 import gzip
 import json

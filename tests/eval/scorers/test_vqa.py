@@ -1,4 +1,4 @@
-"""The VQA accuracies are the official ones: on cases of our own, and on 60,000 real questions."""
+"""VQA accuracy equals the official one, on made cases and on 60,000 real questions."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Agreement of a scorer and a person: kappa as statsmodels has it, and intervals over clusters."""
+"""Agreement of a scorer and a person: kappa equals statsmodels, and intervals resample clusters."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Retention: distances against SciPy, pairing by example, and accuracy that must be shown to be kept."""
+"""Distances equal SciPy, choices are paired by example, and equal accuracy must be shown."""
 
 import numpy as np
 import pytest
@@ -62,5 +62,5 @@ def test_choices_that_are_no_pairs_are_all_named() -> None:
 
 
 def test_what_is_no_pair() -> None:
-    with pytest.raises(InputError, match="are no pairs"):
+    with pytest.raises(InputError, match="are not paired"):
         drift(BASE, SAFE[:5], np.arange(200), Sampling())

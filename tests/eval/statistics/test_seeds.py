@@ -1,13 +1,24 @@
-"""Seeds: spread taken apart as it was put together, items that no seed gets right, flips by question type."""
+"""Seeds: simulated parts of the spread are recovered, and intervals cover clusters and seeds."""
 
 import numpy as np
 import pytest
 
+from benchmarks.coverage_simulation import two_way_coverage
 from safe_data.core.errors import InputError
+from safe_eval.statistics.intervals import (
+    mean_interval,
+)
 from safe_eval.statistics.sampling import Interval, Sampling
-from safe_eval.statistics.seeds import always_right, always_wrong, crossed, flips, seed_spread, stability
+from safe_eval.statistics.seeds import (
+    always_right,
+    always_wrong,
+    seed_spread,
+    two_way_interval,
+)
 
 QUICK = Sampling(resamples=500)
+
+
 THREE = np.array([[1.0, 0.0, 0.6, 0.0], [1.0, 0.0, 0.3, 1.0], [1.0, 0.3, 0.9, 1.0]])
 
 
@@ -59,34 +70,38 @@ def test_wrong_and_right_in_every_seed() -> None:
     assert always_right(THREE, right_from=0.3).tolist() == [True, False, True, False]
 
 
-def test_stability_and_flips_by_question_type() -> None:
-    types = ["count", "count", "what", "what"]
-    rows = stability(THREE, types, right_from=0.5)
-    assert [(r.question_type, r.n, r.always_right, r.always_wrong, r.mixed) for r in rows] == [
-        ("count", 2, 1, 1, 0),
-        ("what", 2, 0, 0, 2),
-    ]
-    table = flips(THREE[0], THREE[1], types, right_from=0.5)
-    assert [(f.question_type, f.n, f.stayed_right, f.gained, f.lost, f.stayed_wrong) for f in table] == [
-        ("count", 2, 1, 0, 0, 1),
-        ("what", 2, 0, 1, 1, 0),
-    ]
-
-
-def test_scores_by_seed_are_crossed_by_example() -> None:
-    examples, scores = crossed({1: {"b": 0.0, "a": 1.0}, 0: {"a": 0.5, "b": 0.25}})
-    assert examples == ("a", "b")
-    assert scores.tolist() == [[0.5, 0.25], [1.0, 0.0]]
-
-
-def test_seeds_of_different_examples_are_refused() -> None:
-    with pytest.raises(InputError, match="same 2 examples: seed 1 lacks 1"):
-        crossed({0: {"a": 1.0, "b": 0.0}, 1: {"a": 1.0}})
-    with pytest.raises(InputError, match="no seeds"):
-        crossed({})
+def test_scores_are_seeds_by_items() -> None:
     with pytest.raises(InputError, match="give seeds × items"):
         seed_spread(THREE, np.arange(3), QUICK)
-    with pytest.raises(InputError, match="1 question types of 4 items"):
-        stability(THREE, ["what"], right_from=0.5)
-    with pytest.raises(InputError, match="not of the same items"):
-        flips(THREE[0], THREE[1][:2], ["a"] * 4, right_from=0.5)
+
+
+def test_two_ways_are_wider_than_one_where_seeds_differ() -> None:
+    from scipy.stats import t
+
+    rng = np.random.default_rng(0)
+    items = rng.random(200)
+    worth = np.array([-0.2, -0.1, 0.0, 0.1, 0.2])
+    values, seeds = np.add.outer(worth, items).ravel(), np.repeat(np.arange(5), 200)
+    clusters = np.tile(np.arange(200), 5)
+    both = two_way_interval(values, clusters, seeds, Sampling())
+    one = mean_interval(values, clusters, Sampling())
+    assert both.method == "cluster and seed t"
+    assert both.high - both.low > 2 * (one.high - one.low)
+    of_seeds, of_clusters = worth.var(ddof=1) / 5, items.var(ddof=1) / 200
+    freedom = (of_seeds + of_clusters) ** 2 / (of_seeds**2 / 4 + of_clusters**2 / 199)
+    expected = 2 * t.ppf(0.975, freedom) * np.sqrt(of_seeds + of_clusters)
+    assert both.high - both.low == pytest.approx(expected)
+
+
+def test_two_ways_hold_the_truth_where_seeds_differ() -> None:
+    assert 0.92 <= two_way_coverage(5, seed_std=0.03, trials=400) <= 0.98
+
+
+def test_two_ways_of_equal_seeds_are_one_way_and_of_one_seed_none() -> None:
+    items, clusters = np.random.default_rng(0).random(300), np.arange(300)
+    seeds = np.repeat([0, 1, 2], 300)
+    both = two_way_interval(np.tile(items, 3), np.tile(clusters, 3), seeds, Sampling())
+    one = mean_interval(items, clusters, Sampling())
+    assert [both.low, both.high] == pytest.approx([one.low, one.high], abs=0.004)
+    assert two_way_interval(items, clusters, np.zeros(300), Sampling()) == Interval()
+    assert two_way_interval(items, np.zeros(300), np.arange(300) % 2, Sampling()) == Interval()

@@ -1,4 +1,4 @@
-"""BLEU is pycocoevalcap's: on real captions, and on any captions at all."""
+"""BLEU equals pycocoevalcap, on recorded and on generated captions."""
 
 import made_captions as made
 import numpy as np

@@ -1,4 +1,4 @@
-"""CIDEr-D and CIDEr are pycocoevalcap's, and vrama91's: on real captions, and on any captions at all."""
+"""CIDEr-D and CIDEr equal pycocoevalcap and vrama91/cider, on recorded and on generated captions."""
 
 import json
 from pathlib import Path

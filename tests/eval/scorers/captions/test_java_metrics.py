@@ -1,4 +1,4 @@
-"""METEOR is the jar's, by item and in sum; without Java or a jar, the reason says what helps."""
+"""METEOR equals the jar, per item and per corpus. Without Java or a jar, the reason says what to install."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""ROUGE-L is pycocoevalcap's: on real captions, and on any captions at all."""
+"""ROUGE-L equals pycocoevalcap, on recorded and on generated captions."""
 
 import made_captions as made
 import pytest

@@ -1,4 +1,4 @@
-"""The tokens are those of the Java tokenizer: form by form, and on every recorded line."""
+"""Tokens equal those of the Java tokenizer, form by form and on every recorded line."""
 
 import gzip
 import time
