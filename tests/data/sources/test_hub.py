@@ -270,7 +270,7 @@ def test_faulty_rows_are_told_together(tmp_path: Path) -> None:
         list(read(root))
     message = str(caught.value)
     assert "3 rows cannot be read" in message
-    assert "train[1] '1': has the id of train[0]; ids name one row each" in message
+    assert "train[1] '1': has the id of train[0]; give each row its own" in message
     assert "train[2]: has no 'examples[0].references'; add it" in message
     assert "train[3]: difficulty is 'so so': input should be 'easy', 'medium' or 'hard'" in message
 

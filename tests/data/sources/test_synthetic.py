@@ -7,6 +7,7 @@ import sys
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,18 +91,19 @@ def test_anything_else_is_not_overwritten(tmp_path: Path) -> None:
     assert files(tmp_path / "papers") == {"thesis.txt": b"years of work"}
 
 
-def test_a_killed_writing_leaves_no_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_clip = world_writer._write_clip
+def test_a_failure_while_writing_leaves_no_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = []
 
-    def full_disk(root: Path, clip: str, *rest: object) -> dict[str, object]:
-        if clip == "clip-00009":
+    def full_disk(*arguments: Any) -> object:
+        if len(rendered) == 9:
             raise OSError("no space left on device")
-        return write_clip(root, clip, *rest)  # type: ignore[arg-type]
+        rendered.append(render(*arguments))
+        return rendered[-1]
 
-    monkeypatch.setattr(world_writer, "_write_clip", full_disk)
+    monkeypatch.setattr(world_writer, "render", full_disk)
     with pytest.raises(OSError, match="no space"):
         write_world(tmp_path / "world", clips=24, seed=0)
-    assert not (tmp_path / "world").exists()
+    assert list(tmp_path.iterdir()) == []
     monkeypatch.undo()
     write_world(tmp_path / "world", clips=24, seed=0)
     assert len(files(tmp_path / "world")) == 2 * 24 + 2
