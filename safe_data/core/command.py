@@ -82,11 +82,17 @@ def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
     for name in inspect.signature(command).parameters:
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
-            fields = [field.name for field in dataclasses.fields(hint)]
-            arguments[name] = hints[name](**{field: given[field] for field in fields if field in given})
+            kinds = get_type_hints(hint)
+            fields = [field.name for field in dataclasses.fields(hint) if field.name in given]
+            arguments[name] = hints[name](**{field: _typed(given[field], kinds[field]) for field in fields})
         elif name in given:
-            arguments[name] = given[name]
+            arguments[name] = _typed(given[name], hint)
     return arguments
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """A list as a tuple where the parameter is one: the parser only makes lists."""
+    return tuple(value) if get_origin(hint) is tuple else value
 
 
 def _add_parameters(parser: Any, command: Command) -> None:

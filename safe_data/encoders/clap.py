@@ -65,7 +65,7 @@ class ClapEncoder:
 
     def encode(self, clips: Sequence[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips ..."]:
         embeddings = np.empty((len(clips), *self.shape), np.float16)
-        for row, (starts, states) in enumerate(self._pipeline.run(clips)):
+        for row, (starts, states) in enumerate(self.pipeline.run(clips)):
             embedding = _mean_direction(states) if self._pooled else self._tokens(starts, states)
             embeddings[row] = to_float16(embedding, str(self._checkpoint.directory))
         return embeddings
@@ -78,7 +78,8 @@ class ClapEncoder:
         return pool_in_time(by_time, starts, self._mel.samples / steps, steps).reshape(steps * bands, dims)
 
     @cached_property
-    def _pipeline(self) -> Pipeline:
+    def pipeline(self) -> Pipeline:
+        """The model, loaded on first use."""
         import torch
         from transformers import ClapAudioModelWithProjection
 

@@ -57,14 +57,15 @@ class WhisperEncoder:
     def encode(self, clips: Sequence[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips frames dims"]:
         embeddings = np.empty((len(clips), *self.shape), np.float16)
         state_samples = self._extractor.n_samples / self._config.max_source_positions
-        for row, (starts, states) in enumerate(self._pipeline.run(clips)):
+        for row, (starts, states) in enumerate(self.pipeline.run(clips)):
             heard = max(1, math.ceil(len(clips[row]) / state_samples))  # the rest is silence
             pooled = pool_in_time(states[:, :heard], starts, state_samples, self.shape[0])
             embeddings[row] = to_float16(pooled, str(self._checkpoint.directory))
         return embeddings
 
     @cached_property
-    def _pipeline(self) -> Pipeline:
+    def pipeline(self) -> Pipeline:
+        """The model, loaded on first use."""
         from transformers.models.whisper.modeling_whisper import WhisperEncoder as Tower
 
         prefixes = {"model.encoder.": "", "encoder.": ""}

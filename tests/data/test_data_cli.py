@@ -1,4 +1,4 @@
-"""safe-data as it is typed: what it prints, and its exit codes."""
+"""The command line of safe-data: what it prints, and its exit codes."""
 
 import os
 import subprocess
@@ -145,7 +145,7 @@ def gone(world: Path) -> None:
         ),
     ],
 )
-def test_bad_input_is_one_clear_line_and_exit_code_3(
+def test_bad_input_is_one_line_and_exit_code_3(
     spoil: Callable[[Path], None],
     expected: str,
     one_clip: Path,

@@ -1,4 +1,4 @@
-"""Stages follow each other by their rules, draw what they may, and go on where they stopped."""
+"""Stages follow each other by their rules, draw only their rows, and resume where they stopped."""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""A curriculum file is read as it is meant, or all that is wrong with it is said, with its line."""
+"""A curriculum file is read correctly, or all its faults are named with their lines."""
 
 from pathlib import Path
 
@@ -103,7 +103,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("old", "new", "line", "message"), FAULTS)
-def test_a_fault_is_said_with_its_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
+def test_a_fault_is_named_with_its_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
     text = GOOD.replace(old, new)
     assert text != GOOD
     assert f"curriculum.yaml:{line}: {message}" in refusal(tmp_path, text)
@@ -123,7 +123,7 @@ def test_what_is_no_list_of_stages_is_refused(tmp_path: Path, text: str, message
     assert refusal(tmp_path, text).startswith(f"/curriculum.yaml: {message}")
 
 
-def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
     text = (
         GOOD.replace("vl: 0.2", "vl: -1")
         .replace("steps: 200", "steps: x")

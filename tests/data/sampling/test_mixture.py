@@ -155,7 +155,7 @@ def test_datasets_and_seeds_are_shuffled_apart() -> None:
     assert one.rows("a").tolist() != other.rows("a").tolist()
 
 
-def test_a_dataset_of_weight_0_rests() -> None:
+def test_a_dataset_of_weight_0_is_not_drawn() -> None:
     draws = [mixture({"a": 1, "b": 0, "c": 2}, 10).batch(step) for step in range(9)]
     assert all(draw.counts["b"] == 0 and draw.rows("b").tolist() == [] for draw in draws)
     assert sum(draw.counts["a"] for draw in draws) == 30
@@ -183,7 +183,7 @@ def test_one_dataset_is_a_mixture_too() -> None:
         ({"a": 1, "b": 1, "c": 1}, "weights name a, b, c; datasets are a, b; give each dataset one weight"),
     ],
 )
-def test_weights_that_cannot_be_are_refused(weights: dict[str, float], message: str) -> None:
+def test_impossible_weights_are_refused(weights: dict[str, float], message: str) -> None:
     with pytest.raises(InputError) as error:
         Mixture({"a": range(3), "b": range(3)}, weights, batch_size=4, seed=0)
     assert str(error.value) == message
@@ -202,6 +202,6 @@ def test_weights_that_cannot_be_are_refused(weights: dict[str, float], message: 
         (lambda: mixture({"a": 1}, 4).batch(-1), "positions from -4 by 1"),
     ],
 )
-def test_a_batch_that_cannot_be_is_refused(ask: Any, message: str) -> None:
+def test_an_impossible_batch_is_refused(ask: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ask()

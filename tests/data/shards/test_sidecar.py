@@ -1,4 +1,4 @@
-"""Rows come back as they were written, from however many files, and few of these are held open."""
+"""Rows are read back as they were written from any number of files, with few of them open."""
 
 import pickle
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""COCO Captions: captions gathered by picture, one year at a time; and the real val2014."""
+"""COCO Captions: captions grouped by picture, one year at a time; and the real val2014."""
 
 import gzip
 import json

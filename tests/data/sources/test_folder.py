@@ -1,4 +1,4 @@
-"""The folder source: its rows, what it fills in, and every way a row can be wrong."""
+"""The folder source: its rows, its defaults, and every kind of faulty row."""
 
 import csv
 import json
@@ -96,7 +96,7 @@ def test_what_a_row_leaves_out_is_filled_in(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=30))
-def test_the_split_is_of_the_group_alone(group: str) -> None:
+def test_the_split_depends_on_the_group_alone(group: str) -> None:
     assert split_of(group) == split_of(group)
     assert split_of(group) in ("train", "val", "test")
 
@@ -194,7 +194,7 @@ def test_all_bad_rows_are_named_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_no_id_is_given_twice_nor_shared_by_two_questions(tmp_path: Path) -> None:
+def test_an_id_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     again = row(1, id="clip-000")
     again["examples"] = row(0)["examples"][:1]
     with pytest.raises(InputError) as caught:
@@ -266,7 +266,7 @@ def test_no_folder_no_metadata_no_rows(tmp_path: Path) -> None:
         list(read(tmp_path))
 
 
-def test_media_that_are_missing_are_not_the_rows_fault(tmp_path: Path) -> None:
+def test_missing_media_do_not_make_a_row_faulty(tmp_path: Path) -> None:
     assert len(list(read(write_rows(tmp_path, [row(0)])))) == 1
 
 

@@ -140,7 +140,7 @@ def test_a_group_stays_in_its_split(records: list[Record]) -> None:
     assert share == pytest.approx({"train": 1 / 2, "test": 1 / 3, "val": 1 / 6}, abs=0.04)
 
 
-def test_each_split_hears_every_sound_as_often(records: list[Record]) -> None:
+def test_each_split_has_every_sound_equally_often(records: list[Record]) -> None:
     for split in ("train", "val", "test"):
         heard = Counter((r.label, len(r.events)) for r in records if r.split == split)
         assert len(heard) == 6 * 4
@@ -189,7 +189,7 @@ def colours_seen(world: Path, record: Record) -> list[str]:
     return seen
 
 
-def test_what_is_asked_can_be_seen(world: Path, records: list[Record]) -> None:
+def test_the_picture_shows_the_answers(world: Path, records: list[Record]) -> None:
     checked = Counter[str]()
     for record in records:
         seen = colours_seen(world, record)
@@ -228,7 +228,7 @@ def test_questions_have_one_answer() -> None:
     }
 
 
-def test_every_clip_asks_eyes_twice_and_ears_twice(records: list[Record]) -> None:
+def test_every_clip_has_two_questions_for_eyes_and_two_for_ears(records: list[Record]) -> None:
     ids = [example.id for record in records for example in record.examples]
     assert len(set(ids)) == len(ids) == 4 * CLIPS
     for record in records:
@@ -251,7 +251,7 @@ def test_sounds_are_a_second_of_8_khz(world: Path, records: list[Record]) -> Non
         assert (info.frames, info.samplerate, info.channels, info.subtype) == (8000, 8000, 1, "PCM_16")
 
 
-def test_events_lie_where_they_are_said_to_be(world: Path, records: list[Record]) -> None:
+def test_events_are_where_the_record_says(world: Path, records: list[Record]) -> None:
     for record in records:
         sound, inside = samples(world, record), np.zeros(8000, bool)
         assert all(a.end < b.start for a, b in pairwise(record.events))
@@ -264,7 +264,7 @@ def test_events_lie_where_they_are_said_to_be(world: Path, records: list[Record]
 
 
 def test_sounds_can_be_told_apart_by_their_spectra(world: Path, records: list[Record]) -> None:
-    """Nearest average of a plain spectrum, learnt on train: what any encoder must be able to do."""
+    """The nearest mean spectrum, learnt on train: the least that any encoder must achieve."""
 
     def spectrum(record: Record) -> np.ndarray:
         loudness = np.abs(np.fft.rfft(samples(world, record)))[1:].reshape(40, -1).sum(1)
