@@ -55,7 +55,8 @@ def _parse(
 
     class Help(DefaultHelpFormatter):
         def _expand_help(self, action: Any) -> str:
-            return str(super()._expand_help(action)).replace("<class 'Path'>", "path")
+            text = str(super()._expand_help(action)).replace("<class 'Path'>", "path")
+            return text.replace("Path | null", "path").replace(" | null", "").replace(", default: null", "")
 
     parser = ArgumentParser(prog=program, description=summary, formatter_class=Help)
     choices = parser.add_subcommands(dest="command", metavar="COMMAND")
@@ -132,7 +133,7 @@ def _add_option(parser: Any, name: str, hint: Any, default: Any, help_text: str,
     option: dict[str, Any] = {"type": hint, "default": default}
     if get_origin(hint) in (list, tuple):
         option = {"action": "extend", "nargs": 1, "type": get_args(hint)[0], "default": None}
-        shown = "" if required else f"; default: {list(default) if default else 'none'}"
+        shown = "" if required else f"; default: {', '.join(map(str, default)) if default else 'none'}"
         help_text += f" (may be given several times{shown})"
     elif hint is bool and default is False:
         option = {"action": "store_true"}

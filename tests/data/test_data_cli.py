@@ -11,6 +11,8 @@ import yaml
 from folders import STAMPS, needs_stamps, row, sound_bytes, write_folder, write_media, write_rows
 
 from safe_data.cli import COMMANDS, main
+from safe_data.encoders.encoder import ENCODERS, PRETRAINED
+from safe_data.sources.all_sources import SOURCES
 
 
 def safe_data(*arguments: object) -> int:
@@ -172,6 +174,13 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     for command in COMMANDS:
         assert safe_data(command, "--help") == 0
         assert "OUT" in capsys.readouterr().out.upper()
+
+
+def test_the_help_of_build_names_every_source_encoder_and_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert safe_data("build", "--help") == 0
+    said = "".join(capsys.readouterr().out.split())  # lines may break within a name
+    for name in (*SOURCES, *ENCODERS, *PRETRAINED, "local", "ray"):
+        assert name in said
 
 
 def _children_seconds() -> float:

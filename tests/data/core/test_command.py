@@ -55,6 +55,8 @@ class Schedule:
     """terms of the loss"""
     tags: list[str] = field(default_factory=lambda: ["demo"])
     """words to find the run by"""
+    note: str | None = None
+    """what the run is for (default: none)"""
     dry_run: bool = False
     """stop before the first step"""
 
@@ -161,10 +163,11 @@ def test_the_docstring_below_a_field_is_its_help(capsys: pytest.CaptureFixture[s
     said = " ".join(capsys.readouterr().out.split())
     assert "--rate RATE peak rate, reached after the warm-up (required, type: float)" in said
     assert "--warmup-steps WARMUP_STEPS steps until the peak (type: int, default: 100)" in said
-    assert "terms of the loss (may be given several times; default: ['next_token'])" in said
-    assert "words to find the run by (may be given several times; default: ['demo'])" in said
+    assert "terms of the loss (may be given several times; default: next_token)" in said
+    assert "words to find the run by (may be given several times; default: demo)" in said
     assert "--dry-run stop before the first step" in said
     assert "not shown" not in said
+    assert "null" not in said
 
 
 def test_a_dataclass_that_refuses_its_values_is_one_line_and_exit_3(

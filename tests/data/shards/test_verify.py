@@ -149,7 +149,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "fingerprint": (
         lambda root: edit(root / "dataset.json", '"fingerprint": "', '"fingerprint": "00'),
-        "dataset.json: its fingerprint is not that of the plan and the tars",
+        "dataset.json: its fingerprint does not match the plan and the tars",
     ),
 }
 
