@@ -1,4 +1,4 @@
-"""Building: with CLAP beside CLAP alone, and with logmel beside a plain loop over the same files."""
+"""Building: with CLAP against CLAP alone, and with logmel against a plain loop over the same files."""
 
 import shutil
 import tarfile
@@ -18,12 +18,12 @@ from safe_data.media.decode import decode_audio
 FOR_CLAP = Corpus(clips=64, seconds=10)
 FOR_LOGMEL = Corpus(clips=400, seconds=10)
 SHARD_SIZE = 50
-IN_MEMORY = Path("/dev/shm")  # noqa: S108  a build waits until the disk has all of it, the plain loop does not
+IN_MEMORY = Path("/dev/shm")  # noqa: S108  a build waits for the disk, the plain loop does not
 REPEATS = 3
 
 
 def main() -> None:
-    """Both comparisons."""
+    """Run both comparisons."""
     with tempfile.TemporaryDirectory() as folder:
         measure_clap(Path(folder), FOR_CLAP)
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
@@ -31,9 +31,9 @@ def main() -> None:
 
 
 def measure_clap(folder: Path, corpus: Corpus, repeats: int = REPEATS) -> None:
-    """Print what a build takes beyond its encoder, which is given clips that are decoded already.
+    """Print the time of a build relative to its encoder alone, which gets decoded clips.
 
-    Weights are loaded before, for both.
+    Weights are loaded beforehand in both cases.
     """
     source, out = corpus.write(folder / "corpus"), folder / "shards"
     spec = f"clap:{write_random_clap(folder / 'clap')}"
@@ -59,9 +59,9 @@ def measure_clap(folder: Path, corpus: Corpus, repeats: int = REPEATS) -> None:
 
 
 def measure_logmel(folder: Path, corpus: Corpus, repeats: int = REPEATS) -> None:
-    """Print how many times as fast a build is as the plain loop, with one worker and with two.
+    """Print the speed of a build relative to the plain loop, with one worker and with two.
 
-    What is imported once a process is imported before; that the two workers are started counts.
+    Imports happen beforehand; the start of the two workers is included.
     """
     source, plain, out = corpus.write(folder / "corpus"), folder / "plain", folder / "shards"
     few = Corpus(clips=2, seconds=1).write(folder / "few")
@@ -90,7 +90,7 @@ def measure_logmel(folder: Path, corpus: Corpus, repeats: int = REPEATS) -> None
 
 
 def _seconds_into(out: Path, work: Callable[[], object]) -> float:
-    """How long it takes to write a directory anew."""
+    """The seconds that it takes to write a directory from scratch."""
     shutil.rmtree(out, ignore_errors=True)
     return seconds(work)
 

@@ -1,4 +1,4 @@
-"""Stage A's data with CLAP out of the cache beside CLAP on the fly, and when the cache has paid."""
+"""Caching: the data of stage A with cached CLAP against CLAP on the fly, and when the cache pays off."""
 
 import math
 import shutil
@@ -23,13 +23,13 @@ REPEATS = 3
 
 
 def main() -> None:
-    """A build without CLAP, then what it costs to add CLAP, once or in every epoch."""
+    """Build without CLAP, then time adding CLAP once and computing it in every epoch."""
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), CORPUS)
 
 
 def measure(folder: Path, corpus: Corpus, repeats: int = REPEATS) -> None:
-    """Print both lines. An epoch gives each clip's record, its decoded picture and its embedding."""
+    """Print both results. An epoch reads the record, the decoded picture and the embedding of each clip."""
     source, plain, cached = corpus.write(folder / "corpus"), folder / "plain", folder / "cached"
     spec = f"clap:{write_random_clap(folder / 'clap')}"
     encoder = load_encoder(spec)
@@ -65,7 +65,7 @@ def measure(folder: Path, corpus: Corpus, repeats: int = REPEATS) -> None:
 
 
 def _read_epoch(dataset: ShardDataset, on_the_fly: AudioEncoder | None) -> None:
-    """What the steps of stage A take from the clips, in a global shuffle."""
+    """Read what the steps of stage A need of the clips, in a global shuffle."""
     order = Order(len(dataset), seed=0)
     for start in range(0, len(dataset), BATCH):
         chosen = order.indices(start, min(start + BATCH, len(dataset)))

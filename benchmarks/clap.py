@@ -1,4 +1,4 @@
-"""CLAP on one CPU thread: its features beside the reference's, and what a batch costs."""
+"""CLAP on one CPU thread: its features against the reference's, and the time per batch size."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,13 +18,13 @@ REPEATS = 15
 
 
 def main() -> None:
-    """Print a line a result."""
+    """Print one line per result."""
     for line in measure():
         print_line(benchmark="clap", **line)
 
 
 def measure() -> Iterator[dict[str, object]]:
-    """Median milliseconds a clip; what is compared is run in turns, so that a busy machine slows both."""
+    """Median milliseconds per clip; both sides run in turns, so that a busy machine slows both."""
     import torch
 
     torch.set_num_threads(1)
@@ -38,7 +38,7 @@ def measure() -> Iterator[dict[str, object]]:
 
 
 def _features(clips: list[np.ndarray]) -> Iterator[dict[str, object]]:
-    """The reference takes the clips as a list; ours one by one, as the encoder hears them."""
+    """Features: the reference takes all clips as a list, ours one by one, as the encoder does."""
     import torch
     from transformers import ClapFeatureExtractor
 
@@ -66,10 +66,10 @@ def _features(clips: list[np.ndarray]) -> Iterator[dict[str, object]]:
 
 
 def _model(encoder: ClapEncoder) -> Iterator[dict[str, object]]:
-    """The tower alone: why the encoder hears one window at a time on a CPU."""
+    """The tower alone: shows why the encoder takes one window at a time on a CPU."""
     import torch
 
-    states = encoder._pipeline.states
+    states = encoder.pipeline.states
     features = torch.randn(32, 1, 1001, 64) * 10 - 40
     sizes = (1, 2, 8, 32)
 

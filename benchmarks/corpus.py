@@ -1,4 +1,4 @@
-"""Folder datasets of noise, to measure with: how long clips are and how they are stored is what costs."""
+"""Folder datasets of noise for benchmarks: only the length and the storage of clips affect the time."""
 
 import json
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ SPLIT = "train"
 
 @dataclass(frozen=True)
 class Corpus:
-    """So many clips, as 16-bit WAV.
+    """A number of clips, stored as 16-bit WAV.
 
-    With fewer `files` than clips, several clips share one: for what does not depend on the sounds.
+    With fewer `files` than clips, clips share files: for benchmarks that do not depend on the sounds.
     Pictures are square JPEGs; without a `picture_side` there are none.
     """
 
@@ -28,7 +28,7 @@ class Corpus:
 
     @property
     def facts(self) -> dict[str, object]:
-        """What a benchmark says of it."""
+        """The properties that a benchmark prints."""
         return {
             "clips": self.clips,
             "seconds_a_clip": self.seconds,
@@ -37,7 +37,7 @@ class Corpus:
         }
 
     def write(self, root: Path) -> Path:
-        """Write it as metadata.jsonl, sounds/ and images/ to a new directory."""
+        """Write metadata.jsonl, sounds/ and images/ to a new directory."""
         rng = np.random.default_rng(0)
         files = self.files or self.clips
         self._write_sounds(root / "sounds", files, rng)
@@ -59,7 +59,7 @@ class Corpus:
         }
 
     def _write_sounds(self, folder: Path, files: int, rng: np.random.Generator) -> None:
-        """Each another part of one noise: to draw new numbers would take longer than to write them."""
+        """Write different parts of one noise: drawing new numbers would take longer than writing them."""
         folder.mkdir(parents=True)
         frames = round(self.seconds * self.sample_rate_hz)
         noise = (0.1 * rng.standard_normal((2 * frames, self.channels))).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Embeddings out of shards, in batches shuffled over all of them, beside WebDataset on the same tars."""
+"""Loading: embeddings from shards in globally shuffled batches, against WebDataset on the same tars."""
 
 import tempfile
 from itertools import islice
@@ -12,7 +12,7 @@ from safe_data.sampling.order import Order
 from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import ShardPaths, read_dataset
 
-# A member of 1 kB beside the json: as large as an embedding would be there, and WebDataset is at its fastest.
+# A member of 1 kB beside the json is as large as an embedding, and lets WebDataset run at its fastest.
 CORPUS = Corpus(clips=20_000, seconds=0.06, sample_rate_hz=8_000, channels=1, files=100)
 SHARDS = 10
 BATCH = 256
@@ -21,7 +21,7 @@ FAST = 300_000  # samples/s
 
 
 def main() -> None:
-    """An epoch each; the first of both, in which pages are read and maps opened, does not count."""
+    """Time one epoch of each at a time, without the first, which reads pages and opens maps."""
     with tempfile.TemporaryDirectory() as folder:
         source, root = Path(folder) / "corpus", Path(folder) / "shards"
         build_dataset(CORPUS.write(source), root, shard_size=CORPUS.clips // SHARDS)
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def measure(root: Path, repeats: int = REPEATS) -> None:
-    """Print embeddings a second, and how many times as fast that is as samples a second of WebDataset."""
+    """Print embeddings per second, and their ratio to WebDataset's samples per second."""
     dataset = ShardDataset(root, SPLIT, "logmel")
     tars = [str(ShardPaths(root, SPLIT, name).tar) for name in read_dataset(root).splits[SPLIT].shards]
     order = Order(len(dataset), seed=0)

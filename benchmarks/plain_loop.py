@@ -1,8 +1,8 @@
-"""The plain way to make shards with embeddings: one loop of librosa and WebDataset, nothing checked or kept.
+"""The plain way to make shards with embeddings: one loop of librosa and WebDataset, without any checks.
 
-What it writes is what `safe-data build --encoder logmel` does: the record, the sound's bytes, 512 numbers of
-log power in 64 mel bands of 8 stretches of the clip. It takes no hashes, measures no sound, makes no manifest
-and may be interrupted at a loss; ours does all that.
+It writes what `safe-data build --encoder logmel` writes: the record, the bytes of the sound, and 512 numbers
+of log power in 64 mel bands and 8 parts of the clip. It computes no hashes or facts, makes no manifest, and
+loses its work when interrupted; `build` does all of that.
 """
 
 import json
@@ -30,7 +30,7 @@ def write_shards(source: Path, out: Path, shard_size: int) -> None:
 
 
 def embed(path: Path) -> Float16[ndarray, " 512"]:
-    """Mean power in mel bands of equal stretches of a sound, in dB."""
+    """The mean power in mel bands and equal parts of a sound, in dB."""
     import librosa
 
     samples, rate = librosa.load(path, sr=RATE_HZ)

@@ -1,4 +1,4 @@
-"""A CLAP checkpoint of random weights: the audio tower of the real ones, for measuring without a download."""
+"""A CLAP checkpoint with random weights and a full-size audio tower, for benchmarks without a download."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from pathlib import Path
 def write_random_clap(directory: Path, seed: int = 0) -> Path:
     """Save a ClapModel whose audio tower has the default size (27.5 M weights, 28.2 M with its projection).
 
-    The text tower is as small as it can be: encoding sounds never reads it.
+    The text tower is as small as possible: encoding sounds never reads it.
     """
     import torch
     from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
@@ -17,7 +17,7 @@ def write_random_clap(directory: Path, seed: int = 0) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = ClapModel(config)
-    logging.disable_progress_bar()  # it would run on without a terminal
+    logging.disable_progress_bar()  # it would also show without a terminal
     model.save_pretrained(directory)
     ClapFeatureExtractor(truncation="rand_trunc").save_pretrained(directory)
     return directory

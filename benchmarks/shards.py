@@ -1,11 +1,11 @@
-"""The speed of safe_data, as ratios to named references: loading, building, caching, verifying."""
+"""The speed of safe_data relative to named references: loading, verifying, building, caching."""
 
 from benchmarks import building, caching, loading, machine, verifying
 from benchmarks.timing import print_line
 
 
 def main() -> None:
-    """Say what it runs on, then measure one after the other."""
+    """Describe the machine, then run each benchmark in turn."""
     print_line(benchmark="shards", **machine.describe())
     loading.main()
     verifying.main()

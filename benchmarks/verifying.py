@@ -1,4 +1,4 @@
-"""`safe-data verify` beside sha256sum over the same files."""
+"""Verifying: `safe-data verify` against sha256sum over the same files."""
 
 import hashlib
 import subprocess
@@ -18,7 +18,7 @@ REPEATS = 5
 
 
 def main() -> None:
-    """All of a dataset that fits the page cache, so that no disk is measured."""
+    """Verify a dataset that fits into the page cache, so that the disk does not count."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "shards"
         build_dataset(CORPUS.write(Path(folder) / "corpus"), root, shard_size=SHARD_SIZE)
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def measure(root: Path, repeats: int = REPEATS) -> None:
-    """Print bytes a second: of the two commands, then of what they do without the start of a process."""
+    """Print bytes per second: of the two commands, then of the same work without starting a process."""
     files = sorted(path for path in root.rglob("*") if path.is_file())
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     verify = [str(Path(sys.executable).with_name("safe-data")), "verify", str(root)]

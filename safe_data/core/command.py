@@ -65,7 +65,8 @@ def _parse(
 
     class Help(DefaultHelpFormatter):
         def _expand_help(self, action: Any) -> str:
-            return str(super()._expand_help(action)).replace("<class 'Path'>", "path")
+            text = str(super()._expand_help(action)).replace("<class 'Path'>", "path")
+            return text.replace("Path | null", "path").replace(" | null", "").replace(", default: null", "")
 
     parser = ArgumentParser(prog=program, description=summary, formatter_class=Help)
     choices = parser.add_subcommands(dest="command", metavar="COMMAND")
@@ -92,11 +93,19 @@ def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
     for name in inspect.signature(command).parameters:
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
+            kinds = get_type_hints(hint)
             options = {option_name(field): field.name for field in dataclasses.fields(hint)}
-            arguments[name] = hints[name](**{options[key]: given[key] for key in options if key in given})
+            arguments[name] = hints[name](
+                **{field: _typed(given[key], kinds[field]) for key, field in options.items() if key in given}
+            )
         elif name in given:
-            arguments[name] = given[name]
+            arguments[name] = _typed(given[name], hint)
     return arguments
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """A list as a tuple where the parameter is one: the parser only makes lists."""
+    return tuple(value) if get_origin(hint) is tuple else value
 
 
 def _add_parameters(parser: Any, command: Command) -> None:
@@ -137,7 +146,7 @@ def _add_option(parser: Any, name: str, hint: Any, default: Any, help_text: str,
     option: dict[str, Any] = {"type": hint, "default": default}
     if get_origin(hint) in (list, tuple):
         option = {"action": "extend", "nargs": 1, "type": get_args(hint)[0], "default": None}
-        shown = "" if required else f"; default: {list(default) if default else 'none'}"
+        shown = "" if required else f"; default: {', '.join(map(str, default)) if default else 'none'}"
         help_text += f" (may be given several times{shown})"
     elif hint is bool and default is False:
         option = {"action": "store_true"}

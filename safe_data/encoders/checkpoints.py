@@ -1,4 +1,4 @@
-"""A pretrained model's directory: found, checked and hashed; nothing stored in it is run."""
+"""Checkpoint: find, check, hash and load the directory of a pretrained model, without running its code."""
 
 import copy
 import hashlib
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from safe_data.core.errors import InputError, require_extra
+from safe_data.core.files import file_sha256
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,13 +25,13 @@ PROCESSOR, PREPROCESSOR = "processor_config.json", "preprocessor_config.json"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 HUB_FILES = [CONFIG, PROCESSOR, PREPROCESSOR, WEIGHTS, INDEX, "model-*-of-*.safetensors"]
 
-# Who wrote a file, and where it lay: these change without any embedding changing.
+# Keys about who wrote a file and where it was: they do not affect embeddings.
 VOLATILE = {"_name_or_path", "architectures", "processor_class", "transformers_version"}
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The files of a model; its weights are safetensors."""
+    """The configuration and the safetensors weights of a model."""
 
     directory: Path
     config: dict[str, Any]
@@ -38,7 +39,7 @@ class Checkpoint:
     weights: tuple[Path, ...]
 
     def fingerprint(self, **policy: object) -> str:
-        """16 hexadecimal digits of the weights, both configurations and our policy; not of names or dates."""
+        """Hash the weights, both configurations and our policy, but no names or dates, to 16 hex digits."""
         parts = {
             "policy": policy,
             "config": _lasting(self.config),
@@ -49,29 +50,29 @@ class Checkpoint:
 
     @cached_property
     def _weights_sha256(self) -> list[str]:
-        digests = []
-        for path in self.weights:
-            with path.open("rb") as file:
-                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-        return digests
+        return [file_sha256(path) for path in self.weights]
 
     def parse(self, reader: Any, name: str = CONFIG) -> Any:
-        """The configuration, or the feature extractor's settings, as a class of transformers reads them."""
+        """Read the configuration, or the settings of the feature extractor, by a class of transformers.
+
+        Raises:
+            InputError: the class refuses them.
+        """
         settings = self.config if name == CONFIG else self.preprocessing
         try:
             return reader.from_dict(copy.deepcopy(settings))
-        except Exception as error:  # transformers checks each field with exceptions of its own
+        except Exception as error:  # transformers raises many kinds of exception
             raise InputError(
                 f"{self.directory / name}: {_short(error)}; fetch the checkpoint again"
             ) from error
 
 
 def open_checkpoint(source: str, model_type: str) -> Checkpoint:
-    """The checkpoint in a directory, or on the Hugging Face hub if `owner/name` is no directory here.
+    """Open the checkpoint in a directory, or on the Hugging Face hub if no directory `owner/name` exists.
 
     Raises:
-        InputError: torch or transformers is missing, or there is no such checkpoint, or it is of another
-            model, or its weights are only there as pickles.
+        InputError: torch or transformers is missing, the checkpoint does not exist or is of another model, or
+            it has only pickled weights.
     """
     require_extra(f"the {model_type} encoder", "train", "torch", "transformers", "safetensors")
     directory = checkpoint_directory(source, model_type, HUB_FILES)
@@ -85,15 +86,15 @@ def open_checkpoint(source: str, model_type: str) -> Checkpoint:
 
 
 def checkpoint_directory(source: str, kind: str, files: list[str]) -> Path:
-    """The directory, or a local copy of `owner/name` from the Hugging Face hub, fetched if need be.
+    """The directory itself, or a local copy of `owner/name` from the Hugging Face hub, fetched if need be.
 
     Args:
-        source: a path, or a hub id that is no directory here
-        kind: of model, for the messages
-        files: patterns of the files that are needed
+        source: a directory, or a hub id
+        kind: the kind of model, for messages
+        files: name patterns of the files to fetch
 
     Raises:
-        InputError: neither a directory nor to be had from the hub.
+        InputError: it is no directory, and the hub does not give it.
     """
     path = Path(source).expanduser()
     if path.is_dir():
@@ -107,15 +108,59 @@ def checkpoint_directory(source: str, kind: str, files: list[str]) -> Path:
 
     try:
         return Path(snapshot_download(source, allow_patterns=files))
-    except Exception as error:  # the hub client passes on the exceptions of several network libraries
+    except Exception as error:  # the hub client lets exceptions of several network libraries through
         raise InputError(
             f"{kind} checkpoint {source!r} is not a directory, nor could it be had from the hub: "
             f"{_short(error)}; check the path, or fetch the model where there is a network"
         ) from error
 
 
+def weight_files(directory: Path) -> tuple[Path, ...]:
+    """The safetensors files of a checkpoint: a single one, or all that its index names.
+
+    Raises:
+        InputError: a file is missing, or there are only pickled weights.
+    """
+    if (directory / WEIGHTS).is_file():
+        return (directory / WEIGHTS,)
+    if (directory / INDEX).is_file():
+        return _indexed(directory)
+    pickled = sorted(path.name for pattern in PICKLED for path in directory.glob(pattern))
+    if pickled:
+        raise InputError(
+            f"{directory}: has only pickled weights ({', '.join(pickled[:3])}), and reading a pickle can run "
+            f"code; where you trust it, load it once and save_pretrained it as {WEIGHTS}"
+        )
+    raise InputError(f"{directory}: has no {WEIGHTS}; give the directory that save_pretrained wrote")
+
+
+def load_weights(build: Callable[[], "Model"], files: Iterable[Path], prefixes: Mapping[str, str]) -> "Model":
+    """Build a model and load weights from the files, in float32, for inference only.
+
+    Only tensors whose name begins with a key of `prefixes` are read; the key is replaced by its value. Other
+    parts, such as a stored text tower or decoder, cost nothing.
+
+    Raises:
+        InputError: a weight is missing, left over, or has another shape.
+    """
+    import torch
+    from safetensors import SafetensorError
+
+    files = list(files)
+    try:
+        with torch.device("meta"):
+            model = build()
+        model.load_state_dict(_tensors(files, prefixes), assign=True)
+    except (RuntimeError, ValueError, TypeError, ArithmeticError, SafetensorError) as error:
+        raise InputError(
+            f"{files[0].parent}: the weights do not fit config.json: {_short(error)}; "
+            "give a complete checkpoint, as save_pretrained writes it"
+        ) from error
+    return model.eval().requires_grad_(False)
+
+
 def _preprocessing(directory: Path) -> dict[str, Any]:
-    """The feature extractor's settings; newer checkpoints keep them inside the processor's."""
+    """The settings of the feature extractor; newer checkpoints store them inside the processor's."""
     if (directory / PROCESSOR).is_file():
         nested = _json(directory / PROCESSOR).get("feature_extractor")
         if isinstance(nested, dict):
@@ -143,53 +188,17 @@ def _lasting(value: Any) -> Any:
     return [_lasting(item) for item in value] if isinstance(value, list) else value
 
 
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
-
-
-def weight_files(directory: Path) -> tuple[Path, ...]:
-    """The safetensors of a checkpoint, one or as many as its index names.
-
-    Raises:
-        InputError: there are none, or not all; or there are only pickles.
-    """
-    if (directory / WEIGHTS).is_file():
-        return (directory / WEIGHTS,)
-    if (directory / INDEX).is_file():
-        return _indexed(directory)
-    pickled = sorted(path.name for pattern in PICKLED for path in directory.glob(pattern))
-    if pickled:
-        raise InputError(
-            f"{directory}: has only pickled weights ({', '.join(pickled[:3])}), and reading a pickle can run "
-            f"code; where you trust it, load it once and save_pretrained it as {WEIGHTS}"
-        )
-    raise InputError(f"{directory}: has no {WEIGHTS}; give the directory that save_pretrained wrote")
-
-
-def load_weights(build: Callable[[], "Model"], files: Iterable[Path], prefixes: Mapping[str, str]) -> "Model":
-    """The built model with the weights of the files, in float32, for inference only.
-
-    Only tensors under a prefix are read, and named with what the prefix maps to; a stored text tower or
-    decoder costs nothing.
-
-    Raises:
-        InputError: a weight is missing, left over, or of another shape.
-    """
-    import torch
-    from safetensors import SafetensorError
-
-    files = list(files)
+def _indexed(directory: Path) -> tuple[Path, ...]:
+    """The files that an index names; only names of files beside the index are accepted."""
     try:
-        with torch.device("meta"):
-            model = build()
-        model.load_state_dict(_tensors(files, prefixes), assign=True)
-    except (RuntimeError, ValueError, TypeError, ArithmeticError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise InputError(
-            f"{files[0].parent}: the weights do not fit config.json: {reason}; give a complete checkpoint, "
-            "as save_pretrained writes it"
-        ) from error
-    return model.eval().requires_grad_(False)
+        names = sorted(set(json.loads((directory / INDEX).read_text("utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{directory / INDEX}: is no index of weights: {error!r}; fetch it again") from error
+    beside = {path.name for path in directory.glob("*.safetensors")}
+    missing = [name for name in names if name not in beside]
+    if missing or not names:
+        raise InputError(f"{directory / INDEX}: names weights that are not here: {missing[:5]}; fetch them")
+    return tuple(directory / name for name in names)
 
 
 def _tensors(files: Iterable[Path], prefixes: Mapping[str, str]) -> "dict[str, Tensor]":
@@ -205,20 +214,11 @@ def _tensors(files: Iterable[Path], prefixes: Mapping[str, str]) -> "dict[str, T
                     continue
                 stored = file.get_tensor(key)
                 dtype = torch.float32 if stored.is_floating_point() else stored.dtype
-                # A copy is aligned alike wherever the tensor lies in the file; matrix kernels may sum in
-                # another order where memory is not.
+                # Copy, so that the alignment does not depend on the place in the file: matrix kernels may
+                # sum in another order where memory is aligned differently.
                 tensors[prefixes[prefix] + key.removeprefix(prefix)] = stored.to(dtype, copy=True)
     return tensors
 
 
-def _indexed(directory: Path) -> tuple[Path, ...]:
-    """The files an index names; a name that is no file beside the index is refused, so none can lead away."""
-    try:
-        names = sorted(set(json.loads((directory / INDEX).read_text("utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{directory / INDEX}: is no index of weights: {error!r}; fetch it again") from error
-    beside = {path.name for path in directory.glob("*.safetensors")}
-    missing = [name for name in names if name not in beside]
-    if missing or not names:
-        raise InputError(f"{directory / INDEX}: names weights that are not here: {missing[:5]}; fetch them")
-    return tuple(directory / name for name in names)
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

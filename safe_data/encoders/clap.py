@@ -1,4 +1,4 @@
-"""ClapEncoder: a CLAP checkpoint's audio tower, deterministic where the reference rolls dice."""
+"""ClapEncoder: the audio tower of a CLAP checkpoint, without the randomness of the reference."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 
 class ClapEncoder:
-    """Sounds at 48 kHz to unit vectors (pooled), or to the tower's last states (tokens).
+    """Encode sounds at 48 kHz as unit vectors (pooled), or as the last states of the tower (tokens).
 
-    A sound shorter than the model's 10 seconds is repeated as its checkpoint says. A longer one is heard in
+    A sound shorter than the model's 10 seconds is repeated as its checkpoint says. A longer sound is cut into
     windows (`window_starts`): pooled, their unit vectors are averaged and scaled to length 1 again; as
-    tokens, their states are averaged over equal stretches of the sound, so that the shape stays the same.
-    Tokens are ordered by time, and within one time by frequency.
+    tokens, their states are averaged over equal parts of the sound, so that the shape does not change. Tokens
+    are ordered by time, and at equal times by frequency.
 
     **Source:** Wu et al. 2023, arXiv 2211.06687; transformers' ClapModel.get_audio_features.
-    **Differs:** of a longer sound the reference takes a random 10 seconds, of which the mean over windows is
-    the expectation. Of a fused model it runs a random sound of the batch through the fusion layers when none
-    is long, so that a vector depends on its neighbours (LAION-AI/CLAP#90); here they are not used.
+    **Differs:** the reference takes a random 10 seconds of a longer sound; the mean over windows is the
+    expectation of that. If no sound in a batch is long, a fused model of the reference still runs a random
+    one through its fusion layers, so that a vector depends on its batch (LAION-AI/CLAP#90); we do not use
+    them.
     """
 
     version = 1
@@ -37,7 +38,7 @@ class ClapEncoder:
         """Open a checkpoint: a directory, or a hub id such as laion/clap-htsat-unfused.
 
         Raises:
-            InputError: it is no usable CLAP checkpoint.
+            InputError: it is not a usable CLAP checkpoint.
         """
         self.name = "clap" if pooling == "pooled" else "clap-tokens"
         self._pooled = pooling == "pooled"
@@ -64,7 +65,7 @@ class ClapEncoder:
 
     def encode(self, clips: Sequence[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips ..."]:
         embeddings = np.empty((len(clips), *self.shape), np.float16)
-        for row, (starts, states) in enumerate(self._pipeline.run(clips)):
+        for row, (starts, states) in enumerate(self.pipeline.run(clips)):
             embedding = _mean_direction(states) if self._pooled else self._tokens(starts, states)
             embeddings[row] = to_float16(embedding, str(self._checkpoint.directory))
         return embeddings
@@ -77,7 +78,8 @@ class ClapEncoder:
         return pool_in_time(by_time, starts, self._mel.samples / steps, steps).reshape(steps * bands, dims)
 
     @cached_property
-    def _pipeline(self) -> Pipeline:
+    def pipeline(self) -> Pipeline:
+        """The model, loaded on first use."""
         import torch
         from transformers import ClapAudioModelWithProjection
 
@@ -100,9 +102,10 @@ class ClapEncoder:
 
     @property
     def _grid(self) -> tuple[int, int, int]:
-        """(steps in time, bands of frequency, dims) of the tower's last states.
+        """The shape of the tower's last states: (steps in time, bands of frequency, dims).
 
-        The tower folds time to make a square picture of the spectrogram, and halves it at each stage but one.
+        The tower folds the spectrogram in time into a square picture, and halves its sides at each stage but
+        one.
         """
         shrinking = 2 ** (len(self._config.depths) - 1)
         stride = self._config.patch_stride
@@ -116,7 +119,11 @@ class ClapEncoder:
         return max(1, folds)
 
     def _check(self) -> None:
-        """Raises InputError where the two configurations do not belong together."""
+        """Check that the two configurations belong together.
+
+        Raises:
+            InputError: they do not.
+        """
         mel, config, wrong = self._mel, self._config, []
         if mel.bands != config.num_mel_bins:
             wrong.append(f"{mel.bands} mel bands are extracted, {config.num_mel_bins} are expected")

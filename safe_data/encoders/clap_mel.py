@@ -1,4 +1,4 @@
-"""ClapFeatureExtractor's log-mel features: the same values in a quarter of the time, and without its dice."""
+"""ClapMel: the log-mel features of ClapFeatureExtractor in a quarter of the time and without randomness."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MOST_SAMPLES = 2**24
-FRAMES_AT_A_TIME = 128  # fits a core's cache; all frames at once take twice as long
+FRAMES_AT_A_TIME = 128  # they fit into the cache of a core; all frames at once take twice as long
 HTK = {"norm": None, "mel_scale": "htk"}
 SLANEY = {"norm": "slaney", "mel_scale": "slaney"}
-# How often a clip is repeated, of the number of times it goes whole into a window.
+# How often a clip is repeated, given how often it fits whole into a window.
 REPEATS: dict[str, Callable[[int], int]] = {
     "repeatpad": lambda whole: whole,
     "repeat": lambda whole: whole + 1,
@@ -28,10 +28,10 @@ REPEATS: dict[str, Callable[[int], int]] = {
 
 @dataclass(frozen=True)
 class ClapMel:
-    """The feature extractor's settings, and what it does to a clip of at most `samples` samples.
+    """The settings of the feature extractor, and what it does with clips of at most `samples` samples.
 
     **Source:** transformers' ClapFeatureExtractor; LAION-AI/CLAP, laion_clap/training/data.py.
-    **Differs:** where a longer clip is cut is the caller's to say, and not random.
+    **Differs:** the caller cuts a longer clip; the reference cuts it at random.
     """
 
     sample_rate_hz: int
@@ -46,10 +46,10 @@ class ClapMel:
 
     @classmethod
     def read(cls, preprocessing: dict[str, Any]) -> "ClapMel":
-        """The settings stored beside a checkpoint.
+        """Read the settings that are stored with a checkpoint.
 
         Raises:
-            InputError: one is missing or makes no sense.
+            InputError: a setting is missing or makes no sense.
         """
         try:
             rate = int(preprocessing["sampling_rate"])
@@ -80,7 +80,7 @@ class ClapMel:
         return self.samples // self.hop_samples + 1
 
     def fill(self, clip: Float32[ndarray, " samples"]) -> Float32[ndarray, " window"]:
-        """A short clip repeated as the settings say, then silence up to the model's input length."""
+        """Repeat a short clip as the settings say, then add silence up to the input length of the model."""
         if len(clip) == self.samples:
             return clip
         window = np.zeros(self.samples, np.float32)
@@ -90,10 +90,10 @@ class ClapMel:
         return window
 
     def features(self, windows: "Tensor") -> "Tensor":
-        """Decibels, (windows, samples) to (windows, 1, frames, bands) in float32.
+        """Power in dB: (windows, samples) to (windows, 1, frames, bands), in float32.
 
-        The Fourier transform is in double precision, as the reference's is: in single precision its rounding
-        drowns quiet bands beside loud ones (2.2 dB off on real clips).
+        The Fourier transform is in double precision, as in the reference: in single precision, rounding
+        errors of loud bands drown quiet ones (2.2 dB off on real clips).
         """
         import torch
 
@@ -107,7 +107,7 @@ class ClapMel:
         return torch.cat(bands, 1).clamp_min_(1e-10).log10_().mul_(10).unsqueeze(1)
 
     def _mirrored(self, windows: "Tensor") -> "Tensor":
-        """In double precision, half a frame mirrored at each end; thrice as fast as torch's own padding."""
+        """Mirror half a frame at each end, in double precision; three times as fast as torch's padding."""
         import torch
 
         half = self.fft_samples // 2
@@ -126,10 +126,10 @@ class ClapMel:
 
     @cached_property
     def _filters(self) -> "Tensor":
-        """(2 × bins, bands): each bin's weights twice, for the squares of its real and its imaginary part.
+        """Mel filters, (2 × bins, bands): each bin's weights twice, for its squared real and imaginary part.
 
-        The fused models were trained on HTK filters, the others on Slaney's. Bins above the highest filter
-        are left out.
+        Fused models were trained on HTK filters, the others on Slaney's. Bins above the highest filter are
+        left out.
         """
         import torch
         from transformers.audio_utils import mel_filter_bank

@@ -1,4 +1,4 @@
-"""AudioEncoder: a clip's samples in, an embedding out; `load_encoder` finds one by its name."""
+"""AudioEncoder: turn the samples of a clip into an embedding; `load_encoder` finds an encoder by name."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -11,23 +11,26 @@ from safe_data.encoders.logmel import LogMelEncoder
 
 
 class AudioEncoder(Protocol):
-    """What makes a sidecar. A clip always gives the same bytes, whatever else is in the batch."""
+    """An encoder of sounds. A clip always gives the same bytes, whatever else is in the batch."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name in the file names of its embeddings."""
 
     @property
     def fingerprint(self) -> str:
-        """Hexadecimal; it changes with every parameter that could change an embedding."""
+        """Hexadecimal digits that change with every parameter that could change an embedding."""
 
     @property
-    def sample_rate_hz(self) -> int: ...
+    def sample_rate_hz(self) -> int:
+        """The sample rate that `encode` expects."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one embedding."""
 
     def encode(self, clips: Sequence[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips *shape"]:
-        """Embed clips of any length, given at `sample_rate_hz`."""
+        """Embed clips of any length, sampled at `sample_rate_hz`."""
 
 
 def _clap(source: str) -> AudioEncoder:
@@ -48,7 +51,7 @@ def _whisper(source: str) -> AudioEncoder:
     return WhisperEncoder(source)
 
 
-# Those of a pretrained model are given as `clap:DIRECTORY` or `clap:owner/name`.
+# A pretrained encoder also names its checkpoint: `clap:DIRECTORY` or `clap:owner/name`.
 ENCODERS: dict[str, Callable[[], AudioEncoder]] = {"logmel": LogMelEncoder}
 PRETRAINED: dict[str, Callable[[str], AudioEncoder]] = {
     "clap": _clap,
@@ -58,11 +61,11 @@ PRETRAINED: dict[str, Callable[[str], AudioEncoder]] = {
 
 
 def load_encoder(spec: str) -> AudioEncoder:
-    """The encoder of a spec such as `logmel`, `clap:laion/clap-htsat-unfused` or `whisper:DIRECTORY`.
+    """Load an encoder by a spec such as `logmel`, `clap:laion/clap-htsat-unfused` or `whisper:DIRECTORY`.
 
     Raises:
-        InputError: no encoder of that name, or a pretrained one without its checkpoint, or a checkpoint that
-            cannot be used.
+        InputError: the name is unknown, a pretrained encoder names no checkpoint, or its checkpoint cannot be
+            used.
     """
     name, colon, source = spec.partition(":")
     if name in PRETRAINED and source:

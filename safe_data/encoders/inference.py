@@ -1,4 +1,4 @@
-"""Clips through a model with a fixed input length, so that no clip's states depend on its neighbours."""
+"""Run clips through a model with a fixed input length; no clip's states depend on the rest of the batch."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,25 +15,18 @@ from safe_data.core.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
-GPU_WINDOWS = 32
+GPU_WINDOWS = 32  # per batch
+LONGEST_SECONDS = 60  # a longer clip is covered by this many seconds of windows
+IGNORED_SECONDS = 0.5  # a shorter remainder gets no window
+POLICY = {"windows": "evenly spaced", "longest_seconds": LONGEST_SECONDS, "ignored_seconds": IGNORED_SECONDS}
+
 Samples = Float32[ndarray, " samples"]
 States = Float32[ndarray, "windows ..."]
 
 
-def device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def precision() -> str:
-    """What models compute in here; part of a fingerprint, since it changes every embedding a little."""
-    return "bfloat16" if device() == "cuda" else "float32"
-
-
 @dataclass(frozen=True)
 class Pipeline:
-    """How a model hears: windows of `samples`, filled up; their features; the states it makes of those."""
+    """The steps of a model: cut windows of `samples` and fill them up, compute features, compute states."""
 
     samples: int
     sample_rate_hz: int
@@ -42,9 +35,9 @@ class Pipeline:
     states: Callable[["Tensor"], "Tensor"]
 
     def run(self, clips: Sequence[Samples]) -> Iterator[tuple[list[int], States]]:
-        """For each clip, where its windows start and their states.
+        """For each clip, the start of each window in samples, and the states of its windows.
 
-        All windows have one length, so nothing is gained by sorting the clips.
+        All windows have the same length, so sorting the clips would gain nothing.
         """
         starts = [window_starts(len(clip), self.samples, self.sample_rate_hz) for clip in clips]
         windows = (
@@ -57,11 +50,11 @@ class Pipeline:
             yield clip_starts, np.stack(list(islice(states, len(clip_starts))))
 
     def _batches(self, windows: Iterable[Samples]) -> Iterator[Float32[ndarray, "..."]]:
-        """One output a window.
+        """One output per window, always computed with the same batch shape and number of threads.
 
-        Matrix kernels are chosen by the shape of the whole batch and by the number of threads, and each
-        sums in its own order. So both are always the same: on a CPU one window and one thread (measured:
-        the fastest there, too), on a GPU a full batch, the last one filled up with silence.
+        Both decide which matrix kernel runs, and each kernel sums in its own order. On a CPU a batch is one
+        window in one thread, which is also the fastest as measured; on a GPU it is a full batch, the last one
+        filled up with silence.
         """
         size = GPU_WINDOWS if device() == "cuda" else 1
         batch: list[Samples] = []
@@ -85,42 +78,12 @@ class Pipeline:
             return states.float().cpu().numpy()
 
 
-def to_float16(embedding: Float32[ndarray, "..."], source: str) -> Float16[ndarray, "..."]:
-    """Rounded, or an InputError if float16 cannot hold it."""
-    with np.errstate(over="ignore"):
-        rounded = embedding.astype(np.float16)
-    if not np.isfinite(rounded).all():
-        raise InputError(
-            f"{source}: an embedding is not finite in float16 (largest value {np.abs(embedding).max()}); "
-            "check the checkpoint's weights, and the sound for NaN"
-        )
-    return rounded
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute in one thread: sums have one order, and on shared cores two threads wait for each other."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-LONGEST_SECONDS = 60
-IGNORED_SECONDS = 0.5
-POLICY = {"windows": "evenly spaced", "longest_seconds": LONGEST_SECONDS, "ignored_seconds": IGNORED_SECONDS}
-
-
 def window_starts(samples: int, window: int, sample_rate_hz: int) -> list[int]:
-    """Where the windows of a clip begin: the first at its start, the last at its end, evenly spaced.
+    """Where the windows of a clip begin, in samples: evenly spaced from its start to its end.
 
-    There are as many as it takes to cover the clip, but no more than fill a minute; of a longer clip each
-    window is heard and what lies between is not. A remainder under half a second (a video's sound is rarely
-    cut to the sample) adds no window; a single window then lies in the middle.
+    There are as many windows as cover the clip, but at most one minute of them; a longer clip has gaps
+    between its windows. A remainder under half a second adds no window, as the sound of a video is rarely cut
+    to the sample; a single window then lies in the middle.
 
     >>> window_starts(10 * 48_000, 10 * 48_000, 48_000)
     [0]
@@ -140,7 +103,7 @@ def window_starts(samples: int, window: int, sample_rate_hz: int) -> list[int]:
 def pool_in_time(
     states: Float32[ndarray, "windows steps dims"], starts: Sequence[int], step_samples: float, frames: int
 ) -> Float32[ndarray, "frames dims"]:
-    """The mean of each of `frames` equal stretches of the states of all windows, in order of time.
+    """Order the states of all windows by time, cut them into `frames` equal parts, and average each part.
 
     Where windows overlap, the states of both are averaged. With fewer states than frames, states repeat.
 
@@ -151,8 +114,49 @@ def pool_in_time(
     times = np.add.outer(np.asarray(starts), np.arange(steps) * step_samples)
     ordered = states.reshape(-1, dims)[np.argsort(times.ravel(), kind="stable")]
     edges = np.arange(frames + 1) * (windows * steps) // frames
-    counts = np.maximum(np.diff(edges), 1)  # reduceat gives the state itself where a stretch is empty
+    counts = np.maximum(np.diff(edges), 1)  # reduceat gives the state itself where a part is empty
     pooled: Float32[ndarray, "frames dims"] = np.add.reduceat(ordered, edges[:-1], axis=0) / np.float32(
         counts[:, None]
     )
     return pooled
+
+
+def to_float16(embedding: Float32[ndarray, "..."], source: str) -> Float16[ndarray, "..."]:
+    """Round an embedding to float16.
+
+    Raises:
+        InputError: it is not finite in float16.
+    """
+    with np.errstate(over="ignore"):
+        rounded = embedding.astype(np.float16)
+    if not np.isfinite(rounded).all():
+        raise InputError(
+            f"{source}: an embedding is not finite in float16 (largest value {np.abs(embedding).max()}); "
+            "check the checkpoint's weights, and the sound for NaN"
+        )
+    return rounded
+
+
+def precision() -> str:
+    """The number format models compute in; part of each fingerprint, as it changes embeddings a little."""
+    return "bfloat16" if device() == "cuda" else "float32"
+
+
+def device() -> str:
+    """Where models run: `cuda` if there is a GPU, else `cpu`."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread: sums keep one order, and shared cores do not wait for each other."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""LogMelEncoder: log power in mel bands, the encoder that needs no weights."""
+"""LogMelEncoder: log power in mel bands; an encoder that needs no weights."""
 
 import hashlib
 import json
@@ -11,10 +11,10 @@ from numpy import ndarray
 
 
 class LogMelEncoder:
-    """Mean power in 64 mel bands of 8 equal stretches of the clip, in dB, scaled so that -80…0 dBFS is -1…1.
+    """The mean power in 64 mel bands and 8 equal parts of a clip, in dB; -80 to 0 dBFS is scaled to -1 to 1.
 
-    `embedding.reshape(8, 64)` is (stretch, band). A clip shorter than one second is filled up with
-    silence; of one longer than 30 seconds the first 30 are heard. Silence is -1 everywhere.
+    `embedding.reshape(8, 64)` has the axes (part, band). A clip shorter than one second is filled up with
+    silence; of a clip longer than 30 seconds only the first 30 are used. Silence is -1 everywhere.
     """
 
     name = "logmel"
@@ -46,7 +46,7 @@ class LogMelEncoder:
         power = self._power(clip)
         edges = np.arange(self.stretches + 1) * len(power) // self.stretches
         per_stretch = np.add.reduceat(power, edges[:-1], axis=0) / np.diff(edges)[:, None]
-        # einsum without BLAS: its sums do not depend on how many threads or which kernel a machine has
+        # einsum does not call BLAS, whose sums depend on the number of threads and the machine's kernels
         bands = np.einsum("sf,bf->sb", per_stretch, self._filters)
         floor = 10 ** (self.floor_db / 10)
         decibels: Float64[ndarray, "stretches bands"] = 10 * np.log10(np.maximum(bands, floor))
@@ -54,7 +54,7 @@ class LogMelEncoder:
         return scaled
 
     def _power(self, clip: Float32[ndarray, " samples"]) -> Float64[ndarray, "frames bins"]:
-        """Power spectrum of overlapping windows; a full-scale sine has power 1 in its bin."""
+        """The power spectrum of overlapping windows; a full-scale sine has power 1 in its bin."""
         half = self.window_samples // 2
         heard = clip[: self.max_seconds * self.sample_rate_hz].astype(np.float64)
         missing = max(0, self.min_seconds * self.sample_rate_hz - len(heard))
@@ -81,10 +81,10 @@ class LogMelEncoder:
 def mel_triangles(
     bins_hz: Float64[ndarray, " bins"], bands: int, lowest_hz: float, highest_hz: float
 ) -> Float64[ndarray, "bands bins"]:
-    """The weight of each frequency in each band: a triangle over two steps of the mel scale, 1 at its middle.
+    """The weight of each frequency in each band: a triangle two steps of the mel scale wide, 1 in its middle.
 
-    Source: Slaney 1998, "Auditory Toolbox": linear to 1 kHz, 27 steps from there to 6.4 kHz. The numbers are
-    those of `librosa.filters.mel(norm=None)`, which takes a second to be imported by each worker.
+    Source: Slaney 1998, "Auditory Toolbox": linear up to 1 kHz, then 27 steps up to 6.4 kHz. The values equal
+    `librosa.filters.mel(norm=None)`; importing librosa would take each worker a second.
     """
     lowest, highest = _mel(np.array([lowest_hz, highest_hz])).tolist()
     mels = np.linspace(lowest, highest, bands + 2)

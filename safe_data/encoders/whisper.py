@@ -1,4 +1,4 @@
-"""WhisperEncoder: the encoder states of a Whisper checkpoint, averaged into a fixed number of frames."""
+"""WhisperEncoder: the encoder states of a Whisper checkpoint, averaged to a fixed number of frames."""
 
 import math
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ FRAMES = 32
 
 
 class WhisperEncoder:
-    """Sounds at 16 kHz to `frames` vectors in time, stretched over the sound.
+    """Encode sounds at 16 kHz as `frames` vectors, evenly spread over the sound.
 
-    A sound shorter than the model's 30 seconds is followed by silence, as in the reference, and only the
-    states of the sound itself are averaged. A longer one is heard in windows (`window_starts`).
+    A sound shorter than the model's 30 seconds is followed by silence, as in the reference, but only the
+    states of the sound itself are averaged. A longer sound is cut into windows (`window_starts`).
 
     **Source:** Radford et al. 2022, arXiv 2212.04356; transformers' WhisperModel.encoder.
-    **Differs:** the reference hears the first 30 seconds, and its states include the silence after the sound.
+    **Differs:** the reference uses only the first 30 seconds, and its states include the silence at the end.
     """
 
     name = "whisper"
@@ -36,14 +36,14 @@ class WhisperEncoder:
         """Open a checkpoint: a directory, or a hub id such as openai/whisper-small.
 
         Raises:
-            InputError: it is no usable Whisper checkpoint.
+            InputError: it is not a usable Whisper checkpoint.
         """
         self._checkpoint = open_checkpoint(source, "whisper")
         from transformers import WhisperConfig, WhisperFeatureExtractor
 
         self._config = self._checkpoint.parse(WhisperConfig)
         self._extractor = self._checkpoint.parse(WhisperFeatureExtractor, PREPROCESSOR)
-        self._extractor.dither = 0.0  # noise added to the features would make each run's states another's
+        self._extractor.dither = 0.0  # noise in the features would make every run different
         self._check()
         self.sample_rate_hz: int = self._extractor.sampling_rate
         self.shape = (frames, self._config.d_model)
@@ -57,14 +57,15 @@ class WhisperEncoder:
     def encode(self, clips: Sequence[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips frames dims"]:
         embeddings = np.empty((len(clips), *self.shape), np.float16)
         state_samples = self._extractor.n_samples / self._config.max_source_positions
-        for row, (starts, states) in enumerate(self._pipeline.run(clips)):
-            heard = max(1, math.ceil(len(clips[row]) / state_samples))  # what follows is silence
+        for row, (starts, states) in enumerate(self.pipeline.run(clips)):
+            heard = max(1, math.ceil(len(clips[row]) / state_samples))  # the rest is silence
             pooled = pool_in_time(states[:, :heard], starts, state_samples, self.shape[0])
             embeddings[row] = to_float16(pooled, str(self._checkpoint.directory))
         return embeddings
 
     @cached_property
-    def _pipeline(self) -> Pipeline:
+    def pipeline(self) -> Pipeline:
+        """The model, loaded on first use."""
         from transformers.models.whisper.modeling_whisper import WhisperEncoder as Tower
 
         prefixes = {"model.encoder.": "", "encoder.": ""}
@@ -82,7 +83,7 @@ class WhisperEncoder:
         return window
 
     def _features(self, windows: "Tensor") -> "Tensor":
-        """The reference's own log-mel: computed in torch already, and little beside the encoder."""
+        """The log-mel features of the reference: they run in torch, and cost little next to the encoder."""
         extracted: Tensor = self._extractor(
             list(windows.cpu().numpy()),
             sampling_rate=self.sample_rate_hz,
@@ -92,7 +93,11 @@ class WhisperEncoder:
         return extracted.to(windows.device)
 
     def _check(self) -> None:
-        """Raises InputError where the two configurations do not belong together."""
+        """Check that the two configurations belong together.
+
+        Raises:
+            InputError: they do not.
+        """
         extracted = (self._extractor.feature_size, self._extractor.nb_max_frames)
         expected = (self._config.num_mel_bins, 2 * self._config.max_source_positions)
         if extracted != expected:

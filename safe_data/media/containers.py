@@ -1,6 +1,6 @@
-"""What a media file is by its first bytes, and whether it is all there.
+"""Recognise a media file by its first bytes, and check that it is complete.
 
-Decoders read what is left of a WAV, an Ogg, an MP4 or a Matroska as a shorter one, without a word.
+Decoders read a truncated WAV, Ogg, MP4 or Matroska file as a shorter one, without an error.
 """
 
 import struct
@@ -10,14 +10,15 @@ from safe_data.core.errors import MediaError
 
 Container = Literal["mp4", "matroska"]
 
-BOXES_READ = 2**16  # of a fragmented MP4 of ten minutes there are some hundred
-OGG_PAGE = 27 + 255 + 255 * 255  # the largest
+BOXES_READ = 2**16  # a fragmented MP4 of ten minutes has some hundred
+OGG_PAGE = 27 + 255 + 255 * 255  # bytes of the largest page
+
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 
 
 def container_of(file: BinaryIO) -> Container | None:
-    """The container that takes PyAV to read: MP4 (also M4A, MOV, 3GP) or Matroska (also WebM)."""
+    """The container if PyAV must read it: MP4 (also M4A, MOV, 3GP) or Matroska (also WebM); else None."""
     head = _read(file, 0, 8)
     if head[4:] in (b"ftyp", b"moov", b"mdat", b"wide"):
         return "mp4"
@@ -25,10 +26,10 @@ def container_of(file: BinaryIO) -> Container | None:
 
 
 def check_whole(file: BinaryIO) -> None:
-    """Raise for a file that is not all there; the decoders of FLAC, MP3 and pictures see it themselves.
+    """Refuse a truncated file; the decoders of FLAC, MP3 and pictures notice truncation themselves.
 
     Raises:
-        MediaError: it was cut off, or its header promises more than there is.
+        MediaError: the file is shorter than its header says.
     """
     size = file.seek(0, 2)
     head = _read(file, 0, 12)
@@ -44,9 +45,9 @@ def check_whole(file: BinaryIO) -> None:
 
 
 def _check_riff(file: BinaryIO, size: int) -> None:
-    """Every chunk up to the samples lies within the file."""
+    """Check that every chunk up to the samples lies within the file."""
     offset = 12
-    for _ in range(64):  # chunks before the samples; more than that is no sound we know
+    for _ in range(64):  # chunks before the samples; real sounds have fewer
         head = _read(file, offset, 8)
         if len(head) < 8:
             return
@@ -58,7 +59,7 @@ def _check_riff(file: BinaryIO, size: int) -> None:
 
 
 def _check_ogg(file: BinaryIO, size: int) -> None:
-    """The last page is complete and says that it ends the stream.
+    """Check that the last page is complete and marks the end of the stream.
 
     Source: RFC 3533, section 6: header_type_flag, page_segments and segment_table.
     """
@@ -72,9 +73,9 @@ def _check_ogg(file: BinaryIO, size: int) -> None:
 
 
 def _check_mp4(file: BinaryIO, size: int) -> None:
-    """Every box lies within the file.
+    """Check that every box lies within the file.
 
-    Source: ISO/IEC 14496-12, section 4.2: a size of 1 stands for a 64-bit one, of 0 for all that follows.
+    Source: ISO/IEC 14496-12, section 4.2: size 1 means that a 64-bit size follows, 0 means up to the end.
     """
     offset = 0
     for _ in range(BOXES_READ):
@@ -85,15 +86,15 @@ def _check_mp4(file: BinaryIO, size: int) -> None:
         if length == 1 and len(head) == 16:
             (length,) = struct.unpack_from(">Q", head, 8)
         if length < 8 or not head[4:8].isascii():
-            return  # to the end, or no box: the decoder has its own view of that
+            return  # a box up to the end, or no box at all: left to the decoder
         _check_end("video", offset, length, size)
         offset += length
 
 
 def _check_matroska(file: BinaryIO, size: int) -> None:
-    """The segment, which is all but the header, lies within the file; a live stream's has no size.
+    """Check that the segment (everything after the header) lies within the file, if its size is known.
 
-    Source: RFC 8794, section 4 and 6.2: lengths of variable size; all ones stand for an unknown one.
+    Source: RFC 8794, sections 4 and 6.2: sizes have variable length; all ones mean unknown.
     """
     _, header, body = _element_size(_read(file, 4, 8))
     segment = 4 + body + header
@@ -105,7 +106,7 @@ def _check_matroska(file: BinaryIO, size: int) -> None:
 
 
 def _element_size(data: bytes) -> tuple[bool, int, int]:
-    """Whether a length is known, the length, and how many bytes it takes to say so."""
+    """Whether a size is known, the size, and the number of bytes that encode it."""
     width = 9 - data[0].bit_length() if data and data[0] else 8
     bits = 7 * width
     value = int.from_bytes(data[:width].ljust(width, b"\0")) & ((1 << bits) - 1)

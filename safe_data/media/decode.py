@@ -1,7 +1,7 @@
-"""Decode untrusted sounds and pictures in bounded memory: crop, mono, resample; flatten, RGB.
+"""Decode an untrusted sound in bounded memory: crop it, mix it to one channel, resample it.
 
-WAV, FLAC, Ogg and MP3 by soundfile; MP4, M4A, MOV, WebM and Matroska by PyAV (`video_sound`). What is
-cropped away is sought past, not decoded. What cannot be decoded whole raises MediaError.
+soundfile reads WAV, FLAC, Ogg and MP3; PyAV (`video_sound`) reads MP4, M4A, MOV, WebM and Matroska. Parts
+outside the crop are skipped, not decoded. A sound that cannot be decoded completely raises MediaError.
 """
 
 import io
@@ -11,10 +11,7 @@ import soundfile
 
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import check_whole, container_of
-from safe_data.media.picture import MAX_PIXELS, decode_image, picture_suffix
 from safe_data.media.sound import (
-    MAX_CLIP_SECONDS,
-    MAX_SAMPLES,
     Pcm,
     Sound,
     after_the_end,
@@ -22,26 +19,11 @@ from safe_data.media.sound import (
     check_length,
     check_samples,
     clip_frames,
-    resample,
-    to_mono,
 )
 
-__all__ = [
-    "MAX_CLIP_SECONDS",
-    "MAX_PIXELS",
-    "MAX_SAMPLES",
-    "Pcm",
-    "Sound",
-    "decode_audio",
-    "decode_image",
-    "decode_pcm",
-    "picture_suffix",
-    "resample",
-    "to_mono",
-]
-
 SOUND_SUFFIXES = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}
-DEPTHS = {"PCM_24": 24, "PCM_32": None, "FLOAT": None, "DOUBLE": None}
+DEPTHS = {"PCM_24": 24, "PCM_32": None, "FLOAT": None, "DOUBLE": None}  # bits; 16 for all others
+
 _LENGTH_UNKNOWN = 2**40
 
 
@@ -51,10 +33,10 @@ def decode_audio(
     start_seconds: float = 0.0,
     duration_seconds: float | None = None,
 ) -> Sound:
-    """Decode a clip to one channel, at the given rate or its own.
+    """Decode a clip to one channel, at a given rate or its original rate.
 
     Raises:
-        MediaError: as for `decode_pcm`.
+        MediaError: see `decode_pcm`.
     """
     sound = decode_pcm(media, start_seconds, duration_seconds).mono
     return sound.resampled(sample_rate_hz or sound.sample_rate_hz)
@@ -63,10 +45,10 @@ def decode_audio(
 def decode_pcm(
     media: bytes | BinaryIO, start_seconds: float = 0.0, duration_seconds: float | None = None
 ) -> Pcm:
-    """Decode the clip of a sound or of a video's sound, from bytes or an open file, known by its content.
+    """Decode a clip of a sound file, or of the sound of a video; its content decides how it is read.
 
     Raises:
-        MediaError: no such sound, cut off, too long for the memory set aside, empty, or not finite.
+        MediaError: the format is unknown, or the sound is truncated, too long, empty or not finite.
     """
     file = io.BytesIO(media) if isinstance(media, bytes) else media
     check_whole(file)
@@ -105,11 +87,13 @@ def _check_header(sound: soundfile.SoundFile) -> None:
     if sound.frames <= 0:
         raise MediaError("empty sound: no samples")
     if sound.frames > _LENGTH_UNKNOWN:
-        raise MediaError("unknown length: the sound's header does not say how long it is; write it anew")
+        raise MediaError(
+            "unknown length: the header does not say how long the sound is; write the file again"
+        )
 
 
 def _seek(sound: soundfile.SoundFile, start_seconds: float, duration_seconds: float | None) -> int:
-    """Go to the clip's first frame; the number of frames from there to the clip's or the file's end."""
+    """Seek to the start of the clip; return the number of frames up to its end or the end of the file."""
     rate, total = int(sound.samplerate), int(sound.frames)
     first, wanted = clip_frames(start_seconds, duration_seconds, rate)
     if first >= total:

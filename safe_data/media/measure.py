@@ -1,6 +1,6 @@
-"""Facts about decoded media: what the manifest says of each sound and picture.
+"""Measure decoded media: the facts about each sound and picture in the manifest.
 
-Figures are rounded, so that the last bits of a sum do not depend on the machine that took it.
+Numbers are rounded, so that they do not depend on the machine in their last bits.
 """
 
 import hashlib
@@ -13,21 +13,21 @@ from PIL import Image
 
 from safe_data.media.sound import FULL_SCALE, Pcm, peak_of
 
-SILENCE_DB = -120.0  # what digital silence counts as
-QUIET_DB = -60.0
-CLIPPED = 0.999
+SILENCE_DB = -120.0  # the level of digital silence
+QUIET_DB = -60.0  # dBFS; quieter frames count as silent
+CLIPPED = 0.999  # magnitude from which a sample counts as clipped
 FRAME_SECONDS = 0.025
-FEW = 1024  # frames
+FEW = 1024  # frames that are tried first
 
 
 def rms_db(power: Float64[ndarray, " samples"]) -> float:
-    """The level of squared samples, to a thousandth of a dB; of none at all that of silence."""
+    """The level of squared samples in dB, rounded to 0.001; the level of silence if there are none."""
     return round(float(_decibels(power.mean())), 3) if len(power) else SILENCE_DB
 
 
 @dataclass(frozen=True)
 class SoundFacts:
-    """Levels in dB relative to full scale; shares of the whole in [0, 1]."""
+    """Facts about a sound: levels in dB relative to full scale, fractions in [0, 1]."""
 
     pcm_sha256: str
     duration_seconds: float
@@ -42,7 +42,7 @@ class SoundFacts:
 
 @dataclass(frozen=True)
 class PictureFacts:
-    """`image_dhash` is 64 bits in hexadecimal; of pictures that look alike, few of them differ."""
+    """Facts about a picture; the 64 bits of `image_dhash` differ little between pictures that look alike."""
 
     pixel_sha256: str
     image_dhash: str
@@ -51,11 +51,11 @@ class PictureFacts:
 
 
 def measure_sound(pcm: Pcm) -> SoundFacts:
-    """Measure a clip: level and frames of its mono mix, peak and clipping of every channel.
+    """Measure a clip: level and frames of its mono mix, peak and clipping over all channels.
 
-    `pcm_sha256` is equal for one sound in two lossless files, and for a clip stored as FLAC or cut out of a
-    WAV: see `pcm_hash`. `snr_db` is the 95th less the 10th percentile of the levels of 25 ms frames: loud
-    parts against the quiet ones, an estimate without a clean reference; None for fewer than four frames.
+    `pcm_sha256` is equal for the same sound in two lossless files, and for a clip stored as FLAC or cut out
+    of a WAV: see `pcm_hash`. `snr_db` is the 95th minus the 10th percentile of the levels of 25 ms frames,
+    which compares loud with quiet parts without a clean reference; None for fewer than four frames.
     """
     rate, peak = pcm.sample_rate_hz, peak_of(pcm)
     power = np.square(pcm.mono.samples, dtype=np.float64)
@@ -80,7 +80,8 @@ def pcm_hash(
 ) -> str:
     """SHA-256 of rate, channels and decoded samples, channel by channel within each frame.
 
-    Samples are little-endian 16-bit integers if they all are such, in whatever file, and else 32-bit floats.
+    Samples are hashed as little-endian 16-bit integers if all of them are such, in whatever file they were
+    stored, and else as 32-bit floats.
     """
     if samples.dtype != np.int16 and (whole := _as_integers(samples)) is not None:
         samples = whole
@@ -91,7 +92,7 @@ def pcm_hash(
 
 
 def _as_integers(samples: Float32[ndarray, "frames channels"]) -> Int16[ndarray, "frames channels"] | None:
-    """Floats as the 16-bit integers they are, or None if one is not: most sounds show it in the first few."""
+    """Floats as 16-bit integers, or None if one is not such; most sounds show it in their first frames."""
     if not samples.size:
         return None
     for some in (samples[:FEW], samples):
@@ -105,20 +106,21 @@ def _as_integers(samples: Float32[ndarray, "frames channels"]) -> Int16[ndarray,
 
 
 def measure_image(picture: Image.Image) -> PictureFacts:
-    """Size, and the hashes of an RGB picture: of size and pixels, and of what it looks like."""
+    """Measure an RGB picture: its size, a hash of size and pixels, and a hash of what it looks like."""
     header = f"{picture.width}x{picture.height} {picture.mode}\n".encode()
     digest = hashlib.sha256(header + picture.tobytes()).hexdigest()
     return PictureFacts(digest, difference_hash(picture), picture.width, picture.height)
 
 
 def difference_hash(picture: Image.Image) -> str:
-    """Whether each of 8×8 fields is brighter than the one on its left, row by row, the first bit the highest.
+    """64 bits in hexadecimal: whether each of 8×8 fields is brighter than the field on its left, row by row.
 
-    Equal for a picture at another size or quality; the number of bits that differ says how unlike two are.
-    A picture without any change from left to right is 0000000000000000: that says nothing about it.
+    A copy at another size or quality has almost the same bits; the more bits differ, the less alike two
+    pictures are. A picture that does not change from left to right gives 0000000000000000, which says
+    nothing.
 
     Source: N. Krawetz, "Kind of Like That" (2013), dHash.
-    Differs: each field is the mean of its pixels; Pillow's usual filters look beyond a field's borders.
+    Differs: each field is the mean of its pixels; Pillow's usual filters also use pixels around it.
     """
     small = np.asarray(picture.convert("L").resize((9, 8), Image.Resampling.BOX))
     bits = small[:, 1:] > small[:, :-1]
@@ -126,7 +128,7 @@ def difference_hash(picture: Image.Image) -> str:
 
 
 def _frame_levels_db(power: Float64[ndarray, " samples"], rate: int) -> Float64[ndarray, " frames"]:
-    """The level of each whole frame; of all there is when that is less than a frame."""
+    """The level in dB of each whole frame; of the whole sound if it is shorter than a frame."""
     length = min(len(power), max(1, round(FRAME_SECONDS * rate)))
     return _decibels(power[: len(power) // length * length].reshape(-1, length).mean(axis=1))
 

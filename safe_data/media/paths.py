@@ -1,4 +1,4 @@
-"""Files that data names, kept below the root they are relative to."""
+"""Open files that the data names, and refuse paths that lead out of the root."""
 
 import os
 import stat
@@ -7,14 +7,14 @@ from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
 
-MAX_FILE_BYTES = 2**28
+MAX_FILE_BYTES = 2**28  # of a file that is read whole
 
 
 def inside(root: Path, relative: str) -> Path:
-    """The real path of a file named relative to the root; links are followed.
+    """The real path of a file that is named relative to the root, with links resolved.
 
     Raises:
-        ValueError: an absolute path, or one that leaves the root by `..` or a link.
+        ValueError: the path is absolute, or leaves the root by `..` or a link.
     """
     if Path(relative).is_absolute():
         raise ValueError(f"{relative!r} is an absolute path")
@@ -28,7 +28,7 @@ def open_file(root: Path, relative: str) -> BinaryIO:
     """Open a regular file below the root.
 
     Raises:
-        MediaError: it is missing, no regular file, or (by `..` or a link) outside the root.
+        MediaError: it is missing, not a regular file, or outside the root (by `..` or a link).
     """
     try:
         path = inside(root, relative)
@@ -45,18 +45,12 @@ def open_file(root: Path, relative: str) -> BinaryIO:
         raise MediaError(f"unreadable file: {error}") from None
 
 
-def read_file(root: Path, relative: str) -> bytes:
-    """The bytes of a regular file below the root.
+def read_open(file: BinaryIO, relative: str) -> bytes:
+    """Read all bytes of an open file; `relative` is its name in messages.
 
     Raises:
-        MediaError: as for `open_file`, or it is too large.
+        MediaError: it is larger than 256 MiB, or cannot be read.
     """
-    with open_file(root, relative) as file:
-        return read_open(file, relative)
-
-
-def read_open(file: BinaryIO, relative: str) -> bytes:
-    """All bytes of an open file, unless it is too large."""
     size = file.seek(0, os.SEEK_END)
     if size > MAX_FILE_BYTES:
         raise MediaError(f"file too large: {relative} has {size} bytes of {MAX_FILE_BYTES}")

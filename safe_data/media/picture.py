@@ -1,4 +1,4 @@
-"""Decode an untrusted picture to RGB, in bounded memory, as a viewer shows it on a white page."""
+"""Decode an untrusted picture to RGB in bounded memory, as a viewer would show it on a white page."""
 
 import io
 import struct
@@ -11,11 +11,11 @@ from PIL import Image, UnidentifiedImageError
 from safe_data.core.errors import MediaError
 
 MAX_PIXELS = 2**25
-MIN_SIDE = 2  # a single pixel is a place holder, and a side of one is taken for the channels by processors
+MIN_SIDE = 2  # one pixel is a placeholder, and processors mistake a side of one for the channels
 PICTURE_FORMATS = ("PNG", "JPEG")
 
 _ORIENTATION = 0x0112
-_UPRIGHT = {  # EXIF 2.32, section 4.6.4: where the 0th row and column of the stored picture are
+_UPRIGHT = {  # how to turn a picture upright; orientations of EXIF 2.32, section 4.6.4
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -28,7 +28,7 @@ _BROKEN = (OSError, SyntaxError, EOFError, struct.error, zlib.error, ValueError)
 
 
 def picture_suffix(data: bytes) -> str | None:
-    """`png` or `jpg`, by the content; None for anything else."""
+    """`png` or `jpg` by the first bytes; None for anything else."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
     return "jpg" if data.startswith(b"\xff\xd8\xff") else None
@@ -37,11 +37,11 @@ def picture_suffix(data: bytes) -> str | None:
 def decode_image(data: bytes) -> Image.Image:
     """Decode a PNG or JPEG to RGB.
 
-    What is transparent lets a white page show through, a picture that its EXIF turns is turned, 16-bit
-    samples are scaled to 8, and of several frames (APNG, MPO) it is the first.
+    Transparent parts become white, EXIF orientation is applied, 16-bit samples are scaled to 8 bits, and of
+    several frames (APNG, MPO) the first is taken.
 
     Raises:
-        MediaError: no such picture, cut off, smaller than 2×2 or larger than the memory set aside.
+        MediaError: it is neither, truncated, smaller than 2×2, or larger than 2²⁵ pixels.
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # broken metadata; large pictures, bounded below
@@ -60,6 +60,11 @@ def decode_image(data: bytes) -> Image.Image:
 
 
 def check_size(width: int, height: int) -> None:
+    """Refuse a picture that is too large or too small.
+
+    Raises:
+        MediaError: it has more than 2²⁵ pixels, or a side under 2.
+    """
     if width * height > MAX_PIXELS:
         raise MediaError(f"picture too large: {width}×{height} of {MAX_PIXELS} pixels")
     if min(width, height) < MIN_SIDE:
@@ -69,7 +74,7 @@ def check_size(width: int, height: int) -> None:
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # Pillow clips 16-bit greys at 255 instead of scaling them
+    if picture.mode.startswith("I"):  # Pillow would clip 16-bit greys at 255 instead of scaling them
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
     if not picture.has_transparency_data:
         return picture.convert("RGB")
@@ -81,7 +86,7 @@ def _flatten(picture: Image.Image) -> Image.Image:
 def _upright(flat: Image.Image, picture: Image.Image) -> Image.Image:
     try:
         orientation = picture.getexif().get(_ORIENTATION)
-    except (*_BROKEN, TypeError, KeyError):  # what cannot be read turns nothing
+    except (*_BROKEN, TypeError, KeyError):  # unreadable EXIF turns nothing
         return flat
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return flat if turn is None else flat.transpose(turn)

@@ -1,4 +1,4 @@
-"""Pcm and Sound: decoded samples as they were stored, and as a model hears them; within what limits."""
+"""Pcm and Sound: decoded samples as stored, and as a model hears them; the limits on both."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,17 +11,17 @@ from numpy import ndarray
 from safe_data.core.errors import MediaError
 
 MAX_CLIP_SECONDS = 600
-MAX_SAMPLES = 2**26  # decoded, all channels together: 256 MiB of float32
+MAX_SAMPLES = 2**26  # over all channels: 256 MiB of float32
 MAX_PEAK = 1_000.0  # 60 dB above full scale
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 384_000
 MAX_CHANNELS = 64
 FULL_SCALE = 2**15  # of 16-bit integers
-LATEST_SECONDS = 1e9  # later than any sound ends, and still a number of samples
+LATEST_SECONDS = 1e9  # later than the end of any sound, and still convertible to samples
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A clip as a model hears it: one channel, at its own rate or the one that was asked for."""
+    """A clip as a model hears it: one channel, at its original rate or a requested one."""
 
     samples: Float32[ndarray, " samples"]
     sample_rate_hz: int
@@ -30,12 +30,13 @@ class Sound:
 
     @property
     def duration_seconds(self) -> float:
+        """The length of the clip."""
         return len(self.samples) / self.sample_rate_hz
 
     def resampled(self, sample_rate_hz: int) -> "Sound":
-        """The same clip at another rate: what `decode_audio` gives for that rate, without decoding again.
+        """The same clip at another rate, equal to what `decode_audio` gives for that rate.
 
-        Of a sound that was resampled before it is not: resample the clip at its own rate.
+        Resample from the original rate only: resampling twice does not match `decode_audio`.
         """
         samples = resample(self.samples, self.sample_rate_hz, sample_rate_hz)
         return replace(self, samples=samples, sample_rate_hz=sample_rate_hz)
@@ -43,11 +44,11 @@ class Sound:
 
 @dataclass(frozen=True)
 class Pcm:
-    """A sound as it was stored: every channel, at its own rate, in [-1, 1] unless it was stored louder.
+    """A sound as stored: every channel, at the original rate, in [-1, 1] unless it was stored louder.
 
-    `stored` are 16-bit integers where the file holds such, which costs a quarter of the time of floats.
-    `suffix` is that of the file these samples are all of; None where they are a part of it, or a video's.
-    `bits` is the least depth that holds what the file holds, 16 for lossy ones; None where it holds floats.
+    `stored` has 16-bit integers if the file does: they take a quarter of the time of floats. `suffix` is the
+    file's if these are all of its samples; None for a part of a file, or the sound of a video. `bits` is the
+    smallest depth that holds the samples, 16 for lossy files; None for floats and 32-bit integers.
     """
 
     stored: Float32[ndarray, "frames channels"] | Int16[ndarray, "frames channels"]
@@ -57,15 +58,17 @@ class Pcm:
 
     @property
     def channels(self) -> int:
+        """The number of channels."""
         return int(self.stored.shape[1])
 
     @property
     def samples(self) -> Float32[ndarray, "frames channels"]:
+        """The samples as floats, where 1 is full scale."""
         return _in_full_scale(self.stored, self.stored)
 
     @cached_property
     def mono(self) -> Sound:
-        """The clip as one channel, at its own rate."""
+        """The clip as one channel, at its original rate."""
         rate = self.sample_rate_hz
         return Sound(to_mono(self.stored), rate, rate, self.channels)
 
@@ -73,7 +76,7 @@ class Pcm:
 def to_mono(
     samples: Float32[ndarray, "frames channels"] | Int16[ndarray, "frames channels"],
 ) -> Float32[ndarray, " frames"]:
-    """The mean of the channels, added up one by one: `mean(axis=1)` takes thirty times as long."""
+    """The mean of the channels; adding them one by one is thirty times as fast as `mean(axis=1)`."""
     channels = samples.shape[1]
     mono = samples[:, 0].astype(np.float32)
     for channel in range(1, channels):
@@ -87,7 +90,7 @@ def to_mono(
 def _in_full_scale(
     values: Float32[ndarray, " *shape"] | Int16[ndarray, " *shape"], stored: ndarray
 ) -> Float32[ndarray, " *shape"]:
-    """Values in the units of stored samples, where 1 is full scale: of 16-bit integers exactly."""
+    """Scale values in the units of `stored` so that 1 is full scale; for 16-bit integers this is exact."""
     if stored.dtype != np.int16:
         return values
     scaled: Float32[ndarray, " *shape"] = values * np.float32(1 / FULL_SCALE)
@@ -95,9 +98,10 @@ def _in_full_scale(
 
 
 def resample(samples: Float32[ndarray, " old"], old_hz: int, new_hz: int) -> Float32[ndarray, " new"]:
-    """Change the rate; the length is exactly round(samples * new_hz / old_hz).
+    """Change the sample rate; the new length is exactly round(samples * new_hz / old_hz).
 
-    Differs: librosa rounds the length up, to 480001 samples for 441000 at 44.1 kHz and rounding errors.
+    Differs: librosa rounds the length up, so that rounding errors turn 441000 samples at 44.1 kHz into 480001
+    at 48 kHz.
     """
     if old_hz == new_hz:
         return samples
@@ -107,7 +111,7 @@ def resample(samples: Float32[ndarray, " old"], old_hz: int, new_hz: int) -> Flo
 
 
 def clip_frames(start_seconds: float, duration_seconds: float | None, rate: int) -> tuple[int, int | None]:
-    """The clip's first frame, and how many it has: None for all there are."""
+    """The first frame of a clip, and its number of frames; None for all up to the end."""
     first = round(min(start_seconds, LATEST_SECONDS) * rate)
     if duration_seconds is None:
         return first, None
@@ -115,6 +119,11 @@ def clip_frames(start_seconds: float, duration_seconds: float | None, rate: int)
 
 
 def check_format(rate: int, channels: int) -> None:
+    """Refuse absurd headers.
+
+    Raises:
+        MediaError: the rate is not within 1 to 384 kHz, or there are not 1 to 64 channels.
+    """
     if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
         raise MediaError(f"absurd sample rate: {rate} Hz")
     if not 1 <= channels <= MAX_CHANNELS:
@@ -122,7 +131,11 @@ def check_format(rate: int, channels: int) -> None:
 
 
 def check_length(frames: int, rate: int, channels: int) -> None:
-    """Refuse a clip that is too long, before there is room made for it."""
+    """Refuse a clip that is too long, before memory is allocated for it.
+
+    Raises:
+        MediaError: it is longer than 600 s or 2²⁶ samples.
+    """
     if frames > MAX_CLIP_SECONDS * rate or frames * channels > MAX_SAMPLES:
         raise MediaError(
             f"sound too long: {frames / rate:.0f} s of {channels} channels at {rate} Hz; "
@@ -131,16 +144,22 @@ def check_length(frames: int, rate: int, channels: int) -> None:
 
 
 def peak_of(pcm: Pcm) -> float:
-    """The largest magnitude in any channel; NaN if one is."""
+    """The largest magnitude in any channel; NaN if any sample is NaN."""
     peak = max(float(pcm.stored.max()), -float(pcm.stored.min()))
     return peak / FULL_SCALE if pcm.stored.dtype == np.int16 else peak
 
 
 def check_samples(pcm: Pcm) -> None:
+    """Refuse absurd samples.
+
+    Raises:
+        MediaError: a sample is NaN, or above 1000 times full scale.
+    """
     peak = peak_of(pcm)
-    if not peak <= MAX_PEAK:  # nor is NaN
+    if not peak <= MAX_PEAK:  # true for NaN as well
         raise MediaError(f"absurd samples: up to {peak:g} where 1 is full scale")
 
 
 def after_the_end(start_seconds: float, end_seconds: float, what: str = "sound") -> MediaError:
+    """The error for a clip that starts after the end of its medium."""
     return MediaError(f"empty clip: it starts at {start_seconds:g} s, the {what} ends at {end_seconds:g} s")

@@ -1,4 +1,4 @@
-"""What a video shows at given times."""
+"""Decode the pictures that a video shows at given times."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,8 @@ from safe_data.media.picture import check_size
 from safe_data.media.sound import after_the_end
 from safe_data.media.video_streams import Clock, best_stream, opened
 
-MAX_FRAMES = 3000  # decoded to get from a key frame to the picture: 100 s of 30 a second
+MAX_FRAMES = 3000  # decoded from a key frame to a picture: 100 s at 30 frames per second
+
 _EXACT = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
 _TURNS = {
     90: Image.Transpose.ROTATE_90,
@@ -28,7 +29,7 @@ _TURNS = {
     180: Image.Transpose.ROTATE_180,
     -180: Image.Transpose.ROTATE_180,
 }
-_UNSPECIFIED = 2  # of a colour space: H.273, table 4
+_UNSPECIFIED = 2  # colour space: H.273, table 4
 _LATENESS_SECONDS = 1.0
 
 
@@ -38,13 +39,13 @@ def video_frames(
     start_seconds: float = 0.0,
     duration_seconds: float | None = None,
 ) -> list[Image.Image]:
-    """What a clip of a video shows in the middle of each of `count` equal parts; for one, in its middle.
+    """The picture in the middle of each of `count` equal parts of a clip; for 1, in the middle of the clip.
 
-    Turned as the video says, in RGB; pixels that are not square are left so. A clip may end before its
-    duration does, where the video ends.
+    Pictures are RGB, turned as the video says; pixels that are not square stay so. Where the video ends
+    before the clip, the clip ends there.
 
     Raises:
-        MediaError: no such video, cut off, without a picture, or too large for the memory set aside.
+        MediaError: it is no video, truncated, without pictures, or too large.
     """
     file = io.BytesIO(media) if isinstance(media, bytes) else media
     check_whole(file)
@@ -63,7 +64,7 @@ def video_frames(
 
 
 def _end_of_all(video: InputContainer, stream: Stream, clock: Clock) -> Fraction:
-    """The end of the longest stream; without one in the header, of the last packet."""
+    """The end of the longest stream by the header; without one there, the end of the last packet."""
     if video.duration is not None:
         return Fraction(video.duration, av.time_base)
     ends = [packet.pts + (packet.duration or 0) for packet in video.demux(stream) if packet.pts is not None]
@@ -73,17 +74,17 @@ def _end_of_all(video: InputContainer, stream: Stream, clock: Clock) -> Fraction
 def _frames_at(
     video: InputContainer, stream: Any, clock: Clock, times: Sequence[float]
 ) -> Iterator[VideoFrame]:
-    """The frame that is shown at each time; frames that follow one key frame are decoded once."""
+    """The frame shown at each time; frames after the same key frame are decoded once."""
     keys = [(_key_before(video, stream, clock, time), time) for time in times]
-    for key, group in groupby(keys, key=lambda pair: pair[0]):
+    for key, group in groupby(keys, key=lambda key_and_time: key_and_time[0]):
         video.seek(key, stream=stream)
         yield from _shown(video.decode(stream), clock, [time for _, time in group])
 
 
 def _key_before(video: InputContainer, stream: Any, clock: Clock, time: float) -> int:
-    """The time stamp of the packet to decode from: the first, or a key frame no later than the time."""
+    """The time stamp to decode from: of a key frame no later than the time, or of the first packet."""
     stamp = 0
-    for back in (0.0, 1.0, 10.0, time):  # where frames are reordered, a seek may end a little late
+    for back in (0.0, 1.0, 10.0, time):  # with reordered frames a seek may land a little late
         video.seek(clock.stamp(max(0.0, time - back)), stream=stream)
         packet = next((packet for packet in video.demux(stream) if packet.pts is not None), None)
         stamp = clock.stamp(0) if packet is None or packet.pts is None else packet.pts
@@ -93,7 +94,7 @@ def _key_before(video: InputContainer, stream: Any, clock: Clock, time: float) -
 
 
 def _shown(frames: Iterable[VideoFrame], clock: Clock, times: Sequence[float]) -> Iterator[VideoFrame]:
-    """The last frame that does not come after each time; the first where all do."""
+    """For each time, the last frame that is not later; the first frame if all are later."""
     waiting = list(times)
     shown: VideoFrame | None = None
     since = Fraction(0)
@@ -120,9 +121,9 @@ def _shown(frames: Iterable[VideoFrame], clock: Clock, times: Sequence[float]) -
 
 
 def _picture(frame: VideoFrame) -> Image.Image:
-    """The frame in RGB, the same on every machine.
+    """The frame as RGB, with the same pixels on every machine.
 
-    Differs: swscale takes every untagged video for SD; as players do, we take one of 720 lines for HD.
+    Differs: swscale treats every untagged video as SD; like players, we treat 720 lines and more as HD.
     """
     check_size(frame.width, frame.height)
     if frame.is_corrupt:

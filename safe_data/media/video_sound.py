@@ -1,4 +1,4 @@
-"""The sound of a video: a clip of it, decoded from a little before its start, cut to the sample."""
+"""Decode a clip of the sound of a video: start a little before it, and cut it to the sample."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,22 +17,21 @@ from safe_data.media.containers import Container
 from safe_data.media.sound import Pcm, after_the_end, check_format, check_length, clip_frames
 from safe_data.media.video_streams import Clock, best_stream, opened
 
-PREROLL = Fraction(
-    1, 4
-)  # seconds until a decoder that starts in the middle has caught up: Opus 80 ms, MP3 4 frames
-SEEK_FROM_SECONDS = 1.0
-GAP_SECONDS = 0.05  # what is missing for longer is silence, shorter gaps are imprecise time stamps
-MISSING_SECONDS = 0.5
+# Seconds that a decoder which starts in the middle needs to catch up: Opus 80 ms, MP3 4 frames.
+PREROLL = Fraction(1, 4)
+SEEK_FROM_SECONDS = 1.0  # a clip that starts earlier is decoded from the start of the video
+GAP_SECONDS = 0.05  # a longer gap is silence, a shorter one an imprecise time stamp
+MISSING_SECONDS = 0.5  # a sound that ends this much early is truncated
 
 Samples = Float32[ndarray, "frames channels"]
-Piece = tuple[int, Samples]  # with its place on the clock, in samples
+Piece = tuple[int, Samples]  # decoded samples with their place on the clock, in samples
 
 
 @dataclass(frozen=True)
 class _Track:
-    """Where the samples of a stream are on its clock.
+    """How to place the frames of a stream on its clock, in samples.
 
-    `grid` is where its second frame begins, `step` how long that is.
+    `grid` is the start of its second frame, `step` the length of that frame.
     """
 
     clock: Clock
@@ -50,7 +49,7 @@ class _Track:
         return _Track(clock, rate, channels, grid, max(1, head[-1].samples))
 
     def place(self, frame: AudioFrame) -> int | None:
-        """The place of a frame's first sample; on the grid where time stamps are coarser than samples."""
+        """The place of a frame's first sample; moved to the grid if time stamps are coarser than samples."""
         if frame.pts is None:
             return None
         place = round(self.clock.seconds(frame.pts) * self.rate)
@@ -62,10 +61,10 @@ class _Track:
 def decode_track(
     file: BinaryIO, container: Container, start_seconds: float, duration_seconds: float | None
 ) -> Pcm:
-    """Decode the clip of a video's sound; silent where the sound begins after the picture, or pauses.
+    """Decode a clip of the sound of a video; it is silent before the sound begins and where it pauses.
 
     Raises:
-        MediaError: no sound in it, cut off, too long for the memory set aside, or empty.
+        MediaError: the video has no sound, or the sound is truncated, too long or empty.
     """
     with opened(file, container) as video:
         stream = best_stream(video, "audio")
@@ -81,7 +80,7 @@ def decode_track(
         check_length(wanted or (whole or 0) - first, track.rate, track.channels)
         pieces, there = _decode(video, stream, track, first, end)
         if whole is not None and whole < there <= whole + 2 * track.step:
-            there = whole  # the encoder filled up its last frame
+            there = whole  # the encoder padded its last frame
         if there <= first:
             raise after_the_end(start_seconds, there / track.rate)
         _check_all_there(there, whole, end, track.rate)
@@ -92,10 +91,10 @@ def decode_track(
 def _decode(
     video: InputContainer, stream: Any, track: _Track, first: int, end: int | None
 ) -> tuple[list[Piece], int]:
-    """The pieces of the clip, decoded from shortly before it, or else from the start."""
+    """Decode the pieces of the clip, from shortly before it if that works, or else from the start."""
     if first > SEEK_FROM_SECONDS * track.rate:
         video.seek(track.clock.stamp(Fraction(first, track.rate) - PREROLL), stream=stream)
-        frames = islice(video.decode(stream), 1, None)  # the first has not caught up, nor the right place
+        frames = islice(video.decode(stream), 1, None)  # the first frame is neither complete nor in place
         pieces, there = _collect(frames, track, first, end)
         if pieces and pieces[0][0] <= first:
             return pieces, there
@@ -106,7 +105,7 @@ def _decode(
 def _collect(
     frames: Iterable[AudioFrame], track: _Track, first: int, end: int | None
 ) -> tuple[list[Piece], int]:
-    """The frames that reach into the clip, each with its place, and where the last frame ended."""
+    """Collect the frames that overlap the clip, each with its place, and where the last frame ended."""
     pieces: list[Piece] = []
     place: int | None = None
     for frame in frames:
@@ -154,7 +153,7 @@ def _join(pieces: list[Piece], first: int, end: int, channels: int) -> Samples:
 
 
 def _bits(codec: str, sample_format: str) -> int | None:
-    """The depth that holds what this codec gives."""
+    """The bit depth that holds the samples of a codec; None for floats."""
     if codec == "pcm_f32le":
         return None
     return 24 if sample_format.startswith("s32") else 16

@@ -1,7 +1,7 @@
-"""The streams of a video, by PyAV: opened so that nothing else is opened with them, and on one clock.
+"""Open a video with PyAV so that it cannot open anything else, and put its streams on one clock.
 
-Only this file, `video_sound` and `video_frames` load PyAV. Times are seconds from where the first of
-the streams begins, so that the sound and the pictures of a clip are of the same moment.
+Only this file, `video_sound` and `video_frames` load PyAV. Times are seconds from the start of the first
+stream, so that the sound and the pictures of a clip are from the same moment.
 """
 
 import ctypes
@@ -22,7 +22,7 @@ from safe_data.media.containers import Container
 from safe_data.media.picture import MAX_PIXELS
 
 MAX_STREAMS = 8
-MAX_BLOCK_BYTES = 2**26  # the largest piece of memory that a decoder or an index may ask for
+MAX_BLOCK_BYTES = 2**26  # largest block of memory that a decoder or an index may allocate
 MAX_STAMP = 2**62
 CODECS = {
     "audio": "aac,alac,flac,mp3,mp3float,opus,libopus,vorbis,pcm_s16le,pcm_s16be,pcm_s24le,pcm_f32le",
@@ -32,14 +32,14 @@ OPTIONS = {
     "codec_whitelist": ",".join(CODECS.values()),
     "max_pixels": str(MAX_PIXELS),
     "max_streams": str(MAX_STREAMS),
-    "protocol_whitelist": "none",  # a file that points to another file, or into the network, stays alone
+    "protocol_whitelist": "none",  # a file cannot open another file or the network
     "threads": "1",
 }
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Seconds in a stream's own time stamps, and back."""
+    """Convert the time stamps of a stream to seconds, and back."""
 
     time_base: Fraction
     origin_seconds: Fraction
@@ -59,7 +59,7 @@ class Clock:
         return max(-MAX_STAMP, min(stamp, MAX_STAMP))
 
     def end(self, stream: Stream) -> Fraction | None:
-        """Where the stream ends by its own account; a fragmented or a live one has none."""
+        """Where the stream ends by its header; None for a fragmented or live stream."""
         if not stream.duration or stream.duration < 0:
             return None
         return self.seconds((stream.start_time or 0) + stream.duration)
@@ -67,7 +67,11 @@ class Clock:
 
 @contextmanager
 def opened(file: BinaryIO, container: Container) -> Iterator[InputContainer]:
-    """An open video; what goes wrong with it while it is open is a MediaError."""
+    """Open a video; errors of FFmpeg while it is open become MediaErrors.
+
+    Raises:
+        MediaError: FFmpeg cannot read it.
+    """
     _limit_memory()
     file.seek(0)
     try:
@@ -79,7 +83,11 @@ def opened(file: BinaryIO, container: Container) -> Iterator[InputContainer]:
 
 
 def best_stream(video: InputContainer, kind: Literal["audio", "video"]) -> Any:
-    """The stream a player would choose; the packets of the others are not even read."""
+    """The stream that a player would choose; packets of other streams are discarded.
+
+    Raises:
+        MediaError: there is no such stream, or its codec is unknown.
+    """
     stream = video.streams.best(kind)
     if stream is None:
         raise MediaError("no sound: the video is silent" if kind == "audio" else "no picture: only a sound")
@@ -96,9 +104,9 @@ def best_stream(video: InputContainer, kind: Literal["audio", "video"]) -> Any:
 
 @cache
 def _limit_memory() -> None:
-    """Once a process: of a file of some kilobytes FFmpeg would otherwise make an index of gigabytes.
+    """Limit FFmpeg's memory, once per process: a file of some kilobytes could make it index gigabytes.
 
-    Source: `av_max_alloc` in libavutil/mem.h, which is FFmpeg's own option -max_alloc.
+    Source: `av_max_alloc` in libavutil/mem.h, which FFmpeg offers as the option -max_alloc.
     """
     if os.name == "posix":
         ctypes.CDLL(av._core.__file__).av_max_alloc(ctypes.c_size_t(MAX_BLOCK_BYTES))

@@ -1,14 +1,15 @@
-"""Curriculum: stages of training, each with its own mixture and difficulties, one giving way to the next.
+"""Curriculum: stages of training, one after another, each with its own mixture and difficulties.
 
     curriculum = Curriculum(read_stages(path), {"audio": …, "vl": …}, batch_size=256, seed=0)
     progress = Progress()  # or Progress(**saved)
     while progress.step < steps:
         draw = curriculum.batch(progress, rank=rank, ranks=ranks)
         …  # train on it; log draw.composition()
-        progress = curriculum.advance(progress, metrics)  # None where nothing was measured
+        progress = curriculum.advance(progress, metrics)  # None if nothing was evaluated
 
-What is drawn is a pure function of the stages, the seed and the progress: four integers, saved with each
-checkpoint. Under rules by steps they all follow from `step`; when a metric ended a stage must be remembered.
+A batch is a pure function of the stages, the seed and the progress: four integers, to be saved with each
+checkpoint. If only steps end stages, all four follow from `step`; the step at which a metric ended a stage
+must be saved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ UNRATED = "unrated"
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: its step, its stage, the step that began it, how often its metric now held."""
+    """Where a run is: step, stage, first step of that stage, and how often in a row its metric held."""
 
     step: int = 0
     stage: int = 0
@@ -37,12 +38,12 @@ class Progress:
 
 
 class Curriculum:
-    """Batches by stages; `difficulties` holds for each dataset the difficulty of every row, or None.
+    """Batches by stage; `difficulties` maps each dataset to the difficulty of every row, None if unrated.
 
-    Every stage shuffles its own rows and begins an epoch of its own.
+    Every stage shuffles its rows separately and begins a new epoch.
 
     Raises:
-        InputError: a stage names a dataset there is not, or its difficulties leave one without rows.
+        InputError: a stage names an unknown dataset, or its difficulties leave a dataset without rows.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Curriculum:
             self._mixtures.append(mixture)
 
     def batch(self, progress: Progress, *, rank: int = 0, ranks: int = 1) -> Draw:
-        """A rank's part of the batch at this point, with the rows' numbers in the whole datasets."""
+        """One rank's part of the batch at this point; rows are numbered as in the whole datasets."""
         place = self._stage_number(progress)
         draw = self._mixtures[place].batch(progress.step - progress.stage_start, rank=rank, ranks=ranks)
         row = draw.row.copy()
@@ -76,17 +77,17 @@ class Curriculum:
         return replace(draw, step=progress.step, row=row, stage=self.stages[place].name)
 
     def advance(self, progress: Progress, metrics: Mapping[str, float] | None = None) -> Progress:
-        """The progress after a step, given what was measured since the last one, the same on every rank.
+        """The progress after one more step; `metrics` were evaluated in it, and are equal on every rank.
 
         Raises:
-            InputError: metrics without the one that the stage waits for, or one that is no number.
+            InputError: `metrics` lacks the metric that the stage waits for, or it is not a number.
         """
         stage = self.stages[self._stage_number(progress)]
         step, held, until = progress.step + 1, progress.held, stage.until
         if until is None:
             return replace(progress, step=step)
         if until.metric and until.at_least is not None and metrics:
-            held = held + 1 if _measured(stage.name, until.metric, metrics) >= until.at_least else 0
+            held = held + 1 if _value_of(until.metric, metrics, stage.name) >= until.at_least else 0
         out_of_steps = until.steps is not None and step - progress.stage_start >= until.steps
         if out_of_steps or (until.metric and held >= until.patience):
             return Progress(step, progress.stage + 1, step)
@@ -96,7 +97,7 @@ class Curriculum:
         if not (0 <= progress.stage < len(self.stages) and 0 <= progress.stage_start <= progress.step):
             count = len(self.stages)
             raise InputError(
-                f"{progress} is of another curriculum than this one of {count} stages; begin anew"
+                f"{progress} does not belong to this curriculum of {count} stages; begin with Progress()"
             )
         return progress.stage
 
@@ -117,9 +118,9 @@ def _rows(stage: Stage, levels: Mapping[str, ndarray]) -> dict[str, Int64[ndarra
     return rows
 
 
-def _measured(stage: str, metric: str, metrics: Mapping[str, float]) -> float:
+def _value_of(metric: str, metrics: Mapping[str, float], stage: str) -> float:
     if metric not in metrics:
-        raise InputError(f"stage {stage!r} waits for {metric!r}; measured were {', '.join(metrics)}")
+        raise InputError(f"stage {stage!r} waits for {metric!r}; metrics are {', '.join(metrics)}")
     if isnan(metrics[metric]):
-        raise InputError(f"stage {stage!r} waits for {metric!r}, which is measured as no number")
+        raise InputError(f"stage {stage!r} waits for {metric!r}, which is not a number")
     return metrics[metric]

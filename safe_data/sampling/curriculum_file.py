@@ -1,4 +1,4 @@
-"""The stages of a curriculum, as written in YAML.
+"""Read the stages of a curriculum from YAML.
 
     stages:
       - name: first sounds
@@ -8,10 +8,10 @@
       - name: everything
         weights: {audio: 0.4, vl: 0.6}
 
-`weights` are relative; a dataset they do not name rests. `difficulty` says which rows of a dataset to draw:
-easy, medium, hard, unrated. A row without a difficulty is unrated, and left out unless that is listed.
-`until` ends the stage after so many `steps`, or once `metric` was `at_least` so much, `patience` times in a
-row, or by what comes first. The last stage has none and lasts as long as training.
+`weights` are relative; a dataset without a weight is not drawn. `difficulty` lists which rows of a dataset to
+draw: easy, medium, hard, unrated. A row without a difficulty is unrated. Datasets without a list are drawn
+whole. `until` ends the stage after that many `steps`, or once `metric` was `at_least` this value `patience`
+times in a row, whichever comes first. The last stage has no `until` and lasts as long as training.
 """
 
 from collections.abc import Sequence
@@ -46,14 +46,14 @@ class Until(_Block):
         if (self.metric is None) != (self.at_least is None):
             raise ValueError("'metric' and 'at_least' go together")
         if self.metric is None and "patience" in self.model_fields_set:
-            raise ValueError("'patience' is of a metric; add 'metric' and 'at_least', or remove it")
+            raise ValueError("'patience' needs a metric; add 'metric' and 'at_least', or remove it")
         if self.metric is None and self.steps is None:
-            raise ValueError("says nothing; give 'steps', or 'metric' and 'at_least', or all three")
+            raise ValueError("is empty; give 'steps', or 'metric' and 'at_least', or all three")
         return self
 
 
 class Stage(_Block):
-    """What is drawn from, and until when."""
+    """Which rows are drawn with which weights, and until when."""
 
     name: Name
     weights: dict[Name, float]
@@ -70,7 +70,7 @@ class Stage(_Block):
     def _filters_what_it_draws(self) -> "Stage":
         for name, levels in self.difficulty.items():
             if not levels:
-                raise ValueError(f"'difficulty' lists nothing for {name!r}; list some, or leave {name!r} out")
+                raise ValueError(f"'difficulty' is empty for {name!r}; list some, or leave {name!r} out")
             if not self.weights.get(name):
                 raise ValueError(f"'difficulty' names {name!r}, which has no weight in this stage")
         return self
@@ -83,7 +83,7 @@ class _Stages(_Block):
     @classmethod
     def _has_some(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
         if not stages:
-            raise ValueError("holds no stages; one is enough")
+            raise ValueError("holds no stages; give one or more")
         return stages
 
 
@@ -91,7 +91,7 @@ def read_stages(path: Path) -> tuple[Stage, ...]:
     """Read the stages of a curriculum file.
 
     Raises:
-        InputError: not YAML, or not stages; every fault with its line.
+        InputError: it is not YAML, or not a list of stages; every fault is named with its line.
     """
     node, content = _parsed(path)
     if not isinstance(content, dict):
@@ -107,7 +107,7 @@ def read_stages(path: Path) -> tuple[Stage, ...]:
 
 
 def _parsed(path: Path) -> tuple[yaml.Node | None, Any]:
-    """What the file holds, and where in it."""
+    """The contents of the file, and the YAML nodes that know the line of each field."""
     try:
         loader = _Loader(path.read_text("utf-8"))
         node = loader.get_single_node()
@@ -119,30 +119,19 @@ def _parsed(path: Path) -> tuple[yaml.Node | None, Any]:
 
 
 def _sequence_faults(stages: Sequence[Stage]) -> list[tuple[Place, str]]:
-    """What no stage can see by itself."""
+    """The faults that only the whole list of stages shows."""
     faults: list[tuple[Place, str]] = []
     for number, stage in enumerate(stages):
         place, is_last = ("stages", number), number == len(stages) - 1
         if stage.name in [earlier.name for earlier in stages[:number]]:
-            faults.append((place, f"stage {stage.name!r}: the name is taken; give each stage its own"))
+            faults.append((place, f"stage {stage.name!r}: the name is taken; give each stage another one"))
         if stage.until is None and not is_last:
-            faults.append((place, f"stage {stage.name!r}: without 'until' no later stage would begin"))
+            faults.append(
+                (place, f"stage {stage.name!r}: without 'until' no later stage would begin; add it")
+            )
         if stage.until is not None and is_last:
             faults.append((place, f"stage {stage.name!r}: the last stage has no 'until'; remove it"))
     return faults
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML that refuses what would otherwise be lost: of a key given twice, the first value."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} is given twice", problem_mark=key.start_mark
-                )
-        return super().construct_mapping(node, deep)
 
 
 def _fields_at(place: Place) -> list[str]:
@@ -151,7 +140,7 @@ def _fields_at(place: Place) -> list[str]:
 
 
 def _line(node: yaml.Node | None, location: Place) -> int:
-    """The line in which a field stands, or what should hold it."""
+    """The line of a field, or of the block that should contain it."""
     line = node.start_mark.line if node else 0
     for part in location:
         if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
@@ -162,3 +151,16 @@ def _line(node: yaml.Node | None, location: Place) -> int:
                 if key.value == part:
                     node, line = value, key.start_mark.line
     return int(line) + 1
+
+
+class _Loader(yaml.SafeLoader):
+    """A YAML loader that refuses a key given twice; PyYAML would drop the first value."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value!r} is given twice", problem_mark=key.start_mark
+                )
+        return super().construct_mapping(node, deep)

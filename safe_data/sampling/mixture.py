@@ -1,7 +1,7 @@
-"""Mixture: batches of several datasets in given shares, every batch computed from its number alone.
+"""Mixture: batches of several datasets in given shares; each batch follows from its number alone.
 
-A batch holds of each dataset its exact share, rounded down or up, and what one batch lacks a later one has.
-What two datasets gave so far is never more than half a row off their shares; of four, never more than one.
+Each batch holds the exact share of each dataset, rounded down or up, and later batches even it out. The rows
+drawn so far never differ from the exact shares by more than half a row for two datasets, or one row for four.
 """
 
 from collections.abc import Mapping, Sequence, Sized
@@ -20,9 +20,9 @@ from safe_data.sampling.order import Order
 
 @dataclass(frozen=True)
 class Draw:
-    """What a batch is made of: row `row[i]` of the dataset `names[dataset[i]]`.
+    """The rows of a batch: row `row[i]` of the dataset `names[dataset[i]]`.
 
-    `counts` are of the whole batch, the arrays are of one rank's part; `stage` is a curriculum's.
+    `counts` describes the whole batch, the arrays one rank's part. `stage` is set by a curriculum.
     """
 
     step: int
@@ -33,29 +33,30 @@ class Draw:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The datasets, in the order of the numbers in `dataset`."""
         return tuple(self.counts)
 
     def rows(self, name: str) -> Int64[ndarray, " some"]:
-        """The rank's rows of one dataset."""
+        """The rows of one dataset in this rank's part."""
         rows: Int64[ndarray, " some"] = self.row[self.dataset == self.names.index(name)]
         return rows
 
     def composition(self) -> dict[str, Any]:
-        """The whole batch's realised ratio, as a line for the training log: shares are fractions of 1."""
+        """The counts of the whole batch, and its shares as fractions of 1: a line for the training log."""
         rows = sum(self.counts.values())
         shares = {name: count / rows for name, count in self.counts.items()}
         return {"step": self.step, "stage": self.stage, "counts": self.counts, "shares": shares}
 
 
 class Mixture:
-    """Batches of several datasets; `weights` are relative, 2 and 3 as good as 0.4 and 0.6.
+    """Batches of several datasets; `weights` are relative: 2 and 3 mean the same as 0.4 and 0.6.
 
-    Every dataset is shuffled by itself and goes through its own epochs. A step is one batch of `batch_size`
-    rows, all ranks together: to go on at it, keep the batch size; the number of ranks may change. `stream`
-    tells apart the mixtures of one seed.
+    Every dataset is shuffled separately and has its own epochs. A step is one batch of `batch_size` rows over
+    all ranks. To resume at a step, keep the batch size; the number of ranks may change. Mixtures with the
+    same seed but different `stream` are shuffled differently.
 
     Raises:
-        InputError: weights that cannot be, weights and datasets that do not fit, or a batch of no rows.
+        InputError: a weight is invalid, weights and datasets do not match, or a dataset or batch is empty.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Mixture:
         stream: str = "",
     ) -> None:
         if weights.keys() != datasets.keys():
-            given = f"weights are of {', '.join(weights)}; datasets are {', '.join(datasets)}"
+            given = f"weights name {', '.join(weights)}; datasets are {', '.join(datasets)}"
             raise InputError(f"{given}; give each dataset one weight")
         if batch_size < 1:
             raise InputError(f"batch size {batch_size}: a batch holds one row or more")
@@ -83,14 +84,15 @@ class Mixture:
         }
 
     def batch(self, step: int, *, rank: int = 0, ranks: int = 1) -> Draw:
-        """A rank's part of a batch: every `ranks`-th row from `rank` on, in the shares of the whole.
+        """One rank's part of a batch: every `ranks`-th row from `rank` on.
 
         Raises:
-            InputError: no such rank, or more ranks than rows.
+            InputError: there is no such rank, or there are more ranks than rows.
         """
         if not 0 <= rank < ranks <= self.batch_size:
             raise InputError(f"rank {rank} of {ranks} in batches of {self.batch_size}: each rank needs a row")
-        spans = list(zip(self._drawn(step), self._drawn(step + 1), strict=True))
+        before, after = self.drawn_before(step), self.drawn_before(step + 1)
+        spans = list(zip(before.values(), after.values(), strict=True))
         counts = [int(stop - start) for start, stop in spans]
         dataset = np.repeat(np.arange(len(counts)), counts)
         orders = self._orders.values()
@@ -98,16 +100,17 @@ class Mixture:
         named = dict(zip(self._orders, counts, strict=True))
         return Draw(step, named, dataset[rank::ranks], row[rank::ranks])
 
-    def _drawn(self, step: int) -> list[int]:
-        """How many rows of each dataset the batches before a step hold."""
-        return _divided(step * self.batch_size, step, self._per_batch)
+    def drawn_before(self, step: int) -> dict[str, int]:
+        """The number of rows that the batches before a step draw from each dataset."""
+        counts = _divided(step * self.batch_size, step, self._per_batch)
+        return dict(zip(self._orders, counts, strict=True))
 
 
 def exact_shares(weights: Mapping[str, float]) -> dict[str, Fraction]:
-    """The weights as fractions of 1, as they are written: 0.1 is a tenth.
+    """The weights as exact fractions of 1, read as they are written: 0.1 is one tenth.
 
     Raises:
-        InputError: a weight below 0 or no number, or none above 0.
+        InputError: a weight is negative or not a number, or no weight is above 0.
     """
     for name, weight in weights.items():
         if not (isfinite(weight) and weight >= 0):
@@ -119,11 +122,11 @@ def exact_shares(weights: Mapping[str, float]) -> dict[str, Fraction]:
 
 
 def _divided(drawn: int, steps: int, per_batch: Sequence[Fraction]) -> list[int]:
-    """Divide what some datasets gave together in `steps` batches, by their exact rows a batch.
+    """Divide the `drawn` rows of `steps` batches among datasets, given their exact rows per batch.
 
-    The datasets are halved until each is alone. A batch has the whole rows of both halves, and for their two
-    fractions of a row none or one more, divided in proportion; or, where these add up to more than one row,
-    one or two more, and those batches are divided that have one.
+    The list of datasets is halved until each half is one dataset. In every batch, each half gets the whole
+    part of its rows. The fractional parts of both halves add up to zero or one more row per batch, divided in
+    proportion; where they add up to more than one, to one or two rows, and only batches with one are divided.
     """
     if len(per_batch) == 1:
         return [drawn]

@@ -1,8 +1,8 @@
-"""Order: which row stands at which position of an endless shuffle.
+"""Order: an endless shuffle, as a function from positions to rows.
 
-A pure function of (seed, epoch, position), so that there is no state but the position: a run that goes on at
-position 51,200 sees what it would have seen without the break, and any number of ranks share one sequence,
-rank r of w taking positions r, r + w, r + 2w, …
+The row is a pure function of (seed, epoch, position), so the only state is the position: a run that resumes
+at position 51,200 sees the same rows as without the break. Any number of ranks share one sequence: rank r of
+w takes the positions r, r + w, r + 2w, …
 """
 
 import hashlib
@@ -15,22 +15,23 @@ from safe_data.core.errors import InputError
 
 
 class Order:
-    """Rows 0 to `length` - 1, each once an epoch, in an order of the epoch's own.
+    """Rows 0 to `length` - 1, each once per epoch, in a different order every epoch.
 
-    `stream` tells apart the orders of one seed. The order of one epoch is kept, 8 bytes a row.
+    Orders with the same seed but different `stream` differ. The order of the last epoch used stays in memory,
+    8 bytes per row.
 
     Raises:
-        InputError: no rows.
+        InputError: there are no rows.
     """
 
     def __init__(self, length: int, seed: int, stream: str = "") -> None:
         if length < 1:
             raise InputError(f"an order of {length} rows: there is nothing to shuffle; give 1 or more")
         self.length, self.seed, self.stream = length, seed, stream
-        self._kept: tuple[int, Int64[ndarray, " rows"]] | None = None
+        self._cached: tuple[int, Int64[ndarray, " rows"]] | None = None
 
     def indices(self, start: int, stop: int, step: int = 1) -> Int64[ndarray, " positions"]:
-        """The rows at positions start, start + step, … before stop; epochs follow each other.
+        """The rows at the positions start, start + step, … before stop, across epochs.
 
         >>> order = Order(5, seed=0)
         >>> sorted(order.indices(0, 5).tolist()), sorted(order.indices(5, 10).tolist())
@@ -49,19 +50,19 @@ class Order:
         return np.concatenate(parts)
 
     def epoch(self, epoch: int) -> Int64[ndarray, " rows"]:
-        """All rows, in the order of that epoch."""
-        if self._kept is None or self._kept[0] != epoch:
-            self._kept = (epoch, _shuffled(self.length, f"{self.seed}/{epoch}/{self.stream}"))
-            self._kept[1].flags.writeable = False
-        return self._kept[1]
+        """All rows in the order of an epoch."""
+        if self._cached is None or self._cached[0] != epoch:
+            self._cached = (epoch, _shuffled(self.length, f"{self.seed}/{epoch}/{self.stream}"))
+            self._cached[1].flags.writeable = False
+        return self._cached[1]
 
 
 def _shuffled(length: int, name: str) -> Int64[ndarray, " rows"]:
-    """The numbers below `length`, in the order of a random number each.
+    """The numbers below `length`, sorted by one random number each.
 
     Source: SplitMix64 (Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014).
-    Differs: the stream starts at a hash of the name. All its numbers are distinct, so there are no ties, and
-    unlike `numpy.random.Generator` it is the same with every version of NumPy.
+    Differs: the sequence starts at a hash of the name. Its numbers are all distinct, so there are no ties;
+    and unlike `numpy.random.Generator` it is the same in every version of NumPy.
     """
     start = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
     numbers = np.arange(length, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)

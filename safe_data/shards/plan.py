@@ -128,7 +128,7 @@ def _check_ids(by_split: dict[str, list[Entry]], root: Path) -> None:
     for entries in by_split.values():
         for index, record in entries:
             if record.id in seen:
-                errors.append(f"record {index} {record.id!r}: the id is taken; ids name one record each")
+                errors.append(f"record {index} {record.id!r}: the id is taken; give each record its own")
             if len(record.id) > LONGEST_ID:
                 errors.append(
                     f"record {index} {record.id!r}: longer than {LONGEST_ID} characters; shorten it"

@@ -149,7 +149,7 @@ def _total_findings(storage: Storage, dataset: Dataset, done: list[Done], *, com
     tars = [shard.files[f"{shard.shard}.tar"].sha256 for shard in done if f"{shard.shard}.tar" in shard.files]
     counts = {split: sum(shard.samples for shard in done if shard.split == split) for split in dataset.splits}
     if fingerprint(dataset.plan_sha256, tars) != dataset.fingerprint:
-        yield "dataset.json: its fingerprint is not that of the plan and the tars"
+        yield "dataset.json: its fingerprint does not match the plan and the tars"
     for split, facts in dataset.splits.items():
         if counts[split] != facts.samples:
             yield f"dataset.json: counts {facts.samples} {split} samples, the shards have {counts[split]}"

@@ -1,4 +1,4 @@
-"""Every corpus by the name that `--source` takes. Adding one is a file and a line here."""
+"""All sources by the name that `--source` takes. To add one, write a file and add a line here."""
 
 from collections.abc import Callable
 from pathlib import Path

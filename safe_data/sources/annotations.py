@@ -1,7 +1,7 @@
-"""A corpus's annotation files: found under a root, opened (.gz too), and decoded row by row.
+"""Find the annotation files of a corpus, open them (.gz too), and decode them row by row.
 
 A row is a `msgspec.Struct` of the official fields that a source reads; its types and constraints are the
-checks. What is wrong with a row goes to the caller's list of errors, so that all of it is said at once.
+checks. A faulty row adds to the caller's list of errors, so that all errors are reported at once.
 """
 
 import csv
@@ -24,10 +24,10 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 
 
 def find_annotations(root: Path, names: Mapping[str, Sequence[str]], get: str) -> dict[str, Path]:
-    """The annotation file of each key (a split) that is there: the first of its names, as it is or with .gz.
+    """The first existing file for each key (a split) among its possible names, plain or with .gz.
 
     Raises:
-        InputError: no such folder, or none of the files; `get` says where they come from.
+        InputError: the folder or all files are missing; `get` says where they come from.
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; give the one that holds the corpus")
@@ -52,10 +52,10 @@ def json_rows(
     under: str | None = None,
     unique: bool = False,
 ) -> Iterator[tuple[str, Row]]:
-    """The good rows of a JSON array, or of the array `under` a key of an object, each with its place.
+    """The valid rows of a JSON array, or of the array at the key `under` of an object, each with its place.
 
     Raises:
-        InputError: not the JSON of this corpus at all.
+        InputError: the file is not JSON of this corpus.
     """
     rows = _decode(file, _read(file), list[msgspec.Raw] if under is None else dict[str, msgspec.Raw])
     if under is not None:
@@ -81,10 +81,10 @@ def json_rows(
 
 
 def json_table(file: Path, kind: type[Row], errors: list[str]) -> Iterator[tuple[str, Row]]:
-    """The good rows of a JSON object of rows, each with its key.
+    """The valid rows of a JSON object of rows, each with its key.
 
     Raises:
-        InputError: not the JSON of this corpus at all.
+        InputError: the file is not JSON of this corpus.
     """
     rows = _decode(file, _read(file), dict[str, msgspec.Raw])
     if not rows:
@@ -107,7 +107,7 @@ def csv_rows(
     encoding: str = "utf-8-sig",
     unique: bool = False,
 ) -> Iterator[tuple[str, Row]]:
-    """The good rows of a CSV file, each with its place; `columns` names them where there is no header.
+    """The valid rows of a CSV file, each with its place; `columns` is for a file without a header.
 
     Raises:
         InputError: the header lacks a column.
@@ -159,7 +159,7 @@ def _read(file: Path) -> bytearray:
     except (EOFError, OSError, zlib.error) as error:
         raise InputError(f"{file}: cannot be read to its end ({error}); get it anew") from None
     if len(data) > LARGEST_FILE_BYTES:
-        raise InputError(f"{file}: unpacks to more than {LARGEST_FILE_BYTES} bytes; no annotation file does")
+        raise InputError(f"{file}: unpacks to more than {LARGEST_FILE_BYTES} bytes; no official file does")
     return data
 
 
@@ -173,7 +173,7 @@ def _decode(file: Path, data: bytearray | msgspec.Raw, kind: Any) -> Any:
 
 
 def _name(raw: msgspec.Raw, id_field: str) -> str:
-    """The id of a row that cannot be decoded, where it has one."""
+    """The id of a row that cannot be decoded, if it has one."""
     try:
         return f" {msgspec.json.decode(raw)[id_field]!r}"
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
@@ -181,7 +181,7 @@ def _name(raw: msgspec.Raw, id_field: str) -> str:
 
 
 def _plain(error: Exception, kind: type[msgspec.Struct]) -> str:
-    """msgspec's finding with the field in front, and what an official row holds."""
+    """The message of msgspec with the field in front, and the fields of an official row."""
     message, _, path = str(error).partition(" - at `$.")
     field = f"{path.rstrip('`')}: " if path else ""
     missing = re.fullmatch(r"Object missing required field `(\w+)`", message)

@@ -11,13 +11,13 @@ Expected under ROOT (one split is enough; x is wav, flac, mp3, m4a, ogg, opus, m
     {train,val,test}.csv                         audiocap_id,youtube_id,start_time,caption
     audio/{split}/{youtube_id}_{start_time}.x    the clip cut out; also in {split}/ or audio/
     audio/{split}/{audiocap_id}.x                the same, named by any of its caption ids
-    video/{youtube_id}.mp4                       or webm, mkv: the whole video, its clip 10 s from start_time
+    video/{youtube_id}.mp4                       or webm, mkv: the whole video; 10 s from start_time are used
 
-A clip is one record with all its captions as references: one in train, five in val and test, spread over
-rows. `group` is the YouTube id. A clip cut out as a video has a picture too; of a whole video, whose middle
-may lie outside the clip, only the sound is used.
+A clip is one record with all its captions as references: one in train, five in val and test, on separate
+rows. `group` is the YouTube id. A clip that was cut out as a video also has a picture. Of a whole video only
+the sound is used, as its middle may be outside the clip.
 
-Faults: many videos are gone from YouTube, so most copies lack some percent of each split; these become
+Faults: many videos are gone from YouTube, so most copies lack a few percent of each split; these become
 rejected rows. Some captions of train are faulty; `train_fixed`, a corrected list, is not read.
 """
 
@@ -50,7 +50,7 @@ def read(root: Path) -> Records:
     """Yield the clips of each split in the order of their first captions.
 
     Raises:
-        InputError: none of the CSV files, or faulty rows (all of them, after the last row).
+        InputError: all CSV files are missing, or rows are faulty (all of them, after the last row).
     """
     errors: list[str] = []
     for split, file in find_annotations(root, FILES, GET).items():

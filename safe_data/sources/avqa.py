@@ -1,4 +1,4 @@
-"""AVQA: multiple-choice questions about everyday videos, made to need both eye and ear.
+"""AVQA: multiple-choice questions about everyday videos, made to need both eyes and ears.
 
 - Paper: Yang et al., "AVQA: A Dataset for Audio-Visual Question Answering on Videos", ACM MM 2022.
 - Get: https://github.com/AlyssaYoung/AVQA (data/annotation/) and https://mn.cs.tsinghua.edu.cn/avqa; the
@@ -9,15 +9,15 @@ Expected under ROOT, the repository's `data` folder (one split is enough):
 
     {train,val}_qa.json               also in annotation/; see `Question` for the fields of a row
     video/{video_name}.mp4            or webm, mkv; also in videos/
-    audio/{video_name}.wav            its sound, where it was taken out; it is preferred
+    audio/{video_name}.wav            its extracted sound, optional; it is preferred to the video's
 
-A clip of a split is one record, `{split}-{video_name}`, with all that is asked of it. `group` is the YouTube
-id, the first eleven characters of the video's name. `needs_audio` is false where `question_relation` is
-"View", and true for the others; it stands in `metadata`, by example. `question_type` is one of eight: Which,
-Come From, Happening, Where, Why, Before Next, When, Used For.
+A clip of a split is one record, `{split}-{video_name}`, with all its questions. `group` is the YouTube id,
+the first eleven characters of the video's name. `needs_audio` is false where `question_relation` is "View",
+and true otherwise; `metadata` has the `question_relation` of each example. `question_type` is one of eight:
+Which, Come From, Happening, Where, Why, Before Next, When, Used For.
 
-Faults: there is no test split, val is used as one; a choice may be null (the official code reads it as
-"null", and so do we); the English of the questions is translated.
+Faults: there is no test split, so val is used as one; a choice may be null (like the official code, we read
+it as "null"); the questions are translated into English.
 """
 
 from pathlib import Path
@@ -50,7 +50,7 @@ def read(root: Path) -> Records:
     """Yield the clips of each split in the order of their first questions.
 
     Raises:
-        InputError: none of the annotation files, or faulty rows (all of them, after the last row).
+        InputError: all annotation files are missing, or rows are faulty (all of them, after the last row).
     """
     errors: list[str] = []
     videos = list_media(root, VIDEO_FOLDERS, VIDEOS)

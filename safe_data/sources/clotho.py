@@ -1,11 +1,11 @@
-"""Clotho: 15 to 30 s of Freesound, five captions each.
+"""Clotho: 15 to 30 s sounds of Freesound, with five captions each.
 
 - Paper: Drossos, Lipping, Virtanen, "Clotho: an Audio Captioning Dataset", ICASSP 2020.
-- Get: https://zenodo.org/record/4783391 (version 2.1; earlier ones have corrupt files). Licence: the captions
-  Tampere University's own; each sound the one of its uploader, named in the metadata.
+- Get: https://zenodo.org/record/4783391 (version 2.1; earlier ones have corrupt files). Licence: captions
+  under Tampere University's own licence; each sound under its uploader's, named in the metadata.
   Size: 3,839 + 1,045 + 1,045 sounds, 37 h, 12 GB.
 
-Expected under ROOT, as the archives unpack (one split is enough; the CSV files may also lie in
+Expected under ROOT, as the archives unpack (one split is enough; the CSV files may also be in
 clotho_csv_files/, the folders in clotho_audio_files/):
 
     clotho_captions_{development,validation,evaluation}.csv     file_name,caption_1,...,caption_5
@@ -13,11 +13,11 @@ clotho_csv_files/, the folders in clotho_audio_files/):
     {development,validation,evaluation}/{file_name}             or the same name with another suffix
 
 The official splits become `train` (development), `val` (validation) and `test` (evaluation). `group` is
-`freesound-{sound_id}`, or the file name where the metadata has none.
+`freesound-{sound_id}`, or the file name if the metadata has no sound id.
 
-Faults: `sound_id` is "Not found" for some files; the metadata is not UTF-8; file names hold spaces, commas,
-dots and other signs, so a record's id is its file name made legible, with a hash; 89 % of the sounds are in
-WavCaps as well.
+Faults: `sound_id` is "Not found" for some files; the metadata is not UTF-8; file names contain spaces,
+commas, dots and other signs, so the id of a record is the legible part of its file name and a hash; 89 % of
+the sounds are also in WavCaps.
 """
 
 from pathlib import Path
@@ -58,7 +58,7 @@ def read(root: Path) -> Records:
     """Yield the sounds of each split in the order of their rows.
 
     Raises:
-        InputError: none of the caption files, or faulty rows (all of them, after the last row).
+        InputError: all caption files are missing, or rows are faulty (all of them, after the last row).
     """
     errors: list[str] = []
     files = {part: tuple(f"{folder}clotho_captions_{part}.csv" for folder in FOLDERS) for part in SPLITS}
@@ -71,7 +71,7 @@ def read(root: Path) -> Records:
 
 
 def _sources(file: Path, errors: list[str]) -> dict[str, Source]:
-    """What the metadata says of each file; nothing without metadata."""
+    """The metadata of each file; empty if there is none."""
     if not file.is_file():
         return {}
     rows = csv_rows(file, Source, "file_name", errors, encoding="iso-8859-1")

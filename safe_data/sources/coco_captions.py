@@ -10,11 +10,12 @@ Expected under ROOT, as the archives unpack (one split is enough; the pictures a
     annotations/captions_{train,val}{2014,2017}.json     also beside annotations/; see `Picture` and `Caption`
     {train,val}{2014,2017}/{file_name}
 
-A picture is one record; `group` and id are its image id, `references` its captions in the file's order.
+A picture is one record; its id and `group` are the image id, `references` its captions in the order of the
+file.
 
 Faults: most pictures have five captions, some six or seven (131 of val2014); captions may begin or end with
-blanks, and are kept as they are. 2014 and 2017 split the same pictures differently, so a ROOT holds one of
-them. The "Karpathy" split of most papers is a third one, and not here.
+blanks, which are not removed. 2014 and 2017 split the same pictures differently, so ROOT holds one of the
+two. The "Karpathy" split of most papers is a third one, and is not read.
 """
 
 from pathlib import Path
@@ -49,11 +50,11 @@ def read(root: Path) -> Records:
     """Yield the pictures of each split in the order of the file's list of images.
 
     Raises:
-        InputError: no caption files, or of both years, or faulty rows (all of them).
+        InputError: there are no caption files, or of both years, or rows are faulty (all of them).
     """
     files = find_annotations(root, FILES, GET)
     if len({part[-4:] for part in files}) > 1:
-        raise InputError(f"{root}: holds captions of 2014 and of 2017, of the same pictures; keep one year's")
+        raise InputError(f"{root}: holds captions of 2014 and 2017 for the same pictures; leave one year")
     for part, file in files.items():
         yield from _pictures(root, part, file)
 
@@ -75,7 +76,7 @@ def _pictures(root: Path, part: str, file: Path) -> Records:
         name = Path(image.file_name).stem
         path = pictures.find(name)
         if path is None or not captions[image.id]:
-            reason = pictures.missing(name) if path is None else "no captions: the file has none of it"
+            reason = pictures.missing(name) if path is None else "no captions: the file has none for it"
             yield Rejected(**about, reason=reason)
             continue
         example = Example(

@@ -1,15 +1,16 @@
 """A folder of media with a metadata.jsonl or metadata.csv beside it: the Hugging Face folder convention.
 
-A row has `image_file_name` and/or `audio_file_name`, relative to the metadata file, `start_seconds` and
-`duration_seconds` of the clip within its sound, and the fields of a Record. In CSV, `examples`, `events`
-and `metadata` hold JSON. Metadata may also lie in subfolders, which then name the split. If a row has no
+A row has `image_file_name`, `audio_file_name` or both, relative to the metadata file; `start_seconds` and
+`duration_seconds` of the clip within its sound; and the fields of a Record. In CSV, `examples`, `events` and
+`metadata` hold JSON. Subfolders may hold metadata too; their names are then the splits. Where a row leaves
+out
 
-- `dataset`: the folder's name.
-- `group`: the name of its sound (else of its picture), so that clips of one file stay together.
-- `split`: by the SHA-256 of the group, 80 % train, 10 % val, 10 % test; the same on every machine.
+- `dataset`, it is the name of the folder.
+- `group`, it is the file name of the sound, or else of the picture, so that clips of one file stay together.
+- `split`, the SHA-256 of the group decides: 80 % train, 10 % val, 10 % test; the same on every machine.
 
 Source: https://huggingface.co/docs/datasets/image_dataset and audio_dataset (`*_file_name` columns).
-Differs: only the two columns above name media; rows are checked, and all that is wrong is said at once.
+Differs: only the two columns above name media; rows are checked, and all errors are reported at once.
 """
 
 import csv
@@ -34,10 +35,11 @@ Numbered = Iterator[tuple[int, dict[str, Any] | str]]
 
 
 def read(root: Path) -> Records:
-    """Yield the folder's records in the order of their rows.
+    """Yield the records of a folder in the order of their rows.
 
     Raises:
-        InputError: no folder, no metadata, or faulty rows (all of them, after the last row).
+        InputError: the folder or its metadata is missing, or rows are faulty (all of them, after the last
+        row).
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; give the one that holds {METADATA[0]}")
@@ -51,7 +53,7 @@ def read(root: Path) -> Records:
             count += 1
             record = [row] if isinstance(row, str) else _record(root, file.parent, row)
             if isinstance(record, Record):
-                record = _twice(record, where, seen) or record
+                record = _taken_ids(record, where, seen) or record
             if isinstance(record, Record):
                 yield record
                 continue
@@ -63,7 +65,7 @@ def read(root: Path) -> Records:
 
 
 def split_of(group: str) -> str:
-    """The split of a group that names none: 80 % train, 10 % val, 10 % test, by its hash alone."""
+    """The split for a group without one: 80 % train, 10 % val, 10 % test, by its hash alone."""
     position = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8]) / 2**64
     return "train" if position < 0.8 else "val" if position < 0.9 else "test"
 
@@ -72,7 +74,7 @@ def _metadata_files(root: Path) -> list[Path]:
     folders = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
     files = [folder / name for folder in folders for name in METADATA if (folder / name).is_file()]
     if not files:
-        raise InputError(f"{root}: holds no {' or '.join(METADATA)}; write one, a row a clip")
+        raise InputError(f"{root}: holds no {' or '.join(METADATA)}; write one, with one row per clip")
     return files
 
 
@@ -91,7 +93,7 @@ def _json_rows(file: Path) -> Numbered:
 def _no_object(found: object, line: bytes) -> str:
     cut = " (the file was cut off here?)" if not line.endswith(b"\n") else ""
     reason = found if isinstance(found, str) else f"it is a {type(found).__name__}"
-    return f"not a JSON object: {reason}{cut}; write one object a line"
+    return f"not a JSON object: {reason}{cut}; write one object per line"
 
 
 def _csv_rows(file: Path) -> Numbered:
@@ -118,7 +120,7 @@ def _csv_row(row: dict[str, Any]) -> dict[str, Any] | str:
 
 
 def _record(root: Path, folder: Path, row: dict[str, Any]) -> Record | list[str]:
-    """The row as a Record with paths from the root, or what is wrong with it."""
+    """The row as a Record with paths relative to the root, or its faults."""
     given = {name: value for name, value in row.items() if value is not None}
     errors = [unknown_field(name, FIELDS, UNKNOWN_FIELD_HINT) for name in given if name not in FIELDS]
     media = {name: given.pop(name) for name in MEDIA_FIELDS if name in given}
@@ -127,7 +129,7 @@ def _record(root: Path, folder: Path, row: dict[str, Any]) -> Record | list[str]
             media[name] = _from_root(root, folder, media[name])
         except ValueError as error:
             errors.append(f"{name} {error}")
-            media[name] = "?"  # what is wrong with it is said
+            media[name] = "?"  # the error is recorded already
     fields = {name: value for name, value in given.items() if name in FIELDS}
     fields.setdefault("dataset", as_id(root.resolve().name))
     fields.setdefault("group", media.get("audio_file_name") or media.get("image_file_name") or "")
@@ -148,7 +150,7 @@ def _record(root: Path, folder: Path, row: dict[str, Any]) -> Record | list[str]
 
 
 def _from_root(root: Path, folder: Path, path: object) -> str:
-    """A media path, given relative to the metadata file, relative to the root.
+    """Make a media path that is relative to the metadata file relative to the root.
 
     Raises:
         ValueError: it is no path, or leads out of the root.
@@ -161,16 +163,16 @@ def _from_root(root: Path, folder: Path, path: object) -> str:
         relative = str(folder.relative_to(root) / path)
         inside(root, relative)
     except (ValueError, RuntimeError, OSError) as error:
-        raise ValueError(f"{error}; media lie below the folder, named relative to it") from None
+        raise ValueError(f"{error}; put media below the folder, and name them relative to it") from None
     return relative
 
 
-def _twice(record: Record, where: str, seen: dict[tuple[str, str], str]) -> list[str]:
-    """Ids, of records and of examples, that an earlier row has already."""
+def _taken_ids(record: Record, where: str, seen: dict[tuple[str, str], str]) -> list[str]:
+    """Say which ids of the record and its examples an earlier row has already; note the others as seen."""
     names = [("id", record.id), *(("example id", example.id) for example in record.examples)]
     errors = []
     for kind, value in names:
         first = seen.setdefault((kind, value), where)
         if first != where or names.count((kind, value)) > 1:
-            errors.append(f"{kind} {value!r} is on {first} already; ids name one thing each")
+            errors.append(f"{kind} {value!r} is on {first} already; give each its own")
     return errors

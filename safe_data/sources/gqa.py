@@ -10,10 +10,10 @@ Expected under ROOT, as the archives unpack (one split is enough):
     {train,val,testdev}_balanced_questions.json      {question id: see `Question`}; also in questions1.2/
     images/{imageId}.jpg
 
-A picture is one record with all its questions; `group` and id are its imageId, the examples' ids the question
-ids. The split `testdev` keeps its name: published results are on it, and `test` has no public answers.
-`question_type` is the structural type (query, verify, choose, compare, logical); what the official metrics
-read of each question is in `metadata`: `types`, `groups`, `entailed` and `isBalanced`.
+A picture is one record with all its questions; its id and `group` are the imageId, and the examples have the
+question ids. The split `testdev` keeps its name: published results use it, and `test` has no public answers.
+`question_type` is the structural type (query, verify, choose, compare, logical). `metadata` has the fields of
+each question that the official metrics read: `types`, `groups`, `entailed` and `isBalanced`.
 
 Faults: the questions in *_all_questions.json are not balanced and much easier to guess, so they are not read;
 `groups` and `types` hold nulls; the scene graphs, and with them some answers, are noisy.
@@ -57,7 +57,7 @@ def read(root: Path) -> Records:
     """Yield the pictures of each split in the order of their first questions.
 
     Raises:
-        InputError: none of the question files, or faulty rows (all of them).
+        InputError: all question files are missing, or rows are faulty (all of them).
     """
     pictures = list_media(root, ("images",), PICTURES)
     for split, file in find_annotations(root, FILES, GET).items():
@@ -89,7 +89,7 @@ def _example(question_id: str, row: Question) -> Example:
 
 
 def _facts(row: Question) -> dict[str, Any]:
-    """What the official metrics read of a question, spelled as in its file."""
+    """The fields of a question that the official metrics read, spelled as in its file."""
     facts = {"types": msgspec.to_builtins(row.types), "groups": row.groups}
     facts |= {"entailed": row.entailed, "isBalanced": row.isBalanced}
     return {name: fact for name, fact in facts.items() if fact is not None}

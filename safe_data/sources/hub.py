@@ -1,24 +1,24 @@
-"""Anything that `datasets.load_dataset` reads: a dataset of the Hugging Face hub, or local files.
+"""Read anything that `datasets.load_dataset` reads: a dataset of the Hugging Face hub, or local files.
 
-ROOT/hub.yaml says what to load, and which of its columns is which field of ours:
+ROOT/hub.yaml says what to load, and which column gives which of our fields:
 
     path: parquet           # a hub id, a format (with data_files or data_dir), or ./a-folder
-    data_files: {train: data/*.parquet}         # from ROOT; also data_dir, name, revision
-    splits: {train: train, validation: val}     # theirs: ours; all of them where left out, validation as val
+    data_files: {train: data/*.parquet}         # relative to ROOT; also data_dir, name, revision
+    splits: {train: train, validation: val}     # theirs: ours; default: all splits, with validation as val
     columns: {id: qid, audio: sound, prompt: question, references: answers.answer, group: video}
     constants: {task: vqa, needs_audio: true}
-    metadata: [licence]                         # columns to keep as they are
+    metadata: [licence]                         # columns to copy into the record's metadata
 
-A row is a record, with an example where there are `references`; `a.b` is the field b of column a, or of
-each in a list. `audio` and `image` may be Audio, Image or Video features, bytes, or paths from ROOT; none is
-decoded here. What lies elsewhere is copied to ROOT/media/ under the hash of its bytes, so that a picture of
-many rows lies there once. What a row leaves out:
+A row becomes a record, with one example if it has fields of one; `a.b` is the field b of column a, or of each
+item of a list. `audio` and `image` may be Audio, Image or Video features, bytes, or paths relative to ROOT;
+none is decoded here. Media from elsewhere are copied to ROOT/media/ and named by the hash of their bytes, so
+that a picture of many rows is stored once. Where a row leaves out
 
-- `id`: the split and the number of the row.
-- `group`: the file of its sound (else of its picture), so that rows of one sound stay together.
-- `dataset`: ROOT's name.
+- `id`, it is the split and the number of the row.
+- `group`, it is the file of the sound, or else of the picture, so that rows of one sound stay together.
+- `dataset`, it is the name of ROOT.
 
-Licence, size and faults are those of what is loaded. A hub id is downloaded to HF_HOME; nothing else uses the
+Licence, size and faults depend on what is loaded. A hub id is downloaded to HF_HOME; nothing else uses the
 network. An audiofolder needs torchcodec even undecoded; the `folder` source reads such folders without it.
 """
 
@@ -47,10 +47,11 @@ FIELDS = ("id", "dataset", "group", "label", "difficulty", "transcript", *MEDIA,
 
 
 def read(root: Path) -> Records:
-    """Yield the rows of each split as records, in their order.
+    """Yield the rows of each split as records, in order.
 
     Raises:
-        InputError: no hub.yaml, a mistake in it, nothing to load, or faulty rows (all, after the last one).
+        InputError: hub.yaml is missing or wrong, nothing can be loaded, or rows are faulty (all of them,
+            after the last row).
     """
     wanted = read_specification(root)
     _check_fields(root / FILE, wanted)
@@ -72,7 +73,7 @@ def read(root: Path) -> Records:
                 errors.append(f"{where}: {error}")
                 continue
             if (first := seen.setdefault(record.id, where)) != where:
-                errors.append(f"{where} {record.id!r}: has the id of {first}; ids name one row each")
+                errors.append(f"{where} {record.id!r}: has the id of {first}; give each row its own")
                 continue
             yield record
     raise_row_errors(errors, str(root / FILE))
@@ -96,29 +97,29 @@ def _check_fields(file: Path, wanted: Specification) -> None:
 
 
 def _fields(wanted: Specification, row: Row) -> dict[str, Any]:
-    """What the row and the constants give, without what is null."""
-    fields = wanted.constants | {name: _cell(row, path) for name, path in wanted.columns.items()}
+    """The fields from the constants and the columns of a row, without nulls."""
+    fields = wanted.constants | {name: _value_at(row, path) for name, path in wanted.columns.items()}
     fields["metadata"] = {name: row[name] for name in wanted.metadata}
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _cell(value: Any, path: str) -> Any:
-    """What lies at the dotted path; of a list, in each of its items."""
+def _value_at(value: Any, path: str) -> Any:
+    """The value at a dotted path; for a list, a list of the values in its items."""
     if value is None or not path:
         return value
     if isinstance(value, list):
-        return [_cell(item, path) for item in value]
+        return [_value_at(item, path) for item in value]
     name, _, rest = path.partition(".")
     if not isinstance(value, dict) or name not in value:
         raise ValueError(f"has no field {name!r} where columns look for it")
-    return _cell(value[name], rest)
+    return _value_at(value[name], rest)
 
 
 def _record(fields: dict[str, Any], media: MediaFolder) -> Record | Rejected:
-    """The fields as a record, its media found or copied.
+    """Make a record of the fields; find or copy its media, and reject it without them.
 
     Raises:
-        ValidationError: they are none.
+        ValidationError: the fields do not make a record.
     """
     about = {
         "id": id_of(str(fields.pop("id"))),

@@ -1,7 +1,6 @@
-"""hub.yaml, and the rows of what it names: its columns only, media undecoded, class labels by name."""
+"""Load what hub.yaml names: rows with the wanted columns, undecoded media, and class labels by name."""
 
 import hashlib
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -12,15 +11,18 @@ from typing import Any
 import msgspec
 
 from safe_data.core.errors import InputError, MediaError, did_you_mean, require_extra
+from safe_data.core.files import write_bytes
 from safe_data.media.paths import inside
 from safe_data.sources.ids import as_id
 
 FILE = "hub.yaml"
+FOLDER = "media"
+
 Row = dict[str, Any]
 
 
 class Specification(msgspec.Struct, forbid_unknown_fields=True):
-    """What hub.yaml may hold; path, name, revision, data_dir and data_files are `load_dataset`'s."""
+    """The contents of hub.yaml; path, name, revision, data_dir and data_files go to `load_dataset`."""
 
     path: str
     columns: dict[str, str]
@@ -34,15 +36,68 @@ class Specification(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a format or a folder, so that data_dir and data_files are ours, and not a hub id."""
+        """Whether `path` is a format or a folder, not a hub id; data_dir and data_files are then local."""
         return "/" not in self.path or self.path.startswith((".", "/"))
+
+
+@dataclass(frozen=True)
+class MediaFolder:
+    """The media below a root; files in `trusted` folders, such as the `datasets` cache, are copied there."""
+
+    root: Path
+    trusted: tuple[Path, ...]
+
+    def place(self, value: object) -> str | None:
+        """The path of an undecoded media value relative to the root; None for a null.
+
+        A value is bytes, a path, or an undecoded feature of `datasets`: {"bytes": ..., "path": ...}.
+
+        Raises:
+            MediaError: the file does not exist or is outside the allowed folders, or the value is no medium.
+            InputError: a copy cannot be written.
+        """
+        if isinstance(value, dict) and value.keys() == {"bytes", "path"}:
+            data, path = value["bytes"], value["path"]
+        else:
+            data, path = (value, None) if isinstance(value, bytes) else (None, value)
+        if isinstance(data, bytes):
+            return self._copy(data, path)
+        if path is None:
+            return None
+        if not isinstance(path, str):
+            raise MediaError(f"not a media column: it holds a {type(value).__name__}")
+        return self._find(path)
+
+    def _find(self, path: str) -> str:
+        try:
+            file = Path(path).resolve() if Path(path).is_absolute() else inside(self.root, path)
+            if not file.is_file():
+                raise MediaError(f"no such file: {path}")
+            if file.is_relative_to(self.root.resolve()):
+                return str(file.relative_to(self.root.resolve()))
+            if not any(file.is_relative_to(folder.resolve()) for folder in self.trusted):
+                raise MediaError(f"unreadable file: {path!r} leads out of the root")
+            return self._copy(file.read_bytes(), path)
+        except (MediaError, InputError):
+            raise
+        except (OSError, ValueError, RuntimeError) as error:
+            raise MediaError(f"unreadable file: {error}") from None
+
+    def _copy(self, data: bytes, path: object) -> str:
+        """Write the bytes to a file that their hash names, unless it exists."""
+        found = re.search(r"\.[A-Za-z0-9]{1,5}\Z", path) if isinstance(path, str) else None
+        name = hashlib.sha256(data).hexdigest()[:32] + (found[0].lower() if found else "")
+        target = self.root / FOLDER / name
+        if not target.is_file():
+            write_bytes(target, data)
+        return f"{FOLDER}/{name}"
 
 
 def read_specification(root: Path) -> Specification:
     """Read ROOT/hub.yaml.
 
     Raises:
-        InputError: it is not there, or is no such YAML.
+        InputError: it is missing or malformed.
     """
     file = root / FILE
     if not file.is_file():
@@ -56,10 +111,10 @@ def read_specification(root: Path) -> Specification:
 
 
 def load(root: Path, wanted: Specification) -> Iterator[tuple[str, Iterator[Row]]]:
-    """Each split under our name for it, with its rows.
+    """Each split with our name for it, and its rows.
 
     Raises:
-        InputError: nothing to load, or no such split or column.
+        InputError: `datasets` is not installed, nothing can be loaded, or a split or column does not exist.
     """
     require_extra("the hub source", "hub", "datasets")
     import datasets
@@ -85,7 +140,7 @@ def load(root: Path, wanted: Specification) -> Iterator[tuple[str, Iterator[Row]
 
 
 def trusted_folders(root: Path, wanted: Specification) -> tuple[Path, ...]:
-    """Where media of loaded rows may lie: in the user's own folder, or where `datasets` keeps downloads."""
+    """Where media of loaded rows may be: in the user's folder, or where `datasets` stores downloads."""
     from datasets import config
 
     own = [root / wanted.path] if wanted.path.startswith((".", "/")) else []
@@ -110,7 +165,7 @@ def _rows(data: Any, wanted: Specification, where: str) -> Iterator[Row]:
 
 
 def _from(base: Path, given: Any) -> Any:
-    """File names as `datasets` needs them: from here, not from ROOT; URLs as they are."""
+    """Make file names relative to the working directory, as `datasets` needs them; leave URLs unchanged."""
     if isinstance(given, dict):
         return {key: _from(base, value) for key, value in given.items()}
     if isinstance(given, list):
@@ -123,61 +178,3 @@ def _check(names: list[str], known: list[str], where: str, kind: str) -> None:
         if name not in known:
             hint = did_you_mean(name, known, f"it has {', '.join(known)}")
             raise InputError(f"{where} has no {kind} {name!r}; {hint}")
-
-
-FOLDER = "media"
-
-
-@dataclass(frozen=True)
-class MediaFolder:
-    """The media below a root; those in `trusted` folders, where `datasets` keeps its files, are copied in."""
-
-    root: Path
-    trusted: tuple[Path, ...]
-
-    def place(self, value: object) -> str | None:
-        """The path from the root of an undecoded media value, None for none.
-
-        A value is bytes, a path, or what `datasets` stores of a media feature: {"bytes": ..., "path": ...}.
-
-        Raises:
-            MediaError: no such file, one that lies elsewhere, or a value of another kind.
-        """
-        if isinstance(value, dict) and value.keys() == {"bytes", "path"}:
-            data, path = value["bytes"], value["path"]
-        else:
-            data, path = (value, None) if isinstance(value, bytes) else (None, value)
-        if isinstance(data, bytes):
-            return self._copy(data, path)
-        if path is None:
-            return None
-        if not isinstance(path, str):
-            raise MediaError(f"not a media column: it holds a {type(value).__name__}")
-        return self._find(path)
-
-    def _find(self, path: str) -> str:
-        try:
-            file = Path(path).resolve() if Path(path).is_absolute() else inside(self.root, path)
-            if not file.is_file():
-                raise MediaError(f"no such file: {path}")
-            if file.is_relative_to(self.root.resolve()):
-                return str(file.relative_to(self.root.resolve()))
-            if not any(file.is_relative_to(folder.resolve()) for folder in self.trusted):
-                raise MediaError(f"unreadable file: {path!r} leads out of the root")
-            return self._copy(file.read_bytes(), path)
-        except MediaError:
-            raise
-        except (OSError, ValueError, RuntimeError) as error:
-            raise MediaError(f"unreadable file: {error}") from None
-
-    def _copy(self, data: bytes, path: object) -> str:
-        """Write the bytes under their hash, whole or not at all, once."""
-        found = re.search(r"\.[A-Za-z0-9]{1,5}\Z", path) if isinstance(path, str) else None
-        name = hashlib.sha256(data).hexdigest()[:32] + (found[0].lower() if found else "")
-        target = self.root / FOLDER / name
-        if not target.is_file():
-            target.parent.mkdir(exist_ok=True)
-            part = target.with_name(f".{name}.{os.getpid()}.tmp")
-            part.write_bytes(data)
-            part.replace(target)
-        return f"{FOLDER}/{name}"

@@ -1,4 +1,4 @@
-"""Ids from a corpus's own names: an id holds A-Z a-z 0-9 _ and - only, and no two names may share one."""
+"""Make ids from names in a corpus: an id holds only A-Z a-z 0-9 _ and -, and no two names share one."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ LONGEST_LEGIBLE = 60
 
 
 def id_of(name: str) -> str:
-    """The name itself where it is an id, else what is legible of it and a hash of the whole.
+    """The name itself if it is an id; otherwise its legible part and a hash of the whole name.
 
     >>> id_of("dog-01"), id_of("Rain, 10.5 s.wav")
     ('dog-01', 'Rain-10-5-s-wav-87adcb79eb2a')
@@ -22,9 +22,9 @@ def id_of(name: str) -> str:
 
 
 def clip_id(name: str, start_seconds: float) -> str:
-    """A name that is an id, and where in it the clip begins, the decimal point as a dash.
+    """A name that is an id, followed by the start of the clip in seconds, with a dash as decimal point.
 
-    The start follows the last underscore and holds none, so that two clips never share an id.
+    The start comes after the last underscore and contains none, so that two clips never share an id.
 
     >>> clip_id("_dB-1", 30.0), clip_id("_dB-1", 1.05), clip_id("_dB-1", 10.5)
     ('_dB-1_30', '_dB-1_1-05', '_dB-1_10-5')
@@ -34,5 +34,5 @@ def clip_id(name: str, start_seconds: float) -> str:
 
 
 def as_id(name: str) -> str:
-    """The nearest id to a name, such as a folder's."""
+    """The id closest to a name, such as the name of a folder; two names may give the same id."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "dataset"

@@ -1,11 +1,11 @@
-"""The media files of a corpus: folders listed once, files found by their documented names."""
+"""Find the media files of a corpus by their documented names, listing each folder once."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# In the order of preference, where a folder holds one name with several suffixes.
+# In order of preference, for a folder that holds the same name with several suffixes.
 SOUNDS = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus")
 VIDEOS = (".mp4", ".webm", ".mkv")
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -13,14 +13,14 @@ PICTURES = (".jpg", ".jpeg", ".png")
 
 @dataclass(frozen=True)
 class MediaFiles:
-    """Paths from the root, by file name without suffix."""
+    """Paths relative to the root, by file name without suffix."""
 
     folders: tuple[str, ...]
     suffixes: tuple[str, ...]
     paths: dict[str, str]
 
     def find(self, *names: str) -> str | None:
-        """The file of the first of these names that is there."""
+        """The file of the first of these names that exists."""
         return next((self.paths[name] for name in names if name in self.paths), None)
 
     def missing(self, name: str) -> str:
@@ -29,10 +29,10 @@ class MediaFiles:
 
 
 def list_media(root: Path, folders: Sequence[str], suffixes: Sequence[str]) -> MediaFiles:
-    """List the folders below the root that exist; a file in an earlier one hides its namesakes in later ones.
+    """List folders below the root that exist; a file in an earlier one hides the same name in later ones.
 
-    A name then costs a look-up, where asking the disk for every name a file may have takes long, most of all
-    over a network.
+    Afterwards a name costs one look-up; asking the disk for every possible name takes long, above all over a
+    network.
     """
     found: dict[str, tuple[int, int, str]] = {}
     for place, folder in enumerate(folders):
@@ -50,4 +50,5 @@ def list_media(root: Path, folders: Sequence[str], suffixes: Sequence[str]) -> M
 
 
 def is_video(path: str) -> bool:
+    """Whether the suffix is a video's."""
     return path.lower().endswith(VIDEOS)

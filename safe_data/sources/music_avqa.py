@@ -9,22 +9,22 @@ Expected under ROOT, the repository's `data` folder (one split is enough):
 
     avqa-{train,val,test}.json        also in json/; see `Question` for the fields of a row
     video/{video_id}.mp4              or webm, mkv; also in videos/
-    audio/{video_id}.wav              its sound, where it was taken out; it is preferred
+    audio/{video_id}.wav              its extracted sound, optional; it is preferred to the video's
 
-A video of a split is one record, `{split}-{video_id}`. A template's `<Object>` and the like are filled from
-`templ_values`, in order. `question_type` is "Audio/Counting" and so on, nine of them; `needs_audio` is false
+A video of a split is one record, `{split}-{video_id}`. Slots of a template such as `<Object>` are filled from
+`templ_values`, in order. `question_type` is "Audio/Counting" and so on, nine in all; `needs_audio` is false
 for Visual ones; `choices` are the benchmark's 42 answers.
 
-Faults, and what becomes of them:
+Faults, and how they are treated:
 
 - The answer is spelled `anser`; `type` and `templ_values` are JSON within a string.
-- A question id may stand twice, with two answers (55 of 9,130 in test, 27 of 4,568 in val). Both are
-  examples, as in the official scores: `{split}-{question_id}`, and `{split}-{question_id}-2` further down.
-  `data/json_update/` has each once, and about 54 answers changed; to use it, copy it to json/, and say so.
+- A question id may occur twice, with two answers (55 of 9,130 in test, 27 of 4,568 in val). Both become
+  examples, as in the official scores: `{split}-{question_id}`, then `{split}-{question_id}-2`.
+  `data/json_update/` has each id once and changes about 54 answers; to use it, copy it to json/, and say so.
 - The splits divide questions, not videos: 2,296 of the 7,918 videos of val and test are in both.
-- Synthetic videos (va, sa, vv, eva, esa, evv before the number) are made of real ones. Those with an e share
-  an instrument with the real video of their number in 9 of 10 cases, with any other in 2 or 3. So `group` is
-  the number without the letters, which keeps a video and what was made of it together.
+- Synthetic videos (va, sa, vv, eva, esa, evv before the number) are made from real ones. Videos with an e
+  share an instrument with the real video of the same number in 9 of 10 cases, with any other in 2 or 3 of 10.
+  So `group` is the number without the letters, which keeps a video and its derivatives together.
 - `question_deleted` is 0 in every row of val and test; it is not read.
 """
 
@@ -65,7 +65,7 @@ def read(root: Path) -> Records:
     """Yield the videos of each split in the order of their first questions.
 
     Raises:
-        InputError: none of the annotation files, or faulty rows (all of them, after the last row).
+        InputError: all annotation files are missing, or rows are faulty (all of them, after the last row).
     """
     errors: list[str] = []
     videos = list_media(root, ("video", "videos"), VIDEOS)
@@ -97,13 +97,13 @@ def read(root: Path) -> Records:
 
 
 def fill(template: str, values: list[str]) -> str:
-    """The question of a template.
+    """Fill the slots of a template.
 
     >>> fill("Is the <Object> on the <LR> louder?", ["flute", "left"])
     'Is the flute on the left louder?'
 
     Raises:
-        ValueError: fewer values than slots.
+        ValueError: there are fewer values than slots.
     """
     slots = len(_SLOT.findall(template))
     if slots > len(values):

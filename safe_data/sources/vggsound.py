@@ -1,4 +1,4 @@
-"""VGGSound: 10 s of YouTube in which the thing that sounds is seen, one label of 309 each.
+"""VGGSound: 10 s clips of YouTube in which the source of the sound is visible, each with one of 309 labels.
 
 - Paper: Chen et al., "VGGSound: A Large-scale Audio-Visual Dataset", ICASSP 2020.
 - Get: https://github.com/hche11/VGGSound (data/vggsound.csv); the clips from YouTube, or mirrored at
@@ -9,13 +9,13 @@ Expected under ROOT (x is mp4, webm or mkv, or for the sound alone wav, flac, mp
 
     vggsound.csv                                 no header: YouTube id, start seconds, label, train or test
     video/{youtube_id}_{start as 000030}.x       the clip cut out; also in {split}/; {youtube_id}_{start} too
-    audio/{youtube_id}_{start as 000030}.x       its sound, where it was taken out; it is preferred
+    audio/{youtube_id}_{start as 000030}.x       its extracted sound, optional; it is preferred to the video's
 
-`group` is the YouTube id. A record has a picture where there is a video. Its one example asks for the label;
-`choices` is left out, as 309 labels in each of 200,000 records say nothing new.
+`group` is the YouTube id. A record has a picture if there is a video. Its only example asks for the label;
+`choices` is left out, as the same 309 labels in each of 200,000 records would add nothing.
 
-Faults: there is no val split; one label a clip, though some show several sounds and some labels overlap
-("people crowd", "people cheering"); part of the videos are gone from YouTube; some have no sound at all.
+Faults: there is no val split; each clip has one label, though some have several sounds and some labels
+overlap ("people crowd", "people cheering"); some videos are gone from YouTube; some have no sound at all.
 """
 
 from pathlib import Path
@@ -46,7 +46,7 @@ def read(root: Path) -> Records:
     """Yield the clips in the order of their rows.
 
     Raises:
-        InputError: no vggsound.csv, or faulty rows (all of them, after the last row).
+        InputError: vggsound.csv is missing, or rows are faulty (all of them, after the last row).
     """
     errors: list[str] = []
     file = find_annotations(root, FILES, GET)["all"]

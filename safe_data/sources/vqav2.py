@@ -1,4 +1,4 @@
-"""VQAv2: open questions about COCO pictures, each answered by ten people.
+"""VQAv2: open-ended questions about COCO pictures, each answered by ten people.
 
 - Paper: Goyal et al., "Making the V in VQA Matter", CVPR 2017.
 - Get: https://visualqa.org/download.html; the pictures from https://cocodataset.org/#download. Licence: CC BY
@@ -11,13 +11,13 @@ Expected under ROOT, as the archives unpack (one split is enough):
     v2_mscoco_{train,val}2014_annotations.json               under "annotations", see `Annotation`
     {train,val}2014/COCO_{train,val}2014_{image_id as 000000391895}.jpg          also in images/
 
-A picture is one record with all its questions; `group` and id are the image id, the examples' ids the
+A picture is one record with all its questions; its id and `group` are the image id, and the examples have the
 question ids. `references` are the ten answers in the order of `answer_id`: the official accuracy leaves out
-each in turn, so none is dropped and none merged. `question_type` is the official `answer_type` (yes/no,
-number, other), by which accuracies are published; the official `question_type`, one of 65, is in `metadata`.
+each in turn, so none is dropped or merged. `question_type` is the official `answer_type` (yes/no, number,
+other), by which accuracies are published; the official `question_type`, one of 65, is in `metadata`.
 
-Faults: the answers to the test questions are not public, so these are not read. Pictures of val2014 are in
-COCO's 2017 train split, and in much other training data.
+Faults: the answers to the test questions are not public, so the test split is not read. Pictures of val2014
+are in COCO's 2017 train split, and in much other training data.
 """
 
 from pathlib import Path
@@ -57,7 +57,7 @@ class Annotation(msgspec.Struct):
 
 
 class Answered(msgspec.Struct, gc=False):
-    """An annotation as it is kept until its picture's turn: equal words are one object, to save memory."""
+    """An annotation held until its picture is read; equal strings are one object, to save memory."""
 
     references: tuple[str, ...]
     answer_type: str
@@ -68,7 +68,7 @@ def read(root: Path) -> Records:
     """Yield the pictures of each split in the order of their first questions.
 
     Raises:
-        InputError: none of the files, questions without their annotations, or faulty rows (all of them).
+        InputError: files are missing, questions lack their annotations, or rows are faulty (all of them).
     """
     questions = find_annotations(root, QUESTIONS, GET)
     annotations = find_annotations(root, ANNOTATIONS, GET)

@@ -1,4 +1,4 @@
-"""Builds as they are typed, in a process of their own, so that they can be killed."""
+"""Run `safe-data build` in a separate process, so that a test can kill it."""
 
 import os
 import subprocess
@@ -19,14 +19,14 @@ COMMAND = [sys.executable, "-c", "import sys; from safe_data.cli import main; sy
 
 
 def write_world(root: Path, clips: int) -> Path:
-    """A folder dataset of one split."""
+    """A folder dataset with one split."""
     rows = [row(number) for number in range(clips)]
     write_media(root, rows)
     return write_rows(root, rows)
 
 
 def begin(world: Path, out: Path, *options: object, shard_size: int = 2) -> "subprocess.Popen[str]":
-    """Start `safe-data build`; it goes on without us."""
+    """Start `safe-data build` without waiting for it."""
     arguments = ["build", world, out, "--shard-size", shard_size, *options]
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
@@ -39,7 +39,7 @@ def begin(world: Path, out: Path, *options: object, shard_size: int = 2) -> "sub
 
 
 def build(world: Path, out: Path, *options: object, shard_size: int = 2) -> tuple[int, str]:
-    """Run it to its end: the exit code, and what it says of errors."""
+    """Run it to its end; return the exit code and the errors."""
     with begin(world, out, *options, shard_size=shard_size) as running:
         try:
             _, errors = running.communicate(timeout=120)
@@ -80,7 +80,7 @@ def within(seconds: float, true: Callable[[], bool]) -> None:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    """Whether none of them runs any more; one that nobody has waited for does not."""
+    """Whether none of the processes runs any more; a zombie does not run."""
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
 
 

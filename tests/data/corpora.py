@@ -1,4 +1,4 @@
-"""Small corpora in their official formats, and where the real annotation files are, if they are."""
+"""Small corpora in their official formats, and the place of the real annotation files, if they exist."""
 
 import csv
 import gzip
@@ -35,7 +35,7 @@ def touch(root: Path, *names: str) -> None:
 
 
 def usable(found: Records) -> list[Record]:
-    """What a source yields, where all of it is usable."""
+    """The records that a source yields; none may be rejected."""
     return [entry for entry in found if isinstance(entry, Record) or pytest.fail(f"rejected: {entry}")]
 
 

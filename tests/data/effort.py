@@ -1,4 +1,4 @@
-"""What a call costs: bytes of a file, seconds, memory."""
+"""Measure the cost of a call: bytes read, seconds, memory."""
 
 import io
 import re
@@ -37,7 +37,7 @@ def seconds_of(call: Callable[..., object], *arguments: object) -> float:
 
 
 def peak_bytes() -> int:
-    """The most memory this process had; `ru_maxrss` would count that of the process that started it."""
+    """The peak memory of this process; `ru_maxrss` would include the process that started it."""
     found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())
     assert found
     return int(found[1]) * 1024

@@ -71,7 +71,7 @@ def write_rows(root: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def write_media(root: Path, rows: list[dict[str, Any]]) -> None:
-    """Each row's media where it says they are."""
+    """Write the media of each row where the row says."""
     for number, fields in enumerate(rows):
         for key, data in (
             ("image_file_name", picture_bytes(colour=(number * 7 % 256, 30, 30))),
@@ -84,7 +84,7 @@ def write_media(root: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def write_folder(root: Path, clips: int = 6) -> Path:
-    """A folder dataset: two clips a group, the last third for testing, one clip without a sound."""
+    """A folder dataset: two clips per group, the last third for testing, one clip without sound."""
     rows = [row(number, split="test" if number >= clips * 2 // 3 else "train") for number in range(clips)]
     del rows[1]["audio_file_name"]
     write_media(root, rows)

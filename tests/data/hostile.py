@@ -1,4 +1,4 @@
-"""Files that promise what they do not hold, and what becomes of them in a process with little memory.
+"""Files that promise more than they hold, and what decoders do with them in a process with little memory.
 
 Run as a script, it decodes the files of a folder, one after the other, and prints what happened.
 """
@@ -93,7 +93,7 @@ def _after(data: bytes, name: bytes, offset: int, new: bytes) -> bytes:
 
 
 def decode_all(folder: Path) -> None:
-    """One line of JSON a file: what each decoder said, and how many bytes the process has grown by so far."""
+    """Print one line of JSON per file: what each decoder said, and the growth of the process in bytes."""
     from safe_data.core.errors import MediaError
     from safe_data.media.decode import decode_audio
     from safe_data.media.picture import decode_image
@@ -115,7 +115,7 @@ def decode_all(folder: Path) -> None:
 
 
 def damaged(data: bytes, seed: int) -> bytes:
-    """Cut off, or with a few bytes changed; half the time in what is likely to be a header."""
+    """Damage data: cut it off, or change a few bytes, half of the time in the likely header."""
     rng = np.random.default_rng(seed)
     changed = bytearray(data)
     if rng.integers(3) == 0:
@@ -128,7 +128,7 @@ def damaged(data: bytes, seed: int) -> bytes:
 
 
 def damage_all(folder: Path, cases: int) -> None:
-    """One line of JSON a file: how many of its damaged copies were decoded, and how many refused."""
+    """Print one line of JSON per file: how many damaged copies were decoded, and how many were refused."""
     from safe_data.core.errors import MediaError
     from safe_data.media.decode import decode_audio
     from safe_data.media.picture import decode_image

@@ -1,4 +1,4 @@
-"""Small manifests, datasets that consist of one, and the suites to put to them."""
+"""Small manifests, datasets that consist of only a manifest, and suites that judge them."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from safe_data.shards.storage import Folder
 
 
 def row(index: int, split: str = "train", **changes: object) -> manifest.Row:
-    """A loaded record with a sound and a picture of its own."""
+    """A loaded record with its own sound and picture."""
     fields: dict[str, object] = {
         "index": index,
         "id": f"clip-{index}",
@@ -61,7 +61,7 @@ def rows(count: int, **changes: object) -> list[manifest.Row]:
 
 
 def write_dataset(root: Path, rows: list[manifest.Row] | pa.Table) -> Path:
-    """A dataset of nothing but its manifest and dataset.json."""
+    """A dataset that consists of only its manifest and dataset.json."""
     root.mkdir(parents=True, exist_ok=True)
     pq.write_table(rows if isinstance(rows, pa.Table) else manifest.table(rows), root / MANIFEST)
     finish(root)
@@ -69,13 +69,13 @@ def write_dataset(root: Path, rows: list[manifest.Row] | pa.Table) -> Path:
 
 
 def finish(root: Path) -> None:
-    """Write the dataset.json that goes with the manifest there is."""
+    """Write the dataset.json that belongs to the existing manifest."""
     sha256 = hashlib.sha256((root / MANIFEST).read_bytes()).hexdigest()
     write_json(Folder(root), DATASET, Dataset(FORMAT_VERSION, "world", "ab" * 32, "cd" * 32, sha256, (), {}))
 
 
 def check(root: Path, *suites: str | Path) -> int:
-    """`safe-data check`, as the command line runs it: bad input is exit code 2."""
+    """`safe-data check`, as the command line runs it: bad input is exit code 3."""
     words = [word for suite in suites for word in ("--suite", str(suite))]
     return run("safe-data", "", {"check": cli.check}, ["check", str(root), *words])
 

@@ -1,4 +1,4 @@
-"""Pieces of work that go well, go wrong, or end the process that does them; importable by its workers."""
+"""Pieces of work that succeed, fail, or kill their process; workers can import them."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ class Number:
 
 
 def square(number: Number, tick: Tick, _: Load) -> tuple[int, int]:
-    """The square, and who found it."""
+    """The square of the number, and the process that computed it."""
     for _step in range(number.steps):
         tick()
     return number.value**2, os.getpid()
@@ -37,14 +37,14 @@ def slow_square(number: Number, tick: Tick, load: Load) -> tuple[int, int]:
 
 
 def attempts(number: Number) -> int:
-    """How often it was tried, this time included."""
+    """The number of attempts so far, this one included."""
     assert number.folder is not None
     (number.folder / f"{number.value}-{os.getpid()}").touch()
     return len(list(number.folder.glob(f"{number.value}-*")))
 
 
 def die_once(number: Number, tick: Tick, load: Load) -> tuple[int, int]:
-    """Killed in the middle of the first attempt at number 3."""
+    """Die in the middle of the first attempt at number 3."""
     tick()
     if number.value == 3 and attempts(number) == 1:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -53,7 +53,7 @@ def die_once(number: Number, tick: Tick, load: Load) -> tuple[int, int]:
 
 
 def crash(number: Number, tick: Tick, load: Load) -> None:
-    """A crash at number 2, as of a native decoder, every time."""
+    """Crash at number 2 every time, like a native decoder."""
     tick()
     if number.value == 2:
         attempts(number)

@@ -1,4 +1,4 @@
-"""safe-data as it is typed: what it prints, and its exit codes."""
+"""The command line of safe-data: what it prints, and its exit codes."""
 
 import os
 import subprocess
@@ -11,6 +11,8 @@ import yaml
 from folders import STAMPS, needs_stamps, row, sound_bytes, write_folder, write_media, write_rows
 
 from safe_data.cli import COMMANDS, main
+from safe_data.encoders.encoder import ENCODERS, PRETRAINED
+from safe_data.sources.all_sources import SOURCES
 
 
 def safe_data(*arguments: object) -> int:
@@ -145,7 +147,7 @@ def gone(world: Path) -> None:
         ),
     ],
 )
-def test_bad_input_is_one_clear_line_and_exit_code_3(
+def test_bad_input_is_one_line_and_exit_code_3(
     spoil: Callable[[Path], None],
     expected: str,
     one_clip: Path,
@@ -172,6 +174,13 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     for command in COMMANDS:
         assert safe_data(command, "--help") == 0
         assert "OUT" in capsys.readouterr().out.upper()
+
+
+def test_the_help_of_build_names_every_source_encoder_and_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert safe_data("build", "--help") == 0
+    said = "".join(capsys.readouterr().out.split())  # lines may break within a name
+    for name in (*SOURCES, *ENCODERS, *PRETRAINED, "local", "ray"):
+        assert name in said
 
 
 def _children_seconds() -> float:

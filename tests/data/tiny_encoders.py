@@ -1,4 +1,4 @@
-"""Tiny audio models of random weights, saved as real checkpoints, and sounds for them."""
+"""Tiny audio models with random weights, saved as real checkpoints, and sounds for them."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ WHISPER_SECONDS = 3
 
 
 def save_clap(directory: Path, *, fused: bool = False, wide: bool = False, **extractor: Any) -> Path:
-    """A CLAP of 24-d embeddings whose output varies with its input as a trained one's does."""
+    """A CLAP with 24-d embeddings whose output varies with its input like a trained model's."""
     from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
     audio = {**(WIDE_TOWER if wide else TOWER), "enable_fusion": fused}

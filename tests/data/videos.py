@@ -15,7 +15,7 @@ RATE = 44_100
 
 
 def chirp(seconds: float, rate: int = RATE, channels: int = 2) -> np.ndarray:
-    """Nothing repeats in it, so that a part of it has one place only."""
+    """A sound without repetition, so that each part of it has a unique place."""
     times = np.arange(round(seconds * rate)) / rate
     noise = np.random.default_rng(0).standard_normal(len(times))
     left = 0.3 * np.sin(2 * np.pi * (200 + 40 * times) * times) + 0.02 * noise

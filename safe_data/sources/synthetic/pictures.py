@@ -1,4 +1,4 @@
-"""The pictures of the synthetic world: one to four coloured shapes on a grid of two by two."""
+"""Pictures of the synthetic world: one to four coloured shapes on a grid of two by two cells."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ _PIXEL_NOISE = 8.0
 
 
 class Thing(NamedTuple):
-    """A coloured shape in one of the four cells, counted row by row."""
+    """A coloured shape in one of the four cells, which are counted row by row."""
 
     cell: int
     colour: str
@@ -28,7 +28,7 @@ Scene = tuple[Thing, ...]
 
 
 def draw_scene(rng: np.random.Generator) -> Scene:
-    """One to four things, each number equally likely, in cells of their own."""
+    """Draw one to four things, each number equally likely, in different cells."""
     cells = rng.choice(CELLS, size=rng.integers(1, CELLS + 1), replace=False)
     return tuple(
         Thing(cell, list(COLOURS)[rng.integers(len(COLOURS))], SHAPES[rng.integers(len(SHAPES))])
@@ -37,9 +37,9 @@ def draw_scene(rng: np.random.Generator) -> Scene:
 
 
 def render(scene: Scene, shade: float, rng: np.random.Generator) -> UInt8[ndarray, "32 32 3"]:
-    """The scene on a grey ground of that shade (0 to 255), each thing a little moved and sized.
+    """Paint a scene on grey of this shade (0 to 255); place and size of each thing vary a little.
 
-    Pixel noise makes two pictures of one scene differ, so that no picture is in two splits.
+    Pixel noise makes two pictures of the same scene differ, so that no picture is in two splits.
     """
     pixels = np.full((SIDE, SIDE, 3), shade)
     for thing in scene:
@@ -52,7 +52,7 @@ def render(scene: Scene, shade: float, rng: np.random.Generator) -> UInt8[ndarra
 
 
 def _mask(shape: str, top: float, left: float, radius: float) -> Bool[ndarray, "32 32"]:
-    """The pixels of a shape around a centre; all three have about the same area for one radius."""
+    """The pixels of a shape around a centre; all shapes have about the same area for the same radius."""
     down, right = np.ogrid[:SIDE, :SIDE]
     down, right = down - top, right - left
     if shape == "circle":

@@ -1,4 +1,4 @@
-"""What can be asked of a synthetic clip, with the answer: of its picture, and of its sound."""
+"""Questions about the picture and the sound of a synthetic clip, with their answers."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -12,7 +12,7 @@ NUMBERS = ("zero", "one", "two", "three", "four")
 
 
 class Question(NamedTuple):
-    """A question with one right answer among its choices; `type` names what is asked for."""
+    """A question with one right answer among its choices; `type` names the kind of answer."""
 
     type: str
     prompt: str
@@ -21,7 +21,7 @@ class Question(NamedTuple):
 
 
 def about_picture(scene: Scene) -> list[Question]:
-    """All questions with one answer in this scene; `colour` and `shape` need the two bound together."""
+    """All questions with a unique answer in this scene; `colour` and `shape` ask for one given the other."""
     colours, shapes = Counter(t.colour for t in scene), Counter(t.shape for t in scene)
     questions = [Question("count", "how many objects are there ?", NUMBERS[len(scene)], NUMBERS[1:])]
     for shape in SHAPES:
@@ -39,7 +39,7 @@ def about_picture(scene: Scene) -> list[Question]:
 
 
 def about_sound(kind: str, count: int) -> list[Question]:
-    """Which sound, and how often; neither can be told from the picture."""
+    """The questions which sound is heard and how often; the picture answers neither."""
     return [
         Question("sound", "what sound is heard ?", kind, SOUNDS),
         Question("sound_count", "how many sounds are heard ?", NUMBERS[count], NUMBERS[1:]),
@@ -47,7 +47,7 @@ def about_sound(kind: str, count: int) -> list[Question]:
 
 
 def choose(questions: list[Question], rng: np.random.Generator) -> Question:
-    """One question, each type equally likely, and within a type each answer."""
+    """Choose a question, with each type equally likely, and each answer within a type."""
     for field in ("type", "answer"):
         values = sorted({getattr(question, field) for question in questions})
         value = values[rng.integers(len(values))]

@@ -1,6 +1,6 @@
-"""The sounds of the synthetic world: six kinds of event, one to four of a kind in a second.
+"""Sounds of the synthetic world: one to four events of the same kind in one second; there are six kinds.
 
-Each event has its own place, length, pitch and loudness; behind them lies noise, louder in harder clips.
+Place, length, pitch and loudness vary per event; the background is noise, louder in harder clips.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ CLIP_SECONDS = 1.0
 MOST_EVENTS = 4
 NOISE_DB = {"easy": -56.0, "medium": -46.0, "hard": -36.0}
 
-# One slot an event, so that two events never touch and a listener can count them.
+# One slot per event, so that events never touch and a listener can count them.
 _SLOT_SECONDS = CLIP_SECONDS / MOST_EVENTS
 _EARLIEST_SECONDS, _LATEST_SECONDS = 0.01, 0.07
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.11, 0.15
@@ -28,7 +28,7 @@ Times = Float[ndarray, " samples"]
 def play(
     kind: str, count: int, difficulty: str, rng: np.random.Generator
 ) -> tuple[Int16[ndarray, " samples"], list[Event]]:
-    """One second of 16-bit sound at 8 kHz that holds `count` events of a kind, and where they are."""
+    """Make one second of 16-bit sound at 8 kHz with `count` events of a kind; return it with the events."""
     samples = 10 ** (NOISE_DB[difficulty] / 20) * rng.standard_normal(round(CLIP_SECONDS * SAMPLE_RATE_HZ))
     events = []
     for slot in sorted(rng.choice(MOST_EVENTS, size=count, replace=False).tolist()):
@@ -43,7 +43,7 @@ def play(
 
 
 def _event(kind: str, length: int, rng: np.random.Generator) -> Times:
-    """One event with a peak of 1, faded over 4 ms at both ends so that no kind is told by its clicks."""
+    """One event with a peak of 1, faded over 4 ms at both ends so that clicks do not give its kind away."""
     times = np.arange(length) / SAMPLE_RATE_HZ
     wave = _wave(kind, times, rng.uniform(0.87, 1.15), rng.standard_normal(length))
     wave *= np.minimum(1, np.minimum(times, times[::-1]) / 0.004)
@@ -52,7 +52,7 @@ def _event(kind: str, length: int, rng: np.random.Generator) -> Times:
 
 
 def _wave(kind: str, times: Times, pitch: float, noise: Times) -> Times:
-    """The kind's sound: where its energy lies in frequency, and how it moves, differ from the other five."""
+    """The sound of a kind; kinds differ in where their energy is in frequency, and how it moves."""
     wave: Times
     match kind:
         case "bell":  # partials of a struck bar, ringing out
@@ -62,7 +62,7 @@ def _wave(kind: str, times: Times, pitch: float, noise: Times) -> Times:
             wave = np.exp(-45 * times) * _tone(times, 130 * pitch) + 0.3 * np.exp(-500 * times) * noise
         case "whistle":
             wave = _tone(times, pitch * (1150 + 850 * times / times[-1]))
-        case "hiss":  # the difference of white noise: more of it the higher
+        case "hiss":  # the difference of white noise is stronger at higher frequencies
             wave = np.diff(noise, prepend=0.0)
         case "horn":
             wave = sum((_tone(times, 290 * pitch * k) / k for k in range(1, 9)), np.zeros_like(times))
@@ -74,6 +74,6 @@ def _wave(kind: str, times: Times, pitch: float, noise: Times) -> Times:
 
 
 def _tone(times: Times, hertz: float | Times) -> Times:
-    """A sine of that frequency, which may change with time."""
+    """A sine; its frequency may change with time."""
     wave: Times = np.sin(2 * np.pi * np.cumsum(np.broadcast_to(hertz, times.shape)) / SAMPLE_RATE_HZ)
     return wave

@@ -1,8 +1,8 @@
-"""The synthetic world: clips with a picture and a sound that have nothing to do with each other.
+"""The synthetic world: clips with a picture and a sound that are independent of each other.
 
-It is written as a folder dataset (images/, sounds/, metadata.jsonl) like any other, so that everything from
-shards to verdict runs on it without a download. Two questions a clip need only eyes, two need ears. Clips of
-a group share a place: its light, its noise, and their split.
+It is written as an ordinary folder dataset (images/, sounds/, metadata.jsonl), so that everything from shards
+to verdict runs on it without a download. Two questions per clip need only the picture, two need the sound.
+Clips of a group share a place: its light, its noise and its split.
 """
 
 import json
@@ -25,10 +25,10 @@ DATASET = "synthetic"
 FORMAT_VERSION = 1
 FEWEST_CLIPS = 24
 
-# A third of the groups is for testing: to see half a percent lost takes over a thousand questions.
+# A third of the groups is for testing: detecting a loss of half a percent takes over a thousand questions.
 _SPLITS = ("train", "test", "train", "val", "train", "test")
 _GROUP_SIZES = (2, 3, 4)
-_PAIRS = [(sound, count) for sound in SOUNDS for count in range(1, MOST_EVENTS + 1)]
+_KINDS_AND_COUNTS = [(sound, count) for sound in SOUNDS for count in range(1, MOST_EVENTS + 1)]
 
 
 class _Place(NamedTuple):
@@ -39,10 +39,11 @@ class _Place(NamedTuple):
 
 
 def write_world(out: Path, *, clips: int, seed: int) -> None:
-    """Write the world of (clips, seed) to a new directory, or leave it be when it is there already.
+    """Write the world of (clips, seed) to a new directory; do nothing if it is there already.
 
     Raises:
-        InputError: too few clips for three splits, a negative seed, or a directory that holds something else.
+        InputError: there are too few clips for three splits, the seed is negative, or the directory holds
+            something else.
     """
     if clips < FEWEST_CLIPS:
         raise InputError(f"clips={clips}: fewer than {FEWEST_CLIPS} do not fill three splits; ask for more")
@@ -64,7 +65,11 @@ def write_world(out: Path, *, clips: int, seed: int) -> None:
 
 
 def _holds(out: Path, world: dict[str, Any]) -> bool:
-    """Whether the directory holds exactly this world; one that holds anything else is never touched."""
+    """Whether the directory holds exactly this world.
+
+    Raises:
+        InputError: it holds something else, which is never touched.
+    """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     marker = out / "world.json"
@@ -78,7 +83,7 @@ def _holds(out: Path, world: dict[str, Any]) -> bool:
 
 
 def _places(clips: int, seed: int) -> Iterator[_Place]:
-    """The place of each clip: two to four clips in a row share one."""
+    """The place of each clip; two to four consecutive clips share one."""
     given = number = 0
     while given < clips:
         rng = np.random.default_rng((seed, 1, number))
@@ -94,16 +99,16 @@ def _places(clips: int, seed: int) -> Iterator[_Place]:
 
 
 def _sounds(split: str, seed: int) -> Iterator[tuple[str, int]]:
-    """Kind and number of events for the clips of a split: every 24 in a row hold each pair once."""
+    """Kind and number of events for the clips of a split; every 24 clips have each combination once."""
     rng = np.random.default_rng((seed, 2, _SPLITS.index(split)))
     while True:
-        yield from (_PAIRS[int(pair)] for pair in rng.permutation(len(_PAIRS)))
+        yield from (_KINDS_AND_COUNTS[int(one)] for one in rng.permutation(len(_KINDS_AND_COUNTS)))
 
 
 def _write_clip(
     root: Path, clip: str, place: _Place, kind: str, count: int, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Write a clip's picture and sound; return its row of metadata.jsonl."""
+    """Write the picture and the sound of a clip; return its row of metadata.jsonl."""
     scene = draw_scene(rng)
     samples, events = play(kind, count, place.difficulty, rng)
     Image.fromarray(render(scene, place.shade, rng)).save(root / "images" / f"{clip}.png")

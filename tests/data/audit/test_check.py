@@ -1,4 +1,4 @@
-"""safe-data check: what holds, what does not, what could not be judged, and what is written of it."""
+"""safe-data check: what holds, what does not, what could not be judged, and what it writes."""
 
 import json
 import os
@@ -30,7 +30,7 @@ EXPECTATIONS = REPOSITORY / "expectations"
 # What holds and what does not
 
 
-def test_a_sound_dataset_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_good_dataset_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = write_dataset(tmp_path / "shards", rows(20))
     assert check(root) == 0
     assert "holds: 21 expectations\n" in capsys.readouterr().out
@@ -197,7 +197,7 @@ def test_the_committed_suites_are_those_of_the_code_and_explained() -> None:
 
 
 def test_every_committed_rule_can_fail() -> None:
-    """A fact that is wildly wrong, and a manifest of nulls, break each of them."""
+    """An absurd fact and a manifest of nulls break every rule."""
     bad = {
         name: Fact(
             -1.0 if name in {"rows", "load_rate", "examples", "sounds", "audio_examples", "splits"} else 9.0
@@ -226,7 +226,7 @@ def test_the_command_on_a_synthetic_world(tmp_path: Path) -> None:
 
 @needs_stamps
 def test_one_sound_under_two_names_is_found_in_real_files(tmp_path: Path) -> None:
-    """The same decoded sound stands for a badger and a beaver, in files of different bytes."""
+    """A badger and a beaver have the same decoded sound, in files with different bytes."""
     records = []
     for split, name in [("train", "badger"), ("test", "rodents/beaver")]:
         for suffix in ("png", "ogg"):

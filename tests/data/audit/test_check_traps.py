@@ -1,4 +1,4 @@
-"""The five ways in which a suite is green that saw nothing, and suites that would not judge."""
+"""The five ways in which a suite passes without seeing anything, and suites that would not judge."""
 
 import json
 from pathlib import Path

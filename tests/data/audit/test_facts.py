@@ -1,4 +1,4 @@
-"""Facts: counted right, with the records that caused them, and never 0 for want of looking."""
+"""Facts are counted correctly, name the records behind them, and are never 0 if nothing was looked at."""
 
 from random import Random
 
@@ -17,7 +17,7 @@ def facts_of(found: list[manifest.Row]) -> dict[str, Fact]:
     return compute_facts(manifest.table(found))
 
 
-def test_a_sound_dataset_has_nothing_to_complain_of() -> None:
+def test_a_good_dataset_has_no_faults() -> None:
     facts = facts_of(rows(10))
     assert {name: fact.value for name, fact in facts.items()} == {
         "wrong_columns": 0,
@@ -139,7 +139,7 @@ def test_a_missing_column_leaves_the_other_facts_alone() -> None:
     assert facts["wrong_columns"].offenders[0].what == "pcm_sha256 is missing, the format says string"
 
 
-def test_a_column_of_another_type_is_named_and_a_column_of_ones_own_is_not() -> None:
+def test_a_column_of_another_type_is_named_and_an_extra_column_is_not() -> None:
     table = manifest.table(rows(4))
     place = table.schema.get_field_index("row")
     table = table.set_column(place, "row", table["row"].cast(pa.int64()))
@@ -156,7 +156,7 @@ def test_flags_that_are_no_flags_are_not_measured() -> None:
     assert facts["pictures"].value == 2
 
 
-def test_all_offenders_are_counted_and_the_first_are_kept() -> None:
+def test_all_offenders_are_counted_and_the_first_are_listed() -> None:
     leaks = [row(index, split, id=f"{split}-{index}") for index in range(50) for split in ("train", "test")]
     fact = facts_of(leaks)["groups_in_two_splits"]
     assert (fact.value, len(fact.offenders)) == (50, MOST_OFFENDERS)
@@ -169,7 +169,7 @@ def test_all_offenders_are_counted_and_the_first_are_kept() -> None:
     ),
     order=st.randoms(use_true_random=False),
 )
-def test_leaks_are_those_of_a_plain_count_in_any_order(
+def test_leaks_equal_a_plain_count_in_any_order_of_rows(
     found: list[tuple[str, str, bool]],
     order: Random,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Adding an encoder writes sidecars and names them; nothing else changes; stopped, it goes on."""
+"""Adding an encoder writes and names sidecars, changes nothing else, and continues after an interruption."""
 
 import shutil
 import tarfile
@@ -37,7 +37,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def both(built: Path, clap: str) -> dict[str, bytes]:
-    """What a build with both encoders at once writes."""
+    """The files of a build with both encoders at once."""
     out = built.parent / "both"
     build_dataset(built.parent / "world", out, shard_size=SHARD_SIZE, encoders=["logmel", clap])
     return files_of(out)
@@ -48,7 +48,7 @@ def root(built: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(built, tmp_path / "shards"))
 
 
-def test_it_writes_what_a_build_with_both_would_have(
+def test_it_writes_the_same_as_a_build_with_both_encoders(
     root: Path, clap: str, both: dict[str, bytes], tmp_path: Path
 ) -> None:
     before = files_of(root)
@@ -72,7 +72,7 @@ def test_no_source_is_needed_and_workers_do_the_same(
     assert files_of(root) == both
 
 
-def test_of_videos_and_of_parts_of_sounds_what_is_stored_is_embedded(clap: str, tmp_path: Path) -> None:
+def test_videos_and_cut_sounds_are_embedded_as_stored(clap: str, tmp_path: Path) -> None:
     """Decoded from the source while the tar is written, or afterwards from the tar: the same bytes."""
     world = tmp_path / "world"
     rows = [row(0, audio_file_name="videos/a.mp4", image_file_name="videos/a.mp4", duration_seconds=1.2)]
@@ -107,7 +107,7 @@ def test_adding_it_again_changes_nothing(root: Path, clap: str) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
 
 
-def test_interrupted_at_any_write_it_goes_on(
+def test_it_continues_after_an_interruption_at_any_write(
     root: Path, both: dict[str, bytes], clap: str, tmp_path: Path
 ) -> None:
     for interrupted_at in count(1):

@@ -38,7 +38,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(world: Path) -> dict[str, bytes]:
-    """The bytes of a build that nothing disturbed."""
+    """The bytes of an undisturbed build."""
     build_dataset(world, world.parent / "whole", shard_size=SHARD_SIZE)
     return files_of(world.parent / "whole")
 
@@ -75,7 +75,7 @@ def test_building_again_changes_nothing(world: Path, whole: dict[str, bytes], tm
 def test_a_build_interrupted_anywhere_ends_with_the_same_bytes(
     world: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """Ctrl-C at every write to disk in turn; then on with it."""
+    """Press Ctrl-C at each write to disk in turn, and then continue."""
     for interrupted_at in count(1):
         out = tmp_path / str(interrupted_at)
         try:
@@ -192,7 +192,7 @@ def test_a_plan_that_changed_is_refused(world: Path, whole: dict[str, bytes], tm
         build_dataset(source, out, shard_size=SHARD_SIZE)
 
 
-def test_nobody_elses_directory_is_built_in(world: Path, tmp_path: Path) -> None:
+def test_a_foreign_directory_is_not_built_in(world: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(
         InputError, match=r"holds 'thesis.tex' and no dataset; name an empty or new directory$"

@@ -1,4 +1,4 @@
-"""What a build cannot use: rows with their reasons, or no dataset at all."""
+"""Unusable records become rows with their reasons; without a usable record there is no dataset."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Disks that are full or read-only, directories that are taken, media that changed: nothing half-valid."""
+"""Full or read-only disks, foreign directories and changed media never leave a dataset that is half valid."""
 
 import os
 import resource
@@ -26,14 +26,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(world: Path) -> dict[str, bytes]:
-    """The bytes of a build that nothing disturbed."""
+    """The bytes of an undisturbed build."""
     assert build(world, world.parent / "whole") == (0, "")
     return built(world.parent / "whole")
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """A small disk of its own: called with mount options, mounted or changed."""
+    """A small separate disk; call it with mount options to mount it or change it."""
     folder = tmp_path / "disk"
     folder.mkdir()
 
@@ -169,7 +169,7 @@ def test_another_plan_is_refused_and_nothing_touched(
 def test_media_that_changed_at_the_same_size_are_not_mixed_in(
     world: Path, tmp_path: Path, workers: int
 ) -> None:
-    """All sounds made anew, as by another gain: the sizes, and so the plan, are as they were."""
+    """Write all sounds again with another gain: sizes, and so the plan, do not change."""
     source, out = tmp_path / "world", tmp_path / "out"
     shutil.copytree(world, source)
     shutil.copytree(world.parent / "whole", out)

@@ -1,4 +1,4 @@
-"""Pieces of work in several processes: in order, tried again when one dies, ended with us."""
+"""Engines run pieces in processes: results in order, a new attempt after a death, nothing left over."""
 
 import os
 import re
@@ -44,7 +44,7 @@ def test_results_come_in_the_order_of_the_pieces(workers: int) -> None:
     assert sum(steps) == 2 * len(NUMBERS)
 
 
-def test_processes_are_kept_for_the_next_pieces_and_ended_at_last() -> None:
+def test_processes_are_reused_for_later_pieces_and_ended_in_the_end() -> None:
     with start("local", 2) as run:
         first = {process for _, process in run(slow_square, NUMBERS[:4], print)}
         again = {process for _, process in run(slow_square, NUMBERS, print)}
@@ -102,7 +102,7 @@ def test_a_piece_that_kills_every_process_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_what_goes_wrong_in_a_piece_goes_wrong_here(workers: int) -> None:
+def test_an_error_in_a_piece_is_raised_here(workers: int) -> None:
     with start("local", workers) as run:
         with pytest.raises(InputError, match=r"^number \d: not wanted$"):
             run(refuse, NUMBERS, print)
@@ -157,7 +157,7 @@ def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, how: sig
     assert errors.count(b"Traceback") <= 1  # ours, not the workers'
 
 
-def test_an_engine_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_impossible_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = {
         "0 workers: give 1 or more": ("local", 0, None),
         "engine 'lokal' is unknown; did you mean 'local'?": ("lokal", 1, None),
@@ -216,7 +216,7 @@ if __name__ == "__main__":
 
 
 def test_ray_does_the_same(tmp_path: Path) -> None:
-    """In order, tried again where a worker dies, given up in the same words."""
+    """Results come in order, a dead worker's piece is tried again, and giving up has the same words."""
     (tmp_path / "on_ray.py").write_text(ON_RAY)
     (tmp_path / "traces").mkdir()
     ran = subprocess.run(
@@ -242,7 +242,7 @@ def test_ray_does_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_engine_gives_the_same_bytes_with_a_model(tmp_path: Path) -> None:
-    """On Ray, clips go from the workers that decode to those that encode."""
+    """On Ray, clips go from workers that decode to workers that encode."""
     from tiny_encoders import save_clap
 
     encoders = ["--encoder", "logmel", "--encoder", f"clap:{save_clap(tmp_path / 'clap')}"]
@@ -258,7 +258,7 @@ def test_every_engine_gives_the_same_bytes_with_a_model(tmp_path: Path) -> None:
     assert len(found[0]) == 4 + 5 * 5
 
 
-def test_a_ray_that_cannot_be_reached_is_said_at_once(tmp_path: Path) -> None:
+def test_an_unreachable_ray_is_reported_at_once(tmp_path: Path) -> None:
     world = write_folder(tmp_path / "world")
     code, errors = build(world, tmp_path / "out", "--engine", "ray", "--ray-address", "127.0.0.1:9")
     assert code == 3

@@ -1,4 +1,4 @@
-"""A shard's records with their media: stored next to each other, described as they are stored."""
+"""The records of a shard are stored next to their media, and described as they are stored."""
 
 import io
 import tarfile
@@ -83,7 +83,7 @@ def test_rows_say_where_the_members_are(root: Path) -> None:
     assert number_on(decode_image(data[rows[4].image_offset :][: rows[4].image_size])) == 2 * FPS
 
 
-def test_the_record_of_a_shard_is_of_what_the_shard_holds(root: Path) -> None:
+def test_the_stored_record_describes_the_stored_clip(root: Path) -> None:
     rows, data = packed(root)
     stored = [
         Record.model_validate_json(data[row.json_offset :][: row.json_size])

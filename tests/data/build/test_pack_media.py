@@ -1,4 +1,4 @@
-"""What a shard holds of a file: all of it as it came, or the clip alone, the same bytes every time."""
+"""A shard holds a file unchanged, or only the clip cut out of it, with the same bytes every time."""
 
 import io
 import subprocess
@@ -68,7 +68,7 @@ def test_a_whole_file_is_stored_as_it_came(root: Path, name: str, duration: floa
         ("a.m4a", "flac", "PCM_16"),
     ],
 )
-def test_of_a_part_only_the_part_is_stored(root: Path, name: str, suffix: str, subtype: str) -> None:
+def test_only_the_wanted_part_is_stored(root: Path, name: str, suffix: str, subtype: str) -> None:
     audio = Audio(path=name, start_seconds=1.5, duration_seconds=0.75)
     member, clip, as_it_came = sound_member(root, audio)
     assert not as_it_came
@@ -121,7 +121,7 @@ def test_several_pictures_of_a_clip_are_numbered(root: Path) -> None:
     assert (still.suffix, still.data) == ("png", (root / "a.png").read_bytes())
 
 
-def test_what_is_louder_than_full_scale_is_clipped_where_there_is_no_room_for_it() -> None:
+def test_samples_above_full_scale_are_clipped_in_integers() -> None:
     loud = np.array([[1.5], [-1.5], [1.0], [-1.0], [0.25]], np.float32)
     lossy, suffix, data = encode_sound(Pcm(loud, 8_000, None, 16))
     assert suffix == "flac"

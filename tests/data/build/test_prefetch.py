@@ -1,4 +1,4 @@
-"""Clips on their way: in order, decoded in threads, one batch ahead and no more."""
+"""Clips are prefetched in order, decoded in threads, one batch ahead and no more."""
 
 import threading
 import time

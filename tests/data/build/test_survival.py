@@ -1,4 +1,4 @@
-"""A build that survives: it, its workers and Ray's killed at any moment; Ctrl-C; the bytes stay the same."""
+"""A build survives kills of itself, its workers or Ray's at any moment, and Ctrl-C, with the same bytes."""
 
 import os
 import random
@@ -21,7 +21,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(world: Path) -> dict[str, bytes]:
-    """The bytes of a build that nothing disturbed."""
+    """The bytes of an undisturbed build."""
     assert build(world, world.parent / "whole") == (0, "")
     return built(world.parent / "whole")
 
@@ -29,7 +29,7 @@ def whole(world: Path) -> dict[str, bytes]:
 def kill_and_resume(
     world: Path, whole: dict[str, bytes], folder: Path, kills: int, seed: int, *options: object
 ) -> None:
-    """Kill -9 at random moments and go on at once; in a new directory whenever a build came to its end."""
+    """Kill -9 at random moments and continue at once; use a new directory whenever a build was finished."""
     moments = random.Random(seed)
     seconds, done, out = 1.0, 0, folder / "0"
     while done < kills:
@@ -55,7 +55,7 @@ def wait_for_work(running: "subprocess.Popen[str]", out: Path) -> float:
 
 
 def kill(running: "subprocess.Popen[str]") -> None:
-    """Kill it, not its workers: those must see for themselves that it is gone."""
+    """Kill the build but not its workers, which must notice that it is gone."""
     children = psutil.Process(running.pid).children(recursive=True)
     workers = [child for child in children if "Agent" not in child.name()]  # Ray's own take half a minute
     running.kill()

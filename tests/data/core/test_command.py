@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 
 from safe_data.core.command import run
-from safe_data.core.errors import InputError, raise_row_errors
+from safe_data.core.errors import InputError
 
 
 def score(predictions: list[str], *, out: Path, seed: int = 0, dry_run: bool = False) -> int:
@@ -33,7 +35,7 @@ def crash() -> None:
 
 def measure(names: tuple[str, ...] = ("one",)) -> None:
     """Measure."""
-    print(list(names))
+    print(names)
 
 
 def count(*, items: int = 0, keys: int = 0) -> None:
@@ -41,7 +43,47 @@ def count(*, items: int = 0, keys: int = 0) -> None:
     print(items, keys)
 
 
-COMMANDS = {"count": count, "score": score, "fail": fail, "crash": crash, "measure": measure}
+@dataclass(frozen=True)
+class Schedule:
+    """When the rate changes."""
+
+    rate: float
+    """peak rate, reached after the warm-up"""
+    warmup_steps: int = 100
+    """steps until the peak"""
+    losses: tuple[str, ...] = ("next_token",)
+    """terms of the loss"""
+    tags: list[str] = field(default_factory=lambda: ["demo"])
+    """words to find the run by"""
+    note: str | None = None
+    """what the run is for (default: none)"""
+    dry_run: bool = False
+    """stop before the first step"""
+
+    def __post_init__(self) -> None:
+        if self.rate <= 0:
+            raise InputError(f"--rate {self.rate:g} teaches nothing; give one above 0")
+
+
+def train(out: Path, schedule: Schedule, *, seed: int = 0) -> None:
+    """Train.
+
+    Args:
+        out: folder of the run
+        schedule: not shown, since each of its fields is an option
+        seed: seed of the shuffle
+    """
+    print(out, schedule, seed)
+
+
+COMMANDS = {
+    "count": count,
+    "score": score,
+    "fail": fail,
+    "crash": crash,
+    "measure": measure,
+    "train": train,
+}
 
 
 def call(*argv: str) -> int:
@@ -56,7 +98,7 @@ def test_several_words_and_options(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_list_option_may_be_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("measure") == 0
     assert call("measure", "--names", "x", "--names", "y") == 0
-    assert capsys.readouterr().out == "['one']\n['x', 'y']\n"
+    assert capsys.readouterr().out == "('one',)\n('x', 'y')\n"
 
 
 def test_options_may_be_named_as_what_dicts_can_do(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,23 +134,78 @@ def test_help_is_exit_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Score predictions." in capsys.readouterr().out
 
 
-def test_all_row_errors_at_once_first_twenty_and_a_count() -> None:
-    raise_row_errors([], "f.jsonl")
-    with pytest.raises(InputError, match=r"^one$"):
-        raise_row_errors(["one"], "f.jsonl")
-    with pytest.raises(InputError) as caught:
-        raise_row_errors([f"row {i}" for i in range(30)], "f.jsonl")
-    lines = str(caught.value).splitlines()
-    assert lines[0] == "f.jsonl: 30 rows cannot be read"
-    assert (lines[1], lines[20], lines[-1]) == ("row 0", "row 19", "… and 10 more")
-
-
 def test_help_of_a_command_speaks_plainly(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("score", "--help") == 0
     said = capsys.readouterr().out
     assert "files to score" in said
     assert "(required, type: path)" in said
     assert "<class" not in said
+
+
+def test_each_field_of_a_dataclass_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", "o", "--rate", "0.5", "--losses", "a", "--losses", "b", "--dry-run") == 0
+    expected = Schedule(rate=0.5, losses=("a", "b"), dry_run=True)
+    assert capsys.readouterr().out == f"o {expected} 0\n"
+
+
+def test_fields_that_are_not_given_keep_their_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", "o", "--rate", "1", "--seed", "7") == 0
+    assert capsys.readouterr().out == f"o {Schedule(rate=1.0)} 7\n"
+
+
+def test_a_field_without_a_default_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", "o") == 3
+    assert "rate" in capsys.readouterr().err
+
+
+def test_the_docstring_below_a_field_is_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", "--help") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "--rate RATE peak rate, reached after the warm-up (required, type: float)" in said
+    assert "--warmup-steps WARMUP_STEPS steps until the peak (type: int, default: 100)" in said
+    assert "terms of the loss (may be given several times; default: next_token)" in said
+    assert "words to find the run by (may be given several times; default: demo)" in said
+    assert "--dry-run stop before the first step" in said
+    assert "not shown" not in said
+    assert "null" not in said
+
+
+def test_a_dataclass_that_refuses_its_values_is_one_line_and_exit_3(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call("train", "o", "--rate", "-2") == 3
+    assert capsys.readouterr().err == "prog train: --rate -2 teaches nothing; give one above 0\n"
+
+
+def test_a_config_file_holds_the_fields_beside_the_other_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "options.yaml"
+    config.write_text("out: o\nrate: 0.5\nwarmup_steps: 9\nlosses: [a, b]\nseed: 7\n")
+    assert call("train", "--config", str(config), "--warmup-steps", "8") == 0
+    expected = Schedule(rate=0.5, warmup_steps=8, losses=("a", "b"))
+    assert capsys.readouterr().out == f"o {expected} 7\n"
+
+
+def test_an_unknown_option_in_a_config_file_is_exit_3(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "options.yaml"
+    config.write_text("out: o\nrate: 0.5\nwarmup: 9\n")
+    assert call("train", "--config", str(config)) == 3
+    assert "warmup" in capsys.readouterr().err
+
+
+def test_print_config_shows_what_would_run_and_runs_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("train", "o", "--rate", "0.5", "--tags", "x", "--print_config") == 0
+    config = tmp_path / "options.yaml"
+    config.write_text(capsys.readouterr().out)
+    shown = yaml.safe_load(config.read_text())
+    assert (shown["out"], shown["rate"], shown["warmup_steps"], shown["seed"]) == ("o", 0.5, 100, 0)
+    assert call("train", "--config", str(config)) == 0
+    assert capsys.readouterr().out == f"o {Schedule(rate=0.5, tags=['x'])} 0\n"
 
 
 def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:

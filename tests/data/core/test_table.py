@@ -1,4 +1,4 @@
-"""Formats: each as it is printed, and names that would break it."""
+"""Tables in every format as they are printed, and names that would break a format."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""A checkpoint is found, complete and harmless, or it is refused with a message that says what to do."""
+"""A checkpoint that is missing, incomplete or harmful is refused with a message that says what to do."""
 
 import json
 import shutil

@@ -36,12 +36,12 @@ def fused(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a batch of another size, or another number of threads, does give other bytes without our care."""
+    """A CLAP so wide that batch size and threads would change the bytes without our precautions."""
     return save_clap(tmp_path_factory.mktemp("wide"), wide=True)
 
 
 def reference(directory: Path, clip: Float32[ndarray, " samples"]) -> Any:
-    """What transformers makes of a clip of at most ten seconds, without the fusion it draws lots for."""
+    """The result of transformers for a clip of at most ten seconds, without its random fusion."""
     from transformers import ClapFeatureExtractor, ClapModel
 
     inputs = ClapFeatureExtractor.from_pretrained(directory)(clip, sampling_rate=RATE, return_tensors="pt")
@@ -169,7 +169,7 @@ def changed_json(directory: Path, name: str, **values: Any) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **values}), "utf-8")
 
 
-def test_the_fingerprint_is_of_what_is_computed_not_of_where_it_lies(clap: Path, tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_model_and_not_on_its_place(clap: Path, tmp_path: Path) -> None:
     original = ClapEncoder(str(clap)).fingerprint
     moved = Path(shutil.copytree(clap, tmp_path / "another name"))
     os.utime(moved / "model.safetensors", (0, 0))

@@ -27,7 +27,7 @@ def embed(clip: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_every_encoder_keeps_the_protocol(name: str) -> None:
+def test_every_encoder_follows_the_protocol(name: str) -> None:
     found = load_encoder(name)
     embeddings = found.encode([noise(0.7), noise(0), noise(2)])
     assert embeddings.shape == (3, *found.shape)
@@ -54,7 +54,7 @@ def test_an_unknown_encoder_is_named_with_the_nearest() -> None:
         load_encoder("x")
 
 
-def test_triangles_equal_librosa_s() -> None:
+def test_triangles_equal_librosas() -> None:
     import librosa
 
     bins = np.arange(129) * (8_000 / 256)
@@ -62,7 +62,7 @@ def test_triangles_equal_librosa_s() -> None:
     np.testing.assert_allclose(mel_triangles(bins, 64, 50, 4_000), theirs, rtol=0, atol=1e-12)
 
 
-def test_bands_equal_librosa_s() -> None:
+def test_bands_equal_librosas() -> None:
     import librosa
 
     clip = noise(1.0)
@@ -148,7 +148,7 @@ def test_no_parameter_is_forgotten_above() -> None:
 
 
 def test_the_embedding_is_the_one_of_this_version() -> None:
-    """When this fails, embeddings have changed: raise `version`, or old sidecars are taken for new."""
+    """If this fails, embeddings have changed: raise `version`, or old sidecars will pass for new ones."""
     saw = ((np.arange(RATE) * 37 % 200 - 100) / 128).astype(np.float32)
     digest = hashlib.sha256(encoder.encode([saw]).tobytes()).hexdigest()
     assert (encoder.fingerprint, digest[:16]) == ("0f573aec3015b914", "48e3a23ecbc7f3f1")

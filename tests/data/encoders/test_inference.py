@@ -1,4 +1,4 @@
-"""What is heard of a clip: all of it up to a minute, from its first to its last sample."""
+"""Windows cover a clip from its first to its last sample, up to a minute in all."""
 
 import numpy as np
 import pytest

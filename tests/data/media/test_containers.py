@@ -1,4 +1,4 @@
-"""A file that was cut off is known for it before it is decoded."""
+"""A truncated file is recognised before it is decoded."""
 
 import io
 import struct
@@ -25,7 +25,7 @@ def files() -> dict[str, bytes]:
     return made | {kind.lower(): sound_bytes(kind=kind) for kind in ("WAV", "OGG", "FLAC", "MP3")}
 
 
-def test_what_takes_pyav_is_known_by_its_first_bytes(files: dict[str, bytes]) -> None:
+def test_the_first_bytes_tell_which_files_pyav_must_read(files: dict[str, bytes]) -> None:
     kinds = {name: container_of(io.BytesIO(data)) for name, data in files.items()}
     assert kinds == {
         **dict.fromkeys(("mp4", "m4a", "mov"), "mp4"),
@@ -36,7 +36,7 @@ def test_what_takes_pyav_is_known_by_its_first_bytes(files: dict[str, bytes]) ->
         assert container_of(io.BytesIO(other)) is None
 
 
-def test_whole_files_are_whole_and_end_at_the_start(files: dict[str, bytes]) -> None:
+def test_whole_files_pass_and_are_rewound(files: dict[str, bytes]) -> None:
     for data in files.values():
         file = io.BytesIO(data)
         check_whole(file)
@@ -45,7 +45,7 @@ def test_whole_files_are_whole_and_end_at_the_start(files: dict[str, bytes]) -> 
 
 @pytest.mark.parametrize("name", [*VIDEOS, "wav", "ogg"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
-def test_a_file_cut_off_anywhere_is_not(files: dict[str, bytes], name: str, share: float) -> None:
+def test_a_file_cut_off_anywhere_is_refused(files: dict[str, bytes], name: str, share: float) -> None:
     data = files[name]
     with pytest.raises(MediaError, match=r"^truncated (sound|video): "):
         check_whole(io.BytesIO(data[: int(share * len(data))]))

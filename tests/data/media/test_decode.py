@@ -83,11 +83,11 @@ def test_a_clip_is_a_slice_of_the_whole_and_the_rest_is_not_decoded(kind: str) -
         ("OGG", None, 16),
     ],
 )
-def test_it_is_known_how_fine_the_samples_are(kind: str, subtype: str | None, bits: int | None) -> None:
+def test_the_bit_depth_is_known(kind: str, subtype: str | None, bits: int | None) -> None:
     assert decode_pcm(sound_bytes(kind=kind, subtype=subtype)).bits == bits
 
 
-def test_a_start_or_a_duration_without_bounds_is_no_trouble() -> None:
+def test_an_absurd_start_or_duration_is_handled() -> None:
     assert len(decode_audio(sound_bytes(), duration_seconds=1e308).samples) == 8000
     with pytest.raises(MediaError, match=r"^empty clip: it starts at 1e\+308 s"):
         decode_audio(sound_bytes(), start_seconds=1e308)

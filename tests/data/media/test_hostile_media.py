@@ -46,7 +46,7 @@ REASONS = {
 
 
 def run(*arguments: str | Path) -> list[dict[str, Any]]:
-    """What the script printed, a dict a file; a crash or any error that is no MediaError fails."""
+    """The output of the script, one dict per file; a crash or an error other than MediaError fails."""
     ran = subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr[-2000:]
     return [json.loads(line) for line in ran.stdout.splitlines()]
@@ -68,7 +68,7 @@ def test_headers_that_promise_gigabytes_are_refused_in_little_memory(tmp_path: P
 
 @needs_proc
 def test_the_room_is_too_small_for_what_is_promised() -> None:
-    """Without a limit FFmpeg takes some gigabytes for the index; so the test above can fail."""
+    """Without a limit FFmpeg takes gigabytes for the index, so the test above can fail."""
     code = f"""
 import io, sys
 sys.path.insert(0, {str(SCRIPT.parent)!r})

@@ -1,4 +1,4 @@
-"""Facts about media are what a listener with a ruler would write down."""
+"""The measured facts about media agree with sounds and pictures made to have them."""
 
 import io
 
@@ -82,7 +82,7 @@ def bits_apart(one: Image.Image, other: Image.Image) -> int:
     return (int(difference_hash(one), 16) ^ int(difference_hash(other), 16)).bit_count()
 
 
-def test_pictures_that_look_alike_have_like_hashes_and_others_have_not() -> None:
+def test_similar_pictures_have_similar_hashes_and_others_do_not() -> None:
     pictures = [scene(seed) for seed in range(20)]
     for picture in pictures:
         file = io.BytesIO()

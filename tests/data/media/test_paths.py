@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from safe_data.core.errors import MediaError
-from safe_data.media.paths import open_file, read_file
+from safe_data.media.paths import open_file, read_open
+
+
+def read_file(root: Path, relative: str) -> bytes:
+    with open_file(root, relative) as file:
+        return read_open(file, relative)
 
 
 def test_files_are_read_from_below_the_root_only(tmp_path: Path) -> None:

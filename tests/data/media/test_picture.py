@@ -1,4 +1,4 @@
-"""Pictures come as a viewer shows them on a white page, or are refused with a reason."""
+"""Pictures are decoded as a viewer shows them on a white page, or refused with a reason."""
 
 import contextlib
 import io
@@ -90,7 +90,7 @@ def test_print_colours_become_screen_colours() -> None:
     assert max(green, blue) < 40
 
 
-def test_of_an_animation_the_first_picture_is_taken() -> None:
+def test_the_first_picture_of_an_animation_is_taken() -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "lime", "blue")]
     data = saved(frames[0], save_all=True, append_images=frames[1:], duration=100)
     assert decode_image(data).getpixel((0, 0)) == (255, 0, 0)

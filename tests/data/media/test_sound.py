@@ -1,4 +1,4 @@
-"""Samples in one channel, at another rate, of exactly the right number."""
+"""Samples are mixed to one channel and resampled to exactly the right number."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_resampling_keeps_a_tone_a_tone() -> None:
 @pytest.mark.parametrize(
     ("rate", "wanted"), [(44_100, 48_000), (44_100, 16_000), (16_000, 48_000), (22_050, 8_000)]
 )
-def test_samples_are_those_of_librosa(rate: int, wanted: int) -> None:
+def test_samples_equal_librosas(rate: int, wanted: int) -> None:
     import librosa
 
     samples = chirp(1.234, rate)

@@ -1,4 +1,4 @@
-"""What a video shows at a given time, whatever lies between its key frames."""
+"""A video gives the picture shown at a given time, wherever its key frames are."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ def test_a_video_that_was_taken_sideways_is_turned_upright(turn: int, edge: str)
 
 @pytest.mark.parametrize("tagged", [True, False])
 @pytest.mark.parametrize("height", [240, 720])
-def test_colours_are_those_that_were_filmed(height: int, tagged: bool) -> None:
+def test_colours_equal_the_filmed_ones(height: int, tagged: bool) -> None:
     colour = (200, 40, 90)
     bt709, smpte170m = 1, 6
     space = bt709 if height == 720 else smpte170m

@@ -1,4 +1,4 @@
-"""The sound of a video: of the right length, in the right place, without decoding what is cropped away."""
+"""The sound of a video has the right length and place, and nothing outside the crop is decoded."""
 
 import io
 
@@ -30,7 +30,7 @@ def made(kind: str, sound: str, seconds: float = 8.0, **options: object) -> tupl
 
 
 @pytest.mark.parametrize(("kind", "sound"), LOSSLESS)
-def test_a_lossless_sound_is_every_sample_of_it(kind: str, sound: str) -> None:
+def test_a_lossless_sound_gives_every_sample(kind: str, sound: str) -> None:
     data, rate = made(kind, sound)
     expected = chirp(8)
     whole = decode_pcm(data)
@@ -43,7 +43,7 @@ def test_a_lossless_sound_is_every_sample_of_it(kind: str, sound: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "sound"), LOSSY)
-def test_a_lossy_sound_is_of_the_exact_length_and_in_its_place(kind: str, sound: str) -> None:
+def test_a_lossy_sound_has_the_exact_length_and_place(kind: str, sound: str) -> None:
     data, rate = made(kind, sound)
     whole = decode_pcm(data)
     expected = chirp(8, rate)

@@ -1,4 +1,4 @@
-"""Stages follow each other by their rules, draw what they may, and go on where they stopped."""
+"""Stages follow each other by their rules, draw only their rows, and resume where they stopped."""
 
 import json
 from dataclasses import asdict
@@ -152,8 +152,8 @@ def test_a_stage_that_does_not_fit_the_datasets_is_refused(stage: Stage, message
 @pytest.mark.parametrize(
     ("metrics", "message"),
     [
-        ({"acuracy": 0.9, "loss": 1.0}, "stage 'easy' waits for 'accuracy'; measured were acuracy, loss"),
-        ({"accuracy": nan}, "stage 'easy' waits for 'accuracy', which is measured as no number"),
+        ({"acuracy": 0.9, "loss": 1.0}, "stage 'easy' waits for 'accuracy'; metrics are acuracy, loss"),
+        ({"accuracy": nan}, "stage 'easy' waits for 'accuracy', which is not a number"),
     ],
 )
 def test_a_metric_that_cannot_be_judged_is_refused(metrics: dict[str, float], message: str) -> None:
@@ -166,6 +166,6 @@ def test_a_metric_that_cannot_be_judged_is_refused(metrics: dict[str, float], me
 def test_progress_of_another_curriculum_is_refused(progress: Progress) -> None:
     for call in (curriculum().batch, curriculum().advance):
         with pytest.raises(
-            InputError, match="is of another curriculum than this one of 3 stages; begin anew"
+            InputError, match=r"does not belong to this curriculum of 3 stages; begin with Progress\(\)"
         ):
             call(progress)

@@ -1,4 +1,4 @@
-"""A curriculum file is read as it is meant, or all that is wrong with it is said, with its line."""
+"""A curriculum file is read correctly, or all its faults are named with their lines."""
 
 from pathlib import Path
 
@@ -78,12 +78,12 @@ FAULTS = [
     ("vl: 0.2", "vl: much", 3, "stages[0].weights.vl is 'much': input should be a valid number"),
     ("0.4, vl: 0.6", "0, vl: 0", 10, "stages[2].weights: no dataset has a weight above 0; nothing would be"),
     ("unrated]", "medum]", 4, "stages[0].difficulty.audio[1] is 'medum': input should be 'easy', 'medium'"),
-    ("[easy, unrated]", "[]", 2, "stages[0]: 'difficulty' lists nothing for 'audio'; list some, or leave"),
+    ("[easy, unrated]", "[]", 2, "stages[0]: 'difficulty' is empty for 'audio'; list some, or leave"),
     ("{audio: [", "{sea: [", 2, "stages[0]: 'difficulty' names 'sea', which has no weight in this stage"),
     ("at_least: 0.6, ", "", 5, "stages[0].until: 'metric' and 'at_least' go together"),
     ("{steps: 200}", "{steps: 0}", 8, "stages[1].until.steps is 0: input should be greater than or equal"),
-    ("200}", "9, patience: 2}", 8, "stages[1].until: 'patience' is of a metric; add 'metric' and 'at_least'"),
-    ("{steps: 200}", "{}", 8, "stages[1].until: says nothing; give 'steps', or 'metric' and 'at_least'"),
+    ("200}", "9, patience: 2}", 8, "stages[1].until: 'patience' needs a metric; add 'metric' and 'at_least'"),
+    ("{steps: 200}", "{}", 8, "stages[1].until: is empty; give 'steps', or 'metric' and 'at_least'"),
     ("    until: {steps: 200}\n", "", 6, "stage 'more': without 'until' no later stage would begin"),
     (
         "0.6}\n",
@@ -91,14 +91,19 @@ FAULTS = [
         9,
         "stage 'everything': the last stage has no 'until'; remove it",
     ),
-    ("name: more", "name: everything", 9, "stage 'everything': the name is taken; give each stage its own"),
-    (GOOD, "stages: []", 1, "holds no stages; one is enough"),
+    (
+        "name: more",
+        "name: everything",
+        9,
+        "stage 'everything': the name is taken; give each stage another one",
+    ),
+    (GOOD, "stages: []", 1, "holds no stages; give one or more"),
     (GOOD, "stages: &a [*a]", 1, "stages[0] is [[...]]: input should be a valid dictionary"),
 ]
 
 
 @pytest.mark.parametrize(("old", "new", "line", "message"), FAULTS)
-def test_a_fault_is_said_with_its_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
+def test_a_fault_is_named_with_its_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
     text = GOOD.replace(old, new)
     assert text != GOOD
     assert f"curriculum.yaml:{line}: {message}" in refusal(tmp_path, text)
@@ -118,7 +123,7 @@ def test_what_is_no_list_of_stages_is_refused(tmp_path: Path, text: str, message
     assert refusal(tmp_path, text).startswith(f"/curriculum.yaml: {message}")
 
 
-def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
     text = (
         GOOD.replace("vl: 0.2", "vl: -1")
         .replace("steps: 200", "steps: x")

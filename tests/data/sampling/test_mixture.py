@@ -56,9 +56,7 @@ def test_every_batch_is_near_and_200_are_nearer(
 ) -> None:
     exact = {name: share * batch_size for name, share in exact_shares(weights).items()}
     mixed = mixture(weights, batch_size, rows=1)
-    drawn = [
-        dict(zip(weights, mixed._drawn(step), strict=True)) for step in range(start, start + BATCHES + 1)
-    ]
+    drawn = [mixed.drawn_before(step) for step in range(start, start + BATCHES + 1)]
     for before, after in pairwise(drawn):
         counts = {name: after[name] - before[name] for name in weights}
         assert sum(counts.values()) == batch_size
@@ -75,7 +73,7 @@ def test_what_was_drawn_is_never_far_from_its_share(
     weights: dict[str, float], batch_size: int, step: int
 ) -> None:
     exact = exact_shares(weights)
-    drawn = dict(zip(weights, mixture(weights, batch_size)._drawn(step), strict=True))
+    drawn = mixture(weights, batch_size).drawn_before(step)
     allowed = {2: Fraction(1, 2), 3: 1, 4: 1}.get(len(weights), Fraction(3, 2))
     assert all(abs(drawn[name] - step * batch_size * exact[name]) <= allowed for name in weights)
 
@@ -157,7 +155,7 @@ def test_datasets_and_seeds_are_shuffled_apart() -> None:
     assert one.rows("a").tolist() != other.rows("a").tolist()
 
 
-def test_a_dataset_of_weight_0_rests() -> None:
+def test_a_dataset_of_weight_0_is_not_drawn() -> None:
     draws = [mixture({"a": 1, "b": 0, "c": 2}, 10).batch(step) for step in range(9)]
     assert all(draw.counts["b"] == 0 and draw.rows("b").tolist() == [] for draw in draws)
     assert sum(draw.counts["a"] for draw in draws) == 30
@@ -181,11 +179,11 @@ def test_one_dataset_is_a_mixture_too() -> None:
         ({"a": 1, "b": float("nan")}, "weight nan of 'b': a weight is a number, 0 or more"),
         ({"a": float("inf"), "b": 1}, "weight inf of 'a': a weight is a number, 0 or more"),
         ({"a": 0, "b": 0.0}, "no dataset has a weight above 0; nothing would be drawn"),
-        ({"a": 1}, "weights are of a; datasets are a, b; give each dataset one weight"),
-        ({"a": 1, "b": 1, "c": 1}, "weights are of a, b, c; datasets are a, b; give each dataset one weight"),
+        ({"a": 1}, "weights name a; datasets are a, b; give each dataset one weight"),
+        ({"a": 1, "b": 1, "c": 1}, "weights name a, b, c; datasets are a, b; give each dataset one weight"),
     ],
 )
-def test_weights_that_cannot_be_are_refused(weights: dict[str, float], message: str) -> None:
+def test_impossible_weights_are_refused(weights: dict[str, float], message: str) -> None:
     with pytest.raises(InputError) as error:
         Mixture({"a": range(3), "b": range(3)}, weights, batch_size=4, seed=0)
     assert str(error.value) == message
@@ -204,6 +202,6 @@ def test_weights_that_cannot_be_are_refused(weights: dict[str, float], message: 
         (lambda: mixture({"a": 1}, 4).batch(-1), "positions from -4 by 1"),
     ],
 )
-def test_a_batch_that_cannot_be_is_refused(ask: Any, message: str) -> None:
+def test_an_impossible_batch_is_refused(ask: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ask()

@@ -33,9 +33,7 @@ def test_an_epoch_has_every_row_once(length: int, seed: int, epoch: int) -> None
     start=st.integers(0, 10**9),
     cuts=st.lists(st.integers(0, 700), max_size=6).map(sorted),
 )
-def test_a_run_that_goes_on_sees_what_it_would_have_seen(
-    length: int, seed: int, start: int, cuts: list[int]
-) -> None:
+def test_a_resumed_run_sees_the_same_rows(length: int, seed: int, start: int, cuts: list[int]) -> None:
     whole = Order(length, seed).indices(start, start + 700)
     places = [start, *(start + cut for cut in cuts), start + 700]
     pieces = [Order(length, seed).indices(a, b) for a, b in pairwise(places)]
@@ -94,7 +92,7 @@ def test_no_positions_are_no_rows() -> None:
     assert Order(3, seed=0).indices(5, 2).tolist() == []
 
 
-def test_a_kept_epoch_cannot_be_spoilt() -> None:
+def test_the_cached_epoch_cannot_be_changed() -> None:
     order = Order(5, seed=0)
     with pytest.raises(ValueError, match="read-only"):
         order.epoch(0)[0] = 9

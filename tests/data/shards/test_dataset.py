@@ -1,4 +1,4 @@
-"""Any sample at any time, and never another one's."""
+"""Every sample can be read at any time, and is never mixed up with another."""
 
 import json
 import pickle
@@ -138,7 +138,7 @@ def test_a_split_or_encoder_that_is_not_there_is_named_with_those_that_are(datas
 
 
 class LoudnessEncoder:
-    """One number a clip: its mean power, in dB."""
+    """One number per clip: its mean power in dB."""
 
     name = "loudness"
     fingerprint = "feedbeef00"
@@ -150,7 +150,7 @@ class LoudnessEncoder:
         return 10 * np.log10(np.array(powers, np.float16)).reshape(-1, 1)
 
 
-def test_of_two_encoders_one_has_to_be_chosen(
+def test_one_of_two_encoders_must_be_chosen(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(ENCODERS, "loudness", LoudnessEncoder)
@@ -165,7 +165,7 @@ def test_of_two_encoders_one_has_to_be_chosen(
     assert levels[1, 0] == 0
 
 
-def test_no_encoder_is_no_obstacle_to_media(world: Path, tmp_path: Path) -> None:
+def test_media_can_be_read_without_an_encoder(world: Path, tmp_path: Path) -> None:
     build_dataset(world, tmp_path / "shards", encoders=())
     dataset = ShardDataset(tmp_path / "shards", "train")
     assert dataset.encoder is None

@@ -1,4 +1,4 @@
-"""What a dataset says of itself: all of it as JSON, a calm page as text."""
+"""Info describes a dataset: completely as JSON, and on one page as text."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ from safe_data.sources.folder import read
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten clips: eight for training, one of them without a sound; one without its picture, one no sound."""
+    """Ten clips, eight for training: one has no sound, one lacks its picture, one is not a sound."""
     folder = tmp_path_factory.mktemp("info")
     rows = [row(number, split="train" if number < 8 else "test", label="dog") for number in range(10)]
     del rows[3]["audio_file_name"]
@@ -105,7 +105,7 @@ ROOT
     vqa      ? → yes"""
 
 
-def test_text_is_a_calm_page(
+def test_text_fits_one_page(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(root.parent)

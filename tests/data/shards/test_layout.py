@@ -1,4 +1,4 @@
-"""Tars that plain webdataset reads, files that appear whole or not at all, facts checked when read."""
+"""Plain webdataset reads the tars, files appear whole or not at all, and facts are checked when read."""
 
 import gc
 import io
@@ -91,7 +91,7 @@ def test_nothing_in_a_tar_would_be_unpickled(tmp_path: Path) -> None:
 
 
 def test_webdataset_does_not_see_a_cut_off_tar(tmp_path: Path) -> None:
-    """Why counts and hashes are kept beside the tar: cut at a header, it reads as a shorter one."""
+    """Counts and hashes are stored beside the tar because a tar cut at a header reads as a shorter one."""
     build_dataset(write_folder(tmp_path / "world"), tmp_path / "shards")
     (tar,) = (tmp_path / "shards" / "train").glob("*.tar")
     with tarfile.open(tar) as members:

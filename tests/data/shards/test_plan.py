@@ -104,7 +104,7 @@ def test_what_cannot_be_planned_is_refused() -> None:
         make_plan([record(0)], ROOT, name="n", shard_size=0)
     with pytest.raises(InputError, match=r"^0 frames: a video gives one picture or more$"):
         make_plan([record(0)], ROOT, name="n", shard_size=1, frames=0)
-    with pytest.raises(InputError, match=r"^record 1 'clip-0': the id is taken; ids name one record each$"):
+    with pytest.raises(InputError, match=r"^record 1 'clip-0': the id is taken; give each record its own$"):
         make_plan([record(0), record(0, split="test")], ROOT, name="n", shard_size=1)
     with pytest.raises(InputError, match=r"longer than 95 characters; shorten it$"):
         make_plan([record(0, id="x" * 96)], ROOT, name="n", shard_size=1)

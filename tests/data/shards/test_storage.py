@@ -1,4 +1,4 @@
-"""A dataset at any URL that fsspec knows: built, gone on with, verified, described as in a folder."""
+"""A dataset at any URL that fsspec knows is built, resumed, verified and described as in a folder."""
 
 import sys
 from collections.abc import Iterator

@@ -45,7 +45,7 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_what_was_just_built_is_as_it_was_written(root: Path) -> None:
+def test_a_new_dataset_has_no_faults(root: Path) -> None:
     found = verify_dataset(root)
     assert found.findings == ()
     assert (found.samples, found.files) == (6, 9)
@@ -149,7 +149,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "fingerprint": (
         lambda root: edit(root / "dataset.json", '"fingerprint": "', '"fingerprint": "00'),
-        "dataset.json: its fingerprint is not that of the plan and the tars",
+        "dataset.json: its fingerprint does not match the plan and the tars",
     ),
 }
 
@@ -183,7 +183,7 @@ def test_several_faults_are_all_named(root: Path) -> None:
     assert len(verify_dataset(root).findings) == 3
 
 
-def test_files_beside_the_shards_are_nobodys_business(root: Path) -> None:
+def test_other_files_beside_the_shards_are_ignored(root: Path) -> None:
     (root / "README.md").write_text("mine")
     (root / "check").mkdir()
     (root / "check" / "results.json").write_text("{}")

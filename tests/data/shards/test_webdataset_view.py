@@ -1,4 +1,4 @@
-"""The tars as WebDataset reads them, past the places where it loses data or runs code without a word.
+"""WebDataset reads the tars, without the traps in which it silently loses data or runs code.
 
 Each trap is shown to be one, so that these tests would notice if they ran past it.
 """
@@ -51,7 +51,7 @@ def tars(root: Path) -> list[Path]:
 
 
 def plain(tar: Path) -> list[dict[str, Any]]:
-    """What WebDataset by itself finds in a tar."""
+    """What plain WebDataset finds in a tar."""
     return list(webdataset.WebDataset([str(tar)], shardshuffle=False))
 
 
@@ -94,7 +94,7 @@ def test_ranks_and_workers_share_the_shards(
 
 
 @splitters
-def test_who_is_left_without_a_shard_is_told(
+def test_a_worker_without_a_shard_gets_an_error(
     built: Path, monkeypatch: pytest.MonkeyPatch, place: str, places: str
 ) -> None:
     monkeypatch.setenv(places, "4")
@@ -146,7 +146,7 @@ def test_a_shard_whose_records_were_all_rejected_is_passed_over(tmp_path: Path) 
     assert keys(tmp_path / "shards") == ["clip-002", "clip-003"]
 
 
-def test_a_split_of_nothing_is_refused(tmp_path: Path) -> None:
+def test_an_empty_split_is_refused(tmp_path: Path) -> None:
     rows = [row(0), row(1, split="test")]
     write_media(tmp_path / "world", rows)
     (tmp_path / "world" / rows[1]["audio_file_name"]).write_bytes(b"no sound")

@@ -1,4 +1,4 @@
-"""Annotation files: found or named, read plain and packed, and every way they can be wrong."""
+"""Annotation files are found, read plain or packed, and refused for every kind of fault."""
 
 import re
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_rows_come_with_their_place(tmp_path: Path, name: str) -> None:
     assert not errors
 
 
-def test_each_faulty_row_is_told_and_the_good_ones_are_read(tmp_path: Path) -> None:
+def test_each_faulty_row_is_reported_and_the_others_are_read(tmp_path: Path) -> None:
     write_json(
         tmp_path / "a.json",
         [
@@ -97,7 +97,7 @@ def test_what_is_no_json_of_this_corpus_is_refused(tmp_path: Path, data: bytes, 
         list(json_rows(tmp_path / "a.json", Line, "id", []))
 
 
-def test_a_row_that_is_not_utf8_is_told_with_the_rows(tmp_path: Path) -> None:
+def test_a_row_that_is_not_utf8_is_reported_with_the_others(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b'[{"id": 1, "text": "\xff"}]')
     errors: list[str] = []
     assert not list(json_rows(tmp_path / "a.json", Line, "id", errors))
@@ -152,7 +152,7 @@ def test_csv_rows_with_and_without_a_header(tmp_path: Path) -> None:
     assert not errors
 
 
-def test_each_faulty_csv_row_is_told(tmp_path: Path) -> None:
+def test_each_faulty_csv_row_is_reported(tmp_path: Path) -> None:
     rows = [["id", "text"], ["x", "a"], [2], [3, "a", "b"], [4, "good"], [4, "again"]]
     write_csv(tmp_path / "a.csv", *rows)
     errors: list[str] = []

@@ -1,4 +1,4 @@
-"""AudioCaps: captions gathered by clip, its file names, and the real val split."""
+"""AudioCaps: captions grouped by clip, its file names, and the real val split."""
 
 import csv
 import shutil
@@ -55,7 +55,7 @@ def test_the_documented_names(tmp_path: Path, name: str, audio: Audio, image: st
     assert (clip.audio, clip.image) == (audio, image)
 
 
-def test_clips_of_one_video_stay_apart_and_a_missing_file_is_a_reason(tmp_path: Path) -> None:
+def test_clips_of_one_video_stay_apart_and_a_missing_file_is_rejected(tmp_path: Path) -> None:
     rows = [[1, "abcdefghijk", "1.05", "a"], [2, "abcdefghijk", "10.5", "b"], [3, "abcdefghijk", "105", "c"]]
     write_csv(tmp_path / "test.csv", HEADER, *rows)
     touch(tmp_path, "audio/abcdefghijk_10.5.wav")
@@ -66,7 +66,7 @@ def test_clips_of_one_video_stay_apart_and_a_missing_file_is_a_reason(tmp_path: 
     assert last.reason == "no such file: abcdefghijk_105.wav in audio/test or test or audio"
 
 
-def test_faulty_rows_of_all_splits_are_told_together(tmp_path: Path) -> None:
+def test_faulty_rows_of_all_splits_are_reported_together(tmp_path: Path) -> None:
     write_csv(tmp_path / "train.csv", HEADER, [1, "abcdefghijk", -3, "a"], [2, "short", 3, "a"])
     write_csv(tmp_path / "val.csv", HEADER, [3, "abcdefghijk", "nan", "a"], [4, "abc defghij", 3, "a"])
     with pytest.raises(InputError) as caught:

@@ -1,4 +1,4 @@
-"""AVQA: four choices, the answer by its place, and what needs an ear."""
+"""AVQA: four choices, the answer by its index, and which questions need the sound."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def question(number: int, name: str = BOAT, **fields: Any) -> dict[str, Any]:
     }
 
 
-def test_all_that_is_asked_of_a_clip_is_one_record(tmp_path: Path) -> None:
+def test_all_questions_about_a_clip_are_one_record(tmp_path: Path) -> None:
     rows = [
         question(183),
         question(184, "-HIPq7T3eFI_000011"),

@@ -1,4 +1,4 @@
-"""Clotho: five captions a row, Freesound ids from the metadata, and file names that are no ids."""
+"""Clotho: five captions per row, Freesound ids from the metadata, and file names that are not ids."""
 
 from pathlib import Path
 

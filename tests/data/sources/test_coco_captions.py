@@ -1,4 +1,4 @@
-"""COCO Captions: captions gathered by picture, one year at a time; and the real val2014."""
+"""COCO Captions: captions grouped by picture, one year at a time; and the real val2014."""
 
 import gzip
 import json
@@ -60,7 +60,7 @@ def test_what_cannot_be_used_has_a_reason(tmp_path: Path) -> None:
     touch(tmp_path, "val2014/COCO_val2014_000000000002.jpg")
     no_picture, no_captions = rejected(read(tmp_path))
     assert no_picture.reason.startswith("no such file: COCO_val2014_000000000001.jpg in val2014 or")
-    assert (no_captions.id, no_captions.reason) == ("2", "no captions: the file has none of it")
+    assert (no_captions.id, no_captions.reason) == ("2", "no captions: the file has none for it")
 
 
 def test_faults(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_faults(tmp_path: Path) -> None:
     assert "captions_val2014.json[1] 1: is of image 7, which the file does not list" in message
     assert "captions_val2014.json[2] 5: caption: expected `str`, got `null`" in message
     write_json(tmp_path / "captions_val2017.json", captions(year="val2017"))
-    with pytest.raises(InputError, match=r"holds captions of 2014 and of 2017, .*; keep one year's"):
+    with pytest.raises(InputError, match=r"holds captions of 2014 and 2017 .*; leave one year"):
         list(read(tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""The folder source: its rows, what it fills in, and every way a row can be wrong."""
+"""The folder source: its rows, its defaults, and every kind of faulty row."""
 
 import csv
 import json
@@ -96,7 +96,7 @@ def test_what_a_row_leaves_out_is_filled_in(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=30))
-def test_the_split_is_of_the_group_alone(group: str) -> None:
+def test_the_split_depends_on_the_group_alone(group: str) -> None:
     assert split_of(group) == split_of(group)
     assert split_of(group) in ("train", "val", "test")
 
@@ -158,7 +158,7 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "parent": (
         {"image_file_name": "../x.png"},
-        "metadata.jsonl:1 'clip-000': image_file_name '../x.png' leads out of the root; media lie below",
+        "metadata.jsonl:1 'clip-000': image_file_name '../x.png' leads out of the root; put media below",
     ),
     "absolute": ({"audio_file_name": "/etc/passwd"}, "audio_file_name '/etc/passwd' is an absolute path"),
     "link": ({"audio_file_name": "link.wav"}, "audio_file_name 'link.wav' leads out of the root"),
@@ -194,13 +194,13 @@ def test_all_bad_rows_are_named_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_no_id_is_given_twice_nor_shared_by_two_questions(tmp_path: Path) -> None:
+def test_an_id_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     again = row(1, id="clip-000")
     again["examples"] = row(0)["examples"][:1]
     with pytest.raises(InputError) as caught:
         list(read(write_rows(tmp_path, [row(0), again])))
     assert (
-        "metadata.jsonl:2 'clip-000': id 'clip-000' is on metadata.jsonl:1 already; ids name one thing each"
+        "metadata.jsonl:2 'clip-000': id 'clip-000' is on metadata.jsonl:1 already; give each its own"
         in str(caught.value)
     )
     assert "example id 'clip-000-see' is on metadata.jsonl:1 already" in str(caught.value)
@@ -210,7 +210,7 @@ def test_no_id_is_given_twice_nor_shared_by_two_questions(tmp_path: Path) -> Non
     ("line", "expected"),
     [
         ("not json", "metadata.jsonl:2: not a JSON object: JSON is malformed"),
-        ("[1, 2]", "metadata.jsonl:2: not a JSON object: it is a list; write one object a line"),
+        ("[1, 2]", "metadata.jsonl:2: not a JSON object: it is a list; write one object per line"),
         ('{"id": NaN}', "metadata.jsonl:2: not a JSON object"),
         ("[" * 100_000, "metadata.jsonl:2: not a JSON object"),
     ],
@@ -258,7 +258,7 @@ def test_no_folder_no_metadata_no_rows(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone: no such folder; give the one that holds metadata.jsonl$"):
         list(read(tmp_path / "gone"))
     with pytest.raises(
-        InputError, match=r"holds no metadata.jsonl or metadata.csv; write one, a row a clip$"
+        InputError, match=r"holds no metadata.jsonl or metadata.csv; write one, with one row per clip$"
     ):
         list(read(tmp_path))
     (tmp_path / "metadata.jsonl").write_text("\n")
@@ -266,7 +266,7 @@ def test_no_folder_no_metadata_no_rows(tmp_path: Path) -> None:
         list(read(tmp_path))
 
 
-def test_media_that_are_missing_are_not_the_rows_fault(tmp_path: Path) -> None:
+def test_missing_media_do_not_make_a_row_faulty(tmp_path: Path) -> None:
     assert len(list(read(write_rows(tmp_path, [row(0)])))) == 1
 
 

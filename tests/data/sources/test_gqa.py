@@ -28,7 +28,7 @@ def question(image: str = "n250821", **fields: Any) -> dict[str, Any]:
     }
 
 
-def test_a_picture_is_one_record_and_types_and_groups_are_kept(tmp_path: Path) -> None:
+def test_a_picture_is_one_record_with_types_and_groups(tmp_path: Path) -> None:
     verify = question(
         question="Is it red?",
         answer="no",
@@ -63,7 +63,7 @@ def test_a_picture_is_one_record_and_types_and_groups_are_kept(tmp_path: Path) -
     assert seven.id == "7"
 
 
-def test_a_missing_picture_is_a_reason(tmp_path: Path) -> None:
+def test_a_missing_picture_is_rejected(tmp_path: Path) -> None:
     write_json(tmp_path / "val_balanced_questions.json", {"01": question()})
     (gone,) = rejected(read(tmp_path))
     assert (gone.id, gone.reason) == ("n250821", "no such file: n250821.jpg in images")

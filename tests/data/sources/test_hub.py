@@ -1,4 +1,4 @@
-"""The hub source: columns mapped, bytes laid down, local formats read; without the network."""
+"""The hub source maps columns, stores bytes, and reads local formats; without the network."""
 
 import json
 import sys
@@ -33,7 +33,7 @@ def corpus(tmp_path: Path, **specification: Any) -> Path:
 
 
 def parquet(file: Path, features: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    """A file as the hub holds it: media as bytes, and the features in the schema."""
+    """A file as on the hub: media as bytes, and the features in the schema."""
     stored = {
         name: MEDIA if isinstance(kind, (datasets.Audio, datasets.Image)) else kind
         for name, kind in features.items()
@@ -254,7 +254,7 @@ def test_no_yaml_and_no_rows(tmp_path: Path) -> None:
         list(read(root))
 
 
-def test_faulty_rows_are_told_together(tmp_path: Path) -> None:
+def test_faulty_rows_are_reported_together(tmp_path: Path) -> None:
     root = corpus(
         tmp_path,
         path="json",
@@ -270,7 +270,7 @@ def test_faulty_rows_are_told_together(tmp_path: Path) -> None:
         list(read(root))
     message = str(caught.value)
     assert "3 rows cannot be read" in message
-    assert "train[1] '1': has the id of train[0]; ids name one row each" in message
+    assert "train[1] '1': has the id of train[0]; give each row its own" in message
     assert "train[2]: has no 'examples[0].references'; add it" in message
     assert "train[3]: difficulty is 'so so': input should be 'easy', 'medium' or 'hard'" in message
 

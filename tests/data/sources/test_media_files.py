@@ -1,4 +1,4 @@
-"""Media found by name: which folder and suffix wins, the reason when there is none; and ids from names."""
+"""Media are found by name, or the reason is given; ids are made from names."""
 
 from pathlib import Path
 

@@ -61,7 +61,7 @@ def test_a_video_of_a_split_is_one_record(tmp_path: Path) -> None:
     assert [(example.id, example.needs_audio) for example in test.examples] == [("test-8", True)]
 
 
-def test_a_question_id_that_stands_twice_is_two_examples(tmp_path: Path) -> None:
+def test_a_question_id_that_occurs_twice_is_two_examples(tmp_path: Path) -> None:
     rows = [question(5), question(6), question(5, anser="no"), question(5, "00000094")]
     write_json(tmp_path / "avqa-train.json", rows)
     touch(tmp_path, "video/00000093.mp4", "video/00000094.mp4")
@@ -86,7 +86,7 @@ def test_templates_are_filled_in_order() -> None:
     )
 
 
-def test_a_missing_video_is_a_reason(tmp_path: Path) -> None:
+def test_a_missing_video_is_rejected(tmp_path: Path) -> None:
     write_json(tmp_path / "avqa-val.json", [question(5, "esa00000652")])
     (gone,) = rejected(read(tmp_path))
     assert (gone.id, gone.group) == ("val-esa00000652", "00000652")

@@ -7,6 +7,7 @@ import sys
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,18 +91,19 @@ def test_anything_else_is_not_overwritten(tmp_path: Path) -> None:
     assert files(tmp_path / "papers") == {"thesis.txt": b"years of work"}
 
 
-def test_a_killed_writing_leaves_no_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_clip = world_writer._write_clip
+def test_a_failure_while_writing_leaves_no_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = []
 
-    def full_disk(root: Path, clip: str, *rest: object) -> dict[str, object]:
-        if clip == "clip-00009":
+    def full_disk(*arguments: Any) -> object:
+        if len(rendered) == 9:
             raise OSError("no space left on device")
-        return write_clip(root, clip, *rest)  # type: ignore[arg-type]
+        rendered.append(render(*arguments))
+        return rendered[-1]
 
-    monkeypatch.setattr(world_writer, "_write_clip", full_disk)
+    monkeypatch.setattr(world_writer, "render", full_disk)
     with pytest.raises(OSError, match="no space"):
         write_world(tmp_path / "world", clips=24, seed=0)
-    assert not (tmp_path / "world").exists()
+    assert list(tmp_path.iterdir()) == []
     monkeypatch.undo()
     write_world(tmp_path / "world", clips=24, seed=0)
     assert len(files(tmp_path / "world")) == 2 * 24 + 2
@@ -138,7 +140,7 @@ def test_a_group_stays_in_its_split(records: list[Record]) -> None:
     assert share == pytest.approx({"train": 1 / 2, "test": 1 / 3, "val": 1 / 6}, abs=0.04)
 
 
-def test_each_split_hears_every_sound_as_often(records: list[Record]) -> None:
+def test_each_split_has_every_sound_equally_often(records: list[Record]) -> None:
     for split in ("train", "val", "test"):
         heard = Counter((r.label, len(r.events)) for r in records if r.split == split)
         assert len(heard) == 6 * 4
@@ -187,7 +189,7 @@ def colours_seen(world: Path, record: Record) -> list[str]:
     return seen
 
 
-def test_what_is_asked_can_be_seen(world: Path, records: list[Record]) -> None:
+def test_the_picture_shows_the_answers(world: Path, records: list[Record]) -> None:
     checked = Counter[str]()
     for record in records:
         seen = colours_seen(world, record)
@@ -226,7 +228,7 @@ def test_questions_have_one_answer() -> None:
     }
 
 
-def test_every_clip_asks_eyes_twice_and_ears_twice(records: list[Record]) -> None:
+def test_every_clip_has_two_questions_for_eyes_and_two_for_ears(records: list[Record]) -> None:
     ids = [example.id for record in records for example in record.examples]
     assert len(set(ids)) == len(ids) == 4 * CLIPS
     for record in records:
@@ -249,7 +251,7 @@ def test_sounds_are_a_second_of_8_khz(world: Path, records: list[Record]) -> Non
         assert (info.frames, info.samplerate, info.channels, info.subtype) == (8000, 8000, 1, "PCM_16")
 
 
-def test_events_lie_where_they_are_said_to_be(world: Path, records: list[Record]) -> None:
+def test_events_are_where_the_record_says(world: Path, records: list[Record]) -> None:
     for record in records:
         sound, inside = samples(world, record), np.zeros(8000, bool)
         assert all(a.end < b.start for a, b in pairwise(record.events))
@@ -262,7 +264,7 @@ def test_events_lie_where_they_are_said_to_be(world: Path, records: list[Record]
 
 
 def test_sounds_can_be_told_apart_by_their_spectra(world: Path, records: list[Record]) -> None:
-    """Nearest average of a plain spectrum, learnt on train: what any encoder must be able to do."""
+    """The nearest mean spectrum, learnt on train: the least that any encoder must achieve."""
 
     def spectrum(record: Record) -> np.ndarray:
         loudness = np.abs(np.fft.rfft(samples(world, record)))[1:].reshape(40, -1).sum(1)

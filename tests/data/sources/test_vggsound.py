@@ -37,7 +37,7 @@ def test_a_clip_is_to_be_classified(tmp_path: Path) -> None:
     )
 
 
-def test_sound_alone_will_do_and_a_missing_clip_is_a_reason(tmp_path: Path) -> None:
+def test_sound_alone_is_enough_and_a_missing_clip_is_rejected(tmp_path: Path) -> None:
     write_csv(tmp_path / "vggsound.csv", [BIRD, 30, "bird", "train"], [BIRD, 40, "bird", "train"])
     touch(tmp_path, f"audio/{BIRD}_000030.flac")
     clip, missing = read(tmp_path)

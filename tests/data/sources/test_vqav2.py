@@ -1,4 +1,4 @@
-"""VQAv2: ten answers in their order, questions and annotations paired; and 60,000 real ones."""
+"""VQAv2: ten answers in order, questions matched with annotations; and 60,000 real ones."""
 
 import gzip
 import json
@@ -41,7 +41,7 @@ def write(root: Path, split: str, questions: list[Any], annotations: list[Any], 
     write_json(root / (ANNOTATIONS.format(split) + suffix), {"annotations": annotations})
 
 
-def test_a_picture_is_one_record_with_ten_answers_a_question(tmp_path: Path) -> None:
+def test_a_picture_is_one_record_with_ten_answers_per_question(tmp_path: Path) -> None:
     words = ["yes", "no", "yes", "maybe", "yes", "yes", "yes", "no", "yes", "yes"]
     mixed = annotation(30, words, question_type="is there a", answer_type="yes/no")
     mixed["answers"] = mixed["answers"][::-1]
@@ -70,7 +70,7 @@ def test_a_picture_is_one_record_with_ten_answers_a_question(tmp_path: Path) -> 
     assert four.image == "images/val2014/COCO_val2014_000000000004.jpg"
 
 
-def test_a_missing_picture_is_a_reason(tmp_path: Path) -> None:
+def test_a_missing_picture_is_rejected(tmp_path: Path) -> None:
     write(tmp_path, "val", [question(30, 3)], [annotation(30)])
     (gone,) = rejected(read(tmp_path))
     assert (gone.id, gone.group) == ("3", "3")
