@@ -1,46 +1,78 @@
-"""safe_eval: predictions → scores → verdict. Loads neither torch nor transformers nor Great Expectations.
+"""safe_eval: predictions → scores → verdict → report. Loads no model library and no Great Expectations.
 
-Names load their module when they are first used. `run` and `report` stay in the modules of that name.
+Names load their module when they are first used. Each command of `safe-eval` is a function here.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from safe_eval.annotation.annotate import LabelAgreement, draw_sample, label_agreement
+    from safe_eval.calibration.calibrate import CalibrationReport, calibrate_files
+    from safe_eval.comparison.compare import compare_files
+    from safe_eval.comparison.comparison_file import ComparisonFile
+    from safe_eval.comparison.power import PowerPlan, plan_power
     from safe_eval.judging.verdict import Verdict, decide
     from safe_eval.models.model import Answer, Input, Model
+    from safe_eval.options import CalibrateOptions, CompareOptions, PowerOptions, Sampling, ScoreOptions
     from safe_eval.prediction import CONDITIONS, Prediction
     from safe_eval.predictions import read_predictions, write_predictions
+    from safe_eval.report.report import write_report
+    from safe_eval.runner.run import run
     from safe_eval.scoring.score import score_files, score_predictions
-    from safe_eval.scoring.scores import Scores, read_scores, write_scores
-    from safe_eval.statistics.sampling import Sampling
+    from safe_eval.scoring.scores import Scores, read_scores
+    from safe_eval.scoring.validate import Validation, validate_files
 
 __all__ = [
     "CONDITIONS",
     "Answer",
+    "CalibrateOptions",
+    "CalibrationReport",
+    "CompareOptions",
+    "ComparisonFile",
     "Input",
+    "LabelAgreement",
     "Model",
+    "PowerOptions",
+    "PowerPlan",
     "Prediction",
     "Sampling",
+    "ScoreOptions",
     "Scores",
+    "Validation",
     "Verdict",
+    "calibrate_files",
+    "compare_files",
     "decide",
+    "draw_sample",
+    "label_agreement",
+    "plan_power",
     "read_predictions",
     "read_scores",
+    "run",
     "score_files",
     "score_predictions",
+    "validate_files",
     "write_predictions",
-    "write_scores",
+    "write_report",
 ]
 
 _MODULES = {
+    "annotation.annotate": ("LabelAgreement", "draw_sample", "label_agreement"),
+    "calibration.calibrate": ("CalibrationReport", "calibrate_files"),
+    "comparison.compare": ("compare_files",),
+    "comparison.comparison_file": ("ComparisonFile",),
+    "comparison.power": ("PowerPlan", "plan_power"),
+    "judging.verdict": ("Verdict", "decide"),
     "models.model": ("Answer", "Input", "Model"),
+    "options": ("CalibrateOptions", "CompareOptions", "PowerOptions", "Sampling", "ScoreOptions"),
     "prediction": ("CONDITIONS", "Prediction"),
     "predictions": ("read_predictions", "write_predictions"),
+    "report.report": ("write_report",),
+    "runner.run": ("run",),
     "scoring.score": ("score_files", "score_predictions"),
-    "scoring.scores": ("Scores", "read_scores", "write_scores"),
-    "statistics.sampling": ("Sampling",),
-    "judging.verdict": ("Verdict", "decide"),
+    "scoring.scores": ("Scores", "read_scores"),
+    "scoring.validate": ("Validation", "validate_files"),
 }
 
 

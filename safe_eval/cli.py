@@ -109,9 +109,10 @@ def annotate(run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = 
         seed: seed of the draw, 0 or more
         out: file of the table (default: annotations.csv beside the predictions); one that exists is refused
     """
-    from safe_eval.annotation.annotate import annotation_lines
+    from safe_eval.annotation.annotate import draw_sample
+    from safe_eval.text.annotation_text import sample_lines
 
-    say(annotation_lines(run, sample=sample, seed=seed, out=out))
+    say(sample_lines(*draw_sample(run, sample=sample, seed=seed, out=out)))
 
 
 def agreement(table: Path, *, sampling: Sampling) -> None:
@@ -120,9 +121,10 @@ def agreement(table: Path, *, sampling: Sampling) -> None:
     Args:
         table: labelled table as annotate wrote it; its key file must lie beside it
     """
-    from safe_eval.annotation.annotate import agreement_lines
+    from safe_eval.annotation.annotate import label_agreement
+    from safe_eval.text.annotation_text import agreement_lines
 
-    say(agreement_lines(table, sampling))
+    say(agreement_lines(label_agreement(table, sampling)))
 
 
 def compare(

@@ -5,6 +5,7 @@ score. The scores are in a key file beside the table, so the table can be given 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,18 @@ from safe_eval.statistics.sampling import Sampling
 _CAPTION = "caption"
 
 
+Labelled = dict[str, bool | None]  # right or wrong by item; None where the person was unsure
+
+
+@dataclass(frozen=True)
+class LabelAgreement:
+    """A labelled table: what the scorer said, what the person said, and how far they agree."""
+
+    key: Key
+    labels: Labelled
+    agreement: Agreement
+
+
 class _Scored(msgspec.Struct, frozen=True):
     row: Prediction
     metric: str
@@ -31,49 +44,19 @@ class _Scored(msgspec.Struct, frozen=True):
     cluster: str
 
 
-def annotation_lines(run: Path, *, sample: int, seed: int, out: Path | None) -> list[str]:
-    """Draw a sample from a run folder or a predictions file, and say where its table and key are.
+def draw_sample(run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = None) -> tuple[Path, Key]:
+    """Draw a stratified sample of answers from a run folder or a predictions file, for a person to label.
 
-    Raises:
-        InputError: see `draw_sample`.
-    """
-    predictions = run / "predictions.jsonl" if run.is_dir() else run
-    table = out or predictions.with_name("annotations.csv")
-    key = draw_sample(predictions, table, sample=sample, seed=seed)
-    return [
-        f"wrote {table}: {len(key.items)} of {key.population} answers; write right, wrong or ? under 'label'",
-        f"wrote {key_path(table)}: what the scorer says; keep it from whoever labels",
-        f"then: safe-eval agreement {table}",
-    ]
+    Writes the table to `out` (by default annotations.csv beside the predictions) and its key beside it.
 
-
-def agreement_lines(table: Path, sampling: Sampling) -> Iterator[str]:
-    """How far the labels of a table agree with the scorer, and the items on which they differ.
-
-    Raises:
-        InputError: see `read_labels`.
-    """
-    key, labels = read_labels(table)
-    judged = agreement_with_key(key, labels, sampling)
-    unsure = sum(label is None for label in labels.values())
-    yield f"{judged.n} of {len(key.items)} items labelled, {unsure} more unsure; {judged.clusters} clusters"
-    yield f"agreement  {_figure(judged.agreement, judged.agreement_low, judged.agreement_high)}"
-    yield f"kappa      {_figure(judged.kappa, judged.kappa_low, judged.kappa_high)}"
-    yield (
-        f"right by both {judged.both_right}, by the scorer alone {judged.scorer_only}, "
-        f"by the person alone {judged.person_only}, by neither {judged.both_wrong}"
-    )
-    for item in key.items:
-        if labels.get(item.item) not in (None, item.score >= key.right_from):
-            yield f"  {item.item}: scorer {item.score:.2f}, example {item.example_id!r}"
-
-
-def draw_sample(predictions: Path, table: Path, *, sample: int, seed: int) -> Key:
-    """Draw a stratified sample of answers, write the table and its key, and return the key.
+    Returns:
+        The path of the table, and its key.
 
     Raises:
         InputError: there is nothing to label, `sample` is less than 1, or the table exists already.
     """
+    predictions = run / "predictions.jsonl" if run.is_dir() else run
+    table = out or predictions.with_name("annotations.csv")
     if sample < 1:
         raise InputError(f"sample {sample} is less than 1")
     if table.exists() or key_path(table).exists():
@@ -92,10 +75,20 @@ def draw_sample(predictions: Path, table: Path, *, sample: int, seed: int) -> Ke
         items=tuple(_key_item(f"item-{place:04d}", item) for place, item in enumerate(chosen, 1)),
     )
     write_table(table, [item.row for item in chosen], key)
-    return key
+    return table, key
 
 
-def agreement_with_key(key: Key, labels: dict[str, bool | None], sampling: Sampling) -> Agreement:
+def label_agreement(table: Path, sampling: Sampling | None = None) -> LabelAgreement:
+    """How far the labels of a table agree with the scorer, on the items labelled right or wrong.
+
+    Raises:
+        InputError: see `read_labels`.
+    """
+    key, labels = read_labels(table)
+    return LabelAgreement(key, labels, agreement_with_key(key, labels, sampling or Sampling()))
+
+
+def agreement_with_key(key: Key, labels: Labelled, sampling: Sampling) -> Agreement:
     """The agreement of a key's scores with a person's labels, on the items labelled right or wrong."""
     judged = [(item, label) for item in key.items if (label := labels.get(item.item)) is not None]
     return agreement(
@@ -162,9 +155,3 @@ def _key_item(name: str, item: _Scored) -> KeyItem:
         score=item.score,
         cluster=item.cluster,
     )
-
-
-def _figure(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None:
-        return "not measured: both gave one label only"
-    return f"{value:.3f}" + (f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else "")

@@ -1,11 +1,14 @@
 """Scoring needs no model library: a fresh interpreter shows what importing safe_eval loads."""
 
+import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 import safe_eval
+from safe_eval.cli import COMMANDS
 
 HEAVY = {"torch", "transformers", "great_expectations", "pandas", "ray", "altair", "librosa"}
 
@@ -45,19 +48,59 @@ def test_every_public_name_is_there_and_no_other() -> None:
     assert safe_eval.__all__ == [
         "CONDITIONS",
         "Answer",
+        "CalibrateOptions",
+        "CalibrationReport",
+        "CompareOptions",
+        "ComparisonFile",
         "Input",
+        "LabelAgreement",
         "Model",
+        "PowerOptions",
+        "PowerPlan",
         "Prediction",
         "Sampling",
+        "ScoreOptions",
         "Scores",
+        "Validation",
         "Verdict",
+        "calibrate_files",
+        "compare_files",
         "decide",
+        "draw_sample",
+        "label_agreement",
+        "plan_power",
         "read_predictions",
         "read_scores",
+        "run",
         "score_files",
         "score_predictions",
+        "validate_files",
         "write_predictions",
-        "write_scores",
+        "write_report",
     ]
     with pytest.raises(AttributeError, match="module 'safe_eval' has no attribute 'scored'"):
         _ = safe_eval.scored
+
+
+FUNCTIONS: dict[str, Callable[..., object]] = {
+    "score": safe_eval.score_files,
+    "calibrate": safe_eval.calibrate_files,
+    "verdict": safe_eval.decide,
+    "report": safe_eval.write_report,
+    "compare": safe_eval.compare_files,
+    "power": safe_eval.plan_power,
+    "validate": safe_eval.validate_files,
+    "annotate": safe_eval.draw_sample,
+    "agreement": safe_eval.label_agreement,
+}
+ONLY_TYPED = {"format"}  # how to print
+ONLY_WRITTEN = {("compare", "out"), ("calibrate", "out")}  # the function returns what the command writes
+OTHER_NAMES = {"predictions": "paths"}
+
+
+def test_every_command_has_a_function_that_takes_what_it_takes() -> None:
+    assert FUNCTIONS.keys() == COMMANDS.keys()
+    for command, function in FUNCTIONS.items():
+        options = inspect.signature(COMMANDS[command]).parameters.keys() - ONLY_TYPED
+        needed = {OTHER_NAMES.get(name, name) for name in options if (command, name) not in ONLY_WRITTEN}
+        assert needed <= inspect.signature(function).parameters.keys(), command

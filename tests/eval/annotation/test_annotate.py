@@ -36,7 +36,7 @@ def fill_in(table: Path, label: dict[str, str]) -> None:
 def drawn(tmp_path: Path, rows: list[Prediction], sample: int = 20, seed: int = 0) -> Path:
     write_predictions(tmp_path / "predictions.jsonl", rows)
     table = tmp_path / "annotations.csv"
-    draw_sample(tmp_path / "predictions.jsonl", table, sample=sample, seed=seed)
+    draw_sample(tmp_path / "predictions.jsonl", out=table, sample=sample, seed=seed)
     return table
 
 
