@@ -36,7 +36,7 @@ PACKAGES = ("safe_data", "safe_eval", "safe_train")
 PROGRAMS = ("safe-data", "safe-eval", "safe-train")
 EXTRAS = tuple(extra for extra in PROJECT["optional-dependencies"] if extra != "dev")
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
-NOT_INSTALLED = 3  # the exit code of bad usage
+BAD_INPUT = 3  # the exit code
 AT_ONCE = 2  # environments; the machines that this runs on have two cores
 LIMIT_SECONDS = 600
 
@@ -218,11 +218,14 @@ def check_desk(desk: Desk) -> list[Outcome]:
     more = [shlex.split(line) for line in COMMANDS.strip().splitlines()]
     refused: set[str] = set()
     for words in [*readme_commands(), *more]:
-        # What a refused command would have made cannot be looked at.
-        if words[0] in PROGRAMS and not any(word in refused for word in words):
-            outcomes.append(check_command(desk, words))
+        if words[0] not in PROGRAMS:
+            continue
+        if not can_run(desk, words):
+            outcomes.append(check_refusal(desk, words))
             named = [word for word in words if word.startswith("runs/")]
             refused |= {word for word in named if not (desk.folder / word).exists()}
+        elif not refused.intersection(words):  # what a refused command would have made cannot be looked at
+            outcomes.append(check_command(desk, words))
     outcomes.append(check_meteor(desk))
     return outcomes if desk.environment.extras else [*outcomes, *check_help(desk)]
 
@@ -234,22 +237,27 @@ def check_origin(desk: Desk) -> Outcome:
 
 
 def check_command(desk: Desk, words: list[str]) -> Outcome:
-    """Does a command work where its extras are, and name them where they are not?"""
-    extras = needs(words)
+    """Does a command work where its extras are installed?"""
     started = time.monotonic()
-    if set(filter(None, extras.split(","))) <= {*desk.environment.extras}:
-        typed = [LOCAL.get(word, word) for word in words]
-        typed += ["--steps", "2"] if typed[1] == "stage-a" else []
-        done = desk.run(*typed)
-        fault = "" if done.returncode == 0 and "Traceback" not in done.stderr else said(done)
-        title = shlex.join(typed)
-    else:
-        done = desk.run(*words)
-        lines = done.stderr.splitlines()
-        named = len(lines) == 1 and lines[0].endswith(not_installed(extras))
-        fault = "" if done.returncode == NOT_INSTALLED and named else said(done)
-        title = f"{shlex.join(words)} → {not_installed(extras)}"
-    return Outcome(title, time.monotonic() - started, fault)
+    typed = [LOCAL.get(word, word) for word in words]
+    typed += ["--steps", "2"] if typed[1] == "stage-a" else []
+    done = desk.run(*typed)
+    fault = "" if done.returncode == 0 and "Traceback" not in done.stderr else said(done)
+    return Outcome(shlex.join(typed), time.monotonic() - started, fault)
+
+
+def check_refusal(desk: Desk, words: list[str]) -> Outcome:
+    """Does a command whose extras are missing end with one line that says how to install them?"""
+    started = time.monotonic()
+    end = not_installed(needs(words))
+    done = desk.run(*words)
+    lines = done.stderr.splitlines()
+    named = done.returncode == BAD_INPUT and len(lines) == 1 and lines[0].endswith(end)
+    return Outcome(f"{shlex.join(words)} → {end}", time.monotonic() - started, "" if named else said(done))
+
+
+def can_run(desk: Desk, words: list[str]) -> bool:
+    return {*filter(None, needs(words).split(","))} <= {*desk.environment.extras}
 
 
 def needs(words: list[str]) -> str:
