@@ -54,7 +54,9 @@ COMMANDS = """
     safe-eval calibrate --dev dev.jsonl --test predictions.jsonl --model safe
     safe-eval power --difference 0.05
     safe-eval annotate predictions.jsonl --sample 10 --out labels.csv
-    safe-eval report runs/mine
+    safe-eval score predictions.jsonl --out runs/reported
+    safe-eval verdict runs/reported --criteria demo
+    safe-eval report runs/reported
     safe-train demo --out runs/demo
 """
 
@@ -249,11 +251,11 @@ def check_command(desk: Desk, words: list[str]) -> Outcome:
 def check_refusal(desk: Desk, words: list[str]) -> Outcome:
     """Does a command whose extras are missing end with one line that says how to install them?"""
     started = time.monotonic()
-    end = not_installed(needs(words))
+    extras = needs(words)
     done = desk.run(*words)
     lines = done.stderr.splitlines()
-    named = done.returncode == BAD_INPUT and len(lines) == 1 and lines[0].endswith(end)
-    return Outcome(f"{shlex.join(words)} → {end}", time.monotonic() - started, "" if named else said(done))
+    named = done.returncode == BAD_INPUT and len(lines) == 1 and lines[0].endswith(not_installed(extras))
+    return Outcome(f"{shlex.join(words)} → {extras}", time.monotonic() - started, "" if named else said(done))
 
 
 def can_run(desk: Desk, words: list[str]) -> bool:
@@ -284,7 +286,7 @@ def check_meteor(desk: Desk) -> Outcome:
     if "captions" in desk.environment.extras:
         title, right = "METEOR is measured", "METEOR is not measured" not in text
     else:
-        title = f"METEOR → {not_installed('captions')}"
+        title = "METEOR → captions"
         right = f"METEOR is not measured: pycocoevalcap is {not_installed('captions')}" in text
     fault = "" if done.returncode == 0 and "meteor" in text and right else said(done)
     return Outcome(title, time.monotonic() - started, fault)
