@@ -1,4 +1,4 @@
-"""The rules that a machine can check: file sizes, one definition of each thing, no pickle, no registry, no home.
+"""The rules that a machine can check: file sizes, one definition of each thing, no pickle, no registry.
 
 Each rule is a function from text to faults, and each has a test that it finds a fault.
 """
@@ -75,17 +75,10 @@ def tracked_text() -> list[tuple[str, str]]:
     return texts
 
 
-def name_of(file: Path) -> str:
-    return file.relative_to(ROOT).as_posix()
-
-
 def faults(rule: Callable[[str, str], list[str]], files: list[Path]) -> list[str]:
     """What a rule finds in files, each after the name of its file."""
-    return [
-        f"{name_of(file)}: {fault}"
-        for file in files
-        for fault in rule(name_of(file), file.read_text("utf-8"))
-    ]
+    texts = {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in files}
+    return [f"{name}: {fault}" for name, text in texts.items() for fault in rule(name, text)]
 
 
 def lengths(name: str, source: str) -> list[str]:
@@ -200,10 +193,9 @@ def second_definitions(name: str, source: str) -> list[str]:
         owner = getattr(getattr(node.func, "value", None), "id", "")
         if called == "get_close_matches" and name != HINTS:
             found.append(f"line {node.lineno} guesses a name; call did_you_mean")
-        # A path's own take one argument, a text's or a struct's more.
-        moves = called in ("replace", "rename") and (
-            owner == "os" or len(node.args) + len(node.keywords) == 1
-        )
+        # A path's own method takes one argument; that of a text, and the function for structs, take more.
+        arguments = len(node.args) + len(node.keywords)
+        moves = called in ("replace", "rename") and (owner == "os" or arguments == 1)
         if moves and name != WRITER:
             found.append(f"line {node.lineno} moves a file into its place; call committing or write_bytes")
     return found
