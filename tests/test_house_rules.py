@@ -273,3 +273,16 @@ def test_constraints_name_versions_only() -> None:
     assert len(pins) > 50
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.!+-]+", pin) for pin in pins)
     assert "torch==2.13.0" in pins
+
+
+def paths_named(text: str) -> list[str]:
+    """The paths of the project in a text, but for those that a reader is to add."""
+    found = re.findall(r"`((?:safe_\w+|tests|docs)/[\w./]*)`", text)
+    return [path for path in found if not re.search(r"/(test_)?my\w+\.py$", path)]
+
+
+def test_contributing_names_files_that_exist() -> None:
+    named = paths_named((ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    assert paths_named("`safe_data/gone.py`, `safe_data/sources/mycorpus.py`") == ["safe_data/gone.py"]
