@@ -1,7 +1,7 @@
 """`make wheels`: does SAFE work for somebody who installs it, without extras and with each extra alone?
 
 Builds the wheel, installs it in fresh environments with the versions of constraints.txt, and types the
-commands of README.md and of COMMANDS in a folder outside the checkout. A command whose extra is not installed
+commands of README.md and those below in a folder outside the checkout. A command whose extra is not installed
 must end with exit code 3 and one line that says how to install it. Prints a line per check; exits with 1 if
 any fails.
 
@@ -40,20 +40,23 @@ BAD_INPUT = 3  # the exit code
 AT_ONCE = 2  # environments; the machines that this runs on have two cores
 LIMIT_SECONDS = 600
 
-# What README does not show; run after its commands.
-COMMANDS = """
+# What README does not show. These need no extra, and are typed where there is none.
+CORE_COMMANDS = """
     safe-data info runs/mine/shards --format json
     safe-data verify runs/mine/shards
     safe-data sample runs/sample
-    safe-data build my_folder runs/ray --engine ray --workers 2
-    safe-data build corpora/hub runs/hub --source hub
-    safe-data add-encoder runs/mine/shards clap:laion/clap-htsat-unfused
-    safe-data add-encoder runs/mine/shards whisper:openai/whisper-tiny
     safe-eval validate predictions.jsonl
     safe-eval compare predictions.jsonl predictions.jsonl --model-a safe --model-b base --condition-a full
     safe-eval calibrate --dev dev.jsonl --test predictions.jsonl --model safe
     safe-eval power --difference 0.05
     safe-eval annotate predictions.jsonl --sample 10 --out labels.csv
+"""
+# These need an extra, or are what such a command needs; they are typed in every environment.
+EXTRA_COMMANDS = """
+    safe-data build my_folder runs/ray --engine ray --workers 2
+    safe-data build corpora/hub runs/hub --source hub
+    safe-data add-encoder runs/mine/shards clap:laion/clap-htsat-unfused
+    safe-data add-encoder runs/mine/shards whisper:openai/whisper-tiny
     safe-eval score predictions.jsonl --out runs/reported
     safe-eval verdict runs/reported --criteria demo
     safe-eval report runs/reported
@@ -217,10 +220,10 @@ def check_desk(desk: Desk) -> list[Outcome]:
     if prepared.returncode:
         return [Outcome("the desk", 0.0, prepared.stdout + prepared.stderr)]
     outcomes = [check_origin(desk)]
-    more = [shlex.split(line) for line in COMMANDS.strip().splitlines()]
+    more = EXTRA_COMMANDS if desk.environment.extras else CORE_COMMANDS + EXTRA_COMMANDS
     refused: set[str] = set()
-    for words in [*readme_commands(), *more]:
-        if words[0] not in PROGRAMS:
+    for words in [*readme_commands(), *map(shlex.split, more.split("\n"))]:
+        if not words or words[0] not in PROGRAMS:
             continue
         if not can_run(desk, words):
             outcomes.append(check_refusal(desk, words))
