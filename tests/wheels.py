@@ -120,7 +120,7 @@ def main(chosen: list[str]) -> int:
             done = pool.map(lambda one: check_environment(one, wheel, Path(folder)), wanted)
             for environment, outcomes in zip(wanted, done, strict=True):
                 faults += report(environment.name, outcomes)
-    print(f"make wheels: {len(wanted)} environments, {faults} faults")
+    print(f"make wheels: {len(wanted)} environments, {faults or 'no'} faults")
     return 1 if faults or not wanted else 0
 
 
