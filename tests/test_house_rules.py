@@ -1,15 +1,54 @@
-"""The rules a machine can read: file sizes, no pickle, no eval, no registry, nobody's home directory."""
+"""The rules that a machine can check: file sizes, one definition of each thing, no pickle, no registry.
+
+Each rule is a function from text to faults, and each has a test that it finds a fault.
+"""
 
 import ast
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("safe_data", "safe_eval", "safe_train")
-LONGEST_FILE_LINES = 320
+LONGEST_FILE_LINES, SHORTEST_FILE_LINES = 320, 60
+# Files below the shortest length, and why each is a file. Corpora, scorers and `__init__` need no reason.
+SHORT_FILES = {
+    "safe_data/audit/facts/all_facts.py": "the table of facts",
+    "safe_data/audit/facts/leakage.py": "one kind of fact",
+    "safe_data/build/engines/piece.py": "what passes between a build and its engines",
+    "safe_data/build/engines/start.py": "the choice between engines",
+    "safe_data/build/sample.py": "one command",
+    "safe_data/core/options_file.py": "one file format",
+    "safe_data/core/terminal.py": "the one place that prints",
+    "safe_data/shards/tar.py": "one file format",
+    "safe_data/shards/webdataset_view.py": "the one file that imports webdataset",
+    "safe_data/sources/all_sources.py": "the table of sources",
+    "safe_data/sources/ids.py": "one rule of every corpus",
+    "safe_data/sources/media_files.py": "one rule of every corpus",
+    "safe_data/sources/row_errors.py": "one rule of every corpus",
+    "safe_data/sources/synthetic/questions.py": "one part of a corpus",
+    "safe_eval/arms/delivery.py": "one check of an arm",
+    "safe_eval/judging/metric_names.py": "the table of metrics",
+    "safe_eval/models/model.py": "one protocol",
+    "safe_eval/report/provenance.py": "one section of the report",
+    "safe_eval/report/report.py": "the report's public function",
+    "safe_eval/report/summary.py": "one of the report's two files",
+    "safe_eval/scorers/captions/java.py": "one program that two metrics run",
+    "safe_eval/statistics/calibration/smooth_ece.py": "one statistic",
+    "safe_eval/statistics/multiplicity.py": "one statistic",
+    "safe_eval/statistics/sampling.py": "the types that every statistic takes",
+    "safe_eval/text/power_text.py": "the text of one command",
+    "safe_eval/text/validation_text.py": "the text of one command",
+    "safe_eval/text/verdict_text.py": "the text of one command",
+    "safe_train/pathway/gate.py": "one part of the pathway",
+    "safe_train/pathway/projector.py": "one part of the pathway",
+    "safe_train/stages/schedule.py": "one formula that every training loop uses",
+}
+WRITER = "safe_data/core/files.py"  # the one file that moves a file into its place
+HINTS = "safe_data/core/errors.py"  # the one file that guesses what a misspelt name meant
 
 
 def package_files() -> list[Path]:
@@ -36,13 +75,143 @@ def tracked_text() -> list[tuple[str, str]]:
     return texts
 
 
-def test_no_file_outgrows_a_noun() -> None:
-    long = {
-        f.name: n
-        for f in package_files()
-        if (n := len(f.read_text("utf-8").splitlines())) > LONGEST_FILE_LINES
-    }
-    assert not long
+def faults(rule: Callable[[str, str], list[str]], files: list[Path]) -> list[str]:
+    """What a rule finds in files, each after the name of its file."""
+    texts = {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in files}
+    return [f"{name}: {fault}" for name, text in texts.items() for fault in rule(name, text)]
+
+
+def lengths(name: str, source: str) -> list[str]:
+    """Whether a file is too long, or too short to be one."""
+    lines = len(source.splitlines())
+    if lines > LONGEST_FILE_LINES:
+        return [f"{lines} lines; split it by its nouns, not by its length"]
+    is_corpus = name.startswith("safe_data/sources/") and "\ndef read(" in source
+    is_scorer = name.startswith("safe_eval/scorers/") and name.count("/") == 2
+    if lines >= SHORTEST_FILE_LINES or is_corpus or is_scorer or name.endswith("__init__.py"):
+        return []
+    return (
+        [] if name in SHORT_FILES else [f"{lines} lines; join it to its user, or give SHORT_FILES a reason"]
+    )
+
+
+def test_a_file_is_one_noun() -> None:
+    assert faults(lengths, package_files()) == []
+    assert [name for name in SHORT_FILES if not (ROOT / name).is_file()] == []
+
+
+@pytest.mark.parametrize(("lines", "name"), [(321, "safe_data/records.py"), (59, "safe_eval/text/new.py")])
+def test_a_file_that_is_none_is_found(lines: int, name: str) -> None:
+    assert lengths(name, "#\n" * lines)
+
+
+def logic_in_init(name: str, source: str) -> list[str]:
+    """What an `__init__.py` holds beside its docstring; a package's own may load its public face lazily."""
+    if not name.endswith("__init__.py"):
+        return []
+    is_face = name in {f"{package}/__init__.py" for package in PACKAGES}
+    body = ast.parse(source).body
+    if not is_face:
+        return [f"line {node.lineno} is more than a docstring" for node in body[1:]]
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    found = [node for node in ast.walk(ast.Module(body, [])) if isinstance(node, functions)]
+    return [
+        f"line {node.lineno} defines something; give it a file"
+        for node in found
+        if getattr(node, "name", "") not in ("__getattr__", "__dir__")
+    ]
+
+
+def test_no_logic_lives_in_init() -> None:
+    assert faults(logic_in_init, package_files()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("safe_data/__init__.py", "def load():\n    pass"),
+        ("safe_data/shards/__init__.py", '"""Shards."""\nfrom safe_data.shards.tar import TarWriter'),
+    ],
+)
+def test_logic_in_init_is_found(name: str, source: str) -> None:
+    assert logic_in_init(name, source)
+
+
+def assigned_twice(_: str, source: str) -> list[str]:
+    """The names of a module that a later assignment makes forget their value."""
+    seen: set[str] = set()
+    found = []
+    for node in ast.parse(source).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
+        names = {
+            inner.id
+            for target in targets
+            for inner in ast.walk(target)
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
+        }
+        found += [f"line {node.lineno} assigns {name} again" for name in sorted(names & seen)]
+        seen |= names
+    return found
+
+
+def test_a_constant_is_assigned_once() -> None:
+    assert faults(assigned_twice, package_files()) == []
+
+
+def test_a_constant_assigned_twice_is_found() -> None:
+    assert assigned_twice("", "A, B = 1, 2\nC = 3\nB: int = 4\n") == ["line 3 assigns B again"]
+    assert not assigned_twice("", "A = {}\nA |= {1: 2}\nA[2] = 3\ndef f():\n    A = 4\n")
+
+
+def private_imports(_: str, source: str) -> list[str]:
+    """The imports of names that their module keeps to itself."""
+    return [
+        f"line {node.lineno} imports {alias.name} of {node.module}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGES)
+        for alias in node.names
+        if alias.name.startswith("_")
+    ]
+
+
+def test_no_private_name_is_imported() -> None:
+    assert faults(private_imports, [*package_files(), *sorted((ROOT / "tests").rglob("*.py"))]) == []
+
+
+def test_a_private_import_is_found() -> None:
+    assert private_imports("", "def f():\n    from safe_data.records import Record, _check\n")
+
+
+def second_definitions(name: str, source: str) -> list[str]:
+    """Hints at misspelt names, and files moved into their place, outside the file that does it for all."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        owner = getattr(getattr(node.func, "value", None), "id", "")
+        if called == "get_close_matches" and name != HINTS:
+            found.append(f"line {node.lineno} guesses a name; call did_you_mean")
+        # A path's own method takes one argument; that of a text, and the function for structs, take more.
+        arguments = len(node.args) + len(node.keywords)
+        moves = called in ("replace", "rename") and (owner == "os" or arguments == 1)
+        if moves and name != WRITER:
+            found.append(f"line {node.lineno} moves a file into its place; call committing or write_bytes")
+    return found
+
+
+def test_hints_and_whole_files_are_made_in_one_place() -> None:
+    assert faults(second_definitions, package_files()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["difflib.get_close_matches(a, b)", "part.replace(path)", "part.rename(path)", "os.replace(part, path)"],
+)
+def test_a_second_definition_is_found(line: str) -> None:
+    assert second_definitions("safe_data/cli.py", line)
+    assert not second_definitions("safe_data/cli.py", "'a'.replace('a', 'b'); replace(row, model=side)")
 
 
 def forbidden_calls(source: str) -> list[str]:
@@ -104,3 +273,16 @@ def test_constraints_name_versions_only() -> None:
     assert len(pins) > 50
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.!+-]+", pin) for pin in pins)
     assert "torch==2.13.0" in pins
+
+
+def paths_named(text: str) -> list[str]:
+    """The paths of the project in a text, but for those that a reader is to add."""
+    found = re.findall(r"`((?:safe_\w+|tests|docs)/[\w./]*)`", text)
+    return [path for path in found if not re.search(r"/(test_)?my\w+\.py$", path)]
+
+
+def test_contributing_names_files_that_exist() -> None:
+    named = paths_named((ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    assert paths_named("`safe_data/gone.py`, `safe_data/sources/mycorpus.py`") == ["safe_data/gone.py"]

@@ -1,7 +1,7 @@
 """`make wheels`: does SAFE work for somebody who installs it, without extras and with each extra alone?
 
 Builds the wheel, installs it in fresh environments with the versions of constraints.txt, and types the
-commands of README.md and of COMMANDS in a folder outside the checkout. A command whose extra is not installed
+commands of README.md and those below in a folder outside the checkout. A command whose extra is not installed
 must end with exit code 3 and one line that says how to install it. Prints a line per check; exits with 1 if
 any fails.
 
@@ -36,25 +36,30 @@ PACKAGES = ("safe_data", "safe_eval", "safe_train")
 PROGRAMS = ("safe-data", "safe-eval", "safe-train")
 EXTRAS = tuple(extra for extra in PROJECT["optional-dependencies"] if extra != "dev")
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
-NOT_INSTALLED = 3  # the exit code of bad usage
+BAD_INPUT = 3  # the exit code
 AT_ONCE = 2  # environments; the machines that this runs on have two cores
 LIMIT_SECONDS = 600
 
-# What README does not show; run after its commands.
-COMMANDS = """
+# What README does not show. These need no extra, and are typed where there is none.
+CORE_COMMANDS = """
     safe-data info runs/mine/shards --format json
     safe-data verify runs/mine/shards
     safe-data sample runs/sample
-    safe-data build my_folder runs/ray --engine ray --workers 2
-    safe-data build corpora/hub runs/hub --source hub
-    safe-data add-encoder runs/mine/shards clap:laion/clap-htsat-unfused
-    safe-data add-encoder runs/mine/shards whisper:openai/whisper-tiny
     safe-eval validate predictions.jsonl
     safe-eval compare predictions.jsonl predictions.jsonl --model-a safe --model-b base --condition-a full
     safe-eval calibrate --dev dev.jsonl --test predictions.jsonl --model safe
     safe-eval power --difference 0.05
     safe-eval annotate predictions.jsonl --sample 10 --out labels.csv
-    safe-eval report runs/mine
+"""
+# These need an extra, or are what such a command needs; they are typed in every environment.
+EXTRA_COMMANDS = """
+    safe-data build my_folder runs/ray --engine ray --workers 2
+    safe-data build corpora/hub runs/hub --source hub
+    safe-data add-encoder runs/mine/shards clap:laion/clap-htsat-unfused
+    safe-data add-encoder runs/mine/shards whisper:openai/whisper-tiny
+    safe-eval score predictions.jsonl --out runs/reported
+    safe-eval verdict runs/reported --criteria demo
+    safe-eval report runs/reported
     safe-train demo --out runs/demo
 """
 
@@ -115,7 +120,7 @@ def main(chosen: list[str]) -> int:
             done = pool.map(lambda one: check_environment(one, wheel, Path(folder)), wanted)
             for environment, outcomes in zip(wanted, done, strict=True):
                 faults += report(environment.name, outcomes)
-    print(f"make wheels: {len(wanted)} environments, {faults} faults")
+    print(f"make wheels: {len(wanted)} environments, {faults or 'no'} faults")
     return 1 if faults or not wanted else 0
 
 
@@ -215,14 +220,17 @@ def check_desk(desk: Desk) -> list[Outcome]:
     if prepared.returncode:
         return [Outcome("the desk", 0.0, prepared.stdout + prepared.stderr)]
     outcomes = [check_origin(desk)]
-    more = [shlex.split(line) for line in COMMANDS.strip().splitlines()]
+    more = EXTRA_COMMANDS if desk.environment.extras else CORE_COMMANDS + EXTRA_COMMANDS
     refused: set[str] = set()
-    for words in [*readme_commands(), *more]:
-        # What a refused command would have made cannot be looked at.
-        if words[0] in PROGRAMS and not any(word in refused for word in words):
-            outcomes.append(check_command(desk, words))
+    for words in [*readme_commands(), *map(shlex.split, more.split("\n"))]:
+        if not words or words[0] not in PROGRAMS:
+            continue
+        if not can_run(desk, words):
+            outcomes.append(check_refusal(desk, words))
             named = [word for word in words if word.startswith("runs/")]
             refused |= {word for word in named if not (desk.folder / word).exists()}
+        elif not refused.intersection(words):  # what a refused command would have made cannot be looked at
+            outcomes.append(check_command(desk, words))
     outcomes.append(check_meteor(desk))
     return outcomes if desk.environment.extras else [*outcomes, *check_help(desk)]
 
@@ -234,22 +242,27 @@ def check_origin(desk: Desk) -> Outcome:
 
 
 def check_command(desk: Desk, words: list[str]) -> Outcome:
-    """Does a command work where its extras are, and name them where they are not?"""
-    extras = needs(words)
+    """Does a command work where its extras are installed?"""
     started = time.monotonic()
-    if set(filter(None, extras.split(","))) <= {*desk.environment.extras}:
-        typed = [LOCAL.get(word, word) for word in words]
-        typed += ["--steps", "2"] if typed[1] == "stage-a" else []
-        done = desk.run(*typed)
-        fault = "" if done.returncode == 0 and "Traceback" not in done.stderr else said(done)
-        title = shlex.join(typed)
-    else:
-        done = desk.run(*words)
-        lines = done.stderr.splitlines()
-        named = len(lines) == 1 and lines[0].endswith(not_installed(extras))
-        fault = "" if done.returncode == NOT_INSTALLED and named else said(done)
-        title = f"{shlex.join(words)} → {not_installed(extras)}"
-    return Outcome(title, time.monotonic() - started, fault)
+    typed = [LOCAL.get(word, word) for word in words]
+    typed += ["--steps", "2"] if typed[1] == "stage-a" else []
+    done = desk.run(*typed)
+    fault = "" if done.returncode == 0 and "Traceback" not in done.stderr else said(done)
+    return Outcome(shlex.join(typed), time.monotonic() - started, fault)
+
+
+def check_refusal(desk: Desk, words: list[str]) -> Outcome:
+    """Does a command whose extras are missing end with one line that says how to install them?"""
+    started = time.monotonic()
+    extras = needs(words)
+    done = desk.run(*words)
+    lines = done.stderr.splitlines()
+    named = done.returncode == BAD_INPUT and len(lines) == 1 and lines[0].endswith(not_installed(extras))
+    return Outcome(f"{shlex.join(words)} → {extras}", time.monotonic() - started, "" if named else said(done))
+
+
+def can_run(desk: Desk, words: list[str]) -> bool:
+    return {*filter(None, needs(words).split(","))} <= {*desk.environment.extras}
 
 
 def needs(words: list[str]) -> str:
@@ -276,7 +289,7 @@ def check_meteor(desk: Desk) -> Outcome:
     if "captions" in desk.environment.extras:
         title, right = "METEOR is measured", "METEOR is not measured" not in text
     else:
-        title = f"METEOR → {not_installed('captions')}"
+        title = "METEOR → captions"
         right = f"METEOR is not measured: pycocoevalcap is {not_installed('captions')}" in text
     fault = "" if done.returncode == 0 and "meteor" in text and right else said(done)
     return Outcome(title, time.monotonic() - started, fault)

@@ -143,7 +143,8 @@ def test_the_fingerprint_covers_every_parameter(name: str) -> None:
 
 
 def test_no_parameter_is_forgotten_above() -> None:
-    values = {name for name, value in vars(LogMelEncoder).items() if isinstance(value, int | float)}
+    numbers = {name for name, value in vars(LogMelEncoder).items() if isinstance(value, int | float)}
+    values = numbers - {"__firstlineno__"}  # Python 3.13 puts it there
     assert values == set(PARAMETERS)
 
 
