@@ -93,7 +93,8 @@ def asked_for(source: str) -> list[tuple[str, set[str]]]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "require_extra":
             given = [one.value for one in node.args[1:] if isinstance(one, ast.Constant)]
-            found.append((str(given[0]), {*map(str, given[1:])}))
+            if given:
+                found.append((str(given[0]), {*map(str, given[1:])}))
     return found
 
 
