@@ -43,11 +43,6 @@ class ScoredArm:
         return [self.arm.rows[place] for place in self.at.tolist()]
 
     @property
-    def example_ids(self) -> list[str]:
-        """The ids of the judged examples, ascending."""
-        return [row.example_id for row in self.rows]
-
-    @property
     def answers(self) -> Int[ndarray, " rows"]:
         """Numbers that mean the same text in every arm; −1 for an error."""
         answers: Int[ndarray, " rows"] = self.arm.answers[self.at]
