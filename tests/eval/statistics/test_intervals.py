@@ -11,6 +11,7 @@ from safe_eval.statistics.intervals import (
     mean_interval,
     percentile_levels,
     t_interval,
+    wilson_zero,
 )
 from safe_eval.statistics.sampling import DIFFERENCE, Interval, Sampling
 
