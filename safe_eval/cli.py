@@ -19,7 +19,7 @@ def score(
     Args:
         predictions: JSON Lines or Parquet files, scored together; faulty rows are all reported at once
         out: folder for scores.json and items.parquet
-        format: how the table is printed: text, json, markdown, latex or csv
+        format: how the table is printed
     """
     from safe_eval.scoring.score import score_files
     from safe_eval.text.scores_tables import scores_tables
@@ -36,7 +36,7 @@ def verdict(run: Path, *, criteria: Path, format: Format = "text") -> int:
     Args:
         run: folder that score wrote to, with the predictions where scores.json says
         criteria: YAML file of criteria, or the name of a shipped one: demo, success
-        format: how the verdict is printed: text, json, markdown, latex or csv
+        format: how the verdict is printed
     """
     from safe_eval.judging.verdict import EXIT_CODES, VERDICT_FILE, decide
     from safe_eval.text.verdict_text import verdict_lines
@@ -62,7 +62,7 @@ def calibrate(
         dev: predictions file to fit the temperature on; its untouched input (condition full) is used
         test: predictions file to judge the temperature on, under any conditions
         out: folder for calibration.json, which also holds the data of reliability diagrams
-        format: how the tables are printed: text, json, markdown, latex or csv
+        format: how the tables are printed
     """
     from safe_eval.calibration.calibrate import calibrate_files, write_calibration
     from safe_eval.text.calibration_text import calibration_lines
@@ -92,7 +92,7 @@ def validate(predictions: list[Path], *, allow_partial: bool = False, format: Fo
     Args:
         predictions: JSON Lines or Parquet files, taken together
         allow_partial: leave out a last line that was cut off, instead of refusing the file
-        format: how the tables are printed: text, json, markdown, latex or csv
+        format: how the tables are printed
     """
     from safe_eval.scoring.validate import validate_files
     from safe_eval.text.validation_text import validation_lines
@@ -144,7 +144,7 @@ def compare(
         a: predictions file, or the folder of a run
         b: the file to compare it with; the same file may be given twice
         out: folder for comparison.json
-        format: how the tables are printed: text, json, markdown, latex or csv
+        format: how the tables are printed
     """
     from safe_data.core.files import write_json
     from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
@@ -162,7 +162,7 @@ def power(*, options: PowerOptions, format: Format = "text") -> None:
     """Say how many items show a difference, or what difference so many items can show.
 
     Args:
-        format: how the plan is printed: text, json, markdown, latex or csv
+        format: how the plan is printed
     """
     from safe_eval.comparison.power import plan_power
     from safe_eval.text.power_text import power_lines, power_tables

@@ -10,6 +10,7 @@ that is a dataclass becomes one option per field. `--config FILE.yaml` reads opt
 import dataclasses
 import inspect
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -65,8 +66,7 @@ def _parse(
 
     class Help(DefaultHelpFormatter):
         def _expand_help(self, action: Any) -> str:
-            text = str(super()._expand_help(action)).replace("<class 'Path'>", "path")
-            return text.replace("Path | null", "path").replace(" | null", "").replace(", default: null", "")
+            return _plain_types(str(super()._expand_help(action)))
 
     parser = ArgumentParser(prog=program, description=summary, formatter_class=Help)
     choices = parser.add_subcommands(dest="command", metavar="COMMAND")
@@ -80,6 +80,19 @@ def _parse(
     given = parsed[name].as_dict()  # vars() would rename options such as --items
     given.pop("config", None)
     return name, _arguments(commands[name], {key: value for key, value in given.items() if value is not None})
+
+
+def _plain_types(help_text: str) -> str:
+    """Types in the help as a user knows them, and no default that is none.
+
+    >>> _plain_types("how (type: Optional[Literal['a', 'b']], default: null)")
+    'how (one of a, b)'
+    """
+    for kind, plain in (("<class 'Path'>", "path"), ("Path | null", "path"), (" | null", "")):
+        help_text = help_text.replace(kind, plain)
+    help_text = help_text.replace(", default: null", "")
+    choices = re.compile(r"type: (?:Optional\[)?Literal\[([^\]]*)\]+")
+    return choices.sub(lambda found: f"one of {found[1].replace(chr(39), '')}", help_text)
 
 
 def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
