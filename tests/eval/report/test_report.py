@@ -1,4 +1,4 @@
-"""The report as its reader gets it: one file that is true, harmless and complete."""
+"""The report as readers get it: one file that is true, harmless and complete."""
 
 import base64
 import hashlib
@@ -86,10 +86,10 @@ def test_every_number_of_the_scores_is_on_the_page(page, run):
         write = numbers.percent if is_accuracy(metric.metric) else numbers.plain
         interval = numbers.interval(write(metric.ci_low), write(metric.ci_high))
         assert f"{write(metric.value)} {interval}" in page.said
-    for pair in scores.comparisons:
-        interval = numbers.interval(numbers.points(pair.ci_low), numbers.points(pair.ci_high))
-        assert f"{numbers.points(pair.difference)} {interval}" in page.said
-        assert f"{pair.gained} gained, {pair.lost} lost" in page.said
+    for row in scores.comparisons:
+        interval = numbers.interval(numbers.points(row.ci_low), numbers.points(row.ci_high))
+        assert f"{numbers.points(row.difference)} {interval}" in page.said
+        assert f"{row.gained} gained, {row.lost} lost" in page.said
 
 
 def test_the_verdict_comes_first_and_names_what_fails(page, run):
@@ -155,7 +155,7 @@ def test_gaps_in_the_coverage_are_red_and_counted(tmp_path, answers):
     rows = [msgspec.structs.replace(row, answer=" ") if i == 3 else row for i, row in enumerate(answers)][1:]
     text = write_report(make_run(tmp_path, rows)).read_text()
     assert '<div class="coverage bad" role="alert">' in text
-    assert "Coverage incomplete in 2 of 5 columns." in text
+    assert "Coverage incomplete in 2 of 5 arms." in text
     assert ", 1 missing" in text
     assert ", 1 unparsed" in text
     assert "**Incomplete.**" in (tmp_path / "report.md").read_text()
@@ -180,27 +180,27 @@ def test_other_shards_do_not_lend_their_media(run, tmp_path):
     write_world(tmp_path / "world", clips=60, seed=5)
     build_dataset(tmp_path / "world", tmp_path / "shards")
     page = Page(write_report(run, shards=tmp_path / "shards", out=tmp_path / "report.html").read_text())
-    assert "in these shards asks something else." in page.said or "hold no such record" in page.said
+    assert "in these shards asks something else." in page.said or "do not hold this record" in page.said
 
 
 def test_media_stay_within_the_budget(run, shards, tmp_path, monkeypatch):
     monkeypatch.setattr(report_media, "MAX_TOTAL_BYTES", 100_000)
     text = write_report(run, shards=shards, out=tmp_path / "report.html").read_text()
     assert 50_000 < sum(len(uri) for uri in re.findall(r'"(data:[^"]*)"', text)) <= 100_000
-    assert "The sound is left out: the page holds 100 kB of media at most." in text
+    assert "The sound is left out: the page holds at most 100 kB of media." in text
 
 
 def test_a_large_sound_is_left_out_with_a_word(run, shards, tmp_path, monkeypatch):
     monkeypatch.setattr(report_media, "MAX_SOUND_BYTES", 1000)
     text = write_report(run, shards=shards, out=tmp_path / "report.html").read_text()
     assert "<audio" not in text
-    assert "A sound of 16 kB is left out: 1 kB an item at most." in text
+    assert "A sound of 16 kB is left out: the limit is 1 kB per item." in text
 
 
 def test_the_summary_is_small_and_has_the_main_table(run, tmp_path):
     summary = write_report(run, out=tmp_path / "report.html").with_suffix(".md").read_text()
     assert summary.startswith("## NO-GO: made\n")
-    assert "| Accuracy in % | base | safe | audio muted | audio swapped | gate off | size |" in summary
+    assert "| Accuracy (%) | base | safe | audio muted | audio swapped | gate off | size |" in summary
     assert len(summary) < 4000
 
 
@@ -226,7 +226,7 @@ def test_scores_and_verdict_of_something_else_are_refused(run, answers, tmp_path
     mixed = shutil.copytree(run, tmp_path / "run")
     other = make_run(tmp_path / "other", answers[:-5])
     shutil.copy(other / "verdict.json", mixed)
-    with pytest.raises(InputError, match="is on other scores than the scores"):
+    with pytest.raises(InputError, match="judges other scores than the scores"):
         write_report(mixed)
     shutil.copy(other / "predictions.jsonl", mixed)
     with pytest.raises(InputError, match="was computed from another predictions"):
