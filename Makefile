@@ -1,12 +1,12 @@
 # Two commands: `make demo` shows what SAFE does, `make test` checks that it does it.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := train,gx,report,ray,hub,dev
+EXTRAS := train,gx,report,ray,hub,captions,dev
 # A BLAS thread a process: on shared cores two threads wait for each other (docs/performance.md).
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo test lint sample clean
+.PHONY: demo test lint wheels sample clean
 
 demo: .venv/installed
 	$(BIN)/safe-train demo --out runs/demo --seed 0
@@ -18,6 +18,10 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Installs the wheel in fresh environments, without extras and with each alone, and types README's commands there.
+wheels:
+	$(PYTHON) tests/wheels.py
 
 sample: .venv/installed
 	$(BIN)/safe-data sample shards/sample

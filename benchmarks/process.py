@@ -1,9 +1,10 @@
 """What a whole process takes: its wall and processor time, and the most memory it held."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,16 +32,21 @@ def program(name: str) -> Path:
     return Path(sys.executable).with_name(name)
 
 
-def run(command: Sequence[str | Path]) -> Taken:
-    """Run a command to its end, its output thrown away.
+def run(
+    command: Sequence[str | Path],
+    *,
+    allowed: Collection[int] = (0,),
+    environment: Mapping[str, str] | None = None,
+) -> Taken:
+    """Run a command to its end and throw its output away.
 
     Raises:
-        RuntimeError: it failed, so that its time means nothing.
+        RuntimeError: its exit code is not allowed, so its time means nothing.
     """
     waiting = [sys.executable, "-I", "-S", "-c", _WAITS, *map(str, command)]
-    done = subprocess.run(waiting, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(waiting, stdout=subprocess.PIPE, check=True, env=environment)
     status, *taken = json.loads(done.stdout)
-    if status != 0:
+    if os.waitstatus_to_exitcode(status) not in allowed:
         raise RuntimeError(f"{' '.join(map(str, command))} failed")
     return Taken(*taken)
 

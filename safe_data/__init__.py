@@ -1,4 +1,4 @@
-"""Raw corpora to shards with cached audio embeddings; reading them back; facts about them.
+"""Turn raw corpora into shards with cached audio embeddings, read them back, and check them.
 
 Names are loaded when they are first used, so that `import safe_data` costs nothing.
 """
@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from safe_data.audit.check import check
-    from safe_data.build.build import build_dataset
+    from safe_data.build.add_encoder import add_encoder
+    from safe_data.build.build import Summary, build_dataset
+    from safe_data.build.sample import write_sample
     from safe_data.core.errors import InputError, MediaError
     from safe_data.encoders.encoder import AudioEncoder, load_encoder
     from safe_data.media.decode import decode_audio
     from safe_data.media.picture import decode_image
     from safe_data.media.sound import Sound
+    from safe_data.media.video_frames import video_frames
     from safe_data.records import Audio, Event, Example, Record, Rejected
     from safe_data.sampling.curriculum import Curriculum, Progress
     from safe_data.sampling.curriculum_file import read_stages
     from safe_data.sampling.mixture import Mixture
     from safe_data.sampling.order import Order
     from safe_data.shards.dataset import ShardDataset
-    from safe_data.shards.verify import verify_dataset
+    from safe_data.shards.info import Info, read_info
+    from safe_data.shards.verify import Verified, verify_dataset
     from safe_data.shards.webdataset_view import to_webdataset
+    from safe_data.sources.synthetic.world import write_world
 
 __all__ = [
     "Audio",
@@ -29,6 +34,7 @@ __all__ = [
     "Curriculum",
     "Event",
     "Example",
+    "Info",
     "InputError",
     "MediaError",
     "Mixture",
@@ -38,40 +44,52 @@ __all__ = [
     "Rejected",
     "ShardDataset",
     "Sound",
+    "Summary",
+    "Verified",
+    "add_encoder",
     "build_dataset",
     "check",
     "decode_audio",
     "decode_image",
     "load_encoder",
+    "read_info",
     "read_stages",
     "to_webdataset",
     "verify_dataset",
+    "video_frames",
+    "write_sample",
+    "write_world",
 ]
 
-_HOMES = {
-    "build.build": ["build_dataset"],
-    "sampling.curriculum": ["Curriculum", "Progress"],
-    "shards.dataset": ["ShardDataset"],
-    "encoders.encoder": ["AudioEncoder", "load_encoder"],
+_NAMES = {
     "core.errors": ["InputError", "MediaError"],
-    "audit.check": ["check"],
-    "shards.webdataset_view": ["to_webdataset"],
+    "records": ["Audio", "Event", "Example", "Record", "Rejected"],
     "media.decode": ["decode_audio"],
     "media.picture": ["decode_image"],
     "media.sound": ["Sound"],
+    "media.video_frames": ["video_frames"],
+    "sources.synthetic.world": ["write_world"],
+    "encoders.encoder": ["AudioEncoder", "load_encoder"],
+    "shards.dataset": ["ShardDataset"],
+    "shards.info": ["Info", "read_info"],
+    "shards.verify": ["Verified", "verify_dataset"],
+    "shards.webdataset_view": ["to_webdataset"],
+    "build.build": ["Summary", "build_dataset"],
+    "build.add_encoder": ["add_encoder"],
+    "build.sample": ["write_sample"],
+    "sampling.curriculum": ["Curriculum", "Progress"],
+    "sampling.curriculum_file": ["read_stages"],
     "sampling.mixture": ["Mixture"],
     "sampling.order": ["Order"],
-    "records": ["Audio", "Event", "Example", "Record", "Rejected"],
-    "sampling.curriculum_file": ["read_stages"],
-    "shards.verify": ["verify_dataset"],
+    "audit.check": ["check"],
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'safe_data' has no attribute {name!r}")
-    return getattr(import_module(f"safe_data.{_HOME[name]}"), name)
+    return getattr(import_module(f"safe_data.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

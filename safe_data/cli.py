@@ -1,11 +1,13 @@
-"""safe-data: make a world, build shards, describe, check and verify them."""
+"""safe-data: the command line; make a synthetic world, and build, describe, check and verify shards."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, Command, run
 from safe_data.core.errors import InputError
+from safe_data.core.terminal import say
 
 if TYPE_CHECKING:
     from safe_data.build.build import Summary
@@ -15,9 +17,9 @@ def synth(out: Path, *, clips: int = 2000, seed: int = 0) -> None:
     """Write a synthetic world of pictures and sounds as a folder dataset.
 
     Args:
-        out: new directory
-        clips: how many
-        seed: the same seed gives the same bytes
+        out: new directory; one that already holds the same world is left as it is, any other is refused
+        clips: number of clips, 24 or more
+        seed: seed of the random numbers, 0 or more; the same seed gives the same bytes
     """
     from safe_data.sources.synthetic.world import write_world
 
@@ -39,27 +41,29 @@ def build(
     engine: str = "local",
     ray_address: str | None = None,
 ) -> int:
-    """Build shards with cached embeddings; go on with a build that was stopped.
+    """Build shards with cached embeddings, or continue a build that was stopped.
 
     Args:
-        source_root: where the corpus lies
-        out: directory or URL of the dataset, new or begun by the same command
-        source: how the corpus is laid out
-        encoder: what makes the embeddings
-        name: first part of the shards' names (default: the folder's name)
-        shard_size: records a shard, at most
-        frames: pictures kept of a video
-        max_reject_rate: share of unusable records from which on the exit code is 1
-        workers: shards in work at a time
-        engine: local (processes of this machine) or ray
-        ray_address: of a Ray cluster (default: start Ray here)
+        source_root: folder of the corpus, laid out as its source expects (see docs/data.md)
+        out: directory or URL of the dataset; new, or begun with the same records and options
+        source: how the corpus is laid out: folder, hub, audiocaps, clotho, vggsound, avqa, music_avqa, vqav2,
+            gqa or coco_captions
+        encoder: encoder of the embeddings: logmel, clap:SOURCE, clap-tokens:SOURCE or whisper:SOURCE, where
+            SOURCE is a directory or a hub id
+        name: name of the dataset, the first part of the shards' names (default: the name of the folder)
+        shard_size: largest number of records per shard, 1 or more
+        frames: pictures to store per video, 1 or more, evenly spaced over the clip
+        max_reject_rate: largest share of rejected records, from 0 to 1; with more the exit code is 1
+        workers: shards to process at the same time, 1 or more
+        engine: what runs the workers: local (processes on this machine) or ray
+        ray_address: address of a Ray cluster, only with engine ray (default: start Ray on this machine)
     """
     from safe_data.build.build import build_dataset
     from safe_data.core.options_file import CORE, OPTIONS, options_yaml
     from safe_data.shards.storage import open_storage
 
     if not 0 <= max_reject_rate <= 1:
-        raise InputError(f"--max-reject-rate {max_reject_rate:g} is no share; give one from 0 to 1")
+        raise InputError(f"--max-reject-rate {max_reject_rate:g} is no share; give a number from 0 to 1")
     summary = build_dataset(
         source_root,
         out,
@@ -81,7 +85,7 @@ def build(
         "shard_size": shard_size,
         "frames": frames,
         "max_reject_rate": max_reject_rate,
-    }  # not how many workers, nor which engine: that changes no byte
+    }  # workers and engine are left out: they change no byte
     with open_storage(out).committing(OPTIONS) as file:
         file.write(options_yaml("safe-data build", options, CORE))
     _print_summary(out, summary)
@@ -100,14 +104,15 @@ def add_encoder(
     engine: str = "local",
     ray_address: str | None = None,
 ) -> None:
-    """Add embeddings of one more encoder to a dataset, from the sounds in its shards.
+    """Add the embeddings of one more encoder to a dataset, from the sounds in its shards.
 
     Args:
-        root: directory or URL of the dataset
-        encoder: what makes the embeddings
-        workers: shards in work at a time
-        engine: local (processes of this machine) or ray
-        ray_address: of a Ray cluster (default: start Ray here)
+        root: directory or URL of a finished dataset
+        encoder: logmel, clap:SOURCE, clap-tokens:SOURCE or whisper:SOURCE, where SOURCE is a directory or a
+            hub id
+        workers: shards to process at the same time, 1 or more
+        engine: what runs the workers: local (processes on this machine) or ray
+        ray_address: address of a Ray cluster, only with engine ray (default: start Ray on this machine)
     """
     from safe_data.build.add_encoder import add_encoder
 
@@ -119,16 +124,19 @@ def add_encoder(
 
 
 def info(root: str, *, format: Literal["text", "json"] = "text") -> None:
-    """Say what a dataset holds: clips, sizes, hours, embeddings, rejected records, and one record.
+    """Print what a dataset holds: clips, sizes, hours, embeddings, rejected records, and one record.
 
     Args:
-        root: directory or URL of the dataset
-        format: text or json
+        root: directory or URL of a finished dataset
+        format: text (80 columns) or json
     """
-    from safe_data.shards.info import as_json, as_text, read_info
+    from safe_data.shards.info import info_json, info_lines, read_info
 
     facts = read_info(root)
-    print(as_json(facts) if format == "json" else as_text(facts))
+    if format == "json":
+        print(info_json(facts))
+    else:
+        say(info_lines(facts))
 
 
 def check(
@@ -137,20 +145,20 @@ def check(
     """Judge a dataset by suites of expectations: 0 holds, 1 does not hold, 2 could not be judged.
 
     Args:
-        root: directory of the dataset
-        suite: schema, integrity, leakage, or the path of your own .json
-        out: where facts.json, results.json and index.html go (default: ROOT/check)
+        root: directory of a finished dataset
+        suite: schema, integrity, leakage, or the path of your own .json (see expectations/README.md)
+        out: directory for facts.json, results.json and index.html, which are replaced (default: ROOT/check)
     """
-    from safe_data.audit import check as expect
+    from safe_data.audit.check import check
 
-    return expect.check(root, suites=list(suite), out=out)
+    return check(root, suites=list(suite), out=out)
 
 
 def verify(root: str) -> int:
-    """Compare every file of a dataset with the hashes and counts it was written with.
+    """Compare every file of a dataset with its recorded hash and counts: 0 all agree, 1 some do not.
 
     Args:
-        root: directory or URL of the dataset
+        root: directory or URL of a finished dataset
     """
     from safe_data.shards.verify import verify_dataset
 
@@ -159,17 +167,15 @@ def verify(root: str) -> int:
         size = f"{found.files} files, {found.bytes / 1e6:.1f} MB"
         print(f"{root}: OK, {_count(found.samples, 'clip')} in {size}")
         return HOLDS
-    for finding in found.findings:
-        print(finding)
-    print(f"{root}: not as it was written, {_count(len(found.findings), 'fault')}")
+    say([*found.findings, f"{root}: not as it was written, {_count(len(found.findings), 'fault')}"])
     return DOES_NOT_HOLD
 
 
 def sample(out: Path) -> None:
-    """Write the small sample of shards that the project carries in shards/sample.
+    """Write the small sample of shards that comes with SAFE in shards/sample.
 
     Args:
-        out: directory of the sample
+        out: directory of the sample; new, or begun by the same command
     """
     from safe_data.build.sample import write_sample
     from safe_data.core.options_file import write_options
@@ -189,8 +195,7 @@ def _print_summary(out: str, summary: "Summary") -> None:
     encodings = ", ".join(encoding.label for encoding in summary.dataset.encoders) or "none"
     print(f"{out}: {_count(summary.rows - summary.rejected, 'clip')} ok, {summary.rejected} rejected")
     print(f"  {', '.join(splits)}; embeddings: {encodings}")
-    for line in rejection_table(summary.rejections, summary.rows):
-        print(line)
+    say(rejection_table(summary.rejections, summary.rows))
 
 
 def _count(number: int, noun: str) -> str:
@@ -208,6 +213,6 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def main() -> int:
-    """The entry point."""
-    return run("safe-data", "Raw corpora to shards with cached audio embeddings.", COMMANDS)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `safe-data` with these arguments (default: the ones on the command line); return the exit code."""
+    return run("safe-data", "Turn raw corpora into shards with cached audio embeddings.", COMMANDS, argv)

@@ -1,16 +1,19 @@
 """Record, Example, Event: what every source yields and every shard stores.
 
-A Record is one clip: a picture and/or a sound, the group it must not leave, and all that is asked
-about it. Paths are relative to the dataset's root, or URIs.
+A Record is one clip: a picture, a sound or both, the group that must not be split, and everything that is
+asked about it. Paths are relative to the dataset's root, or URIs.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from safe_data.core.errors import Place, explain
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]+")
+UNKNOWN_FIELD_HINT = "put facts of your own under 'metadata'"
 
 Task = Literal["vqa", "caption", "classify"]
 Modality = Literal["audio", "vision", "both"]
@@ -23,10 +26,13 @@ class _Row(BaseModel):
 
 
 def check_id(value: str) -> str:
-    """Return the id, or say why it cannot name a sample.
+    """Return the id if it can name a sample.
 
-    Source: WebDataset groups the members of a sample by the name up to the first dot, so `Y1.0` and
-    `Y1.5` become one sample without a warning.
+    Source: WebDataset groups the files of a sample by their name up to the first dot, so `Y1.0` and `Y1.5`
+    become one sample without a warning.
+
+    Raises:
+        ValueError: it holds other characters than A-Z a-z 0-9 _ and -.
     """
     if not ID_PATTERN.fullmatch(value):
         raise ValueError(
@@ -36,7 +42,7 @@ def check_id(value: str) -> str:
 
 
 class Event(_Row):
-    """Something that happens in a clip, in seconds from its start."""
+    """Something that happens in a clip; times are seconds from the start of the clip."""
 
     label: str
     start: Seconds
@@ -51,7 +57,7 @@ class Event(_Row):
 
 
 class Example(_Row):
-    """One question, caption task or classification asked of a record."""
+    """One question, caption task or classification about a record."""
 
     id: str
     task: Task
@@ -65,7 +71,7 @@ class Example(_Row):
 
 
 class Audio(_Row):
-    """Where a sound is, and which part of it is the clip (None: to its end)."""
+    """A sound file, and which part of it is the clip (`duration_seconds` None: up to its end)."""
 
     path: str
     start_seconds: Seconds = 0.0
@@ -98,7 +104,7 @@ class Record(_Row):
 
 
 class Rejected(_Row):
-    """A row of a corpus that could not become a Record; it becomes a manifest row with its reason."""
+    """A row of a corpus that cannot become a Record; the manifest lists it with the reason."""
 
     id: str
     dataset: str
@@ -108,3 +114,13 @@ class Rejected(_Row):
 
 
 Records = Iterator[Record | Rejected]
+
+
+def explain_record(error: ValidationError) -> list[str]:
+    """What is wrong with a row that should be a Record: one sentence per fault."""
+    return [sentence for _, sentence in explain(error, _fields_at, UNKNOWN_FIELD_HINT)]
+
+
+def _fields_at(place: Place) -> list[str]:
+    kinds: dict[int | str, type[BaseModel]] = {"examples": Example, "events": Event}
+    return list(kinds.get(place[0], Record).model_fields)

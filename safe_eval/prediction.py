@@ -1,4 +1,4 @@
-"""Prediction and condition: what one model said to one example, and what was done to its input."""
+"""Prediction: what one model said to one example under one condition. One row of a predictions file."""
 
 import math
 import re
@@ -8,25 +8,27 @@ import msgspec
 
 from safe_data.core.errors import did_you_mean
 
+BASE = "base"  # the model without hearing, the baseline of every comparison
+
 # What was done to the input before the model saw it; `snr_10db` stands for any `snr_<n>db`.
 CONDITIONS = {
     "full": "nothing",
     "mute_audio": "the sound replaced by digital silence of the same length",
     "noise_audio": "the sound replaced by noise of the same loudness",
-    "swap_audio": "the sound replaced by that of a clip of another group",
-    "mute_vision": "the picture replaced by a uniform grey one",
+    "swap_audio": "the sound replaced by a sound of another group",
+    "mute_vision": "the picture replaced by uniform grey",
     "gate_off": "the audio pathway switched off",
 }
 _SNR_CONDITION = re.compile(r"snr_(-?\d{1,3})db")
 _LONGEST_QUOTED = 80  # characters of a text that an error message repeats
 
 
-# Rows hold no cycles; without them the collector lets a file be read in half the time.
+# gc=False: rows hold no reference cycles, and a file is read in half the time when they are not tracked.
 class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
     """What one model said to one example under one condition.
 
-    Probabilities lie in [0, 1], `latency_ms` is in milliseconds, `audio_rms_db` in dBFS. `references` are the
-    annotators' answers, one an annotator: the same answer given twice counts twice.
+    Probabilities lie in [0, 1], `latency_ms` is in milliseconds, `audio_rms_db` in dBFS. `references` holds
+    one answer per annotator: an answer that two annotators gave stands there twice.
     """
 
     example_id: str
@@ -56,12 +58,12 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 def is_condition(name: str) -> bool:
-    """Whether a condition is one of ours, so that a misspelt one cannot pass as a new one."""
+    """Whether a condition is known. A misspelt condition must not pass as a new one."""
     return name in CONDITIONS or snr_db(name) is not None
 
 
 def snr_db(condition: str) -> int | None:
-    """The dB of a condition `snr_<n>db`, or None for any other.
+    """The signal-to-noise ratio in dB of a condition `snr_<n>db`; None for other conditions.
 
     >>> snr_db("snr_-5db"), snr_db("full")
     (-5, None)
@@ -70,8 +72,13 @@ def snr_db(condition: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def changes_sound(condition: str) -> bool:
+    """Whether a condition changes the sound, and so needs one."""
+    return condition in ("mute_audio", "noise_audio", "swap_audio") or snr_db(condition) is not None
+
+
 def quoted(text: object) -> str:
-    """A name as messages repeat it: whole, or its start where it is absurdly long.
+    """A name in quotes for an error message, cut off where it is absurdly long.
 
     >>> quoted("clotho-17")
     "'clotho-17'"
@@ -81,20 +88,20 @@ def quoted(text: object) -> str:
 
 
 def range_error(row: Prediction) -> str | None:
-    """What is out of range in a row, with what to write instead; None for a sound one."""
+    """What is out of range in a row and what to write instead; None for a valid row."""
     fault = _out_of_range(row)
     return None if fault is None else f"{quoted(row.example_id)}: {fault}"
 
 
 def _out_of_range(row: Prediction) -> str | None:
     if not row.example_id:
-        return "example_id is empty; give each example a name of its own"
+        return "example_id is empty; give each example its own id"
     if not row.references and row.error is None:
         return "references is empty; give at least one"
     if not is_condition(row.condition):
         known = f"{', '.join(CONDITIONS)}, snr_<n>db"
         hint = did_you_mean(row.condition, CONDITIONS)
-        return f"condition {quoted(row.condition)} is none of {known}{hint and '; '}{hint}"
+        return f"condition {quoted(row.condition)} is not one of {known}{hint and '; '}{hint}"
     if row.answer is None and row.error is None:
         return "answer is null; write the text, or say in 'error' why there is none"
     if row.confidence is not None and not 0 <= row.confidence <= 1:
@@ -107,11 +114,3 @@ def _out_of_range(row: Prediction) -> str | None:
     if row.audio_rms_db is not None and not math.isfinite(row.audio_rms_db):
         return f"audio_rms_db {row.audio_rms_db} is not a level; digital silence is written as -120"
     return None
-
-
-def changes_sound(condition: str) -> bool:
-    """Whether a condition needs a sound that it can change."""
-    return condition in ("mute_audio", "noise_audio", "swap_audio") or snr_db(condition) is not None
-
-
-BASE = "base"  # the model without hearing, which every other one is compared with

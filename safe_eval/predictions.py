@@ -1,12 +1,13 @@
-"""Predictions: one self-contained row an (example, condition, seed); read and write files of them.
+"""Predictions: read and write files of them, as JSON Lines or as Parquet with the same columns.
 
-One file is enough to score anyone's model: JSON Lines, or Parquet with the same columns.
+A file holds one self-contained row per example, condition and seed, so one file is enough to score any model.
 """
 
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -14,116 +15,18 @@ from typing import Any
 import msgspec
 
 from safe_data.core.errors import InputError, did_you_mean, raise_row_errors
-from safe_data.core.files import committing, file_sha256
-from safe_eval.prediction import CONDITIONS, Prediction, is_condition, quoted, range_error, snr_db
+from safe_data.core.files import committing
+from safe_eval.prediction import Prediction, quoted, range_error
 
-__all__ = [
-    "CONDITIONS",
-    "Prediction",
-    "file_sha256",
-    "is_condition",
-    "partial_line",
-    "partial_notes",
-    "range_error",
-    "read_predictions",
-    "select",
-    "snr_db",
-    "write_predictions",
-]
-_TRUTH = ("record_id", "group", "question_type", "needs_audio", "references")
-_truth = attrgetter(*_TRUTH)
-
-
-def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False) -> list[Prediction]:
-    """Read predictions files as one, every row checked; all faulty rows are reported at once.
-
-    With `allow_partial` a last line that was cut off (`partial_line`) is left out.
-
-    Raises:
-        InputError: no such file, an empty file, rows that are not predictions, an answer given twice, or
-            an example whose references or group are not the same in all its rows.
-    """
-    predictions: list[Prediction] = []
-    errors: list[str] = []
-    answered: dict[tuple[object, ...], str] = {}
-    truths: dict[tuple[str | None, str], tuple[str, Prediction]] = {}
-    for path in map(Path, paths):
-        before = len(predictions) + len(errors)
-        left_out = partial_line(path) if allow_partial and path.is_file() else None
-        unnamed: list[str] = []  # places of rows that would be taken for the untouched input
-        for number, prediction, names_condition in rows_of(path):
-            place = f"{path.name}:{number}"
-            if number == left_out:
-                continue
-            if not names_condition:
-                unnamed.append(place)
-            if isinstance(prediction, str):
-                errors.append(f"{place} {prediction}")
-                continue
-            example = (prediction.dataset, prediction.example_id)
-            first = answered.setdefault((*example, *_cell(prediction)), place)
-            first_place, first_row = truths.setdefault(example, (place, prediction))
-            if first != place:
-                errors.append(f"{place} {_twice(prediction, first)}")
-            elif (differing := _differing(prediction, first_row)) is not None:
-                errors.append(
-                    f"{place} {quoted(prediction.example_id)}: {differing} is not that of {first_place}; "
-                    "one example has one truth, give different examples different ids"
-                )
-            predictions.append(prediction)
-        if unnamed and any(row.condition != "full" for row in predictions[before:]):
-            fix = "names no 'condition', as others do; write full for the untouched input"
-            errors += [f"{place} {fix}" for place in unnamed]
-        if len(predictions) + len(errors) == before:
-            raise InputError(f"{path}: holds no predictions; an empty file has no score")
-    raise_row_errors(errors, ", ".join(Path(path).name for path in paths))
-    return predictions
-
-
-def partial_notes(paths: Iterable[Path]) -> Iterator[str]:
-    """A line for each file whose last line was cut off, for those who left it out."""
-    for path in paths:
-        if (number := partial_line(path)) is not None:
-            yield f"{path.name}: its last line, {number}, was cut off and is left out; the run is unfinished"
-
-
-def write_predictions(path: str | os.PathLike[str], predictions: Iterable[Prediction]) -> None:
-    """Write JSON Lines in one piece: a reader sees the old file or the new one, never a half."""
-    encoder = msgspec.json.Encoder()
-    with committing(Path(path)) as file:
-        for prediction in predictions:
-            file.write(encoder.encode(prediction) + b"\n")
-
-
-def select(predictions: Sequence[Prediction], **fields: object) -> list[Prediction]:
-    """The predictions whose fields equal those given, for example `condition="full", model="base"`."""
-    return [p for p in predictions if all(getattr(p, name) == value for name, value in fields.items())]
-
-
-def _cell(row: Prediction) -> tuple[str, str, int]:
-    return row.model, row.condition, row.seed
-
-
-def _twice(row: Prediction, first: str) -> str:
-    return (
-        f"{quoted(row.example_id)}: already answered at {first} by model {quoted(row.model)} under "
-        f"{row.condition!r}, seed {row.seed}; keep one"
-    )
-
-
-def _differing(row: Prediction, first: Prediction) -> str | None:
-    """The name of the first fact about the example on which two of its rows disagree."""
-    if row is first or _truth(row) == _truth(first):
-        return None
-    for name in _TRUTH:
-        if getattr(row, name) != getattr(first, name) and not (name == "references" and row.error):
-            return name
-    return None
-
-
-Row = bytes | dict[str, Any]
 _FIELDS = [field.name for field in msgspec.structs.fields(Prediction)]
 _REQUIRED = ("example_id", "references", "answer")
+_TRUTH = (
+    "record_id",
+    "group",
+    "question_type",
+    "needs_audio",
+    "references",
+)  # the same in all rows of an example
 _DICTS = ("choice_probabilities", "metadata")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PARQUET = b"PAR1"
@@ -133,54 +36,153 @@ _REFUSED_STARTS = {
     b"PK\x03\x04": "is a zip file; unpack it first",
     b"\xff\xfe": "is UTF-16; save it as UTF-8",
     b"\xfe\xff": "is UTF-16; save it as UTF-8",
-    b"[": "is a JSON array; write one object a line, for example with: jq -c '.[]'",
+    b"[": "is a JSON array; write one object per line, for example with: jq -c '.[]'",
 }
 _NOT_A_NUMBER = re.compile(rb"[:\[,]\s*(-?(?:NaN|Infinity))\b")
-_BLOCK = 1 << 16
+_BLOCK_BYTES = 1 << 16
+
+_Example = tuple[str | None, str]  # dataset and example id
+_Place = tuple[str, int]  # file name and row number
+_Raw = bytes | dict[str, Any]  # a line of JSON, or a row of Parquet
 _decoder = msgspec.json.Decoder(Prediction)
+_truth = attrgetter(*_TRUTH)
 
 
-def rows_of(path: Path) -> Iterator[tuple[int, Prediction | str, bool]]:
-    """Each row of a file with its number from 1: a Prediction, or its fault, what to do about it included.
+def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False) -> list[Prediction]:
+    """Read one or several predictions files as one, check every row, and report all faulty rows at once.
 
-    With it, whether the row names its condition, or leaves it to be `full`.
+    `allow_partial` leaves out a last line that was cut off (see `partial_line`).
 
     Raises:
-        InputError: there is no such file, or it is of another format.
+        InputError: a file does not exist or holds no rows; a row is not a prediction; an example is answered
+            twice by the same model under the same condition and seed; or two rows of one example differ in
+            its references, record, group, question type or `needs_audio`.
     """
-    for number, row in _raw(path):
-        # the quotes of a text that holds the word would be escaped
-        named = b'"condition"' in row if isinstance(row, bytes) else "condition" in row
-        yield number, _prediction(row), named
+    predictions: list[Prediction] = []
+    errors: list[str] = []
+    seen = _Seen({}, {})
+    for path in map(Path, paths):
+        before = len(predictions) + len(errors)
+        left_out = partial_line(path) if allow_partial and path.is_file() else None
+        name, unnamed = path.name, []  # where a row names no condition and would pass for the untouched input
+        for number, prediction, names_condition in _rows(path):
+            if number == left_out:
+                continue
+            if not names_condition:
+                unnamed.append(number)
+            if isinstance(prediction, str):
+                errors.append(f"{name}:{number} {prediction}")
+                continue
+            if (fault := seen.fault(prediction, (name, number))) is not None:
+                errors.append(f"{name}:{number} {fault}")
+            predictions.append(prediction)
+        if unnamed and any(row.condition != "full" for row in predictions[before:]):
+            fix = "names no 'condition', but other rows do; write full for the untouched input"
+            errors += [f"{name}:{number} {fix}" for number in unnamed]
+        if len(predictions) + len(errors) == before:
+            raise InputError(f"{path}: holds no predictions; an empty file has no score")
+    raise_row_errors(errors, ", ".join(Path(path).name for path in paths))
+    return predictions
+
+
+def write_predictions(path: str | os.PathLike[str], predictions: Iterable[Prediction]) -> None:
+    """Write JSON Lines in one step: a reader sees the old file or the new one, never half of it."""
+    encoder = msgspec.json.Encoder()
+    with committing(Path(path)) as file:
+        for prediction in predictions:
+            file.write(encoder.encode(prediction) + b"\n")
+
+
+def select(predictions: Sequence[Prediction], **fields: object) -> list[Prediction]:
+    """The predictions whose fields have the given values, such as `condition="full", model="base"`."""
+    return [p for p in predictions if all(getattr(p, name) == value for name, value in fields.items())]
 
 
 def partial_line(path: Path) -> int | None:
-    """The number of a last line that was cut off, as an interrupted run leaves it; None where there is none.
+    """The number of the last line if an interrupted run left it incomplete, or else None.
 
-    A line of JSON without the line feed at its end is whole: other programs write it so.
+    A complete JSON object without a line feed at its end is not partial: other programs write it so.
     """
     with path.open("rb") as file:
         if file.read(len(_PARQUET)) == _PARQUET:
             return None
         last, end = b"", file.seek(0, os.SEEK_END)
         while end > 0 and b"\n" not in last:
-            start = max(0, end - _BLOCK)
+            start = max(0, end - _BLOCK_BYTES)
             file.seek(start)
             last, end = file.read(end - start) + last, start
         line = last.rpartition(b"\n")[2]
         if not line.strip() or _is_json(line):
             return None
         file.seek(0)
-        return 1 + sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
+        return 1 + sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
 
 
-def _raw(path: Path) -> Iterator[tuple[int, Row]]:
+def partial_notes(paths: Iterable[Path]) -> Iterator[str]:
+    """One note per file whose last line is partial, for commands that leave such lines out."""
+    for path in paths:
+        if (number := partial_line(path)) is not None:
+            yield f"{path.name}: its last line, {number}, was cut off and is left out; the run is unfinished"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Where each example was answered by each arm, and the first row of each example, which has its truth."""
+
+    answers: dict[tuple[str, str, int], dict[_Example, _Place]]
+    truths: dict[_Example, tuple[_Place, Prediction]]
+
+    def fault(self, row: Prediction, place: _Place) -> str | None:
+        """Remember a row; what is wrong with it beside the rows before it."""
+        example = (row.dataset, row.example_id)
+        answered = self.answers.setdefault((row.model, row.condition, row.seed), {})
+        if (first := answered.setdefault(example, place)) is not place:
+            return (
+                f"{quoted(row.example_id)}: already answered at {first[0]}:{first[1]} by model "
+                f"{quoted(row.model)} under {row.condition!r}, seed {row.seed}; keep one"
+            )
+        first, truth = self.truths.setdefault(example, (place, row))
+        if truth is row:
+            return None
+        if (field := _differing_truth(row, truth)) is not None:
+            return (
+                f"{quoted(row.example_id)}: {field} differs from {first[0]}:{first[1]}; "
+                "one example has one truth, give different examples different ids"
+            )
+        if not row.error:  # texts that are the same are held once
+            msgspec.structs.force_setattr(row, "references", truth.references)
+        return None
+
+
+def _differing_truth(row: Prediction, first: Prediction) -> str | None:
+    """The first of the `_TRUTH` fields in which two rows of one example differ."""
+    if _truth(row) == _truth(first):
+        return None
+    for name in _TRUTH:
+        if getattr(row, name) != getattr(first, name) and not (name == "references" and row.error):
+            return name
+    return None
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Prediction | str, bool]]:
+    """Each row's number from 1, its Prediction or what is wrong with it, and whether it names its condition.
+
+    Raises:
+        InputError: the file does not exist or has another format.
+    """
+    for number, raw in _raw_rows(path):
+        # a text that holds this word has its quotes escaped
+        named = b'"condition"' in raw if isinstance(raw, bytes) else "condition" in raw
+        yield number, _prediction(raw), named
+
+
+def _raw_rows(path: Path) -> Iterator[tuple[int, _Raw]]:
     if not path.exists():
         raise InputError(f"{path}: no such predictions file")
     if not path.is_file():
         raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'pipe'}; give a file of predictions")
     with path.open("rb") as file:
-        start = file.read(_BLOCK).removeprefix(_BYTE_ORDER_MARK).lstrip(b" \t\r\n")
+        start = file.read(_BLOCK_BYTES).removeprefix(_BYTE_ORDER_MARK).lstrip(b" \t\r\n")
         if path.suffix == ".parquet" or start.startswith(_PARQUET):
             yield from _parquet_rows(path)
             return
@@ -193,7 +195,7 @@ def _raw(path: Path) -> Iterator[tuple[int, Row]]:
                 yield number, line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
+def _parquet_rows(path: Path) -> Iterator[tuple[int, _Raw]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -206,12 +208,12 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
                 yield number, row | dicts
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         said = str(error).partition("\n")[0]
-        whole = "is not a Parquet file, or not a whole one" if not number else f"is broken after row {number}"
+        whole = "is not a complete Parquet file" if not number else f"is broken after row {number}"
         raise InputError(f"{path}: {whole}: {said}") from None
 
 
 def _dict(value: Any) -> Any:
-    """A dict as Parquet may hold it: JSON text, a map, or a struct, null where a row has no such key."""
+    """A dict from Parquet: JSON text, a map, or a struct that holds null for each key a row does not have."""
     if isinstance(value, str):
         try:
             return json.loads(value)
@@ -221,8 +223,8 @@ def _dict(value: Any) -> Any:
     return None if value is None else {key: held for key, held in pairs if held is not None}
 
 
-def _prediction(row: Row) -> Prediction | str:
-    """The row as a Prediction, or what is wrong with it: expected and fix."""
+def _prediction(row: _Raw) -> Prediction | str:
+    """The row as a Prediction, or what is wrong with it and how to fix it."""
     try:
         prediction = _decoder.decode(row) if isinstance(row, bytes) else msgspec.convert(row, Prediction)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -238,14 +240,14 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def _fault(row: Row, error: Exception) -> str:
-    """What is wrong with a row that is no Prediction, in words a user can act on."""
+def _fault(row: _Raw, error: Exception) -> str:
+    """What is wrong with a row that is not a Prediction, in words a user can act on."""
     if isinstance(row, bytes):
         if not _is_json(row):
             return _not_json(row, error)
         row = msgspec.json.decode(row)
     if not isinstance(row, dict):
-        return "is not a JSON object; write one object a line"
+        return "is not a JSON object; write one object per line"
     name = quoted(row.get("example_id", "?"))
     missing = [field for field in _REQUIRED if field not in row]
     for field in row:
@@ -265,15 +267,12 @@ def _not_json(line: bytes, error: Exception) -> str:
         line.decode("utf-8")
     except UnicodeDecodeError as fault:
         if line.endswith(b"\n"):
-            return (
-                f"byte {fault.start + 1} (0x{line[fault.start]:02x}) is not UTF-8; "
-                "write the file in UTF-8, every text in it too"
-            )
+            return f"byte {fault.start + 1} (0x{line[fault.start]:02x}) is not UTF-8; write the file in UTF-8"
     if not line.endswith(b"\n"):
         return (
             f"is not a JSON object: {error} (the file was cut off here?); finish the run, "
             "or leave this last line out with --allow-partial"
         )
     if (found := _NOT_A_NUMBER.search(line)) is not None:
-        return f"{found[1].decode()} is not JSON; write null for a number there is not"
-    return f"is not a JSON object: {error}; write one object a line"
+        return f"{found[1].decode()} is not JSON; write null for a missing number"
+    return f"is not a JSON object: {error}; write one object per line"

@@ -1,7 +1,6 @@
-"""safe_train: shards → audio pathway → answers. Teach a frozen vision-language model to hear.
+"""safe_train: shards → audio pathway → predictions. Teach a frozen vision-language model to hear.
 
 Names load their module when they are first used, so that `import safe_train` does not load torch.
-Stage A as a whole, from shards to a checkpoint, is `safe_train.stages.stage_a.stage_a`.
 """
 
 import importlib
@@ -10,34 +9,41 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from safe_train.base.backbone import Backbone, load_backbone
     from safe_train.checkpoint import attach_checkpoint, read_checkpoint, save_checkpoint
-    from safe_train.config import PathwayConfig, StageAConfig
-    from safe_train.demo import run_demo
+    from safe_train.config import PathwayConfig, PredictConfig, StageAConfig
+    from safe_train.demo import DemoConfig, run_demo
     from safe_train.pathway.model import AudioPathway, SafeModel
-    from safe_train.predict import BaseAnswers, SafeAnswers, predictions
+    from safe_train.predict import BasePredictor, SafePredictor, predict_dataset, predictions
+    from safe_train.stages.stage_a import StageAResult, stage_a
 
 __all__ = [
     "AudioPathway",
     "Backbone",
-    "BaseAnswers",
+    "BasePredictor",
+    "DemoConfig",
     "PathwayConfig",
-    "SafeAnswers",
+    "PredictConfig",
     "SafeModel",
+    "SafePredictor",
     "StageAConfig",
+    "StageAResult",
     "attach_checkpoint",
     "load_backbone",
+    "predict_dataset",
     "predictions",
     "read_checkpoint",
     "run_demo",
     "save_checkpoint",
+    "stage_a",
 ]
 
 _MODULES = {
     "base.backbone": ("Backbone", "load_backbone"),
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
-    "config": ("PathwayConfig", "StageAConfig"),
-    "demo": ("run_demo",),
+    "config": ("PathwayConfig", "PredictConfig", "StageAConfig"),
+    "demo": ("DemoConfig", "run_demo"),
     "pathway.model": ("AudioPathway", "SafeModel"),
-    "predict": ("BaseAnswers", "SafeAnswers", "predictions"),
+    "predict": ("BasePredictor", "SafePredictor", "predict_dataset", "predictions"),
+    "stages.stage_a": ("StageAResult", "stage_a"),
 }
 
 

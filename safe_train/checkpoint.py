@@ -1,8 +1,8 @@
-"""A checkpoint: the audio pathway's weights and what they belong to; never a weight of the base.
+"""Checkpoint: the trained audio pathway and what it belongs to; none of the base's weights.
 
     OUT/adapter.safetensors  config.json
 
-It fits one base and one encoder, to the byte, and says which dataset it was trained on.
+A checkpoint fits exactly one base and one encoder, and names the dataset it was trained on.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _LIBRARIES = ("safe-hearing", "torch", "transformers", "accelerate")
 
 
 class TrainedOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The dataset of a checkpoint."""
+    """The dataset that a checkpoint was trained on."""
 
     name: str
     fingerprint: str
@@ -39,14 +39,14 @@ class TrainedOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrainedFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The base of a checkpoint."""
+    """The base that a checkpoint was trained for."""
 
     name: str
     architecture: str
     weights_sha256: str
 
 
-class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class CheckpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The content of config.json."""
 
     format_version: int
@@ -62,26 +62,26 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that was read, with the encoder whose embeddings it takes."""
+    """A checkpoint read from disk, and the encoder that it needs."""
 
     folder: Path
-    facts: Facts
+    config: CheckpointConfig
     encoder: AudioEncoder
     weights: dict[str, Tensor]
 
 
 def save_checkpoint(
     folder: Path, pathway: AudioPathway, dataset: ShardDataset, base: TrainedFor, stage_a: StageAConfig
-) -> Facts:
-    """Write the pathway's weights, and then the facts that make them usable."""
+) -> CheckpointConfig:
+    """Write adapter.safetensors and then config.json into a folder."""
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG).unlink(missing_ok=True)  # old facts must not describe new weights
+    (folder / CONFIG).unlink(missing_ok=True)  # an old config must not describe new weights
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in pathway.state_dict().items()}
     data = save(weights)
     write_bytes(folder / WEIGHTS, data)
-    facts = Facts(
+    config = CheckpointConfig(
         format_version=FORMAT_VERSION,
         pathway=pathway.config,
         encoder=msgspec.convert(dataset.encoder, Encoding),
@@ -92,15 +92,15 @@ def save_checkpoint(
         trained_parameters=sum(tensor.numel() for tensor in weights.values()),
         versions=installed_versions(_LIBRARIES),
     )
-    write_json(folder / CONFIG, facts)
-    return facts
+    write_json(folder / CONFIG, config)
+    return config
 
 
 def read_checkpoint(folder: Path, encoder: str | None = None) -> Checkpoint:
-    """Read a checkpoint from disk; `encoder` says how to load its encoder where the name is not enough.
+    """Read a checkpoint and load its encoder; `encoder` says how, if its name in config.json is not enough.
 
     Raises:
-        InputError: no checkpoint, a damaged one, or one for an encoder that is not installed in that version.
+        InputError: no checkpoint, a damaged one, or its encoder is not to be had in the same version.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -108,82 +108,82 @@ def read_checkpoint(folder: Path, encoder: str | None = None) -> Checkpoint:
     path = folder / CONFIG
     if not path.is_file() or not (folder / WEIGHTS).is_file():
         raise InputError(
-            f"{folder}: holds no checkpoint ({CONFIG} and {WEIGHTS}); make one by `safe-train stage-a`"
+            f"{folder}: holds no checkpoint ({CONFIG} and {WEIGHTS}); make one with `safe-train stage-a`"
         )
     try:
-        facts = msgspec.json.decode(path.read_bytes(), type=Facts)
+        config = msgspec.json.decode(path.read_bytes(), type=CheckpointConfig)
     except (msgspec.MsgspecError, UnicodeDecodeError, InputError) as error:
-        raise InputError(f"{path}: is not a checkpoint's facts: {error}; train it again") from None
-    if facts.format_version != FORMAT_VERSION:
-        raise InputError(f"{path}: is of format {facts.format_version}; this version reads {FORMAT_VERSION}")
+        raise InputError(f"{path}: is not a checkpoint's configuration: {error}; train it again") from None
+    if config.format_version != FORMAT_VERSION:
+        raise InputError(f"{path}: is of format {config.format_version}; this version reads {FORMAT_VERSION}")
     found = file_sha256(folder / WEIGHTS)
-    if found != facts.weights_sha256:
+    if found != config.weights_sha256:
         raise InputError(
-            f"{folder / WEIGHTS}: has sha256 {found[:12]}…, {CONFIG} says {facts.weights_sha256[:12]}…; "
+            f"{folder / WEIGHTS}: has sha256 {found[:12]}…, {CONFIG} says {config.weights_sha256[:12]}…; "
             "the file was changed or cut off, copy or train it again"
         )
     try:
         weights = load_file(folder / WEIGHTS)
     except SafetensorError as error:
         raise InputError(f"{folder / WEIGHTS}: is not a safetensors file: {error}") from None
-    return Checkpoint(folder, facts, _encoder(path, facts.encoder, encoder), weights)
+    return Checkpoint(folder, config, _load_encoder(path, config.encoder, encoder), weights)
 
 
-def attach_checkpoint(checkpoint: Checkpoint, base: Any, sha256: str | None = None) -> SafeModel:
-    """The base with the checkpoint's pathway on it; `sha256` of the base's weights where it is already known.
+def _load_encoder(path: Path, wanted: Encoding, spec: str | None) -> AudioEncoder:
+    encoder = load_encoder(spec or wanted.name)
+    if encoder.fingerprint != wanted.fingerprint or len(wanted.shape) != 1:
+        raise InputError(
+            f"{path}: takes embeddings of {wanted.name} {wanted.fingerprint}, the encoder here is "
+            f"{encoder.name} {encoder.fingerprint}; give the right one with --encoder, or train it again"
+        )
+    return encoder
+
+
+def attach_checkpoint(checkpoint: Checkpoint, base: Any) -> SafeModel:
+    """Attach a checkpoint's pathway to the base it was trained for.
 
     Raises:
-        InputError: another base than it was trained for, or weights of other shapes than its config says.
+        InputError: it was trained for another base, or config.json does not fit its weights.
     """
-    trained_for = checkpoint.facts.base
-    found = sha256 or weights_sha256(base)
+    trained_for = checkpoint.config.base
+    found = weights_sha256(base)
     if found != trained_for.weights_sha256:
         raise InputError(
             f"{checkpoint.folder}: was trained for {trained_for.name} with weights "
             f"{trained_for.weights_sha256[:12]}…, this {type(base).__name__} has {found[:12]}…; "
-            "give the base it was trained for by --backbone"
+            "give the base it was trained for with --backbone"
         )
     with torch.device("meta"):
         pathway = AudioPathway(
-            checkpoint.facts.pathway,
-            embedding_dims=checkpoint.facts.encoder.shape[0],
+            checkpoint.config.pathway,
+            embedding_dims=checkpoint.config.encoder.shape[0],
             width=hidden_width(base),
         )
     expected = {name: tuple(tensor.shape) for name, tensor in pathway.state_dict().items()}
-    there = {name: tuple(tensor.shape) for name, tensor in checkpoint.weights.items()}
-    if expected != there:
-        odd = sorted(name for name in expected | there if expected.get(name) != there.get(name))
-        raise InputError(f"{checkpoint.folder}: weights and {CONFIG} disagree about {', '.join(odd[:3])}")
+    stored = {name: tuple(tensor.shape) for name, tensor in checkpoint.weights.items()}
+    if expected != stored:
+        wrong = sorted(name for name in expected | stored if expected.get(name) != stored.get(name))
+        raise InputError(f"{checkpoint.folder}: weights and {CONFIG} disagree about {', '.join(wrong[:3])}")
     pathway.load_state_dict(checkpoint.weights, assign=True)
     return SafeModel(base, pathway.eval().to(base.device))
 
 
 def check_dataset(checkpoint: Checkpoint, dataset: ShardDataset, *, allow_other: bool) -> None:
-    """Make sure that the checkpoint was trained on this dataset, unless another one is meant.
+    """Check that the checkpoint was trained on this dataset; `allow_other` allows any other.
 
     Raises:
-        InputError: another dataset, or one whose embeddings are of another version of the encoder (always).
+        InputError: another dataset; or, even if allowed, embeddings by another version of the encoder.
     """
-    trained, encoder = checkpoint.facts.dataset, checkpoint.facts.encoder
+    trained, encoder = checkpoint.config.dataset, checkpoint.config.encoder
     for found in read_dataset(dataset.root).encoders:
         if found.name == encoder.name and found.fingerprint != encoder.fingerprint:
             raise InputError(
                 f"{checkpoint.folder}: was trained on embeddings of {encoder.name} {encoder.fingerprint}, "
-                f"those of {dataset.root} are of {found.fingerprint}; train again, or build the dataset "
+                f"{dataset.root} has embeddings of {found.fingerprint}; train again, or build the dataset "
                 "with the same encoder"
             )
     if not allow_other and trained.fingerprint != dataset.fingerprint:
         raise InputError(
             f"{checkpoint.folder}: was trained on {trained.name} {trained.fingerprint[:12]}…, {dataset.root} "
-            f"is {dataset.name} {dataset.fingerprint[:12]}…; add --allow-other-dataset to answer it still"
+            f"is {dataset.name} {dataset.fingerprint[:12]}…; add --allow-other-dataset to answer it anyway"
         )
-
-
-def _encoder(path: Path, wanted: Encoding, spec: str | None) -> AudioEncoder:
-    encoder = load_encoder(spec or wanted.name)
-    if encoder.fingerprint != wanted.fingerprint or len(wanted.shape) != 1:
-        raise InputError(
-            f"{path}: takes embeddings of {wanted.name} {wanted.fingerprint}, the encoder here is "
-            f"{encoder.name} {encoder.fingerprint}; give its own by --encoder, or train it anew"
-        )
-    return encoder

@@ -1,22 +1,30 @@
-"""safe-train: the demo, and its halves as commands of their own: stage A, and answers by what it made."""
+"""safe-train: the demo; and its parts as commands: train stage A, predict with what it trained."""
 
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from safe_data.core.command import HOLDS, NOT_JUDGED, Command, run
+from safe_data.core.command import HOLDS, NOT_JUDGED, Command, options_of, run
+from safe_data.core.errors import require_extra
+from safe_train.config import PathwayConfig, PredictConfig, StageAConfig
 
 SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
 
+_TRAIN = ("torch", "transformers", "tokenizers", "safetensors", "accelerate")
+# The demo also checks its shards and writes a report.
+_EXTRAS = {
+    "demo": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "altair", "vl_convert")
+}
+
 
 def demo(*, out: Path, seed: int = 0) -> int:
-    """Run the whole path on a synthetic world, in about two minutes: 0 go, 1 no-go, 2 not measured.
+    """Run everything on a synthetic world, in about two minutes; exit code 0 go, 1 no-go, 2 not measured.
 
     Args:
-        out: folder of the run; what is already there and still fits is used again
-        seed: of the world, the models and the intervals
+        out: folder of the run; what it already holds is used again, and refused if it is of another seed
+        seed: seed of the world, the models and the intervals, 0 or more
     """
     from safe_train.demo import run_demo
 
@@ -29,129 +37,58 @@ def stage_a(
     backbone: str,
     out: Path,
     encoder: str = "logmel",
-    layer: tuple[int, ...] = (),
-    tokens: int = 4,
-    rank: int = 8,
-    heads: int = 2,
-    bottleneck: int = 128,
-    steps: int = 800,
-    audio_rows: int = 32,
-    vision_rows: int = 32,
-    muted_rows: int = 16,
-    silent_fraction: float = 0.25,
-    learning_rate: float = 3e-3,
-    kl_weight: float = 3.0,
-    temperature: float = 2.0,
-    seed: int = 0,
+    pathway: PathwayConfig,
+    config: StageAConfig,
 ) -> None:
-    """Train an audio pathway for a frozen backbone, and write it to OUT.
+    """Train an audio pathway for a frozen backbone, and write the checkpoint to OUT.
 
     Args:
-        shards: a dataset with a split named train
-        backbone: a vision-language model: a directory as save_pretrained writes it, or a hub id
+        shards: folder of a dataset that has a split named train
+        backbone: vision-language model, as a directory written by save_pretrained or as a hub id
         out: folder for adapter.safetensors, config.json, options.yaml and losses.jsonl
-        encoder: what the dataset's embeddings were made with
-        layer: a decoder layer that is to hear, counted from 1 (default: four, evenly spread)
-        tokens: audio tokens a clip
-        rank: dimensions of the cross-attention
-        heads: heads of the cross-attention
-        bottleneck: dimensions of the projector's middle
-        steps: how many batches
-        audio_rows: a batch's audio questions under their own sound
-        vision_rows: a batch's vision questions under a sound that does not belong
-        muted_rows: a batch's audio questions under silence
-        silent_fraction: share of the vision questions that hear silence instead
-        learning_rate: at its highest
-        kl_weight: weight of staying as the base against learning to hear
-        temperature: of the comparison with the base
-        seed: of the first weights and of the batches
+        encoder: encoder that made the dataset's embeddings; any other is refused
     """
-    options = dict(locals())
     from safe_data.core.options_file import TRAIN, write_options
     from safe_train.base.backbone import load_backbone
-    from safe_train.config import PathwayConfig, StageAConfig
     from safe_train.stages.stage_a import stage_a as train
 
-    pathway = PathwayConfig(layers=layer, tokens=tokens, rank=rank, heads=heads, bottleneck=bottleneck)
-    config = StageAConfig(**{field.name: options[field.name] for field in fields(StageAConfig)})
-    loaded = _quietly(load_backbone, backbone)
     trained = train(
         shards,
-        loaded,
+        load_backbone(backbone),
         out,
         base_name=Path(backbone).resolve().name,
         encoder=encoder,
         pathway=pathway,
         config=config,
     )
-    write_options(out, "safe-train stage-a", options, TRAIN)
-    last, facts = trained.losses[-1], trained.checkpoint
+    options = {"shards": shards, "backbone": backbone, "out": out, "encoder": encoder}
+    write_options(out, "safe-train stage-a", {**options, **options_of(pathway), **options_of(config)}, TRAIN)
+    last, checkpoint = trained.losses[-1], trained.checkpoint
     print(
-        f"{out}: {facts.trained_parameters:,} parameters trained on {facts.dataset.records} clips, "
-        f"the base's {trained.after.parameters:,} unchanged\n"
-        f"  in the last batch, nats a token: {last.cross_entropy:.3f} from the answers about sounds, "
-        f"{last.distillation:.4f} from the base"
+        f"{out}: {checkpoint.trained_parameters:,} parameters trained on {checkpoint.dataset.records} "
+        f"records, the base's {trained.after.parameters:,} unchanged\n"
+        f"  last batch, in nats per token: cross-entropy {last.cross_entropy:.3f} on audio questions, "
+        f"KL divergence {last.distillation:.4f} from the base"
     )
 
 
-def predict(
-    checkpoint: Path,
-    shards: Path,
-    *,
-    backbone: str,
-    out: Path,
-    condition: tuple[str, ...] = ("full", "mute_audio", "swap_audio", "gate_off"),
-    split: str = "test",
-    encoder: str | None = None,
-    seed: int = 0,
-    batch_size: int = 32,
-    allow_other_dataset: bool = False,
-) -> int:
-    """Have a checkpoint answer a split under each condition, and its base alone: 0, or 2 if anything failed.
+def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config: PredictConfig) -> int:
+    """Have a checkpoint, and its base, answer a split; exit code 2 if any answer failed.
 
     Args:
         checkpoint: folder written by `safe-train stage-a`
-        shards: a dataset
-        backbone: the model the checkpoint was trained for: a directory or a hub id
-        out: predictions file, JSON Lines
-        condition: full, mute_audio, swap_audio, gate_off, noise_audio, snr_<n>db, mute_vision
-        split: of the dataset
-        encoder: where the checkpoint's encoder lies, if its name does not say
-        seed: of what a condition draws
-        batch_size: questions answered at once
-        allow_other_dataset: answer a dataset the checkpoint was not trained on
+        shards: folder of the dataset to answer
+        backbone: model the checkpoint was trained for, as a directory or a hub id; any other is refused
+        out: predictions file to write, JSON Lines
     """
-    from accelerate import PartialState
+    from safe_train.predict import predict_dataset
 
-    from safe_data.shards.dataset import ShardDataset
-    from safe_eval.predictions import write_predictions
-    from safe_train.base.backbone import load_backbone
-    from safe_train.checkpoint import attach_checkpoint, check_dataset, read_checkpoint
-    from safe_train.predict import predictions
-
-    read = read_checkpoint(checkpoint, encoder)
-    dataset = ShardDataset(shards, split)
-    check_dataset(read, dataset, allow_other=allow_other_dataset)
-    loaded = _quietly(load_backbone, backbone)
-    loaded.model.to(PartialState().device)
-    model = attach_checkpoint(read, loaded.model)
-    rows = predictions(model, loaded, read.encoder, dataset, condition, seed=seed, batch_size=batch_size)
-    answered = list(rows)
-    write_predictions(out, answered)
-    failed = [row for row in answered if row.error is not None]
-    print(f"{out}: {len(answered)} predictions, {len(failed)} errors")
+    rows = predict_dataset(checkpoint, shards, backbone=backbone, out=out, config=config)
+    failed = [row for row in rows if row.error is not None]
+    print(f"{out}: {len(rows)} predictions, {len(failed)} errors")
     if failed:
         print(f"the first: {failed[0].example_id!r}: {failed[0].error}", file=sys.stderr)
     return NOT_JUDGED if failed else HOLDS
-
-
-def _quietly(load: Any, source: str) -> Any:
-    """Load without a progress bar where nobody watches one move."""
-    from transformers.utils import logging
-
-    if not sys.stderr.isatty():
-        logging.disable_progress_bar()
-    return load(source)
 
 
 COMMANDS: dict[str, Command] = {"demo": demo, "stage-a": stage_a, "predict": predict}
@@ -159,4 +96,17 @@ COMMANDS: dict[str, Command] = {"demo": demo, "stage-a": stage_a, "predict": pre
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run safe-train; returns the exit code."""
-    return run("safe-train", SUMMARY, COMMANDS, argv)
+    checked = {name: _requiring_extra(name, command) for name, command in COMMANDS.items()}
+    return run("safe-train", SUMMARY, checked, argv)
+
+
+def _requiring_extra(name: str, command: Command) -> Command:
+    """The command, which first checks that the libraries it needs are installed."""
+
+    @wraps(command)
+    def checked(*args: Any, **options: Any) -> int | None:
+        extra, *libraries = _EXTRAS.get(name, ("train", *_TRAIN))
+        require_extra(f"safe-train {name}", extra, *libraries)
+        return command(*args, **options)
+
+    return checked

@@ -1,13 +1,10 @@
-"""The proof that nothing was lost with the gate off: the base's weights by hash, its logits bit by bit."""
-
-from pathlib import Path
+"""Parity: proof that the base is unchanged, by the hash of its weights and its logits with the gate off."""
 
 import msgspec
 import torch
 from tqdm import tqdm
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import write_json
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.models.model import Input
 from safe_train.base.backbone import Backbone
@@ -18,8 +15,8 @@ from safe_train.pathway.model import SafeModel
 FREEZE_FILE = "freeze.json"
 
 
-class GateOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All logits of a base that was never touched, against those of the fused one under a sound, gate 0."""
+class GateOffParity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far the logits of SAFE, with its gate at 0, agree with the logits of an untouched base."""
 
     batches: int
     identical_batches: int
@@ -27,7 +24,7 @@ class GateOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     largest_difference: float
 
 
-class Freeze(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class FreezeProof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The content of freeze.json."""
 
     base_weights_sha256_before: str
@@ -35,11 +32,11 @@ class Freeze(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     base_parameters: int
     trainable_base_parameters: int
     trained_parameters: int
-    gate_off: GateOff
+    gate_off: GateOffParity
 
     @property
     def holds(self) -> bool:
-        """Whether the base is what it was: its weights, and every logit with the gate off."""
+        """Whether the weights of the base, and all its logits with the gate off, are unchanged."""
         return (
             self.base_weights_sha256_before == self.base_weights_sha256_after
             and self.trainable_base_parameters == 0
@@ -47,41 +44,41 @@ class Freeze(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         )
 
 
-def compare_gate_off(
-    model: SafeModel, untouched: Backbone, dataset: ShardDataset, encoder: str, batch_size: int = 64
-) -> GateOff:
-    """Ask every question of a split twice, with the question's own sound given and the gate at 0 on our side.
+def gate_off_parity(
+    model: SafeModel, untouched: Backbone, dataset: ShardDataset, batch_size: int = 64
+) -> GateOffParity:
+    """Compute the logits of every question twice: by an untouched base, and by SAFE with its gate at 0.
+
+    SAFE is given the questions' own sounds, by the embeddings that `dataset` was opened with.
 
     Raises:
-        InputError: a split without questions.
+        InputError: the split has no questions, or the dataset has no embeddings.
     """
-    embedded = ShardDataset(dataset.root, dataset.split, encoder)
-    asked = [(clip, example) for clip in range(len(dataset)) for example in dataset.record(clip).examples]
-    if not asked:
-        raise InputError(f"{dataset.root}: split {dataset.split!r} asks nothing, so nothing can be compared")
+    questions = [(i, example) for i in range(len(dataset)) for example in dataset.record(i).examples]
+    if not questions:
+        raise InputError(f"{dataset.root}: split {dataset.split!r} has no questions, so there are no logits")
     dialogue = Dialogue(*untouched)
-    starts = range(0, len(asked), batch_size)
+    starts = range(0, len(questions), batch_size)
     identical, largest = 0, 0.0
     for start in tqdm(starts, desc="gate off", unit="batch", disable=None, leave=False):
-        part = asked[start : start + batch_size]
-        images = {clip: dataset.image(clip) for clip, _ in part}
-        inputs = [Input(example, images[clip], None, None) for clip, example in part]
-        audio = torch.from_numpy(embedded.embeddings([clip for clip, _ in part])).float()
-        batch = dialogue.prompts(inputs)
+        part = questions[start : start + batch_size]
+        images = {record: dataset.image(record) for record, _ in part}
+        batch = dialogue.encode([Input(example, images[record], None, None) for record, example in part])
+        audio = torch.from_numpy(dataset.embeddings([record for record, _ in part])).float()
         with torch.no_grad():
             before = untouched.model(**batch).logits
             with model.fuse(audio=audio.to(model.base.device), gate=0.0):
                 after = model.base(**batch).logits
         identical += torch.equal(before, after)
         largest = max(largest, float((before - after).abs().max()))
-    return GateOff(len(starts), identical, len(asked), largest)
+    return GateOffParity(len(starts), identical, len(questions), largest)
 
 
-def prove_freeze(
-    before: FreezeAudit, after: FreezeAudit, trained_parameters: int, gate_off: GateOff
-) -> Freeze:
-    """The audits before and after training, and the comparison, as one statement."""
-    return Freeze(
+def freeze_proof(
+    before: FreezeAudit, after: FreezeAudit, trained_parameters: int, gate_off: GateOffParity
+) -> FreezeProof:
+    """Join the audits before and after training with the parity of the logits."""
+    return FreezeProof(
         base_weights_sha256_before=before.weights_sha256,
         base_weights_sha256_after=after.weights_sha256,
         base_parameters=after.parameters,
@@ -89,8 +86,3 @@ def prove_freeze(
         trained_parameters=trained_parameters,
         gate_off=gate_off,
     )
-
-
-def write_freeze(freeze: Freeze, folder: Path) -> Path:
-    """Write freeze.json into a folder."""
-    return write_json(folder / FREEZE_FILE, freeze)

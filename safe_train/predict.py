@@ -1,6 +1,7 @@
-"""Predict: a SAFE checkpoint, or its base alone, as a Model that safe_eval can question."""
+"""Predict: have a SAFE checkpoint and its base answer a dataset, as models that safe_eval can question."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,67 +16,48 @@ from safe_data.media.sound import resample
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.models.model import Answer, Input
 from safe_eval.prediction import Prediction
+from safe_eval.predictions import write_predictions
 from safe_eval.runner.run import run
-from safe_train.base.backbone import Backbone
+from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.dialogue import Dialogue
 from safe_train.base.prompts import PromptCache
+from safe_train.checkpoint import attach_checkpoint, check_dataset, read_checkpoint
+from safe_train.config import CONDITIONS, PredictConfig
 from safe_train.pathway.model import SafeModel
 
-CONDITIONS = ("full", "mute_audio", "swap_audio", "gate_off")
 
+def predict_dataset(
+    checkpoint: Path, shards: Path, *, backbone: str | Path, out: Path, config: PredictConfig | None = None
+) -> list[Prediction]:
+    """Have a checkpoint answer a split under each condition, and its base once; return what was written.
 
-class BaseAnswers:
-    """The base alone: it is given the picture and the question, never the sound."""
+    If an example fails, its prediction holds the error. `backbone` is a directory or a hub id.
 
-    name = "base"
+    Raises:
+        InputError: the checkpoint does not fit the backbone, encoder or dataset, or every example fails.
+    """
+    from accelerate import PartialState
 
-    def __init__(self, base: Any, processor: Any, prompts: PromptCache | None = None) -> None:
-        self._dialogue = Dialogue(base, processor, prompts)
-
-    def answer(self, inputs: Sequence[Input]) -> list[Answer]:
-        said = self._dialogue.say(self._dialogue.prompts(inputs))
-        return [self._dialogue.read(said, row, given, audio_tokens=0) for row, given in enumerate(inputs)]
-
-
-class SafeAnswers:
-    """The base with a trained pathway: it is given the sound as well, as loud as the input's gate."""
-
-    name = "safe"
-
-    def __init__(
-        self, model: SafeModel, processor: Any, encoder: AudioEncoder, prompts: PromptCache | None = None
-    ) -> None:
-        self._model = model
-        self._dialogue = Dialogue(model.base, processor, prompts)
-        self._encoder = encoder
-
-    def answer(self, inputs: Sequence[Input]) -> list[Answer]:
-        prompts = self._dialogue.prompts(inputs)
-        gates = [0.0 if given.audio is None else given.gate for given in inputs]
-        with self._model.fuse(audio=self._embed(inputs).to(self._model.base.device), gate=gates):
-            said = self._dialogue.say(prompts)
-        tokens = self._model.pathway.config.tokens
-        return [
-            self._dialogue.read(said, row, given, audio_tokens=tokens if gates[row] > 0 else 0)
-            for row, given in enumerate(inputs)
-        ]
-
-    def _embed(self, inputs: Sequence[Input]) -> Float[Tensor, "rows dims"]:
-        """Each sound's embedding; a row without one gets zeros, and a closed gate."""
-        embeddings = np.zeros((len(inputs), *self._encoder.shape), np.float32)
-        sounds = {id(given.audio): given for given in inputs if given.audio is not None}
-        if sounds:  # the questions about a clip share its samples
-            encoded = self._encoder.encode([self._heard(given) for given in sounds.values()])
-            of = dict(zip(sounds, encoded, strict=True))
-            for row, given in enumerate(inputs):
-                if given.audio is not None:
-                    embeddings[row] = of[id(given.audio)]
-        return torch.from_numpy(embeddings)
-
-    def _heard(self, given: Input) -> Float32[ndarray, " samples"]:
-        if given.audio is None or given.sample_rate_hz is None:
-            raise InputError(f"{given.example.id!r}: a sound without a sample rate; give both or neither")
-        return resample(given.audio, given.sample_rate_hz, self._encoder.sample_rate_hz)
+    config = config or PredictConfig()
+    read = read_checkpoint(checkpoint, config.encoder)
+    dataset = ShardDataset(shards, config.split)
+    check_dataset(read, dataset, allow_other=config.allow_other_dataset)
+    loaded = load_backbone(backbone)
+    loaded.model.to(PartialState().device)
+    model = attach_checkpoint(read, loaded.model)
+    rows = list(
+        predictions(
+            model,
+            loaded,
+            read.encoder,
+            dataset,
+            config.conditions,
+            seed=config.seed,
+            batch_size=config.batch_size,
+        )
+    )
+    write_predictions(out, rows)
+    return rows
 
 
 def predictions(
@@ -88,12 +70,72 @@ def predictions(
     seed: int = 0,
     batch_size: int = 32,
 ) -> Iterator[Prediction]:
-    """The base's answers to a split, given no sound, and then SAFE's under each condition.
+    """Yield the base's answers to a split, given no sound, and then SAFE's under each condition.
 
-    `backbone` is the base alone; it may be the very model that SAFE hears through.
+    `backbone` may share its model with `model`: outside SAFE's requests it is the plain base.
     """
     prompts = PromptCache()
-    base = BaseAnswers(*backbone, prompts)
+    base = BasePredictor(*backbone, prompts)
     yield from run(base, dataset, ["full"], seed=seed, batch_size=batch_size)
-    safe = SafeAnswers(model, backbone.processor, encoder, prompts)
+    safe = SafePredictor(model, backbone.processor, encoder, prompts)
     yield from run(safe, dataset, conditions, seed=seed, batch_size=batch_size)
+
+
+class BasePredictor:
+    """The base alone as a safe_eval Model: it gets the picture and the question, never the sound."""
+
+    name = "base"
+
+    def __init__(self, base: Any, processor: Any, prompts: PromptCache | None = None) -> None:
+        self._dialogue = Dialogue(base, processor, prompts)
+
+    def answer(self, inputs: Sequence[Input]) -> list[Answer]:
+        """Answer each input."""
+        made = self._dialogue.generate(self._dialogue.encode(inputs))
+        return [self._dialogue.read(made, row, given, audio_tokens=0) for row, given in enumerate(inputs)]
+
+
+class SafePredictor:
+    """The base with a trained pathway as a safe_eval Model: it also gets the sound, and the input's gate."""
+
+    name = "safe"
+
+    def __init__(
+        self, model: SafeModel, processor: Any, encoder: AudioEncoder, prompts: PromptCache | None = None
+    ) -> None:
+        self._model = model
+        self._dialogue = Dialogue(model.base, processor, prompts)
+        self._encoder = encoder
+
+    def answer(self, inputs: Sequence[Input]) -> list[Answer]:
+        """Answer each input; one without a sound is answered with the gate closed."""
+        prompts = self._dialogue.encode(inputs)
+        gates = [0.0 if given.audio is None else given.gate for given in inputs]
+        with self._model.fuse(audio=self.embed(inputs).to(self._model.base.device), gate=gates):
+            made = self._dialogue.generate(prompts)
+        tokens = self._model.pathway.config.tokens
+        return [
+            self._dialogue.read(made, row, given, audio_tokens=tokens if gates[row] > 0 else 0)
+            for row, given in enumerate(inputs)
+        ]
+
+    def embed(self, inputs: Sequence[Input]) -> Float[Tensor, "batch dims"]:
+        """Embed each input's sound at the encoder's sample rate; zeros where there is none.
+
+        Raises:
+            InputError: a sound has no sample rate.
+        """
+        embeddings = np.zeros((len(inputs), *self._encoder.shape), np.float32)
+        sounds = {id(given.audio): given for given in inputs if given.audio is not None}
+        if sounds:  # questions about one record share its samples: each sound is encoded once
+            encoded = self._encoder.encode([self._resampled(given) for given in sounds.values()])
+            by_sound = dict(zip(sounds, encoded, strict=True))
+            for row, given in enumerate(inputs):
+                if given.audio is not None:
+                    embeddings[row] = by_sound[id(given.audio)]
+        return torch.from_numpy(embeddings)
+
+    def _resampled(self, given: Input) -> Float32[ndarray, " samples"]:
+        if given.audio is None or given.sample_rate_hz is None:
+            raise InputError(f"{given.example.id!r}: a sound without a sample rate; give both or neither")
+        return resample(given.audio, given.sample_rate_hz, self._encoder.sample_rate_hz)

@@ -1,11 +1,11 @@
-"""Expectations put to a dataset: Great Expectations asserts, over facts and rows computed here.
+"""Check a dataset: Great Expectations judges the manifest's rows and the facts computed from them.
 
-Where Great Expectations is lenient this is strict: a null is a miss, and a rule that looked at no row,
-raised, or gave no result was not judged. Warnings alone leave the exit code at 0.
+This is stricter than Great Expectations: a null counts as a miss, and a rule that saw no row, raised, or gave
+no result could not be judged. Warnings alone leave the exit code at 0.
 
 Source: docs.greatexpectations.io on `mostly`, on missing values, and on severity.
-Differs: there nulls leave the denominator of `mostly`, a rule holds for an empty table, an unknown type of
-expectation is dropped with a log line, and a warning makes the whole result a failure.
+Differs: Great Expectations leaves nulls out of the denominator of `mostly`, passes any rule on an empty
+table, drops an unknown type of expectation with a log line, and fails the whole result for a warning.
 """
 
 import json
@@ -23,10 +23,11 @@ from safe_data.audit.facts.fact import Fact, Offender
 from safe_data.audit.findings import VERDICTS, Finding, exit_code, summary, table
 from safe_data.audit.page import html_page
 from safe_data.audit.suites import SUITES, Expectation, Suite, load_suites
-from safe_data.core.errors import InputError
-from safe_data.core.files import write_bytes
+from safe_data.core.errors import InputError, install_extra
+from safe_data.core.files import file_sha256, write_bytes
 from safe_data.core.options_file import installed_versions
-from safe_data.shards.layout import MANIFEST, Dataset, file_facts, read_dataset
+from safe_data.core.terminal import say
+from safe_data.shards.layout import MANIFEST, Dataset, read_dataset
 
 FORMAT_VERSION = 1
 PACKAGES = ("safe-hearing", "great_expectations", "pandas", "pyarrow")
@@ -34,40 +35,43 @@ OUTPUTS = ("facts.json", "results.json", "index.html")
 
 
 def check(root: Path, *, suites: list[str] | None = None, out: Path | None = None) -> int:
-    """Judge a built dataset by suites of expectations, and write what was found to ROOT/check.
+    """Judge a built dataset by suites of expectations; print the findings, write them, return the exit code.
 
     Args:
         root: the dataset, as `safe-data build` wrote it
-        suites: schema, integrity, leakage, or the path of your own .json (default: the three)
-        out: where to write facts.json, results.json and index.html
+        suites: schema, integrity, leakage, or the path of your own .json (default: these three)
+        out: where to write facts.json, results.json and index.html (default: ROOT/check)
+
+    Returns:
+        0 if all critical expectations hold, 1 if one does not, 2 if any could not be judged.
 
     Raises:
-        InputError: no dataset, no rows, or a suite that cannot be read.
+        InputError: there is no dataset, it has no rows, or a suite cannot be read.
     """
     out = out or root / "check"
     for path in filter(Path.is_file, (out / name for name in OUTPUTS)):
-        path.unlink()  # an older verdict must not outlive a check that stops half way
+        path.unlink()  # an older verdict must not outlive a check that fails
     chosen = load_suites(suites or SUITES)
     dataset = read_dataset(root)
     manifest = read_manifest(root, dataset)
     facts = compute_facts(manifest)
     findings = judge(chosen, manifest, facts)
-    print(f"{dataset.name}: {manifest.num_rows} records\n{table(findings)}\n\n{summary(findings)}")
+    say([f"{dataset.name}: {manifest.num_rows} records", *table(findings), "", summary(findings)])
     about = _provenance(dataset, chosen)
     print(f"written to {_write_outputs(out, facts, findings, about)}")
     return exit_code(findings)
 
 
 def read_manifest(root: Path, dataset: Dataset) -> pa.Table:
-    """The manifest's rows, whatever its columns: whether they are the format's is for the suites to say.
+    """Read the manifest with whatever columns it has: the suites say whether they are the format's.
 
     Raises:
-        InputError: no manifest, not the dataset's, an unreadable one, or one without rows.
+        InputError: it is missing, unreadable, without rows, or not the one that dataset.json names.
     """
     path = root / MANIFEST
     if not path.is_file():
         raise InputError(f"{path}: missing; build the dataset again")
-    if file_facts(path).sha256 != dataset.manifest_sha256:
+    if file_sha256(path) != dataset.manifest_sha256:
         raise InputError(f"{path}: not the one the dataset was finished with; see safe-data verify {root}")
     try:
         manifest = pq.read_table(path, partitioning=None)
@@ -75,19 +79,19 @@ def read_manifest(root: Path, dataset: Dataset) -> pa.Table:
         raise InputError(f"{path}: cannot be read as a manifest ({error}); build the dataset again") from None
     if not manifest.num_rows:
         raise InputError(f"{path}: has no rows, so there is nothing to judge")
-    return manifest.replace_schema_metadata(None)  # it may come from strangers, and pandas would follow it
+    return manifest.replace_schema_metadata(None)  # pandas would act on it, and strangers may have written it
 
 
 def judge(suites: Sequence[Suite], manifest: pa.Table, facts: Mapping[str, Fact]) -> list[Finding]:
-    """One finding an expectation, in the suites' order.
+    """One finding per expectation, in the order of the suites.
 
     Raises:
         InputError: Great Expectations is missing, or cannot read an expectation.
     """
     rules = [rule for suite in suites for rule in suite.expectations]
     names = [suite.name for suite in suites for _ in suite.expectations]
-    asked = {column for rule in rules for column in rule.columns} | {"split", "id"}
-    columns = [column for column in manifest.schema.names if column in asked]
+    needed = {column for rule in rules for column in rule.columns} | {"split", "id"}
+    columns = [column for column in manifest.schema.names if column in needed]
     one_row = pa.table({name: pa.array([fact.value], pa.float64()) for name, fact in facts.items()})
     tables = {"manifest": manifest.select(columns), "facts": one_row}
     results = validate(rules, tables)
@@ -119,9 +123,9 @@ def _finding(
 def _why_not_judged(
     rule: Expectation, result: Result | None, table: pa.Table, facts: Mapping[str, Fact]
 ) -> str | None:
-    """That there is no result, no measurement, an exception, or nothing that was looked at."""
-    there = [column for column in rule.columns if column in table.schema.names]
-    empty = [column for column in there if table[column].null_count == table.num_rows]
+    """Why an expectation could not be judged: no result, no fact, an exception, or no value; else None."""
+    present = [column for column in rule.columns if column in table.schema.names]
+    empty = [column for column in present if table[column].null_count == table.num_rows]
     if result is None:
         return "Great Expectations gave no result"
     if empty and rule.meta.data == "facts":
@@ -144,7 +148,7 @@ def _offending_rows(rule: Expectation, seen: Result) -> tuple[Offender, ...]:
 
 
 def _provenance(dataset: Dataset, suites: Sequence[Suite]) -> dict[str, Any]:
-    """What was judged, by which suites and versions."""
+    """The dataset, the suites and the versions that a result depends on."""
     return {
         "format_version": FORMAT_VERSION,
         "dataset": dataset.name,
@@ -158,17 +162,17 @@ def _provenance(dataset: Dataset, suites: Sequence[Suite]) -> dict[str, Any]:
 def _write_outputs(
     out: Path, facts: Mapping[str, Fact], findings: Sequence[Finding], about: dict[str, Any]
 ) -> str:
-    """Write the three files; what to tell the user about them."""
+    """Write the three files and return what to tell the user; without Jinja2 there is no page."""
     code = exit_code(findings)
     results = [asdict(finding) for finding in findings]
-    measured = {name: asdict(fact) for name, fact in facts.items()}
+    found = {name: asdict(fact) for name, fact in facts.items()}
     verdict = {"exit_code": code, "verdict": VERDICTS[code], "results": results}
-    write_bytes(out / "facts.json", _json({**about, "facts": measured}))
+    write_bytes(out / "facts.json", _json({**about, "facts": found}))
     write_bytes(out / "results.json", _json({**about, **verdict}))
     try:
         write_bytes(out / "index.html", html_page(about["dataset"], findings, about).encode())
     except ImportError:
-        return f"{out / 'results.json'} (for a page to read as well: pip install 'safe-hearing[report]')"
+        return f"{out / 'results.json'} (for an HTML page as well, {install_extra('report')})"
     return f"{out / 'index.html'}"
 
 

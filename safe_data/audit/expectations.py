@@ -1,7 +1,7 @@
-"""Great Expectations at work: rules and tables in, its results out. Nothing else here imports it.
+"""Run Great Expectations: rules and tables in, its results out. Only this file imports it.
 
-No folder is written, no telemetry sent, and each result is tied to its rule by position, so that a rule it
-dropped is missed.
+It writes no folder and sends no telemetry. Each result is tied to its rule by position, so that a rule which
+Great Expectations drops is noticed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,23 +9,22 @@ from typing import Any
 
 import pyarrow as pa
 
-from safe_data.audit.facts.fact import OFFENDERS_KEPT
+from safe_data.audit.facts.fact import MOST_OFFENDERS
 from safe_data.audit.suites import Expectation
-from safe_data.core.errors import InputError, raise_row_errors
+from safe_data.core.errors import raise_row_errors, require_extra
 
 Result = dict[str, Any]
 
 
 def validate(rules: Sequence[Expectation], tables: Mapping[str, pa.Table]) -> list[Result | None]:
-    """Great Expectations' result of each rule over the table its `meta.data` names; None if it gave none.
+    """The result of each rule on the table that its `meta.data` names; None where there is no result.
 
     Raises:
         InputError: Great Expectations is not installed, or cannot read a rule.
     """
-    try:
-        import great_expectations as gx
-    except ImportError:
-        raise InputError("Great Expectations is not installed: pip install 'safe-hearing[gx]'") from None
+    require_extra("the check", "gx", "great_expectations", "pandas")
+    import great_expectations as gx
+
     built = _build(rules)
     source = _context().data_sources.add_pandas("safe")
     results: list[Result | None] = [None] * len(rules)
@@ -39,7 +38,7 @@ def validate(rules: Sequence[Expectation], tables: Mapping[str, pa.Table]) -> li
             gx.ExpectationSuite(name=name, expectations=chosen),
             result_format={
                 "result_format": "SUMMARY",
-                "partial_unexpected_count": OFFENDERS_KEPT,
+                "partial_unexpected_count": MOST_OFFENDERS,
                 "unexpected_index_column_names": [column for column in ("split", "id") if column in frame],
             },
         )
@@ -66,7 +65,7 @@ def _context() -> Any:
 
 
 def _build(rules: Sequence[Expectation]) -> list[Any]:
-    """The rules as Great Expectations' objects; every argument that decides must be written out."""
+    """Make Great Expectations' objects; a suite must write out every argument that affects the result."""
     from great_expectations.exceptions.exceptions import ExpectationNotFoundError
     from great_expectations.expectations.registry import get_expectation_impl
 

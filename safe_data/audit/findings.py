@@ -1,4 +1,4 @@
-"""Findings: what each expectation came to; the exit code, the one-line verdict and the table of them all."""
+"""Findings: the result of each expectation; from them the exit code, a one-line verdict and a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ LABELS: dict[Severity, str] = {"critical": "FAIL", "warning": "warn", "info": "i
 
 @dataclass(frozen=True)
 class Finding:
-    """One expectation: what it asks, what was seen, and whether it holds (None: it could not be judged)."""
+    """One expectation: what it asks, what was observed, and whether it holds (None: could not be judged)."""
 
     suite: str
     expectation: str
@@ -46,7 +46,7 @@ class Finding:
 
     @property
     def reasons(self) -> list[str]:
-        """What to look at when it does not hold: the first offenders, or why it could not be judged."""
+        """Why it does not hold: the first offenders, or the reason that it could not be judged."""
         if self.success:
             return []
         lines = [self.exception.partition("\n")[0]] if self.exception else []
@@ -57,7 +57,7 @@ class Finding:
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
-    """2 if an expectation could not be judged or there is none, 1 if a critical one failed, else 0."""
+    """2 if any expectation could not be judged or there is none, 1 if a critical one failed, else 0."""
     if not findings or any(finding.success is None for finding in findings):
         return NOT_JUDGED
     if any(not finding.success and finding.severity == "critical" for finding in findings):
@@ -73,8 +73,8 @@ def summary(findings: Sequence[Finding]) -> str:
     return ", ".join([f"{VERDICTS[exit_code(findings)]}: {len(findings)} expectations", *counts])
 
 
-def table(findings: Sequence[Finding]) -> str:
-    """One line an expectation under the name of its suite, its reasons below it."""
+def table(findings: Sequence[Finding]) -> list[str]:
+    """One line per expectation under the name of its suite, with its reasons below."""
     lines: list[str] = []
     suite = None
     words = max((len(finding.description) for finding in findings), default=0)
@@ -86,4 +86,4 @@ def table(findings: Sequence[Finding]) -> str:
         asked = f"{finding.label:<10}  {finding.description:<{words}}"
         lines.append(f"  {asked}  {finding.seen:>{numbers}}  {finding.bound}")
         lines += [f"{'':14}{reason}" for reason in finding.reasons]
-    return "\n".join(printable(line) for line in lines)
+    return lines

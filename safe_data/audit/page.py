@@ -54,7 +54,7 @@ TEMPLATE = """<!doctype html>
 
 
 def html_page(title: str, findings: Sequence[Finding], provenance: Mapping[str, Any]) -> str:
-    """The whole page.
+    """Fill in the page.
 
     Raises:
         ImportError: jinja2 is not installed (extra `report`).

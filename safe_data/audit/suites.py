@@ -1,7 +1,7 @@
-"""Suites: expectations in JSON, every bound and severity written out; found, read and checked.
+"""Suites: expectations in JSON with every bound and severity written out; find, read and check them.
 
-A suite is Great Expectations' own JSON; each expectation also says in `meta.data` what it looks at: the
-`manifest` (a row a record) or the `facts` (one row, a column a fact).
+A suite is Great Expectations' own JSON. Each expectation also says in `meta.data` what it looks at: the
+`manifest` (one row per record) or the `facts` (one row, one column per fact).
 """
 
 import hashlib
@@ -44,7 +44,7 @@ class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def bound(self) -> str:
-        """The bound in short: `≥ 0.95`, `< 5`, `all`, and other arguments as they are."""
+        """The bound in short: `≥ 0.95`, `< 5`, `all`; other arguments unchanged."""
         given = {k: v for k, v in self.kwargs.items() if k not in COLUMN_ARGUMENTS and v is not None}
         above = ">" if given.pop("strict_min", False) else "≥"
         below = "<" if given.pop("strict_max", False) else "≤"
@@ -68,10 +68,10 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_suites(chosen: Sequence[str]) -> list[Suite]:
-    """Read suites by name (those that come with SAFE) or by path (one's own JSON).
+    """Read suites by name (the ones that come with SAFE) or by path (your own JSON).
 
     Raises:
-        InputError: no such suite, not a suite, an empty one, or two of one name.
+        InputError: a suite is missing, malformed or empty, or two have the same name.
     """
     suites = [_read(_path(word)) for word in chosen]
     names = [suite.name for suite in suites]
@@ -114,7 +114,7 @@ def _read(path: Path) -> Suite:
 
 
 def _fault(expectation: Expectation) -> str | None:
-    """What would make it hold for anything, or run code."""
+    """Why an expectation is refused: it would hold for anything, or run code."""
     kwargs = expectation.kwargs
     bounds = [name for name in ("min_value", "max_value") if name in kwargs]
     if bounds and all(kwargs[name] is None for name in bounds):

@@ -1,15 +1,14 @@
-"""Add an encoder to a finished dataset: its sidecars, made from the sounds in its tars, without a source."""
+"""Add an encoder to a finished dataset: write its sidecars from the sounds in the tars, without a source."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
-from safe_data.build.build import check_reach, progress, whereabouts
+from safe_data.build.build import address_of, check_reach, progress
 from safe_data.build.engines.piece import Load, Tick
 from safe_data.build.engines.start import start
 from safe_data.build.resume import only_build, whole_files
-from safe_data.build.shard_task import add_sidecars, encodings_of
+from safe_data.build.shard_piece import add_sidecars, encodings_of
 from safe_data.core.errors import InputError
 from safe_data.core.files import Root
 from safe_data.shards.layout import (
@@ -20,75 +19,82 @@ from safe_data.shards.layout import (
     ShardPaths,
     read_dataset,
     read_json,
+    shards_of,
     write_json,
 )
 from safe_data.shards.storage import open_storage
 
 
 @dataclass(frozen=True)
-class SidecarTask:
-    """All that `embed_shard` needs, to be sent to another process or machine."""
+class SidecarPiece:
+    """The arguments of `embed_shard`, which can be sent to another process or machine."""
 
     root: str
     plan_sha256: str
-    split: str
-    shard: str
-    samples: int
+    paths: ShardPaths
+    rows: int
     encoder: str
 
     @property
     def name(self) -> str:
-        return f"{self.root}: {self.shard}"
+        return f"{self.root}: {self.paths.name}"
 
     @property
     def steps(self) -> int:
-        return self.samples
+        return self.rows
 
 
 def add_encoder(
-    root: Root, spec: str, *, workers: int = 1, engine: str = "local", ray_address: str | None = None
+    root: Root, encoder: str, *, workers: int = 1, engine: str = "local", ray_address: str | None = None
 ) -> tuple[Encoding, Dataset]:
-    """Write an encoder's sidecars, and its name into each done.json and, at last, into dataset.json.
+    """Write the sidecars of one more encoder, and name it in each done.json and finally in dataset.json.
 
-    Tars, rows, manifest and fingerprint stay as they are. What was stopped goes on by the same call.
+    Tars, rows, manifest and fingerprint do not change. After an interruption the same call continues.
+
+    Args:
+        root: folder or URL of a finished dataset
+        encoder: `logmel`, or a pretrained one such as `clap:DIRECTORY`; see `load_encoder`
+        workers: shards to process at the same time
+        engine: `local` (processes on this machine) or `ray`
+        ray_address: address of a Ray cluster (default: start Ray on this machine)
 
     Raises:
-        InputError: no finished dataset, a damaged one, or an encoder that cannot be loaded.
+        InputError: there is no finished dataset, it is damaged, or the encoder cannot be loaded.
     """
     storage = open_storage(root)
     check_reach(storage, workers, engine)
     dataset = read_dataset(storage)
     with start(engine, workers, ray_address) as run:
-        (encoding,) = encodings_of([spec], run)
+        (encoding,) = encodings_of([encoder], run)
         with only_build(storage):
-            tasks = [
-                SidecarTask(whereabouts(storage), dataset.plan_sha256, split, shard, done.rows, spec)
-                for split, facts in dataset.splits.items()
-                for shard in facts.shards
-                for done in [read_json(storage, ShardPaths(Path(), split, shard).done, Done)]
+            where, plan = address_of(storage), dataset.plan_sha256
+            pieces = [
+                SidecarPiece(where, plan, paths, read_json(storage, paths.done, Done).rows, encoder)
+                for paths in shards_of(dataset)
             ]
-            with progress(tasks, f"embedding {dataset.name}") as bar:
-                done = run(embed_shard, tasks, bar.update)
-            encoders = {e.label: e for e in (*dataset.encoders, encoding)}
+            with progress(pieces, f"embedding {dataset.name}") as bar:
+                done = run(embed_shard, pieces, bar.update)
             if not all(encoding in shard.encoders for shard in done):
-                raise InputError(f"{root}: workers have different models for {spec!r}; give all the same")
-            everywhere = tuple(encoder for _, encoder in sorted(encoders.items()))
-            dataset = msgspec.structs.replace(dataset, encoders=everywhere)
+                raise InputError(
+                    f"{root}: workers have different models for {encoder!r}; give all of them the same one"
+                )
+            by_label = {one.label: one for one in (*dataset.encoders, encoding)}
+            encoders = tuple(one for _, one in sorted(by_label.items()))
+            dataset = msgspec.structs.replace(dataset, encoders=encoders)
             write_json(storage, DATASET, dataset)
     return encoding, dataset
 
 
-def embed_shard(task: SidecarTask, tick: Tick, load: Load) -> Done:
-    """Write a shard's embeddings, done.json last.
+def embed_shard(piece: SidecarPiece, tick: Tick, load: Load) -> Done:
+    """Write the embeddings of a shard, and done.json last.
 
     Raises:
-        InputError: the shard is not whole.
+        InputError: the shard is damaged or incomplete.
     """
-    storage = open_storage(task.root)
-    paths = ShardPaths(Path(), task.split, task.shard)
+    storage, paths = open_storage(piece.root), piece.paths
     done = read_json(storage, paths.done, Done)
-    if done.plan_sha256 != task.plan_sha256 or whole_files(storage, paths, done) != done.files:
+    if done.plan_sha256 != piece.plan_sha256 or whole_files(storage, paths, done) != done.files:
         raise InputError(f"{storage}/{paths.tar}: damaged or incomplete; `safe-data verify` says what is")
-    done = add_sidecars(storage, paths, done, [load(task.encoder)], tick)
+    done = add_sidecars(storage, paths, done, [load(piece.encoder)], tick)
     write_json(storage, paths.done, done)
     return done

@@ -1,7 +1,7 @@
-"""Build a dataset: records to a plan, its shards one by one, then the manifest and dataset.json.
+"""Build a dataset: plan which record goes where, make the shards, then write the manifest and dataset.json.
 
-A shard is the unit of work, of retry and of commit: `build_shard` is the same function here, in other
-processes and on Ray. A build that was stopped goes on with the shards that are missing and ends with the same
+A shard is the unit of work, of retry and of commit: `build_shard` is the same function in this process, in
+other processes and on Ray. A build that was stopped continues with the missing shards and ends with the same
 bytes.
 """
 
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from safe_data.build.engines.piece import Piece
 from safe_data.build.engines.start import start
 from safe_data.build.resume import adopt, discard, only_build, whole_files
-from safe_data.build.shard_task import ShardTask, build_shard, encodings_of
+from safe_data.build.shard_piece import ShardPiece, build_shard, encodings_of
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import Root
 from safe_data.records import Records
@@ -45,7 +45,7 @@ REASONS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Summary:
-    """What a build made."""
+    """The dataset that a build made, and which records it rejected."""
 
     dataset: Dataset
     rows: int
@@ -69,10 +69,22 @@ def build_dataset(
     engine: str = "local",
     ray_address: str | None = None,
 ) -> Summary:
-    """Build, or go on building, the dataset in `out`: a folder or any URL that fsspec knows.
+    """Build the dataset in `out`, or continue a build that was stopped.
+
+    Args:
+        source_root: folder of the corpus
+        out: folder, or any URL that fsspec knows
+        source: how the corpus is laid out: a key of `SOURCES`, such as folder, clotho or hub
+        encoders: encoders of the embeddings, such as `logmel` or `clap:DIRECTORY`; see `load_encoder`
+        name: name of the dataset (default: the name of the folder)
+        shard_size: largest number of records per shard
+        frames: pictures to store per video
+        workers: shards to process at the same time
+        engine: `local` (processes on this machine) or `ray`
+        ray_address: address of a Ray cluster (default: start Ray on this machine)
 
     Raises:
-        InputError: a bad source, an `out` that holds something else, or no record that can be used.
+        InputError: the source is faulty, `out` holds something else, or no record can be used.
     """
     records = list(_source(source)(source_root))
     plan = make_plan(
@@ -86,40 +98,40 @@ def build_dataset(
     check_reach(storage, workers, engine)
     specs = tuple(sorted(set(encoders)))
     with start(engine, workers, ray_address) as run:
-        encodings = encodings_of(specs, run)  # a misspelt one is refused before any work
+        encodings = encodings_of(specs, run)  # refuses a misspelt encoder before any work
         with only_build(storage):
             adopt(plan, storage)
-            tasks = [
-                ShardTask(
-                    str(source_root.absolute()), whereabouts(storage), plan.sha256, shard, specs, frames
+            pieces = [
+                ShardPiece(
+                    str(source_root.absolute()), address_of(storage), plan.sha256, shard, specs, frames
                 )
                 for shard in plan.shards
             ]
-            with progress(tasks, f"building {plan.name}") as bar:
-                done = run(build_shard, tasks, bar.update)
+            with progress(pieces, f"building {plan.name}") as bar:
+                done = run(build_shard, pieces, bar.update)
             if not any(shard.samples for shard in done):
                 _refuse_empty(plan, storage)
             return _finish(plan, storage, done, encodings)
 
 
 def progress(pieces: Sequence[Piece], what: str) -> "tqdm[NoReturn]":
-    """A bar over all their steps; quiet when there is no terminal."""
+    """A progress bar over the steps of all pieces; nothing without a terminal."""
     total = sum(piece.steps for piece in pieces)
     return tqdm(total=total, unit="step", disable=None, leave=False, desc=what)
 
 
 def check_reach(storage: Storage, workers: int, engine: str) -> None:
-    """Refuse to send work to processes that would not see the dataset.
+    """Refuse other processes for a dataset in the memory of this one.
 
     Raises:
-        InputError: it lies in the memory of this one.
+        InputError: the work would go to processes that cannot see the dataset.
     """
     if isinstance(storage, Remote) and storage.one_process and (workers > 1 or engine != "local"):
         raise InputError(f"{storage}: lies in this process's memory; build it with one worker, locally")
 
 
-def whereabouts(storage: Storage) -> str:
-    """Where a storage is, for a process with another working directory."""
+def address_of(storage: Storage) -> str:
+    """The path or URL of a storage, for a process with another working directory."""
     return str(storage.path.absolute() if isinstance(storage, Folder) else storage)
 
 
@@ -136,7 +148,7 @@ def _tables(plan: Plan, storage: Storage) -> Iterator[pa.Table]:
 
 
 def _finish(plan: Plan, storage: Storage, done: Sequence[Done], encodings: Sequence[Encoding]) -> Summary:
-    """Write the manifest of all shards, then dataset.json: with it the dataset exists."""
+    """Write the manifest of all shards, then dataset.json, which makes the dataset complete."""
     _check_shards(storage, done, encodings)
     with storage.committing(MANIFEST) as file:
         manifest.write(file, _tables(plan, storage))
@@ -164,7 +176,7 @@ def _finish(plan: Plan, storage: Storage, done: Sequence[Done], encodings: Seque
 
 
 def _check_shards(storage: Storage, done: Sequence[Done], encodings: Sequence[Encoding]) -> None:
-    """Every shard is what its worker said, with the embeddings asked for; what is not its own goes."""
+    """Refuse shards that changed or lack embeddings; remove sidecars that belong to no shard."""
     for shard in done:
         paths = ShardPaths(Path(), shard.split, shard.shard)
         lacking = [encoding.label for encoding in encodings if encoding not in shard.encoders]
@@ -179,13 +191,13 @@ def _check_shards(storage: Storage, done: Sequence[Done], encodings: Sequence[En
     shards = {f"{shard.split}/{shard.shard}" for shard in done}
     for name in storage.names():
         if name.endswith(".npy") and name.partition(".")[0] in shards and name not in own:
-            storage.remove(name)  # of a build that was killed, or of a tar that is gone
+            storage.remove(name)  # left by a killed build, or made from a tar that is gone
 
 
 def _refuse_empty(plan: Plan, storage: Storage) -> NoReturn:
-    """Nothing could be read: that is no dataset, and nothing of it stays."""
+    """Remove what was built from no usable record, and say why the first ones were rejected."""
     rejections = count_rejections(_tables(plan, storage))
     count = sum(rejection.count for rejection in rejections)
     discard(plan, storage)
     reasons = "; ".join(rejection.first for rejection in rejections[:REASONS_SHOWN])
-    raise InputError(f"no record could be read, of {count} ({reasons}); nothing was built")
+    raise InputError(f"0 of {count} records could be read ({reasons}); nothing was built")

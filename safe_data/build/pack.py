@@ -1,7 +1,7 @@
-"""Records into a tar and its manifest rows: media read, checked, measured, and stored.
+"""Pack records into a tar and manifest rows: read their media, check, measure and store them.
 
-`pack` does it all. A build that has more to do with a clip takes it apart: `load` any number of records at
-once, in threads, then `store` what was loaded, in order, and hand each clip to its encoders:
+`pack` does all of it. A build that also encodes the sounds does it in two steps: `load` records in threads,
+then `store` them in order and hand each clip to the encoders:
 
     loaded = executor.map(lambda entry: (entry[0], load(entry[1], root)), entries)
     for packed in store(loaded, shard, tar):
@@ -10,7 +10,7 @@ once, in threads, then `store` what was loaded, in order, and hand each clip to 
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from safe_data.build.engines.piece import Tick
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import container_of
 from safe_data.media.decode import decode_pcm
@@ -28,16 +29,17 @@ from safe_data.media.picture import decode_image, picture_suffix
 from safe_data.media.sound import Pcm, Sound
 from safe_data.records import Audio, Record, Rejected
 from safe_data.shards.manifest import Row
-from safe_data.shards.plan import record_json
+from safe_data.shards.plan import Entry, record_json
 from safe_data.shards.tar import TarWriter
 
-Tick = Callable[[], object]  # called once a record, for a progress bar
-Entry = Record | Rejected
+FLAC_LEVEL = 0.25  # level 2 of 8
+FLAC_CHANNELS = 8
+JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file for the tar and what the manifest says of it."""
+    """A media file for the tar, and the manifest columns that describe it."""
 
     suffix: str
     data: bytes
@@ -46,12 +48,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A record as it will be stored, with its media; or the reason why it will not be.
+    """A record as it will be stored, with its media; or the reason for its rejection.
 
-    `sound` is the clip at its own rate: resampled, it is what `decode_audio` gives for `audio`, bit for bit.
+    `sound` is the clip at its original rate; resampled, it equals `decode_audio` of `audio` bit for bit.
     """
 
-    entry: Entry
+    entry: Record | Rejected
     reason: str | None = None
     audio: Member | None = None
     pictures: tuple[Member, ...] = ()
@@ -60,21 +62,16 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Packed:
-    """What became of a record: its row of the manifest, and its clip where it is stored with one."""
+    """The manifest row of a record, and its sound if it is stored with one."""
 
     row: Row
     sound: Sound | None
 
 
 def pack(
-    entries: Iterable[tuple[int, Entry]],
-    root: Path,
-    shard: str,
-    tar: TarWriter,
-    tick: Tick,
-    frames: int = 1,
+    entries: Iterable[Entry], root: Path, shard: str, tar: TarWriter, tick: Tick, frames: int = 1
 ) -> list[Row]:
-    """Write the samples of a shard; one row each, and one for each record that cannot be used."""
+    """Write the samples of a shard; return one row per record, rejected ones too. Ticks once per record."""
     rows = []
     for packed in store(((index, load(entry, root, frames)) for index, entry in entries), shard, tar):
         rows.append(packed.row)
@@ -82,8 +79,8 @@ def pack(
     return rows
 
 
-def load(entry: Entry, root: Path, frames: int = 1) -> Loaded:
-    """Read, decode and measure a record's media, of a video `frames` pictures; nothing is written."""
+def load(entry: Record | Rejected, root: Path, frames: int = 1) -> Loaded:
+    """Read, decode and measure the media of a record, `frames` pictures per video; write nothing."""
     if isinstance(entry, Rejected):
         return Loaded(entry, entry.reason)
     audio = sound = None
@@ -91,8 +88,8 @@ def load(entry: Entry, root: Path, frames: int = 1) -> Loaded:
     record = entry
     try:
         if entry.audio is not None:
-            audio, sound, as_it_came = sound_member(root, entry.audio)
-            record = entry if as_it_came else _of_the_clip(entry, entry.audio)
+            audio, sound, unchanged = sound_member(root, entry.audio)
+            record = entry if unchanged else _of_the_clip(entry, entry.audio)
         if entry.image is not None:
             pictures = picture_members(root, entry.image, entry.audio, frames)
     except MediaError as error:
@@ -101,7 +98,7 @@ def load(entry: Entry, root: Path, frames: int = 1) -> Loaded:
 
 
 def store(loaded: Iterable[tuple[int, Loaded]], shard: str, tar: TarWriter) -> Iterator[Packed]:
-    """Append records to a tar in the order they come in, with the index of each in the source."""
+    """Append records to a tar in the given order, each with its index in the source."""
     samples = 0
     for index, one in loaded:
         about = {"index": index, "shard": shard, **_about(one.entry)}
@@ -112,55 +109,10 @@ def store(loaded: Iterable[tuple[int, Loaded]], shard: str, tar: TarWriter) -> I
         samples += 1
 
 
-def _of_the_clip(record: Record, audio: Audio) -> Record:
-    """The record of a shard that holds the clip alone: it starts at 0; where it did is in the metadata."""
-    if audio.start_seconds == 0 and audio.duration_seconds is None:
-        return record
-    source = audio.model_dump(include={"start_seconds", "duration_seconds"})
-    return record.model_copy(
-        update={"audio": Audio(path=audio.path), "metadata": {**record.metadata, "clip_of": source}}
-    )
-
-
-def _append(record: Record, loaded: Loaded, tar: TarWriter) -> dict[str, Any]:
-    """Append a record's members next to each other, and say what and where they are."""
-    text = record_json(record)
-    facts: dict[str, Any] = {"json_offset": tar.add(f"{record.id}.json", text), "json_size": len(text)}
-    if loaded.audio is not None:
-        facts |= _add("audio", record.id, loaded.audio, tar)
-    added = [_add("image", record.id, picture, tar) for picture in loaded.pictures]
-    return facts | (added[len(added) // 2] if added else {})  # of several pictures, the one in the middle
-
-
-def _add(kind: str, record_id: str, member: Member, tar: TarWriter) -> dict[str, Any]:
-    name = f"{record_id}.{member.suffix}"
-    return member.facts | {
-        f"has_{kind}": True,
-        f"{kind}_name": name,
-        f"{kind}_offset": tar.add(name, member.data),
-        f"{kind}_size": len(member.data),
-        f"{kind}_sha256": hashlib.sha256(member.data).hexdigest(),
-    }
-
-
-def _about(entry: Entry) -> dict[str, Any]:
-    """The columns that every row has, rejected or not."""
-    about = {name: getattr(entry, name) for name in ("id", "dataset", "split", "group")}
-    if isinstance(entry, Record):
-        about |= {"label": entry.label, "difficulty": entry.difficulty, "examples": len(entry.examples)}
-        about["audio_examples"] = sum(example.needs_audio is True for example in entry.examples)
-    return about
-
-
-FLAC_LEVEL = 0.25  # level 2 of 8
-FLAC_CHANNELS = 8
-JPEG_QUALITY = 95
-
-
 def sound_member(root: Path, audio: Audio) -> tuple[Member, Sound, bool]:
-    """A record's sound, the clip in it, and whether it is the file as it came.
+    """The sound of a record as a tar member, the clip in it, and whether the source file is stored unchanged.
 
-    The clip is bit for bit what `decode_audio` makes of the member.
+    The clip equals what `decode_audio` makes of the member, bit for bit.
 
     Raises:
         MediaError: it cannot be used.
@@ -175,7 +127,7 @@ def sound_member(root: Path, audio: Audio) -> tuple[Member, Sound, bool]:
 
 
 def picture_members(root: Path, path: str, clip: Audio | None, frames: int) -> list[Member]:
-    """A record's picture, or `frames` pictures of what its clip of a video shows.
+    """The picture of a record as a tar member; of a video, `frames` pictures spread over the clip.
 
     Raises:
         MediaError: it cannot be used.
@@ -197,10 +149,10 @@ def picture_members(root: Path, path: str, clip: Audio | None, frames: int) -> l
 
 
 def encode_sound(pcm: Pcm) -> tuple[Pcm, str, bytes]:
-    """A clip as a file of its own: the samples as that holds them, its suffix, its bytes."""
+    """Encode a clip as FLAC, or as WAV where FLAC cannot hold it: samples as stored, suffix, bytes."""
     file = io.BytesIO()
     if pcm.bits is None or pcm.channels > FLAC_CHANNELS:
-        from scipy.io import wavfile  # libsndfile puts the date into such a file
+        from scipy.io import wavfile  # libsndfile would write the date into the file
 
         wavfile.write(file, pcm.sample_rate_hz, pcm.samples.astype("<f4"))
         return replace(pcm, suffix="wav"), "wav", file.getvalue()
@@ -220,7 +172,47 @@ def encode_sound(pcm: Pcm) -> tuple[Pcm, str, bytes]:
 
 
 def encode_picture(picture: Image.Image) -> bytes:
-    """A picture as JPEG."""
+    """Encode a picture as JPEG, quality 95, without chroma subsampling."""
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4")
     return file.getvalue()
+
+
+def _about(entry: Record | Rejected) -> dict[str, Any]:
+    """The columns that every row has, rejected or not."""
+    about = {name: getattr(entry, name) for name in ("id", "dataset", "split", "group")}
+    if isinstance(entry, Record):
+        about |= {"label": entry.label, "difficulty": entry.difficulty, "examples": len(entry.examples)}
+        about["audio_examples"] = sum(example.needs_audio is True for example in entry.examples)
+    return about
+
+
+def _of_the_clip(record: Record, audio: Audio) -> Record:
+    """The record as stored with only its clip: it starts at 0, and metadata says where in the source."""
+    if audio.start_seconds == 0 and audio.duration_seconds is None:
+        return record
+    source = audio.model_dump(include={"start_seconds", "duration_seconds"})
+    return record.model_copy(
+        update={"audio": Audio(path=audio.path), "metadata": {**record.metadata, "clip_of": source}}
+    )
+
+
+def _append(record: Record, loaded: Loaded, tar: TarWriter) -> dict[str, Any]:
+    """Append the files of a record next to each other; return the columns that describe them."""
+    text = record_json(record)
+    facts: dict[str, Any] = {"json_offset": tar.add(f"{record.id}.json", text), "json_size": len(text)}
+    if loaded.audio is not None:
+        facts |= _add("audio", record.id, loaded.audio, tar)
+    added = [_add("image", record.id, picture, tar) for picture in loaded.pictures]
+    return facts | (added[len(added) // 2] if added else {})  # of several pictures, the middle one
+
+
+def _add(kind: str, record_id: str, member: Member, tar: TarWriter) -> dict[str, Any]:
+    name = f"{record_id}.{member.suffix}"
+    return member.facts | {
+        f"has_{kind}": True,
+        f"{kind}_name": name,
+        f"{kind}_offset": tar.add(name, member.data),
+        f"{kind}_size": len(member.data),
+        f"{kind}_sha256": hashlib.sha256(member.data).hexdigest(),
+    }

@@ -1,4 +1,4 @@
-"""Clips on their way to the encoders: decoded once for all of them, in batches, the next in the making."""
+"""Prefetch: decode each clip once for all encoders, batch it, and prepare the next batch meanwhile."""
 
 import hashlib
 import os
@@ -23,18 +23,19 @@ from safe_data.shards.sidecar import Heard
 from safe_data.shards.storage import Storage
 
 BATCH_CLIPS = 32
-BATCH_SAMPLES = 2**24  # 64 MiB of float32: a batch of long clips is cut short
+BATCH_SAMPLES = 2**24  # 64 MiB of float32; a batch of long clips has fewer of them
 LOADERS = 2  # threads that read and decode
+
 T = TypeVar("T")
 
 
 def hear(sound: Sound | None, rates_hz: Iterable[int]) -> Heard | None:
-    """The clip at each of the rates; None for none."""
+    """The clip at each rate; None without a clip."""
     return None if sound is None else {rate: sound.resampled(rate).samples for rate in rates_hz}
 
 
 def load_ahead(entries: Iterable[Entry], root: Path, frames: int) -> Generator[tuple[int, Loaded]]:
-    """Records with their media, in order; while one is in use, the next ones are being decoded."""
+    """Load records with their media, in order; threads decode the next ones while one is in use."""
     upcoming: deque[tuple[int, Future[Loaded]]] = deque()
     with ThreadPoolExecutor(LOADERS) as threads:
         for index, entry in entries:
@@ -49,10 +50,10 @@ def load_ahead(entries: Iterable[Entry], root: Path, frames: int) -> Generator[t
 def stored_clips(
     storage: Storage, paths: ShardPaths, rows: pa.Table, rates_hz: Iterable[int]
 ) -> Iterator[Heard | None]:
-    """The sounds of a shard's samples, out of its tar; None for a sample without one.
+    """Read the sounds of a shard's samples from its tar; None for a sample without sound.
 
     Raises:
-        InputError: a sound is not the one that was stored.
+        InputError: a sound is damaged.
     """
     columns = ["id", "has_audio", "json_offset", "json_size", "audio_offset", "audio_size", "audio_sha256"]
     samples = rows.filter(pc.equal(rows["status"], "ok")).select(columns)
@@ -76,7 +77,7 @@ def _stored_sound(tar: int, row: dict[str, Any]) -> Sound:
 
 
 def batches(clips: Iterable[T], heard: Callable[[T], Heard | None]) -> Generator[list[T]]:
-    """As many clips at a time as make a batch, by number or by length."""
+    """Group clips into batches, limited by their number and their total length."""
     batch: list[T] = []
     held = 0
     for clip in clips:
@@ -91,7 +92,7 @@ def batches(clips: Iterable[T], heard: Callable[[T], Heard | None]) -> Generator
 
 @contextmanager
 def one_ahead(items: Generator[T]) -> Iterator[Iterator[T]]:
-    """The items in their order; while one is in use, the next is being made in a thread."""
+    """Iterate over items in order; a thread makes the next one while one is in use."""
     with closing(items), ThreadPoolExecutor(1) as thread:
 
         def made() -> Iterator[T]:

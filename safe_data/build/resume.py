@@ -1,4 +1,4 @@
-"""What lets a build be stopped and go on: one build a place, with the plan and the media it began with."""
+"""Resume a build: one build at a time per place, and only with the plan and the media it began with."""
 
 import io
 import json
@@ -18,17 +18,17 @@ from safe_data.shards.storage import Folder, Storage
 from safe_data.shards.tar import TarWriter
 
 LOCK = ".lock"
-COMPARED = 3  # records of a finished shard, when a build goes on
+CHECKED_RECORDS = 3  # per finished shard, when a build continues
 
 
 @contextmanager
 def only_build(storage: Storage) -> Iterator[None]:
-    """Hold a folder alone, and clear away what a killed build, or a killed worker, left half-written.
+    """Lock a folder, and remove half-written files of a killed build or worker.
 
-    At a URL nothing is held and nothing lies half-written: there a file appears by one upload.
+    A URL is not locked, and has no half-written files: a file appears there by one upload.
 
     Raises:
-        InputError: another build holds it, or it may not be written to.
+        InputError: another build holds the folder, or it may not be written to.
     """
     if not isinstance(storage, Folder):
         yield
@@ -60,12 +60,16 @@ def _clear(folder: Path) -> None:
 
 
 def adopt(plan: Plan, storage: Storage) -> None:
-    """Write the plan into a new place, or go on with it; refuse any other."""
+    """Write the plan into a new place, or continue with it.
+
+    Raises:
+        InputError: the place holds another plan, or something that is no dataset.
+    """
     if storage.size(PLAN) is None:
-        others = [name for name in storage.names() if not name.startswith(".")]
-        if others:
-            other = others[0].partition("/")[0]
-            raise InputError(f"{storage}: holds {other!r} and no dataset; name an empty or new directory")
+        foreign = [name for name in storage.names() if not name.startswith(".")]
+        if foreign:
+            first = foreign[0].partition("/")[0]
+            raise InputError(f"{storage}: holds {first!r} and no dataset; name an empty or new directory")
         with storage.committing(PLAN) as file:
             file.write(plan.to_json())
         return
@@ -94,7 +98,7 @@ def _difference(found: bytes, plan: Plan) -> str:
 
 
 def read_done(storage: Storage, paths: ShardPaths, plan_sha256: str) -> Done | None:
-    """A shard's done.json; None if it is not there, damaged, or of another plan."""
+    """Read done.json of a shard; None if it is missing, damaged, or from another plan."""
     try:
         done = read_json(storage, paths.done, Done)
     except InputError:
@@ -103,21 +107,21 @@ def read_done(storage: Storage, paths: ShardPaths, plan_sha256: str) -> Done | N
 
 
 def whole_files(storage: Storage, paths: ShardPaths, done: Done) -> dict[str, FileFacts]:
-    """The files of done.json that are there and of the right size."""
+    """The files in done.json that exist and have the recorded size."""
     return {
         name: facts for name, facts in done.files.items() if storage.size(paths.folder / name) == facts.bytes
     }
 
 
 def check_media(root: Path, frames: int, entries: Sequence[Entry], rows: pa.Table, where: str) -> None:
-    """Compare the media of a few records with what is stored of them; their sizes are in the plan already.
+    """Compare the media of a few records with the stored hashes; the plan has compared the sizes of all.
 
     Raises:
-        InputError: they are not the media that the shard was built from.
+        InputError: the shard was built from other media.
     """
     columns = ("index", "status", "audio_sha256", "image_sha256")
     stored = {row["index"]: row for row in rows.select(columns).to_pylist()}
-    some = entries[:: max(1, -(-len(entries) // COMPARED))]
+    some = entries[:: max(1, -(-len(entries) // CHECKED_RECORDS))]
     for row in pack(some, root, "", TarWriter(io.BytesIO()), lambda: None, frames):
         if any(getattr(row, column) != stored.get(row.index, {}).get(column) for column in columns):
             raise InputError(
@@ -127,7 +131,7 @@ def check_media(root: Path, frames: int, entries: Sequence[Entry], rows: pa.Tabl
 
 
 def discard(plan: Plan, storage: Storage) -> None:
-    """Remove what the plan wrote, and nothing else."""
+    """Remove the files of this plan, and nothing else."""
     shards = {f"{shard.split}/{shard.name}" for shard in plan.shards}
     for name in storage.names():
         if name == PLAN or name.partition(".")[0] in shards:

@@ -1,4 +1,4 @@
-"""The sample in shards/sample: clips of the synthetic world, built like any other dataset."""
+"""Build the sample in shards/sample: a few clips of the synthetic world, built like any other dataset."""
 
 import json
 from pathlib import Path
@@ -13,14 +13,16 @@ from safe_data.sources.synthetic.world import FEWEST_CLIPS, write_world
 NAME = "sample"
 CLIPS = 12
 SEED = 0
-MAX_BYTES = 200_000
 
 
 def write_sample(out: Path) -> Summary:
-    """Build the sample; the same bytes every time.
+    """Build the sample; it has the same bytes every time.
 
-    To be small, its sounds are ADPCM and its pictures JPEG: both are decoded by integer arithmetic, so the
-    hashes of what is in them are the same on every machine.
+    Its sounds are ADPCM and its pictures JPEG, to be small. Both are decoded in integer arithmetic, so the
+    hashes of decoded samples and pixels are equal on every machine.
+
+    Raises:
+        InputError: `out` holds something else, or may not be written to.
     """
     with TemporaryDirectory() as folder:
         world = Path(folder) / NAME

@@ -1,10 +1,10 @@
-"""A command line made of typed functions, with the exit codes that every SAFE command keeps.
+"""Make a command line from typed functions, with the same exit codes for every SAFE command.
 
 0: it holds. 1: it does not hold. 2: it could not be judged. 3: bad usage or input. 4: a defect of ours.
 
-A command is a function whose docstring is its help; it returns None for 0, or its exit code. A parameter that
-is a dataclass becomes one option per field. Options can also come from `--config FILE.yaml`, and
-`--print_config` shows what would run.
+A command is a function; its docstring becomes the help. It returns its exit code, or None for 0. A parameter
+that is a dataclass becomes one option per field. `--config FILE.yaml` reads options from a file, and
+`--print_config` shows the options that would run.
 """
 
 import dataclasses
@@ -48,6 +48,16 @@ def run(program: str, summary: str, commands: dict[str, Command], argv: Sequence
         return DEFECT
 
 
+def option_name(field: dataclasses.Field[Any]) -> str:
+    """The option of a dataclass field: its name, or `metadata["option"]`, such as `layer` for `layers`."""
+    return str(field.metadata.get("option", field.name))
+
+
+def options_of(settings: Any) -> dict[str, Any]:
+    """A dataclass as options, so that what ran can be written to options.yaml."""
+    return {option_name(field): getattr(settings, field.name) for field in dataclasses.fields(settings)}
+
+
 def _parse(
     program: str, summary: str, commands: dict[str, Command], arguments: list[str]
 ) -> tuple[str, dict[str, Any]]:
@@ -72,7 +82,7 @@ def _parse(
 
 
 def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a command; options that were not given are left to their defaults.
+    """The arguments of a command; options that were not given keep their defaults.
 
     Raises:
         InputError: a dataclass refuses the values of its fields.
@@ -82,8 +92,8 @@ def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
     for name in inspect.signature(command).parameters:
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
-            fields = [field.name for field in dataclasses.fields(hint)]
-            arguments[name] = hints[name](**{field: given[field] for field in fields if field in given})
+            options = {option_name(field): field.name for field in dataclasses.fields(hint)}
+            arguments[name] = hints[name](**{options[key]: given[key] for key in options if key in given})
         elif name in given:
             arguments[name] = given[name]
     return arguments
@@ -118,11 +128,12 @@ def _add_fields(parser: Any, options: Any) -> None:
             default = field.default_factory()
         elif field.default is dataclasses.MISSING:
             default, required = None, True
-        _add_option(parser, field.name, hints[field.name], default, helps.get(field.name, ""), required)
+        name, help_text = option_name(field), helps.get(field.name, "")
+        _add_option(parser, name, hints[field.name], default, help_text, required)
 
 
 def _add_option(parser: Any, name: str, hint: Any, default: Any, help_text: str, required: bool) -> None:
-    """One --option. A list may be given several times; a bool that is False is a flag."""
+    """Add one --option. A list option may be given several times; a bool that defaults to False is a flag."""
     option: dict[str, Any] = {"type": hint, "default": default}
     if get_origin(hint) in (list, tuple):
         option = {"action": "extend", "nargs": 1, "type": get_args(hint)[0], "default": None}
@@ -134,7 +145,7 @@ def _add_option(parser: Any, name: str, hint: Any, default: Any, help_text: str,
 
 
 def _helps(described: Any) -> dict[str, str]:
-    """The help of each parameter of a function, or of each field of a dataclass."""
+    """The help text of each parameter of a function, or of each field of a dataclass."""
     from docstring_parser import parse_from_object
 
     found = parse_from_object(described).params

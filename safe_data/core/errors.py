@@ -1,10 +1,19 @@
 """Errors that a user can cause, worded in one place: where, what, what was expected, and the fix."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+import importlib.util
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 ROW_ERRORS_SHOWN = 20
-_LONGEST_COMPARED = 100  # characters; comparing a longer text would take long, and nobody misspells one
+
+_LONGEST_WORD = 100  # characters; nobody misspells a longer name, and comparing one takes long
+_LONGEST_VALUE = 60
+
+Place = tuple[int | str, ...]  # the keys and indices that lead to a field
 
 
 class InputError(ValueError):
@@ -19,7 +28,7 @@ def raise_row_errors(errors: Sequence[str], where: str) -> None:
     """Raise one InputError for all faulty rows: the first 20 in full, the rest as a count.
 
     Raises:
-        InputError: if there is any error.
+        InputError: there is an error.
     """
     if len(errors) == 1:
         raise InputError(errors[0])
@@ -33,13 +42,85 @@ def first_errors(errors: Sequence[str]) -> list[str]:
     return [*errors[:ROW_ERRORS_SHOWN], *([f"… and {hidden} more"] if hidden > 0 else [])]
 
 
+def require_extra(use: str, extra: str, *modules: str) -> None:
+    """Refuse to go on where a module that only an extra installs is not installed.
+
+    Args:
+        use: what needs the modules; it begins the message
+        extra: the extra of pyproject.toml, or several with commas between them
+        modules: top-level names, as they are imported
+
+    Raises:
+        InputError: one line that names the missing modules and the command that installs them.
+    """
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        are = "which is" if len(missing) == 1 else "which are"
+        raise InputError(f"{use} needs {', '.join(missing)}, {are} not installed; {install_extra(extra)}")
+
+
+def install_extra(extra: str) -> str:
+    """The command that installs an extra; SAFE is on no package index, so it names the project's folder.
+
+    >>> install_extra("gx")
+    "run pip install '.[gx]' in the SAFE project folder"
+    """
+    return f"run pip install '.[{extra}]' in the SAFE project folder"
+
+
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """The hint that ends a message about an unknown name: the nearest known one, else `otherwise`.
+    """The hint that ends a message about an unknown name: the nearest known name, or else `otherwise`.
 
     >>> did_you_mean("consultd", ["consulted", "skipped"])
     "did you mean 'consulted'?"
     >>> did_you_mean("x", ["local", "ray"], "choose from local, ray")
     'choose from local, ray'
     """
-    near = difflib.get_close_matches(word[:_LONGEST_COMPARED], list(known), 1)
+    near = difflib.get_close_matches(word[:_LONGEST_WORD], list(known), 1)
     return f"did you mean {near[0]!r}?" if near else otherwise
+
+
+def unknown_field(name: str, known: Iterable[str], otherwise: str = "", within: str = "") -> str:
+    """A sentence about a field that does not exist, with the nearest one that does.
+
+    >>> unknown_field("lable", ["label", "group"])
+    "unknown field 'lable'; did you mean 'label'?"
+    >>> unknown_field("x", ["label"], "fields are label", within="rows[0]")
+    "unknown field 'x' in rows[0]; fields are label"
+    """
+    where = f" in {within}" if within else ""
+    return f"unknown field {name!r}{where}; {did_you_mean(name, known, otherwise)}"
+
+
+def explain(
+    error: "ValidationError", known: Callable[[Place], Iterable[str]], otherwise: str = "fields are {known}"
+) -> list[tuple[Place, str]]:
+    """Pydantic's findings, each with its place and as a sentence: which field, its value, what is expected.
+
+    `known` gives the fields that may stand at a place, `otherwise` the hint where no name is near.
+    """
+    return [
+        (finding["loc"], _sentence(dict(finding), known, otherwise))
+        for finding in error.errors(include_url=False, include_context=False)
+    ]
+
+
+def _sentence(finding: dict[str, object], known: Callable[[Place], Iterable[str]], otherwise: str) -> str:
+    place: Place = tuple(finding["loc"])  # type: ignore[arg-type]
+    field = _dotted(place)
+    if finding["type"] == "extra_forbidden":
+        names = list(known(place))
+        hint = otherwise.format(known=", ".join(names))
+        return unknown_field(str(place[-1]), names, hint, within=_dotted(place[:-1]))
+    if finding["type"] == "missing":
+        return f"has no {field!r}; add it"
+    message = str(finding["msg"]).removeprefix("Value error, ")
+    if finding["type"] == "value_error":
+        return f"{field}: {message}" if len(place) > 1 else message
+    value = repr(finding["input"])
+    shown = value if len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 1] + "…"
+    return f"{field} is {shown}: {message[:1].lower()}{message[1:]}"
+
+
+def _dotted(place: Place) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all; their hashes; JSON."""
+"""Write files and folders that appear whole or not at all; write JSON; hash a file."""
 
 import errno
 import hashlib
@@ -16,14 +16,17 @@ from safe_data.core.errors import InputError
 
 Root = str | os.PathLike[str]
 
-PART = ".tmp"  # ends the name of a file that is being written
+PART = ".tmp"  # the name of a file that is being written ends with it
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextmanager
 def committing(path: Path) -> Iterator[BinaryIO]:
-    """Write a file that appears whole and safely on disk, or not at all; make its folder if need be.
+    """Open a file for writing that appears under its name once it is whole and on disk, or not at all.
+
+    Its folder is made if need be. An exception inside the block leaves the old file as it was.
 
     Raises:
         InputError: the disk is full, or may not be written to.
@@ -44,25 +47,31 @@ def committing(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def committing_folder(path: Path) -> Iterator[Path]:
-    """Fill a new folder under a temporary name, which takes its real name when it is complete.
+    """Fill a new folder under a temporary name; it gets its real name once it is complete.
 
-    A folder left over from a run that was killed is removed first.
+    An exception inside the block removes the temporary folder; the next call removes what a killed run left.
+
+    Raises:
+        InputError: the disk is full, or may not be written to.
     """
     part = path.with_name(path.name + PART)
     shutil.rmtree(part, ignore_errors=True)
     with explaining(path):
         part.mkdir(parents=True)
-        yield part
-        part.replace(path)
+        try:
+            yield part
+            part.replace(path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
         _sync_folder(path.parent)
 
 
 @contextmanager
 def explaining(path: Root) -> Iterator[None]:
-    """Say what to do about a disk that is full or may not be written to.
+    """Turn the OSError of a full or protected disk into an InputError that says what to do.
 
     Raises:
-        InputError: in place of such an OSError.
+        InputError: the disk is full, or may not be written to.
     """
     try:
         yield
@@ -80,7 +89,7 @@ def write_bytes(path: Path, content: bytes) -> Path:
     """Write a file whole or not at all, and return its path.
 
     Raises:
-        InputError: see `committing`.
+        InputError: the disk is full, or may not be written to.
     """
     with committing(path) as file:
         file.write(content)
@@ -88,21 +97,21 @@ def write_bytes(path: Path, content: bytes) -> Path:
 
 
 def write_json(path: Path, content: msgspec.Struct) -> Path:
-    """Write a result as indented JSON; numbers that are not finite become null.
+    """Write a result as indented JSON, whole or not at all; numbers that are not finite become null.
 
     Raises:
-        InputError: see `committing`.
+        InputError: the disk is full, or may not be written to.
     """
     return write_bytes(path, json_bytes(content))
 
 
 def json_bytes(content: msgspec.Struct) -> bytes:
-    """A struct as indented JSON that ends with a line feed."""
+    """Encode a struct as indented JSON that ends with a line feed."""
     return msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n"
 
 
 def file_sha256(path: Root) -> str:
-    """The hash by which outputs name the files that they were made from."""
+    """SHA-256 of a file in hexadecimal; outputs name their input files by it."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,4 +1,4 @@
-"""Numerals: fractions, differences, intervals and p values as every table writes them."""
+"""Write numbers the same way in every table: fractions, differences, intervals, p values, percentages."""
 
 MISSING = "–"
 
@@ -12,7 +12,7 @@ def fraction(value: float | None) -> str:
 
 
 def difference(value: float | None) -> str:
-    """A number with its sign, with a true minus, and none for what rounds to zero.
+    """A number with its sign and a true minus; no sign where it rounds to zero.
 
     >>> difference(0.0517), difference(-0.2), difference(-0.0001)
     ('+0.052', '−0.200', '0.000')

@@ -1,4 +1,4 @@
-"""options.yaml: what ran, with which versions; `--config options.yaml` runs it again."""
+"""options.yaml: the options and versions of a run; `--config options.yaml` runs it again."""
 
 import platform
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ TRAIN = ("safe-hearing", "torch", "transformers", "accelerate", "tokenizers", "s
 
 
 def installed_versions(packages: Iterable[str]) -> dict[str, str]:
-    """The versions of those packages that are installed: an extra that is not installed has not run.
+    """The versions of the packages that are installed; others are left out, as they did not run.
 
     >>> list(installed_versions(["numpy", "no-such-package"]))
     ['numpy']
@@ -29,9 +29,9 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def options_yaml(command: str, options: Mapping[str, Any], packages: Iterable[str]) -> bytes:
-    """The options of a command such as `safe-data build` as YAML, under a comment that names versions.
+    """The options of a command such as `safe-data build` as YAML, below a comment with the versions.
 
-    Options that are None, and so left to their default, are not in it.
+    Options that are None are left out: they were left to their default.
     """
     import yaml
 
@@ -44,10 +44,10 @@ def options_yaml(command: str, options: Mapping[str, Any], packages: Iterable[st
 def write_options(
     folder: Path, command: str, options: Mapping[str, Any], packages: Iterable[str] = CORE
 ) -> Path:
-    """Write options.yaml into a folder, whole or not at all.
+    """Write options.yaml into a folder, whole or not at all, and return its path.
 
     Raises:
-        InputError: see `files.committing`.
+        InputError: the disk is full, or may not be written to.
     """
     return write_bytes(folder / OPTIONS, options_yaml(command, options, packages))
 

@@ -1,4 +1,4 @@
-"""Formats: titled tables as text, Markdown, LaTeX or CSV; JSON is the document that they show."""
+"""Table: rows under columns, rendered as text, Markdown, LaTeX, CSV or JSON."""
 
 import csv
 import io
@@ -13,8 +13,9 @@ Format = Literal["text", "json", "markdown", "latex", "csv"]
 Value = str | bool | int | float | None
 
 COLUMNS = 80
-_NARROWEST = 8  # what a column of names is cut down to, at most
-_FORMULA = ("=", "+", "-", "@")  # a spreadsheet would run what begins so
+
+_NARROWEST = 8  # a column of names is never cut below this width
+_FORMULA = ("=", "+", "-", "@")  # a spreadsheet runs a cell that begins so
 _LATEX = {
     "\\": r"\textbackslash{}",
     **{letter: "\\" + letter for letter in "&%$#_{}"},
@@ -33,10 +34,10 @@ _MARKDOWN = {"\\": r"\\", "|": r"\|", "<": "&lt;", "`": r"\`", "*": r"\*"}
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under columns. Numbers stay numbers: `write` says by column how people read them.
+    """Rows under columns. Numbers stay numbers; `write` maps a column to how its numbers are shown.
 
-    A number in a column without one is written as a fraction, or in full if it is whole. CSV has every digit,
-    and in columns of their own what the title says `about` all rows.
+    Without an entry in `write`, a whole number is shown in full and any other as a fraction. CSV has every
+    digit, and one more column for each fact in `about`, which the title states for all rows.
     """
 
     title: str
@@ -54,10 +55,10 @@ class Table:
 def render(
     tables: Sequence[Table], format: Format, document: object = None, text: Iterable[str] | None = None
 ) -> list[str]:
-    """The lines of tables in a format.
+    """Render tables as lines in a format.
 
-    JSON is the `document`, what the tables show part of, or the tables themselves where there is none. `text`
-    replaces the plain columns where a command has a design of its own.
+    JSON shows the `document` behind the tables, or the tables if there is none. `text` replaces the plain
+    tables for commands with their own layout.
 
     >>> print(*render([Table("Means", ("model", "mean"), [("safe", 0.51249)])], "markdown"), sep="\\n")
     **Means**
@@ -106,7 +107,7 @@ def _read(value: Value, write: Callable[[Any], str] | None) -> str:
 
 
 def _right(table: Table) -> list[bool]:
-    """Which columns hold numbers only, and so stand to the right."""
+    """Which columns hold only numbers and are therefore right-aligned."""
     return [
         any(_is_number(row[place]) for row in table.rows)
         and all(row[place] is None or _is_number(row[place]) for row in table.rows)
@@ -139,7 +140,7 @@ def _text(table: Table) -> Iterator[str]:
 
 
 def _narrowed(widths: list[int], right: Sequence[bool]) -> list[int]:
-    """Take from the widest column of names until all fit a line; numbers are never cut."""
+    """Narrow the widest column of names until the line fits; numbers are never cut."""
     narrowed, names = list(widths), [place for place, to_right in enumerate(right) if not to_right]
     while names and sum(narrowed) + 2 * len(narrowed) > COLUMNS:
         widest = max(names, key=lambda place: narrowed[place])
@@ -169,7 +170,7 @@ def _latex(table: Table) -> Iterator[str]:
     yield r"    \midrule"
     for row in rows:
         cells = " & ".join(row)
-        # After \\ a bracket would be read as the space to leave.
+        # A bracket or star after \\ would be read as its argument.
         yield rf"    {'{}' if cells.startswith(('[', '*')) else ''}{cells} \\"
     yield r"    \bottomrule"
     yield r"  \end{tabular}"
@@ -177,7 +178,7 @@ def _latex(table: Table) -> Iterator[str]:
 
 
 def _in_markdown(text: str) -> str:
-    """A name cannot be a link, a tag or the end of its cell."""
+    """Escape text so that it cannot become a link, a tag or the end of its cell."""
     return _escaped(text, _MARKDOWN).replace("](", r"]\(")
 
 
@@ -186,7 +187,7 @@ def _escaped(text: str, escapes: Mapping[str, str]) -> str:
 
 
 def _csv(tables: Sequence[Table]) -> list[str]:
-    """One rectangle of all tables: a column `table`, then every column that any of them has."""
+    """All tables as one: a column `table`, then every column that any table has."""
     names = list(dict.fromkeys(name for table in tables for name in (*table.about, *table.columns)))
     file = io.StringIO()
     writer = csv.DictWriter(file, ["table", *names], lineterminator="\n")
@@ -199,7 +200,7 @@ def _csv(tables: Sequence[Table]) -> list[str]:
 
 
 def _cell(value: Value) -> Value:
-    """Text that a spreadsheet would run gets an apostrophe, and no line breaks; numbers stay as they are."""
+    """Put an apostrophe before text that a spreadsheet would run, and join its lines; keep numbers."""
     if not isinstance(value, str):
         return value
     text = " ".join(value.split())

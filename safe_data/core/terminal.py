@@ -1,4 +1,4 @@
-"""What a command prints: results to stdout, and what is about them beside it."""
+"""Print to the terminal: results, and which files were written."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from safe_data.core.table import Format
 
 
 def printable(text: str) -> str:
-    """Text that cannot steer the terminal: captions and file names come from strangers.
+    """Replace characters that could control the terminal: captions and file names come from strangers.
 
     >>> printable("a\\x1b[2Jb")
     'a�[2Jb'
@@ -17,11 +17,11 @@ def printable(text: str) -> str:
 
 
 def say(lines: Iterable[str]) -> None:
-    """Print lines of text that may hold names from a user's files."""
+    """Print lines that may contain text from a user's files."""
     for line in lines:
         print(printable(line))
 
 
 def wrote(paths: Sequence[Path], format: Format = "text") -> None:
-    """Say which files were written: on stderr where stdout is for another program."""
+    """Say which files were written; on stderr where stdout holds a format for another program."""
     print(f"wrote {' and '.join(map(str, paths))}", file=sys.stdout if format == "text" else sys.stderr)

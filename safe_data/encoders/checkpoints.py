@@ -7,11 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, require_extra
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -74,7 +73,7 @@ def open_checkpoint(source: str, model_type: str) -> Checkpoint:
         InputError: torch or transformers is missing, or there is no such checkpoint, or it is of another
             model, or its weights are only there as pickles.
     """
-    _require_torch()
+    require_extra(f"the {model_type} encoder", "train", "torch", "transformers", "safetensors")
     directory = checkpoint_directory(source, model_type, HUB_FILES)
     config = _json(directory / CONFIG)
     if config.get("model_type") != model_type:
@@ -112,16 +111,6 @@ def checkpoint_directory(source: str, kind: str, files: list[str]) -> Path:
         raise InputError(
             f"{kind} checkpoint {source!r} is not a directory, nor could it be had from the hub: "
             f"{_short(error)}; check the path, or fetch the model where there is a network"
-        ) from error
-
-
-def _require_torch() -> None:
-    try:
-        for library in ("torch", "transformers", "safetensors"):
-            import_module(library)
-    except ImportError as error:
-        raise InputError(
-            f"this encoder runs a model, and {error.name} is not installed; pip install 'safe-hearing[train]'"
         ) from error
 
 

@@ -21,13 +21,12 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from safe_data.core.errors import InputError, did_you_mean, raise_row_errors
+from safe_data.core.errors import InputError, Place, explain, raise_row_errors
 from safe_data.sampling.mixture import exact_shares
 
 Level = Literal["easy", "medium", "hard", "unrated"]
 Name = Annotated[str, Field(min_length=1)]
 Positive = Annotated[int, Field(ge=1)]
-Place = tuple[int | str, ...]
 
 
 class _Block(BaseModel):
@@ -102,8 +101,7 @@ def read_stages(path: Path) -> tuple[Stage, ...]:
         stages = _Stages.model_validate(content).stages
         faults = _sequence_faults(stages)
     except ValidationError as error:
-        findings = error.errors(include_url=False, include_context=False)
-        faults = [(finding["loc"], _sentence(dict(finding))) for finding in findings]
+        faults = explain(error, _fields_at)
     raise_row_errors([f"{path.name}:{_line(node, place)}: {fault}" for place, fault in faults], str(path))
     return stages
 
@@ -134,9 +132,6 @@ def _sequence_faults(stages: Sequence[Stage]) -> list[tuple[Place, str]]:
     return faults
 
 
-_BLOCKS: dict[int, type[BaseModel]] = {1: _Stages, 3: Stage, 4: Until}  # by the depth of their fields
-
-
 class _Loader(yaml.SafeLoader):
     """YAML that refuses what would otherwise be lost: of a key given twice, the first value."""
 
@@ -148,6 +143,11 @@ class _Loader(yaml.SafeLoader):
                     problem=f"{key.value!r} is given twice", problem_mark=key.start_mark
                 )
         return super().construct_mapping(node, deep)
+
+
+def _fields_at(place: Place) -> list[str]:
+    blocks: dict[int, type[BaseModel]] = {1: _Stages, 3: Stage, 4: Until}  # by the depth of their fields
+    return list(blocks[len(place)].model_fields)
 
 
 def _line(node: yaml.Node | None, location: Place) -> int:
@@ -162,20 +162,3 @@ def _line(node: yaml.Node | None, location: Place) -> int:
                 if key.value == part:
                     node, line = value, key.start_mark.line
     return int(line) + 1
-
-
-def _sentence(finding: dict[str, Any]) -> str:
-    location: Place = finding["loc"]
-    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-    if finding["type"] == "extra_forbidden":
-        block = _BLOCKS[len(location)]
-        known = block.model_fields
-        hint = did_you_mean(str(location[-1]), known, f"fields are {', '.join(known)}")
-        return f"unknown field {field}; {hint}"
-    if finding["type"] == "missing":
-        return f"{field} is missing; add it"
-    message = finding["msg"].removeprefix("Value error, ")
-    if finding["type"] == "value_error":
-        return f"{field}: {message}"
-    got = repr(finding["input"])
-    return f"{field} is {got if len(got) <= 60 else got[:57] + '…'}: {message[:1].lower()}{message[1:]}"

@@ -1,7 +1,7 @@
-"""ShardDataset: one split of a built dataset, any sample at any time.
+"""ShardDataset: random access to the samples of one split of a built dataset.
 
-Embeddings come from memory-mapped sidecars, media by their offset in the tar, so that a shuffle can be global
-and a position is one integer.
+Embeddings are read from memory-mapped sidecars and media by their offset in the tar, so that a shuffle can be
+global and a position is one integer.
 """
 
 import hashlib
@@ -29,12 +29,12 @@ from safe_data.shards.sidecar import Embeddings
 
 
 class ShardDataset:
-    """The ok samples of a split, in the order of the shards.
+    """The samples of a split that were not rejected, in the order of the shards.
 
-    `encoder` is a name (`logmel`) or name and fingerprint (`logmel-1a2b3c4d`); None takes the only one.
+    `encoder` is a name (`logmel`) or a name and fingerprint (`logmel-1a2b3c4d`); None takes the only one.
 
     Raises:
-        InputError: no such dataset, split or encoder, or files that do not fit the manifest.
+        InputError: no such dataset, split or encoder, or files that do not match the manifest.
     """
 
     def __init__(self, root: str | os.PathLike[str], split: str, encoder: str | None = None) -> None:
@@ -58,13 +58,17 @@ class ShardDataset:
 
     @property
     def encoder(self) -> dict[str, Any] | None:
-        """The chosen encoder's entry in dataset.json."""
+        """The entry of the chosen encoder in dataset.json."""
         if self._encoding is None:
             return None
         return {name: getattr(self._encoding, name) for name in self._encoding.__struct_fields__}
 
     def embeddings(self, indices: Sequence[int] | Int[ndarray, " n"]) -> Float16[ndarray, "n *shape"]:
-        """The embeddings of these samples, in any order; zeros where there is no sound."""
+        """The embeddings of these samples, in any order; zeros for a sample without sound.
+
+        Raises:
+            InputError: no encoder was chosen, or a sidecar is missing or damaged.
+        """
         if self._embeddings is None:
             names = ", ".join(encoding.label for encoding in self._encodings) or "none"
             raise InputError(f"{self.root}: no encoder chosen for the embeddings; it has {names}")
@@ -72,17 +76,17 @@ class ShardDataset:
         return self._embeddings.read(self._shard[wanted], self._row[wanted])
 
     def record(self, index: int) -> Record:
-        """The record; its `audio` says which part of the stored sound is the clip."""
+        """The record of a sample; its `audio` says which part of the stored sound is the clip."""
         try:
             record = Record.model_validate_json(self._member(index, "json"))
         except ValidationError:
             raise self._damaged(index, "json") from None
-        if record.id != self._cell(index, "id"):
+        if record.id != self._value(index, "id"):
             raise self._damaged(index, "json")
         return record
 
     def audio(self, index: int, sample_rate_hz: int | None = None) -> Sound | None:
-        """The decoded clip at that rate or its own; None without a sound."""
+        """The decoded clip, resampled if a rate is given; None for a sample without sound."""
         data = self.audio_bytes(index)
         clip = self.record(index).audio
         if data is None or clip is None:
@@ -90,36 +94,36 @@ class ShardDataset:
         return decode_audio(data, sample_rate_hz, clip.start_seconds, clip.duration_seconds)
 
     def image(self, index: int) -> Image.Image | None:
-        """The decoded picture, RGB; None without one."""
+        """The decoded RGB picture; None for a sample without picture."""
         data = self.image_bytes(index)
         return None if data is None else decode_image(data)
 
     def audio_bytes(self, index: int) -> bytes | None:
-        """The stored sound: the file as it came, or the clip cut out of a longer one or of a video."""
+        """The stored sound: the original file, or the clip cut out of a longer sound or a video."""
         return self._media(index, "audio")
 
     def image_bytes(self, index: int) -> bytes | None:
-        """The stored picture: the file as it came, or a frame of a video."""
+        """The stored picture: the original file, or a frame of a video."""
         return self._media(index, "image")
 
     def _media(self, index: int, kind: str) -> bytes | None:
-        if not self._cell(index, f"has_{kind}"):
+        if not self._value(index, f"has_{kind}"):
             return None
         data = self._member(index, kind)
-        if hashlib.sha256(data).hexdigest() != self._cell(index, f"{kind}_sha256"):
+        if hashlib.sha256(data).hexdigest() != self._value(index, f"{kind}_sha256"):
             raise self._damaged(index, kind)
         return data
 
     def _damaged(self, index: int, kind: str) -> InputError:
-        what = f"the {kind} of {self._cell(index, 'id')!r} is not what was stored"
+        what = f"the {kind} of {self._value(index, 'id')!r} is not what was stored"
         return InputError(f"{self._tar(index)}: {what}; `safe-data verify` says what else is damaged")
 
     def _member(self, index: int, kind: str) -> bytes:
-        offset, size = self._cell(index, f"{kind}_offset"), self._cell(index, f"{kind}_size")
+        offset, size = self._value(index, f"{kind}_offset"), self._value(index, f"{kind}_size")
         with self._tar(index).open("rb") as file:
             return os.pread(file.fileno(), size, offset)
 
-    def _cell(self, index: int, column: str) -> Any:
+    def _value(self, index: int, column: str) -> Any:
         return self.manifest[column][int(self._checked([index])[0])].as_py()
 
     def _checked(self, indices: Sequence[int] | Int[ndarray, " n"]) -> Int64[ndarray, " n"]:
@@ -159,7 +163,7 @@ class ShardDataset:
         return (column if missing is None else pc.fill_null(column, missing)).to_numpy()
 
     def _check_extents(self) -> None:
-        """Every member lies within its tar, so that a read is never larger than a file."""
+        """Refuse a member that lies outside its tar, so that no read is larger than a file."""
         ends = np.array(
             [_size(ShardPaths(self.root, self.split, name).tar) for name in self._shards], np.int64
         )
@@ -180,7 +184,7 @@ def _size(path: Path) -> int:
 
 
 def _choose(root: Path, encodings: Sequence[Encoding], wanted: str | None) -> Encoding | None:
-    """The encoding of that name or label; the only one when none is asked for."""
+    """The encoding with this name or label; if none is wanted, the only one."""
     fitting = [e for e in encodings if wanted in (None, e.name, e.label)]
     if len(fitting) == 1:
         return fitting[0]

@@ -1,4 +1,4 @@
-"""What a dataset holds, for a reader in a hurry: counts, sizes, hours, embeddings, rejections, one record."""
+"""Info: what a dataset holds, in short: counts, sizes, hours, embeddings, rejections and one record."""
 
 from pathlib import Path
 from typing import Any
@@ -8,17 +8,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from safe_data.core.files import Root
+from safe_data.core.numerals import cut
+from safe_data.core.table import COLUMNS
 from safe_data.shards import manifest
-from safe_data.shards.layout import MANIFEST, Done, Encoding, ShardPaths, read_dataset, read_json
+from safe_data.shards.layout import MANIFEST, Done, Encoding, ShardPaths, read_dataset, read_json, shards_of
 from safe_data.shards.manifest import Rejection, count_rejections, rejection_table
 from safe_data.shards.storage import Storage, open_storage
 
-WIDTH = 80
-SAMPLE_COLUMNS = ("json_offset", "json_size", "split", "shard")
-
 
 class SplitInfo(msgspec.Struct, frozen=True):
-    """Of the clips in the shards; hours are of their sounds."""
+    """Counts of the clips in the shards of a split; `hours` is the total length of their sounds."""
 
     shards: int
     clips: int
@@ -30,6 +29,8 @@ class SplitInfo(msgspec.Struct, frozen=True):
 
 
 class EncoderInfo(msgspec.Struct, frozen=True):
+    """One encoder's embeddings; `shape` is per clip, `bytes` the size of all sidecars."""
+
     label: str
     fingerprint: str
     shape: tuple[int, ...]
@@ -39,7 +40,7 @@ class EncoderInfo(msgspec.Struct, frozen=True):
 
 
 class Info(msgspec.Struct, frozen=True):
-    """All of it; `bytes` are those of the files of each kind, `sample` is the first clip's row and record."""
+    """What a dataset holds; `bytes` maps each kind of file to its size, `sample` is the first clip."""
 
     root: str
     name: str
@@ -53,7 +54,7 @@ class Info(msgspec.Struct, frozen=True):
 
 
 def read_info(root: Root) -> Info:
-    """Read what a dataset says of itself; its shards are not read.
+    """Read what a dataset holds from its manifest and done.json files, without reading its shards.
 
     Raises:
         InputError: there is no finished dataset.
@@ -62,11 +63,7 @@ def read_info(root: Root) -> Info:
     dataset = read_dataset(storage)
     rows = manifest.read_stored(storage, MANIFEST)
     ok = rows.filter(pc.equal(rows["status"], "ok"))
-    done = [
-        read_json(storage, ShardPaths(Path(), split, shard).done, Done)
-        for split, facts in dataset.splits.items()
-        for shard in facts.shards
-    ]
+    done = [read_json(storage, paths.done, Done) for paths in shards_of(dataset)]
     return Info(
         root=str(root),
         name=dataset.name,
@@ -123,12 +120,13 @@ def _sample(storage: Storage, row: dict[str, Any]) -> dict[str, Any]:
     return {"row": facts, "record": record}
 
 
-def as_json(info: Info) -> str:
+def info_json(info: Info) -> str:
+    """The whole of it as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(info), indent=2).decode()
 
 
-def as_text(info: Info) -> str:
-    """A page of at most 80 columns."""
+def info_lines(info: Info) -> list[str]:
+    """A summary of at most 80 columns."""
     lines = [
         f"{info.root}",
         f"  {info.name}, fingerprint {info.fingerprint[:16]}",
@@ -139,11 +137,11 @@ def as_text(info: Info) -> str:
         *(_encoder_line(encoder) for encoder in info.encoders),
         "",
         f"  {sum(r.count for r in info.rejected)} of {info.rows} records rejected",
-        *rejection_table(info.rejected, info.rows, WIDTH),
+        *rejection_table(info.rejected, info.rows),
         "",
         *_sample_lines(info.sample),
     ]
-    return "\n".join(cut(line) for line in lines)
+    return [cut(line, COLUMNS) for line in lines]
 
 
 def _split_table(splits: dict[str, SplitInfo]) -> list[str]:
@@ -189,7 +187,7 @@ def _sample_lines(sample: dict[str, Any]) -> list[str]:
 
 
 def size_of(size: int) -> str:
-    """Bytes in the unit that suits them.
+    """A number of bytes in a suitable unit.
 
     >>> size_of(512), size_of(81_920), size_of(3_400_000_000)
     ('512 B', '81.9 kB', '3.4 GB')
@@ -198,7 +196,3 @@ def size_of(size: int) -> str:
         if size >= factor:
             return f"{size / factor:.1f} {unit}"
     return f"{size} B"
-
-
-def cut(line: str) -> str:
-    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"

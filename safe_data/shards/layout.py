@@ -1,8 +1,8 @@
-"""The files of a dataset: their names, and the facts in dataset.json and done.json.
+"""Layout: the names of a dataset's files, and the contents of dataset.json and done.json.
 
 ROOT/dataset.json  plan.json  manifest.parquet
 ROOT/train/NAME-train-000000.tar            WebDataset: {id}.json {id}.wav|flac|ogg|mp3 {id}.png|jpg
-ROOT/train/NAME-train-000000.parquet        its rows of the manifest
+ROOT/train/NAME-train-000000.parquet        the manifest rows of this shard
 ROOT/train/NAME-train-000000.ENCODER.npy    float16, row i = i-th sample of the tar
 ROOT/train/NAME-train-000000.done.json      counts and hashes of the files above; written last
 """
@@ -17,30 +17,24 @@ from typing import Annotated, Any, BinaryIO, TypeVar, cast
 import msgspec
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import Root
-from safe_data.core.files import committing as committing
+from safe_data.core.files import Root, json_bytes
 from safe_data.encoders.encoder import AudioEncoder
-from safe_data.shards.storage import Folder, Storage, open_storage
+from safe_data.records import ID_PATTERN
+from safe_data.shards.storage import Storage, open_storage
 
 FORMAT_VERSION = 1
 DATASET, PLAN, MANIFEST = "dataset.json", "plan.json", "manifest.parquet"
-SHARD_NAME = r"^[A-Za-z0-9_-]+-[0-9]{6}$"
-NAME = r"^[A-Za-z0-9_-]+$"
-HEX = r"^[0-9a-f]+$"
-FILE_NAME = r"^[A-Za-z0-9_-]+-[0-9]{6}\.[A-Za-z0-9_.-]+$"
-Name = Annotated[str, msgspec.Meta(pattern=NAME)]
-ShardName = Annotated[str, msgspec.Meta(pattern=SHARD_NAME)]
-FileName = Annotated[str, msgspec.Meta(pattern=FILE_NAME)]
-Hex = Annotated[str, msgspec.Meta(pattern=HEX, min_length=8)]
+
+_SHARD = f"^{ID_PATTERN.pattern}-[0-9]{{6}}"
+Name = Annotated[str, msgspec.Meta(pattern=f"^{ID_PATTERN.pattern}$")]
+ShardName = Annotated[str, msgspec.Meta(pattern=f"{_SHARD}$")]
+FileName = Annotated[str, msgspec.Meta(pattern=rf"{_SHARD}\.[A-Za-z0-9_.-]+$")]
+Hex = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]+$", min_length=8)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-def fingerprint(plan_sha256: str, tar_sha256s: list[str]) -> str:
-    return hashlib.sha256("\n".join([plan_sha256, *tar_sha256s]).encode()).hexdigest()
-
-
 class Encoding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An encoder's embeddings: one sidecar a shard, named by `label`."""
+    """The embeddings of one encoder: one sidecar per shard, named by `label`."""
 
     name: Name
     fingerprint: Hex
@@ -58,12 +52,14 @@ class Encoding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What identifies the contents of a file."""
+
     sha256: Hex
     bytes: Count
 
 
 class Done(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A finished shard: `rows` of the manifest, of which `samples` are in the tar and the sidecars."""
+    """A finished shard: it has `rows` in the manifest, and `samples` of them in the tar and the sidecars."""
 
     format_version: int
     shard: ShardName
@@ -76,12 +72,14 @@ class Done(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The shards of a split in order, and how many samples they hold."""
+
     shards: tuple[ShardName, ...]
     samples: Count
 
 
 class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A finished dataset. The fingerprint is of the plan and the tars, not of the encoders."""
+    """A finished dataset. The fingerprint covers the plan and the tars, not the embeddings."""
 
     format_version: int
     name: Name
@@ -94,7 +92,7 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class ShardPaths:
-    """The files of one shard of the dataset in a folder; below `Path()`, their names in any storage."""
+    """The paths of one shard's files below `root`; with `Path()` as root, their names in any storage."""
 
     root: Path
     split: str
@@ -121,8 +119,8 @@ class ShardPaths:
 
 
 def write_json(storage: Storage, name: str | PurePath, facts: msgspec.Struct) -> None:
-    """Write the facts, unless they are what the file says already."""
-    data = msgspec.json.format(msgspec.json.encode(facts), indent=1) + b"\n"
+    """Write the facts, unless the file already holds them."""
+    data = json_bytes(facts)
     if storage.size(name) == len(data):
         with storage.open(name) as file:
             if file.read() == data:
@@ -138,7 +136,7 @@ def read_json(storage: Storage, name: str | PurePath, kind: type[Facts]) -> Fact
     """Read dataset.json or done.json.
 
     Raises:
-        InputError: it is missing, or not what this version writes.
+        InputError: it is missing, or this version would not write it.
     """
     where = f"{storage}/{name}"
     try:
@@ -151,16 +149,16 @@ def read_json(storage: Storage, name: str | PurePath, kind: type[Facts]) -> Fact
 
 
 def read_dataset(root: Root | Storage) -> Dataset:
-    """The facts of the dataset in a folder or at a URL.
+    """Read dataset.json of a folder or URL.
 
     Raises:
-        InputError: there is none, it is not finished, or of another format version.
+        InputError: there is no dataset, or it is unfinished or of another format version.
     """
     storage = open_storage(root) if isinstance(root, str | os.PathLike) else root
     if storage.size(DATASET) is None:
         unfinished = storage.size(PLAN) is not None
         fix = "finish it by the command that began it" if unfinished else "make one by `safe-data build`"
-        if re.match(r"[a-z0-9]{2,}:/[^/]", str(root)):  # what pathlib makes of a URL
+        if re.match(r"[a-z0-9]{2,}:/[^/]", str(root)):  # pathlib turns `//` of a URL into `/`
             fix = "what lies at a URL is read from a copy in a folder"
         raise InputError(
             f"{root}: {'an unfinished' if unfinished else 'no'} dataset ({DATASET} is missing); {fix}"
@@ -171,17 +169,26 @@ def read_dataset(root: Root | Storage) -> Dataset:
     return dataset
 
 
-def file_facts(path: Path) -> FileFacts:
-    return stored_facts(Folder(path.parent), path.name)
+def shards_of(dataset: Dataset) -> list[ShardPaths]:
+    """The names of all shards' files, split by split."""
+    return [
+        ShardPaths(Path(), split, name) for split, facts in dataset.splits.items() for name in facts.shards
+    ]
+
+
+def fingerprint(plan_sha256: str, tar_sha256s: list[str]) -> str:
+    """The hash that names the contents of a dataset."""
+    return hashlib.sha256("\n".join([plan_sha256, *tar_sha256s]).encode()).hexdigest()
 
 
 def stored_facts(storage: Storage, name: str | PurePath) -> FileFacts:
+    """Hash and size of a file in a storage."""
     with storage.open(name) as file:
         return hash_file(file)
 
 
 def hash_file(file: BinaryIO) -> FileFacts:
-    """Read a file, which may be open for writing, from its start."""
+    """Hash and size of an open file, which may be open for writing."""
     file.seek(0)
     digest = hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
     return FileFacts(digest, file.seek(0, os.SEEK_END))

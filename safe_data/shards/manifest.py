@@ -1,4 +1,4 @@
-"""The manifest: one row for every input record, rejected ones too, with the reason; as Parquet."""
+"""Manifest: a Parquet table with one row per input record; rejected records have their reason."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from safe_data.core.errors import InputError
+from safe_data.core.numerals import cut
+from safe_data.core.table import COLUMNS
 from safe_data.shards.storage import FileName, Folder, Storage
 
 Text = Annotated[str, pa.string()]
@@ -22,10 +24,10 @@ Long = Annotated[int, pa.int64()]
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What became of one input record; offsets and sizes are bytes in the tar, `row` is the sidecars' row.
+    """One input record; offsets and sizes are bytes in the tar, `row` is the row in the sidecars.
 
-    `audio_sha256` and `image_sha256` are of the files, `pcm_sha256` and `pixel_sha256` of what is in them,
-    `image_dhash` of what a picture looks like. A sound's or a picture's facts are of what the tar holds.
+    `audio_sha256` and `image_sha256` hash the stored files; `pcm_sha256` and `pixel_sha256` hash the decoded
+    samples and pixels; `image_dhash` describes what a picture looks like. All facts are of the stored media.
     """
 
     index: Long
@@ -83,15 +85,15 @@ SCHEMA = pa.schema(_arrow_fields())
 
 
 def table(rows: Iterable[Row]) -> pa.Table:
-    """The rows as one table."""
+    """Make one table of the rows."""
     return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
 
 
 def write(file: BinaryIO, tables: Iterable[pa.Table]) -> None:
-    """Write Parquet, a row group a table; the same rows give the same bytes."""
+    """Write Parquet with one row group per table; the same rows give the same bytes."""
     options: dict[str, Any] = {
         "compression": "zstd",
-        "use_dictionary": False,  # nearly every value is there once
+        "use_dictionary": False,  # nearly every value is unique
         "write_statistics": False,
         "store_schema": False,
     }
@@ -101,15 +103,19 @@ def write(file: BinaryIO, tables: Iterable[pa.Table]) -> None:
 
 
 def read(path: Path) -> pa.Table:
-    """Read the manifest of this path; raises as `read_stored`."""
+    """Read the manifest at a path.
+
+    Raises:
+        InputError: see `read_stored`.
+    """
     return read_stored(Folder(path.parent), path.name)
 
 
 def read_stored(storage: Storage, name: FileName) -> pa.Table:
-    """Read a manifest, or the rows of a shard.
+    """Read a manifest, or the manifest rows of one shard, from a storage.
 
     Raises:
-        InputError: no Parquet file, or one with other columns.
+        InputError: it is no Parquet file, or has other columns.
     """
     where = f"{storage}/{name}"
     try:
@@ -129,7 +135,7 @@ def read_stored(storage: Storage, name: FileName) -> pa.Table:
 
 @dataclass(frozen=True)
 class Rejection:
-    """A kind of reason, how many records it rejected, and the first of them."""
+    """A kind of reason, the number of records rejected for it, and the first of them."""
 
     kind: str
     count: int
@@ -137,7 +143,7 @@ class Rejection:
 
 
 def count_rejections(tables: Iterable[pa.Table]) -> tuple[Rejection, ...]:
-    """The rejected records by kind of reason: what stands before the colon. The most frequent first."""
+    """Count rejected records by kind of reason (the text before the colon), most frequent first."""
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}
     for rows in tables:
@@ -149,8 +155,8 @@ def count_rejections(tables: Iterable[pa.Table]) -> tuple[Rejection, ...]:
     return tuple(Rejection(kind, count, first[kind]) for kind, count in counts.most_common())
 
 
-def rejection_table(rejections: Sequence[Rejection], rows: int, width: int = 80) -> list[str]:
-    """Lines of a table: how many, which share of all records, why, and the first of them below.
+def rejection_table(rejections: Sequence[Rejection], rows: int) -> list[str]:
+    """Table lines: how many records, their share of all, the reason, and below it the first such record.
 
     >>> print(*rejection_table([Rejection("no such file", 3, "'a-1': no such file: a.wav")], 60), sep="\\n")
       rejected  share  reason
@@ -160,10 +166,5 @@ def rejection_table(rejections: Sequence[Rejection], rows: int, width: int = 80)
     lines = ["  rejected  share  reason"] if rejections else []
     for rejection in rejections:
         lines.append(f"  {rejection.count:8}  {rejection.count / rows:5.1%}  {rejection.kind}")
-        lines.append(" " * 19 + _cut(rejection.first, width - 19))
+        lines.append(" " * 19 + cut(" ".join(rejection.first.split()), COLUMNS - 19))
     return lines
-
-
-def _cut(text: str, width: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 1] + "…"

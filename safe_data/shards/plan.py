@@ -1,7 +1,7 @@
-"""The plan: which record goes to which shard, fixed before any work starts, and its hash.
+"""Plan: which record goes to which shard, fixed and hashed before any work starts.
 
-Shards are filled in the source's order, split by split. The hash covers every record and the sizes of its
-media files, so that a build never goes on with other data than it began with.
+Shards are filled in the order of the source, split by split. The hash covers every record and the sizes of
+its media files, so that a build never continues with different data.
 """
 
 import hashlib
@@ -14,8 +14,9 @@ from safe_data.core.errors import InputError, raise_row_errors
 from safe_data.records import Record, Rejected
 
 FORMAT_VERSION = 1
-Entry = tuple[int, Record | Rejected]  # with its place in the source
-LONGEST_ID = 95  # `{id}.json` fills the 100 bytes a plain tar header has for a name
+LONGEST_ID = 95  # `{id}.json` then fills the 100 bytes that a plain tar header has for a name
+
+Entry = tuple[int, Record | Rejected]  # a record with its index in the source
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class PlannedShard:
 
 @dataclass(frozen=True)
 class Plan:
+    """The shards of a dataset, the options that decide them, and a hash of it all."""
+
     name: str
     shard_size: int
     frames: int
@@ -37,7 +40,7 @@ class Plan:
     sha256: str
 
     def to_json(self) -> bytes:
-        """What a build writes down before it begins, to know its plan again."""
+        """plan.json: a build writes it first, and compares it when it continues."""
         shards = {
             shard.name: {"records": len(shard.entries), "sha256": shard.sha256} for shard in self.shards
         }
@@ -58,10 +61,10 @@ def make_plan(
     """Assign every record to a shard of its split.
 
     Raises:
-        InputError: no records, ids that are taken or too long, or a size or number below one.
+        InputError: there are no records, an id is taken or too long, or `shard_size` or `frames` is below 1.
     """
     if frames < 1:
-        raise InputError(f"{frames} frames: of a video, one or more are kept")
+        raise InputError(f"{frames} frames: a video gives one picture or more")
     if shard_size < 1:
         raise InputError(f"shard size {shard_size}: a shard holds one record or more")
     by_split: dict[str, list[Entry]] = {}
@@ -80,13 +83,13 @@ def make_plan(
 
 
 def plan_sha256(name: str, shard_size: int, frames: int, shards: Iterable[tuple[str, str]]) -> str:
-    """The hash of a plan, from the names and hashes of its shards."""
+    """Hash a plan from the names and hashes of its shards."""
     facts = [FORMAT_VERSION, name, shard_size, frames, list(shards)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def record_json(record: Record | Rejected) -> bytes:
-    """One spelling for one record, so that equal records have equal bytes."""
+    """Encode a record as JSON such that equal records have equal bytes."""
     fields = record.model_dump(mode="json", exclude_none=True)
     return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -99,7 +102,7 @@ def _shard(name: str, split: str, entries: list[Entry], root: Path) -> PlannedSh
 
 
 def _even_parts(entries: list[Entry], at_most: int) -> Iterator[list[Entry]]:
-    """As few parts as can be, and of one size but for one: a shard is a piece of work."""
+    """Split into as few parts as possible, whose sizes differ by one at most."""
     parts = -(-len(entries) // at_most)
     for part in range(parts):
         yield entries[part * len(entries) // parts : (part + 1) * len(entries) // parts]

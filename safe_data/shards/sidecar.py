@@ -1,4 +1,4 @@
-"""A sidecar: the embeddings of a shard's samples, row by row, as a .npy beside the tar."""
+"""Sidecar: the embeddings of a shard's samples, one row each, in a .npy file beside the tar."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -16,13 +16,18 @@ from safe_data.encoders.encoder import AudioEncoder
 from safe_data.shards.layout import Encoding, FileFacts, ShardPaths, hash_file
 from safe_data.shards.storage import Storage
 
-Heard = dict[int, Float32[ndarray, " samples"]]  # a clip at each rate in Hz that an encoder wants
+MAPS_OPEN = 256  # each map holds a file descriptor, and a process may read several datasets
+
+Heard = dict[int, Float32[ndarray, " samples"]]  # a clip at each rate in Hz that an encoder needs
+Map = Float16[ndarray, "rows *shape"]
+Shards = Int[ndarray, " n"]
+Rows = Int[ndarray, " n"]
 
 
 class SidecarWriter:
-    """Encodes clips batch by batch; zeros for a sample without a sound.
+    """Encode clips batch by batch; a sample without sound gets zeros.
 
-    numpy leaves room in its header for more rows, so the number of them is filled in at the end.
+    numpy's header has room for a larger number of rows, so `close` fills that number in.
     """
 
     def __init__(self, file: BinaryIO, encoder: AudioEncoder) -> None:
@@ -31,6 +36,7 @@ class SidecarWriter:
         self._write_header()
 
     def add(self, clips: Sequence[Heard | None]) -> None:
+        """Encode the next clips, one per sample; None for a sample without sound."""
         embeddings = np.zeros((len(clips), *self._encoder.shape), "<f2")
         heard = [row for row, clip in enumerate(clips) if clip is not None]
         if heard:
@@ -40,7 +46,7 @@ class SidecarWriter:
         self._rows += len(clips)
 
     def close(self) -> FileFacts:
-        """Complete the header; the facts of the file."""
+        """Complete the header; return hash and size of the file."""
         self._file.seek(0)
         self._write_header()
         return hash_file(self._file)
@@ -54,7 +60,7 @@ class SidecarWriter:
 def writing_sidecars(
     storage: Storage, paths: ShardPaths, encoders: Sequence[AudioEncoder]
 ) -> Iterator[list[SidecarWriter]]:
-    """A sidecar for each encoder, to be added to; they appear whole or not at all."""
+    """One open sidecar per encoder; the files appear whole or not at all."""
     with ExitStack() as stack:
         yield [
             SidecarWriter(
@@ -64,30 +70,24 @@ def writing_sidecars(
         ]
 
 
-MAPS_OPEN = 256  # each holds a file descriptor, and a process may read several datasets
-Map = Float16[ndarray, "rows *shape"]
-Shards = Int[ndarray, " n"]
-Rows = Int[ndarray, " n"]
-
-
 class Embeddings:
-    """The sidecars of one encoder, one a shard, of `rows` rows each.
+    """Read the sidecars of one encoder: one file per shard, with `rows[i]` rows in file i.
 
-    The first 256 that are read stay memory-mapped. Of any more the rows are read one by one, and no file is
-    held open: a shuffle over thousands of shards comes back to each too rarely for opening maps to pay.
+    The first 256 files that are read stay memory-mapped. Rows of other files are read one by one, and no file
+    stays open: a shuffle over thousands of shards returns to each too rarely for a map to pay off.
     """
 
     def __init__(self, paths: Sequence[Path], rows: Sequence[int], shape: tuple[int, ...]) -> None:
         self._paths, self._rows, self._shape = [str(path) for path in paths], rows, shape
         self._row_bytes = np.dtype(np.float16).itemsize * int(np.prod(shape))
         self._maps: dict[int, Map] = {}
-        self._offsets: dict[int, int] = {}  # where in a file its rows begin
+        self._offsets: dict[int, int] = {}  # where the rows begin in each file
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_maps": {}, "_offsets": {}}  # a map would be pickled as all it maps
+        return self.__dict__ | {"_maps": {}, "_offsets": {}}  # a map would be pickled with all its data
 
     def read(self, shards: Shards, rows: Rows) -> Float16[ndarray, "n *shape"]:
-        """The embeddings of these rows of these shards.
+        """The embeddings at row `rows[i]` of shard `shards[i]`.
 
         Raises:
             InputError: a sidecar is missing, damaged, or not of this shape.
@@ -117,7 +117,7 @@ class Embeddings:
             os.close(file)
 
     def _open(self, shard: int) -> None:
-        """Check a sidecar, note where its rows begin, and keep it mapped if there is room."""
+        """Check a sidecar, note where its rows begin, and map it if fewer than 256 are mapped."""
         path, expected = self._paths[shard], (self._rows[shard], *self._shape)
         try:
             found = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -1,7 +1,7 @@
-"""Storage: the files of a dataset by their names, in a folder here or below any URL that fsspec knows.
+"""Storage: the files of a dataset by name, in a local folder or below any URL that fsspec knows.
 
 A file appears whole or not at all: in a folder by a temporary name, fsync and rename; at a URL by one upload
-of a temporary file here.
+of a local temporary file.
 """
 
 import shutil
@@ -20,32 +20,32 @@ FileName = str | PurePath
 
 
 class Storage(Protocol):
-    """What a dataset needs of the place where it lies; names are relative to it."""
+    """The operations on the place of a dataset; names are relative to it."""
 
     def names(self) -> list[str]:
-        """The files in it and in its folders."""
+        """List the files in it and in its subfolders, one level deep."""
 
     def size(self, name: FileName) -> int | None:
-        """In bytes; None if there is no such file."""
+        """Size of a file in bytes; None if there is no such file."""
 
     def open(self, name: FileName) -> BinaryIO:
-        """The file, to be read."""
+        """Open a file for reading."""
 
     def committing(self, name: FileName) -> AbstractContextManager[BinaryIO]:
-        """A file to be written, which appears whole or not at all."""
+        """Open a file for writing that appears whole or not at all."""
 
     def local(self, name: FileName) -> AbstractContextManager[Path]:
-        """The file as one on this machine."""
+        """Give the file a path on this machine, copying it if need be."""
 
     def remove(self, name: FileName) -> None:
-        """Remove a file that may be there."""
+        """Remove a file if it exists."""
 
 
 def open_storage(root: Root) -> Storage:
-    """The folder of a path or a `file://` URL, else what lies at another URL.
+    """Open a local folder (a path or a `file://` URL) or any other URL.
 
     Raises:
-        InputError: fsspec does not know such URLs.
+        InputError: fsspec does not know this kind of URL.
     """
     if "://" not in str(root):
         return Folder(Path(root))
@@ -60,7 +60,7 @@ def open_storage(root: Root) -> Storage:
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of this machine, or of a disk that it shares with others."""
+    """A folder on this machine, or on a disk that it shares with others."""
 
     path: Path
 
@@ -95,7 +95,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Remote:
-    """What lies below a URL; written and read whole by way of temporary files here."""
+    """The files below a URL; each is written and copied whole through a local temporary file."""
 
     url: str
 
@@ -114,7 +114,7 @@ class Remote:
 
     @property
     def one_process(self) -> bool:
-        """Whether other processes see nothing of it."""
+        """Whether it is invisible to other processes."""
         return "memory" in _protocols(self._files)
 
     def names(self) -> list[str]:

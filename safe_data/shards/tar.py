@@ -1,4 +1,4 @@
-"""TarWriter: the tar of a shard, member by member, with the offset of each and the hash of all."""
+"""TarWriter: write the tar of a shard member by member; report each offset and the hash of the file."""
 
 import hashlib
 import io
@@ -7,9 +7,9 @@ from typing import BinaryIO, cast
 
 
 class TarWriter:
-    """Plain tar: 512-byte headers, no times and owners, so that equal members are equal bytes.
+    """Write plain tar with 512-byte headers, without times and owners: equal members give equal bytes.
 
-    Differs: `webdataset.TarWriter` gives the same format, but loads torch (1.5 s) and hides the offsets.
+    Differs: `webdataset.TarWriter` writes the same format, but loads torch (1.5 s) and hides the offsets.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -18,11 +18,11 @@ class TarWriter:
             fileobj=cast(BinaryIO, self._hashing),
             mode="w",
             format=tarfile.USTAR_FORMAT,
-            copybufsize=2**24,  # the members are in memory: all at once
+            copybufsize=2**24,  # members are in memory already: copy each in one go
         )
 
     def add(self, name: str, data: bytes) -> int:
-        """Append a member; the offset of its first byte in the file."""
+        """Append a member; return the offset of its first byte in the file."""
         member = tarfile.TarInfo(name)
         member.size = len(data)
         offset = self._tar.offset + tarfile.BLOCKSIZE
@@ -30,13 +30,13 @@ class TarWriter:
         return offset
 
     def close(self) -> tuple[str, int]:
-        """Write the end; the SHA-256 and the number of all bytes."""
+        """Write the end of the tar; return its SHA-256 and its size in bytes."""
         self._tar.close()
         return self._hashing.digest.hexdigest(), self._hashing.tell()
 
 
 class _Hashing:
-    """What a tar is written to: hashed on its way, so that it need not be read again."""
+    """Hash a tar while it is written, so that it need not be read again."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""Verify a dataset: every hash and count on disk against done.json and dataset.json."""
+"""Verify a dataset: compare every hash and count on disk with done.json and dataset.json."""
 
 import json
 from collections.abc import Iterator
@@ -22,6 +22,7 @@ from safe_data.shards.layout import (
     fingerprint,
     read_dataset,
     read_json,
+    shards_of,
     stored_facts,
 )
 from safe_data.shards.plan import plan_sha256
@@ -32,7 +33,7 @@ SHARD_SUFFIXES = (".tar", ".parquet", ".npy", ".done.json", PART)
 
 @dataclass(frozen=True)
 class Verified:
-    """What was looked at, and one sentence for each thing that is not as it was written."""
+    """How much was read, and one sentence per fault."""
 
     samples: int
     files: int
@@ -41,7 +42,7 @@ class Verified:
 
 
 def verify_dataset(root: Root) -> Verified:
-    """Read every file of a dataset, in a folder or at a URL, and compare it with what was written.
+    """Read every file of a dataset, in a folder or at a URL; compare it with its recorded hash and counts.
 
     Raises:
         InputError: there is no dataset.
@@ -49,9 +50,7 @@ def verify_dataset(root: Root) -> Verified:
     storage = open_storage(root)
     dataset = read_dataset(storage)
     findings = list(_plan_findings(storage, dataset))
-    shards = [
-        ShardPaths(Path(), split, name) for split, facts in dataset.splits.items() for name in facts.shards
-    ]
+    shards = shards_of(dataset)
     found = [name for name in storage.names() if "/" in name and name.endswith(SHARD_SUFFIXES)]
     done: list[Done] = []
     known: set[str] = set()

@@ -1,7 +1,7 @@
-"""Interop: the same samples the plain WebDataset way, for pipelines that already read tars.
+"""Read the samples as a plain WebDataset, for pipelines that already read tars.
 
-Compared with `ShardDataset`: no embeddings, no shuffle across shards, no place to go on from, and no more
-workers than shards; but any tool that knows WebDataset reads it, from anywhere.
+Unlike `ShardDataset` it has no embeddings, no shuffle across shards, no position to resume from, and at most
+one worker per shard; but any tool that knows WebDataset can read it, from anywhere.
 """
 
 import json
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 def to_webdataset(root: str | os.PathLike[str], split: str) -> "WebDataset":
-    """The samples of a split in their order: `__key__`, `json` as a dict, and the media's bytes by suffix.
+    """The samples of a split in order: `__key__`, `json` as a dict, and the bytes of each medium by suffix.
 
-    Ranks and workers take every n-th shard; one that is left without a shard raises. Do not append
-    `.decode()`: even with handlers of your own it unpickles members named .pyd or .pickle, which runs code.
+    Ranks and workers take every n-th shard; a worker without a shard raises. Do not append `.decode()`: even
+    with your own handlers it unpickles members named .pyd or .pickle, which runs code.
 
     Raises:
-        InputError: no such dataset or split, no samples in it, or a tar that was cut short, at whose end
-            WebDataset would stop without a word.
+        InputError: no such dataset or split, a split without samples, or a tar that was cut short (WebDataset
+            would stop at its end without an error).
     """
     import webdataset
 
     filled = ShardDataset(root, split).manifest["shard"].unique().to_pylist()
     if not filled:
         raise InputError(f"{root}: split {split!r} has no samples; every record was rejected")
-    folder = Path(root).resolve()  # an absolute path is never taken for the scheme of a URL
+    folder = Path(root).resolve()  # an absolute path cannot be mistaken for a URL
     return webdataset.WebDataset(
         [str(ShardPaths(folder, split, name).tar) for name in filled],
         shardshuffle=False,

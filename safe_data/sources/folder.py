@@ -21,11 +21,10 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
-from safe_data.core.errors import InputError, raise_row_errors
+from safe_data.core.errors import InputError, raise_row_errors, unknown_field
 from safe_data.media.paths import inside
-from safe_data.records import Record, Records
+from safe_data.records import UNKNOWN_FIELD_HINT, Record, Records, explain_record
 from safe_data.sources.ids import as_id
-from safe_data.sources.row_errors import explain, unknown_fields
 
 METADATA = ("metadata.jsonl", "metadata.csv")
 MEDIA_FIELDS = ("image_file_name", "audio_file_name", "start_seconds", "duration_seconds")
@@ -121,7 +120,7 @@ def _csv_row(row: dict[str, Any]) -> dict[str, Any] | str:
 def _record(root: Path, folder: Path, row: dict[str, Any]) -> Record | list[str]:
     """The row as a Record with paths from the root, or what is wrong with it."""
     given = {name: value for name, value in row.items() if value is not None}
-    errors = unknown_fields(given, FIELDS)
+    errors = [unknown_field(name, FIELDS, UNKNOWN_FIELD_HINT) for name in given if name not in FIELDS]
     media = {name: given.pop(name) for name in MEDIA_FIELDS if name in given}
     for name in [name for name in MEDIA_FIELDS[:2] if name in media]:
         try:
@@ -144,7 +143,7 @@ def _record(root: Path, folder: Path, row: dict[str, Any]) -> Record | list[str]
     try:
         record = Record.model_validate(fields)
     except ValidationError as error:
-        errors += explain(error)
+        errors += explain_record(error)
     return errors or record
 
 

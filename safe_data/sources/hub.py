@@ -27,8 +27,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from safe_data.core.errors import MediaError, raise_row_errors
-from safe_data.records import Record, Records, Rejected
+from safe_data.core.errors import InputError, MediaError, raise_row_errors, unknown_field
+from safe_data.records import UNKNOWN_FIELD_HINT, Record, Records, Rejected, explain_record
 from safe_data.sources.hub_load import (
     FILE,
     MediaFolder,
@@ -39,7 +39,6 @@ from safe_data.sources.hub_load import (
     trusted_folders,
 )
 from safe_data.sources.ids import as_id, id_of
-from safe_data.sources.row_errors import explain, unknown_fields
 
 MEDIA = ("audio", "image")
 CLIP = ("start_seconds", "duration_seconds")
@@ -64,8 +63,10 @@ def read(root: Path) -> Records:
             try:
                 fields = {"id": f"{split}-{index}", "split": split} | _fields(wanted, row)
                 record = _record(fields, media)
+            except InputError:  # a copy of a medium cannot be written
+                raise
             except ValidationError as error:
-                errors += [f"{where}: {sentence}" for sentence in explain(error)]
+                errors += [f"{where}: {sentence}" for sentence in explain_record(error)]
                 continue
             except ValueError as error:
                 errors.append(f"{where}: {error}")
@@ -79,7 +80,9 @@ def read(root: Path) -> Records:
 
 def _check_fields(file: Path, wanted: Specification) -> None:
     given = [*wanted.columns, *wanted.constants]
-    errors = unknown_fields(dict.fromkeys(given), FIELDS)
+    errors = [
+        unknown_field(name, FIELDS, UNKNOWN_FIELD_HINT) for name in dict.fromkeys(given) if name not in FIELDS
+    ]
     errors += [
         f"{name!r} is a column and a constant; keep one" for name in wanted.columns if given.count(name) > 1
     ]

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from safe_data.core.errors import InputError, MediaError, did_you_mean
+from safe_data.core.errors import InputError, MediaError, did_you_mean, require_extra
 from safe_data.media.paths import inside
 from safe_data.sources.ids import as_id
 
@@ -61,10 +61,9 @@ def load(root: Path, wanted: Specification) -> Iterator[tuple[str, Iterator[Row]
     Raises:
         InputError: nothing to load, or no such split or column.
     """
-    try:
-        import datasets
-    except ImportError:
-        raise InputError("the hub source needs datasets; pip install 'safe-hearing[hub]'") from None
+    require_extra("the hub source", "hub", "datasets")
+    import datasets
+
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
     file, base = root / FILE, root if wanted.is_local else Path()

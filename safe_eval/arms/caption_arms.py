@@ -16,8 +16,8 @@ from safe_eval.scorers.captions.caption_scores import (
     MAXIMA,
     TASKS,
     CaptionScores,
-    measure,
     reference_frequencies,
+    score_captions,
     score_of_sums,
 )
 from safe_eval.scorers.captions.frequencies import Frequencies, read_frequencies, write_frequencies
@@ -65,7 +65,7 @@ def caption_arms(arms: Sequence[Arm], inputs: CaptionInputs) -> CaptionArms:
     for dataset in sorted(datasets, key=str):
         parts = datasets[dataset]
         captions = [arm.rows[place] for arm, at in parts for place in at.tolist()]
-        found = measure(captions, frequencies=frequencies, spice_values=spice_values, java=inputs.java)
+        found = score_captions(captions, frequencies=frequencies, spice_values=spice_values, java=inputs.java)
         if inputs.write_frequencies is not None:
             write_frequencies(inputs.write_frequencies, reference_frequencies(captions))
         for metric in filter(found.items.__contains__, MAXIMA):

@@ -3,13 +3,13 @@
 import base64
 import hashlib
 from collections.abc import Iterator
-from importlib import resources, util
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import require_extra
 from safe_data.shards.layout import read_dataset
 from safe_eval.report import accuracy
 from safe_eval.report.cards import item_groups, media_sentence, selection_sentence
@@ -39,11 +39,7 @@ def render_page(results: Results, shards: Path | None, summary_name: str) -> str
     Raises:
         InputError: a package of the `report` extra is missing, or the shards cannot be opened.
     """
-    missing = [name for name in PACKAGES if util.find_spec(name) is None]
-    if missing:
-        raise InputError(
-            f"the report needs {', '.join(missing)}; install with: pip install 'safe-hearing[report]'"
-        )
+    require_extra("the report", "report", *PACKAGES)
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 

@@ -1,4 +1,4 @@
-"""run: ask a model every example of a dataset, under every condition."""
+"""run: ask a model every example of a dataset under every condition; one prediction per question asked."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from safe_data.media.sound import Sound
 
+_LONGEST_ERROR = 500  # characters
 
-class Clips(Protocol):
-    """What is needed of a dataset; a ShardDataset has it."""
+
+class Dataset(Protocol):
+    """What `run` needs of a dataset. `safe_data.shards.dataset.ShardDataset` has it."""
 
     def __len__(self) -> int: ...
 
@@ -35,23 +37,86 @@ class Clips(Protocol):
     def image(self, index: int) -> "Image | None": ...
 
 
-def run(
-    model: Model, dataset: Clips, conditions: Sequence[str], *, seed: int, batch_size: int = 32
-) -> Iterator[Prediction]:
-    """Ask a model every example under every condition, in that order; a row for each, errors too.
+class Request(NamedTuple):
+    """One example to ask under one condition. Under `swap_audio` it names the record whose sound is sent."""
 
-    What is random (noise, whose sound is swapped in) depends on the dataset and the seed, never on the
-    model. The model named `base` is the one that cannot hear, and is given no sound. A batch that fails is
-    asked again one by one, so that an error becomes the row of the example that causes it.
+    record_index: int
+    record: Record
+    example: Example
+    condition: str
+    partner_index: int | None = None
+    partner_id: str | None = None
+
+
+class Reply(NamedTuple):
+    """The answer to a request, or the error in its place, and how long it took."""
+
+    answer: Answer | None
+    error: str | None
+    latency_ms: float
+
+
+def run(
+    model: Model, dataset: Dataset, conditions: Sequence[str], *, seed: int, batch_size: int = 32
+) -> Iterator[Prediction]:
+    """Yield one prediction per condition and example, in that order; failures are predictions with an error.
+
+    Random choices (the noise, whose sound is swapped in) depend on the dataset and the seed, never on the
+    model. The model named `base` cannot hear and is given no sound. If a batch fails, its examples are asked
+    one by one, so that only the example that causes the error loses its answer.
 
     Raises:
-        InputError: at once for conditions that are unknown, given twice, or have nothing to change, and for
-            a dataset without examples; at the end if not one example could be answered.
+        InputError: at once, for conditions that are unknown, repeated or have nothing to change, and for a
+            dataset without examples; at the end, if no example was answered.
     """
-    records = [dataset.record(place) for place in range(len(dataset))]
+    records = [dataset.record(index) for index in range(len(dataset))]
     _check(model, records, conditions, batch_size)
-    jobs = _jobs(records, conditions, seed)
-    return _predictions(model, dataset, jobs, seed, batch_size)
+    requests = _requests(records, conditions, seed)
+    return _predictions(model, dataset, requests, seed, batch_size)
+
+
+def to_prediction(
+    request: Request, given: Input | None, reply: Reply, *, model: str, seed: int
+) -> Prediction:
+    """The prediction of one request, with the hash and level of the sound that was sent.
+
+    An answer that a predictions file cannot hold becomes an error. `given` is None where the input could not
+    be made.
+    """
+    sound = given.audio if given is not None else None
+    rate = given.sample_rate_hz if given is not None else None
+    row = Prediction(
+        example_id=request.example.id,
+        record_id=request.record.id,
+        dataset=request.record.dataset,
+        split=request.record.split,
+        group=request.record.group,
+        task=request.example.task,
+        question_type=request.example.question_type,
+        needs_audio=request.example.needs_audio,
+        prompt=request.example.prompt,
+        choices=request.example.choices,
+        references=request.example.references,
+        condition=request.condition,
+        seed=seed,
+        model=model,
+        answer=None,
+        latency_ms=round(reply.latency_ms, 3),
+        audio_sha256=None if sound is None or rate is None else pcm_hash(sound[:, None], rate),
+        audio_rms_db=None if sound is None else rms_db(np.square(sound, dtype=np.float64)),
+        error=reply.error,
+        metadata=_metadata(request, sound, rate) or None,
+    )
+    if reply.answer is None:
+        return row
+    try:
+        answered = _with_answer(row, reply.answer)
+        fault = range_error(answered)
+    except (TypeError, ValueError, AttributeError) as error:
+        fault = _in_one_line(error)
+    if fault is None:
+        return answered
+    return msgspec.structs.replace(row, error=f"the model's answer cannot be used: {fault}")
 
 
 def _check(model: Model, records: Sequence[Record], conditions: Sequence[str], batch_size: int) -> None:
@@ -72,91 +137,78 @@ def _check(model: Model, records: Sequence[Record], conditions: Sequence[str], b
             raise InputError(f"{condition}: the base model is given no sound, so there is nothing to change")
 
 
-class Job(NamedTuple):
-    """What is asked; with `swap_audio`, whose sound is heard instead."""
-
-    place: int
-    record: Record
-    example: Example
-    condition: str
-    swapped_place: int | None = None
-    swapped_id: str | None = None
-
-
-def _jobs(records: Sequence[Record], conditions: Sequence[str], seed: int) -> list[Job]:
+def _requests(records: Sequence[Record], conditions: Sequence[str], seed: int) -> list[Request]:
     partners = swap_partners(records, seed) if "swap_audio" in conditions else {}
-    jobs = []
+    requests = []
     for condition in conditions:
-        for place, record in enumerate(records):
-            partner = partners.get(place) if condition == "swap_audio" else None
+        for index, record in enumerate(records):
+            partner = partners.get(index) if condition == "swap_audio" else None
             partner_id = None if partner is None else records[partner].id
-            jobs += [Job(place, record, e, condition, partner, partner_id) for e in record.examples]
-    return jobs
+            requests += [
+                Request(index, record, example, condition, partner, partner_id) for example in record.examples
+            ]
+    return requests
 
 
 def _predictions(
-    model: Model, dataset: Clips, jobs: Sequence[Job], seed: int, batch_size: int
+    model: Model, dataset: Dataset, requests: Sequence[Request], seed: int, batch_size: int
 ) -> Iterator[Prediction]:
     from tqdm import tqdm
 
     errors: list[str] = []
-    with tqdm(total=len(jobs), desc=model.name, unit="example", disable=None) as progress:
-        for start in range(0, len(jobs), batch_size):
-            batch = jobs[start : start + batch_size]
+    with tqdm(total=len(requests), desc=model.name, unit="example", disable=None) as progress:
+        for start in range(0, len(requests), batch_size):
+            batch = requests[start : start + batch_size]
             for prediction in _answer_batch(model, dataset, batch, seed):
                 if prediction.error is not None:
                     errors.append(prediction.error)
                 yield prediction
             progress.update(len(batch))
-    if len(errors) == len(jobs):
-        raise InputError(f"model {model.name!r} failed on all {len(jobs)} examples; the first: {errors[0]}")
+    if len(errors) == len(requests):
+        raise InputError(
+            f"model {model.name!r} failed on all {len(requests)} examples; the first: {errors[0]}"
+        )
 
 
-def _answer_batch(model: Model, dataset: Clips, batch: Sequence[Job], seed: int) -> Iterator[Prediction]:
+def _answer_batch(
+    model: Model, dataset: Dataset, batch: Sequence[Request], seed: int
+) -> Iterator[Prediction]:
     inputs = _inputs(model, dataset, batch, seed)
     replies = iter(_ask(model, [given for given in inputs if isinstance(given, Input)]))
-    for job, given in zip(batch, inputs, strict=True):
+    for request, given in zip(batch, inputs, strict=True):
         if isinstance(given, Input):
-            yield to_row(job, given, next(replies), model=model.name, seed=seed)
+            yield to_prediction(request, given, next(replies), model=model.name, seed=seed)
         else:
-            yield to_row(job, None, Reply(None, given, 0.0), model=model.name, seed=seed)
+            yield to_prediction(request, None, Reply(None, given, 0.0), model=model.name, seed=seed)
 
 
-def _inputs(model: Model, dataset: Clips, batch: Sequence[Job], seed: int) -> list[Input | str]:
-    """Each job's input, or why it has none; media are read once for all examples of a record."""
+def _inputs(model: Model, dataset: Dataset, batch: Sequence[Request], seed: int) -> list[Input | str]:
+    """The input of each request, or why there is none. Media are read once for all examples of a record."""
     made: dict[tuple[int, str], Input | str] = {}
     inputs: list[Input | str] = []
-    for job in batch:
-        key = (job.place, job.condition)
+    for request in batch:
+        key = (request.record_index, request.condition)
         if key not in made:
             try:
-                made[key] = _input(model, dataset, job, seed)
-            except Exception as error:  # however the media are broken, it is a row of this record
-                made[key] = in_short(error)
+                made[key] = _input(model, dataset, request, seed)
+            except Exception as error:  # media can be broken in any way; only this record may suffer
+                made[key] = _in_one_line(error)
         given = made[key]
-        inputs.append(replace(given, example=job.example) if isinstance(given, Input) else given)
+        inputs.append(replace(given, example=request.example) if isinstance(given, Input) else given)
     return inputs
 
 
-def _input(model: Model, dataset: Clips, job: Job, seed: int) -> Input:
-    sound = None if model.name == BASE else dataset.audio(job.place)
-    other = None if job.swapped_place is None else dataset.audio(job.swapped_place)
+def _input(model: Model, dataset: Dataset, request: Request, seed: int) -> Input:
+    sound = None if model.name == BASE else dataset.audio(request.record_index)
+    partner = None if request.partner_index is None else dataset.audio(request.partner_index)
     given = Input(
-        example=job.example,
-        image=dataset.image(job.place),
+        example=request.example,
+        image=dataset.image(request.record_index),
         audio=None if sound is None else sound.samples,
         sample_rate_hz=None if sound is None else sound.sample_rate_hz,
     )
-    swapped = None if other is None else (other.samples, other.sample_rate_hz)
-    return apply_condition(job.condition, given, record_rng(seed, job.record.id), swapped)
-
-
-class Reply(NamedTuple):
-    """An answer, or the error in its place, and how long it took."""
-
-    answer: Answer | None
-    error: str | None
-    latency_ms: float
+    swapped_in = None if partner is None else (partner.samples, partner.sample_rate_hz)
+    return apply_condition(request.condition, given, record_rng(seed, request.record.id), swapped_in)
 
 
 def _ask(model: Model, inputs: Sequence[Input]) -> list[Reply]:
@@ -168,77 +220,33 @@ def _ask(model: Model, inputs: Sequence[Input]) -> list[Reply]:
         answers = list(model.answer(inputs))
         if len(answers) != len(inputs):
             raise ValueError(f"{len(answers)} answers to {len(inputs)} inputs")
-    except Exception as error:  # a model may fail in any way; the other examples must not suffer
+    except Exception as error:  # a model can fail in any way; the other examples must not suffer
         if len(inputs) > 1:
             return [reply for given in inputs for reply in _ask(model, [given])]
-        return [Reply(None, in_short(error), 1000 * (time.perf_counter() - start))]
+        return [Reply(None, _in_one_line(error), 1000 * (time.perf_counter() - start))]
     latency_ms = 1000 * (time.perf_counter() - start) / len(inputs)
     return [Reply(answer, None, latency_ms) for answer in answers]
 
 
-_ERROR_CHARACTERS = 500
-
-
-def to_row(job: Job, given: Input | None, reply: Reply, *, model: str, seed: int) -> Prediction:
-    """The row of a job, with what was sent; an answer that no predictions file may hold becomes an error."""
-    sound = given.audio if given is not None else None
-    rate = given.sample_rate_hz if given is not None else None
-    row = Prediction(
-        example_id=job.example.id,
-        record_id=job.record.id,
-        dataset=job.record.dataset,
-        split=job.record.split,
-        group=job.record.group,
-        task=job.example.task,
-        question_type=job.example.question_type,
-        needs_audio=job.example.needs_audio,
-        prompt=job.example.prompt,
-        choices=job.example.choices,
-        references=job.example.references,
-        condition=job.condition,
-        seed=seed,
-        model=model,
-        answer=None,
-        latency_ms=round(reply.latency_ms, 3),
-        audio_sha256=None if sound is None or rate is None else pcm_hash(sound[:, None], rate),
-        audio_rms_db=None if sound is None else rms_db(np.square(sound, dtype=np.float64)),
-        error=reply.error,
-        metadata=_facts(job, sound, rate) or None,
-    )
-    if reply.answer is None:
-        return row
-    try:
-        answered = _answered(row, reply.answer)
-        fault = range_error(answered)
-    except (TypeError, ValueError, AttributeError) as error:
-        fault = in_short(error)
-    if fault is None:
-        return answered
-    return msgspec.structs.replace(row, error=f"the model's answer cannot be used: {fault}")
-
-
-def _facts(job: Job, sound: Float32[ndarray, " samples"] | None, rate: int | None) -> dict[str, Any]:
-    """What the record says of this example; of a sound to be classified, what its scores are split by."""
-    questions = job.record.metadata.get("questions")
-    told = questions.get(job.example.id) if isinstance(questions, dict) else None
-    facts: dict[str, Any] = dict(told) if isinstance(told, dict) else {}
-    if job.example.task == "classify":
-        if isinstance(job.record.metadata.get("snr_db"), int | float):
-            facts["snr_db"] = job.record.metadata["snr_db"]
+def _metadata(
+    request: Request, sound: Float32[ndarray, " samples"] | None, rate: int | None
+) -> dict[str, Any]:
+    """The record's facts about this example; for `classify`, also the SNR and duration that slices need."""
+    questions = request.record.metadata.get("questions")
+    question = questions.get(request.example.id) if isinstance(questions, dict) else None
+    metadata: dict[str, Any] = dict(question) if isinstance(question, dict) else {}
+    if request.example.task == "classify":
+        if isinstance(request.record.metadata.get("snr_db"), int | float):
+            metadata["snr_db"] = request.record.metadata["snr_db"]
         if sound is not None and rate is not None:
-            facts["duration_seconds"] = round(len(sound) / rate, 3)
-    if job.swapped_id is not None:
-        facts["sound_of"] = job.swapped_id
-    return facts
+            metadata["duration_seconds"] = round(len(sound) / rate, 3)
+    if request.partner_id is not None:
+        metadata["sound_of"] = request.partner_id
+    return metadata
 
 
-def in_short(error: Exception) -> str:
-    """An exception in one line of bounded length."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:_ERROR_CHARACTERS]
-
-
-def _answered(row: Prediction, answer: Answer) -> Prediction:
-    """The answer in plain numbers: models may return those of NumPy, which JSON cannot hold."""
+def _with_answer(row: Prediction, answer: Answer) -> Prediction:
+    """The row with an answer in plain Python numbers: models may return NumPy's, which JSON cannot hold."""
     if not isinstance(answer.text, str):
         raise TypeError(f"text is a {type(answer.text).__name__}, not a str")
     probabilities = answer.choice_probabilities
@@ -252,3 +260,8 @@ def _answered(row: Prediction, answer: Answer) -> Prediction:
         consulted=None if answer.consulted is None else bool(answer.consulted),
         audio_tokens=None if answer.audio_tokens is None else int(answer.audio_tokens),
     )
+
+
+def _in_one_line(error: Exception) -> str:
+    """An exception's type and message on one line of bounded length."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:_LONGEST_ERROR]

@@ -1,8 +1,8 @@
-"""AVQA: right where the reply names the right one of the question's choices.
+"""AVQA: an answer is right if it names the right one of the question's choices.
 
 Source: Yang et al. 2022, and AlyssaYoung/AVQA, HAVF/hcrn_havf/validate.py, which compares classes: a micro
 average over all, and one for each of eight types of question. Differs: its classes are all answers of the
-training split; here the four choices are given, as the benchmark is asked of models that reply in words.
+training split. Here the four choices are given, as models that reply in words are asked.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from safe_eval.scorers import classification
 
 
 def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
-    """1 where the right choice is named, 0 where another is, NaN where none or several are.
+    """Score each row: 1 if it names the right choice, 0 for another, NaN for none or several.
 
     >>> row = Prediction(example_id="q", references=("dog",), answer="(B)", choices=("cat", "dog"))
     >>> score_all([row]).tolist()
@@ -26,6 +26,6 @@ def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
 
 
 def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
-    """What the question is about, where the rows say so: metadata `question_relation` (View, Sound, Both)."""
+    """Slices by what the question is about: `question_relation` (View, Sound, Both) in the metadata."""
     relations = [str((row.metadata or {}).get("question_relation", "")) for row in rows]
     return {f"type:{name}": np.array(relations) == name for name in sorted(set(relations) - {""})}

@@ -1,23 +1,24 @@
-"""Answer: which of the choices a chatty reply names; None where it names none, or more than one.
+"""Choice parser: which choice a chatty reply names; None where it names none, or more than one.
 
-The rules, version 1, in order. The first one by which the reply says anything at all decides: one choice is
-the answer, several are no answer. Nothing is ever guessed.
+Rules, version 1. They are tried in order, and the first rule by which the reply says anything decides: one
+choice is the answer, several choices are no answer. Nothing is ever guessed.
 
 0. A reply that is blank, or longer than 10,000 characters, says nothing.
 1. The whole reply is a choice: "Violin.", "an acoustic guitar" for acoustic_guitar, "2" for two.
-2. The whole reply is a line that opens with a choice's letter: "B", "(b)", "Option B", "B) violin". Words
-   that name another choice contradict it.
-3. What stands after "answer is", "answer:", "the correct option is" or in \\boxed{}, up to the end of its
-   sentence, by rules 1, 2, 5 and 6. Where some are called final, only those count.
-4. The lines that are answers by rules 1 and 2, where the first line is one.
+2. The reply is one line that opens with a choice's letter: "B", "(b)", "Option B", "B) violin". Words that
+   name another choice contradict the letter.
+3. A marker announces the answer: "answer is", "answer:", "the correct option is" or \\boxed{}. What follows,
+   up to the end of its sentence, is read by rules 1, 2, 5 and 6. If some answers are called final, only those
+   count.
+4. The first line is an answer by rules 1 and 2. Then every line that is one counts.
 5. What stands before "because", "since" or "due to", by rules 1, 2 and 6.
 6. The choices named anywhere, as whole words, longer names first; "(B)", "B)" and "option B" name one too.
 
 A name is denied by not, n't, no, neither, nor, without, than, over, under, at least, at most or instead of,
-up to three words before it ("more than 10" is not 10); a reply that denies a choice is no answer. Yes and no
-are names only where they open a sentence or close a clause, so that "yes, there is no dog" is yes. Case,
-articles, quotes, underscores, Markdown and Unicode variants make no difference; numbers from 0 to 20 may be
-words or digits.
+up to three words before it ("more than 10" is not 10). A reply that denies a choice is no answer. Yes and no
+are names only where they open a sentence or close a clause, so "yes, there is no dog" is yes. Case, articles,
+quotes, underscores, Markdown and Unicode variants make no difference. Numbers from 0 to 20 may be words or
+digits.
 """
 
 import re
@@ -26,7 +27,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-RULES_VERSION = 1
 LONGEST_REPLY = 10_000  # characters
 
 Aliases = tuple[tuple[str, str], ...]  # (another name, the choice it means)
@@ -60,22 +60,13 @@ _LETTER_NAMED = re.compile(
 _LETTER_LOOSE = re.compile(r"\b([B-HJ-Z])\b(?!')|\b([AI])\b(?=\s+(?:or|and)\b|\s*[,.;!?]|\s*$)")
 
 
-@dataclass(frozen=True)
-class _Names:
-    """What each choice may be called, as folded words; a name of two choices means both."""
-
-    choices: tuple[str, ...]
-    meant: dict[tuple[str, ...], frozenset[str]]
-    longest: int  # words
-    letters: dict[str, str]  # empty where choices have none
-
-
 def parse_answer(
     text: str, choices: Sequence[str], *, aliases: Aliases = (), letters: bool = True
 ) -> str | None:
-    """The one choice that a reply names, as it is written in `choices`; None where there is no such one.
+    """The one choice that a reply names, as written in `choices`; None if it names none or several.
 
-    Choices have the letters A, B, C, … in their order, unless `letters` is false.
+    The choices have the letters A, B, C, … in their order, unless `letters` is false. `aliases` are other
+    names of choices.
 
     >>> parse_answer("The answer is: two.", ["one", "two"]), parse_answer("B) violin", ["piano", "violin"])
     ('two', 'violin')
@@ -99,12 +90,21 @@ def parse_answer(
 
 
 def canonical(text: str) -> str:
-    """A text as answers are compared: folded words without articles at its start or marks around it.
+    """A text in the form in which answers are compared: lower case, without leading articles and outer marks.
 
     >>> canonical("**An Acoustic_guitar.**"), canonical("The 2 dogs")
     ('acoustic guitar', '2 dogs')
     """
     return " ".join(_inner(_words(unicodedata.normalize("NFKC", text).replace("’", "'").replace("_", " "))))
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The names of each choice, as folded words. A name that two choices share means both."""
+
+    meant: dict[tuple[str, ...], frozenset[str]]  # the choices that a name means
+    longest: int  # name, in words
+    letters: dict[str, str]  # the choice of each letter; empty where choices have no letters
 
 
 @lru_cache(maxsize=1 << 12)
@@ -118,16 +118,16 @@ def _names(choices: tuple[str, ...], aliases: Aliases, letters: bool) -> _Names:
         if words:
             meant[words] = meant.get(words, frozenset()) | {choice}
     lettered = {chr(ord("A") + place): choice for place, choice in enumerate(choices[:26])} if letters else {}
-    return _Names(choices, meant, max(map(len, meant), default=0), lettered)
+    return _Names(meant, max(map(len, meant), default=0), lettered)
 
 
 def _words(text: str) -> list[str]:
-    """Folded words and marks, those that say nothing left out."""
+    """The words and marks of a text in lower case, without marks that carry no meaning."""
     return [token for token in _TOKEN.findall(text.casefold()) if token not in _SILENT]
 
 
 def _inner(words: list[str]) -> list[str]:
-    """The words without marks at the ends or articles at the start."""
+    """The words without marks at either end and without articles at the start."""
     start, end = 0, len(words)
     while start < end and (not words[start][0].isalnum() or (words[start] in _ARTICLES and start + 1 < end)):
         start += 1
@@ -145,7 +145,7 @@ def _by_letter_on_a_line(text: str, names: _Names) -> _Said:
 
 
 def _by_letter(text: str, names: _Names) -> _Said:
-    """The choice of the letter a text opens with; with what contradicts it, if the rest does."""
+    """The choice whose letter opens a text, and any choices that the rest names against it."""
     text = _without_markdown(text)
     lead = _LEAD.match(text)
     match = _LETTER_FIRST.match(text, lead.end() if lead else 0)
@@ -163,7 +163,7 @@ def _by_letter(text: str, names: _Names) -> _Said:
 
 
 def _marked(text: str, names: _Names) -> _Said:
-    """What the clauses after a marker name, all together."""
+    """The choices named in the clauses after markers, all together."""
     markers = list(_MARKER.finditer(text))
     final = [marker for marker in markers if marker["final"] or marker["boxed"]]
     return frozenset().union(*(_clause(text, marker, names) for marker in final or markers))
@@ -198,7 +198,7 @@ def _before_reasons(text: str, names: _Names) -> _Said:
 
 
 def _named(text: str, names: _Names) -> _Said:
-    """The choices named in a text; loose letters count only beside a name, as what contradicts it."""
+    """The choices named in a text. A loose letter counts only against a name beside it."""
     words = _words(text)
     said: set[str | None] = set()
     for start, end in _places(words, names):
@@ -211,7 +211,7 @@ def _named(text: str, names: _Names) -> _Said:
 
 
 def _places(words: Sequence[str], names: _Names) -> Iterator[tuple[int, int]]:
-    """Where names stand: from the left, the longest one at each place, none within another."""
+    """Yield where names begin and end: from the left, the longest at each place, without overlaps."""
     start = 0
     while start < len(words):
         for end in range(min(start + names.longest, len(words)), start, -1):
@@ -229,7 +229,7 @@ def _stands_alone(words: Sequence[str], place: int) -> bool:
 
 
 def _before(words: Sequence[str], start: int) -> Iterator[int]:
-    """The places of the few words before a name, within its clause."""
+    """Yield the places of the few words before a name, within its clause."""
     for place in range(start - 1, max(start - 1 - _DENIAL_REACH, -1), -1):
         if not words[place][0].isalnum():
             return
@@ -242,7 +242,7 @@ def _denies(words: Sequence[str], place: int) -> bool:
 
 
 def _loose_letters(text: str, names: _Names) -> frozenset[str]:
-    """The choices whose capital letters stand alone: too little to name one, enough to doubt one."""
+    """The choices whose capital letter stands alone: too little to name one, enough to contradict another."""
     found = (first or second for first, second in _LETTER_LOOSE.findall(_without_markdown(text)))
     return frozenset(names.letters[letter] for letter in found if letter in names.letters)
 

@@ -1,4 +1,4 @@
-"""Exact match: the answer is one of the references, but for case and white space."""
+"""Exact match: the answer equals a reference, apart from case and white space."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ from safe_eval.prediction import Prediction
 
 
 def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
-    """1 where the answer equals a reference after Unicode composition, folding of case and of white space.
+    """Score each row: 1 if the answer equals a reference, 0 if not.
 
-    Punctuation, articles and number words count: it is the strictest of the scores, and guesses nothing.
+    Unicode composition, case and white space make no difference. Punctuation, articles and number words do:
+    this is the strictest score.
 
     >>> row = Prediction(example_id="q", references=("a dog", "dogs"), answer=" A  Dog ")
     >>> score_all([row]).tolist()

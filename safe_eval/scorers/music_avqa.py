@@ -1,13 +1,13 @@
-"""MUSIC-AVQA: free text mapped to the 42 answers of the benchmark, and right where it is the right class.
+"""MUSIC-AVQA: free text is mapped to one of the benchmark's 42 answers, and right if it is the right one.
 
-The mapping, version 1: `answers.parse_answer` with the names below, among the answers that the question's
-type can have, so that "two violins" is "two" where it is counted. A reply that names none of them, or more
-than one, is unparsed: wrong and counted, never turned into some answer.
+The mapping, version 1, is `choice_parser.parse_answer` with the names below. Only the answers that the type
+of question can have are choices, so "two violins" means "two" in a counting question. A reply that names no
+choice, or several, is unparsed: it counts as wrong and is counted, and never becomes some answer.
 
 Source: Li et al. 2022, and GeWu-Lab/MUSIC-AVQA, net_grd_avst/main_avst.py, which compares classes, and takes
 micro averages by modality and over all. Differs: the published models choose among 42 classes and cannot be
-unparsed. Ids are as in the source `music_avqa`: the 55 questions that stand twice in the test file are two
-rows each, 9,185 in all; with `json_update` there are 9,129, and about 54 other answers. Say which you used.
+unparsed. Ids are as in the source `music_avqa`: the 55 questions that the test file holds twice are two rows
+each, 9,185 in all. With `json_update` there are 9,129, and about 54 answers differ. Say which you used.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +19,6 @@ from numpy import ndarray
 
 from safe_eval.prediction import Prediction
 from safe_eval.scorers.choice_parser import Aliases, parse_answer
-
-MAPPING_VERSION = 1
 
 _YES_NO = ("yes", "no")
 _NUMBERS = (
@@ -36,7 +34,7 @@ _INSTRUMENTS = (
     *("ukulele", "violin", "xylophone"),
 )
 ANSWERS = (*_YES_NO, *_NUMBERS, *_PLACES, *_TOGETHER, *_SCENES, *_INSTRUMENTS)
-# What the annotations answer to each type of question; types not listed may have any of the 42.
+# The answers that the annotations give to each type of question. Other types may have any of the 42.
 _BY_TYPE = {
     "Audio/Counting": _YES_NO + _NUMBERS,
     "Audio/Comparative": _YES_NO,
@@ -48,7 +46,7 @@ _BY_TYPE = {
     "Audio-Visual/Location": _YES_NO + _PLACES + _INSTRUMENTS,
     "Audio-Visual/Temporal": _PLACES + _TOGETHER + _INSTRUMENTS,
 }
-# Other names of the same thing only: a guitar may be a bass, so "guitar" alone is none.
+# Only other names of the same thing. A guitar may be a bass, so "guitar" alone is no name.
 _ALIASES = {
     "more than ten": (*map(str, range(11, 100)), "more than 10", "over ten", "over 10"),
     "middle": ("center", "centre"),
@@ -62,19 +60,19 @@ _ALIASES = {
 
 
 def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
-    """1 where the answer is the right one of the 42, 0 where it is another, NaN where it is none.
+    """Score each row: 1 for the right one of the 42 answers, 0 for another, NaN if unparsed.
 
     >>> from functools import partial
     >>> row = partial(Prediction, example_id="q", references=("two",), question_type="Visual/Counting")
     >>> score_all([row(answer="There are 2 violins."), row(answer="three"), row(answer="a few")]).tolist()
     [1.0, 0.0, nan]
     """
-    understood = cache(parse)  # of this call: models say the same few things many times
-    return np.array([_score(row, understood) for row in predictions])
+    parsed = cache(parse)  # for this call only: models say the same few things many times
+    return np.array([_score(row, parsed) for row in predictions])
 
 
 def parse(text: str, question_type: str | None = None) -> str | None:
-    """The one of the benchmark's answers that a text means, or None.
+    """The benchmark's answer that a text means, or None.
 
     >>> parse("It is an acoustic guitar."), parse("a guitar"), parse("left or right")
     ('acoustic_guitar', None, None)
@@ -84,13 +82,13 @@ def parse(text: str, question_type: str | None = None) -> str | None:
 
 
 def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
-    """The modalities, `type:Audio` and so on; the types of question are slices already."""
+    """Slices by modality, such as `type:Audio`. The types of question are slices already."""
     modalities = np.array([(row.question_type or "").partition("/")[0] for row in rows])
     return {f"type:{name}": modalities == name for name in ("Audio", "Visual", "Audio-Visual")}
 
 
-def _score(row: Prediction, understood: Callable[[str, str | None], str | None]) -> float:
-    answer = None if row.answer is None else understood(row.answer, row.question_type)
+def _score(row: Prediction, parsed: Callable[[str, str | None], str | None]) -> float:
+    answer = None if row.answer is None else parsed(row.answer, row.question_type)
     return float("nan") if answer is None else float(answer in row.references)
 
 

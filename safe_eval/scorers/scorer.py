@@ -1,4 +1,4 @@
-"""Scorer: how a metric judges predictions one by one, and which metrics judge which."""
+"""Scorers: how each metric scores single predictions, and which predictions it scores."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,29 +13,30 @@ from safe_eval.scorers.captions.caption_scores import MAXIMA, TASKS
 
 ScoreAll = Callable[[Sequence[Prediction]], Float[ndarray, " items"]]
 Slices = Callable[[Sequence[Prediction]], dict[str, Bool[ndarray, " items"]]]
-RIGHT_FROM = 0.5  # an answer counts as right from half the score of a perfect one
 
+RIGHT_FROM = 0.5  # from this score on an answer counts as right
 _VQA, _CLASSIFY = frozenset({"vqa"}), frozenset({"classify"})
-_DEFAULT_TASK = "vqa"  # of a row that names none
+_DEFAULT_TASK = "vqa"  # for rows without a task
 
 
 def no_slices(_: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
-    """No slices beside all, audio, vl and the types of question."""
+    """No slices besides all, audio, vl and the types of question."""
     return {}
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """How a metric judges predictions one by one, and which.
+    """How a metric scores single predictions, and which predictions it scores.
 
-    NaN says that a reply was not understood: it is unparsed, counts as wrong, and is counted. Rows with an
-    error are among them, with their references if they have any; whatever is said of them, they score 0.
+    `score_all` returns one score per row. NaN marks a reply that was not understood: it is unparsed and
+    counts as wrong. Rows with an error are passed in too; they score 0, whatever `score_all` returns for
+    them.
     """
 
     score_all: ScoreAll
     tasks: frozenset[str]
-    datasets: frozenset[str] = frozenset()  # judged by this one only; without any, those no other claims
-    slices: Slices = no_slices  # of its own, beside all, audio, vl and the types of question
+    datasets: frozenset[str] = frozenset()  # only these; if empty, all that no other scorer claims
+    slices: Slices = no_slices  # besides all, audio, vl and the types of question
     highest: float = 1.0  # the score of a perfect answer; the lowest is 0
 
 
@@ -47,10 +48,10 @@ SCORERS: dict[str, Scorer] = {
     "accuracy": Scorer(classification.score_all, _CLASSIFY, slices=classification.slices),
 }
 
-# Of all captions of a dataset together, by `captions.measure`: a score depends on the corpus it is in.
+# Scored for a whole dataset at once by `captions.caption_scores.score_captions`: scores depend on the corpus.
 CAPTION_METRICS = tuple(MAXIMA)
 
-# Computed when asked for by name: other ways to score what a metric above scores already.
+# Computed only when asked for by name: other ways to score what a metric above already scores.
 ON_REQUEST: dict[str, Scorer] = {
     "vqa_accuracy_2017": Scorer(partial(vqa.score_all, variant="official_2017"), _VQA),
     "vqa_accuracy_normalised": Scorer(partial(vqa.score_all, variant="normalised"), _VQA),
@@ -60,23 +61,13 @@ ON_REQUEST: dict[str, Scorer] = {
 
 
 def scorer_of(metric: str) -> Scorer:
-    """The scorer of a metric, computed always or on request."""
+    """The scorer of a metric, whether it is always computed or on request."""
     return SCORERS[metric] if metric in SCORERS else ON_REQUEST[metric]
-
-
-def highest_of(metric: str) -> float:
-    """The score of a perfect answer; of a share that no scorer makes, 1.
-
-    >>> highest_of("cider_d"), highest_of("vqa_accuracy"), highest_of("consulted")
-    (10.0, 1.0, 1.0)
-    """
-    scorer = SCORERS.get(metric) or ON_REQUEST.get(metric)
-    return MAXIMA.get(metric, 1.0) if scorer is None else scorer.highest
 
 
 @lru_cache(maxsize=1 << 10)
 def metrics_for(dataset: str | None, task: str | None) -> tuple[str, ...]:
-    """The metrics that judge a dataset's task: those of the dataset if it has its own, or else the general.
+    """The metrics that score a dataset's task: its own metrics if it has any, or else the general ones.
 
     >>> metrics_for("clotho", "caption")[:2]
     ('cider_d', 'cider')
@@ -85,13 +76,13 @@ def metrics_for(dataset: str | None, task: str | None) -> tuple[str, ...]:
     """
     if task in TASKS:
         return CAPTION_METRICS
-    judging = {name: scorer for name, scorer in SCORERS.items() if (task or _DEFAULT_TASK) in scorer.tasks}
-    own = tuple(name for name, scorer in judging.items() if dataset in scorer.datasets)
-    return own or tuple(name for name, scorer in judging.items() if not scorer.datasets)
+    candidates = {name: scorer for name, scorer in SCORERS.items() if (task or _DEFAULT_TASK) in scorer.tasks}
+    own = tuple(name for name, scorer in candidates.items() if dataset in scorer.datasets)
+    return own or tuple(name for name, scorer in candidates.items() if not scorer.datasets)
 
 
 def judges(metric: str, row: Prediction) -> bool:
-    """Whether a metric judges a prediction; one asked for by name judges its task in every dataset."""
+    """Whether a metric scores a prediction. A metric on request scores its tasks in every dataset."""
     if metric in ON_REQUEST:
         return (row.task or _DEFAULT_TASK) in ON_REQUEST[metric].tasks
     return metric in metrics_for(row.dataset, row.task)

@@ -1,17 +1,17 @@
-"""The VQA accuracy in the three variants in use; `vqa_accuracy` is the official one, as it is since 2021.
+"""VQA accuracy, in the three variants in use. `vqa_accuracy` is the official one since 2021.
 
-- `official`: texts are normalised only where the annotators' raw answers are not all the same; where they
-  are, "Yes" does not match "yes". Since commit a013f00, March 2021.
-- `official_2017`: the answer is always normalised; the references lose their punctuation where they are not
-  all the same, and never their articles or number words, so "two" matches no reference "two". Commit 458a8b2,
-  in use until March 2021, the years of the VQA v2 challenges.
-- `normalised`: answer and references are always normalised, as lmms-eval (since August 2025) and
-  open_flamingo do.
+- `official`: texts are normalised only if the annotators' raw answers are not all the same. If they are,
+  "Yes" does not match "yes". Since commit a013f00, March 2021.
+- `official_2017`: the answer is always normalised. The references lose their punctuation if they are not all
+  the same, but keep articles and number words, so the answer "two" never matches the reference "two". Commit
+  458a8b2, in use until March 2021, the years of the VQA v2 challenges.
+- `normalised`: answer and references are always normalised, as in lmms-eval (since August 2025) and
+  open_flamingo.
 
-On 60,000 real questions they score the same predictions 68.12, 74.90 and 75.10, so name the one you report.
+On 60,000 real questions the same predictions score 68.12, 74.90 and 75.10, so name the variant you report.
 
 Source: Antol et al. 2015, section 5.3, and GT-Vision-Lab/VQA, PythonEvaluationTools/vqaEvaluation/vqaEval.py.
-Equal to it on every one of the 60,000 questions (tests/eval/test_vqa.py).
+Equal to it on each of the 60,000 questions (tests/eval/scorers/test_vqa.py).
 """
 
 import re
@@ -27,13 +27,15 @@ from safe_eval.prediction import Prediction
 
 Variant = Literal["official", "official_2017", "normalised"]
 
-FULL_AGREEMENT = 3  # an answer that three other annotators gave is entirely right
+FULL_AGREEMENT = 3  # an answer that three other annotators gave scores 1
 
-_PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'  # the official list: not . : ' % $ & and not typographic quotes
+_PUNCTUATION = (
+    ';/[]"{}()=+\\_-><@`,?!'  # the official list: without . : ' % $ & and without typographic quotes
+)
 _MARKED = re.compile(f"[{re.escape(_PUNCTUATION)}.]")
 _DIGIT_COMMA = re.compile(r"\d,\d")
-_PERIOD = re.compile(r"\.(?!\d)")  # the official look-behind is mistyped and never holds a period back
-_PERIODS_REMOVED = 32  # the official code passes re.UNICODE, which is 32, where the count belongs
+_PERIOD = re.compile(r"\.(?!\d)")  # the official look-behind is mistyped and has no effect
+_PERIODS_REMOVED = 32  # the official code passes re.UNICODE, which is 32, as the count
 _ARTICLES = frozenset({"a", "an", "the"})
 _NUMBERS = {"none": "0", "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5"}
 _NUMBERS |= {"six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10"}
@@ -47,7 +49,7 @@ they've 'twas wasn't we'd've weren't we've what'll what're what's what've when's
 who'd who'd've who'll who's who've why'll why're why's won't wouldn't wouldn't've would've y'all
 y'all'd've y'all'll you'd you'd've you'll you're you've
 """
-# The official table restores one lost apostrophe, and holds one entry that takes one away.
+# The official table restores a lost apostrophe; one of its entries removes one instead.
 _CONTRACTIONS = {
     word[:place] + word[place + 1 :]: word
     for word in _CONTRACTED.split()
@@ -56,31 +58,20 @@ _CONTRACTIONS = {
 } | {"somebody'd": "somebodyd"}
 
 
-class _Memo(dict[str, str]):
-    """A function of texts that works out each text once: two million references hold few different ones."""
-
-    def __init__(self, function: Callable[[str], str]) -> None:
-        self.function = function
-
-    def __missing__(self, text: str) -> str:
-        result = self[text] = self.function(text)
-        return result
-
-
 def score_all(
     predictions: Sequence[Prediction], *, variant: Variant = "official", answer_ids: bool = True
 ) -> Float[ndarray, " items"]:
     """The VQA accuracy of each answer: the mean over annotators of min(1, matches among the others / 3).
 
-    Annotators are told apart by their place in `references`, as by the `answer_id` of the official files. The
-    official code tells them apart by comparing whole entries, so where a file has no ids (VizWiz), leaving
-    one annotator out leaves out all who said the same: `answer_ids=False` does that too (VizWiz: 46.63 in
-    place of 62.49). An answer that is missing (an error) scores 0.
+    An annotator is a place in `references`, like an `answer_id` in the official files. The official code
+    tells annotators apart by comparing whole entries. So in a file without ids (VizWiz), leaving out one
+    annotator leaves out all who said the same, and `answer_ids=False` does so too (VizWiz: 46.63 instead of
+    62.49). A missing answer (an error) scores 0.
 
-    Differs: with a single reference leaving one out leaves none, and the official code scores every answer
-    0; here it is an exact match after normalisation, 1 or 0. Two or three references are scored as the
-    official code does, so that the best possible score is 1/3 or 2/3. Nothing in the references is changed,
-    so that scoring twice gives the same score twice (the official code: 30 of 5,000 TextVQA answers differ).
+    Differs: a single reference leaves no other annotator, and the official code scores every answer 0. Here
+    it is an exact match after normalisation, 1 or 0. Two or three references are scored like the official
+    code does, so the best possible score is 1/3 or 2/3. References are never changed, so scoring twice gives
+    the same score twice (with the official code, 30 of 5,000 TextVQA answers differ).
 
     >>> def row(answer: str, *references: str) -> Prediction:
     ...     return Prediction(example_id="q", references=references, answer=answer)
@@ -105,17 +96,8 @@ def score_all(
     return np.array(scores)
 
 
-def score(prediction: Prediction) -> float:
-    """The official accuracy of one prediction.
-
-    >>> score(Prediction(example_id="q", references=("two", "2", "3", "2"), answer="2"))
-    0.75
-    """
-    return float(score_all([prediction])[0])
-
-
 def normalise(text: str) -> str:
-    """An answer as the official code compares it: without punctuation and articles, numbers as digits.
+    """A text as the official code compares it: without punctuation and articles, number words as digits.
 
     >>> normalise("The  dog's 1,000 bones!"), normalise("a/b"), normalise("a/b 1,2"), normalise("none")
     ("dog's 1000 bones", 'b', 'ab 12', '0')
@@ -129,12 +111,12 @@ def normalise(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """A text on one line, without white space at its ends."""
+    """A text on one line, without white space at either end."""
     return text.replace("\n", " ").replace("\t", " ").strip()
 
 
 def without_punctuation(text: str) -> str:
-    """Marks become spaces; but one beside a space is deleted, as are all if a comma joins two digits."""
+    """Replace marks by spaces. A mark beside a space is deleted; all are if a comma joins two digits."""
     if _MARKED.search(text) is None:
         return text
     digits_joined = _DIGIT_COMMA.search(text) is not None
@@ -146,13 +128,24 @@ def without_punctuation(text: str) -> str:
     return _PERIOD.sub("", marked, count=_PERIODS_REMOVED)
 
 
+class _Memo(dict[str, str]):
+    """A text function that computes each text once: millions of references hold few different texts."""
+
+    def __init__(self, function: Callable[[str], str]) -> None:
+        self.function = function
+
+    def __missing__(self, text: str) -> str:
+        result = self[text] = self.function(text)
+        return result
+
+
 def _matches(answer: str, references: tuple[str, ...], cleaned: _Memo, normal: _Memo, _: _Memo) -> int:
     first, annotators = references[0], len(references)
     if references.count(first) == annotators:
         return annotators if cleaned[answer] == cleaned[first] else 0
     matches = list(map(normal.__getitem__, references)).count(normal[answer])
     if matches < annotators:
-        return matches  # raw answers that are all the same would all match normalised, or none
+        return matches  # if the raw answers are all the same, all match or none do
     raw = list(map(cleaned.__getitem__, references))
     return matches if raw.count(raw[0]) < annotators or cleaned[answer] == raw[0] else 0
 
@@ -178,7 +171,10 @@ _MATCHES: dict[Variant, Callable[[str, tuple[str, ...], _Memo, _Memo, _Memo], in
 
 @lru_cache(maxsize=1 << 10)
 def _leave_one_out(matches: int, annotators: int, answer_ids: bool) -> float:
-    """Each annotator in turn is left out; those who gave the answer leave one match fewer, or none at all."""
+    """The mean over annotators, each left out in turn.
+
+    Leaving out one who gave the answer leaves one match fewer, or none without answer ids.
+    """
     left = matches - 1 if answer_ids else 0
     agreeing = min(1.0, left / FULL_AGREEMENT)
     others = min(1.0, matches / FULL_AGREEMENT)

@@ -1,1 +1,1 @@
-"""The frozen base model: load it, freeze it, ask it."""
+"""The frozen base model: load it, freeze it, prompt it, read its answers."""

@@ -1,4 +1,4 @@
-"""The frozen vision-language model: load it from its directory, find its decoder layers, audit the freeze."""
+"""Backbone: the frozen vision-language model, loaded from its directory, and its decoder layers."""
 
 import sys
 from operator import attrgetter
@@ -11,27 +11,27 @@ from safe_data.core.errors import InputError
 from safe_data.encoders.checkpoints import checkpoint_directory
 from safe_train.base.freeze import freeze
 
-# Where the families of transformers keep the layers of what `get_decoder` returns: LLaMA and Qwen, OPT, T5.
+# Where the model families of transformers hold the layers of `get_decoder()`: LLaMA and Qwen, OPT, T5.
 _LAYER_PATHS = ("layers", "model.layers", "decoder.layers", "model.decoder.layers", "block", "decoder.block")
 
-# What a checkpoint is made of: configurations, weights, tokenizer and templates. No code, no pickles.
+# The files of a checkpoint: configurations, weights, tokenizer and templates. No code, no pickles.
 _FILES = ["config.json", "*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
 
 
 class Backbone(NamedTuple):
-    """A frozen model, and the processor that makes its inputs."""
+    """A frozen model and the processor that prepares its inputs."""
 
     model: Any
     processor: Any
 
 
 def load_backbone(source: str | Path) -> Backbone:
-    """Load a checkpoint directory or a hub id, in the precision it was saved in, and freeze it.
+    """Load a model from a directory or by its hub id, in the precision it was saved in, and freeze it.
 
-    Only safetensors are read and no code of the checkpoint is run.
+    Only safetensors are read, and no code from the checkpoint is run.
 
     Raises:
-        InputError: no such directory, or one that transformers cannot load a model and a processor from.
+        InputError: no such directory, or transformers cannot load a model and a processor from it.
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -54,7 +54,7 @@ def load_backbone(source: str | Path) -> Backbone:
 
 
 def quiet_unless_terminal() -> None:
-    """Have transformers draw its progress bars for people only, as ours are."""
+    """Turn off the progress bars of transformers unless stderr is a terminal, as with our own."""
     from transformers.utils import logging
 
     if not sys.stderr.isatty():
@@ -62,10 +62,10 @@ def quiet_unless_terminal() -> None:
 
 
 def decoder_layers(model: Any) -> nn.ModuleList:
-    """The decoder's layers, in order; we count them from 1.
+    """The decoder's layers in order; elsewhere they are numbered from 1.
 
     Raises:
-        InputError: a model whose layers are in none of the places known.
+        InputError: the model's layers are in none of the known places.
     """
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else model
     for path in _LAYER_PATHS:
@@ -77,5 +77,5 @@ def decoder_layers(model: Any) -> nn.ModuleList:
             return layers
     raise InputError(
         f"{type(model).__name__}: no decoder layers in {', '.join(_LAYER_PATHS)} of its "
-        f"{type(decoder).__name__}; add where they are to safe_train/backbone.py"
+        f"{type(decoder).__name__}; add their place to safe_train/base/backbone.py"
     )

@@ -1,4 +1,4 @@
-"""Answers: what a base says to a batch of prompts, and how sure it is of it."""
+"""Dialogue: prompts in, answers out, with the probability of each answer."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,51 +12,51 @@ from torch import Tensor
 from safe_eval.models.model import Answer, Input
 from safe_train.base.prompts import Inputs, PromptCache, collate, encode_prompt, pad_token
 
-LONGEST_ANSWER_TOKENS = 32
+MAX_NEW_TOKENS = 32
 
 
-class Said(NamedTuple):
-    """The tokens of each row's answer, and the logits they were read from."""
+class Generation(NamedTuple):
+    """The generated tokens of each answer, and the logits that they were chosen from."""
 
-    tokens: Int64[Tensor, "rows tokens"]
-    logits: Float[Tensor, "tokens rows vocab"]
+    tokens: Int64[Tensor, "batch tokens"]
+    logits: Float[Tensor, "tokens batch vocab"]
 
 
 class Dialogue:
-    """Questions to a base and answers from it, in the words of its processor."""
+    """Asks a base questions and reads its answers with its processor."""
 
     def __init__(self, base: Any, processor: Any, prompts: PromptCache | None = None) -> None:
         self.base = base
         self._processor = processor
         self._prompts = prompts or PromptCache()
-        self._choices: dict[tuple[str, ...], list[int] | None] = {}
+        self._choice_tokens: dict[tuple[str, ...], list[int] | None] = {}
 
-    def prompts(self, inputs: Sequence[Input]) -> Inputs:
-        """The inputs' prompts as one batch on the base's device, pictures in its precision."""
-        encoded = [self._prompts.get(_key(given), partial(self._encode, given)) for given in inputs]
+    def encode(self, inputs: Sequence[Input]) -> Inputs:
+        """Encode the inputs' prompts as one batch on the base's device, pictures in its precision."""
+        encoded = [self._prompts.get(_prompt_key(given), partial(self._encode, given)) for given in inputs]
         return {
             name: value.to(self.base.device, self.base.dtype if value.is_floating_point() else None)
             for name, value in collate(encoded, pad_token(self._processor)).items()
         }
 
     @torch.no_grad()
-    def say(self, prompts: Inputs) -> Said:
-        """The most likely continuation of each prompt, token by token."""
-        made = self.base.generate(
+    def generate(self, prompts: Inputs) -> Generation:
+        """Continue each prompt greedily: the most likely token each time."""
+        generated = self.base.generate(
             **prompts,
             do_sample=False,
             num_beams=1,
-            max_new_tokens=LONGEST_ANSWER_TOKENS,
+            max_new_tokens=MAX_NEW_TOKENS,
             pad_token_id=pad_token(self._processor),
             return_dict_in_generate=True,
             output_logits=True,
         )
-        logits = torch.stack(made.logits).float().cpu()
-        return Said(made.sequences[:, -len(logits) :].cpu(), logits)
+        logits = torch.stack(generated.logits).float().cpu()
+        return Generation(generated.sequences[:, -len(logits) :].cpu(), logits)
 
-    def read(self, said: Said, row: int, given: Input, *, audio_tokens: int) -> Answer:
-        """One row's answer; its confidence is the probability of exactly this answer, its end included."""
-        tokens, logits = said.tokens[row], said.logits[:, row]
+    def read(self, generation: Generation, row: int, given: Input, *, audio_tokens: int) -> Answer:
+        """One row's answer; its confidence is the probability of exactly this text, its end included."""
+        tokens, logits = generation.tokens[row], generation.logits[:, row]
         ends = (tokens == self._processor.tokenizer.eos_token_id).nonzero()
         length = int(ends[0]) + 1 if len(ends) else len(tokens)
         log_probabilities = logits[:length].log_softmax(-1).gather(1, tokens[:length, None])
@@ -72,22 +72,25 @@ class Dialogue:
         return encode_prompt(self._processor, given.example.prompt, given.image)
 
     def _choice_probabilities(self, given: Input, first: Float[Tensor, " vocab"]) -> dict[str, float] | None:
-        """Each choice's probability among the choices, where each is one token: then it costs nothing."""
+        """The probability of each choice relative to the others, if each is a single token.
+
+        Then the logits of the first token are enough, and it costs nothing.
+        """
         choices = given.example.choices
         if not choices:
             return None
-        if choices not in self._choices:
+        if choices not in self._choice_tokens:
             ids = [self._processor.tokenizer(c, add_special_tokens=False)["input_ids"] for c in choices]
             single = all(len(i) == 1 for i in ids) and len({i[0] for i in ids}) == len(ids)
-            self._choices[choices] = [i[0] for i in ids] if single else None
-        tokens = self._choices[choices]
+            self._choice_tokens[choices] = [i[0] for i in ids] if single else None
+        tokens = self._choice_tokens[choices]
         if tokens is None:
             return None
         return dict(zip(choices, first[tokens].softmax(-1).tolist(), strict=True))
 
 
-def _key(given: Input) -> tuple[str, str | None]:
-    """What a prompt is made of: its words and its picture, whatever example it belongs to."""
+def _prompt_key(given: Input) -> tuple[str, str | None]:
+    """What determines a prompt: its text and its picture, not the example."""
     image = given.image
     if image is None:
         return given.example.prompt, None

@@ -1,4 +1,4 @@
-"""Freeze: hold the base model still, and prove that nothing moved."""
+"""Freeze: make the base model untrainable, and prove that nothing in it changed."""
 
 import hashlib
 from typing import Any
@@ -9,20 +9,8 @@ import torch
 from safe_data.core.errors import InputError
 
 
-def weights_sha256(model: Any) -> str:
-    """The hash of all weights: names, types, shapes and bytes, in order of their names.
-
-    It does not depend on how many files hold them, nor on the device.
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
 class FreezeAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an audit of the freeze found; equal before and after training, or the base was touched."""
+    """What the audit found; if it differs before and after training, the base was changed."""
 
     architecture: str
     parameters: int
@@ -31,16 +19,16 @@ class FreezeAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def freeze(model: Any) -> None:
-    """Make no parameter trainable, and leave training mode: dropout would move a frozen model's answers."""
+    """Make all parameters untrainable, and switch to eval mode: dropout would change the answers."""
     model.requires_grad_(False)
     model.eval()
 
 
 def audit_freeze(model: Any) -> FreezeAudit:
-    """Count and hash what must not change.
+    """Count the parameters and hash the weights.
 
     Raises:
-        InputError: a parameter that would be trained, or a module in training mode.
+        InputError: a parameter is trainable, or a module is in training mode.
     """
     trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     if trainable:
@@ -60,3 +48,15 @@ def audit_freeze(model: Any) -> FreezeAudit:
         trainable_parameters=0,
         weights_sha256=weights_sha256(model),
     )
+
+
+def weights_sha256(model: Any) -> str:
+    """Hash all weights: their names, types, shapes and bytes, sorted by name.
+
+    The hash does not depend on the device, nor on how many files hold the weights.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,7 +1,8 @@
-"""Prompts: an example's text and picture as the base's own processor writes them, then as a batch.
+"""Prompts: an example's text and picture as tokens and pixels, one at a time and as a batch.
 
-Each row is processed alone and padded here, in training as in answering, so that a prompt is the same tokens
-in every batch: prompts are padded on the left, answers on the right, and all answers begin in one column.
+Each prompt is processed alone and padded here, in training and in prediction alike, so that it has the same
+tokens in every batch. Prompts are padded on the left and answers on the right, so that all answers begin in
+one column.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -16,16 +17,17 @@ from safe_data.core.errors import InputError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Tensors with a value a token; what else a processor returns is a stack of pictures or of facts about them.
+# The tensors that hold one value per token; any others are stacks of pictures, or describe them.
 _PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 
 Inputs = dict[str, Tensor]
 
-PROMPTS_KEPT_BYTES = 2**30
+IGNORED = -100  # pads answers; PyTorch's cross-entropy ignores it by default
+PROMPT_CACHE_BYTES = 2**30
 
 
 def prompt_text(processor: Any, prompt: str, *, has_image: bool) -> str:
-    """The question as the base was taught to be asked: by its chat template, or else picture and question."""
+    """The text that asks a question: the model's chat template, or the picture's token and the question."""
     if getattr(processor, "chat_template", None):
         content = [{"type": "image"}] * has_image + [{"type": "text", "text": prompt}]
         text: str = processor.apply_chat_template(
@@ -36,7 +38,7 @@ def prompt_text(processor: Any, prompt: str, *, has_image: bool) -> str:
 
 
 def encode_prompt(processor: Any, prompt: str, image: "Image | None") -> Inputs:
-    """One prompt with its picture, as a batch of one."""
+    """Encode one prompt with its picture as a batch of one."""
     text = prompt_text(processor, prompt, has_image=image is not None)
     pictures = {} if image is None else {"images": [image]}
     encoded = processor(text=[text], **pictures, return_tensors="pt")
@@ -44,13 +46,14 @@ def encode_prompt(processor: Any, prompt: str, image: "Image | None") -> Inputs:
 
 
 class PromptCache:
-    """Processed prompts: each made once, and kept as long as there is room."""
+    """Encoded prompts: each is made once and stored while there is room."""
 
-    def __init__(self, kept_bytes: int = PROMPTS_KEPT_BYTES) -> None:
-        self._room = kept_bytes
+    def __init__(self, capacity_bytes: int = PROMPT_CACHE_BYTES) -> None:
+        self._room = capacity_bytes
         self._prompts: dict[Hashable, Inputs] = {}
 
     def get(self, key: Hashable, make: Callable[[], Inputs]) -> Inputs:
+        """Return the stored prompt, or make it and store it if it fits."""
         if key in self._prompts:
             return self._prompts[key]
         made = make()
@@ -62,10 +65,10 @@ class PromptCache:
 
 
 def encode_answer(processor: Any, answer: str) -> Int64[Tensor, " tokens"]:
-    """The answer's tokens and the one that ends it.
+    """Encode an answer, with the end token behind it.
 
     Raises:
-        InputError: an answer that is no token at all, or a tokenizer that cannot end one.
+        InputError: the answer has no tokens, or the tokenizer has no end token.
     """
     tokenizer = processor.tokenizer
     ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
@@ -78,18 +81,18 @@ def encode_answer(processor: Any, answer: str) -> Int64[Tensor, " tokens"]:
 
 
 def pad_token(processor: Any) -> int:
-    """What fills up a row; its attention mask is 0, so any token would do."""
+    """The token that pads prompts; any token would do, because the attention mask hides it."""
     tokenizer = processor.tokenizer
     return int(next(i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if i is not None))
 
 
-def collate(rows: Sequence[Inputs], pad: int) -> Inputs:
-    """Prompts as one batch, padded on the left."""
-    length = max(row["input_ids"].shape[1] for row in rows)
-    names = dict.fromkeys(name for row in rows for name in row)
+def collate(prompts: Sequence[Inputs], pad: int) -> Inputs:
+    """Join encoded prompts into one batch, padded on the left."""
+    length = max(prompt["input_ids"].shape[1] for prompt in prompts)
+    names = dict.fromkeys(name for prompt in prompts for name in prompt)
     batch = {}
     for name in names:
-        tensors = [row[name] for row in rows if name in row]
+        tensors = [prompt[name] for prompt in prompts if name in prompt]
         if name in _PER_TOKEN:
             fill = pad if name == "input_ids" else 0
             tensors = [torch.nn.functional.pad(t, (length - t.shape[1], 0), value=fill) for t in tensors]
@@ -97,9 +100,9 @@ def collate(rows: Sequence[Inputs], pad: int) -> Inputs:
     return batch
 
 
-def append_answers(prompts: Inputs, answers: Int64[Tensor, "rows tokens"], pad: int) -> Inputs:
-    """The prompts followed by their answers, in which -100 stands for padding."""
-    real = answers != -100
+def append_answers(prompts: Inputs, answers: Int64[Tensor, "batch tokens"], pad: int) -> Inputs:
+    """Append each answer to its prompt, with the pad token wherever the answer holds -100."""
+    real = answers != IGNORED
     added = {"input_ids": answers.masked_fill(~real, pad), "attention_mask": real.long()}
     return {
         name: torch.cat([value, added.get(name, torch.zeros_like(answers)).to(value.dtype)], 1)

@@ -1,1 +1,1 @@
-"""The audio pathway: projector, gated fusion, and the model that joins it to the base."""
+"""The audio pathway: projector, gate, fusion, and the model that attaches them to the base."""

@@ -1,11 +1,11 @@
-"""Fusion: gated low-rank cross-attention from a frozen decoder layer's output to the audio tokens.
+"""Fusion: gated low-rank cross-attention from the output of a frozen decoder layer to the audio tokens.
 
-It hangs on the layers as forward hooks. Nothing of the base is replaced, renamed or wrapped, so its weights
-save and load as if we were not there, and a closed gate leaves the very tensor the layer made.
+It is attached to the layers by forward hooks. No module of the base is replaced, renamed or wrapped, so its
+weights save and load as always, and with the gate closed the layer's own output tensor passes through.
 
 **Source:** cross-attention into a frozen language model, Flamingo (arXiv 2204.14198) section 2.2.
-**Differs:** after the layer, not before it; a low rank in place of full width; a zero-initialised output in
-place of a zero-initialised tanh gate, so that step 0 is the base for every gate.
+**Differs:** after the layer, not before it; low rank instead of full width; a zero-initialised output instead
+of a zero-initialised tanh gate, so that an untrained pathway equals the base at every gate.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from safe_data.core.errors import InputError
 
-KeysValues = tuple[Float[Tensor, "rows heads tokens dims"], Float[Tensor, "rows heads tokens dims"]]
+KeysValues = tuple[Float[Tensor, "batch heads tokens dims"], Float[Tensor, "batch heads tokens dims"]]
 
 
 class LowRankCrossAttention(nn.Module):
@@ -36,28 +36,28 @@ class LowRankCrossAttention(nn.Module):
         self.output = nn.Linear(rank, width, bias=False)
         nn.init.zeros_(self.output.weight)
 
-    def keys_values(self, tokens: Float[Tensor, "rows tokens width"]) -> KeysValues:
-        """What the hidden states look up: the same for every position, so computed once a request."""
+    def keys_values(self, tokens: Float[Tensor, "batch tokens width"]) -> KeysValues:
+        """Keys and values: the same for every position, so they are computed once per request."""
         tokens = self.token_norm(tokens)
         return self._split(self.key(tokens)), self._split(self.value(tokens))
 
     def forward(
-        self, hidden: Float[Tensor, "rows positions width"], keys_values: KeysValues
-    ) -> Float[Tensor, "rows positions width"]:
+        self, hidden: Float[Tensor, "batch positions width"], keys_values: KeysValues
+    ) -> Float[Tensor, "batch positions width"]:
         queries = self._split(self.query(self.hidden_norm(hidden)))
         mixed = F.scaled_dot_product_attention(queries, *keys_values)
         heard: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
         return heard
 
-    def _split(self, x: Float[Tensor, "rows length rank"]) -> Float[Tensor, "rows heads length dims"]:
+    def _split(self, x: Float[Tensor, "batch length rank"]) -> Float[Tensor, "batch heads length dims"]:
         return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 @dataclass
 class Request:
-    """One call of the base: its audio tokens, its gate (one number, or one a row), and what was looked up."""
+    """One call of the base: audio tokens, gate (one number, or one per prompt), keys and values by layer."""
 
-    tokens: Float[Tensor, "rows tokens width"]
+    tokens: Float[Tensor, "batch tokens width"]
     gate: Tensor
     keys_values: dict[int, KeysValues] = field(default_factory=dict)
 
@@ -65,17 +65,17 @@ class Request:
 def attach(
     layer: nn.Module, number: int, attention: LowRankCrossAttention, request: Callable[[], Request | None]
 ) -> torch.utils.hooks.RemovableHandle:
-    """Add what is heard to the layer's output whenever a request is under way."""
+    """Add the attention's output to the layer's output during a request."""
 
     def hook(_module: nn.Module, _args: Any, output: Any) -> Any:
         current = request()
         if current is None:
-            return None  # PyTorch then keeps the layer's own output object: nothing can differ
+            return None  # then PyTorch passes on the layer's own output object
         hidden = output[0] if isinstance(output, tuple) else output
         fused = _fuse(hidden, number, attention, current)
         return (fused, *output[1:]) if isinstance(output, tuple) else fused
 
-    # First in line: recorders of hidden states hang on the same layers and must see the fused state.
+    # Before other hooks: those that record hidden states must see the fused state.
     return layer.register_forward_hook(hook, prepend=True)
 
 
@@ -92,7 +92,7 @@ def _fuse(
     beams, left_over = divmod(len(hidden), len(keys))
     if left_over:
         raise InputError(
-            f"layer {number}: {len(hidden)} rows of text for {len(keys)} of audio; give one sound a prompt"
+            f"layer {number}: {len(hidden)} sequences for {len(keys)} sounds; give one sound per prompt"
         )
     if beams > 1:
         keys, values = keys.repeat_interleave(beams, 0), values.repeat_interleave(beams, 0)
@@ -100,5 +100,5 @@ def _fuse(
     gate = gate.view(-1, 1, 1)
     heard = attention(hidden.to(attention.query.weight.dtype), (keys, values))
     fused = hidden + (gate * heard).to(hidden.dtype)
-    # Adding an exact zero may still turn -0.0 into 0.0, and 0 × inf is NaN: a closed row keeps its own bits.
+    # Where the gate is 0, keep the bits: adding zero turns -0.0 into 0.0, and 0 × inf is NaN.
     return torch.where(gate == 0, hidden, fused)

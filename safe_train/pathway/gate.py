@@ -1,4 +1,4 @@
-"""The gate: how much of what is heard reaches the model, from 0 (the untouched base) to 1."""
+"""Gate: how much of the sound reaches the model, from 0 (the base unchanged) to 1."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,20 @@ from safe_data.core.errors import InputError
 Gate = float | Sequence[float] | Tensor
 
 
-def gate_values(gate: Gate, rows: int | None = None) -> Float32[Tensor, ""] | Float32[Tensor, " rows"]:
-    """The gate as one number, or as one number a row of a batch.
+def gate_values(gate: Gate, batch_size: int | None = None) -> Float32[Tensor, ""] | Float32[Tensor, " batch"]:
+    """The gate as one number for the batch, or one number per prompt.
 
-    It is fixed for a whole request: a gate that changed between reading a prompt and writing the answer would
-    leave the earlier value behind in the key-value cache.
+    It stays the same for a whole request. If it changed between the prompt and the answer, the key-value
+    cache would still hold states made with the earlier value.
 
     Raises:
-        InputError: a value outside [0, 1] or not a number, or another count of values than rows.
+        InputError: a value is outside [0, 1] or NaN, or the number of values is not the batch size.
     """
     values = torch.as_tensor(gate, dtype=torch.float32).detach()
-    if values.dim() > 1 or (values.dim() == 1 and rows is not None and len(values) != rows):
+    if values.dim() > 1 or (values.dim() == 1 and batch_size is not None and len(values) != batch_size):
         raise InputError(
-            f"gate of shape {tuple(values.shape)} for {rows} rows; give one number, or one number a row"
+            f"gate of shape {tuple(values.shape)} for a batch of {batch_size}; "
+            "give one number, or one per prompt"
         )
     wrong = values[~((values >= 0) & (values <= 1))]  # also catches NaN
     if wrong.numel():

@@ -1,4 +1,4 @@
-"""SafeModel: a frozen vision-language model and the audio pathway that hangs on it.
+"""SafeModel: a frozen vision-language model with an audio pathway attached.
 
 with model.fuse(audio=embeddings, gate=1.0):
     base(**inputs)  # or base.generate(**inputs)
@@ -22,7 +22,7 @@ from safe_train.pathway.projector import AudioProjector
 
 
 class AudioPathway(nn.Module):
-    """All that is trained: the projector, and a cross-attention for each fused layer."""
+    """All trained weights: the projector, and one cross-attention per fused layer."""
 
     def __init__(self, config: PathwayConfig, *, embedding_dims: int, width: int) -> None:
         super().__init__()
@@ -40,6 +40,7 @@ class AudioPathway(nn.Module):
         )
 
     def attention(self, number: int) -> LowRankCrossAttention:
+        """The cross-attention of a decoder layer, counted from 1."""
         attention = self.attentions[str(number)]
         if not isinstance(attention, LowRankCrossAttention):
             raise TypeError(f"layer {number} holds {type(attention).__name__}")
@@ -49,11 +50,11 @@ class AudioPathway(nn.Module):
 class SafeModel:
     """The base and its pathway, side by side.
 
-    Not a Module that holds the base: `.train()`, `.to()`, `parameters()` and `state_dict()` of the pathway
-    cannot reach it. The base is frozen, and put in eval mode: in train mode OPT has a dropout of a tenth.
+    The pathway does not contain the base, so its `.train()`, `.to()`, `parameters()` and `state_dict()` do
+    not reach the base. The base is frozen and put in eval mode: in training mode OPT has a dropout of 0.1.
 
     Raises:
-        InputError: no fused layer or one that the base does not have, or a pathway of another width.
+        InputError: no layer is fused, the base does not have it, or the pathway has another width.
     """
 
     def __init__(self, base: Any, pathway: AudioPathway) -> None:
@@ -81,21 +82,21 @@ class SafeModel:
 
     @contextmanager
     def fuse(
-        self, audio: Float[Tensor, "rows dims"] | None = None, gate: Gate = 1.0
+        self, audio: Float[Tensor, "batch dims"] | None = None, gate: Gate = 1.0
     ) -> Iterator["SafeModel"]:
-        """Let the base hear for one request; without a sound or with a closed gate, leave it alone.
+        """Let the base hear `audio` inside the `with` block; with no audio or gate 0 it runs unchanged.
 
-        When training, call backward inside: activation checkpointing runs the layers, and our hooks, again.
+        In training, call backward inside the block: activation checkpointing runs the layers and hooks again.
 
         Raises:
-            InputError: a gate outside [0, 1], audio of a wrong shape, or a request within another.
+            InputError: the gate is outside [0, 1], `audio` has the wrong shape, or another request is active.
         """
         values = gate_values(gate, None if audio is None else len(audio))
         dims = self.pathway.embedding_dims
         if self._request is not None:
-            raise InputError("fuse: a request is still under way; leave its `with` block first")
+            raise InputError("fuse: another request is still active; leave its `with` block first")
         if audio is not None and (audio.dim() != 2 or audio.shape[1] != dims):
-            raise InputError(f"audio of shape {tuple(audio.shape)}; give embeddings of shape (rows, {dims})")
+            raise InputError(f"audio of shape {tuple(audio.shape)}; give embeddings of shape (batch, {dims})")
         if audio is not None and bool((values > 0).any()):
             self._request = Request(tokens=self.pathway.projector(audio), gate=values)
         try:
@@ -104,7 +105,7 @@ class SafeModel:
             self._request = None
 
     def detach(self) -> None:
-        """Take the hooks off: the base is then exactly what it was before."""
+        """Remove the hooks: the base is then exactly as before."""
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
@@ -116,7 +117,7 @@ def hidden_width(base: Any) -> int:
 
 
 def new_pathway(config: PathwayConfig, base: Any, embedding_dims: int, seed: int) -> AudioPathway:
-    """A pathway for the base that does nothing yet, drawn from the seed alone."""
+    """An untrained pathway, which leaves the base unchanged; its weights depend only on the seed."""
     layers = config.layers or spread_layers(len(decoder_layers(base)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

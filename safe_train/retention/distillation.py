@@ -1,4 +1,4 @@
-"""Retention: what keeps the base the base while it learns to hear: distillation from itself, gate closed."""
+"""Distillation: keep the base's answers, with the base itself (gate closed) as the teacher."""
 
 import inspect
 from collections.abc import Sequence
@@ -9,24 +9,25 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from safe_train.batches import SILENCE, Batch, Loader, Question
+from safe_train.batches import SILENCE, Batch, Loader
+from safe_train.questions import TrainingQuestion
 
-TEACHER_KEPT_BYTES = 2**30
-TEACHER_ROWS = 64
+TEACHER_CACHE_BYTES = 2**30
+TEACHER_BATCH_SIZE = 64
 
 
 def distillation_loss(
-    logits: Float[Tensor, "rows tokens vocab"],
-    teacher: Float[Tensor, "rows tokens vocab"],
-    real: Bool[Tensor, "rows tokens"],
+    logits: Float[Tensor, "batch tokens vocab"],
+    teacher: Float[Tensor, "batch tokens vocab"],
+    real: Bool[Tensor, "batch tokens"],
     temperature: float,
 ) -> Float[Tensor, ""]:
-    """T² · KL(teacher ‖ student) at temperature T, the mean over the answers' real tokens, in nats.
+    """T² · KL(teacher ‖ student) at temperature T, averaged over the answers' real tokens, in nats.
 
-    It must be taken with the gate open and a sound that does not belong; with it closed the two are equal.
+    Compute it with the gate open and an unrelated sound: with the gate closed it is always 0.
 
     **Source:** Hinton et al. 2015 (arXiv 1503.02531) section 2: T² keeps the gradient's size as T grows;
-    Li & Hoiem 2016 (arXiv 1606.09282): the network's own earlier answers are the teacher.
+    Li & Hoiem 2016 (arXiv 1606.09282): the teacher is the network before training.
 
     >>> same = torch.tensor([[[2.0, 0.0]]])
     >>> distillation_loss(same, same, torch.tensor([[True]]), temperature=2.0).item()
@@ -39,42 +40,42 @@ def distillation_loss(
 
 
 class Teacher:
-    """What the base itself, hearing nothing, thinks of the answers.
+    """The base's own logits for the answers, without a sound.
 
-    It never changes, so it is worked out once, before the first step, where it fits in memory (with a
-    vocabulary of 32,000 some 3000 answers do), and step by step where it does not.
+    They never change. If the logits of all questions fit in TEACHER_CACHE_BYTES, they are computed once,
+    before the first step; otherwise at every step. With a vocabulary of 32,000, about 3000 answers fit.
     """
 
-    def __init__(self, base: Any, loader: Loader, questions: Sequence[Question]) -> None:
+    def __init__(self, base: Any, loader: Loader, questions: Sequence[TrainingQuestion]) -> None:
         self._base = base
         self._loader = loader
-        self._known: dict[str, Float[Tensor, "tokens vocab"]] = {}
+        self._cache: dict[str, Float[Tensor, "tokens vocab"]] = {}
         vocabulary = base.get_output_embeddings().weight.shape[0]
         tokens = sum(len(question.answer) for question in questions)
-        if tokens * vocabulary * 4 <= TEACHER_KEPT_BYTES:
-            for start in range(0, len(questions), TEACHER_ROWS):
-                self._learn(questions[start : start + TEACHER_ROWS])
+        if tokens * vocabulary * 4 <= TEACHER_CACHE_BYTES:
+            for start in range(0, len(questions), TEACHER_BATCH_SIZE):
+                self._store(questions[start : start + TEACHER_BATCH_SIZE])
 
-    def logits(self, questions: Sequence[Question]) -> Float[Tensor, "rows tokens vocab"]:
-        """The base's logits for the answers' tokens, zeros behind the shorter ones."""
-        if not self._known:
-            return self._ask(questions)
-        return pad_sequence([self._known[question.example.id] for question in questions], batch_first=True)
+    def logits(self, questions: Sequence[TrainingQuestion]) -> Float[Tensor, "batch tokens vocab"]:
+        """The base's logits for the tokens of the answers; shorter answers are padded with zeros."""
+        if not self._cache:
+            return self._compute(questions)
+        return pad_sequence([self._cache[question.example.id] for question in questions], batch_first=True)
 
-    def _learn(self, questions: Sequence[Question]) -> None:
-        for question, logits in zip(questions, self._ask(questions), strict=True):
-            self._known[question.example.id] = logits[: len(question.answer)].clone()
+    def _store(self, questions: Sequence[TrainingQuestion]) -> None:
+        for question, logits in zip(questions, self._compute(questions), strict=True):
+            self._cache[question.example.id] = logits[: len(question.answer)].clone()
 
-    def _ask(self, questions: Sequence[Question]) -> Float[Tensor, "rows tokens vocab"]:
+    def _compute(self, questions: Sequence[TrainingQuestion]) -> Float[Tensor, "batch tokens vocab"]:
         batch = self._loader.batch(questions, [SILENCE] * len(questions))
         with torch.no_grad():
             return answer_logits(self._base, batch.to(self._base.device, self._base.dtype))
 
 
-def answer_logits(base: Any, batch: Batch) -> Float[Tensor, "rows tokens vocab"]:
+def answer_logits(base: Any, batch: Batch) -> Float[Tensor, "batch tokens vocab"]:
     """The logits that predict each token of the answers, in float32."""
     tokens = batch.answers.shape[1]
-    # Not every model can be told to leave out the logits of the prompt, which nobody reads.
+    # The logits of the prompt are not needed, but not every model can leave them out.
     shortened = (
         {"logits_to_keep": tokens + 1}
         if "logits_to_keep" in inspect.signature(base.forward).parameters

@@ -1,1 +1,1 @@
-"""The training stages."""
+"""The training stages and their learning-rate schedule."""

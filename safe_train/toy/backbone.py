@@ -1,7 +1,7 @@
-"""The toy backbone: a tiny LLaVA, pretrained in about half a minute on pictures of the synthetic world.
+"""Toy backbone: a tiny LLaVA, pretrained in about half a minute on pictures of the synthetic world.
 
-It is saved as an ordinary checkpoint directory, and from then on only loaded, like any other. It has read
-words for sounds, as a real language model has, and never heard one.
+It is saved as an ordinary checkpoint directory and loaded like any other. It has read words for sounds, as a
+real language model has, but has never heard one.
 """
 
 import hashlib
@@ -21,39 +21,19 @@ from safe_data.sources.synthetic.questions import about_picture, choose
 from safe_eval.models.model import Input
 from safe_train.base.backbone import load_backbone, quiet_unless_terminal
 from safe_train.base.freeze import weights_sha256
-from safe_train.predict import BaseAnswers
-from safe_train.toy.lessons import HELD_OUT, draw_lessons, draw_pictures
+from safe_train.predict import BasePredictor
+from safe_train.toy.lessons import HELD_OUT_STREAM, draw_lessons, draw_pictures
 from safe_train.toy.recipe import Recipe, new_model
 from safe_train.toy.teaching import teach_to_answer, teach_to_see
 from safe_train.toy.words import make_processor
 
-MADE = "recipe.json"
+RECIPE_FILE = "recipe.json"
 _LIBRARIES = ("torch", "transformers")
-_ASKED_AT_ONCE = 100
+_HELD_OUT_BATCH_SIZE = 100
 
 
-def held_out_accuracy(folder: Path, *, questions: int, seed: int) -> float:
-    """The share of questions about fresh scenes that the saved backbone, loaded again, answers right."""
-    rng = np.random.default_rng((seed, HELD_OUT))
-    scenes, images = draw_pictures(questions, rng)
-    asked = [choose(about_picture(scene), rng) for scene in scenes]
-    inputs = []
-    for number, (question, image) in enumerate(zip(asked, images, strict=True)):
-        example = Example(
-            id=f"held-out-{number}", task="vqa", prompt=question.prompt, references=(question.answer,)
-        )
-        inputs.append(Input(example=example, image=image, audio=None, sample_rate_hz=None))
-    base = BaseAnswers(*load_backbone(folder))
-    said = [
-        answer.text
-        for start in range(0, questions, _ASKED_AT_ONCE)
-        for answer in base.answer(inputs[start : start + _ASKED_AT_ONCE])
-    ]
-    return float(np.mean([text == question.answer for text, question in zip(said, asked, strict=True)]))
-
-
-class Made(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The content of recipe.json: what was made, how, and how well it answers about pictures it never saw."""
+class ToyBackbone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The content of recipe.json: how the backbone was made, and its accuracy on pictures it never saw."""
 
     recipe: Recipe
     recipe_sha256: str
@@ -67,12 +47,12 @@ class Made(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 def pretrain(out: Path, *, seed: int, recipe: Recipe | None = None) -> Path:
-    """Make the toy backbone of a seed in a new directory, or return at once where it is there already.
+    """Make the toy backbone of a seed in a new directory; return at once if it is already there.
 
-    One thread computes: the same seed gives the same weights, to the byte, on one kind of machine.
+    On one thread, the same seed gives the same weights, to the byte, on machines of the same kind.
 
     Raises:
-        InputError: a directory that holds something else, or a backbone that was changed since.
+        InputError: the directory holds something else, or a backbone that was changed since.
     """
     recipe = recipe or Recipe()
     if seed < 0:
@@ -87,7 +67,7 @@ def pretrain(out: Path, *, seed: int, recipe: Recipe | None = None) -> Path:
         model.save_pretrained(part)
         processor.save_pretrained(part)
         accuracy = held_out_accuracy(part, questions=recipe.held_out_questions, seed=seed)
-        made = Made(
+        made = ToyBackbone(
             recipe=recipe,
             recipe_sha256=_recipe_sha256(recipe),
             seed=seed,
@@ -98,38 +78,15 @@ def pretrain(out: Path, *, seed: int, recipe: Recipe | None = None) -> Path:
             held_out_questions=recipe.held_out_questions,
             versions=installed_versions(_LIBRARIES),
         )
-        write_json(part / MADE, made)
+        write_json(part / RECIPE_FILE, made)
     return out
 
 
-def read_made(folder: Path) -> Made:
-    """What is known of a toy backbone.
-
-    Raises:
-        InputError: a directory that holds none.
-    """
-    try:
-        return msgspec.json.decode((folder / MADE).read_bytes(), type=Made)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{folder}: holds no toy backbone of this version ({error}); "
-            "choose another directory, or remove this one"
-        ) from None
-
-
-def _teach(recipe: Recipe, processor: Any, seed: int) -> Any:
-    model = new_model(recipe, processor)
-    lessons = draw_lessons(processor, recipe.pictures, seed)
-    teach_to_see(model, lessons, recipe, seed)
-    teach_to_answer(model, processor, lessons, recipe, seed)
-    return model.eval()
-
-
 def _is_made(out: Path, recipe: Recipe, seed: int) -> bool:
-    """Whether the directory holds this very backbone; one that holds anything else is never touched."""
+    """Whether the directory holds exactly this backbone; anything else in it is refused."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
-    made = read_made(out)
+    made = read_toy_backbone(out)
     if (made.recipe_sha256, made.seed) != (_recipe_sha256(recipe), seed):
         raise InputError(
             f"{out}: holds a toy backbone of seed {made.seed}, recipe {made.recipe_sha256[:8]}, not of seed "
@@ -141,5 +98,48 @@ def _is_made(out: Path, recipe: Recipe, seed: int) -> bool:
     return True
 
 
+def read_toy_backbone(folder: Path) -> ToyBackbone:
+    """Read the recipe.json of a toy backbone.
+
+    Raises:
+        InputError: the directory holds no toy backbone, or one of another version.
+    """
+    try:
+        return msgspec.json.decode((folder / RECIPE_FILE).read_bytes(), type=ToyBackbone)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{folder}: holds no toy backbone of this version ({error}); "
+            "choose another directory, or remove this one"
+        ) from None
+
+
 def _recipe_sha256(recipe: Recipe) -> str:
     return hashlib.sha256(msgspec.json.encode(recipe)).hexdigest()
+
+
+def _teach(recipe: Recipe, processor: Any, seed: int) -> Any:
+    model = new_model(recipe, processor)
+    lessons = draw_lessons(processor, recipe.pictures, seed)
+    teach_to_see(model, lessons, recipe, seed)
+    teach_to_answer(model, processor, lessons, recipe, seed)
+    return model.eval()
+
+
+def held_out_accuracy(folder: Path, *, questions: int, seed: int) -> float:
+    """The accuracy of the saved backbone, loaded again, on questions about new scenes."""
+    rng = np.random.default_rng((seed, HELD_OUT_STREAM))
+    scenes, images = draw_pictures(questions, rng)
+    asked = [choose(about_picture(scene), rng) for scene in scenes]
+    inputs = []
+    for number, (question, image) in enumerate(zip(asked, images, strict=True)):
+        example = Example(
+            id=f"held-out-{number}", task="vqa", prompt=question.prompt, references=(question.answer,)
+        )
+        inputs.append(Input(example=example, image=image, audio=None, sample_rate_hz=None))
+    base = BasePredictor(*load_backbone(folder))
+    texts = [
+        answer.text
+        for start in range(0, questions, _HELD_OUT_BATCH_SIZE)
+        for answer in base.answer(inputs[start : start + _HELD_OUT_BATCH_SIZE])
+    ]
+    return float(np.mean([text == question.answer for text, question in zip(texts, asked, strict=True)]))

@@ -1,4 +1,4 @@
-"""What the toy backbone learns from: scenes of its own, never a written world's, and words about sounds."""
+"""Lessons: what the toy backbone learns from. No scene is from a written world."""
 
 from typing import Any, NamedTuple
 
@@ -22,14 +22,14 @@ from safe_data.sources.synthetic.questions import Question, about_picture, about
 from safe_data.sources.synthetic.sounds import MOST_EVENTS, SOUNDS
 from safe_train.base.prompts import Inputs, append_answers, collate, encode_answer, encode_prompt, pad_token
 from safe_train.toy.recipe import Recipe
-from safe_train.toy.words import told
+from safe_train.toy.words import with_sound_in_words
 
-# Streams of random numbers of one seed; those of synthetic.py are 1 to 3.
-PICTURES, STEPS, HELD_OUT = 4, 5, 6
+# Independent streams of random numbers from one seed; the synthetic world uses 1 to 3.
+PICTURE_STREAM, LESSON_STREAM, HELD_OUT_STREAM = 4, 5, 6
 
 
 class Lessons(NamedTuple):
-    """Scenes, what is in each of their cells (0: nothing), and their pictures as the processor gives them."""
+    """Scenes, the colour and shape in each of their cells (0: empty), and their pictures as pixel values."""
 
     scenes: list[Scene]
     colours: Int64[Tensor, "pictures cells"]
@@ -37,34 +37,34 @@ class Lessons(NamedTuple):
     pixels: Float[Tensor, "pictures 3 32 32"]
 
 
-class Batch(NamedTuple):
-    """Prompts with their answers, those with a picture first, and which picture each of these is about."""
+class LessonBatch(NamedTuple):
+    """Prompts with their answers, those with a picture first, and the index of each one's picture."""
 
     inputs: Inputs
-    answers: Int64[Tensor, "rows tokens"]
+    answers: Int64[Tensor, "batch tokens"]
     pictures: list[int]
 
 
-def draw_pictures(count: int, rng: np.random.Generator) -> tuple[list[Scene], list[Image.Image]]:
-    """Fresh scenes and their pictures, each on a ground of its own."""
-    scenes = [draw_scene(rng) for _ in range(count)]
-    return scenes, [Image.fromarray(render(s, rng.uniform(DARKEST, LIGHTEST), rng)) for s in scenes]
-
-
 def draw_lessons(processor: Any, count: int, seed: int) -> Lessons:
-    """That many pictures to learn from."""
-    scenes, images = draw_pictures(count, np.random.default_rng((seed, PICTURES)))
+    """Draw this many pictures to learn from."""
+    scenes, images = draw_pictures(count, np.random.default_rng((seed, PICTURE_STREAM)))
     colours, shapes = np.zeros((2, count, CELLS), np.int64)
-    for row, scene in enumerate(scenes):
+    for number, scene in enumerate(scenes):
         for thing in scene:
-            colours[row, thing.cell] = 1 + list(COLOURS).index(thing.colour)
-            shapes[row, thing.cell] = 1 + SHAPES.index(thing.shape)
+            colours[number, thing.cell] = 1 + list(COLOURS).index(thing.colour)
+            shapes[number, thing.cell] = 1 + SHAPES.index(thing.shape)
     pixels = processor.image_processor(images, return_tensors="pt")["pixel_values"]
     return Lessons(scenes, torch.from_numpy(colours), torch.from_numpy(shapes), pixels)
 
 
-class Reader:
-    """Makes batches of token rows; each prompt goes through the processor once, as when it will be asked."""
+def draw_pictures(count: int, rng: np.random.Generator) -> tuple[list[Scene], list[Image.Image]]:
+    """Draw scenes and their pictures, each with a random background."""
+    scenes = [draw_scene(rng) for _ in range(count)]
+    return scenes, [Image.fromarray(render(s, rng.uniform(DARKEST, LIGHTEST), rng)) for s in scenes]
+
+
+class LessonLoader:
+    """Makes batches of lessons; each prompt is encoded once, exactly as it will be in prediction."""
 
     def __init__(self, processor: Any) -> None:
         self._processor = processor
@@ -72,22 +72,21 @@ class Reader:
         self._prompts: dict[tuple[str, bool], Inputs] = {}
         self._answers: dict[str, Int64[Tensor, " tokens"]] = {}
 
-    def batch(self, lessons: Lessons, recipe: Recipe, rng: np.random.Generator) -> Batch:
-        """Questions about random pictures; about sounds that cannot be heard; and about sounds told in words.
+    def batch(self, lessons: Lessons, recipe: Recipe, rng: np.random.Generator) -> LessonBatch:
+        """Ask about random pictures, about sounds the model cannot hear, and about sounds described in words.
 
-        To the second kind any answer is as right as another: they teach to guess, briefly, and to be unsure.
+        For the second kind no answer can be known: they teach the model to guess, briefly, and to be unsure.
         """
-        seeing = recipe.rows - recipe.told_rows
-        pictures = rng.integers(len(lessons.scenes), size=seeing).tolist()
-        asked = [
-            choose(about_picture(lessons.scenes[i]), rng) for i in pictures[: seeing - recipe.guessed_rows]
-        ]
-        asked += [_sound_question(rng, in_words=False) for _ in range(recipe.guessed_rows)]
-        asked += [_sound_question(rng, in_words=True) for _ in range(recipe.told_rows)]
-        prompts = [self._prompt(question.prompt, row < seeing) for row, question in enumerate(asked)]
-        answers = torch.stack([self._answer(question.answer) for question in asked])
+        with_picture = recipe.rows - recipe.told_rows
+        pictures = rng.integers(len(lessons.scenes), size=with_picture).tolist()
+        seen = pictures[: with_picture - recipe.guessed_rows]
+        questions = [choose(about_picture(lessons.scenes[i]), rng) for i in seen]
+        questions += [_sound_question(rng, in_words=False) for _ in range(recipe.guessed_rows)]
+        questions += [_sound_question(rng, in_words=True) for _ in range(recipe.told_rows)]
+        prompts = [self._prompt(question.prompt, i < with_picture) for i, question in enumerate(questions)]
+        answers = torch.stack([self._answer(question.answer) for question in questions])
         pad = pad_token(self._processor)
-        return Batch(append_answers(collate(prompts, pad), answers, pad), answers, pictures)
+        return LessonBatch(append_answers(collate(prompts, pad), answers, pad), answers, pictures)
 
     def _prompt(self, prompt: str, has_image: bool) -> Inputs:
         key = (prompt, has_image)
@@ -105,4 +104,4 @@ class Reader:
 def _sound_question(rng: np.random.Generator, *, in_words: bool) -> Question:
     kind, count = SOUNDS[rng.integers(len(SOUNDS))], int(rng.integers(1, MOST_EVENTS + 1))
     question = choose(about_sound(kind, count), rng)
-    return question._replace(prompt=told(kind, count, question)) if in_words else question
+    return question._replace(prompt=with_sound_in_words(kind, count, question)) if in_words else question

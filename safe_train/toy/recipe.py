@@ -1,4 +1,4 @@
-"""What the toy backbone is: the recipe, and the untaught model made by it."""
+"""Recipe: the toy backbone's size and training, and the untrained model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +9,18 @@ from safe_train.toy.words import END, IMAGE, PAD, PATCH_SIDE, UNKNOWN, vocabular
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the toy backbone is made of, and how it is taught. Raise `version` when its lessons change."""
+    """How the toy backbone is built and taught. Raise `version` whenever the lessons change.
+
+    `rows` is the batch size; of these, `told_rows` describe a sound in words and `guessed_rows` ask about a
+    sound that cannot be heard.
+    """
 
     version: int = 1
     width: int = 64
     vision_layers: int = 2
     decoder_layers: int = 4
     heads: int = 4
-    # With the usual 0.02 so narrow a model learns to bind colour to shape three times slower, or not at all.
+    # With the usual 0.02, so narrow a model learns which shape has which colour three times slower, or never.
     initial_deviation: float = 0.1
     pictures: int = 6000
     rows: int = 64
@@ -29,7 +33,7 @@ class Recipe:
 
 
 def new_model(recipe: Recipe, processor: Any) -> Any:
-    """The untaught model; it can say neither its special tokens nor nothing at all."""
+    """Make the untrained model; generation cannot give its special tokens or an empty answer."""
     from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
     ids = {token: processor.tokenizer.convert_tokens_to_ids(token) for token in (PAD, END, UNKNOWN, IMAGE)}

@@ -1,6 +1,6 @@
-"""How the toy backbone is taught: first to see, with nothing else; then, its eyes fixed, to answer.
+"""Teaching: train the toy backbone's vision tower alone, then freeze it and train the language model.
 
-Taught all at once, the language model learns to ignore pictures that mean nothing yet.
+If both are trained at once, the language model learns to ignore pictures, which mean nothing at first.
 """
 
 from typing import Any
@@ -14,22 +14,24 @@ from tqdm import tqdm
 
 from safe_data.sources.synthetic.pictures import COLOURS, SHAPES
 from safe_train.stages.schedule import warm_up_then_cosine
-from safe_train.toy.lessons import STEPS, Batch, Lessons, Reader
+from safe_train.toy.lessons import LESSON_STREAM, LessonBatch, LessonLoader, Lessons
 from safe_train.toy.recipe import Recipe
 
-_LARGEST_GRADIENT = 1.0
-_LOOKED_AT_ONCE = 256
+MAX_GRADIENT_NORM = 1.0
+VISION_BATCH_SIZE = 256
 
 
 def teach_to_see(model: Any, lessons: Lessons, recipe: Recipe, seed: int) -> None:
-    """Teach the vision tower which colour and which shape is in each cell, by heads that are thrown away."""
+    """Teach the vision tower the colour and shape in each cell, with classifiers that are then discarded."""
     heads = nn.ModuleList([nn.Linear(recipe.width, 1 + len(names)) for names in (COLOURS, SHAPES)])
     optimizer = _optimizer([*model.model.vision_tower.parameters(), *heads.parameters()])
-    rng = np.random.default_rng((seed, STEPS, 0))
-    bar = tqdm(range(recipe.vision_steps), desc="toy backbone sees", unit="step", disable=None, leave=False)
+    rng = np.random.default_rng((seed, LESSON_STREAM, 0))
+    bar = tqdm(
+        range(recipe.vision_steps), desc="toy backbone: vision", unit="step", disable=None, leave=False
+    )
     for step in bar:
         chosen = torch.from_numpy(rng.integers(len(lessons.scenes), size=recipe.rows))
-        cells = see(model, lessons.pixels[chosen])
+        cells = vision_features(model, lessons.pixels[chosen])
         losses = [
             F.cross_entropy(head(cells).flatten(0, 1), targets[chosen].flatten())
             for head, targets in zip(heads, (lessons.colours, lessons.shapes), strict=True)
@@ -39,31 +41,34 @@ def teach_to_see(model: Any, lessons: Lessons, recipe: Recipe, seed: int) -> Non
 
 
 def teach_to_answer(model: Any, processor: Any, lessons: Lessons, recipe: Recipe, seed: int) -> None:
-    """Teach the language model and its projector to answer, and to stop; the eyes stay as they are."""
-    reader = Reader(processor)
+    """Teach the language model and its projector to answer and to stop; the vision tower is frozen."""
+    loader = LessonLoader(processor)
     model.model.vision_tower.requires_grad_(False)
-    with torch.no_grad():  # each picture is looked at once
-        cells = torch.cat([see(model, pixels) for pixels in torch.split(lessons.pixels, _LOOKED_AT_ONCE)])
+    with torch.no_grad():  # each picture is encoded once
+        parts = torch.split(lessons.pixels, VISION_BATCH_SIZE)
+        cells = torch.cat([vision_features(model, pixels) for pixels in parts])
     optimizer = _optimizer([parameter for parameter in model.parameters() if parameter.requires_grad])
-    rng = np.random.default_rng((seed, STEPS, 1))
-    bar = tqdm(
-        range(recipe.language_steps), desc="toy backbone answers", unit="step", disable=None, leave=False
-    )
+    rng = np.random.default_rng((seed, LESSON_STREAM, 1))
+    bar = tqdm(range(recipe.language_steps), desc="toy language", unit="step", disable=None, leave=False)
     for step in bar:
-        batch = reader.batch(lessons, recipe, rng)
+        batch = loader.batch(lessons, recipe, rng)
         loss = answer_loss(model, batch, cells[batch.pictures])
         _learn(optimizer, loss, recipe.learning_rate * warm_up_then_cosine(step, recipe.language_steps))
         bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
 
 
-def see(model: Any, pixels: Float[Tensor, "pictures 3 32 32"]) -> Float[Tensor, "pictures cells width"]:
-    """What the vision tower makes of each cell, as the model itself selects it: without the class token."""
+def vision_features(
+    model: Any, pixels: Float[Tensor, "pictures 3 32 32"]
+) -> Float[Tensor, "pictures cells width"]:
+    """The vision tower's features of each cell, without the class token, as the model itself selects them."""
     cells: Tensor = model.model.vision_tower(pixels).last_hidden_state[:, 1:]
     return cells
 
 
-def answer_loss(model: Any, batch: Batch, cells: Float[Tensor, "pictures cells width"]) -> Float[Tensor, ""]:
-    """Cross-entropy of the answers' tokens, in nats a token."""
+def answer_loss(
+    model: Any, batch: LessonBatch, cells: Float[Tensor, "pictures cells width"]
+) -> Float[Tensor, ""]:
+    """Cross-entropy of the answers, in nats per token, from vision features that are already computed."""
     ids, tokens = batch.inputs["input_ids"], batch.answers.shape[1]
     embeddings = model.get_input_embeddings()(ids)
     places = (ids == model.config.image_token_id)[..., None].expand_as(embeddings)
@@ -82,5 +87,5 @@ def _learn(optimizer: torch.optim.Optimizer, loss: Float[Tensor, ""], learning_r
     group["lr"] = learning_rate
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
-    nn.utils.clip_grad_norm_(group["params"], _LARGEST_GRADIENT)
+    nn.utils.clip_grad_norm_(group["params"], MAX_GRADIENT_NORM)
     optimizer.step()

@@ -1,4 +1,4 @@
-"""The toy backbone's words: a tokenizer with a token a word, and an ordinary LLaVA processor around it."""
+"""The toy backbone's words: a tokenizer with one token per word, in an ordinary LLaVA processor."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from safe_data.sources.synthetic.pictures import COLOURS, SHAPES, SIDE, Thing
 from safe_data.sources.synthetic.questions import NUMBERS, Question, about_picture, about_sound
 from safe_data.sources.synthetic.sounds import SOUNDS
 
-PATCH_SIDE = SIDE // 2  # a patch a cell
+PATCH_SIDE = SIDE // 2  # pixels: one patch per cell of the picture
 PAD, END, UNKNOWN, IMAGE = "<pad>", "</s>", "<unk>", "<image>"
 SPECIAL = (PAD, END, UNKNOWN, IMAGE)
 
@@ -17,14 +17,14 @@ _CHAT_TEMPLATE = (
 )
 
 
-def told(kind: str, count: int, question: Question) -> str:
-    """The question after words that say what there is to hear."""
+def with_sound_in_words(kind: str, count: int, question: Question) -> str:
+    """A question about a sound, after words that describe the sound."""
     return f"heard : {NUMBERS[count]} {kind} . {question.prompt}"
 
 
 def vocabulary() -> list[str]:
     """The special tokens, then every word of every prompt and answer of the synthetic world."""
-    texts = [told(kind, 1, question) for kind in SOUNDS for question in about_sound(kind, 1)]
+    texts = [with_sound_in_words(kind, 1, question) for kind in SOUNDS for question in about_sound(kind, 1)]
     for colour in COLOURS:
         for shape in SHAPES:
             texts += [question.prompt for question in about_picture((Thing(0, colour, shape),))]
@@ -33,7 +33,7 @@ def vocabulary() -> list[str]:
 
 
 def make_processor() -> Any:
-    """A LlavaProcessor made here, without a download; it pads on the left, as generation needs."""
+    """Make a LlavaProcessor without a download; it pads on the left, as generation needs."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import WhitespaceSplit
@@ -50,7 +50,7 @@ def make_processor() -> Any:
         extra_special_tokens={"image_token": IMAGE},
         padding_side="left",
     )
-    # The one without torchvision; the other falls back to it with a warning.
+    # This one needs no torchvision; the usual one would fall back to it with a warning.
     pictures = CLIPImageProcessorPil(
         size={"height": SIDE, "width": SIDE},
         do_center_crop=False,

@@ -18,7 +18,7 @@ Captions = tuple[list[str], list[list[str]]]
 
 words = st.sampled_from(["a", "dog", "cat", "runs", "on", "the", "25 1/2", "!!"])  # with a no-break space
 captions = st.lists(words, max_size=9).map(" ".join)
-clips = st.lists(st.tuples(captions, st.lists(captions, min_size=1, max_size=4)), min_size=2, max_size=7)
+examples = st.lists(st.tuples(captions, st.lists(captions, min_size=1, max_size=4)), min_size=2, max_size=7)
 
 
 def unzipped(rows: Sequence[tuple[str, list[str]]]) -> Captions:
@@ -58,10 +58,10 @@ def caption(name: str, text: str, *references: str, **fields: object) -> Predict
     return row(name, text, references=references, task="caption", dataset="made", group=name, **fields)
 
 
-def captioned(clips: int = 30, **fields: object) -> list[Prediction]:
-    """The model tells most of what is heard; without the sound it says another clip's caption."""
+def captioned(count: int = 30, **fields: object) -> list[Prediction]:
+    """The model tells most of what is heard; without the sound it says the caption of another example."""
     rng = np.random.default_rng(0)
-    texts = [" ".join(rng.choice(WORDS, size=rng.integers(5, 9))) for _ in range(clips)]
+    texts = [" ".join(rng.choice(WORDS, size=rng.integers(5, 9))) for _ in range(count)]
     rows = []
     for i, text in enumerate(texts):
         words = text.split()

@@ -16,21 +16,21 @@ COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 
 
 @dataclass(frozen=True)
-class Clip:
+class Item:
     record: Record
     sound: Sound | None
     picture: Image.Image
 
 
-class Clips:
-    """A dataset in memory: a tone and a coloured picture each; every fifth has no sound."""
+class ToneDataset:
+    """A dataset in memory: each record has a coloured picture, and four in five have a tone."""
 
-    def __init__(self, clips: int) -> None:
+    def __init__(self, size: int) -> None:
         rng = np.random.default_rng(0)
-        self.clips = [self._clip(number, rng) for number in range(clips)]
+        self.items = [self._item(number, rng) for number in range(size)]
 
     @staticmethod
-    def _clip(number: int, rng: np.random.Generator) -> Clip:
+    def _item(number: int, rng: np.random.Generator) -> Item:
         tone, colour = rng.choice(list(TONES_HZ)), rng.choice(list(COLOURS))
         times = np.arange(800 + number) / RATE_HZ
         samples = (rng.uniform(0.1, 0.5) * np.sin(2 * np.pi * TONES_HZ[tone] * times)).astype(np.float32)
@@ -58,19 +58,19 @@ class Clips:
             ),
         )
         sound = Sound(samples, RATE_HZ, RATE_HZ, 1) if has_sound else None
-        return Clip(record, sound, Image.new("RGB", (2, 2), COLOURS[colour]))
+        return Item(record, sound, Image.new("RGB", (2, 2), COLOURS[colour]))
 
     def __len__(self) -> int:
-        return len(self.clips)
+        return len(self.items)
 
     def record(self, index: int) -> Record:
-        return self.clips[index].record
+        return self.items[index].record
 
     def audio(self, index: int) -> Sound | None:
-        return self.clips[index].sound
+        return self.items[index].sound
 
     def image(self, index: int) -> Image.Image | None:
-        return self.clips[index].picture
+        return self.items[index].picture
 
 
 class Listener:

@@ -13,7 +13,7 @@ from made_rows import good_run, row
 from safe_data.core.errors import InputError
 from safe_eval.cli import main
 from safe_eval.predictions import partial_line, read_predictions, write_predictions
-from safe_eval.scorers.captions.caption_scores import measure
+from safe_eval.scorers.captions.caption_scores import score_captions
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
 
 GOOD = {"example_id": "q1", "references": ["yes"], "answer": "no"}
@@ -36,7 +36,7 @@ def message(*paths: Path, **options: Any) -> str:
     ("line", "words"),
     [
         (b'{"example_id": "q\xff1"}', "p.jsonl:2 byte 18 (0xff) is not UTF-8; write the file in UTF-8"),
-        (LINE[:-1] + b', "confidence": NaN}', "p.jsonl:2 NaN is not JSON; write null for a number"),
+        (LINE[:-1] + b', "confidence": NaN}', "p.jsonl:2 NaN is not JSON; write null for a missing number"),
         (LINE[:-1] + b', "confidence": -Infinity}', "p.jsonl:2 -Infinity is not JSON"),
         (LINE[:-1] + b', "confidence": -0.1}', "'q1': confidence -0.1 is outside [0, 1]"),
         (LINE[:-1] + b', "condition": null}', "Expected `str`, got `null` - at `$.condition`"),
@@ -62,7 +62,7 @@ def test_rows_without_a_condition_among_others_with_one_are_refused(tmp_path: Pa
     """A harness that forgot to write it would make muted answers pass for answers to the whole input."""
     muted = json.dumps(GOOD | {"condition": "mute_audio", "prompt": 'say "condition"'}).encode()
     said = message(write(tmp_path / "p.jsonl", muted + b"\n" + LINE + b"\n"))
-    assert said == "p.jsonl:2 names no 'condition', as others do; write full for the untouched input"
+    assert said == "p.jsonl:2 names no 'condition', but other rows do; write full for the untouched input"
     all_unnamed = write(tmp_path / "q.jsonl", LINE.replace(b"no", b'say \\"condition\\"') + b"\n")
     assert [row.condition for row in read_predictions(all_unnamed)] == ["full"]
     base = json.dumps(GOOD | {"model": "base", "condition": "full"}).encode()
@@ -77,9 +77,9 @@ def test_rows_without_a_condition_among_others_with_one_are_refused(tmp_path: Pa
         ("p.jsonl", gzip.compress(LINE, mtime=0), "is compressed with gzip; unpack it first"),
         ("p.jsonl", b"PK\x03\x04" + bytes(90), "is a zip file"),
         ("p.jsonl", LINE.decode().encode("utf-16"), "is UTF-16; save it as UTF-8"),
-        ("p.jsonl", b"\xef\xbb\xbf [\n" + LINE + b"\n]", "is a JSON array; write one object a line"),
-        ("p.parquet", LINE, "is not a Parquet file, or not a whole one"),
-        ("p.jsonl", b"PAR1" + bytes(90), "is not a Parquet file, or not a whole one"),
+        ("p.jsonl", b"\xef\xbb\xbf [\n" + LINE + b"\n]", "is a JSON array; write one object per line"),
+        ("p.parquet", LINE, "is not a complete Parquet file"),
+        ("p.jsonl", b"PAR1" + bytes(90), "is not a complete Parquet file"),
     ],
 )
 def test_another_format_is_named(name: str, content: bytes, words: str, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_parquet_rows_are_refused_like_lines(tmp_path: Path) -> None:
     )
     assert "'q1': already answered at p.parquet:1" in message(parquet(tmp_path / "p.parquet", [GOOD] * 2))
     whole = parquet(tmp_path / "p.parquet", [GOOD | {"example_id": str(i)} for i in range(9)]).read_bytes()
-    assert "not a whole one" in message(write(tmp_path / "cut.parquet", whole[:-20]))
+    assert "not a complete Parquet file" in message(write(tmp_path / "cut.parquet", whole[:-20]))
     spoilt = whole[:4] + bytes(60) + whole[64:]
     assert "spoilt.parquet: is " in message(write(tmp_path / "spoilt.parquet", spoilt))
 
@@ -224,7 +224,7 @@ def test_a_million_characters_are_scored_in_time() -> None:
     start = time.perf_counter()
     for scorer in {**SCORERS, **ON_REQUEST}.values():
         scorer.score_all([rambling])
-    measure([rambling, row("q2", "a dog", references=("a cat",))], java=False)
+    score_captions([rambling, row("q2", "a dog", references=("a cat",))], java=False)
     assert time.perf_counter() - start < 20
 
 

@@ -78,7 +78,7 @@ def test_parquet_holds_the_same(tmp_path: Path) -> None:
     assert read[0] == row("q1", "no", choice_probabilities={"yes": 0.2}, seed=1)
     assert read[1].references == ("yes",)
     write(tmp_path / "broken.parquet", "no parquet")
-    assert "broken.parquet: is not a Parquet file" in message(tmp_path / "broken.parquet")
+    assert "broken.parquet: is not a complete Parquet file" in message(tmp_path / "broken.parquet")
     pq.write_table(pa.Table.from_pylist([GOOD | {"metadata": "{"}]), tmp_path / "text.parquet")
     assert "text.parquet:1 'q1': Expected `object | null`, got `str` - at `$.metadata`" in message(
         tmp_path / "text.parquet"
@@ -89,9 +89,9 @@ def test_parquet_holds_the_same(tmp_path: Path) -> None:
     ("line", "words"),
     [
         ("not json", "p.jsonl:1 is not a JSON object"),
-        ('{"example_id": "q1", "ans', "write one object a line"),
+        ('{"example_id": "q1", "ans', "write one object per line"),
         ('{"metadata": ' + "[" * 100_000, "p.jsonl:1 is not a JSON object"),
-        ("7", "p.jsonl:1 is not a JSON object; write one object a line"),
+        ("7", "p.jsonl:1 is not a JSON object; write one object per line"),
         ({"example_id": "q1", "references": ["yes"]}, "p.jsonl:1 'q1': has no 'answer'; each row needs"),
         ({"answer": "x"}, "'?': has no 'example_id' and no 'references'"),
         (GOOD | {"confidense": 0.3}, "unknown field 'confidense'; did you mean 'confidence'?"),
@@ -101,7 +101,7 @@ def test_parquet_holds_the_same(tmp_path: Path) -> None:
         (GOOD | {"references": []}, "references is empty; give at least one"),
         (GOOD | {"references": "yes"}, "Expected `array`, got `str` - at `$.references`"),
         (GOOD | {"answer": None}, "answer is null; write the text, or say in 'error' why there is none"),
-        (GOOD | {"condition": "mute_audo"}, "condition 'mute_audo' is none of full, mute_audio"),
+        (GOOD | {"condition": "mute_audo"}, "condition 'mute_audo' is not one of full, mute_audio"),
         (GOOD | {"condition": "mute_audo"}, "did you mean 'mute_audio'?"),
         (GOOD | {"latency_ms": -1}, "latency_ms -1.0 is not a time"),
         (GOOD | {"seed": 1.5}, "Expected `int`, got `float` - at `$.seed`"),
@@ -152,8 +152,8 @@ def test_files_are_read_as_one(tmp_path: Path) -> None:
 def test_one_example_has_one_truth(tmp_path: Path) -> None:
     muted = GOOD | {"condition": "mute_audio"}
     said = message(write(tmp_path / "p.jsonl", GOOD, muted | {"references": ["no"]}))
-    assert "p.jsonl:2 'q1': references is not that of p.jsonl:1; one example has one truth" in said
-    assert "'q1': group is not" in message(write(tmp_path / "g.jsonl", GOOD, muted | {"group": "g"}))
+    assert "p.jsonl:2 'q1': references differs from p.jsonl:1; one example has one truth" in said
+    assert "'q1': group differs" in message(write(tmp_path / "g.jsonl", GOOD, muted | {"group": "g"}))
     failed = muted | {"references": [], "answer": None, "error": "no media"}
     assert len(read_predictions(write(tmp_path / "ok.jsonl", GOOD, failed))) == 2
 

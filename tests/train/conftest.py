@@ -1,4 +1,4 @@
-"""Tiny models and a small world for all tests; each test must leave them as it found them."""
+"""Tiny models and a small world for all tests; each test must leave them unchanged."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +14,9 @@ from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.batches import Loader
+from safe_train.config import PathwayConfig
+from safe_train.pathway.model import SafeModel, new_pathway
+from safe_train.questions import Questions
 from safe_train.toy.recipe import Recipe, new_model
 from safe_train.toy.words import make_processor
 
@@ -63,3 +66,23 @@ def train_split(shards: Path) -> ShardDataset:
 @pytest.fixture
 def loader(train_split: ShardDataset, backbone: Backbone) -> Loader:
     return Loader(train_split, backbone.processor, LogMelEncoder())
+
+
+@pytest.fixture
+def questions(train_split: ShardDataset, backbone: Backbone) -> Questions:
+    return Questions(train_split, backbone.processor)
+
+
+@pytest.fixture
+def test_split(shards: Path) -> ShardDataset:
+    return ShardDataset(shards, "test")
+
+
+@pytest.fixture
+def model(backbone: Backbone) -> SafeModel:
+    """A model with a random pathway: its answers depend on what it hears."""
+    pathway = new_pathway(PathwayConfig(), backbone.model, 512, seed=0)
+    with torch.no_grad():
+        for number in pathway.config.layers:
+            torch.nn.init.normal_(pathway.attention(number).output.weight)
+    return SafeModel(backbone.model, pathway)

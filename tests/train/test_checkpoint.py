@@ -64,8 +64,8 @@ def test_it_comes_back_as_it_was(folder: Path, pathway: AudioPathway, backbone: 
         before = backbone.model(**inputs).logits
         with model.fuse(audio=torch.randn(1, 512)):
             assert not torch.allclose(backbone.model(**inputs).logits, before)
-    assert read.facts.stage_a.steps == 7
-    assert read.facts.trained_parameters == sum(p.numel() for p in pathway.parameters())
+    assert read.config.stage_a.steps == 7
+    assert read.config.trained_parameters == sum(p.numel() for p in pathway.parameters())
 
 
 def test_it_holds_nothing_of_the_base(folder: Path) -> None:
@@ -92,8 +92,8 @@ def test_weights_that_were_changed(folder: Path) -> None:
     ("changes", "message"),
     [
         ({"format_version": 2}, "is of format 2; this version reads 1"),
-        ({"pathway__tokens": 0}, "is not a checkpoint's facts: tokens=0: must be at least 1"),
-        ({"surprise": 1}, "is not a checkpoint's facts: Object contains unknown field `surprise`"),
+        ({"pathway__tokens": 0}, "is not a checkpoint's configuration: tokens=0: must be at least 1"),
+        ({"surprise": 1}, "is not a checkpoint's configuration: Object contains unknown field `surprise`"),
         (
             {"encoder__fingerprint": "0" * 16},
             "takes embeddings of logmel 0000000000000000, the encoder here is",
@@ -120,7 +120,7 @@ def test_another_base(folder: Path, backbone: Backbone) -> None:
     found = weights_sha256(backbone.model)
     message = (
         f"was trained for untaught with weights {trained_for[:12]}…, this LlavaForConditionalGeneration has "
-        f"{found[:12]}…; give the base it was trained for by --backbone"
+        f"{found[:12]}…; give the base it was trained for with --backbone"
     )
     with pytest.raises(InputError, match=message):
         attach_checkpoint(read_checkpoint(folder), backbone.model)
@@ -156,6 +156,6 @@ def test_embeddings_of_another_version_in_the_dataset(
     (tmp_path / "dataset.json").write_text(json.dumps(facts))
     train_split.root = tmp_path
     with pytest.raises(
-        InputError, match=f"embeddings of logmel .*, those of {tmp_path} are of {'f' * 16}; train"
+        InputError, match=f"embeddings of logmel .*, {tmp_path} has embeddings of {'f' * 16}; train"
     ):
         check_dataset(read, train_split, allow_other=True)

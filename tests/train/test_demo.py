@@ -12,11 +12,11 @@ from safe_eval.models.model import Input
 from safe_eval.predictions import read_predictions, select
 from safe_train.base.backbone import load_backbone
 from safe_train.checkpoint import attach_checkpoint, read_checkpoint
-from safe_train.demo import Plan, run_demo
-from safe_train.predict import SafeAnswers
+from safe_train.demo import DemoConfig, run_demo
+from safe_train.predict import SafePredictor
 from safe_train.toy.recipe import Recipe
 
-SMALL = Plan(
+SMALL = DemoConfig(
     clips=120,
     recipe=Recipe(pictures=600, vision_steps=60, language_steps=60, held_out_questions=50),
     stage_a_steps=60,
@@ -27,7 +27,7 @@ SMALL = Plan(
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run; its exit code is in the file `code`."""
     out = tmp_path_factory.mktemp("run") / "demo"
-    code = run_demo(out, seed=0, plan=SMALL)
+    code = run_demo(out, seed=0, config=SMALL)
     (out / "code").write_text(str(code))
     return out
 
@@ -83,7 +83,7 @@ def test_a_trained_answer_does_not_depend_on_its_batch(run: Path) -> None:
     checkpoint = read_checkpoint(run / "adapter")
     backbone = load_backbone(run / "backbone")
     model = attach_checkpoint(checkpoint, backbone.model)
-    safe = SafeAnswers(model, backbone.processor, checkpoint.encoder)
+    safe = SafePredictor(model, backbone.processor, checkpoint.encoder)
     dataset = ShardDataset(run / "shards", "test")
     inputs = []
     for clip in range(8):
@@ -100,13 +100,13 @@ def test_a_second_run_uses_what_is_there_and_ends_the_same(
 ) -> None:
     made = {name: (run / name).stat().st_mtime_ns for name in ("world", "backbone")}
     before = (run / "adapter" / "adapter.safetensors").read_bytes(), (run / "scores.json").read_bytes()
-    code = run_demo(run, seed=0, plan=SMALL)
+    code = run_demo(run, seed=0, config=SMALL)
     assert code == int((run / "code").read_text())
     assert made == {name: (run / name).stat().st_mtime_ns for name in made}
     assert before[0] == (run / "adapter" / "adapter.safetensors").read_bytes()
     printed = capsys.readouterr().out
     assert [line[:3] for line in printed.splitlines()[:7]] == [f"{step}/7" for step in range(1, 8)]
-    header = next(line for line in printed.splitlines() if line.startswith("right, in %"))
+    header = next(line for line in printed.splitlines() if line.startswith("accuracy (%) [95% interval]"))
     assert header.split("  ")[-1] == "gate off"
     assert "logits bit-identical in" in printed
     assert f"report: {run / 'report.html'}" in printed
@@ -114,7 +114,7 @@ def test_a_second_run_uses_what_is_there_and_ends_the_same(
 
 def test_another_seed_does_not_overwrite_the_run(run: Path) -> None:
     with pytest.raises(InputError, match="holds something else"):
-        run_demo(run, seed=1, plan=SMALL)
+        run_demo(run, seed=1, config=SMALL)
 
 
 def test_shards_that_fail_their_check_are_not_trained_on(tmp_path: Path) -> None:
@@ -125,6 +125,6 @@ def test_shards_that_fail_their_check_are_not_trained_on(tmp_path: Path) -> None
     tested["split"] = "train"  # the rest of its group stays in the test split
     metadata.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(InputError, match=r"(?s)FAIL.*failed its check; nothing is trained on such data"):
-        run_demo(tmp_path, seed=0, plan=SMALL)
+        run_demo(tmp_path, seed=0, config=SMALL)
     assert not (tmp_path / "backbone").exists()
     assert not (tmp_path / "verdict.json").exists()

@@ -1,4 +1,4 @@
-"""Tiny models of random weights, shaped like the real ones: whatever holds for them holds for any weights."""
+"""Tiny models with random weights but real architectures: what holds for them holds for any weights."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import torch
 
 from safe_train.config import PathwayConfig
 from safe_train.pathway.model import AudioPathway
+from safe_train.toy.recipe import Recipe
 
 torch.set_num_threads(1)
 
@@ -32,6 +33,9 @@ VISION = {
     "patch_size": 4,
 }
 PATCHES = 4
+QUICK_RECIPE = Recipe(
+    pictures=60, rows=16, told_rows=4, guessed_rows=2, vision_steps=3, language_steps=4, held_out_questions=20
+)
 
 
 def tiny_llava() -> Any:
@@ -45,14 +49,14 @@ def tiny_llava() -> Any:
         image_token_index=IMAGE_TOKEN,
     )
     model = LlavaForConditionalGeneration(config).eval()
-    # A random model may well say "<image>", which no prompt it goes on from could hold.
+    # A random model may generate "<image>", which then has no picture.
     model.generation_config.suppress_tokens = [IMAGE_TOKEN]
     model.generation_config.pad_token_id = PAD
     return model
 
 
 def llava_inputs(rows: int, seed: int = 0, left_padding: int = 0) -> dict[str, torch.Tensor]:
-    """Random prompts of a picture and five words; the first row begins with padding if asked to."""
+    """Random prompts of a picture and five words, padded on the left if asked."""
     generator = torch.Generator().manual_seed(seed)
     words = torch.randint(3, IMAGE_TOKEN, (rows, 5), generator=generator)
     ids = torch.cat([torch.full((rows, PATCHES), IMAGE_TOKEN), words], 1)
@@ -65,7 +69,7 @@ def llava_inputs(rows: int, seed: int = 0, left_padding: int = 0) -> dict[str, t
 
 
 def awake_pathway(layers: tuple[int, ...] = (1, 3), width: int = 32, **sizes: int) -> AudioPathway:
-    """A pathway whose outputs are not zero any more, as after training."""
+    """A pathway whose outputs are no longer zero, as after training."""
     torch.manual_seed(0)
     config = PathwayConfig(layers=layers, **{"bottleneck": 16, **sizes})
     pathway = AudioPathway(config, embedding_dims=DIMS, width=width)
@@ -75,5 +79,5 @@ def awake_pathway(layers: tuple[int, ...] = (1, 3), width: int = 32, **sizes: in
     return pathway
 
 
-def clips(rows: int, seed: int = 0) -> torch.Tensor:
+def sounds(rows: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(rows, DIMS, generator=torch.Generator().manual_seed(seed))

@@ -1,6 +1,6 @@
-"""Facts: one number each about a dataset, computed from its manifest, with the records that caused it.
+"""All facts about a dataset by name, each computed from its manifest.
 
-A fact that could not be measured has no value and says why; it is never 0.
+A fact that cannot be computed has no value and says why; it is never 0.
 """
 
 from collections.abc import Callable
@@ -8,58 +8,41 @@ from functools import partial
 
 import pyarrow as pa
 
-from safe_data.audit.facts.counts import (
-    _count,
-    _load_rate,
-    _loaded_rows,
-    _rows,
-    _silent_sounds,
-    _splits,
-    _total,
-    _without_group,
-    _wrong_columns,
-)
-from safe_data.audit.facts.fact import (
-    Fact,
-    audible,
-    loaded,
-    pictured,
-    sounding,
-)
-from safe_data.audit.facts.leakage import _duplicate_ids, _in_two_splits
+from safe_data.audit.facts import counts
+from safe_data.audit.facts.fact import Fact, audible, loaded, pictured, sounding
+from safe_data.audit.facts.leakage import duplicate_ids, in_two_splits
 
-UNMEASURABLE = (pa.ArrowException, KeyError, TypeError, ValueError)
+FACTS: dict[str, Callable[[pa.Table], Fact]] = {
+    "wrong_columns": counts.wrong_columns,
+    "rows": counts.all_rows,
+    "loaded": counts.loaded_rows,
+    "load_rate": counts.load_rate,
+    "splits": counts.split_count,
+    "sounds": partial(counts.count, of=sounding),
+    "pictures": partial(counts.count, of=pictured),
+    "examples": partial(counts.total, column="examples"),
+    "audio_examples": partial(counts.total, column="audio_examples"),
+    "duplicate_ids": duplicate_ids,
+    "records_without_group": counts.without_group,
+    "silent_sounds": counts.silent_sounds,
+    "ids_in_two_splits": partial(in_two_splits, of=loaded, key="id"),
+    "groups_in_two_splits": partial(in_two_splits, of=loaded, key="group"),
+    "sound_files_in_two_splits": partial(in_two_splits, of=audible, key="audio_sha256"),
+    "sounds_in_two_splits": partial(in_two_splits, of=audible, key="pcm_sha256"),
+    "picture_files_in_two_splits": partial(in_two_splits, of=pictured, key="image_sha256"),
+    "pictures_in_two_splits": partial(in_two_splits, of=pictured, key="pixel_sha256"),
+}
+
+_NOT_COMPUTABLE = (pa.ArrowException, KeyError, TypeError, ValueError)
 
 
 def compute_facts(manifest: pa.Table) -> dict[str, Fact]:
-    """All facts of a manifest; one that cannot be measured says why and leaves the others alone."""
+    """Compute every fact; one that fails says why and does not stop the others."""
     facts = {}
-    for name, measure in FACTS.items():
+    for name, compute in FACTS.items():
         try:
-            fact = measure(manifest)
-        except UNMEASURABLE as error:
+            fact = compute(manifest)
+        except _NOT_COMPUTABLE as error:
             fact = Fact(None, why_not=str(error.args[0]) if error.args else repr(error))
         facts[name] = fact
     return facts
-
-
-FACTS: dict[str, Callable[[pa.Table], Fact]] = {
-    "wrong_columns": _wrong_columns,
-    "rows": _rows,
-    "loaded": _loaded_rows,
-    "load_rate": _load_rate,
-    "splits": _splits,
-    "sounds": partial(_count, of=sounding),
-    "pictures": partial(_count, of=pictured),
-    "examples": partial(_total, column="examples"),
-    "audio_examples": partial(_total, column="audio_examples"),
-    "duplicate_ids": _duplicate_ids,
-    "records_without_group": _without_group,
-    "silent_sounds": _silent_sounds,
-    "ids_in_two_splits": partial(_in_two_splits, of=loaded, key="id"),
-    "groups_in_two_splits": partial(_in_two_splits, of=loaded, key="group"),
-    "sound_files_in_two_splits": partial(_in_two_splits, of=audible, key="audio_sha256"),
-    "sounds_in_two_splits": partial(_in_two_splits, of=audible, key="pcm_sha256"),
-    "picture_files_in_two_splits": partial(_in_two_splits, of=pictured, key="image_sha256"),
-    "pictures_in_two_splits": partial(_in_two_splits, of=pictured, key="pixel_sha256"),
-}

@@ -1,17 +1,17 @@
-"""Counts: how many rows, sounds and pictures there are, and how many are faulty."""
+"""Counts: how many rows, sounds and pictures a dataset has, and how many of them are faulty."""
 
 from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from safe_data.audit.facts.fact import Fact, Offender, _offending, _require, loaded, sounding
+from safe_data.audit.facts.fact import Fact, Offender, first_offenders, loaded, require_values, sounding
 from safe_data.media.measure import QUIET_DB
 from safe_data.shards.manifest import SCHEMA
 
 
-def _wrong_columns(manifest: pa.Table) -> Fact:
-    """Columns that are missing or of another type than the format's; columns of one's own may be added."""
+def wrong_columns(manifest: pa.Table) -> Fact:
+    """Columns of the format that are missing or have another type; extra columns are allowed."""
     found = dict(zip(manifest.schema.names, manifest.schema.types, strict=True))
     wrong = [
         Offender(f"{field.name} is {found.get(field.name, 'missing')}, the format says {field.type}", ())
@@ -21,48 +21,56 @@ def _wrong_columns(manifest: pa.Table) -> Fact:
     return Fact(len(wrong), len(SCHEMA), tuple(wrong))
 
 
-def _rows(manifest: pa.Table) -> Fact:
+def all_rows(manifest: pa.Table) -> Fact:
+    """Rows of the manifest, rejected ones too."""
     return Fact(manifest.num_rows)
 
 
-def _loaded_rows(manifest: pa.Table) -> Fact:
+def loaded_rows(manifest: pa.Table) -> Fact:
+    """Rows whose record is in a shard."""
     return Fact(pc.sum(pc.equal(manifest["status"], "ok")).as_py() or 0, manifest.num_rows)
 
 
-def _load_rate(manifest: pa.Table) -> Fact:
+def load_rate(manifest: pa.Table) -> Fact:
+    """The fraction of all rows whose record is in a shard; offenders are the rejected ones."""
     if not manifest.num_rows:
         raise ValueError("the manifest has no rows")
     rejected = manifest.select(["split", "id", "error"]).filter(
         pc.not_equal(pc.fill_null(manifest["status"], ""), "ok")
     )
     rate = (manifest.num_rows - rejected.num_rows) / manifest.num_rows
-    return Fact(rate, None, _offending(rejected, "error"))
+    return Fact(rate, None, first_offenders(rejected, "error"))
 
 
-def _splits(manifest: pa.Table) -> Fact:
+def split_count(manifest: pa.Table) -> Fact:
+    """Splits that have a loaded record."""
     rows = loaded(manifest, "split")
-    _require(rows, "split")
+    require_values(rows, "split")
     return Fact(pc.count_distinct(rows["split"]).as_py())
 
 
-def _count(manifest: pa.Table, of: Callable[..., pa.Table]) -> Fact:
+def count(manifest: pa.Table, of: Callable[..., pa.Table]) -> Fact:
+    """Loaded records that `of` chooses."""
     return Fact(of(manifest).num_rows, loaded(manifest, "status").num_rows)
 
 
-def _total(manifest: pa.Table, column: str) -> Fact:
+def total(manifest: pa.Table, column: str) -> Fact:
+    """The sum of a column over the loaded records."""
     rows = loaded(manifest, column)
-    _require(rows, column)
+    require_values(rows, column)
     return Fact(pc.sum(rows[column]).as_py())
 
 
-def _without_group(manifest: pa.Table) -> Fact:
+def without_group(manifest: pa.Table) -> Fact:
+    """Loaded records whose group is missing or empty."""
     rows = loaded(manifest, "split", "id", "group")
     groupless = rows.filter(pc.equal(pc.fill_null(rows["group"], ""), ""))
-    return Fact(groupless.num_rows, rows.num_rows, _offending(groupless, "group"))
+    return Fact(groupless.num_rows, rows.num_rows, first_offenders(groupless, "group"))
 
 
-def _silent_sounds(manifest: pa.Table) -> Fact:
+def silent_sounds(manifest: pa.Table) -> Fact:
+    """Sounds that are digital silence, or quieter than -60 dBFS."""
     sounds = sounding(manifest, "split", "id", "peak", "rms_db")
-    _require(sounds, "peak", "rms_db")
+    require_values(sounds, "peak", "rms_db")
     quiet = sounds.filter(pc.or_(pc.equal(sounds["peak"], 0.0), pc.less(sounds["rms_db"], QUIET_DB)))
-    return Fact(quiet.num_rows, sounds.num_rows, _offending(quiet, "rms_db"))
+    return Fact(quiet.num_rows, sounds.num_rows, first_offenders(quiet, "rms_db"))

@@ -1,17 +1,17 @@
-"""Fact: one number about a dataset, and the records that caused it."""
+"""Fact: one number about a dataset and the records behind it; and how the kinds of fact choose their rows."""
 
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-OFFENDERS_KEPT = 20
-HASH_SHOWN = 12
+MOST_OFFENDERS = 20
+HASH_DIGITS = 12
 
 
 @dataclass(frozen=True)
 class Offender:
-    """What is wrong (a shared group, a hash, a reason) and the records it is wrong in, as "split/id"."""
+    """What is wrong (a shared group, a hash, a reason), and in which records, each as "split/id"."""
 
     what: str
     records: tuple[str, ...]
@@ -19,7 +19,7 @@ class Offender:
 
 @dataclass(frozen=True)
 class Fact:
-    """A number, out of how many it was counted, and the first offenders; without a value, why not."""
+    """A number, the total it was counted among, and the first offenders; without a number, the reason."""
 
     value: float | None
     among: int | None = None
@@ -31,7 +31,7 @@ def loaded(manifest: pa.Table, *columns: str) -> pa.Table:
     """These columns of the records that are in a shard.
 
     Raises:
-        ValueError: there are none, so nothing can be said about them.
+        ValueError: no record is in a shard, so nothing can be said.
     """
     rows = manifest.select(columns).filter(pc.equal(manifest["status"], "ok"))
     if not rows.num_rows:
@@ -40,28 +40,27 @@ def loaded(manifest: pa.Table, *columns: str) -> pa.Table:
 
 
 def pictured(manifest: pa.Table, *columns: str) -> pa.Table:
-    """These columns of the loaded records with a picture."""
+    """These columns of the loaded records that have a picture."""
     return _having(manifest, "has_image", *columns)
 
 
 def sounding(manifest: pa.Table, *columns: str) -> pa.Table:
-    """These columns of the loaded records with a sound."""
+    """These columns of the loaded records that have a sound."""
     return _having(manifest, "has_audio", *columns)
 
 
 def audible(manifest: pa.Table, *columns: str) -> pa.Table:
-    """As `sounding`, without digital silence: two silent clips are alike without sharing anything."""
+    """Like `sounding`, but without digital silence: two silent clips are equal without sharing anything."""
     sounds = sounding(manifest, "peak", *columns)
     return sounds.filter(pc.fill_null(pc.not_equal(sounds["peak"], 0.0), True))
 
 
-def _having(manifest: pa.Table, medium: str, *columns: str) -> pa.Table:
-    rows = loaded(manifest, medium, *columns)
-    _require(rows, medium)
-    return rows.filter(rows[medium])
+def require_values(rows: pa.Table, *columns: str) -> None:
+    """Refuse columns with nulls or empty strings: a fact about them would be about fewer rows.
 
-
-def _require(rows: pa.Table, *columns: str) -> None:
+    Raises:
+        ValueError: a value is missing.
+    """
     for name in columns:
         column = rows[name]
         empty = pc.sum(pc.equal(column, "")).as_py() or 0 if pa.types.is_string(column.type) else 0
@@ -69,6 +68,13 @@ def _require(rows: pa.Table, *columns: str) -> None:
             raise ValueError(f"{missing} of {rows.num_rows} rows have no {name}; it was never written")
 
 
-def _offending(rows: pa.Table, what: str) -> tuple[Offender, ...]:
-    first = rows.select(["split", "id", what]).slice(0, OFFENDERS_KEPT).to_pylist()
+def first_offenders(rows: pa.Table, what: str) -> tuple[Offender, ...]:
+    """The first rows as offenders, each with its value in the column `what`."""
+    first = rows.select(["split", "id", what]).slice(0, MOST_OFFENDERS).to_pylist()
     return tuple(Offender(f"{what} {row[what]}", (f"{row['split']}/{row['id']}",)) for row in first)
+
+
+def _having(manifest: pa.Table, medium: str, *columns: str) -> pa.Table:
+    rows = loaded(manifest, medium, *columns)
+    require_values(rows, medium)
+    return rows.filter(rows[medium])

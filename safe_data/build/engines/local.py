@@ -1,7 +1,7 @@
-"""The local engine: pieces of work in processes of this machine; one that dies is replaced.
+"""The local engine: run pieces in processes on this machine, and replace a process that dies.
 
-With one worker the work is done here. Several are processes of their own, started afresh (no fork), which end
-with this one, however it ends. Each has one BLAS thread.
+One worker works in this process. Several workers are separate processes, spawned rather than forked; they end
+whenever this process ends. Each uses one BLAS thread.
 """
 
 import multiprocessing
@@ -28,7 +28,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 @contextmanager
 def local_engine(workers: int) -> Iterator[Run]:
-    """So many pieces at a time, in as many processes."""
+    """Run up to `workers` pieces at a time, each in its own process; with 1, in this one."""
     if workers == 1:
         yield _run_here
         return
@@ -37,7 +37,7 @@ def local_engine(workers: int) -> Iterator[Run]:
     def run(work: Callable[[P, Tick, Load], R], pieces: Sequence[P], advance: Advance) -> list[R]:
         try:
             return _run(pool, min(workers, len(pieces)), work, pieces, advance)
-        except BaseException:  # what is under way must have ended before its files are cleared away
+        except BaseException:  # workers must have ended before their files are cleared away
             _end(pool)
             raise
 
@@ -54,7 +54,7 @@ def _run_here(work: Callable[[P, Tick, Load], R], pieces: Sequence[P], advance: 
 
 @dataclass
 class _Worker:
-    """A process, the pipe to it, the piece it works at, and how far it is."""
+    """A process, the pipe to it, the number of its piece, and how often that piece has ticked."""
 
     process: SpawnProcess
     pipe: Connection
@@ -77,7 +77,7 @@ def _run(
         for worker in pool:
             if worker.piece is None and waiting:
                 worker.piece, worker.ticks = waiting.popleft(), 0
-                with suppress(OSError):  # it died while it had nothing to do, as the next reading shows
+                with suppress(OSError):  # it died while idle; reading from it below will say so
                     worker.pipe.send((work, pieces[worker.piece]))
         busy = {worker.pipe: (worker, worker.piece) for worker in pool if worker.piece is not None}
         for pipe in wait(list(busy)):
@@ -106,8 +106,8 @@ def _run(
 def _start() -> _Worker:
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
-    resource_tracker.ensure_running()  # or start() does it, and lets the signal through again
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is for us to act on
+    resource_tracker.ensure_running()  # otherwise start() runs it, and unblocks the signal again
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # workers inherit it: only we act on Ctrl-C
     try:
         with _environment(ONE_THREAD):
             process.start()
@@ -138,7 +138,7 @@ def _end(pool: list[_Worker]) -> None:
 
 
 def _death(worker: _Worker) -> str:
-    """How a worker ended; nothing of it is left."""
+    """Wait for the end of a worker, close its pipe, and say how it ended."""
     worker.process.join()
     worker.pipe.close()
     code = worker.process.exitcode or 0
@@ -146,7 +146,7 @@ def _death(worker: _Worker) -> str:
 
 
 def _serve(pipe: Connection) -> None:
-    """A worker's life: pieces in, ticks and results out, until the other end is closed."""
+    """The main loop of a worker: receive pieces, send ticks and results, until the pipe is closed."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
@@ -157,14 +157,14 @@ def _serve(pipe: Connection) -> None:
             _tell(pipe, "result", work(piece, lambda: _tell(pipe, "tick"), load_once))
         except (InputError, OSError, MemoryError) as error:
             _tell(pipe, "error", error)
-        except Exception:  # another kind might not survive the journey
+        except Exception:  # other exceptions may not survive pickling
             _tell(pipe, "error", RuntimeError(f"in a worker: {traceback.format_exc()}"))
 
 
 def _tell(pipe: Connection, kind: str, value: object = None) -> None:
     try:
         pipe.send((kind, value))
-    except BrokenPipeError:  # nobody is waiting any more
+    except BrokenPipeError:  # the parent is gone
         os._exit(1)
 
 

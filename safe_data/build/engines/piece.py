@@ -1,4 +1,4 @@
-"""Piece: a unit of work that an engine runs, as plain data."""
+"""Piece: a unit of work that an engine runs, given as plain data."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -6,22 +6,23 @@ from typing import Any, Protocol, TypeVar
 
 from safe_data.core.errors import InputError
 
-ATTEMPTS = 3  # at a piece whose process dies
-Tick = Callable[[], object]  # called once a step, for a progress bar
-Load = Callable[[str], Any]  # an encoder for a spec
-Advance = Callable[[int], object]  # how many steps further, or back where a piece is begun anew
+ATTEMPTS = 3  # per piece, if the process that works on it dies
+
+Tick = Callable[[], object]  # called once per step, for a progress bar
+Load = Callable[[str], Any]  # loads an encoder by its spec
+Advance = Callable[[int], object]  # moves a progress bar; negative where a piece starts again
 
 
 class Piece(Protocol):
-    """What a piece of work is about: plain data, to be sent to another process or machine."""
+    """The arguments of a unit of work; plain data, so that it can be sent to another process or machine."""
 
     @property
     def name(self) -> str:
-        """What it is called in a message."""
+        """Its name in messages."""
 
     @property
     def steps(self) -> int:
-        """How often it will tick."""
+        """How often its work calls `Tick`."""
 
 
 P = TypeVar("P", bound=Piece)
@@ -29,16 +30,16 @@ R = TypeVar("R")
 
 
 class Run(Protocol):
-    """Do all the pieces; their results in the order of the pieces."""
+    """Run the work on every piece; return the results in the order of the pieces."""
 
     def __call__(
         self, work: Callable[[P, Tick, Load], R], pieces: Sequence[P], advance: Advance
     ) -> list[R]: ...
 
 
-@cache  # weights are loaded once a process, not once a shard
+@cache  # load weights once per process, not once per shard
 def load_once(spec: str) -> Any:
-    """The encoder of a spec; the same object whenever this process asks for it."""
+    """Load an encoder; later calls in this process return the same object."""
     from safe_data.encoders.encoder import load_encoder
 
     return load_encoder(spec)

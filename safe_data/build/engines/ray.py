@@ -1,7 +1,7 @@
-"""The Ray engine: pieces of work as Ray tasks, the encoders in a pool of actors.
+"""The Ray engine: run pieces as Ray tasks, with the encoders in a pool of actors.
 
-A piece whose worker or node dies is done again elsewhere. A task decodes and writes while its actor encodes;
-on a cluster with GPUs, an actor has one. Source and dataset must be within reach of every node.
+If a worker or node dies, its piece runs again elsewhere. A task decodes and writes while its actor encodes;
+on a cluster with GPUs each actor gets one. Every node must be able to reach the source and the dataset.
 """
 
 import os
@@ -16,16 +16,16 @@ from jaxtyping import Float16, Float32
 from numpy import ndarray
 
 from safe_data.build.engines.piece import ATTEMPTS, Advance, Load, P, R, Run, Tick, gave_up, load_once
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, require_extra
 from safe_data.shards.layout import Encoding
 
-HALF = 0.5  # of a CPU for a task, the other half for its actor: together one of the workers
+HALF = 0.5  # CPU for a task, and the other half for its actor: together they are one worker
 CONNECT_SECONDS = 10
 
 
 @contextmanager
 def ray_engine(workers: int, address: str | None) -> Iterator[Run]:
-    """So many pieces at a time, on the cluster of that address, else on a Ray of our own.
+    """Run up to `workers` pieces at a time on the cluster at an address, or on a Ray started here.
 
     Raises:
         InputError: Ray is not installed, or the cluster cannot be reached.
@@ -55,7 +55,7 @@ def _run(
     pieces: Sequence[P],
     advance: Advance,
 ) -> list[R]:
-    """Hand a piece to each actor that is free, until all are done."""
+    """Give a piece to each free actor until all are done."""
     free, started = list(actors), 0
     running: dict[Any, tuple[int, Any]] = {}
     results: dict[int, R] = {}
@@ -89,12 +89,12 @@ def _result(ray: Any, reference: Any, name: str) -> Any:
 
 
 def _work(work: Callable[[P, Tick, Load], R], piece: P, actor: Any) -> R:
-    """A task: the piece, with encoders that are in an actor."""
+    """The body of a Ray task: work on a piece with the encoders of an actor."""
     return work(piece, lambda: None, lambda spec: _Elsewhere(spec, actor))
 
 
 class _Encoders:
-    """An actor: the encoders of one process."""
+    """The body of a Ray actor: the encoders of one process."""
 
     def encoding(self, spec: str) -> Encoding:
         return Encoding.of(load_once(spec))
@@ -106,7 +106,7 @@ class _Encoders:
 
 @dataclass(frozen=True)
 class _Elsewhere:
-    """An AudioEncoder whose work is done by an actor."""
+    """An AudioEncoder that calls an actor."""
 
     spec: str
     actor: Any
@@ -151,10 +151,9 @@ def _actors(ray: Any, workers: int) -> list[Any]:
 def _import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # one that fails is reported by us
-    try:
-        import ray
-    except ImportError:
-        raise InputError("the ray engine needs Ray; pip install 'safe-hearing[ray]'") from None
+    require_extra("the ray engine", "ray", "ray")
+    import ray
+
     return ray
 
 
@@ -170,7 +169,7 @@ def _connect(ray: Any, workers: int, address: str | None) -> None:
 
 
 def _reach(address: str) -> None:
-    """Raise at once what Ray finds out after minutes: nobody is there."""
+    """Fail at once if nothing listens at an address; Ray would take minutes to find out."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()

@@ -1,6 +1,6 @@
-"""Engines: what runs the pieces of a build, in this process, in several of this machine, or on Ray.
+"""Start an engine, which runs the pieces of a build: in this process, in several local ones, or on Ray.
 
-A piece is a function of plain data, the same for every engine, so the engine changes no byte of the result.
+The work is the same function of plain data for every engine, so the engine changes no byte of the result.
 """
 
 from contextlib import AbstractContextManager
@@ -10,15 +10,15 @@ from safe_data.core.errors import InputError, did_you_mean
 
 
 def start(engine: str, workers: int, ray_address: str | None = None) -> AbstractContextManager[Run]:
-    """The engine of that name, with so many pieces in work at a time.
+    """Start the engine `local` or `ray`; it runs up to `workers` pieces at the same time.
 
     Raises:
-        InputError: no such engine, or one that does not go with the other options.
+        InputError: the engine is unknown or cannot start, or the options contradict each other.
     """
     if workers < 1:
-        raise InputError(f"{workers} workers: one or more can work")
+        raise InputError(f"{workers} workers: give 1 or more")
     if ray_address is not None and engine != "ray":
-        raise InputError(f"a Ray address ({ray_address}) without --engine ray is of no use")
+        raise InputError(f"a Ray address ({ray_address}) needs --engine ray")
     if engine == "local":
         from safe_data.build.engines.local import local_engine
 

@@ -1,8 +1,8 @@
-"""BLEU-1 to BLEU-4: the share of a caption's n-grams that its references hold, with a penalty for brevity.
+"""BLEU-1 to BLEU-4: the share of a caption's n-grams found in its references, with a brevity penalty.
 
 Source: Papineni et al. 2002, "BLEU: a Method for Automatic Evaluation of Machine Translation", section 2, and
-pycocoevalcap 1.2, bleu/bleu_scorer.py, with the reference of the closest length, the shorter of two.
-A corpus scores by the sums of its counts, which is not the mean of its items: resample rows of counts.
+pycocoevalcap 1.2, bleu/bleu_scorer.py, with the reference closest in length, and the shorter of two that
+are equally close. A corpus is scored from summed counts, which is not the mean of its items: resample counts.
 """
 
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from numpy import ndarray
 
 from safe_eval.scorers.captions.corpus import LONGEST_NGRAM, Corpus
 
-_ABOVE, _BELOW = 1e-15, 1e-9  # the reference adds them to keep 0 / 0 at nearly 0; parity needs the same two
+_ABOVE, _BELOW = 1e-15, 1e-9  # bleu_scorer.py adds them so that 0 / 0 is nearly 0; parity needs the same two
 
 
 @dataclass(frozen=True)
 class BleuCounts:
-    """What BLEU needs to know of each candidate; `table` holds it in one row, and rows may be added up."""
+    """The counts that BLEU needs of each candidate. `table` holds them in one row per candidate."""
 
-    correct: Int[ndarray, "candidates orders"]  # n-grams found, no more often than in one of the references
-    guessed: Int[ndarray, "candidates orders"]  # n-grams there are
+    correct: Int[ndarray, "candidates orders"]  # n-grams found, each at most as often as in one reference
+    guessed: Int[ndarray, "candidates orders"]  # all n-grams
     words: Int[ndarray, " candidates"]
-    reference_words: Int[ndarray, " candidates"]  # of the reference closest in length
+    reference_words: Int[ndarray, " candidates"]  # in the reference closest in length
 
     @property
     def table(self) -> Int[ndarray, "candidates counts"]:
@@ -31,14 +31,14 @@ class BleuCounts:
 
 
 def bleu_counts(corpus: Corpus) -> BleuCounts:
-    """Count each candidate's n-grams, and those of them that its references hold."""
-    candidates = len(corpus.candidate_clip)
+    """Count each candidate's n-grams, and how many of them its references hold."""
+    candidates = len(corpus.candidate_example)
     correct = np.zeros((candidates, LONGEST_NGRAM), dtype=np.int64)
     for order, terms in enumerate(corpus.terms):
-        found = np.flatnonzero(terms.candidate_document >= 0)
+        found = np.flatnonzero(terms.candidate_posting >= 0)
         if len(found):
             most = np.maximum.reduceat(terms.reference_count, terms.starts[:-1])
-            clipped = np.minimum(terms.candidate_count[found], most[terms.candidate_document[found]])
+            clipped = np.minimum(terms.candidate_count[found], most[terms.candidate_posting[found]])
             correct[:, order] = np.bincount(terms.candidate[found], weights=clipped, minlength=candidates)
     words = corpus.candidate_lengths
     return BleuCounts(
@@ -50,7 +50,7 @@ def bleu_counts(corpus: Corpus) -> BleuCounts:
 
 
 def bleu(counts: Int[ndarray, "*rows counts"]) -> Float[ndarray, "*rows orders"]:
-    """BLEU-1 to BLEU-4 of rows of counts: of each item, or of their sum for a corpus.
+    """BLEU-1 to BLEU-4 from counts: of items from their rows, of a corpus from the sum of its rows.
 
     >>> from safe_eval.scorers.captions.corpus import index
     >>> counts = bleu_counts(index(["a dog runs"], [["a dog sleeps"]]))
@@ -68,11 +68,11 @@ def bleu(counts: Int[ndarray, "*rows counts"]) -> Float[ndarray, "*rows orders"]
 
 
 def _closest_lengths(corpus: Corpus) -> Int[ndarray, " candidates"]:
-    """For each candidate, the length of the reference closest to it in length; of two, the shorter."""
+    """The length of the reference closest in length to each candidate; of two equally close, the shorter."""
     longest = int(corpus.lengths.max()) + 1
-    closest = np.empty(len(corpus.candidate_clip), dtype=np.int64)
-    sizes = corpus.reference_counts[corpus.candidate_clip]
-    starts = corpus.first_references[corpus.candidate_clip]
+    closest = np.empty(len(corpus.candidate_example), dtype=np.int64)
+    sizes = corpus.reference_counts[corpus.candidate_example]
+    starts = corpus.first_references[corpus.candidate_example]
     closest[:] = longest * (longest + 1)
     for nth in range(int(sizes.max())):
         has = np.flatnonzero(sizes > nth)

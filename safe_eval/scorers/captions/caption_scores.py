@@ -1,7 +1,7 @@
-"""Measure: predictions of captions → every caption metric, a value a prediction.
+"""Caption scores: every caption metric of every predicted caption.
 
-All predictions of a dataset are measured together: an example is one document, however many models and
-conditions answered it, so that scores which are compared have been weighted alike.
+All predictions of a dataset are scored together. An example is one document, however many models answered it
+under however many conditions, so scores that are compared use the same n-gram weights.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ from safe_eval.scorers.captions.tokenised import Tokenised, tokenised
 TASKS = frozenset({"caption"})
 MAXIMA = {"cider_d": 10.0, "cider": 10.0, "bleu_1": 1.0, "bleu_2": 1.0, "bleu_3": 1.0, "bleu_4": 1.0}
 MAXIMA |= {"rouge_l": 1.0, "meteor": 1.0, "spice": 1.0, "spider": 5.5}
-JAVA_METRICS = ("meteor", "spice", "spider")  # lacking where Java or its jars are
+JAVA_METRICS = ("meteor", "spice", "spider")  # not measured without Java and its jars
 
 Items = Float[ndarray, " predictions"]
 Counts = Shaped[ndarray, "predictions counts"]
@@ -40,59 +40,61 @@ _SCORE_OF_SUMS: dict[str, Callable[[Shaped[ndarray, "*rows counts"]], Float[ndar
 
 @dataclass(frozen=True)
 class CaptionScores:
-    """Values by metric, in the order of the predictions, and the reasons for those metrics that have none.
+    """One value per prediction for each metric, in the order of the predictions.
 
-    `counts` are of the metrics whose value on a corpus is not the mean of the items but a function of sums.
+    `counts` holds the counts of BLEU and METEOR, which score a corpus from summed counts and not by the mean
+    of its items. `not_measured` holds the reason for each metric without values.
     """
 
     items: dict[str, Items] = field(default_factory=dict)
     counts: dict[str, Counts] = field(default_factory=dict)
     not_measured: dict[str, str] = field(default_factory=dict)
 
-    def corpus(self, metric: str, members: Shaped[ndarray, " members"] | slice = slice(None)) -> float:
-        """The value of a metric on some of the predictions, of one model under one condition.
+    def corpus(self, metric: str, chosen: Shaped[ndarray, " chosen"] | slice = slice(None)) -> float:
+        """The score of a corpus: of the chosen predictions, which are of one model under one condition.
 
         Raises:
-            InputError: the metric is not measured, or there are no such predictions.
+            InputError: the metric is not measured, or no predictions are chosen.
         """
         if metric not in self.items:
-            raise InputError(self.not_measured.get(metric, f"{metric!r} is none of {', '.join(MAXIMA)}"))
-        items = self.items[metric][members]
+            raise InputError(self.not_measured.get(metric, f"{metric!r} is not one of {', '.join(MAXIMA)}"))
+        items = self.items[metric][chosen]
         if not len(items):
             raise InputError("no captions: an empty set has no score")
         if metric in self.counts:
-            return float(score_of_sums(metric, self.counts[metric][members].sum(axis=0)))
+            return float(score_of_sums(metric, self.counts[metric][chosen].sum(axis=0)))
         return float(items.mean())
 
 
 def score_of_sums(metric: str, sums: Shaped[ndarray, "*rows counts"]) -> Float[ndarray, "*rows"]:
-    """BLEU or METEOR of sums of counts: of a corpus, or of each of many resamples."""
+    """BLEU or METEOR from summed counts: of a corpus, or of each of many resamples."""
     return _SCORE_OF_SUMS[metric](sums)
 
 
 def reference_frequencies(predictions: Sequence[Prediction]) -> Frequencies:
-    """The document frequencies of the examples of one dataset, to be written for runs that share them.
+    """The document frequencies of one dataset, so that other runs can use the same ones.
 
     Raises:
-        InputError: see `tokenised`; or a single example.
+        InputError: see `tokenised`; or there is one example only.
     """
     return count_frequencies(tokenised(predictions).references)
 
 
-def measure(
+def score_captions(
     predictions: Sequence[Prediction],
     *,
     frequencies: Frequencies | None = None,
     spice_values: Mapping[str, float] | None = None,
     java: bool = True,
 ) -> CaptionScores:
-    """Measure the predictions of one dataset; CIDEr weighs n-grams by their references, or by `frequencies`.
+    """Score the captions of one dataset with every caption metric.
 
-    An error is an empty caption, and scores 0 where its example has no references. `spice_values` are by
-    example id, for one model under one condition. Without `java`, METEOR and SPICE are not measured.
+    CIDEr takes its document frequencies from these references, or from `frequencies`. `spice_values` maps
+    example ids to SPICE, and needs predictions of one model under one condition. `java=False` disables METEOR
+    and SPICE. An error counts as an empty caption; without references it scores 0.
 
     Raises:
-        InputError: see `tokenised`; or SPICE values that are not one a prediction.
+        InputError: see `tokenised`; or there is not one SPICE value per prediction.
     """
     captions = tokenised(predictions)
     given = None
@@ -107,7 +109,7 @@ def measure(
 
 
 def _scores(captions: Tokenised, frequencies: Frequencies | None, java: bool) -> CaptionScores:
-    corpus = index(captions.candidates, captions.references, captions.clips)
+    corpus = index(captions.candidates, captions.references, captions.example_of)
     table = bleu_counts(corpus).table
     counts: dict[str, Counts] = dict.fromkeys(("bleu_1", "bleu_2", "bleu_3", "bleu_4"), table)
     not_measured = {}
@@ -150,7 +152,9 @@ def _in_order(names: Sequence[str], values: Mapping[str, float]) -> Items:
             "SPICE values by example id are for one model under one condition, and examples are answered "
             "several times here; select one model, condition and seed"
         )
-    errors = [f"{name!r}: has no SPICE value; give one a prediction" for name in names if name not in values]
+    errors = [
+        f"{name!r}: has no SPICE value; give one per prediction" for name in names if name not in values
+    ]
     errors += [
         f"{name!r}: SPICE value {values[name]} is outside [0, 1]"
         for name in names
@@ -161,9 +165,9 @@ def _in_order(names: Sequence[str], values: Mapping[str, float]) -> Items:
 
 
 def _spread(
-    values: Shaped[ndarray, "judged ..."], rows: Sequence[int], count: int
+    values: Shaped[ndarray, "scored ..."], rows: Sequence[int], count: int
 ) -> Shaped[ndarray, "predictions ..."]:
-    """The values at the places of those judged; 0 at those of the others."""
+    """The values at the places of the scored predictions, and 0 elsewhere."""
     spread = np.zeros((count, *values.shape[1:]), dtype=values.dtype)
     spread[rows] = values
     return spread

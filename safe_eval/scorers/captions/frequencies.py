@@ -1,4 +1,4 @@
-"""Frequencies: in how many documents each n-gram stands, kept in a JSON file so that runs can share them."""
+"""Frequencies: how many examples' references hold each n-gram. A JSON file lets several runs share them."""
 
 import os
 from collections.abc import Sequence
@@ -14,42 +14,43 @@ from safe_data.core.files import write_bytes
 from safe_eval.scorers.captions.corpus import Corpus, Terms, index
 
 FORMAT_VERSION = 1
-FEWEST_DOCUMENTS = 2  # with one, log(documents / frequency) is 0 for every word, and so is every score
+FEWEST_DOCUMENTS = 2  # with one, log(documents / frequency) is 0 for every n-gram, and so is every score
 
 
 class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
-    """Document frequencies. An n-gram that is in one document weighs as one in none, and is left out.
+    """Document frequencies: a document is all references of one example.
 
-    The file is this as JSON: `{"format_version": 1, "documents": 40504, "frequencies": {"a dog": 812}}`.
+    N-grams of a single document are left out: they weigh as much as n-grams of none. The file is JSON:
+    `{"format_version": 1, "documents": 40504, "frequencies": {"a dog": 812}}`.
     """
 
     format_version: int
     documents: int
-    frequencies: dict[str, int]  # by the words of an n-gram, joined by single spaces
+    frequencies: dict[str, int]  # by n-gram: its words, joined by single spaces
 
 
 def count_frequencies(references: Sequence[Sequence[str]]) -> Frequencies:
-    """Count in how many clips' tokenised references each n-gram of up to four words stands.
+    """Count the examples whose tokenised references hold each n-gram of up to four words.
 
     Raises:
-        InputError: fewer than two clips, a clip without references, a caption with a line separator.
+        InputError: fewer than two examples, an example without references, a caption with a line separator.
 
     >>> count_frequencies([["a dog", "the dog"], ["a cat"]]).frequencies
     {'a': 2}
     """
-    corpus = index([""], references, clips=[0])
-    if corpus.clips < FEWEST_DOCUMENTS:
+    corpus = index([""], references, example_of=[0])
+    if corpus.example_count < FEWEST_DOCUMENTS:
         raise InputError(_one_document("the references"))
     frequencies = {}
     for order, terms in enumerate(corpus.terms, 1):
-        counts = np.bincount(terms.document_ngram, minlength=len(terms.first_word))
+        counts = np.bincount(terms.posting_ngram, minlength=len(terms.first_word))
         for ngram in np.flatnonzero(counts > 1).tolist():
             frequencies[_text(corpus, terms, ngram, order)] = int(counts[ngram])
-    return Frequencies(format_version=FORMAT_VERSION, documents=corpus.clips, frequencies=frequencies)
+    return Frequencies(format_version=FORMAT_VERSION, documents=corpus.example_count, frequencies=frequencies)
 
 
 def write_frequencies(path: str | os.PathLike[str], frequencies: Frequencies) -> None:
-    """Write a file for `read_frequencies`, whole or not at all; equal frequencies make equal bytes."""
+    """Write a file for `read_frequencies`, completely or not at all. Equal frequencies give equal bytes."""
     write_bytes(Path(path), msgspec.json.encode(frequencies, order="sorted"))
 
 
@@ -57,7 +58,8 @@ def read_frequencies(path: str | os.PathLike[str]) -> Frequencies:
     """Read a file of document frequencies.
 
     Raises:
-        InputError: no such file, another format, or a frequency that is no count of documents.
+        InputError: the file does not exist, has another format, or holds a frequency that is not a count of
+            its documents.
     """
     path = Path(path)
     if not path.is_file():
@@ -86,26 +88,27 @@ def read_frequencies(path: str | os.PathLike[str]) -> Frequencies:
 def inverse_frequencies(
     corpus: Corpus, frequencies: Frequencies | None = None
 ) -> list[Float[ndarray, " ngrams"]]:
-    """For each order, log(documents / frequency) of every n-gram: in the own references, or as given.
+    """For each n-gram length, log(documents / frequency) of every n-gram.
+
+    Without `frequencies`, they are counted in the references of the corpus.
 
     Raises:
-        InputError: a single clip, whose own references say nothing.
+        InputError: there is one example only, whose references cannot be counted.
     """
-    documents = corpus.clips if frequencies is None else frequencies.documents
+    documents = corpus.example_count if frequencies is None else frequencies.documents
     if documents < FEWEST_DOCUMENTS:
         raise InputError(_one_document("these references"))
     inverse = []
     for order, terms in enumerate(corpus.terms, 1):
-        counts = _own(terms) if frequencies is None else _given(corpus, terms, order, frequencies)
+        counts = _counted(terms) if frequencies is None else _given(corpus, terms, order, frequencies)
         logs = np.log(documents) - np.log(np.maximum(1, counts).astype(float))
-        inverse.append(
-            np.where(counts == documents, 0.0, logs)
-        )  # two logarithms may differ in their last bit
+        # exactly 0 for an n-gram of all documents: the two logarithms may differ in their last bit
+        inverse.append(np.where(counts == documents, 0.0, logs))
     return inverse
 
 
-def _own(terms: Terms) -> Float[ndarray, " ngrams"]:
-    return np.bincount(terms.document_ngram, minlength=len(terms.first_word)).astype(float)
+def _counted(terms: Terms) -> Float[ndarray, " ngrams"]:
+    return np.bincount(terms.posting_ngram, minlength=len(terms.first_word)).astype(float)
 
 
 def _given(corpus: Corpus, terms: Terms, order: int, frequencies: Frequencies) -> Float[ndarray, " ngrams"]:
@@ -121,6 +124,6 @@ def _text(corpus: Corpus, terms: Terms, ngram: int, order: int) -> str:
 
 def _one_document(whose: str) -> str:
     return (
-        f"CIDEr needs document frequencies of at least {FEWEST_DOCUMENTS} clips, and {whose} are of one: "
-        "every caption would score 0; score more clips, or give a file of document frequencies"
+        f"CIDEr needs document frequencies of at least {FEWEST_DOCUMENTS} examples, and {whose} are of one: "
+        "every caption would score 0; score more examples, or give a file of document frequencies"
     )

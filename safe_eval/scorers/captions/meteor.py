@@ -1,10 +1,10 @@
-"""METEOR 1.5: words matched exactly, by stem, synonym or paraphrase, by the jar of pycocoevalcap.
+"""METEOR 1.5: words matched exactly or by stem, synonym or paraphrase, by the Java program in pycocoevalcap.
 
 Source: Denkowski and Lavie 2014, "Meteor Universal: Language Specific Translation Evaluation for Any Target
 Language", section 3, with the parameters of English, and pycocoevalcap 1.2, meteor/meteor.py.
-The jar counts the matches; the score is computed here, so that a corpus, any part of it and any resample
-score by their sums, as the jar's own corpus score does. It is not the mean of the items.
-Differs: the jar reads UTF-8 in any locale, and `|||` is taken out of references too: it would split them.
+The jar counts the matches, and the score is computed here. So a corpus, any part of it and any resample are
+scored from summed counts, as the jar scores a corpus; that is not the mean of the items.
+Differs: the jar reads UTF-8 in any locale. `|||` is also removed from references, which it would split.
 """
 
 import subprocess
@@ -21,14 +21,14 @@ from safe_eval.scorers.captions.java import find_jar, find_java, missing
 ALPHA, BETA, GAMMA, DELTA = 0.85, 0.2, 0.6, 0.75
 _MATCHERS = 4
 _WEIGHTS = np.array([1.0, 0.6, 0.8, 0.6])  # exact, stem, synonym, paraphrase
-_COUNTS, _CHUNKS = 23, 20  # numbers a line of the jar, and which of them are the runs of matched words
-_LIMIT_SECONDS, _LIMIT_SECONDS_A_CAPTION = 120.0, 0.5
+_COUNTS, _CHUNKS = 23, 20  # numbers per line of the jar; index of the runs of matched words
+_LIMIT_SECONDS, _LIMIT_SECONDS_PER_CAPTION = 120.0, 0.5
 
 
 def meteor_counts(
     candidates: Sequence[str], references: Sequence[Sequence[str]]
 ) -> Float[ndarray, "candidates counts"] | str:
-    """The jar's counts for each tokenised candidate, or why there are none; takes seconds and 1.2 GB.
+    """The jar's counts of each tokenised candidate, or why there are none. Takes seconds and 1.2 GB.
 
     Raises:
         InputError: see `index`.
@@ -42,7 +42,7 @@ def meteor_counts(
     command += ["-", "-", "-stdio", "-l", "en", "-norm"]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, encoding="utf-8")
-    limit_seconds = _LIMIT_SECONDS + _LIMIT_SECONDS_A_CAPTION * len(candidates)
+    limit_seconds = _LIMIT_SECONDS + _LIMIT_SECONDS_PER_CAPTION * len(candidates)
     timer = Timer(limit_seconds, process.kill)
     timer.start()
     try:
@@ -57,12 +57,12 @@ def meteor_counts(
 
 
 def meteor(counts: Float[ndarray, "*rows counts"]) -> Float[ndarray, "*rows"]:
-    """METEOR of rows of counts: `meteor(counts)` per item, `meteor(counts.sum(axis=0))` of a corpus.
+    """METEOR in [0, 1] from counts: `meteor(counts)` per item, `meteor(counts.sum(axis=0))` of a corpus.
 
     >>> counts = np.zeros(23)
     >>> counts[:4] = 3, 3, 1, 1  # three words on each side, one of them a function word
     >>> counts[4:8] = 2, 2, 1, 1  # all matched exactly: two content words, one function word
-    >>> counts[20:] = 0, 3, 3  # in one run, which counts as none
+    >>> counts[20:] = 0, 3, 3  # in one run; a perfect match counts as no run
     >>> float(meteor(counts))
     1.0
     """
@@ -85,7 +85,7 @@ def meteor(counts: Float[ndarray, "*rows counts"]) -> Float[ndarray, "*rows"]:
 def _without_perfect_chunks(
     counts: Float[ndarray, "candidates counts"],
 ) -> Float[ndarray, "candidates counts"]:
-    """A caption that equals its reference is not fragmented, alone or in a corpus: its one chunk counts 0."""
+    """A caption equal to its reference is not fragmented, alone or in a corpus: its one run counts as 0."""
     perfect = (counts[:, _CHUNKS] == 1) & (counts[:, 0] == counts[:, 21]) & (counts[:, 1] == counts[:, 22])
     counts[perfect, _CHUNKS] = 0
     return counts
@@ -97,7 +97,7 @@ def _weigh(content: Float[ndarray, "*rows"], function: Float[ndarray, "*rows"]) 
 
 
 def _ratio(part: Float[ndarray, "*rows"], whole: Float[ndarray, "*rows"]) -> Float[ndarray, "*rows"]:
-    """part / whole, and 0 where there is nothing to divide by."""
+    """part / whole, and 0 where `whole` is 0."""
     ratios: Float[ndarray, "*rows"] = np.divide(part, whole, out=np.zeros_like(whole), where=whole != 0)
     return ratios
 
@@ -129,5 +129,5 @@ def _end(process: subprocess.Popen[str]) -> None:
         if pipe is not None:
             try:
                 pipe.close()
-            except OSError:  # what was not yet sent has no reader
+            except OSError:  # unsent text has no reader any more
                 continue

@@ -1,9 +1,9 @@
-"""ROUGE-L: the longest common subsequence of a caption and its references.
+"""ROUGE-L: the longest common subsequence of a caption and each of its references.
 
 Source: Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries", section 3, and pycocoevalcap 1.2,
 rouge/rouge.py: β = 1.2, and the best precision and the best recall may come from different references.
-Words are split at single spaces, as there, so a no-break space stays within a word, and two captions
-without any word are equal: 1.0. The mean of the items is the score of a corpus.
+Like there, words are split at single spaces: a no-break space stays within a word, and two captions without
+any word are equal and score 1.0. The score of a corpus is the mean of its items.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ BETA = 1.2
 
 
 def rouge_l(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Float[ndarray, " candidates"]:
-    """ROUGE-L of each candidate, which is tokens joined by spaces, against its references.
+    """ROUGE-L of each candidate against its references, in [0, 1]. Captions are tokens joined by spaces.
 
     Raises:
         InputError: see `index`.
@@ -40,7 +40,7 @@ def _score(candidate: list[str], references: Sequence[str]) -> float:
             places[word] |= 1 << place
     precision = recall = 0.0
     for words in sentences:
-        common = _longest_common_subsequence(places, len(candidate), words)
+        common = _subsequence_length(places, len(candidate), words)
         precision = max(precision, common / len(candidate))
         recall = max(recall, common / len(words))
     if not precision or not recall:
@@ -48,11 +48,11 @@ def _score(candidate: list[str], references: Sequence[str]) -> float:
     return (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision)
 
 
-def _longest_common_subsequence(places: dict[str, int], length: int, words: Sequence[str]) -> int:
-    """Its length; `places` holds a bit for each place of a word in the other caption.
+def _subsequence_length(places: dict[str, int], length: int, words: Sequence[str]) -> int:
+    """Its length. `places[word]` has a bit set for each place of the word in the candidate.
 
-    Source: Hyyrö 2004, "Bit-parallel LCS-length computation revisited", section 3: a row of the table of
-    lengths is one integer, whose zeros are where the length grows.
+    Source: Hyyrö 2004, "Bit-parallel LCS-length computation revisited", section 3: one integer is a
+    row of the table of lengths, with a 0 wherever the length grows.
     """
     every = (1 << length) - 1
     row = every

@@ -1,8 +1,9 @@
-"""SPICE by the jar of pycocoevalcap, where Stanford CoreNLP was put beside it, and SPIDEr.
+"""SPICE, by the jar of pycocoevalcap with Stanford CoreNLP beside it, and SPIDEr.
 
 Source: Anderson et al. 2016, "SPICE: Semantic Propositional Image Caption Evaluation"; Liu et al. 2017,
-"Improved Image Captioning via Policy Gradient Optimization of SPIDEr", section 3: the mean of both.
-The jar needs CoreNLP 3.6.0, which no package brings; values made elsewhere may be given instead.
+"Improved Image Captioning via Policy Gradient Optimization of SPIDEr", section 3: the mean of
+SPICE and CIDEr-D. The jar needs CoreNLP 3.6.0, which no package contains. SPICE values computed elsewhere can
+be read from a file instead.
 """
 
 import csv
@@ -21,8 +22,9 @@ from safe_data.core.errors import InputError, raise_row_errors
 from safe_eval.scorers.captions.corpus import check_captions
 from safe_eval.scorers.captions.java import find_jar, find_java, missing
 
+_ID = "example_id"
 MODELS = ("stanford-corenlp-3.6.0.jar", "stanford-corenlp-3.6.0-models.jar")
-_LIMIT_SECONDS, _LIMIT_SECONDS_A_CAPTION = 600.0, 2.0
+_LIMIT_SECONDS, _LIMIT_SECONDS_PER_CAPTION = 600.0, 2.0
 
 
 class _All(msgspec.Struct):
@@ -41,7 +43,7 @@ class _Item(msgspec.Struct):
 def spice(
     candidates: Sequence[str], references: Sequence[Sequence[str]]
 ) -> Float[ndarray, " candidates"] | str:
-    """SPICE of each candidate, or why it is not measured; takes minutes and up to 8 GB.
+    """SPICE of each candidate in [0, 1], or why it is not measured. Takes minutes and up to 8 GB of memory.
 
     Raises:
         InputError: see `index`.
@@ -50,36 +52,36 @@ def spice(
     jar, java = find_jar("spice", "spice-1.0.jar"), find_java()
     if jar is None or java is None:
         return missing("SPICE", jar) or ""
-    absent = [name for name in MODELS if find_jar("spice", "lib", name) is None]
-    if absent:
+    jars_missing = [name for name in MODELS if find_jar("spice", "lib", name) is None]
+    if jars_missing:
         return (
-            f"SPICE is not measured: {' and '.join(absent)} are not there; put them, from CoreNLP 3.6.0 of "
-            "nlp.stanford.edu, into spice/lib of pycocoevalcap, or give SPICE values made elsewhere"
+            f"SPICE is not measured: {' and '.join(jars_missing)} are not there; put them, from CoreNLP "
+            "3.6.0 of nlp.stanford.edu, into spice/lib of pycocoevalcap, or give SPICE values made elsewhere"
         )
     with tempfile.TemporaryDirectory() as folder:
-        asked, answered = Path(folder, "captions.json"), Path(folder, "scores.json")
+        request, reply = Path(folder, "captions.json"), Path(folder, "scores.json")
         rows = [
             {"image_id": i, "test": candidate, "refs": list(texts)}
             for i, (candidate, texts) in enumerate(zip(candidates, references, strict=True))
         ]
-        asked.write_bytes(msgspec.json.encode(rows))
-        command = [java, "-Xmx8G", "-jar", str(jar), str(asked), "-out", str(answered), "-subset", "-silent"]
-        limit_seconds = _LIMIT_SECONDS + _LIMIT_SECONDS_A_CAPTION * len(candidates)
+        request.write_bytes(msgspec.json.encode(rows))
+        command = [java, "-Xmx8G", "-jar", str(jar), str(request), "-out", str(reply), "-subset", "-silent"]
+        limit_seconds = _LIMIT_SECONDS + _LIMIT_SECONDS_PER_CAPTION * len(candidates)
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=limit_seconds)
-            return read_spice(answered.read_bytes(), len(candidates))
+            return read_spice(reply.read_bytes(), len(candidates))
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             said = str(error).partition("\n")[0]
             return f"SPICE is not measured: {jar.name} failed ({said}); it was made for Java 8"
 
 
-def read_spice(answer: bytes, candidates: int) -> Float[ndarray, " candidates"]:
-    """The F scores in the jar's answer, by the number of the candidate.
+def read_spice(reply: bytes, candidates: int) -> Float[ndarray, " candidates"]:
+    """The F score of each candidate in the jar's reply.
 
     Raises:
-        ValueError: another format, or a candidate without a score.
+        ValueError: the reply has another format, or a candidate has no score.
     """
-    scores = {item.image_id: item.scores.all.f for item in msgspec.json.decode(answer, type=list[_Item])}
+    scores = {item.image_id: item.scores.all.f for item in msgspec.json.decode(reply, type=list[_Item])}
     values = [scores.get(i) for i in range(candidates)]
     known = [value for value in values if value is not None]
     if len(known) < candidates:
@@ -90,7 +92,7 @@ def read_spice(answer: bytes, candidates: int) -> Float[ndarray, " candidates"]:
 def spider(
     cider_d: Float[ndarray, " candidates"], spice: Float[ndarray, " candidates"]
 ) -> Float[ndarray, " candidates"]:
-    """SPIDEr of each candidate, from 0 to 5.5.
+    """SPIDEr of each candidate, in [0, 5.5].
 
     >>> spider(np.array([1.0, 0.5]), np.array([0.2, 0.1])).tolist()
     [0.6, 0.3]
@@ -99,14 +101,12 @@ def spider(
     return means
 
 
-_ID = "example_id"
-
-
 def read_spice_values(path: Path) -> dict[str, float]:
     """Read SPICE values by example id: JSON `{"id": 0.21}`, or CSV with the columns example_id and spice.
 
     Raises:
-        InputError: no such file, another format, no values, an id given twice, or a value that is no number.
+        InputError: the file does not exist, has another format or no values; an id is repeated, or a value is
+            not a number in [0, 1].
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file of SPICE values")

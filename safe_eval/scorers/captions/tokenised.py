@@ -1,4 +1,4 @@
-"""Tokenised: the captions of predictions, and their references, as tokens joined by spaces."""
+"""Tokenised: the captions and references of predictions, as tokens joined by spaces."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,28 +11,28 @@ from safe_eval.scorers.captions.tokens import tokenize
 
 @dataclass(frozen=True)
 class Tokenised:
-    """The captions that can be judged, and each example's references once."""
+    """The captions that can be scored, and the references of each example once."""
 
-    rows: list[int]  # the places of the judged predictions; an error of an example without references is not
+    rows: list[int]  # the scored predictions: all but errors of examples without references
     candidates: list[str]
-    clips: list[int]  # whose references are a candidate's
-    references: list[list[str]]
+    example_of: list[int]  # the example of each candidate
+    references: list[list[str]]  # per example
 
     @property
     def own_references(self) -> list[list[str]]:
         """The references of each candidate."""
-        return [self.references[clip] for clip in self.clips]
+        return [self.references[example] for example in self.example_of]
 
 
 def tokenised(predictions: Sequence[Prediction]) -> Tokenised:
-    """Tokenise the captions of one dataset; an error is an empty caption.
+    """Tokenise the captions of one dataset. An error counts as an empty caption.
 
-    The tokenizer looks ahead, so it is given the captions of each model, condition and seed in the order of
-    their example ids: the order of the predictions does not matter.
+    The tokenizer looks ahead into the next caption. So each model's captions under one condition and seed are
+    tokenised in the order of their example ids, and the order of the predictions does not matter.
 
     Raises:
-        InputError: no predictions or several datasets, an answer without references, a caption with a line
-            separator.
+        InputError: there are no predictions or several datasets, an answer has no references, or a caption
+            holds a line separator.
     """
     check_rows(predictions)
     truths = {row.example_id: row.references for row in predictions if row.references}
@@ -43,24 +43,24 @@ def tokenised(predictions: Sequence[Prediction]) -> Tokenised:
     return Tokenised(
         rows=rows,
         candidates=_tokenised_answers(judged),
-        clips=[places[row.example_id] for row in judged],
+        example_of=[places[row.example_id] for row in judged],
         references=[[next(tokens) for _ in truths[name]] for name in places],
     )
 
 
 def _tokenised_answers(rows: Sequence[Prediction]) -> list[str]:
-    cells: dict[tuple[str, str, int], list[int]] = {}
+    arms: dict[tuple[str, str, int], list[int]] = {}
     for i in sorted(range(len(rows)), key=lambda i: rows[i].example_id):
-        cells.setdefault((rows[i].model, rows[i].condition, rows[i].seed), []).append(i)
+        arms.setdefault((rows[i].model, rows[i].condition, rows[i].seed), []).append(i)
     tokens = [""] * len(rows)
-    for members in cells.values():
-        for i, text in zip(members, tokenize([_on_one_line(_answer(rows[i])) for i in members]), strict=True):
+    for arm in arms.values():
+        for i, text in zip(arm, tokenize([_on_one_line(_answer(rows[i])) for i in arm]), strict=True):
             tokens[i] = text
     return tokens
 
 
 def check_rows(predictions: Sequence[Prediction]) -> None:
-    """Refuse predictions whose captions no metric can score, all at once.
+    """Refuse predictions whose captions no metric can score, and name all of them at once.
 
     Raises:
         InputError: see `tokenised`.
@@ -69,8 +69,8 @@ def check_rows(predictions: Sequence[Prediction]) -> None:
         raise InputError("no captions: an empty set has no score")
     datasets = {row.dataset for row in predictions}
     if len(datasets) > 1:
-        raise InputError(f"captions of {len(datasets)} datasets at once; measure one dataset after the other")
-    errors: dict[str, None] = {}  # each once, in order: rows of one example share its references
+        raise InputError(f"captions of {len(datasets)} datasets at once; score one dataset after the other")
+    errors: dict[str, None] = {}  # each error once, in order: all rows of an example have the same references
     for row in predictions:
         if not row.references and row.error is None:
             errors[f"{row.example_id!r}: references is empty; give at least one"] = None
@@ -89,5 +89,5 @@ def _answer(row: Prediction) -> str:
 
 
 def _on_one_line(text: str) -> str:
-    """As pycocoevalcap writes it for the tokenizer: a line feed is a space."""
+    """A line feed becomes a space, as pycocoevalcap writes captions for the tokenizer."""
     return text.replace("\n", " ")

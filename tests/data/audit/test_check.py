@@ -128,7 +128,10 @@ def test_without_great_expectations_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "great_expectations", None)
     assert check(write_dataset(tmp_path, rows(4))) == 3
-    assert "pip install 'safe-hearing[gx]'" in capsys.readouterr().err
+    assert (
+        "the check needs great_expectations, which is not installed; run pip install '.[gx]'"
+        in capsys.readouterr().err
+    )
 
 
 # What is written
@@ -140,7 +143,7 @@ def test_without_jinja2_the_page_is_left_out_and_a_line_says_so(
     monkeypatch.setitem(sys.modules, "jinja2", None)
     root = write_dataset(tmp_path, rows(4))
     assert check(root) == 0
-    assert "pip install 'safe-hearing[report]'" in capsys.readouterr().out
+    assert "run pip install '.[report]' in the SAFE project folder" in capsys.readouterr().out
     assert {path.name for path in (root / "check").iterdir()} == {"facts.json", "results.json"}
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from manifests import rejected, row, rows
 
 from safe_data.audit.facts.all_facts import FACTS, compute_facts
-from safe_data.audit.facts.fact import OFFENDERS_KEPT, Fact
+from safe_data.audit.facts.fact import MOST_OFFENDERS, Fact
 from safe_data.shards import manifest
 
 
@@ -159,7 +159,7 @@ def test_flags_that_are_no_flags_are_not_measured() -> None:
 def test_all_offenders_are_counted_and_the_first_are_kept() -> None:
     leaks = [row(index, split, id=f"{split}-{index}") for index in range(50) for split in ("train", "test")]
     fact = facts_of(leaks)["groups_in_two_splits"]
-    assert (fact.value, len(fact.offenders)) == (50, OFFENDERS_KEPT)
+    assert (fact.value, len(fact.offenders)) == (50, MOST_OFFENDERS)
 
 
 @given(

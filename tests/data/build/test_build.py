@@ -17,7 +17,7 @@ from folders import files_of, row, sound_bytes, write_folder, write_media, write
 
 from safe_data.build.build import build_dataset
 from safe_data.build.engines.piece import load_once
-from safe_data.build.shard_task import ShardTask, build_shard
+from safe_data.build.shard_piece import ShardPiece, build_shard
 from safe_data.core.errors import InputError
 from safe_data.encoders.encoder import ENCODERS
 from safe_data.encoders.logmel import LogMelEncoder
@@ -120,10 +120,10 @@ def test_a_shard_is_built_alike_in_another_process(
     world: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
     plan = make_plan(list(read(world)), world, name="world", shard_size=SHARD_SIZE)
-    tasks = [ShardTask(str(world), str(tmp_path), plan.sha256, shard, ("logmel",)) for shard in plan.shards]
-    assert pickle.loads(pickle.dumps(tasks)) == tasks
+    pieces = [ShardPiece(str(world), str(tmp_path), plan.sha256, shard, ("logmel",)) for shard in plan.shards]
+    assert pickle.loads(pickle.dumps(pieces)) == pieces
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        work = [pool.submit(build_shard, task, int, load_once) for task in tasks]
+        work = [pool.submit(build_shard, piece, int, load_once) for piece in pieces]
         done = [shard.result() for shard in work]
     assert [shard.shard for shard in done] == [shard.name for shard in plan.shards]
     in_shards = {name: data for name, data in whole.items() if "/" in name}

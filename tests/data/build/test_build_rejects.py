@@ -66,7 +66,7 @@ def test_no_usable_record_is_no_dataset(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         build_dataset(source, tmp_path / "out")
     assert str(caught.value) == (
-        "no record could be read, of 2 ('clip-000': truncated sound: the header promises 16000 bytes, "
+        "0 of 2 records could be read ('clip-000': truncated sound: the header promises 16000 bytes, "
         "856 are there); nothing was built"
     )
     assert files_of(tmp_path / "out") == {}

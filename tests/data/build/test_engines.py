@@ -25,9 +25,9 @@ from pieces import (
 )
 
 from safe_data.build.build import build_dataset
-from safe_data.build.engines import start as engines
+from safe_data.build.engines import local
 from safe_data.build.engines.start import start
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, install_extra
 
 NUMBERS = [Number(value) for value in range(9)]
 
@@ -159,11 +159,11 @@ def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, how: sig
 
 def test_an_engine_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = {
-        "0 workers: one or more can work": ("local", 0, None),
+        "0 workers: give 1 or more": ("local", 0, None),
         "engine 'lokal' is unknown; did you mean 'local'?": ("lokal", 1, None),
         "engine 'spark' is unknown; choose from local, ray": ("spark", 1, None),
-        "a Ray address (auto) without --engine ray is of no use": ("local", 1, "auto"),
-        "the ray engine needs Ray; pip install 'safe-hearing[ray]'": ("ray", 1, None),
+        "a Ray address (auto) needs --engine ray": ("local", 1, "auto"),
+        f"the ray engine needs ray, which is not installed; {install_extra('ray')}": ("ray", 1, None),
     }
     monkeypatch.setitem(sys.modules, "ray", None)
     for message, arguments in refused.items():
@@ -177,7 +177,7 @@ def test_two_workers_build_the_same_bytes_and_load_no_encoder_here(
     world = write_folder(tmp_path / "world", clips=12)
     build_dataset(world, tmp_path / "one", shard_size=2)
     with monkeypatch.context() as patched:
-        patched.setattr(engines, "load_once", None)
+        patched.setattr(local, "load_once", None)
         build_dataset(world, tmp_path / "two", shard_size=2, workers=2)
     assert files_of(tmp_path / "two") == files_of(tmp_path / "one")
 

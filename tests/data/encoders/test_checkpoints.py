@@ -167,6 +167,6 @@ def test_missing_libraries_are_named_with_the_command_that_brings_them(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "transformers", None)
     with pytest.raises(
-        InputError, match=r"transformers is not installed; pip install 'safe-hearing\[train\]'"
+        InputError, match=r"needs transformers, which is not installed; run pip install '\.\[train\]'"
     ):
         encoder(str(clap))

@@ -58,21 +58,21 @@ def test_the_documented_file_is_one(tmp_path: Path) -> None:
 
 FAULTS = [
     # what to replace, by what, in which line the fault is found, what is said
-    ("weights: {audio: 0.8", "weigths: {audio: 0.8", 2, "stages[0].weights is missing; add it"),
+    ("weights: {audio: 0.8", "weigths: {audio: 0.8", 2, "has no 'stages[0].weights'; add it"),
     (
         "weights: {audio: 0.8",
         "weigths: {audio: 0.8",
         3,
-        "unknown field stages[0].weigths; did you mean 'weights'?",
+        "unknown field 'weigths' in stages[0]; did you mean 'weights'?",
     ),
-    ("steps: 200", "step: 200", 8, "unknown field stages[1].until.step; did you mean 'steps'?"),
+    ("steps: 200", "step: 200", 8, "unknown field 'step' in stages[1].until; did you mean 'steps'?"),
     (
         "name: more",
         "name: more\n    colour: red",
         7,
-        "unknown field stages[1].colour; fields are name, weights",
+        "unknown field 'colour' in stages[1]; fields are name, weights",
     ),
-    ("stages:", "seed: 0\nstages:", 1, "unknown field seed; fields are stages"),
+    ("stages:", "seed: 0\nstages:", 1, "unknown field 'seed'; fields are stages"),
     ("vl: 0.2", "vl: -0.2", 3, "stages[0].weights: weight -0.2 of 'vl': a weight is a number, 0 or more"),
     ("vl: 0.2", "vl: .nan", 3, "stages[0].weights: weight nan of 'vl': a weight is a number, 0 or more"),
     ("vl: 0.2", "vl: much", 3, "stages[0].weights.vl is 'much': input should be a valid number"),
@@ -92,7 +92,7 @@ FAULTS = [
         "stage 'everything': the last stage has no 'until'; remove it",
     ),
     ("name: more", "name: everything", 9, "stage 'everything': the name is taken; give each stage its own"),
-    (GOOD, "stages: []", 1, "stages: holds no stages; one is enough"),
+    (GOOD, "stages: []", 1, "holds no stages; one is enough"),
     (GOOD, "stages: &a [*a]", 1, "stages[0] is [[...]]: input should be a valid dictionary"),
 ]
 

@@ -10,7 +10,8 @@ from folders import files_of, row, write_media, write_rows
 from safe_data.build.build import build_dataset
 from safe_data.cli import main
 from safe_data.core.errors import InputError
-from safe_data.shards.info import WIDTH, as_json, as_text, read_info, size_of
+from safe_data.core.table import COLUMNS
+from safe_data.shards.info import info_json, info_lines, read_info, size_of
 from safe_data.shards.manifest import Rejection, count_rejections, rejection_table
 from safe_data.sources.folder import read
 
@@ -58,7 +59,7 @@ def test_json_is_complete(
     monkeypatch.setattr(sys, "argv", ["safe-data", "info", str(root), "--format", "json"])
     assert main() == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts == json.loads(as_json(read_info(root)))
+    assert facts == json.loads(info_json(read_info(root)))
     assert set(facts) == {
         "root",
         "name",
@@ -124,8 +125,8 @@ def test_no_line_is_longer_than_the_page(tmp_path: Path) -> None:
     write_media(tmp_path / "world", rows)
     (tmp_path / "world" / rows[1]["audio_file_name"]).unlink()
     build_dataset(write_rows(tmp_path / "world", rows), tmp_path / ("o" * 100))
-    lines = as_text(read_info(tmp_path / ("o" * 100))).splitlines()
-    assert max(map(len, lines)) == WIDTH
+    lines = info_lines(read_info(tmp_path / ("o" * 100)))
+    assert max(map(len, lines)) == COLUMNS
     assert any(line.startswith("    vqa      what can be seen what can be seen") for line in lines)
 
 
@@ -135,7 +136,7 @@ def test_a_dataset_of_pictures_alone(tmp_path: Path) -> None:
         del fields["audio_file_name"], fields["examples"]
     write_media(tmp_path / "world", rows)
     build_dataset(write_rows(tmp_path / "world", rows), tmp_path / "out", encoders=[])
-    lines = as_text(read_info(tmp_path / "out")).splitlines()
+    lines = info_lines(read_info(tmp_path / "out"))
     assert "  train          2          1          0       0.00          2          0" in lines
     assert "  0 of 2 records rejected" in lines
     assert "sound" not in "".join(lines[5:])

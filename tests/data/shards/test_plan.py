@@ -102,7 +102,7 @@ def test_what_cannot_be_planned_is_refused() -> None:
         make_plan([], ROOT, name="n", shard_size=1)
     with pytest.raises(InputError, match=r"^shard size 0: a shard holds one record or more$"):
         make_plan([record(0)], ROOT, name="n", shard_size=0)
-    with pytest.raises(InputError, match=r"^0 frames: of a video, one or more are kept$"):
+    with pytest.raises(InputError, match=r"^0 frames: a video gives one picture or more$"):
         make_plan([record(0)], ROOT, name="n", shard_size=1, frames=0)
     with pytest.raises(InputError, match=r"^record 1 'clip-0': the id is taken; ids name one record each$"):
         make_plan([record(0), record(0, split="test")], ROOT, name="n", shard_size=1)

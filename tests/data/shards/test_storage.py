@@ -178,7 +178,7 @@ def test_no_usable_record_leaves_nothing_at_a_url(memory: MemoryFileSystem, tmp_
         sound.write_bytes(b"RIFF")
     for picture in (world / "images").iterdir():
         picture.unlink()
-    with pytest.raises(InputError, match=r"^no record could be read, of 3 .*nothing was built$"):
+    with pytest.raises(InputError, match=r"^0 of 3 records could be read .*nothing was built$"):
         build_dataset(world, URL)
     assert stored() == {}
 

@@ -286,5 +286,7 @@ def test_a_field_that_is_not_within_its_column(tmp_path: Path) -> None:
 
 def test_without_datasets_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(InputError, match=r"pip install 'safe-hearing\[hub\]'"):
+    with pytest.raises(
+        InputError, match=r"needs datasets, which is not installed; run pip install '\.\[hub\]'"
+    ):
         list(read(corpus(tmp_path, path="parquet", columns={"image": "picture"})))

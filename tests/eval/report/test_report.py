@@ -237,7 +237,9 @@ def test_scores_and_verdict_of_something_else_are_refused(run, answers, tmp_path
 
 def test_a_missing_package_names_the_extra(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
-    with pytest.raises(InputError, match=re.escape("pip install 'safe-hearing[report]'")):
+    with pytest.raises(
+        InputError, match=re.escape("vl_convert, which is not installed; run pip install '.[report]'")
+    ):
         write_report(run)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_listener import Clips, Listener
+from made_listener import Listener, ToneDataset
 
 from safe_data.build.build import build_dataset
 from safe_data.core.errors import InputError
@@ -19,12 +19,12 @@ from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions, select, write_predictions
 from safe_eval.runner.run import run
 
-CLIPS = Clips(30)
+DATASET = ToneDataset(30)
 CONDITIONS = ["full", "mute_audio", "swap_audio", "noise_audio", "snr_20db", "mute_vision", "gate_off"]
 
 
 def rows(conditions: Sequence[str] = CONDITIONS, **options: object) -> list[Prediction]:
-    return list(run(Listener(), CLIPS, conditions, **{"seed": 0, "batch_size": 8} | options))
+    return list(run(Listener(), DATASET, conditions, **{"seed": 0, "batch_size": 8} | options))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_rows_carry_all_that_a_score_needs(all_rows: list[Prediction]) -> None:
 
 def test_what_was_sent_is_on_record(all_rows: list[Prediction]) -> None:
     sent = {c: select(all_rows, example_id="r0-tone", condition=c)[0] for c in CONDITIONS}
-    samples = CLIPS.audio(0).samples
+    samples = DATASET.audio(0).samples
     header = b"8000 Hz 1 channels float32\n"
     assert sent["full"].audio_sha256 == hashlib.sha256(header + samples.tobytes()).hexdigest()
     assert sent["full"].audio_sha256 == sent["gate_off"].audio_sha256 == sent["mute_vision"].audio_sha256
@@ -92,13 +92,13 @@ def strip(predictions: list[Prediction]) -> list[tuple[object, ...]]:
 def test_batches_seeds_and_models(all_rows: list[Prediction]) -> None:
     assert strip(rows(batch_size=1000)) == strip(rows(batch_size=1)) == strip(all_rows)
     assert strip(rows(["swap_audio"], seed=1)) != strip(rows(["swap_audio"]))
-    other = list(run(Listener("other"), CLIPS, ["swap_audio", "noise_audio"], seed=0))
+    other = list(run(Listener("other"), DATASET, ["swap_audio", "noise_audio"], seed=0))
     alone = [p for p in all_rows if p.condition in ("swap_audio", "noise_audio")]
     assert [p[3] for p in strip(other)] == [p[3] for p in strip(alone)]
 
 
 def test_the_base_model_is_given_no_sound() -> None:
-    base = list(run(Listener("base"), CLIPS, ["full", "mute_vision"], seed=0))
+    base = list(run(Listener("base"), DATASET, ["full", "mute_vision"], seed=0))
     assert {p.audio_sha256 for p in base} == {None}
     assert {p.answer for p in select(base, question_type="tone")} == {"silence"}
 
@@ -113,7 +113,7 @@ class Failing(Listener):
 
 
 def test_a_failing_batch_costs_one_example() -> None:
-    answered = list(run(Failing(), CLIPS, ["full"], seed=0, batch_size=16))
+    answered = list(run(Failing(), DATASET, ["full"], seed=0, batch_size=16))
     failed = [p for p in answered if p.error is not None]
     assert [(p.example_id, p.answer, p.error) for p in failed] == [
         ("r3-tone", None, "RuntimeError: CUDA out of memory")
@@ -128,7 +128,7 @@ class TooFew(Listener):
 
 
 def test_too_few_answers_are_never_shifted_onto_other_examples() -> None:
-    answered = list(run(TooFew(), CLIPS, ["full"], seed=0, batch_size=4))
+    answered = list(run(TooFew(), DATASET, ["full"], seed=0, batch_size=4))
     assert all(p.answer == p.references[0] for p in answered)
 
 
@@ -144,7 +144,7 @@ def test_an_answer_that_no_file_may_hold_is_an_error() -> None:
         def _answer(self, given: Input) -> Answer:
             return Answer("ok") if given.example.id == "r0-colour" else super()._answer(given)
 
-    answered = list(run(Half(), CLIPS, ["full"], seed=0))
+    answered = list(run(Half(), DATASET, ["full"], seed=0))
     errors = {p.example_id: p.error for p in answered}
     assert errors["r0-colour"] is None
     assert "confidence 7.0 is outside [0, 1]" in errors["r0-tone"]
@@ -152,7 +152,7 @@ def test_an_answer_that_no_file_may_hold_is_an_error() -> None:
 
 
 def test_broken_media_are_an_error_of_their_record() -> None:
-    class Broken(Clips):
+    class Broken(ToneDataset):
         def audio(self, index: int) -> Sound | None:
             if index == 2:
                 raise ValueError("cannot decode")
@@ -174,7 +174,7 @@ def test_a_model_that_always_fails_raises_at_the_end() -> None:
     with pytest.raises(
         InputError, match="model 'listener' failed on all 54 examples; the first: RuntimeError: no w"
     ):
-        answered.extend(run(Dead(), CLIPS, ["full"], seed=0))
+        answered.extend(run(Dead(), DATASET, ["full"], seed=0))
 
 
 def test_an_interrupt_is_not_an_answer() -> None:
@@ -183,37 +183,37 @@ def test_an_interrupt_is_not_an_answer() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(run(Interrupted(), CLIPS, ["full"], seed=0))
+        list(run(Interrupted(), DATASET, ["full"], seed=0))
 
 
 @pytest.mark.parametrize(
-    ("clips", "conditions", "name", "words"),
+    ("dataset", "conditions", "name", "words"),
     [
-        (Clips(0), ["full"], "m", "0 records ask nothing"),
-        (CLIPS, [], "m", "give at least one"),
-        (CLIPS, ["full", "full"], "m", "none twice"),
-        (CLIPS, ["loud"], "m", "unknown condition 'loud'"),
-        (CLIPS, ["mute_audio"], "base", "the base model is given no sound"),
+        (ToneDataset(0), ["full"], "m", "0 records ask nothing"),
+        (DATASET, [], "m", "give at least one"),
+        (DATASET, ["full", "full"], "m", "none twice"),
+        (DATASET, ["loud"], "m", "unknown condition 'loud'"),
+        (DATASET, ["mute_audio"], "base", "the base model is given no sound"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_the_model_is_asked(
-    clips: Clips, conditions: list[str], name: str, words: str
+    dataset: ToneDataset, conditions: list[str], name: str, words: str
 ) -> None:
     with pytest.raises(InputError, match=words):
-        run(Listener(name), clips, conditions, seed=0)  # without taking a single row
+        run(Listener(name), dataset, conditions, seed=0)  # without taking a single row
 
 
 def test_a_dataset_without_sounds_or_pictures_has_none_to_mute() -> None:
-    silent = Clips(5)
-    silent.clips = silent.clips[4:]
+    silent = ToneDataset(5)
+    silent.items = silent.items[4:]
     with pytest.raises(InputError, match="mute_audio: no record has a sound"):
         run(Listener(), silent, ["mute_audio"], seed=0)
-    blind = Clips(5)
-    blind.clips = [replace(c, record=c.record.model_copy(update={"image": None})) for c in blind.clips]
+    blind = ToneDataset(5)
+    blind.items = [replace(c, record=c.record.model_copy(update={"image": None})) for c in blind.items]
     with pytest.raises(InputError, match="mute_vision: no record has a picture"):
         run(Listener(), blind, ["mute_vision"], seed=0)
     with pytest.raises(InputError, match="batch_size 0"):
-        run(Listener(), CLIPS, ["full"], seed=0, batch_size=0)
+        run(Listener(), DATASET, ["full"], seed=0, batch_size=0)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Answers in chatty replies: each rule by a case, and nothing is ever guessed."""
+"""Choice parser: each rule by a case, and nothing is ever guessed."""
 
 import pytest
 from hypothesis import example, given

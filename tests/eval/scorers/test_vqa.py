@@ -25,7 +25,7 @@ texts = st.text(alphabet="ae 12.,!'-/\n", max_size=12)
 
 
 def accuracy(answer: str, references: list[str]) -> float:
-    return vqa.score(row(answer=answer, references=tuple(references)))
+    return float(vqa.score_all([row(answer=answer, references=tuple(references))])[0])
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["why"] for case in CASES])
@@ -77,8 +77,8 @@ def test_one_reference_is_an_exact_match_after_normalisation() -> None:
 
 
 def test_an_answer_that_is_missing_is_wrong() -> None:
-    assert vqa.score(row(answer=None, error="out of memory")) == 0.0
-    assert vqa.score(row(answer="yes", references=(), error="no reference")) == 0.0
+    rows = [row(answer=None, error="out of memory"), row(answer="yes", references=(), error="no reference")]
+    assert vqa.score_all(rows).tolist() == [0.0, 0.0]
 
 
 @settings(deadline=None)

@@ -15,7 +15,7 @@ from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric
-from safe_eval.scorers.captions.caption_scores import measure
+from safe_eval.scorers.captions.caption_scores import score_captions
 from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import Scores, read_scores
 from safe_eval.statistics.corpus_sums import RANDOMISATION
@@ -50,7 +50,7 @@ def test_a_corpus_scores_by_its_sums_and_not_by_the_mean_of_its_items() -> None:
 
 def test_values_are_those_of_the_scorers() -> None:
     rows = captioned()
-    scores, measured = scored(rows), measure(rows, java=False)
+    scores, measured = scored(rows), score_captions(rows, java=False)
     members = np.array([p.condition == "mute_audio" for p in rows])
     for metric in ("cider_d", "cider", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l"):
         found = value(scores, metric, "mute_audio")
@@ -98,7 +98,7 @@ def test_rows_without_a_task_are_questions() -> None:
 def test_one_clip_has_no_cider_and_says_so() -> None:
     scores = scored([caption("p", "a dog barks", "a dog barks", "the dog barks")])
     assert {m.metric for m in scores.metrics} == {"bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l"}
-    assert any("CIDEr needs document frequencies of at least 2 clips" in note for note in scores.notes)
+    assert any("CIDEr needs document frequencies of at least 2 examples" in note for note in scores.notes)
     unmeasured = {row.name: row.why_not for row in scores.aggregates}
     assert set(unmeasured) == {"cider_d", "cider", "meteor", "spice", "spider"}
     table = "\n".join(scores_table(scores))

@@ -10,7 +10,7 @@ from made_rows import row, shuffled
 from safe_eval.options import ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.results.metrics import Metric
-from safe_eval.scorers.captions.caption_scores import MAXIMA, measure
+from safe_eval.scorers.captions.caption_scores import MAXIMA, score_captions
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
 from safe_eval.scoring.score import score_predictions
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval
@@ -161,7 +161,7 @@ def test_a_perfect_answer_scores_the_maximum(metric: str) -> None:
 @given(st.permutations(SENTENCES), st.integers(1, 5))
 def test_a_perfect_caption_scores_the_maximum_of_every_metric(sentences: list[str], references: int) -> None:
     rows = [row(f"c{i}", text, references=(text,) * references) for i, text in enumerate(sentences)]
-    scores = measure(rows, java=False)
+    scores = score_captions(rows, java=False)
     for metric, items in scores.items.items():
         assert items.tolist() == pytest.approx([MAXIMA[metric]] * len(rows), abs=1e-6), metric
         assert scores.corpus(metric) == pytest.approx(MAXIMA[metric], abs=1e-6)
@@ -171,7 +171,7 @@ def test_a_perfect_caption_scores_the_maximum_of_every_metric(sentences: list[st
 @given(st.lists(st.text("ab .,'!K2", max_size=25), min_size=2, max_size=5))
 def test_any_caption_scores_within_bounds(captions: list[str]) -> None:
     rows = [row(f"c{i}", text, references=(SENTENCES[i % 3], "a b")) for i, text in enumerate(captions)]
-    for metric, items in measure(rows, java=False).items.items():
+    for metric, items in score_captions(rows, java=False).items.items():
         assert (items >= 0).all(), metric
         assert (items <= MAXIMA[metric] + 1e-9).all(), metric
 

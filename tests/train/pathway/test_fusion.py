@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_models import DIMS, PATCHES, awake_pathway, clips, llava_inputs
+from tiny_models import DIMS, PATCHES, awake_pathway, llava_inputs, sounds
 
 from safe_data.core.errors import InputError
 from safe_train.config import PathwayConfig
@@ -19,7 +19,7 @@ def test_a_closed_gate_gives_the_layers_own_tensors(llava) -> None:
     model = SafeModel(llava, awake_pathway())
     layer, seen = llava.get_decoder().layers[0], []
     recorder = layer.register_forward_hook(lambda _m, _a, output: seen.append(output))
-    for audio, gate in [(None, 1.0), (clips(ROWS), 0.0), (clips(ROWS), [0.0] * ROWS)]:
+    for audio, gate in [(None, 1.0), (sounds(ROWS), 0.0), (sounds(ROWS), [0.0] * ROWS)]:
         with model.fuse(audio=audio, gate=gate):
             assert torch.equal(llava(**inputs).logits, before)
     recorder.remove()
@@ -31,7 +31,7 @@ def test_a_new_pathway_is_the_base_at_every_gate(llava) -> None:
     inputs = llava_inputs(ROWS)
     before = llava(**inputs).logits
     with SafeModel(llava, new_pathway(PathwayConfig(), llava, DIMS, seed=0)).fuse(
-        audio=clips(ROWS), gate=1.0
+        audio=sounds(ROWS), gate=1.0
     ):
         assert torch.equal(llava(**inputs).logits, before)
 
@@ -42,7 +42,7 @@ def test_an_open_gate_is_heard_and_half_open_is_between(llava) -> None:
     model = SafeModel(llava, awake_pathway())
     moved = []
     for gate in (0.01, 0.5, 1.0):
-        with model.fuse(audio=clips(ROWS), gate=gate):
+        with model.fuse(audio=sounds(ROWS), gate=gate):
             moved.append((llava(**inputs).logits - before).abs().mean().item())
     assert 0 < moved[0] < moved[1] < moved[2]
 
@@ -51,9 +51,9 @@ def test_rows_of_a_batch_have_gates_of_their_own(llava) -> None:
     inputs = llava_inputs(ROWS)
     before = llava(**inputs).logits
     model = SafeModel(llava, awake_pathway())
-    with model.fuse(audio=clips(ROWS), gate=1.0):
+    with model.fuse(audio=sounds(ROWS), gate=1.0):
         opened = llava(**inputs).logits
-    with model.fuse(audio=clips(ROWS), gate=[0.0, 1.0, 0.0]):
+    with model.fuse(audio=sounds(ROWS), gate=[0.0, 1.0, 0.0]):
         mixed = llava(**inputs).logits
     assert torch.equal(mixed[[0, 2]], before[[0, 2]])
     assert torch.equal(mixed[1], opened[1])
@@ -63,7 +63,7 @@ def test_rows_of_a_batch_have_gates_of_their_own(llava) -> None:
 def test_a_closed_row_survives_an_infinite_sound(llava) -> None:
     inputs = llava_inputs(2)
     before = llava(**inputs).logits
-    audio = clips(2)
+    audio = sounds(2)
     audio[0] = float("inf")
     with SafeModel(llava, awake_pathway()).fuse(audio=audio, gate=[0.0, 1.0]):
         assert torch.equal(llava(**inputs).logits[0], before[0])
@@ -75,7 +75,7 @@ def test_the_cache_changes_no_answer(llava, beams: int) -> None:
     model = SafeModel(llava, awake_pathway())
     answers = []
     for use_cache in (True, False):
-        with model.fuse(audio=clips(ROWS), gate=1.0):
+        with model.fuse(audio=sounds(ROWS), gate=1.0):
             answers.append(llava.generate(**inputs, **GENERATION, num_beams=beams, use_cache=use_cache))
     assert torch.equal(answers[0], answers[1])
     assert not torch.equal(answers[0], llava.generate(**inputs, **GENERATION, num_beams=beams))
@@ -85,10 +85,10 @@ def test_the_cache_changes_no_answer(llava, beams: int) -> None:
 def test_a_row_is_answered_as_it_would_be_alone(llava, beams: int) -> None:
     inputs = llava_inputs(ROWS)
     model = SafeModel(llava, awake_pathway())
-    with model.fuse(audio=clips(ROWS), gate=[1.0, 0.0, 0.5]):
+    with model.fuse(audio=sounds(ROWS), gate=[1.0, 0.0, 0.5]):
         together = llava.generate(**inputs, **GENERATION, num_beams=beams)
     for row, gate in enumerate([1.0, 0.0, 0.5]):
-        with model.fuse(audio=clips(ROWS)[row : row + 1], gate=gate):
+        with model.fuse(audio=sounds(ROWS)[row : row + 1], gate=gate):
             alone = llava.generate(
                 **{k: v[row : row + 1] for k, v in inputs.items()}, **GENERATION, num_beams=beams
             )
@@ -101,7 +101,7 @@ def test_the_audio_is_looked_up_once_a_request(llava, monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         LowRankCrossAttention, "keys_values", lambda self, tokens: calls.append(1) or original(self, tokens)
     )
-    with SafeModel(llava, awake_pathway(layers=(1, 3))).fuse(audio=clips(ROWS)):
+    with SafeModel(llava, awake_pathway(layers=(1, 3))).fuse(audio=sounds(ROWS)):
         llava.generate(**llava_inputs(ROWS), **GENERATION)
     assert len(calls) == 2
 
@@ -109,7 +109,7 @@ def test_the_audio_is_looked_up_once_a_request(llava, monkeypatch: pytest.Monkey
 def test_recorded_hidden_states_are_the_fused_ones(llava) -> None:
     inputs = llava_inputs(ROWS)
     before = llava(**inputs, output_hidden_states=True).hidden_states
-    with SafeModel(llava, awake_pathway(layers=(2,))).fuse(audio=clips(ROWS)):
+    with SafeModel(llava, awake_pathway(layers=(2,))).fuse(audio=sounds(ROWS)):
         heard = llava(**inputs, output_hidden_states=True).hidden_states
     assert torch.equal(heard[1], before[1])
     assert not torch.allclose(heard[2], before[2])
@@ -118,8 +118,8 @@ def test_recorded_hidden_states_are_the_fused_ones(llava) -> None:
 def test_one_sound_for_two_and_a_half_prompts(llava) -> None:
     model = SafeModel(llava, awake_pathway())
     with (
-        model.fuse(audio=clips(2)),
-        pytest.raises(InputError, match="layer 1: 3 rows of text for 2 of audio; give one sound a prompt"),
+        model.fuse(audio=sounds(2)),
+        pytest.raises(InputError, match="layer 1: 3 sequences for 2 sounds; give one sound per prompt"),
     ):
         llava(**llava_inputs(3))
 
@@ -127,7 +127,7 @@ def test_one_sound_for_two_and_a_half_prompts(llava) -> None:
 def test_gradients_reach_the_pathway_and_nothing_else(llava) -> None:
     inputs = llava_inputs(ROWS)
     pathway = awake_pathway()
-    with SafeModel(llava, pathway).fuse(audio=clips(ROWS)):
+    with SafeModel(llava, pathway).fuse(audio=sounds(ROWS)):
         llava(**inputs).logits[:, PATCHES:].square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in pathway.parameters())
     assert all(p.grad is None for p in llava.parameters())

@@ -1,18 +1,22 @@
-"""SafeModel beside its base: nothing of the base leaks, whatever the architecture and the precision."""
+"""SafeModel: the base does not change, whatever its architecture and precision."""
 
 import hashlib
 from typing import Any
 
 import pytest
 import torch
-from tiny_models import DIMS, awake_pathway, clips, llava_inputs, tiny_llava
+from tiny_models import DIMS, awake_pathway, llava_inputs, sounds, tiny_llava
 
 from safe_data.core.errors import InputError
-from safe_train.config import PathwayConfig, spread_layers
+from safe_train.config import PathwayConfig
 from safe_train.pathway.model import SafeModel, hidden_width, new_pathway
 
 ROWS = 2
+
+
 LANGUAGE = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4}
+
+
 EYES = {"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
 
 
@@ -95,9 +99,9 @@ def test_unchanged_on_every_architecture(architecture: str) -> None:
     before_weights = digest(base)
     model = SafeModel(base, pathway)
     before = base(**inputs).logits
-    with model.fuse(audio=clips(ROWS), gate=0.0):
+    with model.fuse(audio=sounds(ROWS), gate=0.0):
         assert torch.equal(base(**inputs).logits, before)
-    with model.fuse(audio=clips(ROWS), gate=[1.0, 0.0]):
+    with model.fuse(audio=sounds(ROWS), gate=[1.0, 0.0]):
         heard = base(**inputs).logits
     assert not torch.allclose(heard[0], before[0])
     assert torch.equal(heard[1], before[1])
@@ -110,7 +114,7 @@ def test_a_half_precision_base_hears_through_a_full_precision_pathway() -> None:
     inputs["pixel_values"] = inputs["pixel_values"].to(torch.bfloat16)
     before = base(**inputs).logits
     pathway = awake_pathway()
-    with SafeModel(base, pathway).fuse(audio=clips(ROWS), gate=[0.0, 1.0]):
+    with SafeModel(base, pathway).fuse(audio=sounds(ROWS), gate=[0.0, 1.0]):
         heard = base(**inputs).logits
         heard[1].square().mean().backward()
     assert heard.dtype == torch.bfloat16
@@ -141,7 +145,7 @@ def test_a_request_ends_with_its_block_even_on_an_error(llava) -> None:
     inputs = llava_inputs(ROWS)
     before = llava(**inputs).logits
     model = SafeModel(llava, awake_pathway())
-    with pytest.raises(RuntimeError), model.fuse(audio=clips(ROWS)):
+    with pytest.raises(RuntimeError), model.fuse(audio=sounds(ROWS)):
         raise RuntimeError
     assert torch.equal(llava(**inputs).logits, before)
 
@@ -149,9 +153,9 @@ def test_a_request_ends_with_its_block_even_on_an_error(llava) -> None:
 def test_a_request_within_a_request(llava) -> None:
     model = SafeModel(llava, awake_pathway())
     with (
-        model.fuse(audio=clips(ROWS)),
-        pytest.raises(InputError, match="a request is still under way"),
-        model.fuse(audio=clips(ROWS)),
+        model.fuse(audio=sounds(ROWS)),
+        pytest.raises(InputError, match="another request is still active"),
+        model.fuse(audio=sounds(ROWS)),
     ):
         pass
 
@@ -182,7 +186,7 @@ def test_a_pathway_of_another_model(llava) -> None:
 def test_an_embedding_of_another_encoder(llava) -> None:
     model = SafeModel(llava, awake_pathway())
     with (
-        pytest.raises(InputError, match=r"audio of shape \(2, 7\); give embeddings of shape \(rows, 12\)"),
+        pytest.raises(InputError, match=r"audio of shape \(2, 7\); give embeddings of shape \(batch, 12\)"),
         model.fuse(audio=torch.zeros(2, 7)),
     ):
         pass
@@ -199,21 +203,3 @@ def test_a_new_pathway_is_drawn_from_the_seed_alone(llava) -> None:
     assert all(torch.equal(value, again[name]) for name, value in first.state_dict().items())
     assert not torch.equal(first.projector.down.weight, other["projector.down.weight"])
     assert first.config.layers == (1, 2, 3, 4)
-
-
-def test_layers_spread_over_the_depth() -> None:
-    assert spread_layers(32) == (8, 16, 24, 32)
-    assert spread_layers(4) == (1, 2, 3, 4)
-    assert spread_layers(2) == (1, 2)
-
-
-@pytest.mark.parametrize(
-    ("choice", "message"),
-    [
-        ({"rank": 8, "heads": 3}, "rank=8 does not divide among heads=3; choose a multiple"),
-        ({"tokens": 0}, "tokens=0: must be at least 1"),
-    ],
-)
-def test_a_pathway_that_cannot_be(choice: dict[str, int], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        PathwayConfig(**choice)

@@ -22,7 +22,7 @@ def test_equals_the_recorded_scores_of_1_000_captions() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(made.clips)
+@given(made.examples)
 def test_equals_pycocoevalcap_on_any_captions(rows: list[tuple[str, list[str]]]) -> None:
     captions = made.unzipped(rows)
     try:
@@ -47,7 +47,7 @@ def test_a_word_counts_no_more_often_than_in_one_reference() -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(made.clips)
+@given(made.examples)
 def test_bounds_and_the_perfect_caption(rows: list) -> None:
     candidates, references = made.unzipped(rows)
     scores = bleu(bleu_counts(index(candidates, references)).table)
@@ -58,7 +58,7 @@ def test_bounds_and_the_perfect_caption(rows: list) -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(made.clips)
+@given(made.examples)
 def test_saying_every_reference_twice_changes_nothing(rows: list) -> None:
     candidates, references = made.unzipped(rows)
     twice = bleu_counts(index(candidates, [texts * 2 for texts in references])).table

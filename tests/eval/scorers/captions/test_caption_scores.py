@@ -1,4 +1,4 @@
-"""Predictions of captions are measured together: by dataset, whatever their order, errors as wrong."""
+"""Captions are scored together by dataset: their order does not matter, and errors count as wrong."""
 
 import csv
 import json
@@ -10,8 +10,8 @@ from made_rows import row, shuffled
 
 from safe_data.core.errors import InputError
 from safe_eval.prediction import Prediction
-from safe_eval.scorers.captions.caption_scores import MAXIMA, measure, reference_frequencies
-from safe_eval.scorers.captions.corpus import _sorted_with_order, index
+from safe_eval.scorers.captions.caption_scores import MAXIMA, reference_frequencies, score_captions
+from safe_eval.scorers.captions.corpus import count_terms, index
 from safe_eval.scorers.captions.frequencies import count_frequencies
 
 DOGS = ("A dog barks.", "The dog is barking!")
@@ -20,7 +20,7 @@ RAIN = ("Rain falls on a roof.",)
 
 
 def captions(model: str = "safe", condition: str = "full", **answers: str | None) -> list[Prediction]:
-    """One model's captions of three clips."""
+    """One model's captions of three sounds."""
     truths = {"dogs": DOGS, "cats": CATS, "rain": RAIN}
     return [
         row(
@@ -46,7 +46,7 @@ def test_equals_the_recorded_scores_of_audio_captions() -> None:
             row(f"{i:03}", line[0], references=tuple(line[1:6]))
             for i, line in enumerate(list(csv.reader(file))[1:])
         ]
-    scores = measure(rows, java=False)
+    scores = score_captions(rows, java=False)
     assert made.largest_difference(scores.items["cider_d"], recorded["CIDEr"]) < 1e-12
     assert made.largest_difference(scores.items["rouge_l"], recorded["ROUGE_L"]) < 1e-12
     assert scores.corpus("cider_d") == pytest.approx(recorded["corpus"]["CIDEr"], abs=1e-12)
@@ -62,74 +62,74 @@ def test_1_000_captions_from_their_text_to_the_published_scores() -> None:
         row(f"{r['image_id']:06}", r["caption"], references=tuple(recorded["gts"][str(r["image_id"])]))
         for r in results
     ]
-    scores = measure(rows, java=False)
+    scores = score_captions(rows, java=False)
     published = {"bleu_1": 0.579, "bleu_2": 0.404, "bleu_3": 0.279, "bleu_4": 0.191, "rouge_l": 0.396}
     for metric, value in ({"cider_d": 0.6} | published).items():
         assert round(scores.corpus(metric), 3) == value
 
 
 def test_perfect_captions_score_the_maximum() -> None:
-    scores = measure(GOOD, java=False)
+    scores = score_captions(GOOD, java=False)
     assert scores.corpus("rouge_l") == pytest.approx(1.0)
     assert scores.items["cider_d"][2] == pytest.approx(MAXIMA["cider_d"])
     assert scores.corpus("bleu_1") == pytest.approx(1.0)
 
 
 def test_every_metric_has_a_value_or_a_reason() -> None:
-    scores = measure(GOOD, java=False)
+    scores = score_captions(GOOD, java=False)
     assert scores.items.keys() | scores.not_measured.keys() == MAXIMA.keys()
     assert not scores.items.keys() & scores.not_measured.keys()
     assert all(len(values) == len(GOOD) for values in scores.items.values())
     with pytest.raises(InputError, match="METEOR is not measured"):
         scores.corpus("meteor")
-    with pytest.raises(InputError, match="'cidre' is none of cider_d"):
+    with pytest.raises(InputError, match="'cidre' is not one of cider_d"):
         scores.corpus("cidre")
 
 
 def test_the_order_of_the_rows_does_not_matter() -> None:
     # The tokenizer looks ahead: what becomes of "K." depends on the caption after it.
     rows = [*GOOD, *captions("base", dogs="K.", cats="The T.V.", rain="A roof"), row("x", "reads K.")]
-    before = measure(rows, java=False).items
+    before = score_captions(rows, java=False).items
     by_row = {id(r): i for i, r in enumerate(rows)}
     for seed in range(5):
         moved = shuffled(rows, seed)
-        after = measure(moved, java=False).items
+        after = score_captions(moved, java=False).items
         places = [by_row[id(r)] for r in moved]
         for metric, values in before.items():
             assert np.allclose(after[metric], values[places], atol=1e-12), metric
 
 
 def test_other_models_and_conditions_do_not_change_a_score() -> None:
-    alone = measure(GOOD, java=False).items
+    alone = score_captions(GOOD, java=False).items
     others = [*captions("base", dogs="dogs", cats="dogs"), *captions("safe", "mute_audio", dogs="rain")]
-    together = measure([*others, *GOOD], java=False).items
+    together = score_captions([*others, *GOOD], java=False).items
     for metric, values in alone.items():
         assert np.allclose(together[metric][-3:], values, atol=1e-12), metric
 
 
 def test_an_error_is_wrong_and_its_references_still_count() -> None:
     failed = captions(dogs="A dog barks!", cats="Two cats sleep", rain=None)
-    scores = measure(failed, java=False)
+    scores = score_captions(failed, java=False)
     assert all(values[2] == pytest.approx(0, abs=1e-12) for values in scores.items.values())
-    whole = measure(GOOD, java=False)
+    whole = score_captions(GOOD, java=False)
     assert scores.items["cider_d"][:2].tolist() == whole.items["cider_d"][:2].tolist()
 
 
 def test_an_error_without_references_is_wrong() -> None:
     lost = row("lost", None, references=(), error="unreadable")
-    scores = measure([lost, *GOOD], java=False)
+    scores = score_captions([lost, *GOOD], java=False)
     assert all(values[0] == 0 for values in scores.items.values())
-    assert scores.items["cider_d"][1:].tolist() == measure(GOOD, java=False).items["cider_d"].tolist()
+    assert scores.items["cider_d"][1:].tolist() == score_captions(GOOD, java=False).items["cider_d"].tolist()
     with pytest.raises(InputError, match="no caption has references"):
-        measure([lost], java=False)
+        score_captions([lost], java=False)
 
 
-def test_one_clip_has_no_cider_but_says_so() -> None:
-    scores = measure(GOOD[:1], java=False, spice_values={"dogs": 0.5})
+def test_one_example_has_no_cider_and_says_so() -> None:
+    scores = score_captions(GOOD[:1], java=False, spice_values={"dogs": 0.5})
     assert "every caption would score 0" in scores.not_measured["cider_d"]
     assert "every caption would score 0" in scores.not_measured["spider"]
     assert scores.corpus("bleu_1") == pytest.approx(1.0)
-    given = measure(GOOD[:1], java=False, frequencies=count_frequencies([["a dog"], ["a cat"]]))
+    given = score_captions(GOOD[:1], java=False, frequencies=count_frequencies([["a dog"], ["a cat"]]))
     assert given.corpus("cider_d") > 1
 
 
@@ -137,21 +137,21 @@ def test_the_references_frequencies_score_as_the_references_do() -> None:
     rows = [*GOOD, *captions("base", dogs="dogs", cats="dogs")]
     frequencies = reference_frequencies(rows)
     assert frequencies.documents == 3
-    own, given = measure(rows, java=False), measure(rows, java=False, frequencies=frequencies)
+    own, given = score_captions(rows, java=False), score_captions(rows, java=False, frequencies=frequencies)
     assert given.items["cider_d"].tolist() == own.items["cider_d"].tolist()
 
 
 def test_spice_values_made_elsewhere() -> None:
     values = {"dogs": 0.5, "cats": 0.25, "rain": 0.0, "another": 1.0}
-    scores = measure(GOOD, java=False, spice_values=values)
+    scores = score_captions(GOOD, java=False, spice_values=values)
     assert scores.items["spice"].tolist() == [0.5, 0.25, 0.0]
     assert scores.items["spider"].tolist() == ((scores.items["cider_d"] + scores.items["spice"]) / 2).tolist()
     with pytest.raises(InputError, match="'cats': has no SPICE value"):
-        measure(GOOD, java=False, spice_values={"dogs": 0.5, "rain": 0.5})
+        score_captions(GOOD, java=False, spice_values={"dogs": 0.5, "rain": 0.5})
     with pytest.raises(InputError, match=r"'dogs': SPICE value nan is outside \[0, 1\]"):
-        measure(GOOD, java=False, spice_values=values | {"dogs": float("nan")})
+        score_captions(GOOD, java=False, spice_values=values | {"dogs": float("nan")})
     with pytest.raises(InputError, match="select one model, condition and seed"):
-        measure([*GOOD, *captions("base", dogs="x")], java=False, spice_values=values)
+        score_captions([*GOOD, *captions("base", dogs="x")], java=False, spice_values=values)
 
 
 @pytest.mark.parametrize("separator", ["\r", "\u2028", "\u2029", "\x85", "\x0b", "\x0c"])
@@ -159,7 +159,7 @@ def test_a_line_separator_in_a_caption_is_refused_by_name(separator: str) -> Non
     broken = captions(dogs=f"a dog{separator}barks", cats="x", rain="a\nroof\n")
     broken[1] = row("cats", "x", references=(f"two{separator}cats",))
     with pytest.raises(InputError) as caught:
-        measure(broken, java=False)
+        score_captions(broken, java=False)
     assert str(caught.value).splitlines()[0] == "captions: 2 rows cannot be read"
     assert f"'dogs': answer holds the line separator {separator!a}; replace it with a space" in str(
         caught.value
@@ -171,25 +171,26 @@ def test_a_line_separator_in_a_caption_is_refused_by_name(separator: str) -> Non
 
 def test_a_line_feed_is_a_space() -> None:
     broken = captions(dogs="A dog\nbarks!\n", cats="Two cats sleep", rain="rain falls on a roof")
-    for metric, values in measure(broken, java=False).items.items():
-        assert values.tolist() == measure(GOOD, java=False).items[metric].tolist()
+    for metric, values in score_captions(broken, java=False).items.items():
+        assert values.tolist() == score_captions(GOOD, java=False).items[metric].tolist()
 
 
 def test_nothing_and_mixtures_are_refused() -> None:
     with pytest.raises(InputError, match="no captions"):
-        measure([])
+        score_captions([])
     with pytest.raises(InputError, match="captions of 2 datasets at once"):
-        measure([*GOOD, row("other", dataset="clotho")], java=False)
+        score_captions([*GOOD, row("other", dataset="clotho")], java=False)
     with pytest.raises(InputError, match="'q1': references is empty"):
-        measure([row(references=())], java=False)
-    with pytest.raises(InputError, match="a candidate is of a clip that is none of the 1 with references"):
-        index(["a"], [["a"]], clips=[1])
+        score_captions([row(references=())], java=False)
+    with pytest.raises(InputError, match="a candidate belongs to none of the 1 examples with references"):
+        index(["a"], [["a"]], example_of=[1])
 
 
-def test_a_corpus_too_large_for_packed_keys_is_sorted_all_the_same() -> None:
-    keys = np.random.default_rng(0).integers(0, 40, 1000)
-    small, order = _sorted_with_order(keys)
-    large, same_order = _sorted_with_order(keys << 52)
-    assert (keys[order] == small).all()
-    assert order.tolist() == same_order.tolist() == np.argsort(keys, kind="stable").tolist()
-    assert (large >> 52 == small).all()
+def test_word_numbers_too_large_to_sort_with_their_places_give_the_same_terms() -> None:
+    """They are sorted with `argsort` instead of as one integer with their places."""
+    lengths = np.full(100, 10)
+    codes = np.random.default_rng(0).integers(0, 40, lengths.sum())
+    examples = np.arange(50)
+    small, large = (next(count_terms(c, lengths, examples, examples, 1)) for c in (codes, codes << 52))
+    for name, expected in vars(small).items():
+        assert vars(large)[name].tolist() == expected.tolist(), name

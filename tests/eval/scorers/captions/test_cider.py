@@ -30,7 +30,7 @@ def test_equals_the_recorded_scores_of_1_000_captions() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(made.clips)
+@given(made.examples)
 def test_equals_pycocoevalcap_on_any_captions(rows: list[tuple[str, list[str]]]) -> None:
     captions = made.unzipped(rows)
     if not any(text.split() for references in captions[1] for text in references):
@@ -44,8 +44,8 @@ def test_a_perfect_caption_of_one_word_scores_a_quarter() -> None:
     assert scores.tolist() == pytest.approx([2.5, 10.0])
 
 
-def test_what_every_clip_says_weighs_nothing() -> None:
-    # Seven clips: log 7 − log 7 must be 0, and not a rounding error that a cosine would blow up to 1.
+def test_what_every_reference_says_weighs_nothing() -> None:
+    # Seven examples: log 7 − log 7 must be 0, and not a rounding error that a cosine would blow up to 1.
     assert cider_d(index(["a dog"] * 7, [["a dog"]] * 7)).tolist() == [0.0] * 7
 
 
@@ -63,8 +63,8 @@ def test_length_is_counted_in_bigrams() -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(made.clips, st.randoms())
-def test_neither_the_order_of_clips_nor_of_references_matters(rows: list, random: object) -> None:
+@given(made.examples, st.randoms())
+def test_neither_the_order_of_examples_nor_of_references_matters(rows: list, random: object) -> None:
     scores = cider_d(index(*made.unzipped(rows)))
     order = list(range(len(rows)))
     random.shuffle(order)
@@ -75,7 +75,7 @@ def test_neither_the_order_of_clips_nor_of_references_matters(rows: list, random
 
 
 @settings(deadline=None, max_examples=40)
-@given(made.clips, made.captions)
+@given(made.examples, made.captions)
 def test_no_caption_beats_the_only_reference(rows: list, other: str) -> None:
     references = [references[:1] for _, references in rows]
     best = cider_d(index([texts[0] for texts in references], references))
@@ -84,7 +84,7 @@ def test_no_caption_beats_the_only_reference(rows: list, other: str) -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(made.clips)
+@given(made.examples)
 def test_saying_every_reference_twice_changes_nothing(rows: list) -> None:
     candidates, references = made.unzipped(rows)
     twice = index(candidates, [texts * 2 for texts in references])
@@ -92,15 +92,15 @@ def test_saying_every_reference_twice_changes_nothing(rows: list) -> None:
         assert np.allclose(score(twice), score(index(candidates, references)), atol=1e-12)
 
 
-def test_several_candidates_of_a_clip_score_as_each_alone() -> None:
+def test_several_candidates_of_an_example_score_as_each_alone() -> None:
     first, references = REAL
     second = ["the dog ran fast", "nothing"]
-    together = cider_d(index([*second, *first], references, clips=[0, 1, 0, 1]))
+    together = cider_d(index([*second, *first], references, example_of=[0, 1, 0, 1]))
     apart = [cider_d(index(candidates, references)) for candidates in (second, first)]
     assert together.tolist() == np.concatenate(apart).tolist()
 
 
-def test_the_mean_over_resampled_clips_needs_only_the_items() -> None:
+def test_the_mean_over_resampled_examples_needs_only_the_items() -> None:
     candidates, references = REAL
     fixed = count_frequencies(references)
     items = cider_d(index(candidates, references))
@@ -146,9 +146,9 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes, message:
         read_frequencies(tmp_path / "absent.json")
 
 
-def test_one_clip_is_refused_as_it_would_score_0() -> None:
+def test_one_example_is_refused_as_it_would_score_0() -> None:
     for score in (cider_d, cider):
-        with pytest.raises(InputError, match="of one: every caption would score 0; score more clips"):
+        with pytest.raises(InputError, match="of one: every caption would score 0; score more examples"):
             score(index(["a dog"], [["a dog"]]))
     with pytest.raises(InputError, match="of one"):
         count_frequencies([["a dog"]])

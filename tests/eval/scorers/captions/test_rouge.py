@@ -17,7 +17,7 @@ def test_equals_the_recorded_scores_of_1_000_captions() -> None:
 
 
 @settings(deadline=None, max_examples=100)
-@given(made.clips)
+@given(made.examples)
 def test_equals_pycocoevalcap_on_any_captions(rows: list[tuple[str, list[str]]]) -> None:
     captions = made.unzipped(rows)
     _, theirs = Rouge().compute_score(*made.as_dicts(captions))
@@ -44,7 +44,7 @@ def test_captions_longer_than_a_machine_word() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(made.clips)
+@given(made.examples)
 def test_bounds_and_the_perfect_caption(rows: list) -> None:
     candidates, references = made.unzipped(rows)
     scores = rouge_l(candidates, references)
@@ -59,7 +59,7 @@ def test_bounds_and_the_perfect_caption(rows: list) -> None:
 def test_nothing_to_score_is_refused() -> None:
     with pytest.raises(InputError, match="an empty set has no score"):
         rouge_l([], [])
-    with pytest.raises(InputError, match="clip 0 has no references"):
+    with pytest.raises(InputError, match="example 0 has no references"):
         rouge_l(["a dog"], [[]])
-    with pytest.raises(InputError, match="2 candidates for 1 clips"):
+    with pytest.raises(InputError, match="2 candidates for 1 examples"):
         rouge_l(["a", "b"], [["a"]])

@@ -1,4 +1,4 @@
-"""What a row keeps of its record: the facts that its benchmark's own script reads."""
+"""Metadata of a prediction: the facts of its record that the benchmark's own script reads."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,14 @@ from safe_data.records import Audio, Example, Record
 from safe_data.sources import avqa, gqa
 from safe_eval.models.model import Answer, Input
 from safe_eval.prediction import Prediction
-from safe_eval.runner.run import Job, Reply, to_row
+from safe_eval.runner.run import Reply, Request, to_prediction
 from safe_eval.scorers import avqa as avqa_scorer
 from safe_eval.scorers.gqa import aggregates
 
 
 def said(record: Record, example: Example, answer: str, given: Input | None = None) -> Prediction:
-    job = Job(0, record, example, "full")
-    return to_row(job, given, Reply(Answer(answer), None, 1.0), model="safe", seed=0)
+    request = Request(0, record, example, "full")
+    return to_prediction(request, given, Reply(Answer(answer), None, 1.0), model="safe", seed=0)
 
 
 def test_gqa_questions_arrive_with_all_that_their_aggregates_read(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One shard's work as one function of plain data: here, in other processes and on Ray it is the same."""
+"""Build one shard: a function of plain data that runs in this process, in other processes and on Ray."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ from safe_data.shards.tar import TarWriter
 
 
 @dataclass(frozen=True)
-class ShardTask:
-    """All that `build_shard` needs, to be sent to another process or machine."""
+class ShardPiece:
+    """The arguments of `build_shard`, which can be sent to another process or machine."""
 
     source_root: str
     out: str
@@ -46,31 +46,31 @@ class ShardTask:
 
     @property
     def steps(self) -> int:
-        """One a record for the tar, and one for each encoder."""
+        """One per record for the tar, and one more per record and encoder."""
         return len(self.shard.entries) * (1 + len(self.encoders))
 
 
-def build_shard(task: ShardTask, tick: Tick, load: Load) -> Done:
-    """Make what is missing of a shard, done.json last; a task always ends with the same bytes.
+def build_shard(piece: ShardPiece, tick: Tick, load: Load) -> Done:
+    """Make the missing files of a shard, and done.json last; the same piece always gives the same bytes.
 
     Raises:
-        InputError: what there is of it came from other media.
+        InputError: existing files of the shard came from other media.
     """
-    storage = open_storage(task.out)
-    paths = ShardPaths(Path(), task.shard.split, task.shard.name)
-    encoders = [load(spec) for spec in task.encoders]
-    old = read_done(storage, paths, task.plan_sha256)
+    storage = open_storage(piece.out)
+    paths = ShardPaths(Path(), piece.shard.split, piece.shard.name)
+    encoders = [load(spec) for spec in piece.encoders]
+    old = read_done(storage, paths, piece.plan_sha256)
     whole = whole_files(storage, paths, old) if old else {}
     if old and {paths.tar.name, paths.rows.name} <= whole.keys():
         done = _with_files(old, whole)
         tick_often(tick, done.rows)
         rows = manifest.read_stored(storage, paths.rows)
         where = f"{storage}/{paths.tar}"
-        check_media(Path(task.source_root), task.frames, task.shard.entries, rows, where)
+        check_media(Path(piece.source_root), piece.frames, piece.shard.entries, rows, where)
         done = add_sidecars(storage, paths, done, encoders, tick)
     else:
-        done = _make(storage, paths, task, old, encoders, tick)
-        if old:  # of the same tar, other embeddings are the same, too
+        done = _make(storage, paths, piece, old, encoders, tick)
+        if old:  # the tar is the same, so the embeddings of other encoders still belong to it
             done = _with_files(_merged(done, old.encoders, {}), whole | done.files)
     write_json(storage, paths.done, done)
     return done
@@ -79,7 +79,7 @@ def build_shard(task: ShardTask, tick: Tick, load: Load) -> Done:
 def add_sidecars(
     storage: Storage, paths: ShardPaths, done: Done, encoders: Sequence[AudioEncoder], tick: Tick
 ) -> Done:
-    """Write the embeddings that a shard lacks, from the sounds in its tar; what its done.json is to say."""
+    """Write the missing embeddings of a shard from the sounds in its tar; return its new done.json."""
     missing = [encoder for encoder in encoders if Encoding.of(encoder) not in done.encoders]
     tick_often(tick, len(encoders) * done.rows - len(missing) * done.samples)
     if not missing:
@@ -99,17 +99,18 @@ def add_sidecars(
 def _make(
     storage: Storage,
     paths: ShardPaths,
-    task: ShardTask,
+    piece: ShardPiece,
     old: Done | None,
     encoders: Sequence[AudioEncoder],
     tick: Tick,
 ) -> Done:
-    """Tar, embeddings and rows at once: every medium is read and decoded one time."""
+    """Write tar, embeddings and rows in one pass, so that each medium is read and decoded once."""
     rates = {encoder.sample_rate_hz for encoder in encoders}
     rows: list[Row] = []
     with storage.committing(paths.tar) as file, writing_sidecars(storage, paths, encoders) as sidecars:
         tar = TarWriter(file)
-        stored = store(load_ahead(task.shard.entries, Path(task.source_root), task.frames), paths.name, tar)
+        loaded = load_ahead(piece.shard.entries, Path(piece.source_root), piece.frames)
+        stored = store(loaded, paths.name, tar)
         clips = ((packed.row, hear(packed.sound, rates)) for packed in stored)
         with one_ahead(batches(clips, heard=lambda clip: clip[1])) as upcoming:
             for batch in upcoming:
@@ -129,7 +130,7 @@ def _make(
         format_version=FORMAT_VERSION,
         shard=paths.name,
         split=paths.split,
-        plan_sha256=task.plan_sha256,
+        plan_sha256=piece.plan_sha256,
         rows=len(rows),
         samples=sum(row.status == "ok" for row in rows),
         encoders=(),
@@ -139,17 +140,17 @@ def _make(
 
 
 def _merged(done: Done, encoders: Sequence[Encoding], files: dict[str, FileFacts]) -> Done:
-    """A done.json with more embeddings and files."""
-    labelled = {encoding.label: encoding for encoding in (*done.encoders, *encoders)}
+    """done.json with more embeddings and files."""
+    by_label = {encoding.label: encoding for encoding in (*done.encoders, *encoders)}
     return msgspec.structs.replace(
         done,
-        encoders=tuple(encoding for _, encoding in sorted(labelled.items())),
+        encoders=tuple(encoding for _, encoding in sorted(by_label.items())),
         files=dict(sorted((done.files | files).items())),
     )
 
 
 def _with_files(done: Done, files: dict[str, FileFacts]) -> Done:
-    """A done.json that names these files, and the embeddings that are among them."""
+    """done.json with exactly these files, and the encoders whose embeddings are among them."""
     encoders = tuple(e for e in done.encoders if f"{done.shard}.{e.label}.npy" in files)
     return msgspec.structs.replace(done, encoders=encoders, files=dict(sorted(files.items())))
 
@@ -157,19 +158,20 @@ def _with_files(done: Done, files: dict[str, FileFacts]) -> Done:
 def _check_same(where: str, old: Done | None, tar: FileFacts) -> None:
     if old and old.files.get(Path(where).name, tar) != tar:
         raise InputError(
-            f"{where}: made again, it is not what it was; the media have changed; give the same media, "
+            f"{where}: made again, it differs, so the media have changed; give the same media, "
             "or name a new directory"
         )
 
 
 def tick_often(tick: Tick, times: int) -> None:
+    """Tick several times."""
     for _ in range(times):
         tick()
 
 
 @dataclass(frozen=True)
-class EncoderTask:
-    """Which encoder is meant."""
+class EncoderPiece:
+    """The argument of `encoding_of`: which encoder to describe."""
 
     spec: str
     steps: int = 0
@@ -179,14 +181,15 @@ class EncoderTask:
         return f"encoder {self.spec!r}"
 
 
-def encoding_of(task: EncoderTask, _: Tick, load: Load) -> Encoding:
-    return Encoding.of(load(task.spec))
+def encoding_of(piece: EncoderPiece, _: Tick, load: Load) -> Encoding:
+    """Load an encoder where the engine runs it, and describe its embeddings."""
+    return Encoding.of(load(piece.spec))
 
 
 def encodings_of(specs: Sequence[str], run: Run) -> list[Encoding]:
-    """What the encoders say of themselves where they will work.
+    """Describe the embeddings of encoders, loaded where the engine will run them.
 
     Raises:
-        InputError: one is unknown, or cannot be loaded.
+        InputError: an encoder is unknown or cannot be loaded.
     """
-    return run(encoding_of, [EncoderTask(spec) for spec in specs], lambda _: None)
+    return run(encoding_of, [EncoderPiece(spec) for spec in specs], lambda _: None)

@@ -193,5 +193,5 @@ def test_a_tar_made_again_from_other_media_is_refused(world: Path, tmp_path: Pat
     (source / "sounds" / "clip-001.wav").write_bytes(sound_bytes(seed=1000))
     code, errors = build(source, out)
     assert (code, errors.count("\n")) == (3, 1)
-    assert "-000000.tar: made again, it is not what it was; the media have changed; give the same" in errors
+    assert "-000000.tar: made again, it differs, so the media have changed; give the same" in errors
     assert not (out / "train" / "world-train-000000.tar").exists()

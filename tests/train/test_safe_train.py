@@ -1,0 +1,117 @@
+"""The public face of safe_train: complete, light to import, and plain about libraries that are missing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import safe_train
+from safe_train import cli
+
+FUNCTIONS = {"demo": "run_demo", "stage-a": "stage_a", "predict": "predict_dataset"}
+
+# Python imports this module by itself when it starts.
+WITHOUT = """
+import sys
+from importlib.machinery import PathFinder
+
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        hidden = name.partition(".")[0] in {hidden!r}
+        return None if hidden else super().find_spec(name, path, target)
+
+sys.meta_path = [Without if finder is PathFinder else finder for finder in sys.meta_path]
+"""
+
+
+def python_without(folder: Path, *hidden: str) -> dict[str, str]:
+    """An environment in which these libraries cannot be imported."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(WITHOUT.replace("{hidden!r}", repr(hidden)))
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+
+
+def run_without(folder: Path, hidden: tuple[str, ...], *words: str) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from safe_train.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, *words]
+    environment = python_without(folder, *hidden)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_the_public_face() -> None:
+    assert safe_train.__all__ == [
+        "AudioPathway",
+        "Backbone",
+        "BasePredictor",
+        "DemoConfig",
+        "PathwayConfig",
+        "PredictConfig",
+        "SafeModel",
+        "SafePredictor",
+        "StageAConfig",
+        "StageAResult",
+        "attach_checkpoint",
+        "load_backbone",
+        "predict_dataset",
+        "predictions",
+        "read_checkpoint",
+        "run_demo",
+        "save_checkpoint",
+        "stage_a",
+    ]
+    assert dir(safe_train) == safe_train.__all__
+
+
+@pytest.mark.parametrize("name", safe_train.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert callable(getattr(safe_train, name))
+
+
+def test_no_other_name_is_there() -> None:
+    with pytest.raises(AttributeError, match="module 'safe_train' has no attribute 'nothing'"):
+        _ = safe_train.nothing
+
+
+def test_every_command_has_its_function() -> None:
+    assert FUNCTIONS.keys() == cli.COMMANDS.keys()
+    assert set(FUNCTIONS.values()) <= set(safe_train.__all__)
+
+
+def test_importing_it_does_not_load_torch() -> None:
+    code = "import sys, safe_train, safe_train.cli; print('torch' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("demo", "--out", "demo"),
+        ("stage-a", "shards", "--backbone", "b", "--out", "o"),
+        ("predict", "c", "shards", "--backbone", "b", "--out", "o"),
+    ],
+)
+def test_a_missing_library_is_one_line_and_exit_3(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = run_without(tmp_path / "bare", ("torch", "accelerate"), *words)
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(
+        f"safe-train {words[0]}: safe-train {words[0]} needs torch, accelerate, which are not installed; "
+    )
+    assert "pip install '.[train" in done.stderr
+    assert [path.name for path in (tmp_path / "bare").iterdir()] == ["sitecustomize.py"]
+
+
+def test_the_demo_says_at_once_what_its_last_step_needs(tmp_path: Path) -> None:
+    done = run_without(tmp_path / "bare", ("altair",), "demo", "--out", "demo")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "needs altair, which is not installed; run pip install '.[train,gx,report]'" in done.stderr
+
+
+def test_help_needs_no_library(tmp_path: Path) -> None:
+    done = run_without(tmp_path / "bare", ("torch", "transformers"), "stage-a", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "peak learning rate of AdamW" in " ".join(done.stdout.split())
