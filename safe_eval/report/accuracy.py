@@ -55,7 +55,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """The accuracies of one slice; `size` is shown once if all cells have the same, and is empty otherwise."""
+    """The accuracies of one slice; `size` is their number of items, or empty where they differ."""
 
     slice: str
     label: str

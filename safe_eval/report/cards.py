@@ -21,9 +21,9 @@ def selection_sentence(selection: Selection, shown: int) -> str:
     if len(selection.items) == selection.total:
         return f"All {total}, grouped by what they show about {selection.model}. {answers}"
     return (
-        f"{numbers.count(len(selection.items))} of {total}, at most {shown}. The groups take turns, each in the "
-        f"order of a hash of the example's id (choice seed {selection.choice_seed}); the last group is a "
-        "sample of the rest. The most telling items are shown, so the share of wrong answers here is not "
+        f"{numbers.count(len(selection.items))} of {total} (at most {shown}). The groups take turns, each in "
+        f"the order of a hash of the example's id (choice seed {selection.choice_seed}); the last group is a "
+        "sample of the rest. Telling items are preferred, so the share of wrong answers here is not "
         f"the accuracy of {selection.model}. {answers}"
     )
 
@@ -36,7 +36,7 @@ def media_sentence(media: Sequence[Media], shards: Path | None) -> str:
     sounds = sum(entry.sound is not None for entry in media)
     return (
         f"With {numbers.count(pictures, 'picture')} and {numbers.count(sounds, 'sound')} from the shards, as "
-        f"the model gets them under full input. The page holds at most {numbers.size(MAX_TOTAL_BYTES)} of them."
+        f"given under full input. The page holds at most {numbers.size(MAX_TOTAL_BYTES)} of them."
     )
 
 

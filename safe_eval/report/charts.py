@@ -146,7 +146,7 @@ def _data(values: list[dict[str, Any]]) -> Any:
 
 
 def _svg(chart: Any) -> str:
-    """Draw without the network. Labels are escaped, and points have no `aria-label`, which no reader needs."""
+    """Draw without the network. Labels are escaped, and points have no `aria-label`: no reader needs one."""
     import vl_convert
 
     styled = (

@@ -44,7 +44,7 @@ class Media:
 
 
 def media_type(data: bytes) -> str | None:
-    """The media type by content, of the types that a browser may get; None for all others (SVG can hold scripts).
+    """The media type by content; None for types that the page does not embed (SVG can hold scripts).
 
     >>> media_type(b"RIFF....WAVE"), media_type(b"<svg onload=x>")
     ('audio/wav', None)

@@ -30,7 +30,7 @@ class Results:
 
 
 def read_results(run: Path) -> Results:
-    """Read a run's scores.json, verdict.json and items.parquet. `verdict` scored the predictions again before.
+    """Read a run's scores.json, verdict.json and items.parquet; nothing is scored again: `verdict` did that.
 
     Raises:
         InputError: a file is missing or malformed, or the files do not belong together.
