@@ -18,7 +18,7 @@ from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.scoring.scores import Scores
-from safe_eval.text.scores_text import BESIDE
+from safe_eval.text.scores_text import GROUPED
 
 Row = TypeVar("Row", Metric, SeedRow, SeedComparison)
 Shown = dict[str, str]
@@ -108,7 +108,7 @@ def _difference(row: SeedComparison) -> Shown:
 def comparison_tables(scores: Scores) -> list[dict[str, Any]]:
     """One table per main metric, dataset and seed; the comparisons by other metrics are in scores.json."""
     groups: dict[tuple[str, str | None, int], list[Comparison]] = {}
-    main = [comparison for comparison in scores.comparisons if comparison.metric not in BESIDE]
+    main = [comparison for comparison in scores.comparisons if comparison.metric not in GROUPED]
     for comparison in without_repeats(main, ("metric", "dataset", "seed", "a", "b")):
         groups.setdefault((comparison.metric, comparison.dataset, comparison.seed), []).append(comparison)
     return [_comparison_table(set_title(*key), comparisons) for key, comparisons in groups.items()]
