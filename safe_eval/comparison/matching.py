@@ -189,7 +189,7 @@ def _check_same(matches: Iterable[tuple[Prediction, Prediction]]) -> None:
 
 
 def _differing(a: Prediction, b: Prediction) -> str | None:
-    """What the two sides say differently about an example, in the first field that differs; None is missing."""
+    """The first field that both sides give differently for an example, in words; None if they agree."""
     for name in _SAME:
         one, other = getattr(a, name), getattr(b, name)
         if name == "references":

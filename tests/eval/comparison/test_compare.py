@@ -51,10 +51,10 @@ def test_consultation_is_compared_where_both_sides_say(tmp_path: Path) -> None:
     used = of_slice(found, "all")
     assert (used.mean_a, used.n, used.gained, used.lost) == (1.0, 39, 20, 0)
     assert used.difference == pytest.approx(20 / 39)
-    assert found.notes == ("1 of 40 examples, of which a side does not say, are in no consultation",)
+    assert found.notes == ("1 of 40 examples are left out of consultation: one side does not say",)
     assert not found.flips
     silent = written(tmp_path / "silent.jsonl", [msgspec.structs.replace(r, consulted=None) for r in old])
-    with pytest.raises(InputError, match="no example of which both sides say"):
+    with pytest.raises(InputError, match="on no example do both sides say"):
         compared((files[0], silent), metric="consulted")
 
 

@@ -1,4 +1,4 @@
-"""Rescored: a scores.json that its predictions do not give is refused, however it was changed."""
+"""Recheck: numbers and items that the predictions do not give are refused, however they were forged."""
 
 import json
 from collections.abc import Callable
