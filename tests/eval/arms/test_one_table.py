@@ -10,8 +10,8 @@ import safe_eval
 
 PACKAGE = Path(safe_eval.__file__).parent
 TABLE = "arms/arm.py"
-# These match the labels of examples of two predictions files, dev and test: labels are no numbers of one table,
-# and two datasets may share one.
+# These match the labels of examples in two predictions files, dev and test: labels are not the numbers of one
+# table, and two datasets may share a label.
 LABELS = ("calibration/calibrate.py", "statistics/calibration/calibration.py")
 
 
@@ -57,7 +57,7 @@ def test_only_the_table_makes_arms() -> None:
     [
         "np.intersect1d(a, b)",
         "shared, _, _ = numpy.intersect1d(a, b)",
-        "from numpy import intersect1d as both",
+        "from numpy import intersect1d",
     ],
 )
 def test_the_first_rule_can_fail(source: str) -> None:

@@ -248,10 +248,9 @@ def test_scores_and_verdict_of_something_else_are_refused(run, answers, tmp_path
 def test_items_that_changed_after_scoring_are_refused(run, tmp_path):
     changed = shutil.copytree(run, tmp_path / "run")
     table = pq.read_table(changed / "items.parquet")
-    right = pa.array(np.ones(table.num_rows))
-    pq.write_table(
-        table.set_column(table.column_names.index("value"), "value", right), changed / "items.parquet"
-    )
+    place = table.column_names.index("value")
+    all_right = table.set_column(place, "value", pa.array(np.ones(table.num_rows)))
+    pq.write_table(all_right, changed / "items.parquet")
     with pytest.raises(InputError) as caught:
         write_report(changed)
     assert str(caught.value) == (
