@@ -86,14 +86,14 @@ def _sides(row: SeedComparison) -> Title:
 
 def _metric(row: Metric) -> Shown:
     interval = numbers.interval(numbers.plain(row.ci_low), numbers.plain(row.ci_high))
-    return {"value": numbers.plain(row.value), "interval": interval, "beside": numbers.count(row.n, "item")}
+    return {"value": numbers.plain(row.value), "interval": interval, "detail": numbers.count(row.n, "item")}
 
 
 def _mean(row: SeedRow) -> Shown:
     return {
         "value": f"{numerals.fraction(row.mean)} ± {numerals.fraction(row.std)}",
         "interval": numbers.interval(numerals.fraction(row.ci_low), numerals.fraction(row.ci_high)),
-        "beside": f"seeds {', '.join(map(str, row.seeds))}",
+        "detail": f"seeds {', '.join(map(str, row.seeds))}",
     }
 
 
@@ -101,7 +101,7 @@ def _difference(row: SeedComparison) -> Shown:
     return {
         "value": f"{numerals.difference(row.mean)} ± {numerals.fraction(row.std)}",
         "interval": numbers.interval(numerals.difference(row.ci_low), numerals.difference(row.ci_high)),
-        "beside": f"p {numerals.p_value(row.p_value)}",
+        "detail": f"p {numerals.p_value(row.p_value)}",
     }
 
 

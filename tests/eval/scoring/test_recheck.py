@@ -19,6 +19,7 @@ from safe_eval.predictions import read_predictions, write_predictions
 from safe_eval.scoring.recheck import check_scores
 
 Content = dict[str, Any]
+Column = list[Any]
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +111,6 @@ def test_aggregates_are_checked_with_their_intervals(tmp_path: Path, field: str,
 
     with pytest.raises(InputError, match=rf"aggregates accuracy balanced_accuracy .*: {field} is "):
         check_scores(forged(tmp_path, change))
-
-
-Column = list[Any]
 
 
 def forged_items(run: Path, name: str, change: Callable[[Column], Column]) -> Path:
