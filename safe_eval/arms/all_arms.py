@@ -1,4 +1,4 @@
-"""All arms: THE table that every result is computed from, made once when predictions are read."""
+"""All arms: the table that every result is computed from, made once when predictions are read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ Scored = dict[str, tuple[ScoredArm, ...]]  # by metric
 
 @dataclass(frozen=True)
 class Arms:
-    """Every arm, and every arm as each metric scored it. Nothing later numbers, clusters or scores again."""
+    """Every arm, and every arm as each metric scored it. Nothing later numbers, clusters or scores."""
 
     arms: tuple[Arm, ...]
     cluster: str  # the field whose values are the clusters
-    judged: Scored  # by the metrics that judge the rows' datasets and tasks
-    requested: Scored  # by metrics asked for by name, which say nothing new about coverage
+    judged: Scored  # by the metrics of the rows' datasets and tasks
+    requested: Scored  # by metrics requested by name, which do not change coverage
     consultation: Scored
-    captions_not_measured: dict[str | None, dict[str, str]]  # the reasons, by dataset and metric
+    captions_not_measured: dict[str | None, dict[str, str]]  # {dataset: {metric: reason}}
     notes: tuple[str, ...]  # on captions
 
     @cached_property
     def scored(self) -> Scored:
-        """The scored arms of all metrics, in the order of tables."""
+        """The scored arms by metric, for all metrics, in the order of the tables."""
         return self.judged | self.requested | self.consultation
 
     @cached_property
     def outcomes(self) -> list[Outcomes]:
-        """What became of each row of each arm."""
+        """The outcome of each row of each arm."""
         return arm_outcomes(self.arms, self.judged)
 
 
@@ -45,11 +45,11 @@ def all_arms(
     metrics: Sequence[str] = (),
     captions: CaptionInputs | None = None,
 ) -> Arms:
-    """Score predictions with every metric that judges any of them, and with the metrics asked for by name.
+    """Score predictions with every metric that judges any of them, and with the requested metrics.
 
     Raises:
-        InputError: see `make_arms`; or no row of a task that can be scored, a metric that is unknown or
-            judges no row, or captions that cannot be scored.
+        InputError: see `make_arms`; no row has a task that can be scored; a metric is unknown or judges no
+            row; or captions cannot be scored.
     """
     check_metrics(metrics)
     arms = make_arms(predictions)
@@ -74,10 +74,10 @@ def all_arms(
 
 
 def check_metrics(metrics: Sequence[str]) -> None:
-    """Refuse a metric that does not exist, and say which was meant.
+    """Refuse metrics that do not exist, and suggest the nearest name.
 
     Raises:
-        InputError: no scorer makes it.
+        InputError: a metric has no scorer.
     """
     known = (*SCORERS, *CAPTION_METRICS, *ON_REQUEST)
     for metric in metrics:
@@ -87,5 +87,5 @@ def check_metrics(metrics: Sequence[str]) -> None:
 
 
 def _scored(metrics: Sequence[str], arms: Sequence[Arm]) -> Scored:
-    """The arms as some metrics scored them; metrics that judge no row are left out."""
+    """The arms as each of these metrics scored them, without metrics that judge no row."""
     return {metric: scored for metric in metrics if (scored := score_arms(metric, arms))}

@@ -1,7 +1,7 @@
-"""Arm: everything that one model answered under one condition, on one dataset, with one seed.
+"""Arm: all answers of one model under one condition, on one dataset, with one seed.
 
-`make_arms` numbers examples and clusters once for all predictions. These numbers are the only identity that
-examples and clusters have from here on.
+`make_arms` numbers the examples and clusters of all predictions once. From here on, these numbers alone
+identify examples and clusters.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ Slices = dict[str, Bool[ndarray, " rows"]]
 
 
 class ArmKey(NamedTuple):
-    """What tells arms apart."""
+    """The four fields that identify an arm."""
 
     dataset: str | None
     seed: int
@@ -33,15 +33,18 @@ class ArmKey(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As comparisons and criteria write it."""
+        """The name in comparisons and criteria: "model/condition"."""
         return f"{self.model}/{self.condition}"
 
     @property
     def order(self) -> tuple[str, int, bool, str, int, str]:
-        """The sort key of tables: the base model comes first, `full` before every other condition."""
+        """The sort key of tables: the base model first, and `full` before all other conditions."""
         known = list(CONDITIONS)
         place = known.index(self.condition) if self.condition in known else len(known)
         return self.dataset or "", self.seed, self.model != BASE, self.model, place, self.condition
+
+
+_arm_of = attrgetter(*ArmKey._fields)
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,14 @@ class Arm:
 
     key: ArmKey
     rows: tuple[Prediction, ...]
-    places: Int[ndarray, " rows"]  # of the rows among all predictions
-    examples: Int[ndarray, " rows"]  # numbers that mean the same example in every arm
-    clusters: Int[ndarray, " rows"]  # numbers that mean the same cluster in every arm
-    answers: Int[ndarray, " rows"]  # numbers that mean the same text in every arm; −1 for an error
+    places: Int[ndarray, " rows"]  # the positions of the rows among all predictions
+    examples: Int[ndarray, " rows"]  # the number of each row's example, the same in all arms
+    clusters: Int[ndarray, " rows"]  # the number of each row's cluster, the same in all arms
+    answers: Int[ndarray, " rows"]  # the number of each answer's text, the same in all arms; −1 for an error
 
     @cached_property
     def slices(self) -> Slices:
-        """Which rows are in which slice: all, audio, vl and `type:NAME`; only slices that hold any."""
+        """The rows of each slice that is not empty: all, audio, vl and `type:NAME`."""
         types = [row.question_type for row in self.rows]
         names = sorted({name for name in types if name is not None})
         numbers = {name: number for number, name in enumerate(names)}
@@ -72,7 +75,7 @@ class Arm:
 
     @cached_property
     def tasks(self) -> dict[str | None, Places]:
-        """The places of each task's rows, since the task decides which metrics judge a row."""
+        """The places of the rows of each task. The task decides which metrics judge a row."""
         tasks = [row.task for row in self.rows]
         if len(set(tasks)) == 1:
             return {tasks[0]: np.arange(len(tasks))}
@@ -82,22 +85,22 @@ class Arm:
 
     @cached_property
     def failed(self) -> Bool[ndarray, " rows"]:
-        """Rows with an error in place of an answer."""
+        """The rows with an error instead of an answer."""
         return np.array([row.error is not None for row in self.rows])
 
     @cached_property
     def confidences(self) -> Float[ndarray, " rows"]:
-        """Confidences in [0, 1]; NaN where a row states none, or failed."""
+        """The confidences in [0, 1]; NaN if a row states none or failed."""
         stated = [np.nan if row.confidence is None else row.confidence for row in self.rows]
         return np.where(self.failed, np.nan, np.array(stated, dtype=float))
 
 
 def make_arms(predictions: Sequence[Prediction]) -> tuple[Arm, ...]:
-    """All arms of some predictions, in the order of tables.
+    """Make all arms of some predictions, in the order of the tables.
 
     Raises:
-        InputError: no predictions, an example that an arm answers twice, or a cluster field that only some
-            rows have.
+        InputError: there are no predictions, an arm answers an example twice, or only some rows have the
+            cluster field.
     """
     if not predictions:
         raise InputError("no predictions: an empty set has no score")
@@ -107,7 +110,7 @@ def make_arms(predictions: Sequence[Prediction]) -> tuple[Arm, ...]:
     answers = _numbered(["" if row.error is not None else row.answer or "" for row in predictions])
     answers[[row.error is not None or row.answer is None for row in predictions]] = -1
     numbers: dict[tuple[str | None, int, str, str], int] = {}
-    of_arm = np.array([numbers.setdefault(key, len(numbers)) for key in map(_key, predictions)])
+    of_arm = np.array([numbers.setdefault(key, len(numbers)) for key in map(_arm_of, predictions)])
     order = np.lexsort((examples, of_arm))
     parts = np.split(order, np.cumsum(np.bincount(of_arm))[:-1])
     arms = []
@@ -119,14 +122,11 @@ def make_arms(predictions: Sequence[Prediction]) -> tuple[Arm, ...]:
     return tuple(arms)
 
 
-_key = attrgetter(*ArmKey._fields)
-
-
 def cluster_field(predictions: Sequence[Prediction]) -> str:
-    """The field whose values are the clusters: `group`, or else `record_id`, or else `example_id`.
+    """The field whose values are the clusters: `group`, otherwise `record_id`, otherwise `example_id`.
 
     Raises:
-        InputError: some rows have the field and some do not, so clusters would be guessed.
+        InputError: only some rows have the field, so clusters would be guessed.
     """
     for field in ("group", "record_id"):
         without = [row for row in predictions if getattr(row, field) is None]
@@ -141,7 +141,7 @@ def cluster_field(predictions: Sequence[Prediction]) -> str:
 
 
 def shared_examples(a: Int[ndarray, " a"], b: Int[ndarray, " b"]) -> tuple[Places, Places]:
-    """The places in a, and in b, of the example numbers that both hold; each holds a number once, ascending.
+    """The places in a and in b of the examples that both hold. Both are ascending and hold no number twice.
 
     >>> shared_examples(np.array([1, 4, 7]), np.array([4, 5, 7]))
     (array([1, 2]), array([0, 2]))
@@ -154,7 +154,7 @@ def shared_examples(a: Int[ndarray, " a"], b: Int[ndarray, " b"]) -> tuple[Place
 
 
 def count_examples(arms: Sequence[Arm]) -> dict[str | None, int]:
-    """How many examples each dataset asks, in any of its arms."""
+    """The number of examples of each dataset, over all its arms."""
     asked: dict[str | None, list[Int[ndarray, " rows"]]] = {}
     for arm in arms:
         asked.setdefault(arm.key.dataset, []).append(arm.examples)
@@ -162,7 +162,7 @@ def count_examples(arms: Sequence[Arm]) -> dict[str | None, int]:
 
 
 def _numbered(labels: Sequence[str]) -> Int[ndarray, " rows"]:
-    """Labels as numbers from 0, in the order of the labels."""
+    """Labels as numbers from 0, in the sorted order of the labels."""
     numbers = {label: number for number, label in enumerate(sorted(set(labels)))}
     return np.array(list(map(numbers.__getitem__, labels)))
 

@@ -1,4 +1,4 @@
-"""Caption arms: every caption metric of every dataset, and what a reader of the numbers must know."""
+"""Caption arms: the arms of every dataset as each caption metric scored them, with notes for the reader."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,22 +23,22 @@ from safe_eval.scorers.captions.caption_scores import (
 from safe_eval.scorers.captions.frequencies import Frequencies, read_frequencies, write_frequencies
 from safe_eval.scorers.captions.spice import read_spice_values
 
-Part = tuple[Arm, Places]  # an arm, and the places of its captions
+Part = tuple[Arm, Places]  # an arm and the places of its captions
 
 
 @dataclass(frozen=True)
 class CaptionInputs:
     """Extra inputs for caption metrics. `java=False` disables METEOR and SPICE."""
 
-    frequencies: Path | None = None  # None: the document frequencies of the references scored
+    frequencies: Path | None = None  # None: count them in the scored references
     write_frequencies: Path | None = None
-    spice: Path | None = None  # values made elsewhere
+    spice: Path | None = None  # values computed by another program
     java: bool = True
 
 
 @dataclass(frozen=True)
 class CaptionArms:
-    """The scored arms of each metric; the reasons of what was not measured, by dataset and metric; notes."""
+    """The scored arms by metric, why metrics were not measured ({dataset: {metric: reason}}), and notes."""
 
     scored: dict[str, tuple[ScoredArm, ...]]
     not_measured: dict[str | None, dict[str, str]]
@@ -46,10 +46,10 @@ class CaptionArms:
 
 
 def caption_arms(arms: Sequence[Arm], inputs: CaptionInputs) -> CaptionArms:
-    """Score the captions of each dataset together, since a score depends on the corpus that it is in.
+    """Score the captions of each dataset together, because a score depends on its corpus.
 
     Raises:
-        InputError: captions or files that cannot be scored, or SPICE values for captions of several datasets.
+        InputError: captions or files cannot be scored, or SPICE values are given for several datasets.
     """
     datasets: dict[str | None, list[Part]] = {}
     for arm in arms:
@@ -110,7 +110,7 @@ def _notes(
     frequencies: Frequencies | None,
     spice_values: Mapping[str, float] | None,
 ) -> Iterator[str]:
-    """What the metrics rest on, and why those that have no value have none."""
+    """What the metrics rest on, and why some are not measured."""
     ids = {row.example_id for row in captions}
     if "cider_d" in found.items:
         yield _weights(len(ids), inputs.frequencies, frequencies)
@@ -118,7 +118,7 @@ def _notes(
         unused = len(spice_values.keys() - ids)
         others = f"; {unused} of its {len(spice_values)} values are of no example here" if unused else ""
         yield f"SPICE is as given by {inputs.spice.name} (sha256 {file_sha256(inputs.spice)[:12]}){others}"
-    reasons = set(found.not_measured.values())  # SPIDEr's reason holds that of SPICE, which is said once
+    reasons = set(found.not_measured.values())  # the reason for SPIDEr contains the reason for SPICE
     yield from sorted(
         reason for reason in reasons if not any(other in reason for other in reasons - {reason})
     )

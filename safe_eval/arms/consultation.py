@@ -1,4 +1,4 @@
-"""Consultation: on which examples a model used the sound, where its predictions say so."""
+"""Consultation: on which examples a model used the sound, if its predictions say so."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,18 +9,18 @@ from safe_eval.arms.arm import Arm
 from safe_eval.arms.scored_arm import ScoredArm, scored_arm
 from safe_eval.prediction import Prediction
 
-Matches = list[tuple[Prediction, Prediction]]  # two answers to the same example
+Matches = list[tuple[Prediction, Prediction]]  # the answers of A and B to the same examples
 
 CONSULTED, SKIPPED = "consulted", "skipped"
-CONSULTATION_METRICS = {CONSULTED: 1.0, SKIPPED: 1.0}  # and their highest
+CONSULTATION_METRICS = {CONSULTED: 1.0, SKIPPED: 1.0}  # with their highest value
 
 
 def consultation_arms(arms: Sequence[Arm]) -> dict[str, tuple[ScoredArm, ...]]:
-    """`consulted`, 1 where the sound was used, and `skipped`, 1 where it was not: a mean is a share.
+    """Two metrics: `consulted` is 1 where the model used the sound, `skipped` is 1 where it did not.
 
-    On the slice vl, questions that need no sound, `consulted` is the false consultation rate; under
-    `swap_audio` and `noise_audio` it says whether an irrelevant sound is left alone. Rows that failed or do
-    not say are left out; `consultation_notes` counts them.
+    On the slice vl, whose questions need no sound, `consulted` is the false consultation rate. Under
+    `swap_audio` and `noise_audio` it shows whether the model ignores an irrelevant sound. Rows that failed or
+    do not say are left out; `consultation_notes` counts them.
     """
     scored: dict[str, list[ScoredArm]] = {CONSULTED: [], SKIPPED: []}
     for arm in arms:
@@ -33,21 +33,21 @@ def consultation_arms(arms: Sequence[Arm]) -> dict[str, tuple[ScoredArm, ...]]:
 
 
 def both_say(matches: Matches) -> tuple[Matches, list[str]]:
-    """The matches of which both answers say whether they used the sound, and how many do not.
+    """The examples on which both sides say whether they used the sound, and a note on how many do not.
 
     Raises:
-        InputError: there is no such match.
+        InputError: there is no such example.
     """
     saying = [match for match in matches if all(map(_says, match))]
     if not saying:
-        raise InputError("no example of which both sides say whether the sound was 'consulted'")
+        raise InputError("on no example do both sides say whether the sound was 'consulted'")
     silent = len(matches) - len(saying)
-    note = f"{silent} of {len(matches)} examples, of which a side does not say, are in no consultation"
+    note = f"{silent} of {len(matches)} examples are left out of consultation: one side does not say"
     return saying, [note] if silent else []
 
 
 def consultation_notes(arms: Sequence[Arm]) -> Iterator[str]:
-    """One line per arm of which only some rows say whether the sound was consulted."""
+    """One line per arm in which only some rows say whether the sound was consulted."""
     for arm in arms:
         silent = sum(not _says(row) for row in arm.rows)
         if 0 < silent < len(arm.rows):

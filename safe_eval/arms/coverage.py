@@ -1,4 +1,4 @@
-"""Coverage: what became of every example that should have been answered."""
+"""Coverage: the outcome of every example that should have been answered."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,13 +18,13 @@ Outcomes = Int[ndarray, " rows"]  # places in OUTCOMES
 
 
 class Coverage(msgspec.Struct, frozen=True):
-    """Counts of examples; one that is expected and counted nowhere else has no row at all."""
+    """Counts of examples. An expected example in no other count has no row at all."""
 
     expected: int
-    answered: int  # with text that a metric judges
+    answered: int  # with text, and a metric judges it
     errored: int  # the model or its media failed; counted as wrong
-    unparsed: int  # not understood, which is wrong; or blank, wrong unless the references are blank too
-    excluded: int  # of a task that no metric judges; in no score
+    unparsed: int  # not understood, counted as wrong; or blank, wrong unless the references are blank too
+    excluded: int  # no metric judges the task; in no score
 
 
 class ArmCoverage(Coverage, frozen=True, kw_only=True):
@@ -37,9 +37,9 @@ class ArmCoverage(Coverage, frozen=True, kw_only=True):
 
 
 def arm_outcomes(arms: Sequence[Arm], judged: Mapping[str, Sequence[ScoredArm]]) -> list[Outcomes]:
-    """What became of each row of each arm.
+    """The outcome of each row of each arm.
 
-    `judged` holds the arms as their metrics scored them, which says what was not understood.
+    `judged` holds the arms as their metrics scored them: it says which replies were not understood.
     """
     not_understood: dict[int, list[Int[ndarray, " rows"]]] = {}
     for scored in (arm for found in judged.values() for arm in found):
@@ -48,7 +48,7 @@ def arm_outcomes(arms: Sequence[Arm], judged: Mapping[str, Sequence[ScoredArm]])
 
 
 def coverage_of(arms: Sequence[Arm], outcomes: Sequence[Outcomes]) -> list[ArmCoverage]:
-    """Count each arm against all examples that any arm of its dataset asks.
+    """Count the outcomes of each arm; it is expected to answer every example of its dataset.
 
     >>> from safe_eval.arms.arm import make_arms
     >>> from safe_eval.prediction import Prediction
@@ -67,7 +67,7 @@ def coverage_of(arms: Sequence[Arm], outcomes: Sequence[Outcomes]) -> list[ArmCo
 
 
 def coverage_by_condition(arms: Sequence[ArmCoverage]) -> dict[str, Coverage]:
-    """The coverage of each condition: the sum over models, seeds and datasets."""
+    """The coverage of each condition, summed over models, seeds and datasets."""
     names = [field.name for field in msgspec.structs.fields(Coverage)]
     return {
         condition: Coverage(

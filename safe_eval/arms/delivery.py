@@ -1,4 +1,4 @@
-"""Delivery: whether the sound that reached the model is the one that its condition names."""
+"""Delivery: whether the sound that reached the model fits its condition."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,8 +11,8 @@ _SILENCE_DB = -119.0  # digital silence is written as −120
 def delivery_notes(arms: Sequence[Arm]) -> Iterator[str]:
     """One line per arm whose recorded audio hash or level contradicts its condition.
 
-    Rows without `audio_sha256` or `audio_rms_db` prove nothing either way. A sound that is silent itself is
-    the same when it is muted.
+    Rows without `audio_sha256` or `audio_rms_db` are not checked. A sound that is silent already stays the
+    same when it is muted.
 
     >>> from safe_eval.arms.arm import make_arms
     >>> rows = [Prediction(example_id="q", references=("a",), answer="a", audio_sha256="00", condition=c)
@@ -40,7 +40,7 @@ def delivery_notes(arms: Sequence[Arm]) -> Iterator[str]:
 
 
 def _same_sounds(full: Arm, changed: Arm) -> list[bool]:
-    """For each example of which both sounds are known, whether they are the same."""
+    """Whether both sounds are the same, for each example on which both are known."""
     at_full, at_changed = shared_examples(full.examples, changed.examples)
     matches = [
         (full.rows[one], changed.rows[other])

@@ -13,23 +13,25 @@ from safe_eval.prediction import BASE, Prediction
 from safe_eval.scorers.scorer import judges, no_slices, scorer_of
 
 Counts = Shaped[ndarray, "rows counts"]
-Corpus = Callable[[Shaped[ndarray, "*rows counts"]], Float[ndarray, "*rows"]]  # of counts that are summed
+Corpus = Callable[[Shaped[ndarray, "*rows counts"]], Float[ndarray, "*rows"]]  # from sums of counts
+
+_BASE_FULL = f"{BASE}/full"
 
 
 @dataclass(frozen=True)
 class ScoredArm:
-    """The rows of an arm that a metric judges. Errors and unparsed replies score 0."""
+    """The rows of an arm that a metric judges, with their scores. Errors and unparsed replies score 0."""
 
     metric: str
     arm: Arm
-    at: Places  # of these rows in the arm
+    at: Places  # the places of these rows in the arm
     examples: Int[ndarray, " rows"]
     clusters: Int[ndarray, " rows"]
     scores: Float[ndarray, " rows"]
     unparsed: Bool[ndarray, " rows"]  # replies that the scorer did not understand
     slices: Slices
     highest: float = 1.0  # the score of a perfect answer; the lowest is 0
-    counts: Counts | None = None  # of a metric that is no mean: its value is `corpus` of their sums
+    counts: Counts | None = None  # for a corpus-level metric: its value is `corpus` of their sums
     corpus: Corpus | None = None
 
     @property
@@ -44,21 +46,21 @@ class ScoredArm:
 
     @property
     def answers(self) -> Int[ndarray, " rows"]:
-        """Numbers that mean the same text in every arm; −1 for an error."""
+        """The number of each answer's text, the same in all arms; −1 for an error."""
         answers: Int[ndarray, " rows"] = self.arm.answers[self.at]
         return answers
 
     def inside(self, slice_name: str) -> Bool[ndarray, " rows"]:
-        """Which rows are in a slice; none are in one that this arm does not have."""
+        """The rows in a slice; none if this arm does not have the slice."""
         return self.slices.get(slice_name, np.zeros(len(self.at), dtype=bool))
 
     def is_whole(self, slice_name: str) -> bool:
-        """Whether a slice holds every row, so that nothing needs to be computed for it again."""
+        """Whether a slice holds every row, so that its numbers are the numbers of `all`."""
         return slice_name in self.slices and bool(self.slices[slice_name].all())
 
 
 def score_arms(metric: str, arms: Sequence[Arm]) -> tuple[ScoredArm, ...]:
-    """Score every row that a metric judges, in the order of the arms."""
+    """Score every row that a metric judges; arms without such rows are left out."""
     judged = [(arm, at) for arm in arms if len(at := _judged(metric, arm))]
     if not judged:
         return ()
@@ -81,7 +83,7 @@ def scored_arm(
     counts: Counts | None = None,
     corpus: Corpus | None = None,
 ) -> ScoredArm:
-    """One arm with a metric's values of the rows at some places; NaN is unparsed, and errors score 0."""
+    """An arm with the values of a metric for the rows at some places; NaN is unparsed, errors score 0."""
     whole = len(at) == len(arm.rows)
     slices = arm.slices if whole else {name: inside[at] for name, inside in arm.slices.items()}
     slices = slices | ({} if own_slices is no_slices else own_slices([arm.rows[place] for place in at]))
@@ -102,14 +104,11 @@ def scored_arm(
 
 
 def base_of(arm: ScoredArm, arms: Sequence[ScoredArm]) -> ScoredArm | None:
-    """The base model's untouched arm: of the same seed, or of the only seed that it has."""
+    """The arm of the base model under `full`, with the same seed or its only seed."""
     bases = [other for other in arms if (other.key.name, other.key.dataset) == (_BASE_FULL, arm.key.dataset)]
     same_seed = [base for base in bases if base.key.seed == arm.key.seed]
     found = same_seed or (bases if len(bases) == 1 else [])
     return found[0] if found else None
-
-
-_BASE_FULL = f"{BASE}/full"
 
 
 def _judged(metric: str, arm: Arm) -> Places:

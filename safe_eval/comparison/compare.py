@@ -1,4 +1,4 @@
-"""Compare: two models on the same examples, matched by id and condition: comparison.json."""
+"""Compare: A − B for two models on the same examples, matched by id and condition → comparison.json."""
 
 import itertools
 import platform
@@ -27,8 +27,15 @@ from safe_eval.comparison.comparison_file import (
     FlipRow,
     SideCoverage,
 )
-from safe_eval.comparison.differences import Opponents, difference_rows, flip_rows
-from safe_eval.comparison.matching import Matched, Side, condition_pairs, match, predictions_file, read_side
+from safe_eval.comparison.differences import MatchedArms, difference_rows, flip_rows
+from safe_eval.comparison.matching import (
+    Matched,
+    Side,
+    match,
+    matched_conditions,
+    predictions_file,
+    read_side,
+)
 from safe_eval.options import CompareOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes
@@ -43,8 +50,8 @@ Sides = tuple[Side, Side]
 
 
 @dataclass(frozen=True)
-class _Compared:
-    """What one condition of A and one of B come to."""
+class _Results:
+    """The results for one condition of A and one condition of B."""
 
     coverage: list[SideCoverage]
     differences: list[Difference]
@@ -58,7 +65,7 @@ def compare_files(
     """Compare two predictions files, or runs, example by example.
 
     Raises:
-        InputError: see `read_side` and `match`; answers compared with themselves; or nothing that is judged.
+        InputError: see `read_side` and `match`; A and B are the same answers; or no metric judges them.
     """
     options, sampling = options or CompareOptions(), sampling or Sampling()
     check_metrics(_requested(options.metric))
@@ -66,26 +73,26 @@ def compare_files(
     files = [predictions_file(a), predictions_file(b)]
     notes = list(partial_notes(files)) if options.allow_partial else []
     matched: list[Matched] = []
-    compared: list[_Compared] = []
-    for conditions in condition_pairs(side_a, side_b, *options.conditions):
+    results: list[_Results] = []
+    for conditions in matched_conditions(side_a, side_b, *options.conditions):
         _check_two(side_a, side_b, conditions)
         found, matches = match(rows_a, rows_b, conditions, intersect=options.intersect)
         matched.append(found)
         names = f"{side_a.model}/{conditions[0]}", f"{side_b.model}/{conditions[1]}"
-        compared.append(_compare(matches, names, options, sampling))
-    differences, family = _adjusted([row for one in compared for row in one.differences])
+        results.append(_compare(matches, names, options, sampling))
+    differences, family = _adjusted([row for result in results for row in result.differences])
     notes = [
         *_notes((side_a, side_b), matched, options),
         *notes,
-        *(note for one in compared for note in one.notes),
+        *(note for result in results for note in result.notes),
     ]
     return ComparisonFile(
         a=side_a,
         b=side_b,
         matched=tuple(matched),
-        coverage=tuple(row for one in compared for row in one.coverage),
+        coverage=tuple(row for result in results for row in result.coverage),
         rows=tuple(differences),
-        flips=tuple(row for one in compared for row in one.flips),
+        flips=tuple(row for result in results for row in result.flips),
         family=family,
         margin=options.margin,
         decided_on=options.slice,
@@ -127,10 +134,10 @@ def _check_two(a: Side, b: Side, conditions: tuple[str, str]) -> None:
 
 def _compare(
     matches: Matches, names: tuple[str, str], options: CompareOptions, sampling: Sampling
-) -> _Compared:
-    """Compare matched answers by every metric, or by the one asked for.
+) -> _Results:
+    """Compare matched answers by every metric, or by the requested metric.
 
-    Metrics in Java are slow to start, so they are used only if asked for by name.
+    Metrics in Java start slowly, so they are used only if requested by name.
     """
     captions = CaptionInputs(java=options.metric in JAVA_METRICS)
     arms = all_arms(_sided(matches), metrics=_requested(options.metric), captions=captions)
@@ -141,24 +148,24 @@ def _compare(
         scored = consultation_arms(make_arms(_sided(saying)))
         notes += said
     chosen = [found for metric, found in scored.items() if options.metric in (None, metric)]
-    opponents = [Opponents(a, b, names) for a, b in itertools.chain(*map(_by_dataset, chosen))]
-    return _Compared(
+    matched = [MatchedArms(a, b, names) for a, b in itertools.chain(*map(_by_dataset, chosen))]
+    return _Results(
         coverage=list(_coverage(arms)),
         differences=[
-            row for sides in opponents for row in difference_rows(sides, options.by, options.margin, sampling)
+            row for sides in matched for row in difference_rows(sides, options.by, options.margin, sampling)
         ],
-        flips=[row for sides in opponents for row in flip_rows(sides, options.by)],
+        flips=[row for sides in matched for row in flip_rows(sides, options.by)],
         notes=notes,
     )
 
 
 def _requested(metric: str | None) -> tuple[str, ...]:
-    """What a scorer has to be asked for by name."""
+    """The metric to request from the scorers; consultation has no scorer."""
     return () if metric is None or metric in CONSULTATION_METRICS else (metric,)
 
 
 def _sided(matches: Matches) -> list[Prediction]:
-    """All rows, each of a model that is named as its side."""
+    """All rows of both sides, with A or B in place of the name of the model."""
     return [
         msgspec.structs.replace(row, model=side, seed=0)
         for both in matches
@@ -167,14 +174,14 @@ def _sided(matches: Matches) -> list[Prediction]:
 
 
 def _by_dataset(scored: Sequence[ScoredArm]) -> Iterator[tuple[ScoredArm, ScoredArm]]:
-    """The arms of A and B on each dataset: what is judged on one side is judged on the other."""
+    """The arms of A and B on each dataset; a metric that judges one side judges the other too."""
     of_side = {(arm.key.dataset, arm.key.model): arm for arm in scored}
     for dataset in dict.fromkeys(dataset for dataset, _ in of_side):
         yield of_side[dataset, "A"], of_side[dataset, "B"]
 
 
 def _caption_notes(notes: Sequence[str], metric: str | None) -> Iterator[str]:
-    """What the scores rest on; for metrics that were not asked for, how to ask."""
+    """The notes on captions; for metrics in Java that were not requested, how to request them."""
     unasked = [note for note in notes if _NO_JAVA in note]
     yield from (note for note in notes if note not in unasked)
     if unasked and metric is None:
@@ -190,7 +197,7 @@ def _coverage(arms: Arms) -> Iterator[SideCoverage]:
 
 
 def _adjusted(rows: Sequence[Difference]) -> tuple[list[Difference], int]:
-    """The rows with p values adjusted over all that were tested, and how many those are."""
+    """The rows with p values adjusted over all tests, and the number of tests."""
     p_values = np.array([row.p_value for row in rows if row.p_value is not None])
     if not len(p_values):
         return list(rows), 0
@@ -203,11 +210,11 @@ def _adjusted(rows: Sequence[Difference]) -> tuple[list[Difference], int]:
 
 
 def _decision(rows: Sequence[Difference], slice_name: str) -> str:
-    """Equivalent only if every metric, dataset and condition is, on the slice that decides."""
+    """Equivalent only if every metric, dataset and condition is equivalent on the deciding slice."""
     deciding = [row for row in rows if row.slice == slice_name]
     if not deciding:
         slices = ", ".join(dict.fromkeys(row.slice for row in rows))
-        raise InputError(f"no example is in the slice {slice_name!r} that should decide; there are {slices}")
+        raise InputError(f"no example is in the deciding slice {slice_name!r}; slices are {slices}")
     if any(row.equivalence != EQUIVALENT and row.equivalence_low is not None for row in deciding):
         return NOT_SHOWN
     return EQUIVALENT if all(row.equivalence == EQUIVALENT for row in deciding) else NOT_MEASURED
@@ -222,7 +229,7 @@ def _notes(sides: Sides, matched: Sequence[Matched], options: CompareOptions) ->
         if found.only_a or found.only_b:
             yield (
                 f"{found.only_a} examples of A {found.condition_a} and {found.only_b} of B "
-                f"{found.condition_b} have no partner and are left out{_ids(found)}"
+                f"{found.condition_b} are on one side only and are left out{_ids(found)}"
             )
 
 

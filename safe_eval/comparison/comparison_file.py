@@ -2,32 +2,33 @@
 
 import msgspec
 
+from safe_data.core import command
 from safe_eval.arms.coverage import Coverage
 from safe_eval.comparison.matching import Matched, Side
 from safe_eval.results.comparisons import Comparison
 
 EQUIVALENT, NOT_SHOWN, NOT_MEASURED = "equivalent", "not shown", "not measured"
-EXIT_CODES = {EQUIVALENT: 0, NOT_SHOWN: 1, NOT_MEASURED: 2}
-POWER = 0.8  # with which a detectable difference is found
+EXIT_CODES = {EQUIVALENT: command.HOLDS, NOT_SHOWN: command.DOES_NOT_HOLD, NOT_MEASURED: command.NOT_JUDGED}
+POWER = 0.8  # the probability of finding a detectable difference
 
 
 class Difference(Comparison, frozen=True, kw_only=True):
-    """A − B on a slice; `seed` is that of A.
+    """A − B on a slice; `seed` is the seed of A.
 
-    With a margin the equivalence interval is by Student's t, so that it agrees with its p value.
+    The equivalence interval of a mean uses Student's t, so that it agrees with `equivalence_p`.
     """
 
     mean_a: float
     mean_b: float
     holm_p: float | None = None  # adjusted over the family of all tests in the file
     benjamini_hochberg_p: float | None = None
-    detectable: float | None = None  # the difference that as many such pairs find 8 times in 10
+    detectable: float | None = None  # the smallest difference that this many such examples show 8 times in 10
     equivalence: str | None = None  # equivalent, different or undecided; None without a margin
     equivalence_p: float | None = None
 
 
 class FlipRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What is right on one side only, among all items or those of one question type."""
+    """How many items are right on both sides, on one side or on neither; `of` is all or a question type."""
 
     metric: str
     dataset: str | None
@@ -42,7 +43,7 @@ class FlipRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SideCoverage(Coverage, frozen=True, kw_only=True):
-    """What became of the compared examples on one side."""
+    """The coverage of one side, counted over the examples that are compared."""
 
     side: str
     dataset: str | None
@@ -50,7 +51,7 @@ class SideCoverage(Coverage, frozen=True, kw_only=True):
 
 
 class ComparisonProvenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What would make the numbers again; the hashes of the files stand with their sides."""
+    """What reproduces the numbers; the hashes of the files stand in `a` and `b`."""
 
     cluster: str  # the field whose values are the clusters
     seed: int

@@ -21,8 +21,8 @@ from safe_eval.statistics.sampling import Interval, Labels, Sampling, Values
 
 
 @dataclass(frozen=True)
-class Opponents:
-    """The arms of both sides as one metric scored them, on the same examples, and what to call them."""
+class MatchedArms:
+    """The arms of both sides as one metric scored them, on the same examples, with their names."""
 
     a: ScoredArm
     b: ScoredArm
@@ -30,9 +30,9 @@ class Opponents:
 
 
 def difference_rows(
-    sides: Opponents, by: By | None, margin: float | None, sampling: Sampling
+    sides: MatchedArms, by: By | None, margin: float | None, sampling: Sampling
 ) -> Iterator[Difference]:
-    """A − B on all items, on those about the sound and about the picture, and for each value of a field."""
+    """A − B on the slices all, audio and vl, and per value of the field `by`."""
     slices = _slices(sides.a.rows, by)
     a, b = replace(sides.a, slices=slices), replace(sides.b, slices=slices)
     shared = shared_examples(a.examples, b.examples)
@@ -60,7 +60,7 @@ def _of_means(
     margin: float | None,
     sampling: Sampling,
 ) -> Difference:
-    """The row with what only a mean of differences has: a detectable difference, and tests of equivalence."""
+    """The row with what only means have: a detectable difference, and a test of equivalence."""
     row = msgspec.structs.replace(row, detectable=_detectable(differences, clusters, sampling))
     if margin is None:
         return row
@@ -68,8 +68,8 @@ def _of_means(
     return msgspec.structs.replace(row, equivalence=tested.verdict, equivalence_p=tested.p_value)
 
 
-def flip_rows(sides: Opponents, by: By | None) -> Iterator[FlipRow]:
-    """The flip table by question type, or by another field; only where items are right or wrong."""
+def flip_rows(sides: MatchedArms, by: By | None) -> Iterator[FlipRow]:
+    """The flips on all items and per question type, or per value of `by`; only for right-or-wrong metrics."""
     if sides.a.metric in CAPTION_METRICS or sides.a.metric in CONSULTATION_METRICS:
         return
     rows = sides.a.rows
@@ -92,7 +92,7 @@ def flip_rows(sides: Opponents, by: By | None) -> Iterator[FlipRow]:
 
 
 def _slices(rows: Sequence[Prediction], by: By | None) -> Slices:
-    """The slices of every comparison, and one for each value of a field that has several."""
+    """The slices all, audio and vl, and one slice per value of a field that has several values."""
     slices = {
         "all": np.ones(len(rows), dtype=bool),
         "audio": np.array([row.needs_audio is True for row in rows]),
@@ -107,7 +107,7 @@ def _slices(rows: Sequence[Prediction], by: By | None) -> Slices:
 
 
 def _detectable(differences: Values, clusters: Labels, sampling: Sampling) -> float | None:
-    """The smallest difference found with a power of 80 %; None where no spread was seen."""
+    """The smallest difference detected with a power of 80 %; None if the differences have no spread."""
     effect = observed_design_effect(differences, clusters)
     if not effect:
         return None

@@ -1,4 +1,4 @@
-"""Pairing: which answers of two predictions files belong together, by dataset, example id and condition."""
+"""Matching: which answers of two predictions files belong together, by dataset, example id and condition."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,10 +12,12 @@ from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions
 
 IDS_SHOWN = 10
-_FACTS = ("references", "group", "record_id", "needs_audio", "question_type", "task")  # must agree
-_FILLED = (*_FACTS[1:], "split", "choices")  # may be given on one side only
+# Fields that must agree where both sides give them, and fields that are copied to a side that lacks them.
+_SAME = ("references", "group", "record_id", "needs_audio", "question_type", "task")
+_FILLED = (*_SAME[1:], "split", "choices")
 
-Key = tuple[str | None, str]
+Key = tuple[str | None, str]  # dataset and example id
+Rows = list[Prediction]
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +33,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Matched(msgspec.Struct, frozen=True, kw_only=True):
-    """How many examples of two conditions have a partner, and the first ids of those that have none."""
+    """How many examples both sides answered, and the first ids of examples that only one side answered."""
 
     condition_a: str
     condition_b: str
@@ -42,11 +44,8 @@ class Matched(msgspec.Struct, frozen=True, kw_only=True):
     only_b_ids: tuple[str, ...]
 
 
-Rows = list[Prediction]
-
-
 def predictions_file(path: Path) -> Path:
-    """A predictions file, or that of a run's folder."""
+    """The path itself, or predictions.jsonl in it if it is a run folder."""
     return path / "predictions.jsonl" if path.is_dir() else path
 
 
@@ -59,10 +58,10 @@ def read_side(
     condition: str | None,
     allow_partial: bool = False,
 ) -> tuple[Side, Rows]:
-    """The one set of answers meant by a file, or by a run's folder.
+    """Read the answers of one model and seed from a predictions file or run folder.
 
     Raises:
-        InputError: the file cannot be read, holds no such answers, or several sets of them.
+        InputError: the file cannot be read, holds no such answers, or holds several models or seeds.
     """
     file = predictions_file(path)
     rows = read_predictions(file, allow_partial=allow_partial)
@@ -80,13 +79,13 @@ def read_side(
     return side, rows
 
 
-def condition_pairs(
+def matched_conditions(
     a: Side, b: Side, condition_a: str | None, condition_b: str | None
 ) -> list[tuple[str, str]]:
-    """The conditions to compare: those asked for, or all that both sides have; one alone is meant for both.
+    """The conditions of A and B to compare: the ones asked for (one alone counts for both), or all in common.
 
     Raises:
-        InputError: none is on both sides.
+        InputError: no condition is on both sides.
     """
     if condition_a is not None or condition_b is not None:
         return [(condition_a or str(condition_b), condition_b or str(condition_a))]
@@ -102,11 +101,11 @@ def condition_pairs(
 def match(
     a: Rows, b: Rows, conditions: tuple[str, str], *, intersect: bool
 ) -> tuple[Matched, list[tuple[Prediction, Prediction]]]:
-    """Answers to the same examples, each side knowing of them what the other knows.
+    """Match the answers to the same examples; fields that one side lacks are copied from the other side.
 
     Raises:
-        InputError: examples on one side only, unless `intersect`; none on both; or examples that are not the
-            same on both sides.
+        InputError: examples on one side only, unless `intersect`; no example on both sides; or an example
+            that is not the same on both sides.
     """
     of_a, of_b = (
         {(row.dataset, row.example_id): row for row in rows if row.condition == condition}
@@ -127,13 +126,13 @@ def match(
     )
     if not shared or ((only_a or only_b) and not intersect):
         raise InputError(_unmatched(found, only_a, only_b))
-    pairs = [(of_a[key], of_b[key]) for key in shared]
-    _check_same(pairs)
-    return found, [(_filled(one, other), _filled(other, one)) for one, other in pairs]
+    matches = [(of_a[key], of_b[key]) for key in shared]
+    _check_same(matches)
+    return found, [(_filled(one, other), _filled(other, one)) for one, other in matches]
 
 
 def _chosen(rows: Rows, field: str, wanted: Any, where: str, side: str) -> Rows:
-    """The rows of the wanted value; without one, all, as long as there is nothing to choose."""
+    """The rows with the wanted value of a field; all rows if no value is wanted and none must be chosen."""
     values = sorted({getattr(row, field) for row in rows})
     if wanted is not None and wanted not in values:
         raise InputError(f"{where}: has no {field} {wanted!r}; it has {_listed(values)}")
@@ -171,27 +170,27 @@ def _unmatched(found: Matched, only_a: Sequence[Key], only_b: Sequence[Key]) -> 
             f"{datasets[1]} in B); write the same 'dataset' in both files"
         )
     lines.append(
-        "give --intersect to compare those that both have"
+        "give --intersect to compare the examples that both have"
         if found.matched
         else "nothing can be compared; use the same example ids in both files"
     )
     return "\n".join(lines)
 
 
-def _check_same(pairs: Iterable[tuple[Prediction, Prediction]]) -> None:
-    errors = [error for a, b in pairs if (error := _differing(a, b)) is not None]
+def _check_same(matches: Iterable[tuple[Prediction, Prediction]]) -> None:
+    errors = [error for a, b in matches if (error := _differing(a, b)) is not None]
     if not errors:
         return
     lines = [
-        f"{len(errors)} examples are not the same in A and B; compare answers to the same questions",
+        f"{len(errors)} examples are not the same in A and B; answer the same questions on both sides",
         *first_errors(errors),
     ]
     raise InputError("\n".join(lines))
 
 
 def _differing(a: Prediction, b: Prediction) -> str | None:
-    """The first fact about an example on which its sides disagree; one may know less than the other."""
-    for name in _FACTS:
+    """The first field that both sides give differently for an example, in words; None if they agree."""
+    for name in _SAME:
         one, other = getattr(a, name), getattr(b, name)
         if name == "references":
             one, other = sorted(one) or None, sorted(other) or None

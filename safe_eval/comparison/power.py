@@ -1,4 +1,4 @@
-"""Power plan: how many items a difference needs, or what difference so many items can show."""
+"""Power plan: how many items a difference needs, or which difference a number of items can show."""
 
 import math
 from collections.abc import Sequence
@@ -28,18 +28,18 @@ from safe_eval.statistics.sampling import Labels, Values
 
 @dataclass(frozen=True)
 class Differences:
-    """How the scores of pairs differ: what the needed number of items depends on."""
+    """How the scores of two models differ item by item; the needed number of items depends on it."""
 
     std: float
     changed: float  # the share of items whose score is not the same
     design_effect: float
     cluster_size: float  # mean
     correlation: float | None  # between the differences of one cluster
-    like: str | None = None  # the pairs they were observed on
+    like: str | None = None  # the answers they were observed on
 
 
 class PowerPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A two-sided paired comparison: `difference` is found with `power` in `items` items."""
+    """A two-sided test on matched items: `items` items detect `difference` with probability `power`."""
 
     difference: float
     items: int
@@ -57,7 +57,7 @@ class PowerPlan(msgspec.Struct, frozen=True, kw_only=True):
 def assumed_differences(
     changed: float, difference: float, cluster_size: float, correlation: float
 ) -> Differences:
-    """Right-or-wrong answers of which a share is not the same, in clusters that are alike by a correlation.
+    """Assume right-or-wrong answers: a share of them changes, with some correlation within clusters.
 
     >>> round(assumed_differences(0.1, 0.02, 4, 0.1).design_effect, 2)
     1.3
@@ -65,17 +65,17 @@ def assumed_differences(
     if abs(difference) > changed:
         raise InputError(
             f"a difference of {difference} cannot come from {numerals.percent(changed)} of answers changing; "
-            "give the share that does with --changed"
+            "give the share that changes with --changed"
         )
     effect = design_effect(cluster_size, correlation)
     return Differences(paired_std(changed, difference), changed, effect, cluster_size, correlation)
 
 
 def observed_differences(options: PowerOptions) -> Differences:
-    """The differences of two sets of answers in a predictions file.
+    """Observe the differences between two arms of a predictions file.
 
     Raises:
-        InputError: it is not clear which two are meant, or nothing differs between them.
+        InputError: it is not clear which two arms are meant, or they do not differ.
     """
     path, a, b, metric, slice_name = options.like, options.a, options.b, options.metric, options.slice
     if path is None:
@@ -87,7 +87,7 @@ def observed_differences(options: PowerOptions) -> Differences:
         a, b = arms
     if a is None or b is None or a == b or not {a, b} <= arms.keys():
         raise InputError(
-            f"{file}: say which two answers to take as --a and --b; there are {', '.join(arms)}, "
+            f"{file}: say which two arms to take as --a and --b; there are {', '.join(arms)}, "
             f"for example --a {next(iter(arms))} --b {list(arms)[-1]}"
         )
     differences, clusters = _differences(file, arms[a], arms[b], slice_name)
@@ -105,10 +105,10 @@ def observed_differences(options: PowerOptions) -> Differences:
 
 
 def plan_power(options: PowerOptions) -> PowerPlan:
-    """The items that a difference needs, or the smallest difference that so many items find.
+    """Find how many items a difference needs, or the smallest difference that the given items show.
 
     Raises:
-        InputError: both or neither of the two is given, a number out of range, or see `observed_differences`.
+        InputError: both or neither are given, a number is out of range, or see `observed_differences`.
     """
     if (options.difference is None) == (options.items is None):
         raise InputError("give either --difference, to learn how many items it needs, or --items")
@@ -144,7 +144,7 @@ def plan_power(options: PowerOptions) -> PowerPlan:
 
 
 def _arms(file: Path, scored: Sequence[ScoredArm]) -> dict[str, ScoredArm]:
-    """The arms by name, if a name stands for one of them."""
+    """The arms by name, where each name stands for one arm."""
     if len({arm.key.dataset for arm in scored}) > 1 or len({arm.key.seed for arm in scored}) > 1:
         raise InputError(f"{file}: holds several datasets or seeds; give a file of one of each")
     if not scored:

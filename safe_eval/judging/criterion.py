@@ -1,4 +1,4 @@
-"""Criterion: one number that must keep a bound, as written in a criteria file."""
+"""Criterion: a number that must meet a bound, as a criteria file states it."""
 
 import re
 from collections.abc import Callable
@@ -28,7 +28,7 @@ TOLERANCE = 1e-9  # 0.70 - 0.65 is 0.04999999999999993 in binary, and meant to r
 
 Use = Literal["value", "ci_low", "ci_high", "equivalence"]
 
-_SLICE = re.compile(r"(type|class):.+")  # besides those that are compared
+_SLICE = re.compile(r"(type|class):.+")  # besides COMPARED_SLICES
 _BOUND = re.compile(r"(>=|<=|>|<|==|within) *([-+]?(?:\d+\.?\d*|\.\d+))")
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
     ">=": lambda value, limit: value >= limit - TOLERANCE,
@@ -41,13 +41,13 @@ _HOLDS: dict[str, Callable[[float, float], bool]] = {
 
 
 class Bound(NamedTuple):
-    """What a number must keep, for example `>= 0.05`, or `within 0.005` of zero."""
+    """What a number must meet, for example `>= 0.05`, or `within 0.005` of zero."""
 
     operator: str
     limit: float
 
     def holds(self, value: float) -> bool:
-        """Whether a number keeps the bound.
+        """Whether a number meets the bound.
 
         >>> Bound(">=", 0.05).holds(0.70 - 0.65), Bound("within", 0.005).holds(-0.006)
         (True, False)
@@ -56,7 +56,7 @@ class Bound(NamedTuple):
 
 
 class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A metric of `condition` ("model/condition"), less that of `against` where given, must keep `bound`."""
+    """A metric of `condition` ("model/condition"), minus that metric of `against` if given, and its bound."""
 
     name: str
     metric: str
@@ -68,29 +68,33 @@ class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     severity: Literal["critical", "warning"] = "critical"  # a warning is shown and decides nothing
 
     def parsed_bound(self) -> Bound:
-        """The bound as numbers; a criterion that was read has a sound one."""
+        """The bound as an operator and a number.
+
+        Raises:
+            InputError: the bound cannot be read; `read_criteria` refuses such a criterion.
+        """
         match = _BOUND.fullmatch(self.bound.strip())
         if match is None:
             raise InputError(f"bound {self.bound!r} is none of '>= 0.05', '< 1', '== 0', 'within 0.005'")
         return Bound(match[1], float(match[2]))
 
     @property
-    def idle(self) -> str | None:
-        """What to say of a bound that decides nothing, whatever is measured."""
+    def vacuous(self) -> str | None:
+        """What to say of a bound that every number meets, or none; None for any other bound."""
         bound = self.parsed_bound()
-        held = [bound.holds(end) for end in extremes(self.metric, difference=self.against is not None)]
-        if all(held):
-            return "no number could break this bound"
-        if not any(held) and bound.operator not in ("==", "within"):
-            return "no number could keep this bound: accuracies are fractions, 5 points are 0.05"
+        met = [bound.holds(end) for end in extremes(self.metric, difference=self.against is not None)]
+        if all(met):
+            return "no number could miss this bound"
+        if not any(met) and bound.operator not in ("==", "within"):
+            return "no number could meet this bound: accuracies are fractions, 5 points are 0.05"
         return None
 
 
 def criteria_path(given: Path) -> Path:
-    """The criteria file meant: a path, or the bare name of one that is shipped, such as `demo`.
+    """The path of a criteria file, given as a path or as the name of a shipped one, such as `demo`.
 
     Raises:
-        InputError: there is neither.
+        InputError: there is no such file and none of that name is shipped.
     """
     shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
     if given.is_file():
@@ -104,7 +108,7 @@ def read_criteria(path: Path) -> tuple[Criterion, ...]:
     """Read a criteria file: YAML with a list named `criteria`.
 
     Raises:
-        InputError: not YAML, no criteria, or criteria that cannot be judged; all of them at once.
+        InputError: not YAML, no criteria, or criteria that cannot be judged; all faults are reported at once.
     """
     import yaml
 
@@ -169,37 +173,37 @@ def _fault(criterion: Criterion) -> str | None:
     if metric != COVERAGE and criterion.condition is None:
         return f"{metric} needs a 'condition', for example 'safe/full'"
     if metric == CHANGED and against is None:
-        return "answers_changed counts against other answers; give 'against', for example 'base/full'"
+        return "answers_changed compares two models; give 'against', for example 'base/full'"
     if metric in DRIFT_METRICS and against != f"{BASE}/full":
-        return f"{metric} is the distance from the base model's answers; give 'against: {BASE}/full'"
+        return f"{metric} is a distance from the base model; give 'against: {BASE}/full'"
     if against is not None and metric not in (*MEANS, *DRIFT_METRICS, CHANGED):
-        return f"{metric} is of one 'condition'; leave out 'against'"
+        return f"{metric} describes one 'condition'; leave out 'against'"
     return _slice_fault(criterion) or _use_fault(criterion, bound)
 
 
 def _slice_fault(criterion: Criterion) -> str | None:
-    """On which slices the scores hold what kind of number."""
+    """What is wrong with the slice: not every number is computed on every slice."""
     metric = criterion.metric
-    made_on: tuple[str, ...] = COMPARED_SLICES
+    computed_on: tuple[str, ...] = COMPARED_SLICES
     if metric in (*CALIBRATION_METRICS, *OWN_AGGREGATES):
-        made_on = ("all",)
+        computed_on = ("all",)
     elif metric in DRIFT_METRICS:
-        made_on = RETENTION_SLICES
+        computed_on = RETENTION_SLICES
     elif criterion.against is None and not metric.endswith(SEED_STD):
         return None
-    if criterion.slice in made_on:
+    if criterion.slice in computed_on:
         return None
     what = "comparisons are" if criterion.against else f"{metric} is"
-    return f"{what} made on the slices {', '.join(made_on)}, not on {criterion.slice!r}"
+    return f"{what} computed on the slices {', '.join(computed_on)}, not on {criterion.slice!r}"
 
 
 def _use_fault(criterion: Criterion, bound: Bound) -> str | None:
     metric = criterion.metric
     has_none = metric in (CHANGED, COVERAGE, WITHOUT_INTERVAL) or metric.endswith(SEED_STD)
     if has_none and criterion.use != "value":
-        return f"{metric} has no interval; it can only be used by its value"
+        return f"{metric} has no interval; leave out 'use', so that its value is judged"
     if criterion.use == "equivalence" and metric not in MEANS:
-        return f"{metric} is no difference of scores; equivalence is of those"
+        return f"{metric} is no difference of scores, so it has no equivalence interval"
     if criterion.use == "equivalence" and (criterion.against is None or bound.operator != "within"):
         return "equivalence needs an 'against' and a bound 'within MARGIN'"
     if bound.operator == "within" and criterion.use in ("ci_low", "ci_high"):

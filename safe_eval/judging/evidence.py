@@ -1,8 +1,9 @@
-"""Evidence: the numbers in the scores that a criterion asks for, and where they come from in words."""
+"""Evidence: the numbers in the scores that a criterion asks for, or the reason why there are none."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from safe_data.core import numerals
 from safe_eval.arms.consultation import CONSULTATION_METRICS
@@ -20,10 +21,23 @@ from safe_eval.scorers.captions.caption_scores import MAXIMA
 from safe_eval.scorers.scorer import SCORERS
 from safe_eval.scoring.scores import Scores
 
+# The field of a row that these metrics are computed from.
+_FIELD = {
+    **dict.fromkeys(CONSULTATION_METRICS, "consulted"),
+    **dict.fromkeys(CALIBRATION_METRICS, "confidence"),
+}
+# Why the scores may hold none of these metrics at all.
+_WHY_NO_ROW = {
+    **dict.fromkeys(CONSULTATION_METRICS, "no row says whether the sound was 'consulted'"),
+    **dict.fromkeys(CALIBRATION_METRICS, "no row that is judged right or wrong has a 'confidence'"),
+    **dict.fromkeys(DRIFT_METRICS, f"it needs rows of {BASE}/full and of this model on the same examples"),
+    **{name: f"{metric} judges none of the answers" for name, metric in OWN_AGGREGATES.items()},
+}
+
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one dataset and seed say; None for what was not measured."""
+    """What the scores say about a criterion for one dataset and seed; None is not measured."""
 
     text: str
     value: float | None = None
@@ -32,190 +46,153 @@ class Evidence:
     equivalence: tuple[float | None, float | None] = (None, None)
 
     def numbers(self, use: Use) -> tuple[float | None, ...]:
-        """The numbers that all have to keep the bound; one that is not finite was not measured."""
+        """The numbers that must all meet the bound; a number that is not finite is not measured."""
         asked = {"value": self.value, "ci_low": self.ci_low, "ci_high": self.ci_high}
         numbers = self.equivalence if use == "equivalence" else (asked[use],)
         return tuple(n if n is not None and math.isfinite(n) else None for n in numbers)
 
 
-def evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
-    """What the scores say about a criterion, once for each dataset and seed; never empty.
+class _Place(NamedTuple):
+    """A dataset and a seed; no seed where the number is over all seeds."""
 
-    A dataset or a seed in which the same model was judged, but not on this, is evidence of nothing: were it
-    left out, a seed that fails could pass by lacking a condition.
+    dataset: str | None
+    seed: int | None
+
+    def __str__(self) -> str:
+        names = [self.dataset or "", "" if self.seed is None else f"seed {self.seed}"]
+        return f" ({', '.join(filter(None, names))})" if any(names) else ""
+
+
+def find_evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
+    """Find what the scores say about a criterion, once per dataset and seed; never empty.
+
+    A dataset or seed in which the model was judged, but not on this criterion, yields evidence without a
+    number. If it were left out, a seed that fails could pass by having no answers under a condition.
     """
     if criterion.metric == COVERAGE:
-        cells = [c for c in scores.cells if criterion.condition in (None, f"{c.model}/{c.condition}")]
-        return [_of_coverage(cells)] if cells else [Evidence(_why_none(criterion, scores))]
+        arms = [arm for arm in scores.cells if criterion.condition in (None, f"{arm.model}/{arm.condition}")]
+        return [_coverage(arms)] if arms else [Evidence(_why_nothing(criterion, scores))]
     found = list(_found(criterion, scores))
     if not found:
-        return [Evidence(_why_none(criterion, scores))]
-    missing = _expected(criterion, scores) - {source for source, _ in found}
-    return [said for _, said in found] + [
-        Evidence(_lacking(criterion, source)) for source in sorted(missing, key=str)
+        return [Evidence(_why_nothing(criterion, scores))]
+    missing = _judged_places(criterion, scores) - {place for place, _ in found}
+    return [
+        *(evidence for _, evidence in found),
+        *(Evidence(f"not measured{place}: {_in_words(criterion)}") for place in sorted(missing, key=str)),
     ]
 
 
-Source = tuple[str | None, int | None]  # a dataset and a seed; no seed where it is about all of them
-
-
-def _found(criterion: Criterion, scores: Scores) -> Iterator[tuple[Source, Evidence]]:
+def _found(criterion: Criterion, scores: Scores) -> Iterator[tuple[_Place, Evidence]]:
+    """The rows of scores.json that the criterion asks for; its metric says in which table they stand."""
     metric, name = criterion.metric, criterion.condition
     if metric in DRIFT_METRICS:
-        for kept in scores.retention:
-            if (kept.slice, f"{kept.model}/{kept.condition}") == (criterion.slice, name):
-                yield (kept.dataset, kept.seed), _of_drift(kept, metric)
+        for retained in scores.retention:
+            if (retained.slice, f"{retained.model}/{retained.condition}") == (criterion.slice, name):
+                yield _place(retained), _drift(retained, metric)
     elif metric in OWN_AGGREGATES:
         for aggregate in scores.aggregates:
             if (aggregate.name, f"{aggregate.model}/{aggregate.condition}") == (metric, name):
-                yield (aggregate.dataset, aggregate.seed), _of_aggregate(aggregate)
+                yield _place(aggregate), _aggregate(aggregate)
     elif metric.endswith(SEED_STD):
         asked = (metric.removesuffix(SEED_STD), criterion.slice, name)
-        for over in scores.seeds:
-            if (over.metric, over.slice, f"{over.model}/{over.condition}") == asked:
-                yield (over.dataset, None), _of_seeds(over)
+        for spread in scores.seeds:
+            if (spread.metric, spread.slice, f"{spread.model}/{spread.condition}") == asked:
+                yield _Place(spread.dataset, None), _seed_spread(spread)
     elif criterion.against is None:
         for row in scores.metrics:
             if (row.metric, row.slice, f"{row.model}/{row.condition}") == (metric, criterion.slice, name):
-                yield (row.dataset, row.seed), _of_mean(row, _unstated(row, scores))
+                yield _place(row), _mean(row, _without_field(row, scores))
     else:
-        for pair in scores.comparisons:
-            if (pair.slice, pair.a, pair.b) != (criterion.slice, name, criterion.against):
-                continue
-            if metric == CHANGED:
-                yield (pair.dataset, pair.seed), _of_changes(pair)
-            elif metric == pair.metric:
-                yield (pair.dataset, pair.seed), _of_difference(pair, _silent_in(pair, scores))
+        for comparison in scores.comparisons:
+            sides = (comparison.slice, comparison.a, comparison.b)
+            if sides == (criterion.slice, name, criterion.against) and metric in (CHANGED, comparison.metric):
+                yield _place(comparison), _comparison(comparison, metric, scores)
 
 
-def _of_coverage(cells: Sequence[ArmCoverage]) -> Evidence:
-    answered, expected = sum(cell.answered for cell in cells), sum(cell.expected for cell in cells)
+def _coverage(arms: Sequence[ArmCoverage]) -> Evidence:
+    answered, expected = sum(arm.answered for arm in arms), sum(arm.expected for arm in arms)
     text = f"{answered} of {expected} examples answered"
-    worst = min(cells, key=lambda cell: cell.answered / cell.expected)
+    worst = min(arms, key=lambda arm: arm.answered / arm.expected)
     if worst.answered < worst.expected:
         text += f"; fewest by {worst.model}/{worst.condition}: {worst.answered} of {worst.expected}"
     return Evidence(text, value=answered / expected)
 
 
-def _of_mean(row: Metric, silent: int) -> Evidence:
+def _mean(row: Metric, without_field: int) -> Evidence:
     text = f"{row.model}/{row.condition} on {row.slice}, n {row.n} in {row.clusters} clusters"
-    if silent:
-        return Evidence(f"{text}: {silent} more answers do not say{_ending((row.dataset, row.seed))}")
+    if without_field:
+        return Evidence(f"{text}; without {_FIELD[row.metric]!r}: {without_field} more{_place(row)}")
     return Evidence(
-        text + _made(row.interval, row.confidence) + _ending((row.dataset, row.seed)),
-        value=row.value,
-        ci_low=row.ci_low,
-        ci_high=row.ci_high,
+        f"{text}{_interval(row.interval, row.confidence)}{_place(row)}", row.value, row.ci_low, row.ci_high
     )
 
 
-def _of_changes(pair: Comparison) -> Evidence:
-    if (unpaired := _unpaired(pair)) is not None:
-        return Evidence(unpaired)
-    text = f"{pair.changed} of {pair.n} answers of {pair.a} differ from {pair.b}"
-    return Evidence(text + _ending((pair.dataset, pair.seed)), value=float(pair.changed))
+def _comparison(row: Comparison, metric: str, scores: Scores) -> Evidence:
+    """A difference, or how many answers changed; nothing where one side alone answered an example."""
+    if row.only_a or row.only_b or not row.n:  # what the other side would have answered could go either way
+        alone = f"{row.only_a} only by {row.a}, {row.only_b} only by {row.b}"
+        return Evidence(f"not every example was answered by both: {alone}{_place(row)}")
+    if metric == CHANGED:
+        text = f"{row.changed} of {row.n} answers of {row.a} differ from {row.b}"
+        return Evidence(f"{text}{_place(row)}", value=float(row.changed))
+    return _difference(row, _without_field_on_a_side(row, scores))
 
 
-def _of_difference(pair: Comparison, silent: int) -> Evidence:
-    if (unpaired := _unpaired(pair)) is not None:
-        return Evidence(unpaired)
-    text = f"{pair.a} − {pair.b} on {pair.slice}: {pair.gained} gained, {pair.lost} lost"
-    text += f", n {pair.n} in {pair.clusters} clusters"
-    if silent:
-        return Evidence(f"{text}: {silent} more answers do not say{_ending((pair.dataset, pair.seed))}")
-    if pair.test is not None:
-        text += f", {pair.test} p {numerals.p_value(pair.p_value)}"
-    equivalence = (pair.equivalence_low, pair.equivalence_high)
+def _difference(row: Comparison, without_field: int) -> Evidence:
+    text = f"{row.a} − {row.b} on {row.slice}: {row.gained} gained, {row.lost} lost"
+    text += f", n {row.n} in {row.clusters} clusters"
+    if without_field:
+        return Evidence(f"{text}; without {_FIELD[row.metric]!r}: {without_field} more{_place(row)}")
+    if row.test is not None:
+        text += f", {row.test} p {numerals.p_value(row.p_value)}"
+    equivalence = (row.equivalence_low, row.equivalence_high)
     text += f", equivalence {numerals.interval(*equivalence, signed=True)}"
-    return Evidence(
-        text + _made(pair.interval, pair.confidence) + _ending((pair.dataset, pair.seed)),
-        value=pair.difference,
-        ci_low=pair.ci_low,
-        ci_high=pair.ci_high,
-        equivalence=equivalence,
-    )
+    text += f"{_interval(row.interval, row.confidence)}{_place(row)}"
+    return Evidence(text, row.difference, row.ci_low, row.ci_high, equivalence)
 
 
-def _of_drift(kept: RetentionRow, metric: str) -> Evidence:
-    text = f"{kept.model}/{kept.condition} from the base model on {kept.slice}"
-    source = _ending((kept.dataset, kept.seed))
-    without = kept.n + kept.only_base + kept.only_safe - kept.drift_n
-    if kept.kl_nats is None or without:
-        return Evidence(f"{text}: {kept.why_not or f'{without} examples lack choice_probabilities'}{source}")
-    text += f", n {kept.drift_n}, same likeliest choice {numerals.fraction(kept.same_choice)}"
-    text += _made(kept.drift_interval, kept.confidence) + source
+def _drift(row: RetentionRow, metric: str) -> Evidence:
+    text = f"{row.model}/{row.condition} from the base model on {row.slice}"
+    without = row.n + row.only_base + row.only_safe - row.drift_n
+    if row.kl_nats is None or without:
+        return Evidence(
+            f"{text}: {row.why_not or f'{without} examples lack choice_probabilities'}{_place(row)}"
+        )
+    text += f", n {row.drift_n}, same likeliest choice {numerals.fraction(row.same_choice)}"
+    text += f"{_interval(row.drift_interval, row.confidence)}{_place(row)}"
     if metric == "kl_nats":
-        return Evidence(text, kept.kl_nats, kept.kl_low, kept.kl_high)
-    return Evidence(text, kept.total_variation, kept.total_variation_low, kept.total_variation_high)
+        return Evidence(text, row.kl_nats, row.kl_low, row.kl_high)
+    return Evidence(text, row.total_variation, row.total_variation_low, row.total_variation_high)
 
 
-def _of_aggregate(row: AggregateRow) -> Evidence:
-    text, source = f"{row.model}/{row.condition} on all", _ending((row.dataset, row.seed))
+def _aggregate(row: AggregateRow) -> Evidence:
+    text = f"{row.model}/{row.condition} on all"
     if row.value is None:
-        return Evidence(f"{text}: {row.why_not}{source}")
+        return Evidence(f"{text}: {row.why_not}{_place(row)}")
     text += f", n {row.n}"
     if row.confidence is None:
-        return Evidence(f"{text}, {row.name} has no interval{source}", row.value)
-    text += f" in {row.clusters} clusters{_made(row.interval, row.confidence)}"
-    return Evidence(text + source, row.value, row.ci_low, row.ci_high)
+        return Evidence(f"{text}, {row.name} has no interval{_place(row)}", row.value)
+    text += f" in {row.clusters} clusters{_interval(row.interval, row.confidence)}{_place(row)}"
+    return Evidence(text, row.value, row.ci_low, row.ci_high)
 
 
-def _of_seeds(over: SeedRow) -> Evidence:
-    means = ", ".join(numerals.fraction(mean) for mean in over.means)
-    text = f"{over.model}/{over.condition} on {over.slice}, n {over.n}, seeds {list(over.seeds)}: {means}"
-    return Evidence(text + _ending((over.dataset, None)), value=over.std)
+def _seed_spread(row: SeedRow) -> Evidence:
+    means = ", ".join(numerals.fraction(mean) for mean in row.means)
+    text = f"{row.model}/{row.condition} on {row.slice}, n {row.n}, seeds {list(row.seeds)}: {means}"
+    return Evidence(f"{text}{_Place(row.dataset, None)}", value=row.std)
 
 
-def _unpaired(pair: Comparison) -> str | None:
-    """Why a pair is none: what only one side answered could have gone either way."""
-    if not (pair.only_a or pair.only_b or not pair.n):
-        return None
-    sides = f"{pair.only_a} only {pair.a}, {pair.only_b} only {pair.b}"
-    return f"not every example has both answers: {sides}{_ending((pair.dataset, pair.seed))}"
+def _place(row: Metric | Comparison | RetentionRow | AggregateRow) -> _Place:
+    return _Place(row.dataset, row.seed)
 
 
-def _silent_in(pair: Comparison, scores: Scores) -> int:
-    """The answers of either side that do not say what the metric is about."""
-    return sum(
-        _unstated(row, scores)
-        for row in scores.metrics
-        if (row.metric, row.dataset, row.slice) == (pair.metric, pair.dataset, pair.slice)
-        and f"{row.model}/{row.condition}" in (pair.a, pair.b)
-    )
+def _interval(method: str | None, confidence: float) -> str:
+    return f", {100 * confidence:g} % interval: {method or 'not measured'}"
 
 
-def _made(interval: str | None, confidence: float) -> str:
-    return f", {100 * confidence:g} % interval: {interval or 'not measured'}"
-
-
-_STATED = {
-    **dict.fromkeys(CONSULTATION_METRICS, "no row says whether the sound was 'consulted'"),
-    **dict.fromkeys(CALIBRATION_METRICS, "no row of an answer that is right or wrong has a 'confidence'"),
-    **dict.fromkeys(DRIFT_METRICS, f"they need rows of {BASE}/full and of this model on the same examples"),
-    **{name: f"no answer of it is judged by {metric}" for name, metric in OWN_AGGREGATES.items()},
-}
-
-
-def _expected(criterion: Criterion, scores: Scores) -> set[Source]:
-    """The datasets and seeds whose answers on the slice were judged: what one of them lacks was not shown."""
-    model, metric = (criterion.condition or "").rpartition("/")[0], criterion.metric.removesuffix(SEED_STD)
-    judging: set[str] = {*SCORERS, *MAXIMA}
-    if metric in MEANS and metric not in CONSULTATION_METRICS:
-        judging = {metric}
-    elif metric in OWN_AGGREGATES:
-        judging = {OWN_AGGREGATES[metric]}
-    elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS):
-        judging = set(SCORERS)
-    return {
-        (row.dataset, None if criterion.metric.endswith(SEED_STD) else row.seed)
-        for row in scores.metrics
-        if row.metric in judging and (row.model, row.slice) == (model, criterion.slice)
-    }
-
-
-def _unstated(row: Metric, scores: Scores) -> int:
-    """The judged answers of a row's cell and slice that do not say what its metric is about."""
-    if row.metric not in (*CONSULTATION_METRICS, *CALIBRATION_METRICS):
+def _without_field(row: Metric, scores: Scores) -> int:
+    """How many judged answers of a row's arm and slice lack the field that its metric is computed from."""
+    if row.metric not in _FIELD:
         return 0
     about = (row.dataset, row.seed, row.model, row.condition, row.slice)
     judged = {
@@ -228,28 +205,47 @@ def _unstated(row: Metric, scores: Scores) -> int:
     return max(0, right_or_wrong + (captions if row.metric in CONSULTATION_METRICS else 0) - row.n)
 
 
-def _lacking(criterion: Criterion, source: Source) -> str:
-    """One dataset and seed in which the model was judged, and this was not."""
-    return f"not measured{_ending(source)}: {_asked(criterion)}"
-
-
-def _why_none(criterion: Criterion, scores: Scores) -> str:
-    """Why the scores say nothing at all about a criterion, and what they do hold."""
-    metric, names = (
-        criterion.metric.removesuffix(SEED_STD),
-        [f"{c.model}/{c.condition}" for c in scores.cells],
+def _without_field_on_a_side(comparison: Comparison, scores: Scores) -> int:
+    """The same of both arms of a comparison."""
+    return sum(
+        _without_field(row, scores)
+        for row in scores.metrics
+        if (row.metric, row.dataset, row.slice) == (comparison.metric, comparison.dataset, comparison.slice)
+        and f"{row.model}/{row.condition}" in (comparison.a, comparison.b)
     )
-    text = f"the scores hold no {_asked(criterion)}"
-    for side in (criterion.condition, criterion.against):
-        if side is not None and side not in names:
-            return f"{text}: they are of {_listed(names)}"
+
+
+def _judged_places(criterion: Criterion, scores: Scores) -> set[_Place]:
+    """The datasets and seeds in which the criterion's model was judged on its slice."""
+    model, metric = (criterion.condition or "").rpartition("/")[0], criterion.metric.removesuffix(SEED_STD)
+    judging: set[str] = {*SCORERS, *MAXIMA}
+    if metric in MEANS and metric not in CONSULTATION_METRICS:
+        judging = {metric}
+    elif metric in OWN_AGGREGATES:
+        judging = {OWN_AGGREGATES[metric]}
+    elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS):
+        judging = set(SCORERS)
+    return {
+        _Place(row.dataset, None if criterion.metric.endswith(SEED_STD) else row.seed)
+        for row in scores.metrics
+        if row.metric in judging and (row.model, row.slice) == (model, criterion.slice)
+    }
+
+
+def _why_nothing(criterion: Criterion, scores: Scores) -> str:
+    """Why the scores say nothing about a criterion, and what they hold instead."""
+    text, metric = f"the scores hold no {_in_words(criterion)}", criterion.metric.removesuffix(SEED_STD)
+    arms = [f"{arm.model}/{arm.condition}" for arm in scores.cells]
+    if not {criterion.condition, criterion.against} - {None} <= set(arms):
+        return f"{text}: they are of {_listed(arms)}"
     if criterion.metric == COVERAGE:
         return text
-    slices = [m.slice for m in scores.metrics if m.metric == metric] or [m.slice for m in scores.metrics]
-    if metric in _STATED and not any(m.metric == metric for m in scores.metrics):
-        return f"{text}: {_STATED[metric]}"
-    if metric in MEANS and not any(m.metric == metric for m in scores.metrics):
-        return f"{text}: they hold {_listed(m.metric for m in scores.metrics)}"
+    slices = [row.slice for row in scores.metrics if row.metric == metric]
+    if not slices and metric in _WHY_NO_ROW:
+        return f"{text}: {_WHY_NO_ROW[metric]}"
+    if not slices and metric in MEANS:
+        return f"{text}: they hold {_listed(row.metric for row in scores.metrics)}"
+    slices = slices or [row.slice for row in scores.metrics]
     if criterion.slice not in slices:
         return f"{text}: slices are {_listed(slices)}"
     if criterion.metric.endswith(SEED_STD):
@@ -257,15 +253,8 @@ def _why_none(criterion: Criterion, scores: Scores) -> str:
     return text
 
 
-def _ending(source: Source) -> str:
-    """A dataset and a seed, as they end a line of evidence."""
-    dataset, seed = source
-    names = [*([dataset] if dataset else []), *([] if seed is None else [f"seed {seed}"])]
-    return f" ({', '.join(names)})" if names else ""
-
-
-def _asked(criterion: Criterion) -> str:
-    against = f" beside {criterion.against}" if criterion.against else ""
+def _in_words(criterion: Criterion) -> str:
+    against = f" against {criterion.against}" if criterion.against else ""
     what = "" if criterion.metric in SCORERS else f"{criterion.metric} of "
     where = "" if criterion.metric == COVERAGE else f" on slice {criterion.slice}"
     return f"{what}{criterion.condition}{against}{where}"

@@ -1,4 +1,4 @@
-"""Measurable: every metric that scores.json can hold, and between what each can lie."""
+"""Metric names: every metric that scores.json can hold, and the range of each."""
 
 from safe_data.core.errors import did_you_mean
 from safe_eval.arms.consultation import CONSULTATION_METRICS
@@ -9,10 +9,10 @@ from safe_eval.scorers.captions.caption_scores import MAXIMA
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL
 
-CHANGED, COVERAGE = "answers_changed", "coverage"  # counts of examples, and their share
-SEED_STD = "_seed_std"  # after a metric's name: the standard deviation of its mean over seeds
+CHANGED, COVERAGE = "answers_changed", "coverage"  # a number of examples, and a share of them
+SEED_STD = "_seed_std"  # suffix of a metric: the standard deviation of its mean over seeds
 
-# Scores of single examples, by their highest: they have slices and comparisons.
+# Means of the scores of examples, with their highest value; these have slices and comparisons.
 MEANS: dict[str, float] = {
     **{name: scorer.highest for name, scorer in (SCORERS | ON_REQUEST).items()},
     **MAXIMA,
@@ -30,7 +30,7 @@ METRICS = (
 
 
 def extremes(metric: str, *, difference: bool) -> tuple[float, float]:
-    """The lowest and the highest number a metric, or a difference of two, can be.
+    """The lowest and the highest value of a metric, or of a difference of two such values.
 
     >>> extremes("cider_d", difference=True), extremes("answers_changed", difference=False)
     ((-10.0, 10.0), (0.0, inf))
@@ -48,7 +48,7 @@ def extremes(metric: str, *, difference: bool) -> tuple[float, float]:
 
 
 def unknown_metric(metric: str) -> str:
-    """What to say of a metric that no scores hold.
+    """The message for a metric that does not exist, with the nearest name and all names.
 
     >>> unknown_metric("vqa_acuracy")[:59]
     "unknown metric 'vqa_acuracy', did you mean 'vqa_accuracy'?;"

@@ -1,24 +1,25 @@
-"""Verdict: do the scores of a run keep every criterion? go, no-go, or not measured."""
+"""Verdict: whether the scores of a run meet every criterion: go, no-go, or not measured."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from safe_data.core import command
 from safe_data.core.files import file_sha256, write_json
 from safe_eval.judging.criterion import Criterion, criteria_path, read_criteria
-from safe_eval.judging.evidence import Evidence, evidence
+from safe_eval.judging.evidence import Evidence, find_evidence
 from safe_eval.scoring.recheck import check_scores
 from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Scores
 
 VERDICT_FILE = "verdict.json"
 GO, NO_GO, NOT_MEASURED = "go", "no-go", "not measured"
-EXIT_CODES = {GO: 0, NO_GO: 1, NOT_MEASURED: 2}
+EXIT_CODES = {GO: command.HOLDS, NO_GO: command.DOES_NOT_HOLD, NOT_MEASURED: command.NOT_JUDGED}
 _WORST_FIRST = (NO_GO, NOT_MEASURED, GO)
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A criterion with the number found for it; a number that is missing is not measured, never kept."""
+    """A criterion with the number found for it. A missing number is not measured, and never passes."""
 
     name: str
     value: float | None = None
@@ -47,9 +48,9 @@ def decide(run: Path, criteria: Path) -> Verdict:
         InputError: see `read_criteria` and `check_scores`.
     """
     criteria = criteria_path(criteria)
-    judged_by = read_criteria(criteria)
+    listed = read_criteria(criteria)
     scores = check_scores(run)
-    judged = tuple(judge(criterion, scores) for criterion in judged_by)
+    judged = tuple(judge(criterion, scores) for criterion in listed)
     verdict = Verdict(
         decision=overall(judged),
         criteria=judged,
@@ -61,17 +62,17 @@ def decide(run: Path, criteria: Path) -> Verdict:
 
 
 def overall(judged: Sequence[Judged]) -> str:
-    """The verdict on all criteria: no-go if one fails, else not measured if one is, else go.
+    """The verdict on all criteria: no-go if one fails; else not measured if one is not measured; else go.
 
-    A failure outweighs a missing number, since no number could mend it. Warnings are not asked.
+    A failure outweighs a missing number, since no number could undo it. Warnings do not count.
     """
     decisions = {row.decision for row in judged if row.severity == "critical"}
     return next((decision for decision in _WORST_FIRST if decision in decisions), NOT_MEASURED)
 
 
 def judge(criterion: Criterion, scores: Scores) -> Judged:
-    """Judge one criterion; with several datasets or seeds it must hold in each, and the worst is shown."""
-    judged = [_judged(criterion, found) for found in evidence(criterion, scores)]
+    """Judge one criterion: it must hold in every dataset and seed, and the worst of them is shown."""
+    judged = [_judged(criterion, found) for found in find_evidence(criterion, scores)]
     return min(judged, key=lambda row: _WORST_FIRST.index(row.decision))
 
 
@@ -97,9 +98,9 @@ def _judged(criterion: Criterion, found: Evidence) -> Judged:
 
 
 def _remarks(criterion: Criterion, found: Evidence, decision: str) -> Iterator[str]:
-    """What a reader of the decision must know beside the numbers."""
-    if criterion.idle:
-        yield criterion.idle
+    """What a reader of the decision must know besides the numbers."""
+    if criterion.vacuous:
+        yield criterion.vacuous
     is_small = found.value is not None and criterion.parsed_bound().holds(found.value)
     if criterion.use == "equivalence" and decision == NO_GO and is_small:
         yield "the difference is small, but too few examples show that it stays so"

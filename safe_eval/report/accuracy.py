@@ -1,4 +1,4 @@
-"""The accuracies of the page: scores.json laid out as tables, nothing recomputed."""
+"""The accuracies of the page: numbers of scores.json laid out as tables."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -31,12 +31,12 @@ class Column:
 
     @property
     def key(self) -> str:
-        """As comparisons and criteria write it."""
+        """The arm as comparisons and criteria name it."""
         return f"{self.model}/{self.condition}"
 
     @property
     def title(self) -> str:
-        """The model's name under full input; else what was done to the input."""
+        """The name of the model for full input, otherwise what was done to the input."""
         if self.condition == "full":
             return self.model
         changed = condition_title(self.condition)
@@ -45,7 +45,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """One score as shown."""
+    """One table cell: an accuracy as shown."""
 
     value: str
     interval: str
@@ -55,7 +55,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """The scores of one slice; `size` is told once when every cell has the same."""
+    """The accuracies of one slice; `size` is their number of items, or empty where they differ."""
 
     slice: str
     label: str
@@ -65,7 +65,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Panel:
-    """The accuracies of one metric, dataset and seed: the main table and the one by question type."""
+    """The accuracies of one metric, dataset and seed: the main table, and the table by question type."""
 
     title: str
     interval_note: str
@@ -103,13 +103,13 @@ def noun_of(metric: str) -> str:
 
 
 def slices_in_order(names: Iterable[str]) -> list[str]:
-    """The known slices first, in the order of the tables."""
+    """Slices in the order of the tables: VL, audio, all, then the others by name."""
     known = list(SLICES)
     return sorted(set(names), key=lambda name: (known.index(name) if name in known else len(known), name))
 
 
 def set_title(metric: str, dataset: str | None, seed: int) -> str:
-    """What a table is about.
+    """The title of a table: metric, dataset and seed.
 
     >>> set_title("vqa_accuracy", None, 0)
     'vqa_accuracy · seed 0'
@@ -118,12 +118,12 @@ def set_title(metric: str, dataset: str | None, seed: int) -> str:
 
 
 def is_accuracy(metric: str) -> bool:
-    """Whether a metric is a fraction that reads as percent."""
+    """Whether a metric is a fraction to be shown in percent."""
     return "accuracy" in metric
 
 
 def panels(scores: Scores) -> tuple[Panel, ...]:
-    """One panel for every accuracy metric, dataset, seed and model, with the base model beside it."""
+    """One panel per accuracy metric, dataset, seed and model, with the base model in its first columns."""
     accuracies = [metric for metric in scores.metrics if is_accuracy(metric.metric)]
     rows = without_repeats(accuracies, ("metric", "dataset", "seed", "model", "condition"))
     tested = [row for row in rows if row.model != BASE] or rows
@@ -135,17 +135,17 @@ def panels(scores: Scores) -> tuple[Panel, ...]:
     return tuple(found)
 
 
-def _base_rows(rows: Sequence[Metric], beside: Metric) -> list[Metric]:
-    """The base model's scores: of the same seed, or of the only seed it has."""
-    if beside.model == BASE:
+def _base_rows(rows: Sequence[Metric], tested: Metric) -> list[Metric]:
+    """The base model's rows of the same seed, or of its only seed."""
+    if tested.model == BASE:
         return []
-    same = [m for m in rows if (m.model, m.metric, m.dataset) == (BASE, beside.metric, beside.dataset)]
+    same = [m for m in rows if (m.model, m.metric, m.dataset) == (BASE, tested.metric, tested.dataset)]
     seeds = {m.seed for m in same}
-    return [m for m in same if m.seed == beside.seed or len(seeds) == 1]
+    return [m for m in same if m.seed == tested.seed or len(seeds) == 1]
 
 
 def _panel(title: str, metrics: Sequence[Metric]) -> Panel:
-    columns = tuple(Column(*pair) for pair in dict.fromkeys((m.model, m.condition) for m in metrics))
+    columns = tuple(Column(*arm) for arm in dict.fromkeys((m.model, m.condition) for m in metrics))
     by_place = {(m.slice, m.model, m.condition): m for m in metrics}
     names = slices_in_order(metric.slice for metric in metrics)
 
@@ -175,4 +175,4 @@ def _interval_note(metrics: Sequence[Metric]) -> str:
     kinds = dict.fromkeys(metric.interval for metric in metrics if metric.interval)
     if not kinds:
         return "no interval could be computed"
-    return f"in brackets the {numbers.percent(metrics[0].confidence, 0)} % interval ({' or '.join(kinds)})"
+    return f"in brackets, the {numbers.percent(metrics[0].confidence, 0)} % interval ({' or '.join(kinds)})"

@@ -15,33 +15,33 @@ TEXT_SHOWN = 600
 
 
 def selection_sentence(selection: Selection, shown: int) -> str:
-    """How many items of how many are shown, and how they were chosen."""
+    """How many of all items are shown, and how they were chosen."""
     total = numbers.count(selection.total, "item")
-    answers = f"Answers are those of seed {selection.run_seed}."
+    answers = f"The answers are from seed {selection.run_seed}."
     if len(selection.items) == selection.total:
         return f"All {total}, grouped by what they show about {selection.model}. {answers}"
     return (
-        f"{numbers.count(len(selection.items))} of {total}. The groups give items in turn, each in the order "
-        f"of a hash of the example's id (choice seed {selection.choice_seed}), up to {shown} in all; the "
-        "last group samples the rest. Telling items come first, so the share of wrong answers here is not "
+        f"{numbers.count(len(selection.items))} of {total} (at most {shown}). The groups take turns, each in "
+        f"the order of a hash of the example's id (choice seed {selection.choice_seed}); the last group is a "
+        "sample of the rest. Telling items are preferred, so the share of wrong answers here is not "
         f"the accuracy of {selection.model}. {answers}"
     )
 
 
 def media_sentence(media: Sequence[Media], shards: Path | None) -> str:
-    """Whether pictures and sounds are inside, and what limits them."""
+    """Whether the page holds pictures and sounds, and up to what size."""
     if shards is None:
         return "No shards were given, so the items are shown without picture and sound; add --shards ROOT."
     pictures = sum(entry.picture is not None for entry in media)
     sounds = sum(entry.sound is not None for entry in media)
     return (
         f"With {numbers.count(pictures, 'picture')} and {numbers.count(sounds, 'sound')} from the shards, as "
-        f"given under full input. The page holds up to {numbers.size(MAX_TOTAL_BYTES)} of them."
+        f"given under full input. The page holds at most {numbers.size(MAX_TOTAL_BYTES)} of them."
     )
 
 
 def item_groups(selection: Selection, media: Sequence[Media]) -> list[dict[str, Any]]:
-    """The cards of each reason that has items, with how many of how many are shown."""
+    """The cards of each reason that has items, with how many of all its items are shown."""
     cards: dict[str, list[dict[str, Any]]] = {}
     for item, entry in zip(selection.items, media, strict=True):
         cards.setdefault(item.reason, []).append(_card(item, entry, selection.model))
@@ -67,7 +67,7 @@ def _card(item: Item, media: Media, model: str) -> dict[str, Any]:
     return {
         "id": row.example_id,
         "record": row.record_id or row.example_id,
-        "question": _shorten(row.prompt or "(the prediction holds no question)"),
+        "question": _shorten(row.prompt or "(the prediction does not hold the question)"),
         "expected": _expected(row.references),
         "answers": [_answer(answered, model) for answered in item.answers],
         "media": media,
@@ -102,7 +102,7 @@ def _mark(answered: Answered) -> dict[str, str]:
 
 
 def _expected(references: Sequence[str]) -> str:
-    """Different references once, the most frequent first, with how often each was given."""
+    """Each reference once, the most frequent first, with how often it was given."""
     counted = Counter(references).most_common()
     return _shorten(", ".join(text if times == 1 else f"{text} ×{times}" for text, times in counted))
 

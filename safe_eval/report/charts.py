@@ -13,14 +13,15 @@ from safe_eval.report import numbers
 from safe_eval.report.accuracy import Cell, Column, Panel
 from safe_eval.report.verdict_words import bound_text, spaced
 
-INK, SOFT, LINE, ACCENT, REST, KEPT = "#20242b", "#667078", "#d8d5cd", "#0b6e6e", "#8b9298", "#dcebe1"
+INK, SOFT, LINE, ACCENT, REST, INSIDE = "#20242b", "#667078", "#d8d5cd", "#0b6e6e", "#8b9298", "#dcebe1"
 PLOT_WIDTH, VALUE_WIDTH, LABEL_WIDTH, ROW_HEIGHT = 250, 46, 120, 25  # pixels
 
 _PERCENT = "round(datum.value * 100) + ' %'"
+_FAR = 1e9  # the open end of a bound, beyond any number shown
 
 
 def accuracy_chart(panel: Panel) -> str:
-    """Accuracy with its interval by condition, one strip a slice; empty if there is nothing to draw."""
+    """Accuracy with its interval by condition, one strip per slice; empty if there is nothing to draw."""
     import altair as alt
 
     titles = [column.title for column in panel.columns]
@@ -42,17 +43,17 @@ def accuracy_chart(panel: Panel) -> str:
 
 
 def bounds_chart(criteria: Sequence[Judged]) -> str:
-    """Each criterion that has an interval against its bound, on its own scale; empty if there is none."""
+    """Each criterion that has an interval, with its bound, on its own scale; empty if there is none."""
     import altair as alt
 
     strips = []
     for judged in criteria:
-        kept = _kept(judged.bound)
-        if kept is None or judged.value is None or judged.ci_low is None or judged.ci_high is None:
+        inside = _inside(judged.bound)
+        if inside is None or judged.value is None or judged.ci_low is None or judged.ci_high is None:
             continue
-        low, high = _domain([judged.value, judged.ci_low, judged.ci_high, 0.0, *kept])
+        low, high = _domain([judged.value, judged.ci_low, judged.ci_high, 0.0, *inside])
         scale = alt.Scale(domain=[low, high], nice=False, clamp=True)
-        ends = [{"from": low if kept[0] == -_FAR else kept[0], "to": high if kept[1] == _FAR else kept[1]}]
+        ends = [{"from": max(low, inside[0]), "to": min(high, inside[1])}]
         x = alt.X(scale=scale, axis=alt.Axis(tickCount=5))
         y = alt.Y("label:N", title=None, axis=None)
         mark = {
@@ -63,7 +64,7 @@ def bounds_chart(criteria: Sequence[Judged]) -> str:
             "text": numbers.plain(judged.value),
             "colour": ACCENT,
         }
-        region = alt.Chart(_data(ends)).mark_rect(color=KEPT).encode(x=_at(x, "from"), x2="to:Q")
+        region = alt.Chart(_data(ends)).mark_rect(color=INSIDE).encode(x=_at(x, "from"), x2="to:Q")
         title = f"{spaced(judged.name)} {bound_text(judged.bound)}"
         strips.append(_strip(title, [mark], x, y, 1, below=[region], width=PLOT_WIDTH + LABEL_WIDTH))
     return _svg(alt.vconcat(*strips, spacing=18)) if strips else ""
@@ -82,13 +83,10 @@ def _mark(column: Column, cell: Cell) -> dict[str, Any]:
     }
 
 
-_FAR = 1e9
+def _inside(bound: str) -> tuple[float, float] | None:
+    """The two ends of the values that meet a bound.
 
-
-def _kept(bound: str) -> tuple[float, float] | None:
-    """The part of the axis that keeps a bound.
-
-    >>> _kept(">= 0.05"), _kept("within 0.005")
+    >>> _inside(">= 0.05"), _inside("within 0.005")
     ((0.05, 1000000000.0), (-0.005, 0.005))
     """
     operator, _, text = bound.partition(" ")
@@ -127,7 +125,7 @@ def _strip(
     below: Sequence[Any] = (),
     width: int = PLOT_WIDTH,
 ) -> Any:
-    """Points with intervals on one horizontal axis, each with its value written at the right."""
+    """Points with intervals on one horizontal axis, each with its value written on the right."""
     import altair as alt
 
     chart = alt.Chart(_data(values))
@@ -148,7 +146,7 @@ def _data(values: list[dict[str, Any]]) -> Any:
 
 
 def _svg(chart: Any) -> str:
-    """Draw without the network; labels come out escaped, and no reader needs one `aria-label` a point."""
+    """Draw without the network. Labels are escaped, and points have no `aria-label`: no reader needs one."""
     import vl_convert
 
     styled = (

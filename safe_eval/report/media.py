@@ -1,4 +1,4 @@
-"""Pictures and sounds of the shown items as data URIs, recognised by their bytes and kept to a budget."""
+"""Media: pictures and sounds of the shown items as data URIs, recognised by their bytes, within a budget."""
 
 import base64
 import io
@@ -35,7 +35,7 @@ _TYPES = (
 
 @dataclass(frozen=True)
 class Media:
-    """What of an item's media the page holds, and why the rest is missing."""
+    """The media of one item that the page holds, and why the rest is missing."""
 
     picture: str | None = None
     pixelated: bool = False
@@ -44,7 +44,7 @@ class Media:
 
 
 def media_type(data: bytes) -> str | None:
-    """The media type a browser may be given, by content; None for everything else (SVG holds scripts).
+    """The media type by content; None for types that the page does not embed (SVG can hold scripts).
 
     >>> media_type(b"RIFF....WAVE"), media_type(b"<svg onload=x>")
     ('audio/wav', None)
@@ -53,7 +53,7 @@ def media_type(data: bytes) -> str | None:
 
 
 def collect(items: Sequence[Prediction], shards: Path) -> list[Media]:
-    """The media of each item, in order, until the page's budget is spent.
+    """Collect the media of each item, in order, until the budget of the page is spent.
 
     Raises:
         InputError: the shards cannot be opened.
@@ -71,9 +71,9 @@ def collect(items: Sequence[Prediction], shards: Path) -> list[Media]:
     for item in items:
         place = places.get(item.split or "", {}).get(item.record_id or "")
         if place is None:
-            found.append(Media(notes=("These shards hold no such record.",)))
+            found.append(Media(notes=("These shards do not hold this record.",)))
         elif not _asks(datasets[item.split or ""].record(place), item):
-            found.append(Media(notes=("The record of that name in these shards asks something else.",)))
+            found.append(Media(notes=("The record with this id in these shards asks something else.",)))
         else:
             media, left = _read(datasets[item.split or ""], place, left)
             found.append(media)
@@ -81,7 +81,7 @@ def collect(items: Sequence[Prediction], shards: Path) -> list[Media]:
 
 
 def _asks(record: Record, item: Prediction) -> bool:
-    """Whether a record asks what was answered; other shards may hold other records of the same names."""
+    """Whether a record asks what was answered; other shards may hold other records with the same ids."""
     return any(
         example.id == item.example_id and item.prompt in (None, example.prompt) for example in record.examples
     )
@@ -98,17 +98,19 @@ def _read(dataset: "ShardDataset", place: int, left: int) -> tuple[Media, int]:
         picture, left = _embed(data, "picture", left, notes)
     if facts["has_audio"] and facts["audio_size"] > MAX_SOUND_BYTES:
         limit = numbers.size(MAX_SOUND_BYTES)
-        notes.append(f"A sound of {numbers.size(facts['audio_size'])} is left out: {limit} an item at most.")
+        notes.append(
+            f"A sound of {numbers.size(facts['audio_size'])} is left out: the limit is {limit} per item."
+        )
     elif facts["has_audio"]:
         sound, left = _embed(dataset.audio_bytes(place), "sound", left, notes)
         clip = dataset.record(place).audio
         if clip is not None and (clip.start_seconds or clip.duration_seconds):
-            notes.append("The player holds the whole file, the model heard a part of it.")
+            notes.append("The player has the whole file; the model heard a part of it.")
     return Media(picture, pixelated, sound, tuple(notes)), left
 
 
 def _picture(dataset: "ShardDataset", place: int) -> tuple[bytes | None, bool]:
-    """The original bytes, or a smaller JPEG of a large picture; and whether its pixels are few."""
+    """The original bytes, or a smaller JPEG of a large picture; and whether it has few pixels."""
     image, data = dataset.image(place), dataset.image_bytes(place)
     if image is None or data is None:
         return None, False
@@ -123,11 +125,11 @@ def _picture(dataset: "ShardDataset", place: int) -> tuple[bytes | None, bool]:
 def _embed(data: bytes | None, noun: str, left: int, notes: list[str]) -> tuple[str | None, int]:
     kind = None if data is None else media_type(data)
     if data is None or kind is None:
-        notes.append(f"The {noun} is of a kind that is not embedded.")
+        notes.append(f"The {noun} has a format that is not embedded.")
         return None, left
     uri = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
     if len(uri) > left:
         limit = numbers.size(MAX_TOTAL_BYTES)
-        notes.append(f"The {noun} is left out: the page holds {limit} of media at most.")
+        notes.append(f"The {noun} is left out: the page holds at most {limit} of media.")
         return None, left
     return uri, left - len(uri)

@@ -27,7 +27,7 @@ def points(value: float | None, digits: int = 1) -> str:
 
 
 def plain(value: float | None) -> str:
-    """A number of unknown unit with three significant digits, counts whole.
+    """A number of unknown unit with three significant digits; whole numbers in full.
 
     >>> plain(0.123456), plain(-2.0), plain(1234567.0), plain(-0.00001)
     ('0.123', '−2', '1234567', '−0.00001')
@@ -40,7 +40,7 @@ def plain(value: float | None) -> str:
 
 
 def interval(low: str, high: str) -> str:
-    """The two ends of an interval; nothing if an end is unknown.
+    """The two ends of an interval; empty if an end is unknown.
 
     >>> interval("83.1", "91.0"), interval("–", "91.0")
     ('[83.1, 91.0]', '')
@@ -49,7 +49,7 @@ def interval(low: str, high: str) -> str:
 
 
 def count(value: int | None, noun: str = "", plural: str | None = None) -> str:
-    """A count with thin thousands, and its noun in the right number.
+    """A count with thin spaces between thousands, and its noun in the singular or plural.
 
     >>> count(1, "item"), count(12345, "item")
     ('1 item', '12\\u202f345 items')
@@ -63,7 +63,7 @@ def count(value: int | None, noun: str = "", plural: str | None = None) -> str:
 
 
 def size(count_bytes: int) -> str:
-    """Bytes as a reader says them.
+    """A number of bytes in B, kB or MB.
 
     >>> size(900), size(52_000), size(3_400_000), size(12_000_000)
     ('900 B', '52 kB', '3.4 MB', '12 MB')

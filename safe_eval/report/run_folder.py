@@ -1,4 +1,4 @@
-"""A run folder, read and checked: items, scores and verdict that belong together."""
+"""Run folder: the items, scores and verdict of a run, checked to belong together."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ MADE_WITH = ("options.yaml", "freeze.json", "adapter/config.json", "adapter/adap
 
 @dataclass(frozen=True)
 class Results:
-    """Everything a report is made of."""
+    """Everything that the report shows."""
 
     name: str
     items: "pa.Table"  # see `scoring.items`
@@ -30,10 +30,10 @@ class Results:
 
 
 def read_results(run: Path) -> Results:
-    """Read a run's scores.json, verdict.json and items.parquet. Nothing is scored again: `verdict` did that.
+    """Read a run's scores.json, verdict.json and items.parquet; nothing is scored again: `verdict` did that.
 
     Raises:
-        InputError: a file is missing or malformed, or does not belong to the others.
+        InputError: a file is missing or malformed, or the files do not belong together.
     """
     if not run.is_dir():
         raise InputError(
@@ -54,7 +54,7 @@ def read_results(run: Path) -> Results:
 
 
 def _shown(path: Path, run: Path) -> str:
-    """A file's name in the report: within the run, or just its own."""
+    """A file in the report: its path within the run, or its bare name."""
     return str(path.relative_to(run)) if path.is_relative_to(run) and ".." not in path.parts else path.name
 
 
@@ -71,6 +71,6 @@ def _read_verdict(run: Path) -> Verdict:
         ) from None
     if verdict.scores_sha256 != file_sha256(run / SCORES_FILE):
         raise InputError(
-            f"{path}: is on other scores than the {SCORES_FILE} beside it; judge these: {command}"
+            f"{path}: judges other scores than the {SCORES_FILE} next to it; judge these: {command}"
         )
     return verdict

@@ -1,4 +1,4 @@
-"""The other metrics of the page, on their own scales, and all of them over seeds."""
+"""Score tables of the page: metrics that are no accuracy, everything over seeds, and comparisons."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -18,33 +18,33 @@ from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.scoring.scores import Scores
-from safe_eval.text.scores_text import BESIDE
+from safe_eval.text.scores_text import GROUPED
 
 Row = TypeVar("Row", Metric, SeedRow, SeedComparison)
 Shown = dict[str, str]
-Title = tuple[str, str]  # of a column, and as comparisons and criteria write it
+Title = tuple[str, str]  # of a column: its text, and the arm as comparisons and criteria name it
 
 
 def other_tables(scores: Scores) -> list[dict[str, Any]]:
-    """What is no accuracy: a table for each dataset and seed, with a row a metric and slice."""
-    others = [m for m in scores.metrics if not is_accuracy(m.metric) and m.slice in SLICES]
+    """Metrics that are no accuracy: a table per dataset and seed, with a row per metric and slice."""
+    other = [m for m in scores.metrics if not is_accuracy(m.metric) and m.slice in SLICES]
     groups: dict[tuple[str | None, int], list[Metric]] = {}
-    for metric in without_repeats(others, ("metric", "dataset", "seed", "model", "condition")):
+    for metric in without_repeats(other, ("metric", "dataset", "seed", "model", "condition")):
         groups.setdefault((metric.dataset, metric.seed), []).append(metric)
     return [_table(set_title("", *key), metrics, _column, _metric) for key, metrics in groups.items()]
 
 
 def seed_tables(scores: Scores) -> list[dict[str, Any]]:
-    """Means and differences over seeds: two tables for each dataset, with a row a metric and slice."""
+    """Means and differences over seeds: two tables per dataset, with a row per metric and slice."""
     means = without_repeats(scores.seeds, ("metric", "dataset", "model", "condition"))
-    pairs = without_repeats(scores.seed_comparisons, ("metric", "dataset", "a", "b"))
+    comparisons = without_repeats(scores.seed_comparisons, ("metric", "dataset", "a", "b"))
     tables = []
     for dataset in dict.fromkeys(row.dataset for row in means):
         own = [row for row in means if row.dataset == dataset]
         tables.append(_table(_title("mean ± std", dataset), own, _column, _mean))
-        compared = [row for row in pairs if row.dataset == dataset]
-        if compared:
-            tables.append(_table(_title("differences", dataset), compared, _pair, _difference))
+        differences = [row for row in comparisons if row.dataset == dataset]
+        if differences:
+            tables.append(_table(_title("differences", dataset), differences, _sides, _difference))
     return tables
 
 
@@ -59,7 +59,7 @@ def _table(
     by_place: Mapping[tuple[str, str, Title], Row] = {(r.metric, r.slice, column(r)): r for r in rows}
     return {
         "title": title,
-        "note": f"in brackets the {numbers.percent(rows[0].confidence, 0)} % interval",
+        "note": f"in brackets, the {numbers.percent(rows[0].confidence, 0)} % interval",
         "columns": [{"title": name, "key": key} for name, key in columns],
         "rows": [
             {
@@ -80,20 +80,20 @@ def _column(row: Metric | SeedRow) -> Title:
     return column.title, column.key
 
 
-def _pair(row: SeedComparison) -> Title:
+def _sides(row: SeedComparison) -> Title:
     return f"{row.a} − {row.b}", ""
 
 
 def _metric(row: Metric) -> Shown:
     interval = numbers.interval(numbers.plain(row.ci_low), numbers.plain(row.ci_high))
-    return {"value": numbers.plain(row.value), "interval": interval, "beside": numbers.count(row.n, "item")}
+    return {"value": numbers.plain(row.value), "interval": interval, "detail": numbers.count(row.n, "item")}
 
 
 def _mean(row: SeedRow) -> Shown:
     return {
         "value": f"{numerals.fraction(row.mean)} ± {numerals.fraction(row.std)}",
         "interval": numbers.interval(numerals.fraction(row.ci_low), numerals.fraction(row.ci_high)),
-        "beside": f"seeds {', '.join(map(str, row.seeds))}",
+        "detail": f"seeds {', '.join(map(str, row.seeds))}",
     }
 
 
@@ -101,14 +101,14 @@ def _difference(row: SeedComparison) -> Shown:
     return {
         "value": f"{numerals.difference(row.mean)} ± {numerals.fraction(row.std)}",
         "interval": numbers.interval(numerals.difference(row.ci_low), numerals.difference(row.ci_high)),
-        "beside": f"p {numerals.p_value(row.p_value)}",
+        "detail": f"p {numerals.p_value(row.p_value)}",
     }
 
 
 def comparison_tables(scores: Scores) -> list[dict[str, Any]]:
-    """One table for each main metric, dataset and seed; those of the others are in scores.json."""
+    """One table per main metric, dataset and seed; the comparisons by other metrics are in scores.json."""
     groups: dict[tuple[str, str | None, int], list[Comparison]] = {}
-    main = [comparison for comparison in scores.comparisons if comparison.metric not in BESIDE]
+    main = [comparison for comparison in scores.comparisons if comparison.metric not in GROUPED]
     for comparison in without_repeats(main, ("metric", "dataset", "seed", "a", "b")):
         groups.setdefault((comparison.metric, comparison.dataset, comparison.seed), []).append(comparison)
     return [_comparison_table(set_title(*key), comparisons) for key, comparisons in groups.items()]
@@ -122,7 +122,7 @@ def _comparison_table(title: str, comparisons: Sequence[Comparison]) -> dict[str
     unit = "percentage points, " if is_accuracy(metric) else ""
     return {
         "title": title,
-        "note": f"{unit}in brackets the {confidence} % interval"
+        "note": f"{unit}in brackets, the {confidence} % interval"
         + (f"; p by {tests[0]}" if len(tests) == 1 else ""),
         "slices": [slice_title(name, noun_of(metric)) for name in slices],
         "rows": [
@@ -144,11 +144,11 @@ def _comparison_cell(found: Comparison | None, tests: Sequence[str]) -> dict[str
     tested = f"p {p_value}" if p_value.startswith("<") else f"p = {p_value}"
     if len(tests) > 1:
         tested += f" ({found.test})"
-    unpaired = found.only_a + found.only_b
+    unmatched = found.only_a + found.only_b
     return {
         "difference": show(found.difference),
         "interval": numbers.interval(show(found.ci_low), show(found.ci_high)),
         "tested": tested if found.p_value is not None else "p not measured",
         "moved": f"{numbers.count(found.gained)} gained, {numbers.count(found.lost)} lost",
-        "gap": f"{numbers.count(unpaired, 'item')} without a partner" if unpaired else "",
+        "unmatched": f"{numbers.count(unmatched, 'item')} answered on one side only" if unmatched else "",
     }

@@ -1,4 +1,4 @@
-"""Which test items the page shows: those that say most first, then a seeded sample, and it says so."""
+"""Selection: which test items the page shows: first the most telling ones, then a seeded sample."""
 
 import hashlib
 from collections.abc import Sequence
@@ -25,28 +25,28 @@ REASONS = {
     "wrong": "Missed: wrong even with the sound, or by it",
     "guessed": "Guessed: audio questions answered right although the sound was muted or swapped",
     "disturbed": "Disturbed: no sound is needed, yet wrong when it was muted or swapped",
-    "rest": "A sample of all others",
+    "rest": "A sample of all other items",
 }
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What one model said under one condition, and its score in [0, 1]; None for captions."""
+    """What one model said under one condition, and its score in [0, 1]; captions have no score here."""
 
     key: ArmKey
     prediction: Prediction
     score: float | None
-    unparsed: bool = False  # a reply that its metric did not understand, which scores 0
+    unparsed: bool = False  # its metric did not understand the reply, which scores 0
 
     @property
     def right(self) -> bool:
-        """Whether the answer counts as right here; a caption is neither right nor wrong."""
+        """Whether the answer counts as right; a caption is neither right nor wrong."""
         return self.score is not None and self.score >= RIGHT_FROM
 
 
 @dataclass(frozen=True)
 class Item:
-    """One example with all that was answered to it."""
+    """One example with all answers to it, and the reason to show it."""
 
     reason: str
     prediction: Prediction
@@ -55,7 +55,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Selection:
-    """The shown items by reason, and how many there are of each."""
+    """The items to show, and how many items each reason has."""
 
     model: str
     run_seed: int
@@ -67,7 +67,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class _Examples:
-    """The answers to show, by example: which arms answered it, and how each answer scored."""
+    """The answers as a table of examples by arms."""
 
     names: list[tuple[str, str]]  # dataset and example id
     example: Int[ndarray, " answers"]  # the example of each answer
@@ -76,11 +76,11 @@ class _Examples:
     needs_audio: Int[ndarray, " examples"]  # 1 yes, 0 no, −1 not said
 
     def right(self, model: str, condition: str) -> Bool[ndarray, " examples"]:
-        """Where an arm's answer counts as right."""
+        """The examples on which an arm is right."""
         return np.asarray(self._of(model, condition) >= RIGHT_FROM)
 
     def there(self, model: str, condition: str) -> Bool[ndarray, " examples"]:
-        """Where an arm's answer is right or wrong."""
+        """The examples on which an arm is right or wrong."""
         return np.asarray(~np.isnan(self._of(model, condition)))
 
     def _of(self, model: str, condition: str) -> Float[ndarray, " examples"]:
@@ -90,11 +90,11 @@ class _Examples:
 
 
 def select_items(items: "pa.Table", *, seed: int = 0, shown: int = SHOWN) -> Selection:
-    """Choose the items to show from items.parquet; the same items in any order give the same choice.
+    """Choose the items to show from items.parquet; the order of its rows does not matter.
 
-    Each reason gives one item in turn, in the order of a hash of seed and example, until only the places of
-    the sample are left. Captions, neither right nor wrong, are in the sample; rows of tasks that no metric
-    judges, and of later seeds, are not shown.
+    The reasons take turns, each giving its next item in the order of a hash of seed and example, until only
+    the places of the sample are left. Captions are neither right nor wrong, so they are in the sample. Items
+    of tasks that no metric judges, and of later seeds, are not shown.
     """
     model = tested_model(items.column("model").unique().to_pylist())
     run_seed = _first_seed(items, model)
@@ -117,7 +117,7 @@ def select_items(items: "pa.Table", *, seed: int = 0, shown: int = SHOWN) -> Sel
 
 
 def tested_model(names: Sequence[str]) -> str:
-    """The model the page is about: the first one, by name, that is not the base."""
+    """The model that the page is about: the first by name that is not the base model."""
     models = sorted(names)
     return next((model for model in models if model != BASE), models[0])
 
@@ -129,7 +129,7 @@ def _first_seed(items: "pa.Table", model: str) -> int:
 
 
 def _answers(items: "pa.Table", model: str, run_seed: int) -> "pa.Table":
-    """One row per answer to show: of this seed, or of the only seed that the base model has."""
+    """The rows of this model and seed, and of the base model with this seed or its only seed."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -167,7 +167,7 @@ def _examples(answers: "pa.Table") -> _Examples:
 
 
 def _coded(column: "pa.ChunkedArray") -> tuple[Int[ndarray, " answers"], list[str]]:
-    """A column of names as numbers, and the names; null is the empty name."""
+    """A column of names as numbers, and the names; null becomes the empty name."""
     import pyarrow as pa
 
     texts = column.cast(pa.string()).fill_null("").combine_chunks().dictionary_encode()
@@ -175,7 +175,7 @@ def _coded(column: "pa.ChunkedArray") -> tuple[Int[ndarray, " answers"], list[st
 
 
 def _reasons(examples: _Examples, model: str) -> list[str]:
-    """Why each example is telling, or that it is not."""
+    """The reason to show each example; `rest` if it is not telling."""
     full, base = examples.right(model, "full"), examples.right(BASE, "full")
     answered, base_answered = examples.there(model, "full"), examples.there(BASE, "full")
     without = [(examples.there(model, c), examples.right(model, c)) for c in ("mute_audio", "swap_audio")]
@@ -208,7 +208,7 @@ def _given(
     given: dict[int, dict[ArmKey, Answered]] = {}
     for place, row in zip(example[places].tolist(), answers.take(places).to_pylist(), strict=True):
         answered = _answered(row)
-        given.setdefault(place, {})[answered.key] = answered  # once, though many metrics score a caption
+        given.setdefault(place, {})[answered.key] = answered  # once, although many metrics score a caption
     return {place: sorted(found.values(), key=_place) for place, found in given.items()}
 
 
@@ -218,7 +218,7 @@ def _item(given: Sequence[Answered], reason: str, model: str) -> Item:
 
 
 def _answered(row: dict[str, Any]) -> Answered:
-    """An answer as a row of items.parquet holds it."""
+    """The answer in a row of items.parquet."""
     metric, value, became = row.pop("metric"), row.pop("value"), row.pop("coverage")
     prediction = Prediction(**row | {"references": tuple(row["references"])})
     understood = became != "unparsed" or not (prediction.answer or "").strip()

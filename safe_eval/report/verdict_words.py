@@ -1,4 +1,4 @@
-"""The verdict as shown: one word, one sentence, and each criterion with its bound."""
+"""The verdict in words: one word, one sentence, each criterion with its bound, and the coverage."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from safe_eval.scoring.scores import Scores
 _SIGNS = {">=": "≥", "<=": "≤", "==": "=", "within": "within ±"}
 _USES = {
     "value": "",
-    "ci_low": "kept by the lower end of the interval",
-    "ci_high": "kept by the upper end of the interval",
-    "equivalence": "kept by the whole interval of two one-sided tests",
+    "ci_low": "judged by the lower end of the interval",
+    "ci_high": "judged by the upper end of the interval",
+    "equivalence": "judged by both ends of the interval of two one-sided tests",
 }
 
 
 def tone(decision: str) -> str:
-    """The colour of a decision: a word that is not known is never green.
+    """The colour of a decision; an unknown word is never green.
 
     >>> tone("go"), tone("no-go"), tone("not measured"), tone("maybe")
     ('good', 'bad', 'unknown', 'unknown')
@@ -32,8 +32,8 @@ def verdict_words(verdict: Verdict) -> dict[str, str]:
     return {"word": verdict.decision.upper(), "tone": tone(verdict.decision), "sentence": _sentence(verdict)}
 
 
-def criterion_cells(judged: Judged) -> dict[str, Any]:
-    """A criterion as shown, on the scale of the criteria file."""
+def criterion_words(judged: Judged) -> dict[str, Any]:
+    """A criterion as shown, in the units of the criteria file."""
     return {
         "name": spaced(judged.name),
         "value": numbers.plain(judged.value),
@@ -57,7 +57,7 @@ def spaced(name: str) -> str:
 
 
 def bound_text(bound: str) -> str:
-    """A bound as a reader writes it.
+    """A bound in mathematical signs.
 
     >>> bound_text(">= -0.05"), bound_text("within 0.005")
     ('≥ −0.05', 'within ±0.005')
@@ -65,6 +65,26 @@ def bound_text(bound: str) -> str:
     operator, _, limit = bound.partition(" ")
     sign = _SIGNS.get(operator, operator)
     return f"{sign}{'' if sign.endswith('±') else ' '}{limit.replace('-', numbers.MINUS)}"
+
+
+def coverage_words(scores: Scores) -> dict[str, Any]:
+    """How many of the expected examples were answered: one sentence, and one line per arm."""
+    sets = len({(arm.dataset, arm.seed) for arm in scores.cells})
+    models = {arm.model for arm in scores.cells} - {BASE}
+    rows = []
+    for arm in scores.cells:
+        column = Column(arm.model, arm.condition)
+        where = f" ({arm.dataset or 'unnamed dataset'}, seed {arm.seed})" if sets > 1 else ""
+        title = (column.title if len(models) == 1 else column.key) + where
+        rows.append({"text": _coverage_text(title, arm), "complete": arm.answered == arm.expected})
+    gaps = sum(not row["complete"] for row in rows)
+    if not rows:
+        sentence = "Coverage unknown: the scores do not say how many items were expected."
+    elif gaps:
+        sentence = f"Coverage incomplete in {gaps} of {numbers.count(len(rows), 'arm')}."
+    else:
+        sentence = "Coverage complete: every expected item was answered."
+    return {"complete": bool(rows) and not gaps, "sentence": sentence, "rows": rows}
 
 
 def _sentence(verdict: Verdict) -> str:
@@ -83,28 +103,8 @@ def _sentence(verdict: Verdict) -> str:
     return f"All {len(deciding)} criteria hold." if deciding else "No criterion was given."
 
 
-def coverage_words(scores: Scores) -> dict[str, Any]:
-    """How much of what was expected was answered, as a sentence and for each model and condition."""
-    sets = len({(cell.dataset, cell.seed) for cell in scores.cells})
-    models = {cell.model for cell in scores.cells} - {BASE}
-    rows = []
-    for cell in scores.cells:
-        column = Column(cell.model, cell.condition)
-        where = f" ({cell.dataset or 'dataset unnamed'}, seed {cell.seed})" if sets > 1 else ""
-        title = (column.title if len(models) == 1 else column.key) + where
-        rows.append({"text": _coverage_text(title, cell), "complete": cell.answered == cell.expected})
-    gaps = sum(not row["complete"] for row in rows)
-    if not rows:
-        sentence = "Coverage unknown: the scores do not say how many items were expected."
-    elif gaps:
-        sentence = f"Coverage incomplete in {gaps} of {numbers.count(len(rows), 'column')}."
-    else:
-        sentence = "Coverage complete: every expected item was answered."
-    return {"complete": bool(rows) and not gaps, "sentence": sentence, "rows": rows}
-
-
-def _coverage_text(title: str, cell: ArmCoverage) -> str:
-    missing = cell.expected - cell.answered - cell.errored - cell.unparsed - cell.excluded
-    lost = {"errored": cell.errored, "unparsed": cell.unparsed, "excluded": cell.excluded, "missing": missing}
+def _coverage_text(title: str, arm: ArmCoverage) -> str:
+    missing = arm.expected - arm.answered - arm.errored - arm.unparsed - arm.excluded
+    lost = {"errored": arm.errored, "unparsed": arm.unparsed, "excluded": arm.excluded, "missing": missing}
     told = "".join(f", {numbers.count(amount)} {what}" for what, amount in lost.items() if amount)
-    return f"{title}: {numbers.count(cell.answered)} of {numbers.count(cell.expected)} answered{told}"
+    return f"{title}: {numbers.count(arm.answered)} of {numbers.count(arm.expected)} answered{told}"

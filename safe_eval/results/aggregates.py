@@ -1,4 +1,4 @@
-"""Aggregates: what a benchmark's own script says of each arm beside its accuracy, or why it says nothing."""
+"""Aggregates: what the script of a benchmark reports per arm besides accuracy, or why it reports nothing."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -16,31 +16,31 @@ from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import balanced_interval, mean_interval
 from safe_eval.statistics.sampling import Labels, Sampling
 
-# Which aggregates each metric has; accuracies and recalls are slices of the metric too.
+# The aggregates of each metric. Accuracies and recalls of classes are also slices of the metric.
 AGGREGATES: dict[str, Callable[[Sequence[Prediction]], list[Aggregate]]] = {
     "gqa_accuracy": gqa.aggregates,
     "accuracy": classification.aggregates,
 }
-# Those that are no slice of a metric, and the metric they belong to: tables show them, criteria ask for them.
+# Aggregates that are no slice, with the metric they belong to. Tables show them and criteria can name them.
 OWN_AGGREGATES = {
     **dict.fromkeys(("consistency", "validity", "plausibility", "distribution"), "gqa_accuracy"),
     "balanced_accuracy": "accuracy",
 }
 WITHOUT_INTERVAL = "distribution"  # see `gqa.aggregates`
-CAPTIONS = "captions"  # stands for a metric where captions could not be measured
+CAPTIONS = "captions"  # stands in for the metric where captions could not be measured
 
 
 class AggregateRow(msgspec.Struct, frozen=True, kw_only=True):
     """One aggregate of one arm."""
 
     name: str
-    value: float | None  # None: not measured
-    n: int  # items it is about
+    value: float | None  # None is not measured
+    n: int  # items that it counts
     why_not: str | None = None
     ci_low: float | None = None
     ci_high: float | None = None
-    interval: str | None = None  # how it was made: cluster bootstrap, or wilson where all clusters agree
-    clusters: int | None = None  # None, like the confidence, where no interval is made
+    interval: str | None = None  # the method: cluster bootstrap, or wilson if all clusters agree
+    clusters: int | None = None  # None, like the confidence, if there is no interval
     confidence: float | None = None
     metric: str
     dataset: str | None
@@ -53,7 +53,7 @@ def aggregate_rows(arms: Arms, sampling: Sampling) -> Iterator[AggregateRow]:
     """The aggregates of every arm whose metric has any, then the caption metrics that were not measured.
 
     Raises:
-        InputError: metadata that is not as its scorer reads it.
+        InputError: the metadata do not have the form that the scorer reads.
     """
     for metric, aggregates in AGGREGATES.items():
         for arm in arms.judged.get(metric, ()):
@@ -88,7 +88,7 @@ def _row(arm: ScoredArm, aggregate: Aggregate, sampling: Sampling) -> AggregateR
 
 
 def _unmeasured_captions(arms: Arms) -> Iterator[AggregateRow]:
-    """The caption metrics that a dataset has no values of, for each of its arms with captions."""
+    """The caption metrics without values, for each arm that has captions."""
     keys = {arm.key: None for metric in CAPTION_METRICS for arm in arms.judged.get(metric, ())}
     for key in keys:
         reasons = arms.captions_not_measured.get(key.dataset, {})

@@ -1,7 +1,7 @@
-"""Calibration: how honest the confidences of each arm are, as metrics beside its scores.
+"""Calibration: whether the confidences of each arm match its scores.
 
-Right is what the arm's own metric says, a share where it gives one: a VQA answer worth 0.6 is right to 0.6,
-so an honest confidence is the expected score. An answer that failed has no confidence.
+An answer is right to the extent of its score: a VQA answer that scores 0.6 is right to 0.6, so a calibrated
+confidence is the expected score. A failed answer has no confidence.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,14 +27,14 @@ from safe_eval.statistics.calibration.reliability import check_confidences
 from safe_eval.statistics.intervals import clustered_stderr, ratio, without_spread
 from safe_eval.statistics.sampling import Interval, Sampling
 
-CALIBRATION_METRICS = {"ece": 1.0, "brier": 1.0, "nll": LARGEST_NLL, "confidence": 1.0}  # and their highest
+CALIBRATION_METRICS = {"ece": 1.0, "brier": 1.0, "nll": LARGEST_NLL, "confidence": 1.0}  # and their maxima
 
 
 def calibration_rows(arms: Arms, sampling: Sampling) -> list[Metric]:
     """ECE (equal width, 15 bins), Brier score, NLL and mean confidence of every arm that states confidences.
 
-    Metrics on request judge the same answers once more, and caption scores are no shares of right, so both
-    are left out. All intervals of an arm come from one set of draws.
+    Requested metrics judge the same answers again, and caption scores do not say how right a caption is, so
+    both are left out. All intervals of an arm use the same resamples.
     """
     return [
         row
@@ -44,7 +44,7 @@ def calibration_rows(arms: Arms, sampling: Sampling) -> list[Metric]:
 
 
 def confident_answers(judged: Scored) -> dict[ArmKey, Forecasts]:
-    """The judged answers that state a confidence, by arm, in the order of tables."""
+    """The judged answers that state a confidence, by arm, in the order of the tables."""
     parts: dict[ArmKey, list[Forecasts]] = {}
     for metric in SCORERS:
         for arm in judged.get(metric, ()):
@@ -54,7 +54,7 @@ def confident_answers(judged: Scored) -> dict[ArmKey, Forecasts]:
 
 
 def calibration_notes(arms: Arms) -> Iterator[str]:
-    """One line per arm of which only some judged answers state a confidence."""
+    """One line per arm in which only some judged answers state a confidence."""
     judged: dict[ArmKey, int] = {}
     for metric in SCORERS:
         for arm in arms.judged.get(metric, ()):
@@ -70,12 +70,12 @@ def calibration_notes(arms: Arms) -> Iterator[str]:
 
 def _stated(arm: ScoredArm) -> Forecasts:
     confidence = arm.arm.confidences[arm.at]
-    kept = np.flatnonzero(~np.isnan(confidence))
+    stated = np.flatnonzero(~np.isnan(confidence))
     return Forecasts(
-        examples=np.array([arm.arm.rows[place].example_id for place in arm.at[kept].tolist()], dtype=object),
-        clusters=arm.clusters[kept],
-        confidence=confidence[kept],
-        correct=arm.scores[kept],
+        examples=np.array([arm.arm.rows[at].example_id for at in arm.at[stated].tolist()], dtype=object),
+        clusters=arm.clusters[stated],
+        confidence=confidence[stated],
+        correct=arm.scores[stated],
     )
 
 

@@ -14,11 +14,11 @@ from safe_eval.statistics.intervals import clustered_stderr, mean_interval, t_in
 from safe_eval.statistics.paired import mcnemar_p_values, paired_test
 from safe_eval.statistics.sampling import Sampling
 
-Shared = tuple[Places, Places]  # places in a, and the places in b of the same examples
+Shared = tuple[Places, Places]  # the places of the same examples in a and in b
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """a − b, where a and b are "model/condition"; None where nothing could be measured."""
+    """a − b, where a and b are "model/condition"; None is not measured."""
 
     metric: str
     dataset: str | None
@@ -32,28 +32,28 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     ci_high: float | None = None
     confidence: float
     interval: str | None = None
-    equivalence_low: float | None = None  # the interval of two one-sided tests: 90 % beside 95 %
+    equivalence_low: float | None = None  # of two one-sided tests: a 90 % interval if confidence is 95 %
     equivalence_high: float | None = None
     p_value: float | None = None
-    test: str | None = None  # that of p_value, which heeds the clusters
-    mcnemar_p: float | None = None  # exact, items taken as independent; None for graded scores
+    test: str | None = None  # the test behind p_value; it respects the clusters
+    mcnemar_p: float | None = None  # exact, treats items as independent; None for graded scores
     mcnemar_mid_p: float | None = None
-    gained: int = 0  # examples on which a scores more than b
+    gained: int = 0  # examples on which a scores higher than b
     lost: int = 0
-    changed: int = 0  # examples whose answers are not the same text, or failed on either side
+    changed: int = 0  # examples with two different answers, or a failure on either side
     n: int = 0
     clusters: int = 0
-    only_a: int  # examples without a partner; in no other number
+    only_a: int  # examples that only a answered; in no other number
     only_b: int
 
 
 def comparison_rows(arms: Arms, sampling: Sampling) -> Iterator[Comparison]:
-    """What each condition changes within a model, and what each model changes over the base model.
+    """What each condition changes within a model, and what each model changes against the base model.
 
-    For every model m and condition c: m/full − m/c; for every m that is not the base: m/c − base/full.
+    For every model m and condition c: m/full − m/c. For every m except the base model: m/c − base/full.
     """
     for scored in arms.scored.values():
-        for a, b in _opponents(scored):
+        for a, b in _arms_to_compare(scored):
             yield from _by_slice(a, b, sampling)
 
 
@@ -68,7 +68,7 @@ def _by_slice(a: ScoredArm, b: ScoredArm, sampling: Sampling) -> Iterator[Compar
 
 
 def compare(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared, sampling: Sampling) -> Comparison:
-    """Compare two arms on the examples of a slice; `shared` holds the examples that both answered."""
+    """Compare two arms on one slice; `shared` has the examples that both answered."""
     in_a, in_b = a.inside(slice_name), b.inside(slice_name)
     both = in_a[shared[0]] & in_b[shared[1]]
     at_a, at_b = shared[0][both], shared[1][both]
@@ -92,7 +92,7 @@ def compare(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared, samplin
         found,
         gained=int((scores_a > scores_b).sum()),
         lost=int((scores_a < scores_b).sum()),
-        changed=int(((answers_a != answers_b) | (answers_a < 0)).sum()),  # two failures do not agree
+        changed=int(((answers_a != answers_b) | (answers_a < 0)).sum()),  # two failures are no agreement
         n=len(at_a),
         clusters=count_clusters(a.clusters[at_a]),
     )
@@ -123,7 +123,7 @@ def _of_means(about: Comparison, a: ScoredArm, b: ScoredArm, at: Shared, samplin
 
 
 def _of_sums(about: Comparison, a: ScoredArm, b: ScoredArm, at: Shared, sampling: Sampling) -> Comparison:
-    """A metric that is no mean of its items, such as BLEU: it has no standard error, and another test."""
+    """For a corpus-level metric such as BLEU: it has no standard error, and a different test."""
     if a.counts is None or b.counts is None or a.corpus is None:
         raise ValueError(f"{about.metric}: has counts in one arm only")
     confidences = (sampling.confidence, sampling.equivalence_confidence)
@@ -143,8 +143,8 @@ def _of_sums(about: Comparison, a: ScoredArm, b: ScoredArm, at: Shared, sampling
     )
 
 
-def _opponents(scored: Sequence[ScoredArm]) -> Iterator[tuple[ScoredArm, ScoredArm]]:
-    """The arms to compare: full with each other condition, then each arm with the base model's."""
+def _arms_to_compare(scored: Sequence[ScoredArm]) -> Iterator[tuple[ScoredArm, ScoredArm]]:
+    """The arms to compare: full with every other condition, then every arm with the base model."""
     by_key = {arm.key: arm for arm in scored}
     for arm in scored:
         full = by_key.get(arm.key._replace(condition="full"))

@@ -14,7 +14,7 @@ from safe_eval.statistics.sampling import Sampling
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
-    """One score of one arm on one slice; errors and blank answers are in it as wrong."""
+    """One score of one arm on one slice. Errors and blank answers count as wrong."""
 
     metric: str
     dataset: str | None
@@ -23,11 +23,11 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     seed: int
     value: float
-    stderr: float | None  # analytic, clustered; of means only
+    stderr: float | None  # analytic, clustered; None for corpus-level metrics
     ci_low: float | None
     ci_high: float | None
     confidence: float
-    interval: str | None  # how it was made: cluster bootstrap, or wilson where all clusters agree
+    interval: str | None  # the method: cluster bootstrap, or wilson if all clusters agree
     n: int
     clusters: int
 
@@ -46,7 +46,7 @@ def metric_rows(arms: Arms, sampling: Sampling) -> Iterator[Metric]:
 
 
 def value_of(arm: ScoredArm, slice_name: str) -> float:
-    """The value on a slice: the mean of its scores, or what the sums of its counts come to."""
+    """The value on a slice: the mean of its scores, or a function of its summed counts."""
     inside = arm.slices[slice_name]
     if arm.counts is None or arm.corpus is None:
         return float(arm.scores[inside].mean())
@@ -88,9 +88,9 @@ Row = TypeVar("Row", bound=_Sliced)
 
 
 def without_repeats(rows: Sequence[Row], about: Sequence[str]) -> list[Row]:
-    """Rows to show: without slices that hold every item of `all`, and so repeat its numbers.
+    """Rows to show: without slices that hold every item of `all` and so repeat its numbers.
 
-    `about` names the fields that tell rows of the same slice apart.
+    `about` names the fields that distinguish rows of the same slice.
     """
 
     def key(row: Row) -> tuple[object, ...]:

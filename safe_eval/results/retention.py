@@ -1,4 +1,4 @@
-"""Retention: what every arm of a model keeps of the base model's answers, for scores.json."""
+"""Retention: how close every arm of a model stays to the base model, in accuracy and in distributions."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ Choices = Mapping[str, Mapping[str, float]]  # {example id: {choice: probability
 
 
 class RetentionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A model under one condition against base/full, on the examples both have answered.
+    """One arm against base/full, on the examples that both answered.
 
-    The equivalence interval is that of two one-sided tests (90 % beside 95 %). What is about choice
-    probabilities is None where not both models give any, and `why_not` says so.
+    The equivalence interval belongs to two one-sided tests: a 90 % interval if `confidence` is 95 %. Numbers
+    on choice probabilities are None unless both models give them; `why_not` then has the reason.
     """
 
     metric: str
@@ -47,7 +47,7 @@ class RetentionRow(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str  # equivalent, different or undecided
     n: int
     clusters: int
-    only_base: int  # examples without a partner; in no number
+    only_base: int  # examples that only the base model answered; in no other number
     only_safe: int
     confidence: float  # of the intervals below
     kl_nats: float | None = None
@@ -56,8 +56,8 @@ class RetentionRow(msgspec.Struct, frozen=True, kw_only=True):
     total_variation: float | None = None
     total_variation_low: float | None = None
     total_variation_high: float | None = None
-    same_choice: float | None = None  # the share of examples whose likeliest choice stayed
-    drift_n: int = 0  # examples with the choice probabilities of both
+    same_choice: float | None = None  # share of examples with the same likeliest choice
+    drift_n: int = 0  # examples with choice probabilities from both models
     drift_interval: str | None = None
     why_not: str | None = None
 
@@ -65,10 +65,7 @@ class RetentionRow(msgspec.Struct, frozen=True, kw_only=True):
 def retention_rows(
     arms: Arms, sampling: Sampling, *, margin: float = RETENTION_MARGIN
 ) -> Iterator[RetentionRow]:
-    """Each arm of another model than the base, beside the base model's untouched answers.
-
-    Only metrics of right and wrong are in it.
-    """
+    """Compare each arm of every model except the base model with base/full, by metrics of right and wrong."""
     for metric in SCORERS:
         scored = arms.judged.get(metric, ())
         for arm in scored:
@@ -78,7 +75,7 @@ def retention_rows(
 
 
 def _rows(safe: ScoredArm, base: ScoredArm, margin: float, sampling: Sampling) -> Iterator[RetentionRow]:
-    """A row per slice; none of a slice in which no example has both answers."""
+    """One row per slice in which both models answered some example."""
     at_safe, at_base = shared_examples(safe.examples, base.examples)
     for name in RETENTION_SLICES:
         in_safe, in_base = safe.inside(name), base.inside(name)
@@ -97,7 +94,7 @@ def _row(
     at_safe, at_base = at
     clusters = safe.clusters[at_safe]
     scores, base_scores = safe.scores[at_safe], base.scores[at_base]
-    kept = equivalence(scores - base_scores, clusters, margin, sampling)
+    found = equivalence(scores - base_scores, clusters, margin, sampling)
     moved, why_not = _drift(safe, at_safe, base, at_base, sampling)
     row = RetentionRow(
         metric=safe.metric,
@@ -105,11 +102,11 @@ def _row(
         slice="all",
         base_accuracy=float(base_scores.mean()),
         accuracy=float(scores.mean()),
-        difference=kept.difference,
-        equivalence_low=kept.interval.low,
-        equivalence_high=kept.interval.high,
+        difference=found.difference,
+        equivalence_low=found.interval.low,
+        equivalence_high=found.interval.high,
         margin=margin,
-        verdict=kept.verdict,
+        verdict=found.verdict,
         n=len(scores),
         clusters=count_clusters(clusters),
         only_base=0,
@@ -123,23 +120,23 @@ def _row(
 def _drift(
     safe: ScoredArm, at_safe: Places, base: ScoredArm, at_base: Places, sampling: Sampling
 ) -> tuple[Drift | None, str | None]:
-    """How far the distributions of these examples moved, or why that is not measured."""
+    """How far the distributions over choices moved, or why this is not measured."""
     choices, base_choices = _choices(safe.arm, safe.at[at_safe]), _choices(base.arm, base.at[at_base])
     for whose, found in (("the base model", base_choices), ("this model", choices)):
         if not found:
             return None, f"{whose} gives no choice_probabilities here"
     try:
-        paired = pair_choices(base_choices, choices)
+        matched = match_choices(base_choices, choices)
     except InputError as error:
         return None, str(error)
     ids = [safe.arm.rows[place].example_id for place in safe.at[at_safe].tolist()]
     cluster_of = dict(zip(ids, safe.clusters[at_safe].tolist(), strict=True))
-    clusters = np.array([cluster_of[name] for name in paired.examples])
-    return drift(paired.base, paired.safe, clusters, sampling), None
+    clusters = np.array([cluster_of[name] for name in matched.examples])
+    return drift(matched.base, matched.safe, clusters, sampling), None
 
 
 def _choices(arm: Arm, at: Places) -> Choices:
-    """The choice probabilities of the answers that have any."""
+    """The choice probabilities of the answers that give them."""
     return {
         row.example_id: row.choice_probabilities
         for row in map(arm.rows.__getitem__, at.tolist())
@@ -163,22 +160,22 @@ def _with_drift(row: RetentionRow, moved: Drift) -> RetentionRow:
 
 
 @dataclass(frozen=True)
-class PairedChoices:
-    """The choice distributions of the examples that both models have, a row each, 0 beyond its choices."""
+class MatchedChoices:
+    """The choice distributions of the examples that both models have: one row each, padded with 0."""
 
     examples: tuple[str, ...]
     base: Distributions
     safe: Distributions
-    only_base: int  # examples without a partner; in no number
+    only_base: int  # examples that only the base model answered; in no other number
     only_safe: int
 
 
-def pair_choices(base: Choices, safe: Choices) -> PairedChoices:
-    """Pair the distributions by example id, each scaled to sum to 1.
+def match_choices(base: Choices, safe: Choices) -> MatchedChoices:
+    """Match the distributions by example id, and scale each to sum to 1.
 
     Raises:
-        InputError: no example in common, or in one that is: other choices on the two sides, or
-            probabilities that are negative or do not sum to 1 within 0.01.
+        InputError: there is no example in common; or on a common example the two sides have different
+            choices, or probabilities that are negative or do not sum to 1 within 0.01.
     """
     shared = tuple(sorted(base.keys() & safe.keys()))
     if not shared:
@@ -190,7 +187,7 @@ def pair_choices(base: Choices, safe: Choices) -> PairedChoices:
     rows = [
         [_distribution(side[name], sorted(base[name]), width) for name in shared] for side in (base, safe)
     ]
-    return PairedChoices(
+    return MatchedChoices(
         shared, np.array(rows[0]), np.array(rows[1]), len(base) - len(shared), len(safe) - len(shared)
     )
 

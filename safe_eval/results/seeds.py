@@ -1,4 +1,4 @@
-"""Seeds: a metric, or a difference, over all trained seeds that answered the same examples."""
+"""Seeds: a metric or a difference over all trained seeds that answered the same examples."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -23,18 +23,18 @@ BySeed = dict[int, ScoredArm]  # arms that differ in nothing but their seed
 
 
 class SeedSpreadRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Spread over seeds, apart from what other items would change: see `seeds.SeedSpread`."""
+    """The spread over seeds, separate from the noise of the items: see `statistics.seeds.SeedSpread`."""
 
     metric: str
     dataset: str | None
     slice: str
     seeds: tuple[int, ...]
-    means: tuple[float, ...]  # one a seed
+    means: tuple[float, ...]  # one per seed
     mean: float
-    std: float | None  # between the seeds' means: mean ± std
-    noise_std: float | None  # of it, what scattering answers would give seeds of equal worth
-    seed_std: float | None  # what is left
-    sampling_stderr: float | None  # clustered, of the items' means over seeds
+    std: float | None  # of the means of the seeds: mean ± std
+    noise_std: float | None  # the part of `std` explained by item noise alone
+    seed_std: float | None  # the rest of `std`
+    sampling_stderr: float | None  # clustered, of the mean of each item over the seeds
     ci_low: float | None  # over clusters and seeds at once
     ci_high: float | None
     confidence: float
@@ -44,7 +44,7 @@ class SeedSpreadRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeedRow(SeedSpreadRow, frozen=True, kw_only=True):
-    """A metric of one model under one condition over seeds; None for items without right and wrong."""
+    """A metric of one model under one condition over seeds. The three counts are None for caption metrics."""
 
     condition: str
     model: str
@@ -54,7 +54,7 @@ class SeedRow(SeedSpreadRow, frozen=True, kw_only=True):
 
 
 class SeedComparison(SeedSpreadRow, frozen=True, kw_only=True):
-    """a − b by item and seed; the test flips the signs of whole clusters of items averaged over seeds."""
+    """a − b by item and seed. The test averages over seeds and flips the signs of whole clusters."""
 
     a: str
     b: str
@@ -63,9 +63,9 @@ class SeedComparison(SeedSpreadRow, frozen=True, kw_only=True):
 
 
 def seed_rows(arms: Arms, sampling: Sampling) -> Iterator[SeedRow]:
-    """Each model under each condition that two or more seeds answered, on the slices that are compared.
+    """One row per model, condition and slice with two or more seeds.
 
-    Seeds that have not answered the same examples make no row; `seed_notes` says so.
+    If the seeds did not answer the same examples, there is no row; `seed_notes` says so.
     """
     for scored in arms.scored.values():
         for seeds in _comparable(scored, least=2).values():
@@ -73,9 +73,9 @@ def seed_rows(arms: Arms, sampling: Sampling) -> Iterator[SeedRow]:
 
 
 def seed_comparison_rows(arms: Arms, sampling: Sampling) -> Iterator[SeedComparison]:
-    """What conditions and models change, seed by seed: the comparisons of `comparison_rows` over all seeds.
+    """The comparisons of `comparison_rows`, over all seeds.
 
-    A base model of one seed is compared with every seed of the others.
+    A base model with one seed is compared with every seed of the other models.
     """
     for scored in arms.scored.values():
         comparable = _comparable(scored, least=1)
@@ -88,7 +88,7 @@ def seed_comparison_rows(arms: Arms, sampling: Sampling) -> Iterator[SeedCompari
 
 
 def seed_notes(arms: Arms) -> list[str]:
-    """Why a model that has several seeds has no spread over them."""
+    """Why a model with several seeds has no spread over them."""
     notes: dict[str, None] = {}
     for scored in arms.scored.values():
         for key, seeds in _by_seed(scored).items():
@@ -106,7 +106,7 @@ def seed_notes(arms: Arms) -> list[str]:
 
 
 def _by_seed(scored: Sequence[ScoredArm]) -> dict[ArmKey, BySeed]:
-    """The arms of each model and condition by their seed, in the order of tables."""
+    """The arms of each model and condition by seed, in the order of the tables."""
     found: dict[ArmKey, BySeed] = {}
     for arm in sorted(scored, key=lambda arm: (_without_seed(arm.key).order, arm.key.seed)):
         found.setdefault(_without_seed(arm.key), {})[arm.key.seed] = arm
@@ -118,14 +118,14 @@ def _without_seed(key: ArmKey) -> ArmKey:
 
 
 def _comparable(scored: Sequence[ScoredArm], least: int) -> dict[ArmKey, BySeed]:
-    """The models and conditions of so many seeds at least, all of which answered the same examples."""
+    """The models and conditions with at least so many seeds, all of which answered the same examples."""
     by_seed = _by_seed(scored)
     return {key: seeds for key, seeds in by_seed.items() if len(seeds) >= least and _same_examples(seeds)}
 
 
 def _same_examples(seeds: BySeed) -> bool:
-    first, *others = seeds.values()
-    return all(np.array_equal(first.examples, other.examples) for other in others)
+    first = next(iter(seeds.values()))
+    return all(np.array_equal(first.examples, arm.examples) for arm in seeds.values())
 
 
 def _rows(seeds: BySeed, sampling: Sampling) -> Iterator[SeedRow]:
@@ -165,7 +165,7 @@ def _row(seeds: BySeed, slice_name: str, sampling: Sampling) -> SeedRow:
 
 
 def _comparisons(a: BySeed, b: BySeed, sampling: Sampling) -> Iterator[SeedComparison]:
-    """Differences on the examples that both answered, for the seeds that both have."""
+    """The differences on the examples that both answered, for the seeds that both have."""
     only_b = next(iter(b.values())) if len(b) == 1 else None
     matched = {seed: (arm, b.get(seed, only_b)) for seed, arm in a.items()}
     both = {seed: (arm, other) for seed, (arm, other) in matched.items() if other is not None}
@@ -212,7 +212,7 @@ def _comparison(
 
 
 def _counts(arms: Sequence[ScoredArm], at: Places | Bool[ndarray, " rows"]) -> SeedCounts | None:
-    """What a metric that is no mean is computed from, one table per seed."""
+    """The counts of a corpus-level metric, one table per seed; None for means."""
     counts: list[Shaped[ndarray, "rows counts"]] = [arm.counts[at] for arm in arms if arm.counts is not None]
     return np.stack(counts) if len(counts) == len(arms) else None
 

@@ -1,6 +1,6 @@
 """Items: items.parquet, one row per prediction and metric, so that every number can be traced to its items.
 
-It holds what the report shows of an item too, so that nobody has to read or score the predictions again.
+It also holds what the report shows of an item, so that the report does not read or score predictions again.
 """
 
 import itertools
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ITEMS_FILE = "items.parquet"
-# Columns that repeat a field of the prediction, for the report to show.
+# Columns that repeat text fields of the prediction, for the report.
 SHOWN = ("record_id", "split", "group", "task", "question_type", "prompt", "answer", "error")
 COLUMNS = (
     *("example_id", "condition", "seed", "metric", "value", "coverage", "model", "dataset"),
@@ -34,10 +34,10 @@ _EXCLUDED = OUTCOMES.index("excluded")
 
 
 def item_tables(arms: Arms) -> Iterator["pa.Table"]:
-    """One table per arm: the value of every item by every metric, what became of the answer, and whose it is.
+    """One table per arm, with one row per metric and example.
 
-    Metrics stand in the order of the scores, examples in the order of their ids. A prediction that no metric
-    judges has one row without metric and value.
+    Metrics have the order of the scores, examples the order of their ids. A prediction that no metric judges
+    has one row without metric and value.
     """
     import pyarrow as pa
 
@@ -54,7 +54,7 @@ def item_tables(arms: Arms) -> Iterator["pa.Table"]:
 
 
 def write_items(out: Path, arms: Arms) -> Path:
-    """Write items.parquet into a folder, whole or not at all; equal arms make equal bytes.
+    """Write items.parquet into a folder in one step; equal arms give equal bytes.
 
     Raises:
         InputError: see `files.committing`.
@@ -64,16 +64,16 @@ def write_items(out: Path, arms: Arms) -> Path:
     path, tables = out / ITEMS_FILE, item_tables(arms)
     first = next(tables)
     with committing(path) as file, pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
-        for table in itertools.chain([first], tables):  # one arm at a time, to hold few texts twice
+        for table in itertools.chain([first], tables):  # one arm at a time, to save memory
             writer.write_table(table, row_group_size=max(1, table.num_rows))
     return path
 
 
 def read_items(run: Path, sha256: str | None, columns: Sequence[str] | None = None) -> "pa.Table":
-    """Read columns of a run's items.parquet (all of them by default), the one that its scores name.
+    """Read a run's items.parquet, or some of its columns; `sha256` is the hash in its scores.json.
 
     Raises:
-        InputError: there is none, or it is not the one that was written with the scores.
+        InputError: the file does not exist, or its hash is not `sha256`.
     """
     import pyarrow.parquet as pq
 
@@ -81,7 +81,7 @@ def read_items(run: Path, sha256: str | None, columns: Sequence[str] | None = No
 
 
 def same_items(run: Path, sha256: str | None, arms: Arms, tolerance: float) -> bool:
-    """Whether a run's items.parquet holds the items of these arms, values within a tolerance.
+    """Whether a run's items.parquet holds exactly the items of these arms, with values within a tolerance.
 
     Raises:
         InputError: see `read_items`.
@@ -101,7 +101,10 @@ def _checked(run: Path, sha256: str | None) -> Path:
     if not path.is_file():
         raise InputError(f"{path}: no such file; make it with: safe-eval score PREDICTIONS --out {run}")
     if sha256 is None or file_sha256(path) != sha256:
-        raise InputError(f"{path}: was not written with the scores beside it; score the predictions again")
+        raise InputError(
+            f"{path}: is not the file that was written with its scores.json; score the predictions again: "
+            f"safe-eval score PREDICTIONS --out {run}"
+        )
     return path
 
 
@@ -115,14 +118,14 @@ def _same(a: "pa.Table", b: "pa.Table", tolerance: float) -> bool:
 
 
 def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    """A column without its dictionary: two files may number the same texts differently."""
+    """A column without its dictionary, since two files may number the same texts differently."""
     import pyarrow as pa
 
     return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 def _columns(arm: Arm) -> "pa.Table":
-    """What an arm's rows say of their items: columns that repeat for every metric are made once."""
+    """The columns of an arm that are the same for every metric, made once."""
     import pyarrow as pa
 
     n = len(arm.rows)

@@ -1,4 +1,4 @@
-"""Recheck: make a run's numbers again from its predictions, so that no file is taken at its word."""
+"""Recheck: compute the numbers of a run again from its predictions, so that no forged file passes."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from safe_eval.scoring.score import read_arms, scores_of
 from safe_eval.scoring.scores import SCORES_FILE, Scores, file_of, read_scores, scored_files
 
 TABLES = ("cells", "metrics", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention")
-TOLERANCE = 1e-6  # other releases of NumPy and SciPy may round the last digits otherwise
+TOLERANCE = 1e-6  # other releases of NumPy and SciPy may round the last digits differently
 
 _NAMES = ("metric", "name", "dataset", "slice", "model", "condition", "a", "b", "seed", "seeds")
 
@@ -24,11 +24,11 @@ Row = dict[str, Any]
 
 
 def check_scores(run: Path) -> Scores:
-    """Read a run's scores, score its predictions again in the same way, and make sure that both agree.
+    """Read a run's scores, score its predictions again in the same way, and check that both agree.
 
     Raises:
-        InputError: see `read_scores`; or numbers or items that the predictions do not give, all of them at
-            once.
+        InputError: see `read_scores`; or numbers or items differ from what the predictions give, all reported
+            at once.
     """
     scores = read_scores(run)
     arms, again = _again(run, scores)
@@ -54,7 +54,7 @@ def _again(run: Path, scores: Scores) -> tuple[Arms, Scores]:
 
 
 def _check_items(run: Path, scores: Scores, arms: Arms) -> None:
-    """Where there is an items.parquet, which the report shows, it must hold what the predictions give."""
+    """If there is an items.parquet, which the report shows, it must hold what the predictions give."""
     if not (run / ITEMS_FILE).is_file():
         return
     if not same_items(run, scores.provenance.items_sha256, arms, TOLERANCE):
@@ -69,9 +69,11 @@ def _complaint(run: Path, scores: Scores, again: Scores, faults: Sequence[str]) 
     lines = [f"{run / SCORES_FILE}: {len(faults)} numbers are not what its predictions give"]
     lines += first_errors(faults)
     made, here = scores.provenance.versions, again.provenance.versions
-    others = [f"{name} {made.get(name)}, not {here[name]}" for name in here if made.get(name) != here[name]]
-    if others:
-        lines.append(f"the scores were made with {', '.join(others)}")
+    differing = [
+        f"{name} {made.get(name)}, not {here[name]}" for name in here if made.get(name) != here[name]
+    ]
+    if differing:
+        lines.append(f"the scores were made with {', '.join(differing)}")
     files = " ".join(map(str, scored_files(run, scores)))
     return "\n".join([*lines, f"score them again: safe-eval score {files} --out {run}"])
 
@@ -86,7 +88,7 @@ def _differences(scores: Scores, again: Scores) -> Iterator[str]:
 def _of_row(name: str, said: Row | None, found: Row | None) -> Iterator[str]:
     row = said or found or {}
     if found is None and row.get("metric") in JAVA_METRICS:
-        yield f"{name}: cannot be checked without Java; judge it where Java is"
+        yield f"{name}: cannot be checked without Java; run this where Java is installed"
     elif found is None:
         yield f"{name}: the predictions give no such row"
     elif said is None:
@@ -98,7 +100,7 @@ def _of_row(name: str, said: Row | None, found: Row | None) -> Iterator[str]:
 
 
 def _by_name(rows: Sequence[msgspec.Struct]) -> dict[tuple[str, ...], Row]:
-    """Rows by what they are about; those that say why there is no number are left out."""
+    """Rows by the names that identify them, without rows that only say why there is no number."""
     by_name: dict[tuple[str, ...], Row] = {}
     for row in map(msgspec.to_builtins, rows):
         if "why_not" in row and "value" in row and row["value"] is None:

@@ -39,7 +39,7 @@ def score_files(
     """Score predictions files together; with `out`, write scores.json and items.parquet into that folder.
 
     Raises:
-        InputError: see `read_predictions` and `all_arms`; nothing is written then.
+        InputError: see `read_predictions` and `all_arms`; then nothing is written.
     """
     sampling, options = sampling or Sampling(), options or ScoreOptions()
     arms, notes = read_arms(paths, options)
@@ -53,7 +53,7 @@ def score_files(
 def score_predictions(
     predictions: Sequence[Prediction], sampling: Sampling | None = None, options: ScoreOptions | None = None
 ) -> Scores:
-    """Score predictions with every metric that judges any of them, and with the metrics asked for.
+    """Score predictions with every metric that judges any of them, and with the requested metrics.
 
     Raises:
         InputError: see `all_arms`.
@@ -64,7 +64,7 @@ def score_predictions(
 
 
 def read_arms(paths: Sequence[Path], options: ScoreOptions) -> tuple[Arms, tuple[str, ...]]:
-    """The table of all arms in some predictions files, and a note on each line that was left out.
+    """Read predictions files into the table of all arms, with a note on each partial line that was left out.
 
     Raises:
         InputError: see `read_predictions` and `all_arms`.
@@ -86,7 +86,7 @@ def scores_of(
     out: Path | None = None,
     items_sha256: str | None = None,
 ) -> Scores:
-    """Every table of scores.json, each a function of the arms; `notes` come first among its notes."""
+    """Make the content of scores.json from the arms; its notes begin with `notes`."""
     coverage = coverage_of(arms.arms, arms.outcomes)
     return Scores(
         coverage=coverage_by_condition(coverage),
@@ -126,7 +126,7 @@ def _frequencies(options: ScoreOptions) -> Path | None:
 
 
 def _file(path: Path, out: Path | None) -> PredictionsFile:
-    """A file by its hash, and its path from the folder of the scores, where it does not lie in it."""
+    """A file by its hash, with its path relative to the folder of the scores if it lies elsewhere."""
     relative = None
     if out is not None and path.resolve().parent != out.resolve():
         relative = Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
@@ -142,7 +142,7 @@ def _notes(arms: Arms) -> Iterator[str]:
             "answer 1/3 or 2/3 there"
         )
     if arms.cluster != "group":
-        yield f"no row has a 'group', so each {arms.cluster} is taken for a cluster of its own"
+        yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
     yield from arms.notes
     yield from seed_notes(arms)
     yield from delivery_notes(arms.arms)
@@ -151,7 +151,7 @@ def _notes(arms: Arms) -> Iterator[str]:
 
 
 def _few_references(arms: Arms) -> int:
-    """How many examples that VQA accuracy judges have 2 or 3 references."""
+    """The number of examples with 2 or 3 references that VQA accuracy judges."""
     few = {
         row.example_id
         for arm in arms.arms

@@ -1,4 +1,4 @@
-"""Scores: the content of scores.json, with every number traced to its predictions; read and write it."""
+"""Scores: the content of scores.json, and how to read and write it."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ FORMAT_VERSION = 2
 
 
 class PredictionsFile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file by its name and hash, and its path from the folder of the scores if it lies elsewhere."""
+    """A file by name and hash, with its path relative to the folder of the scores if it lies elsewhere."""
 
     name: str
     sha256: str
@@ -26,7 +26,7 @@ class PredictionsFile(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What the numbers came from, and what would make them again."""
+    """What the numbers were computed from, and everything needed to reproduce them."""
 
     predictions: tuple[PredictionsFile, ...]
     rows: int
@@ -34,12 +34,12 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     resamples: int
     confidence: float
-    partial: bool = False  # a last line that was cut off may be left out
-    metrics: tuple[str, ...] = ()  # asked for by name
-    java: bool = False  # whether any number was made in Java
-    frequencies: PredictionsFile | None = None  # of CIDEr; none: those of the references scored
+    partial: bool = False  # a partial last line may have been left out
+    metrics: tuple[str, ...] = ()  # requested by name
+    java: bool = False  # whether a metric ran in Java
+    frequencies: PredictionsFile | None = None  # for CIDEr; None: from the references scored
     spice: PredictionsFile | None = None
-    items_sha256: str | None = None  # of items.parquet, where it was written beside the scores
+    items_sha256: str | None = None  # of the items.parquet that was written with the scores
     python: str
     versions: dict[str, str]
 
@@ -61,30 +61,31 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Version(msgspec.Struct):
-    format_version: int = 1  # older files do not say
+    format_version: int = 1  # files of the first format do not say
 
 
 def scored_files(run: Path, scores: Scores) -> list[Path]:
-    """The predictions a run's scores were computed from."""
+    """The predictions files that the scores of a run were computed from."""
     return [file_of(run, file) for file in scores.provenance.predictions]
 
 
 def file_of(run: Path, file: PredictionsFile) -> Path:
-    """Where a file lies that scores were computed from: beside them, or where it lay when they were made."""
-    beside = run / Path(file.name).name
-    return beside if file.path is None or beside.is_file() else run / file.path
+    """The path of a file that scores were computed from: next to them, or else where it was at that time."""
+    in_run = run / Path(file.name).name
+    return in_run if file.path is None or in_run.is_file() else run / file.path
 
 
 def write_scores(scores: Scores, out: Path) -> Path:
-    """Write scores.json into a folder, whole or not at all."""
+    """Write scores.json into a folder in one step: never half of it."""
     return write_json(out / SCORES_FILE, scores)
 
 
 def read_scores(run: Path) -> Scores:
-    """Read a run's scores.json, and make sure that it was computed from the predictions it names.
+    """Read a run's scores.json, and check that the predictions it was computed from are unchanged.
 
     Raises:
-        InputError: no scores, not scores, or scores of other predictions than those found.
+        InputError: scores.json does not exist, is no scores file or has another format version, or its
+            predictions are missing or have changed.
     """
     path = run / SCORES_FILE
     if not path.is_file():
@@ -93,8 +94,8 @@ def read_scores(run: Path) -> Scores:
         version = msgspec.json.decode(path.read_bytes(), type=_Version).format_version
         if version != FORMAT_VERSION:
             raise InputError(
-                f"{path}: is of format {version}, this version reads {FORMAT_VERSION}; score the predictions "
-                f"again: safe-eval score PREDICTIONS --out {run}"
+                f"{path}: has format {version}, and this version reads format {FORMAT_VERSION}; score the "
+                f"predictions again: safe-eval score PREDICTIONS --out {run}"
             )
         scores = msgspec.json.decode(path.read_bytes(), type=Scores)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Validate: what predictions files hold, which metrics will judge them, and what cannot be measured."""
+"""Validate: what predictions files hold, which metrics judge them, and what cannot be measured."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from safe_eval.scorers.captions.caption_scores import TASKS as CAPTION_TASKS
 from safe_eval.scorers.captions.tokenised import check_rows
 from safe_eval.scorers.scorer import metrics_for
 
-# Fields that no row needs, and what follows where none has them.
+# Optional fields, and what follows if no row has them.
 _OPTIONAL = {
     "group": "nothing tells which examples belong together",
     "needs_audio": "there are no slices audio and vl",
@@ -28,19 +28,19 @@ _OPTIONAL = {
 
 
 class ArmRows(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rows an arm has."""
+    """The number of rows of an arm."""
 
     dataset: str | None
     seed: int
     model: str
     condition: str
     rows: int
-    absent: int  # examples of the dataset that have no row here
-    errors: int  # rows with an error in place of an answer
+    absent: int  # examples of the dataset without a row in this arm
+    errors: int  # rows with an error instead of an answer
 
 
 class Judging(msgspec.Struct, frozen=True, kw_only=True):
-    """The metrics that judge the rows of a dataset and task; none means that they are in no score."""
+    """The metrics that judge the rows of a dataset and task; rows without a metric are in no score."""
 
     dataset: str | None
     task: str
@@ -63,10 +63,10 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def validate_files(paths: Sequence[Path], *, allow_partial: bool = False) -> Validation:
-    """Read predictions files as `score` does, and say what is in them.
+    """Read predictions files as `score` does, and report what they hold.
 
     Raises:
-        InputError: see `read_predictions`; or rows that cannot be scored together, all reasons at once.
+        InputError: see `read_predictions`; or the rows cannot be scored together, with all reasons at once.
     """
     predictions = read_predictions(*paths, allow_partial=allow_partial)
     notes = list(partial_notes(paths)) if allow_partial else []
@@ -76,10 +76,10 @@ def validate_files(paths: Sequence[Path], *, allow_partial: bool = False) -> Val
 def validate(
     predictions: Sequence[Prediction], files: Sequence[str] = (), notes: Sequence[str] = ()
 ) -> Validation:
-    """What predictions hold; `notes` come first among its notes.
+    """Report what predictions hold; the notes begin with `notes`.
 
     Raises:
-        InputError: rows that cannot be scored together.
+        InputError: the rows cannot be scored together.
     """
     if not predictions:
         raise InputError("no predictions: an empty set has no score")
@@ -142,22 +142,22 @@ def _notes(found: Validation) -> Iterator[str]:
     for judging in found.judging:
         if not judging.metrics:
             yield f"{judging.rows} rows of task {judging.task!r} are judged by no metric: they are excluded"
-    short = [cell for cell in found.cells if cell.absent]
+    short = [arm for arm in found.cells if arm.absent]
     if short:
-        worst = max(short, key=lambda cell: cell.absent)
+        worst = max(short, key=lambda arm: arm.absent)
         yield (
-            f"{len(short)} of {len(found.cells)} arms lack examples that another has, most of them "
-            f"{worst.model}/{worst.condition}: {worst.absent}; they count as expected, and in no mean"
+            f"{len(short)} of {len(found.cells)} arms lack examples that another arm has; {worst.model}/"
+            f"{worst.condition} lacks most: {worst.absent}. They count as expected, and in no mean"
         )
     yield from _not_measured(found.cells, found.fields, found.rows)
 
 
-def _not_measured(cells: Sequence[ArmRows], fields: Mapping[str, int], rows: int) -> Iterator[str]:
-    if not any(cell.model == BASE for cell in cells):
+def _not_measured(arms: Sequence[ArmRows], fields: Mapping[str, int], rows: int) -> Iterator[str]:
+    if not any(arm.model == BASE for arm in arms):
         yield f"no model is called {BASE!r}: what hearing adds or costs is not measured"
-    if all(cell.condition == "full" for cell in cells):
+    if all(arm.condition == "full" for arm in arms):
         yield "no condition but full: what the sound itself adds is not measured"
-    if len({cell.seed for cell in cells}) == 1:
+    if len({arm.seed for arm in arms}) == 1:
         yield "one seed: the spread over seeds is not measured"
     for name, follows in _OPTIONAL.items():
         if not fields[name]:

@@ -1,15 +1,15 @@
-"""Calibration tables: temperatures, and every measure before and after them."""
+"""A calibration in any format: temperatures, and every metric before and after them."""
 
 import textwrap
 from collections.abc import Iterator
 from typing import Literal
 
 from safe_data.core import numerals
-from safe_data.core.table import Format, Table, Value, render
+from safe_data.core.table import COLUMNS, Format, Table, Value, render
 from safe_eval.calibration.calibrate import CalibratedArm, CalibrationReport
 from safe_eval.statistics.calibration.calibration import Estimate
 
-_MEASURES = {
+_METRICS = {
     "accuracy": "accuracy",
     "confidence": "confidence",
     "ece": "ECE, equal width",
@@ -22,38 +22,38 @@ _MEASURES = {
 }
 _ERRORS = {"classwise_ece": "ECE", "nll": "NLL"}  # of distributions; ECE is classwise
 
-Style = Literal["text", "data"]  # intervals as people read them, or each end in a column of its own
+Style = Literal["text", "data"]  # an interval in one column for people, or each end in its own column
 
 
 def calibration_lines(report: CalibrationReport, format: Format) -> list[str]:
-    """What a report says, in a format."""
+    """The lines of a calibration: as text for people, as the JSON document, or as tables."""
     text = [*render(_tables(report, "text"), "text"), *_notes(report)] if format == "text" else None
     return render(_tables(report, "data"), format, report, text)
 
 
 def _tables(report: CalibrationReport, style: Style) -> list[Table]:
     return [
-        *(_of_cell(report, cell, style) for cell in report.cells),
+        *(_of_arm(report, arm, style) for arm in report.cells),
         *([_of_falls(report, style)] if report.falls else []),
         *([_of_choices(report, style)] if report.choices else []),
     ]
 
 
-def _of_cell(report: CalibrationReport, cell: CalibratedArm, style: Style) -> Table:
-    about = cell.before
+def _of_arm(report: CalibrationReport, arm: CalibratedArm, style: Style) -> Table:
+    about = arm.before
     title = (
-        f"{report.model}/{cell.condition}, seed {cell.seed}: n {about.n} in {about.clusters} clusters, "
-        f"temperature {cell.temperature:.3f}"
+        f"{report.model}/{arm.condition}, seed {arm.seed}: n {about.n} in {about.clusters} clusters, "
+        f"temperature {arm.temperature:.3f}"
     )
     rows: list[tuple[Value, ...]] = []
-    for field, name in _MEASURES.items():
-        sides = (getattr(cell.before, field), getattr(cell.after, field))
+    for field, name in _METRICS.items():
+        sides = (getattr(arm.before, field), getattr(arm.after, field))
         rows.append((name, *(part for side in sides for part in _measured(side, style))))
-    return Table(title, _columns("measure", style), rows)
+    return Table(title, _columns("metric", style), rows)
 
 
 def _of_falls(report: CalibrationReport, style: Style) -> Table:
-    """Whether confidence falls where something was taken away."""
+    """Whether confidence falls where something was removed from the input."""
     rows = []
     for fall in report.falls:
         ends: tuple[Value, ...] = (fall.ci_low, fall.ci_high)
@@ -62,7 +62,7 @@ def _of_falls(report: CalibrationReport, style: Style) -> Table:
         rows.append((f"full − {fall.condition}", fall.seed, fall.difference, *ends, fall.p_value, fall.n))
     columns = ("interval",) if style == "text" else ("low", "high")
     return Table(
-        "confidence that falls, before the temperature",
+        "confidence under full minus under a condition, before the temperature",
         ("conditions", "seed", "difference", *columns, "p", "n"),
         rows,
         {"difference": numerals.difference, "p": numerals.p_value},
@@ -70,19 +70,19 @@ def _of_falls(report: CalibrationReport, style: Style) -> Table:
 
 
 def _of_choices(report: CalibrationReport, style: Style) -> Table:
-    """A row for each seed, condition and set of choices; text leaves the intervals to the other formats."""
+    """One row per seed, condition and set of choices; only formats other than text show the intervals."""
     rows: list[tuple[Value, ...]] = []
     for found in report.choices:
-        sides = [(getattr(found.before, name), getattr(found.after, name, None)) for name in _ERRORS]
-        numbers = [part for pair in sides for side in pair for part in _measured(side, style)]
+        errors = [getattr(side, name, None) for name in _ERRORS for side in (found.before, found.after)]
+        numbers = [part for error in errors for part in _measured(error, style)]
         if style == "text":
-            numbers = [side.value if side else None for pair in sides for side in pair]
+            numbers = [error.value if error else None for error in errors]
         about = (found.condition, found.seed, ", ".join(found.choices), found.n, found.temperature)
         rows.append((*about, *numbers))
     names = [f"{name}{when}" for name in _ERRORS.values() for when in ("", " after")]
     if style == "data":
         names = [f"{name}{end}" for name in names for end in ("", " low", " high")]
-    title = f"{report.model}: distributions over choices, each set with a temperature of its own"
+    title = f"{report.model}: distributions over choices, one temperature per set"
     return Table(title, ("condition", "seed", "choices", "n", "T", *names), rows)
 
 
@@ -104,12 +104,12 @@ def _measured(found: Estimate | float | None, style: Style) -> tuple[Value, ...]
 
 
 def _notes(report: CalibrationReport) -> Iterator[str]:
-    fits = sorted({(cell.seed, cell.dev_n) for cell in report.cells})
+    fits = sorted({(arm.seed, arm.dev_n) for arm in report.cells})
     fitted = ", ".join(f"{n} answers (seed {seed})" for seed, n in fits)
     confidence = numerals.percent(report.confidence)
     lines = [
         f"temperature: fitted by NLL on {report.dev.name}, on the answers to the untouched input: {fitted}",
-        f"{confidence} intervals, clustered by {report.cluster}; right is the share that the scorer gives",
+        f"{confidence} intervals, clustered by {report.cluster}; right is the score of an answer, in [0, 1]",
         *(f"note: {note}" for note in report.notes),
         *dict.fromkeys(
             f"note: no temperature for {', '.join(found.choices)}, seed {found.seed}: {found.why_not}"
@@ -119,4 +119,4 @@ def _notes(report: CalibrationReport) -> Iterator[str]:
     ]
     yield ""
     for line in lines:
-        yield from textwrap.wrap(line, 80, subsequent_indent="  ")
+        yield from textwrap.wrap(line, COLUMNS, subsequent_indent="  ")

@@ -1,4 +1,4 @@
-"""A comparison as lines of at most 80 columns, or as tables of any format."""
+"""A comparison of two files in any format: differences, tests and flips."""
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +21,8 @@ _DECISIONS = {
     NOT_SHOWN: "not shown to be equivalent",
     NOT_MEASURED: "not measured",
 }
-_SLICE = 12
-_FLIP = 20
-_KEPT = "\xa0"  # a space at which no line is broken
+_SLICE, _FLIP = 12, 20  # widths of columns, in characters
+_NO_BREAK = "\xa0"  # a space at which lines do not wrap
 
 _DIFFERENCES: dict[str, Callable[[Difference], Value]] = {
     "slice": lambda row: row.slice,
@@ -57,7 +56,7 @@ _WRITE = {
 
 
 def comparison_tables(found: ComparisonFile) -> list[Table]:
-    """For each pair of answers its differences, its tests and its flips; coverage last."""
+    """The differences, tests and flips per metric, dataset and arms of A and B; coverage comes last."""
     tables = []
     for key in dict.fromkeys(_block(row) for row in found.rows):
         about: dict[str, Value] = dict(zip(("metric", "dataset", "A", "B"), key, strict=True))
@@ -79,7 +78,7 @@ def comparison_tables(found: ComparisonFile) -> list[Table]:
 
 
 def comparison_lines(found: ComparisonFile) -> Iterator[str]:
-    """The comparison on 80 columns; Benjamini and Hochberg's p values are left to the other formats."""
+    """The comparison as text of at most 80 columns, without the p values of Benjamini and Hochberg."""
     made = found.provenance
     for side in (found.a, found.b):
         yield f"{side.name}  {side.model}, seed {side.seed}, in {side.file}"
@@ -93,7 +92,7 @@ def comparison_lines(found: ComparisonFile) -> Iterator[str]:
         yield from _flip_lines([flip for flip in found.flips if _block(flip) == key])
     yield ""
     yield from _wrapped(
-        f"Holm's p is adjusted over all {found.family} tests here; other formats have Benjamini–Hochberg's"
+        f"Holm: p adjusted over all {found.family} tests; other formats also show Benjamini–Hochberg"
     )
     for covered in found.coverage:
         yield from _coverage_lines(covered)
@@ -126,20 +125,20 @@ def _difference_lines(rows: Sequence[Difference]) -> Iterator[str]:
 
 
 def _readings(rows: Sequence[Difference], found: ComparisonFile) -> Iterator[str]:
-    """What else the differences say, slice by slice."""
+    """What else the differences show, slice by slice."""
     tests = dict.fromkeys(row.test for row in rows if row.test is not None)
     for test in tests:
         of = "" if len(tests) == 1 else f" ({', '.join(_name(row) for row in rows if row.test == test)})"
         yield from _wrapped(f"p: {test}{of}", "  ")
     yield from _by_slice(
-        "exact McNemar by item, whatever the clusters (mid-p)",
+        "exact McNemar over items, without clusters (mid-p)",
         rows,
         lambda row: row.mcnemar_p is not None,
         lambda row: f"{numerals.p_value(row.mcnemar_p)} ({numerals.p_value(row.mcnemar_mid_p)})",
     )
     least = 1 - found.provenance.confidence
     yield from _by_slice(
-        f"not significant; found with a power of {numerals.percent(POWER)} from",
+        f"not significant; detectable with a power of {numerals.percent(POWER)} from",
         rows,
         lambda row: row.detectable is not None and row.p_value is not None and row.p_value >= least,
         lambda row: numerals.fraction(row.detectable),
@@ -160,9 +159,9 @@ def _by_slice(
     has: Callable[[Difference], bool],
     write: Callable[[Difference], str],
 ) -> Iterator[str]:
-    told = [f"{_name(row)} {write(row)}".replace(" ", _KEPT) for row in rows if has(row)]
+    told = [f"{_name(row)} {write(row)}".replace(" ", _NO_BREAK) for row in rows if has(row)]
     if told:
-        yield from (line.replace(_KEPT, " ") for line in _wrapped(f"{about}: {'; '.join(told)}", "  "))
+        yield from (line.replace(_NO_BREAK, " ") for line in _wrapped(f"{about}: {'; '.join(told)}", "  "))
 
 
 def _flip_lines(flips: Sequence[FlipRow]) -> Iterator[str]:
@@ -175,13 +174,13 @@ def _flip_lines(flips: Sequence[FlipRow]) -> Iterator[str]:
 
 
 def _coverage_lines(covered: SideCoverage) -> Iterator[str]:
-    """One side's answers, all of which are in the numbers above: what failed counts as wrong."""
+    """The coverage of one side; every answer is in the numbers above, failures as wrong."""
     on = "" if covered.dataset is None else f" on {covered.dataset}"
-    others = [
+    failures = [
         f"{count} {name}" for name in ("errored", "unparsed", "excluded") if (count := getattr(covered, name))
     ]
     answered = f"{covered.answered} of {covered.expected} answered"
-    yield from _wrapped(f"{covered.side} {covered.condition}{on}: {', '.join([answered, *others])}")
+    yield from _wrapped(f"{covered.side} {covered.condition}{on}: {', '.join([answered, *failures])}")
 
 
 def _name(row: Difference) -> str:

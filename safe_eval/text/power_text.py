@@ -1,4 +1,4 @@
-"""A power plan as people or programs read it."""
+"""A power plan in any format: how many items show a difference, and what that rests on."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from safe_eval.comparison.power import PowerPlan
 
 
 def power_tables(plan: PowerPlan) -> list[Table]:
-    """The plan in one row."""
+    """The plan as a table of one row."""
     names = msgspec.structs.asdict(plan)
     shown = {name.replace("_", " "): value for name, value in names.items() if name != "like"}
     title = "Power" if plan.like is None else f"Power, as in {plan.like}"
@@ -18,7 +18,7 @@ def power_tables(plan: PowerPlan) -> list[Table]:
 
 
 def power_lines(plan: PowerPlan) -> Iterator[str]:
-    """The plan, and what it rests on."""
+    """The plan as text for people, and what it rests on."""
     yield f"difference      {numerals.fraction(plan.difference)}"
     yield f"items           {plan.items}"
     size = "one item each" if plan.cluster_size == 1 else f"{plan.cluster_size:.4g} items each on average"

@@ -1,4 +1,4 @@
-"""Score tables: scores as tables of numbers, for the formats other than text."""
+"""Scores as tables of numbers, for every format other than text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -52,7 +52,7 @@ _RETENTION = {
 _AGGREGATE = {
     "model": "model",
     "condition": "condition",
-    "measure": "name",
+    "aggregate": "name",
     "value": "value",
     "low": "ci_low",
     "high": "ci_high",
@@ -65,7 +65,7 @@ _P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
 
 
 def scores_tables(scores: Scores) -> list[Table]:
-    """Every number of scores.json that stands alone, a table for each metric, dataset and seed."""
+    """The numbers of scores.json: one table per kind, metric, dataset and seed."""
     signed = _DIFFERENCES | _P_VALUES
     return [
         *_tables("means", scores.metrics, _METRIC, {}),
@@ -73,7 +73,7 @@ def scores_tables(scores: Scores) -> list[Table]:
         *_tables("other aggregates", scores.aggregates, _AGGREGATE, {}),
         *_tables("over seeds", scores.seeds, _SEED, {}),
         *_tables("differences over seeds", scores.seed_comparisons, _SEED_COMPARISON, signed),
-        *_tables("kept of the base model", scores.retention, _RETENTION, signed),
+        *_tables("retention", scores.retention, _RETENTION, signed),
         *_coverage(scores),
     ]
 
@@ -89,14 +89,14 @@ def _tables(kind: str, rows: Sequence[Any], fields: dict[str, str], write: dict[
 
 
 def _set(row: Any) -> tuple[str, str | None, int | None]:
-    """What rows share a table for; rows over seeds have none of their own."""
+    """What the rows of one table have in common; rows over all seeds name no seed."""
     return row.metric, row.dataset, getattr(row, "seed", None)
 
 
 def _coverage(scores: Scores) -> Iterator[Table]:
-    for dataset in dict.fromkeys(cell.dataset for cell in scores.cells):
+    for dataset in dict.fromkeys(arm.dataset for arm in scores.cells):
         title = "coverage" if dataset is None else f"coverage on {dataset}"
-        values = _values((cell for cell in scores.cells if cell.dataset == dataset), _COVERAGE)
+        values = _values((arm for arm in scores.cells if arm.dataset == dataset), _COVERAGE)
         yield Table(title, _COVERAGE, values, about={"dataset": dataset})
 
 

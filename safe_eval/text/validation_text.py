@@ -1,4 +1,4 @@
-"""A validation as people or programs read it."""
+"""A validation in any format: what predictions files hold, and which metrics judge them."""
 
 import textwrap
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from safe_eval.scoring.validate import Validation
 
 
 def validation_lines(found: Validation, format: Format = "text") -> list[str]:
-    """A validation as people or programs read it."""
+    """The lines of a validation: as text for people, as the JSON document, or as tables."""
     tables = list(_tables(found))
     text = render(tables, "text")
     text += [""] if found.notes else []
@@ -22,10 +22,10 @@ def _tables(found: Validation) -> Iterator[Table]:
     title = f"{found.rows} rows, {found.examples} examples, {found.clusters} clusters ({found.cluster})"
     yield Table(
         title,
-        ("dataset", "model", "condition", "seed", "rows", "absent", "errors"),
+        ("dataset", "model", "condition", "seed", "rows", "missing", "errors"),
         [
-            (cell.dataset, cell.model, cell.condition, cell.seed, cell.rows, cell.absent, cell.errors)
-            for cell in found.cells
+            (arm.dataset, arm.model, arm.condition, arm.seed, arm.rows, arm.absent, arm.errors)
+            for arm in found.cells
         ],
     )
     yield Table(

@@ -1,16 +1,23 @@
-"""Verdict tables: each criterion with its number and its evidence, in any format."""
+"""A verdict in any format: each criterion with its number and its evidence."""
 
 import textwrap
 from collections.abc import Iterator
 
 from safe_data.core import numerals
-from safe_data.core.table import Format, Table, render
+from safe_data.core.table import COLUMNS, Format, Table, render
 from safe_eval.judging.verdict import GO, Judged, Verdict
-from safe_eval.text.scores_text import _COLUMNS
+
+_DECISION = 14  # columns of "not measured" and the space after it
+_ASKED = {
+    "value": "",
+    "ci_low": "the low end ",
+    "ci_high": "the high end ",
+    "equivalence": "the equivalence interval ",
+}
 
 
 def verdict_lines(verdict: Verdict, format: Format) -> list[str]:
-    """The lines of a verdict: the text design, the document as JSON, or a table."""
+    """The lines of a verdict: as text for people, as the JSON document, or as a table."""
     columns = ("criterion", "decision", "value", "ci_low", "ci_high", "use", "bound", "severity", "evidence")
     rows = [
         (c.name, c.decision, c.value, c.ci_low, c.ci_high, c.use, c.bound, c.severity, c.evidence)
@@ -20,30 +27,21 @@ def verdict_lines(verdict: Verdict, format: Format) -> list[str]:
     return render([table], format, verdict, verdict_table(verdict))
 
 
-_DECISION = 14
-_ASKED = {
-    "value": "",
-    "ci_low": "the low end ",
-    "ci_high": "the high end ",
-    "equivalence": "the equivalence interval ",
-}
-
-
 def verdict_table(verdict: Verdict) -> Iterator[str]:
-    """Each criterion with what was found, what was asked for, and the evidence; the decision last."""
+    """Each criterion with its number, its bound and the evidence; the verdict last."""
     for row in verdict.criteria:
         warning = " (a warning: decides nothing)" if row.severity == "warning" else ""
         yield f"{row.decision:<{_DECISION}}{row.name}{warning}"
         indent = " " * _DECISION
         for text in (f"{_found(row)}; asked for {_ASKED[row.use]}{row.bound}", row.evidence):
-            yield from textwrap.wrap(text, _COLUMNS, initial_indent=indent, subsequent_indent=indent)
+            yield from textwrap.wrap(text, COLUMNS, initial_indent=indent, subsequent_indent=indent)
     yield ""
-    kept = sum(row.decision == GO for row in verdict.criteria)
-    yield f"verdict: {verdict.decision} ({kept} of {len(verdict.criteria)} criteria hold)"
+    met = sum(row.decision == GO for row in verdict.criteria)
+    yield f"verdict: {verdict.decision} ({met} of {len(verdict.criteria)} criteria hold)"
 
 
 def _found(row: Judged) -> str:
-    """The value with its interval; a count, or a whole share, has none."""
+    """The value with its interval; counts and shares without an interval stand alone."""
     if row.value is None:
         return "not measured"
     if row.ci_low is None and row.value.is_integer():

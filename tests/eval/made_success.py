@@ -1,4 +1,4 @@
-"""A run that keeps every criterion of success.yaml: two seeds, honest confidences, the sound left alone."""
+"""A run that meets every criterion of success.yaml: two seeds, honest confidences, the sound left alone."""
 
 import msgspec
 from made_rows import good_run

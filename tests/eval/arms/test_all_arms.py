@@ -1,4 +1,4 @@
-"""Metrics on request, and the aggregates of a benchmark's own script, in scores.json."""
+"""All arms: requested metrics, aggregates and seeds, from predictions to scores.json."""
 
 import pytest
 from made_rows import row
@@ -26,7 +26,7 @@ def measured(scores: Scores) -> dict[str, AggregateRow]:
     return {row.name: row for row in scores.aggregates}
 
 
-def test_metrics_on_request_stand_beside_the_others(tmp_path, capsys) -> None:
+def test_requested_metrics_stand_with_the_others(tmp_path, capsys) -> None:
     write_predictions(tmp_path / "p.jsonl", [row("q1", "Yes", references=("yes",) * 10), row("q2")])
     options = ["--metric", "vqa_accuracy_normalised", "--metric", "exact_match", "--metric", "vqa_accuracy"]
     assert main(["score", f"{tmp_path}/p.jsonl", "--out", f"{tmp_path}/run", *options]) == 0

@@ -200,7 +200,7 @@ def test_every_format_holds_the_numbers(files: tuple[Path, Path], capsys: pytest
         shown[name] = capsys.readouterr().out
     document = json.loads(shown["json"])
     ece = document["cells"][0]["before"]["ece"]
-    first = next(r for r in csv.DictReader(shown["csv"].splitlines()) if r["measure"] == "ECE, equal width")
+    first = next(r for r in csv.DictReader(shown["csv"].splitlines()) if r["metric"] == "ECE, equal width")
     assert float(first["before"]) == ece["value"]
     assert float(first["before_low"]) == ece["interval"]["low"]
     assert "| ECE, equal width" in shown["markdown"]

@@ -1,12 +1,12 @@
-"""safe-eval compare: pairs whose numbers are known by hand, and the traps it must not fall into."""
+"""safe-eval compare: two files whose numbers are known by hand, and the traps it must not fall into."""
 
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
-from made_pair import compared, make_pair, of_slice, written
 from made_rows import answers, good_run, row, shuffled
+from made_two_files import compared, make_two_files, of_slice, written
 
 from safe_data.core.errors import InputError
 from safe_eval.prediction import Prediction
@@ -17,7 +17,7 @@ from safe_eval.statistics.paired import mcnemar, mcnemar_mid_p
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
-    return make_pair(tmp_path)
+    return make_two_files(tmp_path)
 
 
 def test_means_difference_and_tests_by_hand(files: tuple[Path, Path]) -> None:
@@ -51,10 +51,10 @@ def test_consultation_is_compared_where_both_sides_say(tmp_path: Path) -> None:
     used = of_slice(found, "all")
     assert (used.mean_a, used.n, used.gained, used.lost) == (1.0, 39, 20, 0)
     assert used.difference == pytest.approx(20 / 39)
-    assert found.notes == ("1 of 40 examples, of which a side does not say, are in no consultation",)
+    assert found.notes == ("1 of 40 examples are left out of consultation: one side does not say",)
     assert not found.flips
     silent = written(tmp_path / "silent.jsonl", [msgspec.structs.replace(r, consulted=None) for r in old])
-    with pytest.raises(InputError, match="no example of which both sides say"):
+    with pytest.raises(InputError, match="on no example do both sides say"):
         compared((files[0], silent), metric="consulted")
 
 
@@ -110,7 +110,7 @@ def test_what_is_ambiguous_is_asked_for(tmp_path: Path, files: tuple[Path, Path]
 
 
 def test_trap_unmatched_ids_are_never_dropped_in_silence(files: tuple[Path, Path]) -> None:
-    """Harnesses that pair by id drop what has no partner; the score of the rest then moves unseen."""
+    """Harnesses that match by id drop examples of one side; the score of the rest then moves unseen."""
     a, b = files
     write_predictions(b, answers("old", "full", lambda clip, _: clip % 2 == 0, clips=44))
     with pytest.raises(InputError) as refused:
@@ -125,14 +125,14 @@ def test_trap_unmatched_ids_are_never_dropped_in_silence(files: tuple[Path, Path
     assert len(found.matched[0].only_a_ids) == 10
     assert of_slice(found, "all").n == 88
     assert found.notes[0].startswith(
-        "12 examples of A full and 0 of B full have no partner and are left out: c44"
+        "12 examples of A full and 0 of B full are on one side only and are left out: c44"
     )
     write_predictions(a, [row("q1")])
     with pytest.raises(InputError, match="nothing can be compared; use the same example ids"):
         compared(files, intersect=True)
 
 
-def test_trap_other_references_are_no_pair(files: tuple[Path, Path]) -> None:
+def test_trap_other_references_are_another_example(files: tuple[Path, Path]) -> None:
     """Answers to another version of the questions are not compared by their text instead."""
     rows = answers("old", "full", lambda *_: True)
     rows[3] = msgspec.structs.replace(rows[3], references=("no",))

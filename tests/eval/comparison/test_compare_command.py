@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from made_pair import compared, make_pair, of_slice, written
 from made_rows import answers
+from made_two_files import compared, make_two_files, of_slice, written
 
 from safe_eval.cli import main
 from safe_eval.comparison.comparison_file import ComparisonFile
@@ -15,7 +15,7 @@ from safe_eval.predictions import write_predictions
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
-    return make_pair(tmp_path)
+    return make_two_files(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_one_cluster_cannot_be_judged(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "within ±0.1 on all: not measured" in capsys.readouterr().out
     assert main(["compare", *files, "--margin", "0.1", "--slice", "type:none"]) == 3
     assert (
-        "no example is in the slice 'type:none' that should decide; there are all, audio, vl"
+        "no example is in the deciding slice 'type:none'; slices are all, audio, vl"
         in capsys.readouterr().err
     )
     assert main(["compare", *files, "--margin", "0"]) == 3

@@ -62,7 +62,7 @@ def test_as_it_is_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     [
         ([], "give either --difference"),
         (["--difference", "0.02", "--items", "10"], "give either --difference"),
-        (["--difference", "0.2"], "give the share that does with --changed"),
+        (["--difference", "0.2"], "give the share that changes with --changed"),
         (["--items", "-5"], "must all be above 0"),
         (["--difference", "0.02", "--power", "80"], "80 % is 0.8"),
         (["--difference", "0.02", "--like", "absent.jsonl"], "no such predictions file"),
@@ -76,7 +76,7 @@ def test_what_is_refused(options: list[str], words: str, capsys: pytest.CaptureF
 def test_which_two_answers_must_be_clear(tmp_path: Path) -> None:
     write_predictions(tmp_path / "predictions.jsonl", good_run())
     with pytest.raises(
-        InputError, match="say which two answers to take as --a and --b; there are base/full, safe/full"
+        InputError, match="say which two arms to take as --a and --b; there are base/full, safe/full"
     ):
         observed(tmp_path, None, None)
     with pytest.raises(InputError, match="safe/gate_off − base/full has no spread on the slice 'all'"):

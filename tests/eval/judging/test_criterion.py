@@ -1,4 +1,4 @@
-"""Criteria: every metric of the scores can be asked for, and what no scores could answer is refused."""
+"""Criteria: they can name every metric of the scores; what no scores could answer is refused."""
 
 import csv
 import json
@@ -46,12 +46,15 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
         (["metric: vqa_accuracy_sed_std", "condition: safe/full"], "did you mean 'vqa_accuracy_seed_std'?"),
         (["metric: consulted"], "consulted needs a 'condition'"),
         (["metric: ece", "condition: safe/full", "against: base/full"], "leave out 'against'"),
-        (["metric: ece", "condition: safe/full", "slice: vl"], "ece is made on the slices all, not on 'vl'"),
+        (
+            ["metric: ece", "condition: safe/full", "slice: vl"],
+            "computed on the slices all, not on 'vl'",
+        ),
         (["metric: kl_nats", "condition: safe/full"], "give 'against: base/full'"),
         (["metric: kl_nats", "condition: safe/full", "against: safe/full"], "give 'against: base/full'"),
         (
             ["metric: kl_nats", "condition: safe/full", "against: base/full", "slice: audio"],
-            "made on the slices all, vl, not on 'audio'",
+            "computed on the slices all, vl, not on 'audio'",
         ),
         (
             ["metric: vqa_accuracy_seed_std", "condition: safe/full", "use: ci_high"],
@@ -59,7 +62,7 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
         ),
         (
             ["metric: vqa_accuracy_seed_std", "condition: safe/full", "slice: type:x"],
-            "made on the slices all, audio, vl, not on 'type:x'",
+            "computed on the slices all, audio, vl, not on 'type:x'",
         ),
         (
             ["metric: kl_nats", "condition: safe/full", "against: base/full", "use: equivalence"],
@@ -68,12 +71,12 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
         (["metric: consistency"], "consistency needs a 'condition'"),
         (
             ["metric: validity", "condition: safe/full", "slice: vl"],
-            "validity is made on the slices all, not",
+            "validity is computed on the slices all, not",
         ),
         (["metric: validity", "condition: safe/full", "against: base/full"], "leave out 'against'"),
         (
             ["metric: distribution", "condition: safe/full", "use: ci_high"],
-            "distribution has no interval; it can only be used by its value",
+            "distribution has no interval; leave out 'use', so that its value is judged",
         ),
         (
             ["metric: balanced_accuracy", "condition: safe/full", "use: equivalence"],

@@ -1,4 +1,4 @@
-"""Evidence: what a run could leave out, or a criterion ask for, to look better than it is."""
+"""Evidence: no run looks better by leaving rows or fields out, and no criterion by asking for less."""
 
 import math
 
@@ -36,8 +36,8 @@ def test_leaving_out_the_hard_examples_is_no_gain() -> None:
     rows = [r for r in run() if not (r.model == "safe" and r.condition == "full" and r.answer == "no")]
     found = judged(rows, **GAIN)
     assert found.decision == "not measured"
-    assert "not every example has both answers" in found.evidence
-    assert "only safe/mute_audio" in found.evidence
+    assert "not every example was answered by both" in found.evidence
+    assert "only by safe/mute_audio" in found.evidence
 
 
 def test_saying_consulted_only_where_it_looks_well_is_not_measured() -> None:
@@ -49,7 +49,7 @@ def test_saying_consulted_only_where_it_looks_well_is_not_measured() -> None:
     hidden = [msgspec.structs.replace(r, consulted=None) if r.record_id == "c3" else r for r in rows]
     found = judged(hidden, **FALSE)
     assert (found.decision, found.value) == ("not measured", None)
-    assert "1 more answers do not say" in found.evidence
+    assert "without 'consulted': 1 more" in found.evidence
 
 
 def test_false_consultation_is_judged_by_the_end_of_its_interval() -> None:
@@ -62,7 +62,7 @@ def test_confidence_stated_only_of_right_answers_is_not_measured() -> None:
     rows = [msgspec.structs.replace(r, confidence=None) if r.answer == "no" else r for r in run()]
     found = judged(rows, metric="ece", condition="safe/full", bound="< 0.2")
     assert found.decision == "not measured"
-    assert "more answers do not say" in found.evidence
+    assert "without 'confidence': " in found.evidence
     assert any("state a confidence: calibration is of these alone" in note for note in scores(rows).notes)
 
 
@@ -94,8 +94,8 @@ def test_one_item_has_a_value_and_no_interval() -> None:
         ({"metric": "exact_match"}, "no exact_match of safe/full on slice all: they hold vqa_accuracy"),
         ({"metric": "vqa_accuracy", "condition": "safe/noise_audio"}, "they are of base/full, safe/full"),
         (GAIN | {"against": "base/noise_audio"}, "they are of base/full, safe/full"),
-        (GAIN | {"against": "safe/full"}, "no safe/full beside safe/full on slice audio"),
-        ({"metric": "consistency"}, "no answer of it is judged by gqa_accuracy"),
+        (GAIN | {"against": "safe/full"}, "no safe/full against safe/full on slice audio"),
+        ({"metric": "consistency"}, "gqa_accuracy judges none of the answers"),
         ({"metric": "balanced_accuracy", "condition": "other/full"}, "they are of base/full, safe/full"),
         ({"metric": "coverage", "condition": "other/full"}, "hold no coverage of other/full"),
     ],
@@ -110,11 +110,11 @@ def test_rows_that_do_not_say_are_named() -> None:
     rows = good_run(12)
     assert "no row says whether the sound was 'consulted'" in judged(rows, **FALSE).evidence
     ece = judged(rows, metric="ece", condition="safe/full", bound="< 0.2")
-    assert "no row of an answer that is right or wrong has a 'confidence'" in ece.evidence
+    assert "no row that is judged right or wrong has a 'confidence'" in ece.evidence
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_keeps_no_bound(number: float) -> None:
+def test_what_is_no_number_meets_no_bound(number: float) -> None:
     found = scores(run(12))
     forged = msgspec.structs.replace(
         found,
@@ -134,9 +134,9 @@ def test_what_is_no_number_keeps_no_bound(number: float) -> None:
 @pytest.mark.parametrize(
     ("bound", "words"),
     [
-        (">= -1", "no number could break this bound"),
-        ("within 1", "no number could break this bound"),
-        ("> 5", "no number could keep this bound: accuracies are fractions, 5 points are 0.05"),
+        (">= -1", "no number could miss this bound"),
+        ("within 1", "no number could miss this bound"),
+        ("> 5", "no number could meet this bound: accuracies are fractions, 5 points are 0.05"),
     ],
 )
 def test_a_bound_that_decides_nothing_is_said(bound: str, words: str) -> None:
@@ -158,7 +158,7 @@ def gqa_run(clips: int = 100, **fields: object) -> list[Prediction]:
     ]
 
 
-def test_a_measure_is_judged_by_its_value_and_both_ends_of_its_interval() -> None:
+def test_an_aggregate_is_judged_by_its_value_and_both_ends_of_its_interval() -> None:
     fields = {"metric": "consistency", "condition": "safe/full"}
     found = judged(gqa_run(), **fields, bound=">= 0.75")
     assert (found.decision, found.value) == ("go", 0.75)
@@ -184,13 +184,13 @@ def test_balanced_accuracy_is_judged() -> None:
     assert judged(noise + speech, **fields, bound=">= 0.7", use="ci_low").decision == "no-go"
 
 
-def test_a_measure_that_was_not_measured_says_why() -> None:
+def test_an_aggregate_that_was_not_measured_says_why() -> None:
     found = judged(gqa_run(), metric="validity", condition="safe/full", bound=">= 0")
     assert (found.decision, found.value) == ("not measured", None)
     assert "safe/full on all: 200 of 200 rows have no metadata 'valid'" in found.evidence
 
 
-def test_a_measure_must_hold_with_every_seed_that_was_judged() -> None:
+def test_an_aggregate_must_hold_with_every_seed_that_was_judged() -> None:
     fields = {"metric": "consistency", "condition": "safe/full", "bound": ">= 0.7"}
     second = gqa_run(seed=1)
     assert judged(gqa_run() + second, **fields).decision == "go"
@@ -211,7 +211,7 @@ def test_a_comparison_of_consultation() -> None:
         for r in run()
     ]
     found = judged(hidden, **fields, bound=">= 0.9")
-    assert (found.decision, "2 more answers do not say" in found.evidence) == ("not measured", True)
+    assert (found.decision, "without 'consulted': 2 more" in found.evidence) == ("not measured", True)
 
 
 def test_every_metric_of_the_scores_can_be_asked_for() -> None:

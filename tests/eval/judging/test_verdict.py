@@ -1,4 +1,4 @@
-"""Verdicts: go only where every number is there and keeps its bound."""
+"""Verdicts: go only where every number is measured and meets its bound."""
 
 import json
 from pathlib import Path
@@ -109,7 +109,7 @@ def test_a_missing_condition_is_not_measured(tmp_path: Path) -> None:
     assert decisions["sound_helps"] == decisions["gate_off_is_the_base"] == "not measured"
     assert verdict.decision == "not measured"
     assert verdict.criteria[0].value is None
-    assert "hold no safe/full beside safe/mute_audio on slice audio" in verdict.criteria[0].evidence
+    assert "hold no safe/full against safe/mute_audio on slice audio" in verdict.criteria[0].evidence
 
 
 def test_identity_on_some_examples_is_not_identity() -> None:
@@ -123,7 +123,7 @@ def test_identity_on_some_examples_is_not_identity() -> None:
         bound="== 0",
     )
     assert same.decision == "not measured"
-    assert "0 only safe/gate_off, 2 only base/full" in same.evidence
+    assert "0 only by safe/gate_off, 2 only by base/full" in same.evidence
 
 
 def test_the_text_of_an_answer_counts_and_not_its_score() -> None:
@@ -190,7 +190,7 @@ def test_a_failure_outweighs_a_missing_number(decisions: list[str], verdict: str
     assert overall([*rows, row("no-go", "warning")]) == verdict
 
 
-def test_a_number_at_its_bound_keeps_it() -> None:
+def test_a_number_at_its_bound_meets_it() -> None:
     assert criterion.Bound(">=", 0.05).holds(0.70 - 0.65)
     assert not criterion.Bound(">", 0.05).holds(0.05)
     assert not criterion.Bound("==", 0.0).holds(1e-6)
@@ -240,7 +240,7 @@ FIRST = "criteria:\n  - name: one\n    metric: vqa_accuracy\n    condition: safe
         ),
         (
             "criteria:\n  - {name: a, metric: coverage, bound: '> 0', use: ci_low}",
-            "coverage has no interval; it can only be used by its value",
+            "coverage has no interval; leave out 'use', so that its value is judged",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The report as its reader gets it: one file that is true, harmless and complete."""
+"""The report as readers get it: one file that is true, harmless and complete."""
 
 import base64
 import hashlib
@@ -7,19 +7,29 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from html_page import OURS, Page, external
 from made_run import made_answers, make_run, make_shards
 
+import safe_eval
 from safe_data.core.errors import InputError
+from safe_eval.arms.arm import make_arms
+from safe_eval.arms.caption_arms import CaptionInputs, caption_arms
 from safe_eval.prediction import Prediction
 from safe_eval.report import media as report_media
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import is_accuracy
 from safe_eval.report.report import write_report
+from safe_eval.scoring.recheck import check_scores
 from safe_eval.scoring.scores import read_scores
 
 
@@ -86,10 +96,10 @@ def test_every_number_of_the_scores_is_on_the_page(page, run):
         write = numbers.percent if is_accuracy(metric.metric) else numbers.plain
         interval = numbers.interval(write(metric.ci_low), write(metric.ci_high))
         assert f"{write(metric.value)} {interval}" in page.said
-    for pair in scores.comparisons:
-        interval = numbers.interval(numbers.points(pair.ci_low), numbers.points(pair.ci_high))
-        assert f"{numbers.points(pair.difference)} {interval}" in page.said
-        assert f"{pair.gained} gained, {pair.lost} lost" in page.said
+    for row in scores.comparisons:
+        interval = numbers.interval(numbers.points(row.ci_low), numbers.points(row.ci_high))
+        assert f"{numbers.points(row.difference)} {interval}" in page.said
+        assert f"{row.gained} gained, {row.lost} lost" in page.said
 
 
 def test_the_verdict_comes_first_and_names_what_fails(page, run):
@@ -155,7 +165,7 @@ def test_gaps_in_the_coverage_are_red_and_counted(tmp_path, answers):
     rows = [msgspec.structs.replace(row, answer=" ") if i == 3 else row for i, row in enumerate(answers)][1:]
     text = write_report(make_run(tmp_path, rows)).read_text()
     assert '<div class="coverage bad" role="alert">' in text
-    assert "Coverage incomplete in 2 of 5 columns." in text
+    assert "Coverage incomplete in 2 of 5 arms." in text
     assert ", 1 missing" in text
     assert ", 1 unparsed" in text
     assert "**Incomplete.**" in (tmp_path / "report.md").read_text()
@@ -180,27 +190,27 @@ def test_other_shards_do_not_lend_their_media(run, tmp_path):
     write_world(tmp_path / "world", clips=60, seed=5)
     build_dataset(tmp_path / "world", tmp_path / "shards")
     page = Page(write_report(run, shards=tmp_path / "shards", out=tmp_path / "report.html").read_text())
-    assert "in these shards asks something else." in page.said or "hold no such record" in page.said
+    assert "in these shards asks something else." in page.said or "do not hold this record" in page.said
 
 
 def test_media_stay_within_the_budget(run, shards, tmp_path, monkeypatch):
     monkeypatch.setattr(report_media, "MAX_TOTAL_BYTES", 100_000)
     text = write_report(run, shards=shards, out=tmp_path / "report.html").read_text()
     assert 50_000 < sum(len(uri) for uri in re.findall(r'"(data:[^"]*)"', text)) <= 100_000
-    assert "The sound is left out: the page holds 100 kB of media at most." in text
+    assert "The sound is left out: the page holds at most 100 kB of media." in text
 
 
 def test_a_large_sound_is_left_out_with_a_word(run, shards, tmp_path, monkeypatch):
     monkeypatch.setattr(report_media, "MAX_SOUND_BYTES", 1000)
     text = write_report(run, shards=shards, out=tmp_path / "report.html").read_text()
     assert "<audio" not in text
-    assert "A sound of 16 kB is left out: 1 kB an item at most." in text
+    assert "A sound of 16 kB is left out: the limit is 1 kB per item." in text
 
 
 def test_the_summary_is_small_and_has_the_main_table(run, tmp_path):
     summary = write_report(run, out=tmp_path / "report.html").with_suffix(".md").read_text()
     assert summary.startswith("## NO-GO: made\n")
-    assert "| Accuracy in % | base | safe | audio muted | audio swapped | gate off | size |" in summary
+    assert "| Accuracy (%) | base | safe | audio muted | audio swapped | gate off | size |" in summary
     assert len(summary) < 4000
 
 
@@ -226,13 +236,64 @@ def test_scores_and_verdict_of_something_else_are_refused(run, answers, tmp_path
     mixed = shutil.copytree(run, tmp_path / "run")
     other = make_run(tmp_path / "other", answers[:-5])
     shutil.copy(other / "verdict.json", mixed)
-    with pytest.raises(InputError, match="is on other scores than the scores"):
+    with pytest.raises(InputError, match="judges other scores than the scores"):
         write_report(mixed)
     shutil.copy(other / "predictions.jsonl", mixed)
     with pytest.raises(InputError, match="was computed from another predictions"):
         write_report(mixed)
     with pytest.raises(InputError, match="no such run folder"):
         write_report(tmp_path / "nowhere")
+
+
+def test_items_that_changed_after_scoring_are_refused(run, tmp_path):
+    changed = shutil.copytree(run, tmp_path / "run")
+    table = pq.read_table(changed / "items.parquet")
+    place = table.column_names.index("value")
+    all_right = table.set_column(place, "value", pa.array(np.ones(table.num_rows)))
+    pq.write_table(all_right, changed / "items.parquet")
+    with pytest.raises(InputError) as caught:
+        write_report(changed)
+    assert str(caught.value) == (
+        f"{changed / 'items.parquet'}: is not the file that was written with its scores.json; score the "
+        f"predictions again: safe-eval score PREDICTIONS --out {changed}"
+    )
+    assert not (changed / "report.html").exists()
+
+
+def calls_of(work: Callable[[], object]) -> Counter[str]:
+    """How often each function that reads predictions or scores them is called during some work."""
+    packages = Path(safe_eval.__file__).parent
+    counted: Counter[str] = Counter()
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        path = Path(frame.f_code.co_filename)
+        if event == "call" and path.is_relative_to(packages) and frame.f_code.co_name != "<module>":
+            place = path.relative_to(packages)
+            if place.parts[0] in ("predictions.py", "scorers"):
+                counted[f"{place.as_posix()}: {frame.f_code.co_name}"] += 1
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return counted
+
+
+def test_a_report_reads_no_predictions_and_scores_nothing(run, shards, tmp_path):
+    out = tmp_path / "report.html"
+    write_report(run, shards=shards, out=out)  # loads every module, so that only calls are counted
+    assert calls_of(lambda: write_report(run, shards=shards, out=out)) == Counter()
+
+
+def test_the_count_of_calls_can_fail(run, answers):
+    captions = [msgspec.structs.replace(row, task="caption") for row in answers if row.condition == "full"]
+    scored = calls_of(lambda: check_scores(run)) + calls_of(
+        lambda: caption_arms(make_arms(captions), CaptionInputs(java=False))
+    )
+    for name in ("read_predictions", "score_all", "score_captions"):
+        assert any(call.endswith(f": {name}") for call in scored), name
+    assert sum(scored.values()) > len(answers)
 
 
 def test_a_missing_package_names_the_extra(run, monkeypatch):

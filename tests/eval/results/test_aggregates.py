@@ -164,6 +164,6 @@ def test_tables_for_machines_hold_the_intervals(tmp_path: Path, capsys: pytest.C
     assert main([*typed, "--format", "csv"]) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     found = measured(clips())["balanced_accuracy"]
-    (shown,) = [made for made in rows if made["measure"] == "balanced_accuracy"]
+    (shown,) = [made for made in rows if made["aggregate"] == "balanced_accuracy"]
     assert (float(shown["low"]), float(shown["high"])) == (found.ci_low, found.ci_high)
     assert (shown["n"], shown["clusters"]) == ("40", "20")

@@ -1,4 +1,4 @@
-"""Rescored: a scores.json that its predictions do not give is refused, however it was changed."""
+"""Recheck: numbers and items that the predictions do not give are refused, however they were forged."""
 
 import json
 from collections.abc import Callable
@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from made_rows import row
 from made_run import made_answers, make_run, make_shards
 
 from safe_data.core.errors import InputError
+from safe_data.core.files import file_sha256
 from safe_eval.cli import main
 from safe_eval.predictions import read_predictions, write_predictions
 from safe_eval.scoring.recheck import check_scores
 
 Content = dict[str, Any]
+Column = list[Any]
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +111,72 @@ def test_aggregates_are_checked_with_their_intervals(tmp_path: Path, field: str,
 
     with pytest.raises(InputError, match=rf"aggregates accuracy balanced_accuracy .*: {field} is "):
         check_scores(forged(tmp_path, change))
+
+
+def forged_items(run: Path, name: str, change: Callable[[Column], Column]) -> Path:
+    """The run with a column of items.parquet changed, and its new hash in scores.json."""
+    path = run / "items.parquet"
+    stored = pq.ParquetFile(path)
+    groups = [stored.read_row_group(number) for number in range(stored.num_row_groups)]
+    with pq.ParquetWriter(path, stored.schema_arrow) as writer:
+        for group in groups:  # one row group per arm, as they were written
+            column = pa.array(
+                change(group[name].to_pylist()), pa.float64() if name == "value" else pa.string()
+            )
+            place = group.column_names.index(name)
+            forged_group = group.set_column(place, name, column.cast(group.schema.field(name).type))
+            writer.write_table(forged_group, row_group_size=group.num_rows)
+
+    def with_new_hash(content: Content) -> None:
+        content["provenance"]["items_sha256"] = file_sha256(path)
+
+    return forged(run, with_new_hash)
+
+
+def test_items_rewritten_as_they_were_are_taken(run: Path) -> None:
+    assert check_scores(forged_items(run, "value", lambda values: values)).metrics
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("value", lambda values: [1 - values[0], *values[1:]]),
+        ("answer", lambda answers: ["something else", *answers[1:]]),
+        ("example_id", lambda names: names[1:] + names[:1]),
+    ],
+)
+def test_items_forged_together_with_their_hash_are_refused(
+    run: Path, name: str, change: Callable[[Column], Column]
+) -> None:
+    with pytest.raises(InputError) as caught:
+        check_scores(forged_items(run, name, change))
+    assert str(caught.value) == (
+        f"{run / 'items.parquet'}: does not hold what the predictions give; score them again: "
+        f"safe-eval score {run / 'predictions.jsonl'} --out {run}"
+    )
+
+
+def test_the_verdict_on_forged_items_is_none(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "verdict.json").unlink()
+    forged_items(run, "value", lambda values: [1.0] * len(values))
+    assert main(["verdict", str(run), "--criteria", "demo"]) == 3
+    assert "items.parquet: does not hold what the predictions give" in capsys.readouterr().err
+    assert not (run / "verdict.json").exists()
+
+
+@pytest.mark.parametrize("version", [None, 1, 3])
+def test_scores_of_another_format_are_refused_with_what_to_do(run: Path, version: int | None) -> None:
+    def other(content: Content) -> None:
+        del content["format_version"]  # the first format did not say its version
+        if version is not None:
+            content["format_version"] = version
+
+    with pytest.raises(InputError) as caught:
+        check_scores(forged(run, other))
+    assert str(caught.value) == (
+        f"{run / 'scores.json'}: has format {version or 1}, and this version reads format 2; score the "
+        f"predictions again: safe-eval score PREDICTIONS --out {run}"
+    )
 
 
 def test_the_verdict_of_forged_scores_is_none(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -128,7 +128,7 @@ def test_errors_count_as_wrong_and_coverage_says_so() -> None:
     )
     changed = pair(scores, "safe/gate_off", "base/full")
     assert (changed.changed, changed.only_b) == (2, 1)
-    assert "1 absent" in "\n".join(scores_table(scores))
+    assert "1 missing" in "\n".join(scores_table(scores))
 
 
 def test_two_failures_are_no_agreement() -> None:

@@ -58,7 +58,7 @@ def test_examples_that_lack_a_condition_are_counted() -> None:
     found = validate(good_run(10)[:-7])
     assert [(cell.condition, cell.rows, cell.absent) for cell in found.cells][-1] == ("gate_off", 13, 7)
     assert found.notes[0].startswith(
-        "1 of 5 arms lack examples that another has, most of them safe/gate_off: 7"
+        "1 of 5 arms lack examples that another arm has; safe/gate_off lacks most: 7"
     )
 
 

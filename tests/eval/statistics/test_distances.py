@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from safe_data.core.errors import InputError
-from safe_eval.results.retention import pair_choices
+from safe_eval.results.retention import match_choices
 from safe_eval.statistics.distances import drift, kl_nats, total_variation
 from safe_eval.statistics.sampling import Sampling
 
@@ -42,7 +42,7 @@ def test_drift_has_intervals_and_the_share_of_kept_choices() -> None:
 def test_examples_are_paired_by_id_and_choices_by_name() -> None:
     base = {"q1": {"yes": 0.8, "no": 0.2}, "q2": {"a": 0.5, "b": 0.25, "c": 0.25}, "q3": {"x": 1.0}}
     safe = {"q2": {"c": 0.25, "a": 0.5, "b": 0.25}, "q1": {"no": 0.4, "yes": 0.604}}
-    paired = pair_choices(base, safe)
+    paired = match_choices(base, safe)
     assert paired.examples == ("q1", "q2")
     assert paired.base.tolist() == [[0.2, 0.8, 0.0], [0.5, 0.25, 0.25]]
     assert paired.safe == pytest.approx(np.array([[0.4 / 1.004, 0.604 / 1.004, 0.0], [0.5, 0.25, 0.25]]))
@@ -54,11 +54,11 @@ def test_choices_that_are_no_pairs_are_all_named() -> None:
     base = {"q1": {"yes": 0.8, "no": 0.2}, "q2": {"a": 1.0}, "q3": {"a": 0.5, "b": 0.5}}
     safe = {"q1": {"yes": 0.8, "maybe": 0.2}, "q2": {"a": 0.7}, "q3": {"a": 0.5, "b": 0.5}}
     with pytest.raises(InputError) as raised:
-        pair_choices(base, safe)
+        match_choices(base, safe)
     assert "'q1': choice 'maybe' is on one side only" in str(raised.value)
     assert "'q2': the probabilities of SAFE sum to 0.7, not to 1" in str(raised.value)
     with pytest.raises(InputError, match="no example has choice probabilities from both"):
-        pair_choices({"q1": {"a": 1.0}}, {"q2": {"a": 1.0}})
+        match_choices({"q1": {"a": 1.0}}, {"q2": {"a": 1.0}})
 
 
 def test_what_is_no_pair() -> None:

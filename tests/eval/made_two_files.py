@@ -14,7 +14,7 @@ from safe_eval.statistics.sampling import Sampling
 QUICK = Sampling(resamples=200)
 
 
-def make_pair(folder: Path) -> tuple[Path, Path]:
+def make_two_files(folder: Path) -> tuple[Path, Path]:
     """A hears 45 of 50 sounds and sees 45 of 50 pictures; B guesses 10 sounds and sees the same pictures."""
     hearing = answers("new", "full", lambda clip, audio: clip % 10 != 1 if audio else clip % 10 != 0)
     guessing = answers("old", "full", lambda clip, audio: clip % 5 == 0 if audio else clip % 10 != 0)
