@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from safe_data.core.errors import InputError
 from safe_eval.statistics.bootstrap import Totals, cluster_totals, count_clusters, resampled_totals
 from safe_eval.statistics.sampling import FRACTION, Interval, Labels, Sampling, Values
 
@@ -103,6 +104,23 @@ def t_interval(
     stderr = clustered_stderr(values, clusters) or 0.0
     reach = stderr * float(stdtrit(count_clusters(clusters) - 1, (1 + confidence) / 2))
     return Interval(float(values.mean()) - reach, float(values.mean()) + reach, CLUSTER_T)
+
+
+def wilson_interval(share: float, n: float, confidence: float) -> Interval:
+    """Wilson's interval of a share of n independent trials; divide n by the design effect for clustered ones.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+
+    >>> interval = wilson_interval(0.7, 10, 0.95)
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.3968, 0.8922)
+    """
+    if not 0 <= share <= 1 or not n > 0:
+        raise InputError(f"a share of {share} in {n} trials is none; give one in [0, 1] of 1 trial or more")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return Interval(max(0.0, float(centre - reach)), min(1.0, float(centre + reach)), WILSON)
 
 
 def wilson_zero(n: int, confidence: float) -> float:

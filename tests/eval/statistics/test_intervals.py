@@ -11,6 +11,7 @@ from safe_eval.statistics.intervals import (
     mean_interval,
     percentile_levels,
     t_interval,
+    wilson_interval,
     wilson_zero,
 )
 from safe_eval.statistics.sampling import DIFFERENCE, Interval, Sampling
@@ -161,9 +162,18 @@ def test_stderr_is_statsmodels_clustered_one() -> None:
     assert clustered_stderr(values, clusters) == pytest.approx(fit.bse[0], rel=1e-9)
 
 
-@pytest.mark.parametrize("n", [1, 10, 1000])
-def test_wilsons_limit_for_none_of_n_is_scipys(n: int) -> None:
+@pytest.mark.parametrize(("right", "n"), [(0, 10), (7, 10), (10, 10), (431, 1000)])
+def test_wilson_is_scipys(right: int, n: int) -> None:
     from scipy.stats import binomtest
 
-    theirs = binomtest(0, n).proportion_ci(0.9, method="wilson")
-    assert wilson_zero(n, 0.9) == pytest.approx(theirs.high, abs=1e-12)
+    theirs = binomtest(right, n).proportion_ci(0.9, method="wilson")
+    ours = wilson_interval(right / n, n, 0.9)
+    assert [ours.low, ours.high] == pytest.approx([theirs.low, theirs.high], abs=1e-12)
+    if not right:
+        assert ours.high == pytest.approx(wilson_zero(n, 0.9))
+
+
+@pytest.mark.parametrize(("share", "n"), [(1.2, 10), (0.5, 0), (float("nan"), 10)])
+def test_wilson_refuses_what_is_no_share(share: float, n: int) -> None:
+    with pytest.raises(InputError, match="give one in"):
+        wilson_interval(share, n, 0.95)
