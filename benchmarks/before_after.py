@@ -73,7 +73,13 @@ def _unpack(folder: Path) -> bool:
 
 def _command(name: str, run: Path, tree: Path) -> list[str | Path]:
     """A command of one tree. Criteria of the demo cannot all hold here, so a verdict may exit with 1."""
-    start = [sys.executable, "-c", "import sys, safe_eval.cli as c; sys.exit(c.main(sys.argv[1:]))", name]
+    start = [
+        sys.executable,
+        "-P",
+        "-c",
+        "import sys, safe_eval.cli as c; sys.exit(c.main(sys.argv[1:]))",
+        name,
+    ]
     out = run / ("after" if tree == ROOT else "before")
     if name == "score":
         return [*start, run / "predictions.jsonl", "--out", out]
