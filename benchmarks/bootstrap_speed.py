@@ -3,8 +3,8 @@
 import numpy as np
 
 from benchmarks.timing import in_turns, print_ratio, seconds
+from safe_eval.options import Sampling
 from safe_eval.statistics.bca import bca_interval
-from safe_eval.statistics.sampling import Sampling
 
 ITEMS, RESAMPLES, ROUNDS = 10_000, 10_000, 5
 

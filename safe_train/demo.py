@@ -17,12 +17,12 @@ from safe_data.encoders.inference import one_thread
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
 from safe_eval.judging.verdict import EXIT_CODES, GO, Verdict, decide
+from safe_eval.options import Sampling
 from safe_eval.predictions import write_predictions
 from safe_eval.report.report import write_report
 from safe_eval.results.metrics import Metric
 from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import Scores
-from safe_eval.statistics.sampling import Sampling
 from safe_train.base.backbone import load_backbone
 from safe_train.checkpoint import attach_checkpoint, check_dataset, read_checkpoint
 from safe_train.config import StageAConfig

@@ -16,11 +16,11 @@ from safe_data.core.files import file_sha256
 from safe_eval.annotation.labels import Key, KeyItem, key_path, read_labels, write_table
 from safe_eval.arms.arm import cluster_field, make_arms
 from safe_eval.arms.scored_arm import score_arms
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions
 from safe_eval.scorers.scorer import RIGHT_FROM, SCORERS
 from safe_eval.statistics.agreement import Agreement, agreement
-from safe_eval.statistics.sampling import Sampling
 
 _CAPTION = "caption"
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_eval.arms.arm import ArmKey, cluster_field
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.statistics.bca import bca_interval
 from safe_eval.statistics.bootstrap import cluster_totals
@@ -19,7 +20,7 @@ from safe_eval.statistics.calibration.temperature import (
     apply_multiclass_temperature,
     fit_multiclass_temperature,
 )
-from safe_eval.statistics.sampling import Labels, Sampling
+from safe_eval.statistics.sampling import Labels
 
 FEWEST = 20  # examples that must share their choices, in dev and in test
 

@@ -10,14 +10,14 @@ from safe_eval.arms.arm import Slices, shared_examples
 from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.comparison.comparison_file import POWER, Difference, FlipRow
-from safe_eval.options import By
+from safe_eval.options import By, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.results.comparisons import compare
 from safe_eval.results.metrics import value_of
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM
 from safe_eval.statistics.paired import equivalence, equivalence_verdict, flips
 from safe_eval.statistics.power import minimum_detectable_effect, observed_design_effect
-from safe_eval.statistics.sampling import Interval, Labels, Sampling, Values
+from safe_eval.statistics.sampling import Interval, Labels, Values
 
 
 @dataclass(frozen=True)

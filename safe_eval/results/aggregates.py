@@ -8,13 +8,14 @@ from safe_data.core.errors import InputError
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import ArmKey
 from safe_eval.arms.scored_arm import ScoredArm
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import classification, gqa
 from safe_eval.scorers.aggregate import Aggregate, not_measured
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import balanced_interval, mean_interval
-from safe_eval.statistics.sampling import Labels, Sampling
+from safe_eval.statistics.sampling import Labels
 
 # The aggregates of each metric. Accuracies and recalls of classes are also slices of the metric.
 AGGREGATES: dict[str, Callable[[Sequence[Prediction]], list[Aggregate]]] = {

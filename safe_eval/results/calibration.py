@@ -11,6 +11,7 @@ import numpy as np
 from safe_eval.arms.all_arms import Arms, Scored
 from safe_eval.arms.arm import ArmKey
 from safe_eval.arms.scored_arm import ScoredArm
+from safe_eval.options import Sampling
 from safe_eval.results.metrics import Metric
 from safe_eval.scorers.scorer import SCORERS
 from safe_eval.statistics.bca import BCA, bca_levels
@@ -25,7 +26,7 @@ from safe_eval.statistics.calibration.ece_interval import (
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, brier, nll
 from safe_eval.statistics.calibration.reliability import check_confidences
 from safe_eval.statistics.intervals import clustered_stderr, ratio, without_spread
-from safe_eval.statistics.sampling import Interval, Sampling
+from safe_eval.statistics.sampling import Interval
 
 CALIBRATION_METRICS = {"ece": 1.0, "brier": 1.0, "nll": LARGEST_NLL, "confidence": 1.0}  # and their maxima
 
@@ -88,15 +89,15 @@ def _rows(key: ArmKey, answers: Forecasts, sampling: Sampling) -> Iterator[Metri
     confidence, correct, clusters = answers.confidence, answers.correct, answers.clusters
     check_confidences(confidence, correct)
     means = {"brier": brier(confidence, correct), "nll": nll(confidence, correct), "confidence": confidence}
-    gaps = residuals_by_bin(confidence, correct)
-    totals = cluster_totals(np.column_stack([gaps, *means.values(), np.ones(len(confidence))]), clusters)
+    residuals = residuals_by_bin(confidence, correct)
+    totals = cluster_totals(np.column_stack([residuals, *means.values(), np.ones(len(confidence))]), clusters)
     drawn = draw_totals(totals, sampling)
-    of_gaps = [*range(gaps.shape[1]), -1]
+    of_residuals = [*range(residuals.shape[1]), -1]
     error, interval = ece_and_interval(
-        totals[:, of_gaps], None if drawn is None else drawn[:, of_gaps], sampling
+        totals[:, of_residuals], None if drawn is None else drawn[:, of_residuals], sampling
     )
     found: dict[str, tuple[float, float | None, Interval]] = {"ece": (error, None, interval)}
-    for place, (name, values) in enumerate(means.items(), gaps.shape[1]):
+    for place, (name, values) in enumerate(means.items(), residuals.shape[1]):
         interval = _mean_interval(totals, drawn, place, CALIBRATION_METRICS[name], sampling)
         found[name] = float(values.mean()), clustered_stderr(values, clusters), interval
     for name, (value, stderr, interval) in found.items():

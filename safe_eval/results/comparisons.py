@@ -7,12 +7,12 @@ import msgspec
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import COMPARED_SLICES, Places, shared_examples
 from safe_eval.arms.scored_arm import ScoredArm, base_of
+from safe_eval.options import Sampling
 from safe_eval.prediction import BASE
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.corpus_sums import RANDOMISATION, sums_difference
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval, t_interval
 from safe_eval.statistics.paired import mcnemar_p_values, paired_test
-from safe_eval.statistics.sampling import Sampling
 
 Shared = tuple[Places, Places]  # the places of the same examples in a and in b
 

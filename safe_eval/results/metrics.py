@@ -7,10 +7,10 @@ import msgspec
 
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.scored_arm import ScoredArm
+from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.corpus_sums import corpus_interval, corpus_value
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval
-from safe_eval.statistics.sampling import Sampling
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):

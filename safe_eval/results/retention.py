@@ -10,12 +10,12 @@ from safe_data.core.errors import InputError, raise_row_errors
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import Arm, Places, shared_examples
 from safe_eval.arms.scored_arm import ScoredArm, base_of
+from safe_eval.options import Sampling
 from safe_eval.prediction import BASE
 from safe_eval.scorers.scorer import SCORERS
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.distances import Distributions, Drift, drift
 from safe_eval.statistics.paired import equivalence
-from safe_eval.statistics.sampling import Sampling
 
 RETENTION_MARGIN = 0.005  # half a point of accuracy
 RETENTION_SLICES = ("all", "vl")

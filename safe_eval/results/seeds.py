@@ -12,11 +12,11 @@ from numpy import ndarray
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import COMPARED_SLICES, ArmKey, Places, shared_examples
 from safe_eval.arms.scored_arm import ScoredArm
+from safe_eval.options import Sampling
 from safe_eval.prediction import BASE
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM
 from safe_eval.statistics.corpus_sums import RANDOMISATION, SeedCounts, sums_spread, swaps_over_seeds
 from safe_eval.statistics.paired import SIGN_FLIP, sign_flip
-from safe_eval.statistics.sampling import Sampling
 from safe_eval.statistics.seeds import SeedSpread, always_right, always_wrong, seed_spread
 
 BySeed = dict[int, ScoredArm]  # arms that differ in nothing but their seed

@@ -9,9 +9,10 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
+from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import cluster_totals, count_clusters, resampled_totals
 from safe_eval.statistics.intervals import mean_interval, percentile_interval
-from safe_eval.statistics.sampling import Interval, Labels, Sampling
+from safe_eval.statistics.sampling import Interval, Labels
 
 UNDEFINED_AT_MOST = 0.05  # share of resamples that may have no kappa
 

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import Totals, resampled_totals
 from safe_eval.statistics.intervals import (
     mean_totals,
@@ -14,7 +15,7 @@ from safe_eval.statistics.intervals import (
     resampled_reach,
     without_spread,
 )
-from safe_eval.statistics.sampling import FRACTION, Interval, Labels, Sampling, Values
+from safe_eval.statistics.sampling import FRACTION, Interval, Labels, Values
 
 BCA = "cluster BCa bootstrap"  # how an interval was made
 

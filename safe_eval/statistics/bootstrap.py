@@ -13,7 +13,8 @@ from numpy import ndarray
 from numpy.random import SFC64, Generator
 
 from safe_data.core.errors import InputError
-from safe_eval.statistics.sampling import Labels, Sampling
+from safe_eval.options import Sampling
+from safe_eval.statistics.sampling import Labels
 
 Totals = Float[ndarray, "clusters columns"]
 Resampled = Float[ndarray, "resamples columns"]

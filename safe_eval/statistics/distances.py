@@ -7,10 +7,11 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
+from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, SMALLEST_PROBABILITY
 from safe_eval.statistics.intervals import mean_interval
-from safe_eval.statistics.sampling import Interval, Labels, Sampling
+from safe_eval.statistics.sampling import Interval, Labels
 
 Distributions = Float[ndarray, "items choices"]
 

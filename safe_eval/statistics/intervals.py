@@ -11,8 +11,9 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
+from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import Totals, cluster_totals, count_clusters, resampled_totals
-from safe_eval.statistics.sampling import FRACTION, Interval, Labels, Sampling, Values
+from safe_eval.statistics.sampling import FRACTION, Interval, Labels, Values
 
 CLUSTER_BOOTSTRAP, WILSON = "cluster bootstrap", "wilson"  # how an interval was made
 CLUSTER_T = "cluster t"

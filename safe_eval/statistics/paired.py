@@ -10,9 +10,10 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
+from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import count_clusters, portions
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval, mean_totals, t_interval
-from safe_eval.statistics.sampling import DIFFERENCE, Interval, Labels, Sampling, Values
+from safe_eval.statistics.sampling import DIFFERENCE, Interval, Labels, Values
 
 MCNEMAR, SIGN_FLIP = "exact McNemar", "cluster sign-flip permutation"  # how a p value was made
 _FEW_SIZES = 64  # different totals, up to which the flips of each size are drawn at once

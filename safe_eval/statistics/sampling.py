@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from jaxtyping import Float, Shaped
 from numpy import ndarray
 
-from safe_eval.options import Sampling as Sampling
-
 # The lowest and the highest possible score, and the same for a difference of two scores.
 FRACTION, DIFFERENCE = (0.0, 1.0), (-1.0, 1.0)
 

@@ -9,9 +9,10 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
+from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import clustered_stderr
-from safe_eval.statistics.sampling import Interval, Labels, Sampling, Values
+from safe_eval.statistics.sampling import Interval, Labels, Values
 
 TWO_WAY_T = "cluster and seed t"  # how an interval was made
 

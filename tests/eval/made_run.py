@@ -8,10 +8,10 @@ from safe_data.build.build import build_dataset
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
 from safe_eval.judging.verdict import decide
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.scoring.score import score_files
-from safe_eval.statistics.sampling import Sampling
 
 CLIPS = 60
 ARMS = [("base", "full"), *(("safe", c) for c in ("full", "mute_audio", "swap_audio", "gate_off"))]

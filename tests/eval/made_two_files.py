@@ -6,10 +6,9 @@ from made_rows import answers
 
 from safe_eval.comparison.compare import compare_files
 from safe_eval.comparison.comparison_file import ComparisonFile, Difference
-from safe_eval.options import CompareOptions
+from safe_eval.options import CompareOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
-from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=200)
 

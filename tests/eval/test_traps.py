@@ -12,6 +12,7 @@ from made_rows import answers, good_run, row
 
 from safe_data.core.errors import InputError
 from safe_eval.cli import main
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.results.comparisons import Comparison
@@ -23,7 +24,6 @@ from safe_eval.statistics.calibration import reliability
 from safe_eval.statistics.calibration.calibration import Forecasts, calibrate
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval
 from safe_eval.statistics.paired import mcnemar
-from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=200)
 

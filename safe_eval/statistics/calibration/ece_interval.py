@@ -10,10 +10,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import Resampled, Totals, resampled_totals
 from safe_eval.statistics.calibration.reliability import BINS, Confidences, Correct, inner_edges
 from safe_eval.statistics.intervals import WILSON, percentile_levels, wilson_zero
-from safe_eval.statistics.sampling import Interval, Sampling
+from safe_eval.statistics.sampling import Interval
 
 MIRRORED = "mirrored cluster bootstrap"  # how an interval was made
 NORMAL_LIMIT = "normal limit"  # how the resamples of very many clusters were drawn

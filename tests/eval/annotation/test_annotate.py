@@ -12,9 +12,9 @@ from safe_data.core.errors import InputError
 from safe_eval.annotation.annotate import agreement_with_key, draw_sample
 from safe_eval.annotation.labels import COLUMNS, key_path, read_labels
 from safe_eval.cli import main
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
-from safe_eval.statistics.sampling import Sampling
 
 
 def run(*arguments: object) -> int:

@@ -5,13 +5,12 @@ from made_rows import row
 
 from safe_data.core.errors import InputError
 from safe_eval.cli import main
-from safe_eval.options import ScoreOptions
+from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import Scores, read_scores
-from safe_eval.statistics.sampling import Sampling
 from safe_eval.text.scores_text import aggregate_lines
 
 QUICK = Sampling(resamples=200)

@@ -6,9 +6,9 @@ from made_rows import answers, row
 
 from safe_eval.arms.arm import make_arms
 from safe_eval.arms.consultation import consultation_arms, consultation_notes
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.scoring.score import score_predictions
-from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=200)
 

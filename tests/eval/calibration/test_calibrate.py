@@ -13,13 +13,12 @@ from safe_data.core.errors import InputError
 from safe_eval.calibration.calibrate import CalibrationReport, calibrate_files
 from safe_eval.calibration.dev_and_test import forecasts_of
 from safe_eval.cli import main
-from safe_eval.options import CalibrateOptions
+from safe_eval.options import CalibrateOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.statistics.calibration.calibration import Forecasts, calibration
 from safe_eval.statistics.calibration.reliability import classwise_ece
 from safe_eval.statistics.calibration.temperature import apply_temperature, fit_temperature
-from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=200)
 CHOICES = ("bell", "horn", "knock")

@@ -10,10 +10,10 @@ from made_success import stated
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.metric_names import METRICS
 from safe_eval.judging.verdict import Judged, judge
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import Scores
-from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=200)
 GAIN = {"metric": "vqa_accuracy", "slice": "audio", "condition": "safe/full", "against": "safe/mute_audio"}

@@ -7,10 +7,10 @@ from made_success import success_rows
 from safe_eval.judging.criterion import SHIPPED, Criterion, read_criteria
 from safe_eval.judging.metric_names import CHANGED, COVERAGE, SEED_STD
 from safe_eval.judging.verdict import Verdict, judge, overall
+from safe_eval.options import Sampling
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import PredictionsFile, Scores
-from safe_eval.statistics.sampling import Sampling
 from safe_eval.text.verdict_text import verdict_table
 
 SUCCESS = {criterion.name: criterion for criterion in read_criteria(SHIPPED / "success.yaml")}

@@ -12,11 +12,11 @@ from safe_data.core.files import file_sha256
 from safe_eval.judging import criterion
 from safe_eval.judging.criterion import SHIPPED, Criterion, criteria_path, read_criteria
 from safe_eval.judging.verdict import Judged, decide, judge, overall
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.scoring.score import score_files, score_predictions
 from safe_eval.scoring.scores import Scores, write_scores
-from safe_eval.statistics.sampling import Sampling
 from safe_eval.text.verdict_text import verdict_table
 
 QUICK = Sampling(resamples=200)

@@ -8,13 +8,13 @@ import pytest
 from made_rows import row, shuffled
 
 from safe_eval.arms.all_arms import Arms, all_arms
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.results.calibration import calibration_notes, calibration_rows, confident_answers
 from safe_eval.results.metrics import Metric
 from safe_eval.statistics.bootstrap import cluster_totals, resampled_totals
 from safe_eval.statistics.calibration.calibration import calibration
 from safe_eval.statistics.calibration.ece_interval import draw_totals
-from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=2_000)
 

@@ -7,10 +7,10 @@ from made_rows import good_run
 from made_success import stated
 
 from safe_eval.arms.all_arms import all_arms
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.results.retention import RetentionRow, retention_rows
 from safe_eval.statistics.distances import kl_nats, total_variation
-from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=200)
 

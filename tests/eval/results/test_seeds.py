@@ -11,10 +11,10 @@ from made_rows import answers
 
 from safe_eval.arms.all_arms import Arms, all_arms
 from safe_eval.cli import main
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
-from safe_eval.statistics.sampling import Sampling
 from safe_eval.statistics.seeds import seed_spread
 
 QUICK = Sampling(resamples=200)

@@ -6,10 +6,11 @@ from made_rows import row, shuffled
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from safe_data.core.errors import InputError
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import classification, scorer
 from safe_eval.statistics.intervals import balanced_interval, percentile_levels, wilson_zero
-from safe_eval.statistics.sampling import Interval, Sampling
+from safe_eval.statistics.sampling import Interval
 
 QUICK = Sampling(resamples=200)
 CHOICES = ("speech", "non-speech")

@@ -10,7 +10,7 @@ from made_rows import row, shuffled
 
 from safe_data.core.errors import InputError
 from safe_eval.cli import main
-from safe_eval.options import ScoreOptions
+from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.results.comparisons import Comparison
@@ -19,7 +19,6 @@ from safe_eval.scorers.captions.caption_scores import score_captions
 from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import Scores, read_scores
 from safe_eval.statistics.corpus_sums import RANDOMISATION
-from safe_eval.statistics.sampling import Sampling
 from safe_eval.text.scores_text import scores_table
 
 QUICK = Sampling(resamples=200)

@@ -9,13 +9,12 @@ import pytest
 from made_captions import captioned
 from made_rows import good_run, row, shuffled
 
-from safe_eval.options import ScoreOptions
+from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.scoring import items
 from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import Scores
-from safe_eval.statistics.sampling import Sampling
 
 OPTIONS = ScoreOptions(metric=("exact_match",), no_java=True)
 OF_ITS_OWN = ("ece", "brier", "nll", "confidence", "bleu_")  # no means of the items' values

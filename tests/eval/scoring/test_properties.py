@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_rows import row, shuffled
 
-from safe_eval.options import ScoreOptions
+from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.results.metrics import Metric
 from safe_eval.scorers.captions.caption_scores import MAXIMA, score_captions
@@ -15,7 +15,6 @@ from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
 from safe_eval.scoring.score import score_predictions
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval
 from safe_eval.statistics.paired import sign_flip
-from safe_eval.statistics.sampling import Sampling
 
 QUICK = Sampling(resamples=100)
 ALL = {**SCORERS, **ON_REQUEST}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from made_rows import answers, good_run, row, shuffled
 
 from safe_data.core.errors import InputError
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.results.comparisons import Comparison
@@ -19,7 +20,6 @@ from safe_eval.results.metrics import Metric
 from safe_eval.scoring.score import score_files, score_predictions
 from safe_eval.scoring.scores import Scores, read_scores, write_scores
 from safe_eval.statistics.paired import MCNEMAR, SIGN_FLIP, mcnemar
-from safe_eval.statistics.sampling import Sampling
 from safe_eval.text.scores_text import scores_table
 
 QUICK = Sampling(resamples=200)

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safe_data.core.errors import InputError
+from safe_eval.options import Sampling
 from safe_eval.statistics import agreement as module
 from safe_eval.statistics.agreement import agreement, cohens_kappa
-from safe_eval.statistics.sampling import Sampling
 
 labels = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=40)
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import cluster_totals, multinomial_counts, resampled_totals
 from safe_eval.statistics.intervals import (
     mean_interval,
     percentile_levels,
 )
-from safe_eval.statistics.sampling import Sampling
 
 
 def test_clusters_of_unequal_size_are_resampled_whole() -> None:

@@ -6,9 +6,9 @@ from functools import partial
 import numpy as np
 import pytest
 
+from safe_eval.options import Sampling
 from safe_eval.scorers.captions.caption_scores import score_of_sums
 from safe_eval.statistics.corpus_sums import corpus_interval, corpus_value, sums_difference
-from safe_eval.statistics.sampling import Sampling
 
 BLEU_1 = partial(score_of_sums, "bleu_1")
 BLEU_2 = partial(score_of_sums, "bleu_2")

@@ -12,8 +12,8 @@ from benchmarks.coverage_simulation import (
     rejections,
     right_or_wrong,
 )
+from safe_eval.options import Sampling
 from safe_eval.statistics.intervals import mean_interval
-from safe_eval.statistics.sampling import Sampling
 
 
 @pytest.mark.parametrize("scores", [right_or_wrong, graded])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from safe_data.core.errors import InputError
+from safe_eval.options import Sampling
 from safe_eval.results.retention import match_choices
 from safe_eval.statistics.distances import drift, kl_nats, total_variation
-from safe_eval.statistics.sampling import Sampling
 
 RNG = np.random.default_rng(0)
 BASE, SAFE = RNG.dirichlet(np.ones(4), size=200), RNG.dirichlet(np.ones(4), size=200)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safe_data.core.errors import InputError
+from safe_eval.options import Sampling
 from safe_eval.statistics.intervals import (
     clustered_stderr,
     mean_interval,
@@ -14,7 +15,7 @@ from safe_eval.statistics.intervals import (
     wilson_interval,
     wilson_zero,
 )
-from safe_eval.statistics.sampling import DIFFERENCE, Interval, Sampling
+from safe_eval.statistics.sampling import DIFFERENCE, Interval
 
 QUICK = Sampling(resamples=1000)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from safe_data.core.errors import InputError
+from safe_eval.options import Sampling
 from safe_eval.statistics.paired import (
     MCNEMAR,
     SIGN_FLIP,
@@ -15,7 +16,6 @@ from safe_eval.statistics.paired import (
     paired_test,
     sign_flip,
 )
-from safe_eval.statistics.sampling import Sampling
 
 
 @pytest.mark.parametrize(("gained", "lost"), [(3, 11), (7, 7), (0, 0), (0, 6), (120, 80)])

@@ -3,7 +3,7 @@
 import pytest
 
 from safe_data.core.errors import InputError
-from safe_eval.statistics.sampling import Sampling
+from safe_eval.options import Sampling
 
 
 @pytest.mark.parametrize(

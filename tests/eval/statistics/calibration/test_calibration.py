@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.coverage_simulation import answers_of
 from safe_data.core.errors import InputError
+from safe_eval.options import Sampling
 from safe_eval.statistics.calibration.calibration import (
     Forecasts,
     calibrate,
@@ -17,7 +18,7 @@ from safe_eval.statistics.calibration.calibration import (
 from safe_eval.statistics.calibration.proper_scores import brier, nll
 from safe_eval.statistics.calibration.reliability import debiased_ece, ece, mce
 from safe_eval.statistics.calibration.smooth_ece import smooth_ece
-from safe_eval.statistics.sampling import Interval, Sampling
+from safe_eval.statistics.sampling import Interval
 
 QUICK = Sampling(resamples=500)
 
