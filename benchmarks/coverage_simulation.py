@@ -12,10 +12,9 @@ import numpy as np
 from safe_eval.options import Sampling
 from safe_eval.statistics.bca import bca_interval
 from safe_eval.statistics.calibration.calibration import Forecasts, calibration
-from safe_eval.statistics.intervals import mean_interval, t_interval, wilson_interval
+from safe_eval.statistics.intervals import Interval, mean_interval, t_interval, wilson_interval
 from safe_eval.statistics.paired import equivalence, mcnemar, mcnemar_mid_p, sign_flip
 from safe_eval.statistics.power import observed_design_effect
-from safe_eval.statistics.sampling import Interval
 from safe_eval.statistics.seeds import two_way_interval
 
 CORRELATION, MEAN = 0.3, 0.7

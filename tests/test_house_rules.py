@@ -35,7 +35,6 @@ SHORT_FILES = {
     "safe_eval/scorers/captions/java.py": "one program that two metrics run",
     "safe_eval/statistics/calibration/smooth_ece.py": "one statistic",
     "safe_eval/statistics/multiplicity.py": "one statistic",
-    "safe_eval/statistics/sampling.py": "the types that every statistic takes",
     "safe_eval/text/annotation_text.py": "the text of two commands",
     "safe_eval/text/power_text.py": "the text of one command",
     "safe_eval/text/validation_text.py": "the text of one command",

@@ -11,7 +11,7 @@ from safe_eval.arms.arm import ArmKey, cluster_field
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.statistics.bca import bca_interval
-from safe_eval.statistics.bootstrap import cluster_totals
+from safe_eval.statistics.bootstrap import Labels, cluster_totals
 from safe_eval.statistics.calibration.calibration import Estimate
 from safe_eval.statistics.calibration.ece_interval import draw_totals, ece_and_interval, residuals_by_bin
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, multiclass_brier, multiclass_nll
@@ -20,7 +20,6 @@ from safe_eval.statistics.calibration.temperature import (
     apply_multiclass_temperature,
     fit_multiclass_temperature,
 )
-from safe_eval.statistics.sampling import Labels
 
 FEWEST = 20  # examples that must share their choices, in dev and in test
 

@@ -15,9 +15,10 @@ from safe_eval.prediction import Prediction
 from safe_eval.results.comparisons import compare
 from safe_eval.results.metrics import value_of
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM
+from safe_eval.statistics.bootstrap import Labels, Values
+from safe_eval.statistics.intervals import Interval
 from safe_eval.statistics.paired import equivalence, equivalence_verdict, flips
 from safe_eval.statistics.power import minimum_detectable_effect, observed_design_effect
-from safe_eval.statistics.sampling import Interval, Labels, Values
 
 
 @dataclass(frozen=True)

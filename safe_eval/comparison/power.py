@@ -14,7 +14,7 @@ from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.options import PowerOptions
 from safe_eval.predictions import read_predictions
 from safe_eval.scorers.scorer import SCORERS
-from safe_eval.statistics.bootstrap import count_clusters
+from safe_eval.statistics.bootstrap import Labels, Values, count_clusters
 from safe_eval.statistics.power import (
     design_effect,
     intracluster_correlation,
@@ -23,7 +23,6 @@ from safe_eval.statistics.power import (
     observed_design_effect,
     paired_std,
 )
-from safe_eval.statistics.sampling import Labels, Values
 
 
 @dataclass(frozen=True)

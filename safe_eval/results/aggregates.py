@@ -13,9 +13,8 @@ from safe_eval.prediction import Prediction
 from safe_eval.scorers import classification, gqa
 from safe_eval.scorers.aggregate import Aggregate, not_measured
 from safe_eval.scorers.scorer import CAPTION_METRICS
-from safe_eval.statistics.bootstrap import count_clusters
+from safe_eval.statistics.bootstrap import Labels, count_clusters
 from safe_eval.statistics.intervals import balanced_interval, mean_interval
-from safe_eval.statistics.sampling import Labels
 
 # The aggregates of each metric. Accuracies and recalls of classes are also slices of the metric.
 AGGREGATES: dict[str, Callable[[Sequence[Prediction]], list[Aggregate]]] = {

@@ -25,8 +25,7 @@ from safe_eval.statistics.calibration.ece_interval import (
 )
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, brier, nll
 from safe_eval.statistics.calibration.reliability import check_confidences
-from safe_eval.statistics.intervals import clustered_stderr, ratio, without_spread
-from safe_eval.statistics.sampling import Interval
+from safe_eval.statistics.intervals import Interval, clustered_stderr, ratio, without_spread
 
 CALIBRATION_METRICS = {"ece": 1.0, "brier": 1.0, "nll": LARGEST_NLL, "confidence": 1.0}  # and their maxima
 

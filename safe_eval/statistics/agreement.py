@@ -10,9 +10,8 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
-from safe_eval.statistics.bootstrap import cluster_totals, count_clusters, resampled_totals
-from safe_eval.statistics.intervals import mean_interval, percentile_interval
-from safe_eval.statistics.sampling import Interval, Labels
+from safe_eval.statistics.bootstrap import Labels, cluster_totals, count_clusters, resampled_totals
+from safe_eval.statistics.intervals import Interval, mean_interval, percentile_interval
 
 UNDEFINED_AT_MOST = 0.05  # share of resamples that may have no kappa
 

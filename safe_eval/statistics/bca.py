@@ -7,15 +7,16 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from safe_eval.options import Sampling
-from safe_eval.statistics.bootstrap import Totals, resampled_totals
+from safe_eval.statistics.bootstrap import Labels, Totals, Values, resampled_totals
 from safe_eval.statistics.intervals import (
+    FRACTION,
+    Interval,
     mean_totals,
     percentile_levels,
     ratio,
     resampled_reach,
     without_spread,
 )
-from safe_eval.statistics.sampling import FRACTION, Interval, Labels, Values
 
 BCA = "cluster BCa bootstrap"  # how an interval was made
 

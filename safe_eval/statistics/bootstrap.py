@@ -8,14 +8,15 @@ clusters.
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 from numpy import ndarray
 from numpy.random import SFC64, Generator
 
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
-from safe_eval.statistics.sampling import Labels
 
+Values = Float[ndarray, " items"]
+Labels = Shaped[ndarray, " items"]
 Totals = Float[ndarray, "clusters columns"]
 Resampled = Float[ndarray, "resamples columns"]
 

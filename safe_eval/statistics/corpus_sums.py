@@ -12,9 +12,8 @@ from jaxtyping import Float, Shaped
 from numpy import ndarray
 
 from safe_eval.options import Sampling
-from safe_eval.statistics.bootstrap import cluster_totals, portions, resampled_totals
-from safe_eval.statistics.intervals import percentile_interval, without_spread
-from safe_eval.statistics.sampling import Interval, Labels
+from safe_eval.statistics.bootstrap import Labels, cluster_totals, portions, resampled_totals
+from safe_eval.statistics.intervals import Interval, percentile_interval, without_spread
 from safe_eval.statistics.seeds import SeedSpread, interval_of_ways
 
 RANDOMISATION = "cluster approximate randomisation"  # how a p value was made

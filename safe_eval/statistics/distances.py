@@ -8,10 +8,9 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
-from safe_eval.statistics.bootstrap import count_clusters
+from safe_eval.statistics.bootstrap import Labels, count_clusters
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, SMALLEST_PROBABILITY
-from safe_eval.statistics.intervals import mean_interval
-from safe_eval.statistics.sampling import Interval, Labels
+from safe_eval.statistics.intervals import Interval, mean_interval
 
 Distributions = Float[ndarray, "items choices"]
 

@@ -4,6 +4,7 @@ Questions about one clip stand or fall together, so clusters are resampled, neve
 depend on the seed alone: neither on the order of the items nor on what else is computed.
 """
 
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -12,11 +13,29 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
-from safe_eval.statistics.bootstrap import Totals, cluster_totals, count_clusters, resampled_totals
-from safe_eval.statistics.sampling import FRACTION, Interval, Labels, Values
+from safe_eval.statistics.bootstrap import (
+    Labels,
+    Totals,
+    Values,
+    cluster_totals,
+    count_clusters,
+    resampled_totals,
+)
 
 CLUSTER_BOOTSTRAP, WILSON = "cluster bootstrap", "wilson"  # how an interval was made
 CLUSTER_T = "cluster t"
+
+# The lowest and the highest possible score, and the same for a difference of two scores.
+FRACTION, DIFFERENCE = (0.0, 1.0), (-1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval and the method that made it. All None: not measured."""
+
+    low: float | None = None
+    high: float | None = None
+    method: str | None = None
 
 
 def clustered_stderr(values: Values, clusters: Labels) -> float | None:

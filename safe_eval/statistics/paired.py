@@ -11,9 +11,15 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
-from safe_eval.statistics.bootstrap import count_clusters, portions
-from safe_eval.statistics.intervals import clustered_stderr, mean_interval, mean_totals, t_interval
-from safe_eval.statistics.sampling import DIFFERENCE, Interval, Labels, Values
+from safe_eval.statistics.bootstrap import Labels, Values, count_clusters, portions
+from safe_eval.statistics.intervals import (
+    DIFFERENCE,
+    Interval,
+    clustered_stderr,
+    mean_interval,
+    mean_totals,
+    t_interval,
+)
 
 MCNEMAR, SIGN_FLIP = "exact McNemar", "cluster sign-flip permutation"  # how a p value was made
 _FEW_SIZES = 64  # different totals, up to which the flips of each size are drawn at once

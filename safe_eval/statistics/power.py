@@ -4,8 +4,8 @@ import math
 from statistics import NormalDist
 
 from safe_data.core.errors import InputError
+from safe_eval.statistics.bootstrap import Labels, Values
 from safe_eval.statistics.intervals import clustered_stderr, mean_totals
-from safe_eval.statistics.sampling import Labels, Values
 
 
 def minimum_detectable_effect(

@@ -10,9 +10,8 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
-from safe_eval.statistics.bootstrap import count_clusters
-from safe_eval.statistics.intervals import clustered_stderr
-from safe_eval.statistics.sampling import Interval, Labels, Values
+from safe_eval.statistics.bootstrap import Labels, Values, count_clusters
+from safe_eval.statistics.intervals import Interval, clustered_stderr
 
 TWO_WAY_T = "cluster and seed t"  # how an interval was made
 

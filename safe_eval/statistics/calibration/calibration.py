@@ -7,7 +7,7 @@ import numpy as np
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_eval.statistics.bca import Statistic, bca_interval
-from safe_eval.statistics.bootstrap import cluster_totals, count_clusters, resampled_totals
+from safe_eval.statistics.bootstrap import Labels, Values, cluster_totals, count_clusters, resampled_totals
 from safe_eval.statistics.calibration.ece_interval import error_interval
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, brier, nll
 from safe_eval.statistics.calibration.reliability import (
@@ -27,7 +27,7 @@ from safe_eval.statistics.calibration.reliability import (
 )
 from safe_eval.statistics.calibration.smooth_ece import smooth_ece
 from safe_eval.statistics.calibration.temperature import apply_temperature, fit_temperature
-from safe_eval.statistics.sampling import Interval, Labels, Values
+from safe_eval.statistics.intervals import Interval
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from numpy import ndarray
 from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import Resampled, Totals, resampled_totals
 from safe_eval.statistics.calibration.reliability import BINS, Confidences, Correct, inner_edges
-from safe_eval.statistics.intervals import WILSON, percentile_levels, wilson_zero
-from safe_eval.statistics.sampling import Interval
+from safe_eval.statistics.intervals import WILSON, Interval, percentile_levels, wilson_zero
 
 MIRRORED = "mirrored cluster bootstrap"  # how an interval was made
 NORMAL_LIMIT = "normal limit"  # how the resamples of very many clusters were drawn

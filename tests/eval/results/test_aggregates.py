@@ -14,8 +14,7 @@ from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.results.aggregates import OWN_AGGREGATES, AggregateRow
 from safe_eval.scoring.score import score_predictions
-from safe_eval.statistics.intervals import mean_interval
-from safe_eval.statistics.sampling import Interval
+from safe_eval.statistics.intervals import Interval, mean_interval
 from safe_eval.text.scores_text import aggregate_lines
 
 QUICK = Sampling(resamples=200)

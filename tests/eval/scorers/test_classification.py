@@ -9,8 +9,7 @@ from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import classification, scorer
-from safe_eval.statistics.intervals import balanced_interval, percentile_levels, wilson_zero
-from safe_eval.statistics.sampling import Interval
+from safe_eval.statistics.intervals import Interval, balanced_interval, percentile_levels, wilson_zero
 
 QUICK = Sampling(resamples=200)
 CHOICES = ("speech", "non-speech")

@@ -8,11 +8,11 @@ import pytest
 from safe_eval.options import Sampling
 from safe_eval.statistics.bca import bca_interval, bca_interval_of, bca_levels
 from safe_eval.statistics.intervals import (
+    Interval,
     mean_interval,
     percentile_levels,
     t_interval,
 )
-from safe_eval.statistics.sampling import Interval
 
 WIDENED = 2 * percentile_levels(0.95, 300)[1] - 1  # the level at which SciPy ends where ours do
 

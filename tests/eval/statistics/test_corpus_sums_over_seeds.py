@@ -8,7 +8,7 @@ import pytest
 from safe_eval.options import Sampling
 from safe_eval.scorers.captions.caption_scores import score_of_sums
 from safe_eval.statistics.corpus_sums import sums_difference, sums_spread, swaps_over_seeds
-from safe_eval.statistics.sampling import Interval
+from safe_eval.statistics.intervals import Interval
 
 BLEU_1 = partial(score_of_sums, "bleu_1")
 BLEU_4 = partial(score_of_sums, "bleu_4")

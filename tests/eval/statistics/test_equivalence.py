@@ -5,8 +5,8 @@ import pytest
 
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
+from safe_eval.statistics.intervals import Interval
 from safe_eval.statistics.paired import equivalence
-from safe_eval.statistics.sampling import Interval
 
 NOISE = np.random.default_rng(0).normal(0.001, 0.05, size=400)
 

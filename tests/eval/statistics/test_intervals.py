@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_eval.statistics.intervals import (
+    DIFFERENCE,
+    Interval,
     clustered_stderr,
     mean_interval,
     percentile_levels,
@@ -15,7 +17,6 @@ from safe_eval.statistics.intervals import (
     wilson_interval,
     wilson_zero,
 )
-from safe_eval.statistics.sampling import DIFFERENCE, Interval
 
 QUICK = Sampling(resamples=1000)
 

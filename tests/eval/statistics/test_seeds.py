@@ -7,9 +7,9 @@ from benchmarks.coverage_simulation import two_way_coverage
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_eval.statistics.intervals import (
+    Interval,
     mean_interval,
 )
-from safe_eval.statistics.sampling import Interval
 from safe_eval.statistics.seeds import (
     always_right,
     always_wrong,

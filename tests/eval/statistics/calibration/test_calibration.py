@@ -18,7 +18,7 @@ from safe_eval.statistics.calibration.calibration import (
 from safe_eval.statistics.calibration.proper_scores import brier, nll
 from safe_eval.statistics.calibration.reliability import debiased_ece, ece, mce
 from safe_eval.statistics.calibration.smooth_ece import smooth_ece
-from safe_eval.statistics.sampling import Interval
+from safe_eval.statistics.intervals import Interval
 
 QUICK = Sampling(resamples=500)
 
