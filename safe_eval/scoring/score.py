@@ -5,6 +5,8 @@ import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_data.core.options_file import installed_versions
@@ -43,10 +45,12 @@ def score_files(
     """
     sampling, options = sampling or Sampling(), options or ScoreOptions()
     arms, notes = read_arms(paths, options)
-    items_sha256 = None if out is None else file_sha256(write_items(out, arms))
-    scores = scores_of(arms, sampling, options, paths, notes, out=out, items_sha256=items_sha256)
-    if out is not None:
-        write_scores(scores, out)
+    scores = scores_of(arms, sampling, options, paths, notes, out=out)
+    if out is None:
+        return scores
+    made = msgspec.structs.replace(scores.provenance, items_sha256=file_sha256(write_items(out, arms)))
+    scores = msgspec.structs.replace(scores, provenance=made)
+    write_scores(scores, out)
     return scores
 
 
@@ -84,7 +88,6 @@ def scores_of(
     notes: Sequence[str] = (),
     *,
     out: Path | None = None,
-    items_sha256: str | None = None,
 ) -> Scores:
     """Make the content of scores.json from the arms; its notes begin with `notes`."""
     coverage = coverage_of(arms.arms, arms.outcomes)
@@ -110,7 +113,6 @@ def scores_of(
             java="meteor" in arms.judged or ("spice" in arms.judged and options.spice is None),
             frequencies=None if (file := _frequencies(options)) is None else _file(file, out),
             spice=None if options.spice is None else _file(options.spice, out),
-            items_sha256=items_sha256,
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
         ),

@@ -1,5 +1,7 @@
 """All arms: requested metrics, aggregates and seeds, from predictions to scores.json."""
 
+from pathlib import Path
+
 import pytest
 from made_rows import row
 
@@ -102,6 +104,12 @@ def test_metadata_of_another_shape_are_refused_in_words() -> None:
         score_predictions([gqa("a", "yes", types="verify")], QUICK)
     with pytest.raises(InputError, match="the metadata are not as gqa_accuracy reads them"):
         score_predictions([gqa("a", "yes", entailed=7)], QUICK)
+
+
+def test_what_is_refused_while_it_is_scored_leaves_nothing_behind(tmp_path: Path) -> None:
+    write_predictions(tmp_path / "p.jsonl", [gqa("a", "yes", types="verify")])
+    assert main(["score", f"{tmp_path}/p.jsonl", "--out", f"{tmp_path}/run"]) == 3
+    assert not (tmp_path / "run").exists()
 
 
 def test_seeds_are_scored_in_one_call(tmp_path) -> None:
