@@ -7,6 +7,7 @@ that is a dataclass becomes one option per field. `--config FILE.yaml` reads opt
 `--print_config` shows the options that would run.
 """
 
+import argparse
 import dataclasses
 import inspect
 import os
@@ -158,12 +159,23 @@ def _add_option(parser: Any, name: str, hint: Any, default: Any, help_text: str,
     """Add one --option. A list option may be given several times; a bool that defaults to False is a flag."""
     option: dict[str, Any] = {"type": hint, "default": default}
     if get_origin(hint) in (list, tuple):
-        option = {"action": "extend", "nargs": 1, "type": get_args(hint)[0], "default": None}
+        option = {"action": _List, "nargs": 1, "type": get_args(hint)[0], "default": None}
         shown = "" if required else f"; default: {', '.join(map(str, default)) if default else 'none'}"
         help_text += f" (may be given several times{shown})"
     elif hint is bool and default is False:
         option = {"action": "store_true"}
     parser.add_argument("--" + name.replace("_", "-"), required=required, help=help_text, **option)
+
+
+class _List(argparse.Action):
+    """A list option: it may be given several times, and then replaces the list of a config file."""
+
+    is_given = False
+
+    def __call__(self, _: Any, namespace: Any, values: Any, option: str | None = None) -> None:  # noqa: ARG002 - argparse calls it so
+        earlier = getattr(namespace, self.dest) if self.is_given else None
+        self.is_given = True
+        setattr(namespace, self.dest, [*(earlier or ()), *values])
 
 
 def _helps(described: Any) -> dict[str, str]:

@@ -101,6 +101,16 @@ def test_a_list_option_may_be_repeated(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out == "('one',)\n('x', 'y')\n"
 
 
+def test_a_list_on_the_command_line_replaces_the_list_of_the_config(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("names: [a, b, c]\n")
+    assert call("measure", "--config", str(config)) == 0
+    assert call("measure", "--config", str(config), "--names", "x", "--names", "y") == 0
+    assert capsys.readouterr().out == "('a', 'b', 'c')\n('x', 'y')\n"
+
+
 def test_options_may_be_named_as_what_dicts_can_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("count", "--items", "3", "--keys", "4") == 0
     assert capsys.readouterr().out == "3 4\n"
