@@ -34,13 +34,16 @@ def run(program: str, summary: str, commands: dict[str, Command], argv: Sequence
     except InputError as error:
         print(f"{program} {arguments[0]}: {error}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return NOT_JUDGED
     try:
         return commands[name](**options) or HOLDS
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_JUDGED
     except KeyboardInterrupt:
-        print(f"{program} {name}: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print(f"{program} {name}: interrupted", file=sys.stderr)
         return NOT_JUDGED
     except (InputError, OSError) as error:
         print(f"{program} {name}: {error}", file=sys.stderr)

@@ -8,7 +8,7 @@ import msgspec
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
-from safe_eval.judging.verdict import VERDICT_FILE, Verdict
+from safe_eval.judging.verdict import VERDICT_FILE, Verdict, overall
 from safe_eval.scoring.items import ITEMS_FILE, read_items
 from safe_eval.scoring.scores import SCORES_FILE, Scores, read_scores, scored_files
 
@@ -72,5 +72,10 @@ def _read_verdict(run: Path) -> Verdict:
     if verdict.scores_sha256 != file_sha256(run / SCORES_FILE):
         raise InputError(
             f"{path}: judges other scores than the {SCORES_FILE} next to it; judge these: {command}"
+        )
+    if verdict.decision != overall(verdict.criteria):
+        raise InputError(
+            f"{path}: says {verdict.decision}, its criteria say {overall(verdict.criteria)}; "
+            f"judge the scores again: {command}"
         )
     return verdict

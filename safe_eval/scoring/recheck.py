@@ -32,7 +32,7 @@ def check_scores(run: Path) -> Scores:
     """
     scores = read_scores(run)
     arms, again = _again(run, scores)
-    faults = list(_differences(scores, again))
+    faults = [*_of_tables(scores, again), *_of_rows_and_notes(scores, again, arms)]
     if faults:
         raise InputError(_complaint(run, scores, again, faults))
     _check_items(run, scores, arms)
@@ -54,8 +54,8 @@ def _again(run: Path, scores: Scores) -> tuple[Arms, Scores]:
 
 
 def _check_items(run: Path, scores: Scores, arms: Arms) -> None:
-    """If there is an items.parquet, which the report shows, it must hold what the predictions give."""
-    if not (run / ITEMS_FILE).is_file():
+    """The items.parquet of the scores, which the report shows, must hold what the predictions give."""
+    if scores.provenance.items_sha256 is None and not (run / ITEMS_FILE).is_file():
         return
     if not same_items(run, scores.provenance.items_sha256, arms, TOLERANCE):
         files = " ".join(map(str, scored_files(run, scores)))
@@ -78,34 +78,52 @@ def _complaint(run: Path, scores: Scores, again: Scores, faults: Sequence[str]) 
     return "\n".join([*lines, f"score them again: safe-eval score {files} --out {run}"])
 
 
-def _differences(scores: Scores, again: Scores) -> Iterator[str]:
+def _of_tables(scores: Scores, again: Scores) -> Iterator[str]:
     for table in TABLES:
         said, found = _by_name(getattr(scores, table)), _by_name(getattr(again, table))
         for name in dict.fromkeys([*said, *found]):
-            yield from _of_row(f"{table} {' '.join(name)}", said.get(name), found.get(name))
+            yield from _of_row(f"{table} {' '.join(name)}", said.get(name, []), found.get(name, []))
 
 
-def _of_row(name: str, said: Row | None, found: Row | None) -> Iterator[str]:
-    row = said or found or {}
-    if found is None and row.get("metric") in JAVA_METRICS:
+def _of_rows_and_notes(scores: Scores, again: Scores, arms: Arms) -> Iterator[str]:
+    """Differences in what stands beside the tables. Notes on captions depend on the installed Java."""
+    said, found = msgspec.to_builtins(scores.coverage), msgspec.to_builtins(again.coverage)
+    for condition in dict.fromkeys([*said, *found]):
+        stated, counted = said.get(condition), found.get(condition)
+        if stated != counted:
+            yield f"coverage {condition} is {stated}, the predictions give {counted}"
+    for field in ("rows", "cluster"):
+        stated, counted = getattr(scores.provenance, field), getattr(again.provenance, field)
+        if stated != counted:
+            yield f"{field} is {stated!r}, the predictions give {counted!r}"
+    for note in again.notes:
+        if note not in (*scores.notes, *arms.notes):
+            yield f"the note {note!r} is missing"
+
+
+def _of_row(name: str, said: list[Row], found: list[Row]) -> Iterator[str]:
+    if not found and said[0].get("metric") in JAVA_METRICS:
         yield f"{name}: cannot be checked without Java; run this where Java is installed"
-    elif found is None:
+    elif not found:
         yield f"{name}: the predictions give no such row"
-    elif said is None:
+    elif not said:
         yield f"{name}: is missing"
-    else:
-        for field, value in found.items():
-            if not _equal(said[field], value):
-                yield f"{name}: {field} is {_shown(said[field])}, the predictions give {_shown(value)}"
+    elif len(said) != len(found):
+        yield f"{name}: {len(said)} rows, the predictions give {len(found)}"
+    for row, other in zip(said, found, strict=False):
+        for field, value in other.items():
+            if not _equal(row[field], value):
+                yield f"{name}: {field} is {_shown(row[field])}, the predictions give {_shown(value)}"
 
 
-def _by_name(rows: Sequence[msgspec.Struct]) -> dict[tuple[str, ...], Row]:
+def _by_name(rows: Sequence[msgspec.Struct]) -> dict[tuple[str, ...], list[Row]]:
     """Rows by the names that identify them, without rows that only say why there is no number."""
-    by_name: dict[tuple[str, ...], Row] = {}
+    by_name: dict[tuple[str, ...], list[Row]] = {}
     for row in map(msgspec.to_builtins, rows):
         if "why_not" in row and "value" in row and row["value"] is None:
             continue
-        by_name[tuple(f"{row[field]}" for field in _NAMES if row.get(field) is not None)] = row
+        name = tuple(f"{row[field]}" for field in _NAMES if row.get(field) is not None)
+        by_name.setdefault(name, []).append(row)
     return by_name
 
 

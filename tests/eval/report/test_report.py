@@ -245,6 +245,15 @@ def test_scores_and_verdict_of_something_else_are_refused(run, answers, tmp_path
         write_report(tmp_path / "nowhere")
 
 
+def test_a_verdict_that_its_criteria_do_not_give_is_refused(run, tmp_path):
+    forged = shutil.copytree(run, tmp_path / "run")
+    verdict = json.loads((forged / "verdict.json").read_text("utf-8"))
+    decision = "no-go" if verdict["decision"] == "go" else "go"
+    (forged / "verdict.json").write_text(json.dumps(verdict | {"decision": decision}), "utf-8")
+    with pytest.raises(InputError, match=f"says {decision}, its criteria say {verdict['decision']}"):
+        write_report(forged)
+
+
 def test_items_that_changed_after_scoring_are_refused(run, tmp_path):
     changed = shutil.copytree(run, tmp_path / "run")
     table = pq.read_table(changed / "items.parquet")

@@ -73,6 +73,26 @@ def not_a_number(content: Content) -> None:
     content["metrics"][0]["ci_low"] = None
 
 
+def twice(content: Content) -> None:
+    content["comparisons"].append(dict(content["comparisons"][0]))
+
+
+def fewer_expected(content: Content) -> None:
+    content["coverage"]["full"]["errored"] += 1
+
+
+def without_a_condition(content: Content) -> None:
+    content["coverage"].pop("mute_audio")
+
+
+def fewer_rows(content: Content) -> None:
+    content["provenance"]["rows"] -= 1
+
+
+def other_clusters(content: Content) -> None:
+    content["provenance"]["cluster"] = "example_id"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -82,6 +102,11 @@ def not_a_number(content: Content) -> None:
         (with_a_row, "type:new .*: the predictions give no such row"),
         (covered, r"cells .*: answered is \d+, the predictions give \d+"),
         (not_a_number, "ci_low is None, the predictions give"),
+        (twice, "comparisons .*: 2 rows, the predictions give 1"),
+        (fewer_expected, r"coverage full is \{.*'errored': 1.*\}, the predictions give \{.*'errored': 0"),
+        (without_a_condition, "coverage mute_audio is None, the predictions give"),
+        (fewer_rows, r"rows is \d+, the predictions give \d+"),
+        (other_clusters, "cluster is 'example_id', the predictions give 'group'"),
     ],
 )
 def test_numbers_that_the_predictions_do_not_give_are_refused(
@@ -113,6 +138,18 @@ def test_aggregates_are_checked_with_their_intervals(tmp_path: Path, field: str,
         check_scores(forged(tmp_path, change))
 
 
+def test_a_note_left_out_is_missed(tmp_path: Path) -> None:
+    write_predictions(tmp_path / "predictions.jsonl", [row("q1", "yes", references=("yes", "yes"))])
+    assert main(["score", f"{tmp_path}/predictions.jsonl", "--out", str(tmp_path)]) == 0
+
+    def without_notes(content: Content) -> None:
+        assert content["notes"]
+        content["notes"].clear()
+
+    with pytest.raises(InputError, match=r"the note '1 examples have 2 or 3 references: .*' is missing"):
+        check_scores(forged(tmp_path, without_notes))
+
+
 def forged_items(run: Path, name: str, change: Callable[[Column], Column]) -> Path:
     """The run with a column of items.parquet changed, and its new hash in scores.json."""
     path = run / "items.parquet"
@@ -131,6 +168,12 @@ def forged_items(run: Path, name: str, change: Callable[[Column], Column]) -> Pa
         content["provenance"]["items_sha256"] = file_sha256(path)
 
     return forged(run, with_new_hash)
+
+
+def test_scores_whose_items_are_gone_are_refused(run: Path) -> None:
+    (run / "items.parquet").unlink()
+    with pytest.raises(InputError, match=r"items\.parquet: no such file; make it with: safe-eval score"):
+        check_scores(run)
 
 
 def test_items_rewritten_as_they_were_are_taken(run: Path) -> None:
