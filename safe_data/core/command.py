@@ -15,38 +15,33 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, did_you_mean
 
 Command = Callable[..., int | None]
 
 HOLDS, DOES_NOT_HOLD, NOT_JUDGED, BAD_INPUT, DEFECT = range(5)
+_SEE = "see --help"
 
 
 def run(program: str, summary: str, commands: dict[str, Command], argv: Sequence[str] | None = None) -> int:
     """Parse the arguments, run the chosen command, and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    said_by = " ".join([program, *(word for word in arguments[:1] if word in commands)])
     try:
         name, options = _parse(program, summary, commands, arguments)
-    except SystemExit as stop:  # --help is 0; argparse exits with 2 for bad arguments
-        return BAD_INPUT if stop.code else HOLDS
-    except InputError as error:
-        print(f"{program} {arguments[0]}: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
-        return NOT_JUDGED
-    try:
         return commands[name](**options) or HOLDS
+    except SystemExit as stop:  # after --help and --print_config
+        return BAD_INPUT if stop.code else HOLDS
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_JUDGED
     except KeyboardInterrupt:
-        print(f"{program} {name}: interrupted", file=sys.stderr)
+        print(f"{said_by}: interrupted; run the same command again", file=sys.stderr)
         return NOT_JUDGED
     except (InputError, OSError) as error:
-        print(f"{program} {name}: {error}", file=sys.stderr)
+        print(f"{said_by}: {error}", file=sys.stderr)
         return BAD_INPUT
     except Exception:
         traceback.print_exc()
@@ -68,22 +63,52 @@ def _parse(
 ) -> tuple[str, dict[str, Any]]:
     from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
+    if not arguments:
+        raise InputError(f"name a command: {', '.join(commands)}; {_SEE}")
+
     class Help(DefaultHelpFormatter):
         def _expand_help(self, action: Any) -> str:
             return _plain_types(str(super()._expand_help(action)))
 
-    parser = ArgumentParser(prog=program, description=summary, formatter_class=Help)
+    class Parser(ArgumentParser):
+        def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+            raise InputError(_usage_error(message, known)) from ex
+
+    known = list(commands)
+    parser = Parser(prog=program, description=summary, formatter_class=Help)
     choices = parser.add_subcommands(dest="command", metavar="COMMAND")
     for name, command in commands.items():
-        subparser = ArgumentParser(description=_summary(command), formatter_class=Help)
+        subparser = Parser(description=_summary(command), formatter_class=Help)
         if arguments[:1] == [name]:  # the others need only their line of help
             _add_parameters(subparser, command)
+            known += subparser._option_string_actions
         choices.add_subcommand(name, subparser, help=_summary(command))
-    parsed = parser.parse_args(arguments)
+    try:
+        parsed = parser.parse_args(arguments)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"--config cannot be read: {error}; it is YAML, such as `seed: 1`") from error
     name = str(parsed.command)
     given = parsed[name].as_dict()  # vars() would rename options such as --items
     given.pop("config", None)
     return name, _arguments(commands[name], {key: value for key, value in given.items() if value is not None})
+
+
+def _usage_error(message: str, known: Sequence[str]) -> str:
+    """What is wrong with the arguments, in one line; `known` are the commands and options.
+
+    >>> _usage_error("unrecognized arguments: --sead 1", ["score", "--seed"])
+    "unrecognized arguments: --sead 1; did you mean '--seed'?"
+    >>> _usage_error('Parser key "n":\\n  Expected a <class \'int\'>. Got value: x', ["score", "--n"])
+    '--n: expected int, not x; see --help'
+    """
+    said = re.sub(r"\s*\n\s*", " ", message.strip())
+    said = re.sub(r'Parser key "([^"]*)":', lambda found: f"--{found[1].replace('_', '-')}:", said)
+    said = re.sub(r"Expected a <class '(.*?)'>\. Got value:", r"expected \1, not", said)
+    said = re.sub(r"Expected a typing\.Literal\[(.*?)\]\. Got value:", r"expected one of \1, not", said)
+    said = re.sub(rf"\b(?:{'|'.join(map(re.escape, known))})\.(?=\w)", "", said)  # score.out is out
+    unknown = re.search(r"(?:arguments: |choice: '|option ')([\w-]+)", said)
+    in_yaml = [name.lstrip("-").replace("-", "_") for name in known]
+    return f"{said}; {did_you_mean(unknown[1], [*known, *in_yaml], _SEE) if unknown else _SEE}"
 
 
 def _plain_types(help_text: str) -> str:
@@ -112,16 +137,23 @@ def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
         if dataclasses.is_dataclass(hint):
             kinds = get_type_hints(hint)
             options = {option_name(field): field.name for field in dataclasses.fields(hint)}
-            arguments[name] = hints[name](
-                **{field: _typed(given[key], kinds[field]) for key, field in options.items() if key in given}
-            )
+            fields = {
+                field: _typed(key, given[key], kinds[field]) for key, field in options.items() if key in given
+            }
+            arguments[name] = hints[name](**fields)
         elif name in given:
-            arguments[name] = _typed(given[name], hint)
+            arguments[name] = _typed(name, given[name], hint)
     return arguments
 
 
-def _typed(value: Any, hint: Any) -> Any:
-    """A list as a tuple where the parameter is one: the parser only makes lists."""
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    """A list as a tuple where the parameter is one: the parser only makes lists.
+
+    Raises:
+        InputError: a flag is neither true nor false, which the parser does not check in a config file.
+    """
+    if hint is bool and not isinstance(value, bool):
+        raise InputError(f"{name} is {value!r}; write true or false")
     return tuple(value) if get_origin(hint) is tuple else value
 
 

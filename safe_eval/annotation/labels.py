@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from safe_data.core.errors import InputError, raise_row_errors
+from safe_data.core.files import write_bytes, write_json
 from safe_eval.prediction import Prediction
 
 LONGEST_SHOWN = 2000  # characters of an answer
@@ -42,15 +43,14 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_table(table: Path, rows: Sequence[Prediction], key: Key) -> None:
     """Write a table to fill in, with one row per item of the key, and the key beside it."""
-    table.parent.mkdir(parents=True, exist_ok=True)
-    key_path(table).write_bytes(msgspec.json.format(msgspec.json.encode(key), indent=1) + b"\n")
+    write_json(key_path(table), key)
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for item, row in zip(key.items, rows, strict=True):
         shown = (row.prompt or "", " | ".join(row.choices or ()), _counted(row.references), row.answer or "")
         writer.writerow([item.item, *map(_harmless, shown), "", ""])
-    table.write_text(text.getvalue(), "utf-8-sig", newline="")  # its mark tells spreadsheets the encoding
+    write_bytes(table, text.getvalue().encode("utf-8-sig"))  # its mark tells spreadsheets the encoding
 
 
 def key_path(table: Path) -> Path:
@@ -67,9 +67,10 @@ def read_labels(table: Path) -> tuple[Key, dict[str, bool | None]]:
         InputError: the table or its key does not exist, rows are not in the key or hold no valid label (all
             named at once), or there are no labels.
     """
-    for path in (table, key_path(table)):
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; make both with: safe-eval annotate RUN --out {table}")
+    if not table.is_file():
+        raise InputError(f"{table}: no such file; make it with: safe-eval annotate RUN --out LABELS.csv")
+    if not key_path(table).is_file():
+        raise InputError(f"{key_path(table)}: no such file; put back the key that annotate wrote")
     try:
         key = msgspec.json.decode(key_path(table).read_bytes(), type=Key)
         rows = list(_read_csv(table.read_text("utf-8-sig")))

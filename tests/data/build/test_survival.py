@@ -117,7 +117,7 @@ def test_ctrl_c_is_one_line_and_leaves_nobody(world: Path, tmp_path: Path, worke
     workers_running = psutil.Process(running.pid).children(recursive=True)
     os.killpg(running.pid, signal.SIGINT)
     _, errors = running.communicate(timeout=20)
-    assert errors == "safe-data build: interrupted; the same command goes on where it stopped\n"
+    assert errors == "safe-data build: interrupted; run the same command again\n"
     assert running.returncode == 2
     within(5, lambda: gone(workers_running))
     nothing_is_half_valid(tmp_path / "out")

@@ -1,5 +1,6 @@
 """The command line keeps its exit codes and says what is wrong in one line."""
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -133,10 +134,41 @@ def test_a_fault_of_ours_shows_its_traceback_and_exit_4(capsys: pytest.CaptureFi
     assert "RuntimeError: ours" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("argv", [[], ["nope"], ["score"], ["score", "a", "--out", "o", "--sead", "1"]])
-def test_bad_arguments_are_exit_3(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ([], "prog: name a command: count, score, fail, crash, measure, train; see --help"),
+        (["scor"], "prog: argument COMMAND: invalid choice: 'scor' .*; did you mean 'score'[?]"),
+        (["score"], "prog score: the following arguments are required: predictions, out; see --help"),
+        (["score", "a", "--out", "o", "--sead", "1"], "prog score: .*: --sead 1; did you mean '--seed'[?]"),
+        (["score", "a", "--out", "o", "--seed", "x"], "prog score: --seed: expected int, not x; see --help"),
+        (["score", "a", "--out"], "prog score: argument --out: expected one argument; see --help"),
+    ],
+)
+def test_bad_arguments_are_one_line_with_a_hint_and_exit_3(
+    argv: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert call(*argv) == 3
-    assert "error:" in capsys.readouterr().err
+    assert re.fullmatch(words + "\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\xff\xfe", "--config cannot be read: .*can't decode"),
+        (b"seed: [1", "Problems parsing config: .*; see --help"),
+        (b"sead: 1", "does not accept option 'sead'; did you mean 'seed'[?]"),
+        (b"seed: many", "--seed: expected int, not many; see --help"),
+        (b'dry_run: "false"', "dry_run is 'false'; write true or false"),
+    ],
+)
+def test_a_bad_config_file_is_one_line_and_exit_3(
+    content: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_bytes(content)
+    assert call("score", "a", "--out", "o", "--config", str(config)) == 3
+    assert re.fullmatch(f"prog score: .*{words}.*\n", capsys.readouterr().err)
 
 
 def test_help_is_exit_0(capsys: pytest.CaptureFixture[str]) -> None:

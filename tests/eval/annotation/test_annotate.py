@@ -163,6 +163,12 @@ def test_what_cannot_be_read(tmp_path: Path, content: str | bytes, expected: str
         read_labels(table)
 
 
+@pytest.mark.parametrize("name", [".", "nowhere.csv"])
+def test_a_table_that_is_no_file_is_named(name: str) -> None:
+    with pytest.raises(InputError, match=r"no such file; make it with: safe-eval annotate RUN --out LABELS"):
+        read_labels(Path(name))
+
+
 def test_without_its_key_a_table_says_nothing(tmp_path: Path) -> None:
     table = drawn(tmp_path, good_run())
     key_path(table).unlink()
