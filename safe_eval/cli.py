@@ -64,13 +64,12 @@ def calibrate(
         out: folder for calibration.json, which also holds the data of reliability diagrams
         format: how the tables are printed
     """
-    from safe_eval.calibration.calibrate import calibrate_files, write_calibration
+    from safe_eval.calibration.calibrate import CALIBRATION_FILE, calibrate_files
     from safe_eval.text.calibration_text import calibration_lines
 
-    calibrated = calibrate_files(dev, test, sampling, options)
-    say(calibration_lines(calibrated, format))
+    say(calibration_lines(calibrate_files(dev, test, sampling, options, out=out), format))
     if out is not None:
-        wrote([write_calibration(calibrated, out)], format)
+        wrote([out / CALIBRATION_FILE], format)
 
 
 def report(run: Path, *, shards: Path | None = None, out: Path | None = None) -> None:
@@ -100,7 +99,9 @@ def validate(predictions: list[Path], *, allow_partial: bool = False, format: Fo
     say(validation_lines(validate_files(predictions, allow_partial=allow_partial), format))
 
 
-def annotate(run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = None) -> None:
+def annotate(
+    run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = None, allow_partial: bool = False
+) -> None:
     """Write a table of answers for a person to label right or wrong, blind to model and score.
 
     Args:
@@ -108,11 +109,13 @@ def annotate(run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = 
         sample: number of answers to draw, in proportion to condition and question type; 1 or more
         seed: seed of the draw, 0 or more
         out: file of the table (default: annotations.csv beside the predictions); one that exists is refused
+        allow_partial: leave out a last line that was cut off, instead of refusing the file
     """
     from safe_eval.annotation.annotate import draw_sample
     from safe_eval.text.annotation_text import sample_lines
 
-    say(sample_lines(*draw_sample(run, sample=sample, seed=seed, out=out)))
+    drawn = draw_sample(run, sample=sample, seed=seed, out=out, allow_partial=allow_partial)
+    say(sample_lines(*drawn))
 
 
 def agreement(table: Path, *, sampling: Sampling) -> None:
@@ -146,15 +149,14 @@ def compare(
         out: folder for comparison.json
         format: how the tables are printed
     """
-    from safe_data.core.files import write_json
     from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
     from safe_eval.comparison.comparison_file import EXIT_CODES
     from safe_eval.text.comparison_text import comparison_lines, comparison_tables
 
-    found = compare_files(a, b, options, sampling)
+    found = compare_files(a, b, sampling, options, out=out)
     say(render(comparison_tables(found), format, found, comparison_lines(found)))
     if out is not None:
-        wrote([write_json(out / COMPARISON_FILE, found)], format)
+        wrote([out / COMPARISON_FILE], format)
     return 0 if found.decision is None else EXIT_CODES[found.decision]
 
 

@@ -19,7 +19,8 @@ class Sampling:
     """How intervals and p values are drawn."""
 
     confidence: float = 0.95
-    """confidence level of the intervals, between 0.5 and 1; a percentage such as 95 is refused"""
+    """confidence level of the intervals, between 0.5 and 1 (above 0.75 where equivalence is tested); a
+    percentage such as 95 is refused"""
     resamples: int = 10_000
     """how many times the clusters are drawn with replacement; fewer than 100 are refused"""
     seed: int = 0
@@ -126,6 +127,8 @@ class PowerOptions:
     """the answers in --like to compare them with"""
     metric: str | None = None
     """metric that scores those answers; needed where several judge them"""
+    allow_partial: bool = False
+    """leave out a last line of --like that was cut off, instead of refusing the file"""
     slice: str = "all"
     """items of --like to use, such as all, audio, vl or type:NAME"""
     power: float = 0.8

@@ -117,13 +117,17 @@ class PredictConfig:
     checkpoint); another encoder or version is refused"""
 
     seed: int = 0
-    """seed of the conditions' noise and swaps"""
+    """seed of the conditions' noise and swaps, 0 or more"""
 
     batch_size: int = 32
     """questions per batch, at least 1; more is faster and takes more memory"""
 
     allow_other_dataset: bool = False
     """answer a dataset that the checkpoint was not trained on (default: refuse it)"""
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed}: a seed is 0 or more")
 
 
 def spread_layers(available: int) -> tuple[int, ...]:

@@ -98,7 +98,7 @@ def _usage_error(message: str, known: Sequence[str]) -> str:
 
     >>> _usage_error("unrecognized arguments: --sead 1", ["score", "--seed"])
     "unrecognized arguments: --sead 1; did you mean '--seed'?"
-    >>> _usage_error('Parser key "n":\\n  Expected a <class \'int\'>. Got value: x', ["score", "--n"])
+    >>> _usage_error("Parser key \"n\": Expected a <class 'int'>. Got value: x", ["score", "--n"])
     '--n: expected int, not x; see --help'
     """
     said = re.sub(r"\s*\n\s*", " ", message.strip())

@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeGuard
@@ -71,7 +72,8 @@ def render(
         content = document if document is not None else {"tables": [_plain(table) for table in tables]}
         import msgspec
 
-        return msgspec.json.format(msgspec.json.encode(content), indent=1).decode().splitlines()
+        encoded = msgspec.json.format(msgspec.json.encode(content), indent=1).decode()
+        return [_in_json(line) for line in encoded.split("\n")]
     if format == "csv":
         return _csv(tables)
     if format == "text" and text is not None:
@@ -79,6 +81,13 @@ def render(
     lines = {"text": _text, "markdown": _markdown, "latex": _latex}[format]
     shown = [[*lines(table), ""] for table in tables]
     return list(itertools.chain(*shown))[:-1]
+
+
+def _in_json(line: str) -> str:
+    """A line of JSON that any terminal shows and that reads back the same: other characters are escaped."""
+    if line.isprintable():
+        return line
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in line)
 
 
 def _plain(table: Table) -> dict[str, object]:

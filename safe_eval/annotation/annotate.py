@@ -44,7 +44,9 @@ class _Scored(msgspec.Struct, frozen=True):
     cluster: str
 
 
-def draw_sample(run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = None) -> tuple[Path, Key]:
+def draw_sample(
+    run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = None, allow_partial: bool = False
+) -> tuple[Path, Key]:
     """Draw a stratified sample of answers from a run folder or a predictions file, for a person to label.
 
     Writes the table to `out` (by default annotations.csv beside the predictions) and its key beside it.
@@ -63,7 +65,7 @@ def draw_sample(run: Path, *, sample: int = 100, seed: int = 0, out: Path | None
         raise InputError(
             f"{table}: is there already, perhaps with labels; move it away or give another --out"
         )
-    scored = list(_scored(read_predictions(predictions)))
+    scored = list(_scored(read_predictions(predictions, allow_partial=allow_partial)))
     if not scored:
         raise InputError(f"{predictions}: no answers that are right or wrong; captions cannot be labelled so")
     chosen = _stratified(scored, sample, seed)

@@ -74,8 +74,12 @@ def calibrate_files(
     test: Path,
     sampling: Sampling | None = None,
     options: CalibrateOptions | None = None,
+    *,
+    out: Path | None = None,
 ) -> CalibrationReport:
     """Fit a temperature per seed on the dev answers under `full`, and judge it on test.
+
+    With `out`, write the report to OUT/calibration.json.
 
     Whether an answer is right is its score by the metric of its row, which may be a fraction. Each seed is
     fitted on its own dev answers; a dev file of one seed serves every seed.
@@ -96,7 +100,7 @@ def calibrate_files(
         _calibrated(seed, condition, _fitted_on(dev_forecasts, seed), forecasts, sampling, force)
         for (seed, condition), forecasts in test_forecasts.items()
     )
-    return CalibrationReport(
+    report = CalibrationReport(
         model=chosen,
         cells=arms,
         falls=tuple(_drops(test_forecasts, sampling)),
@@ -110,11 +114,9 @@ def calibrate_files(
         dev=PredictionsFile(dev.name, file_sha256(dev)),
         test=PredictionsFile(test.name, file_sha256(test)),
     )
-
-
-def write_calibration(report: CalibrationReport, out: Path) -> Path:
-    """Write calibration.json into a folder, completely or not at all."""
-    return write_json(out / CALIBRATION_FILE, report)
+    if out is not None:
+        write_json(out / CALIBRATION_FILE, report)
+    return report
 
 
 def _fitted_on(dev: Mapping[tuple[int, str], Forecasts], seed: int) -> Forecasts:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from safe_data.core.errors import InputError
+from safe_data.core.files import write_json
 from safe_data.core.options_file import installed_versions
 from safe_eval.arms.all_arms import Arms, all_arms, check_metrics
 from safe_eval.arms.arm import cluster_field, make_arms
@@ -60,9 +61,14 @@ class _Results:
 
 
 def compare_files(
-    a: Path, b: Path, options: CompareOptions | None = None, sampling: Sampling | None = None
+    a: Path,
+    b: Path,
+    sampling: Sampling | None = None,
+    options: CompareOptions | None = None,
+    *,
+    out: Path | None = None,
 ) -> ComparisonFile:
-    """Compare two predictions files, or runs, example by example.
+    """Compare two predictions files, or runs, example by example; with `out`, write OUT/comparison.json.
 
     Raises:
         InputError: see `read_side` and `match`; A and B are the same answers; or no metric judges them.
@@ -86,7 +92,7 @@ def compare_files(
         *notes,
         *(note for result in results for note in result.notes),
     ]
-    return ComparisonFile(
+    comparison = ComparisonFile(
         a=side_a,
         b=side_b,
         matched=tuple(matched),
@@ -107,6 +113,9 @@ def compare_files(
             versions=installed_versions(_LIBRARIES),
         ),
     )
+    if out is not None:
+        write_json(out / COMPARISON_FILE, comparison)
+    return comparison
 
 
 def _read_sides(

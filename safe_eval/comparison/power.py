@@ -80,7 +80,7 @@ def observed_differences(options: PowerOptions) -> Differences:
     if path is None:
         raise ValueError("no predictions file to observe differences in")
     file = path / "predictions.jsonl" if path.is_dir() else path
-    every = make_arms(read_predictions(file))
+    every = make_arms(read_predictions(file, allow_partial=options.allow_partial))
     arms = _arms(file, [arm for name in SCORERS if metric in (None, name) for arm in score_arms(name, every)])
     if a is None and b is None and len(arms) == 2:
         a, b = arms

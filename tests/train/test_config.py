@@ -3,7 +3,7 @@
 import pytest
 
 from safe_data.core.errors import InputError
-from safe_train.config import PathwayConfig, StageAConfig, spread_layers
+from safe_train.config import PathwayConfig, PredictConfig, StageAConfig, spread_layers
 
 
 def test_layers_spread_over_the_depth() -> None:
@@ -38,3 +38,8 @@ def test_a_pathway_that_cannot_be(choice: dict[str, int], message: str) -> None:
 def test_what_cannot_be_trained(choice: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         StageAConfig(**choice)
+
+
+def test_a_negative_seed_draws_no_noise() -> None:
+    with pytest.raises(InputError, match="seed=-1: a seed is 0 or more"):
+        PredictConfig(seed=-1)

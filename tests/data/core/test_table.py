@@ -8,6 +8,7 @@ import pytest
 
 from safe_data.core import numerals
 from safe_data.core.table import Format, Table, render
+from safe_data.core.terminal import say
 
 MEANS = Table(
     "Means on clotho",
@@ -84,6 +85,15 @@ Means on clotho,clotho,base,0.5,,1200,,
 Means on clotho,clotho,safe_2,0.51249,0.0004,80,,
 Errors,,,,,,full,0"""
     )
+
+
+def test_json_keeps_every_character_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    strange = "no-break\u00a0 zero\u200b line\u2028 \x1b[2J \n \U000e0001 sound é 音"
+    lines = render([], "json", {strange: strange})
+    say(lines)
+    said = capsys.readouterr().out
+    assert json.loads(said) == {strange: strange}
+    assert "é 音" in said
 
 
 def test_json_is_the_document() -> None:

@@ -163,6 +163,16 @@ def test_what_cannot_be_read(tmp_path: Path, content: str | bytes, expected: str
         read_labels(table)
 
 
+def test_answers_of_an_interrupted_run_can_be_labelled_if_asked(tmp_path: Path) -> None:
+    predictions = tmp_path / "predictions.jsonl"
+    write_predictions(predictions, good_run())
+    with predictions.open("a") as file:
+        file.write('{"example_id": "cut')
+    with pytest.raises(InputError, match="allow-partial"):
+        draw_sample(tmp_path)
+    assert draw_sample(tmp_path, allow_partial=True)[1].population == len(good_run())
+
+
 @pytest.mark.parametrize("name", [".", "nowhere.csv"])
 def test_a_table_that_is_no_file_is_named(name: str) -> None:
     with pytest.raises(InputError, match=r"no such file; make it with: safe-eval annotate RUN --out LABELS"):

@@ -10,6 +10,7 @@ import pytest
 from made_rows import row
 
 from safe_data.core.errors import InputError
+from safe_data.core.files import json_bytes
 from safe_eval.calibration.calibrate import CalibrationReport, calibrate_files
 from safe_eval.calibration.dev_and_test import forecasts_of
 from safe_eval.cli import main
@@ -65,6 +66,11 @@ def written(folder: Path, dev: list[Prediction], test: list[Prediction]) -> tupl
 
 def report(files: tuple[Path, Path], **options: object) -> CalibrationReport:
     return calibrate_files(*files, QUICK, CalibrateOptions(**options))
+
+
+def test_a_call_writes_what_the_command_writes(files: tuple[Path, Path], tmp_path: Path) -> None:
+    found = calibrate_files(*files, QUICK, out=tmp_path / "out")
+    assert (tmp_path / "out" / "calibration.json").read_bytes() == json_bytes(found)
 
 
 def test_the_temperature_is_fitted_on_dev_and_judged_on_test(files: tuple[Path, Path]) -> None:

@@ -6,9 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 from made_rows import answers, good_run, row, shuffled
-from made_two_files import compared, make_two_files, of_slice, written
+from made_two_files import QUICK, compared, make_two_files, of_slice, written
 
 from safe_data.core.errors import InputError
+from safe_data.core.files import json_bytes
+from safe_eval.comparison.compare import compare_files
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.statistics.multiplicity import benjamini_hochberg, holm
@@ -227,3 +229,8 @@ def test_captions_are_compared_too(tmp_path: Path) -> None:
     only = compared(files, metric="cider_d", margin=0.1).rows
     assert {row.metric for row in only} == {"cider_d"}
     assert {row.equivalence for row in only} <= {"equivalent", "different", "undecided"}
+
+
+def test_a_call_writes_what_the_command_writes(tmp_path: Path) -> None:
+    found = compare_files(*make_two_files(tmp_path), QUICK, out=tmp_path / "out")
+    assert (tmp_path / "out" / "comparison.json").read_bytes() == json_bytes(found)

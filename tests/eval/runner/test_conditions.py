@@ -99,6 +99,8 @@ def test_noise_belongs_to_the_record_and_the_seed() -> None:
 def test_an_unknown_condition() -> None:
     with pytest.raises(InputError, match="unknown condition 'loud'; there are full, mute_audio"):
         applied("loud")
+    with pytest.raises(InputError, match=r"unknown condition 'mute_adio'; did you mean 'mute_audio'[?]"):
+        applied("mute_adio")
     assert not changes_sound("gate_off")
 
 
