@@ -62,7 +62,7 @@ NEVER_RUNS = {
     "cached": "from functools import cached_property\nclass A:\n    @cached_property\n    def b(self):\n"
     '        """\n        >>> 1 + 1\n        3\n        """\n',
     "inner": 'def g():\n    def h():\n        """\n        >>> 1 + 1\n        3\n        """\n',
-    "comment": "# >>> 1 + 1\n" 'x = """\n>>> 1 + 1\n3\n"""\n',
+    "comment": '# >>> 1 + 1\nx = """\n>>> 1 + 1\n3\n"""\n',
     "skipped": 'def g():\n    """\n    >>> 1 + 1  # doctest: +SKIP\n    3\n    """\n',
 }
 
