@@ -186,10 +186,10 @@ def balanced_interval(
 ) -> Interval:
     """The percentile interval of the mean of recalls under the cluster bootstrap; classes count from 0.
 
-    Each resample adds up how many clips of each class there are and how many are right; one that has drawn
-    no clip of a class is the mean over the classes it has. One cluster is not measured. Where no class has
-    clusters that differ, Wilson's limit for clusters not yet seen stands in, as for a mean: for as many as
-    there would be if every class had as few as the rarest, since that one could be the worst.
+    Each resample counts the clips of each class and how many of them are right. A resample without any clip
+    of a class takes the mean over its other classes. One cluster gives no interval. If the clusters of each
+    class agree, the interval is Wilson's limit for clusters not yet seen, as for a mean. The limit assumes
+    that every class has as few clusters as the rarest class, since that class could be the worst.
 
     >>> classes = np.array([0] * 90 + [1] * 10)
     >>> interval = balanced_interval(np.ones(100), classes, np.arange(100), Sampling())
