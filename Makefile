@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS := train,gx,report,ray,hub,captions,dev
-# A BLAS thread a process: on shared cores two threads wait for each other (docs/performance.md).
+# One BLAS thread per process: on shared cores two threads wait for each other (docs/performance.md).
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 

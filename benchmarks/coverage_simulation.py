@@ -114,7 +114,7 @@ def two_way_coverage(seeds: int, seed_std: float, trials: int, count: int = 120)
 
 
 def ece_coverage(sharpening: float, count: int, trials: int, resamples: int = RESAMPLES) -> dict[str, float]:
-    """The share of trials in which the intervals of the errors hold those of half a million items.
+    """The share of trials in which the interval of each error contains its value on half a million items.
 
     Unsharpened confidences are the chances themselves: there the errors in bins are 0, not noise.
     """

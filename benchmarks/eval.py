@@ -1,7 +1,7 @@
 """safe_eval beside its references: captions, VQA, tokens, the bootstrap, and the command as a whole.
 
-All data are made, so that anyone can repeat it; where COCO and 60,000 real questions lie in ../shared/truth,
-a second line has them. `SCALE=0.01 python -m benchmarks eval` is a quick look at a hundredth of the sizes.
+All data are made, so that anyone can repeat it; if COCO and 60,000 real questions lie in ../shared/truth,
+a second line uses them. `SCALE=0.01 python -m benchmarks eval` is a quick look at a hundredth of the sizes.
 """
 
 import gzip
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def measure_cider(images: int) -> None:
-    """CIDEr-D of a tokenised caption an image, with four references; each side in a process of its own."""
+    """CIDEr-D of one tokenised caption per image, with four references; each side in its own process."""
     made = made_text.captions(images, 1 + REFERENCES)
     sets = {"made captions": ([texts[0] for texts in made], [texts[1:] for texts in made])}
     if captions.TRUTH.is_dir():

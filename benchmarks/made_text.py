@@ -1,4 +1,4 @@
-"""Captions, questions and predictions of any number: made ones, with word counts like those of real ones."""
+"""Made captions, questions and predictions, as many as asked for, with word counts like real ones."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ _ODD = ("man's", "black-and-white", "T.V.", "don't", '"STOP"', "25", "(maybe)", 
 
 
 def captions(images: int, each: int, seed: int = 0) -> list[list[str]]:
-    """As many captions of each image: a sentence of its own with about half of the words drawn anew."""
+    """`each` captions per image: the image's sentence, with about half of its words drawn anew each time."""
     rng = np.random.default_rng(seed)
     words = np.array(["".join(_SYLLABLES[int(digit)] for digit in str(rank)) for rank in range(_WORDS)])
     lengths = rng.integers(8, 14, images)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-# A child's peak counts what its parent held when it was started, so a parent of its own that holds nothing.
+# A child's peak memory includes what its parent held at the start, so this small parent starts the command.
 _WAITS = """
 import json, os, subprocess, sys, time
 start = time.perf_counter()

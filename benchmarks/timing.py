@@ -64,7 +64,7 @@ def print_ratio(
 
 
 def rates(amount: float, times: Sequence[float]) -> list[float]:
-    """So much of something a second, for each of the times."""
+    """`amount` per second, for each of the times."""
     return [amount / time for time in times]
 
 

@@ -64,7 +64,7 @@ class Loader:
         self._prompts = PromptCache()
 
     def batch(self, questions: Sequence[TrainingQuestion], sounds: Sequence[int]) -> Batch:
-        """Make a batch; `sounds` holds for each question the record whose sound it gets, or SILENCE."""
+        """Make a batch; for each question, `sounds` holds the record that gives its sound, or SILENCE."""
         pad = pad_token(self._processor)
         prompts = collate([self._prompt(question) for question in questions], pad)
         answers = pad_sequence([q.answer for q in questions], batch_first=True, padding_value=IGNORED)
@@ -88,7 +88,7 @@ class Loader:
 
 
 def _embed_silence(dataset: ShardDataset, encoder: AudioEncoder) -> Float32[ndarray, " dims"]:
-    """Embed a second of digital silence, after checking that this encoder made the dataset's embeddings."""
+    """Embed one second of digital silence, after checking that this encoder made the dataset's embeddings."""
     made_by = None if dataset.encoder is None else dataset.encoder["fingerprint"]
     if made_by != encoder.fingerprint:
         raise InputError(

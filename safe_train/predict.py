@@ -120,7 +120,7 @@ class SafePredictor:
         ]
 
     def embed(self, inputs: Sequence[Input]) -> Float[Tensor, "batch dims"]:
-        """Embed each input's sound at the encoder's sample rate; zeros where there is none.
+        """Embed each input's sound at the encoder's sample rate; zeros for an input without a sound.
 
         Raises:
             InputError: a sound has no sample rate.

@@ -31,7 +31,7 @@ class Questions:
     """The questions of a split: `audio` need the sound and have one, `vision` do not need it.
 
     Raises:
-        InputError: the split has none of one kind.
+        InputError: the split has no questions of one kind.
     """
 
     def __init__(self, dataset: ShardDataset, processor: Any) -> None:

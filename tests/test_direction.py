@@ -1,7 +1,7 @@
 """The code points one way: packages, folders and files, and heavy libraries load only where they work.
 
-Read in order, the folders are the way of the data: nothing imports what stands later, and no files import
-each other in a circle. Imports inside functions and for type checkers count too.
+Read in order, the folders follow the data: nothing imports what stands later, and no files import each other
+in a circle. Imports inside functions, for type checkers and by `import_module("…")` count too.
 """
 
 import ast
@@ -42,7 +42,7 @@ def our_modules(root: Path) -> dict[str, Path]:
 
 
 def imports_of(modules: dict[str, Path]) -> Iterator[Import]:
-    """Every import between the modules, except those by a package's own public face."""
+    """Every import between the modules, except in the `__init__.py` of each package, which loads lazily."""
     for name, file in modules.items():
         if name in PACKAGES:
             continue
@@ -52,17 +52,47 @@ def imports_of(modules: dict[str, Path]) -> Iterator[Import]:
                 found = [f"{node.module}.{alias.name}" for alias in node.names]
             elif isinstance(node, ast.Import):
                 found = [alias.name for alias in node.names]
+            elif isinstance(node, ast.Call):
+                found = loaded_by_name(node)
             for imported in found:
                 module = imported if imported in modules else imported.rpartition(".")[0]
                 if module in modules and module != name:
                     yield Import(name, node.lineno, module)
 
 
+def loaded_by_name(call: ast.Call) -> list[str]:
+    """The module that a call of `import_module` names by a string literal."""
+    function = call.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
+    if name not in ("import_module", "__import__"):
+        return []
+    given = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "name")]
+    return [node.value for node in given if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def place(module: str) -> tuple[str, str]:
+    """A module's package, and its folder or file within the package; empty for the package itself."""
+    package, _, rest = module.partition(".")
+    return package, rest.partition(".")[0]
+
+
+def without_place(root: Path) -> list[str]:
+    """The files that ORDER gives no place, whether or not they import anything."""
+    return [
+        f"{file.relative_to(root)}: ORDER has no {room!r} in {package}; add it where it stands"
+        for module, file in our_modules(root).items()
+        for package, room in [place(module)]
+        if room and room not in ORDER[package].split()
+    ]
+
+
 def rank(module: str) -> tuple[int, int]:
     """Where a module stands: its package, and its folder or file within it."""
-    package, _, rest = module.partition(".")
+    package, room = place(module)
     rooms = ORDER[package].split()
-    return PACKAGES.index(package), rooms.index(rest.partition(".")[0]) if rest else len(rooms)
+    if room and room not in rooms:
+        raise LookupError(f"{module}: ORDER has no {room!r} in {package}; add it where it stands")
+    return PACKAGES.index(package), rooms.index(room) if room else len(rooms)
 
 
 def wrong_ways(root: Path) -> list[str]:
@@ -86,6 +116,10 @@ def circles(root: Path) -> str | None:
     except CycleError as error:
         return " → ".join(error.args[1])
     return None
+
+
+def test_every_folder_and_file_has_a_place() -> None:
+    assert without_place(ROOT) == []
 
 
 def test_nothing_imports_what_stands_later() -> None:
@@ -113,6 +147,44 @@ def test_the_direction_test_can_fail_and_names_the_line(tmp_path: Path) -> None:
         "safe_data/core/files.py:2 imports safe_data.sources.folder, which stands later",
         "safe_data/core/files.py:3 imports safe_train.config, which stands later",
     ]
+
+
+def test_a_folder_or_file_without_a_place_is_named(tmp_path: Path) -> None:
+    written(tmp_path, safe_data__core__files="", safe_data__cellar__rack="", safe_eval__attic="")
+    (tmp_path / "safe_data/__init__.py").write_text("")
+    assert without_place(tmp_path) == [
+        "safe_data/cellar/rack.py: ORDER has no 'cellar' in safe_data; add it where it stands",
+        "safe_eval/attic.py: ORDER has no 'attic' in safe_eval; add it where it stands",
+    ]
+
+
+def test_an_import_without_a_place_is_named(tmp_path: Path) -> None:
+    written(tmp_path, safe_data__core__files="import safe_data.cellar\n", safe_data__cellar="")
+    with pytest.raises(LookupError, match=r"safe_data\.cellar: ORDER has no 'cellar' in safe_data"):
+        wrong_ways(tmp_path)
+
+
+def test_an_import_by_name_is_found(tmp_path: Path) -> None:
+    core = (
+        "import importlib\nfrom importlib import import_module\n"
+        'importlib.import_module("safe_data.sources.folder")\n'
+        'def f():\n    return import_module(name="safe_train.config")\n'
+        'import_module("json"), print("safe_train.config"), import_module("safe_data.core.errors")\n'
+    )
+    files = {"core__files": core, "core__errors": "", "sources__folder": ""}
+    written(tmp_path, safe_train__config="", **{f"safe_data__{name}": text for name, text in files.items()})
+    assert wrong_ways(tmp_path) == [
+        "safe_data/core/files.py:3 imports safe_data.sources.folder, which stands later",
+        "safe_data/core/files.py:5 imports safe_train.config, which stands later",
+    ]
+
+
+def test_a_package_may_load_its_public_names_lazily(tmp_path: Path) -> None:
+    lazy = 'from importlib import import_module\nimport_module("safe_train.config")\n'
+    written(tmp_path, safe_train__config="", safe_data__core__files=lazy)
+    assert len(wrong_ways(tmp_path)) == 1
+    (tmp_path / "safe_data/core/files.py").rename(tmp_path / "safe_data/__init__.py")
+    assert wrong_ways(tmp_path) == []
 
 
 def test_the_circle_test_can_fail(tmp_path: Path) -> None:

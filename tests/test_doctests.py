@@ -21,9 +21,16 @@ def modules_with_examples() -> list[str]:
 
 
 def failures(module: ModuleType) -> int:
-    """How many examples of a module are wrong; one that was found and not run is wrong too."""
-    ran = doctest.testmod(module)
-    return ran.failed if ran.attempted else 1
+    """How many examples of a module are wrong; one that stands in the file and did not run is wrong too."""
+    run = doctest.testmod(module)
+    not_run = examples_in(module) - run.attempted + getattr(run, "skipped", 0)  # Python 3.13 counts skips
+    return run.failed + max(0, not_run)
+
+
+def examples_in(module: ModuleType) -> int:
+    """The lines of a module's file that begin an example."""
+    lines = Path(str(module.__file__)).read_text("utf-8").splitlines()
+    return sum(line.lstrip().startswith(">>> ") for line in lines)
 
 
 @pytest.mark.parametrize("name", modules_with_examples())
@@ -35,11 +42,34 @@ def test_there_are_many() -> None:
     assert len(modules_with_examples()) > 50
 
 
-def test_a_wrong_example_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "wrong_example.py").write_text('def f():\n    """\n    >>> 1 + 1\n    3\n    """\n')
+def failures_of(source: str, folder: Path) -> int:
+    """The failures of a module made of this source."""
+    (folder / "made_example.py").write_text(source)
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(tmp_path)
-        wrong = importlib.import_module("wrong_example")
-        assert failures(wrong) == 1
+        patch.syspath_prepend(folder)
+        patch.delitem(sys.modules, "made_example", raising=False)
+        importlib.invalidate_caches()
+        return failures(importlib.import_module("made_example"))
+
+
+def test_a_wrong_example_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert failures_of('def f():\n    """\n    >>> 1 + 1\n    3\n    """\n', tmp_path) == 1
     assert "Expected:" in capsys.readouterr().out
-    del sys.modules["wrong_example"]
+
+
+RUNS = 'def f():\n    """\n    >>> 1 + 1\n    2\n    """\n'
+NEVER_RUNS = {
+    "cached": "from functools import cached_property\nclass A:\n    @cached_property\n    def b(self):\n"
+    '        """\n        >>> 1 + 1\n        3\n        """\n',
+    "inner": 'def g():\n    def h():\n        """\n        >>> 1 + 1\n        3\n        """\n',
+    "comment": '# >>> 1 + 1\nx = """\n>>> 1 + 1\n3\n"""\n',
+    "skipped": 'def g():\n    """\n    >>> 1 + 1  # doctest: +SKIP\n    3\n    """\n',
+}
+
+
+@pytest.mark.parametrize("source", NEVER_RUNS.values(), ids=NEVER_RUNS)
+def test_an_example_that_never_runs_fails_beside_one_that_does(source: str, tmp_path: Path) -> None:
+    assert failures_of(RUNS, tmp_path) == 0
+    folder = tmp_path / "never"
+    folder.mkdir()
+    assert failures_of(RUNS + source, folder) == 1

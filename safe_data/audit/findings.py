@@ -57,7 +57,7 @@ class Finding:
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
-    """2 if any expectation could not be judged or there is none, 1 if a critical one failed, else 0."""
+    """2 if there are no findings or any could not be judged; otherwise 1 if a critical one failed, or 0."""
     if not findings or any(finding.success is None for finding in findings):
         return NOT_JUDGED
     if any(not finding.success and finding.severity == "critical" for finding in findings):

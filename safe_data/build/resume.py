@@ -63,7 +63,7 @@ def adopt(plan: Plan, storage: Storage) -> None:
     """Write the plan into a new place, or continue with it.
 
     Raises:
-        InputError: the place holds another plan, or something that is no dataset.
+        InputError: the place holds another plan, or something that is not a dataset.
     """
     if storage.size(PLAN) is None:
         foreign = [name for name in storage.names() if not name.startswith(".")]

@@ -94,7 +94,7 @@ def checkpoint_directory(source: str, kind: str, files: list[str]) -> Path:
         files: name patterns of the files to fetch
 
     Raises:
-        InputError: it is no directory, and the hub does not give it.
+        InputError: it is not a directory, and the hub does not provide it.
     """
     path = Path(source).expanduser()
     if path.is_dir():

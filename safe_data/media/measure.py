@@ -80,8 +80,8 @@ def pcm_hash(
 ) -> str:
     """SHA-256 of rate, channels and decoded samples, channel by channel within each frame.
 
-    Samples are hashed as little-endian 16-bit integers if all of them are such, in whatever file they were
-    stored, and else as 32-bit floats.
+    Samples are hashed as little-endian 16-bit integers if each of them is a 16-bit value, in whatever format
+    the file stored it, or else as 32-bit floats.
     """
     if samples.dtype != np.int16 and (whole := _as_integers(samples)) is not None:
         samples = whole
@@ -92,7 +92,7 @@ def pcm_hash(
 
 
 def _as_integers(samples: Float32[ndarray, "frames channels"]) -> Int16[ndarray, "frames channels"] | None:
-    """Floats as 16-bit integers, or None if one is not such; most sounds show it in their first frames."""
+    """Floats as 16-bit integers, or None if any is not one; the first frames show it for most sounds."""
     if not samples.size:
         return None
     for some in (samples[:FEW], samples):

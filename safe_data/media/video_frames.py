@@ -41,11 +41,11 @@ def video_frames(
 ) -> list[Image.Image]:
     """The picture in the middle of each of `count` equal parts of a clip; for 1, in the middle of the clip.
 
-    Pictures are RGB, turned as the video says; pixels that are not square stay so. Where the video ends
-    before the clip, the clip ends there.
+    Pictures are RGB, turned as the video says; pixels that are not square stay so. If the video ends
+    before the clip, the clip ends there too.
 
     Raises:
-        MediaError: it is no video, truncated, without pictures, or too large.
+        MediaError: it is not a video, is truncated, has no pictures, or is too large.
     """
     file = io.BytesIO(media) if isinstance(media, bytes) else media
     check_whole(file)

@@ -115,7 +115,7 @@ def read_stored(storage: Storage, name: FileName) -> pa.Table:
     """Read a manifest, or the manifest rows of one shard, from a storage.
 
     Raises:
-        InputError: it is no Parquet file, or has other columns.
+        InputError: it is not a Parquet file, or has other columns.
     """
     where = f"{storage}/{name}"
     try:

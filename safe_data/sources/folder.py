@@ -153,7 +153,7 @@ def _from_root(root: Path, folder: Path, path: object) -> str:
     """Make a media path that is relative to the metadata file relative to the root.
 
     Raises:
-        ValueError: it is no path, or leads out of the root.
+        ValueError: it is not a path, or leads out of the root.
     """
     if not isinstance(path, str) or not path:
         raise ValueError(f"is {path!r}; write a path relative to the metadata file")

@@ -53,7 +53,7 @@ class MediaFolder:
         A value is bytes, a path, or an undecoded feature of `datasets`: {"bytes": ..., "path": ...}.
 
         Raises:
-            MediaError: the file does not exist or is outside the allowed folders, or the value is no medium.
+            MediaError: the file does not exist or is outside the allowed folders, or the value is not media.
             InputError: a copy cannot be written.
         """
         if isinstance(value, dict) and value.keys() == {"bytes", "path"}:

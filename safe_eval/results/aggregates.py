@@ -27,14 +27,14 @@ OWN_AGGREGATES = {
     "balanced_accuracy": "accuracy",
 }
 WITHOUT_INTERVAL = "distribution"  # see `gqa.aggregates`
-CAPTIONS = "captions"  # stands in for the metric where captions could not be measured
+CAPTIONS = "captions"  # the name in place of the metric if captions could not be measured
 
 
 class AggregateRow(msgspec.Struct, frozen=True, kw_only=True):
     """One aggregate of one arm."""
 
     name: str
-    value: float | None  # None is not measured
+    value: float | None  # None if not measured
     n: int  # items that it counts
     why_not: str | None = None
     ci_low: float | None = None
@@ -50,7 +50,7 @@ class AggregateRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def aggregate_rows(arms: Arms, sampling: Sampling) -> Iterator[AggregateRow]:
-    """The aggregates of every arm whose metric has any, then the caption metrics that were not measured.
+    """The aggregates of every arm whose metric has some, then the caption metrics that were not measured.
 
     Raises:
         InputError: the metadata do not have the form that the scorer reads.

@@ -28,7 +28,7 @@ class Aggregate:
 
 
 def mean_of(name: str, at: Sequence[int], scores: Sequence[float], why_not: str) -> Aggregate:
-    """The mean of the scores of rows at some places, or why there are none.
+    """An aggregate that is the mean of these scores, or, without any, the reason why it is not measured.
 
     >>> mean_of("recall:speech", [0, 3], [1.0, 0.0], "no clip of speech").value
     0.5

@@ -1,7 +1,7 @@
-"""Choice parser: which choice a chatty reply names; None where it names none, or more than one.
+"""Choice parser: which choice a chatty reply names; None if it names none, or more than one.
 
-Rules, version 1. They are tried in order, and the first rule by which the reply says anything decides: one
-choice is the answer, several choices are no answer. Nothing is ever guessed.
+Rules, version 1. They are tried in order, and the first rule that finds anything decides: one choice is the
+answer, several choices are not an answer. Nothing is ever guessed.
 
 0. A reply that is blank, or longer than 10,000 characters, says nothing.
 1. The whole reply is a choice: "Violin.", "an acoustic guitar" for acoustic_guitar, "2" for two.
@@ -11,14 +11,14 @@ choice is the answer, several choices are no answer. Nothing is ever guessed.
    up to the end of its sentence, is read by rules 1, 2, 5 and 6. If some answers are called final, only those
    count.
 4. The first line is an answer by rules 1 and 2. Then every line that is one counts.
-5. What stands before "because", "since" or "due to", by rules 1, 2 and 6.
+5. The text before "because", "since" or "due to", by rules 1, 2 and 6.
 6. The choices named anywhere, as whole words, longer names first; "(B)", "B)" and "option B" name one too.
 
 A name is denied by not, n't, no, neither, nor, without, than, over, under, at least, at most or instead of,
-up to three words before it ("more than 10" is not 10). A reply that denies a choice is no answer. Yes and no
-are names only where they open a sentence or close a clause, so "yes, there is no dog" is yes. Case, articles,
-quotes, underscores, Markdown and Unicode variants make no difference. Numbers from 0 to 20 may be words or
-digits.
+up to three words before it ("more than 10" is not 10). A reply that denies a choice is not an answer. Yes
+and no are names only if they open a sentence or close a clause, so "yes, there is no dog" is yes. Case,
+articles, quotes, underscores, Markdown and Unicode variants make no difference. Numbers from 0 to 20 may be
+words or digits.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Classification: right where the answer is the right class, and the recall of each class.
 
-The class of a clip is its first reference. Where a row has `choices`, the answer must name one of them
-(`answers.parse_answer`); a reply that names none or several is unparsed. Where it has none, the answer must
-be the class but for case, articles and marks around it.
+The class of a clip is its first reference. If a row has `choices`, the answer must name one of them
+(`choice_parser.parse_answer`); a reply that names none or several is unparsed. If a row has no `choices`, the
+answer must equal the class, apart from case, articles and surrounding marks.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ from safe_eval.prediction import Prediction, snr_db
 from safe_eval.scorers.aggregate import Aggregate, check_one_arm, mean_of, not_measured
 from safe_eval.scorers.choice_parser import canonical, parse_answer
 
-MOST_CLASSES = 20  # classes with slices of their own; 309 would bury the rest of the scores
+MOST_CLASSES = 20  # with more classes there are no slices by class; 309 would bury the rest of the scores
 SNR_EDGES_DB = (-5.0, 0.0, 5.0, 10.0, 20.0)
 DURATION_EDGES_SECONDS = (1.0, 2.0, 5.0, 10.0)
 
 
 def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
-    """1 for the right class, 0 for another, NaN where the answer names no choice or several.
+    """1 for the right class, 0 for another, NaN if the answer names no choice or several.
 
     >>> choices = ("speech", "no speech")
     >>> rows = [Prediction(example_id=a, references=("speech",), answer=a, choices=choices)
@@ -36,16 +36,16 @@ def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
 
 
 def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
-    """`class:NAME`, whose mean is a recall, and each of them by SNR and by duration where rows say so."""
+    """`class:NAME`, whose mean is a recall, and each class by SNR and by duration if rows hold them."""
     classes = np.array([row.references[0] if row.references else "" for row in rows])
     names = sorted(set(classes.tolist()) - {""})
     if len(names) > MOST_CLASSES:
         return {}
-    return {name: members for name, members in _by_class(rows, classes, names).items() if members.any()}
+    return {name: inside for name, inside in _by_class(rows, classes, names).items() if inside.any()}
 
 
 def aggregates(predictions: Sequence[Prediction]) -> list[Aggregate]:
-    """Accuracy, balanced accuracy (the mean of the recalls of the classes there are), and each recall.
+    """Accuracy, balanced accuracy (the mean of the recalls of the classes that occur), and each recall.
 
     Unparsed and missing answers are wrong. Recalls by SNR and duration need rows with metadata `snr_db` and
     `duration_seconds`.
@@ -83,7 +83,7 @@ def _balanced(
     names: Sequence[str],
     recalls: Sequence[Aggregate],
 ) -> Aggregate:
-    """The mean of the recalls of whole classes, which come first."""
+    """The mean of the recalls of whole classes, which come first in `recalls`."""
     of_classes = [recall.value for recall in recalls[: len(names)] if recall.value is not None]
     if not of_classes:
         return not_measured("balanced_accuracy", "no row has a reference")
@@ -110,16 +110,16 @@ def _score(row: Prediction, understood: Callable[[str, tuple[str, ...]], str | N
 def _by_class(
     rows: Sequence[Prediction], classes: Shaped[ndarray, " items"], names: Sequence[str]
 ) -> dict[str, Bool[ndarray, " items"]]:
-    """The members of each class, then of each class by SNR and by duration."""
+    """Which rows are of each class, then of each class by SNR and by duration."""
     bins = _bins("snr", _facts(rows, "snr_db"), SNR_EDGES_DB, " dB")
     bins |= _bins("duration", _facts(rows, "duration_seconds"), DURATION_EDGES_SECONDS, " s")
     whole = {f"class:{name}": classes == name for name in names}
-    parts = {f"{c}, {b}": members & inside for c, members in whole.items() for b, inside in bins.items()}
+    parts = {f"{c}, {b}": of_class & inside for c, of_class in whole.items() for b, inside in bins.items()}
     return whole | parts
 
 
 def _facts(rows: Sequence[Prediction], fact: str) -> Float[ndarray, " items"]:
-    """A number of each row's metadata, NaN where there is none; the SNR that a condition made wins."""
+    """A number from each row's metadata, or NaN; the SNR of a condition such as `snr_10db` wins."""
     found = []
     for row in rows:
         value = (row.metadata or {}).get(fact)

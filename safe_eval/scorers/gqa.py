@@ -3,9 +3,9 @@
 Source: Hudson and Manning 2019, section 4.4, and the official eval.py as ported in MILVLG/openvqa,
 openvqa/datasets/gqa/eval/gqa_eval.py. Nothing is normalised: answers are a closed list of lower-case words.
 
-What the script reads of each question stands in a row's `metadata`, spelled as in the question files: `types`
-(structural, semantic, detailed), `groups` (global), `entailed` (ids of questions), `isBalanced`; and `valid`
-and `plausible` (answers) of the choices file. An aggregate whose facts are missing is not measured.
+A row's `metadata` holds what the script reads of each question, spelled as in the question files: `types`
+(structural, semantic, detailed), `groups` (global), `entailed` (ids of questions), `isBalanced`; and, from
+the choices file, `valid` and `plausible` (answers). An aggregate whose facts are missing is not measured.
 """
 
 from collections import Counter

@@ -46,7 +46,7 @@ _BY_TYPE = {
     "Audio-Visual/Location": _YES_NO + _PLACES + _INSTRUMENTS,
     "Audio-Visual/Temporal": _PLACES + _TOGETHER + _INSTRUMENTS,
 }
-# Only other names of the same thing. A guitar may be a bass, so "guitar" alone is no name.
+# Only other names of the same thing. A guitar may be a bass, so "guitar" alone names neither.
 _ALIASES = {
     "more than ten": (*map(str, range(11, 100)), "more than 10", "over ten", "over 10"),
     "middle": ("center", "centre"),

@@ -20,7 +20,7 @@ _DEFAULT_TASK = "vqa"  # for rows without a task
 
 
 def no_slices(_: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
-    """No slices besides all, audio, vl and the types of question."""
+    """Add no slices to all, audio, vl and the question types."""
     return {}
 
 

@@ -115,7 +115,7 @@ def clean(text: str) -> str:
 
 
 def without_punctuation(text: str) -> str:
-    """Replace marks by spaces. A mark beside a space is deleted; all are if a comma joins two digits."""
+    """Replace marks by spaces. Delete one next to a space; delete all marks if a comma joins two digits."""
     if _MARKED.search(text) is None:
         return text
     digits_joined = _DIGIT_COMMA.search(text) is not None

@@ -25,7 +25,7 @@ class Kappa:
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
-    """A scorer's judgements beside a person's, with intervals of the cluster bootstrap."""
+    """How well a scorer agrees with a person, with intervals from the cluster bootstrap."""
 
     n: int  # items with a label
     clusters: int

@@ -65,7 +65,7 @@ def bca_levels(
 ) -> tuple[float, float]:
     """The two quantiles of the resamples at which a BCa interval ends, further out for few clusters.
 
-    Where bias or acceleration cannot be computed, they are the ones of `percentile_levels`.
+    If bias or acceleration cannot be computed, the quantiles are those that `percentile_levels` gives.
 
     >>> even = np.linspace(-1, 1, 1001)
     >>> [round(level, 3) for level in bca_levels(even, 0.0, even, 0.95)]

@@ -1,6 +1,6 @@
-"""Sums: metrics whose value on a corpus is a function of its counts, such as BLEU and METEOR, not a mean.
+"""Corpus sums: metrics such as BLEU and METEOR, computed from the summed counts of a corpus, not as a mean.
 
-A resample of clusters adds up their counts and is scored as the corpus is. Two sides of a comparison are
+Each resample of clusters sums their counts and is scored like the corpus. Two sides of a comparison are
 resampled together.
 """
 
@@ -24,7 +24,10 @@ Score = Callable[[Shaped[ndarray, "*rows counts"]], Float[ndarray, "*rows"]]  # 
 
 @dataclass(frozen=True)
 class SumsDifference:
-    """The difference of two corpus values, with an interval of each confidence; one cluster has none."""
+    """The difference of two corpus values, with an interval for each confidence.
+
+    A single cluster gives empty intervals and no p value.
+    """
 
     difference: float
     intervals: tuple[Interval, ...]
@@ -44,10 +47,10 @@ def corpus_value(score: Score, counts: Counts) -> float:
 def corpus_interval(
     score: Score, counts: Counts, clusters: Labels, sampling: Sampling, highest: float
 ) -> Interval:
-    """The percentile interval of a corpus value under the cluster bootstrap; None of a single cluster.
+    """The percentile interval of a corpus value under the cluster bootstrap; empty for a single cluster.
 
     Source: Koehn 2004, "Statistical Significance Tests for Machine Translation Evaluation", section 3, on
-    clusters. Where all resamples agree, it says what clusters not yet seen could do, as for a mean.
+    clusters. If all resamples agree, it says what clusters not yet seen could do, as for a mean.
     """
     totals = cluster_totals(counts.astype(float), clusters)
     drawn = score(whole_counts(resampled_totals(totals, sampling)))
@@ -81,7 +84,7 @@ def swap_test(
     b: Float[ndarray, "clusters seeds counts"],
     sampling: Sampling,
 ) -> float:
-    """The share of random swaps of whole clusters that make as large a difference, the data among them."""
+    """The share of random swaps of whole clusters that give as large a difference; the data counts as one."""
     both, apart = (a + b).sum(axis=0), a - b
     apart = apart[(apart != 0).any(axis=(1, 2))]
     observed = abs(_mean_difference(score, a.sum(axis=0), b.sum(axis=0))) - 1e-9
@@ -116,7 +119,7 @@ def _intervals(
 
 
 def whole_counts(sums: Float[ndarray, "resamples counts"]) -> Float[ndarray, "resamples counts"]:
-    """Sums of counts are whole numbers; the bootstrap adds them up in 32 bits."""
+    """Round sums of counts to whole numbers, because the bootstrap adds them up in 32 bits."""
     return np.asarray(np.maximum(np.rint(sums), 0.0))
 
 
@@ -126,10 +129,10 @@ SeedCounts = Shaped[ndarray, "seeds items counts"]
 def sums_spread(
     score: Score, counts: SeedCounts, clusters: Labels, sampling: Sampling, *, less: SeedCounts | None = None
 ) -> SeedSpread:
-    """The spread of a metric of sums over seeds; of its difference to `less`, seed by seed.
+    """The spread over seeds of a metric of sums, or of its difference to `less`, seed by seed.
 
-    The standard error over items is that of resampled clusters, drawn together for all seeds. A corpus value
-    has no scatter of single answers, so the spread is not taken apart.
+    The standard error over items comes from resampling clusters, the same ones for all seeds. The metric
+    has no value per item, so `std` is not split into item noise and seed noise.
     """
     sides = [counts.astype(float)] if less is None else [counts.astype(float), less.astype(float)]
     means = _difference(score, [side.sum(axis=1) for side in sides])
@@ -173,7 +176,7 @@ def _by_cluster(
 def _stderr(
     score: Score, totals: Float[ndarray, "sides clusters seeds counts"], sampling: Sampling
 ) -> float | None:
-    """The spread of the resamples, which C clusters make smaller by a factor √((C − 1)/C)."""
+    """The spread of the resamples, over √((C − 1)/C): resampling C clusters shrinks it by that factor."""
     sides, groups, seeds, width = totals.shape
     if groups < 2:
         return None

@@ -58,12 +58,12 @@ def mean_interval(
 ) -> Interval:
     """The percentile interval of a mean under the cluster bootstrap; of a difference with `scale=DIFFERENCE`.
 
-    Where every cluster has the same mean, all resamples agree and would claim certainty. There the interval
-    says what clusters not yet seen could do: up to a share of them, Wilson's upper limit for 0 of C
+    If every cluster has the same mean, all resamples agree and would claim certainty. Then the interval
+    says what clusters not yet seen could do: a share of them, up to Wilson's upper limit for 0 of C
     clusters, may lie at either end of the scale. For a mean of 0 or 1 that is Wilson's interval.
 
-    A single cluster is not measured: nothing tells how much another one would differ. Few clusters are
-    resampled too narrowly, which `percentile_levels` makes good.
+    A single cluster gives no interval, because nothing shows how much another one would differ. Resampling
+    few clusters gives too narrow an interval, and `percentile_levels` corrects that.
 
     >>> unanimous = mean_interval(np.ones(100), np.arange(100), Sampling())
     >>> round(unanimous.low, 3), unanimous.high, unanimous.method
@@ -186,10 +186,10 @@ def balanced_interval(
 ) -> Interval:
     """The percentile interval of the mean of recalls under the cluster bootstrap; classes count from 0.
 
-    Each resample adds up how many clips of each class there are and how many are right; one that has drawn
-    no clip of a class is the mean over the classes it has. One cluster is not measured. Where no class has
-    clusters that differ, Wilson's limit for clusters not yet seen stands in, as for a mean: for as many as
-    there would be if every class had as few as the rarest, since that one could be the worst.
+    Each resample counts the clips of each class and how many of them are right. A resample without any clip
+    of a class takes the mean over its other classes. One cluster gives no interval. If the clusters of each
+    class agree, the interval is Wilson's limit for clusters not yet seen, as for a mean. The limit assumes
+    that every class has as few clusters as the rarest class, since that class could be the worst.
 
     >>> classes = np.array([0] * 90 + [1] * 10)
     >>> interval = balanced_interval(np.ones(100), classes, np.arange(100), Sampling())
@@ -211,6 +211,6 @@ def balanced_interval(
 
 
 def _recalls(totals: Float[ndarray, "*rows columns"]) -> Float[ndarray, "*rows classes"]:
-    """Right clips over clips of each class, NaN where there are none; the bootstrap adds up in 32 bits."""
+    """The share of right clips per class, NaN without clips. Rounding undoes the bootstrap's 32-bit sums."""
     right, n = np.split(np.rint(totals), 2, axis=-1)
     return np.where(n > 0, right / np.maximum(n, 1), np.nan)

@@ -104,9 +104,9 @@ def mcnemar_p_values(a: Values, b: Values) -> tuple[float | None, float | None]:
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """McNemar's exact two-sided p value: are gains and losses equally likely? 1 without any change.
+    """McNemar's exact two-sided p value: are gains and losses equally likely? 1 if nothing changed.
 
-    Items are taken as independent, so report a clustered interval beside it.
+    The test treats items as independent, so report a clustered interval with it.
 
     Raises:
         ValueError: a count is negative.

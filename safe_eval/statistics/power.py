@@ -82,7 +82,7 @@ def design_effect(mean_size: float, correlation: float, size_variation: float = 
 
 
 def observed_design_effect(values: Values, clusters: Labels) -> float | None:
-    """The variance of a mean of clustered items, over that of independent items; None without any spread.
+    """How many times clusters multiply the variance of the mean; None if it cannot be estimated.
 
     >>> import numpy as np
     >>> round(observed_design_effect(np.tile([0.0, 1.0], 50).repeat(2), np.arange(200) // 2), 2)

@@ -28,7 +28,7 @@ _LIMIT_SECONDS, _LIMIT_SECONDS_PER_CAPTION = 120.0, 0.5
 def meteor_counts(
     candidates: Sequence[str], references: Sequence[Sequence[str]]
 ) -> Float[ndarray, "candidates counts"] | str:
-    """The jar's counts of each tokenised candidate, or why there are none. Takes seconds and 1.2 GB.
+    """The jar's counts for each tokenised candidate, or why there are none. Takes seconds and 1.2 GB.
 
     Raises:
         InputError: see `index`.

@@ -82,10 +82,10 @@ def calibration(forecasts: Forecasts, sampling: Sampling, *, bins: int = BINS) -
     """Measure the calibration of forecasts, with intervals of the cluster bootstrap.
 
     Means have BCa intervals. Binned errors have the intervals of `error_interval`, with the bins held fixed.
-    Smooth ECE has none, which would take a minute.
+    Smooth ECE has no interval, because that would take a minute.
 
     Raises:
-        InputError: see `check_confidences`; or there is less than one bin.
+        InputError: see `check_confidences`; or `bins` is less than 1.
 
     >>> sure = np.full(40, 0.9)
     >>> right = np.tile([1.0, 1.0, 1.0, 0.0], 10)

@@ -82,12 +82,12 @@ def error_interval(
 ) -> Interval:
     """The interval of a binned calibration error, from the errors of the resamples.
 
-    It ends at the resamples' upper quantile, and as far below the value as that is above it. Binned errors
+    It ends at the resamples' upper quantile, and equally far below the value. Binned errors
     are biased upwards, and resampling adds the same bias again. So the upper end is on the safe side, and
     mirroring it at the value makes up for the bias below.
 
     `by_chance` holds the errors of the same resamples without the residuals of the data, as a calibrated
-    model would show them. If 5 % of them reach the value, the data is no evidence against calibration, and
+    model would show them. If 5 % of them reach the value, the data does not speak against calibration, and
     the 95 % interval reaches down to 0. If all resamples agree, as for a model that is always right and
     always sure, the interval says what clusters not yet seen could do, like the interval of a mean.
 

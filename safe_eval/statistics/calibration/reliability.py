@@ -67,7 +67,7 @@ def ece(
 ) -> float:
     """The expected calibration error in [0, 1]: the mean |accuracy − confidence| of the bins, by their items.
 
-    The bins are the ones of `reliability`.
+    It uses the bins of `reliability`.
 
     Source: Guo et al. 2017, "On calibration of modern neural networks", equation 3.
 
