@@ -5,7 +5,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,12 +93,16 @@ def batches(clips: Iterable[T], heard: Callable[[T], Heard | None]) -> Generator
 @contextmanager
 def one_ahead(items: Generator[T]) -> Iterator[Iterator[T]]:
     """Iterate over items in order; a thread makes the next one while one is in use."""
-    with closing(items), ThreadPoolExecutor(1) as thread:
+    try:
+        with ThreadPoolExecutor(1) as thread:
 
-        def made() -> Iterator[T]:
-            upcoming = thread.submit(next, items, None)
-            while (item := upcoming.result()) is not None:
+            def made() -> Iterator[T]:
                 upcoming = thread.submit(next, items, None)
-                yield item
+                while (item := upcoming.result()) is not None:
+                    upcoming = thread.submit(next, items, None)
+                    yield item
 
-        yield made()
+            yield made()
+    finally:
+        with suppress(ValueError):  # Ctrl-C while the thread starts: nobody waits for it, so it may still run
+            items.close()

@@ -98,8 +98,8 @@ def _usage_error(message: str, known: Sequence[str]) -> str:
 
     >>> _usage_error("unrecognized arguments: --sead 1", ["score", "--seed"])
     "unrecognized arguments: --sead 1; did you mean '--seed'?"
-    >>> _usage_error("Parser key \"n\": Expected a <class 'int'>. Got value: x", ["score", "--n"])
-    '--n: expected int, not x; see --help'
+    >>> _usage_error("argument --out: expected one argument", ["score", "--out"])
+    'argument --out: expected one argument; see --help'
     """
     said = re.sub(r"\s*\n\s*", " ", message.strip())
     said = re.sub(r'Parser key "([^"]*)":', lambda found: f"--{found[1].replace('_', '-')}:", said)

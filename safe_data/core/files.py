@@ -19,6 +19,7 @@ Root = str | os.PathLike[str]
 PART = ".tmp"  # the name of a file that is being written ends with it
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_FOLDER = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -80,6 +81,8 @@ def explaining(path: Root) -> Iterator[None]:
             fix = "make room and run the same command again, it goes on where it stopped"
         elif error.errno in _FORBIDDEN:
             fix = "name a directory that you may write to"
+        elif error.errno in _NO_FOLDER:
+            fix = "a file is where a directory must be, or the other way round; name another path"
         else:
             raise
         raise InputError(f"{path}: cannot be written ({error.strerror}); {fix}") from error

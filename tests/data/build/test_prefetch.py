@@ -69,6 +69,25 @@ def test_stopping_in_the_middle_ends_what_makes_them() -> None:
     assert threading.active_count() == threads
 
 
+def test_an_interruption_while_the_thread_starts_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = threading.Event()
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        assert running.wait(5)
+        raise KeyboardInterrupt
+
+    def items() -> Generator[int]:
+        running.set()
+        time.sleep(0.2)
+        yield 1
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), one_ahead(items()) as upcoming:
+        next(upcoming)
+
+
 @given(st.lists(st.none() | st.integers(0, BATCH_SAMPLES), max_size=100))
 def test_batches_hold_every_clip_once_and_are_bounded(lengths: list[int | None]) -> None:
     clips = [None if length is None else {8000: np.broadcast_to(np.float32(0), length)} for length in lengths]

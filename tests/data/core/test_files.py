@@ -133,6 +133,14 @@ def test_a_disk_that_refuses_says_what_to_do(number: int, fix: str) -> None:
     assert str(caught.value) == f"out/file: cannot be written ({os.strerror(number)}); {fix}"
 
 
+def test_a_file_in_place_of_a_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "runs" / "mine", tmp_path / "runs" / "a" / "b", tmp_path / "folder"):
+        with pytest.raises(InputError, match="a file is where a directory must be"):
+            write_bytes(path, b"x")
+
+
 def test_other_errors_of_a_disk_stay_what_they_are() -> None:
     with pytest.raises(FileNotFoundError), explaining("out"):
         raise FileNotFoundError(errno.ENOENT, "no such file")
