@@ -62,6 +62,16 @@ def is_condition(name: str) -> bool:
     return name in CONDITIONS or snr_db(name) is not None
 
 
+def unknown_condition(name: str) -> str:
+    """A message about a condition that is not known, with the nearest one that is.
+
+    >>> unknown_condition("mute_adio")
+    "unknown condition 'mute_adio'; did you mean 'mute_audio'?"
+    """
+    hint = did_you_mean(name, CONDITIONS, f"there are {', '.join(CONDITIONS)}, snr_<n>db")
+    return f"unknown condition {name!r}; {hint}"
+
+
 def snr_db(condition: str) -> int | None:
     """The signal-to-noise ratio in dB of a condition `snr_<n>db`; None for other conditions.
 

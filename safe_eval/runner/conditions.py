@@ -10,10 +10,10 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 from numpy.random import Generator
 
-from safe_data.core.errors import InputError, did_you_mean
+from safe_data.core.errors import InputError
 from safe_data.records import Record
 from safe_eval.models.model import Input
-from safe_eval.prediction import CONDITIONS, changes_sound, snr_db
+from safe_eval.prediction import changes_sound, snr_db, unknown_condition
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -42,8 +42,7 @@ def apply_condition(
     if condition == "mute_vision":
         return given if given.image is None else replace(given, image=_grey(given.image))
     if not changes_sound(condition):
-        hint = did_you_mean(condition, CONDITIONS, f"there are {', '.join(CONDITIONS)}, snr_<n>db")
-        raise InputError(f"unknown condition {condition!r}; {hint}")
+        raise InputError(unknown_condition(condition))
     if given.audio is None:
         return given
     if condition == "swap_audio":

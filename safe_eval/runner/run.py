@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
-from safe_data.core.errors import InputError, did_you_mean
+from safe_data.core.errors import InputError
 from safe_data.media.measure import pcm_hash, rms_db
 from safe_data.records import Example, Record
 from safe_eval.models.model import Answer, Input, Model
-from safe_eval.prediction import BASE, CONDITIONS, Prediction, changes_sound, is_condition, range_error
+from safe_eval.prediction import BASE, Prediction, changes_sound, is_condition, range_error, unknown_condition
 from safe_eval.runner.conditions import apply_condition, record_rng, swap_partners
 
 if TYPE_CHECKING:
@@ -128,8 +128,7 @@ def _check(model: Model, records: Sequence[Record], conditions: Sequence[str], b
         raise InputError(f"conditions {list(conditions)}: give at least one, and none twice")
     for condition in conditions:
         if not is_condition(condition):
-            hint = did_you_mean(condition, CONDITIONS, f"there are {', '.join(CONDITIONS)}, snr_<n>db")
-            raise InputError(f"unknown condition {condition!r}; {hint}")
+            raise InputError(unknown_condition(condition))
         if changes_sound(condition) and not any(record.audio for record in records):
             raise InputError(f"{condition}: no record has a sound, so there is nothing to change")
         if condition == "mute_vision" and not any(record.image for record in records):

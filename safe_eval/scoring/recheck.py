@@ -13,7 +13,7 @@ from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
 from safe_eval.scoring.items import ITEMS_FILE, same_items
 from safe_eval.scoring.score import read_arms, scores_of
-from safe_eval.scoring.scores import SCORES_FILE, Scores, file_of, read_scores, scored_files
+from safe_eval.scoring.scores import SCORES_FILE, Scores, file_of, read_scores, score_again, scored_files
 
 TABLES = ("cells", "metrics", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention")
 TOLERANCE = 1e-6  # other releases of NumPy and SciPy may round the last digits differently
@@ -58,10 +58,9 @@ def _check_items(run: Path, scores: Scores, arms: Arms) -> None:
     if scores.provenance.items_sha256 is None and not (run / ITEMS_FILE).is_file():
         return
     if not same_items(run, scores.provenance.items_sha256, arms, TOLERANCE):
-        files = " ".join(map(str, scored_files(run, scores)))
         raise InputError(
             f"{run / ITEMS_FILE}: does not hold what the predictions give; score them again: "
-            f"safe-eval score {files} --out {run}"
+            f"{score_again(run, scores)}"
         )
 
 
@@ -74,8 +73,7 @@ def _complaint(run: Path, scores: Scores, again: Scores, faults: Sequence[str]) 
     ]
     if differing:
         lines.append(f"the scores were made with {', '.join(differing)}")
-    files = " ".join(map(str, scored_files(run, scores)))
-    return "\n".join([*lines, f"score them again: safe-eval score {files} --out {run}"])
+    return "\n".join([*lines, f"score them again: {score_again(run, scores)}"])
 
 
 def _of_tables(scores: Scores, again: Scores) -> Iterator[str]:

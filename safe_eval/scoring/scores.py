@@ -75,6 +75,12 @@ def file_of(run: Path, file: PredictionsFile) -> Path:
     return in_run if file.path is None or in_run.is_file() else run / file.path
 
 
+def score_again(run: Path, scores: Scores) -> str:
+    """The command that scores the predictions of a run again."""
+    files = " ".join(map(str, scored_files(run, scores)))
+    return f"safe-eval score {files} --out {run}"
+
+
 def write_scores(scores: Scores, out: Path) -> Path:
     """Write scores.json into a folder in one step: never half of it."""
     return write_json(out / SCORES_FILE, scores)
@@ -103,7 +109,6 @@ def read_scores(run: Path) -> Scores:
     if not scores.provenance.predictions:
         raise InputError(f"{path}: names no predictions file it was computed from; use safe-eval score")
     made = scores.provenance
-    files = " ".join(str(path) for path in scored_files(run, scores))
     for file in (*made.predictions, *filter(None, (made.frequencies, made.spice))):
         scored = file_of(run, file)
         if not scored.is_file():
@@ -114,6 +119,6 @@ def read_scores(run: Path) -> Scores:
         if file_sha256(scored) != file.sha256:
             raise InputError(
                 f"{path}: was computed from another {file.name} than {scored}; "
-                f"score again what is there: safe-eval score {files} --out {run}"
+                f"score again what is there: {score_again(run, scores)}"
             )
     return scores

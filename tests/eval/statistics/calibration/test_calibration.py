@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_forecasts import overconfident
 
 from benchmarks.coverage_simulation import answers_of
 from safe_data.core.errors import InputError
@@ -21,17 +22,6 @@ from safe_eval.statistics.calibration.smooth_ece import smooth_ece
 from safe_eval.statistics.intervals import Interval
 
 QUICK = Sampling(resamples=500)
-
-
-def overconfident(n: int, seed: int) -> Forecasts:
-    """Forecasts said with twice the logit they deserve, two of a clip."""
-    rng = np.random.default_rng(seed)
-    logits = rng.normal(0.5, 1.0, size=n)
-    correct = (rng.random(n) < 1 / (1 + np.exp(-logits))).astype(float)
-    names = np.array([f"{seed}-{i}" for i in range(n)])
-    return Forecasts(
-        names, np.array([f"{seed}-{i // 2}" for i in range(n)]), 1 / (1 + np.exp(-2 * logits)), correct
-    )
 
 
 def test_a_temperature_of_dev_mends_test() -> None:

@@ -2,28 +2,15 @@
 
 import numpy as np
 import pytest
+from made_forecasts import overconfident
 
 from safe_data.core.errors import InputError
-from safe_eval.statistics.calibration.calibration import (
-    Forecasts,
-)
 from safe_eval.statistics.calibration.proper_scores import brier, nll
 from safe_eval.statistics.calibration.reliability import classwise_ece, debiased_ece, ece, mce, reliability
 from safe_eval.statistics.calibration.smooth_ece import smooth_ece
 from safe_eval.statistics.calibration.temperature import (
     fit_temperature,
 )
-
-
-def overconfident(n: int, seed: int) -> Forecasts:
-    """Forecasts said with twice the logit they deserve, two of a clip."""
-    rng = np.random.default_rng(seed)
-    logits = rng.normal(0.5, 1.0, size=n)
-    correct = (rng.random(n) < 1 / (1 + np.exp(-logits))).astype(float)
-    names = np.array([f"{seed}-{i}" for i in range(n)])
-    return Forecasts(
-        names, np.array([f"{seed}-{i // 2}" for i in range(n)]), 1 / (1 + np.exp(-2 * logits)), correct
-    )
 
 
 def test_a_bin_holds_its_upper_edge() -> None:
