@@ -6,7 +6,7 @@ from its field: an option that may be given several times is singular.
 
 from dataclasses import dataclass, field
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, check_seed
 
 DEFAULT_FUSED_LAYERS = 4
 CONDITIONS = ("full", "mute_audio", "swap_audio", "gate_off")
@@ -97,8 +97,7 @@ class StageAConfig:
             raise InputError(f"kl_weight={self.kl_weight}: must be 0 or more")
         if not 0 <= self.silent_fraction <= 1:
             raise InputError(f"silent_fraction={self.silent_fraction}: must be in [0, 1]")
-        if self.seed < 0:
-            raise InputError(f"seed={self.seed}: a seed is 0 or more")
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,7 @@ class PredictConfig:
     """answer a dataset that the checkpoint was not trained on (default: refuse it)"""
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise InputError(f"seed={self.seed}: a seed is 0 or more")
+        check_seed(self.seed)
 
 
 def spread_layers(available: int) -> tuple[int, ...]:

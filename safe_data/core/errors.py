@@ -24,6 +24,16 @@ class MediaError(ValueError):
     """A sound or a picture that cannot be used; `kind: detail`, so that reasons can be counted by kind."""
 
 
+def check_seed(seed: int) -> None:
+    """Refuse a negative seed, which NumPy cannot take.
+
+    Raises:
+        InputError: the seed is negative.
+    """
+    if seed < 0:
+        raise InputError(f"seed={seed}: a seed is 0 or more")
+
+
 def raise_row_errors(errors: Sequence[str], where: str) -> None:
     """Raise one InputError for all faulty rows: the first 20 in full, the rest as a count.
 

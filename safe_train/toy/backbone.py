@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import torch
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, check_seed
 from safe_data.core.files import committing_folder, file_sha256, write_json
 from safe_data.core.options_file import installed_versions
 from safe_data.encoders.inference import one_thread
@@ -55,8 +55,7 @@ def pretrain(out: Path, *, seed: int, recipe: Recipe | None = None) -> Path:
         InputError: the directory holds something else, or a backbone that was changed since.
     """
     recipe = recipe or Recipe()
-    if seed < 0:
-        raise InputError(f"seed={seed}: a seed is 0 or more")
+    check_seed(seed)
     if _is_made(out, recipe, seed):
         return out
     quiet_unless_terminal()

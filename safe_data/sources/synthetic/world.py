@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, check_seed
 from safe_data.core.files import committing_folder
 from safe_data.records import Example
 from safe_data.sources.synthetic.pictures import DARKEST, LIGHTEST, draw_scene, render
@@ -47,8 +47,7 @@ def write_world(out: Path, *, clips: int, seed: int) -> None:
     """
     if clips < FEWEST_CLIPS:
         raise InputError(f"clips={clips}: fewer than {FEWEST_CLIPS} do not fill three splits; ask for more")
-    if seed < 0:
-        raise InputError(f"seed={seed}: a seed is 0 or more")
+    check_seed(seed)
     world = {"dataset": DATASET, "format_version": FORMAT_VERSION, "clips": clips, "seed": seed}
     if _holds(out, world):
         return
