@@ -1,12 +1,19 @@
-"""options.yaml: the options and versions of a run; `--config options.yaml` runs it again."""
+"""Files of options: options.yaml, the options and versions of a run, which `--config options.yaml` runs again.
 
+Also presets, and the sections that such a file may have where settings are nested.
+"""
+
+import dataclasses
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
+from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import write_bytes
+
+Sections = dict[str, dict[str, str]]  # of each section: the option of every key that a file may use there
 
 OPTIONS = "options.yaml"
 CORE = ("safe-hearing", "numpy", "pyarrow", "soundfile", "soxr", "pillow")
@@ -55,4 +62,82 @@ def write_options(
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def option_name(field: dataclasses.Field[Any]) -> str:
+    """The option of a dataclass field: its name, or `metadata["option"]`, such as `layer` for `layers`."""
+    return str(field.metadata.get("option", field.name))
+
+
+def options_of(settings: Any) -> dict[str, Any]:
+    """A dataclass as options, section by section, so that what ran can be written to options.yaml."""
+    values = {option_name(field): getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    return {name: options_of(v) if dataclasses.is_dataclass(v) else v for name, v in values.items()}
+
+
+def with_presets(arguments: list[str], presets: Path | None) -> list[str]:
+    """The arguments, with the path of a preset in place of its name.
+
+    Raises:
+        InputError: `--config` names neither a file nor a preset.
+    """
+    if presets is None:
+        return arguments
+    known = sorted(file.stem for file in presets.glob("*.yaml"))
+    found = list(arguments)
+    for place, word in enumerate(arguments):
+        option, equals, value = word.partition("=")
+        if option == "--config" and not equals and place + 1 < len(arguments):
+            place, value = place + 1, arguments[place + 1]
+        if option != "--config" or not value or Path(value).is_file():
+            continue
+        if value not in known:
+            hint = did_you_mean(value, known, f"presets are {', '.join(known)}")
+            raise InputError(f"--config {value}: is neither a file nor a preset; {hint}")
+        found[place] = ("--config=" if equals else "") + str(presets / f"{value}.yaml")
+    return found
+
+
+def sections_of(command: Callable[..., Any]) -> Sections:
+    """The sections of a command's options: for each, the option of every key that a file may use there."""
+    sections = {}
+    for hint in get_type_hints(command).values():
+        for name, kind in get_type_hints(hint).items() if dataclasses.is_dataclass(hint) else ():
+            if dataclasses.is_dataclass(kind):
+                fields = dataclasses.fields(kind)
+                sections[name] = {key: option_name(f) for f in fields for key in (f.name, option_name(f))}
+    return sections
+
+
+def without_sections(content: Any, sections: Sections) -> Any:
+    """The options of a file, without the sections they stand in.
+
+    Raises:
+        InputError: a section has no such option.
+    """
+    if not isinstance(content, dict):
+        return content
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        if name not in sections or not isinstance(value, dict):
+            flat[name] = value
+            continue
+        for key, inner in value.items():
+            if key not in sections[name]:
+                hint = did_you_mean(str(key), sections[name], f"there are {', '.join(sections[name])}")
+                raise InputError(f"{name}.{key} is no option; {hint}")
+            flat[sections[name][key]] = inner
+    return flat
+
+
+def in_sections(options: dict[str, Any], sections: Sections) -> dict[str, Any]:
+    """Options by section, as `without_sections` reads them; others stand first."""
+    of = {option: name for name, keys in sections.items() for option in keys.values()}
+    arranged = {key: value for key, value in options.items() if key not in of}
+    for key, value in options.items():
+        if key in of:
+            arranged.setdefault(of[key], {})[key] = value
+    return arranged
