@@ -17,11 +17,11 @@ from safe_data.shards.dataset import ShardDataset
 from safe_train.base.prompts import (
     IGNORED,
     Inputs,
-    PromptCache,
+    Prompts,
     append_answers,
     collate,
-    encode_prompt,
     pad_token,
+    stored_picture,
 )
 from safe_train.questions import TrainingQuestion
 
@@ -61,7 +61,7 @@ class Loader:
         self.silence = _embed_silence(dataset, encoder)
         self._dataset = dataset
         self._processor = processor
-        self._prompts = PromptCache()
+        self._prompts = Prompts(processor)
 
     def batch(self, questions: Sequence[TrainingQuestion], sounds: Sequence[int]) -> Batch:
         """Make a batch; for each question, `sounds` holds the record that gives its sound, or SILENCE."""
@@ -71,11 +71,8 @@ class Loader:
         return Batch(append_answers(prompts, answers, pad), answers, self._embeddings(sounds))
 
     def _prompt(self, question: TrainingQuestion) -> Inputs:
-        prompt, record = question.example.prompt, question.record_index
-        return self._prompts.get(
-            question.example.id,
-            lambda: encode_prompt(self._processor, prompt, self._dataset.image(record)),
-        )
+        picture = stored_picture(self._dataset, question.record_index)
+        return self._prompts.encode(question.example.prompt, picture)
 
     def _embeddings(self, sounds: Sequence[int]) -> Float[Tensor, "batch dims"]:
         records = np.asarray(sounds)
