@@ -20,7 +20,7 @@ from safe_eval.predictions import write_predictions
 from safe_eval.runner.run import run
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.dialogue import Dialogue
-from safe_train.base.prompts import PromptCache
+from safe_train.base.prompts import Prompts
 from safe_train.checkpoint import attach_checkpoint, check_dataset, read_checkpoint
 from safe_train.config import CONDITIONS, PredictConfig
 from safe_train.pathway.model import SafeModel
@@ -74,7 +74,7 @@ def predictions(
 
     `backbone` may share its model with `model`: outside SAFE's requests it is the plain base.
     """
-    prompts = PromptCache()
+    prompts = Prompts(backbone.processor)
     base = BasePredictor(*backbone, prompts)
     yield from run(base, dataset, ["full"], seed=seed, batch_size=batch_size)
     safe = SafePredictor(model, backbone.processor, encoder, prompts)
@@ -86,7 +86,7 @@ class BasePredictor:
 
     name = "base"
 
-    def __init__(self, base: Any, processor: Any, prompts: PromptCache | None = None) -> None:
+    def __init__(self, base: Any, processor: Any, prompts: Prompts | None = None) -> None:
         self._dialogue = Dialogue(base, processor, prompts)
 
     def answer(self, inputs: Sequence[Input]) -> list[Answer]:
@@ -101,7 +101,7 @@ class SafePredictor:
     name = "safe"
 
     def __init__(
-        self, model: SafeModel, processor: Any, encoder: AudioEncoder, prompts: PromptCache | None = None
+        self, model: SafeModel, processor: Any, encoder: AudioEncoder, prompts: Prompts | None = None
     ) -> None:
         self._model = model
         self._dialogue = Dialogue(model.base, processor, prompts)

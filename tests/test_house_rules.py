@@ -39,6 +39,7 @@ SHORT_FILES = {
     "safe_eval/text/power_text.py": "the text of one command",
     "safe_eval/text/validation_text.py": "the text of one command",
     "safe_eval/text/verdict_text.py": "the text of one command",
+    "safe_train/base/recent.py": "one cache that prompts and pictures use",
     "safe_train/pathway/gate.py": "one part of the pathway",
     "safe_train/pathway/projector.py": "one part of the pathway",
     "safe_train/stages/schedule.py": "one formula that every training loop uses",

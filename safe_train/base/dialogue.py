@@ -2,15 +2,17 @@
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from safe_eval.models.model import Answer, Input
-from safe_train.base.prompts import Inputs, PromptCache, collate, encode_prompt, pad_token
+from safe_train.base.prompts import Inputs, Picture, Prompts, collate, pad_token
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MAX_NEW_TOKENS = 32
 
@@ -25,15 +27,15 @@ class Generation(NamedTuple):
 class Dialogue:
     """Asks a base questions and reads its answers with its processor."""
 
-    def __init__(self, base: Any, processor: Any, prompts: PromptCache | None = None) -> None:
+    def __init__(self, base: Any, processor: Any, prompts: Prompts | None = None) -> None:
         self.base = base
         self._processor = processor
-        self._prompts = prompts or PromptCache()
+        self._prompts = prompts or Prompts(processor)
         self._choice_tokens: dict[tuple[str, ...], list[int] | None] = {}
 
     def encode(self, inputs: Sequence[Input]) -> Inputs:
         """Encode the inputs' prompts as one batch on the base's device, pictures in its precision."""
-        encoded = [self._prompts.get(_prompt_key(given), partial(self._encode, given)) for given in inputs]
+        encoded = [self._prompts.encode(given.example.prompt, _picture(given.image)) for given in inputs]
         return {
             name: value.to(self.base.device, self.base.dtype if value.is_floating_point() else None)
             for name, value in collate(encoded, pad_token(self._processor)).items()
@@ -68,9 +70,6 @@ class Dialogue:
             audio_tokens=audio_tokens,
         )
 
-    def _encode(self, given: Input) -> Inputs:
-        return encode_prompt(self._processor, given.example.prompt, given.image)
-
     def _choice_probabilities(self, given: Input, first: Float[Tensor, " vocab"]) -> dict[str, float] | None:
         """The probability of each choice relative to the others, if each is a single token.
 
@@ -89,9 +88,8 @@ class Dialogue:
         return dict(zip(choices, first[tokens].softmax(-1).tolist(), strict=True))
 
 
-def _prompt_key(given: Input) -> tuple[str, str | None]:
-    """What determines a prompt: its text and its picture, not the example."""
-    image = given.image
+def _picture(image: "Image | None") -> Picture | None:
+    """A picture named by the hash of its size and pixels."""
     if image is None:
-        return given.example.prompt, None
-    return given.example.prompt, f"{image.size} {hashlib.sha256(image.tobytes()).hexdigest()}"
+        return None
+    return Picture(f"{image.size} {hashlib.sha256(image.tobytes()).hexdigest()}", lambda: image)

@@ -5,14 +5,19 @@ tokens in every batch. Prompts are padded on the left and answers on the right, 
 one column.
 """
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
 from safe_data.core.errors import InputError
+from safe_data.shards.dataset import ShardDataset
+from safe_train.base.recent import Recent
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,7 +28,29 @@ _PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_id
 Inputs = dict[str, Tensor]
 
 IGNORED = -100  # pads answers; PyTorch's cross-entropy ignores it by default
-PROMPT_CACHE_BYTES = 2**30
+PICTURE_CACHE_BYTES = 2**30
+TOKEN_CACHE_BYTES = 2**28
+_LOCKS = 64
+
+
+class Picture(NamedTuple):
+    """A picture: a hash that names it, and how to load it where it is not remembered."""
+
+    sha256: str
+    load: "Callable[[], Image]"
+
+
+def stored_picture(dataset: ShardDataset, index: int) -> Picture | None:
+    """The picture of a sample, named by the hash of its file; None for a sample without one."""
+    sha256 = dataset.manifest["image_sha256"][int(index)].as_py()
+    return None if sha256 is None else Picture(sha256, partial(_load, dataset, index))
+
+
+def _load(dataset: ShardDataset, index: int) -> "Image":
+    image = dataset.image(index)
+    if image is None:
+        raise InputError(f"{dataset.root}: sample {index} has the hash of a picture, and no picture")
+    return image
 
 
 def prompt_text(processor: Any, prompt: str, *, has_image: bool) -> str:
@@ -45,23 +72,165 @@ def encode_prompt(processor: Any, prompt: str, image: "Image | None") -> Inputs:
     return {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
 
 
-class PromptCache:
-    """Encoded prompts: each is made once and stored while there is room."""
+class _Processed(NamedTuple):
+    """A picture behind the processor: its size, what the image processor made of it, and the tensors."""
 
-    def __init__(self, capacity_bytes: int = PROMPT_CACHE_BYTES) -> None:
-        self._room = capacity_bytes
-        self._prompts: dict[Hashable, Inputs] = {}
+    size: tuple[int, int]
+    output: Mapping[str, Any]
+    tensors: Inputs
 
-    def get(self, key: Hashable, make: Callable[[], Inputs]) -> Inputs:
-        """Return the stored prompt, or make it and store it if it fits."""
-        if key in self._prompts:
-            return self._prompts[key]
-        made = make()
-        size = sum(tensor.nbytes for tensor in made.values())
-        if size <= self._room:
-            self._prompts[key] = made
-            self._room -= size
-        return made
+
+class _Encoded(NamedTuple):
+    """The tensors of one prompt: its own, and the names of all; the others are those of its picture."""
+
+    own: Inputs
+    names: tuple[str, ...]
+
+
+class Prompts:
+    """Encodes prompts with a processor; a picture is loaded and processed once, while it is remembered.
+
+    The tensors are those of `encode_prompt`, bit for bit. Prompts about one picture share the tensors that
+    describe it, so do not change them in place. Safe for several threads.
+    """
+
+    def __init__(
+        self,
+        processor: Any,
+        *,
+        picture_bytes: int = PICTURE_CACHE_BYTES,
+        token_bytes: int = TOKEN_CACHE_BYTES,
+    ) -> None:
+        self.processor = processor
+        self._pictures: Recent[_Processed] = Recent(picture_bytes)
+        self._prompts: Recent[_Encoded] = Recent(token_bytes)
+        self._locks = [Lock() for _ in range(_LOCKS)]
+        self._tokenizer_lock = Lock()  # a tokenizer is not made for several threads
+        self._can_repeat: bool | None = None
+
+    def encode(self, prompt: str, picture: Picture | None = None) -> Inputs:
+        """Encode one prompt with its picture as a batch of one."""
+        if picture is None:
+            return self._encode_words(prompt)
+        # A second thread that needs the same picture waits for it instead of processing it too.
+        with self._locks[hash(picture.sha256) % _LOCKS]:
+            seen = self._pictures.get(picture.sha256)
+            encoded = self._prompts.get((prompt, picture.sha256))
+            if seen is None or encoded is None:
+                inputs, seen = self._encode(prompt, picture, seen)
+                known = seen.tensors
+                own = {n: t for n, t in inputs.items() if n not in known or not _is_same(t, known[n])}
+                encoded = _Encoded(own, tuple(inputs))
+                self._prompts.put((prompt, picture.sha256), encoded, _bytes(own.values()))
+        return {n: encoded.own[n] if n in encoded.own else seen.tensors[n] for n in encoded.names}
+
+    def _encode_words(self, prompt: str) -> Inputs:
+        encoded = self._prompts.get((prompt, None))
+        if encoded is None:
+            with self._tokenizer_lock:
+                inputs = encode_prompt(self.processor, prompt, None)
+            encoded = _Encoded(inputs, tuple(inputs))
+            self._prompts.put((prompt, None), encoded, _bytes(inputs.values()))
+        return dict(encoded.own)
+
+    def _encode(self, prompt: str, picture: Picture, seen: _Processed | None) -> tuple[Inputs, _Processed]:
+        """The tensors of a prompt, and its picture as it is to be remembered."""
+        if seen is not None and seen.output:
+            return self._in_halves(prompt, _blank(seen.size), seen.output)[0], seen
+        image = picture.load()
+        output: Mapping[str, Any] = {}
+        if self._repeats():
+            inputs, output = self._in_halves(prompt, image)
+        else:
+            with self._tokenizer_lock:
+                inputs = encode_prompt(self.processor, prompt, image)
+        tensors = {name: tensor for name, tensor in inputs.items() if name not in _PER_TOKEN}
+        processed = _Processed(image.size, output, tensors)
+        self._pictures.put(picture.sha256, processed, _bytes([*tensors.values(), *output.values()]))
+        return inputs, processed
+
+    def _in_halves(
+        self, prompt: str, image: "Image", output: Mapping[str, Any] | None = None
+    ) -> tuple[Inputs, Mapping[str, Any]]:
+        """Encode a prompt by a processor whose image processor repeats an earlier output, if one is given.
+
+        Raises:
+            ValueError: the processor does not call its image processor exactly once.
+        """
+        processor, outputs = copy.copy(self.processor), []
+
+        def see(*args: Any, **options: Any) -> Any:
+            made = self.processor.image_processor(*args, **options) if output is None else output
+            outputs.append(made)
+            return copy.copy(made)  # a processor may take away what only it needs
+
+        def read(*args: Any, **options: Any) -> Any:
+            with self._tokenizer_lock:
+                return self.processor.tokenizer(*args, **options)
+
+        processor.image_processor = _StandIn(self.processor.image_processor, see)
+        processor.tokenizer = _StandIn(self.processor.tokenizer, read)
+        inputs = encode_prompt(processor, prompt, image)
+        if len(outputs) != 1 or not isinstance(outputs[0], Mapping):
+            raise ValueError(
+                f"{type(self.processor).__name__}: {len(outputs)} outputs of its image processor"
+            )
+        return inputs, outputs[0]
+
+    def _repeats(self) -> bool:
+        """Whether the processor needs nothing of a picture but its size and its image processor's output.
+
+        It is tried once, on a picture made here; a processor that fails is called as a whole every time.
+        """
+        if self._can_repeat is None:
+            image = _gradient()
+            try:
+                plain = encode_prompt(self.processor, "?", image)
+                recorded, output = self._in_halves("?", image)
+                repeated, _ = self._in_halves("?", _blank(image.size), output)
+                self._can_repeat = _all_same(plain, recorded) and _all_same(plain, repeated)
+            except Exception:  # it may refuse the stand-ins in any way
+                self._can_repeat = False
+        return self._can_repeat
+
+
+class _StandIn:
+    """Another object in all but its call."""
+
+    def __init__(self, original: Any, call: Callable[..., Any]) -> None:
+        self._original, self._call = original, call
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self._call(*args, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+
+def _blank(size: tuple[int, int]) -> "Image":
+    from PIL.Image import new
+
+    return new("RGB", size)
+
+
+def _gradient() -> "Image":
+    """A picture that is not blank, and that no processor finds too small."""
+    from PIL.Image import linear_gradient
+
+    return linear_gradient("L").resize((336, 224)).convert("RGB")
+
+
+def _is_same(one: Tensor, other: Tensor) -> bool:
+    return one is other or (one.dtype == other.dtype and torch.equal(one, other))
+
+
+def _all_same(ours: Inputs, theirs: Inputs) -> bool:
+    return ours.keys() == theirs.keys() and all(_is_same(ours[name], theirs[name]) for name in ours)
+
+
+def _bytes(values: Iterable[Any]) -> int:
+    """The bytes of tensors and arrays, of which the same one may come twice."""
+    return sum({id(value): int(getattr(value, "nbytes", 0)) for value in values}.values())
 
 
 def encode_answer(processor: Any, answer: str) -> Int64[Tensor, " tokens"]:
