@@ -122,14 +122,14 @@ def divided_by_length(lengths: Sequence[int], most_rows: int) -> list[list[int]]
     [[0], [1, 2]]
     """
     order = sorted(range(len(lengths)), key=lambda row: lengths[row])
-    best: list[tuple[int, int]] = [(0, 0)]  # of the first n rows: their cost, and where their last pass begins
+    best: list[tuple[int, int]] = [
+        (0, 0)
+    ]  # of the first n rows: their cost, and where their last pass begins
     for end in range(1, len(order) + 1):
         longest = lengths[order[end - 1]]
         starts = range(max(0, end - most_rows), end)
         best.append(
-            min(
-                (best[start][0] + (end - start) * longest + FORWARD_COST_TOKENS, start) for start in starts
-            )
+            min((best[start][0] + (end - start) * longest + FORWARD_COST_TOKENS, start) for start in starts)
         )
     parts: list[list[int]] = []
     end = len(order)

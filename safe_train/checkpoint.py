@@ -49,11 +49,16 @@ class TrainedOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrainedFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The base that a checkpoint was trained for, with the sha256 of each of its files."""
+    """The base that a checkpoint was trained for: the sha256 of each of its files, and of its weights.
+
+    The weights were hashed before and after training, and were the same.
+    """
 
     name: str
     architecture: str
     files: Hashes
+    parameters: int
+    weights_sha256: str
 
 
 class CheckpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

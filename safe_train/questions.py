@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 from numpy import ndarray
 from tqdm import tqdm
 
@@ -22,6 +22,8 @@ from safe_train.base.prompts import Picture, stored_picture
 from safe_train.config import ROLES
 
 SILENCE = -1  # instead of a clip's number: digital silence
+STATISTICS_CLIPS = 20_000
+_CLIPS_READ = 256
 _MOST_DRAWS = 1000
 
 
@@ -77,9 +79,23 @@ class Corpora:
         wanted = np.asarray(clips)
         return tuple(self._embeddings(datasets, wanted) for datasets in self.heard)
 
-    def unrelated(
-        self, clips: Int64[ndarray, " some"], rng: np.random.Generator
-    ) -> Int64[ndarray, " some"]:
+    def statistics(self) -> list[tuple[Float32[ndarray, " dims"], Float32[ndarray, " dims"]]]:
+        """The mean and deviation of each dimension of each encoder's embeddings of sounds.
+
+        At most STATISTICS_CLIPS evenly spaced clips are read.
+        """
+        count = min(len(self.with_sound), STATISTICS_CLIPS)
+        places = np.linspace(0, max(len(self.with_sound) - 1, 0), count).round().astype(np.int64)
+        sums = [[np.zeros(shape[-1])] * 2 + [0] for shape in self.shapes]
+        for start in range(0, count, _CLIPS_READ):
+            read = self.embeddings(self.with_sound[places[start : start + _CLIPS_READ]])
+            for number, embeddings in enumerate(read):
+                rows = embeddings.reshape(-1, embeddings.shape[-1]).astype(np.float64)
+                first, second, n = sums[number]
+                sums[number] = [first + rows.sum(0), second + np.square(rows).sum(0), n + len(rows)]
+        return [_mean_and_deviation(*one) for one in sums]
+
+    def unrelated(self, clips: Int64[ndarray, " some"], rng: np.random.Generator) -> Int64[ndarray, " some"]:
         """For each clip, a random clip that has a sound and is of another group.
 
         Raises:
@@ -160,7 +176,9 @@ class Questions:
         fitting = ~self.needs_audio if role == "vl" else self.needs_audio
         if dataset:
             number = corpora.names.index(dataset)
-            fitting = fitting & (self.clip >= corpora.starts[number]) & (self.clip < corpora.starts[number + 1])
+            fitting = (
+                fitting & (self.clip >= corpora.starts[number]) & (self.clip < corpora.starts[number + 1])
+            )
         found: Int64[ndarray, " some"] = np.flatnonzero(fitting)
         if not len(found):
             wanted = "has needs_audio false" if role == "vl" else "has needs_audio true and a sound"
@@ -206,6 +224,14 @@ def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
 def likeliest(references: Sequence[str]) -> str:
     """The most frequent reference, the first of several."""
     return Counter(references).most_common(1)[0][0]
+
+
+def _mean_and_deviation(
+    first: Float64[ndarray, " dims"], second: Float64[ndarray, " dims"], rows: int
+) -> tuple[Float32[ndarray, " dims"], Float32[ndarray, " dims"]]:
+    mean = first / max(rows, 1)
+    variance = np.maximum(second / max(rows, 1) - np.square(mean), 0)
+    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 
 def _check_encoder(datasets: Sequence[ShardDataset]) -> None:

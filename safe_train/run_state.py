@@ -119,9 +119,7 @@ def begin(out: Path, identity: Identity, *, force: bool) -> bool:
     return False
 
 
-def save(
-    out: Path, state: State, pathway: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
-) -> None:
+def save(out: Path, state: State, pathway: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
     """Save a state, and remove those before it, except the best."""
     from safetensors.torch import save as as_bytes
 

@@ -53,6 +53,7 @@ class Teacher:
         self._loader = loader
         self._room = capacity_bytes
         self._kept: dict[str, Float[Tensor, "tokens vocab"]] = {}
+        self._unsaved: list[str] = []
 
     def logits(self, asked: tuple[Asked, ...]) -> Float[Tensor, "batch tokens vocab"]:
         """The base's logits for the tokens of the answers; shorter answers are padded with zeros."""
@@ -63,14 +64,16 @@ class Teacher:
             if logits.nbytes <= self._room:
                 self._room -= logits.nbytes
                 self._kept[name] = logits
+                self._unsaved.append(name)
         return pad_sequence([found[_key(row)] for row in asked], batch_first=True)
 
-    def state(self) -> dict[str, Tensor]:
-        """What is kept, by names that say question and reference."""
-        return dict(self._kept)
+    def unsaved(self) -> dict[str, Tensor]:
+        """What is kept since the last call, by names that say question and reference."""
+        names, self._unsaved = self._unsaved, []
+        return {name: self._kept[name] for name in names}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Keep what another teacher had kept."""
+        """Keep what the teacher of an earlier part of this run had kept."""
         self._kept = {name: logits.to(self._base.device) for name, logits in state.items()}
         self._room -= sum(logits.nbytes for logits in self._kept.values())
 
