@@ -112,7 +112,7 @@ class Loader:
 
 
 def divided_by_length(lengths: Sequence[int], most_rows: int) -> list[list[int]]:
-    """Divide rows among forward passes so that the tokens computed, with FORWARD_COST_TOKENS a pass, are fewest.
+    """Divide rows among forward passes so that the fewest tokens are computed, FORWARD_COST_TOKENS a pass.
 
     Rows are in the order of their length, then of their number.
 
@@ -122,9 +122,7 @@ def divided_by_length(lengths: Sequence[int], most_rows: int) -> list[list[int]]
     [[0], [1, 2]]
     """
     order = sorted(range(len(lengths)), key=lambda row: lengths[row])
-    best: list[tuple[int, int]] = [
-        (0, 0)
-    ]  # of the first n rows: their cost, and where their last pass begins
+    best: list[tuple[int, int]] = [(0, 0)]  # of the first n rows: cost, start of the last pass
     for end in range(1, len(order) + 1):
         longest = lengths[order[end - 1]]
         starts = range(max(0, end - most_rows), end)

@@ -11,7 +11,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from safe_data.core.errors import InputError
-from safe_data.encoders.encoder import AudioEncoder
+from safe_data.encoders.encoder import AudioEncoder, load_encoder
 from safe_data.media.sound import resample
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.models.model import Answer, Input
@@ -21,7 +21,7 @@ from safe_eval.runner.run import run
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.dialogue import Dialogue
 from safe_train.base.prompts import Prompts
-from safe_train.checkpoint import attach_checkpoint, check_dataset, read_checkpoint
+from safe_train.checkpoint import Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
 from safe_train.config import CONDITIONS, PredictConfig
 from safe_train.pathway.model import SafeModel
 
@@ -39,17 +39,18 @@ def predict_dataset(
     from accelerate import PartialState
 
     config = config or PredictConfig()
-    read = read_checkpoint(checkpoint, config.encoder)
+    read = read_checkpoint(checkpoint)
+    encoder = load_used_encoder(read, config.encoder)
     dataset = ShardDataset(shards, config.split)
     check_dataset(read, dataset, allow_other=config.allow_other_dataset)
     loaded = load_backbone(backbone)
     loaded.model.to(PartialState().device)
-    model = attach_checkpoint(read, loaded.model)
+    model = attach_checkpoint(read, loaded)
     rows = list(
         predictions(
             model,
             loaded,
-            read.encoder,
+            encoder,
             dataset,
             config.conditions,
             seed=config.seed,
@@ -75,10 +76,26 @@ def predictions(
     `backbone` may share its model with `model`: outside SAFE's requests it is the plain base.
     """
     prompts = Prompts(backbone.processor)
-    base = BasePredictor(*backbone, prompts)
+    base = BasePredictor(backbone.model, backbone.processor, prompts)
     yield from run(base, dataset, ["full"], seed=seed, batch_size=batch_size)
     safe = SafePredictor(model, backbone.processor, encoder, prompts)
     yield from run(safe, dataset, conditions, seed=seed, batch_size=batch_size)
+
+
+def load_used_encoder(checkpoint: Checkpoint, spec: str | None = None) -> AudioEncoder:
+    """Load the encoder of a checkpoint; `spec` says how, if its source in config.json is not enough.
+
+    Raises:
+        InputError: it is not to be had in the same version.
+    """
+    (wanted,) = checkpoint.config.encoders
+    encoder = load_encoder(spec or wanted.source or wanted.name)
+    if encoder.fingerprint != wanted.fingerprint:
+        raise InputError(
+            f"{checkpoint.folder}: takes embeddings of {wanted.name} {wanted.fingerprint}, this one is "
+            f"{encoder.name} {encoder.fingerprint}; give the right one with --encoder, or train it again"
+        )
+    return encoder
 
 
 class BasePredictor:

@@ -1,7 +1,7 @@
 """Questions: what several datasets ask in training, in roles.
 
-A question that needs the sound has the role `audio`, and `muted` where it is asked with silence; one that does
-not need it has the role `vl`. Clips are numbered through all datasets.
+A question that needs the sound has the role `audio`, and `muted` where it is asked with silence; one that
+does not need it has the role `vl`. Clips are numbered through all datasets.
 """
 
 from collections import Counter
@@ -36,17 +36,16 @@ class Corpora:
     """
 
     def __init__(self, folders: Sequence[Path], split: str, encoders: Sequence[str] = ()) -> None:
-        names = [name.partition(":")[0] for name in encoders] or [None]
-        self.datasets = tuple(ShardDataset(folder, split, names[0]) for folder in folders)
-        self.heard = (self.datasets,) + tuple(
-            tuple(dataset.with_encoder(name) for dataset in self.datasets) for name in names[1:] if name
-        )
+        names = [name.partition(":")[0] for name in encoders]
+        first = names[0] if names else None
+        self.datasets = tuple(ShardDataset(folder, split, first) for folder in folders)
+        more = [tuple(dataset.with_encoder(name) for dataset in self.datasets) for name in names[1:]]
+        self.heard = (self.datasets, *more)
         self.split = split
         self.names = tuple(dataset.name for dataset in self.datasets)
         if len(set(self.names)) < len(self.names):
-            raise InputError(
-                f"two datasets are named {Counter(self.names).most_common(1)[0][0]!r}; name each differently"
-            )
+            name = Counter(self.names).most_common(1)[0][0]
+            raise InputError(f"two datasets are named {name!r}; build them with different --name")
         for datasets in self.heard:
             _check_encoder(datasets)
         self.starts = np.cumsum([0, *map(len, self.datasets)])
@@ -74,9 +73,11 @@ class Corpora:
         """The picture of a clip, which is not decoded before it is needed."""
         return stored_picture(*self.place(clip))
 
-    def embeddings(self, clips: Sequence[int]) -> tuple[Float32[ndarray, "clips *shape"], ...]:
+    def embeddings(
+        self, clips: Sequence[int] | Int64[ndarray, " clips"]
+    ) -> tuple[Float32[ndarray, "clips *shape"], ...]:
         """The embeddings of these clips by each encoder, with those of silence for SILENCE."""
-        wanted = np.asarray(clips)
+        wanted = np.asarray(clips, np.int64)
         return tuple(self._embeddings(datasets, wanted) for datasets in self.heard)
 
     def statistics(self) -> list[tuple[Float32[ndarray, " dims"], Float32[ndarray, " dims"]]]:
@@ -86,13 +87,13 @@ class Corpora:
         """
         count = min(len(self.with_sound), STATISTICS_CLIPS)
         places = np.linspace(0, max(len(self.with_sound) - 1, 0), count).round().astype(np.int64)
-        sums = [[np.zeros(shape[-1])] * 2 + [0] for shape in self.shapes]
+        sums = [(np.zeros(shape[-1]), np.zeros(shape[-1]), 0) for shape in self.shapes]
         for start in range(0, count, _CLIPS_READ):
             read = self.embeddings(self.with_sound[places[start : start + _CLIPS_READ]])
             for number, embeddings in enumerate(read):
                 rows = embeddings.reshape(-1, embeddings.shape[-1]).astype(np.float64)
                 first, second, n = sums[number]
-                sums[number] = [first + rows.sum(0), second + np.square(rows).sum(0), n + len(rows)]
+                sums[number] = (first + rows.sum(0), second + np.square(rows).sum(0), n + len(rows))
         return [_mean_and_deviation(*one) for one in sums]
 
     def unrelated(self, clips: Int64[ndarray, " some"], rng: np.random.Generator) -> Int64[ndarray, " some"]:
@@ -129,7 +130,7 @@ class Corpora:
 
 
 class Asked(NamedTuple):
-    """A question in a batch: its number, its role, the clip whose sound it hears, and which reference it learns.
+    """A question in a batch: its number and role, the clip whose sound it hears, the reference to learn.
 
     `heard` is SILENCE where it hears none.
     """
@@ -170,28 +171,26 @@ class Questions:
         corpora = self.corpora
         if role not in ROLES or (dataset and dataset not in corpora.names):
             known = [*ROLES, *(f"{one}/{role}" for one in corpora.names for role in ROLES)]
-            raise InputError(
-                f"{name!r} is no pool of questions; {did_you_mean(name, known, f'pools are {", ".join(known)}')}"
-            )
+            hint = did_you_mean(name, known, f"there are {', '.join(known)}")
+            raise InputError(f"{name!r} is no pool of questions; {hint}")
         fitting = ~self.needs_audio if role == "vl" else self.needs_audio
         if dataset:
             number = corpora.names.index(dataset)
-            fitting = (
-                fitting & (self.clip >= corpora.starts[number]) & (self.clip < corpora.starts[number + 1])
-            )
+            first, end = corpora.starts[number : number + 2]
+            fitting = fitting & (self.clip >= first) & (self.clip < end)
         found: Int64[ndarray, " some"] = np.flatnonzero(fitting)
         if not len(found):
             wanted = "has needs_audio false" if role == "vl" else "has needs_audio true and a sound"
             raise InputError(
                 f"{', '.join(corpora.names)}: none of the {len(self)} questions with references in split "
-                f"{corpora.split!r} {wanted}, so {name!r} is empty; add a dataset that has some, or give it no "
-                "weight"
+                f"{corpora.split!r} {wanted}, so {name!r} is empty; add a dataset that has some, or "
+                "give it no weight"
             )
         return found
 
 
 def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
-    """Read all questions that can be trained on; the others need a sound that their clip lacks, or no one knows.
+    """Read all questions that can be trained on; others need a sound that their clip lacks, or do not say.
 
     Raises:
         InputError: there are none.

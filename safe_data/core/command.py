@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from safe_data.core.errors import InputError, did_you_mean
-from safe_data.core.options_file import in_sections, option_name, sections_of, with_presets, without_sections
+from safe_data.core.options_file import (
+    in_sections,
+    option_name,
+    sections_of,
+    settings_from,
+    typed,
+    with_presets,
+    without_sections,
+)
 
 Command = Callable[..., int | None]
 
@@ -142,34 +150,10 @@ def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
     for name in inspect.signature(command).parameters:
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
-            arguments[name] = _settings(hint, given)
+            arguments[name] = settings_from(hint, given)
         elif name in given:
-            arguments[name] = _typed(name, given[name], hint)
+            arguments[name] = typed(name, given[name], hint)
     return arguments
-
-
-def _settings(kind: Any, given: dict[str, Any]) -> Any:
-    """A dataclass made of the options that were given; its sections are made likewise."""
-    kinds = get_type_hints(kind)
-    values = {}
-    for field in dataclasses.fields(kind):
-        option, hint = option_name(field), kinds[field.name]
-        if dataclasses.is_dataclass(hint):
-            values[field.name] = _settings(hint, given)
-        elif option in given:
-            values[field.name] = _typed(option, given[option], hint)
-    return kind(**values)
-
-
-def _typed(name: str, value: Any, hint: Any) -> Any:
-    """A list as a tuple where the parameter is one: the parser only makes lists.
-
-    Raises:
-        InputError: a flag is neither true nor false, which the parser does not check in a config file.
-    """
-    if hint is bool and not isinstance(value, bool):
-        raise InputError(f"{name} is {value!r}; write true or false")
-    return tuple(value) if get_origin(hint) is tuple else value
 
 
 def _add_parameters(parser: Any, command: Command) -> None:

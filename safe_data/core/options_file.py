@@ -1,4 +1,4 @@
-"""Files of options: options.yaml, the options and versions of a run, which `--config options.yaml` runs again.
+"""Files of options: options.yaml, with the options and versions of a run, and how to read one again.
 
 Also presets, and the sections that such a file may have where settings are nested.
 """
@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import write_bytes
@@ -74,8 +74,17 @@ def option_name(field: dataclasses.Field[Any]) -> str:
 
 def options_of(settings: Any) -> dict[str, Any]:
     """A dataclass as options, section by section, so that what ran can be written to options.yaml."""
-    values = {option_name(field): getattr(settings, field.name) for field in dataclasses.fields(settings)}
-    return {name: options_of(v) if dataclasses.is_dataclass(v) else v for name, v in values.items()}
+    options: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if dataclasses.is_dataclass(value):
+            inner = {f.name: f for f in dataclasses.fields(value)}
+            # `backbone: {source: …}` reads better than a section and an option of one name.
+            named = {n: n if option_name(f) == field.name else option_name(f) for n, f in inner.items()}
+            options[field.name] = {named[name]: getattr(value, name) for name in inner}
+        else:
+            options[option_name(field)] = value
+    return options
 
 
 def with_presets(arguments: list[str], presets: Path | None) -> list[str]:
@@ -103,12 +112,20 @@ def with_presets(arguments: list[str], presets: Path | None) -> list[str]:
 
 def sections_of(command: Callable[..., Any]) -> Sections:
     """The sections of a command's options: for each, the option of every key that a file may use there."""
-    sections = {}
+    sections: Sections = {}
     for hint in get_type_hints(command).values():
-        for name, kind in get_type_hints(hint).items() if dataclasses.is_dataclass(hint) else ():
-            if dataclasses.is_dataclass(kind):
-                fields = dataclasses.fields(kind)
-                sections[name] = {key: option_name(f) for f in fields for key in (f.name, option_name(f))}
+        if dataclasses.is_dataclass(hint):
+            sections |= sections_of_settings(hint)
+    return sections
+
+
+def sections_of_settings(settings: Any) -> Sections:
+    """The sections of a dataclass: its fields that are dataclasses."""
+    sections: Sections = {}
+    for name, kind in get_type_hints(settings).items():
+        if dataclasses.is_dataclass(kind):
+            fields = dataclasses.fields(kind)
+            sections[name] = {key: option_name(f) for f in fields for key in (f.name, option_name(f))}
     return sections
 
 
@@ -141,3 +158,27 @@ def in_sections(options: dict[str, Any], sections: Sections) -> dict[str, Any]:
         if key in of:
             arranged.setdefault(of[key], {})[key] = value
     return arranged
+
+
+def settings_from(kind: Any, given: dict[str, Any]) -> Any:
+    """A dataclass made of the options that were given; its sections are made likewise."""
+    kinds = get_type_hints(kind)
+    values = {}
+    for field in dataclasses.fields(kind):
+        option, hint = option_name(field), kinds[field.name]
+        if dataclasses.is_dataclass(hint):
+            values[field.name] = settings_from(hint, given)
+        elif option in given:
+            values[field.name] = typed(option, given[option], hint)
+    return kind(**values)
+
+
+def typed(name: str, value: Any, hint: Any) -> Any:
+    """A list as a tuple where the parameter is one: the parser only makes lists.
+
+    Raises:
+        InputError: a flag is neither true nor false, which the parser does not check in a config file.
+    """
+    if hint is bool and not isinstance(value, bool):
+        raise InputError(f"{name} is {value!r}; write true or false")
+    return tuple(value) if get_origin(hint) is tuple else value

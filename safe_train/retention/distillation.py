@@ -89,7 +89,7 @@ def _key(row: Asked) -> str:
 
 
 def answer_logits(model: Any, batch: Batch, base: Any = None) -> Float[Tensor, "batch tokens vocab"]:
-    """The logits that predict each token of the answers, in float32; `model` may be wrapped around the base."""
+    """The logits that predict each token of the answers, in float32; `model` may be a wrapped SafeModel."""
     tokens = batch.answers.shape[1]
     # The logits of the prompt are not needed, but not every model can leave them out.
     can_shorten = "logits_to_keep" in inspect.signature((base or model).forward).parameters

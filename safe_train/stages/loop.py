@@ -45,9 +45,9 @@ class Counts(NamedTuple):
 class Work:
     """What a stage trains on, and what its loss is.
 
-    `losses` takes the model (which may be wrapped), a batch, the teacher's logits for the rows that do not learn
-    (None if there is no teacher), and the counts of the whole batch. It gives the parts of the loss of these
-    rows; the first of them is the loss itself.
+    `losses` takes the model (which may be wrapped), a batch, the teacher's logits for the rows that do not
+    learn (None if there is no teacher), and the counts of the whole batch. It gives the loss of these rows as
+    `loss`, and its parts.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Stage A: teach the audio pathway to hear, while the frozen base keeps its answers.
 
-Each batch holds audio questions with their own sound (loss: cross-entropy), and questions that SAFE must answer
-as the base does (loss: KL divergence): vision questions with an unrelated sound or silence, and audio
+Each batch holds audio questions with their own sound (loss: cross-entropy), and questions that SAFE must
+answer as the base does (loss: KL divergence): vision questions with an unrelated sound or silence, and audio
 questions with silence. The gate is open for all of them: closed, nothing could drift.
 """
 
@@ -69,9 +69,9 @@ def stage_a(config: TrainConfig) -> StageAResult:
     complete is returned as it is.
 
     Raises:
-        InputError: before the first step, what cannot be trained: an unknown layer, dataset, encoder or split,
-            a role without questions, a folder that cannot be written or holds another run; and a loss that is
-            not finite or jumps.
+        InputError: before the first step, for what cannot be trained: an unknown layer, dataset, encoder or
+            split, a role without questions, a folder that cannot be written or holds another run; and for a
+            loss that is not finite or jumps.
         KeyboardInterrupt: the run was stopped by Ctrl-C or SIGTERM; its state is saved.
     """
     out = config.run.out
@@ -125,18 +125,19 @@ def _work(
     loader = Loader(questions, backbone.processor, prompts)
     teacher = Teacher(base, loader) if config.loss.kl_weight else None
     evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
-    losses = _Losses(config)
+    losses = _Losses(config, base)
     return Work("stage A", model, sampler, loader, teacher, losses, evaluation), _steps(config, sampler)
 
 
 class _Losses:
     """The loss of stage A: cross-entropy of the rows that learn, divergence from the base of the others."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, base: Any) -> None:
+        self._base = base
         self._kl_weight, self._temperature = config.loss.kl_weight, config.loss.temperature
 
     def __call__(self, model: Any, batch: Batch, taught: Tensor | None, counts: Counts) -> dict[str, Tensor]:
-        logits, learns = answer_logits(model, batch), batch.learns
+        logits, learns = answer_logits(model, batch, self._base), batch.learns
         zero = logits.new_zeros(())
         cross_entropy, distillation = zero, zero
         if counts.learn and bool(learns.any()):

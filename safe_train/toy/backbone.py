@@ -135,7 +135,8 @@ def held_out_accuracy(folder: Path, *, questions: int, seed: int) -> float:
             id=f"held-out-{number}", task="vqa", prompt=question.prompt, references=(question.answer,)
         )
         inputs.append(Input(example=example, image=image, audio=None, sample_rate_hz=None))
-    base = BasePredictor(*load_backbone(folder))
+    loaded = load_backbone(folder)
+    base = BasePredictor(loaded.model, loaded.processor)
     texts = [
         answer.text
         for start in range(0, questions, _HELD_OUT_BATCH_SIZE)
