@@ -107,8 +107,8 @@ def begin(out: Path, identity: Identity, *, force: bool) -> bool:
     if force:
         shutil.rmtree(out / RUN, ignore_errors=True)
     if file.is_file():
-        earlier = _read(file, Identity)
-        if differences := _differences(msgspec.to_builtins(earlier), msgspec.to_builtins(identity)):
+        now = msgspec.json.decode(msgspec.json.encode(identity))  # as it was written: tuples are lists
+        if differences := _differences(msgspec.to_builtins(_read(file, Identity)), now):
             shown = "\n  ".join(differences)
             raise InputError(
                 f"{out}: holds another run; this one differs:\n  {shown}\n"

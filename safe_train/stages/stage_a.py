@@ -80,7 +80,7 @@ def stage_a(config: TrainConfig) -> StageAResult:
     corpora = Corpora(config.data.shards, config.data.split, config.data.encoder)
     backbone = load_backbone(config.backbone.source)
     base, before = _audited(backbone, config)
-    encoders = used_encoders(corpora.datasets[0], config.data.encoder)
+    encoders = used_encoders(corpora.sounding)
     identity = _identity(config, corpora, encoders, base, accelerator)
     work, steps = _work(config, backbone, corpora, accelerator)
     try:
