@@ -187,10 +187,10 @@ class OptimConfig:
         InputError: a number outside the range that its option names, or both --steps and --epochs.
     """
 
-    steps: int | None = None
+    steps: int | None = field(default=None, metadata={"instead_of": "epochs"})
     """number of training steps (global batches), at least 1; or give --epochs"""
 
-    epochs: float | None = None
+    epochs: float | None = field(default=None, metadata={"instead_of": "steps"})
     """passes over the audio questions, above 0 (default, without --steps: 1)"""
 
     batch_size: int = 64

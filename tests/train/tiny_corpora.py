@@ -1,4 +1,4 @@
-"""Small datasets made from the synthetic world: only pictures, only sounds, or whatever a test makes of it."""
+"""Small datasets made from the synthetic world: only pictures, only sounds, or what a test makes of it."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ def build_corpus(
     seed: int = 0,
     encoders: Sequence[str] = ("logmel",),
 ) -> Path:
-    """Build a dataset of this name from a world whose rows were edited; a row that became None is left out."""
+    """Build a dataset of this name from a world whose rows were edited; None leaves a row out."""
     world = folder / f"{name}-world"
     write_world(world, clips=clips, seed=seed)
     lines = (world / "metadata.jsonl").read_text("utf-8").splitlines()
