@@ -15,8 +15,8 @@ from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.batches import Loader
-from safe_train.config import PathwayConfig
 from safe_train.pathway.model import SafeModel, new_pathway
+from safe_train.pathway_config import PathwayConfig
 from safe_train.questions import Corpora, Questions, read_questions
 from safe_train.toy.recipe import Recipe, new_model
 from safe_train.toy.words import make_processor

@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from safe_train.config import PathwayConfig
 from safe_train.pathway.model import AudioPathway
+from safe_train.pathway_config import PathwayConfig
 from safe_train.toy.recipe import Recipe
 
 torch.set_num_threads(1)
