@@ -45,7 +45,8 @@ class Corpora:
         if len(set(self.names)) < len(self.names):
             name = Counter(self.names).most_common(1)[0][0]
             raise InputError(f"two datasets are named {name!r}; build them with different --name")
-        self.heard = tuple(_heard(self.datasets, name) for name in names or [None])
+        wanted: list[str | None] = [*names] or [None]
+        self.heard = tuple(_heard(self.datasets, name) for name in wanted)
         self.starts = np.cumsum([0, *map(len, self.datasets)])
         self.has_audio: Bool[ndarray, " clips"] = np.concatenate([d.has_audio for d in self.datasets])
         groups = [str(group) for d in self.datasets for group in d.manifest["group"].to_pylist()]

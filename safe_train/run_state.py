@@ -45,11 +45,13 @@ class Best(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """The content of state.json: where the run is, and how many bytes of each log belong to it."""
+    """The content of state.json: where the run is, how many bytes of each log belong to it, and its
+    last evaluation and losses."""
 
     progress: Progress
     logs: dict[str, int]
     metrics: dict[str, float]
+    losses: list[float]
     best: Best | None = None
 
 
