@@ -39,6 +39,7 @@ SHORT_FILES = {
     "safe_eval/text/validation_text.py": "the text of one command",
     "safe_eval/text/verdict_text.py": "the text of one command",
     "safe_train/base/recent.py": "one cache that prompts and pictures use",
+    "safe_train/interruption.py": "one rule of every long command",
     "safe_train/presets.py": "the one way to a preset from Python",
     "safe_train/stages/schedule.py": "one formula that every training loop uses",
 }
