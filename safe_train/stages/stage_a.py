@@ -75,10 +75,13 @@ def stage_a(config: TrainConfig) -> StageAResult:
             loss that is not finite or jumps.
         KeyboardInterrupt: the run was stopped by Ctrl-C or SIGTERM; its state is saved.
     """
-    out = config.run.out
-    check_out(out, force=config.run.force)
+    out, force = config.run.out, config.run.force
     trackers = [name for name in config.run.trackers if name != "none"]
-    accelerator = Accelerator(**accelerator_options(trackers, out / RUN))
+    # accelerate ignores the processes of torchrun on a machine without an accelerator, unless it is told.
+    no_device = not torch.accelerator.is_available()
+    accelerator = Accelerator(cpu=no_device, **accelerator_options(trackers, out / RUN))
+    if accelerator.is_main_process:
+        check_out(out, force=force)
     corpora = Corpora(config.data.shards, config.data.split, config.data.encoder)
     backbone = load_backbone(config.backbone.source)
     base, before = _audited(backbone, config)
@@ -86,16 +89,20 @@ def stage_a(config: TrainConfig) -> StageAResult:
     identity = _identity(config, corpora, encoders, base, accelerator)
     work, steps = _work(config, backbone, corpora, accelerator)
     try:
-        is_there = begin(out, identity, force=config.run.force)
-        if not (is_there and (out / CONFIG).is_file()):
-            write_options(out, "safe-train stage-a", options_of(config), TRAIN)
-            saved = latest(out) if is_there else None
-            train(work, config, steps=steps, saved=saved, accelerator=accelerator)
+        if accelerator.is_main_process:
+            begin(out, identity, force=force)
+        accelerator.wait_for_everyone()
+        if not (out / CONFIG).is_file():
+            if accelerator.is_main_process:
+                write_options(out, "safe-train stage-a", options_of(config), TRAIN)
+            train(work, config, steps=steps, saved=latest(out), accelerator=accelerator)
             after = audit_freeze(backbone.model)
             if after != before:
                 raise RuntimeError(f"stage A changed the frozen base: {before} became {after}")
-            _publish(config, work.model, corpora, encoders, base, steps)
-            finish(out)
+            if accelerator.is_main_process:
+                _publish(config, work.model, corpora, encoders, base, steps)
+                finish(out)
+        accelerator.wait_for_everyone()
     finally:
         work.model.detach()
     return StageAResult(read_checkpoint(out).config, read_losses(out / LOSSES))
