@@ -41,6 +41,7 @@ from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Corpora, read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
 from safe_train.run_state import RUN, Identity, begin, check_out, finish, identity_options, latest
+from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
 from safe_train.stages.loop import LOSSES, Counts, Work, train
 from safe_train.stages.sampler import StepSampler
@@ -180,21 +181,11 @@ def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evalua
 
 
 def _steps(config: TrainConfig, sampler: StepSampler) -> int:
-    """The number of steps: given, or as many as draw the audio questions so many times.
-
-    Raises:
-        InputError: the first stage draws no audio questions, so there are no passes over them to count.
-    """
+    """The number of steps: given, or as many as draw the audio questions so many times."""
     if config.optim.steps is not None:
         return config.optim.steps
     epochs = 1.0 if config.optim.epochs is None else config.optim.epochs
-    weights = sampler.curriculum.stages[0].weights
-    heard = {name: weight for name, weight in weights.items() if name.rpartition("/")[2] == "audio"}
-    if not heard:
-        raise InputError("epochs count passes over audio questions, and none are drawn; give --steps")
-    questions = sum(len(sampler.pools[name]) for name in heard)
-    rows = config.optim.batch_size * sum(heard.values()) / sum(weights.values())
-    return max(1, math.ceil(epochs * questions / rows))
+    return math.ceil(epochs * steps_per_epoch(sampler, config.optim.batch_size))
 
 
 def _audited(backbone: Backbone, config: TrainConfig) -> tuple[TrainedFor, FreezeAudit]:
