@@ -224,8 +224,8 @@ def fused_layers(config: PathwayConfig, available: int) -> tuple[int, ...]:
     if config.location is None:
         return _spread(0, available)
     third = ("early", "middle", "late").index(config.location)
-    first, last = round(available * third / 3), round(available * (third + 1) / 3)
-    return _spread(min(first, available - 1), max(last, first + 1))
+    first = min(round(available * third / 3), available - 1)
+    return _spread(first, max(round(available * (third + 1) / 3), first + 1))
 
 
 def _spread(after: int, last: int) -> tuple[int, ...]:

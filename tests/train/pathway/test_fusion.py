@@ -1,4 +1,6 @@
-"""The cross-attention, and what it does to a base: nothing where the gate is closed, as it should elsewhere."""
+"""The cross-attention, and what it does to a base: nothing where the gate is closed."""
+
+import hashlib
 
 import numpy as np
 import pytest
@@ -157,8 +159,8 @@ def test_frozen_weights_are_uniform_and_a_function_of_the_name(width: int, name:
 
 
 def test_frozen_weights_never_change_between_versions() -> None:
-    pinned = [[0.58200097, 0.47904101], [-0.24327201, -0.1182920]]
-    assert np.allclose(frozen_weight(2, "0/1/query"), pinned, rtol=0, atol=1e-7)
+    drawn = hashlib.sha256(frozen_weight(300, "0/8/query").astype("<f4").tobytes()).hexdigest()
+    assert drawn == "adab6d09f8606311db3bb171251d0987a98336347cfca232127ae295864472d0"
 
 
 def test_a_closed_gate_gives_the_layers_own_tensors(llava) -> None:
