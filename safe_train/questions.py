@@ -25,6 +25,7 @@ from safe_train.config import ROLES
 SILENCE = -1  # instead of a clip's number: digital silence
 STATISTICS_CLIPS = 20_000
 _CLIPS_READ = 256
+_ROUNDING = 1e-12  # of the mean square: a smaller variance is rounding, in sums of float16 embeddings
 _MOST_DRAWS = 1000
 
 
@@ -255,8 +256,9 @@ def likeliest(references: Sequence[str]) -> str:
 def _mean_and_deviation(
     first: Float64[ndarray, " dims"], second: Float64[ndarray, " dims"], rows: int
 ) -> tuple[Float32[ndarray, " dims"], Float32[ndarray, " dims"]]:
-    mean = first / max(rows, 1)
-    variance = np.maximum(second / max(rows, 1) - np.square(mean), 0)
+    mean, mean_square = first / max(rows, 1), second / max(rows, 1)
+    variance = mean_square - np.square(mean)
+    variance[variance < _ROUNDING * mean_square] = 0  # constant, but for the sums' last bits
     return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 
