@@ -88,7 +88,7 @@ class NullSpace:
             weight, start = query_weight(pathway.block(number)), self._start[number]
             # From the start, not from the last step: the error of rounding then does not add up.
             moved = weight - start
-            weight.copy_(start + moved - (moved @ directions) @ directions.T)
+            weight.copy_(start + (moved - (moved @ directions) @ directions.T))
 
     def state(self) -> dict[str, Tensor]:
         """All that a resumed run needs, by name."""

@@ -89,8 +89,8 @@ class WeightRetention:
                     part.restore(state)
         except KeyError as error:
             raise InputError(
-                f"the last saved state lacks {error.args[0]!r}, which retention needs; remove its folder, and "
-                "the run goes on from the state before it"
+                f"the last saved state lacks {error.args[0]!r}; remove its folder, and the run goes on from "
+                "the state before it"
             ) from None
 
     def _rows(self, step: int, count: int) -> Iterator[tuple[Batch, int]]:
