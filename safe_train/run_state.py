@@ -45,11 +45,13 @@ class Best(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """The content of state.json: where the run is, and how many bytes of each log belong to it."""
+    """The content of state.json: where the run is, how many bytes of each log belong to it, and its
+    last evaluation and losses."""
 
     progress: Progress
     logs: dict[str, int]
     metrics: dict[str, float]
+    losses: list[float]
     best: Best | None = None
 
 
@@ -107,8 +109,8 @@ def begin(out: Path, identity: Identity, *, force: bool) -> bool:
     if force:
         shutil.rmtree(out / RUN, ignore_errors=True)
     if file.is_file():
-        earlier = _read(file, Identity)
-        if differences := _differences(msgspec.to_builtins(earlier), msgspec.to_builtins(identity)):
+        now = msgspec.json.decode(msgspec.json.encode(identity))  # as it was written: tuples are lists
+        if differences := _differences(msgspec.to_builtins(_read(file, Identity)), now):
             shown = "\n  ".join(differences)
             raise InputError(
                 f"{out}: holds another run; this one differs:\n  {shown}\n"

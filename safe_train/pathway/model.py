@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from safe_data.core.errors import InputError
 from safe_train.base.backbone import decoder_layers
 from safe_train.base.freeze import freeze
-from safe_train.config import PathwayConfig
 from safe_train.pathway.fusion import CrossAttentionBlock, attach
 from safe_train.pathway.projector import AudioProjector
 from safe_train.pathway.request import Audio, Budget, Gate, KeysValues, Request, new_request
+from safe_train.pathway_config import PathwayConfig
 
 DEFAULT_FUSED_LAYERS = 4
 

@@ -40,10 +40,11 @@ from safe_train.config import TrainConfig
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Corpora, read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
-from safe_train.run_state import Identity, begin, check_out, finish, identity_options, latest
+from safe_train.run_state import RUN, Identity, begin, check_out, finish, identity_options, latest
 from safe_train.stages.evaluation import Evaluation
 from safe_train.stages.loop import LOSSES, Counts, Work, train
 from safe_train.stages.sampler import StepSampler
+from safe_train.track import accelerator_options
 
 
 class StepLoss(NamedTuple):
@@ -76,11 +77,12 @@ def stage_a(config: TrainConfig) -> StageAResult:
     """
     out = config.run.out
     check_out(out, force=config.run.force)
-    accelerator = Accelerator()
+    trackers = [name for name in config.run.trackers if name != "none"]
+    accelerator = Accelerator(**accelerator_options(trackers, out / RUN))
     corpora = Corpora(config.data.shards, config.data.split, config.data.encoder)
     backbone = load_backbone(config.backbone.source)
     base, before = _audited(backbone, config)
-    encoders = used_encoders(corpora.datasets[0], config.data.encoder)
+    encoders = used_encoders(corpora.sounding)
     identity = _identity(config, corpora, encoders, base, accelerator)
     work, steps = _work(config, backbone, corpora, accelerator)
     try:
