@@ -26,7 +26,13 @@ _STREAM = 11  # the stream of random numbers that draws these questions, their s
 
 
 class WeightRetention:
-    """What the loop does before, with and after the gradients of a step."""
+    """What the loop does before, with and after the gradients of a step: nothing, if no setting asks for it.
+
+    Make it with the pathway's first weights, before an optimizer or a wrapper sees them.
+
+    Raises:
+        InputError: there is no VL question to learn from.
+    """
 
     def __init__(
         self, config: TrainConfig, model: SafeModel, loader: Loader, accelerator: Accelerator
@@ -35,6 +41,13 @@ class WeightRetention:
         self._model, self._loader, self._accelerator = model, loader, accelerator
         self._seed, self._weight, self._interval = config.run.seed, loss.fisher_weight, loss.fisher_interval
         energy = loss.null_space_energy
+        is_used = bool(self._weight) or energy is not None
+        if is_used and loader.questions.needs_audio.all():
+            names = ", ".join(loader.questions.corpora.names)
+            raise InputError(
+                f"{names}: every question needs the sound; fisher_weight and null_space_energy keep the answers "
+                "to those that do not; add a dataset that has some, or leave both out"
+            )
         # The null space first: what it freezes needs no Fisher information.
         self._null_space = None if energy is None else NullSpace(model.pathway, energy)
         self._fisher = Fisher(model.pathway) if self._weight else None
@@ -102,25 +115,6 @@ class WeightRetention:
         base = self._model.base
         for row, seed in list(zip(asked, seeds, strict=True))[here::processes]:
             yield self._loader.batch([row]).to(base.device, base.dtype), seed
-
-
-def weight_retention(
-    config: TrainConfig, model: SafeModel, loader: Loader, accelerator: Accelerator
-) -> WeightRetention | None:
-    """The retention on the weights of a new pathway that the settings ask for; None if they ask for none.
-
-    Raises:
-        InputError: there is no VL question to learn from.
-    """
-    if not config.loss.fisher_weight and config.loss.null_space_energy is None:
-        return None
-    if loader.questions.needs_audio.all():
-        names = ", ".join(loader.questions.corpora.names)
-        raise InputError(
-            f"{names}: every question needs the sound; fisher_weight and null_space_energy keep the answers "
-            "to questions that do not; add a dataset that has some, or leave both out"
-        )
-    return WeightRetention(config, model, loader, accelerator)
 
 
 def unrelated_rows(questions: Questions, count: int, rng: np.random.Generator) -> tuple[Asked, ...]:

@@ -15,7 +15,7 @@ from safe_train.pathway.model import SafeModel
 from safe_train.presets import preset_config
 from safe_train.questions import Corpora, Questions, read_questions
 from safe_train.retention import weights
-from safe_train.retention.weights import WeightRetention, unrelated_rows, weight_retention
+from safe_train.retention.weights import WeightRetention, unrelated_rows
 
 Build = Callable[..., WeightRetention]
 
@@ -27,9 +27,7 @@ def build(model: SafeModel, loader: Loader, monkeypatch: pytest.MonkeyPatch) -> 
 
     def new(preset: str = "all_retention", **changes: object) -> WeightRetention:
         config = preset_config(preset, shards=(), backbone="b", out=Path("o"), **changes)
-        made = weight_retention(config, model, loader, Accelerator())
-        assert made is not None
-        return made
+        return WeightRetention(config, model, loader, Accelerator())
 
     return new
 
@@ -138,9 +136,17 @@ def test_a_state_that_lacks_something(build: Build) -> None:
         build().restore({})
 
 
-def test_nothing_is_made_where_nothing_is_asked_for(model: SafeModel, loader: Loader) -> None:
-    config = preset_config("kl", shards=(), backbone="b", out=Path("o"))
-    assert weight_retention(config, model, loader, Accelerator()) is None
+def test_where_nothing_is_asked_for_nothing_is_done(build: Build, model: SafeModel) -> None:
+    retention = build("kl")
+    retention.prepare(0)
+    move(model)
+    before = {name: weight.detach().clone() for name, weight in model.pathway.named_parameters()}
+    retention.project()
+    assert retention.penalise({"loss": 2.0}) == {"loss": 2.0}
+    assert same(dict(model.pathway.named_parameters()), before)
+    assert all(weight.requires_grad for weight in model.pathway.parameters())
+    assert retention.state() == {}
+    retention.restore({})
 
 
 def test_without_vl_questions_there_is_nothing_to_keep(
@@ -151,7 +157,7 @@ def test_without_vl_questions_there_is_nothing_to_keep(
     with pytest.raises(
         InputError, match="audio_only: every question needs the sound; fisher_weight and null"
     ):
-        weight_retention(config, model, heard, Accelerator())
+        WeightRetention(config, model, heard, Accelerator())
 
 
 def test_rows_are_vl_questions_with_unrelated_sounds(questions: Questions) -> None:
