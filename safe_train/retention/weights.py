@@ -45,7 +45,7 @@ class WeightRetention:
         if is_used and loader.questions.needs_audio.all():
             names = ", ".join(loader.questions.corpora.names)
             raise InputError(
-                f"{names}: every question needs the sound; fisher_weight and null_space_energy keep the answers "
+                f"{names}: every question needs the sound; fisher_weight and null_space_energy keep answers "
                 "to those that do not; add a dataset that has some, or leave both out"
             )
         # The null space first: what it freezes needs no Fisher information.
