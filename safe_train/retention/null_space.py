@@ -18,9 +18,9 @@ So alone it does not keep the base's answers; it is here to be compared with dis
 With `hidden_norm`, W sees the normalised states, which depend on the weights of this norm as well. Those are
 frozen where they start. Nothing else is.
 
-**Source:** Adam-NSCL, Wang et al. 2021 (arXiv 2103.07113), section 4: uncentred covariance, projected update.
-**Differs:** the protected directions hold a share of the energy (GPM, Saha et al. 2021, arXiv 2103.09762,
-equation 5); theirs are chosen by a multiple of the smallest singular value. Only queries are projected.
+**Source:** Adam-NSCL, Wang et al. 2021 (arXiv 2103.07113): uncentred covariance, projected update.
+**Differs:** the protected directions hold a share of the energy, as in GPM (Saha et al. 2021, arXiv
+2103.09762); theirs are chosen by a multiple of the smallest singular value. Only queries are projected.
 """
 
 from collections.abc import Callable, Iterable, Mapping
