@@ -155,7 +155,10 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Questions:
-    """All questions of a split that have references: the clip of each, and its place among its clip's."""
+    """All questions of a split that have references: the clip of each, and its place among its clip's.
+
+    `answer` is the answer to learn; None for a caption, where each reference is one. `answers` are all.
+    """
 
     corpora: Corpora
     clip: Int64[ndarray, " questions"]
@@ -164,6 +167,7 @@ class Questions:
     is_caption: Bool[ndarray, " questions"]
     references: Int64[ndarray, " questions"]
     difficulty: tuple[str | None, ...]
+    answer: tuple[str | None, ...]
     answers: frozenset[str]
 
     def __len__(self) -> int:
@@ -209,7 +213,8 @@ def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
     """
     rows: list[tuple[int, int, bool, bool, int]] = []
     difficulty: list[str | None] = []
-    answers: set[str] = set()
+    answer: list[str | None] = []
+    answers: dict[str, str] = {}  # the same text is kept once
     total = int(corpora.starts[-1])
     for clip in tqdm(range(total), "questions", unit="clip", disable=quiet or None, leave=False):
         record = corpora.record(clip)
@@ -220,7 +225,9 @@ def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
             is_caption = example.task == "caption"
             rows.append((clip, place, needs_audio, is_caption, len(example.references)))
             difficulty.append(record.difficulty)
-            answers |= set(example.references) if is_caption else {likeliest(example.references)}
+            texts = example.references if is_caption else (likeliest(example.references),)
+            answers |= {text: text for text in texts if text not in answers}
+            answer.append(None if is_caption else answers[texts[0]])
     if not rows:
         raise InputError(
             f"{', '.join(corpora.names)}: no question of split {corpora.split!r} has references and says "
@@ -228,7 +235,15 @@ def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
         )
     clip_, place_, needs, caption, references = (np.array(column) for column in zip(*rows, strict=True))
     return Questions(
-        corpora, clip_, place_, needs, caption, references, tuple(difficulty), frozenset(answers)
+        corpora,
+        clip_,
+        place_,
+        needs,
+        caption,
+        references,
+        tuple(difficulty),
+        tuple(answer),
+        frozenset(answers),
     )
 
 

@@ -25,6 +25,7 @@ from torch import Tensor
 from safe_data.core.errors import InputError
 from safe_data.core.files import committing_folder, explaining, json_bytes, write_bytes
 from safe_data.sampling.curriculum import Progress
+from safe_train.checkpoint import CONFIG, WEIGHTS
 from safe_train.config import TrainConfig
 
 RUN, IDENTITY, STATE, TEACHER = "run", "identity.json", "state.json", "teacher"
@@ -102,14 +103,16 @@ def check_out(out: Path, *, force: bool) -> None:
         raise InputError(f"{out}: holds something else than a run; choose another folder, or add --force")
 
 
-def begin(out: Path, identity: Identity, *, force: bool) -> bool:
-    """Claim a folder for a run; whether it already holds this one.
+def begin(out: Path, identity: Identity, *, force: bool) -> None:
+    """Claim a folder for a run, or find that it already holds this one.
 
     Raises:
         InputError: it holds another run.
     """
     file = out / RUN / IDENTITY
     if force:
+        for name in (CONFIG, WEIGHTS):  # a run that is complete would not begin again
+            (out / name).unlink(missing_ok=True)
         shutil.rmtree(out / RUN, ignore_errors=True)
     if file.is_file():
         now = msgspec.json.decode(msgspec.json.encode(identity))  # as it was written: tuples are lists
@@ -119,9 +122,8 @@ def begin(out: Path, identity: Identity, *, force: bool) -> bool:
                 f"{out}: holds another run; this one differs:\n  {shown}\n"
                 "choose another folder, or add --force to start over"
             )
-        return True
-    write_bytes(file, json_bytes(identity))
-    return False
+    else:
+        write_bytes(file, json_bytes(identity))
 
 
 def save(

@@ -38,16 +38,18 @@ from safe_train.run_state import (
     save_teacher,
     teacher_until,
 )
+from safe_train.stages.epochs import drawn_since, steps_per_epoch, summary
 from safe_train.stages.evaluation import Evaluation
 from safe_train.stages.gradients import GradientWatch, gradient_norms
 from safe_train.stages.loss_guard import LossGuard
+from safe_train.stages.processes import summed
 from safe_train.stages.progress import training_progress, training_values
 from safe_train.stages.sampler import Ahead, Step, StepSampler
 from safe_train.stages.schedule import gate_at, rate_at
 from safe_train.track import Log as Track
 from safe_train.track import tracking
 
-LOSSES, EVALUATIONS = "losses.jsonl", "evaluations.jsonl"
+LOSSES, EVALUATIONS, EPOCHS = "losses.jsonl", "evaluations.jsonl", "epochs.jsonl"
 VANISHING_FROM = 20  # steps: before, an output that began at 0 passes little back
 MOST_DRIFT = 0.01  # of accuracy: a state that lost more is not the best, whatever it hears
 
@@ -96,7 +98,7 @@ def train(
         try:
             while loop.progress.step < steps:
                 loop.step()
-                if _any_process(accelerator, stopped.is_set()):
+                if summed(accelerator, [stopped.is_set()])[0]:
                     loop.save()
                     raise KeyboardInterrupt
             return loop.save()
@@ -132,11 +134,13 @@ class Loop:
         # Only what is trained: accelerate may wrap and move what it prepares, and the base stays where it is.
         self.model = accelerator.prepare_model(work.model, device_placement=False)
         self.pathway.train()
-        names = (LOSSES, EVALUATIONS) if accelerator.is_main_process else ()
+        names = (LOSSES, EVALUATIONS, EPOCHS) if accelerator.is_main_process else ()
         self.logs = {name: Log(out / name, state.logs.get(name)) for name in names}
         self.track = track
         self.guard = LossGuard(config.run.spike_factor, state.losses)
         self.watch = GradientWatch(work.model.base, vanishing_from=VANISHING_FROM)
+        self.epoch_steps = steps_per_epoch(work.sampler, config.optim.batch_size)
+        self.drawn = drawn_since(out / LOSSES, self.progress.step // self.epoch_steps * self.epoch_steps)
         quiet = config.run.quiet or not accelerator.is_main_process
         self.shown = training_progress(work.name, steps, start=self.progress.step, quiet=quiet)
         self.ahead = Ahead(
@@ -163,6 +167,7 @@ class Loop:
         self._write(LOSSES, {"step": step, **values, "gradient_norms": norms, **drawn.composition()})
         by_component = {f"gradient_norm/{name}": value for name, value in norms.items()}
         self.track(values | by_component | {"audio_ratio": drawn.composition()["audio_ratio"]}, step)
+        self._end_epoch()
         evaluated = self._evaluate() if self._is_due(run.eval_steps) else None
         self._show(losses["loss"], gate, len(drawn.asked))
         self.progress = self._advanced(evaluated)
@@ -222,13 +227,22 @@ class Loop:
                 self.accelerator.backward(losses["loss"] * self.accelerator.num_processes)
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
-        return dict(zip(sums, _summed(self.accelerator, list(sums.values())), strict=True))
+        return dict(zip(sums, summed(self.accelerator, list(sums.values())), strict=True))
 
     def _counts(self, batches: Sequence[Batch]) -> Counts:
         learn = sum(int(batch.real[batch.learns].sum()) for batch in batches)
         both = sum(int(batch.real.sum()) for batch in batches)
-        learn, both = map(int, _summed(self.accelerator, [learn, both]))
+        learn, both = map(int, summed(self.accelerator, [learn, both]))
         return Counts(learn, both - learn)
+
+    def _end_epoch(self) -> None:
+        """Write what the epoch drew, if this was its last step or the run's."""
+        self.drawn.append(self.progress)
+        epoch, place = divmod(self.progress.step, self.epoch_steps)
+        if EPOCHS in self.logs and (place == self.epoch_steps - 1 or self.progress.step == self.steps - 1):
+            found = summary(self.work.sampler, self.work.loader.questions, self.drawn)
+            self._write(EPOCHS, {"epoch": epoch, "last_step": self.progress.step, **found})
+            self.drawn.clear()
 
     def _advanced(self, evaluated: dict[str, float] | None) -> Progress:
         """The progress after this step; says when a stage begins or is extended."""
@@ -301,16 +315,3 @@ def seed_of(seed: int, step: int, rank: int) -> int:
     """The seed of a step's dropout in one process."""
     digest = hashlib.blake2b(f"{seed}/{step}/{rank}".encode(), digest_size=7).digest()
     return int.from_bytes(digest, "little")
-
-
-def _summed(accelerator: Accelerator, values: Sequence[float]) -> list[float]:
-    """The sum of each value over all processes."""
-    if accelerator.num_processes == 1:
-        return list(values)
-    tensor = torch.tensor(values, dtype=torch.float64, device=accelerator.device)
-    found: list[float] = accelerator.reduce(tensor, "sum").tolist()
-    return found
-
-
-def _any_process(accelerator: Accelerator, here: bool) -> bool:
-    return bool(_summed(accelerator, [float(here)])[0])
