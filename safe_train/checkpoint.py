@@ -118,7 +118,7 @@ def save_checkpoint(
         seed=seed,
         step=step,
         weights_sha256=hashlib.sha256(data).hexdigest(),
-        trained_parameters=sum(parameter.numel() for parameter in pathway.parameters()),
+        trained_parameters=sum(p.numel() for p in pathway.parameters() if p.requires_grad),
         versions=installed_versions(_LIBRARIES),
     )
     write_json(folder / CONFIG, config)

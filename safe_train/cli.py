@@ -35,7 +35,8 @@ def demo(*, out: Path, seed: int = 0) -> int:
 def stage_a(config: TrainConfig) -> None:
     """Train an audio pathway for a frozen backbone, and write the checkpoint to OUT.
 
-    `--config NAME` also finds a preset: demo, baseline, phase1, phase2, no_retention, kl.
+    `--config NAME` also finds a preset: demo, baseline, phase1, phase2, no_retention, kl, fisher, nullspace,
+    all_retention.
     """
     from accelerate import PartialState
 

@@ -3,6 +3,7 @@
     OUT/run/identity.json                what the run depends on; another is refused
     OUT/run/step-N/pathway.safetensors   the weights after N steps
     OUT/run/step-N/optimizer.safetensors
+    OUT/run/step-N/retention.safetensors what Fisher and null space hold, if they are used
     OUT/run/step-N/state.json            position, stage and best metric; how long the logs were
     OUT/run/teacher/N-R.safetensors      what rank R's teacher had computed between the states before N and N
 
@@ -29,6 +30,7 @@ from safe_train.config import TrainConfig
 
 RUN, IDENTITY, STATE, TEACHER = "run", "identity.json", "state.json", "teacher"
 PATHWAY, OPTIMIZER = "pathway.safetensors", "optimizer.safetensors"
+RETENTION = "retention.safetensors"
 # Settings that may differ between the parts of a run, because nothing that is learnt depends on them.
 _FREE = {
     "run": ("out", "checkpoint_steps", "trackers", "quiet", "force"),
@@ -74,6 +76,7 @@ class Saved:
     state: State
     pathway: dict[str, Tensor]
     optimizer: dict[str, Tensor]
+    retention: dict[str, Tensor]
 
 
 def identity_options(config: TrainConfig) -> dict[str, Any]:
@@ -123,7 +126,13 @@ def begin(out: Path, identity: Identity, *, force: bool) -> None:
         write_bytes(file, json_bytes(identity))
 
 
-def save(out: Path, state: State, pathway: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
+def save(
+    out: Path,
+    state: State,
+    pathway: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    retention: Mapping[str, Tensor],
+) -> None:
     """Save a state, and remove those before it, except the best."""
     from safetensors.torch import save as as_bytes
 
@@ -132,6 +141,8 @@ def save(out: Path, state: State, pathway: Mapping[str, Tensor], optimizer: torc
         with committing_folder(folder) as part:
             write_bytes(part / PATHWAY, as_bytes(dict(pathway)))
             write_bytes(part / OPTIMIZER, as_bytes(_optimizer_tensors(optimizer)))
+            if retention:
+                write_bytes(part / RETENTION, as_bytes(dict(retention)))
             write_bytes(part / STATE, json_bytes(state))
     kept = {_name(state.progress.step), _name(state.best.step) if state.best else ""}
     for step in _steps(out):
@@ -163,7 +174,8 @@ def latest(out: Path) -> Saved | None:
     folder = out / RUN / _name(max(steps))
     try:
         pathway, optimizer = load_file(folder / PATHWAY), load_file(folder / OPTIMIZER)
-        return Saved(_read(folder / STATE, State), pathway, optimizer)
+        retention = load_file(folder / RETENTION) if (folder / RETENTION).is_file() else {}
+        return Saved(_read(folder / STATE, State), pathway, optimizer, retention)
     except (OSError, SafetensorError) as error:
         raise InputError(
             f"{folder}: is damaged ({error}); remove it, and the run goes on from the state before it"

@@ -26,6 +26,7 @@ from safe_train.config import OptimConfig, TrainConfig
 from safe_train.interruption import stopping
 from safe_train.pathway.model import AudioPathway, SafeModel
 from safe_train.retention.distillation import Teacher
+from safe_train.retention.weights import WeightRetention
 from safe_train.run_state import (
     RUN,
     Best,
@@ -76,6 +77,7 @@ class Work:
     teacher: Teacher | None
     losses: Callable[[Any, Batch, Tensor | None, Counts], dict[str, Tensor]]
     evaluation: Evaluation | None
+    weights: WeightRetention
 
 
 def train(
@@ -125,6 +127,7 @@ class Loop:
         if saved:
             self.pathway.load_state_dict(saved.pathway)
             restore_optimizer(self.optimizer, saved.optimizer)
+            work.weights.restore(saved.retention)
         out, rank = config.run.out, accelerator.process_index
         if work.teacher:
             work.teacher.restore(teacher_until(out, self.progress.step, rank))
@@ -151,12 +154,14 @@ class Loop:
         torch.manual_seed(seed_of(run.seed, step, self.accelerator.process_index))
         gate = gate_at(step, optim.gate_warm_up, optim.gate_warm_up_steps)
         rates = self._set_rates(step)
-        losses = self._backward(batches, gate)
+        self.work.weights.prepare(step)
+        losses = self.work.weights.penalise(self._backward(batches, gate))
         self.guard.check(step, losses["loss"], self.work.loader.example_ids(drawn.asked))
         norms = gradient_norms(self.components)
         self._warn(self.watch.warnings(step, norms))
         norm = torch.nn.utils.clip_grad_norm_(self.pathway.parameters(), optim.clip_norm)
         self.optimizer.step()
+        self.work.weights.project()
         self.optimizer.zero_grad()
         values = losses | {"gate": gate} | rates | {"gradient_norm": float(norm)}
         self._write(LOSSES, {"step": step, **values, "gradient_norms": norms, **drawn.composition()})
@@ -178,7 +183,8 @@ class Loop:
             save_teacher(out, step, self.accelerator.process_index, self.work.teacher.unsaved())
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            save(out, state, pathway_weights(self.pathway), self.optimizer)
+            weights = pathway_weights(self.pathway)
+            save(out, state, weights, self.optimizer, self.work.weights.state())
         self.accelerator.wait_for_everyone()
         return state
 

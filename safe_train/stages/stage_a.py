@@ -40,6 +40,7 @@ from safe_train.config import TrainConfig
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Corpora, read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
+from safe_train.retention.weights import WeightRetention
 from safe_train.run_state import RUN, Identity, begin, check_out, finish, identity_options, latest
 from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
@@ -136,7 +137,9 @@ def _work(
     teacher = Teacher(base, loader) if config.loss.kl_weight else None
     evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
     losses = _Losses(config, base)
-    return Work("stage A", model, sampler, loader, teacher, losses, evaluation), _steps(config, sampler)
+    weights = WeightRetention(config, model, loader, accelerator)
+    work = Work("stage A", model, sampler, loader, teacher, losses, evaluation, weights)
+    return work, _steps(config, sampler)
 
 
 class _Losses:
