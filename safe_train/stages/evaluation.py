@@ -19,6 +19,7 @@ from safe_train.retention.distillation import answer_logits, distillation_loss
 from safe_train.stages.processes import summed
 
 _STREAM = 7
+_OF_AUDIO, _OF_VL = ("audio_accuracy",), ("vl_accuracy", "vl_drift", "vl_flips", "vl_kl")
 
 
 class Sums(NamedTuple):
@@ -46,6 +47,11 @@ class Evaluation:
         self.vl = tuple(
             Asked(int(q), "vl", int(clip), 0) for q, clip in zip(see, unrelated, strict=bool(len(unrelated)))
         )
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics that there are questions for."""
+        return (*(_OF_AUDIO if self.audio else ()), *(_OF_VL if self.vl else ()))
 
     def __call__(self, model: SafeModel, accelerator: Accelerator) -> dict[str, float]:
         """The metrics, those that there are questions for; accuracies and flips as fractions of 1."""

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import TRAIN, installed_versions, options_of, write_options
 from safe_data.sampling.curriculum_file import Stage, read_stages
 from safe_data.shards.layout import read_dataset
@@ -41,7 +41,8 @@ from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Corpora, read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
 from safe_train.retention.weights import WeightRetention
-from safe_train.run_state import RUN, Identity, begin, check_out, finish, identity_options, latest
+from safe_train.run_identity import RUN, Identity, begin, check_out, identity_options
+from safe_train.run_state import finish, latest
 from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
 from safe_train.stages.loop import LOSSES, Counts, Work, train
@@ -103,7 +104,8 @@ def stage_a(config: TrainConfig) -> StageAResult:
                 raise RuntimeError(f"stage A changed the frozen base: {before} became {after}")
             if accelerator.is_main_process:
                 _publish(config, work.model, corpora, encoders, base, steps)
-                finish(out)
+        if accelerator.is_main_process:
+            finish(out)
         accelerator.wait_for_everyone()
     finally:
         work.model.detach()
@@ -118,6 +120,11 @@ def _work(
     base = backbone.model
     if base.config.is_encoder_decoder:
         raise InputError(f"{type(base).__name__} is an encoder-decoder; stage A trains decoders only")
+    if optim.batch_size < accelerator.num_processes:
+        raise InputError(
+            f"batch_size={optim.batch_size}: must be at least 1 per process, of which there are "
+            f"{accelerator.num_processes}"
+        )
     base.to(accelerator.device)
     pathway = new_pathway(config.pathway, base, corpora.shapes, seed)
     model = SafeModel(base, pathway)
@@ -125,9 +132,10 @@ def _work(
         for number, (mean, deviation) in enumerate(corpora.statistics()):
             pathway.projector(number).standardise(torch.from_numpy(mean), torch.from_numpy(deviation))
     questions = read_questions(corpora, quiet=config.run.quiet)
+    stages = read_stages(data.curriculum) if data.curriculum else (Stage(name="all", weights=data.weights),)
     sampler = StepSampler(
         questions,
-        read_stages(data.curriculum) if data.curriculum else (Stage(name="all", weights=data.weights),),
+        stages,
         batch_size=optim.batch_size,
         silent_fraction=data.silent_fraction,
         seed=seed,
@@ -136,6 +144,7 @@ def _work(
     loader = Loader(questions, backbone.processor, prompts)
     teacher = Teacher(base, loader) if config.loss.kl_weight else None
     evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
+    _check_metrics(stages, evaluation, config)
     losses = _Losses(config, base)
     weights = WeightRetention(config, model, loader, accelerator)
     work = Work("stage A", model, sampler, loader, teacher, losses, evaluation, weights)
@@ -151,7 +160,7 @@ class _Losses:
 
     def __call__(self, model: Any, batch: Batch, taught: Tensor | None, counts: Counts) -> dict[str, Tensor]:
         logits, learns = answer_logits(model, batch, self._base), batch.learns
-        zero = logits.new_zeros(())
+        zero = logits[:0].sum()  # of the graph, for a pass whose rows have no loss
         cross_entropy, distillation = zero, zero
         if counts.learn and bool(learns.any()):
             answers = batch.answers[learns].flatten()
@@ -181,6 +190,21 @@ def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evalua
         seed=config.run.seed,
         rows=config.optim.rows_per_forward,
     )
+
+
+def _check_metrics(stages: Sequence[Stage], evaluation: Evaluation | None, config: TrainConfig) -> None:
+    """Refuse a stage that waits for a metric which no evaluation gives: it would end late or never."""
+    known = evaluation.metrics if evaluation else ()
+    for stage in stages:
+        metric = stage.until.metric if stage.until else None
+        if metric and metric not in known:
+            if evaluation:
+                hint = did_you_mean(metric, known, f"metrics are {', '.join(known)}")
+            elif config.run.eval_steps:
+                hint = f"no dataset has the validation split {config.data.validation_split!r}"
+            else:
+                hint = "with --eval-steps 0, there is none"
+            raise InputError(f"{config.data.curriculum}: stage {stage.name!r} waits for {metric!r}; {hint}")
 
 
 def _steps(config: TrainConfig, sampler: StepSampler) -> int:
