@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import TRAIN, installed_versions, options_of, write_options
 from safe_data.sampling.curriculum_file import Stage, read_stages
+from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.files import base_files
@@ -125,9 +126,10 @@ def _work(
         for number, (mean, deviation) in enumerate(corpora.statistics()):
             pathway.projector(number).standardise(torch.from_numpy(mean), torch.from_numpy(deviation))
     questions = read_questions(corpora, quiet=config.run.quiet)
+    stages = read_stages(data.curriculum) if data.curriculum else ()
     sampler = StepSampler(
         questions,
-        read_stages(data.curriculum) if data.curriculum else (Stage(name="all", weights=data.weights),),
+        stages or (Stage(name="all", weights=data.weights),),
         batch_size=optim.batch_size,
         silent_fraction=data.silent_fraction,
         seed=seed,
@@ -136,6 +138,7 @@ def _work(
     loader = Loader(questions, backbone.processor, prompts)
     teacher = Teacher(base, loader) if config.loss.kl_weight else None
     evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
+    _check_metrics(stages, evaluation.metrics if evaluation else ())
     losses = _Losses(config, base)
     weights = WeightRetention(config, model, loader, accelerator)
     work = Work("stage A", model, sampler, loader, teacher, losses, evaluation, weights)
@@ -168,10 +171,10 @@ class _Losses:
 
 
 def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evaluation | None:
-    """The evaluation on those datasets that have the validation split; None if there is none."""
-    data = config.data
-    folders = [folder for folder in data.shards if data.validation_split in read_dataset(folder).splits]
-    if not folders:
+    """The evaluation on those datasets that have the validation split; None if none of them has a sound."""
+    data, split = config.data, config.data.validation_split
+    folders = [folder for folder in data.shards if split in read_dataset(folder).splits]
+    if not any(ShardDataset(folder, split).has_audio.any() for folder in folders):
         return None
     corpora = Corpora(folders, data.validation_split, data.encoder)
     questions = read_questions(corpora, quiet=config.run.quiet)
@@ -181,6 +184,22 @@ def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evalua
         seed=config.run.seed,
         rows=config.optim.rows_per_forward,
     )
+
+
+def _check_metrics(stages: Sequence[Stage], measured: Sequence[str]) -> None:
+    """Check that what a stage waits for will be measured.
+
+    Raises:
+        InputError: it will not.
+    """
+    for stage in stages:
+        wanted = stage.until.metric if stage.until else None
+        if wanted is not None and wanted not in measured:
+            known = (
+                ", ".join(measured) or "nothing: there is no --eval-steps, or no validation split with sounds"
+            )
+            hint = did_you_mean(wanted, measured, f"evaluated is {known}")
+            raise InputError(f"stage {stage.name!r} waits for {wanted!r}; {hint}")
 
 
 def _steps(config: TrainConfig, sampler: StepSampler) -> int:
