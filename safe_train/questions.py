@@ -31,14 +31,9 @@ class Corpora:
     """One split of several datasets, heard by one or several encoders.
 
     Raises:
-<<<<<<< HEAD
         InputError: two datasets of one name, a split or encoder that a dataset lacks, embeddings of another
             encoder version in one dataset than in another, or no sound at all. A dataset without sounds needs
             no embeddings.
-=======
-        InputError: two datasets of one name, a split or encoder that a dataset lacks, or embeddings of
-            another encoder version in one dataset than in another.
->>>>>>> h4-c
     """
 
     def __init__(self, folders: Sequence[Path], split: str, encoders: Sequence[str] = ()) -> None:
@@ -116,21 +111,6 @@ class Corpora:
         """For each clip, a random clip that has a sound and is of another group.
 
         Raises:
-<<<<<<< HEAD
-            InputError: all sounds are of one group.
-        """
-        chosen = rng.choice(self.with_sound, size=len(clips))
-        for _ in range(_MOST_DRAWS):
-            same = self.group[chosen] == self.group[clips]
-            if not same.any():
-                return np.asarray(chosen, np.int64)
-            chosen[same] = rng.choice(self.with_sound, size=int(same.sum()))
-        dataset, index = self.place(int(clips[same][0]))
-        raise InputError(
-            f"{dataset.root}: no sound of another group than {dataset.value(index, 'group')!r} was found; "
-            "training needs sounds of several groups"
-        )
-=======
             InputError: there is none for one of the clips.
         """
         first, end = self.check_unrelated(clips)
@@ -161,7 +141,6 @@ class Corpora:
                 f"{dataset.value(index, 'group')!r}; training needs sounds of several groups"
             )
         return first, end
->>>>>>> h4-c
 
     def _embeddings(
         self,
