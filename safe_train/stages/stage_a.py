@@ -45,7 +45,7 @@ from safe_train.retention.weights import WeightRetention
 from safe_train.run_state import RUN, Identity, begin, check_out, finish, identity_options, latest
 from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
-from safe_train.stages.loop import LOSSES, Counts, Work, train
+from safe_train.stages.loop import EVALUATIONS, LOSSES, Counts, Work, train
 from safe_train.stages.sampler import StepSampler
 from safe_train.track import accelerator_options
 
@@ -60,10 +60,11 @@ class StepLoss(NamedTuple):
 
 
 class StageAResult(NamedTuple):
-    """What stage A wrote, and the losses of all its steps."""
+    """What stage A wrote, the losses of all its steps, and the metrics of its last evaluation, if any."""
 
     checkpoint: CheckpointConfig
     losses: list[StepLoss]
+    metrics: dict[str, float]
 
 
 def stage_a(config: TrainConfig) -> StageAResult:
@@ -108,7 +109,7 @@ def stage_a(config: TrainConfig) -> StageAResult:
         accelerator.wait_for_everyone()
     finally:
         work.model.detach()
-    return StageAResult(read_checkpoint(out).config, read_losses(out / LOSSES))
+    return StageAResult(read_checkpoint(out).config, read_losses(out / LOSSES), _last(out / EVALUATIONS))
 
 
 def _work(
@@ -258,6 +259,13 @@ def _publish(
         seed=config.run.seed,
         step=steps,
     )
+
+
+def _last(path: Path) -> dict[str, float]:
+    """The last line of a log, without its step; empty if nothing was logged."""
+    lines = path.read_bytes().splitlines()
+    last: dict[str, float] = msgspec.json.decode(lines[-1]) if lines else {}
+    return {name: value for name, value in last.items() if name != "step"}
 
 
 def read_losses(path: Path) -> list[StepLoss]:
