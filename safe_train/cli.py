@@ -35,11 +35,16 @@ def demo(*, out: Path, seed: int = 0) -> int:
 def stage_a(config: TrainConfig) -> None:
     """Train an audio pathway for a frozen backbone, and write the checkpoint to OUT.
 
-    `--config NAME` also finds a preset: demo, baseline, phase1, phase2, no_retention, kl.
+    `--config NAME` also finds a preset: demo, baseline, phase1, phase2, no_retention, kl, fisher, nullspace,
+    all_retention.
     """
+    from accelerate import PartialState
+
     from safe_train.stages.stage_a import stage_a as train
 
     trained = train(config)
+    if not PartialState().is_main_process:
+        return
     last, checkpoint = trained.losses[-1], trained.checkpoint
     records = sum(dataset.records for dataset in checkpoint.datasets)
     print(
@@ -48,6 +53,9 @@ def stage_a(config: TrainConfig) -> None:
         f"  last batch, in nats per token: cross-entropy {last.cross_entropy:.3f} on audio questions, "
         f"KL divergence {last.distillation:.4f} from the base"
     )
+    if trained.metrics:
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items())
+        print(f"  last evaluation, on the validation split: {shown}")
 
 
 def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config: PredictConfig) -> int:

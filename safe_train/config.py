@@ -92,10 +92,26 @@ class LossConfig:
     temperature: float = 2.0
     """softmax temperature of the KL divergence, above 0; higher counts unlikely tokens more"""
 
+    fisher_weight: float = 0.0
+    """weight of elastic weight consolidation, which holds the pathway's weights near their first values; 0 or
+    more; weaker than the KL divergence; 0: none"""
+
+    fisher_interval: int = 25
+    """steps between estimates of the Fisher information of these weights, at least 1"""
+
+    null_space_energy: float | None = None
+    """share of the energy of VL questions' hidden states, above 0 and below 1, such as 0.97, for which the
+    queries must not change; weaker than the KL divergence; null: none"""
+
     def __post_init__(self) -> None:
         check_above_zero(self, "temperature")
-        if not self.kl_weight >= 0:
-            raise InputError(f"kl_weight={self.kl_weight}: must be 0 or more")
+        check_at_least_one(self, "fisher_interval")
+        for name in ("kl_weight", "fisher_weight"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name}={getattr(self, name)}: must be 0 or more")
+        energy = self.null_space_energy
+        if energy is not None and not 0 < energy < 1:
+            raise InputError(f"null_space_energy={energy}: must be above 0 and below 1")
 
 
 @dataclass(frozen=True)

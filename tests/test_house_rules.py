@@ -39,7 +39,9 @@ SHORT_FILES = {
     "safe_eval/text/validation_text.py": "the text of one command",
     "safe_eval/text/verdict_text.py": "the text of one command",
     "safe_train/base/recent.py": "one cache that prompts and pictures use",
+    "safe_train/interruption.py": "one rule of every long command",
     "safe_train/presets.py": "the one way to a preset from Python",
+    "safe_train/stages/processes.py": "one rule of every training",
     "safe_train/stages/schedule.py": "one formula that every training loop uses",
 }
 WRITER = "safe_data/core/files.py"  # the one file that moves a file into its place

@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import TRAIN, installed_versions, options_of, write_options
 from safe_data.sampling.curriculum_file import Stage, read_stages
+from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.files import base_files
@@ -40,10 +41,13 @@ from safe_train.config import TrainConfig
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Corpora, read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
-from safe_train.run_state import Identity, begin, check_out, finish, identity_options, latest
+from safe_train.retention.weights import WeightRetention
+from safe_train.run_state import RUN, Identity, begin, check_out, finish, identity_options, latest
+from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
-from safe_train.stages.loop import LOSSES, Counts, Work, train
+from safe_train.stages.loop import EVALUATIONS, LOSSES, Counts, Work, train
 from safe_train.stages.sampler import StepSampler
+from safe_train.track import accelerator_options
 
 
 class StepLoss(NamedTuple):
@@ -56,10 +60,11 @@ class StepLoss(NamedTuple):
 
 
 class StageAResult(NamedTuple):
-    """What stage A wrote, and the losses of all its steps."""
+    """What stage A wrote, the losses of all its steps, and the metrics of its last evaluation, if any."""
 
     checkpoint: CheckpointConfig
     losses: list[StepLoss]
+    metrics: dict[str, float]
 
 
 def stage_a(config: TrainConfig) -> StageAResult:
@@ -74,29 +79,37 @@ def stage_a(config: TrainConfig) -> StageAResult:
             loss that is not finite or jumps.
         KeyboardInterrupt: the run was stopped by Ctrl-C or SIGTERM; its state is saved.
     """
-    out = config.run.out
-    check_out(out, force=config.run.force)
-    accelerator = Accelerator()
+    out, force = config.run.out, config.run.force
+    trackers = [name for name in config.run.trackers if name != "none"]
+    # accelerate ignores the processes of torchrun on a machine without an accelerator, unless it is told.
+    no_device = not torch.accelerator.is_available()
+    accelerator = Accelerator(cpu=no_device, **accelerator_options(trackers, out / RUN))
+    if accelerator.is_main_process:
+        check_out(out, force=force)
     corpora = Corpora(config.data.shards, config.data.split, config.data.encoder)
     backbone = load_backbone(config.backbone.source)
     base, before = _audited(backbone, config)
-    encoders = used_encoders(corpora.datasets[0], config.data.encoder)
+    encoders = used_encoders(corpora.sounding)
     identity = _identity(config, corpora, encoders, base, accelerator)
     work, steps = _work(config, backbone, corpora, accelerator)
     try:
-        is_there = begin(out, identity, force=config.run.force)
-        if not (is_there and (out / CONFIG).is_file()):
-            write_options(out, "safe-train stage-a", options_of(config), TRAIN)
-            saved = latest(out) if is_there else None
-            train(work, config, steps=steps, saved=saved, accelerator=accelerator)
+        if accelerator.is_main_process:
+            begin(out, identity, force=force)
+        accelerator.wait_for_everyone()
+        if not (out / CONFIG).is_file():
+            if accelerator.is_main_process:
+                write_options(out, "safe-train stage-a", options_of(config), TRAIN)
+            train(work, config, steps=steps, saved=latest(out), accelerator=accelerator)
             after = audit_freeze(backbone.model)
             if after != before:
                 raise RuntimeError(f"stage A changed the frozen base: {before} became {after}")
-            _publish(config, work.model, corpora, encoders, base, steps)
-            finish(out)
+            if accelerator.is_main_process:
+                _publish(config, work.model, corpora, encoders, base, steps)
+                finish(out)
+        accelerator.wait_for_everyone()
     finally:
         work.model.detach()
-    return StageAResult(read_checkpoint(out).config, read_losses(out / LOSSES))
+    return StageAResult(read_checkpoint(out).config, read_losses(out / LOSSES), _last(out / EVALUATIONS))
 
 
 def _work(
@@ -114,9 +127,10 @@ def _work(
         for number, (mean, deviation) in enumerate(corpora.statistics()):
             pathway.projector(number).standardise(torch.from_numpy(mean), torch.from_numpy(deviation))
     questions = read_questions(corpora, quiet=config.run.quiet)
+    stages = read_stages(data.curriculum) if data.curriculum else ()
     sampler = StepSampler(
         questions,
-        read_stages(data.curriculum) if data.curriculum else (Stage(name="all", weights=data.weights),),
+        stages or (Stage(name="all", weights=data.weights),),
         batch_size=optim.batch_size,
         silent_fraction=data.silent_fraction,
         seed=seed,
@@ -125,8 +139,11 @@ def _work(
     loader = Loader(questions, backbone.processor, prompts)
     teacher = Teacher(base, loader) if config.loss.kl_weight else None
     evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
+    _check_metrics(stages, evaluation.metrics if evaluation else ())
     losses = _Losses(config, base)
-    return Work("stage A", model, sampler, loader, teacher, losses, evaluation), _steps(config, sampler)
+    weights = WeightRetention(config, model, loader, accelerator)
+    work = Work("stage A", model, sampler, loader, teacher, losses, evaluation, weights)
+    return work, _steps(config, sampler)
 
 
 class _Losses:
@@ -155,10 +172,10 @@ class _Losses:
 
 
 def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evaluation | None:
-    """The evaluation on those datasets that have the validation split; None if there is none."""
-    data = config.data
-    folders = [folder for folder in data.shards if data.validation_split in read_dataset(folder).splits]
-    if not folders:
+    """The evaluation on those datasets that have the validation split; None if none of them has a sound."""
+    data, split = config.data, config.data.validation_split
+    folders = [folder for folder in data.shards if split in read_dataset(folder).splits]
+    if not any(ShardDataset(folder, split).has_audio.any() for folder in folders):
         return None
     corpora = Corpora(folders, data.validation_split, data.encoder)
     questions = read_questions(corpora, quiet=config.run.quiet)
@@ -170,22 +187,28 @@ def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evalua
     )
 
 
-def _steps(config: TrainConfig, sampler: StepSampler) -> int:
-    """The number of steps: given, or as many as draw the audio questions so many times.
+def _check_metrics(stages: Sequence[Stage], measured: Sequence[str]) -> None:
+    """Check that what a stage waits for will be measured.
 
     Raises:
-        InputError: the first stage draws no audio questions, so there are no passes over them to count.
+        InputError: it will not.
     """
+    for stage in stages:
+        wanted = stage.until.metric if stage.until else None
+        if wanted is not None and wanted not in measured:
+            known = (
+                ", ".join(measured) or "nothing: there is no --eval-steps, or no validation split with sounds"
+            )
+            hint = did_you_mean(wanted, measured, f"evaluated is {known}")
+            raise InputError(f"stage {stage.name!r} waits for {wanted!r}; {hint}")
+
+
+def _steps(config: TrainConfig, sampler: StepSampler) -> int:
+    """The number of steps: given, or as many as draw the audio questions so many times."""
     if config.optim.steps is not None:
         return config.optim.steps
     epochs = 1.0 if config.optim.epochs is None else config.optim.epochs
-    weights = sampler.curriculum.stages[0].weights
-    heard = {name: weight for name, weight in weights.items() if name.rpartition("/")[2] == "audio"}
-    if not heard:
-        raise InputError("epochs count passes over audio questions, and none are drawn; give --steps")
-    questions = sum(len(sampler.pools[name]) for name in heard)
-    rows = config.optim.batch_size * sum(heard.values()) / sum(weights.values())
-    return max(1, math.ceil(epochs * questions / rows))
+    return math.ceil(epochs * steps_per_epoch(sampler, config.optim.batch_size))
 
 
 def _audited(backbone: Backbone, config: TrainConfig) -> tuple[TrainedFor, FreezeAudit]:
@@ -236,6 +259,13 @@ def _publish(
         seed=config.run.seed,
         step=steps,
     )
+
+
+def _last(path: Path) -> dict[str, float]:
+    """The last line of a log, without its step; empty if nothing was logged."""
+    lines = path.read_bytes().splitlines()
+    last: dict[str, float] = msgspec.json.decode(lines[-1]) if lines else {}
+    return {name: value for name, value in last.items() if name != "step"}
 
 
 def read_losses(path: Path) -> list[StepLoss]:

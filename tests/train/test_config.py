@@ -76,6 +76,11 @@ def test_an_optimization_that_cannot_be(choice: dict[str, Any], message: str) ->
     [
         ({"kl_weight": -1.0}, r"kl_weight=-1\.0: must be 0 or more"),
         ({"kl_weight": NAN}, "kl_weight=nan: must be 0 or more"),
+        ({"fisher_weight": -1.0}, r"fisher_weight=-1\.0: must be 0 or more"),
+        ({"fisher_interval": 0}, "fisher_interval=0: must be at least 1"),
+        ({"null_space_energy": 1.0}, r"null_space_energy=1\.0: must be above 0 and below 1"),
+        ({"null_space_energy": 0.0}, r"null_space_energy=0\.0: must be above 0 and below 1"),
+        ({"null_space_energy": NAN}, "null_space_energy=nan: must be above 0 and below 1"),
         ({"temperature": 0.0}, r"temperature=0\.0: must be above 0"),
     ],
 )

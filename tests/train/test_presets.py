@@ -40,7 +40,8 @@ def test_the_help_names_all_presets() -> None:
     assert f"finds a preset: {', '.join(NAMES)}." not in (
         stage_a.__doc__ or ""
     )  # in the plan's order, not this
-    assert set((stage_a.__doc__ or "").partition("preset: ")[2].rstrip(". \n").split(", ")) == set(NAMES)
+    named = " ".join((stage_a.__doc__ or "").partition("preset: ")[2].rstrip(". \n").split())
+    assert set(named.split(", ")) == set(NAMES)
 
 
 def test_no_preset_is_the_default_settings() -> None:
@@ -63,6 +64,21 @@ def test_the_plans_first_phase() -> None:
     assert (optim.projector_lr, optim.fusion_lr, optim.gate_warm_up) == (1e-3, 5e-4, "none")
     assert (optim.epochs, optim.batch_size, optim.rows_per_forward) == (20, 4 * 32, 4)
     assert (phase1.loss.kl_weight, phase1.data.weights) == (0.0, {"audio": 1.0})
+
+
+def test_each_retention_is_alone_and_all_are_together() -> None:
+    alone = {
+        name: preset_config(name, **WHERE).loss for name in ("no_retention", "kl", "fisher", "nullspace")
+    }
+    kept = {name: (one.kl_weight, one.fisher_weight, one.null_space_energy) for name, one in alone.items()}
+    assert kept["no_retention"] == (0, 0, None)
+    assert kept["kl"] == (3, 0, None)
+    assert kept["fisher"] == (0, 10, None)
+    assert kept["nullspace"] == (0, 0, 0.97)
+    together = preset_config("all_retention", **WHERE).loss
+    assert (together.kl_weight, together.fisher_weight, together.null_space_energy) == (3, 10, 0.97)
+    assert together.fisher_interval == alone["fisher"].fisher_interval == 25
+    assert together.temperature == alone["kl"].temperature
 
 
 def test_the_plans_baseline() -> None:
@@ -103,7 +119,7 @@ def test_steps_and_epochs_stand_instead_of_each_other() -> None:
     ("names", "changes", "message"),
     [
         (["phase3"], {}, "no preset 'phase3'; did you mean 'phase2'?|did you mean 'phase1'?"),
-        (["xyz"], {}, r"no preset 'xyz'; there are \['baseline', 'demo', "),
+        (["xyz"], {}, r"no preset 'xyz'; there are \['all_retention', 'baseline', 'demo', "),
         (["demo"], {"stepz": 5}, "no option 'stepz'; did you mean 'steps'?"),
         (["demo"], {"tokens": 0}, "tokens=0: must be at least 1"),
     ],
