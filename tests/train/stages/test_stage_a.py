@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 import torch
 import yaml
+from accelerate import Accelerator
 from tiny_corpora import build_corpus, only_heard
 from tiny_runs import SMALL, files_of, interrupt, killing, lines_of, small_run
 
@@ -242,6 +243,23 @@ def test_an_encoder_decoder_is_refused(trained: Run, tmp_path: Path, monkeypatch
     with pytest.raises(InputError, match="is an encoder-decoder; stage A trains decoders only"):
         stage_a(config)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_batch_that_leaves_a_process_without_a_row_is_refused(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would wait for the others' gradients, and they for its own, for ever."""
+
+    class Three(Accelerator):
+        num_processes = 3
+
+    monkeypatch.setattr(stage_a_module, "Accelerator", Three)
+    config = replace(trained.config, optim=replace(trained.config.optim, batch_size=2))
+    config = replace(config, run=replace(config.run, out=tmp_path / "out"))
+    with pytest.raises(
+        InputError, match="batch_size=2: must be at least 1 per process, of which there are 3"
+    ):
+        stage_a(config)
 
 
 @pytest.mark.parametrize("content", [b"{", b'{"step": 0}\n', b"[]\n", b"1\n"])
