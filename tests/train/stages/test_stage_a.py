@@ -257,7 +257,7 @@ def test_a_batch_that_leaves_a_process_without_a_row_is_refused(
     config = replace(trained.config, optim=replace(trained.config.optim, batch_size=2))
     config = replace(config, run=replace(config.run, out=tmp_path / "out"))
     with pytest.raises(
-        InputError, match="batch_size=2: must be at least 1 per process, of which there are 3"
+        InputError, match="^batch_size=2: must be"
     ):
         stage_a(config)
 
