@@ -25,7 +25,6 @@ from safe_train.config import ROLES
 SILENCE = -1  # instead of a clip's number: digital silence
 STATISTICS_CLIPS = 20_000
 _CLIPS_READ = 256
-_MOST_DRAWS = 1000
 
 
 class Corpora:
@@ -51,7 +50,8 @@ class Corpora:
         self.has_audio: Bool[ndarray, " clips"] = np.concatenate([d.has_audio for d in self.datasets])
         groups = [str(group) for d in self.datasets for group in d.manifest["group"].to_pylist()]
         self.group: Int64[ndarray, " clips"] = np.unique(groups, return_inverse=True)[1].astype(np.int64)
-        self.with_sound = np.flatnonzero(self.has_audio)
+        sounds = np.flatnonzero(self.has_audio)
+        self.with_sound = sounds[np.argsort(self.group[sounds], kind="stable")]
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -111,19 +111,36 @@ class Corpora:
         """For each clip, a random clip that has a sound and is of another group.
 
         Raises:
-            InputError: all sounds are of one group.
+            InputError: there is none for one of the clips.
         """
-        chosen = rng.choice(self.with_sound, size=len(clips))
-        for _ in range(_MOST_DRAWS):
-            same = self.group[chosen] == self.group[clips]
-            if not same.any():
-                return np.asarray(chosen, np.int64)
-            chosen[same] = rng.choice(self.with_sound, size=int(same.sum()))
-        dataset, index = self.place(int(clips[same][0]))
-        raise InputError(
-            f"{dataset.root}: no sound of another group than {dataset.value(index, 'group')!r} was found; "
-            "training needs sounds of several groups"
-        )
+        first, end = self.check_unrelated(clips)
+        chosen = rng.integers(len(self.with_sound) - (end - first))
+        chosen += np.where(chosen >= first, end - first, 0)  # the sounds of the same group are skipped
+        return np.asarray(self.with_sound[chosen], np.int64)
+
+    def check_unrelated(
+        self, clips: Int64[ndarray, " some"]
+    ) -> tuple[Int64[ndarray, " some"], Int64[ndarray, " some"]]:
+        """Check that each clip has an unrelated sound; where its own group begins and ends in `with_sound`.
+
+        Raises:
+            InputError: no clip has a sound, or all that have one are of the same group as one of these.
+        """
+        if not len(self.with_sound):
+            raise InputError(
+                f"{', '.join(self.names)}: no clip of split {self.split!r} has a sound; vision questions are "
+                "asked with unrelated ones, so add a dataset that has some"
+            )
+        groups = self.group[self.with_sound]
+        first, end = (np.searchsorted(groups, self.group[clips], side=side) for side in ("left", "right"))
+        alone = clips[end - first == len(groups)]
+        if len(alone):
+            dataset, index = self.place(int(alone[0]))
+            raise InputError(
+                f"{dataset.root}: all sounds of split {self.split!r} are of group "
+                f"{dataset.value(index, 'group')!r}; training needs sounds of several groups"
+            )
+        return first, end
 
     def _embeddings(
         self,

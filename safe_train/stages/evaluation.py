@@ -18,6 +18,8 @@ from safe_train.questions import Asked
 from safe_train.retention.distillation import answer_logits, distillation_loss
 from safe_train.stages.processes import summed
 
+AUDIO_METRICS = ("audio_accuracy",)
+VL_METRICS = ("vl_accuracy", "vl_drift", "vl_flips", "vl_kl")
 _STREAM = 7
 
 
@@ -47,6 +49,11 @@ class Evaluation:
             Asked(int(q), "vl", int(clip), 0) for q, clip in zip(see, unrelated, strict=bool(len(unrelated)))
         )
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of what is measured."""
+        return (*(AUDIO_METRICS if self.audio else ()), *(VL_METRICS if self.vl else ()))
+
     def __call__(self, model: SafeModel, accelerator: Accelerator) -> dict[str, float]:
         """The metrics, those that there are questions for; accuracies and flips as fractions of 1."""
         was_training = model.pathway.training
@@ -54,16 +61,13 @@ class Evaluation:
         audio = self._sums(model, accelerator, self.audio)
         vl = self._sums(model, accelerator, self.vl)
         model.pathway.train(was_training)
-        metrics = {}
+        metrics: dict[str, float] = {}
         if audio.questions:
-            metrics["audio_accuracy"] = audio.right / audio.questions
+            metrics |= zip(AUDIO_METRICS, (audio.right / audio.questions,), strict=True)
         if vl.questions:
-            metrics |= {
-                "vl_accuracy": vl.right / vl.questions,
-                "vl_drift": (vl.base_right - vl.right) / vl.questions,
-                "vl_flips": vl.flipped / vl.questions,
-                "vl_kl": vl.divergence / vl.tokens,
-            }
+            drift = (vl.base_right - vl.right) / vl.questions
+            shares = (vl.right / vl.questions, drift, vl.flipped / vl.questions, vl.divergence / vl.tokens)
+            metrics |= zip(VL_METRICS, shares, strict=True)
         return metrics
 
     @torch.no_grad()

@@ -172,7 +172,8 @@ class Loop:
         evaluated = self._evaluate() if self._is_due(run.eval_steps) else None
         self._show(losses["loss"], gate, len(drawn.asked))
         self.progress = self._advanced(evaluated)
-        if self.progress.step % run.checkpoint_steps == 0:
+        is_best = self.best is not None and self.best.step == self.progress.step
+        if is_best or self.progress.step % run.checkpoint_steps == 0:
             self.save()
 
     def save(self) -> State:
