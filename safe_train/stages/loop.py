@@ -155,8 +155,9 @@ class Loop:
         gate = gate_at(step, optim.gate_warm_up, optim.gate_warm_up_steps)
         rates = self._set_rates(step)
         self.work.weights.prepare(step)
-        losses = self.work.weights.penalise(self._backward(batches, gate))
+        losses = self._backward(batches, gate)
         self.guard.check(step, losses["loss"], self.work.loader.example_ids(drawn.asked))
+        losses = self.work.weights.penalise(losses)  # it may jump when it is estimated again
         norms = gradient_norms(self.components)
         self._warn(self.watch.warnings(step, norms))
         norm = torch.nn.utils.clip_grad_norm_(self.pathway.parameters(), optim.clip_norm)
