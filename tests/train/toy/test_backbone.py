@@ -147,7 +147,8 @@ def test_recipe_json_is_plain(backbone: Path) -> None:
 def test_the_whole_recipe_sees_well_and_hears_nothing(tmp_path: Path, seed: int) -> None:
     """About 40 s a seed. Asked as any model is, of pictures in the test split of a written world."""
     write_world(tmp_path / "world", clips=1000, seed=seed)
-    base = BasePredictor(*load_backbone(pretrain(tmp_path / "backbone", seed=seed)))
+    taught = load_backbone(pretrain(tmp_path / "backbone", seed=seed))
+    base = BasePredictor(taught.model, taught.processor)
     right: dict[bool, list[bool]] = {False: [], True: []}
     for record in SOURCES["folder"](tmp_path / "world"):
         if record.split != "test" or not isinstance(record, Record):
