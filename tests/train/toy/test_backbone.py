@@ -34,7 +34,7 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_checkpoint_is_an_ordinary_one(backbone: Path) -> None:
     from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
-    model, processor = load_backbone(backbone)
+    model, processor, _ = load_backbone(backbone)
     assert isinstance(model, LlavaForConditionalGeneration)
     assert isinstance(processor, LlavaProcessor)
     made = read_toy_backbone(backbone)
@@ -50,7 +50,7 @@ def test_what_is_loaded_answers_as_what_was_saved(tmp_path: Path) -> None:
     model = new_model(QUICK_RECIPE, processor).eval()
     model.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
-    loaded, loaded_processor = load_backbone(tmp_path)
+    loaded, loaded_processor, _ = load_backbone(tmp_path)
     image = draw_pictures(1, np.random.default_rng(0))[1][0]
     before = encode_prompt(processor, "what shape is the red object ?", image)
     after = encode_prompt(loaded_processor, "what shape is the red object ?", image)
@@ -147,7 +147,8 @@ def test_recipe_json_is_plain(backbone: Path) -> None:
 def test_the_whole_recipe_sees_well_and_hears_nothing(tmp_path: Path, seed: int) -> None:
     """About 40 s a seed. Asked as any model is, of pictures in the test split of a written world."""
     write_world(tmp_path / "world", clips=1000, seed=seed)
-    base = BasePredictor(*load_backbone(pretrain(tmp_path / "backbone", seed=seed)))
+    taught = load_backbone(pretrain(tmp_path / "backbone", seed=seed))
+    base = BasePredictor(taught.model, taught.processor)
     right: dict[bool, list[bool]] = {False: [], True: []}
     for record in SOURCES["folder"](tmp_path / "world"):
         if record.split != "test" or not isinstance(record, Record):
