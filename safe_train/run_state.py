@@ -161,7 +161,7 @@ class Log:
     def __init__(self, path: Path, keep_bytes: int | None) -> None:
         with explaining(path):
             path.touch()
-            self._file = path.open("r+b")
+            self._file = path.open("r+b", buffering=0)  # on a full disk, nothing is left to write at the end
             self._file.truncate(keep_bytes or 0)
             self._file.seek(0, os.SEEK_END)
 
@@ -174,13 +174,13 @@ class Log:
     def write(self, line: Mapping[str, Any]) -> None:
         """Append a line, at once."""
         with explaining(self._file.name):
-            self._file.write(msgspec.json.encode(line) + b"\n")
-            self._file.flush()
+            data = msgspec.json.encode(line) + b"\n"
+            while data:
+                data = data[self._file.write(data) :]
 
     def close(self) -> None:
         """Close the file."""
-        with explaining(self._file.name):  # a full disk stops it, if it stopped the last line
-            self._file.close()
+        self._file.close()
 
 
 def check_taught(out: Path, found: int, state: State) -> None:
