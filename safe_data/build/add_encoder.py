@@ -1,14 +1,15 @@
-"""Add an encoder to a finished dataset: write its sidecars from the sounds in the tars, without a source."""
+"""Add an encoder to a finished dataset: embed the sounds in its tars, and silence, without a source."""
 
 from dataclasses import dataclass
 
 import msgspec
 
 from safe_data.build.build import address_of, check_reach, progress
+from safe_data.build.encoder_piece import encodings_of, store_silences
 from safe_data.build.engines.piece import Load, Tick
 from safe_data.build.engines.start import start
 from safe_data.build.resume import only_build, whole_files
-from safe_data.build.shard_piece import add_sidecars, encodings_of
+from safe_data.build.shard_piece import add_sidecars
 from safe_data.core.errors import InputError
 from safe_data.core.files import Root
 from safe_data.shards.layout import (
@@ -47,9 +48,10 @@ class SidecarPiece:
 def add_encoder(
     root: Root, encoder: str, *, workers: int = 1, engine: str = "local", ray_address: str | None = None
 ) -> tuple[Encoding, Dataset]:
-    """Write the sidecars of one more encoder, and name it in each done.json and finally in dataset.json.
+    """Write the sidecars and the silence of one more encoder; name it in each done.json and in dataset.json.
 
-    Tars, rows, manifest and fingerprint do not change. After an interruption the same call continues.
+    Tars, rows, manifest and fingerprint do not change. After an interruption the same call continues. For an
+    encoder that the dataset has, it writes what is missing, such as the silence that an older dataset lacks.
 
     Args:
         root: folder or URL of a finished dataset
@@ -80,7 +82,8 @@ def add_encoder(
                 )
             by_label = {one.label: one for one in (*dataset.encoders, encoding)}
             encoders = tuple(one for _, one in sorted(by_label.items()))
-            dataset = msgspec.structs.replace(dataset, encoders=encoders)
+            facts = store_silences(storage, {encoder: encoding}, dataset.encoder_facts, run)
+            dataset = msgspec.structs.replace(dataset, encoders=encoders, encoder_facts=facts)
             write_json(storage, DATASET, dataset)
     return encoding, dataset
 

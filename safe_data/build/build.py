@@ -5,7 +5,7 @@ other processes and on Ray. A build that was stopped continues with the missing 
 bytes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -13,10 +13,11 @@ from typing import NoReturn
 import pyarrow as pa
 from tqdm import tqdm
 
+from safe_data.build.encoder_piece import encodings_of, store_silences
 from safe_data.build.engines.piece import Piece
 from safe_data.build.engines.start import start
 from safe_data.build.resume import adopt, discard, only_build, whole_files
-from safe_data.build.shard_piece import ShardPiece, build_shard, encodings_of
+from safe_data.build.shard_piece import ShardPiece, build_shard
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import Root
 from safe_data.records import Records
@@ -27,15 +28,18 @@ from safe_data.shards.layout import (
     MANIFEST,
     Dataset,
     Done,
+    EncoderFacts,
     Encoding,
     ShardPaths,
     Split,
     fingerprint,
+    read_json,
     stored_facts,
     write_json,
 )
 from safe_data.shards.manifest import Rejection, count_rejections
 from safe_data.shards.plan import Plan, make_plan
+from safe_data.shards.silence import extra_silences
 from safe_data.shards.storage import Folder, Remote, Storage, open_storage
 from safe_data.sources.all_sources import SOURCES
 from safe_data.sources.ids import as_id
@@ -111,7 +115,11 @@ def build_dataset(
                 done = run(build_shard, pieces, bar.update)
             if not any(shard.samples for shard in done):
                 _refuse_empty(plan, storage)
-            return _finish(plan, storage, done, encodings)
+            _check_shards(storage, done, encodings)
+            facts = store_silences(
+                storage, dict(zip(specs, encodings, strict=True)), _known_facts(storage), run
+            )
+            return _finish(plan, storage, done, facts)
 
 
 def progress(pieces: Sequence[Piece], what: str) -> "tqdm[NoReturn]":
@@ -147,9 +155,18 @@ def _tables(plan: Plan, storage: Storage) -> Iterator[pa.Table]:
         yield manifest.read_stored(storage, ShardPaths(Path(), shard.split, shard.name).rows)
 
 
-def _finish(plan: Plan, storage: Storage, done: Sequence[Done], encodings: Sequence[Encoding]) -> Summary:
+def _known_facts(storage: Storage) -> dict[str, EncoderFacts]:
+    """What dataset.json says about encoders; nothing if the dataset was never finished, or it is damaged."""
+    try:
+        return read_json(storage, DATASET, Dataset).encoder_facts
+    except InputError:
+        return {}
+
+
+def _finish(
+    plan: Plan, storage: Storage, done: Sequence[Done], encoder_facts: Mapping[str, EncoderFacts]
+) -> Summary:
     """Write the manifest of all shards, then dataset.json, which makes the dataset complete."""
-    _check_shards(storage, done, encodings)
     with storage.committing(MANIFEST) as file:
         manifest.write(file, _tables(plan, storage))
     shards: dict[str, list[Done]] = {}
@@ -169,8 +186,15 @@ def _finish(plan: Plan, storage: Storage, done: Sequence[Done], encodings: Seque
             split: Split(tuple(shard.shard for shard in group), sum(shard.samples for shard in group))
             for split, group in shards.items()
         },
+        encoder_facts={
+            encoding.label: encoder_facts[encoding.label]
+            for encoding in everywhere
+            if encoding.label in encoder_facts
+        },
     )
     write_json(storage, DATASET, dataset)
+    for name in extra_silences(storage, dataset):
+        storage.remove(name)  # of an encoder whose sidecars are gone, or left by a killed build
     rejections = count_rejections(_tables(plan, storage))
     return Summary(dataset, sum(shard.rows for shard in done), rejections)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from safe_data.build.engines.piece import Load, Run, Tick
+from safe_data.build.engines.piece import Load, Tick
 from safe_data.build.pack import store
 from safe_data.build.prefetch import batches, hear, load_ahead, one_ahead, stored_clips
 from safe_data.build.resume import check_media, read_done, whole_files
@@ -167,29 +167,3 @@ def tick_often(tick: Tick, times: int) -> None:
     """Tick several times."""
     for _ in range(times):
         tick()
-
-
-@dataclass(frozen=True)
-class EncoderPiece:
-    """The argument of `encoding_of`: which encoder to describe."""
-
-    spec: str
-    steps: int = 0
-
-    @property
-    def name(self) -> str:
-        return f"encoder {self.spec!r}"
-
-
-def encoding_of(piece: EncoderPiece, _: Tick, load: Load) -> Encoding:
-    """Load an encoder where the engine runs it, and describe its embeddings."""
-    return Encoding.of(load(piece.spec))
-
-
-def encodings_of(specs: Sequence[str], run: Run) -> list[Encoding]:
-    """Describe the embeddings of encoders, loaded where the engine will run them.
-
-    Raises:
-        InputError: an encoder is unknown or cannot be loaded.
-    """
-    return run(encoding_of, [EncoderPiece(spec) for spec in specs], lambda _: None)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import numpy as np
 from jaxtyping import Float16, Float32
 from numpy import ndarray
 
@@ -79,3 +80,13 @@ def load_encoder(spec: str) -> AudioEncoder:
     known = [*ENCODERS, *(f"{pretrained}:SOURCE" for pretrained in PRETRAINED)]
     hint = did_you_mean(name, [*ENCODERS, *PRETRAINED], f"choose from {', '.join(known)}")
     raise InputError(f"encoder {spec!r} is unknown; {hint}")
+
+
+def embed_silence(encoder: AudioEncoder) -> Float16[ndarray, "*shape"]:
+    """Embed one second of digital silence.
+
+    >>> embed_silence(LogMelEncoder())[:3].tolist()
+    [-1.0, -1.0, -1.0]
+    """
+    silence: Float16[ndarray, "*shape"] = encoder.encode([np.zeros(encoder.sample_rate_hz, np.float32)])[0]
+    return silence

@@ -4,6 +4,7 @@ Embeddings are read from memory-mapped sidecars and media by their offset in the
 global and a position is one integer.
 """
 
+import copy
 import hashlib
 import os
 from collections.abc import Sequence
@@ -26,12 +27,14 @@ from safe_data.records import Record
 from safe_data.shards import manifest
 from safe_data.shards.layout import MANIFEST, Encoding, ShardPaths, read_dataset
 from safe_data.shards.sidecar import Embeddings
+from safe_data.shards.silence import read_silence
 
 
 class ShardDataset:
     """The samples of a split that were not rejected, in the order of the shards.
 
-    `encoder` is a name (`logmel`) or a name and fingerprint (`logmel-1a2b3c4d`); None takes the only one.
+    `encoder` is a name (`logmel`) or a name and fingerprint (`logmel-1a2b3c4d`); None takes the only one. No
+    encoder is loaded: embeddings, the one of silence included, are read from files.
 
     Raises:
         InputError: no such dataset, split or encoder, or files that do not match the manifest.
@@ -43,15 +46,15 @@ class ShardDataset:
         if split not in facts.splits:
             raise InputError(f"{root}: no split {split!r}; it has {', '.join(facts.splits)}")
         self.name, self.fingerprint = facts.name, facts.fingerprint
-        self._encodings = facts.encoders
-        self._encoding = _choose(self.root, facts.encoders, encoder)
+        self._encodings, self._encoder_facts = facts.encoders, facts.encoder_facts
         self._shards = facts.splits[split].shards
         self.manifest = self._read_manifest(facts.splits[split].samples)
         self.has_audio: Bool[ndarray, " n"] = self._column("has_audio")
         self._shard: Int64[ndarray, " n"] = self._shard_numbers()
         self._row: Int[ndarray, " n"] = self._column("row")
         self._check_extents()
-        self._embeddings = self._sidecars()
+        self._silence: Float16[ndarray, "*shape"] | None = None
+        self._use(_choose(self.root, facts.encoders, encoder))
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -63,6 +66,36 @@ class ShardDataset:
             return None
         return {name: getattr(self._encoding, name) for name in self._encoding.__struct_fields__}
 
+    @property
+    def encoder_source(self) -> str | None:
+        """How the chosen encoder was loaded, as `load_encoder` takes it; None if the dataset does not say."""
+        facts = self._encoder_facts.get(self._encoding.label) if self._encoding else None
+        return facts.source if facts else None
+
+    @property
+    def silence(self) -> Float16[ndarray, "*shape"]:
+        """The chosen encoder's embedding of one second of digital silence; read-only.
+
+        Raises:
+            InputError: no encoder was chosen, or the file is missing or not what was stored.
+        """
+        if self._encoding is None:
+            raise self._no_encoder()
+        if self._silence is None:
+            facts = self._encoder_facts.get(self._encoding.label)
+            self._silence = read_silence(self.root, self._encoding, facts)
+        return self._silence
+
+    def with_encoder(self, encoder: str) -> "ShardDataset":
+        """The same samples with the embeddings of another encoder; the manifest is shared, not read again.
+
+        Raises:
+            InputError: the dataset has no such encoder.
+        """
+        other = copy.copy(self)
+        other._use(_choose(self.root, self._encodings, encoder))
+        return other
+
     def embeddings(self, indices: Sequence[int] | Int[ndarray, " n"]) -> Float16[ndarray, "n *shape"]:
         """The embeddings of these samples, in any order; zeros for a sample without sound.
 
@@ -70,8 +103,7 @@ class ShardDataset:
             InputError: no encoder was chosen, or a sidecar is missing or damaged.
         """
         if self._embeddings is None:
-            names = ", ".join(encoding.label for encoding in self._encodings) or "none"
-            raise InputError(f"{self.root}: no encoder chosen for the embeddings; it has {names}")
+            raise self._no_encoder()
         wanted = self._checked(indices)
         return self._embeddings.read(self._shard[wanted], self._row[wanted])
 
@@ -81,7 +113,7 @@ class ShardDataset:
             record = Record.model_validate_json(self._member(index, "json"))
         except ValidationError:
             raise self._damaged(index, "json") from None
-        if record.id != self._value(index, "id"):
+        if record.id != self.value(index, "id"):
             raise self._damaged(index, "json")
         return record
 
@@ -106,43 +138,55 @@ class ShardDataset:
         """The stored picture: the original file, or a frame of a video."""
         return self._media(index, "image")
 
+    def value(self, index: int, column: str) -> Any:
+        """The value of a sample in a column of the manifest, such as `image_sha256`."""
+        self._check(index)
+        return self.manifest[column][int(index)].as_py()
+
     def _media(self, index: int, kind: str) -> bytes | None:
-        if not self._value(index, f"has_{kind}"):
+        if not self.value(index, f"has_{kind}"):
             return None
         data = self._member(index, kind)
-        if hashlib.sha256(data).hexdigest() != self._value(index, f"{kind}_sha256"):
+        if hashlib.sha256(data).hexdigest() != self.value(index, f"{kind}_sha256"):
             raise self._damaged(index, kind)
         return data
 
     def _damaged(self, index: int, kind: str) -> InputError:
-        what = f"the {kind} of {self._value(index, 'id')!r} is not what was stored"
+        what = f"the {kind} of {self.value(index, 'id')!r} is not what was stored"
         return InputError(f"{self._tar(index)}: {what}; `safe-data verify` says what else is damaged")
 
     def _member(self, index: int, kind: str) -> bytes:
-        offset, size = self._value(index, f"{kind}_offset"), self._value(index, f"{kind}_size")
+        offset, size = self.value(index, f"{kind}_offset"), self.value(index, f"{kind}_size")
         with self._tar(index).open("rb") as file:
             return os.pread(file.fileno(), size, offset)
 
-    def _value(self, index: int, column: str) -> Any:
-        return self.manifest[column][int(self._checked([index])[0])].as_py()
-
     def _checked(self, indices: Sequence[int] | Int[ndarray, " n"]) -> Int64[ndarray, " n"]:
         wanted: Int64[ndarray, " n"] = np.asarray(indices, dtype=np.int64)
-        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
-            raise IndexError(
-                f"{self.split} has samples 0 to {len(self) - 1}, not {wanted.min()} to {wanted.max()}"
-            )
+        if wanted.size:
+            self._check(int(wanted.min()))
+            self._check(int(wanted.max()))
         return wanted
+
+    def _check(self, index: int) -> None:
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.split} has samples 0 to {len(self) - 1}, not {index}")
 
     def _tar(self, index: int) -> Path:
         return ShardPaths(self.root, self.split, self._shards[self._shard[index]]).tar
 
-    def _sidecars(self) -> Embeddings | None:
-        if self._encoding is None:
-            return None
-        paths = [ShardPaths(self.root, self.split, name).sidecar(self._encoding) for name in self._shards]
-        rows = np.bincount(self._shard, minlength=len(paths)).tolist()
-        return Embeddings(paths, rows, self._encoding.shape)
+    def _use(self, encoding: Encoding | None) -> None:
+        """Take the embeddings of an encoder from now on."""
+        self._encoding = encoding
+        self._embeddings: Embeddings | None = None
+        self._silence = None
+        if encoding is not None:
+            paths = [ShardPaths(self.root, self.split, name).sidecar(encoding) for name in self._shards]
+            rows = np.bincount(self._shard, minlength=len(paths)).tolist()
+            self._embeddings = Embeddings(paths, rows, encoding.shape)
+
+    def _no_encoder(self) -> InputError:
+        names = ", ".join(encoding.label for encoding in self._encodings) or "none"
+        return InputError(f"{self.root}: no encoder chosen for the embeddings; it has {names}")
 
     def _read_manifest(self, samples: int) -> pa.Table:
         rows = manifest.read(self.root / MANIFEST)

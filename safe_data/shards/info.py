@@ -11,7 +11,16 @@ from safe_data.core.files import Root
 from safe_data.core.numerals import cut
 from safe_data.core.table import COLUMNS
 from safe_data.shards import manifest
-from safe_data.shards.layout import MANIFEST, Done, Encoding, ShardPaths, read_dataset, read_json, shards_of
+from safe_data.shards.layout import (
+    MANIFEST,
+    Done,
+    EncoderFacts,
+    Encoding,
+    ShardPaths,
+    read_dataset,
+    read_json,
+    shards_of,
+)
 from safe_data.shards.manifest import Rejection, count_rejections, rejection_table
 from safe_data.shards.storage import Storage, open_storage
 
@@ -29,7 +38,11 @@ class SplitInfo(msgspec.Struct, frozen=True):
 
 
 class EncoderInfo(msgspec.Struct, frozen=True):
-    """One encoder's embeddings; `shape` is per clip, `bytes` the size of all sidecars."""
+    """One encoder's embeddings; `shape` is per clip, `bytes` the size of all sidecars.
+
+    `source` loads the encoder, and `silence_bytes` is the size of its embedding of silence; None in a dataset
+    of an older version.
+    """
 
     label: str
     fingerprint: str
@@ -37,6 +50,8 @@ class EncoderInfo(msgspec.Struct, frozen=True):
     dtype: str
     sample_rate_hz: int
     bytes: int
+    source: str | None
+    silence_bytes: int | None
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -74,10 +89,14 @@ def read_info(root: Root) -> Info:
         },
         rows=len(rows),
         rejected=count_rejections([rows]),
-        encoders=tuple(_encoder_info(encoding, done) for encoding in dataset.encoders),
+        encoders=tuple(
+            _encoder_info(encoding, done, dataset.encoder_facts.get(encoding.label))
+            for encoding in dataset.encoders
+        ),
         bytes={
             "tars": _bytes(done, ".tar"),
-            "embeddings": _bytes(done, ".npy"),
+            "embeddings": _bytes(done, ".npy")
+            + sum(facts.silence.bytes for facts in dataset.encoder_facts.values()),
             "manifests": _bytes(done, ".parquet") + (storage.size(MANIFEST) or 0),
         },
         sample=_sample(storage, ok.slice(0, 1).to_pylist()[0]),
@@ -100,10 +119,16 @@ def _split_info(ok: pa.Table, shards: int) -> SplitInfo:
     )
 
 
-def _encoder_info(encoding: Encoding, done: list[Done]) -> EncoderInfo:
-    size = _bytes(done, f".{encoding.label}.npy")
+def _encoder_info(encoding: Encoding, done: list[Done], facts: EncoderFacts | None) -> EncoderInfo:
     return EncoderInfo(
-        encoding.label, encoding.fingerprint, encoding.shape, encoding.dtype, encoding.sample_rate_hz, size
+        label=encoding.label,
+        fingerprint=encoding.fingerprint,
+        shape=encoding.shape,
+        dtype=encoding.dtype,
+        sample_rate_hz=encoding.sample_rate_hz,
+        bytes=_bytes(done, f".{encoding.label}.npy"),
+        source=facts.source if facts else None,
+        silence_bytes=facts.silence.bytes if facts else None,
     )
 
 
@@ -134,7 +159,7 @@ def info_lines(info: Info) -> list[str]:
         *_split_table(info.splits),
         "",
         "  " + ", ".join(f"{kind} {size_of(size)}" for kind, size in info.bytes.items()),
-        *(_encoder_line(encoder) for encoder in info.encoders),
+        *(line for encoder in info.encoders for line in _encoder_lines(encoder)),
         "",
         f"  {sum(r.count for r in info.rejected)} of {info.rows} records rejected",
         *rejection_table(info.rejected, info.rows),
@@ -164,10 +189,13 @@ def _split_table(splits: dict[str, SplitInfo]) -> list[str]:
     ]
 
 
-def _encoder_line(encoder: EncoderInfo) -> str:
+def _encoder_lines(encoder: EncoderInfo) -> list[str]:
     shape = "×".join(map(str, encoder.shape))
     what = f"{encoder.dtype} {shape} of {encoder.sample_rate_hz} Hz"
-    return f"  {encoder.label}: {what}, {size_of(encoder.bytes)}"
+    silence = "no silence stored; `safe-data add-encoder` adds it"
+    if encoder.silence_bytes is not None:
+        silence = f"silence {size_of(encoder.silence_bytes)}, loaded from {encoder.source}"
+    return [f"  {encoder.label}: {what}, {size_of(encoder.bytes)}", f"    {silence}"]
 
 
 def _sample_lines(sample: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """Layout: the names of a dataset's files, and the contents of dataset.json and done.json.
 
 ROOT/dataset.json  plan.json  manifest.parquet
+ROOT/silence.ENCODER.npy                    float16, the embedding of one second of digital silence
 ROOT/train/NAME-train-000000.tar            WebDataset: {id}.json {id}.wav|flac|ogg|mp3 {id}.png|jpg
 ROOT/train/NAME-train-000000.parquet        the manifest rows of this shard
 ROOT/train/NAME-train-000000.ENCODER.npy    float16, row i = i-th sample of the tar
@@ -58,6 +59,13 @@ class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bytes: Count
 
 
+class EncoderFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to load an encoder, as `load_encoder` takes it, and the file of its embedding of silence."""
+
+    source: str
+    silence: FileFacts
+
+
 class Done(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A finished shard: it has `rows` in the manifest, and `samples` of them in the tar and the sidecars."""
 
@@ -79,7 +87,10 @@ class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A finished dataset. The fingerprint covers the plan and the tars, not the embeddings."""
+    """A finished dataset. The fingerprint covers the plan and the tars, not the embeddings.
+
+    `encoder_facts` has the label of each encoder; older datasets lack it.
+    """
 
     format_version: int
     name: Name
@@ -88,6 +99,7 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     manifest_sha256: Hex
     encoders: tuple[Encoding, ...]
     splits: dict[Name, Split]
+    encoder_facts: dict[Name, EncoderFacts] = {}
 
 
 @dataclass(frozen=True)
@@ -116,6 +128,11 @@ class ShardPaths:
 
     def sidecar(self, encoding: Encoding) -> Path:
         return self.folder / f"{self.name}.{encoding.label}.npy"
+
+
+def silence_name(label: str) -> str:
+    """The name of the file with an encoder's embedding of silence."""
+    return f"silence.{label}.npy"
 
 
 def write_json(storage: Storage, name: str | PurePath, facts: msgspec.Struct) -> None:

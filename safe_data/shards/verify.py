@@ -13,6 +13,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.files import PART, Root
 from safe_data.shards import manifest
 from safe_data.shards.layout import (
+    DATASET,
     MANIFEST,
     PLAN,
     Dataset,
@@ -23,12 +24,15 @@ from safe_data.shards.layout import (
     read_dataset,
     read_json,
     shards_of,
+    silence_name,
     stored_facts,
 )
 from safe_data.shards.plan import plan_sha256
+from safe_data.shards.silence import extra_silences
 from safe_data.shards.storage import Storage, open_storage
 
 SHARD_SUFFIXES = (".tar", ".parquet", ".npy", ".done.json", PART)
+MISSING = "missing"
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,9 @@ def verify_dataset(root: Root) -> Verified:
         findings += _shard_findings(storage, paths, facts, dataset)
     findings += _total_findings(storage, dataset, done, complete=len(done) == len(shards))
     findings += [f"{name}: extra, in no done.json; remove it" for name in found if name not in known]
+    findings += _silence_findings(storage, dataset)
     files = [facts for shard in done for facts in shard.files.values()]
+    files += [facts.silence for facts in dataset.encoder_facts.values()]
     samples = sum(shard.samples for shard in done)
     return Verified(samples, len(files), sum(facts.bytes for facts in files), tuple(findings))
 
@@ -79,22 +85,37 @@ def _shard_findings(storage: Storage, paths: ShardPaths, done: Done, dataset: Da
             yield f"{paths.done}: has no {encoding.label} embeddings; build with --encoder {encoding.name}"
     whole = True
     for name, facts in done.files.items():
-        finding = _file_finding(storage, paths.folder / name, facts)
-        if finding:
+        fault = _fault(storage, paths.folder / name, facts)
+        if fault:
             whole = False
-            yield f"{paths.folder / name}: {finding}"
+            fix = "run the build again" if fault == MISSING else "remove it and run the build again"
+            yield f"{paths.folder / name}: {fault}; {fix}"
     if whole:
         yield from (f"{paths.done}: {finding}" for finding in _count_findings(storage, paths, done))
 
 
-def _file_finding(storage: Storage, name: Path, expected: FileFacts) -> str | None:
-    fix = "remove it and run the build again"
+def _fault(storage: Storage, name: Path, expected: FileFacts) -> str | None:
     size = storage.size(name)
     if size is None:
-        return "missing; run the build again"
+        return MISSING
     if size != expected.bytes:
-        return f"damaged, {size} bytes instead of {expected.bytes}; {fix}"
-    return None if stored_facts(storage, name) == expected else f"damaged, its bytes have changed; {fix}"
+        return f"damaged, {size} bytes instead of {expected.bytes}"
+    return None if stored_facts(storage, name) == expected else "damaged, its bytes have changed"
+
+
+def _silence_findings(storage: Storage, dataset: Dataset) -> Iterator[str]:
+    """The faults of the embeddings of silence; an older dataset has none, and is not at fault."""
+    encodings = {encoding.label: encoding for encoding in dataset.encoders}
+    for label, facts in dataset.encoder_facts.items():
+        name = Path(silence_name(label))
+        if label not in encodings:
+            yield f"{DATASET}: has encoder_facts of {label}, which is not among its encoders"
+        elif fault := _fault(storage, name, facts.silence):
+            yield f"{name}: {fault}; run `safe-data add-encoder {storage} {facts.source}`"
+        elif (shape := _npy_shape(storage, name)) != encodings[label].shape:
+            yield f"{name}: is {shape or 'no .npy'}, the embeddings of {label} are {encodings[label].shape}"
+    for extra in extra_silences(storage, dataset):
+        yield f"{extra}: extra, not in {DATASET}; remove it"
 
 
 def _count_findings(storage: Storage, paths: ShardPaths, done: Done) -> Iterator[str]:

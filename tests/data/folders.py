@@ -96,3 +96,13 @@ def files_of(root: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()
     }
+
+
+def without_silence(root: Path) -> Path:
+    """Make a dataset what older versions built: without the embeddings of silence, and their facts."""
+    facts = json.loads((root / "dataset.json").read_bytes())
+    del facts["encoder_facts"]
+    (root / "dataset.json").write_text(json.dumps(facts), encoding="utf-8")
+    for path in root.glob("silence.*.npy"):
+        path.unlink()
+    return root

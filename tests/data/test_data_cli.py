@@ -36,7 +36,7 @@ def test_build_verify_and_what_they_print(tmp_path: Path, capsys: pytest.Capture
         "  test 2 in 1 shard, train 4 in 2 shards; embeddings: logmel-0f573aec",
     ]
     assert safe_data("verify", out) == 0
-    assert capsys.readouterr().out == f"{out}: OK, 6 clips in 9 files, 0.1 MB\n"
+    assert capsys.readouterr().out == f"{out}: OK, 6 clips in 10 files, 0.1 MB\n"
     (out / "train" / "world-train-000000.tar").unlink()
     assert safe_data("verify", out) == 1
     assert capsys.readouterr().out.splitlines() == [

@@ -1,5 +1,6 @@
 """Every sample can be read at any time, and is never mixed up with another."""
 
+import hashlib
 import json
 import pickle
 from pathlib import Path
@@ -16,6 +17,7 @@ from safe_data.encoders.encoder import ENCODERS
 from safe_data.encoders.logmel import LogMelEncoder
 from safe_data.media.decode import decode_audio
 from safe_data.records import Audio, Record
+from safe_data.shards import manifest
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.folder import read
 
@@ -114,6 +116,16 @@ def test_it_can_be_sent_to_a_worker(dataset: ShardDataset) -> None:
     np.testing.assert_array_equal(pickle.loads(data).embeddings([5, 0]), dataset.embeddings([5, 0]))
 
 
+def test_a_value_of_the_manifest(dataset: ShardDataset) -> None:
+    assert dataset.value(2, "id") == "clip-002"
+    assert dataset.value(np.int64(3), "audio_sha256") is None
+    data = dataset.image_bytes(0)
+    assert data is not None
+    assert dataset.value(0, "image_sha256") == hashlib.sha256(data).hexdigest()
+    with pytest.raises(KeyError, match="colour"):
+        dataset.value(0, "colour")
+
+
 @pytest.mark.parametrize("index", [-1, 9])
 def test_a_sample_that_is_not_there_raises(dataset: ShardDataset, index: int) -> None:
     for call in (
@@ -121,6 +133,7 @@ def test_a_sample_that_is_not_there_raises(dataset: ShardDataset, index: int) ->
         dataset.audio,
         dataset.image,
         dataset.audio_bytes,
+        lambda i: dataset.value(i, "id"),
         lambda i: dataset.embeddings([0, i]),
     ):
         with pytest.raises(IndexError, match="train has samples 0 to 8"):
@@ -138,7 +151,7 @@ def test_a_split_or_encoder_that_is_not_there_is_named_with_those_that_are(datas
 
 
 class LoudnessEncoder:
-    """One number per clip: its mean power in dB."""
+    """One number per clip: its mean power in dB, at least -60."""
 
     name = "loudness"
     fingerprint = "feedbeef00"
@@ -147,7 +160,7 @@ class LoudnessEncoder:
 
     def encode(self, clips: list[np.ndarray]) -> np.ndarray:
         powers = [np.square(clip).mean() for clip in clips]
-        return 10 * np.log10(np.array(powers, np.float16)).reshape(-1, 1)
+        return 10 * np.log10(np.maximum(powers, 1e-6)).astype(np.float16).reshape(-1, 1)
 
 
 def test_one_of_two_encoders_must_be_chosen(
@@ -163,6 +176,26 @@ def test_one_of_two_encoders_must_be_chosen(
     assert levels.shape == (2, 1)
     assert -40 < levels[0, 0] < -10
     assert levels[1, 0] == 0
+
+
+def test_another_encoder_shares_the_samples(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENCODERS, "loudness", LoudnessEncoder)
+    build_dataset(world, tmp_path / "shards", encoders=("logmel", "loudness"))
+    first = ShardDataset(tmp_path / "shards", "train", "logmel")
+    silence = first.silence
+    monkeypatch.setattr(manifest, "read", None)  # the manifest is read once
+    second = first.with_encoder("loudness")
+    assert second.manifest is first.manifest
+    assert second.record(4) == first.record(4)
+    assert (first.encoder_source, second.encoder_source) == ("logmel", "loudness")
+    assert (first.embeddings([0]).shape, second.embeddings([0]).shape) == ((1, 512), (1, 1))
+    assert second.silence.tolist() == [-60]
+    assert first.silence is silence
+    assert second.with_encoder("logmel").silence.tobytes() == silence.tobytes()
+    with pytest.raises(InputError, match="no embeddings are named 'clap'; it has logmel-0f573aec, loud"):
+        first.with_encoder("clap")
 
 
 def test_media_can_be_read_without_an_encoder(world: Path, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """Info describes a dataset: completely as JSON, and on one page as text."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
-from folders import files_of, row, write_media, write_rows
+from folders import files_of, row, without_silence, write_media, write_rows
 
 from safe_data.build.build import build_dataset
 from safe_data.cli import main
@@ -45,11 +46,9 @@ def test_the_counts_are_those_of_the_files(root: Path) -> None:
     for kind, suffix in (("tars", ".tar"), ("embeddings", ".npy"), ("manifests", ".parquet")):
         assert info.bytes[kind] == sum(size for name, size in sizes.items() if name.endswith(suffix))
     (encoder,) = info.encoders
-    assert (encoder.label, encoder.shape, encoder.bytes) == (
-        "logmel-0f573aec",
-        (512,),
-        info.bytes["embeddings"],
-    )
+    assert (encoder.label, encoder.shape, encoder.source) == ("logmel-0f573aec", (512,), "logmel")
+    assert encoder.silence_bytes == sizes["silence.logmel-0f573aec.npy"]
+    assert encoder.bytes + encoder.silence_bytes == info.bytes["embeddings"]
     assert [(r.kind, r.count) for r in info.rejected] == [("undecodable sound", 1), ("no such file", 1)]
 
 
@@ -88,8 +87,9 @@ ROOT
   train          7          2          6       0.00          7         14
   all            8          3          7       0.00          8         16
 
-  tars TARS, embeddings 8.6 kB, manifests MANIFESTS
+  tars TARS, embeddings 9.7 kB, manifests MANIFESTS
   logmel-0f573aec: float16 512 of 8000 Hz, 8.6 kB
+    silence 1.2 kB, loaded from logmel
 
   2 of 10 records rejected
   rejected  share  reason
@@ -117,6 +117,12 @@ def test_text_fits_one_page(
     expected = expected.replace("MANIFESTS", size_of(info.bytes["manifests"]))
     expected = expected.replace("PICTURE", size_of(info.sample["row"]["image_size"]))
     assert capsys.readouterr().out.splitlines() == expected.splitlines()
+
+
+def test_a_dataset_of_an_older_version_lacks_silence(root: Path, tmp_path: Path) -> None:
+    info = read_info(without_silence(Path(shutil.copytree(root, tmp_path / "old"))))
+    assert (info.encoders[0].source, info.encoders[0].silence_bytes) == (None, None)
+    assert "    no silence stored; `safe-data add-encoder` adds it" in info_lines(info)
 
 
 def test_no_line_is_longer_than_the_page(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_verify_and_info_at_a_url(
 
     assert safe_data("build", str(world), URL, "--shard-size", "2")[0] == 0
     assert "options.yaml" in stored()
-    assert safe_data("verify", URL) == (0, [f"{URL}: OK, 8 clips in 15 files, 0.2 MB"])
+    assert safe_data("verify", URL) == (0, [f"{URL}: OK, 8 clips in 16 files, 0.2 MB"])
     code, printed = safe_data("info", URL)
     assert (code, printed[0]) == (0, URL)
     path = f"{URL}/train/world-train-000001.tar"

@@ -1,5 +1,6 @@
 """Every damaged, missing or extra file is named, and an undamaged dataset is not."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import write_folder
+from folders import without_silence, write_folder
 
+from safe_data.build.add_encoder import add_encoder
 from safe_data.build.build import build_dataset
 from safe_data.core.errors import InputError
 from safe_data.shards.verify import verify_dataset
@@ -27,6 +29,7 @@ def root(built: Path, tmp_path: Path) -> Path:
 
 
 TRAIN = "train/world-train-000001"
+SILENCE = "silence.logmel-0f573aec.npy"
 
 
 def flip(path: Path) -> None:
@@ -48,8 +51,9 @@ def edit(path: Path, old: str, new: str) -> None:
 def test_a_new_dataset_has_no_faults(root: Path) -> None:
     found = verify_dataset(root)
     assert found.findings == ()
-    assert (found.samples, found.files) == (6, 9)
-    sizes = [path.stat().st_size for path in root.glob("*/*") if not path.name.endswith(".done.json")]
+    assert (found.samples, found.files) == (6, 10)
+    shards = [path for path in root.glob("*/*") if not path.name.endswith(".done.json")]
+    sizes = [path.stat().st_size for path in [*shards, root / SILENCE]]
     assert found.bytes == sum(sizes)
 
 
@@ -67,6 +71,23 @@ def test_a_file_of_a_shard(root: Path, suffix: str) -> None:
     )
     path.unlink()
     assert verify_dataset(root).findings == (f"{TRAIN}{suffix}: missing; run the build again",)
+
+
+def test_the_embedding_of_silence(root: Path) -> None:
+    path, fix = root / SILENCE, f"run `safe-data add-encoder {root} logmel`"
+    flip(path)
+    assert verify_dataset(root).findings == (f"{SILENCE}: damaged, its bytes have changed; {fix}",)
+    cut(path)
+    assert verify_dataset(root).findings == (f"{SILENCE}: damaged, 1151 bytes instead of 1152; {fix}",)
+    path.unlink()
+    assert verify_dataset(root).findings == (f"{SILENCE}: missing; {fix}",)
+    add_encoder(root, "logmel")
+    assert verify_dataset(root).findings == ()
+
+
+def test_a_dataset_of_an_older_version_is_not_at_fault(root: Path) -> None:
+    without_silence(root)
+    assert verify_dataset(root).findings == ()
 
 
 def test_a_tar_cut_at_a_header_which_webdataset_would_read(root: Path) -> None:
@@ -93,8 +114,6 @@ def lie_about_counts(root: Path) -> None:
 
 
 def fake_sidecar(root: Path) -> None:
-    import hashlib
-
     path = root / f"{TRAIN}.logmel-0f573aec.npy"
     old = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
     np.save(path, np.zeros((3, 512), np.float16))
@@ -102,10 +121,32 @@ def fake_sidecar(root: Path) -> None:
     edit(root / f"{TRAIN}.done.json", str(old["bytes"]), str(path.stat().st_size))
 
 
+def fake_silence(root: Path) -> None:
+    """Silence of another shape, with its own hash recorded."""
+    facts = json.loads((root / "dataset.json").read_text())
+    np.save(root / SILENCE, np.zeros(3, np.float16))
+    data = (root / SILENCE).read_bytes()
+    recorded = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    facts["encoder_facts"]["logmel-0f573aec"]["silence"] = recorded
+    (root / "dataset.json").write_text(json.dumps(facts))
+
+
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "extra sidecar": (extra_sidecar, f"{TRAIN}.clap-00000000.npy: extra, in no done.json; remove it"),
     "extra shard": (extra_shard, "train/world-train-000002.tar: extra, in no done.json; remove it"),
     "half-written": (half_written, "train/.world-train-000001.tar.77.tmp: extra, in no done.json; remove it"),
+    "extra silence": (
+        lambda root: shutil.copy(root / SILENCE, root / "silence.clap-00000000.npy"),
+        "silence.clap-00000000.npy: extra, not in dataset.json; remove it",
+    ),
+    "silence of another shape": (
+        fake_silence,
+        f"{SILENCE}: is (3,), the embeddings of logmel-0f573aec are (512,)",
+    ),
+    "silence of no encoder": (
+        lambda root: edit(root / "dataset.json", '"logmel-0f573aec": {', '"logmel-0f573aee": {'),
+        "dataset.json: has encoder_facts of logmel-0f573aee, which is not among its encoders",
+    ),
     "done.json missing": (
         lambda root: (root / f"{TRAIN}.done.json").unlink(),
         f"{TRAIN}.done.json: cannot be read (No such file or directory)",
@@ -185,6 +226,7 @@ def test_several_faults_are_all_named(root: Path) -> None:
 
 def test_other_files_beside_the_shards_are_ignored(root: Path) -> None:
     (root / "README.md").write_text("mine")
+    (root / "silence.mine.npy").write_text("mine")
     (root / "check").mkdir()
     (root / "check" / "results.json").write_text("{}")
     assert verify_dataset(root).findings == ()
