@@ -12,18 +12,17 @@ if TYPE_CHECKING:
     from safe_train.config import PathwayConfig, PredictConfig, StageAConfig
     from safe_train.demo import DemoConfig, run_demo
     from safe_train.pathway.model import AudioPathway, SafeModel
-    from safe_train.predict import BasePredictor, SafePredictor, predict_dataset, predictions
+    from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.stages.stage_a import StageAResult, stage_a
 
 __all__ = [
     "AudioPathway",
     "Backbone",
-    "BasePredictor",
     "DemoConfig",
     "PathwayConfig",
     "PredictConfig",
+    "Predicted",
     "SafeModel",
-    "SafePredictor",
     "StageAConfig",
     "StageAResult",
     "attach_checkpoint",
@@ -42,7 +41,7 @@ _MODULES = {
     "config": ("PathwayConfig", "PredictConfig", "StageAConfig"),
     "demo": ("DemoConfig", "run_demo"),
     "pathway.model": ("AudioPathway", "SafeModel"),
-    "predict": ("BasePredictor", "SafePredictor", "predict_dataset", "predictions"),
+    "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "stages.stage_a": ("StageAResult", "stage_a"),
 }
 
