@@ -10,7 +10,7 @@ was interrupted or not, and whatever the number of processes.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from uuid import uuid4
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import committing, explaining, file_sha256, write_json
@@ -86,6 +87,28 @@ def check_writable(out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
+
+
+@contextmanager
+def only_writer(part: Path) -> Iterator[None]:
+    """Lock a part, so that the same command started twice does not write it twice.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    lock = FileLock(part.with_name(f".{part.name}.lock"), timeout=0)
+    with explaining(part):
+        try:
+            lock.acquire()
+        except Timeout:
+            raise InputError(
+                f"{part}: another process is writing it; wait for it, or name another file"
+            ) from None
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
 
 
 def find_run(out: Path, identity: Identity) -> Finished | bool:
@@ -161,7 +184,7 @@ def join(out: Path, identity: Identity, rows: Sequence[int]) -> Finished:
     """Make OUT of the parts, in the order of the batches, and remove them; `rows` has those of each batch.
 
     Raises:
-        InputError: all rows of a model are errors, a part is damaged, or the disk is full. OUT is not written.
+        InputError: all rows of a model are errors, a part is damaged, or the disk is full; no OUT is written.
     """
     parts = [part_file(out, number, identity.processes) for number in range(identity.processes)]
     tally = Tally()
@@ -227,7 +250,7 @@ def differences(earlier: Any, now: Any, place: str = "") -> Iterator[str]:
 
 
 def _short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
+    text = "nothing" if value is None else ", ".join(value) if isinstance(value, tuple) else str(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 

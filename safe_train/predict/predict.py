@@ -29,6 +29,7 @@ from safe_train.predict.output import (
     check_writable,
     find_run,
     join,
+    only_writer,
     part_file,
 )
 from safe_train.predict.plan import Plan, make_plan
@@ -71,8 +72,10 @@ def predict_dataset(
     check_dataset(read, dataset, allow_other=config.allow_other_dataset)
     sounds = Sounds(dataset, wanted_encoders(read, config.encoders))
     plan = make_plan(dataset, config.conditions, seed=config.seed, batch_size=config.batch_size)
-    with interrupted_by_sigterm():
-        state = PartialState(timeout=_PATIENCE)
+    # On a machine without an accelerator, accelerate must be told so before it lets processes work together.
+    state = PartialState(cpu=not torch.accelerator.is_available(), timeout=_PATIENCE)
+    part = part_file(out, state.process_index, state.num_processes)
+    with interrupted_by_sigterm(), only_writer(part):
         identity = _identity(read, dataset, config, state)
         found = False if config.force else find_run(out, identity)
         if isinstance(found, Finished):
@@ -82,7 +85,7 @@ def predict_dataset(
         if not found and state.is_main_process:
             begin(out, identity)
         state.wait_for_everyone()
-        _answer(predictor, plan, out, config, state)
+        _answer(predictor, plan, part, config, state)
         state.wait_for_everyone()
         return Predicted(join(out, identity, plan.rows), was_there=False) if state.is_main_process else None
 
@@ -161,12 +164,12 @@ def _predictor(
 
 
 def _answer(
-    predictor: Predictor, plan: Plan, out: Path, config: PredictConfig, state: "PartialState"
+    predictor: Predictor, plan: Plan, path: Path, config: PredictConfig, state: "PartialState"
 ) -> None:
     """Answer the batches of this process that its part does not hold yet."""
     mine = range(state.process_index, len(plan.batches), state.num_processes)
     rows = [plan.rows[batch] for batch in mine]
-    part = Part(part_file(out, state.process_index, state.num_processes), rows)
+    part = Part(path, rows)
     quiet = config.quiet or not state.is_main_process
     done = sum(rows[: part.done])
     with closing(part), progress("predict", sum(rows), "row", done=done, quiet=quiet) as advance:
