@@ -9,26 +9,46 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from safe_train.base.backbone import Backbone, load_backbone
     from safe_train.checkpoint import attach_checkpoint, read_checkpoint, save_checkpoint
-    from safe_train.config import PathwayConfig, PredictConfig, StageAConfig
+    from safe_train.config import (
+        BackboneConfig,
+        DataConfig,
+        LossConfig,
+        OptimConfig,
+        PathwayConfig,
+        PredictConfig,
+        RunConfig,
+        TrainConfig,
+    )
     from safe_train.demo import DemoConfig, run_demo
+    from safe_train.pathway.fusion import CrossAttentionBlock
     from safe_train.pathway.model import AudioPathway, SafeModel
+    from safe_train.pathway.projector import AudioProjector
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
+    from safe_train.presets import preset_config
     from safe_train.stages.stage_a import StageAResult, stage_a
 
 __all__ = [
     "AudioPathway",
+    "AudioProjector",
     "Backbone",
+    "BackboneConfig",
+    "CrossAttentionBlock",
+    "DataConfig",
     "DemoConfig",
+    "LossConfig",
+    "OptimConfig",
     "PathwayConfig",
     "PredictConfig",
     "Predicted",
+    "RunConfig",
     "SafeModel",
-    "StageAConfig",
     "StageAResult",
+    "TrainConfig",
     "attach_checkpoint",
     "load_backbone",
     "predict_dataset",
     "predictions",
+    "preset_config",
     "read_checkpoint",
     "run_demo",
     "save_checkpoint",
@@ -38,10 +58,22 @@ __all__ = [
 _MODULES = {
     "base.backbone": ("Backbone", "load_backbone"),
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
-    "config": ("PathwayConfig", "PredictConfig", "StageAConfig"),
+    "config": (
+        "BackboneConfig",
+        "DataConfig",
+        "LossConfig",
+        "OptimConfig",
+        "PathwayConfig",
+        "PredictConfig",
+        "RunConfig",
+        "TrainConfig",
+    ),
     "demo": ("DemoConfig", "run_demo"),
+    "pathway.fusion": ("CrossAttentionBlock",),
     "pathway.model": ("AudioPathway", "SafeModel"),
+    "pathway.projector": ("AudioProjector",),
     "predict.predict": ("Predicted", "predict_dataset", "predictions"),
+    "presets": ("preset_config",),
     "stages.stage_a": ("StageAResult", "stage_a"),
 }
 

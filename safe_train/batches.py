@@ -1,45 +1,53 @@
-"""Batches: questions with their pictures, sounds and answers, as the model takes them."""
+"""Batches: questions with their pictures, sounds and answers, as the model takes them.
+
+The questions of a step are divided among forward passes by their length, so that a question without a picture
+is not padded to the length of those with one.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int64
-from numpy import ndarray
+from jaxtyping import Bool, Int64
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from safe_data.core.errors import InputError
-from safe_data.encoders.encoder import AudioEncoder
-from safe_data.shards.dataset import ShardDataset
 from safe_train.base.prompts import (
     IGNORED,
     Inputs,
     Prompts,
     append_answers,
     collate,
+    encode_answer,
     pad_token,
-    stored_picture,
 )
-from safe_train.questions import TrainingQuestion
+from safe_train.questions import Asked, Questions, likeliest
 
-SILENCE = -1  # instead of a record's number: the embedding of digital silence
+FORWARD_COST_TOKENS = 256  # what one more forward pass costs, in tokens of padding
+_ANSWERS_KEPT = 1 << 16
 
 
 @dataclass(frozen=True)
 class Batch:
     """Prompts followed by their answers; shorter answers are padded with -100."""
 
+    asked: tuple[Asked, ...]
     inputs: Inputs
     answers: Int64[Tensor, "batch tokens"]
-    audio: Float[Tensor, "batch dims"]
+    audio: tuple[Tensor, ...]
 
     @property
     def real(self) -> Bool[Tensor, "batch tokens"]:
         """Which tokens of `answers` are not padding."""
         return self.answers != IGNORED
+
+    @property
+    def learns(self) -> Bool[Tensor, " batch"]:
+        """Which rows learn their answer; the others keep the base's."""
+        return torch.tensor([row.role == "audio" for row in self.asked], device=self.answers.device)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Batch":
         """The batch on a device, with pictures in the precision of the base."""
@@ -47,54 +55,84 @@ class Batch:
             name: value.to(device, dtype if value.is_floating_point() else None)
             for name, value in self.inputs.items()
         }
-        return Batch(inputs, self.answers.to(device), self.audio.to(device))
+        return Batch(
+            self.asked, inputs, self.answers.to(device), tuple(sound.to(device) for sound in self.audio)
+        )
 
 
 class Loader:
-    """Makes batches from the questions of a dataset; `silence` is the embedding of digital silence.
+    """Makes batches from questions. It may be used by several threads.
 
     Raises:
-        InputError: the dataset's embeddings are from another encoder, or are not one vector per clip.
+        InputError: an answer has no tokens.
     """
 
-    def __init__(self, dataset: ShardDataset, processor: Any, encoder: AudioEncoder) -> None:
-        self.silence = _embed_silence(dataset, encoder)
-        self._dataset = dataset
+    def __init__(self, questions: Questions, processor: Any, prompts: Prompts | None = None) -> None:
+        self.questions = questions
         self._processor = processor
-        self._prompts = Prompts(processor)
+        self._prompts = prompts or Prompts(processor)
+        self._answer = lru_cache(_ANSWERS_KEPT)(lambda answer: encode_answer(processor, answer))
+        for answer in questions.answers:
+            if not answer.strip():
+                raise InputError(f"answer {answer!r} has no words; training needs some")
 
-    def batch(self, questions: Sequence[TrainingQuestion], sounds: Sequence[int]) -> Batch:
-        """Make a batch; for each question, `sounds` holds the record that gives its sound, or SILENCE."""
+    def example_ids(self, asked: Sequence[Asked]) -> list[str]:
+        """The ids of the examples asked."""
+        return [self.questions.of(row.question).id for row in asked]
+
+    def batch(self, asked: Sequence[Asked]) -> Batch:
+        """Make one batch of these questions."""
+        return self._joined(asked, [self._encoded(row) for row in asked])
+
+    def batches(self, asked: Sequence[Asked], most_rows: int) -> list[Batch]:
+        """Make the batches of a step's forward passes, of at most `most_rows` questions each."""
+        encoded = [self._encoded(row) for row in asked]
+        lengths = [prompt["input_ids"].shape[1] + len(answer) for prompt, answer in encoded]
+        return [
+            self._joined([asked[i] for i in part], [encoded[i] for i in part])
+            for part in divided_by_length(lengths, most_rows)
+        ]
+
+    def _encoded(self, row: Asked) -> tuple[Inputs, Int64[Tensor, " tokens"]]:
+        """A row's prompt, and its answer."""
+        example = self.questions.of(row.question)
+        is_caption = bool(self.questions.is_caption[row.question])
+        answer = example.references[row.reference] if is_caption else likeliest(example.references)
+        picture = self.questions.corpora.picture(int(self.questions.clip[row.question]))
+        return self._prompts.encode(example.prompt, picture), self._answer(answer)
+
+    def _joined(
+        self, asked: Sequence[Asked], encoded: Sequence[tuple[Inputs, Int64[Tensor, " tokens"]]]
+    ) -> Batch:
         pad = pad_token(self._processor)
-        prompts = collate([self._prompt(question) for question in questions], pad)
-        answers = pad_sequence([q.answer for q in questions], batch_first=True, padding_value=IGNORED)
-        return Batch(append_answers(prompts, answers, pad), answers, self._embeddings(sounds))
-
-    def _prompt(self, question: TrainingQuestion) -> Inputs:
-        picture = stored_picture(self._dataset, question.record_index)
-        return self._prompts.encode(question.example.prompt, picture)
-
-    def _embeddings(self, sounds: Sequence[int]) -> Float[Tensor, "batch dims"]:
-        records = np.asarray(sounds)
-        silent = records == SILENCE
-        embeddings = np.empty((len(records), len(self.silence)), np.float32)
-        embeddings[silent] = self.silence
-        if not silent.all():
-            embeddings[~silent] = self._dataset.embeddings(records[~silent])
-        return torch.from_numpy(embeddings)
+        answers = pad_sequence([a for _, a in encoded], batch_first=True, padding_value=IGNORED)
+        inputs = append_answers(collate([prompt for prompt, _ in encoded], pad), answers, pad)
+        sounds = self.questions.corpora.embeddings([row.heard for row in asked])
+        return Batch(tuple(asked), inputs, answers, tuple(torch.from_numpy(sound) for sound in sounds))
 
 
-def _embed_silence(dataset: ShardDataset, encoder: AudioEncoder) -> Float32[ndarray, " dims"]:
-    """Embed one second of digital silence, after checking that this encoder made the dataset's embeddings."""
-    made_by = None if dataset.encoder is None else dataset.encoder["fingerprint"]
-    if made_by != encoder.fingerprint:
-        raise InputError(
-            f"{dataset.root}: its embeddings are from encoder {made_by}, the one given is {encoder.name} "
-            f"{encoder.fingerprint}; build the dataset with this one, or give the one it was built with"
+def divided_by_length(lengths: Sequence[int], most_rows: int) -> list[list[int]]:
+    """Divide rows among forward passes so that the fewest tokens are computed, FORWARD_COST_TOKENS a pass.
+
+    Rows are in the order of their length, then of their number.
+
+    >>> divided_by_length([300, 20, 310, 22], most_rows=8)
+    [[1, 3], [0, 2]]
+    >>> divided_by_length([20, 21, 22], most_rows=2)
+    [[0], [1, 2]]
+    """
+    order = sorted(range(len(lengths)), key=lambda row: lengths[row])
+    best: list[tuple[int, int]] = [(0, 0)]  # of the first n rows: cost, start of the last pass
+    for end in range(1, len(order) + 1):
+        longest = lengths[order[end - 1]]
+        starts = range(max(0, end - most_rows), end)
+        best.append(
+            min((best[start][0] + (end - start) * longest + FORWARD_COST_TOKENS, start) for start in starts)
         )
-    if len(encoder.shape) != 1:
-        raise InputError(
-            f"encoder {encoder.name}: embeddings of shape {encoder.shape}; stage A takes one vector per clip"
-        )
-    silence: Float32[ndarray, " dims"] = encoder.encode([np.zeros(encoder.sample_rate_hz, np.float32)])[0]
-    return silence.astype(np.float32)
+    parts: list[list[int]] = []
+    end = len(order)
+    while end:
+        start = best[end][1]
+        parts.append(order[start:end])
+        end = start
+    return parts[::-1]

@@ -2,13 +2,13 @@
 
     OUT/adapter.safetensors  config.json
 
-A checkpoint fits exactly one base and one encoder, and names the dataset it was trained on.
+A checkpoint fits exactly one base and one set of encoders, and names the datasets it was trained on.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import torch
@@ -17,20 +17,30 @@ from torch import Tensor
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256, write_bytes, write_json
 from safe_data.core.options_file import installed_versions
-from safe_data.encoders.encoder import AudioEncoder, load_encoder
 from safe_data.shards.dataset import ShardDataset
-from safe_data.shards.layout import Encoding, read_dataset
-from safe_train.base.freeze import weights_sha256
-from safe_train.config import PathwayConfig, StageAConfig
+from safe_data.shards.layout import read_dataset
+from safe_train.base.backbone import Backbone
+from safe_train.base.files import Hashes, base_files, check_base
+from safe_train.config import LossConfig, OptimConfig, PathwayConfig
 from safe_train.pathway.model import AudioPathway, SafeModel, hidden_width
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WEIGHTS, CONFIG = "adapter.safetensors", "config.json"
 _LIBRARIES = ("safe-hearing", "torch", "transformers", "accelerate")
 
 
+class UsedEncoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An encoder whose embeddings the pathway hears; `source` loads it again, such as `clap:DIRECTORY`."""
+
+    name: str
+    fingerprint: str
+    shape: tuple[int, ...]
+    sample_rate_hz: int
+    source: str | None = None
+
+
 class TrainedOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The dataset that a checkpoint was trained on."""
+    """A dataset that a checkpoint was trained on."""
 
     name: str
     fingerprint: str
@@ -39,10 +49,15 @@ class TrainedOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrainedFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The base that a checkpoint was trained for."""
+    """The base that a checkpoint was trained for: the sha256 of each of its files, and of its weights.
+
+    The weights were hashed before and after training, and were the same.
+    """
 
     name: str
     architecture: str
+    files: Hashes
+    parameters: int
     weights_sha256: str
 
 
@@ -51,10 +66,13 @@ class CheckpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
     format_version: int
     pathway: PathwayConfig
-    encoder: Encoding
-    dataset: TrainedOn
+    encoders: tuple[UsedEncoder, ...]
+    datasets: tuple[TrainedOn, ...]
     base: TrainedFor
-    stage_a: StageAConfig
+    loss: LossConfig
+    optim: OptimConfig
+    seed: int
+    step: int
     weights_sha256: str
     trained_parameters: int
     versions: dict[str, str]
@@ -62,45 +80,71 @@ class CheckpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint read from disk, and the encoder that it needs."""
+    """A checkpoint read from disk."""
 
     folder: Path
     config: CheckpointConfig
-    encoder: AudioEncoder
     weights: dict[str, Tensor]
 
 
 def save_checkpoint(
-    folder: Path, pathway: AudioPathway, dataset: ShardDataset, base: TrainedFor, stage_a: StageAConfig
+    folder: Path,
+    pathway: AudioPathway,
+    *,
+    encoders: Sequence[UsedEncoder],
+    datasets: Sequence[TrainedOn],
+    base: TrainedFor,
+    loss: LossConfig,
+    optim: OptimConfig,
+    seed: int,
+    step: int,
 ) -> CheckpointConfig:
     """Write adapter.safetensors and then config.json into a folder."""
     from safetensors.torch import save
 
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).unlink(missing_ok=True)  # an old config must not describe new weights
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in pathway.state_dict().items()}
+    weights = pathway_weights(pathway)
     data = save(weights)
     write_bytes(folder / WEIGHTS, data)
     config = CheckpointConfig(
         format_version=FORMAT_VERSION,
         pathway=pathway.config,
-        encoder=msgspec.convert(dataset.encoder, Encoding),
-        dataset=TrainedOn(dataset.name, dataset.fingerprint, dataset.split, len(dataset)),
+        encoders=tuple(encoders),
+        datasets=tuple(datasets),
         base=base,
-        stage_a=stage_a,
+        loss=loss,
+        optim=optim,
+        seed=seed,
+        step=step,
         weights_sha256=hashlib.sha256(data).hexdigest(),
-        trained_parameters=sum(tensor.numel() for tensor in weights.values()),
+        trained_parameters=sum(parameter.numel() for parameter in pathway.parameters()),
         versions=installed_versions(_LIBRARIES),
     )
     write_json(folder / CONFIG, config)
     return config
 
 
-def read_checkpoint(folder: Path, encoder: str | None = None) -> Checkpoint:
-    """Read a checkpoint and load its encoder; `encoder` says how, if its name in config.json is not enough.
+def pathway_weights(pathway: AudioPathway) -> dict[str, Tensor]:
+    """The weights of a pathway on the CPU, as they are stored."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in pathway.state_dict().items()}
+
+
+def used_encoders(dataset: ShardDataset, names: Sequence[str]) -> tuple[UsedEncoder, ...]:
+    """The encoders by whose embeddings a dataset is heard: those named, or the only one."""
+    heard = [dataset.with_encoder(name.partition(":")[0]) for name in names] or [dataset]
+    used = []
+    for one in heard:
+        entry = one.encoder or {}
+        facts = {name: entry[name] for name in ("name", "fingerprint", "shape", "sample_rate_hz")}
+        used.append(UsedEncoder(**facts, source=one.encoder_source))
+    return tuple(used)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint. No encoder is loaded.
 
     Raises:
-        InputError: no checkpoint, a damaged one, or its encoder is not to be had in the same version.
+        InputError: there is no checkpoint, or it is damaged or of another format.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -110,12 +154,7 @@ def read_checkpoint(folder: Path, encoder: str | None = None) -> Checkpoint:
         raise InputError(
             f"{folder}: holds no checkpoint ({CONFIG} and {WEIGHTS}); make one with `safe-train stage-a`"
         )
-    try:
-        config = msgspec.json.decode(path.read_bytes(), type=CheckpointConfig)
-    except (msgspec.MsgspecError, UnicodeDecodeError, InputError) as error:
-        raise InputError(f"{path}: is not a checkpoint's configuration: {error}; train it again") from None
-    if config.format_version != FORMAT_VERSION:
-        raise InputError(f"{path}: is of format {config.format_version}; this version reads {FORMAT_VERSION}")
+    config = _read_config(path)
     found = file_sha256(folder / WEIGHTS)
     if found != config.weights_sha256:
         raise InputError(
@@ -126,38 +165,37 @@ def read_checkpoint(folder: Path, encoder: str | None = None) -> Checkpoint:
         weights = load_file(folder / WEIGHTS)
     except SafetensorError as error:
         raise InputError(f"{folder / WEIGHTS}: is not a safetensors file: {error}") from None
-    return Checkpoint(folder, config, _load_encoder(path, config.encoder, encoder), weights)
+    return Checkpoint(folder, config, weights)
 
 
-def _load_encoder(path: Path, wanted: Encoding, spec: str | None) -> AudioEncoder:
-    encoder = load_encoder(spec or wanted.name)
-    if encoder.fingerprint != wanted.fingerprint or len(wanted.shape) != 1:
-        raise InputError(
-            f"{path}: takes embeddings of {wanted.name} {wanted.fingerprint}, the encoder here is "
-            f"{encoder.name} {encoder.fingerprint}; give the right one with --encoder, or train it again"
-        )
-    return encoder
+def _read_config(path: Path) -> CheckpointConfig:
+    try:
+        found = msgspec.json.decode(path.read_bytes())
+        version = found.get("format_version") if isinstance(found, dict) else None
+        if isinstance(version, int) and version != FORMAT_VERSION:
+            raise InputError(
+                f"{path}: is of format {version}; this version reads {FORMAT_VERSION}; train it again"
+            )
+        return msgspec.convert(found, CheckpointConfig)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not a checkpoint's configuration: {error}; train it again") from None
 
 
-def attach_checkpoint(checkpoint: Checkpoint, base: Any) -> SafeModel:
+def attach_checkpoint(checkpoint: Checkpoint, backbone: Backbone) -> SafeModel:
     """Attach a checkpoint's pathway to the base it was trained for.
 
     Raises:
         InputError: it was trained for another base, or config.json does not fit its weights.
     """
-    trained_for = checkpoint.config.base
-    found = weights_sha256(base)
-    if found != trained_for.weights_sha256:
-        raise InputError(
-            f"{checkpoint.folder}: was trained for {trained_for.name} with weights "
-            f"{trained_for.weights_sha256[:12]}…, this {type(base).__name__} has {found[:12]}…; "
-            "give the base it was trained for with --backbone"
-        )
+    config, base = checkpoint.config, backbone.model
+    where = f"{checkpoint.folder}: was trained for {config.base.name} ({config.base.architecture})"
+    check_base(base_files(backbone.folder), config.base.files, here=str(backbone.folder), where=where)
     with torch.device("meta"):
         pathway = AudioPathway(
-            checkpoint.config.pathway,
-            embedding_dims=checkpoint.config.encoder.shape[0],
+            config.pathway,
+            shapes=[encoder.shape for encoder in config.encoders],
             width=hidden_width(base),
+            seed=config.seed,
         )
     expected = {name: tuple(tensor.shape) for name, tensor in pathway.state_dict().items()}
     stored = {name: tuple(tensor.shape) for name, tensor in checkpoint.weights.items()}
@@ -165,25 +203,28 @@ def attach_checkpoint(checkpoint: Checkpoint, base: Any) -> SafeModel:
         wrong = sorted(name for name in expected | stored if expected.get(name) != stored.get(name))
         raise InputError(f"{checkpoint.folder}: weights and {CONFIG} disagree about {', '.join(wrong[:3])}")
     pathway.load_state_dict(checkpoint.weights, assign=True)
-    return SafeModel(base, pathway.eval().to(base.device))
+    return SafeModel(base, pathway.eval())
 
 
 def check_dataset(checkpoint: Checkpoint, dataset: ShardDataset, *, allow_other: bool) -> None:
     """Check that the checkpoint was trained on this dataset; `allow_other` allows any other.
 
     Raises:
-        InputError: another dataset; or, even if allowed, embeddings by another version of the encoder.
+        InputError: another dataset; or, even if allowed, embeddings by another version of an encoder.
     """
-    trained, encoder = checkpoint.config.dataset, checkpoint.config.encoder
-    for found in read_dataset(dataset.root).encoders:
-        if found.name == encoder.name and found.fingerprint != encoder.fingerprint:
+    stored = read_dataset(dataset.root).encoders
+    for used in checkpoint.config.encoders:
+        versions = [found.fingerprint for found in stored if found.name == used.name]
+        if versions and used.fingerprint not in versions:
             raise InputError(
-                f"{checkpoint.folder}: was trained on embeddings of {encoder.name} {encoder.fingerprint}, "
-                f"{dataset.root} has embeddings of {found.fingerprint}; train again, or build the dataset "
+                f"{checkpoint.folder}: was trained on embeddings of {used.name} {used.fingerprint}, "
+                f"{dataset.root} has embeddings of {versions[0]}; train again, or build the dataset "
                 "with the same encoder"
             )
-    if not allow_other and trained.fingerprint != dataset.fingerprint:
+    trained = checkpoint.config.datasets
+    if not allow_other and dataset.fingerprint not in [one.fingerprint for one in trained]:
+        names = ", ".join(f"{one.name} {one.fingerprint[:12]}…" for one in trained)
         raise InputError(
-            f"{checkpoint.folder}: was trained on {trained.name} {trained.fingerprint[:12]}…, {dataset.root} "
+            f"{checkpoint.folder}: was trained on {names}, {dataset.root} "
             f"is {dataset.name} {dataset.fingerprint[:12]}…; add --allow-other-dataset to answer it anyway"
         )

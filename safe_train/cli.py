@@ -6,9 +6,10 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from safe_data.core.command import HOLDS, NOT_JUDGED, Command, options_of, run
+from safe_data.core.command import HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import require_extra
-from safe_train.config import PathwayConfig, PredictConfig, StageAConfig
+from safe_train.config import PredictConfig, TrainConfig
+from safe_train.presets import PRESETS
 
 SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
 
@@ -31,42 +32,19 @@ def demo(*, out: Path, seed: int = 0) -> int:
     return run_demo(out, seed=seed)
 
 
-def stage_a(
-    shards: Path,
-    *,
-    backbone: str,
-    out: Path,
-    encoder: str = "logmel",
-    pathway: PathwayConfig,
-    config: StageAConfig,
-) -> None:
+def stage_a(config: TrainConfig) -> None:
     """Train an audio pathway for a frozen backbone, and write the checkpoint to OUT.
 
-    Args:
-        shards: folder of a dataset that has a split named train
-        backbone: vision-language model, as a directory written by save_pretrained or as a hub id
-        out: folder for adapter.safetensors, config.json, options.yaml and losses.jsonl
-        encoder: encoder that made the dataset's embeddings; any other is refused
+    `--config NAME` also finds a preset: demo, baseline, phase1, phase2, no_retention, kl.
     """
-    from safe_data.core.options_file import TRAIN, write_options
-    from safe_train.base.backbone import load_backbone
     from safe_train.stages.stage_a import stage_a as train
 
-    trained = train(
-        shards,
-        load_backbone(backbone),
-        out,
-        base_name=Path(backbone).resolve().name,
-        encoder=encoder,
-        pathway=pathway,
-        config=config,
-    )
-    options = {"shards": shards, "backbone": backbone, "out": out, "encoder": encoder}
-    write_options(out, "safe-train stage-a", {**options, **options_of(pathway), **options_of(config)}, TRAIN)
+    trained = train(config)
     last, checkpoint = trained.losses[-1], trained.checkpoint
+    records = sum(dataset.records for dataset in checkpoint.datasets)
     print(
-        f"{out}: {checkpoint.trained_parameters:,} parameters trained on {checkpoint.dataset.records} "
-        f"records, the base's {trained.after.parameters:,} unchanged\n"
+        f"{config.run.out}: {checkpoint.trained_parameters:,} parameters trained on {records:,} records, "
+        f"the base's {checkpoint.base.parameters:,} unchanged\n"
         f"  last batch, in nats per token: cross-entropy {last.cross_entropy:.3f} on audio questions, "
         f"KL divergence {last.distillation:.4f} from the base"
     )
@@ -100,7 +78,7 @@ COMMANDS: dict[str, Command] = {"demo": demo, "stage-a": stage_a, "predict": pre
 def main(argv: Sequence[str] | None = None) -> int:
     """Run safe-train; returns the exit code."""
     checked = {name: _requiring_extra(name, command) for name, command in COMMANDS.items()}
-    return run("safe-train", SUMMARY, checked, argv)
+    return run("safe-train", SUMMARY, checked, argv, PRESETS)
 
 
 def _requiring_extra(name: str, command: Command) -> Command:

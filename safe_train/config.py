@@ -1,15 +1,79 @@
-"""The settings of safe_train's commands: the audio pathway's shape, stage A, and prediction.
+"""The settings of safe_train's commands.
 
-The docstring below each field is the help of its command-line option. `metadata` names an option that differs
-from its field: an option that may be given several times is singular.
+`TrainConfig` is all that a training run depends on, in six sections; it is stored whole with the run as
+options.yaml. The docstring below each field is the help of its command-line option. `metadata` names an
+option that differs from its field.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 from safe_data.core.errors import InputError, check_seed
 
-DEFAULT_FUSED_LAYERS = 4
 CONDITIONS = ("full", "mute_audio", "swap_audio", "gate_off")
+ROLES = ("audio", "vl", "muted")
+Location = Literal["input", "early", "middle", "late"]
+Design = Literal["low_rank", "lora"]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on.
+
+    A batch holds questions in three roles: `audio` questions with their own sound (loss: cross-entropy), `vl`
+    questions with an unrelated sound or silence, and `muted` audio questions with silence (loss of both: KL
+    divergence from the base).
+
+    Raises:
+        InputError: a number outside the range that its option names.
+    """
+
+    shards: tuple[Path, ...] = field(metadata={"positional": True})
+    """folders of one or several datasets; each name may occur once"""
+
+    encoder: tuple[str, ...] = ()
+    """name of the cached embeddings to hear by; with two names, both are heard (default: the only one)"""
+
+    weights: dict[str, float] = field(default_factory=lambda: {"audio": 0.4, "vl": 0.4, "muted": 0.2})
+    """relative share of each role in a batch: audio, vl, muted; NAME/audio and so on name the questions of
+    one dataset; ignored if there is a --curriculum"""
+
+    curriculum: Path | None = None
+    """YAML file of training stages, each with its own weights; see safe_data/sampling/curriculum_file.py"""
+
+    silent_fraction: float = 0.25
+    """share of the vl questions that get silence instead of an unrelated sound, from 0 to 1"""
+
+    split: str = "train"
+    """split of every dataset to train on"""
+
+    validation_split: str = "val"
+    """split that is evaluated during training; datasets without it are left out"""
+
+    validation_questions: int = 200
+    """questions of each kind (audio, vl) in an evaluation, at least 1"""
+
+    workers: int = 2
+    """threads that prepare the next batches, at least 1"""
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "validation_questions", "workers")
+        if not 0 <= self.silent_fraction <= 1:
+            raise InputError(f"silent_fraction={self.silent_fraction}: must be in [0, 1]")
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """The frozen vision-language model."""
+
+    source: str = field(metadata={"option": "backbone"})
+    """vision-language model, as a directory written by save_pretrained or as a hub id"""
+
+    @property
+    def name(self) -> str:
+        """Its name in checkpoints."""
+        return Path(self.source).resolve().name
 
 
 @dataclass(frozen=True)
@@ -17,87 +81,215 @@ class PathwayConfig:
     """The shape of the audio pathway.
 
     Raises:
-        InputError: a size below 1, heads that do not divide the rank, or a layer named twice or below 1.
+        InputError: a size below 1, heads that do not divide the rank, a layer named twice or below 1, or a
+            scale outside its range.
     """
 
     layers: tuple[int, ...] = field(default=(), metadata={"option": "layer"})
     """number of a decoder layer that hears, counted from 1; one the backbone does not have is refused;
-    without any: four layers, evenly spaced up to the last"""
+    without any: see --location"""
 
-    tokens: int = 4
-    """audio tokens per clip, at least 1"""
+    location: Location | None = None
+    """where to fuse if no --layer is given: input (before the first layer), or four layers of the early,
+    middle or late third (default: four layers, evenly spaced up to the last)"""
 
-    rank: int = 8
-    """inner dimensions of each cross-attention, all heads together; a multiple of --heads"""
+    tokens: int = 8
+    """audio tokens per clip, at least 1; several encoders share them"""
 
-    heads: int = 2
+    design: Design = "low_rank"
+    """low_rank: queries, keys and values of `rank` dimensions, 4·width·rank parameters a layer; lora: a full
+    frozen attention with low-rank updates, 8·width·rank parameters a layer"""
+
+    rank: int = 16
+    """low_rank: inner dimensions, all heads together, a multiple of --heads; lora: rank of each update"""
+
+    heads: int = 4
     """attention heads of each cross-attention, at least 1"""
 
-    bottleneck: int = 128
-    """dimensions of the projector's hidden layer, at least 1"""
+    bottleneck: int | None = 1024
+    """dimensions of the projector's hidden layers; null: as wide as the language model"""
+
+    depth: int = 2
+    """linear layers of the projector, at least 2"""
+
+    tanh_scale: float | None = None
+    """the projector's output is tanh times this, such as 10 or 2; null: it is linear"""
+
+    input_norm: bool = True
+    """normalise each embedding before the projector (LayerNorm)"""
+
+    hidden_norm: bool = True
+    """normalise the hidden states that ask (LayerNorm)"""
+
+    token_norm: bool = True
+    """normalise the audio tokens (LayerNorm); it hides the scale of the projector's output"""
+
+    residual_scale: float | None = None
+    """initial value of a learned factor of each attention's output; null: no factor"""
+
+    max_residual_scale: float = 1.0
+    """the most that this factor can become, above --residual_scale"""
+
+    dropout: float = 0.0
+    """dropout in the projector and on each attention's output, from 0 to below 1"""
+
+    standardise: bool = True
+    """subtract the mean of the training embeddings, divide by their deviation, and store both"""
 
     def __post_init__(self) -> None:
-        for name in ("tokens", "rank", "heads", "bottleneck"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
-        if self.rank % self.heads:
+        _at_least_one(self, "tokens", "rank", "heads")
+        if self.bottleneck is not None:
+            _at_least_one(self, "bottleneck")
+        if self.depth < 2:
+            raise InputError(f"depth={self.depth}: must be at least 2")
+        if self.design == "low_rank" and self.rank % self.heads:
             raise InputError(f"rank={self.rank} does not divide among heads={self.heads}; choose a multiple")
-        if len(set(self.layers)) != len(self.layers) or min(self.layers, default=1) < 1:
+        lowest = 0 if self.location == "input" else 1  # 0: the input of layer 1
+        if len(set(self.layers)) != len(self.layers) or min(self.layers, default=1) < lowest:
             raise InputError(f"layers={list(self.layers)}: name each layer once, counting from 1")
+        if self.tanh_scale is not None:
+            _above_zero(self, "tanh_scale")
+        if self.residual_scale is not None and not 0 < self.residual_scale < self.max_residual_scale:
+            raise InputError(
+                f"residual_scale={self.residual_scale}: must be above 0 and below "
+                f"max_residual_scale={self.max_residual_scale}"
+            )
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout={self.dropout}: must be at least 0 and below 1")
 
 
 @dataclass(frozen=True)
-class StageAConfig:
-    """How stage A trains the pathway.
-
-    A batch holds audio questions with their own sound (loss: cross-entropy), vision questions with an
-    unrelated sound, and audio questions with silence (loss of both: KL divergence from the base).
+class LossConfig:
+    """What is minimised: cross-entropy of the audio questions, plus what keeps the base's answers.
 
     Raises:
         InputError: a number outside the range that its option names.
     """
 
-    steps: int = 800
-    """number of training steps (batches), at least 1"""
-
-    audio_rows: int = 32
-    """audio questions with their own sound in each batch, at least 1"""
-
-    vision_rows: int = 32
-    """vision questions with an unrelated sound in each batch, at least 1"""
-
-    muted_rows: int = 16
-    """audio questions with silence in each batch, at least 1"""
-
-    silent_fraction: float = 0.25
-    """share of the vision questions that get silence instead of an unrelated sound, from 0 to 1"""
-
-    learning_rate: float = 3e-3
-    """peak learning rate of AdamW, after warm-up and before cosine decay, above 0; too high, the loss
-    becomes infinite or NaN and training stops"""
-
-    kl_weight: float = 3.0
+    kl_weight: float = 1.0
     """weight of the KL divergence from the base, relative to the cross-entropy; 0 or more; 0 lets the
     base's answers drift"""
 
     temperature: float = 2.0
     """softmax temperature of the KL divergence, above 0; higher counts unlikely tokens more"""
 
-    seed: int = 0
-    """seed of the initial weights and of the batches, 0 or more"""
-
     def __post_init__(self) -> None:
-        for name in ("steps", "audio_rows", "vision_rows", "muted_rows"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
-        for name in ("learning_rate", "temperature"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}={getattr(self, name)}: must be above 0")
+        _above_zero(self, "temperature")
         if not self.kl_weight >= 0:
             raise InputError(f"kl_weight={self.kl_weight}: must be 0 or more")
-        if not 0 <= self.silent_fraction <= 1:
-            raise InputError(f"silent_fraction={self.silent_fraction}: must be in [0, 1]")
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """How the pathway is trained.
+
+    Raises:
+        InputError: a number outside the range that its option names, or both --steps and --epochs.
+    """
+
+    steps: int | None = None
+    """number of training steps (global batches), at least 1; or give --epochs"""
+
+    epochs: float | None = None
+    """passes over the audio questions, above 0 (default, without --steps: 1)"""
+
+    batch_size: int = 64
+    """questions in each global batch, over all processes, at least 1"""
+
+    rows_per_forward: int = 16
+    """the most questions in one forward pass of one process, at least 1; it bounds memory, not the batch:
+    gradients accumulate"""
+
+    projector_lr: float = 2e-4
+    """peak learning rate of the projector, above 0"""
+
+    fusion_lr: float = 1e-4
+    """peak learning rate of the cross-attentions, above 0"""
+
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """the learning rates after warm-up: cosine decay to 0, or constant"""
+
+    warm_up_steps: int = 100
+    """steps over which the learning rates rise linearly, 0 or more"""
+
+    weight_decay: float = 0.0
+    """decoupled weight decay of AdamW, 0 or more"""
+
+    clip_norm: float = 1.0
+    """largest norm of the gradient, above 0; a larger gradient is scaled down"""
+
+    gate_warm_up: Literal["none", "linear", "cosine", "step"] = "none"
+    """how the gate opens in training: at once, linearly, as half a cosine, or at once after the warm-up at a
+    tenth; predictions have it fully open"""
+
+    gate_warm_up_steps: int = 2000
+    """steps until the gate is fully open, at least 1"""
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "batch_size", "rows_per_forward", "gate_warm_up_steps")
+        _above_zero(self, "projector_lr", "fusion_lr", "clip_norm")
+        if self.steps is not None and self.epochs is not None:
+            raise InputError(f"steps={self.steps} and epochs={self.epochs}: give one of them")
+        if self.steps is not None:
+            _at_least_one(self, "steps")
+        if self.epochs is not None:
+            _above_zero(self, "epochs")
+        for name in ("warm_up_steps", "weight_decay"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name}={getattr(self, name)}: must be 0 or more")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where and how a run goes; nothing here but the seed changes what is learnt.
+
+    Raises:
+        InputError: a number outside the range that its option names.
+    """
+
+    out: Path
+    """folder of the checkpoint, the losses and the state; the same command continues a stopped run"""
+
+    seed: int = 0
+    """seed of the initial weights, the batches and the dropout, 0 or more"""
+
+    eval_steps: int = 200
+    """steps between evaluations on the validation split; 0: never"""
+
+    checkpoint_steps: int = 200
+    """steps between saved states, at least 1"""
+
+    trackers: tuple[str, ...] = field(default=("tensorboard",), metadata={"option": "tracker"})
+    """where curves are logged: tensorboard, mlflow, wandb (offline), or none"""
+
+    spike_factor: float = 20.0
+    """stop if a loss exceeds this many times the median of the last 100, and 1 nat; above 1"""
+
+    quiet: bool = False
+    """show no progress"""
+
+    force: bool = False
+    """start over, and overwrite what OUT holds of another run"""
+
+    def __post_init__(self) -> None:
         check_seed(self.seed)
+        _at_least_one(self, "checkpoint_steps")
+        if self.eval_steps < 0:
+            raise InputError(f"eval_steps={self.eval_steps}: must be 0 or more")
+        if not self.spike_factor > 1:
+            raise InputError(f"spike_factor={self.spike_factor}: must be above 1")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All that a training run depends on."""
+
+    data: DataConfig
+    backbone: BackboneConfig
+    run: RunConfig
+    pathway: PathwayConfig = field(default_factory=PathwayConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
 
 
 @dataclass(frozen=True)
@@ -140,11 +332,13 @@ class PredictConfig:
             raise InputError(f"batch_size={self.batch_size}: must be at least 1")
 
 
-def spread_layers(available: int) -> tuple[int, ...]:
-    """Four evenly spaced layers, the last included; all layers if there are fewer than four.
+def _at_least_one(settings: object, *names: str) -> None:
+    for name in names:
+        if not getattr(settings, name) >= 1:
+            raise InputError(f"{name}={getattr(settings, name)}: must be at least 1")
 
-    >>> spread_layers(32), spread_layers(2)
-    ((8, 16, 24, 32), (1, 2))
-    """
-    wanted = min(DEFAULT_FUSED_LAYERS, available)
-    return tuple(round(available * (i + 1) / wanted) for i in range(wanted))
+
+def _above_zero(settings: object, *names: str) -> None:
+    for name in names:
+        if not getattr(settings, name) > 0:
+            raise InputError(f"{name}={getattr(settings, name)}: must be above 0")

@@ -24,10 +24,11 @@ from safe_eval.results.metrics import Metric
 from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import Scores
 from safe_train.base.backbone import load_backbone
+from safe_train.base.freeze import audit_freeze
 from safe_train.checkpoint import attach_checkpoint, check_dataset, read_checkpoint
-from safe_train.config import StageAConfig
 from safe_train.parity import FREEZE_FILE, FreezeProof, freeze_proof, gate_off_parity
 from safe_train.predict.predict import predictions, wanted_encoders
+from safe_train.presets import preset_config
 from safe_train.stages.stage_a import StageAResult, stage_a
 from safe_train.toy.backbone import pretrain, read_toy_backbone
 from safe_train.toy.recipe import Recipe
@@ -106,14 +107,15 @@ def _train(out: Path, seed: int, config: DemoConfig) -> StageAResult:
         toy = read_toy_backbone(out / "backbone")
         add(f"{toy.parameters:,} parameters, accuracy {toy.held_out_accuracy:.1%} on pictures it never saw")
     with _step(5, "stage A: teach it to hear") as add:
-        trained = stage_a(
-            out / "shards",
-            load_backbone(out / "backbone"),
-            out / "adapter",
-            base_name="backbone",
-            encoder=ENCODER,
-            config=StageAConfig(steps=config.stage_a_steps, seed=seed),
+        settings = preset_config(
+            "demo",
+            shards=(out / "shards",),
+            backbone=out / "backbone",
+            out=out / "adapter",
+            steps=config.stage_a_steps,
+            seed=seed,
         )
+        trained = stage_a(settings)
         add(f"{trained.checkpoint.trained_parameters:,} parameters, the base frozen")
     return trained
 
@@ -125,12 +127,12 @@ def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
         dataset = ShardDataset(out / "shards", "test", ENCODER)
         check_dataset(checkpoint, dataset, allow_other=False)
         untouched, fused = load_backbone(out / "backbone"), load_backbone(out / "backbone")
-        model = attach_checkpoint(checkpoint, fused.model)
+        model = attach_checkpoint(checkpoint, fused)
         encoders = wanted_encoders(checkpoint)
         rows = list(predictions(model, untouched, dataset, encoders, seed=seed, batch_size=64))
         write_predictions(out / "predictions.jsonl", rows)
         gate_off = gate_off_parity(model, untouched, dataset)
-        freeze = freeze_proof(trained.before, trained.after, trained.checkpoint.trained_parameters, gate_off)
+        freeze = freeze_proof(trained.checkpoint, audit_freeze(fused.model), gate_off)
         write_json(out / FREEZE_FILE, freeze)
         add(f"{len(rows)} predictions")
     return freeze

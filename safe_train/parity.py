@@ -10,6 +10,7 @@ from safe_train.base.backbone import Backbone
 from safe_train.base.dialogue import Dialogue, Question
 from safe_train.base.freeze import FreezeAudit
 from safe_train.base.prompts import stored_picture
+from safe_train.checkpoint import CheckpointConfig
 from safe_train.pathway.model import SafeModel
 
 FREEZE_FILE = "freeze.json"
@@ -57,7 +58,7 @@ def gate_off_parity(
     questions = [(i, example) for i in range(len(dataset)) for example in dataset.record(i).examples]
     if not questions:
         raise InputError(f"{dataset.root}: split {dataset.split!r} has no questions, so there are no logits")
-    dialogue = Dialogue(*untouched)
+    dialogue = Dialogue(untouched.model, untouched.processor)
     starts = range(0, len(questions), batch_size)
     identical, largest = 0, 0.0
     for start in tqdm(starts, desc="gate off", unit="batch", disable=None, leave=False):
@@ -75,15 +76,13 @@ def gate_off_parity(
     return GateOffParity(len(starts), identical, len(questions), largest)
 
 
-def freeze_proof(
-    before: FreezeAudit, after: FreezeAudit, trained_parameters: int, gate_off: GateOffParity
-) -> FreezeProof:
-    """Join the audits before and after training with the parity of the logits."""
+def freeze_proof(trained: CheckpointConfig, after: FreezeAudit, gate_off: GateOffParity) -> FreezeProof:
+    """Join the hash of the base before training with its audit now and the parity of the logits."""
     return FreezeProof(
-        base_weights_sha256_before=before.weights_sha256,
+        base_weights_sha256_before=trained.base.weights_sha256,
         base_weights_sha256_after=after.weights_sha256,
         base_parameters=after.parameters,
         trainable_base_parameters=after.trainable_parameters,
-        trained_parameters=trained_parameters,
+        trained_parameters=trained.trained_parameters,
         gate_off=gate_off,
     )

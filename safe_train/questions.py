@@ -1,79 +1,246 @@
-"""Questions: what the pathway is trained on, split into those that need the sound and those that do not."""
+"""Questions: what several datasets ask in training, in roles.
+
+A question that needs the sound has the role `audio`, and `muted` where it is asked with silence; one that
+does not need it has the role `vl`. Clips are numbered through all datasets.
+"""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int64
-from torch import Tensor
+from jaxtyping import Bool, Float32, Float64, Int64
+from numpy import ndarray
+from tqdm import tqdm
 
-from safe_data.core.errors import InputError
-from safe_data.records import Example
+from safe_data.core.errors import InputError, did_you_mean
+from safe_data.records import Example, Record
 from safe_data.shards.dataset import ShardDataset
-from safe_train.base.prompts import encode_answer
+from safe_train.base.prompts import Picture, stored_picture
+from safe_train.config import ROLES
 
+SILENCE = -1  # instead of a clip's number: digital silence
+STATISTICS_CLIPS = 20_000
+_CLIPS_READ = 256
 _MOST_DRAWS = 1000
 
 
-@dataclass(frozen=True)
-class TrainingQuestion:
-    """An example of the dataset's record number `record_index`, with the tokens of the answer to learn."""
-
-    record_index: int
-    group: str
-    example: Example
-    answer: Int64[Tensor, " tokens"] = field(compare=False)
-
-
-class Questions:
-    """The questions of a split: `audio` need the sound and have one, `vision` do not need it.
+class Corpora:
+    """One split of several datasets, heard by one or several encoders.
 
     Raises:
-        InputError: the split has no questions of one kind.
+        InputError: two datasets of one name, a split or encoder that a dataset lacks, embeddings of another
+            encoder version in one dataset than in another, or no sound at all.
     """
 
-    def __init__(self, dataset: ShardDataset, processor: Any) -> None:
-        questions = list(_read_questions(dataset, processor))
-        has_audio = dataset.has_audio
-        self.audio = [q for q in questions if q.example.needs_audio and has_audio[q.record_index]]
-        self.vision = [q for q in questions if q.example.needs_audio is False]
-        for name, found in (("true", self.audio), ("false", self.vision)):
-            if not found:
-                raise InputError(
-                    f"{dataset.root}: none of the {len(questions)} questions in split {dataset.split!r} has "
-                    f"needs_audio {name}; "
-                    "stage A needs both questions that need the sound and questions that do not"
-                )
-        self.groups = np.array([str(group) for group in dataset.manifest["group"].to_pylist()])
-        self._with_sound = np.flatnonzero(has_audio)
-        self._root = dataset.root
+    def __init__(self, folders: Sequence[Path], split: str, encoders: Sequence[str] = ()) -> None:
+        names = [name.partition(":")[0] for name in encoders]
+        first = names[0] if names else None
+        self.datasets = tuple(ShardDataset(folder, split, first) for folder in folders)
+        more = [tuple(dataset.with_encoder(name) for dataset in self.datasets) for name in names[1:]]
+        self.heard = (self.datasets, *more)
+        self.split = split
+        self.names = tuple(dataset.name for dataset in self.datasets)
+        if len(set(self.names)) < len(self.names):
+            name = Counter(self.names).most_common(1)[0][0]
+            raise InputError(f"two datasets are named {name!r}; build them with different --name")
+        for datasets in self.heard:
+            _check_encoder(datasets)
+        self.starts = np.cumsum([0, *map(len, self.datasets)])
+        self.has_audio: Bool[ndarray, " clips"] = np.concatenate([d.has_audio for d in self.datasets])
+        groups = [str(group) for d in self.datasets for group in d.manifest["group"].to_pylist()]
+        self.group: Int64[ndarray, " clips"] = np.unique(groups, return_inverse=True)[1].astype(np.int64)
+        self.with_sound = np.flatnonzero(self.has_audio)
 
-    def unrelated_sounds(self, questions: Sequence[TrainingQuestion], rng: np.random.Generator) -> list[int]:
-        """For each question, a random record that has a sound and is of another group.
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shape of one embedding of each encoder."""
+        return tuple(tuple(datasets[0].silence.shape) for datasets in self.heard)
+
+    def place(self, clip: int) -> tuple[ShardDataset, int]:
+        """The dataset of a clip, and its number there."""
+        number = int(np.searchsorted(self.starts, clip, side="right")) - 1
+        return self.datasets[number], int(clip - self.starts[number])
+
+    def record(self, clip: int) -> Record:
+        """The record of a clip."""
+        dataset, index = self.place(clip)
+        return dataset.record(index)
+
+    def picture(self, clip: int) -> Picture | None:
+        """The picture of a clip, which is not decoded before it is needed."""
+        return stored_picture(*self.place(clip))
+
+    def embeddings(
+        self, clips: Sequence[int] | Int64[ndarray, " clips"]
+    ) -> tuple[Float32[ndarray, "clips *shape"], ...]:
+        """The embeddings of these clips by each encoder, with those of silence for SILENCE."""
+        wanted = np.asarray(clips, np.int64)
+        return tuple(self._embeddings(datasets, wanted) for datasets in self.heard)
+
+    def statistics(self) -> list[tuple[Float32[ndarray, " dims"], Float32[ndarray, " dims"]]]:
+        """The mean and deviation of each dimension of each encoder's embeddings of sounds.
+
+        At most STATISTICS_CLIPS evenly spaced clips are read.
+        """
+        count = min(len(self.with_sound), STATISTICS_CLIPS)
+        places = np.linspace(0, max(len(self.with_sound) - 1, 0), count).round().astype(np.int64)
+        sums = [(np.zeros(shape[-1]), np.zeros(shape[-1]), 0) for shape in self.shapes]
+        for start in range(0, count, _CLIPS_READ):
+            read = self.embeddings(self.with_sound[places[start : start + _CLIPS_READ]])
+            for number, embeddings in enumerate(read):
+                rows = embeddings.reshape(-1, embeddings.shape[-1]).astype(np.float64)
+                first, second, n = sums[number]
+                sums[number] = (first + rows.sum(0), second + np.square(rows).sum(0), n + len(rows))
+        return [_mean_and_deviation(*one) for one in sums]
+
+    def unrelated(self, clips: Int64[ndarray, " some"], rng: np.random.Generator) -> Int64[ndarray, " some"]:
+        """For each clip, a random clip that has a sound and is of another group.
 
         Raises:
-            InputError: all sounds are of one group.
+            InputError: no clip has a sound, or all sounds are of one group.
         """
-        records = rng.choice(self._with_sound, size=len(questions))
-        groups = np.array([question.group for question in questions])
+        if not len(self.with_sound):
+            raise InputError(f"{', '.join(self.names)}: no clip of split {self.split!r} has a sound")
+        chosen = rng.choice(self.with_sound, size=len(clips))
         for _ in range(_MOST_DRAWS):
-            same = self.groups[records] == groups
+            same = self.group[chosen] == self.group[clips]
             if not same.any():
-                return [int(record) for record in records]
-            records[same] = rng.choice(self._with_sound, size=int(same.sum()))
+                return np.asarray(chosen, np.int64)
+            chosen[same] = rng.choice(self.with_sound, size=int(same.sum()))
+        dataset, index = self.place(int(clips[same][0]))
         raise InputError(
-            f"{self._root}: no sound of another group than {groups[same][0]!r} was found; "
-            "stage A needs sounds of several groups"
+            f"{dataset.root}: no sound of another group than {dataset.value(index, 'group')!r} was found; "
+            "training needs sounds of several groups"
         )
 
+    def _embeddings(
+        self, datasets: Sequence[ShardDataset], clips: Int64[ndarray, " n"]
+    ) -> Float32[ndarray, "n *shape"]:
+        silence = datasets[0].silence
+        found = np.empty((len(clips), *silence.shape), np.float32)
+        found[clips == SILENCE] = silence
+        for number, dataset in enumerate(datasets):
+            here = (clips >= self.starts[number]) & (clips < self.starts[number + 1])
+            if here.any():
+                found[here] = dataset.embeddings(clips[here] - self.starts[number])
+        return found
 
-def _read_questions(dataset: ShardDataset, processor: Any) -> Iterator[TrainingQuestion]:
-    """All examples that have references; the answer to learn is the most frequent reference."""
-    for index in range(len(dataset)):
-        record = dataset.record(index)
-        for example in record.examples:
-            if example.references:
-                answer = Counter(example.references).most_common(1)[0][0]
-                yield TrainingQuestion(index, record.group, example, encode_answer(processor, answer))
+
+class Asked(NamedTuple):
+    """A question in a batch: its number and role, the clip whose sound it hears, the reference to learn.
+
+    `heard` is SILENCE where it hears none.
+    """
+
+    question: int
+    role: str
+    heard: int
+    reference: int
+
+
+@dataclass(frozen=True)
+class Questions:
+    """All questions of a split that have references: the clip of each, and its place among its clip's."""
+
+    corpora: Corpora
+    clip: Int64[ndarray, " questions"]
+    example: Int64[ndarray, " questions"]
+    needs_audio: Bool[ndarray, " questions"]
+    is_caption: Bool[ndarray, " questions"]
+    references: Int64[ndarray, " questions"]
+    difficulty: tuple[str | None, ...]
+    answers: frozenset[str]
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+    def of(self, question: int) -> Example:
+        """The question itself."""
+        return self.corpora.record(int(self.clip[question])).examples[int(self.example[question])]
+
+    def pool(self, name: str) -> Int64[ndarray, " some"]:
+        """The questions of a role, such as `audio`, or of one dataset in a role, such as `audiocaps/audio`.
+
+        Raises:
+            InputError: no such role or dataset, or it has no such question.
+        """
+        dataset, _, role = name.rpartition("/")
+        corpora = self.corpora
+        if role not in ROLES or (dataset and dataset not in corpora.names):
+            known = [*ROLES, *(f"{one}/{role}" for one in corpora.names for role in ROLES)]
+            hint = did_you_mean(name, known, f"there are {', '.join(known)}")
+            raise InputError(f"{name!r} is no pool of questions; {hint}")
+        fitting = ~self.needs_audio if role == "vl" else self.needs_audio
+        if dataset:
+            number = corpora.names.index(dataset)
+            first, end = corpora.starts[number : number + 2]
+            fitting = fitting & (self.clip >= first) & (self.clip < end)
+        found: Int64[ndarray, " some"] = np.flatnonzero(fitting)
+        if not len(found):
+            wanted = "has needs_audio false" if role == "vl" else "has needs_audio true and a sound"
+            raise InputError(
+                f"{', '.join(corpora.names)}: none of the {len(self)} questions with references in split "
+                f"{corpora.split!r} {wanted}, so {name!r} is empty; add a dataset that has some, or "
+                "give it no weight"
+            )
+        return found
+
+
+def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
+    """Read all questions that can be trained on; others need a sound that their clip lacks, or do not say.
+
+    Raises:
+        InputError: there are none.
+    """
+    rows: list[tuple[int, int, bool, bool, int]] = []
+    difficulty: list[str | None] = []
+    answers: set[str] = set()
+    total = int(corpora.starts[-1])
+    for clip in tqdm(range(total), "questions", unit="clip", disable=quiet or None, leave=False):
+        record = corpora.record(clip)
+        for place, example in enumerate(record.examples):
+            needs_audio = example.needs_audio
+            if not example.references or needs_audio is None or (needs_audio and not corpora.has_audio[clip]):
+                continue
+            is_caption = example.task == "caption"
+            rows.append((clip, place, needs_audio, is_caption, len(example.references)))
+            difficulty.append(record.difficulty)
+            answers |= set(example.references) if is_caption else {likeliest(example.references)}
+    if not rows:
+        raise InputError(
+            f"{', '.join(corpora.names)}: no question of split {corpora.split!r} has references and says "
+            "whether it needs the sound (needs_audio); there is nothing to train on"
+        )
+    clip_, place_, needs, caption, references = (np.array(column) for column in zip(*rows, strict=True))
+    return Questions(
+        corpora, clip_, place_, needs, caption, references, tuple(difficulty), frozenset(answers)
+    )
+
+
+def likeliest(references: Sequence[str]) -> str:
+    """The most frequent reference, the first of several."""
+    return Counter(references).most_common(1)[0][0]
+
+
+def _mean_and_deviation(
+    first: Float64[ndarray, " dims"], second: Float64[ndarray, " dims"], rows: int
+) -> tuple[Float32[ndarray, " dims"], Float32[ndarray, " dims"]]:
+    mean = first / max(rows, 1)
+    variance = np.maximum(second / max(rows, 1) - np.square(mean), 0)
+    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+
+
+def _check_encoder(datasets: Sequence[ShardDataset]) -> None:
+    """Check that all datasets have embeddings of one and the same encoder."""
+    for dataset in datasets:
+        if dataset.encoder is None:
+            dataset.embeddings([])  # says which there are
+        first, this = datasets[0].encoder, dataset.encoder
+        if first is not None and this is not None and this["fingerprint"] != first["fingerprint"]:
+            raise InputError(
+                f"{dataset.root}: its embeddings are of {this['name']} {this['fingerprint']}, those of "
+                f"{datasets[0].root} of {first['name']} {first['fingerprint']}; build both with one encoder"
+            )

@@ -3,8 +3,9 @@
 0: it holds. 1: it does not hold. 2: it could not be judged. 3: bad usage or input. 4: a defect of ours.
 
 A command is a function; its docstring becomes the help. It returns its exit code, or None for 0. A parameter
-that is a dataclass becomes one option per field. `--config FILE.yaml` reads options from a file, and
-`--print_config` shows the options that would run.
+that is a dataclass becomes one option per field; a field that is a dataclass becomes a section of options.
+`--config FILE.yaml` reads options from a file, with or without their sections, and `--print_config` shows the
+options that would run. A later file, and then the command line, wins.
 """
 
 import argparse
@@ -15,22 +16,42 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from safe_data.core.errors import InputError, did_you_mean
+from safe_data.core.options_file import (
+    in_sections,
+    option_name,
+    sections_of,
+    settings_from,
+    typed,
+    with_presets,
+    without_sections,
+)
 
 Command = Callable[..., int | None]
 
 HOLDS, DOES_NOT_HOLD, NOT_JUDGED, BAD_INPUT, DEFECT = range(5)
 _SEE = "see --help"
+_SECTIONED = "sectioned_yaml"
 
 
-def run(program: str, summary: str, commands: dict[str, Command], argv: Sequence[str] | None = None) -> int:
-    """Parse the arguments, run the chosen command, and return its exit code."""
+def run(
+    program: str,
+    summary: str,
+    commands: dict[str, Command],
+    argv: Sequence[str] | None = None,
+    presets: Path | None = None,
+) -> int:
+    """Parse the arguments, run the chosen command, and return its exit code.
+
+    `presets` is a folder of YAML files that `--config NAME` finds by name.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     said_by = " ".join([program, *(word for word in arguments[:1] if word in commands)])
     try:
-        name, options = _parse(program, summary, commands, arguments)
+        name, options = _parse(program, summary, commands, with_presets(arguments, presets))
         return commands[name](**options) or HOLDS
     except SystemExit as stop:  # after --help and --print_config
         return BAD_INPUT if stop.code else HOLDS
@@ -48,20 +69,11 @@ def run(program: str, summary: str, commands: dict[str, Command], argv: Sequence
         return DEFECT
 
 
-def option_name(field: dataclasses.Field[Any]) -> str:
-    """The option of a dataclass field: its name, or `metadata["option"]`, such as `layer` for `layers`."""
-    return str(field.metadata.get("option", field.name))
-
-
-def options_of(settings: Any) -> dict[str, Any]:
-    """A dataclass as options, so that what ran can be written to options.yaml."""
-    return {option_name(field): getattr(settings, field.name) for field in dataclasses.fields(settings)}
-
-
 def _parse(
     program: str, summary: str, commands: dict[str, Command], arguments: list[str]
 ) -> tuple[str, dict[str, Any]]:
-    from jsonargparse import ArgumentParser, DefaultHelpFormatter
+    import yaml
+    from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_dumper, set_loader
 
     if not arguments:
         raise InputError(f"name a command: {', '.join(commands)}; {_SEE}")
@@ -75,10 +87,13 @@ def _parse(
             raise InputError(_usage_error(message, known)) from ex
 
     known = list(commands)
-    parser = Parser(prog=program, description=summary, formatter_class=Help)
+    sections = sections_of(commands[arguments[0]]) if arguments[0] in commands else {}
+    set_loader(_SECTIONED, lambda text: without_sections(yaml.safe_load(text), sections), (yaml.YAMLError,))
+    set_dumper(_SECTIONED, lambda options: yaml.safe_dump(in_sections(options, sections), sort_keys=False))
+    parser = Parser(prog=program, description=summary, formatter_class=Help, parser_mode=_SECTIONED)
     choices = parser.add_subcommands(dest="command", metavar="COMMAND")
     for name, command in commands.items():
-        subparser = Parser(description=_summary(command), formatter_class=Help)
+        subparser = Parser(description=_summary(command), formatter_class=Help, parser_mode=_SECTIONED)
         if arguments[:1] == [name]:  # the others need only their line of help
             _add_parameters(subparser, command)
             known += subparser._option_string_actions
@@ -135,26 +150,10 @@ def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
     for name in inspect.signature(command).parameters:
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
-            kinds = get_type_hints(hint)
-            options = {option_name(field): field.name for field in dataclasses.fields(hint)}
-            fields = {
-                field: _typed(key, given[key], kinds[field]) for key, field in options.items() if key in given
-            }
-            arguments[name] = hints[name](**fields)
+            arguments[name] = settings_from(hint, given)
         elif name in given:
-            arguments[name] = _typed(name, given[name], hint)
+            arguments[name] = typed(name, given[name], hint)
     return arguments
-
-
-def _typed(name: str, value: Any, hint: Any) -> Any:
-    """A list as a tuple where the parameter is one: the parser only makes lists.
-
-    Raises:
-        InputError: a flag is neither true nor false, which the parser does not check in a config file.
-    """
-    if hint is bool and not isinstance(value, bool):
-        raise InputError(f"{name} is {value!r}; write true or false")
-    return tuple(value) if get_origin(hint) is tuple else value
 
 
 def _add_parameters(parser: Any, command: Command) -> None:
@@ -169,18 +168,28 @@ def _add_parameters(parser: Any, command: Command) -> None:
         if dataclasses.is_dataclass(hint):
             _add_fields(parser, hint)
         elif required and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-            is_list = get_origin(hint) in (list, tuple)
-            shape = {"nargs": "+", "type": get_args(hint)[0]} if is_list else {"type": hint}
-            parser.add_argument(name, metavar=name.upper(), help=helps.get(name, ""), **shape)
+            _add_positional(parser, name, hint, helps.get(name, ""))
         else:
             default = None if required else parameter.default
             _add_option(parser, name, hint, default, helps.get(name, ""), required=required)
+
+
+def _add_positional(parser: Any, name: str, hint: Any, help_text: str) -> None:
+    is_list = get_origin(hint) in (list, tuple)
+    shape = {"nargs": "+", "type": get_args(hint)[0]} if is_list else {"type": hint}
+    parser.add_argument(name, metavar=name.upper(), help=help_text, **shape)
 
 
 def _add_fields(parser: Any, options: Any) -> None:
     """One option per field of a dataclass, with the docstring below the field as its help."""
     helps, hints = _helps(options), get_type_hints(options)
     for field in dataclasses.fields(options):
+        if dataclasses.is_dataclass(hints[field.name]):
+            _add_fields(parser.add_argument_group(field.name), hints[field.name])
+            continue
+        if field.metadata.get("positional"):
+            _add_positional(parser, field.name, hints[field.name], helps.get(field.name, ""))
+            continue
         default, required = field.default, False
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()

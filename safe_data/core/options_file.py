@@ -1,12 +1,19 @@
-"""options.yaml: the options and versions of a run; `--config options.yaml` runs it again."""
+"""Files of options: options.yaml, with the options and versions of a run, and how to read one again.
 
+Also presets, and the sections that such a file may have where settings are nested.
+"""
+
+import dataclasses
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
+from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import write_bytes
+
+Sections = dict[str, dict[str, str]]  # of each section: the option of every key that a file may use there
 
 OPTIONS = "options.yaml"
 CORE = ("safe-hearing", "numpy", "pyarrow", "soundfile", "soxr", "pillow")
@@ -55,4 +62,123 @@ def write_options(
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def option_name(field: dataclasses.Field[Any]) -> str:
+    """The option of a dataclass field: its name, or `metadata["option"]`, such as `layer` for `layers`."""
+    return str(field.metadata.get("option", field.name))
+
+
+def options_of(settings: Any) -> dict[str, Any]:
+    """A dataclass as options, section by section, so that what ran can be written to options.yaml."""
+    options: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if dataclasses.is_dataclass(value):
+            inner = {f.name: f for f in dataclasses.fields(value)}
+            # `backbone: {source: …}` reads better than a section and an option of one name.
+            named = {n: n if option_name(f) == field.name else option_name(f) for n, f in inner.items()}
+            options[field.name] = {named[name]: getattr(value, name) for name in inner}
+        else:
+            options[option_name(field)] = value
+    return options
+
+
+def with_presets(arguments: list[str], presets: Path | None) -> list[str]:
+    """The arguments, with the path of a preset in place of its name.
+
+    Raises:
+        InputError: `--config` names neither a file nor a preset.
+    """
+    if presets is None:
+        return arguments
+    known = sorted(file.stem for file in presets.glob("*.yaml"))
+    found = list(arguments)
+    for place, word in enumerate(arguments):
+        option, equals, value = word.partition("=")
+        if option == "--config" and not equals and place + 1 < len(arguments):
+            place, value = place + 1, arguments[place + 1]
+        if option != "--config" or not value or Path(value).is_file():
+            continue
+        if value not in known:
+            hint = did_you_mean(value, known, f"presets are {', '.join(known)}")
+            raise InputError(f"--config {value}: is neither a file nor a preset; {hint}")
+        found[place] = ("--config=" if equals else "") + str(presets / f"{value}.yaml")
+    return found
+
+
+def sections_of(command: Callable[..., Any]) -> Sections:
+    """The sections of a command's options: for each, the option of every key that a file may use there."""
+    sections: Sections = {}
+    for hint in get_type_hints(command).values():
+        if dataclasses.is_dataclass(hint):
+            sections |= sections_of_settings(hint)
+    return sections
+
+
+def sections_of_settings(settings: Any) -> Sections:
+    """The sections of a dataclass: its fields that are dataclasses."""
+    sections: Sections = {}
+    for name, kind in get_type_hints(settings).items():
+        if dataclasses.is_dataclass(kind):
+            fields = dataclasses.fields(kind)
+            sections[name] = {key: option_name(f) for f in fields for key in (f.name, option_name(f))}
+    return sections
+
+
+def without_sections(content: Any, sections: Sections) -> Any:
+    """The options of a file, without the sections they stand in.
+
+    Raises:
+        InputError: a section has no such option.
+    """
+    if not isinstance(content, dict):
+        return content
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        if name not in sections or not isinstance(value, dict):
+            flat[name] = value
+            continue
+        for key, inner in value.items():
+            if key not in sections[name]:
+                hint = did_you_mean(str(key), sections[name], f"there are {', '.join(sections[name])}")
+                raise InputError(f"{name}.{key} is no option; {hint}")
+            flat[sections[name][key]] = inner
+    return flat
+
+
+def in_sections(options: dict[str, Any], sections: Sections) -> dict[str, Any]:
+    """Options by section, as `without_sections` reads them; others stand first."""
+    of = {option: name for name, keys in sections.items() for option in keys.values()}
+    arranged = {key: value for key, value in options.items() if key not in of}
+    for key, value in options.items():
+        if key in of:
+            arranged.setdefault(of[key], {})[key] = value
+    return arranged
+
+
+def settings_from(kind: Any, given: dict[str, Any]) -> Any:
+    """A dataclass made of the options that were given; its sections are made likewise."""
+    kinds = get_type_hints(kind)
+    values = {}
+    for field in dataclasses.fields(kind):
+        option, hint = option_name(field), kinds[field.name]
+        if dataclasses.is_dataclass(hint):
+            values[field.name] = settings_from(hint, given)
+        elif option in given:
+            values[field.name] = typed(option, given[option], hint)
+    return kind(**values)
+
+
+def typed(name: str, value: Any, hint: Any) -> Any:
+    """A list as a tuple where the parameter is one: the parser only makes lists.
+
+    Raises:
+        InputError: a flag is neither true nor false, which the parser does not check in a config file.
+    """
+    if hint is bool and not isinstance(value, bool):
+        raise InputError(f"{name} is {value!r}; write true or false")
+    return tuple(value) if get_origin(hint) is tuple else value

@@ -9,7 +9,8 @@
 
 A batch is a pure function of the stages, the seed and the progress: four integers, to be saved with each
 checkpoint. If only steps end stages, all four follow from `step`; the step at which a metric ended a stage
-must be saved.
+must be saved. `curriculum.is_extended(progress)` says whether a stage lasts longer than planned, because its
+metric did not hold in time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,12 +87,18 @@ class Curriculum:
         step, held, until = progress.step + 1, progress.held, stage.until
         if until is None:
             return replace(progress, step=step)
-        if until.metric and until.at_least is not None and metrics:
-            held = held + 1 if _value_of(until.metric, metrics, stage.name) >= until.at_least else 0
-        out_of_steps = until.steps is not None and step - progress.stage_start >= until.steps
-        if out_of_steps or (until.metric and held >= until.patience):
+        if until.metric and metrics:
+            held = held + 1 if until.accepts(_value_of(until.metric, metrics, stage.name)) else 0
+        if until.is_over(step - progress.stage_start, held):
             return Progress(step, progress.stage + 1, step)
         return replace(progress, step=step, held=held)
+
+    def is_extended(self, progress: Progress) -> bool:
+        """Whether the stage has taken its planned steps, and goes on because its metric does not hold yet."""
+        until = self.stages[self._stage_number(progress)].until
+        if until is None or until.steps is None or until.extend_steps is None:
+            return False
+        return progress.step - progress.stage_start >= until.steps
 
     def _stage_number(self, progress: Progress) -> int:
         if not (0 <= progress.stage < len(self.stages) and 0 <= progress.stage_start <= progress.step):

@@ -5,13 +5,20 @@
         weights: {audio: 0.8, vl: 0.2}
         difficulty: {audio: [easy]}
         until: {metric: audio_accuracy, at_least: 0.6, patience: 2, steps: 4000}
+      - name: harder sounds
+        weights: {audio: 0.6, vl: 0.4}
+        until: {metric: vl_drift, at_most: 0.02, steps: 4000, extend_steps: 2000}
       - name: everything
         weights: {audio: 0.4, vl: 0.6}
 
 `weights` are relative; a dataset without a weight is not drawn. `difficulty` lists which rows of a dataset to
 draw: easy, medium, hard, unrated. A row without a difficulty is unrated. Datasets without a list are drawn
-whole. `until` ends the stage after that many `steps`, or once `metric` was `at_least` this value `patience`
-times in a row, whichever comes first. The last stage has no `until` and lasts as long as training.
+whole. The last stage has no `until` and lasts as long as training.
+
+`until` ends a stage after that many `steps`, or once its `metric` holds, whichever comes first. The metric
+holds if it was `at_least` or `at_most` its bound at the last `patience` evaluations. With `extend_steps`,
+`steps` is the planned length: the stage does not end earlier. It ends there if the metric holds by then;
+otherwise it is extended until the metric holds, by `extend_steps` at most.
 """
 
 from collections.abc import Sequence
@@ -27,6 +34,7 @@ from safe_data.sampling.mixture import exact_shares
 Level = Literal["easy", "medium", "hard", "unrated"]
 Name = Annotated[str, Field(min_length=1)]
 Positive = Annotated[int, Field(ge=1)]
+Bound = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Block(BaseModel):
@@ -34,22 +42,49 @@ class _Block(BaseModel):
 
 
 class Until(_Block):
-    """When a stage ends."""
+    """When a stage ends; with `extend_steps`, also how much longer than planned it may last."""
 
     steps: Positive | None = None
     metric: Name | None = None
-    at_least: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    at_least: Bound | None = None
+    at_most: Bound | None = None
     patience: Positive = 1
+    extend_steps: Positive | None = None
 
     @model_validator(mode="after")
     def _is_a_rule(self) -> "Until":
-        if (self.metric is None) != (self.at_least is None):
-            raise ValueError("'metric' and 'at_least' go together")
+        if self.at_least is not None and self.at_most is not None:
+            raise ValueError("has 'at_least' and 'at_most'; give one of them")
+        if (self.metric is None) != (self.at_least is None and self.at_most is None):
+            raise ValueError("'metric' goes with 'at_least' or 'at_most'; give both, or neither")
         if self.metric is None and "patience" in self.model_fields_set:
-            raise ValueError("'patience' needs a metric; add 'metric' and 'at_least', or remove it")
+            raise ValueError(
+                "'patience' needs a metric; add 'metric' with 'at_least' or 'at_most', or remove it"
+            )
+        if self.extend_steps is not None and (self.metric is None or self.steps is None):
+            lacking = "metric" if self.metric is None else "steps"
+            raise ValueError(
+                f"'extend_steps' needs {lacking!r}: after 'steps', the stage goes on until the metric holds; "
+                "add it, or remove 'extend_steps'"
+            )
         if self.metric is None and self.steps is None:
-            raise ValueError("is empty; give 'steps', or 'metric' and 'at_least', or all three")
+            raise ValueError("is empty; give 'steps', or 'metric' with 'at_least' or 'at_most', or both")
         return self
+
+    def accepts(self, value: float) -> bool:
+        """Whether this value of the metric is within its bound."""
+        return (self.at_least is None or value >= self.at_least) and (
+            self.at_most is None or value <= self.at_most
+        )
+
+    def is_over(self, steps: int, held: int) -> bool:
+        """Whether a stage ends that took this many steps, and whose metric held this often in a row."""
+        holds = self.metric is not None and held >= self.patience
+        if self.steps is None:
+            return holds
+        if self.extend_steps is None:
+            return holds or steps >= self.steps
+        return steps >= self.steps + self.extend_steps or (holds and steps >= self.steps)
 
 
 class Stage(_Block):

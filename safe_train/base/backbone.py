@@ -9,20 +9,19 @@ from torch import nn
 
 from safe_data.core.errors import InputError
 from safe_data.encoders.checkpoints import checkpoint_directory
+from safe_train.base.files import FILES
 from safe_train.base.freeze import freeze
 
 # Where the model families of transformers hold the layers of `get_decoder()`: LLaMA and Qwen, OPT, T5.
 _LAYER_PATHS = ("layers", "model.layers", "decoder.layers", "model.decoder.layers", "block", "decoder.block")
 
-# The files of a checkpoint: configurations, weights, tokenizer and templates. No code, no pickles.
-_FILES = ["config.json", "*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
-
 
 class Backbone(NamedTuple):
-    """A frozen model and the processor that prepares its inputs."""
+    """A frozen model, the processor that prepares its inputs, and the folder that both are from."""
 
     model: Any
     processor: Any
+    folder: Path
 
 
 def load_backbone(source: str | Path) -> Backbone:
@@ -36,12 +35,7 @@ def load_backbone(source: str | Path) -> Backbone:
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     quiet_unless_terminal()
-    folder = checkpoint_directory(str(source), "vision-language", _FILES)
-    if not (folder / "config.json").is_file():
-        raise InputError(
-            f"{folder}: holds no model checkpoint (config.json, *.safetensors and the processor's files); "
-            "give a directory made by save_pretrained, or by `hf download NAME --local-dir DIR`"
-        )
+    folder = backbone_folder(source)
     try:
         processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
         model = AutoModelForImageTextToText.from_pretrained(
@@ -50,7 +44,22 @@ def load_backbone(source: str | Path) -> Backbone:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: is not a vision-language model that can be loaded: {error}") from None
     freeze(model)
-    return Backbone(model, processor)
+    return Backbone(model, processor, folder)
+
+
+def backbone_folder(source: str | Path) -> Path:
+    """The folder of a model, from a directory or a hub id; nothing is loaded.
+
+    Raises:
+        InputError: there is no such directory or model, or it holds no checkpoint.
+    """
+    folder = checkpoint_directory(str(source), "vision-language", list(FILES))
+    if not (folder / "config.json").is_file():
+        raise InputError(
+            f"{folder}: holds no model checkpoint (config.json, *.safetensors and the processor's files); "
+            "give a directory made by save_pretrained, or by `hf download NAME --local-dir DIR`"
+        )
+    return folder
 
 
 def quiet_unless_terminal() -> None:

@@ -1,94 +1,205 @@
-"""Fusion: gated low-rank cross-attention from the output of a frozen decoder layer to the audio tokens.
+"""Fusion: gated cross-attention from the hidden states of a frozen decoder layer to the audio tokens.
 
 It is attached to the layers by forward hooks. No module of the base is replaced, renamed or wrapped, so its
 weights save and load as always, and with the gate closed the layer's own output tensor passes through.
 
-**Source:** cross-attention into a frozen language model, Flamingo (arXiv 2204.14198) section 2.2.
-**Differs:** after the layer, not before it; low rank instead of full width; a zero-initialised output instead
-of a zero-initialised tanh gate, so that an untrained pathway equals the base at every gate.
+Two designs share the name in published counts. `low_rank`: queries, keys and values of `rank` dimensions,
+4·width·rank parameters. `lora`: a full attention whose weights stay as they were initialised, each with a
+low-rank update, 8·width·rank parameters. In both an untrained block is silent at every gate.
+
+**Source:** cross-attention into a frozen language model, Flamingo (arXiv 2204.14198) section 2.2; LoRA, Hu
+et al. 2021 (arXiv 2106.09685) section 4.1.
+**Differs:** after the layer, not before it; a zero-initialised output, not a zero-initialised tanh gate.
 """
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Float32
+from numpy import ndarray
 from torch import Tensor, nn
 
 from safe_data.core.errors import InputError
+from safe_train.config import Design
+from safe_train.pathway.request import Gate, KeysValues, Request, gate_values
 
-KeysValues = tuple[Float[Tensor, "batch heads tokens dims"], Float[Tensor, "batch heads tokens dims"]]
+_ROWS_DRAWN = 256  # at a time: random 64-bit numbers take eight times the room of bfloat16
 
 
-class LowRankCrossAttention(nn.Module):
-    """Queries from the hidden states, keys and values from the audio tokens, all of `rank` dimensions."""
+class CrossAttentionBlock(nn.Module):
+    """Queries from the hidden states, keys and values from the audio tokens.
 
-    def __init__(self, width: int, *, rank: int, heads: int) -> None:
+    `rank` defaults to 4 per head. `residual_scale` is the initial value of a learned factor of the output,
+    `max_residual_scale` its bound: the factor is the bound times a sigmoid. `name` seeds the frozen weights
+    of `lora`, which are therefore not stored.
+
+    Raises:
+        InputError: the heads do not divide the inner dimensions.
+
+    >>> block = CrossAttentionBlock(hidden_size=768, num_attention_heads=12)
+    >>> block(torch.zeros(2, 10, 768), torch.zeros(2, 8, 768)).shape
+    torch.Size([2, 10, 768])
+    """
+
+    raw_scale: nn.Parameter | None
+
+    def __init__(
+        self,
+        hidden_size: int,
+        num_attention_heads: int,
+        *,
+        design: Design = "low_rank",
+        rank: int | None = None,
+        hidden_norm: bool = True,
+        token_norm: bool = True,
+        residual_scale: float | None = None,
+        max_residual_scale: float = 1.0,
+        dropout: float = 0.0,
+        name: str = "",
+    ) -> None:
         super().__init__()
-        self.heads = heads
-        self.hidden_norm = nn.LayerNorm(width)
-        self.token_norm = nn.LayerNorm(width)
-        self.query = nn.Linear(width, rank, bias=False)
-        self.key = nn.Linear(width, rank, bias=False)
-        self.value = nn.Linear(width, rank, bias=False)
-        self.output = nn.Linear(rank, width, bias=False)
-        nn.init.zeros_(self.output.weight)
+        rank = 4 * num_attention_heads if rank is None else rank
+        inner = rank if design == "low_rank" else hidden_size
+        if inner % num_attention_heads:
+            raise InputError(
+                f"{num_attention_heads} heads do not divide the {inner} dimensions of a {design} attention"
+            )
+        self.heads = num_attention_heads
+        self.max_residual_scale = max_residual_scale
+        self.hidden_norm = nn.LayerNorm(hidden_size) if hidden_norm else nn.Identity()
+        self.token_norm = nn.LayerNorm(hidden_size) if token_norm else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+        if design == "low_rank":
+            parts: list[nn.Module] = [nn.Linear(hidden_size, rank, bias=False) for _ in range(3)]
+            self.output: nn.Module = nn.Linear(rank, hidden_size, bias=False)
+            nn.init.zeros_(self.output.weight)
+        else:
+            parts = [
+                LowRankUpdate(hidden_size, rank, frozen=f"{name}/{part}")
+                for part in ("query", "key", "value")
+            ]
+            self.output = LowRankUpdate(hidden_size, rank, frozen=None)
+        self.query, self.key, self.value = parts
+        self.raw_scale = None
+        if residual_scale is not None:
+            self.raw_scale = nn.Parameter(torch.tensor(residual_scale / max_residual_scale).logit())
+
+    @property
+    def scale(self) -> Float[Tensor, ""] | float:
+        """The factor of the output."""
+        return 1.0 if self.raw_scale is None else self.max_residual_scale * self.raw_scale.sigmoid()
 
     def keys_values(self, tokens: Float[Tensor, "batch tokens width"]) -> KeysValues:
         """Keys and values: the same for every position, so they are computed once per request."""
-        tokens = self.token_norm(tokens)
+        tokens = self.token_norm(tokens.to(self._dtype))
         return self._split(self.key(tokens)), self._split(self.value(tokens))
 
-    def forward(
-        self, hidden: Float[Tensor, "batch positions width"], keys_values: KeysValues
+    def heard(
+        self,
+        hidden: Float[Tensor, "batch positions width"],
+        keys_values: KeysValues,
+        mask: Bool[Tensor, "batch tokens"] | None = None,
     ) -> Float[Tensor, "batch positions width"]:
-        queries = self._split(self.query(self.hidden_norm(hidden)))
-        mixed = F.scaled_dot_product_attention(queries, *keys_values)
-        heard: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
-        return heard
+        """What is to be added to the hidden states with the gate open."""
+        queries = self._split(self.query(self.hidden_norm(hidden.to(self._dtype))))
+        attended = None if mask is None else mask[:, None, None, :]
+        mixed = F.scaled_dot_product_attention(queries, *keys_values, attn_mask=attended)
+        output: Tensor = self.dropout(self.output(mixed.transpose(1, 2).flatten(2)))
+        return output * self.scale
 
-    def _split(self, x: Float[Tensor, "batch length rank"]) -> Float[Tensor, "batch heads length dims"]:
+    def forward(
+        self,
+        hidden: Float[Tensor, "batch positions width"],
+        tokens: Float[Tensor, "batch tokens width"],
+        gate: Gate = 1.0,
+        mask: Bool[Tensor, "batch tokens"] | None = None,
+    ) -> Float[Tensor, "batch positions width"]:
+        """The hidden states with what was heard added to them."""
+        keys, values = self.keys_values(tokens)
+        return fuse(hidden, self, (keys, values), gate_values(gate, len(hidden)), mask)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    def _split(self, x: Float[Tensor, "batch length inner"]) -> Float[Tensor, "batch heads length dims"]:
         return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
-@dataclass
-class Request:
-    """One call of the base: audio tokens, gate (one number, or one per prompt), keys and values by layer."""
+class LowRankUpdate(nn.Module):
+    """x·(W + B·A): W stays as it was initialised, or is 0 where `frozen` is None; B begins at 0."""
 
-    tokens: Float[Tensor, "batch tokens width"]
-    gate: Tensor
-    keys_values: dict[int, KeysValues] = field(default_factory=dict)
+    weight: Tensor | None
+
+    def __init__(self, width: int, rank: int, *, frozen: str | None) -> None:
+        super().__init__()
+        self.down = nn.Linear(width, rank, bias=False)
+        self.up = nn.Linear(rank, width, bias=False)
+        nn.init.zeros_(self.up.weight)
+        weight = None if frozen is None else torch.from_numpy(frozen_weight(width, frozen))
+        self.register_buffer("weight", weight, persistent=False)
+
+    def forward(self, x: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch length width"]:
+        update: Tensor = self.up(self.down(x))
+        return update if self.weight is None else F.linear(x, self.weight) + update
+
+
+def frozen_weight(width: int, name: str) -> Float32[ndarray, "width width"]:
+    """Uniform numbers within ±1/√width, which follow from the name alone, on every machine and version.
+
+    **Source:** the initialisation of a linear layer in PyTorch; SplitMix64, as in safe_data's `Order`.
+    """
+    weight = np.empty((width, width), np.float32)
+    for start in range(0, width, _ROWS_DRAWN):
+        rows = weight[start : start + _ROWS_DRAWN]
+        seed = hashlib.blake2b(f"{name}/{start}".encode(), digest_size=8).digest()
+        bits = np.arange(rows.size, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        bits += np.uint64(int.from_bytes(seed, "little"))
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        unit = ((bits ^ (bits >> np.uint64(31))) >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
+        rows[:] = ((2 * unit - 1) / np.sqrt(width)).reshape(rows.shape)
+    return weight
 
 
 def attach(
-    layer: nn.Module, number: int, attention: LowRankCrossAttention, request: Callable[[], Request | None]
+    layer: nn.Module, number: int, block: CrossAttentionBlock, request: Callable[[], Request | None]
 ) -> torch.utils.hooks.RemovableHandle:
-    """Add the attention's output to the layer's output during a request."""
+    """Add what the block hears to the layer's output during a request; number 0 is the layer's input."""
 
-    def hook(_module: nn.Module, _args: Any, output: Any) -> Any:
+    def after(_module: nn.Module, _args: Any, output: Any) -> Any:
         current = request()
         if current is None:
             return None  # then PyTorch passes on the layer's own output object
         hidden = output[0] if isinstance(output, tuple) else output
-        fused = _fuse(hidden, number, attention, current)
+        fused = _fuse_request(hidden, number, block, current)
         return (fused, *output[1:]) if isinstance(output, tuple) else fused
 
+    def before(_module: nn.Module, args: Any, named: dict[str, Any]) -> Any:
+        current = request()
+        if current is None:
+            return None
+        if args:
+            return (_fuse_request(args[0], number, block, current), *args[1:]), named
+        return args, named | {"hidden_states": _fuse_request(named["hidden_states"], number, block, current)}
+
     # Before other hooks: those that record hidden states must see the fused state.
-    return layer.register_forward_hook(hook, prepend=True)
+    if number == 0:
+        return layer.register_forward_pre_hook(before, prepend=True, with_kwargs=True)
+    return layer.register_forward_hook(after, prepend=True)
 
 
-def _fuse(
-    hidden: Float[Tensor, "beams positions width"],
-    number: int,
-    attention: LowRankCrossAttention,
-    request: Request,
+def _fuse_request(
+    hidden: Float[Tensor, "beams positions width"], number: int, block: CrossAttentionBlock, request: Request
 ) -> Float[Tensor, "beams positions width"]:
-    if number not in request.keys_values:
-        request.keys_values[number] = attention.keys_values(request.tokens)
+    """Fuse one row per sound, or several: beams, or several answers to one prompt."""
     keys, values = request.keys_values[number]
-    gate = request.gate.to(hidden.device)
+    gate, mask = request.gate.to(hidden.device), request.mask
+    mask = None if mask is None else mask.to(hidden.device)
     beams, left_over = divmod(len(hidden), len(keys))
     if left_over:
         raise InputError(
@@ -97,8 +208,20 @@ def _fuse(
     if beams > 1:
         keys, values = keys.repeat_interleave(beams, 0), values.repeat_interleave(beams, 0)
         gate = gate.repeat_interleave(beams, 0) if gate.dim() else gate
+        mask = None if mask is None else mask.repeat_interleave(beams, 0)
+    return fuse(hidden, block, (keys, values), gate, mask)
+
+
+def fuse(
+    hidden: Float[Tensor, "batch positions width"],
+    block: CrossAttentionBlock,
+    keys_values: KeysValues,
+    gate: Tensor,
+    mask: Bool[Tensor, "batch tokens"] | None,
+) -> Float[Tensor, "batch positions width"]:
+    """Add what is heard to the hidden states, as far as the gate is open."""
     gate = gate.view(-1, 1, 1)
-    heard = attention(hidden.to(attention.query.weight.dtype), (keys, values))
+    heard = block.heard(hidden, keys_values, mask)
     fused = hidden + (gate * heard).to(hidden.dtype)
     # Where the gate is 0, keep the bits: adding zero turns -0.0 into 0.0, and 0 × inf is NaN.
     return torch.where(gate == 0, hidden, fused)

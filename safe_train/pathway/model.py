@@ -1,12 +1,13 @@
 """SafeModel: a frozen vision-language model with an audio pathway attached.
 
-with model.fuse(audio=embeddings, gate=1.0):
+with model.fuse(audio=embeddings, gate=1.0, tokens=8):
     base(**inputs)  # or base.generate(**inputs)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import torch
@@ -15,54 +16,110 @@ from torch import Tensor, nn
 
 from safe_data.core.errors import InputError
 from safe_train.base.backbone import decoder_layers
-from safe_train.config import PathwayConfig, spread_layers
-from safe_train.pathway.fusion import LowRankCrossAttention, Request, attach
-from safe_train.pathway.gate import Gate, gate_values
+from safe_train.base.freeze import freeze
+from safe_train.config import PathwayConfig
+from safe_train.pathway.fusion import CrossAttentionBlock, attach
 from safe_train.pathway.projector import AudioProjector
+from safe_train.pathway.request import Audio, Budget, Gate, KeysValues, Request, new_request
+
+DEFAULT_FUSED_LAYERS = 4
 
 
 class AudioPathway(nn.Module):
-    """All trained weights: the projector, and one cross-attention per fused layer."""
+    """All trained weights: a projector per encoder, and one cross-attention per fused layer.
 
-    def __init__(self, config: PathwayConfig, *, embedding_dims: int, width: int) -> None:
+    `shapes` are the shapes of one embedding of each encoder: (dims,), or (states, dims) for a sequence.
+
+    Raises:
+        InputError: there are fewer tokens than encoders, or an embedding has another number of axes.
+    """
+
+    def __init__(
+        self, config: PathwayConfig, *, shapes: Sequence[tuple[int, ...]], width: int, seed: int = 0
+    ) -> None:
         super().__init__()
         self.config = config
-        self.embedding_dims = embedding_dims
+        self.shapes = tuple(tuple(shape) for shape in shapes)
         self.width = width
-        self.projector = AudioProjector(
-            embedding_dims, tokens=config.tokens, width=width, bottleneck=config.bottleneck
+        shares = _shares(config.tokens, self.shapes)
+        self.projectors = nn.ModuleList(
+            AudioProjector(
+                shape[-1],
+                width,
+                tokens,
+                bottleneck=config.bottleneck,
+                depth=config.depth,
+                tanh_scale=config.tanh_scale,
+                norm=config.input_norm,
+                dropout=config.dropout,
+                sequence=len(shape) == 2,
+            )
+            for shape, tokens in zip(self.shapes, shares, strict=True)
         )
-        self.attentions = nn.ModuleDict(
+        self.blocks = nn.ModuleDict(
             {
-                str(n): LowRankCrossAttention(width, rank=config.rank, heads=config.heads)
-                for n in config.layers
+                str(number): CrossAttentionBlock(
+                    width,
+                    config.heads,
+                    design=config.design,
+                    rank=config.rank,
+                    hidden_norm=config.hidden_norm,
+                    token_norm=config.token_norm,
+                    residual_scale=config.residual_scale,
+                    max_residual_scale=config.max_residual_scale,
+                    dropout=config.dropout,
+                    name=f"{seed}/{number}",
+                )
+                for number in config.layers
             }
         )
 
-    def attention(self, number: int) -> LowRankCrossAttention:
-        """The cross-attention of a decoder layer, counted from 1."""
-        attention = self.attentions[str(number)]
-        if not isinstance(attention, LowRankCrossAttention):
-            raise TypeError(f"layer {number} holds {type(attention).__name__}")
-        return attention
+    def forward(self, audio: tuple[Tensor, ...]) -> dict[int, KeysValues]:
+        """The keys and values of each fused layer, on that layer's device."""
+        projected = zip(self.projectors, audio, strict=True)
+        device = self.projector().mean.device
+        tokens = torch.cat([projector(x.to(device)) for projector, x in projected], 1)
+        return {number: self._keys_values(number, tokens) for number in self.config.layers}
+
+    def block(self, number: int) -> CrossAttentionBlock:
+        """The cross-attention of a decoder layer, counted from 1; 0 is the input of the first."""
+        block = self.blocks[str(number)]
+        if not isinstance(block, CrossAttentionBlock):
+            raise TypeError(f"layer {number} holds {type(block).__name__}")
+        return block
+
+    def projector(self, number: int = 0) -> AudioProjector:
+        """The projector of an encoder."""
+        projector = self.projectors[number]
+        if not isinstance(projector, AudioProjector):
+            raise TypeError(f"encoder {number} has {type(projector).__name__}")
+        return projector
+
+    def _keys_values(self, number: int, tokens: Float[Tensor, "batch tokens width"]) -> KeysValues:
+        block = self.block(number)
+        return block.keys_values(tokens.to(next(block.parameters()).device))
 
 
-class SafeModel:
+class SafeModel(nn.Module):
     """The base and its pathway, side by side.
 
-    The pathway does not contain the base, so its `.train()`, `.to()`, `parameters()` and `state_dict()` do
-    not reach the base. The base is frozen and put in eval mode: in training mode OPT has a dropout of 0.1.
+    The base is no submodule, so `.train()`, `.to()`, `parameters()` and `state_dict()` do not reach it. It is
+    frozen and put in eval mode: in training mode OPT has a dropout of 0.1. Each cross-attention lies on the
+    device of its layer, which may differ from layer to layer.
 
     Raises:
         InputError: no layer is fused, the base does not have it, or the pathway has another width.
     """
 
+    base: Any
+
     def __init__(self, base: Any, pathway: AudioPathway) -> None:
-        layers = decoder_layers(base)
+        super().__init__()
+        layers, numbers = decoder_layers(base), pathway.config.layers
         width = hidden_width(base)
-        if not 1 <= max(pathway.config.layers, default=0) <= len(layers):
+        if not numbers or max(numbers) > len(layers):
             raise InputError(
-                f"layers={list(pathway.config.layers)}: {type(base).__name__} has {len(layers)} decoder "
+                f"layers={list(numbers)}: {type(base).__name__} has {len(layers)} decoder "
                 f"layers, counted from 1; choose among 1 to {len(layers)}"
             )
         if width != pathway.width:
@@ -70,39 +127,45 @@ class SafeModel:
                 f"the audio pathway is {pathway.width} wide and {type(base).__name__} is {width}; "
                 "use the model it was made for"
             )
-        base.requires_grad_(False)
-        base.eval()
-        self.base = base
+        freeze(base)
+        object.__setattr__(self, "base", base)
         self.pathway = pathway
         self._request: Request | None = None
-        self._hooks = [
-            attach(layers[number - 1], number, pathway.attention(number), lambda: self._request)
-            for number in pathway.config.layers
-        ]
+        pathway.projectors.to(layer_device(layers[0]))
+        self._hooks = []
+        for number in numbers:
+            layer = layers[max(number, 1) - 1]
+            block = pathway.block(number).to(layer_device(layer))
+            self._hooks.append(attach(layer, number, block, self._heard))
 
     @contextmanager
     def fuse(
-        self, audio: Float[Tensor, "batch dims"] | None = None, gate: Gate = 1.0
+        self, audio: Audio | None = None, gate: Gate = 1.0, tokens: Budget | None = None
     ) -> Iterator["SafeModel"]:
         """Let the base hear `audio` inside the `with` block; with no audio or gate 0 it runs unchanged.
 
-        In training, call backward inside the block: activation checkpointing runs the layers and hooks again.
+        `audio` holds embeddings, one tensor per encoder; `gate` and `tokens` (the number of audio tokens, or
+        a 0/1 mask of them) are for all rows, or one per row. In training, call the model itself, not the
+        base, and call backward inside the block: activation checkpointing runs the layers and hooks again.
 
         Raises:
-            InputError: the gate is outside [0, 1], `audio` has the wrong shape, or another request is active.
+            InputError: `audio`, `gate` or `tokens` do not fit, or another request is active.
         """
-        values = gate_values(gate, None if audio is None else len(audio))
-        dims = self.pathway.embedding_dims
         if self._request is not None:
             raise InputError("fuse: another request is still active; leave its `with` block first")
-        if audio is not None and (audio.dim() != 2 or audio.shape[1] != dims):
-            raise InputError(f"audio of shape {tuple(audio.shape)}; give embeddings of shape (batch, {dims})")
-        if audio is not None and bool((values > 0).any()):
-            self._request = Request(tokens=self.pathway.projector(audio), gate=values)
+        if audio is not None:
+            self._request = new_request(
+                audio, gate, tokens, shapes=self.pathway.shapes, available=self.pathway.config.tokens
+            )
         try:
             yield self
         finally:
             self._request = None
+
+    def forward(self, **inputs: Any) -> Any:
+        """Call the base. DistributedDataParallel sees all trained weights at work inside this call."""
+        self._heard()
+        return self.base(**inputs)
 
     def detach(self) -> None:
         """Remove the hooks: the base is then exactly as before."""
@@ -110,17 +173,70 @@ class SafeModel:
             hook.remove()
         self._hooks = []
 
+    def _heard(self) -> Request | None:
+        """The request, with its keys and values, which are computed when they are first needed."""
+        request = self._request
+        if request is not None and not request.keys_values:
+            request.keys_values = self.pathway(request.audio)
+        return request
+
 
 def hidden_width(base: Any) -> int:
     """The width of the decoder's hidden states."""
     return int(base.config.get_text_config(decoder=True).hidden_size)
 
 
-def new_pathway(config: PathwayConfig, base: Any, embedding_dims: int, seed: int) -> AudioPathway:
+def layer_device(layer: nn.Module) -> torch.device:
+    """Where a layer computes; with a device map, accelerate's hook knows, and weights may wait elsewhere."""
+    device = getattr(getattr(layer, "_hf_hook", None), "execution_device", None)
+    return torch.device(device) if device is not None else next(layer.parameters()).device
+
+
+def new_pathway(
+    config: PathwayConfig, base: Any, shapes: Sequence[tuple[int, ...]], seed: int
+) -> AudioPathway:
     """An untrained pathway, which leaves the base unchanged; its weights depend only on the seed."""
-    layers = config.layers or spread_layers(len(decoder_layers(base)))
+    layers = fused_layers(config, len(decoder_layers(base)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return AudioPathway(
-            replace(config, layers=layers), embedding_dims=embedding_dims, width=hidden_width(base)
+            replace(config, layers=layers), shapes=shapes, width=hidden_width(base), seed=seed
         )
+
+
+def fused_layers(config: PathwayConfig, available: int) -> tuple[int, ...]:
+    """The layers to fuse, counted from 1; 0 is the input of the first layer.
+
+    >>> fused_layers(PathwayConfig(), 32), fused_layers(PathwayConfig(), 2)
+    ((8, 16, 24, 32), (1, 2))
+    >>> fused_layers(PathwayConfig(location="late"), 24), fused_layers(PathwayConfig(location="input"), 24)
+    ((18, 20, 22, 24), (0,))
+    """
+    if config.layers:
+        return config.layers
+    if config.location == "input":
+        return (0,)
+    if config.location is None:
+        return _spread(0, available)
+    third = ("early", "middle", "late").index(config.location)
+    first, last = round(available * third / 3), round(available * (third + 1) / 3)
+    return _spread(min(first, available - 1), max(last, first + 1))
+
+
+def _spread(after: int, last: int) -> tuple[int, ...]:
+    """Four evenly spaced layers up to the last, or all if there are fewer."""
+    wanted = min(DEFAULT_FUSED_LAYERS, last - after)
+    return tuple(after + round((last - after) * (i + 1) / wanted) for i in range(wanted))
+
+
+def _shares(tokens: int, shapes: Sequence[tuple[int, ...]]) -> list[int]:
+    """How many of the tokens each encoder makes."""
+    if not shapes or tokens < len(shapes):
+        raise InputError(f"{tokens} audio tokens for {len(shapes)} encoders; give each at least one")
+    for shape in shapes:
+        if len(shape) not in (1, 2) or prod(shape) < 1:
+            raise InputError(
+                f"an embedding of shape {shape}; give one vector (dims,), or a sequence (states, dims)"
+            )
+    share, more = divmod(tokens, len(shapes))
+    return [share + (number < more) for number in range(len(shapes))]

@@ -1,5 +1,6 @@
 """predict: have a checkpoint and its base answer a split, each batch of questions in every arm at once."""
 
+import hashlib
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -8,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import torch
 
 from safe_data.core.errors import InputError
@@ -15,7 +17,8 @@ from safe_data.core.options_file import TRAIN, installed_versions
 from safe_data.core.progress import progress
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.prediction import Prediction
-from safe_train.base.backbone import Backbone, load_backbone
+from safe_train.base.backbone import Backbone, backbone_folder, load_backbone
+from safe_train.base.files import base_files
 from safe_train.checkpoint import Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
 from safe_train.config import CONDITIONS, PredictConfig
 from safe_train.pathway.model import SafeModel
@@ -76,7 +79,7 @@ def predict_dataset(
     state = PartialState(cpu=not torch.accelerator.is_available(), timeout=_PATIENCE)
     part = part_file(out, state.process_index, state.num_processes)
     with interrupted_by_sigterm(), only_writer(part):
-        identity = _identity(read, dataset, config, state)
+        identity = _identity(read, backbone_folder(backbone), dataset, config, state)
         found = False if config.force else find_run(out, identity)
         if isinstance(found, Finished):
             return Predicted(found, was_there=True)
@@ -127,13 +130,13 @@ def wanted_encoders(checkpoint: Checkpoint, specs: Sequence[str] = ()) -> tuple[
         InputError: a spec is of an encoder that the checkpoint does not hear by.
     """
     by_name = {spec.partition(":")[0]: spec for spec in specs}
-    used = (checkpoint.config.encoder,)
+    used = checkpoint.config.encoders
     if unknown := by_name.keys() - {encoder.name for encoder in used}:
         names = ", ".join(encoder.name for encoder in used)
         raise InputError(
             f"--encoder {by_name[min(unknown)]}: {checkpoint.folder} hears by {names}; name one of these"
         )
-    return tuple(WantedEncoder(e.name, e.fingerprint, by_name.get(e.name)) for e in used)
+    return tuple(WantedEncoder(e.name, e.fingerprint, by_name.get(e.name, e.source)) for e in used)
 
 
 def _predictor(
@@ -147,7 +150,7 @@ def _predictor(
 ) -> Predictor:
     """Load and check all that the answers need."""
     backbone.model.to(state.device)
-    model = attach_checkpoint(checkpoint, backbone.model)
+    model = attach_checkpoint(checkpoint, backbone)
     giver = Giver(dataset, sounds, plan.partners, config.seed)
     if any(giver.needs_encoder(condition) for condition in config.conditions):
         sounds.load()
@@ -179,20 +182,24 @@ def _answer(
 
 
 def _identity(
-    checkpoint: Checkpoint, dataset: ShardDataset, config: PredictConfig, state: "PartialState"
+    checkpoint: Checkpoint,
+    backbone: Path,
+    dataset: ShardDataset,
+    config: PredictConfig,
+    state: "PartialState",
 ) -> Identity:
     on_gpu = state.device.type == "cuda"
     device = torch.cuda.get_device_name(state.device) if on_gpu else f"cpu, {torch.get_num_threads()} threads"
     facts = checkpoint.config
     return Identity(
         checkpoint=facts.weights_sha256,
-        base=facts.base.weights_sha256,
+        base=hashlib.sha256(msgspec.json.encode(base_files(backbone), order="deterministic")).hexdigest(),
         dataset=dataset.fingerprint,
         split=dataset.split,
         conditions=config.conditions,
         seed=config.seed,
         batch_size=config.batch_size,
-        encoders={facts.encoder.name: facts.encoder.fingerprint},
+        encoders={encoder.name: encoder.fingerprint for encoder in facts.encoders},
         latency=config.latency,
         device=device,
         processes=state.num_processes,

@@ -140,7 +140,7 @@ class Predictor:
         def hear(rows: Sequence[int]) -> AbstractContextManager[Any]:
             chosen = list(rows)
             sounds = tuple(tensor[chosen] for tensor in audio)
-            return self._model.fuse(audio=sounds[0], gate=[gates[row] for row in chosen])
+            return self._model.fuse(audio=sounds, gate=[gates[row] for row in chosen])
 
         return hear
 

@@ -1,7 +1,7 @@
 """Distillation: keep the base's answers, with the base itself (gate closed) as the teacher."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,11 +9,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from safe_train.batches import SILENCE, Batch, Loader
-from safe_train.questions import TrainingQuestion
+from safe_train.batches import Batch, Loader
+from safe_train.questions import Asked
 
 TEACHER_CACHE_BYTES = 2**30
-TEACHER_BATCH_SIZE = 64
 
 
 def distillation_loss(
@@ -21,9 +20,11 @@ def distillation_loss(
     teacher: Float[Tensor, "batch tokens vocab"],
     real: Bool[Tensor, "batch tokens"],
     temperature: float,
+    tokens: int | None = None,
 ) -> Float[Tensor, ""]:
     """T² · KL(teacher ‖ student) at temperature T, averaged over the answers' real tokens, in nats.
 
+    `tokens` is the number to divide by where these rows are a part of a batch (default: their real tokens).
     Compute it with the gate open and an unrelated sound: with the gate closed it is always 0.
 
     **Source:** Hinton et al. 2015 (arXiv 1503.02531) section 2: T² keeps the gradient's size as T grows;
@@ -35,51 +36,63 @@ def distillation_loss(
     """
     student = (logits[real] / temperature).float().log_softmax(-1)
     target = (teacher[real] / temperature).float().log_softmax(-1)
-    divergence = torch.nn.functional.kl_div(student, target, reduction="batchmean", log_target=True)
-    return temperature**2 * divergence
+    divergence = torch.nn.functional.kl_div(student, target, reduction="sum", log_target=True)
+    return temperature**2 * divergence / (int(real.sum()) if tokens is None else tokens)
 
 
 class Teacher:
     """The base's own logits for the answers, without a sound.
 
-    They never change. If the logits of all questions fit in TEACHER_CACHE_BYTES, they are computed once,
-    before the first step; otherwise at every step. With a vocabulary of 32,000, about 3000 answers fit.
+    They never change. Those of a question are computed when it is first asked and kept while there is room:
+    with a vocabulary of 32,000, about 3000 answers fit. What is kept is a part of a run's state, because the
+    last bits of a logit depend on the batch that it was computed in.
     """
 
-    def __init__(self, base: Any, loader: Loader, questions: Sequence[TrainingQuestion]) -> None:
+    def __init__(self, base: Any, loader: Loader, capacity_bytes: int = TEACHER_CACHE_BYTES) -> None:
         self._base = base
         self._loader = loader
-        self._cache: dict[str, Float[Tensor, "tokens vocab"]] = {}
-        vocabulary = base.get_output_embeddings().weight.shape[0]
-        tokens = sum(len(question.answer) for question in questions)
-        if tokens * vocabulary * 4 <= TEACHER_CACHE_BYTES:
-            for start in range(0, len(questions), TEACHER_BATCH_SIZE):
-                self._store(questions[start : start + TEACHER_BATCH_SIZE])
+        self._room = capacity_bytes
+        self._kept: dict[str, Float[Tensor, "tokens vocab"]] = {}
+        self._unsaved: list[str] = []
 
-    def logits(self, questions: Sequence[TrainingQuestion]) -> Float[Tensor, "batch tokens vocab"]:
+    def logits(self, asked: tuple[Asked, ...]) -> Float[Tensor, "batch tokens vocab"]:
         """The base's logits for the tokens of the answers; shorter answers are padded with zeros."""
-        if not self._cache:
-            return self._compute(questions)
-        return pad_sequence([self._cache[question.example.id] for question in questions], batch_first=True)
+        missing = {_key(row): row for row in asked if _key(row) not in self._kept}
+        computed = self._compute(tuple(missing.values())) if missing else []
+        found = self._kept | dict(zip(missing, computed, strict=True))
+        for name, logits in zip(missing, computed, strict=True):
+            if logits.nbytes <= self._room:
+                self._room -= logits.nbytes
+                self._kept[name] = logits
+                self._unsaved.append(name)
+        return pad_sequence([found[_key(row)] for row in asked], batch_first=True)
 
-    def _store(self, questions: Sequence[TrainingQuestion]) -> None:
-        for question, logits in zip(questions, self._compute(questions), strict=True):
-            self._cache[question.example.id] = logits[: len(question.answer)].clone()
+    def unsaved(self) -> dict[str, Tensor]:
+        """What is kept since the last call, by names that say question and reference."""
+        names, self._unsaved = self._unsaved, []
+        return {name: self._kept[name] for name in names}
 
-    def _compute(self, questions: Sequence[TrainingQuestion]) -> Float[Tensor, "batch tokens vocab"]:
-        batch = self._loader.batch(questions, [SILENCE] * len(questions))
-        with torch.no_grad():
-            return answer_logits(self._base, batch.to(self._base.device, self._base.dtype))
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Keep what the teacher of an earlier part of this run had kept."""
+        self._kept = {name: logits.to(self._base.device) for name, logits in state.items()}
+        self._room -= sum(logits.nbytes for logits in self._kept.values())
+
+    @torch.no_grad()
+    def _compute(self, asked: tuple[Asked, ...]) -> list[Float[Tensor, "tokens vocab"]]:
+        batch = self._loader.batch(asked).to(self._base.device, self._base.dtype)
+        logits = answer_logits(self._base, batch)
+        return [row[: int(real.sum())].clone() for row, real in zip(logits, batch.real, strict=True)]
 
 
-def answer_logits(base: Any, batch: Batch) -> Float[Tensor, "batch tokens vocab"]:
-    """The logits that predict each token of the answers, in float32."""
+def _key(row: Asked) -> str:
+    return f"{row.question}.{row.reference}"
+
+
+def answer_logits(model: Any, batch: Batch, base: Any = None) -> Float[Tensor, "batch tokens vocab"]:
+    """The logits that predict each token of the answers, in float32; `model` may be a wrapped SafeModel."""
     tokens = batch.answers.shape[1]
     # The logits of the prompt are not needed, but not every model can leave them out.
-    shortened = (
-        {"logits_to_keep": tokens + 1}
-        if "logits_to_keep" in inspect.signature(base.forward).parameters
-        else {}
-    )
-    logits: Tensor = base(**batch.inputs, use_cache=False, **shortened).logits
+    can_shorten = "logits_to_keep" in inspect.signature((base or model).forward).parameters
+    shortened = {"logits_to_keep": tokens + 1} if can_shorten else {}
+    logits: Tensor = model(**batch.inputs, use_cache=False, **shortened).logits
     return logits[:, -tokens - 1 : -1].float()

@@ -1,43 +1,49 @@
 """Stage A: teach the audio pathway to hear, while the frozen base keeps its answers.
 
-A plain loop over accelerate. Each batch holds audio questions with their own sound (loss: cross-entropy), and
-questions that SAFE must answer as the base does (loss: KL divergence): vision questions with an unrelated
-sound or silence, and audio questions with silence. The gate is open for all of them: closed, nothing could
-drift.
+Each batch holds audio questions with their own sound (loss: cross-entropy), and questions that SAFE must
+answer as the base does (loss: KL divergence): vision questions with an unrelated sound or silence, and audio
+questions with silence. The gate is open for all of them: closed, nothing could drift.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from accelerate import Accelerator
 from torch import Tensor
-from tqdm import tqdm
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import write_bytes
-from safe_data.encoders.encoder import load_encoder
-from safe_data.sampling.order import Order
-from safe_data.shards.dataset import ShardDataset
-from safe_train.base.backbone import Backbone
+from safe_data.core.options_file import TRAIN, installed_versions, options_of, write_options
+from safe_data.sampling.curriculum_file import Stage, read_stages
+from safe_data.shards.layout import read_dataset
+from safe_train.base.backbone import Backbone, load_backbone
+from safe_train.base.files import base_files
 from safe_train.base.freeze import FreezeAudit, audit_freeze
-from safe_train.base.prompts import IGNORED
-from safe_train.batches import SILENCE, Batch, Loader
-from safe_train.checkpoint import CheckpointConfig, TrainedFor, save_checkpoint
-from safe_train.config import PathwayConfig, StageAConfig
+from safe_train.base.prompts import IGNORED, Prompts
+from safe_train.batches import Batch, Loader
+from safe_train.checkpoint import (
+    CONFIG,
+    CheckpointConfig,
+    TrainedFor,
+    TrainedOn,
+    UsedEncoder,
+    read_checkpoint,
+    save_checkpoint,
+    used_encoders,
+)
+from safe_train.config import TrainConfig
 from safe_train.pathway.model import SafeModel, new_pathway
-from safe_train.questions import Questions, TrainingQuestion
+from safe_train.questions import Corpora, read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
-from safe_train.stages.schedule import warm_up_then_cosine
-
-LOSSES = "losses.jsonl"
-MAX_GRADIENT_NORM = 1.0
-LOG_INTERVAL_STEPS = 20
-_UNRELATED_STREAM = 3  # the stream of random numbers that draws unrelated sounds
+from safe_train.run_state import Identity, begin, check_out, finish, identity_options, latest
+from safe_train.stages.evaluation import Evaluation
+from safe_train.stages.loop import LOSSES, Counts, Work, train
+from safe_train.stages.sampler import StepSampler
 
 
 class StepLoss(NamedTuple):
@@ -50,150 +56,196 @@ class StepLoss(NamedTuple):
 
 
 class StageAResult(NamedTuple):
-    """What stage A wrote, and the audits of the base before and after training."""
+    """What stage A wrote, and the losses of all its steps."""
 
     checkpoint: CheckpointConfig
     losses: list[StepLoss]
-    before: FreezeAudit
-    after: FreezeAudit
 
 
-def stage_a(
-    shards: Path,
-    backbone: Backbone,
-    out: Path,
-    *,
-    base_name: str,
-    encoder: str = "logmel",
-    pathway: PathwayConfig | None = None,
-    config: StageAConfig | None = None,
-) -> StageAResult:
-    """Train a pathway for the backbone on the train split of a dataset, and write the checkpoint to `out`.
+def stage_a(config: TrainConfig) -> StageAResult:
+    """Train a pathway for the backbone on one or several datasets, and write the checkpoint to `run.out`.
 
-    `base_name` is the name of the backbone in the checkpoint; `encoder` made the embeddings of the shards.
+    A run that was stopped goes on where its last state was saved, and ends with the same bytes. A run that is
+    complete is returned as it is.
 
     Raises:
-        InputError: the shards lack a kind of question or the encoder's embeddings, the base does not have a
-            layer, or the loss becomes infinite or NaN.
+        InputError: before the first step, for what cannot be trained: an unknown layer, dataset, encoder or
+            split, a role without questions, a folder that cannot be written or holds another run; and for a
+            loss that is not finite or jumps.
+        KeyboardInterrupt: the run was stopped by Ctrl-C or SIGTERM; its state is saved.
     """
-    config = config or StageAConfig()
-    audio_encoder = load_encoder(encoder)
-    dataset = ShardDataset(shards, "train", audio_encoder.name)
-    loader = Loader(dataset, backbone.processor, audio_encoder)
-    questions = Questions(dataset, backbone.processor)
-    before = audit_freeze(backbone.model)
-    untrained = new_pathway(pathway or PathwayConfig(), backbone.model, len(loader.silence), config.seed)
-    model = SafeModel(backbone.model, untrained)
-    try:
-        losses = train_stage_a(model, questions, loader, config)
-    finally:
-        model.detach()
-    after = audit_freeze(backbone.model)
-    if after != before:
-        raise RuntimeError(f"stage A changed the frozen base: {before} became {after}")
-    trained_for = TrainedFor(base_name, before.architecture, before.weights_sha256)
-    checkpoint = save_checkpoint(out, model.pathway, dataset, trained_for, config)
-    lines = [msgspec.json.encode(loss._asdict()) + b"\n" for loss in losses]
-    write_bytes(out / LOSSES, b"".join(lines))
-    return StageAResult(checkpoint, losses, before, after)
-
-
-def train_stage_a(
-    model: SafeModel, questions: Questions, loader: Loader, config: StageAConfig
-) -> list[StepLoss]:
-    """Train the model's pathway in place; return the losses of every 20th step and of the last.
-
-    Raises:
-        InputError: the loss becomes infinite or NaN, or the base is an encoder-decoder.
-    """
-    from accelerate import Accelerator
-
-    if model.base.config.is_encoder_decoder:
-        raise InputError(f"{type(model.base).__name__} is an encoder-decoder; stage A trains decoders only")
+    out = config.run.out
+    check_out(out, force=config.run.force)
     accelerator = Accelerator()
-    model.base.to(accelerator.device)
-    optimizer = torch.optim.AdamW(model.pathway.parameters(), lr=config.learning_rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: warm_up_then_cosine(step, config.steps)
+    corpora = Corpora(config.data.shards, config.data.split, config.data.encoder)
+    backbone = load_backbone(config.backbone.source)
+    base, before = _audited(backbone, config)
+    encoders = used_encoders(corpora.datasets[0], config.data.encoder)
+    identity = _identity(config, corpora, encoders, base, accelerator)
+    work, steps = _work(config, backbone, corpora, accelerator)
+    try:
+        is_there = begin(out, identity, force=config.run.force)
+        if not (is_there and (out / CONFIG).is_file()):
+            write_options(out, "safe-train stage-a", options_of(config), TRAIN)
+            saved = latest(out) if is_there else None
+            train(work, config, steps=steps, saved=saved, accelerator=accelerator)
+            after = audit_freeze(backbone.model)
+            if after != before:
+                raise RuntimeError(f"stage A changed the frozen base: {before} became {after}")
+            _publish(config, work.model, corpora, encoders, base, steps)
+            finish(out)
+    finally:
+        work.model.detach()
+    return StageAResult(read_checkpoint(out).config, read_losses(out / LOSSES))
+
+
+def _work(
+    config: TrainConfig, backbone: Backbone, corpora: Corpora, accelerator: Accelerator
+) -> tuple[Work, int]:
+    """All that the loop needs, checked, and the number of steps."""
+    data, optim, seed = config.data, config.optim, config.run.seed
+    base = backbone.model
+    if base.config.is_encoder_decoder:
+        raise InputError(f"{type(base).__name__} is an encoder-decoder; stage A trains decoders only")
+    base.to(accelerator.device)
+    pathway = new_pathway(config.pathway, base, corpora.shapes, seed)
+    model = SafeModel(base, pathway)
+    if config.pathway.standardise:
+        for number, (mean, deviation) in enumerate(corpora.statistics()):
+            pathway.projector(number).standardise(torch.from_numpy(mean), torch.from_numpy(deviation))
+    questions = read_questions(corpora, quiet=config.run.quiet)
+    sampler = StepSampler(
+        questions,
+        read_stages(data.curriculum) if data.curriculum else (Stage(name="all", weights=data.weights),),
+        batch_size=optim.batch_size,
+        silent_fraction=data.silent_fraction,
+        seed=seed,
     )
-    # Only the pathway: accelerate may wrap, cast and save what it prepares.
-    model.pathway, optimizer, schedule = accelerator.prepare(model.pathway, optimizer, schedule)
-    model.pathway.train()
-    teacher = Teacher(model.base, loader, questions.vision + questions.audio)
-    sampler = StepSampler(questions, config)
-    losses = []
-    bar = tqdm(range(config.steps), desc="stage A", unit="step", disable=None, leave=False)
-    for step in bar:
-        asked, sounds = sampler.sample(step)
-        batch = loader.batch(asked, sounds).to(accelerator.device, model.base.dtype)
-        teacher_logits = teacher.logits(asked[config.audio_rows :])
-        # Backward inside the request: activation checkpointing runs the hooks again.
-        with accelerator.autocast(), model.fuse(audio=batch.audio, gate=1.0):
-            cross_entropy, distillation = _losses(model, batch, teacher_logits, config)
-            loss = cross_entropy + config.kl_weight * distillation
-            if not torch.isfinite(loss):
-                raise InputError(
-                    f"step {step}: the loss is {loss.item()}; lower the learning rate "
-                    f"({config.learning_rate:g}), or look for broken embeddings with `safe-data check`"
-                )
-            accelerator.backward(loss)
-        accelerator.clip_grad_norm_(model.pathway.parameters(), MAX_GRADIENT_NORM)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        if step % LOG_INTERVAL_STEPS == 0 or step == config.steps - 1:
-            losses.append(StepLoss(step, loss.item(), cross_entropy.item(), distillation.item()))
-            bar.set_postfix(ce=f"{losses[-1].cross_entropy:.3f}", kl=f"{losses[-1].distillation:.4f}")
-    model.pathway = accelerator.unwrap_model(model.pathway)
-    model.pathway.eval()
-    return losses
+    prompts = Prompts(backbone.processor)
+    loader = Loader(questions, backbone.processor, prompts)
+    teacher = Teacher(base, loader) if config.loss.kl_weight else None
+    evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
+    losses = _Losses(config, base)
+    return Work("stage A", model, sampler, loader, teacher, losses, evaluation), _steps(config, sampler)
 
 
-class StepSampler:
-    """Which questions a step asks, and with which sounds: a pure function of the seed and the step.
+class _Losses:
+    """The loss of stage A: cross-entropy of the rows that learn, divergence from the base of the others."""
 
-    There is no iterator to restore: a run resumed at step 500 sees what it would have seen uninterrupted.
+    def __init__(self, config: TrainConfig, base: Any) -> None:
+        self._base = base
+        self._kl_weight, self._temperature = config.loss.kl_weight, config.loss.temperature
+
+    def __call__(self, model: Any, batch: Batch, taught: Tensor | None, counts: Counts) -> dict[str, Tensor]:
+        logits, learns = answer_logits(model, batch, self._base), batch.learns
+        zero = logits.new_zeros(())
+        cross_entropy, distillation = zero, zero
+        if counts.learn and bool(learns.any()):
+            answers = batch.answers[learns].flatten()
+            summed = F.cross_entropy(
+                logits[learns].flatten(0, 1), answers, ignore_index=IGNORED, reduction="sum"
+            )
+            cross_entropy = summed / counts.learn
+        if taught is not None:
+            tokens = taught.shape[1]  # the longest answer of the batch may be one that is learnt
+            student, real = logits[~learns][:, :tokens], batch.real[~learns][:, :tokens]
+            distillation = distillation_loss(student, taught, real, self._temperature, counts.keep)
+        loss = cross_entropy + self._kl_weight * distillation
+        return {"loss": loss, "cross_entropy": cross_entropy, "distillation": distillation}
+
+
+def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evaluation | None:
+    """The evaluation on those datasets that have the validation split; None if there is none."""
+    data = config.data
+    folders = [folder for folder in data.shards if data.validation_split in read_dataset(folder).splits]
+    if not folders:
+        return None
+    corpora = Corpora(folders, data.validation_split, data.encoder)
+    questions = read_questions(corpora, quiet=config.run.quiet)
+    return Evaluation(
+        Loader(questions, processor, prompts),
+        questions=data.validation_questions,
+        seed=config.run.seed,
+        rows=config.optim.rows_per_forward,
+    )
+
+
+def _steps(config: TrainConfig, sampler: StepSampler) -> int:
+    """The number of steps: given, or as many as draw the audio questions so many times.
+
+    Raises:
+        InputError: the first stage draws no audio questions, so there are no passes over them to count.
     """
-
-    def __init__(self, questions: Questions, config: StageAConfig) -> None:
-        self._questions = questions
-        self._config = config
-        self._audio = Order(len(questions.audio), config.seed, "audio")
-        self._vision = Order(len(questions.vision), config.seed, "vision")
-        self._muted = Order(len(questions.audio), config.seed, "muted")
-
-    def sample(self, step: int) -> tuple[list[TrainingQuestion], list[int]]:
-        """The step's questions, first those with their own sound; and the record of each one's sound."""
-        config, questions = self._config, self._questions
-        audio = _take(questions.audio, self._audio, step, config.audio_rows)
-        vision = _take(questions.vision, self._vision, step, config.vision_rows)
-        muted = _take(questions.audio, self._muted, step, config.muted_rows)
-        rng = np.random.default_rng((config.seed, _UNRELATED_STREAM, step))
-        unrelated = questions.unrelated_sounds(vision, rng)
-        silent = round(config.silent_fraction * len(vision))
-        sounds = [question.record_index for question in audio]
-        sounds += [SILENCE] * silent + unrelated[silent:] + [SILENCE] * len(muted)
-        return audio + vision + muted, sounds
+    if config.optim.steps is not None:
+        return config.optim.steps
+    epochs = 1.0 if config.optim.epochs is None else config.optim.epochs
+    weights = sampler.curriculum.stages[0].weights
+    heard = {name: weight for name, weight in weights.items() if name.rpartition("/")[2] == "audio"}
+    if not heard:
+        raise InputError("epochs count passes over audio questions, and none are drawn; give --steps")
+    questions = sum(len(sampler.pools[name]) for name in heard)
+    rows = config.optim.batch_size * sum(heard.values()) / sum(weights.values())
+    return max(1, math.ceil(epochs * questions / rows))
 
 
-def _take(
-    questions: Sequence[TrainingQuestion], order: Order, step: int, count: int
-) -> list[TrainingQuestion]:
-    return [questions[i] for i in order.indices(step * count, (step + 1) * count)]
+def _audited(backbone: Backbone, config: TrainConfig) -> tuple[TrainedFor, FreezeAudit]:
+    audit = audit_freeze(backbone.model)
+    files = base_files(backbone.folder, quiet=config.run.quiet)
+    return TrainedFor(
+        config.backbone.name, audit.architecture, files, audit.parameters, audit.weights_sha256
+    ), audit
 
 
-def _losses(
-    model: SafeModel,
-    batch: Batch,
-    teacher_logits: Float[Tensor, "questions tokens vocab"],
-    config: StageAConfig,
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """The cross-entropy of the first `audio_rows` questions, and the distillation loss of the others."""
-    logits = answer_logits(model.base, batch)
-    learnt = config.audio_rows
-    cross_entropy = F.cross_entropy(
-        logits[:learnt].flatten(0, 1), batch.answers[:learnt].flatten(), ignore_index=IGNORED
+def _identity(
+    config: TrainConfig,
+    corpora: Corpora,
+    encoders: Sequence[UsedEncoder],
+    base: TrainedFor,
+    accelerator: Accelerator,
+) -> Identity:
+    options = identity_options(config)
+    if config.data.curriculum:
+        stages = read_stages(config.data.curriculum)
+        options["data"]["curriculum"] = [stage.model_dump(mode="json") for stage in stages]
+    return Identity(
+        options=options,
+        datasets={dataset.name: dataset.fingerprint for dataset in corpora.datasets},
+        encoders={encoder.name: encoder.fingerprint for encoder in encoders},
+        base=base.files,
+        processes=accelerator.num_processes,
+        versions=installed_versions(("torch", "transformers")),
     )
-    tokens = teacher_logits.shape[1]  # the longest answer of the batch may be one of the first
-    real, student = batch.real[learnt:, :tokens], logits[learnt:, :tokens]
-    return cross_entropy, distillation_loss(student, teacher_logits, real, config.temperature)
+
+
+def _publish(
+    config: TrainConfig,
+    model: SafeModel,
+    corpora: Corpora,
+    encoders: Sequence[UsedEncoder],
+    base: TrainedFor,
+    steps: int,
+) -> None:
+    save_checkpoint(
+        config.run.out,
+        model.pathway,
+        encoders=encoders,
+        datasets=[TrainedOn(d.name, d.fingerprint, d.split, len(d)) for d in corpora.datasets],
+        base=base,
+        loss=config.loss,
+        optim=replace(config.optim, steps=steps, epochs=None),
+        seed=config.run.seed,
+        step=steps,
+    )
+
+
+def read_losses(path: Path) -> list[StepLoss]:
+    """The losses of a run's steps.
+
+    Raises:
+        InputError: the file is not one that a run wrote.
+    """
+    try:
+        lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+        return [StepLoss(*(line[name] for name in StepLoss._fields)) for line in lines]
+    except (OSError, msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: is not the losses of a run ({error})") from None

@@ -132,7 +132,8 @@ def held_out_accuracy(folder: Path, *, questions: int, seed: int) -> float:
         Question(question.prompt, Picture(f"held-out-{number}", image.copy))
         for number, (question, image) in enumerate(zip(asked, images, strict=True))
     ]
-    dialogue = Dialogue(*load_backbone(folder))
+    loaded = load_backbone(folder)
+    dialogue = Dialogue(loaded.model, loaded.processor)
     texts = [
         answer.text
         for start in range(0, questions, _HELD_OUT_BATCH_SIZE)

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from safe_data.sources.synthetic.pictures import COLOURS, SHAPES
-from safe_train.stages.schedule import warm_up_then_cosine
+from safe_train.stages.schedule import rate_at
 from safe_train.toy.lessons import LESSON_STREAM, LessonBatch, LessonLoader, Lessons
 from safe_train.toy.recipe import Recipe
 
 MAX_GRADIENT_NORM = 1.0
+WARM_UP_STEPS = 20
 VISION_BATCH_SIZE = 256
 
 
@@ -36,7 +37,7 @@ def teach_to_see(model: Any, lessons: Lessons, recipe: Recipe, seed: int) -> Non
             F.cross_entropy(head(cells).flatten(0, 1), targets[chosen].flatten())
             for head, targets in zip(heads, (lessons.colours, lessons.shapes), strict=True)
         ]
-        rate = recipe.learning_rate * warm_up_then_cosine(step, recipe.vision_steps)
+        rate = recipe.learning_rate * rate_at(step, recipe.vision_steps, warm_up=WARM_UP_STEPS)
         _learn(optimizer, torch.stack(losses).sum(), rate)
 
 
@@ -53,7 +54,11 @@ def teach_to_answer(model: Any, processor: Any, lessons: Lessons, recipe: Recipe
     for step in bar:
         batch = loader.batch(lessons, recipe, rng)
         loss = answer_loss(model, batch, cells[batch.pictures])
-        _learn(optimizer, loss, recipe.learning_rate * warm_up_then_cosine(step, recipe.language_steps))
+        _learn(
+            optimizer,
+            loss,
+            recipe.learning_rate * rate_at(step, recipe.language_steps, warm_up=WARM_UP_STEPS),
+        )
         bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
 
 

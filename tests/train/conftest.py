@@ -13,10 +13,8 @@ from safe_data.encoders.logmel import LogMelEncoder
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
 from safe_train.base.backbone import Backbone, load_backbone
-from safe_train.base.freeze import audit_freeze
 from safe_train.batches import Loader
-from safe_train.checkpoint import TrainedFor, save_checkpoint
-from safe_train.config import PathwayConfig, StageAConfig
+from safe_train.config import PathwayConfig
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Questions
 from safe_train.toy.recipe import Recipe, new_model
@@ -88,18 +86,3 @@ def model(backbone: Backbone) -> SafeModel:
         for number in pathway.config.layers:
             torch.nn.init.normal_(pathway.attention(number).output.weight)
     return SafeModel(backbone.model, pathway)
-
-
-@pytest.fixture(scope="session")
-def adapter(shards: Path, untaught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkpoint of a random pathway for the untaught backbone: its answers depend on what it hears."""
-    base = load_backbone(untaught).model
-    pathway = new_pathway(PathwayConfig(), base, 512, seed=0)
-    with torch.no_grad():
-        for number in pathway.config.layers:
-            torch.nn.init.normal_(pathway.attention(number).output.weight)
-    audit = audit_freeze(base)
-    folder = tmp_path_factory.mktemp("adapter")
-    trained_for = TrainedFor("untaught", audit.architecture, audit.weights_sha256)
-    save_checkpoint(folder, pathway, ShardDataset(shards, "train", "logmel"), trained_for, StageAConfig())
-    return folder

@@ -36,11 +36,13 @@ def curriculum(*stages: Stage, seed: int = 0) -> Curriculum:
     return Curriculum(stages or (EASY, MORE, ALL), {"audio": AUDIO, "vl": VL}, batch_size=8, seed=seed)
 
 
-def walk(plan: Curriculum, progress: Progress, accuracies: list[float | None]) -> list[Progress]:
+def walk(
+    plan: Curriculum, progress: Progress, values: list[float | None], metric: str = "accuracy"
+) -> list[Progress]:
     """The progress before each step and after the last."""
     passed = [progress]
-    for accuracy in accuracies:
-        passed.append(plan.advance(passed[-1], None if accuracy is None else {"accuracy": accuracy}))
+    for value in values:
+        passed.append(plan.advance(passed[-1], None if value is None else {metric: value}))
     return passed
 
 
@@ -56,6 +58,89 @@ def test_a_metric_ends_a_stage_once_it_held_in_a_row() -> None:
 def test_steps_end_a_stage_whose_metric_never_holds() -> None:
     passed = walk(curriculum(), Progress(), [0.1] * 60)
     assert [progress.stage for progress in passed] == [0] * 50 + [1] * 3 + [2] * 8
+
+
+CALM = Stage(
+    name="calm",
+    weights={"vl": 1},
+    until=Until(metric="drift", at_most=0.1, patience=2, steps=4, extend_steps=3),
+)
+
+
+def calm_for(drifts: list[float | None]) -> tuple[int, list[bool]]:
+    """After how many steps the stage ended, and at which of them it was in its extension."""
+    plan = curriculum(CALM, ALL)
+    passed = walk(plan, Progress(), drifts, "drift")
+    inside = [progress for progress in passed if progress.stage == 0]
+    assert [progress.step for progress in passed] == list(range(len(drifts) + 1))
+    assert not any(plan.is_extended(progress) for progress in passed if progress.stage == 1)
+    return len(inside), [plan.is_extended(progress) for progress in inside]
+
+
+@pytest.mark.parametrize(
+    ("drifts", "steps"),
+    [
+        ([0.1, 0.1, 0.1, 0.1, 0, 0, 0], 4),  # held long before, and still does
+        ([None, 0.1, None, 0.05, None, None, None], 4),
+        ([0.1, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1], 6),  # held before, but not in the end
+        ([0.2, 0.2, 0.2, 0.1, 0.1, 0.2, 0.2], 5),
+        ([0.2, 0.2, 0.2, None, 0.1, None, 0.1], 7),
+        ([0.2] * 7, 7),  # ran out
+        ([None] * 7, 7),
+    ],
+)
+def test_a_stage_is_extended_until_its_metric_holds_or_it_runs_out(
+    drifts: list[float | None], steps: int
+) -> None:
+    assert calm_for(drifts) == (steps, [False] * 4 + [True] * (steps - 4))
+
+
+def test_a_metric_that_should_be_low_ends_a_stage_early_without_an_extension() -> None:
+    low = Stage(name="low", weights={"vl": 1}, until=Until(metric="drift", at_most=0.1, steps=9))
+    plan = curriculum(low, ALL)
+    passed = walk(plan, Progress(), [0.3, None, 0.11, 0.1, 0.3], "drift")
+    assert [progress.stage for progress in passed] == [0, 0, 0, 0, 1, 1]
+    assert not any(plan.is_extended(progress) for progress in passed)
+
+
+def test_a_stage_that_only_its_metric_ends_has_no_extension() -> None:
+    low = Stage(name="low", weights={"vl": 1}, until=Until(metric="drift", at_most=0.1))
+    plan = curriculum(low, ALL)
+    passed = walk(plan, Progress(), [0.3] * 40 + [0.0], "drift")
+    assert [progress.stage for progress in passed] == [0] * 41 + [1]
+    assert not any(plan.is_extended(progress) for progress in passed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    values=st.lists(st.one_of(st.none(), st.sampled_from([0.0, 0.5, 1.0])), min_size=40, max_size=40),
+    patience=st.integers(1, 4),
+    steps=st.integers(1, 12),
+    extend_steps=st.integers(1, 12),
+)
+def test_an_extended_stage_ends_when_it_should_and_resumes_at_every_step(
+    values: list[float | None], patience: int, steps: int, extend_steps: int
+) -> None:
+    rule = {"metric": "accuracy", "patience": patience, "steps": steps, "extend_steps": extend_steps}
+    plans = []
+    for bound in ({"at_least": 0.5}, {"at_most": -0.5}):
+        stage = Stage(name="first", weights={"vl": 1}, until=Until.model_validate(rule | bound))
+        plans.append(curriculum(stage, ALL))
+    passed = walk(plans[0], Progress(), values)
+    assert walk(plans[1], Progress(), [None if value is None else -value for value in values]) == passed
+
+    length = sum(progress.stage == 0 for progress in passed)
+    assert steps <= length <= steps + extend_steps
+    for taken in range(steps, length + 1):
+        evaluated = [value >= 0.5 for value in values[:taken] if value is not None]
+        holds = len(evaluated) >= patience and all(evaluated[-patience:])
+        assert (holds or taken == steps + extend_steps) == (taken == length)
+    extended = [plans[0].is_extended(progress) for progress in passed]
+    assert extended == [steps <= step < length for step in range(len(passed))]
+
+    for cut, progress in enumerate(passed):
+        saved = Progress(**json.loads(json.dumps(asdict(progress))))
+        assert walk(plans[0], saved, values[cut:]) == passed[cut:]
 
 
 def test_a_stage_draws_its_difficulties_in_its_shares() -> None:
@@ -164,7 +249,7 @@ def test_a_metric_that_cannot_be_judged_is_refused(metrics: dict[str, float], me
 
 @pytest.mark.parametrize("progress", [Progress(stage=3), Progress(stage=-1), Progress(step=4, stage_start=5)])
 def test_progress_of_another_curriculum_is_refused(progress: Progress) -> None:
-    for call in (curriculum().batch, curriculum().advance):
+    for call in (curriculum().batch, curriculum().advance, curriculum().is_extended):
         with pytest.raises(
             InputError, match=r"does not belong to this curriculum of 3 stages; begin with Progress\(\)"
         ):

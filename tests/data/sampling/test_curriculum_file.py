@@ -17,6 +17,9 @@ stages:
   - name: more
     weights: {audio: 1, vl: 1e-1}
     until: {steps: 200}
+  - name: calm
+    weights: {vl: 1}
+    until: {metric: vl_drift, at_most: 0, steps: 30, extend_steps: 5}
   - name: everything
     weights: {audio: 0.4, vl: 0.6}
 """
@@ -43,6 +46,11 @@ def test_a_file_is_read(tmp_path: Path) -> None:
             until=Until(metric="audio_accuracy", at_least=0.6, patience=2, steps=4000),
         ),
         Stage(name="more", weights={"audio": 1, "vl": 0.1}, until=Until(steps=200)),
+        Stage(
+            name="calm",
+            weights={"vl": 1},
+            until=Until(metric="vl_drift", at_most=0.0, steps=30, extend_steps=5),
+        ),
         Stage(name="everything", weights={"audio": 0.4, "vl": 0.6}),
     )
 
@@ -52,6 +60,7 @@ def test_the_documented_file_is_one(tmp_path: Path) -> None:
     example = [line[4:] for line in lines if line.startswith("    ")]
     assert [stage.name for stage in read_stages(write(tmp_path, "\n".join(example)))] == [
         "first sounds",
+        "harder sounds",
         "everything",
     ]
 
@@ -76,25 +85,48 @@ FAULTS = [
     ("vl: 0.2", "vl: -0.2", 3, "stages[0].weights: weight -0.2 of 'vl': a weight is a number, 0 or more"),
     ("vl: 0.2", "vl: .nan", 3, "stages[0].weights: weight nan of 'vl': a weight is a number, 0 or more"),
     ("vl: 0.2", "vl: much", 3, "stages[0].weights.vl is 'much': input should be a valid number"),
-    ("0.4, vl: 0.6", "0, vl: 0", 10, "stages[2].weights: no dataset has a weight above 0; nothing would be"),
+    ("0.4, vl: 0.6", "0, vl: 0", 13, "stages[3].weights: no dataset has a weight above 0; nothing would be"),
     ("unrated]", "medum]", 4, "stages[0].difficulty.audio[1] is 'medum': input should be 'easy', 'medium'"),
     ("[easy, unrated]", "[]", 2, "stages[0]: 'difficulty' is empty for 'audio'; list some, or leave"),
     ("{audio: [", "{sea: [", 2, "stages[0]: 'difficulty' names 'sea', which has no weight in this stage"),
-    ("at_least: 0.6, ", "", 5, "stages[0].until: 'metric' and 'at_least' go together"),
+    (
+        "at_least: 0.6, ",
+        "",
+        5,
+        "stages[0].until: 'metric' goes with 'at_least' or 'at_most'; give both, or",
+    ),
+    ("metric: audio_accuracy, ", "", 5, "stages[0].until: 'metric' goes with 'at_least' or 'at_most'; give"),
+    ("metric: vl_drift, ", "", 11, "stages[2].until: 'metric' goes with 'at_least' or 'at_most'; give"),
+    ("at_most: 0", "at_most: .inf", 11, "stages[2].until.at_most is inf: input should be a finite number"),
+    ("at_most: 0", "at_most: 0, at_least: 0", 11, "stages[2].until: has 'at_least' and 'at_most'; give one"),
+    ("extend_steps: 5", "extend_steps: 0", 11, "stages[2].until.extend_steps is 0: input should be greater"),
+    (
+        "{steps: 200}",
+        "{steps: 9, extend_steps: 9}",
+        8,
+        "stages[1].until: 'extend_steps' needs 'metric':",
+    ),
+    (
+        "steps: 30, extend_steps: 5",
+        "extend_steps: 5",
+        11,
+        "stages[2].until: 'extend_steps' needs 'steps': after 'steps', the stage goes on until the metric "
+        "holds; add it, or remove 'extend_steps'",
+    ),
     ("{steps: 200}", "{steps: 0}", 8, "stages[1].until.steps is 0: input should be greater than or equal"),
-    ("200}", "9, patience: 2}", 8, "stages[1].until: 'patience' needs a metric; add 'metric' and 'at_least'"),
-    ("{steps: 200}", "{}", 8, "stages[1].until: is empty; give 'steps', or 'metric' and 'at_least'"),
+    ("200}", "9, patience: 2}", 8, "stages[1].until: 'patience' needs a metric; add 'metric' with"),
+    ("{steps: 200}", "{}", 8, "stages[1].until: is empty; give 'steps', or 'metric' with"),
     ("    until: {steps: 200}\n", "", 6, "stage 'more': without 'until' no later stage would begin"),
     (
-        "0.6}\n",
-        "0.6}\n    until: {steps: 1}\n",
-        9,
+        "0.4, vl: 0.6}\n",
+        "0.4, vl: 0.6}\n    until: {steps: 1}\n",
+        12,
         "stage 'everything': the last stage has no 'until'; remove it",
     ),
     (
         "name: more",
         "name: everything",
-        9,
+        12,
         "stage 'everything': the name is taken; give each stage another one",
     ),
     (GOOD, "stages: []", 1, "holds no stages; give one or more"),

@@ -1,0 +1,260 @@
+"""Loop: the steps of a training stage, which can be stopped at any moment and go on as if they had not been.
+
+The loop knows no stage: `Work` says what a step trains on and what its loss is. A step is one global batch;
+each process takes its rows of it, in as many forward passes as its memory needs, and all numbers that are
+averaged over the batch are divided by the counts of the whole batch.
+"""
+
+import hashlib
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from safe_data.core.errors import InputError
+from safe_data.sampling.curriculum import Progress
+from safe_train.batches import Batch, Loader
+from safe_train.checkpoint import pathway_weights
+from safe_train.config import OptimConfig, TrainConfig
+from safe_train.pathway.model import AudioPathway, SafeModel
+from safe_train.retention.distillation import Teacher
+from safe_train.run_state import Best, Log, Saved, State, restore_optimizer, save, save_teacher, teacher_until
+from safe_train.stages.evaluation import Evaluation
+from safe_train.stages.sampler import Ahead, Step, StepSampler
+from safe_train.stages.schedule import gate_at, rate_at
+
+LOSSES, EVALUATIONS = "losses.jsonl", "evaluations.jsonl"
+MOST_DRIFT = 0.01  # of accuracy: a state that lost more is not the best, whatever it hears
+
+
+class Counts(NamedTuple):
+    """What the losses of a global batch are divided by: tokens to learn, and tokens to keep."""
+
+    learn: int
+    keep: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage trains on, and what its loss is.
+
+    `losses` takes the model (which may be wrapped), a batch, the teacher's logits for the rows that do not
+    learn (None if there is no teacher), and the counts of the whole batch. It gives the loss of these rows as
+    `loss`, and its parts.
+    """
+
+    name: str
+    model: SafeModel
+    sampler: StepSampler
+    loader: Loader
+    teacher: Teacher | None
+    losses: Callable[[Any, Batch, Tensor | None, Counts], dict[str, Tensor]]
+    evaluation: Evaluation | None
+
+
+def train(
+    work: Work, config: TrainConfig, *, steps: int, saved: Saved | None, accelerator: Accelerator
+) -> State:
+    """Train the model's pathway in place until the last step; return the last state, which is saved.
+
+    Raises:
+        InputError: the loss is not finite or jumps, or a disk is full.
+        KeyboardInterrupt: the run was stopped by Ctrl-C or SIGTERM; its state is saved.
+    """
+    with stopping() as stopped, torch.random.fork_rng(devices=[]):
+        loop = Loop(work, config, steps, saved, accelerator)
+        try:
+            while loop.progress.step < steps:
+                loop.step()
+                if _any_process(accelerator, stopped.is_set()):
+                    loop.save()
+                    raise KeyboardInterrupt
+            return loop.save()
+        finally:
+            loop.close()
+
+
+class Loop:
+    """A run between two of its steps."""
+
+    def __init__(
+        self, work: Work, config: TrainConfig, steps: int, saved: Saved | None, accelerator: Accelerator
+    ) -> None:
+        self.work, self.config, self.steps, self.accelerator = work, config, steps, accelerator
+        self.pathway = work.model.pathway
+        self.optimizer = new_optimizer(work.model.pathway, config.optim)
+        state = saved.state if saved else State(Progress(), {}, {})
+        self.progress, self.metrics, self.best = state.progress, dict(state.metrics), state.best
+        if saved:
+            self.pathway.load_state_dict(saved.pathway)
+            restore_optimizer(self.optimizer, saved.optimizer)
+        out, rank = config.run.out, accelerator.process_index
+        if work.teacher:
+            work.teacher.restore(teacher_until(out, self.progress.step, rank))
+        # Only what is trained: accelerate may wrap and move what it prepares, and the base stays where it is.
+        self.model = accelerator.prepare_model(work.model, device_placement=False)
+        self.pathway.train()
+        names = (LOSSES, EVALUATIONS) if accelerator.is_main_process else ()
+        self.logs = {name: Log(out / name, state.logs.get(name)) for name in names}
+        self.ahead = Ahead(
+            self._make, work.sampler.curriculum.advance, workers=config.data.workers, steps=steps
+        )
+
+    def step(self) -> None:
+        """Train on one global batch; evaluate and save if it is time."""
+        step, optim, run = self.progress.step, self.config.optim, self.config.run
+        drawn, batches = self.ahead.get(self.progress)
+        torch.manual_seed(seed_of(run.seed, step, self.accelerator.process_index))
+        gate = gate_at(step, optim.gate_warm_up, optim.gate_warm_up_steps)
+        rates = self._set_rates(step)
+        losses = self._backward(batches, gate)
+        self._check(losses, drawn)
+        norm = torch.nn.utils.clip_grad_norm_(self.pathway.parameters(), optim.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        line = {"step": step, **losses, "gate": gate, **rates, "gradient_norm": float(norm)}
+        self._write(LOSSES, line | drawn.composition())
+        evaluated = self._evaluate() if self._is_due(run.eval_steps) else None
+        self.progress = self.work.sampler.curriculum.advance(self.progress, evaluated)
+        if self.progress.step % run.checkpoint_steps == 0:
+            self.save()
+
+    def save(self) -> State:
+        """Save the state between two steps, if there is none of it yet."""
+        logs = {name: log.bytes for name, log in self.logs.items()}
+        state = State(self.progress, logs, self.metrics, self.best)
+        out, step = self.config.run.out, self.progress.step
+        if self.work.teacher:
+            save_teacher(out, step, self.accelerator.process_index, self.work.teacher.unsaved())
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            save(out, state, pathway_weights(self.pathway), self.optimizer)
+        self.accelerator.wait_for_everyone()
+        return state
+
+    def close(self) -> None:
+        """End the threads and close the logs."""
+        self.ahead.close()
+        for log in self.logs.values():
+            log.close()
+
+    def _make(self, progress: Progress) -> tuple[Step, list[Batch]]:
+        """A step, and the batches of this process."""
+        drawn = self.work.sampler.sample(progress)
+        mine = drawn.asked[self.accelerator.process_index :: self.accelerator.num_processes]
+        return drawn, self.work.loader.batches(mine, self.config.optim.rows_per_forward)
+
+    def _set_rates(self, step: int) -> dict[str, float]:
+        optim = self.config.optim
+        factor = rate_at(step, self.steps, warm_up=optim.warm_up_steps, kind=optim.schedule)
+        rates = {}
+        for group in self.optimizer.param_groups:
+            group["lr"] = rates[f"{group['name']}_lr"] = factor * group["peak"]
+        return rates
+
+    def _backward(self, batches: Sequence[Batch], gate: float) -> dict[str, float]:
+        """Add up the gradients of this process's forward passes; return the losses of the whole batch."""
+        base, teacher = self.work.model.base, self.work.teacher
+        counts = self._counts(batches)
+        sums: dict[str, float] = {}
+        for number, batch in enumerate(batches, 1):
+            batch = batch.to(base.device, base.dtype)
+            kept = tuple(row for row in batch.asked if row.role != "audio")
+            taught = teacher.logits(kept) if teacher and kept else None
+            is_last = number == len(batches)  # only then do processes exchange gradients
+            waiting = nullcontext() if is_last else self.accelerator.no_sync(self.model)
+            # Backward inside the request: activation checkpointing runs the hooks again.
+            with waiting, self.accelerator.autocast(), self.work.model.fuse(audio=batch.audio, gate=gate):
+                losses = self.work.losses(self.model, batch, taught, counts)
+                # Processes average their gradients; the losses are parts of one sum.
+                self.accelerator.backward(losses["loss"] * self.accelerator.num_processes)
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach())
+        return dict(zip(sums, _summed(self.accelerator, list(sums.values())), strict=True))
+
+    def _counts(self, batches: Sequence[Batch]) -> Counts:
+        learn = sum(int(batch.real[batch.learns].sum()) for batch in batches)
+        both = sum(int(batch.real.sum()) for batch in batches)
+        learn, both = map(int, _summed(self.accelerator, [learn, both]))
+        return Counts(learn, both - learn)
+
+    def _check(self, losses: dict[str, float], drawn: Step) -> None:
+        if not math.isfinite(losses["loss"]):
+            raise InputError(f"step {self.progress.step}: the loss is {losses['loss']}")
+
+    def _is_due(self, every: int) -> bool:
+        done = self.progress.step + 1
+        return self.work.evaluation is not None and every > 0 and (done % every == 0 or done == self.steps)
+
+    def _evaluate(self) -> dict[str, float]:
+        """The metrics after this step; the best state so far is kept."""
+        if self.work.evaluation is None:
+            raise ValueError("there is nothing to evaluate on")
+        metrics = self.work.evaluation(self.work.model, self.accelerator)
+        self.metrics = metrics
+        done = self.progress.step + 1
+        self._write(EVALUATIONS, {"step": done, **metrics})
+        heard, drift = metrics.get("audio_accuracy", 0.0), metrics.get("vl_drift", 0.0)
+        if drift <= MOST_DRIFT and (self.best is None or heard > self.best.audio_accuracy):
+            self.best = Best(done, heard, drift)
+        return metrics
+
+    def _write(self, log: str, line: dict[str, Any]) -> None:
+        if log in self.logs:
+            self.logs[log].write(line)
+
+
+def new_optimizer(pathway: AudioPathway, optim: OptimConfig) -> torch.optim.Optimizer:
+    """AdamW with one learning rate for the projectors and one for the cross-attentions."""
+    groups = [
+        {"name": "projector", "params": list(pathway.projectors.parameters()), "peak": optim.projector_lr},
+        {"name": "fusion", "params": list(pathway.blocks.parameters()), "peak": optim.fusion_lr},
+    ]
+    return torch.optim.AdamW(groups, weight_decay=optim.weight_decay)
+
+
+def seed_of(seed: int, step: int, rank: int) -> int:
+    """The seed of a step's dropout in one process."""
+    digest = hashlib.blake2b(f"{seed}/{step}/{rank}".encode(), digest_size=7).digest()
+    return int.from_bytes(digest, "little")
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM or Ctrl-C sets, so that a step can end first; a second Ctrl-C stops at once."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped  # only the main thread may handle signals
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        if stopped.is_set() and number == signal.SIGINT:
+            signal.default_int_handler(number, frame)
+        stopped.set()
+
+    earlier = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def _summed(accelerator: Accelerator, values: Sequence[float]) -> list[float]:
+    """The sum of each value over all processes."""
+    if accelerator.num_processes == 1:
+        return list(values)
+    tensor = torch.tensor(values, dtype=torch.float64, device=accelerator.device)
+    found: list[float] = accelerator.reduce(tensor, "sum").tolist()
+    return found
+
+
+def _any_process(accelerator: Accelerator, here: bool) -> bool:
+    return bool(_summed(accelerator, [float(here)])[0])

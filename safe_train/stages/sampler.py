@@ -1,0 +1,126 @@
+"""Sampler: which questions a step asks, with which sounds, in which roles; and batches made ahead in threads.
+
+What a step asks is a pure function of the seed and the progress. There is no iterator to restore: a run
+resumed at step 500 sees what it would have seen uninterrupted.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from safe_data.sampling.curriculum import Curriculum, Progress
+from safe_data.sampling.curriculum_file import Stage
+from safe_train.questions import SILENCE, Asked, Questions
+
+_UNRELATED_STREAM = 3  # the stream of random numbers that draws unrelated sounds and references
+
+Made = TypeVar("Made")
+
+
+class Step(NamedTuple):
+    """What the global batch of a step asks, and how many questions of each pool."""
+
+    asked: tuple[Asked, ...]
+    counts: dict[str, int]
+    stage: str | None
+
+    def composition(self) -> dict[str, Any]:
+        """The realised shares of a batch, for the log."""
+        roles = Counter(row.role for row in self.asked)
+        return {
+            "stage": self.stage,
+            "counts": self.counts,
+            "audio_ratio": roles["audio"] / len(self.asked),
+            "unique": len({row.question for row in self.asked}),
+        }
+
+
+class StepSampler:
+    """Draws each step's questions from the pools that its stage gives a weight.
+
+    Raises:
+        InputError: a stage names no pool of questions, or an empty one.
+    """
+
+    def __init__(
+        self,
+        questions: Questions,
+        stages: Sequence[Stage],
+        *,
+        batch_size: int,
+        silent_fraction: float,
+        seed: int,
+    ) -> None:
+        self._questions = questions
+        self._silent_fraction, self._seed = silent_fraction, seed
+        names = list(dict.fromkeys(name for stage in stages for name, w in stage.weights.items() if w))
+        self.pools = {name: questions.pool(name) for name in names}
+        difficulties = {
+            name: [questions.difficulty[question] for question in pool] for name, pool in self.pools.items()
+        }
+        drawn = [stage.model_copy(update={"weights": _positive(stage)}) for stage in stages]
+        self.curriculum = Curriculum(drawn, difficulties, batch_size=batch_size, seed=seed)
+
+    def sample(self, progress: Progress) -> Step:
+        """The questions of the whole batch at this point."""
+        draw = self.curriculum.batch(progress)
+        rng = np.random.default_rng((self._seed, _UNRELATED_STREAM, progress.step))
+        pools = list(self.pools.items())
+        names = [pools[number][0].rpartition("/")[2] for number in draw.dataset]
+        asked = np.array(
+            [pools[number][1][row] for number, row in zip(draw.dataset, draw.row, strict=True)], np.int64
+        )
+        clips = self._questions.clip[asked]
+        heard = np.where([role == "audio" for role in names], clips, SILENCE)
+        vl = np.flatnonzero([role == "vl" for role in names])
+        unrelated = vl[round(self._silent_fraction * len(vl)) :]
+        if len(unrelated):
+            heard[unrelated] = self._questions.corpora.unrelated(clips[unrelated], rng)
+        references = rng.integers(self._questions.references[asked])
+        references[~self._questions.is_caption[asked]] = 0
+        rows = zip(asked.tolist(), names, heard.tolist(), references.tolist(), strict=True)
+        return Step(tuple(Asked(*row) for row in rows), dict(draw.counts), draw.stage)
+
+
+class Ahead:
+    """Makes the batches of the next steps in threads, while the model works on this one."""
+
+    def __init__(
+        self,
+        make: Callable[[Progress], Made],
+        following: Callable[[Progress], Progress],
+        *,
+        workers: int,
+        steps: int,
+    ) -> None:
+        self._make, self._following, self._steps = make, following, steps
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="batches")
+        self._wanted = 2 * workers
+        self._queue: deque[tuple[Progress, Future[Any]]] = deque()
+
+    def get(self, progress: Progress) -> Any:
+        """What `make` makes of this progress."""
+        if self._queue and self._queue[0][0] != progress:
+            self._cancel()  # a metric ended the stage: what was made ahead is of the old one
+        following = self._following(self._queue[-1][0]) if self._queue else progress
+        while len(self._queue) <= self._wanted and following.step < self._steps:
+            self._queue.append((following, self._threads.submit(self._make, following)))
+            following = self._following(following)
+        return self._queue.popleft()[1].result()
+
+    def close(self) -> None:
+        """End the threads; what was made ahead is dropped."""
+        self._cancel()
+        self._threads.shutdown(wait=True)
+
+    def _cancel(self) -> None:
+        for _, future in self._queue:
+            future.cancel()
+        self._queue.clear()
+
+
+def _positive(stage: Stage) -> dict[str, float]:
+    return {name: weight for name, weight in stage.weights.items() if weight}
