@@ -81,8 +81,8 @@ def test_split(shards: Path) -> ShardDataset:
 @pytest.fixture
 def model(backbone: Backbone) -> SafeModel:
     """A model with a random pathway: its answers depend on what it hears."""
-    pathway = new_pathway(PathwayConfig(), backbone.model, 512, seed=0)
+    pathway = new_pathway(PathwayConfig(), backbone.model, [(512,)], seed=0)
     with torch.no_grad():
         for number in pathway.config.layers:
-            torch.nn.init.normal_(pathway.attention(number).output.weight)
+            torch.nn.init.normal_(pathway.block(number).output.weight)
     return SafeModel(backbone.model, pathway)
