@@ -14,7 +14,6 @@ if TYPE_CHECKING:
         DataConfig,
         LossConfig,
         OptimConfig,
-        PathwayConfig,
         PredictConfig,
         RunConfig,
         TrainConfig,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from safe_train.pathway.fusion import CrossAttentionBlock
     from safe_train.pathway.model import AudioPathway, SafeModel
     from safe_train.pathway.projector import AudioProjector
+    from safe_train.pathway_config import PathwayConfig
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
     from safe_train.stages.stage_a import StageAResult, stage_a
@@ -63,7 +63,6 @@ _MODULES = {
         "DataConfig",
         "LossConfig",
         "OptimConfig",
-        "PathwayConfig",
         "PredictConfig",
         "RunConfig",
         "TrainConfig",
@@ -71,6 +70,7 @@ _MODULES = {
     "demo": ("DemoConfig", "run_demo"),
     "pathway.fusion": ("CrossAttentionBlock",),
     "pathway.model": ("AudioPathway", "SafeModel"),
+    "pathway_config": ("PathwayConfig",),
     "pathway.projector": ("AudioProjector",),
     "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "presets": ("preset_config",),

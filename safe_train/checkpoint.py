@@ -21,8 +21,9 @@ from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
 from safe_train.base.backbone import Backbone
 from safe_train.base.files import Hashes, base_files, check_base
-from safe_train.config import LossConfig, OptimConfig, PathwayConfig
+from safe_train.config import LossConfig, OptimConfig
 from safe_train.pathway.model import AudioPathway, SafeModel, hidden_width
+from safe_train.pathway_config import PathwayConfig
 
 FORMAT_VERSION = 2
 WEIGHTS, CONFIG = "adapter.safetensors", "config.json"
@@ -117,7 +118,7 @@ def save_checkpoint(
         seed=seed,
         step=step,
         weights_sha256=hashlib.sha256(data).hexdigest(),
-        trained_parameters=sum(parameter.numel() for parameter in pathway.parameters()),
+        trained_parameters=sum(p.numel() for p in pathway.parameters() if p.requires_grad),
         versions=installed_versions(_LIBRARIES),
     )
     write_json(folder / CONFIG, config)
@@ -129,11 +130,10 @@ def pathway_weights(pathway: AudioPathway) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in pathway.state_dict().items()}
 
 
-def used_encoders(dataset: ShardDataset, names: Sequence[str]) -> tuple[UsedEncoder, ...]:
-    """The encoders by whose embeddings a dataset is heard: those named, or the only one."""
-    heard = [dataset.with_encoder(name.partition(":")[0]) for name in names] or [dataset]
+def used_encoders(datasets: Sequence[ShardDataset]) -> tuple[UsedEncoder, ...]:
+    """The encoders of the embeddings that these datasets were opened with."""
     used = []
-    for one in heard:
+    for one in datasets:
         entry = one.encoder or {}
         facts = {name: entry[name] for name in ("name", "fingerprint", "shape", "sample_rate_hz")}
         used.append(UsedEncoder(**facts, source=one.encoder_source))

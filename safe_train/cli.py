@@ -35,11 +35,16 @@ def demo(*, out: Path, seed: int = 0) -> int:
 def stage_a(config: TrainConfig) -> None:
     """Train an audio pathway for a frozen backbone, and write the checkpoint to OUT.
 
-    `--config NAME` also finds a preset: demo, baseline, phase1, phase2, no_retention, kl.
+    `--config NAME` also finds a preset: demo, baseline, phase1, phase2, no_retention, kl, fisher, nullspace,
+    all_retention.
     """
+    from accelerate import PartialState
+
     from safe_train.stages.stage_a import stage_a as train
 
     trained = train(config)
+    if not PartialState().is_main_process:
+        return
     last, checkpoint = trained.losses[-1], trained.checkpoint
     records = sum(dataset.records for dataset in checkpoint.datasets)
     print(

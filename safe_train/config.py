@@ -2,19 +2,19 @@
 
 `TrainConfig` is all that a training run depends on, in six sections; it is stored whole with the run as
 options.yaml. The docstring below each field is the help of its command-line option. `metadata` names an
-option that differs from its field.
+option that differs from its field, and the one that it stands instead of.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from safe_data.core.errors import InputError, check_seed
+from safe_data.core.errors import InputError, check_above_zero, check_at_least_one, check_seed
+from safe_data.sampling.mixture import exact_shares
+from safe_train.pathway_config import PathwayConfig
 
 CONDITIONS = ("full", "mute_audio", "swap_audio", "gate_off")
 ROLES = ("audio", "vl", "muted")
-Location = Literal["input", "early", "middle", "late"]
-Design = Literal["low_rank", "lora"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class DataConfig:
     divergence from the base).
 
     Raises:
-        InputError: a number outside the range that its option names.
+        InputError: a number outside the range that its option names, or no weight above 0.
     """
 
     shards: tuple[Path, ...] = field(metadata={"positional": True})
@@ -58,9 +58,10 @@ class DataConfig:
     """threads that prepare the next batches, at least 1"""
 
     def __post_init__(self) -> None:
-        _at_least_one(self, "validation_questions", "workers")
+        check_at_least_one(self, "validation_questions", "workers")
         if not 0 <= self.silent_fraction <= 1:
             raise InputError(f"silent_fraction={self.silent_fraction}: must be in [0, 1]")
+        exact_shares(self.weights)
 
 
 @dataclass(frozen=True)
@@ -74,88 +75,6 @@ class BackboneConfig:
     def name(self) -> str:
         """Its name in checkpoints."""
         return Path(self.source).resolve().name
-
-
-@dataclass(frozen=True)
-class PathwayConfig:
-    """The shape of the audio pathway.
-
-    Raises:
-        InputError: a size below 1, heads that do not divide the rank, a layer named twice or below 1, or a
-            scale outside its range.
-    """
-
-    layers: tuple[int, ...] = field(default=(), metadata={"option": "layer"})
-    """number of a decoder layer that hears, counted from 1; one the backbone does not have is refused;
-    without any: see --location"""
-
-    location: Location | None = None
-    """where to fuse if no --layer is given: input (before the first layer), or four layers of the early,
-    middle or late third (default: four layers, evenly spaced up to the last)"""
-
-    tokens: int = 8
-    """audio tokens per clip, at least 1; several encoders share them"""
-
-    design: Design = "low_rank"
-    """low_rank: queries, keys and values of `rank` dimensions, 4·width·rank parameters a layer; lora: a full
-    frozen attention with low-rank updates, 8·width·rank parameters a layer"""
-
-    rank: int = 16
-    """low_rank: inner dimensions, all heads together, a multiple of --heads; lora: rank of each update"""
-
-    heads: int = 4
-    """attention heads of each cross-attention, at least 1"""
-
-    bottleneck: int | None = 1024
-    """dimensions of the projector's hidden layers; null: as wide as the language model"""
-
-    depth: int = 2
-    """linear layers of the projector, at least 2"""
-
-    tanh_scale: float | None = None
-    """the projector's output is tanh times this, such as 10 or 2; null: it is linear"""
-
-    input_norm: bool = True
-    """normalise each embedding before the projector (LayerNorm)"""
-
-    hidden_norm: bool = True
-    """normalise the hidden states that ask (LayerNorm)"""
-
-    token_norm: bool = True
-    """normalise the audio tokens (LayerNorm); it hides the scale of the projector's output"""
-
-    residual_scale: float | None = None
-    """initial value of a learned factor of each attention's output; null: no factor"""
-
-    max_residual_scale: float = 1.0
-    """the most that this factor can become, above --residual_scale"""
-
-    dropout: float = 0.0
-    """dropout in the projector and on each attention's output, from 0 to below 1"""
-
-    standardise: bool = True
-    """subtract the mean of the training embeddings, divide by their deviation, and store both"""
-
-    def __post_init__(self) -> None:
-        _at_least_one(self, "tokens", "rank", "heads")
-        if self.bottleneck is not None:
-            _at_least_one(self, "bottleneck")
-        if self.depth < 2:
-            raise InputError(f"depth={self.depth}: must be at least 2")
-        if self.design == "low_rank" and self.rank % self.heads:
-            raise InputError(f"rank={self.rank} does not divide among heads={self.heads}; choose a multiple")
-        lowest = 0 if self.location == "input" else 1  # 0: the input of layer 1
-        if len(set(self.layers)) != len(self.layers) or min(self.layers, default=1) < lowest:
-            raise InputError(f"layers={list(self.layers)}: name each layer once, counting from 1")
-        if self.tanh_scale is not None:
-            _above_zero(self, "tanh_scale")
-        if self.residual_scale is not None and not 0 < self.residual_scale < self.max_residual_scale:
-            raise InputError(
-                f"residual_scale={self.residual_scale}: must be above 0 and below "
-                f"max_residual_scale={self.max_residual_scale}"
-            )
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout={self.dropout}: must be at least 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -173,10 +92,26 @@ class LossConfig:
     temperature: float = 2.0
     """softmax temperature of the KL divergence, above 0; higher counts unlikely tokens more"""
 
+    fisher_weight: float = 0.0
+    """weight of elastic weight consolidation, which holds the pathway's weights near their first values; 0 or
+    more; weaker than the KL divergence; 0: none"""
+
+    fisher_interval: int = 25
+    """steps between estimates of the Fisher information of these weights, at least 1"""
+
+    null_space_energy: float | None = None
+    """share of the energy of VL questions' hidden states, above 0 and below 1, such as 0.97, for which the
+    queries must not change; weaker than the KL divergence; null: none"""
+
     def __post_init__(self) -> None:
-        _above_zero(self, "temperature")
-        if not self.kl_weight >= 0:
-            raise InputError(f"kl_weight={self.kl_weight}: must be 0 or more")
+        check_above_zero(self, "temperature")
+        check_at_least_one(self, "fisher_interval")
+        for name in ("kl_weight", "fisher_weight"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name}={getattr(self, name)}: must be 0 or more")
+        energy = self.null_space_energy
+        if energy is not None and not 0 < energy < 1:
+            raise InputError(f"null_space_energy={energy}: must be above 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -187,10 +122,10 @@ class OptimConfig:
         InputError: a number outside the range that its option names, or both --steps and --epochs.
     """
 
-    steps: int | None = None
+    steps: int | None = field(default=None, metadata={"instead_of": "epochs"})
     """number of training steps (global batches), at least 1; or give --epochs"""
 
-    epochs: float | None = None
+    epochs: float | None = field(default=None, metadata={"instead_of": "steps"})
     """passes over the audio questions, above 0 (default, without --steps: 1)"""
 
     batch_size: int = 64
@@ -226,14 +161,14 @@ class OptimConfig:
     """steps until the gate is fully open, at least 1"""
 
     def __post_init__(self) -> None:
-        _at_least_one(self, "batch_size", "rows_per_forward", "gate_warm_up_steps")
-        _above_zero(self, "projector_lr", "fusion_lr", "clip_norm")
+        check_at_least_one(self, "batch_size", "rows_per_forward", "gate_warm_up_steps")
+        check_above_zero(self, "projector_lr", "fusion_lr", "clip_norm")
         if self.steps is not None and self.epochs is not None:
             raise InputError(f"steps={self.steps} and epochs={self.epochs}: give one of them")
         if self.steps is not None:
-            _at_least_one(self, "steps")
+            check_at_least_one(self, "steps")
         if self.epochs is not None:
-            _above_zero(self, "epochs")
+            check_above_zero(self, "epochs")
         for name in ("warm_up_steps", "weight_decay"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name}={getattr(self, name)}: must be 0 or more")
@@ -273,7 +208,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
-        _at_least_one(self, "checkpoint_steps")
+        check_at_least_one(self, "checkpoint_steps")
         if self.eval_steps < 0:
             raise InputError(f"eval_steps={self.eval_steps}: must be 0 or more")
         if not self.spike_factor > 1:
@@ -330,15 +265,3 @@ class PredictConfig:
         check_seed(self.seed)
         if self.batch_size < 1:
             raise InputError(f"batch_size={self.batch_size}: must be at least 1")
-
-
-def _at_least_one(settings: object, *names: str) -> None:
-    for name in names:
-        if not getattr(settings, name) >= 1:
-            raise InputError(f"{name}={getattr(settings, name)}: must be at least 1")
-
-
-def _above_zero(settings: object, *names: str) -> None:
-    for name in names:
-        if not getattr(settings, name) > 0:
-            raise InputError(f"{name}={getattr(settings, name)}: must be above 0")

@@ -6,7 +6,13 @@ from typing import Any
 import yaml
 
 from safe_data.core.errors import InputError, did_you_mean
-from safe_data.core.options_file import sections_of_settings, settings_from, without_sections
+from safe_data.core.options_file import (
+    alternatives_of_settings,
+    sections_of_settings,
+    settings_from,
+    settled,
+    without_sections,
+)
 from safe_train.config import TrainConfig
 
 PRESETS = Path(__file__).parent / "configs"
@@ -25,18 +31,19 @@ def preset_config(
     >>> preset_config("phase1", shards=(Path("s"),), backbone="b", out=Path("o"), steps=5).pathway.layers
     (8, 16, 24, 32)
     """
-    sections = sections_of_settings(TrainConfig)
+    sections, alternatives = sections_of_settings(TrainConfig), alternatives_of_settings(TrainConfig)
     options: dict[str, Any] = {}
     for name in names:
         file = PRESETS / f"{name}.yaml"
         if not file.is_file():
             known = sorted(path.stem for path in PRESETS.glob("*.yaml"))
             raise InputError(f"no preset {name!r}; {did_you_mean(name, known, f'there are {known}')}")
-        options |= without_sections(yaml.safe_load(file.read_text("utf-8")), sections)
+        content = yaml.safe_load(file.read_text("utf-8"))
+        options |= settled(without_sections(content, sections), alternatives)
     known_options = {option for keys in sections.values() for option in keys.values()}
     for name in changes:
         if name not in known_options:
             raise InputError(f"no option {name!r}; {did_you_mean(name, known_options, 'see TrainConfig')}")
     where = {"shards": tuple(shards), "backbone": str(backbone), "out": out}
-    config: TrainConfig = settings_from(TrainConfig, options | where | changes)
+    config: TrainConfig = settings_from(TrainConfig, options | where | settled(changes, alternatives))
     return config

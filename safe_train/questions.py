@@ -5,8 +5,9 @@ does not need it has the role `vl`. Clips are numbered through all datasets.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from safe_train.config import ROLES
 SILENCE = -1  # instead of a clip's number: digital silence
 STATISTICS_CLIPS = 20_000
 _CLIPS_READ = 256
+_ROUNDING = 1e-12  # of the mean square: a smaller variance is rounding, in sums of float16 embeddings
 _MOST_DRAWS = 1000
 
 
@@ -32,22 +34,20 @@ class Corpora:
 
     Raises:
         InputError: two datasets of one name, a split or encoder that a dataset lacks, embeddings of another
-            encoder version in one dataset than in another, or no sound at all.
+            encoder version in one dataset than in another, or no sound at all. A dataset without sounds needs
+            no embeddings.
     """
 
     def __init__(self, folders: Sequence[Path], split: str, encoders: Sequence[str] = ()) -> None:
         names = [name.partition(":")[0] for name in encoders]
-        first = names[0] if names else None
-        self.datasets = tuple(ShardDataset(folder, split, first) for folder in folders)
-        more = [tuple(dataset.with_encoder(name) for dataset in self.datasets) for name in names[1:]]
-        self.heard = (self.datasets, *more)
+        self.datasets = tuple(ShardDataset(folder, split) for folder in folders)
         self.split = split
         self.names = tuple(dataset.name for dataset in self.datasets)
         if len(set(self.names)) < len(self.names):
             name = Counter(self.names).most_common(1)[0][0]
             raise InputError(f"two datasets are named {name!r}; build them with different --name")
-        for datasets in self.heard:
-            _check_encoder(datasets)
+        wanted: list[str | None] = [*names] or [None]
+        self.heard = tuple(_heard(self.datasets, name) for name in wanted)
         self.starts = np.cumsum([0, *map(len, self.datasets)])
         self.has_audio: Bool[ndarray, " clips"] = np.concatenate([d.has_audio for d in self.datasets])
         groups = [str(group) for d in self.datasets for group in d.manifest["group"].to_pylist()]
@@ -57,12 +57,21 @@ class Corpora:
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shape of one embedding of each encoder."""
-        return tuple(tuple(datasets[0].silence.shape) for datasets in self.heard)
+        return tuple(silence.shape for silence in self._silences)
 
     def place(self, clip: int) -> tuple[ShardDataset, int]:
         """The dataset of a clip, and its number there."""
         number = int(np.searchsorted(self.starts, clip, side="right")) - 1
         return self.datasets[number], int(clip - self.starts[number])
+
+    @property
+    def sounding(self) -> tuple[ShardDataset, ...]:
+        """A dataset that has sounds, by each encoder."""
+        return tuple(next(iter(datasets.values())) for datasets in self.heard)
+
+    @cached_property
+    def _silences(self) -> tuple[Float32[ndarray, " *shape"], ...]:
+        return tuple(dataset.silence.astype(np.float32) for dataset in self.sounding)
 
     def record(self, clip: int) -> Record:
         """The record of a clip."""
@@ -78,7 +87,10 @@ class Corpora:
     ) -> tuple[Float32[ndarray, "clips *shape"], ...]:
         """The embeddings of these clips by each encoder, with those of silence for SILENCE."""
         wanted = np.asarray(clips, np.int64)
-        return tuple(self._embeddings(datasets, wanted) for datasets in self.heard)
+        return tuple(
+            self._embeddings(datasets, silence, wanted)
+            for datasets, silence in zip(self.heard, self._silences, strict=True)
+        )
 
     def statistics(self) -> list[tuple[Float32[ndarray, " dims"], Float32[ndarray, " dims"]]]:
         """The mean and deviation of each dimension of each encoder's embeddings of sounds.
@@ -100,10 +112,8 @@ class Corpora:
         """For each clip, a random clip that has a sound and is of another group.
 
         Raises:
-            InputError: no clip has a sound, or all sounds are of one group.
+            InputError: all sounds are of one group.
         """
-        if not len(self.with_sound):
-            raise InputError(f"{', '.join(self.names)}: no clip of split {self.split!r} has a sound")
         chosen = rng.choice(self.with_sound, size=len(clips))
         for _ in range(_MOST_DRAWS):
             same = self.group[chosen] == self.group[clips]
@@ -117,12 +127,15 @@ class Corpora:
         )
 
     def _embeddings(
-        self, datasets: Sequence[ShardDataset], clips: Int64[ndarray, " n"]
+        self,
+        datasets: Mapping[int, ShardDataset],
+        silence: Float32[ndarray, " *shape"],
+        clips: Int64[ndarray, " n"],
     ) -> Float32[ndarray, "n *shape"]:
-        silence = datasets[0].silence
+        """The embeddings by one encoder; a clip without a sound is silent."""
         found = np.empty((len(clips), *silence.shape), np.float32)
-        found[clips == SILENCE] = silence
-        for number, dataset in enumerate(datasets):
+        found[:] = silence
+        for number, dataset in datasets.items():
             here = (clips >= self.starts[number]) & (clips < self.starts[number + 1])
             if here.any():
                 found[here] = dataset.embeddings(clips[here] - self.starts[number])
@@ -143,7 +156,10 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Questions:
-    """All questions of a split that have references: the clip of each, and its place among its clip's."""
+    """All questions of a split that have references: the clip of each, and its place among its clip's.
+
+    `answer` is the answer to learn; None for a caption, where each reference is one. `answers` are all.
+    """
 
     corpora: Corpora
     clip: Int64[ndarray, " questions"]
@@ -152,6 +168,7 @@ class Questions:
     is_caption: Bool[ndarray, " questions"]
     references: Int64[ndarray, " questions"]
     difficulty: tuple[str | None, ...]
+    answer: tuple[str | None, ...]
     answers: frozenset[str]
 
     def __len__(self) -> int:
@@ -197,7 +214,8 @@ def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
     """
     rows: list[tuple[int, int, bool, bool, int]] = []
     difficulty: list[str | None] = []
-    answers: set[str] = set()
+    answer: list[str | None] = []
+    answers: dict[str, str] = {}  # the same text is kept once
     total = int(corpora.starts[-1])
     for clip in tqdm(range(total), "questions", unit="clip", disable=quiet or None, leave=False):
         record = corpora.record(clip)
@@ -208,7 +226,9 @@ def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
             is_caption = example.task == "caption"
             rows.append((clip, place, needs_audio, is_caption, len(example.references)))
             difficulty.append(record.difficulty)
-            answers |= set(example.references) if is_caption else {likeliest(example.references)}
+            texts = example.references if is_caption else (likeliest(example.references),)
+            answers |= {text: text for text in texts if text not in answers}
+            answer.append(None if is_caption else answers[texts[0]])
     if not rows:
         raise InputError(
             f"{', '.join(corpora.names)}: no question of split {corpora.split!r} has references and says "
@@ -216,7 +236,15 @@ def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
         )
     clip_, place_, needs, caption, references = (np.array(column) for column in zip(*rows, strict=True))
     return Questions(
-        corpora, clip_, place_, needs, caption, references, tuple(difficulty), frozenset(answers)
+        corpora,
+        clip_,
+        place_,
+        needs,
+        caption,
+        references,
+        tuple(difficulty),
+        tuple(answer),
+        frozenset(answers),
     )
 
 
@@ -228,19 +256,41 @@ def likeliest(references: Sequence[str]) -> str:
 def _mean_and_deviation(
     first: Float64[ndarray, " dims"], second: Float64[ndarray, " dims"], rows: int
 ) -> tuple[Float32[ndarray, " dims"], Float32[ndarray, " dims"]]:
-    mean = first / max(rows, 1)
-    variance = np.maximum(second / max(rows, 1) - np.square(mean), 0)
+    mean, mean_square = first / max(rows, 1), second / max(rows, 1)
+    variance = mean_square - np.square(mean)
+    variance[variance < _ROUNDING * mean_square] = 0  # constant, but for the sums' last bits
     return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 
-def _check_encoder(datasets: Sequence[ShardDataset]) -> None:
-    """Check that all datasets have embeddings of one and the same encoder."""
-    for dataset in datasets:
-        if dataset.encoder is None:
-            dataset.embeddings([])  # says which there are
-        first, this = datasets[0].encoder, dataset.encoder
-        if first is not None and this is not None and this["fingerprint"] != first["fingerprint"]:
+def _heard(datasets: Sequence[ShardDataset], encoder: str | None) -> dict[int, ShardDataset]:
+    """The datasets that have sounds, by their number, with the embeddings of one and the same encoder.
+
+    Raises:
+        InputError: no dataset has a sound, or one that has some lacks the embeddings.
+    """
+    heard: dict[int, ShardDataset] = {}
+    for number, dataset in enumerate(datasets):
+        if not dataset.has_audio.any():
+            continue  # its questions are asked with other datasets' sounds
+        this = dataset if encoder is None else dataset.with_encoder(encoder)
+        if this.encoder is None:
+            this.embeddings([])  # says which there are
+            continue
+        heard[number] = this
+        first = next(iter(heard.values()))
+        if first.encoder and this.encoder["fingerprint"] != first.encoder["fingerprint"]:
             raise InputError(
-                f"{dataset.root}: its embeddings are of {this['name']} {this['fingerprint']}, those of "
-                f"{datasets[0].root} of {first['name']} {first['fingerprint']}; build both with one encoder"
+                f"{this.root}: its embeddings are of {_named(this)}, those of {first.root} of "
+                f"{_named(first)}; build both with one encoder"
             )
+    if not heard:
+        names = ", ".join(str(dataset.root) for dataset in datasets)
+        raise InputError(
+            f"{names}: no clip of split {datasets[0].split!r} has a sound; add a dataset that has"
+        )
+    return heard
+
+
+def _named(dataset: ShardDataset) -> str:
+    encoder = dataset.encoder or {}
+    return f"{encoder['name']} {encoder['fingerprint']}"

@@ -3,6 +3,7 @@
     OUT/run/identity.json                what the run depends on; another is refused
     OUT/run/step-N/pathway.safetensors   the weights after N steps
     OUT/run/step-N/optimizer.safetensors
+    OUT/run/step-N/retention.safetensors what Fisher and null space hold, if they are used
     OUT/run/step-N/state.json            position, stage and best metric; how long the logs were
     OUT/run/teacher/N-R.safetensors      what rank R's teacher had computed between the states before N and N
 
@@ -24,10 +25,12 @@ from torch import Tensor
 from safe_data.core.errors import InputError
 from safe_data.core.files import committing_folder, explaining, json_bytes, write_bytes
 from safe_data.sampling.curriculum import Progress
+from safe_train.checkpoint import CONFIG, WEIGHTS
 from safe_train.config import TrainConfig
 
 RUN, IDENTITY, STATE, TEACHER = "run", "identity.json", "state.json", "teacher"
 PATHWAY, OPTIMIZER = "pathway.safetensors", "optimizer.safetensors"
+RETENTION = "retention.safetensors"
 # Settings that may differ between the parts of a run, because nothing that is learnt depends on them.
 _FREE = {
     "run": ("out", "checkpoint_steps", "trackers", "quiet", "force"),
@@ -45,11 +48,13 @@ class Best(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """The content of state.json: where the run is, and how many bytes of each log belong to it."""
+    """The content of state.json: where the run is, how many bytes of each log belong to it, and its
+    last evaluation and losses."""
 
     progress: Progress
     logs: dict[str, int]
     metrics: dict[str, float]
+    losses: list[float]
     best: Best | None = None
 
 
@@ -71,6 +76,7 @@ class Saved:
     state: State
     pathway: dict[str, Tensor]
     optimizer: dict[str, Tensor]
+    retention: dict[str, Tensor]
 
 
 def identity_options(config: TrainConfig) -> dict[str, Any]:
@@ -97,29 +103,36 @@ def check_out(out: Path, *, force: bool) -> None:
         raise InputError(f"{out}: holds something else than a run; choose another folder, or add --force")
 
 
-def begin(out: Path, identity: Identity, *, force: bool) -> bool:
-    """Claim a folder for a run; whether it already holds this one.
+def begin(out: Path, identity: Identity, *, force: bool) -> None:
+    """Claim a folder for a run, or find that it already holds this one.
 
     Raises:
         InputError: it holds another run.
     """
     file = out / RUN / IDENTITY
     if force:
+        for name in (CONFIG, WEIGHTS):  # a run that is complete would not begin again
+            (out / name).unlink(missing_ok=True)
         shutil.rmtree(out / RUN, ignore_errors=True)
     if file.is_file():
-        earlier = _read(file, Identity)
-        if differences := _differences(msgspec.to_builtins(earlier), msgspec.to_builtins(identity)):
-            shown = "\n  ".join(differences)
+        now = msgspec.json.decode(msgspec.json.encode(identity))  # as it was written: tuples are lists
+        if lines := differences(msgspec.to_builtins(_read(file, Identity)), now):
+            shown = "\n  ".join(lines)
             raise InputError(
                 f"{out}: holds another run; this one differs:\n  {shown}\n"
                 "choose another folder, or add --force to start over"
             )
-        return True
-    write_bytes(file, json_bytes(identity))
-    return False
+    else:
+        write_bytes(file, json_bytes(identity))
 
 
-def save(out: Path, state: State, pathway: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
+def save(
+    out: Path,
+    state: State,
+    pathway: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    retention: Mapping[str, Tensor],
+) -> None:
     """Save a state, and remove those before it, except the best."""
     from safetensors.torch import save as as_bytes
 
@@ -128,6 +141,8 @@ def save(out: Path, state: State, pathway: Mapping[str, Tensor], optimizer: torc
         with committing_folder(folder) as part:
             write_bytes(part / PATHWAY, as_bytes(dict(pathway)))
             write_bytes(part / OPTIMIZER, as_bytes(_optimizer_tensors(optimizer)))
+            if retention:
+                write_bytes(part / RETENTION, as_bytes(dict(retention)))
             write_bytes(part / STATE, json_bytes(state))
     kept = {_name(state.progress.step), _name(state.best.step) if state.best else ""}
     for step in _steps(out):
@@ -159,7 +174,8 @@ def latest(out: Path) -> Saved | None:
     folder = out / RUN / _name(max(steps))
     try:
         pathway, optimizer = load_file(folder / PATHWAY), load_file(folder / OPTIMIZER)
-        return Saved(_read(folder / STATE, State), pathway, optimizer)
+        retention = load_file(folder / RETENTION) if (folder / RETENTION).is_file() else {}
+        return Saved(_read(folder / STATE, State), pathway, optimizer, retention)
     except (OSError, SafetensorError) as error:
         raise InputError(
             f"{folder}: is damaged ({error}); remove it, and the run goes on from the state before it"
@@ -245,18 +261,18 @@ def _read(path: Path, kind: Any) -> Any:
         raise InputError(f"{path}: is not of this version ({error}); add --force to start over") from None
 
 
-def _differences(earlier: Any, now: Any, place: str = "") -> list[str]:
+def differences(earlier: Any, now: Any, place: str = "") -> list[str]:
     """What differs between two identities, a line each."""
     if isinstance(earlier, dict) and isinstance(now, dict):
         names = [*earlier, *(name for name in now if name not in earlier)]
         return [
             line
             for name in names
-            for line in _differences(earlier.get(name), now.get(name), f"{place}.{name}" if place else name)
+            for line in differences(earlier.get(name), now.get(name), f"{place}.{name}" if place else name)
         ]
     return [] if earlier == now else [f"{place}: {_short(earlier)} there, {_short(now)} here"]
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 40 else f"{text[:12]}…"

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("safe_data", "safe_eval", "safe_train")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # Distributions whose modules have another name.
-MODULES = {"pillow": "PIL", "pyyaml": "yaml", "vl_convert_python": "vl_convert"}
+MODULES = {"pillow": "PIL", "pyyaml": "yaml", "vl_convert_python": "vl_convert", "mlflow_skinny": "mlflow"}
 IMPORTERS = ("import_module", "find_spec", "__import__")
 # Which files may import what only an extra installs; everything else runs on the core alone.
 EXTRAS_OF = {
@@ -25,6 +25,8 @@ EXTRAS_OF = {
     "safe_eval/report/": {"report"},
     "safe_eval/scorers/captions/java.py": {"captions"},
     "safe_train/": {"train"},
+    "safe_train/track.py": {"track"},
+    "safe_train/wandb_log.py": {"track"},
 }
 
 

@@ -21,7 +21,6 @@ SHORT_FILES = {
     "safe_data/build/engines/piece.py": "what passes between a build and its engines",
     "safe_data/build/engines/start.py": "the choice between engines",
     "safe_data/build/sample.py": "one command",
-    "safe_data/core/options_file.py": "one file format",
     "safe_data/core/terminal.py": "the one place that prints",
     "safe_data/shards/tar.py": "one file format",
     "safe_data/shards/webdataset_view.py": "the one file that imports webdataset",
@@ -40,8 +39,9 @@ SHORT_FILES = {
     "safe_eval/text/validation_text.py": "the text of one command",
     "safe_eval/text/verdict_text.py": "the text of one command",
     "safe_train/base/recent.py": "one cache that prompts and pictures use",
-    "safe_train/pathway/gate.py": "one part of the pathway",
-    "safe_train/pathway/projector.py": "one part of the pathway",
+    "safe_train/interruption.py": "one rule of every long command",
+    "safe_train/presets.py": "the one way to a preset from Python",
+    "safe_train/stages/processes.py": "one rule of every training",
     "safe_train/stages/schedule.py": "one formula that every training loop uses",
 }
 WRITER = "safe_data/core/files.py"  # the one file that moves a file into its place

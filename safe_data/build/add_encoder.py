@@ -74,8 +74,8 @@ def add_encoder(
                 SidecarPiece(where, plan, paths, read_json(storage, paths.done, Done).rows, encoder)
                 for paths in shards_of(dataset)
             ]
-            with progress(pieces, f"embedding {dataset.name}") as bar:
-                done = run(embed_shard, pieces, bar.update)
+            with progress(pieces, f"embedding {dataset.name}") as shown:
+                done = run(embed_shard, pieces, shown.update)
             if not all(encoding in shard.encoders for shard in done):
                 raise InputError(
                     f"{root}: workers have different models for {encoder!r}; give all of them the same one"

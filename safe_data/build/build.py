@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import pyarrow as pa
-from tqdm import tqdm
 
 from safe_data.build.encoder_piece import encodings_of, store_silences
 from safe_data.build.engines.piece import Piece
@@ -20,6 +19,7 @@ from safe_data.build.resume import adopt, discard, only_build, whole_files
 from safe_data.build.shard_piece import ShardPiece, build_shard
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import Root
+from safe_data.core.progress import Progress
 from safe_data.records import Records
 from safe_data.shards import manifest
 from safe_data.shards.layout import (
@@ -111,8 +111,8 @@ def build_dataset(
                 )
                 for shard in plan.shards
             ]
-            with progress(pieces, f"building {plan.name}") as bar:
-                done = run(build_shard, pieces, bar.update)
+            with progress(pieces, f"building {plan.name}") as shown:
+                done = run(build_shard, pieces, shown.update)
             if not any(shard.samples for shard in done):
                 _refuse_empty(plan, storage)
             _check_shards(storage, done, encodings)
@@ -122,10 +122,9 @@ def build_dataset(
             return _finish(plan, storage, done, facts)
 
 
-def progress(pieces: Sequence[Piece], what: str) -> "tqdm[NoReturn]":
-    """A progress bar over the steps of all pieces; nothing without a terminal."""
-    total = sum(piece.steps for piece in pieces)
-    return tqdm(total=total, unit="step", disable=None, leave=False, desc=what)
+def progress(pieces: Sequence[Piece], what: str) -> Progress:
+    """The progress over the steps of all pieces."""
+    return Progress(what, sum(piece.steps for piece in pieces))
 
 
 def check_reach(storage: Storage, workers: int, engine: str) -> None:

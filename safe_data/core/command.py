@@ -15,16 +15,20 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import (
+    alternatives_of,
+    configs_first,
     in_sections,
+    is_given,
     option_name,
     sections_of,
     settings_from,
+    settled,
     typed,
     with_presets,
     without_sections,
@@ -35,6 +39,11 @@ Command = Callable[..., int | None]
 HOLDS, DOES_NOT_HOLD, NOT_JUDGED, BAD_INPUT, DEFECT = range(5)
 _SEE = "see --help"
 _SECTIONED = "sectioned_yaml"
+# How jsonargparse says that a value is of none of the kinds that an option may be of.
+_UNION = (
+    r"Does not validate against any of the Union subtypes .*?Errors: (.*) Given value type: .*? value: (.*)"
+)
+_KIND = r"Expected a (?:<class '([\w.]+)'>|typing\.Literal\[(.*?)\])"
 
 
 def run(
@@ -51,7 +60,7 @@ def run(
     arguments = list(sys.argv[1:] if argv is None else argv)
     said_by = " ".join([program, *(word for word in arguments[:1] if word in commands)])
     try:
-        name, options = _parse(program, summary, commands, with_presets(arguments, presets))
+        name, options = _parse(program, summary, commands, configs_first(with_presets(arguments, presets)))
         return commands[name](**options) or HOLDS
     except SystemExit as stop:  # after --help and --print_config
         return BAD_INPUT if stop.code else HOLDS
@@ -87,8 +96,13 @@ def _parse(
             raise InputError(_usage_error(message, known)) from ex
 
     known = list(commands)
-    sections = sections_of(commands[arguments[0]]) if arguments[0] in commands else {}
-    set_loader(_SECTIONED, lambda text: without_sections(yaml.safe_load(text), sections), (yaml.YAMLError,))
+    chosen = commands.get(arguments[0])
+    sections, alternatives = (sections_of(chosen), alternatives_of(chosen)) if chosen else ({}, {})
+
+    def load(text: str) -> Any:
+        return settled(without_sections(yaml.safe_load(text), sections), alternatives)
+
+    set_loader(_SECTIONED, load, (yaml.YAMLError,))
     set_dumper(_SECTIONED, lambda options: yaml.safe_dump(in_sections(options, sections), sort_keys=False))
     parser = Parser(prog=program, description=summary, formatter_class=Help, parser_mode=_SECTIONED)
     choices = parser.add_subcommands(dest="command", metavar="COMMAND")
@@ -96,16 +110,27 @@ def _parse(
         subparser = Parser(description=_summary(command), formatter_class=Help, parser_mode=_SECTIONED)
         if arguments[:1] == [name]:  # the others need only their line of help
             _add_parameters(subparser, command)
-            known += subparser._option_string_actions
+            known += [*subparser._option_string_actions, *sections]
         choices.add_subcommand(name, subparser, help=_summary(command))
     try:
-        parsed = parser.parse_args(arguments)
+        parsed = parser.parse_args([*arguments, *_unset(arguments, alternatives)])
     except (UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"--config cannot be read: {error}; it is YAML, such as `seed: 1`") from error
     name = str(parsed.command)
     given = parsed[name].as_dict()  # vars() would rename options such as --items
     given.pop("config", None)
-    return name, _arguments(commands[name], {key: value for key, value in given.items() if value is not None})
+    return name, _arguments(commands[name], given)
+
+
+def _unset(arguments: Sequence[str], alternatives: Mapping[str, str]) -> list[str]:
+    """Arguments that unset what a config file says instead of an option of the command line.
+
+    >>> _unset(["train", "--steps", "5"], {"steps": "epochs", "epochs": "steps"})
+    ['--epochs=null']
+    """
+    given = {word[2:].partition("=")[0].replace("-", "_"): word for word in arguments if word[:2] == "--"}
+    unset = [other for other, value in settled(given, alternatives).items() if value is None]
+    return [f"--{other.replace('_', '-')}=null" for other in unset]
 
 
 def _usage_error(message: str, known: Sequence[str]) -> str:
@@ -120,10 +145,19 @@ def _usage_error(message: str, known: Sequence[str]) -> str:
     said = re.sub(r'Parser key "([^"]*)":', lambda found: f"--{found[1].replace('_', '-')}:", said)
     said = re.sub(r"Expected a <class '(.*?)'>\. Got value:", r"expected \1, not", said)
     said = re.sub(r"Expected a typing\.Literal\[(.*?)\]\. Got value:", r"expected one of \1, not", said)
+    said = re.sub(r"'(\w+)' object is not iterable", r"expected a list such as [a, b], not one \1", said)
+    said = re.sub(_UNION, _of_several_kinds, said)
     said = re.sub(rf"\b(?:{'|'.join(map(re.escape, known))})\.(?=\w)", "", said)  # score.out is out
     unknown = re.search(r"(?:arguments: |choice: '|option ')([\w-]+)", said)
     in_yaml = [name.lstrip("-").replace("-", "_") for name in known]
     return f"{said}; {did_you_mean(unknown[1], [*known, *in_yaml], _SEE) if unknown else _SEE}"
+
+
+def _of_several_kinds(found: re.Match[str]) -> str:
+    """What an option takes that may be null, or is of one of several kinds."""
+    kinds = [kind or f"one of {choices}" for kind, choices in re.findall(_KIND, found[1])]
+    wanted = " or ".join(kind for kind in kinds if kind != "NoneType")
+    return f"expected {wanted}, not {found[2]}" if wanted else found[0]
 
 
 def _plain_types(help_text: str) -> str:
@@ -134,7 +168,7 @@ def _plain_types(help_text: str) -> str:
     """
     for kind, plain in (("<class 'Path'>", "path"), ("Path | null", "path"), (" | null", "")):
         help_text = help_text.replace(kind, plain)
-    help_text = help_text.replace(", default: null", "")
+    help_text = re.sub(r", default: (null|\(\)|\[[^\]]*\])", "", help_text)  # a list's stands before it
     choices = re.compile(r"type: (?:Optional\[)?Literal\[([^\]]*)\]+")
     return choices.sub(lambda found: f"one of {found[1].replace(chr(39), '')}", help_text)
 
@@ -151,7 +185,7 @@ def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
             arguments[name] = settings_from(hint, given)
-        elif name in given:
+        elif is_given(given, name, hint):
             arguments[name] = typed(name, given[name], hint)
     return arguments
 
@@ -203,7 +237,12 @@ def _add_option(parser: Any, name: str, hint: Any, default: Any, help_text: str,
     """Add one --option. A list option may be given several times; a bool that defaults to False is a flag."""
     option: dict[str, Any] = {"type": hint, "default": default}
     if get_origin(hint) in (list, tuple):
-        option = {"action": _List, "nargs": 1, "type": get_args(hint)[0], "default": None}
+        option = {
+            "action": _List,
+            "nargs": 1,
+            "type": get_args(hint)[0],
+            "default": default and list(default),
+        }
         shown = "" if required else f"; default: {', '.join(map(str, default)) if default else 'none'}"
         help_text += f" (may be given several times{shown})"
     elif hint is bool and default is False:

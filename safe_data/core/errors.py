@@ -34,6 +34,28 @@ def check_seed(seed: int) -> None:
         raise InputError(f"seed={seed}: a seed is 0 or more")
 
 
+def check_at_least_one(settings: object, *names: str) -> None:
+    """Refuse settings below 1.
+
+    Raises:
+        InputError: one of these attributes is below 1, or NaN.
+    """
+    for name in names:
+        if not getattr(settings, name) >= 1:
+            raise InputError(f"{name}={getattr(settings, name)}: must be at least 1")
+
+
+def check_above_zero(settings: object, *names: str) -> None:
+    """Refuse settings that are not above 0.
+
+    Raises:
+        InputError: one of these attributes is 0, negative or NaN.
+    """
+    for name in names:
+        if not getattr(settings, name) > 0:
+            raise InputError(f"{name}={getattr(settings, name)}: must be above 0")
+
+
 def raise_row_errors(errors: Sequence[str], where: str) -> None:
     """Raise one InputError for all faulty rows: the first 20 in full, the rest as a count.
 

@@ -1,4 +1,4 @@
-"""Write numbers the same way in every table: fractions, differences, intervals, p values, percentages."""
+"""Write numbers the same way everywhere: fractions, differences, intervals, p values, percentages, times."""
 
 MISSING = "–"
 
@@ -50,6 +50,18 @@ def percent(share: float) -> str:
     ('95 %', '99.5 %')
     """
     return f"{100 * share:.4g} %"
+
+
+def duration(seconds: float) -> str:
+    """
+    >>> [duration(seconds) for seconds in (0.4, 59.6, 80, 7265, 93600)]
+    ['0 s', '1 min 0 s', '1 min 20 s', '2 h 1 min', '1 d 2 h']
+    """
+    whole = round(seconds)
+    for unit, part, size, of_part in (("d", "h", 86400, 3600), ("h", "min", 3600, 60), ("min", "s", 60, 1)):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // of_part} {part}"
+    return f"{whole} s"
 
 
 def cut(name: str, columns: int) -> str:

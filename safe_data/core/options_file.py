@@ -5,10 +5,10 @@ Also presets, and the sections that such a file may have where settings are nest
 
 import dataclasses
 import platform
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import write_bytes
@@ -110,12 +110,27 @@ def with_presets(arguments: list[str], presets: Path | None) -> list[str]:
     return found
 
 
+def configs_first(arguments: list[str]) -> list[str]:
+    """The arguments, with the config files before the options: these win, wherever they stand.
+
+    >>> configs_first(["score", "a.jsonl", "--seed", "1", "--config", "b.yaml"])
+    ['score', '--config', 'b.yaml', 'a.jsonl', '--seed', '1']
+    """
+    files: list[str] = []
+    others: list[str] = []
+    rest = iter(arguments)
+    for word in rest:
+        value = next(rest, None) if word == "--config" else None
+        wanted = files if value is not None or word.startswith("--config=") else others
+        wanted += [word] if value is None else [word, value]
+    return [*others[:1], *files, *others[1:]]
+
+
 def sections_of(command: Callable[..., Any]) -> Sections:
     """The sections of a command's options: for each, the option of every key that a file may use there."""
     sections: Sections = {}
-    for hint in get_type_hints(command).values():
-        if dataclasses.is_dataclass(hint):
-            sections |= sections_of_settings(hint)
+    for settings in _settings_of(command):
+        sections |= sections_of_settings(settings)
     return sections
 
 
@@ -133,16 +148,19 @@ def without_sections(content: Any, sections: Sections) -> Any:
     """The options of a file, without the sections they stand in.
 
     Raises:
-        InputError: a section has no such option.
+        InputError: a section has no such option, or is a list or a single value.
     """
     if not isinstance(content, dict):
         return content
     flat: dict[str, Any] = {}
+    options = {option for keys in sections.values() for option in keys.values()}
     for name, value in content.items():
-        if name not in sections or not isinstance(value, dict):
+        if name not in sections or (name in options and not isinstance(value, dict)):
             flat[name] = value
             continue
-        for key, inner in value.items():
+        if not isinstance(value, dict | None):
+            raise InputError(f"{name} is {value!r}; write its options below it, one `name: value` a line")
+        for key, inner in (value or {}).items():
             if key not in sections[name]:
                 hint = did_you_mean(str(key), sections[name], f"there are {', '.join(sections[name])}")
                 raise InputError(f"{name}.{key} is no option; {hint}")
@@ -160,6 +178,39 @@ def in_sections(options: dict[str, Any], sections: Sections) -> dict[str, Any]:
     return arranged
 
 
+def alternatives_of(command: Callable[..., Any]) -> dict[str, str]:
+    """The options of a command that stand instead of another, by `metadata["instead_of"]`."""
+    return {a: b for settings in _settings_of(command) for a, b in alternatives_of_settings(settings).items()}
+
+
+def alternatives_of_settings(settings: Any) -> dict[str, str]:
+    """The options of a dataclass that stand instead of another, such as steps and epochs of each other."""
+    found: dict[str, str] = {}
+    kinds = get_type_hints(settings)
+    for field in dataclasses.fields(settings):
+        if dataclasses.is_dataclass(kinds[field.name]):
+            found |= alternatives_of_settings(kinds[field.name])
+        elif "instead_of" in field.metadata:
+            found[option_name(field)] = field.metadata["instead_of"]
+    return found
+
+
+def settled(options: Any, alternatives: Mapping[str, str]) -> Any:
+    """The options of a file, which unset what an earlier file says instead of them.
+
+    >>> settled({"steps": 5}, {"steps": "epochs", "epochs": "steps"})
+    {'steps': 5, 'epochs': None}
+    """
+    if not isinstance(options, dict):
+        return options
+    unset = [other for name, other in alternatives.items() if options.get(name) is not None]
+    return options | {other: None for other in unset if other not in options}
+
+
+def _settings_of(command: Callable[..., Any]) -> Iterator[Any]:
+    return (hint for hint in get_type_hints(command).values() if dataclasses.is_dataclass(hint))
+
+
 def settings_from(kind: Any, given: dict[str, Any]) -> Any:
     """A dataclass made of the options that were given; its sections are made likewise."""
     kinds = get_type_hints(kind)
@@ -168,9 +219,14 @@ def settings_from(kind: Any, given: dict[str, Any]) -> Any:
         option, hint = option_name(field), kinds[field.name]
         if dataclasses.is_dataclass(hint):
             values[field.name] = settings_from(hint, given)
-        elif option in given:
+        elif is_given(given, option, hint):
             values[field.name] = typed(option, given[option], hint)
     return kind(**values)
+
+
+def is_given(given: Mapping[str, Any], name: str, hint: Any) -> bool:
+    """Whether an option has a value; null is one only where the option may be None."""
+    return name in given and (given[name] is not None or type(None) in get_args(hint))
 
 
 def typed(name: str, value: Any, hint: Any) -> Any:

@@ -24,8 +24,8 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from safe_data.core.errors import InputError
-from safe_train.config import Design
 from safe_train.pathway.request import Gate, KeysValues, Request, gate_values
+from safe_train.pathway_config import Design
 
 _ROWS_DRAWN = 256  # at a time: random 64-bit numbers take eight times the room of bfloat16
 

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from safe_data.core.errors import InputError
 from safe_train.base.backbone import decoder_layers
 from safe_train.base.freeze import freeze
-from safe_train.config import PathwayConfig
 from safe_train.pathway.fusion import CrossAttentionBlock, attach
 from safe_train.pathway.projector import AudioProjector
 from safe_train.pathway.request import Audio, Budget, Gate, KeysValues, Request, new_request
+from safe_train.pathway_config import PathwayConfig
 
 DEFAULT_FUSED_LAYERS = 4
 
@@ -187,9 +187,14 @@ def hidden_width(base: Any) -> int:
 
 
 def layer_device(layer: nn.Module) -> torch.device:
-    """Where a layer computes; with a device map, accelerate's hook knows, and weights may wait elsewhere."""
-    device = getattr(getattr(layer, "_hf_hook", None), "execution_device", None)
-    return torch.device(device) if device is not None else next(layer.parameters()).device
+    """Where a layer computes: accelerate's hooks say it, because offloaded weights are on no device."""
+    for module in layer.modules():
+        hook = getattr(module, "_hf_hook", None)
+        for one in getattr(hook, "hooks", (hook,)):
+            device = getattr(one, "execution_device", None)
+            if device is not None:
+                return torch.device(device)
+    return next(layer.parameters()).device
 
 
 def new_pathway(
@@ -219,8 +224,8 @@ def fused_layers(config: PathwayConfig, available: int) -> tuple[int, ...]:
     if config.location is None:
         return _spread(0, available)
     third = ("early", "middle", "late").index(config.location)
-    first, last = round(available * third / 3), round(available * (third + 1) / 3)
-    return _spread(min(first, available - 1), max(last, first + 1))
+    first = min(round(available * third / 3), available - 1)
+    return _spread(first, max(round(available * (third + 1) / 3), first + 1))
 
 
 def _spread(after: int, last: int) -> tuple[int, ...]:

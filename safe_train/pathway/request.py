@@ -88,7 +88,8 @@ def token_mask(tokens: Budget | None, batch: int, available: int) -> Bool[Tensor
         return None
     given: Int[Tensor, " ..."] = torch.as_tensor(tokens)
     if given.is_floating_point() and bool((given != given.round()).any()):
-        raise InputError(f"tokens {given.flatten()[0].item():g}: a budget is a whole number of audio tokens")
+        wrong = given[given != given.round()][0].item()
+        raise InputError(f"tokens {wrong:g}: a budget is a whole number of audio tokens")
     if given.dim() == 2:
         if tuple(given.shape) != (batch, available) or not bool(((given == 0) | (given == 1)).all()):
             raise InputError(

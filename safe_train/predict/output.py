@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from uuid import uuid4
 
 import msgspec
@@ -23,10 +23,10 @@ from filelock import FileLock, Timeout
 from safe_data.core.errors import InputError
 from safe_data.core.files import committing, explaining, file_sha256, write_json
 from safe_eval.prediction import Prediction
+from safe_train.run_state import differences
 
 FORMAT_VERSION = 1
 _START_OVER = "name another file, or add --force to start over"
-_LONGEST_VALUE = 60
 _decoder = msgspec.json.Decoder(Prediction)
 
 
@@ -122,10 +122,11 @@ def find_run(out: Path, identity: Identity) -> Finished | bool:
             raise InputError(f"{out}: is there already, without {run_file(out).name}; {_START_OVER}")
         return False
     found = _read(run_file(out))
-    ours, theirs = (msgspec.to_builtins(one) for one in (identity, found.identity))
+    # As they were written: tuples are lists.
+    ours, theirs = (msgspec.json.decode(msgspec.json.encode(one)) for one in (identity, found.identity))
     if found.finished is not None:  # then it no longer matters how many processes there were
         theirs["processes"] = ours["processes"]
-    if lines := list(differences(theirs, ours)):
+    if lines := differences(theirs, ours):
         shown = "\n  ".join(lines)
         raise InputError(f"{out}: is of another run, which differs:\n  {shown}\n{_START_OVER}")
     if found.finished is None:
@@ -234,24 +235,6 @@ class Tally:
             if self.errors[model] == total:
                 first = self.first_of[model]
                 raise InputError(f"model {model!r} failed on all {total} examples; the first: {first}")
-
-
-def differences(earlier: Any, now: Any, place: str = "") -> Iterator[str]:
-    """A line for each value in which two JSON objects differ.
-
-    >>> list(differences({"seed": 0, "of": {"a": 1}}, {"seed": 1, "of": {"a": 1}}))
-    ['seed: 0 there, 1 here']
-    """
-    if isinstance(earlier, dict) and isinstance(now, dict):
-        for name in [*earlier, *(name for name in now if name not in earlier)]:
-            yield from differences(earlier.get(name), now.get(name), f"{place}.{name}" if place else name)
-    elif earlier != now:
-        yield f"{place}: {_short(earlier)} there, {_short(now)} here"
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else ", ".join(value) if isinstance(value, tuple) else str(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 
 def _whole_batches(file: BinaryIO, rows: Sequence[int]) -> tuple[int, int]:

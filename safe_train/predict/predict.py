@@ -1,10 +1,8 @@
 """predict: have a checkpoint and its base answer a split, each batch of questions in every arm at once."""
 
 import hashlib
-import signal
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,13 +12,14 @@ import torch
 
 from safe_data.core.errors import InputError
 from safe_data.core.options_file import TRAIN, installed_versions
-from safe_data.core.progress import progress
+from safe_data.core.progress import Progress
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.prediction import Prediction
 from safe_train.base.backbone import Backbone, backbone_folder, load_backbone
 from safe_train.base.files import base_files
 from safe_train.checkpoint import Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
 from safe_train.config import CONDITIONS, PredictConfig
+from safe_train.interruption import interrupted_by_sigterm
 from safe_train.pathway.model import SafeModel
 from safe_train.predict.given import Giver
 from safe_train.predict.output import (
@@ -114,11 +113,11 @@ def predictions(
     giver = Giver(dataset, Sounds(dataset, encoders), plan.partners, seed)
     predictor = Predictor(model, backbone, dataset, giver, plan, seed=seed, batch_size=batch_size)
     tally = Tally()
-    with progress("predict", sum(plan.rows), "row") as advance:
+    with Progress("predicting", sum(plan.rows), unit="row") as progress:
         for batch, count in enumerate(plan.rows):
             rows = predictor.rows(batch)
             tally.count(rows)
-            advance(count)
+            progress.update(count)
             yield from rows
     tally.check()
 
@@ -175,10 +174,11 @@ def _answer(
     part = Part(path, rows)
     quiet = config.quiet or not state.is_main_process
     done = sum(rows[: part.done])
-    with closing(part), progress("predict", sum(rows), "row", done=done, quiet=quiet) as advance:
+    progress = Progress("predicting", sum(rows), unit="row", start=done, quiet=quiet)
+    with closing(part), progress:
         for batch in mine[part.done :]:
             part.write(predictor.rows(batch))
-            advance(plan.rows[batch])
+            progress.update(plan.rows[batch])
 
 
 def _identity(
@@ -205,16 +205,3 @@ def _identity(
         processes=state.num_processes,
         versions=installed_versions(TRAIN),
     )
-
-
-@contextmanager
-def interrupted_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does; only the main thread may."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, earlier)

@@ -16,6 +16,7 @@ from safe_train.batches import Batch, Loader
 from safe_train.pathway.model import SafeModel
 from safe_train.questions import Asked
 from safe_train.retention.distillation import answer_logits, distillation_loss
+from safe_train.stages.processes import summed
 
 _STREAM = 7
 
@@ -73,10 +74,7 @@ class Evaluation:
         for batch in self._loader.batches(mine, self._rows):
             found = _sums_of(model, batch.to(model.base.device, model.base.dtype))
             sums = Sums(*(one + other for one, other in zip(sums, found, strict=True)))
-        if accelerator.num_processes == 1:
-            return sums
-        tensor = torch.tensor(sums, dtype=torch.float64, device=accelerator.device)
-        return Sums(*accelerator.reduce(tensor, "sum").tolist())
+        return Sums(*summed(accelerator, sums))
 
 
 def _sums_of(model: SafeModel, batch: Batch) -> Sums:

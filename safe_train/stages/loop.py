@@ -6,31 +6,51 @@ averaged over the batch are divided by the counts of the whole batch.
 """
 
 import hashlib
-import math
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
+from tqdm import tqdm
 
-from safe_data.core.errors import InputError
+from safe_data.core.options_file import options_of
 from safe_data.sampling.curriculum import Progress
 from safe_train.batches import Batch, Loader
 from safe_train.checkpoint import pathway_weights
 from safe_train.config import OptimConfig, TrainConfig
+from safe_train.interruption import stopping
 from safe_train.pathway.model import AudioPathway, SafeModel
 from safe_train.retention.distillation import Teacher
-from safe_train.run_state import Best, Log, Saved, State, restore_optimizer, save, save_teacher, teacher_until
+from safe_train.retention.weights import WeightRetention
+from safe_train.run_state import (
+    RUN,
+    Best,
+    Log,
+    Saved,
+    State,
+    restore_optimizer,
+    save,
+    save_teacher,
+    teacher_until,
+)
+from safe_train.stages.epochs import drawn_since, steps_per_epoch, summary
 from safe_train.stages.evaluation import Evaluation
+from safe_train.stages.gradients import GradientWatch, gradient_norms
+from safe_train.stages.loss_guard import LossGuard
+from safe_train.stages.processes import summed
+from safe_train.stages.progress import training_progress, training_values
 from safe_train.stages.sampler import Ahead, Step, StepSampler
 from safe_train.stages.schedule import gate_at, rate_at
+from safe_train.track import Log as Track
+from safe_train.track import tracking
 
-LOSSES, EVALUATIONS = "losses.jsonl", "evaluations.jsonl"
+LOSSES, EVALUATIONS, EPOCHS = "losses.jsonl", "evaluations.jsonl", "epochs.jsonl"
+VANISHING_FROM = 20  # steps: before, an output that began at 0 passes little back
 MOST_DRIFT = 0.01  # of accuracy: a state that lost more is not the best, whatever it hears
 
 
@@ -57,6 +77,7 @@ class Work:
     teacher: Teacher | None
     losses: Callable[[Any, Batch, Tensor | None, Counts], dict[str, Tensor]]
     evaluation: Evaluation | None
+    weights: WeightRetention
 
 
 def train(
@@ -64,16 +85,20 @@ def train(
 ) -> State:
     """Train the model's pathway in place until the last step; return the last state, which is saved.
 
+    `accelerator` is made with `track.accelerator_options`.
+
     Raises:
         InputError: the loss is not finite or jumps, or a disk is full.
         KeyboardInterrupt: the run was stopped by Ctrl-C or SIGTERM; its state is saved.
     """
-    with stopping() as stopped, torch.random.fork_rng(devices=[]):
-        loop = Loop(work, config, steps, saved, accelerator)
+    started = saved.state.progress.step if saved else None
+    tracked = tracking(accelerator, config.run.out / RUN, options_of(config), resume_at=started)
+    with stopping() as stopped, torch.random.fork_rng(devices=[]), tracked as track:
+        loop = Loop(work, config, steps, saved, accelerator, track)
         try:
             while loop.progress.step < steps:
                 loop.step()
-                if _any_process(accelerator, stopped.is_set()):
+                if summed(accelerator, [stopped.is_set()])[0]:
                     loop.save()
                     raise KeyboardInterrupt
             return loop.save()
@@ -85,24 +110,39 @@ class Loop:
     """A run between two of its steps."""
 
     def __init__(
-        self, work: Work, config: TrainConfig, steps: int, saved: Saved | None, accelerator: Accelerator
+        self,
+        work: Work,
+        config: TrainConfig,
+        steps: int,
+        saved: Saved | None,
+        accelerator: Accelerator,
+        track: Track,
     ) -> None:
         self.work, self.config, self.steps, self.accelerator = work, config, steps, accelerator
         self.pathway = work.model.pathway
+        self.components = components_of(work.model.pathway)
         self.optimizer = new_optimizer(work.model.pathway, config.optim)
-        state = saved.state if saved else State(Progress(), {}, {})
+        state = saved.state if saved else State(Progress(), {}, {}, [])
         self.progress, self.metrics, self.best = state.progress, dict(state.metrics), state.best
         if saved:
             self.pathway.load_state_dict(saved.pathway)
             restore_optimizer(self.optimizer, saved.optimizer)
+            work.weights.restore(saved.retention)
         out, rank = config.run.out, accelerator.process_index
         if work.teacher:
             work.teacher.restore(teacher_until(out, self.progress.step, rank))
         # Only what is trained: accelerate may wrap and move what it prepares, and the base stays where it is.
         self.model = accelerator.prepare_model(work.model, device_placement=False)
         self.pathway.train()
-        names = (LOSSES, EVALUATIONS) if accelerator.is_main_process else ()
+        names = (LOSSES, EVALUATIONS, EPOCHS) if accelerator.is_main_process else ()
         self.logs = {name: Log(out / name, state.logs.get(name)) for name in names}
+        self.track = track
+        self.guard = LossGuard(config.run.spike_factor, state.losses)
+        self.watch = GradientWatch(work.model.base, vanishing_from=VANISHING_FROM)
+        self.epoch_steps = steps_per_epoch(work.sampler, config.optim.batch_size)
+        self.drawn = drawn_since(out / LOSSES, self.progress.step // self.epoch_steps * self.epoch_steps)
+        quiet = config.run.quiet or not accelerator.is_main_process
+        self.shown = training_progress(work.name, steps, start=self.progress.step, quiet=quiet)
         self.ahead = Ahead(
             self._make, work.sampler.curriculum.advance, workers=config.data.workers, steps=steps
         )
@@ -114,34 +154,44 @@ class Loop:
         torch.manual_seed(seed_of(run.seed, step, self.accelerator.process_index))
         gate = gate_at(step, optim.gate_warm_up, optim.gate_warm_up_steps)
         rates = self._set_rates(step)
-        losses = self._backward(batches, gate)
-        self._check(losses, drawn)
+        self.work.weights.prepare(step)
+        losses = self.work.weights.penalise(self._backward(batches, gate))
+        self.guard.check(step, losses["loss"], self.work.loader.example_ids(drawn.asked))
+        norms = gradient_norms(self.components)
+        self._warn(self.watch.warnings(step, norms))
         norm = torch.nn.utils.clip_grad_norm_(self.pathway.parameters(), optim.clip_norm)
         self.optimizer.step()
+        self.work.weights.project()
         self.optimizer.zero_grad()
-        line = {"step": step, **losses, "gate": gate, **rates, "gradient_norm": float(norm)}
-        self._write(LOSSES, line | drawn.composition())
+        values = losses | {"gate": gate} | rates | {"gradient_norm": float(norm)}
+        self._write(LOSSES, {"step": step, **values, "gradient_norms": norms, **drawn.composition()})
+        by_component = {f"gradient_norm/{name}": value for name, value in norms.items()}
+        self.track(values | by_component | {"audio_ratio": drawn.composition()["audio_ratio"]}, step)
+        self._end_epoch()
         evaluated = self._evaluate() if self._is_due(run.eval_steps) else None
-        self.progress = self.work.sampler.curriculum.advance(self.progress, evaluated)
+        self._show(losses["loss"], gate, len(drawn.asked))
+        self.progress = self._advanced(evaluated)
         if self.progress.step % run.checkpoint_steps == 0:
             self.save()
 
     def save(self) -> State:
         """Save the state between two steps, if there is none of it yet."""
         logs = {name: log.bytes for name, log in self.logs.items()}
-        state = State(self.progress, logs, self.metrics, self.best)
+        state = State(self.progress, logs, self.metrics, list(self.guard.losses), self.best)
         out, step = self.config.run.out, self.progress.step
         if self.work.teacher:
             save_teacher(out, step, self.accelerator.process_index, self.work.teacher.unsaved())
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            save(out, state, pathway_weights(self.pathway), self.optimizer)
+            weights = pathway_weights(self.pathway)
+            save(out, state, weights, self.optimizer, self.work.weights.state())
         self.accelerator.wait_for_everyone()
         return state
 
     def close(self) -> None:
         """End the threads and close the logs."""
         self.ahead.close()
+        self.shown.close()
         for log in self.logs.values():
             log.close()
 
@@ -177,17 +227,51 @@ class Loop:
                 self.accelerator.backward(losses["loss"] * self.accelerator.num_processes)
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
-        return dict(zip(sums, _summed(self.accelerator, list(sums.values())), strict=True))
+        return dict(zip(sums, summed(self.accelerator, list(sums.values())), strict=True))
 
     def _counts(self, batches: Sequence[Batch]) -> Counts:
         learn = sum(int(batch.real[batch.learns].sum()) for batch in batches)
         both = sum(int(batch.real.sum()) for batch in batches)
-        learn, both = map(int, _summed(self.accelerator, [learn, both]))
+        learn, both = map(int, summed(self.accelerator, [learn, both]))
         return Counts(learn, both - learn)
 
-    def _check(self, losses: dict[str, float], drawn: Step) -> None:
-        if not math.isfinite(losses["loss"]):
-            raise InputError(f"step {self.progress.step}: the loss is {losses['loss']}")
+    def _end_epoch(self) -> None:
+        """Write what the epoch drew, if this was its last step or the run's."""
+        self.drawn.append(self.progress)
+        epoch, place = divmod(self.progress.step, self.epoch_steps)
+        if EPOCHS in self.logs and (place == self.epoch_steps - 1 or self.progress.step == self.steps - 1):
+            found = summary(self.work.sampler, self.work.loader.questions, self.drawn)
+            self._write(EPOCHS, {"epoch": epoch, "last_step": self.progress.step, **found})
+            self.drawn.clear()
+
+    def _advanced(self, evaluated: dict[str, float] | None) -> Progress:
+        """The progress after this step; says when a stage begins or is extended."""
+        curriculum, now = self.work.sampler.curriculum, self.progress
+        following = curriculum.advance(now, evaluated)
+        if following.stage != now.stage:
+            self._say(f"step {following.step}: stage {curriculum.stages[following.stage].name!r} begins")
+        elif curriculum.is_extended(following) and not curriculum.is_extended(now):
+            name = curriculum.stages[now.stage].name
+            self._say(f"step {following.step}: stage {name!r} is extended, its metric does not hold yet")
+        return following
+
+    def _say(self, text: str) -> None:
+        if not self.config.run.quiet and self.accelerator.is_main_process:
+            tqdm.write(f"{self.work.name}: {text}", file=sys.stderr)
+
+    def _warn(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            if self.accelerator.is_main_process:
+                warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+    def _show(self, loss: float, gate: float, samples: int) -> None:
+        values = training_values(
+            loss=loss,
+            audio_accuracy=self.metrics.get("audio_accuracy"),
+            vl_accuracy=self.metrics.get("vl_accuracy"),
+            gate=gate,
+        )
+        self.shown.update(items=samples, shown=values)
 
     def _is_due(self, every: int) -> bool:
         done = self.progress.step + 1
@@ -201,6 +285,7 @@ class Loop:
         self.metrics = metrics
         done = self.progress.step + 1
         self._write(EVALUATIONS, {"step": done, **metrics})
+        self.track({f"validation/{name}": value for name, value in metrics.items()}, self.progress.step)
         heard, drift = metrics.get("audio_accuracy", 0.0), metrics.get("vl_drift", 0.0)
         if drift <= MOST_DRIFT and (self.best is None or heard > self.best.audio_accuracy):
             self.best = Best(done, heard, drift)
@@ -220,41 +305,13 @@ def new_optimizer(pathway: AudioPathway, optim: OptimConfig) -> torch.optim.Opti
     return torch.optim.AdamW(groups, weight_decay=optim.weight_decay)
 
 
+def components_of(pathway: AudioPathway) -> dict[str, nn.Module]:
+    """The parts of a pathway whose gradients are logged: each projector, and each layer's cross-attention."""
+    projectors = {f"projector {number}": one for number, one in enumerate(pathway.projectors, 1)}
+    return projectors | {f"layer {number}": block for number, block in pathway.blocks.items()}
+
+
 def seed_of(seed: int, step: int, rank: int) -> int:
     """The seed of a step's dropout in one process."""
     digest = hashlib.blake2b(f"{seed}/{step}/{rank}".encode(), digest_size=7).digest()
     return int.from_bytes(digest, "little")
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM or Ctrl-C sets, so that a step can end first; a second Ctrl-C stops at once."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped  # only the main thread may handle signals
-        return
-
-    def stop(number: int, frame: Any) -> None:
-        if stopped.is_set() and number == signal.SIGINT:
-            signal.default_int_handler(number, frame)
-        stopped.set()
-
-    earlier = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
-
-
-def _summed(accelerator: Accelerator, values: Sequence[float]) -> list[float]:
-    """The sum of each value over all processes."""
-    if accelerator.num_processes == 1:
-        return list(values)
-    tensor = torch.tensor(values, dtype=torch.float64, device=accelerator.device)
-    found: list[float] = accelerator.reduce(tensor, "sum").tolist()
-    return found
-
-
-def _any_process(accelerator: Accelerator, here: bool) -> bool:
-    return bool(_summed(accelerator, [float(here)])[0])

@@ -26,12 +26,15 @@ class Step(NamedTuple):
     asked: tuple[Asked, ...]
     counts: dict[str, int]
     stage: str | None
+    progress: Progress
 
     def composition(self) -> dict[str, Any]:
         """The realised shares of a batch, for the log."""
         roles = Counter(row.role for row in self.asked)
         return {
             "stage": self.stage,
+            "stage_number": self.progress.stage,
+            "stage_step": self.progress.step - self.progress.stage_start,
             "counts": self.counts,
             "audio_ratio": roles["audio"] / len(self.asked),
             "unique": len({row.question for row in self.asked}),
@@ -82,7 +85,7 @@ class StepSampler:
         references = rng.integers(self._questions.references[asked])
         references[~self._questions.is_caption[asked]] = 0
         rows = zip(asked.tolist(), names, heard.tolist(), references.tolist(), strict=True)
-        return Step(tuple(Asked(*row) for row in rows), dict(draw.counts), draw.stage)
+        return Step(tuple(Asked(*row) for row in rows), dict(draw.counts), draw.stage, progress)
 
 
 class Ahead:

@@ -40,10 +40,13 @@ from safe_train.config import TrainConfig
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Corpora, read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
-from safe_train.run_state import Identity, begin, check_out, finish, identity_options, latest
+from safe_train.retention.weights import WeightRetention
+from safe_train.run_state import RUN, Identity, begin, check_out, finish, identity_options, latest
+from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
 from safe_train.stages.loop import LOSSES, Counts, Work, train
 from safe_train.stages.sampler import StepSampler
+from safe_train.track import accelerator_options
 
 
 class StepLoss(NamedTuple):
@@ -74,26 +77,34 @@ def stage_a(config: TrainConfig) -> StageAResult:
             loss that is not finite or jumps.
         KeyboardInterrupt: the run was stopped by Ctrl-C or SIGTERM; its state is saved.
     """
-    out = config.run.out
-    check_out(out, force=config.run.force)
-    accelerator = Accelerator()
+    out, force = config.run.out, config.run.force
+    trackers = [name for name in config.run.trackers if name != "none"]
+    # accelerate ignores the processes of torchrun on a machine without an accelerator, unless it is told.
+    no_device = not torch.accelerator.is_available()
+    accelerator = Accelerator(cpu=no_device, **accelerator_options(trackers, out / RUN))
+    if accelerator.is_main_process:
+        check_out(out, force=force)
     corpora = Corpora(config.data.shards, config.data.split, config.data.encoder)
     backbone = load_backbone(config.backbone.source)
     base, before = _audited(backbone, config)
-    encoders = used_encoders(corpora.datasets[0], config.data.encoder)
+    encoders = used_encoders(corpora.sounding)
     identity = _identity(config, corpora, encoders, base, accelerator)
     work, steps = _work(config, backbone, corpora, accelerator)
     try:
-        is_there = begin(out, identity, force=config.run.force)
-        if not (is_there and (out / CONFIG).is_file()):
-            write_options(out, "safe-train stage-a", options_of(config), TRAIN)
-            saved = latest(out) if is_there else None
-            train(work, config, steps=steps, saved=saved, accelerator=accelerator)
+        if accelerator.is_main_process:
+            begin(out, identity, force=force)
+        accelerator.wait_for_everyone()
+        if not (out / CONFIG).is_file():
+            if accelerator.is_main_process:
+                write_options(out, "safe-train stage-a", options_of(config), TRAIN)
+            train(work, config, steps=steps, saved=latest(out), accelerator=accelerator)
             after = audit_freeze(backbone.model)
             if after != before:
                 raise RuntimeError(f"stage A changed the frozen base: {before} became {after}")
-            _publish(config, work.model, corpora, encoders, base, steps)
-            finish(out)
+            if accelerator.is_main_process:
+                _publish(config, work.model, corpora, encoders, base, steps)
+                finish(out)
+        accelerator.wait_for_everyone()
     finally:
         work.model.detach()
     return StageAResult(read_checkpoint(out).config, read_losses(out / LOSSES))
@@ -126,7 +137,9 @@ def _work(
     teacher = Teacher(base, loader) if config.loss.kl_weight else None
     evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
     losses = _Losses(config, base)
-    return Work("stage A", model, sampler, loader, teacher, losses, evaluation), _steps(config, sampler)
+    weights = WeightRetention(config, model, loader, accelerator)
+    work = Work("stage A", model, sampler, loader, teacher, losses, evaluation, weights)
+    return work, _steps(config, sampler)
 
 
 class _Losses:
@@ -171,21 +184,11 @@ def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evalua
 
 
 def _steps(config: TrainConfig, sampler: StepSampler) -> int:
-    """The number of steps: given, or as many as draw the audio questions so many times.
-
-    Raises:
-        InputError: the first stage draws no audio questions, so there are no passes over them to count.
-    """
+    """The number of steps: given, or as many as draw the audio questions so many times."""
     if config.optim.steps is not None:
         return config.optim.steps
     epochs = 1.0 if config.optim.epochs is None else config.optim.epochs
-    weights = sampler.curriculum.stages[0].weights
-    heard = {name: weight for name, weight in weights.items() if name.rpartition("/")[2] == "audio"}
-    if not heard:
-        raise InputError("epochs count passes over audio questions, and none are drawn; give --steps")
-    questions = sum(len(sampler.pools[name]) for name in heard)
-    rows = config.optim.batch_size * sum(heard.values()) / sum(weights.values())
-    return max(1, math.ceil(epochs * questions / rows))
+    return math.ceil(epochs * steps_per_epoch(sampler, config.optim.batch_size))
 
 
 def _audited(backbone: Backbone, config: TrainConfig) -> tuple[TrainedFor, FreezeAudit]:

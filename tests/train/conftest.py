@@ -6,19 +6,29 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import tiny_llava
+from tiny_corpora import build_corpus, only_heard, only_seen
+from tiny_encoders import save_whisper
+from tiny_models import tiny_llava, wake
 
 from safe_data.build.build import build_dataset
-from safe_data.encoders.logmel import LogMelEncoder
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.batches import Loader
-from safe_train.config import PathwayConfig
 from safe_train.pathway.model import SafeModel, new_pathway
-from safe_train.questions import Questions
+from safe_train.pathway_config import PathwayConfig
+from safe_train.questions import Corpora, Questions, read_questions
 from safe_train.toy.recipe import Recipe, new_model
 from safe_train.toy.words import make_processor
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of hashes for these tests alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +41,7 @@ def llava(shared_llava: Any) -> Iterator[Any]:
     yield shared_llava
     for layer in shared_llava.get_decoder().layers:
         layer._forward_hooks.clear()
+        layer._forward_pre_hooks.clear()
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +51,26 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_world(root / "world", clips=48, seed=0)
     build_dataset(root / "world", root / "shards")
     return root / "shards"
+
+
+@pytest.fixture(scope="session")
+def vl_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of pictures without sounds, `vl_only`, none of whose questions needs a sound."""
+    return build_corpus(tmp_path_factory.mktemp("seen"), "vl_only", only_seen, clips=36, seed=1)
+
+
+@pytest.fixture(scope="session")
+def audio_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of sounds without pictures, `audio_only`, all of whose questions need the sound."""
+    return build_corpus(tmp_path_factory.mktemp("heard"), "audio_only", only_heard, clips=36, seed=2)
+
+
+@pytest.fixture(scope="session")
+def twice_heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset with the embeddings of two encoders: a vector by logmel, and a sequence by Whisper."""
+    root = tmp_path_factory.mktemp("twice")
+    whisper = save_whisper(root / "whisper")
+    return build_corpus(root, "twice_heard", encoders=("logmel", f"whisper:{whisper}"))
 
 
 @pytest.fixture(scope="session")
@@ -64,25 +95,29 @@ def train_split(shards: Path) -> ShardDataset:
 
 
 @pytest.fixture
-def loader(train_split: ShardDataset, backbone: Backbone) -> Loader:
-    return Loader(train_split, backbone.processor, LogMelEncoder())
-
-
-@pytest.fixture
-def questions(train_split: ShardDataset, backbone: Backbone) -> Questions:
-    return Questions(train_split, backbone.processor)
-
-
-@pytest.fixture
 def test_split(shards: Path) -> ShardDataset:
     return ShardDataset(shards, "test")
+
+
+@pytest.fixture(scope="session")
+def questions(shards: Path) -> Questions:
+    """The questions of the train split."""
+    return read_questions(Corpora([shards], "train"), quiet=True)
+
+
+@pytest.fixture(scope="session")
+def both(vl_only: Path, audio_only: Path) -> Questions:
+    """The questions of two datasets, of which one has no sounds and the other no pictures."""
+    return read_questions(Corpora([vl_only, audio_only], "train"), quiet=True)
+
+
+@pytest.fixture
+def loader(questions: Questions, backbone: Backbone) -> Loader:
+    return Loader(questions, backbone.processor)
 
 
 @pytest.fixture
 def model(backbone: Backbone) -> SafeModel:
     """A model with a random pathway: its answers depend on what it hears."""
-    pathway = new_pathway(PathwayConfig(), backbone.model, [(512,)], seed=0)
-    with torch.no_grad():
-        for number in pathway.config.layers:
-            torch.nn.init.normal_(pathway.block(number).output.weight)
-    return SafeModel(backbone.model, pathway)
+    config = PathwayConfig(tokens=4, rank=8, heads=2, bottleneck=64)
+    return SafeModel(backbone.model, wake(new_pathway(config, backbone.model, [(512,)], seed=0)))

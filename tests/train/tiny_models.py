@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from safe_train.config import PathwayConfig
 from safe_train.pathway.model import AudioPathway
+from safe_train.pathway_config import PathwayConfig
 from safe_train.toy.recipe import Recipe
 
 torch.set_num_threads(1)
@@ -68,14 +68,24 @@ def llava_inputs(rows: int, seed: int = 0, left_padding: int = 0) -> dict[str, t
     return {"input_ids": ids, "attention_mask": mask, "pixel_values": pixels}
 
 
-def awake_pathway(layers: tuple[int, ...] = (1, 3), width: int = 32, **sizes: int) -> AudioPathway:
+def awake_pathway(
+    layers: tuple[int, ...] = (1, 3),
+    width: int = 32,
+    shapes: tuple[tuple[int, ...], ...] = ((DIMS,),),
+    **settings: Any,
+) -> AudioPathway:
     """A pathway whose outputs are no longer zero, as after training."""
     torch.manual_seed(0)
-    config = PathwayConfig(layers=layers, **{"bottleneck": 16, **sizes})
-    pathway = AudioPathway(config, embedding_dims=DIMS, width=width)
+    config = PathwayConfig(layers=layers, **{"bottleneck": 16, **settings})
+    return wake(AudioPathway(config, shapes=shapes, width=width))
+
+
+def wake(pathway: AudioPathway) -> AudioPathway:
+    """Give each cross-attention of a new pathway an output that is not zero."""
     with torch.no_grad():
-        for number in layers:
-            torch.nn.init.normal_(pathway.attention(number).output.weight)
+        for number in pathway.config.layers:
+            output = pathway.block(number).output
+            torch.nn.init.normal_(getattr(output, "up", output).weight)
     return pathway
 
 

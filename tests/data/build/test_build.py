@@ -2,6 +2,7 @@
 
 import multiprocessing
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -54,6 +55,17 @@ def test_a_build_is_what_the_design_says(whole: dict[str, bytes]) -> None:
         *(shard + suffix for shard in shards for suffix in suffixes),
     ]
     assert sorted(whole) == sorted(expected)
+
+
+def test_a_long_build_says_how_far_it_is_where_there_is_no_terminal(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("safe_data.core.progress.LINE_INTERVAL_SECONDS", 0.0)
+    build_dataset(world, tmp_path / "out", shard_size=SHARD_SIZE)
+    lines = capsys.readouterr().err.splitlines()
+    steps = int(re.match(r"building world 1/(\d+)  ", lines[0])[1])  # type: ignore[index]
+    assert len(lines) == steps
+    assert re.fullmatch(rf"building world {steps}/{steps}  .* step/s  took \d+ s", lines[-1])
 
 
 def test_the_same_inputs_give_the_same_bytes_elsewhere(

@@ -1,22 +1,34 @@
-"""SafeModel: the base does not change, whatever its architecture and precision."""
+"""SafeModel: the base does not change, whatever its architecture and precision; the pathway learns."""
 
+import copy
 import hashlib
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import two_processes
 from tiny_models import DIMS, awake_pathway, llava_inputs, sounds, tiny_llava
 
 from safe_data.core.errors import InputError
-from safe_train.config import PathwayConfig
-from safe_train.pathway.model import SafeModel, hidden_width, new_pathway
+from safe_train.base.backbone import decoder_layers
+from safe_train.pathway.fusion import CrossAttentionBlock
+from safe_train.pathway.model import (
+    AudioPathway,
+    SafeModel,
+    fused_layers,
+    hidden_width,
+    layer_device,
+    new_pathway,
+)
+from safe_train.pathway_config import PathwayConfig
 
 ROWS = 2
-
-
 LANGUAGE = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4}
-
-
 EYES = {"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
 
 
@@ -95,16 +107,20 @@ def test_unchanged_on_every_architecture(architecture: str) -> None:
     torch.manual_seed(0)
     base, inputs = ARCHITECTURES[architecture]()
     base.train()  # as a model fresh from its constructor may be; SafeModel must see to it
-    pathway = awake_pathway(layers=(1, 2, 3, 4), width=hidden_width(base))
     before_weights = digest(base)
-    model = SafeModel(base, pathway)
-    before = base(**inputs).logits
-    with model.fuse(audio=sounds(ROWS), gate=0.0):
+    for layers, location in (((1, 2, 3, 4), None), ((0,), "input")):
+        pathway = awake_pathway(layers=layers, location=location, width=hidden_width(base), tokens=4)
+        model = SafeModel(base, pathway)
+        before = base(**inputs).logits
+        with model.fuse(audio=sounds(ROWS), gate=0.0):
+            assert torch.equal(base(**inputs).logits, before)
+        for gate, tokens in (([1.0, 0.0], None), (1.0, [3, 0])):
+            with model.fuse(audio=sounds(ROWS), gate=gate, tokens=tokens):
+                heard = model(**inputs).logits
+            assert not torch.allclose(heard[0], before[0])
+            assert torch.equal(heard[1], before[1])
+        model.detach()
         assert torch.equal(base(**inputs).logits, before)
-    with model.fuse(audio=sounds(ROWS), gate=[1.0, 0.0]):
-        heard = base(**inputs).logits
-    assert not torch.allclose(heard[0], before[0])
-    assert torch.equal(heard[1], before[1])
     assert digest(base) == before_weights
 
 
@@ -125,13 +141,254 @@ def test_a_half_precision_base_hears_through_a_full_precision_pathway() -> None:
 
 def test_the_base_is_no_part_of_what_is_trained(llava) -> None:
     names = set(llava.state_dict())
-    model = SafeModel(llava.train(), awake_pathway())
+    pathway = awake_pathway()
+    model = SafeModel(llava.train(), pathway)
     assert not any(p.requires_grad for p in llava.parameters())
     assert not llava.training
-    model.pathway.train()
+    model.train()
     assert not llava.training
+    assert model.pathway.training
     assert set(llava.state_dict()) == names
-    assert all(not name.startswith("base") for name in model.pathway.state_dict())
+    assert {id(p) for p in model.parameters()} == {id(p) for p in pathway.parameters()}
+    assert set(model.state_dict()) == {f"pathway.{name}" for name in pathway.state_dict()}
+    assert model.to(torch.float64).base.dtype == torch.float32
+    model.to(torch.float32)
+
+
+def test_the_model_is_its_base_with_or_without_a_request(llava) -> None:
+    inputs = llava_inputs(ROWS)
+    model = SafeModel(llava, awake_pathway())
+    assert torch.equal(model(**inputs).logits, llava(**inputs).logits)
+    for gate, tokens in ((1.0, None), ([0.5, 1.0], [2, 8]), (0.0, None)):
+        with model.fuse(audio=sounds(ROWS), gate=gate, tokens=tokens):
+            assert torch.equal(model(**inputs).logits, llava(**inputs).logits)
+
+
+def test_a_budget_is_a_pathway_of_so_many_tokens(llava) -> None:
+    inputs = llava_inputs(ROWS)
+    whole = awake_pathway(tokens=6)
+    model = SafeModel(llava, whole)
+    found = {}
+    for budget in (1, 2, 5, 6):
+        with model.fuse(audio=sounds(ROWS), tokens=budget), torch.no_grad():
+            found[budget] = llava(**inputs).logits
+    with model.fuse(audio=sounds(ROWS), tokens=torch.tensor([[1, 1, 0, 0, 0, 0]] * ROWS)):
+        assert torch.equal(llava(**inputs).logits, found[2])
+    with model.fuse(audio=sounds(ROWS)):
+        assert torch.allclose(llava(**inputs).logits, found[6], atol=1e-5)
+    with model.fuse(audio=sounds(ROWS), tokens=[5, 1]):
+        mixed = llava(**inputs).logits
+    assert torch.equal(mixed[0], found[5][0])
+    assert torch.equal(mixed[1], found[1][1])
+    model.detach()
+    for budget in (1, 2, 5):
+        cut = SafeModel(llava, cut_to(whole, budget))
+        with cut.fuse(audio=sounds(ROWS)):
+            assert torch.allclose(llava(**inputs).logits, found[budget], atol=1e-5)
+        cut.detach()
+    assert not torch.allclose(found[1], found[6], atol=1e-2)
+
+
+def cut_to(pathway: AudioPathway, tokens: int) -> AudioPathway:
+    """The pathway with only its first tokens."""
+    weights = dict(pathway.state_dict())
+    last = max(name for name in weights if name.startswith("projectors.0.layers"))[: -len(".weight")]
+    for kind in (".weight", ".bias"):
+        weights[last + kind] = weights[last + kind][: tokens * pathway.width]
+    cut = awake_pathway(tokens=tokens)
+    cut.load_state_dict(weights)
+    return cut
+
+
+def test_a_gate_can_be_learnt(llava) -> None:
+    """A gate that is told which of two rows should hear opens for it, and closes for the other."""
+    inputs = llava_inputs(ROWS)
+    model = SafeModel(llava, awake_pathway())
+    plain = llava(**inputs).logits
+    with model.fuse(audio=sounds(ROWS)), torch.no_grad():
+        wanted = torch.stack([model(**inputs).logits[0], plain[1]])
+    raw = torch.zeros(ROWS, requires_grad=True)
+    optimizer = torch.optim.Adam([raw], lr=0.5)
+    for _ in range(15):
+        with model.fuse(audio=sounds(ROWS), gate=raw.sigmoid()):
+            loss = (model(**inputs).logits - wanted).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    gate = raw.sigmoid().tolist()
+    assert gate[0] > 0.9
+    assert gate[1] < 0.1
+
+
+def test_two_encoders_share_the_tokens_of_a_clip(llava) -> None:
+    inputs = llava_inputs(ROWS)
+    shapes = ((DIMS,), (6, 5))
+    pathway = awake_pathway(tokens=5, shapes=shapes)
+    assert [projector.num_audio_tokens for projector in pathway.projectors] == [3, 2]
+    assert [projector.sequence for projector in pathway.projectors] == [False, True]
+    model = SafeModel(llava, pathway)
+    vector, states = sounds(ROWS), torch.randn(ROWS, 6, 5)
+    assert [keys.shape[2] for keys, _ in pathway((vector, states)).values()] == [5, 5]
+    with model.fuse(audio=(vector, states)), torch.no_grad():
+        both = llava(**inputs).logits
+    for audio in ((vector, -states), (-vector, states)):
+        with model.fuse(audio=audio), torch.no_grad():
+            assert not torch.allclose(llava(**inputs).logits, both, atol=1e-3)
+    with model.fuse(audio=(vector, -states), tokens=3), torch.no_grad():
+        first = llava(**inputs).logits
+    with model.fuse(audio=(vector, states), tokens=3), torch.no_grad():
+        assert torch.equal(llava(**inputs).logits, first)  # the first three are the first encoder's
+
+
+@pytest.mark.parametrize(
+    ("tokens", "shapes", "message"),
+    [
+        (1, ((12,), (6, 5)), "1 audio tokens for 2 encoders; give each at least one"),
+        (4, (), "4 audio tokens for 0 encoders"),
+        (4, ((2, 3, 4),), r"an embedding of shape \(2, 3, 4\); give one vector \(dims,\), or a sequence"),
+        (4, ((0,),), r"an embedding of shape \(0,\)"),
+    ],
+)
+def test_encoders_that_cannot_be_heard(tokens: int, shapes: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        awake_pathway(tokens=tokens, shapes=shapes)
+
+
+def gradients_of(model: SafeModel, inputs: dict[str, torch.Tensor], **request: Any) -> list[torch.Tensor]:
+    model.zero_grad()
+    with model.fuse(audio=sounds(len(inputs["input_ids"])), **request):
+        model(**inputs, use_cache=False).logits.square().mean().backward()
+    return [p.grad.clone() for p in model.parameters()]
+
+
+@pytest.mark.parametrize("whole_layers", [False, True])
+def test_activation_checkpointing_gives_the_same_gradients(
+    whole_layers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tiny_llava()
+    inputs = llava_inputs(ROWS)
+    model = SafeModel(base, awake_pathway())
+    layers, runs, heard = decoder_layers(base), [], CrossAttentionBlock.heard
+    layers[1].self_attn.register_forward_hook(lambda *_: runs.append("layer"))
+    monkeypatch.setattr(CrossAttentionBlock, "heard", lambda *given: runs.append("fusion") or heard(*given))
+    plain = gradients_of(model, inputs, gate=[1.0, 0.5], tokens=[8, 3])
+    assert sorted(runs) == ["fusion", "fusion", "layer"]
+    if whole_layers:  # with their hooks, as earlier versions of transformers do
+        kind = type(layers[0])
+        call = partial(torch.utils.checkpoint.checkpoint, use_reentrant=False)
+        original = kind.__call__
+        monkeypatch.setattr(kind, "__call__", lambda self, *a, **n: call(partial(original, self, **n), *a))
+    else:
+        base.activation_checkpointing_enable()
+        for layer in layers:
+            layer.training = True  # only then does it fire; its parts have no dropout
+    again = gradients_of(model, inputs, gate=[1.0, 0.5], tokens=[8, 3])
+    assert runs.count("layer") == 1 + 2
+    assert runs.count("fusion") == 2 + (4 if whole_layers else 2)
+    assert all(torch.equal(one, other) for one, other in zip(plain, again, strict=True))
+
+
+def test_two_processes_have_the_gradients_of_one(llava, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    script = Path(two_processes.__file__)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, script, tmp_path], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    model, rows = SafeModel(llava, awake_pathway()), two_processes.ROWS
+    with model.fuse(audio=sounds(rows), gate=two_processes.GATES, tokens=two_processes.BUDGETS):
+        two_processes.answered(model(**llava_inputs(rows)).logits).backward()
+    averaged = [load_file(tmp_path / f"{rank}.safetensors") for rank in range(2)]
+    for name, parameter in model.named_parameters():
+        assert torch.equal(averaged[0][name], averaged[1][name])
+        assert torch.allclose(averaged[0][name], parameter.grad, rtol=1e-4, atol=1e-5)
+        assert parameter.grad.abs().sum() > 0
+
+
+def test_a_layer_computes_where_accelerates_hook_says() -> None:
+    layer = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    assert layer_device(layer) == torch.device("cpu")
+    assert layer_device(layer.to("meta")) == torch.device("meta")
+
+    class Hook:
+        execution_device: Any = None
+
+    class Several:
+        hooks = (Hook(), Hook())
+
+    layer[0]._hf_hook = Hook()  # one that moves nothing
+    assert layer_device(layer) == torch.device("meta")
+    layer[1]._hf_hook = Several()
+    Several.hooks[1].execution_device = "cuda:3"
+    assert layer_device(layer) == torch.device("cuda", 3)
+    layer._hf_hook = Hook()
+    layer._hf_hook.execution_device = "cpu"
+    assert layer_device(layer) == torch.device("cpu")
+
+
+def test_a_base_whose_weights_wait_elsewhere_hears_the_same(llava) -> None:
+    from accelerate import cpu_offload
+
+    inputs = llava_inputs(ROWS)
+    waiting = cpu_offload(copy.deepcopy(llava), execution_device=torch.device("cpu"))
+    assert next(decoder_layers(waiting)[0].parameters()).device.type == "meta"
+    found = []
+    for base in (llava, waiting):
+        model = SafeModel(base, awake_pathway())
+        assert {p.device.type for p in model.parameters()} == {"cpu"}
+        with model.fuse(audio=sounds(ROWS)), torch.no_grad():
+            found.append(model(**inputs).logits)
+    assert torch.equal(*found)
+
+
+def test_each_cross_attention_lies_where_its_layer_computes(llava) -> None:
+    """Layers 3 and 4 are elsewhere; here `meta` is elsewhere, which takes tensors and forgets them."""
+
+    class Hook:
+        execution_device = "meta"
+
+    for layer in decoder_layers(llava)[2:]:
+        layer._hf_hook = Hook()
+    try:
+        pathway = SafeModel(llava, awake_pathway(layers=(1, 2, 3, 4))).pathway
+    finally:
+        for layer in decoder_layers(llava)[2:]:
+            del layer._hf_hook
+    where = [next(pathway.block(number).parameters()).device.type for number in (1, 2, 3, 4)]
+    assert where == ["cpu", "cpu", "meta", "meta"]
+    assert {p.device.type for p in pathway.projectors.parameters()} == {"cpu"}
+    heard = pathway((sounds(ROWS),))
+    assert [keys.device.type for keys, _ in heard.values()] == where
+
+
+@pytest.mark.parametrize(
+    ("location", "available", "layers"),
+    [
+        ("input", 24, (0,)),
+        ("early", 24, (2, 4, 6, 8)),
+        ("middle", 24, (10, 12, 14, 16)),
+        ("late", 24, (18, 20, 22, 24)),
+        (None, 24, (6, 12, 18, 24)),
+        (None, 40, (10, 20, 30, 40)),
+        (None, 3, (1, 2, 3)),
+        ("middle", 2, (2,)),
+        ("early", 1, (1,)),
+    ],
+)
+def test_where_to_fuse(location: Any, available: int, layers: tuple[int, ...]) -> None:
+    assert fused_layers(PathwayConfig(location=location), available) == layers
+    assert fused_layers(PathwayConfig(location=location, layers=(3,)), available) == (3,)
+
+
+@pytest.mark.parametrize("location", [None, "early", "middle", "late"])
+def test_layers_are_apart_and_there_in_any_model(location: Any) -> None:
+    for available in range(1, 90):
+        layers = fused_layers(PathwayConfig(location=location), available)
+        assert list(layers) == sorted(set(layers))
+        assert 1 <= layers[0] <= layers[-1] <= available
+        assert len(layers) == 4 or available < 12
+    thirds = [fused_layers(PathwayConfig(location=one), 30) for one in ("early", "middle", "late")]
+    assert sorted(sum(thirds, ())) == list(dict.fromkeys(sum(thirds, ())))
 
 
 def test_detached_the_base_has_no_hooks(llava) -> None:
@@ -151,13 +408,26 @@ def test_a_request_ends_with_its_block_even_on_an_error(llava) -> None:
 
 
 def test_a_request_within_a_request(llava) -> None:
+    inputs = llava_inputs(ROWS)
     model = SafeModel(llava, awake_pathway())
-    with (
-        model.fuse(audio=sounds(ROWS)),
-        pytest.raises(InputError, match="another request is still active"),
-        model.fuse(audio=sounds(ROWS)),
-    ):
-        pass
+    with model.fuse(audio=sounds(ROWS)):
+        outer = llava(**inputs).logits
+        with (
+            pytest.raises(InputError, match="another request is still active"),
+            model.fuse(audio=-sounds(ROWS)),
+        ):
+            pass
+        assert torch.equal(llava(**inputs).logits, outer)
+
+
+def test_a_request_that_does_not_fit_changes_nothing(llava) -> None:
+    inputs = llava_inputs(ROWS)
+    before = llava(**inputs).logits
+    model = SafeModel(llava, awake_pathway())
+    for request in ({"audio": torch.zeros(2, 7)}, {"audio": sounds(2), "tokens": 9}):
+        with pytest.raises(InputError, match="give"), model.fuse(**request):
+            pass
+        assert torch.equal(llava(**inputs).logits, before)
 
 
 @pytest.mark.parametrize(
@@ -183,23 +453,26 @@ def test_a_pathway_of_another_model(llava) -> None:
         SafeModel(llava, awake_pathway(width=16))
 
 
-def test_an_embedding_of_another_encoder(llava) -> None:
-    model = SafeModel(llava, awake_pathway())
-    with (
-        pytest.raises(InputError, match=r"audio of shape \(2, 7\); give embeddings of shape \(batch, 12\)"),
-        model.fuse(audio=torch.zeros(2, 7)),
-    ):
-        pass
-
-
-def test_a_new_pathway_is_drawn_from_the_seed_alone(llava) -> None:
+@pytest.mark.parametrize("design", ["low_rank", "lora"])
+def test_a_new_pathway_is_drawn_from_the_seed_alone(llava, design: Any) -> None:
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    first = new_pathway(PathwayConfig(), llava, DIMS, seed=3)
+    config = PathwayConfig(design=design)
+    first = new_pathway(config, llava, [(DIMS,)], seed=3)
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(6)
-    again = new_pathway(PathwayConfig(), llava, DIMS, seed=3).state_dict()
-    other = new_pathway(PathwayConfig(), llava, DIMS, seed=4).state_dict()
-    assert all(torch.equal(value, again[name]) for name, value in first.state_dict().items())
-    assert not torch.equal(first.projector.down.weight, other["projector.down.weight"])
+    again = new_pathway(config, llava, [(DIMS,)], seed=3)
+    other = new_pathway(config, llava, [(DIMS,)], seed=4)
+    assert all(torch.equal(*pair) for pair in zip(first.parameters(), again.parameters(), strict=True))
+    assert all(torch.equal(*pair) for pair in zip(first.buffers(), again.buffers(), strict=True))
+    drawn = [one.projector().layers[0].weight for one in (first, other)]
+    drawn += [one.block(1).query.weight for one in (first, other)]
+    assert not torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[2], drawn[3])
     assert first.config.layers == (1, 2, 3, 4)
+
+
+def test_lora_draws_other_frozen_weights_for_each_layer_and_part(llava) -> None:
+    pathway = new_pathway(PathwayConfig(design="lora", layers=(1, 2)), llava, [(DIMS,)], seed=3)
+    weights = [getattr(pathway.block(n), part).weight for n in (1, 2) for part in ("query", "key", "value")]
+    assert len({tensor.numpy().tobytes() for tensor in weights}) == 6

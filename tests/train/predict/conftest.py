@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-import torch
+from tiny_models import wake
 from two_encoders import two_encoder_split
 
 from safe_data.shards.dataset import ShardDataset
@@ -18,8 +18,9 @@ from safe_train.checkpoint import (
     save_checkpoint,
     used_encoders,
 )
-from safe_train.config import LossConfig, OptimConfig, PathwayConfig
+from safe_train.config import LossConfig, OptimConfig
 from safe_train.pathway.model import new_pathway
+from safe_train.pathway_config import PathwayConfig
 
 
 def trained_for(untaught: Path) -> TrainedFor:
@@ -31,10 +32,8 @@ def trained_for(untaught: Path) -> TrainedFor:
 @pytest.fixture(scope="session")
 def adapter(shards: Path, untaught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = load_backbone(untaught).model
-    pathway = new_pathway(PathwayConfig(), base, [(512,)], seed=0)
-    with torch.no_grad():
-        for number in pathway.config.layers:
-            torch.nn.init.normal_(pathway.block(number).output.weight)
+    config = PathwayConfig(tokens=4, rank=8, heads=2, bottleneck=64)
+    pathway = wake(new_pathway(config, base, [(512,)], seed=0))
     folder = tmp_path_factory.mktemp("adapter")
     dataset = ShardDataset(shards, "train", "logmel")
     save_checkpoint(

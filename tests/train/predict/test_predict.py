@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from tiny_models import wake
 from two_encoders import LoudEncoder
 
 from safe_data.core.errors import InputError
@@ -27,8 +28,9 @@ from safe_train.base.dialogue import Dialogue, Question
 from safe_train.base.prompts import Picture
 from safe_train.checkpoint import Checkpoint
 from safe_train.cli import main
-from safe_train.config import PathwayConfig, PredictConfig
+from safe_train.config import PredictConfig
 from safe_train.pathway.model import SafeModel, new_pathway
+from safe_train.pathway_config import PathwayConfig
 from safe_train.predict.output import Identity, run_file
 from safe_train.predict.predict import predict_dataset, predictions, wanted_encoders
 from safe_train.predict.predictor import Predictor
@@ -196,9 +198,8 @@ def test_a_pathway_of_two_encoders_hears_both(
 ) -> None:
     monkeypatch.setitem(ENCODERS, "loud", LoudEncoder)
     encoders = [WantedEncoder(e.name, e.fingerprint, None) for e in (LogMelEncoder(), LoudEncoder())]
-    pathway = new_pathway(PathwayConfig(), backbone.model, [(512,), (8, 64)], seed=0)
-    for number in pathway.config.layers:
-        torch.nn.init.normal_(pathway.block(number).output.weight)
+    config = PathwayConfig(tokens=4, rank=8, heads=2, bottleneck=64)
+    pathway = wake(new_pathway(config, backbone.model, [(512,), (8, 64)], seed=0))
     model = SafeModel(backbone.model, pathway)
     conditions = ("full", "swap_audio", "noise_audio", "gate_off")
     rows = list(predictions(model, backbone, split, encoders, conditions))

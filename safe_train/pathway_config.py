@@ -1,0 +1,91 @@
+"""The settings of the audio pathway, which its checkpoints hold too."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from safe_data.core.errors import InputError, check_above_zero, check_at_least_one
+
+Location = Literal["input", "early", "middle", "late"]
+Design = Literal["low_rank", "lora"]
+
+
+@dataclass(frozen=True)
+class PathwayConfig:
+    """The shape of the audio pathway.
+
+    Raises:
+        InputError: a size below 1, heads that do not divide the rank, a layer named twice or below 1, or a
+            scale outside its range.
+    """
+
+    layers: tuple[int, ...] = field(default=(), metadata={"option": "layer"})
+    """number of a decoder layer that hears, counted from 1; one the backbone does not have is refused;
+    without any: see --location"""
+
+    location: Location | None = None
+    """where to fuse if no --layer is given: input (before the first layer), or four layers of the early,
+    middle or late third (default: four layers, evenly spaced up to the last)"""
+
+    tokens: int = 8
+    """audio tokens per clip, at least 1; several encoders share them"""
+
+    design: Design = "low_rank"
+    """low_rank: queries, keys and values of `rank` dimensions, 4·width·rank parameters a layer; lora: a full
+    frozen attention with low-rank updates, 8·width·rank parameters a layer"""
+
+    rank: int = 16
+    """low_rank: inner dimensions, all heads together, a multiple of --heads; lora: rank of each update"""
+
+    heads: int = 4
+    """attention heads of each cross-attention, at least 1"""
+
+    bottleneck: int | None = 1024
+    """dimensions of the projector's hidden layers; null: as wide as the language model"""
+
+    depth: int = 2
+    """linear layers of the projector, at least 2"""
+
+    tanh_scale: float | None = None
+    """the projector's output is tanh times this, such as 10 or 2; null: it is linear"""
+
+    input_norm: bool = True
+    """normalise each embedding before the projector (LayerNorm)"""
+
+    hidden_norm: bool = True
+    """normalise the hidden states that ask (LayerNorm)"""
+
+    token_norm: bool = True
+    """normalise the audio tokens (LayerNorm); it hides the scale of the projector's output"""
+
+    residual_scale: float | None = None
+    """initial value of a learned factor of each attention's output; null: no factor"""
+
+    max_residual_scale: float = 1.0
+    """the most that this factor can become, above --residual_scale"""
+
+    dropout: float = 0.0
+    """dropout in the projector and on each attention's output, from 0 to below 1"""
+
+    standardise: bool = True
+    """subtract the mean of the training embeddings, divide by their deviation, and store both"""
+
+    def __post_init__(self) -> None:
+        check_at_least_one(self, "tokens", "rank", "heads")
+        if self.bottleneck is not None:
+            check_at_least_one(self, "bottleneck")
+        if self.depth < 2:
+            raise InputError(f"depth={self.depth}: must be at least 2")
+        if self.design == "low_rank" and self.rank % self.heads:
+            raise InputError(f"rank={self.rank} does not divide among heads={self.heads}; choose a multiple")
+        lowest = 0 if self.location == "input" else 1  # 0: the input of layer 1
+        if len(set(self.layers)) != len(self.layers) or min(self.layers, default=1) < lowest:
+            raise InputError(f"layers={list(self.layers)}: name each layer once, counting from 1")
+        if self.tanh_scale is not None:
+            check_above_zero(self, "tanh_scale")
+        if self.residual_scale is not None and not 0 < self.residual_scale < self.max_residual_scale:
+            raise InputError(
+                f"residual_scale={self.residual_scale}: must be above 0 and below "
+                f"max_residual_scale={self.max_residual_scale}"
+            )
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout={self.dropout}: must be at least 0 and below 1")

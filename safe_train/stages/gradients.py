@@ -1,0 +1,67 @@
+"""Gradients: how large they are in each component of the pathway, and what is wrong with them."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils import get_total_norm
+
+VANISHING_NORM = 1e-7  # AdamW's epsilon of 1e-8 outweighs smaller gradients
+
+
+def gradient_norms(components: Mapping[str, nn.Module]) -> dict[str, float]:
+    """The L2 norm of each component's gradient, after `backward`; the device is waited for once.
+
+    A component without a trainable parameter is left out.
+    """
+    norms: dict[str, torch.Tensor] = {}
+    for name, module in components.items():
+        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        gradients = [parameter.grad for parameter in trained if parameter.grad is not None]
+        if trained:
+            none = torch.zeros((), device=trained[0].device)
+            norms[name] = get_total_norm(gradients).float() if gradients else none
+    if not norms:
+        return {}
+    device = next(iter(norms.values())).device
+    values = torch.stack([norm.to(device) for norm in norms.values()]).tolist()
+    return dict(zip(norms, values, strict=True))
+
+
+class GradientWatch:
+    """Words what is wrong with gradients, once for each component.
+
+    Args:
+        base: the frozen model
+        vanishing_from: the first step at which every component must have a gradient; an untrained pathway has
+            zeros in its last matrices, so in its first steps nothing reaches what stands before them
+    """
+
+    def __init__(self, base: Any, *, vanishing_from: int) -> None:
+        self._base = base
+        self._vanishing_from = vanishing_from
+        self._told: set[tuple[str, str]] = set()
+
+    def warnings(self, step: int, norms: Mapping[str, float]) -> list[str]:
+        """What is wrong in this step and was not said before; `norms` are those of `gradient_norms`."""
+        found: list[tuple[str, str, str]] = []
+        for name, norm in norms.items():
+            if not math.isfinite(norm):
+                advice = "lower the learning rate, or train in float32"
+                found.append((name, "not finite", f"the gradient of {name} is {norm}; {advice}"))
+            elif norm < VANISHING_NORM and step >= self._vanishing_from:
+                advice = "it learns nothing; is its gate closed, or has its loss no weight?"
+                found.append((name, "vanishing", f"the gradient of {name} is {norm:.2g}; {advice}"))
+        if frozen := _with_gradient(self._base):
+            more = f" and {len(frozen) - 1} more parameters" if len(frozen) > 1 else ""
+            text = f"{frozen[0]}{more} of the frozen base got a gradient; freeze the base before training"
+            found.append(("the base", "not frozen", text))
+        new = [(name, kind, text) for name, kind, text in found if (name, kind) not in self._told]
+        self._told |= {(name, kind) for name, kind, _ in new}
+        return [f"step {step}: {text}" for _, _, text in new]
+
+
+def _with_gradient(base: Any) -> list[str]:
+    return [name for name, parameter in base.named_parameters() if parameter.grad is not None]
