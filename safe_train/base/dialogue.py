@@ -69,12 +69,20 @@ class Dialogue:
         self._end = [] if end is None else [end]
         self._stops = _stop_tokens(base, self._end)
 
-    def answer(self, questions: Sequence[Question], hearing: Hearing = deaf) -> list[Answer]:
-        """Answer each question; choices of one token each get their probabilities from the first logits."""
-        inputs = self.encode(questions)
+    def answer(
+        self, questions: Sequence[Question], hearing: Hearing = deaf, inputs: dict[str, Any] | None = None
+    ) -> list[Answer]:
+        """Answer each question; choices of one token each get their probabilities from the first logits.
+
+        `inputs` are the questions as `encode` encodes them, where they are asked a second time.
+        """
+        encoded = self.encode(questions) if inputs is None else inputs
         with hearing(range(len(questions))):
-            made = self.generate(inputs)
-        return [self._read(made, row, question) for row, question in enumerate(questions)]
+            made = self.generate(encoded)
+        answers = self._read(made)
+        for row, chances in self._first_chances(questions, made.first).items():
+            answers[row] = replace(answers[row], choice_probabilities=chances)
+        return answers
 
     def score(
         self, questions: Sequence[Question], answers: Sequence[Answer], hearing: Hearing = deaf
@@ -116,20 +124,31 @@ class Dialogue:
         chosen = [logits.float().log_softmax(-1).gather(1, token[:, None]) for logits, token in steps]
         return Generation(tokens.cpu(), torch.cat(chosen, 1).cpu(), generated.logits[0].float().cpu())
 
-    def _read(self, made: Generation, row: int, question: Question) -> Answer:
-        """One row's answer; its confidence is the probability of exactly this text, its end included."""
-        tokens = made.tokens[row]
-        ends = torch.isin(tokens, self._stops).nonzero()
-        length = int(ends[0]) + 1 if len(ends) else len(tokens)
-        answer = Answer(
-            text=self._tokenizer.decode(tokens[:length], skip_special_tokens=True).strip(),
-            confidence=min(1.0, float(made.log_probabilities[row, :length].sum().exp())),
-        )
-        choices, ids = question.choices, self._tokens_of(question.choices)
-        if choices is None or ids is None or max(map(len, ids)) > 1:
-            return answer
-        chances = made.first[row][[one[0] for one in ids]].softmax(-1).tolist()
-        return replace(answer, choice_probabilities=dict(zip(choices, chances, strict=True)))
+    def _read(self, made: Generation) -> list[Answer]:
+        """The answers; the confidence of each is the probability of exactly this text, its end included."""
+        stops = torch.isin(made.tokens, self._stops)
+        is_said = stops.cumsum(1) - stops.long() == 0  # up to the first stop
+        chances = made.log_probabilities.masked_fill(~is_said, 0).sum(1).exp().clamp(max=1).tolist()
+        said = [tokens[kept] for tokens, kept in zip(made.tokens, is_said, strict=True)]
+        texts = self._tokenizer.batch_decode(said, skip_special_tokens=True)
+        return [Answer(text.strip(), chance) for text, chance in zip(texts, chances, strict=True)]
+
+    def _first_chances(
+        self, questions: Sequence[Question], first: Float[Tensor, "batch vocab"]
+    ) -> dict[int, dict[str, float]]:
+        """By question: the probability of each choice relative to the others, where each is one token."""
+        rows: dict[tuple[str, ...], list[int]] = {}
+        for row, question in enumerate(questions):
+            if question.choices:
+                rows.setdefault(question.choices, []).append(row)
+        found = {}
+        for choices, asked in rows.items():
+            ids = self._tokens_of(choices)
+            if ids is not None and max(map(len, ids)) == 1:
+                chances = first[asked][:, [one[0] for one in ids]].softmax(-1).tolist()
+                for row, shares in zip(asked, chances, strict=True):
+                    found[row] = dict(zip(choices, shares, strict=True))
+        return found
 
     def _with_scores(self, answer: Answer, choices: tuple[str, ...], scores: Sequence[float]) -> Answer:
         """Probabilities relative to the other choices, and the log-likelihoods they come from."""

@@ -1,7 +1,7 @@
 """Given: what each record of a batch gives a model under one condition, or why it cannot."""
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from jaxtyping import Float16
@@ -17,6 +17,7 @@ from safe_train.base.prompts import Picture, stored_picture
 from safe_train.predict.plan import Arm
 from safe_train.predict.sounds import Embeddings, Sounds
 
+_PICTURES = 2**12  # whose names are remembered
 Embedding = tuple[Float16[ndarray, "*shape"], ...]  # one array per encoder
 
 
@@ -49,6 +50,7 @@ class Giver:
         self.sounds = sounds
         self._partners = partners
         self._seed = seed
+        self._stored_picture = lru_cache(_PICTURES)(partial(stored_picture, dataset))
 
     def partner(self, arm: Arm, index: int) -> int | None:
         """The record whose sound a record hears in an arm, if it hears another's."""
@@ -86,7 +88,7 @@ class Giver:
 
     def _media(self, arm: Arm, index: int) -> Media:
         has_sound = arm.model != BASE and self._dataset.has_audio[index]
-        picture = stored_picture(self._dataset, index)
+        picture = self._stored_picture(index)
         return Media(
             partial(self.sounds.read, index) if has_sound else None,
             None if picture is None else picture.load,
@@ -136,7 +138,7 @@ class Giver:
 
     def _picture(self, arm: Arm, index: int, sent: Sent) -> Picture | None:
         """The picture that is sent, with a name of its own if it was changed."""
-        stored = stored_picture(self._dataset, index)
+        stored = self._stored_picture(index)
         if sent.picture is None or stored is None or sent.note["picture"] == "own":
             return stored
         return Picture(f"{index} {arm.condition} {stored.sha256}", sent.picture)

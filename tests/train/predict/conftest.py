@@ -39,7 +39,7 @@ def adapter(shards: Path, untaught: Path, tmp_path_factory: pytest.TempPathFacto
     save_checkpoint(
         folder,
         pathway,
-        encoders=used_encoders(dataset, ()),
+        encoders=used_encoders([dataset]),
         datasets=[TrainedOn(dataset.name, dataset.fingerprint, dataset.split, len(dataset))],
         base=trained_for(untaught),
         loss=LossConfig(),

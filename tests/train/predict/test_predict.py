@@ -14,11 +14,13 @@ import torch
 from tiny_models import wake
 from two_encoders import LoudEncoder
 
+from safe_data.build.build import build_dataset
 from safe_data.core.errors import InputError
 from safe_data.encoders.encoder import ENCODERS
 from safe_data.encoders.logmel import LogMelEncoder
 from safe_data.media.sound import resample
 from safe_data.shards.dataset import ShardDataset
+from safe_data.sources.synthetic.world import write_world
 from safe_eval.models.model import Answer, Input
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions, select
@@ -374,6 +376,19 @@ def test_bad_input_is_refused_before_anything_is_written(
     assert message in error
     assert "Traceback" not in error
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def test_another_dataset_is_refused_unless_meant(
+    typed: list[str], out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_world(tmp_path / "world", clips=24, seed=5)
+    build_dataset(tmp_path / "world", tmp_path / "other")
+    elsewhere = [typed[0], typed[1], str(tmp_path / "other"), *typed[3:]]
+    assert main(elsewhere) == 3
+    assert "add --allow-other-dataset to answer it anyway" in capsys.readouterr().err
+    assert not run_file(out).exists()
+    assert main([*elsewhere, "--allow-other-dataset"]) == 0
+    assert {row.split for row in read_predictions(out)} == {"test"}
 
 
 def test_a_base_that_the_checkpoint_was_not_trained_for(
