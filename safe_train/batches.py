@@ -27,7 +27,7 @@ from safe_train.base.prompts import (
 from safe_train.questions import Asked, Questions, likeliest
 
 FORWARD_COST_TOKENS = 256  # what one more forward pass costs, in tokens of padding
-_ANSWERS_KEPT = 1 << 16
+_KEPT = 1 << 16  # answers, and examples
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,15 @@ class Loader:
         self.questions = questions
         self._processor = processor
         self._prompts = prompts or Prompts(processor)
-        self._answer = lru_cache(_ANSWERS_KEPT)(lambda answer: encode_answer(processor, answer))
+        self._answer = lru_cache(_KEPT)(lambda answer: encode_answer(processor, answer))
+        self._example = lru_cache(_KEPT)(questions.of)
         for answer in questions.answers:
             if not answer.strip():
                 raise InputError(f"answer {answer!r} has no words; training needs some")
 
     def example_ids(self, asked: Sequence[Asked]) -> list[str]:
         """The ids of the examples asked."""
-        return [self.questions.of(row.question).id for row in asked]
+        return [self._example(row.question).id for row in asked]
 
     def batch(self, asked: Sequence[Asked]) -> Batch:
         """Make one batch of these questions."""
@@ -95,7 +96,7 @@ class Loader:
 
     def _encoded(self, row: Asked) -> tuple[Inputs, Int64[Tensor, " tokens"]]:
         """A row's prompt, and its answer."""
-        example = self.questions.of(row.question)
+        example = self._example(row.question)
         is_caption = bool(self.questions.is_caption[row.question])
         answer = example.references[row.reference] if is_caption else likeliest(example.references)
         picture = self.questions.corpora.picture(int(self.questions.clip[row.question]))

@@ -190,13 +190,12 @@ def attach_checkpoint(checkpoint: Checkpoint, backbone: Backbone) -> SafeModel:
     config, base = checkpoint.config, backbone.model
     where = f"{checkpoint.folder}: was trained for {config.base.name} ({config.base.architecture})"
     check_base(base_files(backbone.folder), config.base.files, here=str(backbone.folder), where=where)
-    with torch.device("meta"):
-        pathway = AudioPathway(
-            config.pathway,
-            shapes=[encoder.shape for encoder in config.encoders],
-            width=hidden_width(base),
-            seed=config.seed,
-        )
+    shapes = [encoder.shape for encoder in config.encoders]
+    try:
+        with torch.device("meta"):
+            pathway = AudioPathway(config.pathway, shapes=shapes, width=hidden_width(base), seed=config.seed)
+    except (RuntimeError, TypeError, OverflowError) as error:
+        raise InputError(f"{checkpoint.folder}: {CONFIG} describes what cannot be made: {error}") from None
     expected = {name: tuple(tensor.shape) for name, tensor in pathway.state_dict().items()}
     stored = {name: tuple(tensor.shape) for name, tensor in checkpoint.weights.items()}
     if expected != stored:

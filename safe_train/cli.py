@@ -53,6 +53,9 @@ def stage_a(config: TrainConfig) -> None:
         f"  last batch, in nats per token: cross-entropy {last.cross_entropy:.3f} on audio questions, "
         f"KL divergence {last.distillation:.4f} from the base"
     )
+    if trained.metrics:
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items())
+        print(f"  last evaluation, on the validation split: {shown}")
 
 
 def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config: PredictConfig) -> int:

@@ -25,8 +25,6 @@ from safe_train.config import ROLES
 SILENCE = -1  # instead of a clip's number: digital silence
 STATISTICS_CLIPS = 20_000
 _CLIPS_READ = 256
-_ROUNDING = 1e-12  # of the mean square: a smaller variance is rounding, in sums of float16 embeddings
-_MOST_DRAWS = 1000
 
 
 class Corpora:
@@ -52,7 +50,8 @@ class Corpora:
         self.has_audio: Bool[ndarray, " clips"] = np.concatenate([d.has_audio for d in self.datasets])
         groups = [str(group) for d in self.datasets for group in d.manifest["group"].to_pylist()]
         self.group: Int64[ndarray, " clips"] = np.unique(groups, return_inverse=True)[1].astype(np.int64)
-        self.with_sound = np.flatnonzero(self.has_audio)
+        sounds = np.flatnonzero(self.has_audio)
+        self.with_sound = sounds[np.argsort(self.group[sounds], kind="stable")]
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -112,19 +111,31 @@ class Corpora:
         """For each clip, a random clip that has a sound and is of another group.
 
         Raises:
-            InputError: all sounds are of one group.
+            InputError: there is none for one of the clips.
         """
-        chosen = rng.choice(self.with_sound, size=len(clips))
-        for _ in range(_MOST_DRAWS):
-            same = self.group[chosen] == self.group[clips]
-            if not same.any():
-                return np.asarray(chosen, np.int64)
-            chosen[same] = rng.choice(self.with_sound, size=int(same.sum()))
-        dataset, index = self.place(int(clips[same][0]))
-        raise InputError(
-            f"{dataset.root}: no sound of another group than {dataset.value(index, 'group')!r} was found; "
-            "training needs sounds of several groups"
-        )
+        first, end = self.check_unrelated(clips)
+        chosen = rng.integers(len(self.with_sound) - (end - first))
+        chosen += np.where(chosen >= first, end - first, 0)  # the sounds of the same group are skipped
+        return np.asarray(self.with_sound[chosen], np.int64)
+
+    def check_unrelated(
+        self, clips: Int64[ndarray, " some"]
+    ) -> tuple[Int64[ndarray, " some"], Int64[ndarray, " some"]]:
+        """Check that each clip has an unrelated sound; where its own group begins and ends in `with_sound`.
+
+        Raises:
+            InputError: all clips that have a sound are of the same group as one of these.
+        """
+        groups = self.group[self.with_sound]
+        first, end = (np.searchsorted(groups, self.group[clips], side=side) for side in ("left", "right"))
+        alone = clips[end - first == len(groups)]
+        if len(alone):
+            dataset, index = self.place(int(alone[0]))
+            raise InputError(
+                f"{dataset.root}: all sounds of split {self.split!r} are of group "
+                f"{dataset.value(index, 'group')!r}; training needs sounds of several groups"
+            )
+        return first, end
 
     def _embeddings(
         self,
@@ -135,8 +146,9 @@ class Corpora:
         """The embeddings by one encoder; a clip without a sound is silent."""
         found = np.empty((len(clips), *silence.shape), np.float32)
         found[:] = silence
+        sounds = (clips != SILENCE) & self.has_audio[clips]
         for number, dataset in datasets.items():
-            here = (clips >= self.starts[number]) & (clips < self.starts[number + 1])
+            here = sounds & (clips >= self.starts[number]) & (clips < self.starts[number + 1])
             if here.any():
                 found[here] = dataset.embeddings(clips[here] - self.starts[number])
         return found
@@ -256,9 +268,8 @@ def likeliest(references: Sequence[str]) -> str:
 def _mean_and_deviation(
     first: Float64[ndarray, " dims"], second: Float64[ndarray, " dims"], rows: int
 ) -> tuple[Float32[ndarray, " dims"], Float32[ndarray, " dims"]]:
-    mean, mean_square = first / max(rows, 1), second / max(rows, 1)
-    variance = mean_square - np.square(mean)
-    variance[variance < _ROUNDING * mean_square] = 0  # constant, but for the sums' last bits
+    mean = first / max(rows, 1)
+    variance = np.maximum(second / max(rows, 1) - np.square(mean), 0)
     return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 

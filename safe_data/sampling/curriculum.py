@@ -77,6 +77,11 @@ class Curriculum:
             row[here] = rows[row[here]]
         return replace(draw, step=progress.step, row=row, stage=self.stages[place].name)
 
+    def drawn_before(self, progress: Progress) -> dict[str, int]:
+        """The number of rows that the stage has drawn from each dataset before this batch."""
+        place = self._stage_number(progress)
+        return self._mixtures[place].drawn_before(progress.step - progress.stage_start)
+
     def advance(self, progress: Progress, metrics: Mapping[str, float] | None = None) -> Progress:
         """The progress after one more step; `metrics` were evaluated in it, and are equal on every rank.
 

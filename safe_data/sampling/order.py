@@ -18,7 +18,7 @@ class Order:
     """Rows 0 to `length` - 1, each once per epoch, in a different order every epoch.
 
     Orders with the same seed but different `stream` differ. The order of the last epoch used stays in memory,
-    8 bytes per row.
+    8 bytes per row. It may be used by several threads.
 
     Raises:
         InputError: there are no rows.
@@ -51,10 +51,12 @@ class Order:
 
     def epoch(self, epoch: int) -> Int64[ndarray, " rows"]:
         """All rows in the order of an epoch."""
-        if self._cached is None or self._cached[0] != epoch:
-            self._cached = (epoch, _shuffled(self.length, f"{self.seed}/{epoch}/{self.stream}"))
-            self._cached[1].flags.writeable = False
-        return self._cached[1]
+        cached = self._cached  # another thread may replace it while this one works
+        if cached is None or cached[0] != epoch:
+            cached = (epoch, _shuffled(self.length, f"{self.seed}/{epoch}/{self.stream}"))
+            cached[1].flags.writeable = False
+            self._cached = cached
+        return cached[1]
 
 
 def _shuffled(length: int, name: str) -> Int64[ndarray, " rows"]:

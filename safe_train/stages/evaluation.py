@@ -18,6 +18,8 @@ from safe_train.questions import Asked
 from safe_train.retention.distillation import answer_logits, distillation_loss
 from safe_train.stages.processes import summed
 
+AUDIO_METRICS = ("audio_accuracy",)
+VL_METRICS = ("vl_accuracy", "vl_drift", "vl_flips", "vl_kl")
 _STREAM = 7
 
 
@@ -42,10 +44,13 @@ class Evaluation:
         hear, see = (_spread(np.flatnonzero(which), questions) for which in (needs, ~needs))
         self.audio = tuple(Asked(int(q), "audio", int(asked.clip[q]), 0) for q in hear)
         rng = np.random.default_rng((seed, _STREAM))
-        unrelated = corpora.unrelated(asked.clip[see], rng) if len(see) and len(corpora.with_sound) else ()
-        self.vl = tuple(
-            Asked(int(q), "vl", int(clip), 0) for q, clip in zip(see, unrelated, strict=bool(len(unrelated)))
-        )
+        unrelated = corpora.unrelated(asked.clip[see], rng)
+        self.vl = tuple(Asked(int(q), "vl", int(clip), 0) for q, clip in zip(see, unrelated, strict=True))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of what is measured."""
+        return (*(AUDIO_METRICS if self.audio else ()), *(VL_METRICS if self.vl else ()))
 
     def __call__(self, model: SafeModel, accelerator: Accelerator) -> dict[str, float]:
         """The metrics, those that there are questions for; accuracies and flips as fractions of 1."""
@@ -54,16 +59,13 @@ class Evaluation:
         audio = self._sums(model, accelerator, self.audio)
         vl = self._sums(model, accelerator, self.vl)
         model.pathway.train(was_training)
-        metrics = {}
+        metrics: dict[str, float] = {}
         if audio.questions:
-            metrics["audio_accuracy"] = audio.right / audio.questions
+            metrics |= zip(AUDIO_METRICS, (audio.right / audio.questions,), strict=True)
         if vl.questions:
-            metrics |= {
-                "vl_accuracy": vl.right / vl.questions,
-                "vl_drift": (vl.base_right - vl.right) / vl.questions,
-                "vl_flips": vl.flipped / vl.questions,
-                "vl_kl": vl.divergence / vl.tokens,
-            }
+            drift = (vl.base_right - vl.right) / vl.questions
+            shares = (vl.right / vl.questions, drift, vl.flipped / vl.questions, vl.divergence / vl.tokens)
+            metrics |= zip(VL_METRICS, shares, strict=True)
         return metrics
 
     @torch.no_grad()

@@ -155,8 +155,9 @@ class Loop:
         gate = gate_at(step, optim.gate_warm_up, optim.gate_warm_up_steps)
         rates = self._set_rates(step)
         self.work.weights.prepare(step)
-        losses = self.work.weights.penalise(self._backward(batches, gate))
+        losses = self._backward(batches, gate)
         self.guard.check(step, losses["loss"], self.work.loader.example_ids(drawn.asked))
+        losses = self.work.weights.penalise(losses)  # it may jump when it is estimated again
         norms = gradient_norms(self.components)
         self._warn(self.watch.warnings(step, norms))
         norm = torch.nn.utils.clip_grad_norm_(self.pathway.parameters(), optim.clip_norm)
@@ -171,7 +172,8 @@ class Loop:
         evaluated = self._evaluate() if self._is_due(run.eval_steps) else None
         self._show(losses["loss"], gate, len(drawn.asked))
         self.progress = self._advanced(evaluated)
-        if self.progress.step % run.checkpoint_steps == 0:
+        is_best = self.best is not None and self.best.step == self.progress.step
+        if is_best or self.progress.step % run.checkpoint_steps == 0:
             self.save()
 
     def save(self) -> State:

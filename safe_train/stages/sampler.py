@@ -7,6 +7,8 @@ resumed at step 500 sees what it would have seen uninterrupted.
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
+from math import floor
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -44,8 +46,11 @@ class Step(NamedTuple):
 class StepSampler:
     """Draws each step's questions from the pools that its stage gives a weight.
 
+    Of the vision questions of a stage, exactly `silent_fraction` get silence: what a batch has too few or too
+    many, because it holds whole questions, later batches even out.
+
     Raises:
-        InputError: a stage names no pool of questions, or an empty one.
+        InputError: a stage names no pool of questions, or an empty one; or there is no unrelated sound.
     """
 
     def __init__(
@@ -58,9 +63,12 @@ class StepSampler:
         seed: int,
     ) -> None:
         self._questions = questions
-        self._silent_fraction, self._seed = silent_fraction, seed
+        self._silent_fraction, self._seed = Fraction(str(silent_fraction)), seed
         names = list(dict.fromkeys(name for stage in stages for name, w in stage.weights.items() if w))
         self.pools = {name: questions.pool(name) for name in names}
+        seen = [pool for name, pool in self.pools.items() if role_of(name) == "vl"]
+        if seen and silent_fraction < 1:
+            questions.corpora.check_unrelated(questions.clip[np.concatenate(seen)])
         difficulties = {
             name: [questions.difficulty[question] for question in pool] for name, pool in self.pools.items()
         }
@@ -72,20 +80,36 @@ class StepSampler:
         draw = self.curriculum.batch(progress)
         rng = np.random.default_rng((self._seed, _UNRELATED_STREAM, progress.step))
         pools = list(self.pools.items())
-        names = [pools[number][0].rpartition("/")[2] for number in draw.dataset]
+        roles = [role_of(pools[number][0]) for number in draw.dataset]
         asked = np.array(
             [pools[number][1][row] for number, row in zip(draw.dataset, draw.row, strict=True)], np.int64
         )
         clips = self._questions.clip[asked]
-        heard = np.where([role == "audio" for role in names], clips, SILENCE)
-        vl = np.flatnonzero([role == "vl" for role in names])
-        unrelated = vl[round(self._silent_fraction * len(vl)) :]
+        heard = np.where([role == "audio" for role in roles], clips, SILENCE)
+        vl = rng.permutation(np.flatnonzero([role == "vl" for role in roles]))
+        unrelated = vl[self._silent(progress, len(vl)) :]
         if len(unrelated):
             heard[unrelated] = self._questions.corpora.unrelated(clips[unrelated], rng)
         references = rng.integers(self._questions.references[asked])
         references[~self._questions.is_caption[asked]] = 0
-        rows = zip(asked.tolist(), names, heard.tolist(), references.tolist(), strict=True)
+        rows = zip(asked.tolist(), roles, heard.tolist(), references.tolist(), strict=True)
         return Step(tuple(Asked(*row) for row in rows), dict(draw.counts), draw.stage, progress)
+
+    def _silent(self, progress: Progress, count: int) -> int:
+        """How many of a batch's vision questions get silence."""
+        drawn = self.curriculum.drawn_before(progress)
+        before = sum(number for name, number in drawn.items() if role_of(name) == "vl")
+        until, earlier = (self._silent_fraction * (before + n) for n in (count, 0))
+        return floor(until + Fraction(1, 2)) - floor(earlier + Fraction(1, 2))
+
+
+def role_of(pool: str) -> str:
+    """The role of a pool's questions.
+
+    >>> role_of("vl"), role_of("audiocaps/audio")
+    ('vl', 'audio')
+    """
+    return pool.rpartition("/")[2]
 
 
 class Ahead:

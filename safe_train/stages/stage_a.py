@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import TRAIN, installed_versions, options_of, write_options
 from safe_data.sampling.curriculum_file import Stage, read_stages
+from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.files import base_files
@@ -44,7 +45,7 @@ from safe_train.retention.weights import WeightRetention
 from safe_train.run_state import RUN, Identity, begin, check_out, finish, identity_options, latest
 from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
-from safe_train.stages.loop import LOSSES, Counts, Work, train
+from safe_train.stages.loop import EVALUATIONS, LOSSES, Counts, Work, train
 from safe_train.stages.sampler import StepSampler
 from safe_train.track import accelerator_options
 
@@ -59,10 +60,11 @@ class StepLoss(NamedTuple):
 
 
 class StageAResult(NamedTuple):
-    """What stage A wrote, and the losses of all its steps."""
+    """What stage A wrote, the losses of all its steps, and the metrics of its last evaluation, if any."""
 
     checkpoint: CheckpointConfig
     losses: list[StepLoss]
+    metrics: dict[str, float]
 
 
 def stage_a(config: TrainConfig) -> StageAResult:
@@ -107,7 +109,7 @@ def stage_a(config: TrainConfig) -> StageAResult:
         accelerator.wait_for_everyone()
     finally:
         work.model.detach()
-    return StageAResult(read_checkpoint(out).config, read_losses(out / LOSSES))
+    return StageAResult(read_checkpoint(out).config, read_losses(out / LOSSES), _last(out / EVALUATIONS))
 
 
 def _work(
@@ -125,9 +127,10 @@ def _work(
         for number, (mean, deviation) in enumerate(corpora.statistics()):
             pathway.projector(number).standardise(torch.from_numpy(mean), torch.from_numpy(deviation))
     questions = read_questions(corpora, quiet=config.run.quiet)
+    stages = read_stages(data.curriculum) if data.curriculum else ()
     sampler = StepSampler(
         questions,
-        read_stages(data.curriculum) if data.curriculum else (Stage(name="all", weights=data.weights),),
+        stages or (Stage(name="all", weights=data.weights),),
         batch_size=optim.batch_size,
         silent_fraction=data.silent_fraction,
         seed=seed,
@@ -136,6 +139,7 @@ def _work(
     loader = Loader(questions, backbone.processor, prompts)
     teacher = Teacher(base, loader) if config.loss.kl_weight else None
     evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
+    _check_metrics(stages, evaluation.metrics if evaluation else ())
     losses = _Losses(config, base)
     weights = WeightRetention(config, model, loader, accelerator)
     work = Work("stage A", model, sampler, loader, teacher, losses, evaluation, weights)
@@ -168,10 +172,10 @@ class _Losses:
 
 
 def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evaluation | None:
-    """The evaluation on those datasets that have the validation split; None if there is none."""
-    data = config.data
-    folders = [folder for folder in data.shards if data.validation_split in read_dataset(folder).splits]
-    if not folders:
+    """The evaluation on those datasets that have the validation split; None if none of them has a sound."""
+    data, split = config.data, config.data.validation_split
+    folders = [folder for folder in data.shards if split in read_dataset(folder).splits]
+    if not any(ShardDataset(folder, split).has_audio.any() for folder in folders):
         return None
     corpora = Corpora(folders, data.validation_split, data.encoder)
     questions = read_questions(corpora, quiet=config.run.quiet)
@@ -181,6 +185,22 @@ def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evalua
         seed=config.run.seed,
         rows=config.optim.rows_per_forward,
     )
+
+
+def _check_metrics(stages: Sequence[Stage], measured: Sequence[str]) -> None:
+    """Check that what a stage waits for will be measured.
+
+    Raises:
+        InputError: it will not.
+    """
+    for stage in stages:
+        wanted = stage.until.metric if stage.until else None
+        if wanted is not None and wanted not in measured:
+            known = (
+                ", ".join(measured) or "nothing: there is no --eval-steps, or no validation split with sounds"
+            )
+            hint = did_you_mean(wanted, measured, f"evaluated is {known}")
+            raise InputError(f"stage {stage.name!r} waits for {wanted!r}; {hint}")
 
 
 def _steps(config: TrainConfig, sampler: StepSampler) -> int:
@@ -239,6 +259,13 @@ def _publish(
         seed=config.run.seed,
         step=steps,
     )
+
+
+def _last(path: Path) -> dict[str, float]:
+    """The last line of a log, without its step; empty if nothing was logged."""
+    lines = path.read_bytes().splitlines()
+    last: dict[str, float] = msgspec.json.decode(lines[-1]) if lines else {}
+    return {name: value for name, value in last.items() if name != "step"}
 
 
 def read_losses(path: Path) -> list[StepLoss]:

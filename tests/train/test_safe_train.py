@@ -44,19 +44,27 @@ def run_without(folder: Path, hidden: tuple[str, ...], *words: str) -> subproces
 def test_the_public_face() -> None:
     assert safe_train.__all__ == [
         "AudioPathway",
+        "AudioProjector",
         "Backbone",
+        "BackboneConfig",
         "BasePredictor",
+        "CrossAttentionBlock",
+        "DataConfig",
         "DemoConfig",
+        "LossConfig",
+        "OptimConfig",
         "PathwayConfig",
         "PredictConfig",
+        "RunConfig",
         "SafeModel",
         "SafePredictor",
-        "StageAConfig",
         "StageAResult",
+        "TrainConfig",
         "attach_checkpoint",
         "load_backbone",
         "predict_dataset",
         "predictions",
+        "preset_config",
         "read_checkpoint",
         "run_demo",
         "save_checkpoint",
@@ -73,6 +81,15 @@ def test_every_public_name_is_there(name: str) -> None:
 def test_no_other_name_is_there() -> None:
     with pytest.raises(AttributeError, match="module 'safe_train' has no attribute 'nothing'"):
         _ = safe_train.nothing
+
+
+def test_the_plans_calls_work_from_the_public_face() -> None:
+    import torch
+
+    projector = safe_train.AudioProjector(audio_embed_dim=512, llm_hidden_size=768, num_audio_tokens=8)
+    assert projector(torch.zeros(2, 512)).shape == (2, 8, 768)
+    block = safe_train.CrossAttentionBlock(hidden_size=768, num_attention_heads=12)
+    assert block(torch.zeros(2, 10, 768), torch.zeros(2, 8, 768)).shape == (2, 10, 768)
 
 
 def test_every_command_has_its_function() -> None:
@@ -114,4 +131,4 @@ def test_the_demo_says_at_once_what_its_last_step_needs(tmp_path: Path) -> None:
 def test_help_needs_no_library(tmp_path: Path) -> None:
     done = run_without(tmp_path / "bare", ("torch", "transformers"), "stage-a", "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "peak learning rate of AdamW" in " ".join(done.stdout.split())
+    assert "--projector-lr PROJECTOR_LR peak learning rate of the projector" in " ".join(done.stdout.split())

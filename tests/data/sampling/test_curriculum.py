@@ -46,6 +46,18 @@ def walk(
     return passed
 
 
+def test_a_stage_counts_what_it_has_drawn() -> None:
+    plan = curriculum()
+    passed = walk(plan, Progress(), [None, 0.9, 0.9, *[None] * 8])
+    counted: dict[int, dict[str, int]] = {}
+    for progress in passed:
+        so_far = counted.setdefault(progress.stage, {"audio": 0, "vl": 0})
+        assert plan.drawn_before(progress) == so_far
+        draw = plan.batch(progress)
+        counted[progress.stage] = {name: so_far[name] + draw.counts[name] for name in so_far}
+    assert len(counted) == 3
+
+
 def test_a_metric_ends_a_stage_once_it_held_in_a_row() -> None:
     accuracies = [None, 0.9, None, 0.7, 0.8, None, 0.81, None, None, None, 0.1]
     passed = walk(curriculum(), Progress(), accuracies)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safe_data.core.errors import InputError
+from safe_data.sampling import order as module
 from safe_data.sampling.order import Order
 
 lengths, seeds = st.integers(1, 300), st.integers(0, 2**70)
@@ -109,3 +110,20 @@ def test_what_cannot_be_ordered_is_refused() -> None:
         Order(5, seed=0).indices(-1, 4)
     with pytest.raises(ValueError, match="from 0 by 0"):
         Order(5, seed=0).indices(0, 4, 0)
+
+
+def test_a_thread_that_uses_another_epoch_does_not_change_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = Order(50, seed=0)
+    shuffled = module._shuffled
+
+    class Interrupted(np.ndarray):
+        """Another thread takes over while the order is made read-only."""
+
+        @property
+        def flags(self):  # type: ignore[override]
+            monkeypatch.setattr(module, "_shuffled", shuffled)
+            order.epoch(0)
+            return super().flags
+
+    monkeypatch.setattr(module, "_shuffled", lambda *given: shuffled(*given).view(Interrupted))
+    assert order.epoch(1).tolist() == Order(50, seed=0).epoch(1).tolist()
