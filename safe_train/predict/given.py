@@ -1,6 +1,6 @@
 """Given: what each record of a batch gives a model under one condition, or why it cannot."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -56,12 +56,21 @@ class Giver:
         """The record whose sound a record hears in an arm, if it hears another's."""
         return self._partners.get(index) if arm.condition == "swap_audio" else None
 
-    def needs_encoder(self, condition: str) -> bool:
-        """Whether a condition makes sounds that are stored nowhere."""
+    def prepare(self, conditions: Sequence[str]) -> None:
+        """Load what the conditions need: the stored silence, and encoders for sounds that are stored nowhere.
+
+        Raises:
+            InputError: the dataset has no silence, or an encoder cannot be loaded or is another one.
+        """
         record = self._dataset.record(0)
         media = Media(partial(self.sounds.read, 0), None)
-        sent = apply_condition(condition, record, self._seed, media, Partner(record.id, media))
-        return not _is_stored(str(sent.note["sound"]))
+        for condition in conditions:
+            sent = apply_condition(condition, record, self._seed, media, Partner(record.id, media))
+            kind = str(sent.note["sound"])
+            if kind == "silence":
+                self.sounds.silence()
+            elif kind != "own" and not kind.startswith("of:"):
+                self.sounds.load()
 
     def give(self, arm: Arm, records: Mapping[int, Record]) -> dict[int, Given | str]:
         """What each record gives in an arm, or why it cannot: media may be broken in any way."""
@@ -142,11 +151,6 @@ class Giver:
         if sent.picture is None or stored is None or sent.note["picture"] == "own":
             return stored
         return Picture(f"{index} {arm.condition} {stored.sha256}", sent.picture)
-
-
-def _is_stored(kind: str) -> bool:
-    """Whether the dataset holds the embedding of a sound that a note names so."""
-    return kind in ("own", "silence") or kind.startswith("of:")
 
 
 def _each(embeddings: Embeddings) -> list[Embedding]:

@@ -81,7 +81,7 @@ def predict_dataset(
         identity = _identity(read, backbone_folder(backbone), dataset, config, state)
         found = False if config.force else find_run(out, identity)
         if isinstance(found, Finished):
-            return Predicted(found, was_there=True)
+            return Predicted(found, was_there=True) if state.is_main_process else None
         predictor = _predictor(read, load_backbone(backbone), dataset, sounds, plan, config, state)
         state.wait_for_everyone()  # before anything is written, so that all have found the same
         if not found and state.is_main_process:
@@ -151,8 +151,7 @@ def _predictor(
     backbone.model.to(state.device)
     model = attach_checkpoint(checkpoint, backbone)
     giver = Giver(dataset, sounds, plan.partners, config.seed)
-    if any(giver.needs_encoder(condition) for condition in config.conditions):
-        sounds.load()
+    giver.prepare(config.conditions)
     return Predictor(
         model,
         backbone,
@@ -188,9 +187,9 @@ def _identity(
     config: PredictConfig,
     state: "PartialState",
 ) -> Identity:
-    on_gpu = state.device.type == "cuda"
-    device = torch.cuda.get_device_name(state.device) if on_gpu else f"cpu, {torch.get_num_threads()} threads"
-    facts = checkpoint.config
+    device, facts = f"{state.device.type}, {torch.get_num_threads()} threads", checkpoint.config
+    if state.device.type == "cuda":
+        device = torch.cuda.get_device_name(state.device)
     return Identity(
         checkpoint=facts.weights_sha256,
         base=hashlib.sha256(msgspec.json.encode(base_files(backbone), order="deterministic")).hexdigest(),

@@ -82,7 +82,10 @@ def test_no_sound_is_decoded_and_no_encoder_loaded_for_what_is_stored(
         records = {index: split.record(index) for index in range(len(split))}
         one.give(Arm("safe", condition), records)
     assert decoded == [2]  # its hash is of one channel, and the manifest's is of two
-    assert [one.needs_encoder(condition) for condition in CONDITIONS] == [False] * 4 + [True] * 2 + [False]
+    one.prepare((*STORED, "mute_vision"))
+    for condition in ("noise_audio", "snr_10db"):
+        with pytest.raises(TypeError, match="not callable"):
+            one.prepare([condition])
 
 
 def test_the_base_is_given_no_sound(split: ShardDataset) -> None:
@@ -155,6 +158,19 @@ def test_a_sound_that_cannot_be_embedded_is_an_error_of_its_record(
     assert given[3] == "RuntimeError: too long"
     assert isinstance(given[2], Given)
     assert given[2].sound is not None
+
+
+def test_a_dataset_without_silence_is_refused_early(
+    split: ShardDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacks(*_: object) -> None:
+        raise InputError("has no silence")
+
+    monkeypatch.setattr("safe_data.shards.dataset.read_silence", lacks)
+    one = giver(split)
+    one.prepare(["full", "gate_off", "swap_audio"])
+    with pytest.raises(InputError, match="has no silence"):
+        one.prepare(["full", "mute_audio"])
 
 
 def test_embeddings_that_the_dataset_lacks(split: ShardDataset) -> None:
