@@ -92,16 +92,18 @@ class Corpora:
         )
 
     def statistics(self) -> list[tuple[Float32[ndarray, " dims"], Float32[ndarray, " dims"]]]:
-        """The mean and deviation of each dimension of each encoder's embeddings of sounds.
+        """The mean and deviation of each dimension of each encoder's embeddings of sounds, or of 20,000.
 
-        At most STATISTICS_CLIPS evenly spaced clips are read.
+        Raises:
+            InputError: an embedding is not finite: it would make all of them NaN, and no batch tells which.
         """
         count = min(len(self.with_sound), STATISTICS_CLIPS)
         places = np.linspace(0, max(len(self.with_sound) - 1, 0), count).round().astype(np.int64)
         sums = [(np.zeros(shape[-1]), np.zeros(shape[-1]), 0) for shape in self.shapes]
         for start in range(0, count, _CLIPS_READ):
-            read = self.embeddings(self.with_sound[places[start : start + _CLIPS_READ]])
-            for number, embeddings in enumerate(read):
+            clips = self.with_sound[places[start : start + _CLIPS_READ]]
+            for number, embeddings in enumerate(self.embeddings(clips)):
+                self._check_finite(clips, embeddings)
                 rows = embeddings.reshape(-1, embeddings.shape[-1]).astype(np.float64)
                 first, second, n = sums[number]
                 sums[number] = (first + rows.sum(0), second + np.square(rows).sum(0), n + len(rows))
@@ -136,6 +138,13 @@ class Corpora:
                 f"{dataset.value(index, 'group')!r}; training needs sounds of several groups"
             )
         return first, end
+
+    def _check_finite(self, clips: Int64[ndarray, " n"], embeddings: Float32[ndarray, "n *shape"]) -> None:
+        faulty = np.flatnonzero(~np.isfinite(embeddings.reshape(len(clips), -1)).all(1))
+        if len(faulty):
+            dataset, index = self.place(int(clips[faulty[0]]))
+            where = f"{dataset.root}: the embedding of {dataset.value(index, 'id')!r}"
+            raise InputError(f"{where} is not finite; see `safe-data verify`, and build it again")
 
     def _embeddings(
         self,

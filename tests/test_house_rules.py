@@ -42,6 +42,7 @@ SHORT_FILES = {
     "safe_train/interruption.py": "one rule of every long command",
     "safe_train/presets.py": "the one way to a preset from Python",
     "safe_train/stages/processes.py": "one rule of every training",
+    "safe_train/stages/optimizer.py": "the one file that knows AdamW's state",
     "safe_train/stages/schedule.py": "one formula that every training loop uses",
 }
 WRITER = "safe_data/core/files.py"  # the one file that moves a file into its place

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from safe_data.core.errors import InputError
 from safe_data.core.files import committing, explaining, file_sha256, write_json
 from safe_eval.prediction import Prediction
-from safe_train.run_state import differences
+from safe_train.run_identity import differences
 
 FORMAT_VERSION = 1
 _START_OVER = "name another file, or add --force to start over"

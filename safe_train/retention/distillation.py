@@ -67,6 +67,11 @@ class Teacher:
                 self._unsaved.append(name)
         return pad_sequence([found[_key(row)] for row in asked], batch_first=True)
 
+    @property
+    def answers_kept(self) -> int:
+        """How many answers there was room for."""
+        return len(self._kept)
+
     def unsaved(self) -> dict[str, Tensor]:
         """What is kept since the last call, by names that say question and reference."""
         names, self._unsaved = self._unsaved, []

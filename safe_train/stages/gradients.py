@@ -8,7 +8,15 @@ import torch
 from torch import nn
 from torch.nn.utils import get_total_norm
 
+from safe_train.pathway.model import AudioPathway
+
 VANISHING_NORM = 1e-7  # AdamW's epsilon of 1e-8 outweighs smaller gradients
+
+
+def components_of(pathway: AudioPathway) -> dict[str, nn.Module]:
+    """The parts of a pathway whose gradients are logged: each projector, and each layer's cross-attention."""
+    projectors = {f"projector {number}": one for number, one in enumerate(pathway.projectors, 1)}
+    return projectors | {f"layer {number}": block for number, block in pathway.blocks.items()}
 
 
 def gradient_norms(components: Mapping[str, nn.Module]) -> dict[str, float]:

@@ -11,41 +11,43 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from safe_data.core.options_file import options_of
 from safe_data.sampling.curriculum import Progress
 from safe_train.batches import Batch, Loader
 from safe_train.checkpoint import pathway_weights
-from safe_train.config import OptimConfig, TrainConfig
+from safe_train.config import TrainConfig
 from safe_train.interruption import stopping
-from safe_train.pathway.model import AudioPathway, SafeModel
+from safe_train.pathway.model import SafeModel
 from safe_train.retention.distillation import Teacher
 from safe_train.retention.weights import WeightRetention
+from safe_train.run_identity import RUN
 from safe_train.run_state import (
-    RUN,
     Best,
     Log,
     Saved,
     State,
-    restore_optimizer,
+    check_taught,
     save,
     save_teacher,
     teacher_until,
 )
 from safe_train.stages.epochs import drawn_since, steps_per_epoch, summary
 from safe_train.stages.evaluation import Evaluation
-from safe_train.stages.gradients import GradientWatch, gradient_norms
+from safe_train.stages.gradients import GradientWatch, components_of, gradient_norms
 from safe_train.stages.loss_guard import LossGuard
+from safe_train.stages.optimizer import new_optimizer, optimizer_tensors, restore_optimizer, set_rates
 from safe_train.stages.processes import summed
 from safe_train.stages.progress import training_progress, training_values
 from safe_train.stages.sampler import Ahead, Step, StepSampler
-from safe_train.stages.schedule import gate_at, rate_at
+from safe_train.stages.schedule import gate_at
 from safe_train.track import Log as Track
 from safe_train.track import tracking
 
@@ -131,6 +133,7 @@ class Loop:
         out, rank = config.run.out, accelerator.process_index
         if work.teacher:
             work.teacher.restore(teacher_until(out, self.progress.step, rank))
+            check_taught(out, self._taught(), state)
         # Only what is trained: accelerate may wrap and move what it prepares, and the base stays where it is.
         self.model = accelerator.prepare_model(work.model, device_placement=False)
         self.pathway.train()
@@ -140,7 +143,8 @@ class Loop:
         self.guard = LossGuard(config.run.spike_factor, state.losses)
         self.watch = GradientWatch(work.model.base, vanishing_from=VANISHING_FROM)
         self.epoch_steps = steps_per_epoch(work.sampler, config.optim.batch_size)
-        self.drawn = drawn_since(out / LOSSES, self.progress.step // self.epoch_steps * self.epoch_steps)
+        first = self.progress.step // self.epoch_steps * self.epoch_steps
+        self.drawn = drawn_since(out / LOSSES, first) if LOSSES in self.logs else []
         quiet = config.run.quiet or not accelerator.is_main_process
         self.shown = training_progress(work.name, steps, start=self.progress.step, quiet=quiet)
         self.ahead = Ahead(
@@ -153,18 +157,20 @@ class Loop:
         drawn, batches = self.ahead.get(self.progress)
         torch.manual_seed(seed_of(run.seed, step, self.accelerator.process_index))
         gate = gate_at(step, optim.gate_warm_up, optim.gate_warm_up_steps)
-        rates = self._set_rates(step)
+        rates = set_rates(self.optimizer, step, self.steps, optim)
         self.work.weights.prepare(step)
         losses = self._backward(batches, gate)
-        self.guard.check(step, losses["loss"], self.work.loader.example_ids(drawn.asked))
+        ids = partial(self.work.loader.example_ids, drawn.asked)
+        self.guard.check(step, losses["loss"], ids)
         losses = self.work.weights.penalise(losses)  # it may jump when it is estimated again
         norms = gradient_norms(self.components)
         self._warn(self.watch.warnings(step, norms))
-        norm = torch.nn.utils.clip_grad_norm_(self.pathway.parameters(), optim.clip_norm)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.pathway.parameters(), optim.clip_norm))
+        self.guard.check_gradient(step, norm, ids)
         self.optimizer.step()
         self.work.weights.project()
         self.optimizer.zero_grad()
-        values = losses | {"gate": gate} | rates | {"gradient_norm": float(norm)}
+        values = losses | {"gate": gate} | rates | {"gradient_norm": norm}
         self._write(LOSSES, {"step": step, **values, "gradient_norms": norms, **drawn.composition()})
         by_component = {f"gradient_norm/{name}": value for name, value in norms.items()}
         self.track(values | by_component | {"audio_ratio": drawn.composition()["audio_ratio"]}, step)
@@ -178,15 +184,16 @@ class Loop:
 
     def save(self) -> State:
         """Save the state between two steps, if there is none of it yet."""
-        logs = {name: log.bytes for name, log in self.logs.items()}
-        state = State(self.progress, logs, self.metrics, list(self.guard.losses), self.best)
+        logs = {name: log.sync() for name, log in self.logs.items()}
+        losses, taught = list(self.guard.losses), self._taught()
+        state = State(self.progress, logs, self.metrics, losses, self.best, taught)
         out, step = self.config.run.out, self.progress.step
         if self.work.teacher:
             save_teacher(out, step, self.accelerator.process_index, self.work.teacher.unsaved())
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
             weights = pathway_weights(self.pathway)
-            save(out, state, weights, self.optimizer, self.work.weights.state())
+            save(out, state, weights, optimizer_tensors(self.optimizer), self.work.weights.state())
         self.accelerator.wait_for_everyone()
         return state
 
@@ -197,19 +204,16 @@ class Loop:
         for log in self.logs.values():
             log.close()
 
+    def _taught(self) -> int:
+        """How many answers the teachers of all processes keep."""
+        kept = self.work.teacher.answers_kept if self.work.teacher else 0
+        return int(summed(self.accelerator, [kept])[0])
+
     def _make(self, progress: Progress) -> tuple[Step, list[Batch]]:
         """A step, and the batches of this process."""
         drawn = self.work.sampler.sample(progress)
         mine = drawn.asked[self.accelerator.process_index :: self.accelerator.num_processes]
         return drawn, self.work.loader.batches(mine, self.config.optim.rows_per_forward)
-
-    def _set_rates(self, step: int) -> dict[str, float]:
-        optim = self.config.optim
-        factor = rate_at(step, self.steps, warm_up=optim.warm_up_steps, kind=optim.schedule)
-        rates = {}
-        for group in self.optimizer.param_groups:
-            group["lr"] = rates[f"{group['name']}_lr"] = factor * group["peak"]
-        return rates
 
     def _backward(self, batches: Sequence[Batch], gate: float) -> dict[str, float]:
         """Add up the gradients of this process's forward passes; return the losses of the whole batch."""
@@ -239,9 +243,11 @@ class Loop:
 
     def _end_epoch(self) -> None:
         """Write what the epoch drew, if this was its last step or the run's."""
+        if EPOCHS not in self.logs:
+            return
         self.drawn.append(self.progress)
         epoch, place = divmod(self.progress.step, self.epoch_steps)
-        if EPOCHS in self.logs and (place == self.epoch_steps - 1 or self.progress.step == self.steps - 1):
+        if place == self.epoch_steps - 1 or self.progress.step == self.steps - 1:
             found = summary(self.work.sampler, self.work.loader.questions, self.drawn)
             self._write(EPOCHS, {"epoch": epoch, "last_step": self.progress.step, **found})
             self.drawn.clear()
@@ -296,21 +302,6 @@ class Loop:
     def _write(self, log: str, line: dict[str, Any]) -> None:
         if log in self.logs:
             self.logs[log].write(line)
-
-
-def new_optimizer(pathway: AudioPathway, optim: OptimConfig) -> torch.optim.Optimizer:
-    """AdamW with one learning rate for the projectors and one for the cross-attentions."""
-    groups = [
-        {"name": "projector", "params": list(pathway.projectors.parameters()), "peak": optim.projector_lr},
-        {"name": "fusion", "params": list(pathway.blocks.parameters()), "peak": optim.fusion_lr},
-    ]
-    return torch.optim.AdamW(groups, weight_decay=optim.weight_decay)
-
-
-def components_of(pathway: AudioPathway) -> dict[str, nn.Module]:
-    """The parts of a pathway whose gradients are logged: each projector, and each layer's cross-attention."""
-    projectors = {f"projector {number}": one for number, one in enumerate(pathway.projectors, 1)}
-    return projectors | {f"layer {number}": block for number, block in pathway.blocks.items()}
 
 
 def seed_of(seed: int, step: int, rank: int) -> int:

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 
 from safe_data.core.errors import InputError
@@ -11,6 +11,9 @@ WINDOW = 100  # losses that the median is of
 KNOWN_BEFORE_SPIKES = 50  # losses; the first ones fall fast, and vary
 SMALLEST_SPIKE_NATS = 1.0  # a trained model's median is near 0, where many times the median is still little
 IDS_SHOWN = 5
+
+
+Ids = Callable[[], Sequence[str]]  # the ids are read only for a message
 
 
 class LossGuard:
@@ -32,7 +35,7 @@ class LossGuard:
         self.spike_factor = spike_factor
         self.losses = deque(filter(math.isfinite, earlier), maxlen=WINDOW)
 
-    def check(self, step: int, loss: float, ids: Sequence[str]) -> None:
+    def check(self, step: int, loss: float, ids: Ids) -> None:
         """Remember a step's loss.
 
         Processes that train together must all give the same loss, else one stops and the others wait for it.
@@ -40,7 +43,7 @@ class LossGuard:
         Args:
             step: number of the step
             loss: nats per token
-            ids: examples in the step's batch
+            ids: gives the examples in the step's batch
 
         Raises:
             InputError: the loss is infinite or NaN, or above 1 nat and above `spike_factor` times the median.
@@ -55,13 +58,23 @@ class LossGuard:
                 raise InputError(f"step {step}: the loss jumped to {loss:.3g} ({usual}); {_advice(ids)}")
         self.losses.append(loss)
 
+    def check_gradient(self, step: int, norm: float, ids: Ids) -> None:
+        """Check the norm of a step's gradient before it changes a weight: a loss can be finite without it.
 
-def _advice(ids: Sequence[str]) -> str:
+        Raises:
+            InputError: the norm is infinite or NaN.
+        """
+        if not math.isfinite(norm):
+            raise InputError(f"step {step}: the norm of the gradient is {norm}; {_advice(ids)}")
+
+
+def _advice(ids: Ids) -> str:
     """
-    >>> _advice(["a", "b"])
+    >>> _advice(lambda: ["a", "b"])
     'lower the learning rate, or look for faulty data with `safe-data check`; the batch: a, b'
     """
-    hidden = len(ids) - IDS_SHOWN
+    named = ids()
+    hidden = len(named) - IDS_SHOWN
     more = f" and {hidden} more" if hidden > 0 else ""
-    batch = ", ".join(ids[:IDS_SHOWN]) + more
+    batch = ", ".join(named[:IDS_SHOWN]) + more
     return f"lower the learning rate, or look for faulty data with `safe-data check`; the batch: {batch}"

@@ -42,7 +42,8 @@ from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Corpora, read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
 from safe_train.retention.weights import WeightRetention
-from safe_train.run_state import RUN, Identity, begin, check_out, finish, identity_options, latest
+from safe_train.run_identity import RUN, Identity, begin, check_out, identity_options
+from safe_train.run_state import finish, latest
 from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
 from safe_train.stages.loop import EVALUATIONS, LOSSES, Counts, Work, train
@@ -84,6 +85,10 @@ def stage_a(config: TrainConfig) -> StageAResult:
     # accelerate ignores the processes of torchrun on a machine without an accelerator, unless it is told.
     no_device = not torch.accelerator.is_available()
     accelerator = Accelerator(cpu=no_device, **accelerator_options(trackers, out / RUN))
+    if config.optim.batch_size < accelerator.num_processes:
+        raise InputError(
+            f"batch_size={config.optim.batch_size}: each of {accelerator.num_processes} processes needs a question"
+        )
     if accelerator.is_main_process:
         check_out(out, force=force)
     corpora = Corpora(config.data.shards, config.data.split, config.data.encoder)
@@ -105,7 +110,8 @@ def stage_a(config: TrainConfig) -> StageAResult:
                 raise RuntimeError(f"stage A changed the frozen base: {before} became {after}")
             if accelerator.is_main_process:
                 _publish(config, work.model, corpora, encoders, base, steps)
-                finish(out)
+        if accelerator.is_main_process:
+            finish(out)
         accelerator.wait_for_everyone()
     finally:
         work.model.detach()
@@ -120,6 +126,11 @@ def _work(
     base = backbone.model
     if base.config.is_encoder_decoder:
         raise InputError(f"{type(base).__name__} is an encoder-decoder; stage A trains decoders only")
+    if optim.batch_size < accelerator.num_processes:
+        raise InputError(
+            f"batch_size={optim.batch_size}: must be at least 1 per process, of which there are "
+            f"{accelerator.num_processes}"
+        )
     base.to(accelerator.device)
     pathway = new_pathway(config.pathway, base, corpora.shapes, seed)
     model = SafeModel(base, pathway)
@@ -155,7 +166,7 @@ class _Losses:
 
     def __call__(self, model: Any, batch: Batch, taught: Tensor | None, counts: Counts) -> dict[str, Tensor]:
         logits, learns = answer_logits(model, batch, self._base), batch.learns
-        zero = logits.new_zeros(())
+        zero = logits[:0].sum()  # of the graph, for a pass whose rows have no loss
         cross_entropy, distillation = zero, zero
         if counts.learn and bool(learns.any()):
             answers = batch.answers[learns].flatten()

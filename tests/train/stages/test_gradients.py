@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from safe_train.pathway.model import SafeModel
-from safe_train.stages.gradients import GradientWatch, gradient_norms
+from safe_train.stages.gradients import GradientWatch, components_of, gradient_norms
 
 
 def with_gradients(*gradients: list[float] | None) -> nn.Module:
@@ -60,11 +60,10 @@ def test_the_device_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_of_a_model_every_component_is_measured(model: SafeModel) -> None:
-    components = {"projector": model.pathway.projector} | {
-        f"attention {number}": model.pathway.attention(number) for number in model.pathway.config.layers
-    }
+    components = components_of(model.pathway)
+    assert list(components) == ["projector 1", "layer 1", "layer 2", "layer 3", "layer 4"]
     inputs = torch.ones(2, 5, dtype=torch.long)
-    with model.fuse(audio=torch.ones(2, 512), gate=1.0):
+    with model.fuse(audio=(torch.ones(2, 512),), gate=1.0):
         model.base(input_ids=inputs).logits.square().mean().backward()
     norms = gradient_norms(components)
     for name, module in components.items():

@@ -1,99 +1,251 @@
-"""Stage A: it learns, the base does not change, and the same seed gives the same bytes."""
+"""Stage A on two datasets: it learns, the base does not change, and the settings alone say what comes out."""
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import pytest
 import torch
+import yaml
+from tiny_corpora import build_corpus, only_heard
+from tiny_runs import SMALL, files_of, interrupt, killing, lines_of, small_run
 
 from safe_data.core.errors import InputError
 from safe_train.base.backbone import Backbone, load_backbone
-from safe_train.base.freeze import weights_sha256
-from safe_train.batches import SILENCE, Loader
-from safe_train.config import PathwayConfig, StageAConfig
-from safe_train.pathway.model import SafeModel, new_pathway
-from safe_train.questions import Questions
-from safe_train.stages.stage_a import StepSampler, stage_a, train_stage_a
+from safe_train.base.freeze import audit_freeze
+from safe_train.checkpoint import attach_checkpoint, read_checkpoint
+from safe_train.config import TrainConfig
+from safe_train.stages import stage_a as stage_a_module
+from safe_train.stages.loop import Loop
+from safe_train.stages.stage_a import StageAResult, read_losses, stage_a
 
-QUICK = StageAConfig(steps=30, audio_rows=8, vision_rows=8, muted_rows=4)
-
-
-def run_quick(shards: Path, backbone: Backbone, out: Path, config: StageAConfig = QUICK):
-    return stage_a(shards, backbone, out, base_name="untaught", config=config)
+LONG = {"steps": 25, "eval_steps": 10, "checkpoint_steps": 10, "warm_up_steps": 5, "projector_lr": 0.006}
 
 
-def fused(loader: Loader, backbone: Backbone) -> SafeModel:
-    untrained = new_pathway(PathwayConfig(), backbone.model, len(loader.silence), 0)
-    return SafeModel(backbone.model, untrained)
+class Run(NamedTuple):
+    """A run, and the backbone that it trained for."""
+
+    config: TrainConfig
+    result: StageAResult
+    backbone: Backbone
 
 
-def test_it_learns_and_the_base_does_not_move(shards: Path, backbone: Backbone, tmp_path: Path) -> None:
-    before = weights_sha256(backbone.model)
-    trained = run_quick(shards, backbone, tmp_path)
-    first, last = trained.losses[0], trained.losses[-1]
-    assert abs(first.distillation) < 1e-6  # a pathway that says nothing is the base
-    assert last.cross_entropy < 0.8 * first.cross_entropy
-    assert [loss.step for loss in trained.losses] == [0, 20, 29]
-    assert trained.before == trained.after
-    assert weights_sha256(backbone.model) == before == trained.checkpoint.base.weights_sha256
-    assert not any(layer._forward_hooks for layer in backbone.model.get_decoder().layers)
-    assert {f.name for f in tmp_path.iterdir()} == {"adapter.safetensors", "config.json", "losses.jsonl"}
+@pytest.fixture(scope="module")
+def trained(audio_only: Path, vl_only: Path, untaught: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of 25 steps."""
+    out = tmp_path_factory.mktemp("trained") / "out"
+    config = small_run(out, (audio_only, vl_only), untaught, **LONG)
+    backbone = load_backbone(untaught)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage_a_module, "load_backbone", lambda source: backbone)
+        return Run(config, stage_a(config), backbone)
 
 
-def test_the_same_seed_gives_the_same_bytes(shards: Path, untaught: Path, tmp_path: Path) -> None:
-    weights = []
-    for run, seed in enumerate([0, 0, 1]):
-        torch.manual_seed(run)  # whatever the surroundings did before
-        config = StageAConfig(steps=3, audio_rows=4, vision_rows=4, muted_rows=2, seed=seed)
-        run_quick(shards, load_backbone(untaught), tmp_path / str(run), config)
-        weights.append((tmp_path / str(run) / "adapter.safetensors").read_bytes())
-    assert weights[0] == weights[1]
-    assert weights[0] != weights[2]
+def our_hooks(backbone: Backbone) -> int:
+    """How many hooks of ours a base has; transformers has hooks too."""
+    modules = backbone.model.modules()
+    hooks = [hook for m in modules for hook in (*m._forward_hooks.values(), *m._forward_pre_hooks.values())]
+    return sum(hook.__module__.startswith("safe_train.") for hook in hooks)
 
 
-def test_a_step_mixes_questions_to_learn_and_questions_to_keep(questions: Questions) -> None:
-    config = StageAConfig(audio_rows=6, vision_rows=8, muted_rows=3, silent_fraction=0.25)
-    asked, sounds = StepSampler(questions, config).sample(5)
-    audio, vision, muted = asked[:6], asked[6:14], asked[14:]
-    assert all(q.example.needs_audio for q in audio + muted)
-    assert not any(q.example.needs_audio for q in vision)
-    assert sounds[:6] == [q.record_index for q in audio]
-    assert sounds[6:8] == [SILENCE] * 2
-    assert sounds[14:] == [SILENCE] * 3
-    unrelated = zip(vision[2:], sounds[8:14], strict=True)
-    assert all(questions.groups[record] != q.group for q, record in unrelated)
+def test_it_learns_to_hear(trained: Run) -> None:
+    losses = trained.result.losses
+    assert [loss.step for loss in losses] == list(range(25))
+    assert abs(losses[0].distillation) < 1e-6  # a pathway that says nothing is the base
+    first, last = (sum(loss.cross_entropy for loss in part) for part in (losses[:5], losses[-5:]))
+    assert last < 0.8 * first
 
 
-def test_a_step_follows_from_seed_and_step_alone(questions: Questions) -> None:
-    config = StageAConfig(audio_rows=3, vision_rows=3, muted_rows=2)
-    sampler = StepSampler(questions, config)
-    in_order = [sampler.sample(step) for step in range(60)]
-    assert StepSampler(questions, config).sample(57) == in_order[57]
-    assert StepSampler(questions, dataclasses.replace(config, seed=1)).sample(57) != in_order[57]
+def test_the_base_is_unchanged_and_its_hooks_are_gone(trained: Run, untaught: Path) -> None:
+    audit = audit_freeze(trained.backbone.model)
+    assert audit == audit_freeze(load_backbone(untaught).model)
+    assert audit.weights_sha256 == trained.result.checkpoint.base.weights_sha256
+    assert our_hooks(trained.backbone) == 0
+    attached = attach_checkpoint(read_checkpoint(trained.config.run.out), trained.backbone)
+    assert our_hooks(trained.backbone) == 4
+    attached.detach()
 
 
-def test_every_question_comes_once_an_epoch(questions: Questions) -> None:
-    sampler = StepSampler(questions, StageAConfig(audio_rows=4, vision_rows=5, muted_rows=2))
-    asked = [sampler.sample(step)[0] for step in range(len(questions.audio))]
-    for part, wanted in ((slice(0, 4), questions.audio), (slice(4, 9), questions.vision)):
-        order = [question.example.id for step in asked for question in step[part]]
-        epochs = [order[i : i + len(wanted)] for i in range(0, len(order), len(wanted))]
-        assert all(sorted(epoch) == sorted(q.example.id for q in wanted) for epoch in epochs)
-        assert epochs[0] != epochs[1]
+def test_the_checkpoint_is_the_last_state(trained: Run) -> None:
+    out = trained.config.run.out
+    adapter = (out / "adapter.safetensors").read_bytes()
+    assert adapter == (out / "run/step-25/pathway.safetensors").read_bytes()
+    checkpoint = read_checkpoint(out)
+    assert checkpoint.config == trained.result.checkpoint
+    assert [one.name for one in checkpoint.config.datasets] == ["audio_only", "vl_only"]
+    assert (checkpoint.config.step, checkpoint.config.optim.epochs) == (25, None)
 
 
-def test_a_loss_that_is_no_number_stops_the_run(
-    loader: Loader, questions: Questions, backbone: Backbone
+def test_these_files_are_written(trained: Run) -> None:
+    names = {name for name in files_of(trained.config.run.out) if not name.startswith("run/step-")}
+    logs = {"losses.jsonl", "evaluations.jsonl", "epochs.jsonl"}
+    assert names == {"adapter.safetensors", "config.json", "run/identity.json", *logs}
+    states = {path.name for path in trained.config.run.out.glob("run/step-*")}
+    assert "step-25" in states
+    assert len(states) <= 2  # and the best
+
+
+def test_each_step_is_a_line_with_all_that_happened_in_it(trained: Run) -> None:
+    lines = lines_of(trained.config.run.out / "losses.jsonl")
+    assert [line["step"] for line in lines] == list(range(25))
+    for line in lines:
+        assert line["loss"] == pytest.approx(line["cross_entropy"] + 3.0 * line["distillation"], rel=1e-5)
+        assert list(line["gradient_norms"]) == ["projector 1", *(f"layer {n}" for n in range(1, 5))]
+        squares = sum(norm**2 for norm in line["gradient_norms"].values())
+        assert line["gradient_norm"] ** 2 == pytest.approx(squares, rel=1e-3)
+        assert line["counts"] == {"audio": 8, "vl": 8, "muted": 4}
+        assert line["audio_ratio"] == 0.4
+        assert line["gate"] == 1.0
+        assert 0 < line["fusion_lr"] / 0.003 == pytest.approx(line["projector_lr"] / 0.006)
+    assert lines[0]["projector_lr"] == pytest.approx(0.006 / 5)
+    assert lines[24]["projector_lr"] < 0.0001
+    assert {line["unique"] for line in lines} <= set(range(12, 21))
+
+
+def test_the_evaluations_are_a_line_each(trained: Run) -> None:
+    lines = lines_of(trained.config.run.out / "evaluations.jsonl")
+    assert [line["step"] for line in lines] == [10, 20, 25]
+    assert {name: value for name, value in lines[-1].items() if name != "step"} == trained.result.metrics
+    assert set(trained.result.metrics) == {"audio_accuracy", "vl_accuracy", "vl_drift", "vl_flips", "vl_kl"}
+
+
+def test_lines_are_there_as_they_come(
+    audio_only: Path, vl_only: Path, untaught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loader.silence[:] = np.nan
-    with pytest.raises(
-        InputError, match=r"step 0: the loss is nan; lower the learning rate \(0\.003\), or look"
-    ):
-        train_stage_a(fused(loader, backbone), questions, loader, QUICK)
+    seen: list[int] = []
+
+    def look(loop: Loop, *_: object) -> None:
+        seen.append(len(lines_of(tmp_path / "out/losses.jsonl")))
+
+    monkeypatch.setattr(Loop, "_show", look)
+    stage_a(small_run(tmp_path / "out", (audio_only, vl_only), untaught, steps=3))
+    assert seen == [1, 2, 3]
 
 
-def test_an_encoder_decoder_is_refused(loader: Loader, questions: Questions, backbone: Backbone) -> None:
-    backbone.model.config.is_encoder_decoder = True
+def test_the_same_settings_give_the_same_bytes_and_another_seed_gives_others(
+    audio_only: Path, vl_only: Path, untaught: Path, tmp_path: Path
+) -> None:
+    found = []
+    for number, seed in enumerate([0, 0, 1]):
+        torch.manual_seed(number)  # whatever the surroundings did before
+        state = torch.get_rng_state()
+        out = tmp_path / str(number)
+        stage_a(small_run(out, (audio_only, vl_only), untaught, steps=3, seed=seed))
+        assert torch.equal(torch.get_rng_state(), state)
+        found.append(files_of(out))
+    same = {name for name in found[0] if found[0][name] == found[1][name]}
+    assert same == set(found[0]) == set(found[1])
+    for name in ("adapter.safetensors", "losses.jsonl", "run/identity.json"):
+        assert found[0][name] != found[2][name]
+
+
+def test_a_complete_run_is_returned_as_it_is(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a step was taken")
+
+    out = trained.config.run.out
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    monkeypatch.setattr(stage_a_module, "train", never)
+    assert stage_a(trained.config) == trained.result
+    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+
+
+def test_the_settings_are_stored_whole_and_nested(trained: Run) -> None:
+    stored = yaml.safe_load((trained.config.run.out / "options.yaml").read_text())
+    assert list(stored) == ["data", "backbone", "run", "pathway", "loss", "optim"]
+    assert stored["optim"]["projector_lr"] == 0.006
+    assert stored["pathway"]["bottleneck"] == SMALL["bottleneck"]
+    assert stored["data"]["weights"] == {"audio": 0.4, "vl": 0.4, "muted": 0.2}
+
+
+def test_without_steps_the_audio_questions_are_drawn_once(
+    audio_only: Path, vl_only: Path, untaught: Path, tmp_path: Path
+) -> None:
+    config = small_run(tmp_path / "out", (audio_only, vl_only), untaught, batch_size=50, eval_steps=0)
+    once = stage_a(replace(config, optim=replace(config.optim, steps=None)))
+    (epoch,) = lines_of(tmp_path / "out" / "epochs.jsonl")
+    assert once.checkpoint.step == len(once.losses) == epoch["last_step"] + 1
+    assert once.metrics == {}
+
+
+@pytest.mark.parametrize("preset", ["no_retention", "kl"])
+def test_a_pass_whose_rows_have_no_loss_changes_nothing(
+    preset: str, audio_only: Path, vl_only: Path, untaught: Path, tmp_path: Path
+) -> None:
+    """Without distillation, a pass of vision questions alone has no loss: passes are divided by length."""
+    losses = []
+    for rows in (20, 4):
+        settings = {"steps": 3, "rows_per_forward": rows, "dropout": 0.0, "eval_steps": 0}
+        config = small_run(tmp_path / str(rows), (audio_only, vl_only), untaught, **settings)
+        loss = replace(config.loss, kl_weight=0.0 if preset == "no_retention" else 1.0)
+        losses.append(stage_a(replace(config, loss=loss)).losses)
+    for one, other in zip(*losses, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+        assert (one.distillation == 0) is (preset == "no_retention" or one.step == 0)
+
+
+def test_nothing_is_overwritten_without_force(
+    audio_only: Path, vl_only: Path, untaught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, again = tmp_path / "out", tmp_path / "again"
+    both = (audio_only, vl_only)
+    with monkeypatch.context() as patch:
+        killing(patch, "_show", 3, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            stage_a(small_run(out, both, untaught))
+    before = files_of(out)
+    with pytest.raises(InputError) as refused:
+        stage_a(small_run(out, both, untaught, projector_lr=0.001, tokens=2, seed=3, force=False))
+    assert str(refused.value) == (
+        f"{out}: holds another run; this one differs:\n"
+        "  options.run.seed: 0 there, 3 here\n"
+        "  options.pathway.tokens: 4 there, 2 here\n"
+        "  options.optim.projector_lr: 0.003 there, 0.001 here\n"
+        "choose another folder, or add --force to start over"
+    )
+    assert files_of(out) == before
+    stage_a(small_run(out, both, untaught, seed=3, force=True))
+    stage_a(small_run(again, both, untaught, seed=3))
+    assert files_of(out) == files_of(again)
+
+
+def test_another_dataset_base_or_order_is_refused(
+    audio_only: Path, vl_only: Path, twice_heard: Path, untaught: Path, trained: Run, tmp_path: Path
+) -> None:
+    out = trained.config.run.out
+    other = build_corpus(tmp_path, "audio_only", only_heard, clips=36, seed=9)
+    base = tmp_path / "base"
+    backbone = load_backbone(untaught)
+    with torch.no_grad():
+        next(backbone.model.parameters()).add_(1)
+    backbone.model.save_pretrained(base)
+    backbone.processor.save_pretrained(base)
+
+    def refusal(shards: tuple[Path, ...], backbone: Path, **changes: object) -> str:
+        with pytest.raises(InputError, match="holds another run; this one differs") as refused:
+            stage_a(small_run(out, shards, backbone, **(LONG | changes)))
+        return str(refused.value)
+
+    assert "  datasets.audio_only: " in refusal((other, vl_only), untaught)
+    added = refusal((audio_only, vl_only, twice_heard), untaught, encoder=("logmel",))
+    assert "  datasets.twice_heard: None there, " in added
+    assert "  options.data.encoder: [] there, ['logmel'] here" in added
+    moved = refusal((vl_only, audio_only), untaught)
+    assert "  datasets: in the order audio_only, vl_only there, vl_only, audio_only here\n" in moved
+    assert "  base.model.safetensors: " in refusal((audio_only, vl_only), base)
+
+
+def test_an_encoder_decoder_is_refused(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_a_module, "load_backbone", lambda source: trained.backbone)
+    monkeypatch.setattr(trained.backbone.model.config, "is_encoder_decoder", True)
+    config = replace(trained.config, run=replace(trained.config.run, out=tmp_path / "out"))
     with pytest.raises(InputError, match="is an encoder-decoder; stage A trains decoders only"):
-        train_stage_a(fused(loader, backbone), questions, loader, QUICK)
+        stage_a(config)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"step": 0}\n', b"[]\n", b"1\n"])
+def test_losses_that_no_run_wrote_are_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "losses.jsonl").write_bytes(content)
+    with pytest.raises(InputError, match=r"losses\.jsonl: is not the losses of a run"):
+        read_losses(tmp_path / "losses.jsonl")

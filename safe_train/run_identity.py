@@ -1,0 +1,125 @@
+"""Run identity: what a run depends on, and the folder that it claims.
+
+    OUT/run/identity.json    what the run depends on; another is refused
+
+What a run depends on is compared as it was written, with the order of datasets and weights: questions are
+numbered in it.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from safe_data.core.errors import InputError
+from safe_data.core.files import PART, explaining, json_bytes, write_bytes
+from safe_train.checkpoint import CONFIG, WEIGHTS
+from safe_train.config import TrainConfig
+
+RUN, IDENTITY = "run", "identity.json"
+# Settings that may differ between the parts of a run, because nothing that is learnt depends on them.
+_FREE = {
+    "run": ("out", "checkpoint_steps", "trackers", "quiet", "force"),
+    "data": ("shards", "workers"),
+    "backbone": ("source",),
+}
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """The content of identity.json: everything that a run's result depends on."""
+
+    options: dict[str, Any]
+    datasets: dict[str, str]
+    encoders: dict[str, str]
+    base: dict[str, str]
+    processes: int
+    versions: dict[str, str]
+
+
+def identity_options(config: TrainConfig) -> dict[str, Any]:
+    """The settings that a run's result depends on."""
+    options: dict[str, Any] = msgspec.to_builtins(config, enc_hook=str)
+    return {
+        section: {name: value for name, value in values.items() if name not in _FREE.get(section, ())}
+        for section, values in options.items()
+    }
+
+
+def check_out(out: Path, *, force: bool) -> None:
+    """Check that a run may be written to a folder, before anything is loaded.
+
+    Raises:
+        InputError: the folder cannot be written to, or holds something that is not a run.
+    """
+    with explaining(out):
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / f".writable{PART}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    if not force and not (out / RUN / IDENTITY).is_file() and _holds_something(out):
+        raise InputError(f"{out}: holds something else than a run; choose another folder, or add --force")
+
+
+def begin(out: Path, identity: Identity, *, force: bool) -> None:
+    """Claim a folder for a run, or find that it already holds this one.
+
+    Raises:
+        InputError: it holds another run.
+    """
+    file = out / RUN / IDENTITY
+    if force:
+        for name in (CONFIG, WEIGHTS):  # a run that is complete would not begin again
+            (out / name).unlink(missing_ok=True)
+        shutil.rmtree(out / RUN, ignore_errors=True)
+    if file.is_file():
+        now = msgspec.json.decode(msgspec.json.encode(identity))  # as it was written: tuples are lists
+        if lines := differences(_earlier(file), now):
+            shown = "\n  ".join(lines)
+            raise InputError(
+                f"{out}: holds another run; this one differs:\n  {shown}\n"
+                "choose another folder, or add --force to start over"
+            )
+    else:
+        write_bytes(file, json_bytes(identity))
+    _remove_parts(out)
+
+
+def _earlier(file: Path) -> Any:
+    try:
+        return msgspec.to_builtins(msgspec.json.decode(file.read_bytes(), type=Identity))
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: is not of this version ({error}); add --force to start over") from None
+
+
+def _holds_something(out: Path) -> bool:
+    """Whether a folder holds a file that is not the rest of a run killed before its first step."""
+    return any(not path.is_dir() and not path.name.endswith(PART) for path in out.rglob("*"))
+
+
+def _remove_parts(out: Path) -> None:
+    """Remove what killed processes were writing."""
+    for path in [*out.glob(f".*{PART}"), *(out / RUN).rglob(f"*{PART}")]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def differences(earlier: Any, now: Any, place: str = "") -> list[str]:
+    """What differs between two identities, a line each."""
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        if earlier.keys() == now.keys() and [*earlier] != [*now]:  # questions are numbered in this order
+            return [f"{place}: in the order {', '.join(earlier)} there, {', '.join(now)} here"]
+        names = [*earlier, *(name for name in now if name not in earlier)]
+        return [
+            line
+            for name in names
+            for line in differences(earlier.get(name), now.get(name), f"{place}.{name}" if place else name)
+        ]
+    return [] if earlier == now else [f"{place}: {_short(earlier)} there, {_short(now)} here"]
+
+
+def _short(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"
