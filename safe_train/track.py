@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safe_data.core.errors import InputError, did_you_mean, require_extra
+from safe_data.core.files import explaining
 from safe_train.wandb_log import read_history, wait_for_end
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def tracking(
             new run
 
     Raises:
-        InputError: the caller's program has a run of MLflow open.
+        InputError: the caller's program has a run of MLflow open, or the disk is full.
     """
     earlier: Mapping[str, Earlier] = {}
     previous_uri = None
@@ -111,7 +112,8 @@ def tracking(
                 last = earlier[tracker.name].last_steps
                 new = {name: float(value) for name, value in values.items() if step > last.get(name, -1)}
                 if new:
-                    tracker.log(new, step=step)
+                    with explaining(folder):
+                        tracker.log(new, step=step)
 
         yield log
         status = "FINISHED"
@@ -119,7 +121,8 @@ def tracking(
         status = "KILLED"
         raise
     finally:
-        _close(accelerator, status)
+        with explaining(folder):
+            _close(accelerator, status)
         if "mlflow" in names:
             _restore_mlflow(previous_uri)
 

@@ -1,5 +1,6 @@
 """The loop stops where training makes no sense, warns once, and says what it does."""
 
+import errno
 import math
 import re
 import shutil
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from accelerate.tracking import TensorBoardTracker
 from test_run_state import files_of_at_most
 from tiny_runs import differing, files_of, interrupt, killing, lines_of, small_run
 
@@ -234,6 +236,18 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_when_there_is_room(
         train(**settings)
     train(**settings)
     assert differing(tmp_path / "whole", tmp_path / "out") == []
+
+
+def test_a_disk_that_is_too_full_for_a_curve_is_a_sentence(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(TensorBoardTracker, "log", refuse)
+    message = f"{tmp_path}/out/run: cannot be written (No space left on device); make room and run the same"
+    with pytest.raises(InputError, match=re.escape(message)):
+        train(tracker=("tensorboard",))
 
 
 def test_curves_are_logged_once_a_step(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
