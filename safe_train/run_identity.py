@@ -121,5 +121,5 @@ def differences(earlier: Any, now: Any, place: str = "") -> list[str]:
 
 
 def _short(value: Any) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = str(value)
     return text if len(text) <= 40 else f"{text[:12]}…"

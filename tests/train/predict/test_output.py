@@ -148,7 +148,7 @@ def test_another_run_is_refused_with_its_differences(out: Path) -> None:
         find_run(out, now)
     assert str(refused.value) == (
         f"{out}: is of another run, which differs:\n"
-        "  conditions: full there, full, gate_off here\n"
+        "  conditions: ['full'] there, ['full', 'gate_off'] here\n"
         "  seed: 0 there, 1 here\n"
         "  processes: 1 there, 2 here\n"
         "  versions.torch: 2.13.0 there, 2.14.0 here\n"
