@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from accelerate import Accelerator
+from tiny_runs import ordered_curves
 
 from safe_data.core.errors import InputError
 from safe_train.track import TRACKERS, accelerator_options, check_trackers, tracking
@@ -113,6 +114,12 @@ READ: dict[str, Callable[[Path], list[Run]]] = {
     "mlflow": mlflow_runs,
     "wandb": wandb_runs,
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_order() -> Iterator[None]:
+    with ordered_curves():
+        yield
 
 
 @pytest.fixture(scope="module", params=TRACKERS)

@@ -1,7 +1,8 @@
 """Small runs of stage A, how to stop them, and what is left of them in their folders."""
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,13 @@ def differing(one: Path, other: Path) -> list[str]:
 def lines_of(path: Path) -> list[dict[str, Any]]:
     """The lines of a log."""
     return [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+
+
+@contextmanager
+def ordered_curves() -> Iterator[None]:
+    """Have TensorBoard read a second's files in the order they were made: it sorts 10 before 9."""
+    from tensorboard.summary.writer import event_file_writer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(1000))
+        yield

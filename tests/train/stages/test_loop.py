@@ -4,7 +4,6 @@ import errno
 import math
 import re
 import shutil
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import torch
 import yaml
 from accelerate.tracking import TensorBoardTracker
 from test_run_state import files_of_at_most
-from tiny_runs import differing, files_of, interrupt, killing, lines_of, small_run
+from tiny_runs import differing, files_of, interrupt, killing, lines_of, ordered_curves, small_run
 
 from safe_data.core.errors import InputError
 from safe_train import batches as batches_module
@@ -131,10 +130,9 @@ def test_a_gradient_that_is_not_finite_changes_no_weight(
 
 def test_what_learns_nothing_is_warned_of_once(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop_module, "VANISHING_FROM", 3)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with pytest.warns(RuntimeWarning) as caught:
         train(weights={"vl": 1.0}, kl_weight=0.0, eval_steps=0)
-    said = [str(one.message) for one in caught if one.category is RuntimeWarning]
+    said = [str(one.message) for one in caught]
     components = ["projector 1", "layer 1", "layer 2", "layer 3", "layer 4"]
     advice = "it learns nothing; is its gate closed, or has its loss no weight?"
     assert said == [f"step 3: the gradient of {name} is 0; {advice}" for name in components]
@@ -253,11 +251,12 @@ def test_a_disk_that_is_too_full_for_a_curve_is_a_sentence(
 def test_curves_are_logged_once_a_step(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    with monkeypatch.context() as patch:
-        killing(patch, "_show", 4, interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            train(tracker=("tensorboard",))
-    train(tracker=("tensorboard",))
+    with ordered_curves():
+        with monkeypatch.context() as patch:
+            killing(patch, "_show", 4, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                train(tracker=("tensorboard",))
+        train(tracker=("tensorboard",))
     curves = EventAccumulator(str(tmp_path / "out/run/tensorboard/safe"))
     curves.Reload()
     lines = lines_of(tmp_path / "out/losses.jsonl")

@@ -1,16 +1,26 @@
 """A run that is stopped at any moment and started again ends with the same bytes as one that was not."""
 
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import msgspec
 import pytest
 import yaml
-from tiny_runs import Killed, differing, interrupt, kill, killing, lines_of, small_run, terminate
+from tiny_runs import Killed, differing, files_of, interrupt, kill, killing, lines_of, small_run, terminate
 
+from safe_data.core.errors import InputError
 from safe_train import batches as batches_module
+from safe_train.presets import preset_config
 from safe_train.retention.distillation import Teacher
 from safe_train.run_state import State
 from safe_train.stages import loop
@@ -186,3 +196,147 @@ def test_settings_that_teach_nothing_may_change(begin: Run, undisturbed: Whole, 
     stop(begin, out, "plain", "_show", 3, interrupt)
     begin(out, "plain", workers=1, checkpoint_steps=5)
     assert differing(undisturbed("plain"), out) == []
+
+
+@pytest.fixture(scope="module")
+def half(begin: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was stopped after 6 of 8 steps; its best state is that of step 4."""
+    out = tmp_path_factory.mktemp("half") / "out"
+    stop(begin, out, "plain", "_show", 5, interrupt)
+    return out
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "message"),
+    [
+        ("losses.jsonl", cut, r"has 2,\d+ bytes, step-6 was saved when it had 2,\d+; restore it, or add"),
+        ("evaluations.jsonl", remove, "has 0 bytes, step-6 was saved when it had"),
+        ("run/teacher/3-0.safetensors", remove, r"teacher: holds \d+ answers of the teacher, the last state"),
+        ("run/teacher/4-0.safetensors", cut, "4-0.safetensors: is damaged"),
+        ("run/step-6/pathway.safetensors", cut, "step-6: is damaged"),
+        ("run/step-6/state.json", remove, "step-6: is damaged"),
+    ],
+    ids=["log cut", "log lost", "teacher lost", "teacher cut", "weights cut", "state lost"],
+)
+def test_damage_is_a_sentence_and_repaired_or_started_over_the_run_ends_the_same(
+    name: str,
+    damage: Callable[[Path], None],
+    message: str,
+    begin: Run,
+    undisturbed: Whole,
+    half: Path,
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(half, out)
+    damage(out / name)
+    before = files_of(out)
+    with pytest.raises(InputError, match=message):
+        begin(out, "plain")
+    assert files_of(out) == before
+    if "step-6" in name:
+        shutil.rmtree(out / "run/step-6")  # as the message says
+        begin(out, "plain")
+    elif name == "losses.jsonl":
+        begin(out, "plain", force=True)
+    else:
+        (out / name).write_bytes((half / name).read_bytes())
+        begin(out, "plain")
+    assert differing(undisturbed("plain"), out) == []
+
+
+class Command:
+    """The real command in a process of its own, on the two datasets."""
+
+    def __init__(self, shards: tuple[Path, ...], backbone: Path, **options: object) -> None:
+        chosen = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+        words = ["stage-a", *map(str, shards), "--config=demo", f"--backbone={backbone}", *chosen]
+        code = "import sys; from safe_train.cli import main; sys.exit(main())"
+        self._words = [sys.executable, "-c", code, *words]
+
+    def start(self, out: Path) -> "subprocess.Popen[str]":
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+        words = [*self._words, f"--out={out}"]
+        return subprocess.Popen(
+            words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def stop(self, out: Path, number: signal.Signals, after: float, lines: int = 1) -> tuple[int, str]:
+        """Send a signal this long after the run wrote so many lines; return the exit code and the errors."""
+        log = out / "losses.jsonl"
+        process = self.start(out)
+        before, deadline = size_of(log), time.monotonic() + 90
+        while process.poll() is None and time.monotonic() < deadline:
+            # A run that goes on cuts the log where its state was saved, and then writes.
+            if size_of(log) != before and size_of(log) and log.read_bytes().count(b"\n") >= lines:
+                break
+            time.sleep(0.005)
+        time.sleep(after)
+        process.send_signal(number)
+        errors = process.communicate(timeout=60)[1]
+        return process.returncode, errors
+
+    def finish(self, out: Path) -> str:
+        """Run to the end; return what was printed."""
+        process = self.start(out)
+        printed, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        return printed
+
+
+def size_of(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def test_the_command_survives_a_kill_and_a_preemption(
+    audio_only: Path, vl_only: Path, untaught: Path, tmp_path: Path
+) -> None:
+    """Undisturbed, it gives the bytes of the function."""
+    options = {"steps": 50, "batch_size": 20, "checkpoint_steps": 7, "eval_steps": 20, "dropout": 0.2}
+    both = (audio_only, vl_only)
+    command = Command(both, untaught, **options, tracker="none")
+    out = tmp_path / "stopped"
+    assert command.stop(out, signal.SIGKILL, after=0, lines=10) == (-signal.SIGKILL, ANY)
+    assert (out / "run").is_dir()
+    assert not (out / "config.json").exists()
+    code, errors = command.stop(out, signal.SIGTERM, after=0, lines=15)
+    assert code == 2
+    assert errors.splitlines()[-1] == "safe-train stage-a: interrupted; run the same command again"
+    assert "Traceback" not in errors
+    reached = len(lines_of(out / "losses.jsonl"))
+    assert 15 <= reached < 50
+    assert (out / f"run/step-{reached}").is_dir()
+    assert "parameters trained on" in command.finish(out)
+    whole = {"shards": both, "backbone": untaught, "out": tmp_path / "whole", "tracker": ("none",)}
+    stage_a(preset_config("demo", **whole, **options, quiet=True))
+    assert differing(tmp_path / "whole", out) == []
+
+
+@pytest.mark.slow
+def test_ten_random_stops_change_nothing(
+    audio_only: Path, vl_only: Path, untaught: Path, tmp_path: Path
+) -> None:
+    """As often as not a state is being written, or a batch made."""
+    options = {"steps": 150, "batch_size": 20, "checkpoint_steps": 3, "eval_steps": 5, "dropout": 0.2}
+    command = Command((audio_only, vl_only), untaught, **options, rows_per_forward=8)
+    whole, out = tmp_path / "whole", tmp_path / "stopped"
+    command.finish(whole)
+    rng = random.Random(0)
+    codes = []
+    for number in range(10):
+        how = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[number % 3]
+        code, errors = command.stop(out, how, after=rng.random() * 0.1)
+        codes.append(code)
+        assert "Traceback" not in errors
+    assert codes == [(-signal.SIGKILL, 2, 2)[number % 3] for number in range(10)]
+    assert not (out / "config.json").exists()
+    command.finish(out)
+    assert differing(whole, out) == []
