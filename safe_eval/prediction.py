@@ -27,8 +27,8 @@ _LONGEST_QUOTED = 80  # characters of a text that an error message repeats
 class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
     """What one model said to one example under one condition.
 
-    Probabilities lie in [0, 1], `latency_ms` is in milliseconds, `audio_rms_db` in dBFS. `references` holds
-    one answer per annotator: an answer that two annotators gave stands there twice.
+    Probabilities and `gate_score` lie in [0, 1], `latency_ms` is in milliseconds, `audio_rms_db` in dBFS.
+    `references` holds one answer per annotator: an answer that two annotators gave stands there twice.
     """
 
     example_id: str
@@ -50,6 +50,7 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     choice_probabilities: dict[str, float] | None = None
     consulted: bool | None = None
     audio_tokens: int | None = None
+    gate_score: float | None = None
     latency_ms: float | None = None
     audio_sha256: str | None = None
     audio_rms_db: float | None = None
@@ -116,6 +117,8 @@ def _out_of_range(row: Prediction) -> str | None:
         return "answer is null; write the text, or say in 'error' why there is none"
     if row.confidence is not None and not 0 <= row.confidence <= 1:
         return f"confidence {row.confidence} is outside [0, 1]; write probabilities, not logits"
+    if row.gate_score is not None and not 0 <= row.gate_score <= 1:
+        return f"gate_score {row.gate_score} is outside [0, 1]; 0 is closed and 1 is fully open"
     for choice, value in (row.choice_probabilities or {}).items():
         if not 0 <= value <= 1:
             return f"probability {value} of choice {quoted(choice)} is outside [0, 1]"

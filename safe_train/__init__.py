@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from safe_train.pathway.model import AudioPathway, SafeModel
     from safe_train.pathway.projector import AudioProjector
     from safe_train.pathway_config import PathwayConfig
-    from safe_train.predict import BasePredictor, SafePredictor, predict_dataset, predictions
+    from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
     from safe_train.stages.stage_a import StageAResult, stage_a
 
@@ -32,7 +32,6 @@ __all__ = [
     "AudioProjector",
     "Backbone",
     "BackboneConfig",
-    "BasePredictor",
     "CrossAttentionBlock",
     "DataConfig",
     "DemoConfig",
@@ -40,9 +39,9 @@ __all__ = [
     "OptimConfig",
     "PathwayConfig",
     "PredictConfig",
+    "Predicted",
     "RunConfig",
     "SafeModel",
-    "SafePredictor",
     "StageAResult",
     "TrainConfig",
     "attach_checkpoint",
@@ -73,7 +72,7 @@ _MODULES = {
     "pathway.model": ("AudioPathway", "SafeModel"),
     "pathway_config": ("PathwayConfig",),
     "pathway.projector": ("AudioProjector",),
-    "predict": ("BasePredictor", "SafePredictor", "predict_dataset", "predictions"),
+    "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "presets": ("preset_config",),
     "stages.stage_a": ("StageAResult", "stage_a"),
 }

@@ -65,16 +65,19 @@ def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config:
         checkpoint: folder written by `safe-train stage-a`
         shards: folder of the dataset to answer
         backbone: model the checkpoint was trained for, as a directory or a hub id; any other is refused
-        out: predictions file to write, JSON Lines
+        out: predictions file to write, JSON Lines; if the command is stopped, run it again to go on
     """
-    from safe_train.predict import predict_dataset
+    from safe_train.predict.predict import predict_dataset
 
-    rows = predict_dataset(checkpoint, shards, backbone=backbone, out=out, config=config)
-    failed = [row for row in rows if row.error is not None]
-    print(f"{out}: {len(rows)} predictions, {len(failed)} errors")
-    if failed:
-        print(f"the first: {failed[0].example_id!r}: {failed[0].error}", file=sys.stderr)
-    return NOT_JUDGED if failed else HOLDS
+    predicted = predict_dataset(checkpoint, shards, backbone=backbone, out=out, config=config)
+    if predicted is None:  # another process than the first
+        return HOLDS
+    finished = predicted.finished
+    note = "; it was finished before, and nothing was done" if predicted.was_there else ""
+    print(f"{out}: {finished.rows} predictions, {finished.errors} errors{note}")
+    if finished.first_error is not None:
+        print(f"the first: {finished.first_error}", file=sys.stderr)
+    return NOT_JUDGED if finished.errors else HOLDS
 
 
 COMMANDS: dict[str, Command] = {"demo": demo, "stage-a": stage_a, "predict": predict}

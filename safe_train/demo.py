@@ -27,7 +27,7 @@ from safe_train.base.backbone import load_backbone
 from safe_train.base.freeze import audit_freeze
 from safe_train.checkpoint import attach_checkpoint, check_dataset, read_checkpoint
 from safe_train.parity import FREEZE_FILE, FreezeProof, freeze_proof, gate_off_parity
-from safe_train.predict import load_used_encoder, predictions
+from safe_train.predict.predict import predictions, wanted_encoders
 from safe_train.presets import preset_config
 from safe_train.stages.stage_a import StageAResult, stage_a
 from safe_train.toy.backbone import pretrain, read_toy_backbone
@@ -128,8 +128,8 @@ def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
         check_dataset(checkpoint, dataset, allow_other=False)
         untouched, fused = load_backbone(out / "backbone"), load_backbone(out / "backbone")
         model = attach_checkpoint(checkpoint, fused)
-        encoder = load_used_encoder(checkpoint)
-        rows = list(predictions(model, untouched, encoder, dataset, seed=seed, batch_size=64))
+        encoders = wanted_encoders(checkpoint)
+        rows = list(predictions(model, untouched, dataset, encoders, seed=seed, batch_size=64))
         write_predictions(out / "predictions.jsonl", rows)
         gate_off = gate_off_parity(model, untouched, dataset)
         freeze = freeze_proof(trained.checkpoint, audit_freeze(fused.model), gate_off)

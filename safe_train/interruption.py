@@ -1,4 +1,4 @@
-"""Interruption: let a unit of work end before Ctrl-C or SIGTERM stops a process."""
+"""Interruption: what Ctrl-C and SIGTERM do to a process: stop it after a unit of work, or at once."""
 
 import signal
 import threading
@@ -26,3 +26,16 @@ def stopping() -> Iterator[threading.Event]:
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does; only the main thread may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)

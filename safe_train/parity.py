@@ -6,10 +6,10 @@ from tqdm import tqdm
 
 from safe_data.core.errors import InputError
 from safe_data.shards.dataset import ShardDataset
-from safe_eval.models.model import Input
 from safe_train.base.backbone import Backbone
-from safe_train.base.dialogue import Dialogue
+from safe_train.base.dialogue import Dialogue, Question
 from safe_train.base.freeze import FreezeAudit
+from safe_train.base.prompts import stored_picture
 from safe_train.checkpoint import CheckpointConfig
 from safe_train.pathway.model import SafeModel
 
@@ -63,8 +63,9 @@ def gate_off_parity(
     identical, largest = 0, 0.0
     for start in tqdm(starts, desc="gate off", unit="batch", disable=None, leave=False):
         part = questions[start : start + batch_size]
-        images = {record: dataset.image(record) for record, _ in part}
-        batch = dialogue.encode([Input(example, images[record], None, None) for record, example in part])
+        batch = dialogue.encode(
+            [Question(example.prompt, stored_picture(dataset, record)) for record, example in part]
+        )
         audio = torch.from_numpy(dataset.embeddings([record for record, _ in part])).float()
         with torch.no_grad():
             before = untouched.model(**batch).logits

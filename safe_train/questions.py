@@ -126,13 +126,8 @@ class Corpora:
         """Check that each clip has an unrelated sound; where its own group begins and ends in `with_sound`.
 
         Raises:
-            InputError: no clip has a sound, or all that have one are of the same group as one of these.
+            InputError: all clips that have a sound are of the same group as one of these.
         """
-        if not len(self.with_sound):
-            raise InputError(
-                f"{', '.join(self.names)}: no clip of split {self.split!r} has a sound; vision questions are "
-                "asked with unrelated ones, so add a dataset that has some"
-            )
         groups = self.group[self.with_sound]
         first, end = (np.searchsorted(groups, self.group[clips], side=side) for side in ("left", "right"))
         alone = clips[end - first == len(groups)]
@@ -160,8 +155,9 @@ class Corpora:
         """The embeddings by one encoder; a clip without a sound is silent."""
         found = np.empty((len(clips), *silence.shape), np.float32)
         found[:] = silence
+        sounds = (clips != SILENCE) & self.has_audio[clips]
         for number, dataset in datasets.items():
-            here = (clips >= self.starts[number]) & (clips < self.starts[number + 1])
+            here = sounds & (clips >= self.starts[number]) & (clips < self.starts[number + 1])
             if here.any():
                 found[here] = dataset.embeddings(clips[here] - self.starts[number])
         return found

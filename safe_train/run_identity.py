@@ -74,8 +74,8 @@ def begin(out: Path, identity: Identity, *, force: bool) -> None:
         shutil.rmtree(out / RUN, ignore_errors=True)
     if file.is_file():
         now = msgspec.json.decode(msgspec.json.encode(identity))  # as it was written: tuples are lists
-        if differences := _differences(_earlier(file), now):
-            shown = "\n  ".join(differences)
+        if lines := differences(_earlier(file), now):
+            shown = "\n  ".join(lines)
             raise InputError(
                 f"{out}: holds another run; this one differs:\n  {shown}\n"
                 "choose another folder, or add --force to start over"
@@ -106,7 +106,7 @@ def _remove_parts(out: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _differences(earlier: Any, now: Any, place: str = "") -> list[str]:
+def differences(earlier: Any, now: Any, place: str = "") -> list[str]:
     """What differs between two identities, a line each."""
     if isinstance(earlier, dict) and isinstance(now, dict):
         if earlier.keys() == now.keys() and [*earlier] != [*now]:  # questions are numbered in this order
@@ -115,7 +115,7 @@ def _differences(earlier: Any, now: Any, place: str = "") -> list[str]:
         return [
             line
             for name in names
-            for line in _differences(earlier.get(name), now.get(name), f"{place}.{name}" if place else name)
+            for line in differences(earlier.get(name), now.get(name), f"{place}.{name}" if place else name)
         ]
     return [] if earlier == now else [f"{place}: {_short(earlier)} there, {_short(now)} here"]
 

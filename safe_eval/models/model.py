@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jaxtyping import Float32
 from numpy import ndarray
@@ -41,3 +41,5 @@ class Answer:
     choice_probabilities: dict[str, float] | None = None
     consulted: bool | None = None  # whether it used the sound
     audio_tokens: int | None = None
+    gate_score: float | None = None  # how far its gate was open, in [0, 1]
+    metadata: dict[str, Any] | None = None  # anything else that the row shall keep

@@ -1,9 +1,13 @@
-"""Conditions: what is done to the sound, the picture or the gate before a model gets an input."""
+"""Conditions: what is done to the sound, the picture or the gate before a model gets an input.
+
+A condition is a pure function of a record, a seed, the media of the record and those of one partner. It reads
+media only when what it sends is read, so that a model which needs no samples costs no decoding.
+"""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -11,9 +15,9 @@ from numpy import ndarray
 from numpy.random import Generator
 
 from safe_data.core.errors import InputError
+from safe_data.media.sound import Sound
 from safe_data.records import Record
-from safe_eval.models.model import Input
-from safe_eval.prediction import changes_sound, snr_db, unknown_condition
+from safe_eval.prediction import changes_sound, is_condition, snr_db, unknown_condition
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,38 +27,108 @@ GREY = (128, 128, 128)
 _ROUNDS, _TRIES = 50, 20  # of exchanging sources until no record hears its own group or its own answers
 _SAME_GROUP = 1000  # outweighs any number of shared answers
 
+ReadSound = Callable[[], Sound]
+ReadPicture = Callable[[], "Image"]
+
+
+class Media(NamedTuple):
+    """How to read the sound and the picture of a record; None for one that it does not have."""
+
+    sound: ReadSound | None
+    picture: ReadPicture | None
+
+
+class Partner(NamedTuple):
+    """The record whose sound or picture is sent instead."""
+
+    record_id: str
+    media: Media
+
+
+class Sent(NamedTuple):
+    """What a model is sent, and the same in words for the row's `metadata.sent`.
+
+    `note` says of the sound "own", "silence", "noise", "of:RECORD" or "own:CHANGE", of the picture "own" or
+    "grey", and None for what is not sent.
+    """
+
+    sound: ReadSound | None
+    picture: ReadPicture | None
+    gate: float
+    note: dict[str, Any]
+
+
+def check_conditions(conditions: Sequence[str], *, has_sound: bool, has_picture: bool) -> None:
+    """Refuse conditions that cannot be run on records of which some have a sound, or a picture.
+
+    Raises:
+        InputError: one is unknown, given twice or has nothing to change, or there is none.
+    """
+    if not conditions or len(set(conditions)) < len(conditions):
+        raise InputError(f"conditions {list(conditions)}: give at least one, and none twice")
+    for condition in conditions:
+        if not is_condition(condition):
+            raise InputError(unknown_condition(condition))
+        if changes_sound(condition) and not has_sound:
+            raise InputError(f"{condition}: no record has a sound, so there is nothing to change")
+        if condition == "mute_vision" and not has_picture:
+            raise InputError("mute_vision: no record has a picture, so there is nothing to change")
+
 
 def apply_condition(
-    condition: str, given: Input, rng: Generator, swapped_in: tuple[Waveform, int] | None = None
-) -> Input:
-    """Apply a condition to an input. An input without a sound, or without a picture, has none to change.
+    condition: str, record: Record, seed: int, own: Media, partner: Partner | None = None
+) -> Sent:
+    """Apply a condition to a record. One without a sound, or without a picture, has none to change.
 
-    `swapped_in` is the sound that `swap_audio` sends instead, and its sample rate in Hz. Noise is Gaussian
-    and is scaled to exactly the RMS asked for, so single samples may exceed 1.
+    `partner` is the record whose sound `swap_audio` sends. Noise is Gaussian and is scaled to exactly the RMS
+    asked for, so single samples may exceed 1.
 
     Raises:
         InputError: the condition is unknown.
+        ValueError: the condition needs a partner.
     """
-    if condition == "full":
-        return given
+    sound, heard = own.sound, None if own.sound is None else "own"
+    picture, seen = own.picture, None if own.picture is None else "own"
+    gate = 1.0
     if condition == "gate_off":
-        return replace(given, gate=0.0)
-    if condition == "mute_vision":
-        return given if given.image is None else replace(given, image=_grey(given.image))
-    if not changes_sound(condition):
+        gate = 0.0
+    elif condition == "mute_vision":
+        if own.picture is not None:
+            picture, seen = _greyed(own.picture), "grey"
+    elif changes_sound(condition):
+        if own.sound is not None:
+            sound, heard = _change_sound(condition, record, seed, own.sound, partner)
+    elif condition != "full":
         raise InputError(unknown_condition(condition))
-    if given.audio is None:
-        return given
+    return Sent(sound, picture, gate, {"sound": heard, "picture": seen, "gate": gate})
+
+
+def _change_sound(
+    condition: str, record: Record, seed: int, own: ReadSound, partner: Partner | None
+) -> tuple[ReadSound, str]:
+    """The sound that is sent instead of the record's own, and what it is."""
     if condition == "swap_audio":
-        if swapped_in is None:
+        if partner is None or partner.media.sound is None:
             raise ValueError("swap_audio needs the other sound")
-        return replace(given, audio=swapped_in[0], sample_rate_hz=swapped_in[1])
+        return partner.media.sound, f"of:{partner.record_id}"
     if condition == "mute_audio":
-        return replace(given, audio=np.zeros_like(given.audio))
+        return _changed(own, np.zeros_like), "silence"
     below_db = snr_db(condition)
     if below_db is None:
-        return replace(given, audio=noise(given.audio, rng))
-    return replace(given, audio=given.audio + noise(given.audio, rng) * np.float32(10 ** (-below_db / 20)))
+        return _changed(own, lambda samples: noise(samples, record_rng(seed, record.id))), "noise"
+    share = np.float32(10 ** (-below_db / 20))
+    return (
+        _changed(own, lambda samples: samples + noise(samples, record_rng(seed, record.id)) * share),
+        f"own:{condition}",
+    )
+
+
+def _changed(read: ReadSound, change: Callable[[Waveform], Waveform]) -> ReadSound:
+    def changed() -> Sound:
+        sound = read()
+        return replace(sound, samples=change(sound.samples))
+
+    return changed
 
 
 def noise(sound: Waveform, rng: Generator) -> Waveform:
@@ -121,10 +195,13 @@ def _facts_of_sound(record: Record) -> frozenset[tuple[object, ...]]:
     return frozenset(answers | ({(record.label,)} if record.label is not None else set()))
 
 
-def _grey(image: "Image") -> "Image":
-    from PIL.Image import new
+def _greyed(read: ReadPicture) -> ReadPicture:
+    def greyed() -> "Image":
+        from PIL.Image import new
 
-    return new("RGB", image.size, GREY)
+        return new("RGB", read().size, GREY)
+
+    return greyed
 
 
 def _rms(sound: Float[ndarray, " samples"]) -> float:

@@ -5,24 +5,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import msgspec
-import numpy as np
-from jaxtyping import Float32
-from numpy import ndarray
-
 from safe_data.core.errors import InputError
-from safe_data.media.measure import pcm_hash, rms_db
-from safe_data.records import Example, Record
-from safe_eval.models.model import Answer, Input, Model
-from safe_eval.prediction import BASE, Prediction, changes_sound, is_condition, range_error, unknown_condition
-from safe_eval.runner.conditions import apply_condition, record_rng, swap_partners
+from safe_data.records import Record
+from safe_eval.models.model import Input, Model
+from safe_eval.prediction import BASE, Prediction, changes_sound
+from safe_eval.runner.conditions import (
+    Media,
+    Partner,
+    ReadPicture,
+    ReadSound,
+    apply_condition,
+    check_conditions,
+    swap_partners,
+)
+from safe_eval.runner.row import Heard, Reply, Request, hear, in_one_line, to_prediction
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from safe_data.media.sound import Sound
-
-_LONGEST_ERROR = 500  # characters
 
 
 class Dataset(Protocol):
@@ -35,25 +36,6 @@ class Dataset(Protocol):
     def audio(self, index: int) -> "Sound | None": ...
 
     def image(self, index: int) -> "Image | None": ...
-
-
-class Request(NamedTuple):
-    """One example to ask under one condition. Under `swap_audio` it names the record whose sound is sent."""
-
-    record_index: int
-    record: Record
-    example: Example
-    condition: str
-    partner_index: int | None = None
-    partner_id: str | None = None
-
-
-class Reply(NamedTuple):
-    """The answer to a request, or the error in its place, and how long it took."""
-
-    answer: Answer | None
-    error: str | None
-    latency_ms: float
 
 
 def run(
@@ -75,64 +57,17 @@ def run(
     return _predictions(model, dataset, requests, seed, batch_size)
 
 
-def to_prediction(
-    request: Request, given: Input | None, reply: Reply, *, model: str, seed: int
-) -> Prediction:
-    """The prediction of one request, with the hash and level of the sound that was sent.
-
-    An answer that a predictions file cannot hold becomes an error. `given` is None where the input could not
-    be made.
-    """
-    sound = given.audio if given is not None else None
-    rate = given.sample_rate_hz if given is not None else None
-    row = Prediction(
-        example_id=request.example.id,
-        record_id=request.record.id,
-        dataset=request.record.dataset,
-        split=request.record.split,
-        group=request.record.group,
-        task=request.example.task,
-        question_type=request.example.question_type,
-        needs_audio=request.example.needs_audio,
-        prompt=request.example.prompt,
-        choices=request.example.choices,
-        references=request.example.references,
-        condition=request.condition,
-        seed=seed,
-        model=model,
-        answer=None,
-        latency_ms=round(reply.latency_ms, 3),
-        audio_sha256=None if sound is None or rate is None else pcm_hash(sound[:, None], rate),
-        audio_rms_db=None if sound is None else rms_db(np.square(sound, dtype=np.float64)),
-        error=reply.error,
-        metadata=_metadata(request, sound, rate) or None,
-    )
-    if reply.answer is None:
-        return row
-    try:
-        answered = _with_answer(row, reply.answer)
-        fault = range_error(answered)
-    except (TypeError, ValueError, AttributeError) as error:
-        fault = _in_one_line(error)
-    if fault is None:
-        return answered
-    return msgspec.structs.replace(row, error=f"the model's answer cannot be used: {fault}")
-
-
 def _check(model: Model, records: Sequence[Record], conditions: Sequence[str], batch_size: int) -> None:
     if batch_size < 1:
         raise InputError(f"batch_size {batch_size} is less than 1")
     if not any(record.examples for record in records):
         raise InputError(f"{len(records)} records ask nothing; predictions need examples")
-    if not conditions or len(set(conditions)) < len(conditions):
-        raise InputError(f"conditions {list(conditions)}: give at least one, and none twice")
+    check_conditions(
+        conditions,
+        has_sound=any(record.audio for record in records),
+        has_picture=any(record.image for record in records),
+    )
     for condition in conditions:
-        if not is_condition(condition):
-            raise InputError(unknown_condition(condition))
-        if changes_sound(condition) and not any(record.audio for record in records):
-            raise InputError(f"{condition}: no record has a sound, so there is nothing to change")
-        if condition == "mute_vision" and not any(record.image for record in records):
-            raise InputError("mute_vision: no record has a picture, so there is nothing to change")
         if changes_sound(condition) and model.name == BASE:
             raise InputError(f"{condition}: the base model is given no sound, so there is nothing to change")
 
@@ -170,45 +105,71 @@ def _predictions(
         )
 
 
+class _Given(NamedTuple):
+    """What one record sends under one condition."""
+
+    input: Input
+    heard: Heard | None
+    sent: dict[str, Any]
+
+
 def _answer_batch(
     model: Model, dataset: Dataset, batch: Sequence[Request], seed: int
 ) -> Iterator[Prediction]:
-    inputs = _inputs(model, dataset, batch, seed)
-    replies = iter(_ask(model, [given for given in inputs if isinstance(given, Input)]))
-    for request, given in zip(batch, inputs, strict=True):
-        if isinstance(given, Input):
-            yield to_prediction(request, given, next(replies), model=model.name, seed=seed)
+    given = _given(model, dataset, batch, seed)
+    asked = [
+        replace(one.input, example=request.example)
+        for request, one in zip(batch, given, strict=True)
+        if isinstance(one, _Given)
+    ]
+    replies = iter(_ask(model, asked))
+    for request, one in zip(batch, given, strict=True):
+        if isinstance(one, _Given):
+            yield to_prediction(
+                request, next(replies), model=model.name, seed=seed, heard=one.heard, sent=one.sent
+            )
         else:
-            yield to_prediction(request, None, Reply(None, given, 0.0), model=model.name, seed=seed)
+            yield to_prediction(request, Reply(None, one, 0.0), model=model.name, seed=seed)
 
 
-def _inputs(model: Model, dataset: Dataset, batch: Sequence[Request], seed: int) -> list[Input | str]:
-    """The input of each request, or why there is none. Media are read once for all examples of a record."""
-    made: dict[tuple[int, str], Input | str] = {}
-    inputs: list[Input | str] = []
+def _given(model: Model, dataset: Dataset, batch: Sequence[Request], seed: int) -> list[_Given | str]:
+    """What each request sends, or why it cannot. Media are read once for all examples of a record."""
+    made: dict[tuple[int, str], _Given | str] = {}
     for request in batch:
         key = (request.record_index, request.condition)
         if key not in made:
             try:
-                made[key] = _input(model, dataset, request, seed)
+                made[key] = _give(model, dataset, request, seed)
             except Exception as error:  # media can be broken in any way; only this record may suffer
-                made[key] = _in_one_line(error)
-        given = made[key]
-        inputs.append(replace(given, example=request.example) if isinstance(given, Input) else given)
-    return inputs
+                made[key] = in_one_line(error)
+    return [made[request.record_index, request.condition] for request in batch]
 
 
-def _input(model: Model, dataset: Dataset, request: Request, seed: int) -> Input:
-    sound = None if model.name == BASE else dataset.audio(request.record_index)
-    partner = None if request.partner_index is None else dataset.audio(request.partner_index)
+def _give(model: Model, dataset: Dataset, request: Request, seed: int) -> _Given:
+    own = Media(_sound(model, dataset, request.record_index), _picture(dataset, request.record_index))
+    partner = None
+    if request.partner_index is not None and request.partner_id is not None:
+        partner = Partner(request.partner_id, Media(_sound(model, dataset, request.partner_index), None))
+    sent = apply_condition(request.condition, request.record, seed, own, partner)
+    sound = None if sent.sound is None else sent.sound()
     given = Input(
         example=request.example,
-        image=dataset.image(request.record_index),
+        image=None if sent.picture is None else sent.picture(),
         audio=None if sound is None else sound.samples,
         sample_rate_hz=None if sound is None else sound.sample_rate_hz,
+        gate=sent.gate,
     )
-    swapped_in = None if partner is None else (partner.samples, partner.sample_rate_hz)
-    return apply_condition(request.condition, given, record_rng(seed, request.record.id), swapped_in)
+    return _Given(given, None if sound is None else hear(sound), sent.note)
+
+
+def _sound(model: Model, dataset: Dataset, index: int) -> ReadSound | None:
+    sound = None if model.name == BASE else dataset.audio(index)
+    return None if sound is None else lambda: sound
+
+
+def _picture(dataset: Dataset, index: int) -> ReadPicture | None:
+    image = dataset.image(index)
+    return None if image is None else lambda: image
 
 
 def _ask(model: Model, inputs: Sequence[Input]) -> list[Reply]:
@@ -223,45 +184,6 @@ def _ask(model: Model, inputs: Sequence[Input]) -> list[Reply]:
     except Exception as error:  # a model can fail in any way; the other examples must not suffer
         if len(inputs) > 1:
             return [reply for given in inputs for reply in _ask(model, [given])]
-        return [Reply(None, _in_one_line(error), 1000 * (time.perf_counter() - start))]
+        return [Reply(None, in_one_line(error), 1000 * (time.perf_counter() - start))]
     latency_ms = 1000 * (time.perf_counter() - start) / len(inputs)
     return [Reply(answer, None, latency_ms) for answer in answers]
-
-
-def _metadata(
-    request: Request, sound: Float32[ndarray, " samples"] | None, rate: int | None
-) -> dict[str, Any]:
-    """The record's facts about this example; for `classify`, also the SNR and duration that slices need."""
-    questions = request.record.metadata.get("questions")
-    question = questions.get(request.example.id) if isinstance(questions, dict) else None
-    metadata: dict[str, Any] = dict(question) if isinstance(question, dict) else {}
-    if request.example.task == "classify":
-        if isinstance(request.record.metadata.get("snr_db"), int | float):
-            metadata["snr_db"] = request.record.metadata["snr_db"]
-        if sound is not None and rate is not None:
-            metadata["duration_seconds"] = round(len(sound) / rate, 3)
-    if request.partner_id is not None:
-        metadata["sound_of"] = request.partner_id
-    return metadata
-
-
-def _with_answer(row: Prediction, answer: Answer) -> Prediction:
-    """The row with an answer in plain Python numbers: models may return NumPy's, which JSON cannot hold."""
-    if not isinstance(answer.text, str):
-        raise TypeError(f"text is a {type(answer.text).__name__}, not a str")
-    probabilities = answer.choice_probabilities
-    if probabilities is not None:
-        probabilities = {str(choice): float(value) for choice, value in probabilities.items()}
-    return msgspec.structs.replace(
-        row,
-        answer=str(answer.text),
-        confidence=None if answer.confidence is None else float(answer.confidence),
-        choice_probabilities=probabilities,
-        consulted=None if answer.consulted is None else bool(answer.consulted),
-        audio_tokens=None if answer.audio_tokens is None else int(answer.audio_tokens),
-    )
-
-
-def _in_one_line(error: Exception) -> str:
-    """An exception's type and message on one line of bounded length."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:_LONGEST_ERROR]

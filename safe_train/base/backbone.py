@@ -35,12 +35,7 @@ def load_backbone(source: str | Path) -> Backbone:
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     quiet_unless_terminal()
-    folder = checkpoint_directory(str(source), "vision-language", list(FILES))
-    if not (folder / "config.json").is_file():
-        raise InputError(
-            f"{folder}: holds no model checkpoint (config.json, *.safetensors and the processor's files); "
-            "give a directory made by save_pretrained, or by `hf download NAME --local-dir DIR`"
-        )
+    folder = backbone_folder(source)
     try:
         processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
         model = AutoModelForImageTextToText.from_pretrained(
@@ -50,6 +45,21 @@ def load_backbone(source: str | Path) -> Backbone:
         raise InputError(f"{folder}: is not a vision-language model that can be loaded: {error}") from None
     freeze(model)
     return Backbone(model, processor, folder)
+
+
+def backbone_folder(source: str | Path) -> Path:
+    """The folder of a model, from a directory or a hub id; nothing is loaded.
+
+    Raises:
+        InputError: there is no such directory or model, or it holds no checkpoint.
+    """
+    folder = checkpoint_directory(str(source), "vision-language", list(FILES))
+    if not (folder / "config.json").is_file():
+        raise InputError(
+            f"{folder}: holds no model checkpoint (config.json, *.safetensors and the processor's files); "
+            "give a directory made by save_pretrained, or by `hf download NAME --local-dir DIR`"
+        )
+    return folder
 
 
 def quiet_unless_terminal() -> None:

@@ -42,7 +42,7 @@ class Picture(NamedTuple):
 
 def stored_picture(dataset: ShardDataset, index: int) -> Picture | None:
     """The picture of a sample, named by the hash of its file; None for a sample without one."""
-    sha256 = dataset.manifest["image_sha256"][int(index)].as_py()
+    sha256 = dataset.value(index, "image_sha256")
     return None if sha256 is None else Picture(sha256, partial(_load, dataset, index))
 
 

@@ -44,10 +44,8 @@ class Evaluation:
         hear, see = (_spread(np.flatnonzero(which), questions) for which in (needs, ~needs))
         self.audio = tuple(Asked(int(q), "audio", int(asked.clip[q]), 0) for q in hear)
         rng = np.random.default_rng((seed, _STREAM))
-        unrelated = corpora.unrelated(asked.clip[see], rng) if len(see) and len(corpora.with_sound) else ()
-        self.vl = tuple(
-            Asked(int(q), "vl", int(clip), 0) for q, clip in zip(see, unrelated, strict=bool(len(unrelated)))
-        )
+        unrelated = corpora.unrelated(asked.clip[see], rng)
+        self.vl = tuple(Asked(int(q), "vl", int(clip), 0) for q, clip in zip(see, unrelated, strict=True))
 
     @property
     def metrics(self) -> tuple[str, ...]:

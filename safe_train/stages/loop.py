@@ -159,9 +159,10 @@ class Loop:
         gate = gate_at(step, optim.gate_warm_up, optim.gate_warm_up_steps)
         rates = set_rates(self.optimizer, step, self.steps, optim)
         self.work.weights.prepare(step)
-        losses = self.work.weights.penalise(self._backward(batches, gate))
+        losses = self._backward(batches, gate)
         ids = partial(self.work.loader.example_ids, drawn.asked)
         self.guard.check(step, losses["loss"], ids)
+        losses = self.work.weights.penalise(losses)  # it may jump when it is estimated again
         norms = gradient_norms(self.components)
         self._warn(self.watch.warnings(step, norms))
         norm = float(torch.nn.utils.clip_grad_norm_(self.pathway.parameters(), optim.clip_norm))

@@ -85,6 +85,9 @@ def stage_a(config: TrainConfig) -> StageAResult:
     # accelerate ignores the processes of torchrun on a machine without an accelerator, unless it is told.
     no_device = not torch.accelerator.is_available()
     accelerator = Accelerator(cpu=no_device, **accelerator_options(trackers, out / RUN))
+    if config.optim.batch_size < accelerator.num_processes:
+        count = accelerator.num_processes
+        raise InputError(f"batch_size={config.optim.batch_size}: each of {count} processes needs a question")
     if accelerator.is_main_process:
         check_out(out, force=force)
     corpora = Corpora(config.data.shards, config.data.split, config.data.encoder)

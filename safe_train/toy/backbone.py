@@ -16,12 +16,11 @@ from safe_data.core.errors import InputError, check_seed
 from safe_data.core.files import committing_folder, file_sha256, write_json
 from safe_data.core.options_file import installed_versions
 from safe_data.encoders.inference import one_thread
-from safe_data.records import Example
 from safe_data.sources.synthetic.questions import about_picture, choose
-from safe_eval.models.model import Input
 from safe_train.base.backbone import load_backbone, quiet_unless_terminal
+from safe_train.base.dialogue import Dialogue, Question
 from safe_train.base.freeze import weights_sha256
-from safe_train.predict import BasePredictor
+from safe_train.base.prompts import Picture
 from safe_train.toy.lessons import HELD_OUT_STREAM, draw_lessons, draw_pictures
 from safe_train.toy.recipe import Recipe, new_model
 from safe_train.toy.teaching import teach_to_answer, teach_to_see
@@ -129,17 +128,15 @@ def held_out_accuracy(folder: Path, *, questions: int, seed: int) -> float:
     rng = np.random.default_rng((seed, HELD_OUT_STREAM))
     scenes, images = draw_pictures(questions, rng)
     asked = [choose(about_picture(scene), rng) for scene in scenes]
-    inputs = []
-    for number, (question, image) in enumerate(zip(asked, images, strict=True)):
-        example = Example(
-            id=f"held-out-{number}", task="vqa", prompt=question.prompt, references=(question.answer,)
-        )
-        inputs.append(Input(example=example, image=image, audio=None, sample_rate_hz=None))
+    prompts = [
+        Question(question.prompt, Picture(f"held-out-{number}", image.copy))
+        for number, (question, image) in enumerate(zip(asked, images, strict=True))
+    ]
     loaded = load_backbone(folder)
-    base = BasePredictor(loaded.model, loaded.processor)
+    dialogue = Dialogue(loaded.model, loaded.processor)
     texts = [
         answer.text
         for start in range(0, questions, _HELD_OUT_BATCH_SIZE)
-        for answer in base.answer(inputs[start : start + _HELD_OUT_BATCH_SIZE])
+        for answer in dialogue.answer(prompts[start : start + _HELD_OUT_BATCH_SIZE])
     ]
     return float(np.mean([text == question.answer for text, question in zip(texts, asked, strict=True)]))

@@ -97,6 +97,7 @@ def test_parquet_holds_the_same(tmp_path: Path) -> None:
         (GOOD | {"confidense": 0.3}, "unknown field 'confidense'; did you mean 'confidence'?"),
         (GOOD | {"zzz": 0.3}, "put facts of your own under 'metadata'"),
         (GOOD | {"confidence": 1.3}, "confidence 1.3 is outside [0, 1]; write probabilities, not logits"),
+        (GOOD | {"gate_score": 1.5}, "gate_score 1.5 is outside [0, 1]; 0 is closed and 1 is fully open"),
         (GOOD | {"choice_probabilities": {"a": -2}}, "probability -2.0 of choice 'a' is outside [0, 1]"),
         (GOOD | {"references": []}, "references is empty; give at least one"),
         (GOOD | {"references": "yes"}, "Expected `array`, got `str` - at `$.references`"),

@@ -99,7 +99,7 @@ def adapter(shards: Path, untaught: Path, tmp_path_factory: pytest.TempPathFacto
     save_checkpoint(
         folder,
         wake(new_pathway(SHAPE, base.model, [(512,)], seed=0)),
-        encoders=used_encoders(dataset, []),
+        encoders=used_encoders([dataset]),
         datasets=[TrainedOn(dataset.name, dataset.fingerprint, dataset.split, len(dataset))],
         base=TrainedFor(
             "untaught", audit.architecture, base_files(untaught), audit.parameters, audit.weights_sha256

@@ -33,6 +33,7 @@ from safe_train.checkpoint import (
 from safe_train.config import LossConfig, OptimConfig
 from safe_train.pathway.model import AudioPathway, SafeModel, new_pathway
 from safe_train.pathway_config import PathwayConfig
+from safe_train.questions import Corpora
 
 INPUTS = {"input_ids": torch.tensor([[5, 6, 7]])}
 VECTOR = UsedEncoder("logmel", "a" * 16, (512,), 8000, "logmel")
@@ -173,15 +174,15 @@ def test_no_encoder_is_loaded_to_attach_or_to_compare_datasets(
 def test_the_encoders_of_a_dataset_are_named_with_what_loads_them(
     train_split: ShardDataset, twice_heard: Path
 ) -> None:
-    (logmel,) = used_encoders(train_split, [])
+    (logmel,) = used_encoders([train_split])
     assert (logmel.name, logmel.shape, logmel.sample_rate_hz, logmel.source) == (
         "logmel",
         (512,),
         8000,
         "logmel",
     )
-    dataset = ShardDataset(twice_heard, "train", "logmel")
-    whisper, again = used_encoders(dataset, ["whisper:a/new/place", "logmel"])
+    corpora = Corpora([twice_heard], "train", ["whisper:a/new/place", "logmel"])
+    whisper, again = used_encoders(corpora.sounding)
     assert (whisper.name, whisper.shape, again) == ("whisper", (32, 16), logmel)
     assert whisper.source == f"whisper:{twice_heard.parent / 'whisper'}"
     assert whisper.fingerprint == ShardDataset(twice_heard, "train", "whisper").encoder["fingerprint"]

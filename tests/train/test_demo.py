@@ -8,12 +8,11 @@ import pytest
 from safe_data.core.errors import InputError
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
-from safe_eval.models.model import Input
 from safe_eval.predictions import read_predictions, select
 from safe_train.base.backbone import load_backbone
 from safe_train.checkpoint import attach_checkpoint, read_checkpoint
 from safe_train.demo import DemoConfig, run_demo
-from safe_train.predict import SafePredictor
+from safe_train.predict.predict import predictions, wanted_encoders
 from safe_train.toy.recipe import Recipe
 
 SMALL = DemoConfig(
@@ -82,17 +81,14 @@ def test_sound_already_helps(run: Path) -> None:
 def test_a_trained_answer_does_not_depend_on_its_batch(run: Path) -> None:
     checkpoint = read_checkpoint(run / "adapter")
     backbone = load_backbone(run / "backbone")
-    model = attach_checkpoint(checkpoint, backbone.model)
-    safe = SafePredictor(model, backbone.processor, checkpoint.encoder)
+    model = attach_checkpoint(checkpoint, backbone)
     dataset = ShardDataset(run / "shards", "test")
-    inputs = []
-    for clip in range(8):
-        sound = dataset.audio(clip)
-        assert sound is not None
-        for example in dataset.record(clip).examples:
-            inputs.append(Input(example, dataset.image(clip), sound.samples, sound.sample_rate_hz))
-    alone = [safe.answer([given])[0].text for given in inputs]
-    assert [answer.text for answer in safe.answer(inputs)] == alone
+    encoders = wanted_encoders(checkpoint)
+    alone = predictions(model, backbone, dataset, encoders, ["full"], batch_size=1)
+    said = {(row.model, row.example_id): row.answer for row in alone}
+    rows = read_predictions(run / "predictions.jsonl")
+    together = {(row.model, row.example_id): row.answer for row in select(rows, condition="full")}
+    assert said == together
 
 
 def test_a_second_run_uses_what_is_there_and_ends_the_same(

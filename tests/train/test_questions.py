@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_corpora import Row, asking, build_corpus, only_heard
+from tiny_corpora import Row, asking, build_corpus, only_heard, only_seen
 
 from safe_data.core.errors import InputError
 from safe_data.encoders.encoder import embed_silence
@@ -264,12 +264,15 @@ def test_unrelated_sounds_follow_from_the_generator(both: Questions) -> None:
     assert both.corpora.has_audio[one].all()
 
 
-def test_without_a_sound_of_another_group_there_is_no_unrelated_one(
-    vl_only: Path, shards: Path, tmp_path: Path
-) -> None:
+def test_without_a_sound_there_is_nothing_to_train_on(vl_only: Path, shards: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        Corpora([vl_only], "train")
+    assert str(caught.value) == (f"{vl_only}: no clip of split 'train' has a sound; add a dataset that has")
+    assert len(Corpora([vl_only, shards], "train").with_sound)
+
+
+def test_without_a_sound_of_another_group_there_is_no_unrelated_one(vl_only: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    with pytest.raises(InputError, match=r"vl_only: no clip of split 'train' has a sound; .* add a dataset"):
-        Corpora([vl_only], "train").unrelated(np.array([0]), rng)
 
     def edit(row: Row) -> Row:
         return only_heard(row) | {"group": "one", "split": "train"}
@@ -291,9 +294,32 @@ def test_two_datasets_of_one_name(shards: Path, tmp_path: Path) -> None:
         Corpora([shards, tmp_path / "again"], "train")
 
 
-def test_embeddings_of_another_version_of_the_encoder(
-    vl_only: Path, audio_only: Path, tmp_path: Path
-) -> None:
+def test_a_dataset_without_sounds_needs_no_embeddings(audio_only: Path, tmp_path: Path) -> None:
+    """Nor those of the encoder that others are heard by."""
+    folder = build_corpus(tmp_path, "unheard", only_seen, encoders=())
+    for encoders in ([], ["logmel"]):
+        corpora = Corpora([folder, audio_only], "train", encoders)
+        first = int(corpora.starts[1])
+        (found,) = corpora.embeddings([0, first, SILENCE])
+        silence = ShardDataset(audio_only, "train").silence.astype(np.float32)
+        assert np.array_equal(found[0], silence)
+        assert np.array_equal(found[2], silence)
+        assert not np.array_equal(found[1], silence)
+        assert [dataset.name for dataset in corpora.sounding] == ["audio_only"]
+    assert len(read(folder, audio_only).pool("unheard/vl"))
+
+
+def test_a_clip_without_a_sound_is_silent_beside_others_that_have_one(tmp_path: Path) -> None:
+    number = iter(range(10**6))
+    folder = build_corpus(tmp_path, "mixed", lambda row: only_seen(row) if next(number) % 2 else row)
+    corpora = Corpora([folder], "train")
+    silent = np.flatnonzero(~corpora.has_audio)
+    assert 0 < len(silent) < len(corpora.has_audio)
+    (found,) = corpora.embeddings(silent)
+    assert np.array_equal(found, corpora.embeddings([SILENCE] * len(silent))[0])
+
+
+def test_embeddings_of_another_version_of_the_encoder(shards: Path, audio_only: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(audio_only, other)
     old = json.loads((other / "dataset.json").read_text("utf-8"))["encoders"][0]["fingerprint"]
@@ -302,11 +328,11 @@ def test_embeddings_of_another_version_of_the_encoder(
     for path in other.rglob(f"*{old[:8]}*"):
         shutil.move(path, path.with_name(path.name.replace(old[:8], "f" * 8)))
     message = (
-        f"{other}: its embeddings are of logmel {'f' * 16}, those of {vl_only} of logmel {old}; "
+        f"{other}: its embeddings are of logmel {'f' * 16}, those of {shards} of logmel {old}; "
         "build both with one encoder"
     )
     with pytest.raises(InputError, match=message):
-        Corpora([vl_only, other], "train")
+        Corpora([shards, other], "train")
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from safe_data.media.sound import Sound
 from safe_data.records import Audio, Example, Record
 from safe_data.sources import avqa, gqa
-from safe_eval.models.model import Answer, Input
+from safe_eval.models.model import Answer
 from safe_eval.prediction import Prediction
-from safe_eval.runner.run import Reply, Request, to_prediction
+from safe_eval.runner.row import Heard, Reply, Request, hear, to_prediction
 from safe_eval.scorers import avqa as avqa_scorer
 from safe_eval.scorers.gqa import aggregates
 
 
-def said(record: Record, example: Example, answer: str, given: Input | None = None) -> Prediction:
+def said(record: Record, example: Example, answer: str, heard: Heard | None = None) -> Prediction:
     request = Request(0, record, example, "full")
-    return to_prediction(request, given, Reply(Answer(answer), None, 1.0), model="safe", seed=0)
+    return to_prediction(request, Reply(Answer(answer), None, 1.0), model="safe", seed=0, heard=heard)
 
 
 def test_gqa_questions_arrive_with_all_that_their_aggregates_read(tmp_path: Path) -> None:
@@ -63,5 +64,26 @@ def test_a_sound_to_be_classified_says_how_long_and_how_noisy_it_was() -> None:
     example = Example(id="k", task="classify", prompt="?", references=("speech",))
     about = {"id": "r", "dataset": "d", "split": "test", "group": "g", "audio": Audio(path="x.wav")}
     record = Record(**about, metadata={"snr_db": 5})
-    given = Input(example, None, np.zeros(12_000, dtype=np.float32), 8_000)
-    assert said(record, example, "speech", given).metadata == {"snr_db": 5, "duration_seconds": 1.5}
+    heard = hear(Sound(np.zeros(12_000, dtype=np.float32), 8_000, 8_000, 1))
+    assert said(record, example, "speech", heard).metadata == {"snr_db": 5, "duration_seconds": 1.5}
+
+
+def test_what_was_sent_and_what_the_model_adds_stand_beside_the_facts_of_the_record() -> None:
+    example = Example(id="q", task="vqa", prompt="?", references=("a",))
+    facts = {"questions": {"q": {"picture_tells": True}}}
+    record = Record(id="r", dataset="d", split="test", group="g", image="x.jpg", metadata=facts)
+    answer = Answer("a", gate_score=np.float32(0.5), metadata={"choice_log_likelihoods": {"a": -1.0}})
+    request = Request(0, record, example, "swap_audio", 1, "r2")
+    sent = {"sound": "of:r2", "picture": "own", "gate": 0.5}
+    row = to_prediction(request, Reply(answer, None, None), model="safe", seed=0, sent=sent)
+    assert row.metadata == {
+        "picture_tells": True,
+        "sound_of": "r2",
+        "sent": sent,
+        "choice_log_likelihoods": {"a": -1.0},
+    }
+    assert (row.gate_score, row.latency_ms) == (0.5, None)
+    beyond = Reply(Answer("a", gate_score=1.5), None, None)
+    wrong = to_prediction(request, beyond, model="safe", seed=0)
+    assert wrong.error is not None
+    assert "gate_score 1.5 is outside [0, 1]; 0 is closed and 1 is fully open" in wrong.error

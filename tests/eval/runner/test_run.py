@@ -75,7 +75,14 @@ def test_what_was_sent_is_on_record(all_rows: list[Prediction]) -> None:
     assert sent["full"].audio_rms_db == pytest.approx(level_db, abs=0.001)
     assert sent["noise_audio"].audio_rms_db == pytest.approx(level_db, abs=0.01)
     assert sent["mute_audio"].audio_rms_db == -120.0
+    assert [sent[c].metadata["sent"]["sound"] for c in ("full", "mute_audio", "snr_20db")] == [
+        "own",
+        "silence",
+        "own:snr_20db",
+    ]
+    assert sent["gate_off"].metadata["sent"] == {"sound": "own", "picture": "own", "gate": 0.0}
     source = sent["swap_audio"].metadata["sound_of"]
+    assert sent["swap_audio"].metadata["sent"]["sound"] == f"of:{source}"
     assert source != "r0"
     assert (
         select(all_rows, record_id=source, condition="full")[0].audio_sha256

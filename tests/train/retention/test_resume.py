@@ -79,3 +79,13 @@ def test_without_them_nothing_is_saved(shards: Path, untaught: Path, tmp_path: P
     run(shards, untaught, tmp_path, "no_retention")
     assert not (tmp_path / RESULTS[-1]).exists()
     assert "fisher" not in (tmp_path / "losses.jsonl").read_text("utf-8")
+
+
+def test_a_penalty_that_jumps_is_not_blamed_on_the_batch(
+    shards: Path, untaught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        weights.WeightRetention, "penalise", lambda _, losses: losses | {"loss": float("inf")}
+    )
+    run(shards, untaught, tmp_path)
+    assert read_checkpoint(tmp_path).config.step == 6

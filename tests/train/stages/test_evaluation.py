@@ -1,11 +1,13 @@
 """Evaluation during training: the same questions each time, and the figures of a count by hand."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from tiny_corpora import asking, build_corpus
 from tiny_models import wake
 
 from safe_train.base.backbone import Backbone
@@ -148,18 +150,21 @@ def test_dropout_is_off_and_the_pathway_comes_back_as_it_was(
 
 
 def test_what_there_is_no_question_for_is_not_measured(
-    vl_only: Path, audio_only: Path, backbone: Backbone, accelerator: Accelerator
+    vl_only: Path, audio_only: Path, tmp_path: Path, backbone: Backbone, accelerator: Accelerator
 ) -> None:
     model = untrained(backbone)
 
     def measured(*folders: Path) -> set[str]:
         found = read_questions(Corpora(folders, "val"), quiet=True)
-        return set(evaluation(Loader(found, backbone.processor))(model, accelerator))
+        made = evaluation(Loader(found, backbone.processor))
+        metrics = made(model, accelerator)
+        assert tuple(metrics) == made.metrics
+        return set(metrics)
 
     vision = {"vl_accuracy", "vl_drift", "vl_flips", "vl_kl"}
     assert measured(audio_only) == {"audio_accuracy"}
-    assert measured(vl_only) == set()  # without a sound there is nothing that could make it drift
     assert measured(vl_only, audio_only) == {"audio_accuracy"} | vision
+    assert measured(build_corpus(tmp_path, "seen", partial(asking, False))) == vision
 
 
 class TwoProcesses:

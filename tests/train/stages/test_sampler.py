@@ -142,11 +142,13 @@ def test_a_pool_of_one_dataset_is_drawn_by_its_weight(both: Questions) -> None:
 
 
 def test_what_a_batch_realised_is_logged(both: Questions) -> None:
-    drawn = sampler(both, SECOND, batch_size=20).sample(Progress(3))
+    drawn = sampler(both, FIRST, SECOND, batch_size=20).sample(Progress(8, stage=1, stage_start=5))
     line = drawn.composition()
     assert line == {
         "stage": "second",
-        "counts": {"audio": 8, "vl": 8, "muted": 4},
+        "stage_number": 1,
+        "stage_step": 3,
+        "counts": {"vl": 8, "audio_only/audio": 0, "audio": 8, "muted": 4},
         "audio_ratio": 0.4,
         "unique": len({row.question for row in drawn.asked}),
     }
@@ -194,12 +196,14 @@ def test_a_pool_that_cannot_be_drawn(both: Questions, weights: dict[str, float],
     sampler(both, audio=1.0, **{name: 0.0 for name in weights if name != "audio"})  # it is not asked for
 
 
-def test_unrelated_sounds_that_are_not_there_are_named_before_the_first_step(vl_only: Path) -> None:
-    questions = read_questions(Corpora([vl_only], "train"), quiet=True)
-    with pytest.raises(InputError, match="vl_only: no clip of split 'train' has a sound"):
+def test_unrelated_sounds_that_are_not_there_are_named_before_the_first_step(tmp_path: Path) -> None:
+    folder = build_corpus(tmp_path, "alone", lambda row: row | {"group": "one", "split": "train"})
+    questions = read_questions(Corpora([folder], "train"), quiet=True)
+    with pytest.raises(InputError, match="alone: all sounds of split 'train' are of group 'one'"):
         sampler(questions, vl=1.0)
     only_silence = sampler(questions, vl=1.0, silent_fraction=1.0).sample(Progress())
     assert {row.heard for row in only_silence.asked} == {SILENCE}
+    sampler(questions, audio=1.0)
 
 
 def test_difficulties_choose_the_questions_of_a_stage(questions: Questions) -> None:

@@ -14,11 +14,10 @@ from safe_data.core.errors import InputError
 from safe_data.records import Record
 from safe_data.sources.all_sources import SOURCES
 from safe_data.sources.synthetic.world import write_world
-from safe_eval.models.model import Input
 from safe_train.base.backbone import load_backbone
+from safe_train.base.dialogue import Dialogue, Question
 from safe_train.base.freeze import audit_freeze
-from safe_train.base.prompts import encode_prompt
-from safe_train.predict import BasePredictor
+from safe_train.base.prompts import Picture, encode_prompt
 from safe_train.toy import backbone as toy
 from safe_train.toy.backbone import pretrain, read_toy_backbone
 from safe_train.toy.lessons import draw_pictures
@@ -34,7 +33,7 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_checkpoint_is_an_ordinary_one(backbone: Path) -> None:
     from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
-    model, processor = load_backbone(backbone)
+    model, processor, _ = load_backbone(backbone)
     assert isinstance(model, LlavaForConditionalGeneration)
     assert isinstance(processor, LlavaProcessor)
     made = read_toy_backbone(backbone)
@@ -50,7 +49,7 @@ def test_what_is_loaded_answers_as_what_was_saved(tmp_path: Path) -> None:
     model = new_model(QUICK_RECIPE, processor).eval()
     model.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
-    loaded, loaded_processor = load_backbone(tmp_path)
+    loaded, loaded_processor, _ = load_backbone(tmp_path)
     image = draw_pictures(1, np.random.default_rng(0))[1][0]
     before = encode_prompt(processor, "what shape is the red object ?", image)
     after = encode_prompt(loaded_processor, "what shape is the red object ?", image)
@@ -122,15 +121,15 @@ def test_somebody_elses_directory_is_left_alone(tmp_path: Path) -> None:
 def test_untaught_it_still_says_a_word(world: tuple[Path, list[Record]]) -> None:
     torch.manual_seed(5)
     processor = make_processor()
-    base = BasePredictor(new_model(QUICK_RECIPE, processor).eval(), processor)
+    dialogue = Dialogue(new_model(QUICK_RECIPE, processor).eval(), processor)
     image = Image.open(world[0] / str(world[1][0].image)).convert("RGB")
-    inputs = [
-        Input(example=example, image=image, audio=None, sample_rate_hz=None)
+    asked = [
+        Question(example.prompt, Picture("first", image.copy))
         for record in world[1][:8]
         for example in record.examples
     ]
-    said = [answer.text for answer in base.answer(inputs)]
-    assert said == [answer.text for answer in base.answer(inputs)]
+    said = [answer.text for answer in dialogue.answer(asked)]
+    assert said == [answer.text for answer in dialogue.answer(asked)]
     assert all(text and set(text.split()) <= set(vocabulary()) - {UNKNOWN, IMAGE} for text in said)
 
 
@@ -147,14 +146,15 @@ def test_recipe_json_is_plain(backbone: Path) -> None:
 def test_the_whole_recipe_sees_well_and_hears_nothing(tmp_path: Path, seed: int) -> None:
     """About 40 s a seed. Asked as any model is, of pictures in the test split of a written world."""
     write_world(tmp_path / "world", clips=1000, seed=seed)
-    base = BasePredictor(*load_backbone(pretrain(tmp_path / "backbone", seed=seed)))
+    backbone = load_backbone(pretrain(tmp_path / "backbone", seed=seed))
+    dialogue = Dialogue(backbone.model, backbone.processor)
     right: dict[bool, list[bool]] = {False: [], True: []}
     for record in SOURCES["folder"](tmp_path / "world"):
         if record.split != "test" or not isinstance(record, Record):
             continue
         image = Image.open(tmp_path / "world" / str(record.image)).convert("RGB")
-        inputs = [Input(example=e, image=image, audio=None, sample_rate_hz=None) for e in record.examples]
-        for example, answer in zip(record.examples, base.answer(inputs), strict=True):
+        asked = [Question(example.prompt, Picture(record.id, image.copy)) for example in record.examples]
+        for example, answer in zip(record.examples, dialogue.answer(asked), strict=True):
             right[bool(example.needs_audio)].append(answer.text in example.references)
     assert len(right[False]) == len(right[True]) > 600
     assert np.mean(right[False]) >= 0.97

@@ -1,0 +1,206 @@
+"""predict: have a checkpoint and its base answer a split, each batch of questions in every arm at once."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import torch
+
+from safe_data.core.errors import InputError
+from safe_data.core.options_file import TRAIN, installed_versions
+from safe_data.core.progress import Progress
+from safe_data.shards.dataset import ShardDataset
+from safe_eval.prediction import Prediction
+from safe_train.base.backbone import Backbone, backbone_folder, load_backbone
+from safe_train.base.files import base_files
+from safe_train.checkpoint import Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
+from safe_train.config import CONDITIONS, PredictConfig
+from safe_train.interruption import interrupted_by_sigterm
+from safe_train.pathway.model import SafeModel
+from safe_train.predict.given import Giver
+from safe_train.predict.output import (
+    Finished,
+    Identity,
+    Part,
+    Tally,
+    begin,
+    check_writable,
+    find_run,
+    join,
+    only_writer,
+    part_file,
+)
+from safe_train.predict.plan import Plan, make_plan
+from safe_train.predict.predictor import Predictor
+from safe_train.predict.sounds import Sounds, WantedEncoder
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
+
+_PATIENCE = timedelta(days=7)  # one process may finish long before another
+
+
+class Predicted(NamedTuple):
+    """A finished predictions file, and whether it was finished before."""
+
+    finished: Finished
+    was_there: bool
+
+
+def predict_dataset(
+    checkpoint: Path, shards: Path, *, backbone: str | Path, out: Path, config: PredictConfig | None = None
+) -> Predicted | None:
+    """Have a checkpoint answer a split under each condition, and its base once; write predictions to `out`.
+
+    A call that was interrupted goes on where it stopped when it is made again, and the file then has the same
+    bytes. Of several processes, each answers every so many batches, and the first joins them; the others
+    return None. If an example fails, its prediction holds the error. `backbone` is a directory or a hub id.
+
+    Raises:
+        InputError: the checkpoint does not fit the backbone, encoders or dataset, a condition cannot be run,
+            `out` is of another run, or a model fails on every row.
+        KeyboardInterrupt: the run was stopped by Ctrl-C or SIGTERM.
+    """
+    from accelerate import PartialState
+
+    config = config or PredictConfig()
+    check_writable(out)
+    read = read_checkpoint(checkpoint)
+    dataset = ShardDataset(shards, config.split)
+    check_dataset(read, dataset, allow_other=config.allow_other_dataset)
+    sounds = Sounds(dataset, wanted_encoders(read, config.encoders))
+    plan = make_plan(dataset, config.conditions, seed=config.seed, batch_size=config.batch_size)
+    # On a machine without an accelerator, accelerate must be told so before it lets processes work together.
+    state = PartialState(cpu=not torch.accelerator.is_available(), timeout=_PATIENCE)
+    part = part_file(out, state.process_index, state.num_processes)
+    with interrupted_by_sigterm(), only_writer(part):
+        identity = _identity(read, backbone_folder(backbone), dataset, config, state)
+        found = False if config.force else find_run(out, identity)
+        if isinstance(found, Finished):
+            return Predicted(found, was_there=True) if state.is_main_process else None
+        predictor = _predictor(read, load_backbone(backbone), dataset, sounds, plan, config, state)
+        state.wait_for_everyone()  # before anything is written, so that all have found the same
+        if not found and state.is_main_process:
+            begin(out, identity)
+        state.wait_for_everyone()
+        _answer(predictor, plan, part, config, state)
+        state.wait_for_everyone()
+        return Predicted(join(out, identity, plan.rows), was_there=False) if state.is_main_process else None
+
+
+def predictions(
+    model: SafeModel,
+    backbone: Backbone,
+    dataset: ShardDataset,
+    encoders: Sequence[WantedEncoder],
+    conditions: Sequence[str] = CONDITIONS,
+    *,
+    seed: int = 0,
+    batch_size: int = 32,
+) -> Iterator[Prediction]:
+    """Yield what `predict_dataset` writes, from models in memory.
+
+    `backbone` may share its model with `model`: outside SAFE's requests it is the plain base.
+
+    Raises:
+        InputError: see `predict_dataset`.
+    """
+    plan = make_plan(dataset, conditions, seed=seed, batch_size=batch_size)
+    giver = Giver(dataset, Sounds(dataset, encoders), plan.partners, seed)
+    predictor = Predictor(model, backbone, dataset, giver, plan, seed=seed, batch_size=batch_size)
+    tally = Tally()
+    with Progress("predicting", sum(plan.rows), unit="row") as progress:
+        for batch, count in enumerate(plan.rows):
+            rows = predictor.rows(batch)
+            tally.count(rows)
+            progress.update(count)
+            yield from rows
+    tally.check()
+
+
+def wanted_encoders(checkpoint: Checkpoint, specs: Sequence[str] = ()) -> tuple[WantedEncoder, ...]:
+    """The encoders of a checkpoint, and how to load them; `specs` such as `clap:DIR` say it in its place.
+
+    Raises:
+        InputError: a spec is of an encoder that the checkpoint does not hear by.
+    """
+    by_name = {spec.partition(":")[0]: spec for spec in specs}
+    used = checkpoint.config.encoders
+    if unknown := by_name.keys() - {encoder.name for encoder in used}:
+        names = ", ".join(encoder.name for encoder in used)
+        raise InputError(
+            f"--encoder {by_name[min(unknown)]}: {checkpoint.folder} hears by {names}; name one of these"
+        )
+    return tuple(WantedEncoder(e.name, e.fingerprint, by_name.get(e.name, e.source)) for e in used)
+
+
+def _predictor(
+    checkpoint: Checkpoint,
+    backbone: Backbone,
+    dataset: ShardDataset,
+    sounds: Sounds,
+    plan: Plan,
+    config: PredictConfig,
+    state: "PartialState",
+) -> Predictor:
+    """Load and check all that the answers need."""
+    backbone.model.to(state.device)
+    model = attach_checkpoint(checkpoint, backbone)
+    giver = Giver(dataset, sounds, plan.partners, config.seed)
+    giver.prepare(config.conditions)
+    return Predictor(
+        model,
+        backbone,
+        dataset,
+        giver,
+        plan,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        latency=config.latency,
+    )
+
+
+def _answer(
+    predictor: Predictor, plan: Plan, path: Path, config: PredictConfig, state: "PartialState"
+) -> None:
+    """Answer the batches of this process that its part does not hold yet."""
+    mine = range(state.process_index, len(plan.batches), state.num_processes)
+    rows = [plan.rows[batch] for batch in mine]
+    part = Part(path, rows)
+    quiet = config.quiet or not state.is_main_process
+    done = sum(rows[: part.done])
+    progress = Progress("predicting", sum(rows), unit="row", start=done, quiet=quiet)
+    with closing(part), progress:
+        for batch in mine[part.done :]:
+            part.write(predictor.rows(batch))
+            progress.update(plan.rows[batch])
+
+
+def _identity(
+    checkpoint: Checkpoint,
+    backbone: Path,
+    dataset: ShardDataset,
+    config: PredictConfig,
+    state: "PartialState",
+) -> Identity:
+    device, facts = f"{state.device.type}, {torch.get_num_threads()} threads", checkpoint.config
+    if state.device.type == "cuda":
+        device = torch.cuda.get_device_name(state.device)
+    return Identity(
+        checkpoint=facts.weights_sha256,
+        base=hashlib.sha256(msgspec.json.encode(base_files(backbone), order="deterministic")).hexdigest(),
+        dataset=dataset.fingerprint,
+        split=dataset.split,
+        conditions=config.conditions,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        encoders={encoder.name: encoder.fingerprint for encoder in facts.encoders},
+        latency=config.latency,
+        device=device,
+        processes=state.num_processes,
+        versions=installed_versions(TRAIN),
+    )
