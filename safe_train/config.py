@@ -61,6 +61,8 @@ class DataConfig:
         check_at_least_one(self, "validation_questions", "workers")
         if not 0 <= self.silent_fraction <= 1:
             raise InputError(f"silent_fraction={self.silent_fraction}: must be in [0, 1]")
+        if len(set(self.encoder)) < len(self.encoder):
+            raise InputError(f"encoder={list(self.encoder)}: name each encoder once")
         exact_shares(self.weights)
 
 

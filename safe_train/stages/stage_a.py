@@ -125,11 +125,7 @@ def _work(
     base = backbone.model
     if base.config.is_encoder_decoder:
         raise InputError(f"{type(base).__name__} is an encoder-decoder; stage A trains decoders only")
-    if optim.batch_size < accelerator.num_processes:
-        raise InputError(
-            f"batch_size={optim.batch_size}: must be at least 1 per process, of which there are "
-            f"{accelerator.num_processes}"
-        )
+
     base.to(accelerator.device)
     pathway = new_pathway(config.pathway, base, corpora.shapes, seed)
     model = SafeModel(base, pathway)
