@@ -165,10 +165,7 @@ def test_another_dataset_is_refused_unless_meant(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (
-            "--layer=5",
-            "layers=[5]: LlavaForConditionalGeneration has 4 decoder layers, counted from 1",
-        ),
+        ("--layer=5", "layers=[5]: LlavaForConditionalGeneration has 4 decoder layers, counted from 1"),
         ("--layer=0", "layers=[0]: name each layer once, counting from 1"),
         ("--layer=first", "argument --layer: invalid int value: 'first'"),
         ("--rank=7", "rank=7 does not divide among heads=2; choose a multiple"),
@@ -176,10 +173,7 @@ def test_another_dataset_is_refused_unless_meant(
         ("--dropout=1.5", "dropout=1.5: must be at least 0 and below 1"),
         ("--encoder=nosuch", "no embeddings are named 'nosuch'; it has logmel-"),
         ("--encoder=a --encoder=a", "encoder=['a', 'a']: name each encoder once"),
-        (
-            "--backbone=nowhere",
-            "vision-language checkpoint 'nowhere' is not a directory; give one",
-        ),
+        ("--backbone=nowhere", "vision-language checkpoint 'nowhere' is not a directory; give one"),
         ("--split=nosuch", "no split 'nosuch'; it has test, train, val"),
         ("--weights={x/audio: 1}", "'x/audio' is no pool of questions; "),
         ("--weights={audio: 0}", "no dataset has a weight above 0; nothing would be drawn"),
@@ -187,10 +181,7 @@ def test_another_dataset_is_refused_unless_meant(
         ("--weights={audio: x}", "--weights: expected float, not x"),
         ("--silent-fraction=2", "silent_fraction=2.0: must be in [0, 1]"),
         ("--curriculum=nowhere.yaml", "nowhere.yaml: cannot be read (No such file or directory)"),
-        (
-            "--curriculum=waits.yaml",
-            "stage 'one' waits for 'audio_accuracy'; evaluated is nothing",
-        ),
+        ("--curriculum=waits.yaml", "stage 'one' waits for 'audio_accuracy'; evaluated is nothing"),
         ("--curriculum=waits.yaml --eval-steps=2", "stage 'one' waits for 'audio_acuracy'; did you mean"),
         ("--epochs=2 --steps=8", "steps=8 and epochs=2.0: give one of them"),
         ("--steps=0", "steps=0: must be at least 1"),
@@ -199,7 +190,7 @@ def test_another_dataset_is_refused_unless_meant(
         ("--schedule=linear", "--schedule: expected one of 'cosine', 'constant', not linear"),
         (
             "--gate-warm-up=slow",
-            "--gate-warm-up: expected one of 'none', 'linear', 'cosine', 'step', not slow",
+            "--gate-warm-up: expected one of 'none', 'linear', 'cosine', 'step'",
         ),
         ("--spike-factor=1", "spike_factor=1.0: must be above 1"),
         ("--kl-weight=-1", "kl_weight=-1.0: must be 0 or more"),
@@ -207,10 +198,7 @@ def test_another_dataset_is_refused_unless_meant(
         ("--tracker=tensorbord", "tracker 'tensorbord' is unknown; did you mean 'tensorboard'?"),
         ("--config=dmeo", "--config dmeo: is neither a file nor a preset; did you mean 'demo'?"),
         ("--learning-rate=1", "unrecognized arguments: --learning-rate=1"),
-        (
-            "--out=waits.yaml",
-            "waits.yaml: cannot be written (File exists); a file is where a directory",
-        ),
+        ("--out=waits.yaml", "waits.yaml: cannot be written (File exists); a file is where a directory"),
     ],
 )
 def test_what_cannot_be_trained_is_one_line_and_exit_3(
