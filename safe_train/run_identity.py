@@ -7,10 +7,13 @@ numbered in it.
 """
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import PART, explaining, json_bytes, write_bytes
@@ -18,6 +21,7 @@ from safe_train.checkpoint import CONFIG, WEIGHTS
 from safe_train.config import TrainConfig
 
 RUN, IDENTITY = "run", "identity.json"
+LOCK = ".lock"
 # Settings that may differ between the parts of a run, because nothing that is learnt depends on them.
 _FREE = {
     "run": ("out", "checkpoint_steps", "trackers", "quiet", "force"),
@@ -92,9 +96,31 @@ def _earlier(file: Path) -> Any:
         raise InputError(f"{file}: is not of this version ({error}); add --force to start over") from None
 
 
+@contextmanager
+def only_writer(path: Path) -> Iterator[None]:
+    """Lock a file or folder that is written, so that the same command started twice does not write it twice.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    lock = FileLock(path.with_name(f".{path.name}{LOCK}"), timeout=0)
+    with explaining(path):
+        try:
+            lock.acquire()
+        except Timeout:
+            raise InputError(
+                f"{path}: another process is writing it; wait for it, or name another path"
+            ) from None
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
 def _holds_something(out: Path) -> bool:
     """Whether a folder holds a file that is not the rest of a run killed before its first step."""
-    return any(not path.is_dir() and not path.name.endswith(PART) for path in out.rglob("*"))
+    return any(not path.is_dir() and not path.name.endswith((PART, LOCK)) for path in out.rglob("*"))
 
 
 def _remove_parts(out: Path) -> None:

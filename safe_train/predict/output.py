@@ -9,8 +9,8 @@ was interrupted or not, and whatever the number of processes.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
@@ -18,7 +18,6 @@ from typing import BinaryIO
 from uuid import uuid4
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import committing, explaining, file_sha256, write_json
@@ -87,28 +86,6 @@ def check_writable(out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
-
-
-@contextmanager
-def only_writer(part: Path) -> Iterator[None]:
-    """Lock a part, so that the same command started twice does not write it twice.
-
-    Raises:
-        InputError: another process holds it.
-    """
-    lock = FileLock(part.with_name(f".{part.name}.lock"), timeout=0)
-    with explaining(part):
-        try:
-            lock.acquire()
-        except Timeout:
-            raise InputError(
-                f"{part}: another process is writing it; wait for it, or name another file"
-            ) from None
-    try:
-        yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
 
 
 def find_run(out: Path, identity: Identity) -> Finished | bool:

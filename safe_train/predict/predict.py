@@ -31,12 +31,12 @@ from safe_train.predict.output import (
     check_writable,
     find_run,
     join,
-    only_writer,
     part_file,
 )
 from safe_train.predict.plan import Plan, make_plan
 from safe_train.predict.predictor import Predictor
 from safe_train.predict.sounds import Sounds, WantedEncoder
+from safe_train.run_identity import only_writer
 
 if TYPE_CHECKING:
     from accelerate import PartialState

@@ -42,7 +42,7 @@ from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Corpora, read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
 from safe_train.retention.weights import WeightRetention
-from safe_train.run_identity import RUN, Identity, begin, check_out, identity_options
+from safe_train.run_identity import RUN, Identity, begin, check_out, identity_options, only_writer
 from safe_train.run_state import finish, latest
 from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
@@ -88,8 +88,16 @@ def stage_a(config: TrainConfig) -> StageAResult:
     if config.optim.batch_size < accelerator.num_processes:
         count = accelerator.num_processes
         raise InputError(f"batch_size={config.optim.batch_size}: each of {count} processes needs a question")
-    if accelerator.is_main_process:
-        check_out(out, force=force)
+    if not accelerator.is_main_process:
+        return _stage_a(config, accelerator)
+    check_out(out, force=force)
+    with only_writer(out / RUN):
+        return _stage_a(config, accelerator)
+
+
+def _stage_a(config: TrainConfig, accelerator: Accelerator) -> StageAResult:
+    """Stage A in a folder that may be written."""
+    out = config.run.out
     corpora = Corpora(config.data.shards, config.data.split, config.data.encoder)
     backbone = load_backbone(config.backbone.source)
     base, before = _audited(backbone, config)
@@ -98,7 +106,7 @@ def stage_a(config: TrainConfig) -> StageAResult:
     work, steps = _work(config, backbone, corpora, accelerator)
     try:
         if accelerator.is_main_process:
-            begin(out, identity, force=force)
+            begin(out, identity, force=config.run.force)
         accelerator.wait_for_everyone()
         if not (out / CONFIG).is_file():
             if accelerator.is_main_process:

@@ -12,7 +12,7 @@ from tiny_runs import small_run
 
 from safe_data.core.errors import InputError
 from safe_train.config import TrainConfig
-from safe_train.run_identity import Identity, begin, check_out, identity_options
+from safe_train.run_identity import Identity, begin, check_out, identity_options, only_writer
 from safe_train.stages import stage_a as stage_a_module
 from safe_train.stages.stage_a import stage_a
 
@@ -170,3 +170,14 @@ def test_an_identity_of_another_version_is_a_sentence(content: bytes, tmp_path: 
     ):
         begin(tmp_path, identity(), force=False)
     begin(tmp_path, identity(), force=True)
+
+
+def test_two_runs_do_not_write_one_folder(tmp_path: Path) -> None:
+    with only_writer(tmp_path / "run"):
+        check_out(tmp_path, force=False)  # a lock is nothing of another's
+        with (
+            pytest.raises(InputError, match="another process is writing it; wait for it, or name another"),
+            only_writer(tmp_path / "run"),
+        ):
+            pass
+    assert not list(tmp_path.iterdir())

@@ -18,10 +18,10 @@ from safe_train.predict.output import (
     check_writable,
     find_run,
     join,
-    only_writer,
     part_file,
     run_file,
 )
+from safe_train.run_identity import only_writer
 
 ROWS = [2, 3, 1, 2]
 
