@@ -1,6 +1,7 @@
 """Freeze: make the base model untrainable, and prove that nothing in it changed."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -51,12 +52,19 @@ def audit_freeze(model: Any) -> FreezeAudit:
 
 
 def weights_sha256(model: Any) -> str:
-    """Hash all weights: their names, types, shapes and bytes, sorted by name.
+    """Hash all weights: the hash of each tensor's name, type, shape and bytes, sorted by name.
 
-    The hash does not depend on the device, nor on how many files hold the weights.
+    The hash does not depend on the device, nor on how many files hold the weights. Tensors are hashed on all
+    cores.
     """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+    tensors = sorted(model.state_dict().items())
+    with ThreadPoolExecutor() as threads:
+        digests = list(threads.map(_digest, tensors))
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _digest(named: tuple[str, torch.Tensor]) -> bytes:
+    name, tensor = named
+    digest = hashlib.sha256(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+    digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.digest()
