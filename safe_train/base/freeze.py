@@ -66,5 +66,6 @@ def weights_sha256(model: Any) -> str:
 def _digest(named: tuple[str, torch.Tensor]) -> bytes:
     name, tensor = named
     digest = hashlib.sha256(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-    digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    digest.update(data)  # type: ignore[arg-type]  # an array is a buffer
     return digest.digest()
