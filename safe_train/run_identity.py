@@ -147,5 +147,6 @@ def differences(earlier: Any, now: Any, place: str = "") -> list[str]:
 
 
 def _short(value: Any) -> str:
+    """A value in a few words; of a list, every item may be what differs."""
     text = str(value)
-    return text if len(text) <= 40 else f"{text[:12]}…"
+    return text if len(text) <= 40 or isinstance(value, list) else f"{text[:12]}…"

@@ -77,10 +77,12 @@ def check_writable(out: Path) -> None:
     """Check that files can be written beside `out`, before anything is loaded.
 
     Raises:
-        InputError: they cannot, or `out` is a folder.
+        InputError: they cannot, or `out` is a folder, a device or a pipe.
     """
     if out.is_dir():
         raise InputError(f"{out}: is a folder; name a predictions file, such as {out / 'predictions.jsonl'}")
+    if out.exists() and not out.is_file():  # even --force must not replace it
+        raise InputError(f"{out}: is a device or a pipe; name a predictions file, such as predictions.jsonl")
     probe = out.with_name(f".{out.name}.{uuid4().hex[:8]}.tmp")
     with explaining(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -154,8 +156,13 @@ class Part:
         self.done += 1
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file.
+
+        Raises:
+            InputError: the disk is full: what `write` could not write is tried once more.
+        """
+        with explaining(self._path):
+            self._file.close()
 
 
 def join(out: Path, identity: Identity, rows: Sequence[int]) -> Finished:

@@ -51,6 +51,7 @@ class Predicted(NamedTuple):
     was_there: bool
 
 
+@interrupted_by_sigterm()
 def predict_dataset(
     checkpoint: Path, shards: Path, *, backbone: str | Path, out: Path, config: PredictConfig | None = None
 ) -> Predicted | None:
@@ -77,7 +78,7 @@ def predict_dataset(
     # On a machine without an accelerator, accelerate must be told so before it lets processes work together.
     state = PartialState(cpu=not torch.accelerator.is_available(), timeout=_PATIENCE)
     part = part_file(out, state.process_index, state.num_processes)
-    with interrupted_by_sigterm(), only_writer(part):
+    with only_writer(part):
         identity = _identity(read, backbone_folder(backbone), dataset, config, state)
         found = False if config.force else find_run(out, identity)
         if isinstance(found, Finished):
@@ -126,9 +127,11 @@ def wanted_encoders(checkpoint: Checkpoint, specs: Sequence[str] = ()) -> tuple[
     """The encoders of a checkpoint, and how to load them; `specs` such as `clap:DIR` say it in its place.
 
     Raises:
-        InputError: a spec is of an encoder that the checkpoint does not hear by.
+        InputError: a spec is of an encoder that the checkpoint does not hear by, or two are of one.
     """
     by_name = {spec.partition(":")[0]: spec for spec in specs}
+    if len(by_name) < len(specs):
+        raise InputError(f"--encoder {' --encoder '.join(specs)}: names an encoder twice; name each once")
     used = checkpoint.config.encoders
     if unknown := by_name.keys() - {encoder.name for encoder in used}:
         names = ", ".join(encoder.name for encoder in used)

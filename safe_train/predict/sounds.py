@@ -99,7 +99,10 @@ def _hear_silence(samples: int, rate_hz: int) -> Heard:
 
 
 def _load(wanted: WantedEncoder) -> AudioEncoder:
-    encoder = load_encoder(wanted.source or wanted.name)
+    try:
+        encoder = load_encoder(wanted.source or wanted.name)
+    except InputError as error:  # the folder may have moved since the checkpoint was trained
+        raise InputError(f"{error}; say where it is with --encoder {wanted.name}:SOURCE") from None
     if encoder.fingerprint != wanted.fingerprint:
         raise InputError(
             f"encoder {wanted.source or wanted.name}: is {encoder.name} {encoder.fingerprint}, and the "

@@ -12,7 +12,14 @@ from tiny_runs import small_run
 
 from safe_data.core.errors import InputError
 from safe_train.config import TrainConfig
-from safe_train.run_identity import Identity, begin, check_out, identity_options, only_writer
+from safe_train.run_identity import (
+    Identity,
+    begin,
+    check_out,
+    differences,
+    identity_options,
+    only_writer,
+)
 from safe_train.stages import stage_a as stage_a_module
 from safe_train.stages.stage_a import stage_a
 
@@ -138,6 +145,13 @@ def test_another_run_is_refused_with_all_that_differs(tmp_path: Path) -> None:
         "  processes: 1 there, 2 here\n"
         "choose another folder, or add --force to start over"
     )
+
+
+def test_a_long_list_is_shown_whole_because_its_end_may_be_what_differs() -> None:
+    four = ["full", "mute_audio", "swap_audio", "gate_off"]
+    assert differences({"conditions": four}, {"conditions": [*four, "noise_audio"]}) == [
+        f"conditions: {four} there, {[*four, 'noise_audio']} here"
+    ]
 
 
 def test_another_order_is_another_run(tmp_path: Path) -> None:

@@ -185,3 +185,9 @@ def test_another_version_of_an_encoder_is_refused_when_it_is_loaded(split: Shard
         match=r"encoder logmel: is logmel \w+, and the checkpoint hears by loud \w+; give the right",
     ):
         sounds.load()
+
+
+def test_an_encoder_that_has_moved_can_be_named(split: ShardDataset) -> None:
+    sounds = Sounds(split, [WantedEncoder("loud", LoudEncoder().fingerprint, "clap:moved")])
+    with pytest.raises(InputError, match=r"'moved' is not a directory.*; say where .* --encoder loud:SOURCE"):
+        sounds.load()

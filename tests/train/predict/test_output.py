@@ -1,7 +1,9 @@
 """The predictions file: it grows by whole batches, goes on after any cut, and no other run is mixed in."""
 
+import errno
 import multiprocessing
 import os
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -214,6 +216,38 @@ def test_a_damaged_part_is_refused(out: Path) -> None:
     with pytest.raises(InputError, match=r"jsonl.part: is damaged: .*; add --force to start over"):
         join(out, identity(), ROWS)
     assert not out.exists()
+
+
+def test_a_full_disk_is_explained_also_when_the_part_is_closed(
+    out: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(out, identity())
+    part = Part(part_file(out, 0, 1), ROWS)
+    file = part._file
+
+    class Full:
+        def write(self, data: bytes) -> int:
+            return file.write(data)
+
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def close(self) -> None:  # as a buffered file does, it tries once more
+            self.flush()
+
+    monkeypatch.setattr(part, "_file", Full())
+    with pytest.raises(InputError, match="make room and run the same command again"), closing(part):
+        part.write(batch(0))
+    file.close()
+    write(out, range(len(ROWS)))
+    join(out, identity(), ROWS)
+    assert out.read_bytes() == whole
+
+
+def test_a_pipe_in_the_place_of_the_file_is_never_replaced(out: Path) -> None:
+    os.mkfifo(out)
+    with pytest.raises(InputError, match="is a device or a pipe; name a predictions file"):
+        check_writable(out)
 
 
 def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:

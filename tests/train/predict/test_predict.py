@@ -233,8 +233,24 @@ def test_latency_is_that_of_every_question_alone(
 def test_a_spec_of_an_encoder_that_the_checkpoint_does_not_hear_by(checkpoint: Checkpoint) -> None:
     with pytest.raises(InputError, match=r"--encoder clap:here: .* hears by logmel; name one of these"):
         wanted_encoders(checkpoint, ["clap:here"])
+    with pytest.raises(InputError, match=r"--encoder logmel:a --encoder logmel:b: names an encoder twice"):
+        wanted_encoders(checkpoint, ["logmel:a", "logmel:b"])
     assert wanted_encoders(checkpoint, ["logmel:there"])[0].source == "logmel:there"
     assert wanted_encoders(checkpoint)[0].source == "logmel"
+
+
+def test_sigterm_is_heard_from_the_first_moment(
+    adapter: Path, shards: Path, untaught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(_: Path) -> None:
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("safe_train.predict.predict.check_writable", look)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        predict_dataset(adapter, shards, backbone=untaught, out=tmp_path / "out.jsonl")
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 # As it is typed
