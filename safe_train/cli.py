@@ -46,12 +46,13 @@ def stage_a(config: TrainConfig) -> None:
     if not PartialState().is_main_process:
         return
     last, checkpoint = trained.losses[-1], trained.checkpoint
+    from_base = f"{last.distillation:.4f} from the base" if config.loss.kl_weight else "not measured"
     records = sum(dataset.records for dataset in checkpoint.datasets)
     print(
         f"{config.run.out}: {checkpoint.trained_parameters:,} parameters trained on {records:,} records, "
         f"the base's {checkpoint.base.parameters:,} unchanged\n"
         f"  last batch, in nats per token: cross-entropy {last.cross_entropy:.3f} on audio questions, "
-        f"KL divergence {last.distillation:.4f} from the base"
+        f"KL divergence {from_base}"
     )
     if trained.metrics:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items())

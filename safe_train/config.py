@@ -7,14 +7,16 @@ option that differs from its field, and the one that it stands instead of.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from safe_data.core.errors import InputError, check_above_zero, check_at_least_one, check_seed
+from safe_data.core.errors import InputError, check_above_zero, check_at_least_one, check_choices, check_seed
 from safe_data.sampling.mixture import exact_shares
 from safe_train.pathway_config import PathwayConfig
 
 CONDITIONS = ("full", "mute_audio", "swap_audio", "gate_off")
 ROLES = ("audio", "vl", "muted")
+Schedule = Literal["cosine", "constant"]
+GateWarmUp = Literal["none", "linear", "cosine", "step"]
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ class OptimConfig:
     """How the pathway is trained.
 
     Raises:
-        InputError: a number outside the range that its option names, or both --steps and --epochs.
+        InputError: a number outside the range that its option names, no such choice, or both --steps and
+            --epochs.
     """
 
     steps: int | None = field(default=None, metadata={"instead_of": "epochs"})
@@ -143,7 +146,7 @@ class OptimConfig:
     fusion_lr: float = 1e-4
     """peak learning rate of the cross-attentions, above 0"""
 
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Schedule = "cosine"
     """the learning rates after warm-up: cosine decay to 0, or constant"""
 
     warm_up_steps: int = 100
@@ -155,7 +158,7 @@ class OptimConfig:
     clip_norm: float = 1.0
     """largest norm of the gradient, above 0; a larger gradient is scaled down"""
 
-    gate_warm_up: Literal["none", "linear", "cosine", "step"] = "none"
+    gate_warm_up: GateWarmUp = "none"
     """how the gate opens in training: at once, linearly, as half a cosine, or at once after the warm-up at a
     tenth; predictions have it fully open"""
 
@@ -165,6 +168,7 @@ class OptimConfig:
     def __post_init__(self) -> None:
         check_at_least_one(self, "batch_size", "rows_per_forward", "gate_warm_up_steps")
         check_above_zero(self, "projector_lr", "fusion_lr", "clip_norm")
+        check_choices(self, schedule=get_args(Schedule), gate_warm_up=get_args(GateWarmUp))
         if self.steps is not None and self.epochs is not None:
             raise InputError(f"steps={self.steps} and epochs={self.epochs}: give one of them")
         if self.steps is not None:

@@ -1,9 +1,10 @@
 """The settings of the audio pathway, which its checkpoints hold too."""
 
+import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
-from safe_data.core.errors import InputError, check_above_zero, check_at_least_one
+from safe_data.core.errors import InputError, check_above_zero, check_at_least_one, check_choices
 
 Location = Literal["input", "early", "middle", "late"]
 Design = Literal["low_rank", "lora"]
@@ -14,8 +15,8 @@ class PathwayConfig:
     """The shape of the audio pathway.
 
     Raises:
-        InputError: a size below 1, heads that do not divide the rank, a layer named twice or below 1, or a
-            scale outside its range.
+        InputError: a size below 1, heads that do not divide the rank, a layer named twice or below 1, a
+            scale outside its range, or no such design or location.
     """
 
     layers: tuple[int, ...] = field(default=(), metadata={"option": "layer"})
@@ -71,6 +72,9 @@ class PathwayConfig:
 
     def __post_init__(self) -> None:
         check_at_least_one(self, "tokens", "rank", "heads")
+        check_choices(self, design=get_args(Design))
+        if self.location is not None:
+            check_choices(self, location=get_args(Location))
         if self.bottleneck is not None:
             check_at_least_one(self, "bottleneck")
         if self.depth < 2:
@@ -82,7 +86,9 @@ class PathwayConfig:
             raise InputError(f"layers={list(self.layers)}: name each layer once, counting from 1")
         if self.tanh_scale is not None:
             check_above_zero(self, "tanh_scale")
-        if self.residual_scale is not None and not 0 < self.residual_scale < self.max_residual_scale:
+        if self.residual_scale is not None and not (
+            0 < self.residual_scale < self.max_residual_scale < math.inf
+        ):
             raise InputError(
                 f"residual_scale={self.residual_scale}: must be above 0 and below "
                 f"max_residual_scale={self.max_residual_scale}"

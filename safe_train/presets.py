@@ -44,6 +44,6 @@ def preset_config(
     for name in changes:
         if name not in known_options:
             raise InputError(f"no option {name!r}; {did_you_mean(name, known_options, 'see TrainConfig')}")
-    where = {"shards": tuple(shards), "backbone": str(backbone), "out": out}
+    where = {"shards": tuple(map(Path, shards)), "backbone": str(backbone), "out": Path(out)}
     config: TrainConfig = settings_from(TrainConfig, options | where | settled(changes, alternatives))
     return config

@@ -31,9 +31,9 @@ class Corpora:
     """One split of several datasets, heard by one or several encoders.
 
     Raises:
-        InputError: two datasets of one name, a split or encoder that a dataset lacks, embeddings of another
-            encoder version in one dataset than in another, or no sound at all. A dataset without sounds needs
-            no embeddings.
+        InputError: two datasets of one name, a split or encoder that a dataset lacks, an encoder named twice,
+            embeddings of another encoder version in one dataset than in another, or no sound at all.
+            A dataset without sounds needs no embeddings.
     """
 
     def __init__(self, folders: Sequence[Path], split: str, encoders: Sequence[str] = ()) -> None:
@@ -43,9 +43,13 @@ class Corpora:
         self.names = tuple(dataset.name for dataset in self.datasets)
         if len(set(self.names)) < len(self.names):
             name = Counter(self.names).most_common(1)[0][0]
-            raise InputError(f"two datasets are named {name!r}; build them with different --name")
+            here = ", ".join(str(d.root) for d in self.datasets if d.name == name)
+            raise InputError(f"{here}: both are named {name!r}; give each once, or build with another --name")
         wanted: list[str | None] = [*names] or [None]
         self.heard = tuple(_heard(self.datasets, name) for name in wanted)
+        heard = [_named(dataset) for dataset in self.sounding]
+        if len(set(heard)) < len(heard):
+            raise InputError(f"encoder={list(encoders)}: are {', '.join(heard)}; name each encoder once")
         self.starts = np.cumsum([0, *map(len, self.datasets)])
         self.has_audio: Bool[ndarray, " clips"] = np.concatenate([d.has_audio for d in self.datasets])
         groups = [str(group) for d in self.datasets for group in d.manifest["group"].to_pylist()]

@@ -7,7 +7,7 @@ numbered in it.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from safe_train.checkpoint import CONFIG, WEIGHTS
 from safe_train.config import TrainConfig
 
 RUN, IDENTITY = "run", "identity.json"
+START_OVER = "restore it, or add --force to start over"
 LOCK = ".lock"
 # Settings that may differ between the parts of a run, because nothing that is learnt depends on them.
 _FREE = {
@@ -63,6 +64,17 @@ def check_out(out: Path, *, force: bool) -> None:
         probe.unlink()
     if not force and not (out / RUN / IDENTITY).is_file() and _holds_something(out):
         raise InputError(f"{out}: holds something else than a run; choose another folder, or add --force")
+
+
+def check_complete(out: Path, logs: Sequence[str]) -> None:
+    """Check that a complete run still has its files: its command, typed again, makes none of them.
+
+    Raises:
+        InputError: one is missing.
+    """
+    for name in (WEIGHTS, *logs):
+        if not (out / name).is_file():
+            raise InputError(f"{out / name}: is missing, and the run is complete; {START_OVER}")
 
 
 def begin(out: Path, identity: Identity, *, force: bool) -> None:

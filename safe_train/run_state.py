@@ -23,12 +23,11 @@ from torch import Tensor
 from safe_data.core.errors import InputError
 from safe_data.core.files import committing_folder, explaining, file_sha256, json_bytes, write_bytes
 from safe_data.sampling.curriculum import Progress
-from safe_train.run_identity import RUN
+from safe_train.run_identity import RUN, START_OVER
 
 STATE, TEACHER = "state.json", "teacher"
 PATHWAY, OPTIMIZER = "pathway.safetensors", "optimizer.safetensors"
 RETENTION = "retention.safetensors"
-_START_OVER = "restore it, or add --force to start over"
 
 
 class Best(msgspec.Struct, frozen=True):
@@ -146,7 +145,7 @@ def teacher_until(out: Path, step: int, rank: int) -> dict[str, Tensor]:
         try:
             kept |= load_file(file)
         except SafetensorError as error:
-            raise InputError(f"{file}: is damaged ({error}); {_START_OVER}") from None
+            raise InputError(f"{file}: is damaged ({error}); {START_OVER}") from None
     return kept
 
 
@@ -192,7 +191,7 @@ def check_taught(out: Path, found: int, state: State) -> None:
     if found != state.taught:
         raise InputError(
             f"{out / RUN / TEACHER}: holds {found:,} answers of the teacher, the last state needs "
-            f"{state.taught:,}; {_START_OVER}"
+            f"{state.taught:,}; {START_OVER}"
         )
 
 
@@ -202,7 +201,7 @@ def _check_logs(out: Path, folder: Path, state: State) -> None:
         found = log.stat().st_size if log.is_file() else 0
         if found < expected:
             raise InputError(
-                f"{log}: has {found:,} bytes, {folder.name} was saved when it had {expected:,}; {_START_OVER}"
+                f"{log}: has {found:,} bytes, {folder.name} was saved when it had {expected:,}; {START_OVER}"
             )
 
 

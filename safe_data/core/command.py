@@ -146,11 +146,24 @@ def _usage_error(message: str, known: Sequence[str]) -> str:
     said = re.sub(r"Expected a <class '(.*?)'>\. Got value:", r"expected \1, not", said)
     said = re.sub(r"Expected a typing\.Literal\[(.*?)\]\. Got value:", r"expected one of \1, not", said)
     said = re.sub(r"'(\w+)' object is not iterable", r"expected a list such as [a, b], not one \1", said)
+    said = re.sub(
+        r"'(\w+)' object does not support item assignment",
+        r"expected a list such as [a, b], not one \1",
+        said,
+    )
     said = re.sub(_UNION, _of_several_kinds, said)
-    said = re.sub(rf"\b(?:{'|'.join(map(re.escape, known))})\.(?=\w)", "", said)  # score.out is out
-    unknown = re.search(r"(?:arguments: |choice: '|option ')([\w-]+)", said)
+    said = re.sub(r"Unexpected config: ?(.*)", _unexpected_config, said)
+    prefix = rf"(?:{'|'.join(map(re.escape, known))})\.(?=\w)"
+    said = re.sub(rf"(?<!--)\b{prefix}", "", said)  # score.out is out
+    unknown = re.search(r"(?:arguments: |choice: '|option ')(--[\w.-]+|[\w-]+)", said)
     in_yaml = [name.lstrip("-").replace("-", "_") for name in known]
-    return f"{said}; {did_you_mean(unknown[1], [*known, *in_yaml], _SEE) if unknown else _SEE}"
+    word = re.sub(rf"^--{prefix}", "--", unknown[1]) if unknown else ""  # --optim.steps is --steps
+    return f"{said}; {did_you_mean(word, [*known, *in_yaml], _SEE) if unknown else _SEE}"
+
+
+def _unexpected_config(found: re.Match[str]) -> str:
+    """What a config file holds instead of options."""
+    return f"--config: expected options such as `seed: 1`, one a line, not {found[1] or 'nothing'}"
 
 
 def _of_several_kinds(found: re.Match[str]) -> str:

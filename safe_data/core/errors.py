@@ -2,6 +2,7 @@
 
 import difflib
 import importlib.util
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,15 @@ class MediaError(ValueError):
 
 
 def check_seed(seed: int) -> None:
-    """Refuse a negative seed, which NumPy cannot take.
+    """Refuse a negative seed, which NumPy cannot take, and one of more than 63 bits, which torch cannot.
 
     Raises:
-        InputError: the seed is negative.
+        InputError: the seed is negative, or too large.
     """
     if seed < 0:
         raise InputError(f"seed={seed}: a seed is 0 or more")
+    if seed >= 2**63:
+        raise InputError(f"seed={seed}: a seed is below 2**63")
 
 
 def check_at_least_one(settings: object, *names: str) -> None:
@@ -46,14 +49,29 @@ def check_at_least_one(settings: object, *names: str) -> None:
 
 
 def check_above_zero(settings: object, *names: str) -> None:
-    """Refuse settings that are not above 0.
+    """Refuse settings that are not above 0, or infinite.
 
     Raises:
-        InputError: one of these attributes is 0, negative or NaN.
+        InputError: one of these attributes is 0, negative, infinite or NaN.
     """
     for name in names:
         if not getattr(settings, name) > 0:
             raise InputError(f"{name}={getattr(settings, name)}: must be above 0")
+        if math.isinf(getattr(settings, name)):
+            raise InputError(f"{name}={getattr(settings, name)}: must be finite")
+
+
+def check_choices(settings: object, **choices: Sequence[str]) -> None:
+    """Refuse settings that are none of their choices: Python does not check a `Literal`.
+
+    Raises:
+        InputError: one of these attributes is none of them.
+    """
+    for name, known in choices.items():
+        value = getattr(settings, name)
+        if value not in known:
+            hint = did_you_mean(str(value), known, f"choose from {', '.join(known)}")
+            raise InputError(f"{name}={value!r}: is no choice; {hint}")
 
 
 def raise_row_errors(errors: Sequence[str], where: str) -> None:

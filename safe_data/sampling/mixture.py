@@ -110,9 +110,11 @@ def exact_shares(weights: Mapping[str, float]) -> dict[str, Fraction]:
     """The weights as exact fractions of 1, read as they are written: 0.1 is one tenth.
 
     Raises:
-        InputError: a weight is negative or not a number, or no weight is above 0.
+        InputError: a weight has no name, is negative or not a number, or no weight is above 0.
     """
     for name, weight in weights.items():
+        if not isinstance(name, str) or not name:
+            raise InputError(f"weight {weight} of {name!r}: a weight needs the name of what is drawn")
         if not (isfinite(weight) and weight >= 0):
             raise InputError(f"weight {weight} of {name!r}: a weight is a number, 0 or more")
     if not any(weights.values()):

@@ -13,8 +13,9 @@ et al. 2021 (arXiv 2106.09685) section 4.1.
 """
 
 import hashlib
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from jaxtyping import Bool, Float, Float32
 from numpy import ndarray
 from torch import Tensor, nn
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, did_you_mean
 from safe_train.pathway.request import Gate, KeysValues, Request, gate_values
 from safe_train.pathway_config import Design
 
@@ -38,7 +39,8 @@ class CrossAttentionBlock(nn.Module):
     of `lora`, which are therefore not stored.
 
     Raises:
-        InputError: the heads do not divide the inner dimensions.
+        InputError: no such design, a size below 1, heads that do not divide the inner dimensions, or a scale
+            that is not below its bound.
 
     >>> block = CrossAttentionBlock(hidden_size=768, num_attention_heads=12)
     >>> block(torch.zeros(2, 10, 768), torch.zeros(2, 8, 768)).shape
@@ -63,6 +65,18 @@ class CrossAttentionBlock(nn.Module):
     ) -> None:
         super().__init__()
         rank = 4 * num_attention_heads if rank is None else rank
+        if design not in get_args(Design):
+            known = get_args(Design)
+            raise InputError(f"design {design!r}: {did_you_mean(design, known, f'choose from {known}')}")
+        if min(hidden_size, num_attention_heads, rank) < 1:
+            raise InputError(
+                f"{num_attention_heads} heads of rank {rank}, {hidden_size} wide: give at least 1 each"
+            )
+        if residual_scale is not None and not 0 < residual_scale < max_residual_scale < math.inf:
+            raise InputError(
+                f"residual_scale={residual_scale}: must be above 0 and below "
+                f"max_residual_scale={max_residual_scale}"
+            )
         inner = rank if design == "low_rank" else hidden_size
         if inner % num_attention_heads:
             raise InputError(

@@ -22,7 +22,8 @@ class AudioProjector(nn.Module):
     features are positive with a large common mean, from which little is learnt.
 
     Raises:
-        InputError: a size below 1, or a depth below 2.
+        InputError: a size below 1, a depth below 2, a scale that is not above 0; or, in a call, embeddings
+            of another shape.
 
     >>> projector = AudioProjector(audio_embed_dim=512, llm_hidden_size=768, num_audio_tokens=8)
     >>> projector(torch.zeros(2, 512)).shape
@@ -52,6 +53,8 @@ class AudioProjector(nn.Module):
                 f"a projector from {audio_embed_dim} dimensions by {depth} layers of {inner} to "
                 f"{num_audio_tokens} tokens of {llm_hidden_size}: give at least 1 each, and 2 layers"
             )
+        if tanh_scale is not None and not tanh_scale > 0:
+            raise InputError(f"tanh_scale={tanh_scale}: must be above 0; None is linear")
         self.num_audio_tokens = num_audio_tokens
         self.sequence = sequence
         self.tanh_scale = tanh_scale
@@ -65,6 +68,10 @@ class AudioProjector(nn.Module):
     def forward(
         self, embeddings: Float[Tensor, "batch dims"] | Float[Tensor, "batch states dims"]
     ) -> Float[Tensor, "batch tokens width"]:
+        dims = len(self.mean)
+        if embeddings.dim() != 2 + self.sequence or embeddings.shape[-1] != dims:
+            wanted = f"(batch, states, {dims})" if self.sequence else f"(batch, {dims})"
+            raise InputError(f"embeddings of shape {tuple(embeddings.shape)}; give {wanted}")
         x = (embeddings.to(self.mean.dtype) - self.mean) / self.deviation
         if self.sequence:
             x = adaptive_avg_pool1d(x.transpose(1, 2), self.num_audio_tokens).transpose(1, 2)

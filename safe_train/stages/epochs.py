@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from safe_data.sampling.curriculum import Progress
+from safe_data.sampling.mixture import exact_shares
 from safe_train.questions import Questions
 from safe_train.stages.sampler import StepSampler
 
@@ -27,7 +28,8 @@ def steps_per_epoch(sampler: StepSampler, batch_size: int) -> int:
     weights = sampler.curriculum.stages[0].weights
     counted = [name for name in weights if name.rpartition("/")[2] == "audio"] or list(weights)
     questions = sum(len(sampler.pools[name]) for name in counted)
-    rows = batch_size * sum(weights[name] for name in counted) / sum(weights.values())
+    shares = exact_shares(weights)
+    rows = batch_size * sum(shares[name] for name in counted)
     return max(1, math.ceil(questions / rows))
 
 

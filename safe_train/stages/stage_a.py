@@ -6,6 +6,7 @@ questions with silence. The gate is open for all of them: closed, nothing could 
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor
+from tqdm import tqdm
 
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import TRAIN, installed_versions, options_of, write_options
@@ -42,7 +44,16 @@ from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Corpora, read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
 from safe_train.retention.weights import WeightRetention
-from safe_train.run_identity import RUN, Identity, begin, check_out, identity_options, only_writer
+from safe_train.run_identity import (
+    RUN,
+    START_OVER,
+    Identity,
+    begin,
+    check_complete,
+    check_out,
+    identity_options,
+    only_writer,
+)
 from safe_train.run_state import finish, latest
 from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
@@ -108,7 +119,9 @@ def _stage_a(config: TrainConfig, accelerator: Accelerator) -> StageAResult:
         if accelerator.is_main_process:
             begin(out, identity, force=config.run.force)
         accelerator.wait_for_everyone()
-        if not (out / CONFIG).is_file():
+        if (out / CONFIG).is_file():
+            check_complete(out, (LOSSES, EVALUATIONS))
+        else:
             if accelerator.is_main_process:
                 write_options(out, "safe-train stage-a", options_of(config), TRAIN)
             train(work, config, steps=steps, saved=latest(out), accelerator=accelerator)
@@ -153,6 +166,9 @@ def _work(
     loader = Loader(questions, backbone.processor, prompts)
     teacher = Teacher(base, loader) if config.loss.kl_weight else None
     evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
+    if config.run.eval_steps and not (evaluation or config.run.quiet) and accelerator.is_main_process:
+        split = f"no dataset has a split {data.validation_split!r} with sounds"
+        tqdm.write(f"stage A: {split}, so nothing is evaluated; see --validation-split", file=sys.stderr)
     _check_metrics(stages, evaluation.metrics if evaluation else ())
     losses = _Losses(config, base)
     weights = WeightRetention(config, model, loader, accelerator)
@@ -276,9 +292,16 @@ def _publish(
 
 
 def _last(path: Path) -> dict[str, float]:
-    """The last line of a log, without its step; empty if nothing was logged."""
-    lines = path.read_bytes().splitlines()
-    last: dict[str, float] = msgspec.json.decode(lines[-1]) if lines else {}
+    """The last line of a log, without its step; empty if nothing was logged.
+
+    Raises:
+        InputError: the file is not one that a run wrote.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+        last: dict[str, float] = msgspec.json.decode(lines[-1], type=dict[str, float]) if lines else {}
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path}: is not the evaluations of a run ({error}); {START_OVER}") from None
     return {name: value for name, value in last.items() if name != "step"}
 
 
@@ -292,4 +315,4 @@ def read_losses(path: Path) -> list[StepLoss]:
         lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
         return [StepLoss(*(line[name] for name in StepLoss._fields)) for line in lines]
     except (OSError, msgspec.MsgspecError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: is not the losses of a run ({error})") from None
+        raise InputError(f"{path}: is not the losses of a run ({error}); {START_OVER}") from None

@@ -288,9 +288,7 @@ def test_without_a_sound_of_another_group_there_is_no_unrelated_one(vl_only: Pat
 def test_two_datasets_of_one_name(shards: Path, tmp_path: Path) -> None:
     shutil.copytree(shards, tmp_path / "again")
     name = ShardDataset(shards, "train").name
-    with pytest.raises(
-        InputError, match=f"two datasets are named '{name}'; build them with different --name"
-    ):
+    with pytest.raises(InputError, match=f"again: both are named '{name}'; give each once, or build with"):
         Corpora([shards, tmp_path / "again"], "train")
 
 

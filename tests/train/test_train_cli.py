@@ -103,6 +103,23 @@ def test_the_last_evaluation_is_printed(
     assert "vl_drift" in line
 
 
+def test_what_was_not_measured_is_not_printed_as_0(
+    typed: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed("--kl-weight", "0") == 0
+    assert capsys.readouterr().out.endswith("on audio questions, KL divergence not measured\n")
+
+
+def test_a_validation_split_that_no_dataset_has_is_said(
+    shards: Path, untaught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["stage-a", str(shards), "--config=demo", f"--backbone={untaught}", f"--out={tmp_path / 'out'}"]
+    quick = ["--steps=1", "--batch-size=6", "--tracker=none", "--validation-split=vall"]
+    assert main([*words, *quick]) == 0
+    said = "no dataset has a split 'vall' with sounds, so nothing is evaluated; see --validation-split"
+    assert f"stage A: {said}\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("how", [interrupt, terminate])
 def test_an_interruption_is_one_line_and_the_same_command_goes_on(
     how: Callable[[], None],
@@ -176,6 +193,11 @@ def test_another_dataset_is_refused_unless_meant(
         ("--backbone=nowhere", "vision-language checkpoint 'nowhere' is not a directory; give one"),
         ("--split=nosuch", "no split 'nosuch'; it has test, train, val"),
         ("--weights={x/audio: 1}", "'x/audio' is no pool of questions; "),
+        ("--encoder=logmel --encoder=logmel:x", "name each encoder once"),
+        ("--weights={'': 1}", "weight 1.0 of '': a weight needs the name of what is drawn"),
+        ("--config=list.yaml", "--tracker: expected a list such as [a, b], not one str"),
+        ("--optim.steps=8", "unrecognized arguments: --optim.steps=8; did you mean '--steps'?"),
+        ("--seed=9223372036854775808", "seed=9223372036854775808: a seed is below 2**63"),
         ("--weights={audio: 0}", "no dataset has a weight above 0; nothing would be drawn"),
         ("--weights={audio: -1, vl: 2}", "weight -1.0 of 'audio': a weight is a number, 0 or more"),
         ("--weights={audio: x}", "--weights: expected float, not x"),
@@ -212,6 +234,7 @@ def test_what_cannot_be_trained_is_one_line_and_exit_3(
     monkeypatch.chdir(tmp_path)
     until = {"metric": "audio_acuracy" if "eval" in options else "audio_accuracy", "at_least": 0.5}
     stages = [{"name": "one", "weights": {"audio": 1}, "until": until}, {"name": "two", "weights": {"vl": 1}}]
+    Path("list.yaml").write_text("tracker: none\n")
     Path("waits.yaml").write_text(yaml.safe_dump({"stages": stages}))
     assert typed(*re.split(" (?=--)", options)) == 3
     printed = capsys.readouterr()

@@ -126,6 +126,18 @@ def test_what_is_wrong_in_a_file_is_one_line(
     assert re.fullmatch(f"prog train: .*{re.escape(message)}\n", capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(
+    ("content", "held"), [("- steps\n", "- steps"), ("# steps: 5\n", "# steps: 5"), ("", "nothing")]
+)
+def test_a_file_without_options(
+    call, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, held: str
+) -> None:
+    (tmp_path / "some.yaml").write_text(content)
+    assert call("--model", "m", "--config", "some.yaml") == 3
+    said = f"--config: expected options such as `seed: 1`, one a line, not {held}; see --help"
+    assert capsys.readouterr().err == f"prog train: {said}\n"
+
+
 def test_a_preset_is_found_by_its_name_unless_a_file_has_it(call, tmp_path: Path) -> None:
     small = Training(Model("m", (1,), 2), Course(steps=7, weights={"vl": 1.0}))
     assert call("--model", "m", "--config", "small") == small

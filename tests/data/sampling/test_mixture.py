@@ -166,6 +166,12 @@ def test_weights_are_taken_as_they_are_written() -> None:
     assert exact_shares({"a": np.float64(0.1), "b": np.float64(1e-7)})["b"] == Fraction(1, 1_000_001)
 
 
+@pytest.mark.parametrize("name", ["", 1])
+def test_a_weight_without_a_name_is_refused(name: Any) -> None:
+    with pytest.raises(InputError, match=f"weight 1 of {name!r}: a weight needs the name of what is drawn"):
+        exact_shares({name: 1})
+
+
 def test_one_dataset_is_a_mixture_too() -> None:
     draw = mixture({"a": 3}, 8).batch(4)
     assert isinstance(draw, Draw)

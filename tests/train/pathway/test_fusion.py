@@ -1,6 +1,7 @@
 """The cross-attention, and what it does to a base: nothing where the gate is closed."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,6 +102,22 @@ def test_heads_that_do_not_divide_the_attention() -> None:
         CrossAttentionBlock(16, 3, rank=4)
     with pytest.raises(InputError, match="3 heads do not divide the 16 dimensions of a lora attention"):
         CrossAttentionBlock(16, 3, rank=3, design="lora")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"design": "lowrank"}, "design 'lowrank': did you mean 'low_rank'?"),
+        ({"rank": 0}, "4 heads of rank 0, 16 wide: give at least 1 each"),
+        ({"num_attention_heads": 0}, "0 heads of rank 0, 16 wide: give at least 1 each"),
+        ({"residual_scale": 2.0}, "residual_scale=2.0: must be above 0 and below max_residual_scale=1.0"),
+        ({"residual_scale": 0.0}, "residual_scale=0.0: must be above 0 and below max_residual_scale=1.0"),
+    ],
+)
+def test_a_block_that_would_be_another_or_nan(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        CrossAttentionBlock(**{"hidden_size": 16, "num_attention_heads": 4, **settings})
+    assert str(caught.value) == message
 
 
 def test_dropout_works_in_training_only() -> None:

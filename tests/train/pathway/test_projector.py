@@ -1,5 +1,6 @@
 """Embeddings become audio tokens, whatever the encoder's scale, and however many states it gives."""
 
+import re
 from typing import Any
 
 import pytest
@@ -49,6 +50,27 @@ def test_shape_and_size(depth: int, bottleneck: int | None) -> None:
 def test_layers_are_not_linear_together() -> None:
     made, x = projector(norm=False), embeddings(2, 12)
     assert not torch.allclose(made(x[:1] + x[1:]) + made(0 * x[:1]), made(x[:1]) + made(x[1:]), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "shape", "message"),
+    [
+        (False, (2, 3, 12), r"embeddings of shape (2, 3, 12); give (batch, 12)"),
+        (False, (12,), r"embeddings of shape (12,); give (batch, 12)"),
+        (True, (2, 12), r"embeddings of shape (2, 12); give (batch, states, 12)"),
+        (True, (2, 3, 11), r"embeddings of shape (2, 3, 11); give (batch, states, 12)"),
+    ],
+)
+def test_embeddings_of_another_shape_are_refused(
+    sequence: bool, shape: tuple[int, ...], message: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        projector(sequence=sequence)(embeddings(*shape))
+
+
+def test_a_scale_of_0_would_silence_every_sound() -> None:
+    with pytest.raises(InputError, match="tanh_scale=0: must be above 0; None is linear"):
+        projector(tanh_scale=0)
 
 
 @pytest.mark.parametrize("scale", [10.0, 2.0])

@@ -78,6 +78,11 @@ def test_it_says_how_many_different_questions_and_how_balanced(both: Questions) 
     assert found["unique_questions"] < 180
 
 
+def test_huge_weights_are_shares_as_well(both: Questions) -> None:
+    usual, huge = (sampler(both, {"audio": one, "vl": one}) for one in (1, 1e308))  # their sum is infinite
+    assert steps_per_epoch(huge, 20) == steps_per_epoch(usual, 20)
+
+
 def test_captions_and_kept_questions_have_no_most_frequent_answer(both: Questions) -> None:
     drawing = sampler(both, {"vl": 1})
     found = summary(drawing, both, points(drawing, 2))

@@ -1,5 +1,6 @@
 """Stage A on two datasets: it learns, the base does not change, and the settings alone say what comes out."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -257,6 +258,16 @@ def test_a_batch_that_leaves_a_process_without_a_row_is_refused(
     config = replace(trained.config, optim=replace(trained.config.optim, batch_size=2))
     config = replace(config, run=replace(config.run, out=tmp_path / "out"))
     with pytest.raises(InputError, match="batch_size=2: each of 3 processes needs a question"):
+        stage_a(config)
+
+
+@pytest.mark.parametrize("name", ["adapter.safetensors", "losses.jsonl", "evaluations.jsonl"])
+def test_a_complete_run_that_lost_a_file_says_which(name: str, trained: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(trained.config.run.out, out)
+    (out / name).unlink()
+    config = replace(trained.config, run=replace(trained.config.run, out=out))
+    with pytest.raises(InputError, match=f"{name}: is missing, and the run is complete; restore it, "):
         stage_a(config)
 
 
