@@ -33,11 +33,7 @@ def demo(*, out: Path, seed: int = 0) -> int:
 
 
 def stage_a(config: TrainConfig) -> None:
-    """Train an audio pathway for a frozen backbone, and write the checkpoint to OUT.
-
-    `--config NAME` also finds a preset: demo, baseline, phase1, phase2, no_retention, kl, fisher, nullspace,
-    all_retention.
-    """
+    """Train an audio pathway for a frozen backbone, and write the checkpoint to OUT."""
     from accelerate import PartialState
 
     from safe_train.stages.stage_a import stage_a as train
@@ -46,13 +42,15 @@ def stage_a(config: TrainConfig) -> None:
     if not PartialState().is_main_process:
         return
     last, checkpoint = trained.losses[-1], trained.checkpoint
-    from_base = f"{last.distillation:.4f} from the base" if config.loss.kl_weight else "not measured"
+    on_audio = (
+        "not measured" if last.cross_entropy is None else f"{last.cross_entropy:.3f} on audio questions"
+    )
+    from_base = "not measured" if last.distillation is None else f"{last.distillation:.4f} from the base"
     records = sum(dataset.records for dataset in checkpoint.datasets)
     print(
         f"{config.run.out}: {checkpoint.trained_parameters:,} parameters trained on {records:,} records, "
         f"the base's {checkpoint.base.parameters:,} unchanged\n"
-        f"  last batch, in nats per token: cross-entropy {last.cross_entropy:.3f} on audio questions, "
-        f"KL divergence {from_base}"
+        f"  last batch, in nats per token: cross-entropy {on_audio}, KL divergence {from_base}"
     )
     if trained.metrics:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items())

@@ -62,7 +62,7 @@ class PathwayConfig:
     """initial value of a learned factor of each attention's output; null: no factor"""
 
     max_residual_scale: float = 1.0
-    """the most that this factor can become, above --residual_scale"""
+    """the most that this factor can become, above --residual-scale"""
 
     dropout: float = 0.0
     """dropout in the projector and on each attention's output, from 0 to below 1"""

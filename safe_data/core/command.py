@@ -26,6 +26,7 @@ from safe_data.core.options_file import (
     in_sections,
     is_given,
     option_name,
+    preset_names,
     sections_of,
     settings_from,
     settled,
@@ -60,7 +61,8 @@ def run(
     arguments = list(sys.argv[1:] if argv is None else argv)
     said_by = " ".join([program, *(word for word in arguments[:1] if word in commands)])
     try:
-        name, options = _parse(program, summary, commands, configs_first(with_presets(arguments, presets)))
+        given = configs_first(with_presets(arguments, presets))
+        name, options = _parse(program, summary, commands, given, presets)
         return commands[name](**options) or HOLDS
     except SystemExit as stop:  # after --help and --print_config
         return BAD_INPUT if stop.code else HOLDS
@@ -79,7 +81,11 @@ def run(
 
 
 def _parse(
-    program: str, summary: str, commands: dict[str, Command], arguments: list[str]
+    program: str,
+    summary: str,
+    commands: dict[str, Command],
+    arguments: list[str],
+    presets: Path | None,
 ) -> tuple[str, dict[str, Any]]:
     import yaml
     from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_dumper, set_loader
@@ -109,7 +115,7 @@ def _parse(
     for name, command in commands.items():
         subparser = Parser(description=_summary(command), formatter_class=Help, parser_mode=_SECTIONED)
         if arguments[:1] == [name]:  # the others need only their line of help
-            _add_parameters(subparser, command)
+            _add_parameters(subparser, command, preset_names(presets) if sections else [])
             known += [*subparser._option_string_actions, *sections]
         choices.add_subcommand(name, subparser, help=_summary(command))
     try:
@@ -203,12 +209,15 @@ def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
     return arguments
 
 
-def _add_parameters(parser: Any, command: Command) -> None:
+def _add_parameters(parser: Any, command: Command, presets: Sequence[str]) -> None:
     """One argument per parameter, or per field of a parameter that is a dataclass.
 
     A parameter without a default is positional, unless it is keyword-only.
     """
-    parser.add_argument("--config", action="config", help="YAML file of options; the command line wins")
+    preset = f", or the name of a preset ({', '.join(presets)})" if presets else ""
+    parser.add_argument(
+        "--config", action="config", help=f"YAML file of options{preset}; the command line wins"
+    )
     helps, hints = _helps(command), get_type_hints(command)
     for name, parameter in inspect.signature(command).parameters.items():
         hint, required = hints[name], parameter.default is inspect.Parameter.empty

@@ -87,6 +87,11 @@ def options_of(settings: Any) -> dict[str, Any]:
     return options
 
 
+def preset_names(presets: Path | None) -> list[str]:
+    """The names of the presets in a folder."""
+    return [] if presets is None else sorted(file.stem for file in presets.glob("*.yaml"))
+
+
 def with_presets(arguments: list[str], presets: Path | None) -> list[str]:
     """The arguments, with the path of a preset in place of its name.
 
@@ -95,7 +100,7 @@ def with_presets(arguments: list[str], presets: Path | None) -> list[str]:
     """
     if presets is None:
         return arguments
-    known = sorted(file.stem for file in presets.glob("*.yaml"))
+    known = preset_names(presets)
     found = list(arguments)
     for place, word in enumerate(arguments):
         option, equals, value = word.partition("=")

@@ -63,12 +63,12 @@ from safe_train.track import accelerator_options
 
 
 class StepLoss(NamedTuple):
-    """The losses of one step, in nats per token."""
+    """The losses of one step, in nats per token; None for one that no question of the batch has."""
 
     step: int
     loss: float
-    cross_entropy: float
-    distillation: float
+    cross_entropy: float | None = None
+    distillation: float | None = None
 
 
 class StageAResult(NamedTuple):
@@ -177,7 +177,10 @@ def _work(
 
 
 class _Losses:
-    """The loss of stage A: cross-entropy of the rows that learn, divergence from the base of the others."""
+    """The loss of stage A: cross-entropy of the rows that learn, divergence from the base of the others.
+
+    A part that the whole batch has no row for is left out, not 0.
+    """
 
     def __init__(self, config: TrainConfig, base: Any) -> None:
         self._base = base
@@ -197,8 +200,12 @@ class _Losses:
             tokens = taught.shape[1]  # the longest answer of the batch may be one that is learnt
             student, real = logits[~learns][:, :tokens], batch.real[~learns][:, :tokens]
             distillation = distillation_loss(student, taught, real, self._temperature, counts.keep)
-        loss = cross_entropy + self._kl_weight * distillation
-        return {"loss": loss, "cross_entropy": cross_entropy, "distillation": distillation}
+        losses = {"loss": cross_entropy + self._kl_weight * distillation}
+        if counts.learn:
+            losses["cross_entropy"] = cross_entropy
+        if counts.keep and self._kl_weight:
+            losses["distillation"] = distillation
+        return losses
 
 
 def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evaluation | None:
@@ -313,6 +320,7 @@ def read_losses(path: Path) -> list[StepLoss]:
     """
     try:
         lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
-        return [StepLoss(*(line[name] for name in StepLoss._fields)) for line in lines]
+        parts = ("cross_entropy", "distillation")
+        return [StepLoss(line["step"], line["loss"], *map(line.get, parts)) for line in lines]
     except (OSError, msgspec.MsgspecError, KeyError, TypeError) as error:
         raise InputError(f"{path}: is not the losses of a run ({error}); {START_OVER}") from None

@@ -108,6 +108,8 @@ def test_what_was_not_measured_is_not_printed_as_0(
 ) -> None:
     assert typed("--kl-weight", "0") == 0
     assert capsys.readouterr().out.endswith("on audio questions, KL divergence not measured\n")
+    assert typed("--weights", '{"muted": 1}', "--force") == 0
+    assert ": cross-entropy not measured, KL divergence 0.0" in capsys.readouterr().out
 
 
 def test_a_validation_split_that_no_dataset_has_is_said(
