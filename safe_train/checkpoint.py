@@ -165,7 +165,17 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         weights = load_file(folder / WEIGHTS)
     except SafetensorError as error:
         raise InputError(f"{folder / WEIGHTS}: is not a safetensors file: {error}") from None
+    _check_numbers(folder / WEIGHTS, weights)
     return Checkpoint(folder, config, weights)
+
+
+def _check_numbers(path: Path, weights: dict[str, Tensor]) -> None:
+    """Refuse weights that PyTorch would compute with in silence: attention makes 0 of NaN."""
+    for name, tensor in weights.items():
+        if not tensor.is_floating_point() or not tensor.isfinite().all():
+            raise InputError(f"{path}: {name} ({tensor.dtype}) is not all finite numbers; train it again")
+    if len(kinds := {str(tensor.dtype) for tensor in weights.values()}) > 1:
+        raise InputError(f"{path}: holds weights of {' and '.join(sorted(kinds))}; train it again")
 
 
 def _read_config(path: Path) -> CheckpointConfig:
@@ -177,7 +187,7 @@ def _read_config(path: Path) -> CheckpointConfig:
                 f"{path}: is of format {version}; this version reads {FORMAT_VERSION}; train it again"
             )
         return msgspec.convert(found, CheckpointConfig)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: is not a checkpoint's configuration: {error}; train it again") from None
 
 
@@ -191,11 +201,17 @@ def attach_checkpoint(checkpoint: Checkpoint, backbone: Backbone) -> SafeModel:
     where = f"{checkpoint.folder}: was trained for {config.base.name} ({config.base.architecture})"
     check_base(base_files(backbone.folder), config.base.files, here=str(backbone.folder), where=where)
     shapes = [encoder.shape for encoder in config.encoders]
+    if config.pathway.depth > len(checkpoint.weights):  # layers are made before they are compared
+        raise InputError(
+            f"{checkpoint.folder}: {CONFIG} says depth {config.pathway.depth}, and {WEIGHTS} holds only "
+            f"{len(checkpoint.weights)} tensors; train it again"
+        )
     try:
         with torch.device("meta"):
             pathway = AudioPathway(config.pathway, shapes=shapes, width=hidden_width(base), seed=config.seed)
     except (RuntimeError, TypeError, OverflowError) as error:
-        raise InputError(f"{checkpoint.folder}: {CONFIG} describes what cannot be made: {error}") from None
+        reason = str(error).partition("\n")[0]  # PyTorch adds its own stack
+        raise InputError(f"{checkpoint.folder}: {CONFIG} describes what cannot be made: {reason}") from None
     expected = {name: tuple(tensor.shape) for name, tensor in pathway.state_dict().items()}
     stored = {name: tuple(tensor.shape) for name, tensor in checkpoint.weights.items()}
     if expected != stored:

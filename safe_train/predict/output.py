@@ -245,7 +245,7 @@ def _decoded(part: Path, line: bytes) -> Prediction:
 def _read(path: Path) -> _Run:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Run)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: is not of this version ({error}); add --force to start over") from None
 
 

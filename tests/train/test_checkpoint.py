@@ -5,13 +5,16 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save
 from tiny_corpora import build_corpus
 from tiny_models import wake
+from torch import Tensor
 
 from safe_data.core.errors import InputError
 from safe_data.encoders import encoder as encoders
@@ -212,6 +215,25 @@ def test_weights_that_are_no_safetensors_file(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda weight: weight * torch.nan, r"blocks\.1\.key\.weight \(torch\.float32\) is not all finite"),
+        (lambda weight: weight.int(), r"blocks\.1\.key\.weight \(torch\.int32\) is not all finite numbers"),
+        (lambda weight: weight.half(), r"holds weights of torch\.float16 and torch\.float32; train it again"),
+    ],
+)
+def test_weights_that_cannot_be_computed_with(
+    folder: Path, change: Callable[[Tensor], Tensor], message: str
+) -> None:
+    weights = load_file(folder / "adapter.safetensors")
+    data = save({**weights, "blocks.1.key.weight": change(weights["blocks.1.key.weight"])})
+    (folder / "adapter.safetensors").write_bytes(data)
+    edit(folder, weights_sha256=hashlib.sha256(data).hexdigest())
+    with pytest.raises(InputError, match=rf"adapter\.safetensors: {message}"):
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"format_version": 1}, "is of format 1; this version reads 2; train it again"),
@@ -229,7 +251,7 @@ def test_a_configuration_that_cannot_be(folder: Path, changes: dict[str, object]
         read_checkpoint(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"format_version": 2}', b"null"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"format_version": 2}', b"null", b"[" * 10**5])
 def test_a_configuration_that_is_none(folder: Path, content: bytes) -> None:
     (folder / "config.json").write_bytes(content)
     with pytest.raises(InputError, match=r"config\.json: is not a checkpoint's configuration: .*train it"):
@@ -267,7 +289,16 @@ def test_a_configuration_that_does_not_fit_the_weights(
 @pytest.mark.parametrize("tokens", [10**15, 10**30])
 def test_a_configuration_of_an_absurd_size(folder: Path, backbone: Backbone, tokens: int) -> None:
     edit(folder, pathway__tokens=tokens)
-    with pytest.raises(InputError, match=r"config\.json"):
+    with pytest.raises(InputError, match=r"config\.json") as refused:
+        attach_checkpoint(read_checkpoint(folder), backbone)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_absurd_depth_is_refused_before_its_layers_are_made(folder: Path, backbone: Backbone) -> None:
+    edit(folder, pathway__depth=10**9)
+    with pytest.raises(
+        InputError, match=r"config\.json says depth 1000000000, and .* holds only \d+ tensors"
+    ):
         attach_checkpoint(read_checkpoint(folder), backbone)
 
 

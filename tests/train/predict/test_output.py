@@ -174,9 +174,12 @@ def test_a_file_that_is_no_run_or_was_changed_is_refused(out: Path, whole: bytes
         find_run(out, identity())
     out.unlink()
     assert find_run(out, identity()) is False
-    run_file(out).write_text("{}")
-    with pytest.raises(InputError, match=r"run.json: is not of this version .* add --force to start over"):
-        find_run(out, identity())
+    for content in ("{}", "[" * 10**5):
+        run_file(out).write_text(content)
+        with pytest.raises(
+            InputError, match=r"run.json: is not of this version .* add --force to start over"
+        ):
+            find_run(out, identity())
 
 
 def test_to_begin_removes_what_is_left_of_another_run_but_not_its_file(out: Path, whole: bytes) -> None:
