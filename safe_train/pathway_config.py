@@ -86,6 +86,7 @@ class PathwayConfig:
             raise InputError(f"layers={list(self.layers)}: name each layer once, counting from 1")
         if self.tanh_scale is not None:
             check_above_zero(self, "tanh_scale")
+        check_above_zero(self, "max_residual_scale")
         if self.residual_scale is not None and not (
             0 < self.residual_scale < self.max_residual_scale < math.inf
         ):

@@ -20,7 +20,7 @@ from uuid import uuid4
 import msgspec
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import committing, explaining, file_sha256, write_json
+from safe_data.core.files import PART, committing, explaining, file_sha256, write_json
 from safe_eval.prediction import Prediction
 from safe_train.run_identity import differences
 
@@ -114,7 +114,14 @@ def find_run(out: Path, identity: Identity) -> Finished | bool:
         return False
     if file_sha256(out) != found.finished.sha256:
         raise InputError(f"{out}: was changed since it was written; {_START_OVER}")
+    _remove(left_over(out))
     return found.finished
+
+
+def left_over(out: Path) -> list[Path]:
+    """The parts beside OUT, and what a process that was killed had not yet renamed."""
+    name = escape(out.name)
+    return [*out.parent.glob(f"{name}.part*"), *out.parent.glob(f".{name}.*{PART}")]
 
 
 def begin(out: Path, identity: Identity) -> None:
@@ -123,8 +130,7 @@ def begin(out: Path, identity: Identity) -> None:
     Raises:
         InputError: the disk is full, or may not be written to.
     """
-    for part in out.parent.glob(f"{escape(out.name)}.part*"):
-        part.unlink()
+    _remove(left_over(out))
     write_json(run_file(out), _Run(identity))
 
 
@@ -173,6 +179,7 @@ def join(out: Path, identity: Identity, rows: Sequence[int]) -> Finished:
     """
     parts = [part_file(out, number, identity.processes) for number in range(identity.processes)]
     tally = Tally()
+    _remove(path for path in left_over(out) if path not in parts)
     with committing(out) as file, ExitStack() as stack:
         opened = [stack.enter_context(part.open("rb")) for part in parts]
         for batch, count in enumerate(rows):

@@ -11,13 +11,14 @@ import msgspec
 import torch
 
 from safe_data.core.errors import InputError
+from safe_data.core.files import file_sha256
 from safe_data.core.options_file import TRAIN, installed_versions
 from safe_data.core.progress import Progress
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.prediction import Prediction
 from safe_train.base.backbone import Backbone, backbone_folder, load_backbone
 from safe_train.base.files import base_files
-from safe_train.checkpoint import Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
+from safe_train.checkpoint import CONFIG, Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
 from safe_train.config import CONDITIONS, PredictConfig
 from safe_train.interruption import interrupted_by_sigterm
 from safe_train.pathway.model import SafeModel
@@ -138,7 +139,9 @@ def wanted_encoders(checkpoint: Checkpoint, specs: Sequence[str] = ()) -> tuple[
         raise InputError(
             f"--encoder {by_name[min(unknown)]}: {checkpoint.folder} hears by {names}; name one of these"
         )
-    return tuple(WantedEncoder(e.name, e.fingerprint, by_name.get(e.name, e.source)) for e in used)
+    return tuple(
+        WantedEncoder(e.name, e.fingerprint, by_name.get(e.name, e.source), e.name in by_name) for e in used
+    )
 
 
 def _predictor(
@@ -194,7 +197,7 @@ def _identity(
     if state.device.type == "cuda":
         device = torch.cuda.get_device_name(state.device)
     return Identity(
-        checkpoint=facts.weights_sha256,
+        checkpoint=file_sha256(checkpoint.folder / CONFIG),  # it holds the hash of the weights
         base=hashlib.sha256(msgspec.json.encode(base_files(backbone), order="deterministic")).hexdigest(),
         dataset=dataset.fingerprint,
         split=dataset.split,

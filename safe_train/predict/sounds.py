@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,11 +23,15 @@ Embeddings = tuple[Float16[ndarray, "sounds *shape"], ...]  # one array per enco
 
 
 class WantedEncoder(NamedTuple):
-    """An encoder that a checkpoint hears by, and how to load it; None if the checkpoint does not know how."""
+    """An encoder that a checkpoint hears by, and how to load it; None if the checkpoint does not know how.
+
+    `is_named` says that the user gave the source, which then may be a hub id.
+    """
 
     name: str
     fingerprint: str
     source: str | None
+    is_named: bool = False
 
 
 class Sounds:
@@ -99,6 +104,13 @@ def _hear_silence(samples: int, rate_hz: int) -> Heard:
 
 
 def _load(wanted: WantedEncoder) -> AudioEncoder:
+    _, _, place = (wanted.source or "").partition(":")
+    if place and not wanted.is_named and not Path(place).expanduser().is_dir():
+        # A checkpoint may be a stranger's: what it names is not fetched.
+        raise InputError(
+            f"encoder {wanted.source}: the checkpoint names it, and {place} is no folder here; say where it "
+            f"is with --encoder {wanted.name}:SOURCE, a folder or the hub id to fetch"
+        )
     try:
         encoder = load_encoder(wanted.source or wanted.name)
     except InputError as error:  # the folder may have moved since the checkpoint was trained

@@ -42,6 +42,7 @@ from safe_train.run_state import (
 from safe_train.stages.epochs import drawn_since, steps_per_epoch, summary
 from safe_train.stages.evaluation import Evaluation
 from safe_train.stages.gradients import GradientWatch, components_of, gradient_norms
+from safe_train.stages.logs import EPOCHS, EVALUATIONS, LOSSES
 from safe_train.stages.loss_guard import LossGuard
 from safe_train.stages.optimizer import new_optimizer, optimizer_tensors, restore_optimizer, set_rates
 from safe_train.stages.processes import summed
@@ -51,7 +52,6 @@ from safe_train.stages.schedule import gate_at
 from safe_train.track import Log as Track
 from safe_train.track import tracking
 
-LOSSES, EVALUATIONS, EPOCHS = "losses.jsonl", "evaluations.jsonl", "epochs.jsonl"
 VANISHING_FROM = 20  # steps: before, an output that began at 0 passes little back
 MOST_DRIFT = 0.01  # of accuracy: a state that lost more is not the best, whatever it hears
 

@@ -9,10 +9,8 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
@@ -46,7 +44,6 @@ from safe_train.retention.distillation import Teacher, answer_logits, distillati
 from safe_train.retention.weights import WeightRetention
 from safe_train.run_identity import (
     RUN,
-    START_OVER,
     Identity,
     begin,
     check_complete,
@@ -57,18 +54,10 @@ from safe_train.run_identity import (
 from safe_train.run_state import finish, latest
 from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
-from safe_train.stages.loop import EVALUATIONS, LOSSES, Counts, Work, train
+from safe_train.stages.logs import EVALUATIONS, LOSSES, StepLoss, last_evaluation, read_losses
+from safe_train.stages.loop import Counts, Work, train
 from safe_train.stages.sampler import StepSampler
 from safe_train.track import accelerator_options
-
-
-class StepLoss(NamedTuple):
-    """The losses of one step, in nats per token; None for one that no question of the batch has."""
-
-    step: int
-    loss: float
-    cross_entropy: float | None = None
-    distillation: float | None = None
 
 
 class StageAResult(NamedTuple):
@@ -135,7 +124,9 @@ def _stage_a(config: TrainConfig, accelerator: Accelerator) -> StageAResult:
         accelerator.wait_for_everyone()
     finally:
         work.model.detach()
-    return StageAResult(read_checkpoint(out).config, read_losses(out / LOSSES), _last(out / EVALUATIONS))
+    return StageAResult(
+        read_checkpoint(out).config, read_losses(out / LOSSES), last_evaluation(out / EVALUATIONS)
+    )
 
 
 def _work(
@@ -296,31 +287,3 @@ def _publish(
         seed=config.run.seed,
         step=steps,
     )
-
-
-def _last(path: Path) -> dict[str, float]:
-    """The last line of a log, without its step; empty if nothing was logged.
-
-    Raises:
-        InputError: the file is not one that a run wrote.
-    """
-    try:
-        lines = path.read_bytes().splitlines()
-        last: dict[str, float] = msgspec.json.decode(lines[-1], type=dict[str, float]) if lines else {}
-    except msgspec.MsgspecError as error:
-        raise InputError(f"{path}: is not the evaluations of a run ({error}); {START_OVER}") from None
-    return {name: value for name, value in last.items() if name != "step"}
-
-
-def read_losses(path: Path) -> list[StepLoss]:
-    """The losses of a run's steps.
-
-    Raises:
-        InputError: the file is not one that a run wrote.
-    """
-    try:
-        lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
-        parts = ("cross_entropy", "distillation")
-        return [StepLoss(line["step"], line["loss"], *map(line.get, parts)) for line in lines]
-    except (OSError, msgspec.MsgspecError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: is not the losses of a run ({error}); {START_OVER}") from None

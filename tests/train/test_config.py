@@ -38,7 +38,10 @@ NAN = float("nan")
         ({"residual_scale": 0.0}, r"residual_scale=0\.0: must be above 0 and below max_residual_scale=1\.0"),
         ({"design": "lowrank"}, "design='lowrank': is no choice; did you mean 'low_rank'?"),
         ({"location": "top"}, "location='top': is no choice; choose from input, early, middle, late"),
-        ({"residual_scale": 0.3, "max_residual_scale": float("inf")}, "below max_residual_scale=inf"),
+        (
+            {"residual_scale": 0.3, "max_residual_scale": float("inf")},
+            "max_residual_scale=inf: must be finite",
+        ),
         ({"residual_scale": 0.3, "max_residual_scale": 0.3}, "must be above 0 and below max_res"),
         ({"dropout": 1.0}, r"dropout=1\.0: must be at least 0 and below 1"),
         ({"dropout": NAN}, "dropout=nan: must be at least 0 and below 1"),

@@ -14,6 +14,7 @@ from safe_data.media.sound import Sound
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.runner.conditions import Media, Partner, apply_condition
 from safe_eval.runner.row import hear
+from safe_train.predict import sounds as sounds_module
 from safe_train.predict.given import Given, Giver
 from safe_train.predict.plan import Arm, make_plan
 from safe_train.predict.sounds import Sounds, WantedEncoder
@@ -187,7 +188,15 @@ def test_another_version_of_an_encoder_is_refused_when_it_is_loaded(split: Shard
         sounds.load()
 
 
-def test_an_encoder_that_has_moved_can_be_named(split: ShardDataset) -> None:
-    sounds = Sounds(split, [WantedEncoder("loud", LoudEncoder().fingerprint, "clap:moved")])
-    with pytest.raises(InputError, match=r"'moved' is not a directory.*; say where .* --encoder loud:SOURCE"):
-        sounds.load()
+@pytest.mark.parametrize("source", ["clap:moved", "clap:owner/name"])
+def test_what_only_a_checkpoint_names_is_not_fetched(
+    split: ShardDataset, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(sounds_module, "load_encoder", lambda spec: asked.append(spec) or LoudEncoder())
+    loud = WantedEncoder("loud", LoudEncoder().fingerprint, source)
+    with pytest.raises(InputError, match=r"is no folder here; say where it is with --encoder loud:SOURCE"):
+        Sounds(split, [loud]).load()
+    assert asked == []
+    Sounds(split, [loud._replace(is_named=True)]).load()
+    assert asked == [source]

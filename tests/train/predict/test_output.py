@@ -293,3 +293,14 @@ def test_the_identity_is_written_as_it_is(out: Path) -> None:
     written = msgspec.json.decode(run_file(out).read_bytes())
     assert written["finished"] is None
     assert msgspec.convert(written["identity"], Identity) == identity()
+
+
+def test_what_a_killed_process_left_is_removed(out: Path, whole: bytes) -> None:
+    begin(out, identity())
+    write(out, range(len(ROWS)))
+    finished = join(out, identity(), ROWS)
+    for name in (f".{out.name}.12345678.tmp", f"{out.name}.part"):
+        (out.parent / name).write_bytes(b"left")
+        assert find_run(out, identity()) == finished
+        assert not (out.parent / name).exists()
+    assert out.read_bytes() == whole

@@ -16,6 +16,7 @@ from two_encoders import LoudEncoder
 
 from safe_data.build.build import build_dataset
 from safe_data.core.errors import InputError
+from safe_data.core.files import file_sha256
 from safe_data.encoders.encoder import ENCODERS
 from safe_data.encoders.logmel import LogMelEncoder
 from safe_data.media.sound import resample
@@ -335,7 +336,7 @@ def test_what_the_rows_depend_on_is_beside_them(typed: list[str], out: Path, che
     assert main(typed) == 0
     written = json.loads(run_file(out).read_text())
     identity = msgspec.convert(written["identity"], Identity)
-    assert identity.checkpoint == checkpoint.config.weights_sha256
+    assert identity.checkpoint == file_sha256(checkpoint.folder / "config.json")
     assert (identity.split, identity.seed, identity.batch_size) == ("test", 0, 20)
     assert identity.conditions == ("full", "noise_audio")
     assert identity.encoders == {"logmel": LogMelEncoder().fingerprint}

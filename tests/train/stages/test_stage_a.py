@@ -18,8 +18,9 @@ from safe_train.base.freeze import audit_freeze
 from safe_train.checkpoint import attach_checkpoint, read_checkpoint
 from safe_train.config import TrainConfig
 from safe_train.stages import stage_a as stage_a_module
+from safe_train.stages.logs import read_losses
 from safe_train.stages.loop import Loop
-from safe_train.stages.stage_a import StageAResult, read_losses, stage_a
+from safe_train.stages.stage_a import StageAResult, stage_a
 
 LONG = {"steps": 25, "eval_steps": 10, "checkpoint_steps": 10, "warm_up_steps": 5, "projector_lr": 0.006}
 
