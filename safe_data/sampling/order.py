@@ -8,7 +8,7 @@ w takes the positions r, r + w, r + 2w, …
 import hashlib
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt64
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
@@ -59,15 +59,20 @@ class Order:
         return cached[1]
 
 
-def _shuffled(length: int, name: str) -> Int64[ndarray, " rows"]:
-    """The numbers below `length`, sorted by one random number each.
+def random_bits(length: int, name: str) -> UInt64[ndarray, " numbers"]:
+    """Random numbers of 64 bits that follow from a name alone, all distinct.
 
     Source: SplitMix64 (Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014).
-    Differs: the sequence starts at a hash of the name. Its numbers are all distinct, so there are no ties;
-    and unlike `numpy.random.Generator` it is the same in every version of NumPy.
+    Differs: the sequence starts at a hash of the name. Unlike `numpy.random.Generator` it is the same in
+    every version of NumPy.
     """
     start = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
     numbers = np.arange(length, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.argsort(numbers ^ (numbers >> np.uint64(31))).astype(np.int64, copy=False)
+    return numbers ^ (numbers >> np.uint64(31))
+
+
+def _shuffled(length: int, name: str) -> Int64[ndarray, " rows"]:
+    """The numbers below `length`, sorted by one random number each; there are no ties."""
+    return np.argsort(random_bits(length, name)).astype(np.int64, copy=False)

@@ -12,7 +12,6 @@ et al. 2021 (arXiv 2106.09685) section 4.1.
 **Differs:** after the layer, not before it; a zero-initialised output, not a zero-initialised tanh gate.
 """
 
-import hashlib
 import math
 from collections.abc import Callable
 from typing import Any, get_args
@@ -25,6 +24,7 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from safe_data.core.errors import InputError, did_you_mean
+from safe_data.sampling.order import random_bits
 from safe_train.pathway.request import Gate, KeysValues, Request, gate_values
 from safe_train.pathway_config import Design
 
@@ -165,17 +165,13 @@ class LowRankUpdate(nn.Module):
 def frozen_weight(width: int, name: str) -> Float32[ndarray, "width width"]:
     """Uniform numbers within ±1/√width, which follow from the name alone, on every machine and version.
 
-    **Source:** the initialisation of a linear layer in PyTorch; SplitMix64, as in safe_data's `Order`.
+    **Source:** the initialisation of a linear layer in PyTorch; `random_bits`.
     """
     weight = np.empty((width, width), np.float32)
     for start in range(0, width, _ROWS_DRAWN):
         rows = weight[start : start + _ROWS_DRAWN]
-        seed = hashlib.blake2b(f"{name}/{start}".encode(), digest_size=8).digest()
-        bits = np.arange(rows.size, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        bits += np.uint64(int.from_bytes(seed, "little"))
-        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        unit = ((bits ^ (bits >> np.uint64(31))) >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
+        bits = random_bits(rows.size, f"{name}/{start}") >> np.uint64(40)
+        unit = bits.astype(np.float32) / np.float32(2**24)
         rows[:] = ((2 * unit - 1) / np.sqrt(width)).reshape(rows.shape)
     return weight
 
