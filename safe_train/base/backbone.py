@@ -1,11 +1,14 @@
 """Backbone: the frozen vision-language model, loaded from its directory, and its decoder layers."""
 
+import inspect
 import sys
+from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from safe_data.core.errors import InputError
 from safe_data.encoders.checkpoints import checkpoint_directory
@@ -88,3 +91,17 @@ def decoder_layers(model: Any) -> nn.ModuleList:
         f"{type(model).__name__}: no decoder layers in {', '.join(_LAYER_PATHS)} of its "
         f"{type(decoder).__name__}; add their place to safe_train/base/backbone.py"
     )
+
+
+def last_logits(
+    model: Any, inputs: Mapping[str, Any], tokens: int, base: Any = None
+) -> Float[Tensor, "batch tokens vocab"]:
+    """The logits that predict the last tokens of each input, in float32.
+
+    `base` is the model whose parameters count where `model` is wrapped around it.
+    """
+    # The logits of the prompt are not needed, but not every model can leave them out.
+    can_shorten = "logits_to_keep" in inspect.signature((base or model).forward).parameters
+    shortened = {"logits_to_keep": tokens + 1} if can_shorten else {}
+    logits: Tensor = model(**inputs, use_cache=False, **shortened).logits
+    return logits[:, -tokens - 1 : -1].float()

@@ -1,6 +1,5 @@
 """Dialogue: prompts in, answers out, with the probability of each answer and of each choice."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from safe_eval.models.model import Answer
+from safe_train.base.backbone import last_logits
 from safe_train.base.prompts import IGNORED, Picture, Prompts, append_answers, collate, pad_token
 from safe_train.base.vision import Vision
 
@@ -189,12 +189,8 @@ class Dialogue:
         self, inputs: dict[str, Any], answers: Int64[Tensor, "batch tokens"]
     ) -> Float[Tensor, " batch"]:
         """The log-probability of each answer behind its prompt: the sum over its tokens."""
-        length = answers.shape[1]
-        # The logits of the prompt are not needed, but not every model can leave them out.
-        can_shorten = "logits_to_keep" in inspect.signature(self.base.forward).parameters
-        shortened = {"logits_to_keep": length + 1} if can_shorten else {}
         batch = append_answers(inputs, answers, self._pad)
-        logits = self.base(**batch, use_cache=False, **shortened).logits[:, -length - 1 : -1].float()
+        logits = last_logits(self.base, batch, answers.shape[1])
         real = answers != IGNORED
         chosen = logits.log_softmax(-1).gather(2, answers.masked_fill(~real, 0)[..., None])[..., 0]
         summed: Tensor = (chosen * real).sum(1)

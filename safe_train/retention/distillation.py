@@ -1,6 +1,5 @@
 """Distillation: keep the base's answers, with the base itself (gate closed) as the teacher."""
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from safe_train.base.backbone import last_logits
 from safe_train.batches import Batch, Loader
 from safe_train.questions import Asked
 
@@ -59,8 +59,9 @@ class Teacher:
         """The base's logits for the tokens of the answers; shorter answers are padded with zeros."""
         missing = {_key(row): row for row in asked if _key(row) not in self._kept}
         computed = self._compute(tuple(missing.values())) if missing else []
-        found = self._kept | dict(zip(missing, computed, strict=True))
+        found = {_key(row): self._kept[_key(row)] for row in asked if _key(row) in self._kept}
         for name, logits in zip(missing, computed, strict=True):
+            found[name] = logits
             if logits.nbytes <= self._room:
                 self._room -= logits.nbytes
                 self._kept[name] = logits
@@ -95,9 +96,4 @@ def _key(row: Asked) -> str:
 
 def answer_logits(model: Any, batch: Batch, base: Any = None) -> Float[Tensor, "batch tokens vocab"]:
     """The logits that predict each token of the answers, in float32; `model` may be a wrapped SafeModel."""
-    tokens = batch.answers.shape[1]
-    # The logits of the prompt are not needed, but not every model can leave them out.
-    can_shorten = "logits_to_keep" in inspect.signature((base or model).forward).parameters
-    shortened = {"logits_to_keep": tokens + 1} if can_shorten else {}
-    logits: Tensor = model(**batch.inputs, use_cache=False, **shortened).logits
-    return logits[:, -tokens - 1 : -1].float()
+    return last_logits(model, batch.inputs, batch.answers.shape[1], base)
