@@ -24,7 +24,7 @@ from safe_train.base.prompts import (
     encode_answer,
     pad_token,
 )
-from safe_train.questions import Asked, Questions, likeliest
+from safe_train.questions import Asked, Questions
 
 FORWARD_COST_TOKENS = 256  # what one more forward pass costs, in tokens of padding
 _KEPT = 1 << 16  # answers, and examples
@@ -97,8 +97,8 @@ class Loader:
     def _encoded(self, row: Asked) -> tuple[Inputs, Int64[Tensor, " tokens"]]:
         """A row's prompt, and its answer."""
         example = self._example(row.question)
-        is_caption = bool(self.questions.is_caption[row.question])
-        answer = example.references[row.reference] if is_caption else likeliest(example.references)
+        learnt = self.questions.answer[row.question]
+        answer = example.references[row.reference] if learnt is None else learnt
         picture = self.questions.corpora.picture(int(self.questions.clip[row.question]))
         return self._prompts.encode(example.prompt, picture), self._answer(answer)
 

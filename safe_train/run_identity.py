@@ -16,7 +16,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import PART, explaining, json_bytes, write_bytes
+from safe_data.core.files import PART, explaining, write_json
 from safe_train.checkpoint import CONFIG, WEIGHTS
 from safe_train.config import TrainConfig
 
@@ -97,7 +97,7 @@ def begin(out: Path, identity: Identity, *, force: bool) -> None:
                 "choose another folder, or add --force to start over"
             )
     else:
-        write_bytes(file, json_bytes(identity))
+        write_json(file, identity)
     _remove_parts(out)
 
 

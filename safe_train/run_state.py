@@ -21,7 +21,7 @@ import msgspec
 from torch import Tensor
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import committing_folder, explaining, file_sha256, json_bytes, write_bytes
+from safe_data.core.files import committing_folder, explaining, file_sha256, write_bytes, write_json
 from safe_data.sampling.curriculum import Progress
 from safe_train.run_identity import RUN, START_OVER
 
@@ -83,7 +83,7 @@ def save(
             if retention:
                 write_bytes(part / RETENTION, as_bytes(dict(retention)))
             hashes = {file.name: file_sha256(file) for file in sorted(part.iterdir())}
-            write_bytes(part / STATE, json_bytes(msgspec.structs.replace(state, sha256=hashes)))
+            write_json(part / STATE, msgspec.structs.replace(state, sha256=hashes))
     kept = {_name(state.progress.step), _name(state.best.step) if state.best else ""}
     for step in _steps(out):
         if _name(step) not in kept and step < state.progress.step:

@@ -171,9 +171,10 @@ class Loop:
         self.work.weights.project()
         self.optimizer.zero_grad()
         values = losses | {"gate": gate} | rates | {"gradient_norm": norm}
-        self._write(LOSSES, {"step": step, **values, "gradient_norms": norms, **drawn.composition()})
+        composition = drawn.composition()
+        self._write(LOSSES, {"step": step, **values, "gradient_norms": norms, **composition})
         by_component = {f"gradient_norm/{name}": value for name, value in norms.items()}
-        self.track(values | by_component | {"audio_ratio": drawn.composition()["audio_ratio"]}, step)
+        self.track(values | by_component | {"audio_ratio": composition["audio_ratio"]}, step)
         self._end_epoch()
         evaluated = self._evaluate() if self._is_due(run.eval_steps) else None
         self._show(losses["loss"], gate, len(drawn.asked))
