@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.timing import print_line
-from safe_train.config import PathwayConfig
 from safe_train.pathway.model import AudioPathway
 from safe_train.presets import preset_config
+from safe_train.settings.pathway import PathwayConfig
 
 EMBEDDING = (512,)
 LLAVA = {"llava-1.5-7b": (4096, 32, 7_063_427_072), "llava-1.5-13b": (5120, 40, 13_351_494_656)}

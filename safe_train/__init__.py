@@ -9,22 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from safe_train.base.backbone import Backbone, load_backbone
     from safe_train.checkpoint import attach_checkpoint, read_checkpoint, save_checkpoint
-    from safe_train.config import (
-        BackboneConfig,
-        DataConfig,
-        LossConfig,
-        OptimConfig,
-        PredictConfig,
-        RunConfig,
-        TrainConfig,
-    )
     from safe_train.demo import DemoConfig, run_demo
     from safe_train.pathway.fusion import CrossAttentionBlock
     from safe_train.pathway.model import AudioPathway, SafeModel
     from safe_train.pathway.projector import AudioProjector
-    from safe_train.pathway_config import PathwayConfig
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
+    from safe_train.settings.backbone import BackboneConfig
+    from safe_train.settings.data import DataConfig
+    from safe_train.settings.learning import LossConfig, OptimConfig
+    from safe_train.settings.pathway import PathwayConfig
+    from safe_train.settings.predict import PredictConfig
+    from safe_train.settings.train import RunConfig, TrainConfig
     from safe_train.stages.stage_a import StageAResult, stage_a
 
 __all__ = [
@@ -58,22 +54,18 @@ __all__ = [
 _MODULES = {
     "base.backbone": ("Backbone", "load_backbone"),
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
-    "config": (
-        "BackboneConfig",
-        "DataConfig",
-        "LossConfig",
-        "OptimConfig",
-        "PredictConfig",
-        "RunConfig",
-        "TrainConfig",
-    ),
     "demo": ("DemoConfig", "run_demo"),
     "pathway.fusion": ("CrossAttentionBlock",),
     "pathway.model": ("AudioPathway", "SafeModel"),
-    "pathway_config": ("PathwayConfig",),
     "pathway.projector": ("AudioProjector",),
     "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "presets": ("preset_config",),
+    "settings.backbone": ("BackboneConfig",),
+    "settings.data": ("DataConfig",),
+    "settings.learning": ("LossConfig", "OptimConfig"),
+    "settings.pathway": ("PathwayConfig",),
+    "settings.predict": ("PredictConfig",),
+    "settings.train": ("RunConfig", "TrainConfig"),
     "stages.stage_a": ("StageAResult", "stage_a"),
 }
 

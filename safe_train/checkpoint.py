@@ -21,9 +21,9 @@ from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
 from safe_train.base.backbone import Backbone
 from safe_train.base.files import Hashes, base_files, check_base
-from safe_train.config import LossConfig, OptimConfig
 from safe_train.pathway.model import AudioPathway, SafeModel, hidden_width
-from safe_train.pathway_config import PathwayConfig
+from safe_train.settings.learning import LossConfig, OptimConfig
+from safe_train.settings.pathway import PathwayConfig
 
 FORMAT_VERSION = 2
 WEIGHTS, CONFIG = "adapter.safetensors", "config.json"

@@ -8,8 +8,9 @@ from typing import Any
 
 from safe_data.core.command import HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import require_extra
-from safe_train.config import PredictConfig, TrainConfig
 from safe_train.presets import PRESETS
+from safe_train.settings.predict import PredictConfig
+from safe_train.settings.train import TrainConfig
 
 SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
 

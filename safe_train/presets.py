@@ -13,7 +13,7 @@ from safe_data.core.options_file import (
     settled,
     without_sections,
 )
-from safe_train.config import TrainConfig
+from safe_train.settings.train import TrainConfig
 
 PRESETS = Path(__file__).parent / "configs"
 

@@ -20,7 +20,7 @@ from safe_data.core.errors import InputError, did_you_mean
 from safe_data.records import Example, Record
 from safe_data.shards.dataset import ShardDataset
 from safe_train.base.prompts import Picture, stored_picture
-from safe_train.config import ROLES
+from safe_train.settings.data import ROLES
 
 SILENCE = -1  # instead of a clip's number: digital silence
 STATISTICS_CLIPS = 20_000

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from safe_data.core.errors import InputError
 from safe_data.core.files import PART, explaining, write_json
 from safe_train.checkpoint import CONFIG, WEIGHTS
-from safe_train.config import TrainConfig
+from safe_train.settings.train import TrainConfig
 
 RUN, IDENTITY = "run", "identity.json"
 START_OVER = "restore it, or add --force to start over"

@@ -19,7 +19,7 @@ ORDER = {
     "safe_data": "core records media sources encoders shards build sampling audit cli",
     "safe_eval": "options prediction predictions models runner logs scorers statistics arms results scoring "
     "comparison calibration annotation judging text report viewer cli",
-    "safe_train": "pathway_config config presets interruption base pathway questions batches checkpoint "
+    "safe_train": "settings presets interruption base pathway questions batches checkpoint "
     "run_identity run_state retention gates wandb_log track stages parity predict toy demo experiments cli",
 }
 PACKAGES = list(ORDER)  # a package may import those before it
@@ -139,13 +139,13 @@ def written(root: Path, **files: str) -> Path:
 
 
 def test_the_direction_test_can_fail_and_names_the_line(tmp_path: Path) -> None:
-    core = "def f():\n    from safe_data.sources import folder\n    from safe_train.config import C\n"
+    core = "def f():\n    from safe_data.sources import folder\n    from safe_train.settings import C\n"
     written(
-        tmp_path, safe_data__core__files=core, safe_data__sources__folder="", safe_train__config="C = 1\n"
+        tmp_path, safe_data__core__files=core, safe_data__sources__folder="", safe_train__settings="C = 1\n"
     )
     assert wrong_ways(tmp_path) == [
         "safe_data/core/files.py:2 imports safe_data.sources.folder, which stands later",
-        "safe_data/core/files.py:3 imports safe_train.config, which stands later",
+        "safe_data/core/files.py:3 imports safe_train.settings, which stands later",
     ]
 
 
@@ -168,20 +168,20 @@ def test_an_import_by_name_is_found(tmp_path: Path) -> None:
     core = (
         "import importlib\nfrom importlib import import_module\n"
         'importlib.import_module("safe_data.sources.folder")\n'
-        'def f():\n    return import_module(name="safe_train.config")\n'
-        'import_module("json"), print("safe_train.config"), import_module("safe_data.core.errors")\n'
+        'def f():\n    return import_module(name="safe_train.settings")\n'
+        'import_module("json"), print("safe_train.settings"), import_module("safe_data.core.errors")\n'
     )
     files = {"core__files": core, "core__errors": "", "sources__folder": ""}
-    written(tmp_path, safe_train__config="", **{f"safe_data__{name}": text for name, text in files.items()})
+    written(tmp_path, safe_train__settings="", **{f"safe_data__{name}": text for name, text in files.items()})
     assert wrong_ways(tmp_path) == [
         "safe_data/core/files.py:3 imports safe_data.sources.folder, which stands later",
-        "safe_data/core/files.py:5 imports safe_train.config, which stands later",
+        "safe_data/core/files.py:5 imports safe_train.settings, which stands later",
     ]
 
 
 def test_a_package_may_load_its_public_names_lazily(tmp_path: Path) -> None:
-    lazy = 'from importlib import import_module\nimport_module("safe_train.config")\n'
-    written(tmp_path, safe_train__config="", safe_data__core__files=lazy)
+    lazy = 'from importlib import import_module\nimport_module("safe_train.settings")\n'
+    written(tmp_path, safe_train__settings="", safe_data__core__files=lazy)
     assert len(wrong_ways(tmp_path)) == 1
     (tmp_path / "safe_data/core/files.py").rename(tmp_path / "safe_data/__init__.py")
     assert wrong_ways(tmp_path) == []

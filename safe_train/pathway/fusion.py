@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.sampling.order import random_bits
 from safe_train.pathway.request import Gate, KeysValues, Request, gate_values
-from safe_train.pathway_config import Design
+from safe_train.settings.pathway import Design
 
 _ROWS_DRAWN = 256  # at a time: random 64-bit numbers take eight times the room of bfloat16
 

@@ -20,7 +20,7 @@ from safe_train.base.freeze import freeze
 from safe_train.pathway.fusion import CrossAttentionBlock, attach
 from safe_train.pathway.projector import AudioProjector
 from safe_train.pathway.request import Audio, Budget, Gate, KeysValues, Request, new_request
-from safe_train.pathway_config import PathwayConfig
+from safe_train.settings.pathway import PathwayConfig
 
 DEFAULT_FUSED_LAYERS = 4
 

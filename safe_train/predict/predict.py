@@ -19,7 +19,6 @@ from safe_eval.prediction import Prediction
 from safe_train.base.backbone import Backbone, backbone_folder, load_backbone
 from safe_train.base.files import base_files
 from safe_train.checkpoint import CONFIG, Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
-from safe_train.config import CONDITIONS, PredictConfig
 from safe_train.interruption import interrupted_by_sigterm
 from safe_train.pathway.model import SafeModel
 from safe_train.predict.given import Giver
@@ -38,6 +37,7 @@ from safe_train.predict.plan import Plan, make_plan
 from safe_train.predict.predictor import Predictor
 from safe_train.predict.sounds import Sounds, WantedEncoder
 from safe_train.run_identity import only_writer
+from safe_train.settings.predict import CONDITIONS, PredictConfig
 
 if TYPE_CHECKING:
     from accelerate import PartialState

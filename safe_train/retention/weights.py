@@ -15,11 +15,11 @@ from torch import Tensor
 
 from safe_data.core.errors import InputError
 from safe_train.batches import Batch, Loader
-from safe_train.config import TrainConfig
 from safe_train.pathway.model import SafeModel
 from safe_train.questions import Asked, Questions
 from safe_train.retention.fisher import Fisher
 from safe_train.retention.null_space import NullSpace
+from safe_train.settings.train import TrainConfig
 
 FISHER_ROWS, NULL_SPACE_ROWS = 32, 256
 _STREAM = 11  # the stream of random numbers that draws these questions, their sounds and labels

@@ -23,7 +23,6 @@ from safe_data.core.options_file import options_of
 from safe_data.sampling.curriculum import Progress
 from safe_train.batches import Batch, Loader
 from safe_train.checkpoint import pathway_weights
-from safe_train.config import TrainConfig
 from safe_train.interruption import stopping
 from safe_train.pathway.model import SafeModel
 from safe_train.retention.distillation import Teacher
@@ -39,6 +38,7 @@ from safe_train.run_state import (
     save_teacher,
     teacher_until,
 )
+from safe_train.settings.train import TrainConfig
 from safe_train.stages.epochs import drawn_since, steps_per_epoch, summary
 from safe_train.stages.evaluation import Evaluation
 from safe_train.stages.gradients import GradientWatch, components_of, gradient_norms

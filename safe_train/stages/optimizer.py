@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from safe_train.config import OptimConfig
 from safe_train.pathway.model import AudioPathway
+from safe_train.settings.learning import OptimConfig
 from safe_train.stages.schedule import rate_at
 
 

@@ -37,7 +37,6 @@ from safe_train.checkpoint import (
     save_checkpoint,
     used_encoders,
 )
-from safe_train.config import TrainConfig
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Corpora, read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
@@ -52,6 +51,7 @@ from safe_train.run_identity import (
     only_writer,
 )
 from safe_train.run_state import finish, latest
+from safe_train.settings.train import TrainConfig
 from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
 from safe_train.stages.logs import EVALUATIONS, LOSSES, StepLoss, last_evaluation, read_losses

@@ -33,10 +33,10 @@ from safe_train.checkpoint import (
     save_checkpoint,
     used_encoders,
 )
-from safe_train.config import LossConfig, OptimConfig
 from safe_train.pathway.model import AudioPathway, SafeModel, new_pathway
-from safe_train.pathway_config import PathwayConfig
 from safe_train.questions import Corpora
+from safe_train.settings.learning import LossConfig, OptimConfig
+from safe_train.settings.pathway import PathwayConfig
 
 INPUTS = {"input_ids": torch.tensor([[5, 6, 7]])}
 VECTOR = UsedEncoder("logmel", "a" * 16, (512,), 8000, "logmel")

@@ -8,8 +8,8 @@ import pytest
 from safe_data.core.command import run
 from safe_data.core.errors import InputError
 from safe_train.cli import main
-from safe_train.config import TrainConfig
 from safe_train.presets import PRESETS, preset_config
+from safe_train.settings.train import TrainConfig
 
 WHERE: dict[str, Any] = {"shards": (Path("s"),), "backbone": "b", "out": Path("o")}
 NAMES = sorted(file.stem for file in PRESETS.glob("*.yaml"))

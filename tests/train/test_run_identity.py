@@ -11,7 +11,6 @@ import pytest
 from tiny_runs import small_run
 
 from safe_data.core.errors import InputError
-from safe_train.config import TrainConfig
 from safe_train.run_identity import (
     Identity,
     begin,
@@ -20,6 +19,7 @@ from safe_train.run_identity import (
     identity_options,
     only_writer,
 )
+from safe_train.settings.train import TrainConfig
 from safe_train.stages import stage_a as stage_a_module
 from safe_train.stages.stage_a import stage_a
 

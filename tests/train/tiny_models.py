@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from safe_train.pathway.model import AudioPathway
-from safe_train.pathway_config import PathwayConfig
+from safe_train.settings.pathway import PathwayConfig
 from safe_train.toy.recipe import Recipe
 
 torch.set_num_threads(1)

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from safe_train.config import TrainConfig
 from safe_train.presets import preset_config
+from safe_train.settings.train import TrainConfig
 from safe_train.stages.loop import Loop
 
 # Two epochs of 5 steps, two buckets of length, several passes per step, dropout.

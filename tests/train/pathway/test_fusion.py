@@ -15,7 +15,7 @@ from safe_train.pathway import fusion
 from safe_train.pathway.fusion import CrossAttentionBlock, frozen_weight
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.pathway.projector import AudioProjector
-from safe_train.pathway_config import PathwayConfig
+from safe_train.settings.pathway import PathwayConfig
 
 ROWS = 3
 GENERATION = {"max_new_tokens": 6, "do_sample": False}

@@ -25,7 +25,7 @@ from safe_train.pathway.model import (
     layer_device,
     new_pathway,
 )
-from safe_train.pathway_config import PathwayConfig
+from safe_train.settings.pathway import PathwayConfig
 
 ROWS = 2
 LANGUAGE = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4}

@@ -18,9 +18,9 @@ from safe_train.checkpoint import (
     save_checkpoint,
     used_encoders,
 )
-from safe_train.config import LossConfig, OptimConfig
 from safe_train.pathway.model import new_pathway
-from safe_train.pathway_config import PathwayConfig
+from safe_train.settings.learning import LossConfig, OptimConfig
+from safe_train.settings.pathway import PathwayConfig
 
 
 def trained_for(untaught: Path) -> TrainedFor:

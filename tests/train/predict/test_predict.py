@@ -31,13 +31,13 @@ from safe_train.base.dialogue import Dialogue, Question
 from safe_train.base.prompts import Picture
 from safe_train.checkpoint import Checkpoint
 from safe_train.cli import main
-from safe_train.config import PredictConfig
 from safe_train.pathway.model import SafeModel, new_pathway
-from safe_train.pathway_config import PathwayConfig
 from safe_train.predict.output import Identity, run_file
 from safe_train.predict.predict import predict_dataset, predictions, wanted_encoders
 from safe_train.predict.predictor import Predictor
 from safe_train.predict.sounds import WantedEncoder
+from safe_train.settings.pathway import PathwayConfig
+from safe_train.settings.predict import PredictConfig
 
 CONDITIONS = ("full", "mute_audio", "swap_audio", "gate_off", "noise_audio", "mute_vision")
 

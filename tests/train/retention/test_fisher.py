@@ -10,11 +10,11 @@ from torch import Tensor
 
 from safe_train.base.backbone import Backbone
 from safe_train.batches import Batch, Loader
-from safe_train.config import PathwayConfig
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Asked
 from safe_train.retention.distillation import answer_logits
 from safe_train.retention.fisher import Fisher, sampled_labels, squared_gradients
+from safe_train.settings.pathway import PathwayConfig
 
 INPUTS = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 

@@ -13,8 +13,8 @@ from tiny_models import wake
 from safe_train.base.backbone import Backbone
 from safe_train.batches import Batch, Loader
 from safe_train.pathway.model import SafeModel, new_pathway
-from safe_train.pathway_config import PathwayConfig
 from safe_train.questions import Corpora, Questions, read_questions
+from safe_train.settings.pathway import PathwayConfig
 from safe_train.stages.evaluation import Evaluation
 
 SHAPE = PathwayConfig(tokens=4, rank=8, heads=2, bottleneck=64)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from tiny_models import awake_pathway, sounds
 
-from safe_train.config import OptimConfig
 from safe_train.pathway.model import AudioPathway
+from safe_train.settings.learning import OptimConfig
 from safe_train.stages.optimizer import new_optimizer, optimizer_tensors, restore_optimizer, set_rates
 
 OPTIM = OptimConfig(projector_lr=0.02, fusion_lr=0.004, warm_up_steps=2, weight_decay=0.1)

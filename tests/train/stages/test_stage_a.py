@@ -16,7 +16,7 @@ from safe_data.core.errors import InputError
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.freeze import audit_freeze
 from safe_train.checkpoint import attach_checkpoint, read_checkpoint
-from safe_train.config import TrainConfig
+from safe_train.settings.train import TrainConfig
 from safe_train.stages import stage_a as stage_a_module
 from safe_train.stages.logs import read_losses
 from safe_train.stages.loop import Loop

@@ -10,16 +10,12 @@ import yaml
 from safe_data.core.errors import InputError
 from safe_data.core.options_file import options_of, options_yaml, settings_from, without_sections
 from safe_data.core.options_file import sections_of_settings as sections_of
-from safe_train.config import (
-    BackboneConfig,
-    DataConfig,
-    LossConfig,
-    OptimConfig,
-    PredictConfig,
-    RunConfig,
-    TrainConfig,
-)
-from safe_train.pathway_config import PathwayConfig
+from safe_train.settings.backbone import BackboneConfig
+from safe_train.settings.data import DataConfig
+from safe_train.settings.learning import LossConfig, OptimConfig
+from safe_train.settings.pathway import PathwayConfig
+from safe_train.settings.predict import PredictConfig
+from safe_train.settings.train import RunConfig, TrainConfig
 
 NAN = float("nan")
 

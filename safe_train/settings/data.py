@@ -1,0 +1,58 @@
+"""The settings of the data that is trained on."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safe_data.core.errors import InputError, check_at_least_one
+from safe_data.sampling.mixture import exact_shares
+
+ROLES = ("audio", "vl", "muted")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on.
+
+    A batch holds questions in three roles: `audio` questions with their own sound (loss: cross-entropy), `vl`
+    questions with an unrelated sound or silence, and `muted` audio questions with silence (loss of both: KL
+    divergence from the base).
+
+    Raises:
+        InputError: a number outside the range that its option names, or no weight above 0.
+    """
+
+    shards: tuple[Path, ...] = field(metadata={"positional": True})
+    """folders of one or several datasets; each name may occur once"""
+
+    encoder: tuple[str, ...] = ()
+    """name of the cached embeddings to hear by; with two names, both are heard (default: the only one)"""
+
+    weights: dict[str, float] = field(default_factory=lambda: {"audio": 0.4, "vl": 0.4, "muted": 0.2})
+    """relative share of each role in a batch: audio, vl, muted; NAME/audio and so on name the questions of
+    one dataset; ignored if there is a --curriculum"""
+
+    curriculum: Path | None = None
+    """YAML file of training stages, each with its own weights; see safe_data/sampling/curriculum_file.py"""
+
+    silent_fraction: float = 0.25
+    """share of the vl questions that get silence instead of an unrelated sound, from 0 to 1"""
+
+    split: str = "train"
+    """split of every dataset to train on"""
+
+    validation_split: str = "val"
+    """split that is evaluated during training; datasets without it are left out"""
+
+    validation_questions: int = 200
+    """questions of each kind (audio, vl) in an evaluation, at least 1"""
+
+    workers: int = 2
+    """threads that prepare the next batches, at least 1"""
+
+    def __post_init__(self) -> None:
+        check_at_least_one(self, "validation_questions", "workers")
+        if not 0 <= self.silent_fraction <= 1:
+            raise InputError(f"silent_fraction={self.silent_fraction}: must be in [0, 1]")
+        if len(set(self.encoder)) < len(self.encoder):
+            raise InputError(f"encoder={list(self.encoder)}: name each encoder once")
+        exact_shares(self.weights)

@@ -1,0 +1,68 @@
+"""The settings of a training run.
+
+`TrainConfig` is all that a training run depends on, in six sections; it is stored whole with the run as
+options.yaml. The docstring below each field is the help of its command-line option. `metadata` names an
+option that differs from its field, and the one that it stands instead of.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safe_data.core.errors import InputError, check_at_least_one, check_seed
+from safe_train.settings.backbone import BackboneConfig
+from safe_train.settings.data import DataConfig
+from safe_train.settings.learning import LossConfig, OptimConfig
+from safe_train.settings.pathway import PathwayConfig
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where and how a run goes; nothing here but the seed changes what is learnt.
+
+    Raises:
+        InputError: a number outside the range that its option names.
+    """
+
+    out: Path
+    """folder of the checkpoint, the losses and the state; the same command continues a stopped run"""
+
+    seed: int = 0
+    """seed of the initial weights, the batches and the dropout, 0 or more"""
+
+    eval_steps: int = 200
+    """steps between evaluations on the validation split; 0: never"""
+
+    checkpoint_steps: int = 200
+    """steps between saved states, at least 1"""
+
+    trackers: tuple[str, ...] = field(default=("tensorboard",), metadata={"option": "tracker"})
+    """where curves are logged: tensorboard, mlflow, wandb (offline), or none"""
+
+    spike_factor: float = 20.0
+    """stop if a loss exceeds this many times the median of the last 100, and 1 nat; above 1"""
+
+    quiet: bool = False
+    """show no progress"""
+
+    force: bool = False
+    """start over, and overwrite what OUT holds of another run"""
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        check_at_least_one(self, "checkpoint_steps")
+        if self.eval_steps < 0:
+            raise InputError(f"eval_steps={self.eval_steps}: must be 0 or more")
+        if not self.spike_factor > 1:
+            raise InputError(f"spike_factor={self.spike_factor}: must be above 1")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All that a training run depends on."""
+
+    data: DataConfig
+    backbone: BackboneConfig
+    run: RunConfig
+    pathway: PathwayConfig = field(default_factory=PathwayConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
