@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from safe_train.pathway.projector import AudioProjector
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
-    from safe_train.settings.backbone import BackboneConfig
+    from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
     from safe_train.settings.data import DataConfig
     from safe_train.settings.learning import LossConfig, OptimConfig
     from safe_train.settings.pathway import PathwayConfig
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from safe_train.stages.stage_a import StageAResult, stage_a
 
 __all__ = [
+    "AskingConfig",
     "AudioPathway",
     "AudioProjector",
     "Backbone",
@@ -31,6 +32,7 @@ __all__ = [
     "CrossAttentionBlock",
     "DataConfig",
     "DemoConfig",
+    "LoadingConfig",
     "LossConfig",
     "OptimConfig",
     "PathwayConfig",
@@ -60,7 +62,7 @@ _MODULES = {
     "pathway.projector": ("AudioProjector",),
     "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "presets": ("preset_config",),
-    "settings.backbone": ("BackboneConfig",),
+    "settings.backbone": ("AskingConfig", "BackboneConfig", "LoadingConfig"),
     "settings.data": ("DataConfig",),
     "settings.learning": ("LossConfig", "OptimConfig"),
     "settings.pathway": ("PathwayConfig",),

@@ -100,7 +100,8 @@ class Loader:
         learnt = self.questions.answer[row.question]
         answer = example.references[row.reference] if learnt is None else learnt
         picture = self.questions.corpora.picture(int(self.questions.clip[row.question]))
-        return self._prompts.encode(example.prompt, picture), self._answer(answer)
+        prompt = self._prompts.asking.worded(example.prompt, example.task)
+        return self._prompts.encode(prompt, picture), self._answer(answer)
 
     def _joined(
         self, asked: Sequence[Asked], encoded: Sequence[tuple[Inputs, Int64[Tensor, " tokens"]]]

@@ -22,10 +22,11 @@ from safe_data.shards.layout import read_dataset
 from safe_train.base.backbone import Backbone
 from safe_train.base.files import Hashes, base_files, check_base
 from safe_train.pathway.model import AudioPathway, SafeModel, hidden_width
+from safe_train.settings.backbone import AskingConfig, LoadingConfig
 from safe_train.settings.learning import LossConfig, OptimConfig
 from safe_train.settings.pathway import PathwayConfig
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 WEIGHTS, CONFIG = "adapter.safetensors", "config.json"
 _LIBRARIES = ("safe-hearing", "torch", "transformers", "accelerate")
 
@@ -70,6 +71,8 @@ class CheckpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     encoders: tuple[UsedEncoder, ...]
     datasets: tuple[TrainedOn, ...]
     base: TrainedFor
+    loading: LoadingConfig
+    asking: AskingConfig
     loss: LossConfig
     optim: OptimConfig
     seed: int
@@ -99,6 +102,8 @@ def save_checkpoint(
     optim: OptimConfig,
     seed: int,
     step: int,
+    loading: LoadingConfig | None = None,
+    asking: AskingConfig | None = None,
 ) -> CheckpointConfig:
     """Write adapter.safetensors and then config.json into a folder."""
     from safetensors.torch import save
@@ -113,6 +118,8 @@ def save_checkpoint(
         encoders=tuple(encoders),
         datasets=tuple(datasets),
         base=base,
+        loading=loading or LoadingConfig(),
+        asking=asking or AskingConfig(),
         loss=loss,
         optim=optim,
         seed=seed,

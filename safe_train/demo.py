@@ -129,7 +129,8 @@ def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
         untouched, fused = load_backbone(out / "backbone"), load_backbone(out / "backbone")
         model = attach_checkpoint(checkpoint, fused)
         encoders = wanted_encoders(checkpoint)
-        rows = list(predictions(model, untouched, dataset, encoders, seed=seed, batch_size=64))
+        asking = checkpoint.config.asking
+        rows = list(predictions(model, untouched, dataset, encoders, asking=asking, seed=seed, batch_size=64))
         write_predictions(out / "predictions.jsonl", rows)
         gate_off = gate_off_parity(model, untouched, dataset)
         freeze = freeze_proof(trained.checkpoint, audit_freeze(fused.model), gate_off)

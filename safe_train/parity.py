@@ -9,6 +9,7 @@ from safe_data.shards.dataset import ShardDataset
 from safe_train.base.backbone import Backbone
 from safe_train.base.dialogue import Dialogue, Question
 from safe_train.base.freeze import FreezeAudit
+from safe_train.base.loading import input_device
 from safe_train.base.prompts import stored_picture
 from safe_train.checkpoint import CheckpointConfig
 from safe_train.pathway.model import SafeModel
@@ -69,7 +70,7 @@ def gate_off_parity(
         audio = torch.from_numpy(dataset.embeddings([record for record, _ in part])).float()
         with torch.no_grad():
             before = untouched.model(**batch).logits
-            with model.fuse(audio=audio.to(model.base.device), gate=0.0):
+            with model.fuse(audio=audio.to(input_device(model.base)), gate=0.0):
                 after = model.base(**batch).logits
         identical += torch.equal(before, after)
         largest = max(largest, float((before - after).abs().max()))

@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from safe_data.core.errors import InputError
 from safe_data.encoders.checkpoints import checkpoint_directory
 from safe_train.base.files import FILES
 from safe_train.base.freeze import freeze
+from safe_train.base.loading import loading_options
+from safe_train.settings.backbone import LoadingConfig
 
 # Where the model families of transformers hold the layers of `get_decoder()`: LLaMA and Qwen, OPT, T5.
 _LAYER_PATHS = ("layers", "model.layers", "decoder.layers", "model.decoder.layers", "block", "decoder.block")
@@ -27,25 +30,32 @@ class Backbone(NamedTuple):
     folder: Path
 
 
-def load_backbone(source: str | Path) -> Backbone:
-    """Load a model from a directory or by its hub id, in the precision it was saved in, and freeze it.
+def load_backbone(source: str | Path, loading: LoadingConfig | None = None) -> Backbone:
+    """Load a model from a directory or by its hub id, and freeze it.
 
     Only safetensors are read, and no code from the checkpoint is run.
 
     Raises:
-        InputError: no such directory, or transformers cannot load a model and a processor from it.
+        InputError: no such directory, transformers cannot load a model and a processor from it, or it cannot
+            be loaded here as `loading` says.
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     quiet_unless_terminal()
+    loading = loading or LoadingConfig()
+    options = loading_options(loading)
     folder = backbone_folder(source)
     try:
         processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
         model = AutoModelForImageTextToText.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype="auto"
+            folder, local_files_only=True, use_safetensors=True, **options
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{folder}: is not a vision-language model that can be loaded: {error}") from None
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        changed = {name: value for name, value in asdict(loading).items() if value not in (None, "auto")}
+        how = f" with {', '.join(f'{name}={value}' for name, value in changed.items())}" if changed else ""
+        raise InputError(
+            f"{folder}: is not a vision-language model that can be loaded{how}: {error}"
+        ) from None
     freeze(model)
     return Backbone(model, processor, folder)
 

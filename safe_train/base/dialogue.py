@@ -12,10 +12,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from safe_eval.models.model import Answer
 from safe_train.base.backbone import last_logits
+from safe_train.base.loading import input_device
 from safe_train.base.prompts import IGNORED, Picture, Prompts, append_answers, collate, pad_token
 from safe_train.base.vision import Vision
 
-MAX_NEW_TOKENS = 32
 SCORED_ROWS = 32  # choices of several tokens that are scored at once
 
 # The state in which the rows of these numbers are computed: for SAFE, what each of them hears.
@@ -59,6 +59,7 @@ class Dialogue:
         scored_rows: int = SCORED_ROWS,
     ) -> None:
         self.base = base
+        self._device = input_device(base)
         self._tokenizer = processor.tokenizer
         self._pad = pad_token(processor)
         self._prompts = prompts or Prompts(processor)
@@ -102,7 +103,7 @@ class Dialogue:
             encoded, seen = self._vision.look(encoded, [question.picture for question in questions])
         batch = collate(encoded, self._pad)
         on_device = {
-            name: value.to(self.base.device, self.base.dtype if value.is_floating_point() else None)
+            name: value.to(self._device, self.base.dtype if value.is_floating_point() else None)
             for name, value in batch.items()
         }
         return on_device | seen
@@ -114,7 +115,7 @@ class Dialogue:
             **inputs,
             do_sample=False,
             num_beams=1,
-            max_new_tokens=MAX_NEW_TOKENS,
+            max_new_tokens=self._prompts.asking.answer_tokens,
             pad_token_id=self._pad,
             return_dict_in_generate=True,
             output_logits=True,
@@ -176,7 +177,7 @@ class Dialogue:
             part = wanted[start : start + self._scored_rows]
             rows = [row for row, _ in part]
             tokens = [torch.tensor(one) for _, one in part]
-            answers = pad_sequence(tokens, batch_first=True, padding_value=IGNORED).to(self.base.device)
+            answers = pad_sequence(tokens, batch_first=True, padding_value=IGNORED).to(self._device)
             inputs = self.encode([questions[row] for row in rows])
             with hearing(rows):
                 found = self._log_likelihoods(inputs, answers)

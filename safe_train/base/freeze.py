@@ -2,6 +2,7 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -59,13 +60,27 @@ def weights_sha256(model: Any) -> str:
     """
     tensors = sorted(model.state_dict().items())
     with ThreadPoolExecutor() as threads:
-        digests = list(threads.map(_digest, tensors))
+        digests = list(threads.map(partial(_digest, model), tensors))
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
-def _digest(named: tuple[str, torch.Tensor]) -> bytes:
+def _digest(model: Any, named: tuple[str, torch.Tensor]) -> bytes:
     name, tensor = named
+    tensor = _offloaded(model, name) if tensor.is_meta else tensor
     digest = hashlib.sha256(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
     data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
     digest.update(data)  # type: ignore[arg-type]  # an array is a buffer
     return digest.digest()
+
+
+def _offloaded(model: Any, name: str) -> torch.Tensor:
+    """A weight that accelerate keeps in memory or on a disk until its module computes."""
+    parts = name.split(".")
+    for depth in range(len(parts) - 1, -1, -1):
+        hook = getattr(model.get_submodule(".".join(parts[:depth])), "_hf_hook", None)
+        for one in getattr(hook, "hooks", (hook,)):
+            kept = getattr(one, "weights_map", None)
+            if kept is not None:
+                tensor: torch.Tensor = kept[".".join(parts[depth:])]
+                return tensor
+    raise ValueError(f"{name}: has no values, and accelerate keeps none for it")

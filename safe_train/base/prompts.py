@@ -18,6 +18,7 @@ from torch import Tensor
 from safe_data.core.errors import InputError
 from safe_data.shards.dataset import ShardDataset
 from safe_train.base.recent import Recent
+from safe_train.settings.backbone import AskingConfig, filled
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -53,8 +54,26 @@ def _load(dataset: ShardDataset, index: int) -> "Image":
     return image
 
 
-def prompt_text(processor: Any, prompt: str, *, has_image: bool) -> str:
-    """The text that asks a question: the model's chat template, or the picture's token and the question."""
+def check_pictures(asking: AskingConfig, datasets: Sequence[ShardDataset]) -> None:
+    """Check that questions about pictures can be asked with them, before anything is loaded.
+
+    Raises:
+        InputError: a dataset has pictures, and the template has no place for one.
+    """
+    if asking.shows_pictures:
+        return
+    for dataset in datasets:
+        if any(dataset.value(index, "image_sha256") for index in range(len(dataset))):
+            raise InputError(
+                f"prompt_template={asking.prompt_template!r}: has no {{image}}, and {dataset.root} has "
+                "pictures; write {image} where the picture belongs"
+            )
+
+
+def prompt_text(processor: Any, prompt: str, *, has_image: bool, template: str | None = None) -> str:
+    """The text that asks a question: by the template, or the model's own, or behind the picture's token."""
+    if template is not None:
+        return filled(template, prompt, processor.image_token if has_image else None)
     if getattr(processor, "chat_template", None):
         content = [{"type": "image"}] * has_image + [{"type": "text", "text": prompt}]
         text: str = processor.apply_chat_template(
@@ -64,9 +83,9 @@ def prompt_text(processor: Any, prompt: str, *, has_image: bool) -> str:
     return f"{processor.image_token}\n{prompt}" if has_image else prompt
 
 
-def encode_prompt(processor: Any, prompt: str, image: "Image | None") -> Inputs:
+def encode_prompt(processor: Any, prompt: str, image: "Image | None", template: str | None = None) -> Inputs:
     """Encode one prompt with its picture as a batch of one."""
-    text = prompt_text(processor, prompt, has_image=image is not None)
+    text = prompt_text(processor, prompt, has_image=image is not None, template=template)
     pictures = {} if image is None else {"images": [image]}
     encoded = processor(text=[text], **pictures, return_tensors="pt")
     return {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
@@ -97,11 +116,13 @@ class Prompts:
     def __init__(
         self,
         processor: Any,
+        asking: AskingConfig | None = None,
         *,
         picture_bytes: int = PICTURE_CACHE_BYTES,
         token_bytes: int = TOKEN_CACHE_BYTES,
     ) -> None:
         self.processor = processor
+        self.asking = asking or AskingConfig()
         self._pictures: Recent[_Processed] = Recent(picture_bytes)
         self._prompts: Recent[_Encoded] = Recent(token_bytes)
         self._locks = [Lock() for _ in range(_LOCKS)]
@@ -128,7 +149,7 @@ class Prompts:
         encoded = self._prompts.get((prompt, None))
         if encoded is None:
             with self._tokenizer_lock:
-                inputs = encode_prompt(self.processor, prompt, None)
+                inputs = encode_prompt(self.processor, prompt, None, self.asking.prompt_template)
             encoded = _Encoded(inputs, tuple(inputs))
             self._prompts.put((prompt, None), encoded, _bytes(inputs.values()))
         return dict(encoded.own)
@@ -143,7 +164,7 @@ class Prompts:
             inputs, output = self._in_halves(prompt, image)
         else:
             with self._tokenizer_lock:
-                inputs = encode_prompt(self.processor, prompt, image)
+                inputs = encode_prompt(self.processor, prompt, image, self.asking.prompt_template)
         tensors = {name: tensor for name, tensor in inputs.items() if name not in _PER_TOKEN}
         processed = _Processed(image.size, output, tensors)
         self._pictures.put(picture.sha256, processed, _bytes([*tensors.values(), *output.values()]))
@@ -170,7 +191,7 @@ class Prompts:
 
         processor.image_processor = _StandIn(self.processor.image_processor, see)
         processor.tokenizer = _StandIn(self.processor.tokenizer, read)
-        inputs = encode_prompt(processor, prompt, image)
+        inputs = encode_prompt(processor, prompt, image, self.asking.prompt_template)
         if len(outputs) != 1 or not isinstance(outputs[0], Mapping):
             raise ValueError(
                 f"{type(self.processor).__name__}: {len(outputs)} outputs of its image processor"
@@ -185,7 +206,7 @@ class Prompts:
         if self._can_repeat is None:
             image = _gradient()
             try:
-                plain = encode_prompt(self.processor, "?", image)
+                plain = encode_prompt(self.processor, "?", image, self.asking.prompt_template)
                 recorded, output = self._in_halves("?", image)
                 repeated, _ = self._in_halves("?", _blank(image.size), output)
                 self._can_repeat = _all_same(plain, recorded) and _all_same(plain, repeated)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from safe_train.base.loading import input_device
 from safe_train.base.prompts import Inputs, Picture
 from safe_train.base.recent import Recent
 
@@ -77,7 +78,7 @@ class Vision:
     def _on_device(self, inputs: Inputs) -> Inputs:
         base = self._base
         return {
-            name: tensor.to(base.device, base.dtype if tensor.is_floating_point() else None)
+            name: tensor.to(input_device(base), base.dtype if tensor.is_floating_point() else None)
             for name, tensor in inputs.items()
         }
 

@@ -5,7 +5,7 @@ with model.fuse(audio=embeddings, gate=1.0, tokens=8):
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -15,8 +15,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from safe_data.core.errors import InputError
+from safe_train.base.activations import recomputing
 from safe_train.base.backbone import decoder_layers
 from safe_train.base.freeze import freeze
+from safe_train.base.loading import layer_device
 from safe_train.pathway.fusion import CrossAttentionBlock, attach
 from safe_train.pathway.projector import AudioProjector
 from safe_train.pathway.request import Audio, Budget, Gate, KeysValues, Request, new_request
@@ -105,7 +107,8 @@ class SafeModel(nn.Module):
 
     The base is no submodule, so `.train()`, `.to()`, `parameters()` and `state_dict()` do not reach it. It is
     frozen and put in eval mode: in training mode OPT has a dropout of 0.1. Each cross-attention lies on the
-    device of its layer, which may differ from layer to layer.
+    device of its layer, which may differ from layer to layer. With `recompute`, a forward pass of the model
+    itself keeps only the inputs of the decoder's layers; one of the base does not, nor one without gradients.
 
     Raises:
         InputError: no layer is fused, the base does not have it, or the pathway has another width.
@@ -113,7 +116,7 @@ class SafeModel(nn.Module):
 
     base: Any
 
-    def __init__(self, base: Any, pathway: AudioPathway) -> None:
+    def __init__(self, base: Any, pathway: AudioPathway, *, recompute: bool = False) -> None:
         super().__init__()
         layers, numbers = decoder_layers(base), pathway.config.layers
         width = hidden_width(base)
@@ -131,6 +134,7 @@ class SafeModel(nn.Module):
         object.__setattr__(self, "base", base)
         self.pathway = pathway
         self._request: Request | None = None
+        self._recompute = recompute
         pathway.projectors.to(layer_device(layers[0]))
         self._hooks = []
         for number in numbers:
@@ -165,7 +169,9 @@ class SafeModel(nn.Module):
     def forward(self, **inputs: Any) -> Any:
         """Call the base. DistributedDataParallel sees all trained weights at work inside this call."""
         self._heard()
-        return self.base(**inputs)
+        saves = self._recompute and torch.is_grad_enabled()
+        with recomputing(decoder_layers(self.base)) if saves else nullcontext():
+            return self.base(**inputs)
 
     def detach(self) -> None:
         """Remove the hooks: the base is then exactly as before."""
@@ -184,17 +190,6 @@ class SafeModel(nn.Module):
 def hidden_width(base: Any) -> int:
     """The width of the decoder's hidden states."""
     return int(base.config.get_text_config(decoder=True).hidden_size)
-
-
-def layer_device(layer: nn.Module) -> torch.device:
-    """Where a layer computes: accelerate's hooks say it, because offloaded weights are on no device."""
-    for module in layer.modules():
-        hook = getattr(module, "_hf_hook", None)
-        for one in getattr(hook, "hooks", (hook,)):
-            device = getattr(one, "execution_device", None)
-            if device is not None:
-                return torch.device(device)
-    return next(layer.parameters()).device
 
 
 def new_pathway(

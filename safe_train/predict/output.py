@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import msgspec
@@ -24,7 +24,7 @@ from safe_data.core.files import PART, committing, explaining, file_sha256, writ
 from safe_eval.prediction import Prediction
 from safe_train.run_identity import differences
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _START_OVER = "name another file, or add --force to start over"
 _decoder = msgspec.json.Decoder(Prediction)
 
@@ -40,6 +40,8 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     seed: int
     batch_size: int
     encoders: dict[str, str]
+    loading: dict[str, Any]
+    asking: dict[str, Any]
     latency: bool
     device: str
     processes: int

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +19,8 @@ from safe_data.shards.dataset import ShardDataset
 from safe_eval.prediction import Prediction
 from safe_train.base.backbone import Backbone, backbone_folder, load_backbone
 from safe_train.base.files import base_files
+from safe_train.base.loading import check_processes, place
+from safe_train.base.prompts import check_pictures
 from safe_train.checkpoint import CONFIG, Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
 from safe_train.interruption import interrupted_by_sigterm
 from safe_train.pathway.model import SafeModel
@@ -37,6 +40,7 @@ from safe_train.predict.plan import Plan, make_plan
 from safe_train.predict.predictor import Predictor
 from safe_train.predict.sounds import Sounds, WantedEncoder
 from safe_train.run_identity import only_writer
+from safe_train.settings.backbone import AskingConfig
 from safe_train.settings.predict import CONDITIONS, PredictConfig
 
 if TYPE_CHECKING:
@@ -74,17 +78,21 @@ def predict_dataset(
     read = read_checkpoint(checkpoint)
     dataset = ShardDataset(shards, config.split)
     check_dataset(read, dataset, allow_other=config.allow_other_dataset)
+    asking, loading = config.asking(read.config.asking), config.loading(read.config.loading)
+    check_pictures(asking, [dataset])
     sounds = Sounds(dataset, wanted_encoders(read, config.encoders))
     plan = make_plan(dataset, config.conditions, seed=config.seed, batch_size=config.batch_size)
     # On a machine without an accelerator, accelerate must be told so before it lets processes work together.
     state = PartialState(cpu=not torch.accelerator.is_available(), timeout=_PATIENCE)
+    check_processes(loading, state.num_processes)
     part = part_file(out, state.process_index, state.num_processes)
     with only_writer(part):
         identity = _identity(read, backbone_folder(backbone), dataset, config, state)
         found = False if config.force else find_run(out, identity)
         if isinstance(found, Finished):
             return Predicted(found, was_there=True) if state.is_main_process else None
-        predictor = _predictor(read, load_backbone(backbone), dataset, sounds, plan, config, state)
+        base = load_backbone(backbone, loading)
+        predictor = _predictor(read, base, dataset, sounds, plan, config, state)
         state.wait_for_everyone()  # before anything is written, so that all have found the same
         if not found and state.is_main_process:
             begin(out, identity)
@@ -101,6 +109,7 @@ def predictions(
     encoders: Sequence[WantedEncoder],
     conditions: Sequence[str] = CONDITIONS,
     *,
+    asking: AskingConfig | None = None,
     seed: int = 0,
     batch_size: int = 32,
 ) -> Iterator[Prediction]:
@@ -113,7 +122,10 @@ def predictions(
     """
     plan = make_plan(dataset, conditions, seed=seed, batch_size=batch_size)
     giver = Giver(dataset, Sounds(dataset, encoders), plan.partners, seed)
-    predictor = Predictor(model, backbone, dataset, giver, plan, seed=seed, batch_size=batch_size)
+    asking = asking or AskingConfig()
+    predictor = Predictor(
+        model, backbone, dataset, giver, plan, asking=asking, seed=seed, batch_size=batch_size
+    )
     tally = Tally()
     with Progress("predicting", sum(plan.rows), unit="row") as progress:
         for batch, count in enumerate(plan.rows):
@@ -154,7 +166,7 @@ def _predictor(
     state: "PartialState",
 ) -> Predictor:
     """Load and check all that the answers need."""
-    backbone.model.to(state.device)
+    place(backbone.model, state.device)
     model = attach_checkpoint(checkpoint, backbone)
     giver = Giver(dataset, sounds, plan.partners, config.seed)
     giver.prepare(config.conditions)
@@ -164,6 +176,7 @@ def _predictor(
         dataset,
         giver,
         plan,
+        asking=config.asking(checkpoint.config.asking),
         seed=config.seed,
         batch_size=config.batch_size,
         latency=config.latency,
@@ -205,6 +218,8 @@ def _identity(
         seed=config.seed,
         batch_size=config.batch_size,
         encoders={encoder.name: encoder.fingerprint for encoder in facts.encoders},
+        loading=asdict(config.loading(facts.loading)),
+        asking=asdict(config.asking(facts.asking)),
         latency=config.latency,
         device=device,
         processes=state.num_processes,

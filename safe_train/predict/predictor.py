@@ -17,11 +17,13 @@ from safe_eval.prediction import BASE, Prediction
 from safe_eval.runner.row import Reply, Request, in_one_line, to_prediction
 from safe_train.base.backbone import Backbone
 from safe_train.base.dialogue import Dialogue, Hearing, Question, deaf
+from safe_train.base.loading import input_device
 from safe_train.base.prompts import Prompts
 from safe_train.base.vision import Vision
 from safe_train.pathway.model import SafeModel
 from safe_train.predict.given import Given, Giver
 from safe_train.predict.plan import Arm, Plan
+from safe_train.settings.backbone import AskingConfig
 
 
 class Asked(NamedTuple):
@@ -46,12 +48,13 @@ class Predictor:
         giver: Giver,
         plan: Plan,
         *,
+        asking: AskingConfig,
         seed: int,
         batch_size: int,
         latency: bool = False,
     ) -> None:
         self._model, self._dataset, self._giver, self._plan = model, dataset, giver, plan
-        self._seed = seed
+        self._seed, self._asking = seed, asking
         self._latency = latency
         self._last_asked: list[tuple[str, str | None]] = []
         self._last_inputs: dict[str, Any] = {}
@@ -59,7 +62,7 @@ class Predictor:
         self._dialogue = Dialogue(
             model.base,
             backbone.processor,
-            Prompts(backbone.processor, **room),
+            Prompts(backbone.processor, asking, **room),
             vision=None if latency else Vision(model.base),
             scored_rows=batch_size,
         )
@@ -123,8 +126,9 @@ class Predictor:
     def _answers(self, arm: Arm, asked: Sequence[Asked]) -> tuple[list[Answer], float]:
         """The answers, and the milliseconds that they took without the scores of choices."""
         questions = [
-            Question(one.request.example.prompt, one.given.picture, one.request.example.choices)
+            Question(self._asking.worded(example.prompt, example.task), one.given.picture, example.choices)
             for one in asked
+            for example in [one.request.example]
         ]
         hearing = deaf if arm.model == BASE else self._hearing(asked)
         started = perf_counter()
@@ -163,7 +167,7 @@ class Predictor:
             for row, one in enumerate(asked):
                 if one.given.sound is not None:
                     stacked[row] = one.given.sound[number]
-            tensors.append(torch.from_numpy(stacked).to(self._model.base.device))
+            tensors.append(torch.from_numpy(stacked).to(input_device(self._model.base)))
         return tuple(tensors)
 
     def _consulted(self, arm: Arm, answer: Answer, one: Asked) -> Answer:

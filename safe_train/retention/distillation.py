@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from safe_train.base.backbone import last_logits
+from safe_train.base.loading import input_device
 from safe_train.batches import Batch, Loader
 from safe_train.questions import Asked
 
@@ -49,7 +50,7 @@ class Teacher:
     """
 
     def __init__(self, base: Any, loader: Loader, capacity_bytes: int = TEACHER_CACHE_BYTES) -> None:
-        self._base = base
+        self._base, self._device = base, input_device(base)
         self._loader = loader
         self._room = capacity_bytes
         self._kept: dict[str, Float[Tensor, "tokens vocab"]] = {}
@@ -80,12 +81,12 @@ class Teacher:
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Keep what the teacher of an earlier part of this run had kept."""
-        self._kept = {name: logits.to(self._base.device) for name, logits in state.items()}
+        self._kept = {name: logits.to(self._device) for name, logits in state.items()}
         self._room -= sum(logits.nbytes for logits in self._kept.values())
 
     @torch.no_grad()
     def _compute(self, asked: tuple[Asked, ...]) -> list[Float[Tensor, "tokens vocab"]]:
-        batch = self._loader.batch(asked).to(self._base.device, self._base.dtype)
+        batch = self._loader.batch(asked).to(self._device, self._base.dtype)
         logits = answer_logits(self._base, batch)
         return [row[: int(real.sum())].clone() for row, real in zip(logits, batch.real, strict=True)]
 

@@ -51,7 +51,8 @@ class Fisher:
         tokens = 0
         for batch, seed in rows:
             with model.fuse(audio=batch.audio):
-                logits = answer_logits(model.base, batch)[0]
+                with accelerator.autocast():
+                    logits = answer_logits(model, batch, model.base)[0]
                 labels = sampled_labels(logits, torch.Generator().manual_seed(seed))
                 squares = squared_gradients(logits, labels, tuple(weights.values()))
             tokens += len(labels)

@@ -72,7 +72,7 @@ class NullSpace:
         ]
         try:
             for batch in batches:
-                with model.fuse(audio=batch.audio):
+                with model.fuse(audio=batch.audio), accelerator.autocast():
                     model.base(**batch.inputs, use_cache=False)
         finally:
             for hook in hooks:

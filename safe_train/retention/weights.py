@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from safe_data.core.errors import InputError
+from safe_train.base.loading import input_device
 from safe_train.batches import Batch, Loader
 from safe_train.pathway.model import SafeModel
 from safe_train.questions import Asked, Questions
@@ -114,7 +115,7 @@ class WeightRetention:
         here, processes = self._accelerator.process_index, self._accelerator.num_processes
         base = self._model.base
         for row, seed in list(zip(asked, seeds, strict=True))[here::processes]:
-            yield self._loader.batch([row]).to(base.device, base.dtype), seed
+            yield self._loader.batch([row]).to(input_device(base), base.dtype), seed
 
 
 def unrelated_rows(questions: Questions, count: int, rng: np.random.Generator) -> tuple[Asked, ...]:

@@ -68,6 +68,14 @@ class OptimConfig:
     """the most questions in one forward pass of one process, at least 1; it bounds memory, not the batch:
     gradients accumulate"""
 
+    precision: str | None = None
+    """bf16: compute in bfloat16 where that is safe (autocast), the base and the teacher too; the weights stay
+    as they are; fp16 is refused (default: each part computes in the precision of its weights)"""
+
+    activation_checkpointing: bool = False
+    """keep only what enters each decoder layer, and compute the layer again for the gradients: far less
+    memory, about a third more time"""
+
     projector_lr: float = 2e-4
     """peak learning rate of the projector, above 0"""
 
@@ -97,6 +105,13 @@ class OptimConfig:
         check_at_least_one(self, "batch_size", "rows_per_forward", "gate_warm_up_steps")
         check_above_zero(self, "projector_lr", "fusion_lr", "clip_norm")
         check_choices(self, schedule=get_args(Schedule), gate_warm_up=get_args(GateWarmUp))
+        if self.precision == "fp16":
+            raise InputError(
+                "precision=fp16: needs loss scaling, which is missing here; choose bf16; on a device without "
+                "bfloat16 leave it out, and load the base with dtype=float16"
+            )
+        if self.precision is not None:
+            check_choices(self, precision=("bf16",))
         if self.steps is not None and self.epochs is not None:
             raise InputError(f"steps={self.steps} and epochs={self.epochs}: give one of them")
         if self.steps is not None:

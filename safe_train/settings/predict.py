@@ -1,8 +1,10 @@
 """The settings of predictions."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from safe_data.core.errors import InputError, check_seed
+from safe_data.core.errors import check_at_least_one, check_choices, check_seed
+from safe_train.settings.backbone import AskingConfig, Attention, Dtype, LoadingConfig
 
 CONDITIONS = ("full", "mute_audio", "swap_audio", "gate_off")
 
@@ -21,6 +23,23 @@ class PredictConfig:
     encoders: tuple[str, ...] = field(default=(), metadata={"option": "encoder"})
     """an encoder of the checkpoint and where its weights are, such as clap:DIR (default: what the checkpoint
     says); loaded only for conditions that change a sound; another encoder or version is refused"""
+
+    dtype: Dtype | None = None
+    """precision of the frozen model; auto: the one it was saved in (default: as in training)"""
+
+    device_map: str | None = None
+    """where the frozen model lies: auto, balanced, balanced_low_0 or sequential spread it over the devices of
+    one process; or one device, such as cpu or cuda:1 (default: one device a process)"""
+
+    quantization: Literal["8bit", "4bit", "none"] | None = None
+    """load the frozen model's matrices in 8 or 4 bits, which needs CUDA and bitsandbytes, or in neither
+    (default: as in training)"""
+
+    attention: Attention | None = None
+    """implementation of the frozen model's attention (default: the choice of transformers)"""
+
+    answer_tokens: int | None = None
+    """the most tokens that an answer may have, at least 1 (default: as in training)"""
 
     seed: int = 0
     """seed of the conditions' noise and swaps, 0 or more"""
@@ -43,5 +62,28 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
-        if self.batch_size < 1:
-            raise InputError(f"batch_size={self.batch_size}: must be at least 1")
+        check_at_least_one(self, "batch_size")
+        if self.answer_tokens is not None:
+            check_at_least_one(self, "answer_tokens")
+        if self.quantization is not None:
+            check_choices(self, quantization=("8bit", "4bit", "none"))
+
+    def loading(self, trained: LoadingConfig) -> LoadingConfig:
+        """How the base is loaded, where `trained` says how it was loaded in training.
+
+        What it computes follows from its precision; where it lies and how it attends belongs to a machine.
+
+        Raises:
+            InputError: no such choice.
+        """
+        bits = trained.quantization if self.quantization is None else self.quantization
+        return LoadingConfig(
+            dtype=self.dtype or trained.dtype,
+            device_map=self.device_map,
+            quantization=None if bits == "none" else bits,
+            attention=self.attention,
+        )
+
+    def asking(self, trained: AskingConfig) -> AskingConfig:
+        """How the base is asked, where `trained` says how it was asked in training."""
+        return trained if self.answer_tokens is None else replace(trained, answer_tokens=self.answer_tokens)

@@ -1,6 +1,6 @@
 """The settings of a training run.
 
-`TrainConfig` is all that a training run depends on, in six sections; it is stored whole with the run as
+`TrainConfig` is all that a training run depends on, in sections; it is stored whole with the run as
 options.yaml. The docstring below each field is the help of its command-line option. `metadata` names an
 option that differs from its field, and the one that it stands instead of.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from safe_data.core.errors import InputError, check_at_least_one, check_seed
-from safe_train.settings.backbone import BackboneConfig
+from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
 from safe_train.settings.data import DataConfig
 from safe_train.settings.learning import LossConfig, OptimConfig
 from safe_train.settings.pathway import PathwayConfig
@@ -63,6 +63,8 @@ class TrainConfig:
     data: DataConfig
     backbone: BackboneConfig
     run: RunConfig
+    loading: LoadingConfig = field(default_factory=LoadingConfig)
+    asking: AskingConfig = field(default_factory=AskingConfig)
     pathway: PathwayConfig = field(default_factory=PathwayConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

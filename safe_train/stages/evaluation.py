@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
+from safe_train.base.loading import input_device
 from safe_train.batches import Batch, Loader
 from safe_train.pathway.model import SafeModel
 from safe_train.questions import Asked
@@ -74,7 +75,8 @@ class Evaluation:
         mine = asked[accelerator.process_index :: accelerator.num_processes]
         sums = Sums()
         for batch in self._loader.batches(mine, self._rows):
-            found = _sums_of(model, batch.to(model.base.device, model.base.dtype))
+            with accelerator.autocast():  # as in training: else rounding alone would be drift
+                found = _sums_of(model, batch.to(input_device(model.base), model.base.dtype))
             sums = Sums(*(one + other for one, other in zip(sums, found, strict=True)))
         return Sums(*summed(accelerator, sums))
 

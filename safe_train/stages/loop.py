@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from safe_data.core.options_file import options_of
 from safe_data.sampling.curriculum import Progress
+from safe_train.base.loading import input_device
 from safe_train.batches import Batch, Loader
 from safe_train.checkpoint import pathway_weights
 from safe_train.interruption import stopping
@@ -219,17 +220,21 @@ class Loop:
     def _backward(self, batches: Sequence[Batch], gate: float) -> dict[str, float]:
         """Add up the gradients of this process's forward passes; return the losses of the whole batch."""
         base, teacher = self.work.model.base, self.work.teacher
+        device = input_device(base)
         counts = self._counts(batches)
         sums: dict[str, float] = {}
         for number, batch in enumerate(batches, 1):
-            batch = batch.to(base.device, base.dtype)
+            batch = batch.to(device, base.dtype)
             kept = tuple(row for row in batch.asked if row.role != "audio")
-            taught = teacher.logits(kept) if teacher and kept else None
+            with self.accelerator.autocast():  # the teacher rounds as the student does
+                taught = teacher.logits(kept) if teacher and kept else None
             is_last = number == len(batches)  # only then do processes exchange gradients
             waiting = nullcontext() if is_last else self.accelerator.no_sync(self.model)
-            # Backward inside the request: activation checkpointing runs the hooks again.
-            with waiting, self.accelerator.autocast(), self.work.model.fuse(audio=batch.audio, gate=gate):
-                losses = self.work.losses(self.model, batch, taught, counts)
+            # Backward inside the request, as activation checkpointing may run hooks again; outside of
+            # autocast, as its operations have the types of the forward pass.
+            with waiting, self.work.model.fuse(audio=batch.audio, gate=gate):
+                with self.accelerator.autocast():
+                    losses = self.work.losses(self.model, batch, taught, counts)
                 # Processes average their gradients; the losses are parts of one sum.
                 self.accelerator.backward(losses["loss"] * self.accelerator.num_processes)
             for name, value in losses.items():

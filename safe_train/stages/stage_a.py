@@ -25,7 +25,8 @@ from safe_data.shards.layout import read_dataset
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.files import base_files
 from safe_train.base.freeze import FreezeAudit, audit_freeze
-from safe_train.base.prompts import IGNORED, Prompts
+from safe_train.base.loading import check_processes, place
+from safe_train.base.prompts import IGNORED, Prompts, check_pictures
 from safe_train.batches import Batch, Loader
 from safe_train.checkpoint import (
     CONFIG,
@@ -56,6 +57,7 @@ from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
 from safe_train.stages.logs import EVALUATIONS, LOSSES, StepLoss, last_evaluation, read_losses
 from safe_train.stages.loop import Counts, Work, train
+from safe_train.stages.processes import precision
 from safe_train.stages.sampler import StepSampler
 from safe_train.track import accelerator_options
 
@@ -84,7 +86,9 @@ def stage_a(config: TrainConfig) -> StageAResult:
     trackers = [name for name in config.run.trackers if name != "none"]
     # accelerate ignores the processes of torchrun on a machine without an accelerator, unless it is told.
     no_device = not torch.accelerator.is_available()
-    accelerator = Accelerator(cpu=no_device, **accelerator_options(trackers, out / RUN))
+    accelerator = Accelerator(
+        cpu=no_device, mixed_precision=precision(config.optim), **accelerator_options(trackers, out / RUN)
+    )
     if config.optim.batch_size < accelerator.num_processes:
         count = accelerator.num_processes
         raise InputError(f"batch_size={config.optim.batch_size}: each of {count} processes needs a question")
@@ -98,8 +102,10 @@ def stage_a(config: TrainConfig) -> StageAResult:
 def _stage_a(config: TrainConfig, accelerator: Accelerator) -> StageAResult:
     """Stage A in a folder that may be written."""
     out = config.run.out
+    check_processes(config.loading, accelerator.num_processes)
     corpora = Corpora(config.data.shards, config.data.split, config.data.encoder)
-    backbone = load_backbone(config.backbone.source)
+    check_pictures(config.asking, corpora.datasets)
+    backbone = load_backbone(config.backbone.source, config.loading)
     base, before = _audited(backbone, config)
     encoders = used_encoders(corpora.sounding)
     identity = _identity(config, corpora, encoders, base, accelerator)
@@ -138,9 +144,9 @@ def _work(
     if base.config.is_encoder_decoder:
         raise InputError(f"{type(base).__name__} is an encoder-decoder; stage A trains decoders only")
 
-    base.to(accelerator.device)
+    place(base, accelerator.device)
     pathway = new_pathway(config.pathway, base, corpora.shapes, seed)
-    model = SafeModel(base, pathway)
+    model = SafeModel(base, pathway, recompute=optim.activation_checkpointing)
     if config.pathway.standardise:
         for number, (mean, deviation) in enumerate(corpora.statistics()):
             pathway.projector(number).standardise(torch.from_numpy(mean), torch.from_numpy(deviation))
@@ -153,7 +159,7 @@ def _work(
         silent_fraction=data.silent_fraction,
         seed=seed,
     )
-    prompts = Prompts(backbone.processor)
+    prompts = Prompts(backbone.processor, config.asking)
     loader = Loader(questions, backbone.processor, prompts)
     teacher = Teacher(base, loader) if config.loss.kl_weight else None
     evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
@@ -282,6 +288,8 @@ def _publish(
         encoders=encoders,
         datasets=[TrainedOn(d.name, d.fingerprint, d.split, len(d)) for d in corpora.datasets],
         base=base,
+        loading=config.loading,
+        asking=config.asking,
         loss=config.loss,
         optim=replace(config.optim, steps=steps, epochs=None),
         seed=config.run.seed,

@@ -43,6 +43,7 @@ def run_without(folder: Path, hidden: tuple[str, ...], *words: str) -> subproces
 
 def test_the_public_face() -> None:
     assert safe_train.__all__ == [
+        "AskingConfig",
         "AudioPathway",
         "AudioProjector",
         "Backbone",
@@ -50,6 +51,7 @@ def test_the_public_face() -> None:
         "CrossAttentionBlock",
         "DataConfig",
         "DemoConfig",
+        "LoadingConfig",
         "LossConfig",
         "OptimConfig",
         "PathwayConfig",

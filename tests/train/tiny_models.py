@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from safe_train.pathway.model import AudioPathway
+from safe_train.settings.backbone import AskingConfig
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.toy.recipe import Recipe
 
@@ -33,6 +34,7 @@ VISION = {
     "patch_size": 4,
 }
 PATCHES = 4
+SHORT = AskingConfig(answer_tokens=4)  # an untaught backbone seldom ends an answer by itself
 QUICK_RECIPE = Recipe(
     pictures=60, rows=16, told_rows=4, guessed_rows=2, vision_steps=3, language_steps=4, held_out_questions=20
 )

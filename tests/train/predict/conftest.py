@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tiny_models import wake
+from tiny_models import SHORT, wake
 from two_encoders import two_encoder_split
 
 from safe_data.shards.dataset import ShardDataset
@@ -46,6 +46,7 @@ def adapter(shards: Path, untaught: Path, tmp_path_factory: pytest.TempPathFacto
         optim=OptimConfig(),
         seed=0,
         step=1,
+        asking=SHORT,
     )
     return folder
 
@@ -59,9 +60,3 @@ def checkpoint(adapter: Path) -> Checkpoint:
 def split(tmp_path_factory: pytest.TempPathFactory) -> ShardDataset:
     """Five clips with the embeddings of two encoders: number 1 has no sound, number 2 has two channels."""
     return two_encoder_split(tmp_path_factory.mktemp("two"))
-
-
-@pytest.fixture(autouse=True)
-def _short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The untaught backbone seldom ends an answer by itself."""
-    monkeypatch.setattr("safe_train.base.dialogue.MAX_NEW_TOKENS", 4)

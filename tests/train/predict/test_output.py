@@ -38,6 +38,8 @@ def identity(**changes: object) -> Identity:
         "seed": 0,
         "batch_size": 3,
         "encoders": {"logmel": "0f"},
+        "loading": {"dtype": "auto"},
+        "asking": {"answer_tokens": 32},
         "latency": False,
         "device": "cpu",
         "processes": 1,

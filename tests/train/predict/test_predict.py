@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from tiny_models import wake
+from tiny_models import SHORT, wake
 from two_encoders import LoudEncoder
 
 from safe_data.build.build import build_dataset
@@ -28,7 +28,7 @@ from safe_eval.predictions import read_predictions, select
 from safe_eval.runner.run import run
 from safe_train.base.backbone import Backbone
 from safe_train.base.dialogue import Dialogue, Question
-from safe_train.base.prompts import Picture
+from safe_train.base.prompts import Picture, Prompts
 from safe_train.checkpoint import Checkpoint
 from safe_train.cli import main
 from safe_train.pathway.model import SafeModel, new_pathway
@@ -51,7 +51,8 @@ def ask(
     batch_size: int = 20,
 ) -> list[Prediction]:
     encoders = wanted_encoders(checkpoint)
-    return list(predictions(model, backbone, dataset, encoders, conditions, batch_size=batch_size))
+    asked = {"asking": SHORT, "batch_size": batch_size}
+    return list(predictions(model, backbone, dataset, encoders, conditions, **asked))
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ class PlainSafe:
     def __init__(self, model: SafeModel, backbone: Backbone, name: str) -> None:
         self.name = name
         self._model = model
-        self._dialogue = Dialogue(backbone.model, backbone.processor)
+        self._dialogue = Dialogue(backbone.model, backbone.processor, Prompts(backbone.processor, SHORT))
 
     def answer(self, inputs: Sequence[Input]) -> list[Answer]:
         questions = [
@@ -205,7 +206,7 @@ def test_a_pathway_of_two_encoders_hears_both(
     pathway = wake(new_pathway(config, backbone.model, [(512,), (8, 64)], seed=0))
     model = SafeModel(backbone.model, pathway)
     conditions = ("full", "swap_audio", "noise_audio", "gate_off")
-    rows = list(predictions(model, backbone, split, encoders, conditions))
+    rows = list(predictions(model, backbone, split, encoders, conditions, asking=SHORT))
     assert [row.error for row in rows if row.error] == []
     assert len({row.confidence for row in rows}) > 10
     silent = select(rows, record_id="clip-001", model="safe")
@@ -213,7 +214,7 @@ def test_a_pathway_of_two_encoders_hears_both(
     assert {row.metadata["sent"]["sound"] for row in silent if row.metadata} == {None}
     with torch.no_grad():
         pathway.projector(1).layers[0].weight.zero_()  # as if the second encoder said nothing
-    deaf = list(predictions(model, backbone, split, encoders, ("full",)))
+    deaf = list(predictions(model, backbone, split, encoders, ("full",), asking=SHORT))
     heard = {row.example_id: row.confidence for row in select(rows, model="safe", condition="full")}
     changed = [row for row in select(deaf, model="safe") if row.confidence != heard[row.example_id]]
     assert {row.record_id for row in changed} == {"clip-000", "clip-002", "clip-003", "clip-004"}

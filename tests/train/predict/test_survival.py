@@ -15,13 +15,10 @@ import pytest
 from safe_train.cli import main
 
 CONDITIONS = ("full", "mute_audio", "swap_audio", "noise_audio")
-TOKENS = 6
-RUN = f"""
+RUN = """
 import sys, torch
 torch.set_num_threads(1)
-from safe_train.base import dialogue
 from safe_train.cli import main
-dialogue.MAX_NEW_TOKENS = {TOKENS}
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -29,16 +26,25 @@ sys.exit(main(sys.argv[1:]))
 @pytest.fixture(scope="module")
 def words(adapter: Path, shards: Path, untaught: Path) -> list[str]:
     asked = [word for condition in CONDITIONS for word in ("--condition", condition)]
-    return ["predict", str(adapter), str(shards), "--backbone", str(untaught), "--batch-size", "4", *asked]
+    return [
+        "predict",
+        str(adapter),
+        str(shards),
+        "--backbone",
+        str(untaught),
+        "--batch-size",
+        "4",
+        "--answer-tokens",
+        "6",
+        *asked,
+    ]
 
 
 @pytest.fixture(scope="module")
 def whole(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """What an undisturbed run writes."""
     out = tmp_path_factory.mktemp("whole") / "predictions.jsonl"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("safe_train.base.dialogue.MAX_NEW_TOKENS", TOKENS)
-        assert main([*words, "--out", str(out)]) == 0
+    assert main([*words, "--out", str(out)]) == 0
     return out.read_bytes()
 
 

@@ -1,5 +1,6 @@
 """Evaluation during training: the same questions each time, and the figures of a count by hand."""
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -179,6 +180,9 @@ class TwoProcesses:
         assert how == "sum"
         self.others.append(tensor)
         return tensor
+
+    def autocast(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 def test_processes_share_the_questions(loader: Loader, backbone: Backbone, accelerator: Accelerator) -> None:

@@ -40,7 +40,7 @@ def trained(audio_only: Path, vl_only: Path, untaught: Path, tmp_path_factory: p
     config = small_run(out, (audio_only, vl_only), untaught, **LONG)
     backbone = load_backbone(untaught)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage_a_module, "load_backbone", lambda source: backbone)
+        patch.setattr(stage_a_module, "load_backbone", lambda source, loading: backbone)
         return Run(config, stage_a(config), backbone)
 
 
@@ -155,7 +155,7 @@ def test_a_complete_run_is_returned_as_it_is(trained: Run, monkeypatch: pytest.M
 
 def test_the_settings_are_stored_whole_and_nested(trained: Run) -> None:
     stored = yaml.safe_load((trained.config.run.out / "options.yaml").read_text())
-    assert list(stored) == ["data", "backbone", "run", "pathway", "loss", "optim"]
+    assert list(stored) == ["data", "backbone", "run", "loading", "asking", "pathway", "loss", "optim"]
     assert stored["optim"]["projector_lr"] == 0.006
     assert stored["pathway"]["bottleneck"] == SMALL["bottleneck"]
     assert stored["data"]["weights"] == {"audio": 0.4, "vl": 0.4, "muted": 0.2}
@@ -240,7 +240,7 @@ def test_another_dataset_base_or_order_is_refused(
 
 
 def test_an_encoder_decoder_is_refused(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage_a_module, "load_backbone", lambda source: trained.backbone)
+    monkeypatch.setattr(stage_a_module, "load_backbone", lambda source, loading: trained.backbone)
     monkeypatch.setattr(trained.backbone.model.config, "is_encoder_decoder", True)
     config = replace(trained.config, run=replace(trained.config.run, out=tmp_path / "out"))
     with pytest.raises(InputError, match="is an encoder-decoder; stage A trains decoders only"):
