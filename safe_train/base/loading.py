@@ -45,9 +45,9 @@ def check_processes(loading: LoadingConfig, processes: int) -> None:
         )
 
 
-def place(model: Any, device: torch.device) -> None:
+def place(model: Any, loading: LoadingConfig, device: torch.device) -> None:
     """Move a base to a device, unless it was loaded to where it is to stay."""
-    if getattr(model, "hf_device_map", None) is None:
+    if loading.device_map is None and loading.quantization is None:
         model.to(device)
 
 

@@ -166,7 +166,7 @@ def _predictor(
     state: "PartialState",
 ) -> Predictor:
     """Load and check all that the answers need."""
-    place(backbone.model, state.device)
+    place(backbone.model, config.loading(checkpoint.config.loading), state.device)
     model = attach_checkpoint(checkpoint, backbone)
     giver = Giver(dataset, sounds, plan.partners, config.seed)
     giver.prepare(config.conditions)

@@ -144,7 +144,7 @@ def _work(
     if base.config.is_encoder_decoder:
         raise InputError(f"{type(base).__name__} is an encoder-decoder; stage A trains decoders only")
 
-    place(base, accelerator.device)
+    place(base, config.loading, accelerator.device)
     pathway = new_pathway(config.pathway, base, corpora.shapes, seed)
     model = SafeModel(base, pathway, recompute=optim.activation_checkpointing)
     if config.pathway.standardise:
