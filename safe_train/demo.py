@@ -132,7 +132,7 @@ def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
         asking = checkpoint.config.asking
         rows = list(predictions(model, untouched, dataset, encoders, asking=asking, seed=seed, batch_size=64))
         write_predictions(out / "predictions.jsonl", rows)
-        gate_off = gate_off_parity(model, untouched, dataset)
+        gate_off = gate_off_parity(model, untouched, dataset, asking=asking)
         freeze = freeze_proof(trained.checkpoint, audit_freeze(fused.model), gate_off)
         write_json(out / FREEZE_FILE, freeze)
         add(f"{len(rows)} predictions")

@@ -10,9 +10,10 @@ from safe_train.base.backbone import Backbone
 from safe_train.base.dialogue import Dialogue, Question
 from safe_train.base.freeze import FreezeAudit
 from safe_train.base.loading import input_device
-from safe_train.base.prompts import stored_picture
+from safe_train.base.prompts import Prompts, stored_picture
 from safe_train.checkpoint import CheckpointConfig
 from safe_train.pathway.model import SafeModel
+from safe_train.settings.backbone import AskingConfig
 
 FREEZE_FILE = "freeze.json"
 
@@ -47,11 +48,16 @@ class FreezeProof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 def gate_off_parity(
-    model: SafeModel, untouched: Backbone, dataset: ShardDataset, batch_size: int = 64
+    model: SafeModel,
+    untouched: Backbone,
+    dataset: ShardDataset,
+    batch_size: int = 64,
+    asking: AskingConfig | None = None,
 ) -> GateOffParity:
     """Compute the logits of every question twice: by an untouched base, and by SAFE with its gate at 0.
 
-    SAFE is given the questions' own sounds, by the embeddings that `dataset` was opened with.
+    SAFE is given the questions' own sounds, by the embeddings that `dataset` was opened with. `asking` is how
+    the checkpoint was asked in training.
 
     Raises:
         InputError: the split has no questions, or the dataset has no embeddings.
@@ -59,13 +65,17 @@ def gate_off_parity(
     questions = [(i, example) for i in range(len(dataset)) for example in dataset.record(i).examples]
     if not questions:
         raise InputError(f"{dataset.root}: split {dataset.split!r} has no questions, so there are no logits")
-    dialogue = Dialogue(untouched.model, untouched.processor)
+    asking = asking or AskingConfig()
+    dialogue = Dialogue(untouched.model, untouched.processor, Prompts(untouched.processor, asking))
     starts = range(0, len(questions), batch_size)
     identical, largest = 0, 0.0
     for start in tqdm(starts, desc="gate off", unit="batch", disable=None, leave=False):
         part = questions[start : start + batch_size]
         batch = dialogue.encode(
-            [Question(example.prompt, stored_picture(dataset, record)) for record, example in part]
+            [
+                Question(asking.worded(example.prompt, example.task), stored_picture(dataset, record))
+                for record, example in part
+            ]
         )
         audio = torch.from_numpy(dataset.embeddings([record for record, _ in part])).float()
         with torch.no_grad():

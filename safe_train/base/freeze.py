@@ -3,6 +3,7 @@
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from math import prod
 from typing import Any
 
 import msgspec
@@ -46,7 +47,7 @@ def audit_freeze(model: Any) -> FreezeAudit:
         )
     return FreezeAudit(
         architecture=type(model).__name__,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=sum(map(_numbers, model.parameters())),
         trainable_parameters=0,
         weights_sha256=weights_sha256(model),
     )
@@ -62,6 +63,12 @@ def weights_sha256(model: Any) -> str:
     with ThreadPoolExecutor() as threads:
         digests = list(threads.map(partial(_digest, model), tensors))
     return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _numbers(parameter: torch.Tensor) -> int:
+    """How many numbers a parameter holds; bitsandbytes packs two of 4 bits into a byte."""
+    shape = getattr(getattr(parameter, "quant_state", None), "shape", None)
+    return parameter.numel() if shape is None else prod(shape)
 
 
 def _digest(model: Any, named: tuple[str, torch.Tensor]) -> bytes:

@@ -70,7 +70,7 @@ class AskingConfig:
     {question} ASSISTANT:"; without a picture, {image} and the spaces behind it are left out (default: the
     model's chat template, or the picture's token and the question)"""
 
-    prompt_suffix: str = ""
+    prompt_suffix: str | None = None
     """what follows a question on a line of its own, such as "Answer the question using a single word or
     phrase."; not what asks for a caption (default: nothing)"""
 

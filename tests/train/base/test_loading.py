@@ -195,6 +195,21 @@ def test_whole_numbers_as_weights_are_hashed_and_frozen(backbone: Backbone) -> N
         assert audit_freeze(backbone.model).weights_sha256 != before.weights_sha256
 
 
+def test_two_numbers_in_a_byte_are_two_parameters(backbone: Backbone) -> None:
+    class State:
+        """What bitsandbytes remembers of a matrix."""
+
+        shape = torch.Size([128, 64])
+
+    linear = backbone.model.get_decoder().layers[0].mlp.up_proj
+    assert linear.weight.shape == State.shape
+    before = audit_freeze(backbone.model).parameters
+    packed = torch.zeros(128 * 64 // 2, 1, dtype=torch.uint8)
+    linear.weight = torch.nn.Parameter(packed, requires_grad=False)
+    linear.weight.quant_state = State()
+    assert audit_freeze(backbone.model).parameters == before
+
+
 def test_weights_that_wait_elsewhere_are_hashed_too(offloaded: Backbone, untaught: Path) -> None:
     assert next(offloaded.model.parameters()).is_meta
     assert input_device(offloaded.model) == CPU

@@ -169,7 +169,7 @@ def test_a_run_does_not_go_on_in_another_precision(train: Train, tmp_path: Path)
         "  options.loading.device_map: None there, cpu here\n"
         "  options.loading.attention: None there, eager here\n"
         "  options.asking.prompt_template: None there, {image} {question} here\n"
-        "  options.asking.prompt_suffix:  there, in a word here\n"
+        "  options.asking.prompt_suffix: None there, in a word here\n"
         "  options.asking.answer_tokens: 32 there, 8 here\n"
         "  options.optim.precision: None there, bf16 here\n"
         "  options.optim.activation_checkpointing: False there, True here\n"
