@@ -10,7 +10,7 @@ import pytest
 import safe_train
 from safe_train import cli
 
-FUNCTIONS = {"demo": "run_demo", "stage-a": "stage_a", "predict": "predict_dataset"}
+FUNCTIONS = {"demo": "run_demo", "audit": "run_audit", "stage-a": "stage_a", "predict": "predict_dataset"}
 
 # Python imports this module by itself when it starts.
 WITHOUT = """
@@ -45,6 +45,8 @@ def test_the_public_face() -> None:
     assert safe_train.__all__ == [
         "AudioPathway",
         "AudioProjector",
+        "Audit",
+        "AuditConfig",
         "Backbone",
         "BackboneConfig",
         "CrossAttentionBlock",
@@ -65,6 +67,7 @@ def test_the_public_face() -> None:
         "predictions",
         "preset_config",
         "read_checkpoint",
+        "run_audit",
         "run_demo",
         "save_checkpoint",
         "stage_a",
@@ -106,6 +109,7 @@ def test_importing_it_does_not_load_torch() -> None:
     "words",
     [
         ("demo", "--out", "demo"),
+        ("audit", "--backbone", "b"),
         ("stage-a", "shards", "--backbone", "b", "--out", "o"),
         ("predict", "c", "shards", "--backbone", "b", "--out", "o"),
     ],
