@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.timing import print_line
-from safe_train.pathway.model import AudioPathway
+from safe_train.audit.blueprint import count_pathway
 from safe_train.presets import preset_config
 from safe_train.settings.pathway import PathwayConfig
 
@@ -46,12 +46,8 @@ def main() -> None:
 
 
 def _print(base: str, name: str, config: PathwayConfig, width: int, base_parameters: int) -> None:
-    import torch
-
-    with torch.device("meta"):
-        pathway = AudioPathway(config, shapes=[EMBEDDING], width=width)
-    projector = sum(parameter.numel() for parameter in pathway.projectors.parameters())
-    total = sum(parameter.numel() for parameter in pathway.parameters())
+    projector, fusion = count_pathway(config, width=width, shapes=[EMBEDDING])
+    total = projector + sum(fusion.values())
     print_line(
         benchmark="sizes",
         base=base,

@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from safe_train.audit.audit import Audit, run_audit
     from safe_train.base.backbone import Backbone, load_backbone
     from safe_train.checkpoint import attach_checkpoint, read_checkpoint, save_checkpoint
     from safe_train.demo import DemoConfig, run_demo
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from safe_train.pathway.projector import AudioProjector
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
+    from safe_train.settings.audit import AuditConfig
     from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
     from safe_train.settings.data import DataConfig
     from safe_train.settings.learning import LossConfig, OptimConfig
@@ -27,6 +29,8 @@ __all__ = [
     "AskingConfig",
     "AudioPathway",
     "AudioProjector",
+    "Audit",
+    "AuditConfig",
     "Backbone",
     "BackboneConfig",
     "CrossAttentionBlock",
@@ -48,12 +52,14 @@ __all__ = [
     "predictions",
     "preset_config",
     "read_checkpoint",
+    "run_audit",
     "run_demo",
     "save_checkpoint",
     "stage_a",
 ]
 
 _MODULES = {
+    "audit.audit": ("Audit", "run_audit"),
     "base.backbone": ("Backbone", "load_backbone"),
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
     "demo": ("DemoConfig", "run_demo"),
@@ -62,6 +68,7 @@ _MODULES = {
     "pathway.projector": ("AudioProjector",),
     "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "presets": ("preset_config",),
+    "settings.audit": ("AuditConfig",),
     "settings.backbone": ("AskingConfig", "BackboneConfig", "LoadingConfig"),
     "settings.data": ("DataConfig",),
     "settings.learning": ("LossConfig", "OptimConfig"),

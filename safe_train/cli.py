@@ -1,4 +1,4 @@
-"""safe-train: the demo; and its parts as commands: train stage A, predict with what it trained."""
+"""safe-train: the demo; and its parts as commands: audit a plan, train stage A, predict."""
 
 import sys
 from collections.abc import Sequence
@@ -6,9 +6,10 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from safe_data.core.command import HOLDS, NOT_JUDGED, Command, run
+from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import require_extra
 from safe_train.presets import PRESETS
+from safe_train.settings.audit import AuditConfig
 from safe_train.settings.predict import PredictConfig
 from safe_train.settings.train import TrainConfig
 
@@ -31,6 +32,21 @@ def demo(*, out: Path, seed: int = 0) -> int:
     from safe_train.demo import run_demo
 
     return run_demo(out, seed=seed)
+
+
+def audit(config: AuditConfig) -> int:
+    """Count what a planned stage A trains, and its memory, from a model's config; exit code 1 if over budget.
+
+    No weights and no shards are needed. The freeze is always checked; a budget only if it is stated.
+    """
+    from safe_train.audit.audit import run_audit, write_audit
+    from safe_train.audit.page import page
+
+    found = run_audit(config)
+    print("\n".join(page(found)))
+    if config.run.out is not None:
+        write_audit(found, config.run.out, force=config.run.force)
+    return HOLDS if found.holds else DOES_NOT_HOLD
 
 
 def stage_a(config: TrainConfig) -> None:
@@ -80,7 +96,7 @@ def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config:
     return NOT_JUDGED if finished.errors else HOLDS
 
 
-COMMANDS: dict[str, Command] = {"demo": demo, "stage-a": stage_a, "predict": predict}
+COMMANDS: dict[str, Command] = {"demo": demo, "audit": audit, "stage-a": stage_a, "predict": predict}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

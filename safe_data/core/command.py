@@ -230,9 +230,9 @@ def _add_parameters(parser: Any, command: Command, presets: Sequence[str]) -> No
             _add_option(parser, name, hint, default, helps.get(name, ""), required=required)
 
 
-def _add_positional(parser: Any, name: str, hint: Any, help_text: str) -> None:
+def _add_positional(parser: Any, name: str, hint: Any, help_text: str, *, required: bool = True) -> None:
     is_list = get_origin(hint) in (list, tuple)
-    shape = {"nargs": "+", "type": get_args(hint)[0]} if is_list else {"type": hint}
+    shape = {"nargs": "+" if required else "*", "type": get_args(hint)[0]} if is_list else {"type": hint}
     parser.add_argument(name, metavar=name.upper(), help=help_text, **shape)
 
 
@@ -244,7 +244,10 @@ def _add_fields(parser: Any, options: Any) -> None:
             _add_fields(parser.add_argument_group(field.name), hints[field.name])
             continue
         if field.metadata.get("positional"):
-            _add_positional(parser, field.name, hints[field.name], helps.get(field.name, ""))
+            has_default = field.default is not dataclasses.MISSING
+            _add_positional(
+                parser, field.name, hints[field.name], helps.get(field.name, ""), required=not has_default
+            )
             continue
         default, required = field.default, False
         if field.default_factory is not dataclasses.MISSING:

@@ -123,7 +123,7 @@ class CrossAttentionBlock(nn.Module):
         attended = None if mask is None else mask[:, None, None, :]
         mixed = F.scaled_dot_product_attention(queries, *keys_values, attn_mask=attended)
         output: Tensor = self.dropout(self.output(mixed.transpose(1, 2).flatten(2)))
-        return output * self.scale
+        return output if self.raw_scale is None else output * self.scale
 
     def forward(
         self,
@@ -208,7 +208,8 @@ def _fuse_request(
 ) -> Float[Tensor, "beams positions width"]:
     """Fuse one row per sound, or several: beams, or several answers to one prompt."""
     keys, values = request.keys_values[number]
-    gate, mask = request.gate.to(hidden.device), request.mask
+    gate = None if request.is_open else request.gate.to(hidden.device)
+    mask = request.mask
     mask = None if mask is None else mask.to(hidden.device)
     beams, left_over = divmod(len(hidden), len(keys))
     if left_over:
@@ -217,7 +218,7 @@ def _fuse_request(
         )
     if beams > 1:
         keys, values = keys.repeat_interleave(beams, 0), values.repeat_interleave(beams, 0)
-        gate = gate.repeat_interleave(beams, 0) if gate.dim() else gate
+        gate = gate.repeat_interleave(beams, 0) if gate is not None and gate.dim() else gate
         mask = None if mask is None else mask.repeat_interleave(beams, 0)
     return fuse(hidden, block, (keys, values), gate, mask)
 
@@ -226,12 +227,14 @@ def fuse(
     hidden: Float[Tensor, "batch positions width"],
     block: CrossAttentionBlock,
     keys_values: KeysValues,
-    gate: Tensor,
+    gate: Tensor | None,
     mask: Bool[Tensor, "batch tokens"] | None,
 ) -> Float[Tensor, "batch positions width"]:
-    """Add what is heard to the hidden states, as far as the gate is open."""
-    gate = gate.view(-1, 1, 1)
+    """Add what is heard to the hidden states, as far as the gate is open; None is fully open for all rows."""
     heard = block.heard(hidden, keys_values, mask)
+    if gate is None:
+        return hidden + heard.to(hidden.dtype)
+    gate = gate.view(-1, 1, 1)
     fused = hidden + (gate * heard).to(hidden.dtype)
     # Where the gate is 0, keep the bits: adding zero turns -0.0 into 0.0, and 0 × inf is NaN.
     return torch.where(gate == 0, hidden, fused)

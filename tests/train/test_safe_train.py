@@ -10,7 +10,7 @@ import pytest
 import safe_train
 from safe_train import cli
 
-FUNCTIONS = {"demo": "run_demo", "stage-a": "stage_a", "predict": "predict_dataset"}
+FUNCTIONS = {"demo": "run_demo", "audit": "run_audit", "stage-a": "stage_a", "predict": "predict_dataset"}
 
 # Python imports this module by itself when it starts.
 WITHOUT = """
@@ -46,6 +46,8 @@ def test_the_public_face() -> None:
         "AskingConfig",
         "AudioPathway",
         "AudioProjector",
+        "Audit",
+        "AuditConfig",
         "Backbone",
         "BackboneConfig",
         "CrossAttentionBlock",
@@ -67,6 +69,7 @@ def test_the_public_face() -> None:
         "predictions",
         "preset_config",
         "read_checkpoint",
+        "run_audit",
         "run_demo",
         "save_checkpoint",
         "stage_a",
@@ -108,6 +111,7 @@ def test_importing_it_does_not_load_torch() -> None:
     "words",
     [
         ("demo", "--out", "demo"),
+        ("audit", "--backbone", "b"),
         ("stage-a", "shards", "--backbone", "b", "--out", "o"),
         ("predict", "c", "shards", "--backbone", "b", "--out", "o"),
     ],

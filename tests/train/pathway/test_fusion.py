@@ -380,3 +380,18 @@ def test_rows_without_tokens_leave_the_gradients_of_the_others(llava) -> None:
     for with_empty_row, without in zip(*gradients, strict=True):
         assert with_empty_row.isfinite().all()
         assert torch.allclose(with_empty_row, without, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("settings", [{}, {"residual_scale": 0.3}])
+def test_a_gate_that_is_fully_open_spares_products_and_changes_no_bit(
+    llava, settings: dict[str, Any]
+) -> None:
+    inputs = llava_inputs(ROWS)
+    model = SafeModel(llava, awake_pathway(**settings))
+    found = []
+    for gate in (1.0, [1.0] * ROWS, torch.ones(ROWS, requires_grad=True)):
+        with model.fuse(audio=sounds(ROWS), gate=gate):
+            found.append(llava(**inputs).logits)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])  # which needs a gradient, and takes the long way
+    assert found[2].grad_fn is not None

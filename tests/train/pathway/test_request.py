@@ -146,3 +146,20 @@ def test_a_request_without_a_budget_attends_to_all_tokens() -> None:
 def test_embeddings_that_do_not_fit(audio: Audio, shapes: list[tuple[int, ...]], message: str) -> None:
     with pytest.raises(InputError, match=message):
         new_request(audio, 1.0, None, shapes=shapes, available=TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("gate", "tokens", "is_open"),
+    [
+        (1.0, None, True),
+        ([1.0] * ROWS, 2, True),
+        (0.5, None, False),
+        ([1.0, 1.0, 0.5], None, False),
+        (1.0, [4, 0, 4], False),
+        (torch.ones(ROWS, requires_grad=True), None, False),
+    ],
+)
+def test_a_request_knows_whether_it_is_fully_open(gate: object, tokens: object, is_open: bool) -> None:
+    made = request(gate=gate, tokens=tokens)
+    assert made is not None
+    assert made.is_open is is_open
