@@ -19,6 +19,7 @@ from tqdm import tqdm
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.records import Example, Record
 from safe_data.shards.dataset import ShardDataset
+from safe_train.augmentation import Change
 from safe_train.base.prompts import Picture, stored_picture
 from safe_train.settings.data import ROLES
 
@@ -170,13 +171,14 @@ class Corpora:
 class Asked(NamedTuple):
     """A question in a batch: its number and role, the clip whose sound it hears, the reference to learn.
 
-    `heard` is SILENCE where it hears none.
+    `heard` is SILENCE where it hears none. `change` is what is done to its own sound first.
     """
 
     question: int
     role: str
     heard: int
     reference: int
+    change: Change | None = None
 
 
 @dataclass(frozen=True)

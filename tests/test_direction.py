@@ -19,7 +19,7 @@ ORDER = {
     "safe_data": "core records media sources encoders shards build sampling audit cli",
     "safe_eval": "options prediction predictions models runner logs scorers statistics arms results scoring "
     "comparison calibration annotation judging text report viewer cli",
-    "safe_train": "settings presets interruption base pathway questions batches checkpoint "
+    "safe_train": "settings presets interruption augmentation base pathway questions batches checkpoint "
     "run_identity run_state retention gates wandb_log track stages parity predict toy demo experiments cli",
 }
 PACKAGES = list(ORDER)  # a package may import those before it
