@@ -10,11 +10,13 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float32, Int64
+from numpy import ndarray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from safe_data.core.errors import InputError
+from safe_train.augmentation import Augmentation
 from safe_train.base.prompts import (
     IGNORED,
     Inputs,
@@ -67,10 +69,17 @@ class Loader:
         InputError: an answer has no tokens.
     """
 
-    def __init__(self, questions: Questions, processor: Any, prompts: Prompts | None = None) -> None:
+    def __init__(
+        self,
+        questions: Questions,
+        processor: Any,
+        prompts: Prompts | None = None,
+        augmentation: Augmentation | None = None,
+    ) -> None:
         self.questions = questions
         self._processor = processor
         self._prompts = prompts or Prompts(processor)
+        self._augmentation = augmentation
         self._answer = lru_cache(_KEPT)(lambda answer: encode_answer(processor, answer))
         self._example = lru_cache(_KEPT)(questions.of)
         for answer in questions.answers:
@@ -110,7 +119,17 @@ class Loader:
         answers = pad_sequence([a for _, a in encoded], batch_first=True, padding_value=IGNORED)
         inputs = append_answers(collate([prompt for prompt, _ in encoded], pad), answers, pad)
         sounds = self.questions.corpora.embeddings([row.heard for row in asked])
+        self._change(asked, sounds)
         return Batch(tuple(asked), inputs, answers, tuple(torch.from_numpy(sound) for sound in sounds))
+
+    def _change(self, asked: Sequence[Asked], sounds: Sequence[Float32[ndarray, "rows *shape"]]) -> None:
+        """Put the embeddings of changed sounds in the place of the stored ones."""
+        for number, row in enumerate(asked):
+            if row.change is None or self._augmentation is None:
+                continue
+            changed = self._augmentation.embed(*self.questions.corpora.place(row.heard), row.change)
+            for stored, embedding in zip(sounds, changed or (), strict=False):
+                stored[number] = embedding
 
 
 def divided_by_length(lengths: Sequence[int], most_rows: int) -> list[list[int]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import require_extra
+from safe_data.core.terminal import wrote
 from safe_train.presets import PRESETS
 from safe_train.settings.audit import AuditConfig
 from safe_train.settings.predict import PredictConfig
@@ -18,7 +19,8 @@ SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
 _TRAIN = ("torch", "transformers", "tokenizers", "safetensors", "accelerate")
 # The demo also checks its shards and writes a report.
 _EXTRAS = {
-    "demo": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "altair", "vl_convert")
+    "demo": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "altair", "vl_convert"),
+    "retention": ("train,gx", *_TRAIN, "great_expectations", "pandas"),
 }
 
 
@@ -96,7 +98,37 @@ def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config:
     return NOT_JUDGED if finished.errors else HOLDS
 
 
-COMMANDS: dict[str, Command] = {"demo": demo, "audit": audit, "stage-a": stage_a, "predict": predict}
+def retention(
+    *,
+    out: Path,
+    seed: tuple[int, ...] = (0, 1, 2),
+    mechanism: tuple[str, ...] = ("no_retention", "kl", "fisher", "nullspace", "all_retention"),
+    quiet: bool = False,
+) -> int:
+    """Compare what keeps the base's answers, on the demo's world; exit code 0 go, 1 no-go, 2 not measured.
+
+    Args:
+        out: folder of the experiment; what it already holds is used again
+        seed: seed of a world, its backbone and its training, 0 or more; one seed alone cannot be judged
+        mechanism: preset that says what keeps the base's answers: no_retention, kl, fisher, nullspace or
+            all_retention
+        quiet: show no progress
+    """
+    from safe_train.experiments.retention import TABLE, exit_code, run_retention
+
+    result = run_retention(out, seeds=seed, mechanisms=mechanism, quiet=quiet)
+    print(f"\n{(out / TABLE).read_text('utf-8')}")
+    wrote([out / "retention.json", out / TABLE])
+    return exit_code(result)
+
+
+COMMANDS: dict[str, Command] = {
+    "demo": demo,
+    "audit": audit,
+    "stage-a": stage_a,
+    "predict": predict,
+    "retention": retention,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -89,13 +89,27 @@ def _build(out: Path, seed: int, config: DemoConfig) -> None:
     with _step(2, "shards with cached audio embeddings"):
         build_dataset(out / "world", out / "shards", encoders=(ENCODER,))
     with _step(3, "check of schema, integrity and leakage"):
-        findings = io.StringIO()
-        with contextlib.redirect_stdout(findings):
-            code = check(out / "shards")
-        if code != HOLDS:
-            raise InputError(
-                f"{findings.getvalue()}{out / 'shards'}: failed its check; nothing is trained on such data"
-            )
+        _check_shards(out / "shards")
+
+
+def build_world(out: Path, *, seed: int, clips: int) -> Path:
+    """Write a world to OUT/world and its shards to OUT/shards, unless they are there; return the shards.
+
+    Raises:
+        InputError: the folder holds another world, or the shards fail their check.
+    """
+    write_world(out / "world", clips=clips, seed=seed)
+    build_dataset(out / "world", out / "shards", encoders=(ENCODER,))
+    _check_shards(out / "shards")
+    return out / "shards"
+
+
+def _check_shards(shards: Path) -> None:
+    findings = io.StringIO()
+    with contextlib.redirect_stdout(findings):
+        code = check(shards)
+    if code != HOLDS:
+        raise InputError(f"{findings.getvalue()}{shards}: failed its check; nothing is trained on such data")
 
 
 def _train(out: Path, seed: int, config: DemoConfig) -> StageAResult:

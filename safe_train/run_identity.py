@@ -26,7 +26,7 @@ LOCK = ".lock"
 # Settings that may differ between the parts of a run, because nothing that is learnt depends on them.
 _FREE = {
     "run": ("out", "checkpoint_steps", "trackers", "quiet", "force"),
-    "data": ("shards", "workers"),
+    "data": ("shards", "workers", "encoder_source"),
     "backbone": ("source",),
 }
 

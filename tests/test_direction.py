@@ -19,9 +19,9 @@ ORDER = {
     "safe_data": "core records media sources encoders shards build sampling audit cli",
     "safe_eval": "options prediction predictions models runner logs scorers statistics arms results scoring "
     "comparison calibration annotation judging text report viewer cli",
-    "safe_train": "settings presets interruption base pathway questions batches checkpoint "
-    "run_identity run_state retention gates wandb_log track stages audit parity predict toy demo experiments "
-    "cli",
+    "safe_train": "settings presets interruption augmentation base pathway corpora questions batches "
+    "checkpoint run_identity run_state retention gates wandb_log track stages audit parity predict toy demo "
+    "experiments cli",
 }
 PACKAGES = list(ORDER)  # a package may import those before it
 HEAVY = ("torch", "transformers", "great_expectations", "ray", "pandas")

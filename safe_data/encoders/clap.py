@@ -11,7 +11,15 @@ from numpy import ndarray
 from safe_data.core.errors import InputError
 from safe_data.encoders.checkpoints import load_weights, open_checkpoint
 from safe_data.encoders.clap_mel import ClapMel
-from safe_data.encoders.inference import POLICY, Pipeline, device, pool_in_time, precision, to_float16
+from safe_data.encoders.inference import (
+    POLICY,
+    MelChange,
+    Pipeline,
+    device,
+    pool_in_time,
+    precision,
+    to_float16,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,9 +71,11 @@ class ClapEncoder:
         steps, bands, dims = self._grid
         return (steps * bands, dims)
 
-    def encode(self, clips: Sequence[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips ..."]:
+    def encode(
+        self, clips: Sequence[Float32[ndarray, " samples"]], changes: Sequence[MelChange | None] = ()
+    ) -> Float16[ndarray, "clips ..."]:
         embeddings = np.empty((len(clips), *self.shape), np.float16)
-        for row, (starts, states) in enumerate(self.pipeline.run(clips)):
+        for row, (starts, states) in enumerate(self.pipeline.run(clips, changes)):
             embedding = _mean_direction(states) if self._pooled else self._tokens(starts, states)
             embeddings[row] = to_float16(embedding, str(self._checkpoint.directory))
         return embeddings
@@ -98,7 +108,9 @@ class ClapEncoder:
             return tokens
 
         mel = self._mel
-        return Pipeline(mel.samples, mel.sample_rate_hz, mel.fill, mel.features, states)
+        return Pipeline(
+            mel.samples, mel.sample_rate_hz, mel.fill, mel.features, states, lambda row, _: row[0]
+        )  # a clip that was repeated fills all frames
 
     @property
     def _grid(self) -> tuple[int, int, int]:

@@ -8,6 +8,7 @@ from jaxtyping import Float16, Float32
 from numpy import ndarray
 
 from safe_data.core.errors import InputError, did_you_mean
+from safe_data.encoders.inference import MelChange
 from safe_data.encoders.logmel import LogMelEncoder
 
 
@@ -30,8 +31,14 @@ class AudioEncoder(Protocol):
     def shape(self) -> tuple[int, ...]:
         """The shape of one embedding."""
 
-    def encode(self, clips: Sequence[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips *shape"]:
-        """Embed clips of any length, sampled at `sample_rate_hz`."""
+    def encode(
+        self, clips: Sequence[Float32[ndarray, " samples"]], changes: Sequence[MelChange | None] = ()
+    ) -> Float16[ndarray, "clips *shape"]:
+        """Embed clips of any length, sampled at `sample_rate_hz`.
+
+        `changes`, one per clip or none at all, change the log-mel features that the encoder hears, as
+        training does to vary its sounds. The fingerprint does not depend on them; None changes not a byte.
+        """
 
 
 def _clap(source: str) -> AudioEncoder:

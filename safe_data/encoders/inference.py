@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING
+from itertools import islice, zip_longest
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float16, Float32
@@ -22,34 +22,44 @@ POLICY = {"windows": "evenly spaced", "longest_seconds": LONGEST_SECONDS, "ignor
 
 Samples = Float32[ndarray, " samples"]
 States = Float32[ndarray, "windows ..."]
+# Takes and gives the log-mel features of a window, only the frames that hold sound.
+MelChange = Callable[[Float32[ndarray, "frames bands"]], Float32[ndarray, "frames bands"]]
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The steps of a model: cut windows of `samples` and fill them up, compute features, compute states."""
+    """The steps of a model: cut windows of `samples` and fill them up, compute features, compute states.
+
+    `mel` gives the part of one window's features that holds its sound, of so many samples, as a view with the
+    axes (frames, bands).
+    """
 
     samples: int
     sample_rate_hz: int
     fill: Callable[[Samples], Samples]
     features: Callable[["Tensor"], "Tensor"]
     states: Callable[["Tensor"], "Tensor"]
+    mel: Callable[["Tensor", int], "Tensor"]
 
-    def run(self, clips: Sequence[Samples]) -> Iterator[tuple[list[int], States]]:
+    def run(
+        self, clips: Sequence[Samples], changes: Sequence[MelChange | None] = ()
+    ) -> Iterator[tuple[list[int], States]]:
         """For each clip, the start of each window in samples, and the states of its windows.
 
-        All windows have the same length, so sorting the clips would gain nothing.
+        All windows have the same length, so sorting the clips would gain nothing. A change of a clip is made
+        to each of its windows.
         """
         starts = [window_starts(len(clip), self.samples, self.sample_rate_hz) for clip in clips]
         windows = (
-            self.fill(clip[start : start + self.samples])
-            for clip, clip_starts in zip(clips, starts, strict=True)
+            _Window(self.fill(clip[start : start + self.samples]), len(clip) - start, change)
+            for clip, clip_starts, change in zip_longest(clips, starts, changes)
             for start in clip_starts
         )
         states = self._batches(windows)
         for clip_starts in starts:
             yield clip_starts, np.stack(list(islice(states, len(clip_starts))))
 
-    def _batches(self, windows: Iterable[Samples]) -> Iterator[Float32[ndarray, "..."]]:
+    def _batches(self, windows: Iterable["_Window"]) -> Iterator[Float32[ndarray, "..."]]:
         """One output per window, always computed with the same batch shape and number of threads.
 
         Both decide which matrix kernel runs, and each kernel sums in its own order. On a CPU a batch is one
@@ -57,25 +67,38 @@ class Pipeline:
         filled up with silence.
         """
         size = GPU_WINDOWS if device() == "cuda" else 1
-        batch: list[Samples] = []
+        batch: list[_Window] = []
         for window in windows:
             batch.append(window)
             if len(batch) == size:
                 yield from self._forward(batch)
                 batch = []
         if batch:
-            silence = np.zeros(self.samples, np.float32)
+            silence = _Window(np.zeros(self.samples, np.float32), self.samples, None)
             yield from self._forward(batch + [silence] * (size - len(batch)))[: len(batch)]
 
-    def _forward(self, batch: list[Samples]) -> States:
+    def _forward(self, batch: list["_Window"]) -> States:
         import torch
 
         where = device()
         with one_thread(), torch.inference_mode():
-            features = self.features(torch.from_numpy(np.stack(batch)).to(where))
+            samples = np.stack([window.samples for window in batch])
+            features = self.features(torch.from_numpy(samples).to(where))
+            for row, window in zip(features, batch, strict=True):
+                if window.change:
+                    mel = self.mel(row, window.heard)
+                    mel.copy_(torch.from_numpy(window.change(mel.cpu().numpy())))
             with torch.autocast("cuda", torch.bfloat16, enabled=where == "cuda"):
                 states = self.states(features)
             return states.float().cpu().numpy()
+
+
+class _Window(NamedTuple):
+    """The input of a model, how many samples of sound it holds, and how to change its features."""
+
+    samples: Samples
+    heard: int
+    change: MelChange | None
 
 
 def window_starts(samples: int, window: int, sample_rate_hz: int) -> list[int]:

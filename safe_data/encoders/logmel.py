@@ -4,10 +4,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import zip_longest
 
 import numpy as np
 from jaxtyping import Float16, Float32, Float64
 from numpy import ndarray
+
+from safe_data.encoders.inference import MelChange
 
 
 class LogMelEncoder:
@@ -36,21 +39,41 @@ class LogMelEncoder:
         parameters = {name: getattr(self, name) for name in names.split()}
         return hashlib.sha256(json.dumps(parameters).encode()).hexdigest()[:16]
 
-    def encode(self, clips: Sequence[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips 512"]:
+    def encode(
+        self, clips: Sequence[Float32[ndarray, " samples"]], changes: Sequence[MelChange | None] = ()
+    ) -> Float16[ndarray, "clips 512"]:
         embeddings = np.empty((len(clips), *self.shape), np.float16)
-        for embedding, clip in zip(embeddings, clips, strict=True):
-            embedding[:] = self._embed(clip)
+        for embedding, clip, change in zip_longest(embeddings, clips, changes):
+            embedding[:] = self._embed(clip) if change is None else self._embed_changed(clip, change)
         return embeddings
 
     def _embed(self, clip: Float32[ndarray, " samples"]) -> Float64[ndarray, " 512"]:
-        power = self._power(clip)
-        edges = np.arange(self.stretches + 1) * len(power) // self.stretches
-        per_stretch = np.add.reduceat(power, edges[:-1], axis=0) / np.diff(edges)[:, None]
         # einsum does not call BLAS, whose sums depend on the number of threads and the machine's kernels
-        bands = np.einsum("sf,bf->sb", per_stretch, self._filters)
+        return self._scaled(np.einsum("sf,bf->sb", self._per_stretch(self._power(clip)), self._filters))
+
+    def _embed_changed(
+        self, clip: Float32[ndarray, " samples"], change: MelChange
+    ) -> Float64[ndarray, " 512"]:
+        """The embedding after a change of the log-mel features of each frame, in dB not below the floor."""
+        bands = np.einsum("tf,bf->tb", self._power(clip), self._filters)
+        before = self._decibels(bands).astype(np.float32)
+        after = change(before)
+        changed = after != before  # what stays is not rounded
+        bands[changed] = 10 ** (after[changed].astype(np.float64) / 10)
+        return self._scaled(self._per_stretch(bands))
+
+    def _per_stretch(self, power: Float64[ndarray, "frames any"]) -> Float64[ndarray, "stretches any"]:
+        edges = np.arange(self.stretches + 1) * len(power) // self.stretches
+        means: Float64[ndarray, "stretches any"] = np.add.reduceat(power, edges[:-1], axis=0)
+        return means / np.diff(edges)[:, None]
+
+    def _decibels(self, bands: Float64[ndarray, "any bands"]) -> Float64[ndarray, "any bands"]:
         floor = 10 ** (self.floor_db / 10)
-        decibels: Float64[ndarray, "stretches bands"] = 10 * np.log10(np.maximum(bands, floor))
-        scaled: Float64[ndarray, " 512"] = (1 - 2 * decibels / self.floor_db).ravel()
+        decibels: Float64[ndarray, "any bands"] = 10 * np.log10(np.maximum(bands, floor))
+        return decibels
+
+    def _scaled(self, bands: Float64[ndarray, "stretches bands"]) -> Float64[ndarray, " 512"]:
+        scaled: Float64[ndarray, " 512"] = (1 - 2 * self._decibels(bands) / self.floor_db).ravel()
         return scaled
 
     def _power(self, clip: Float32[ndarray, " samples"]) -> Float64[ndarray, "frames bins"]:

@@ -11,7 +11,15 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_data.encoders.checkpoints import PREPROCESSOR, load_weights, open_checkpoint
-from safe_data.encoders.inference import POLICY, Pipeline, device, pool_in_time, precision, to_float16
+from safe_data.encoders.inference import (
+    POLICY,
+    MelChange,
+    Pipeline,
+    device,
+    pool_in_time,
+    precision,
+    to_float16,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,10 +62,12 @@ class WhisperEncoder:
             encoder=self.name, version=self.version, frames=self.shape[0], precision=precision(), crop=POLICY
         )
 
-    def encode(self, clips: Sequence[Float32[ndarray, " samples"]]) -> Float16[ndarray, "clips frames dims"]:
+    def encode(
+        self, clips: Sequence[Float32[ndarray, " samples"]], changes: Sequence[MelChange | None] = ()
+    ) -> Float16[ndarray, "clips frames dims"]:
         embeddings = np.empty((len(clips), *self.shape), np.float16)
         state_samples = self._extractor.n_samples / self._config.max_source_positions
-        for row, (starts, states) in enumerate(self.pipeline.run(clips)):
+        for row, (starts, states) in enumerate(self.pipeline.run(clips, changes)):
             heard = max(1, math.ceil(len(clips[row]) / state_samples))  # the rest is silence
             pooled = pool_in_time(states[:, :heard], starts, state_samples, self.shape[0])
             embeddings[row] = to_float16(pooled, str(self._checkpoint.directory))
@@ -75,7 +85,13 @@ class WhisperEncoder:
             output: Tensor = model(input_features=features).last_hidden_state
             return output
 
-        return Pipeline(self._extractor.n_samples, self.sample_rate_hz, self._fill, self._features, states)
+        extractor = self._extractor
+        hop: int = extractor.hop_length
+
+        def heard(row: "Tensor", samples: int) -> "Tensor":
+            return row[:, : max(1, math.ceil(samples / hop))].T  # the rest is silence
+
+        return Pipeline(extractor.n_samples, self.sample_rate_hz, self._fill, self._features, states, heard)
 
     def _fill(self, clip: Float32[ndarray, " samples"]) -> Float32[ndarray, " window"]:
         window = np.zeros(self._extractor.n_samples, np.float32)

@@ -17,7 +17,7 @@ from safe_data.sampling.mixture import exact_shares
 from safe_train.audit.blueprint import blueprint, read_model_config, stored_precision
 from safe_train.audit.counts import Component, components, freeze_faults
 from safe_train.audit.memory import Memory, Sizes, largest, measure
-from safe_train.questions import Corpora
+from safe_train.corpora import Corpora
 from safe_train.settings.audit import AuditConfig
 
 AUDIT = "audit.json"
@@ -82,8 +82,8 @@ def run_audit(config: AuditConfig) -> Audit:
         InputError: the config of the base cannot be read, a layer does not exist, or the shards do not fit.
     """
     model_config = read_model_config(config.backbone.source)
-    wanted = config.audit.precision
-    precision = getattr(torch, wanted) if wanted else stored_precision(model_config)
+    wanted = config.loading.dtype
+    precision = stored_precision(model_config) if wanted == "auto" else getattr(torch, wanted)
     shapes, shapes_from = _shapes(config)
     make = partial(blueprint, model_config, config.pathway, shapes, precision)
     model = make()
@@ -195,7 +195,10 @@ def _checks(
     trainable = sum(part.trainable for part in parts)
     share = trainable / sum(part.parameters for part in parts)
     most, least, highest = budget.most_trainable, budget.least_trainable, budget.most_share
-    fits = None if card is None else (card.rows or 0) >= rows
+    fits = None
+    if card is not None:
+        checkpointing = config.optim.activation_checkpointing
+        fits = ((card.rows_checkpointing if checkpointing else card.rows) or 0) >= rows
     free = "" if card is None else f"{card.card_gb:g} GB, {100 * card.headroom:g} % free"
     return (
         Check(

@@ -3,16 +3,14 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from safe_data.core.errors import InputError, check_above_zero, check_at_least_one
-from safe_train.settings.backbone import BackboneConfig
+from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
 from safe_train.settings.data import DataConfig
 from safe_train.settings.learning import LossConfig, OptimConfig
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.settings.train import RunConfig
 
-Precision = Literal["float32", "bfloat16", "float16"]
 CLAP_SHAPE = "512"
 
 _SHAPE = re.compile(r"[1-9]\d{0,8}(x[1-9]\d{0,8})?")
@@ -55,9 +53,6 @@ class BudgetConfig:
     """shape of an embedding of each encoder, such as 512 or 1500x768 (default: that of the shards; without
     shards 512, as CLAP's)"""
 
-    precision: Precision | None = None
-    """precision of the base's weights (default: what its config says, or float32)"""
-
     positions: int | None = None
     """positions of a sequence: picture, question and answer (default: the picture's by the config, and 44)"""
 
@@ -98,6 +93,8 @@ class AuditConfig:
     backbone: BackboneConfig
     data: AuditedData = field(default_factory=AuditedData)
     run: AuditedRun = field(default_factory=AuditedRun)
+    loading: LoadingConfig = field(default_factory=LoadingConfig)
+    asking: AskingConfig = field(default_factory=AskingConfig)
     pathway: PathwayConfig = field(default_factory=PathwayConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

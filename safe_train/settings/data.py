@@ -1,5 +1,6 @@
 """The settings of the data that is trained on."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,21 @@ class DataConfig:
     validation_questions: int = 200
     """questions of each kind (audio, vl) in an evaluation, at least 1"""
 
+    freq_mask: int = 0
+    """most mel bands to mask of an audio question's sound (SpecAugment), 0 or more, such as 5; drawn anew for
+    each question of each step; with this, --time-mask or --time-shift-ms, training runs the encoder"""
+
+    time_mask: int = 0
+    """most mel frames to mask of an audio question's sound, 0 or more, such as 10"""
+
+    time_shift_ms: float = 0.0
+    """most milliseconds to shift an audio question's sound, to either side, 0 or more, such as 50; silence
+    takes the place of what is not known"""
+
+    encoder_source: tuple[str, ...] = ()
+    """an encoder and where its weights are, such as clap:DIR, only for masks and shifts (default: what the
+    dataset says); another version than that of the embeddings is refused"""
+
     workers: int = 2
     """threads that prepare the next batches, at least 1"""
 
@@ -55,4 +71,12 @@ class DataConfig:
             raise InputError(f"silent_fraction={self.silent_fraction}: must be in [0, 1]")
         if len(set(self.encoder)) < len(self.encoder):
             raise InputError(f"encoder={list(self.encoder)}: name each encoder once")
+        for name in ("freq_mask", "time_mask", "time_shift_ms"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"{name}={getattr(self, name)}: must be 0 or more, and finite")
+        if self.encoder_source and not (self.freq_mask or self.time_mask or self.time_shift_ms):
+            raise InputError(
+                f"encoder_source={list(self.encoder_source)}: no sound is encoded without --freq-mask, "
+                "--time-mask or --time-shift-ms; give one of them, or leave it out"
+            )
         exact_shares(self.weights)

@@ -15,7 +15,9 @@ import numpy as np
 
 from safe_data.sampling.curriculum import Curriculum, Progress
 from safe_data.sampling.curriculum_file import Stage
-from safe_train.questions import SILENCE, Asked, Questions
+from safe_train.augmentation import Change, Ranges
+from safe_train.corpora import SILENCE
+from safe_train.questions import Asked, Questions
 
 _UNRELATED_STREAM = 3  # the stream of random numbers that draws unrelated sounds and references
 
@@ -47,7 +49,8 @@ class StepSampler:
     """Draws each step's questions from the pools that its stage gives a weight.
 
     Of the vision questions of a stage, exactly `silent_fraction` get silence: what a batch has too few or too
-    many, because it holds whole questions, later batches even out.
+    many, because it holds whole questions, later batches even out. Within `ranges`, audio questions draw how
+    their sound is changed.
 
     Raises:
         InputError: a stage names no pool of questions, or an empty one; or there is no unrelated sound.
@@ -61,8 +64,10 @@ class StepSampler:
         batch_size: int,
         silent_fraction: float,
         seed: int,
+        ranges: Ranges | None = None,
     ) -> None:
         self._questions = questions
+        self._ranges = ranges if ranges and ranges.any else None
         self._silent_fraction, self._seed = Fraction(str(silent_fraction)), seed
         names = list(dict.fromkeys(name for stage in stages for name, w in stage.weights.items() if w))
         self.pools = {name: questions.pool(name) for name in names}
@@ -92,8 +97,16 @@ class StepSampler:
             heard[unrelated] = self._questions.corpora.unrelated(clips[unrelated], rng)
         references = rng.integers(self._questions.references[asked])
         references[~self._questions.is_caption[asked]] = 0
-        rows = zip(asked.tolist(), roles, heard.tolist(), references.tolist(), strict=True)
+        changes = self._changes(progress, roles)
+        rows = zip(asked.tolist(), roles, heard.tolist(), references.tolist(), changes, strict=True)
         return Step(tuple(Asked(*row) for row in rows), dict(draw.counts), draw.stage, progress)
+
+    def _changes(self, progress: Progress, roles: Sequence[str]) -> list[Change | None]:
+        """How the sound of each row is changed: those of audio questions alone."""
+        if self._ranges is None:
+            return [None] * len(roles)
+        drawn = self._ranges.draw(self._seed, progress.step, len(roles))
+        return [change if role == "audio" else None for change, role in zip(drawn, roles, strict=True)]
 
     def _silent(self, progress: Progress, count: int) -> int:
         """How many of a batch's vision questions get silence."""

@@ -22,6 +22,7 @@ from safe_data.core.options_file import TRAIN, installed_versions, options_of, w
 from safe_data.sampling.curriculum_file import Stage, read_stages
 from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
+from safe_train.augmentation import Augmentation, Ranges
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.files import base_files
 from safe_train.base.freeze import FreezeAudit, audit_freeze
@@ -38,8 +39,9 @@ from safe_train.checkpoint import (
     save_checkpoint,
     used_encoders,
 )
+from safe_train.corpora import Corpora
 from safe_train.pathway.model import SafeModel, new_pathway
-from safe_train.questions import Corpora, read_questions
+from safe_train.questions import read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
 from safe_train.retention.weights import WeightRetention
 from safe_train.run_identity import (
@@ -158,9 +160,11 @@ def _work(
         batch_size=optim.batch_size,
         silent_fraction=data.silent_fraction,
         seed=seed,
+        ranges=Ranges.of(data),
     )
     prompts = Prompts(backbone.processor, config.asking)
-    loader = Loader(questions, backbone.processor, prompts)
+    augmentation = Augmentation(corpora.sounding, data.encoder_source) if Ranges.of(data).any else None
+    loader = Loader(questions, backbone.processor, prompts, augmentation)
     teacher = Teacher(base, loader) if config.loss.kl_weight else None
     evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
     if config.run.eval_steps and not (evaluation or config.run.quiet) and accelerator.is_main_process:

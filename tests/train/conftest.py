@@ -18,8 +18,9 @@ from safe_train.base.files import base_files
 from safe_train.base.freeze import audit_freeze
 from safe_train.batches import Loader
 from safe_train.checkpoint import TrainedFor, TrainedOn, save_checkpoint, used_encoders
+from safe_train.corpora import Corpora
 from safe_train.pathway.model import SafeModel, new_pathway
-from safe_train.questions import Corpora, Questions, read_questions
+from safe_train.questions import Questions, read_questions
 from safe_train.settings.learning import LossConfig, OptimConfig
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.toy.recipe import Recipe, new_model

@@ -17,7 +17,8 @@ from safe_data.encoders.logmel import LogMelEncoder
 from safe_data.shards.dataset import ShardDataset
 from safe_train.base.backbone import Backbone
 from safe_train.batches import FORWARD_COST_TOKENS, Batch, Loader, divided_by_length
-from safe_train.questions import SILENCE, Asked, Corpora, Questions, read_questions
+from safe_train.corpora import SILENCE, Corpora
+from safe_train.questions import Asked, Questions, read_questions
 
 
 def of_role(questions: Questions, role: str, count: int, heard: int | None = None) -> list[Asked]:

@@ -33,8 +33,8 @@ from safe_train.checkpoint import (
     save_checkpoint,
     used_encoders,
 )
+from safe_train.corpora import Corpora
 from safe_train.pathway.model import AudioPathway, SafeModel, new_pathway
-from safe_train.questions import Corpora
 from safe_train.settings.learning import LossConfig, OptimConfig
 from safe_train.settings.pathway import PathwayConfig
 

@@ -89,7 +89,7 @@ def test_the_file_holds_all_of_it_and_is_not_overwritten(
     audit: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "new" / "audit.json"
-    assert audit("--out", str(out), "--precision=bfloat16") == 0
+    assert audit("--out", str(out), "--dtype=bfloat16") == 0
     found = msgspec.json.decode(out.read_bytes(), type=Audit)
     assert found.precision == "bfloat16"
     assert found.holds

@@ -11,8 +11,9 @@ from torch import nn
 
 from safe_train.base.backbone import Backbone
 from safe_train.batches import Loader
+from safe_train.corpora import SILENCE
 from safe_train.pathway.model import SafeModel
-from safe_train.questions import SILENCE, Asked, Questions
+from safe_train.questions import Asked, Questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
 
 

@@ -11,9 +11,10 @@ from accelerate import Accelerator
 from safe_data.core.errors import InputError
 from safe_train.base.backbone import Backbone
 from safe_train.batches import Loader
+from safe_train.corpora import Corpora
 from safe_train.pathway.model import SafeModel
 from safe_train.presets import preset_config
-from safe_train.questions import Corpora, Questions, read_questions
+from safe_train.questions import Questions, read_questions
 from safe_train.retention import weights
 from safe_train.retention.weights import WeightRetention, unrelated_rows
 

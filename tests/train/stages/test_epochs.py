@@ -12,7 +12,8 @@ from tiny_runs import lines_of, small_run
 
 from safe_data.sampling.curriculum import Progress
 from safe_data.sampling.curriculum_file import Stage, Until
-from safe_train.questions import Corpora, Questions, read_questions
+from safe_train.corpora import Corpora
+from safe_train.questions import Questions, read_questions
 from safe_train.stages.epochs import drawn_since, steps_per_epoch, summary
 from safe_train.stages.sampler import StepSampler
 from safe_train.stages.stage_a import stage_a

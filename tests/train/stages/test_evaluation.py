@@ -13,8 +13,9 @@ from tiny_models import wake
 
 from safe_train.base.backbone import Backbone
 from safe_train.batches import Batch, Loader
+from safe_train.corpora import Corpora
 from safe_train.pathway.model import SafeModel, new_pathway
-from safe_train.questions import Corpora, Questions, read_questions
+from safe_train.questions import Questions, read_questions
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.stages.evaluation import Evaluation
 

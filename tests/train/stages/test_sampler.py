@@ -15,7 +15,8 @@ from tiny_corpora import build_corpus
 from safe_data.core.errors import InputError
 from safe_data.sampling.curriculum import Curriculum, Progress
 from safe_data.sampling.curriculum_file import Stage, Until
-from safe_train.questions import SILENCE, Corpora, Questions, read_questions
+from safe_train.corpora import SILENCE, Corpora
+from safe_train.questions import Questions, read_questions
 from safe_train.stages.sampler import Ahead, StepSampler
 
 WEIGHTS = {"audio": 0.4, "vl": 0.4, "muted": 0.2}
