@@ -74,7 +74,7 @@ class OptimConfig:
 
     activation_checkpointing: bool = False
     """keep only what enters each decoder layer, and compute the layer again for the gradients: far less
-    memory, about a third more time"""
+    memory, about half more time"""
 
     projector_lr: float = 2e-4
     """peak learning rate of the projector, above 0"""

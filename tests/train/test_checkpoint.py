@@ -240,6 +240,10 @@ def test_weights_that_cannot_be_computed_with(
         ({"format_version": 4}, "is of format 4; this version reads 3"),
         ({"format_version": "3"}, "is not a checkpoint's configuration: .*; train it again"),
         ({"pathway__tokens": 0}, "is not a checkpoint's configuration: tokens=0: must be at least 1"),
+        (
+            {"asking__prompt_template": "{x}"},
+            r"configuration: prompt_template='\{x\}': has the field \{x\}; there",
+        ),
         ({"pathway__rank": "many"}, "is not a checkpoint's configuration: Expected `int`, got `str`"),
         ({"surprise": 1}, "is not a checkpoint's configuration: Object contains unknown field `surprise`"),
         ({"encoders__0__pickle": 1}, "Object contains unknown field `pickle`"),

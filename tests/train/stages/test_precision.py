@@ -120,13 +120,14 @@ def test_a_stopped_run_ends_with_the_same_bytes(
     assert differing(tmp_path / "whole", tmp_path / "stopped") == []
 
 
+@pytest.mark.parametrize("precision", [None, "bf16"])
 def test_activation_checkpointing_gives_the_same_bytes_and_computes_layers_again(
-    train: Train, tmp_path: Path, computed: list[tuple[torch.dtype, bool]]
+    precision: str | None, train: Train, tmp_path: Path, computed: list[tuple[torch.dtype, bool]]
 ) -> None:
     passes = []
     for name, again in (("plain", False), ("again", True)):
         computed.clear()
-        train(name, steps=3, eval_steps=0, activation_checkpointing=again)
+        train(name, steps=3, eval_steps=0, precision=precision, activation_checkpointing=again)
         passes.append(sum(learns for _, learns in computed))
     assert passes[1] == 2 * passes[0]
     assert differing(tmp_path / "plain", tmp_path / "again") == ["config.json", "run/identity.json"]
