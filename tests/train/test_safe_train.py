@@ -10,7 +10,12 @@ import pytest
 import safe_train
 from safe_train import cli
 
-FUNCTIONS = {"demo": "run_demo", "stage-a": "stage_a", "predict": "predict_dataset"}
+FUNCTIONS = {
+    "demo": "run_demo",
+    "stage-a": "stage_a",
+    "predict": "predict_dataset",
+    "retention": "run_retention",
+}
 
 # Python imports this module by itself when it starts.
 WITHOUT = """
@@ -66,6 +71,7 @@ def test_the_public_face() -> None:
         "preset_config",
         "read_checkpoint",
         "run_demo",
+        "run_retention",
         "save_checkpoint",
         "stage_a",
     ]
