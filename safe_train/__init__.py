@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from safe_train.base.backbone import Backbone, load_backbone
     from safe_train.checkpoint import attach_checkpoint, read_checkpoint, save_checkpoint
     from safe_train.demo import DemoConfig, run_demo
+    from safe_train.experiments.retention import run_retention
     from safe_train.pathway.fusion import CrossAttentionBlock
     from safe_train.pathway.model import AudioPathway, SafeModel
     from safe_train.pathway.projector import AudioProjector
@@ -54,6 +55,7 @@ __all__ = [
     "read_checkpoint",
     "run_audit",
     "run_demo",
+    "run_retention",
     "save_checkpoint",
     "stage_a",
 ]
@@ -63,6 +65,7 @@ _MODULES = {
     "base.backbone": ("Backbone", "load_backbone"),
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
     "demo": ("DemoConfig", "run_demo"),
+    "experiments.retention": ("run_retention",),
     "pathway.fusion": ("CrossAttentionBlock",),
     "pathway.model": ("AudioPathway", "SafeModel"),
     "pathway.projector": ("AudioProjector",),

@@ -22,10 +22,7 @@ from safe_train.settings.data import ROLES
 
 
 class Asked(NamedTuple):
-    """A question in a batch: its number and role, the clip whose sound it hears, the reference to learn.
-
-    `heard` is SILENCE where it hears none. `change` is what is done to its own sound first.
-    """
+    """A question in a batch: its number, role, the clip it hears (or SILENCE), the reference to learn."""
 
     question: int
     role: str

@@ -11,8 +11,13 @@ from pathlib import Path
 import pytest
 from desk import LOCAL, readme_commands, write_desk, write_models
 
+import safe_data.cli
+import safe_eval.cli
+import safe_train.cli
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+MAINS = {"safe-data": safe_data.cli.main, "safe-eval": safe_eval.cli.main, "safe-train": safe_train.cli.main}
 
 
 def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -66,6 +71,45 @@ def test_the_commands_for_your_predictions(desk: Path) -> None:
             assert not done.stderr, f"{shlex.join(words)}\n{done.stderr}"
     # Two steps teach nothing: the verdict must be able to say so.
     assert codes == {"score": 0, "verdict": 1}
+
+
+def doc_commands(page: str) -> list[list[str]]:
+    """The commands of a page of docs/ that are whole: what is left out is written as an ellipsis."""
+    lines = (ROOT / "docs" / page).read_text("utf-8").replace("\\\n", "").splitlines()
+    typed = [part for line in lines if line.startswith("    safe-") for part in line.split("&&")]
+    words = [shlex.split(part, comments=True) for part in typed if "…" not in part]
+    return [found for found in words if found[-1] != "--help"]
+
+
+@pytest.mark.parametrize(
+    "words", doc_commands("training.md") + doc_commands("data.md"), ids=lambda words: shlex.join(words)[:60]
+)
+def test_the_commands_of_the_docs_parse(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("OUT").mkdir()
+    Path("OUT/options.yaml").write_text("backbone: runs/base\nseed: 1\n")  # of an earlier run
+    code = MAINS[words[0]]([*words[1:], "--print_config"])
+    printed = capsys.readouterr()
+    assert (code, printed.err) == (0, "")
+    assert printed.out.strip()
+
+
+def test_a_command_that_does_not_parse_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    assert MAINS["safe-train"](["stage-a", "runs/mine", "--epocs", "1", "--print_config"]) == 3
+    assert "did you mean '--epochs'?" in capsys.readouterr().err
+
+
+def test_llava_is_trained_with_three_commands() -> None:
+    page = (ROOT / "docs/training.md").read_text("utf-8")
+    section = page.partition("## LLaVA-1.5-7B on AudioCaps and VQAv2")[2].partition("\n## ")[0]
+    blocks = re.findall(r"(?:^    .*\n)+", section, re.MULTILINE)
+    assert [re.findall(r"safe-\w+ [\w-]+", block) for block in blocks] == [
+        ["safe-data build", "safe-data build"],
+        ["safe-train stage-a"],
+        ["safe-train predict", "safe-train predict", "safe-eval score"],
+    ]
 
 
 def test_paths_named_exist() -> None:

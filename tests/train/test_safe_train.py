@@ -10,7 +10,13 @@ import pytest
 import safe_train
 from safe_train import cli
 
-FUNCTIONS = {"demo": "run_demo", "audit": "run_audit", "stage-a": "stage_a", "predict": "predict_dataset"}
+FUNCTIONS = {
+    "demo": "run_demo",
+    "audit": "run_audit",
+    "stage-a": "stage_a",
+    "predict": "predict_dataset",
+    "retention": "run_retention",
+}
 
 # Python imports this module by itself when it starts.
 WITHOUT = """
@@ -71,6 +77,7 @@ def test_the_public_face() -> None:
         "read_checkpoint",
         "run_audit",
         "run_demo",
+        "run_retention",
         "save_checkpoint",
         "stage_a",
     ]

@@ -39,6 +39,28 @@ def test_distillation_is_the_divergence_scaled_by_temperature(temperature: float
     assert distillation_loss(student, teacher, real, temperature).item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_divergence_by_hand() -> None:
+    """At T = 2 the teacher's (2 ln 3, 0) is 3/4 and 1/4, the student's (0, 0) is 1/2 and 1/2.
+
+    KL = 3/4 ln 3/2 + 1/4 ln 1/2 = .304099 − .173287 = .130812, and T² is 4.
+    """
+    teacher, student = torch.tensor([[[2.1972246, 0.0]]]), torch.zeros(1, 1, 2)
+    real = torch.tensor([[True]])
+    assert distillation_loss(student, teacher, real, 2.0).item() == pytest.approx(0.523248, abs=1e-5)
+    # Of the student, not of the teacher: the other way round is 1/2 ln 2/3 + 1/2 ln 2 = .143841.
+    assert distillation_loss(teacher, student, real, 2.0).item() == pytest.approx(0.575364, abs=1e-5)
+    # At T = 1 the teacher's is 9/10 and 1/10: .9 ln 1.8 + .1 ln .2 = .529008 − .160944.
+    assert distillation_loss(student, teacher, real, 1.0).item() == pytest.approx(0.368064, abs=1e-5)
+
+
+def test_its_gradient_by_hand() -> None:
+    """T² · (q − p) / T = 4 · (1/2 − 3/4) / 2 = −1/2: T² undoes the softening, but for one T."""
+    teacher, student = torch.tensor([[[2.1972246, 0.0]]]), torch.zeros(1, 1, 2, requires_grad=True)
+    distillation_loss(student, teacher, torch.tensor([[True]]), 2.0).backward()
+    assert student.grad is not None
+    assert student.grad[0, 0].tolist() == pytest.approx([-0.5, 0.5], abs=1e-6)
+
+
 @settings(max_examples=40, deadline=None)
 @given(rows=st.integers(2, 8), cut=st.integers(1, 7), seed=st.integers(0, 99))
 def test_the_losses_of_the_parts_add_up_to_the_whole(rows: int, cut: int, seed: int) -> None:

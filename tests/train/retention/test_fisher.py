@@ -46,6 +46,20 @@ def test_over_all_labels_the_square_of_a_rows_gradient_is_its_fisher_information
     assert expected == pytest.approx(closed_form(), rel=1e-12)
 
 
+def test_the_information_of_one_token_by_hand() -> None:
+    """With logits (w, 0) at w = ln 3, p = 3/4: the gradient of ln p is 1/4, that of ln (1 − p) is −3/4.
+
+    Their squares are 1/16 and 9/16; labels drawn by p give 3/4 · 1/16 + 1/4 · 9/16 = 3/16 = p (1 − p).
+    """
+    weight = torch.tensor(1.0986122886681098, dtype=torch.float64, requires_grad=True)
+    logits = torch.stack([weight, torch.zeros((), dtype=torch.float64)])[None]
+    squares = [squared_gradients(logits, torch.tensor([n]), [weight])[0].item() for n in range(2)]
+    assert squares == pytest.approx([1 / 16, 9 / 16])
+    generator = torch.Generator().manual_seed(0)
+    drawn = [sampled_labels(logits, generator).item() for _ in range(4000)]
+    assert sum(squares[int(label)] for label in drawn) / 4000 == pytest.approx(3 / 16, rel=0.06)
+
+
 def test_labels_of_the_data_would_not_give_it() -> None:
     assert squared(torch.tensor([0, 0, 0])) != pytest.approx(closed_form(), rel=0.05)
 

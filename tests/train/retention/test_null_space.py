@@ -27,6 +27,24 @@ def test_the_fewest_directions_that_hold_the_energy(energy: float, directions: i
     assert torch.allclose(found @ found.T, wanted @ wanted.T, atol=1e-12)
 
 
+def test_97_percent_of_the_energy_by_hand() -> None:
+    """States (9, 0, 0), (0, 4, 0), (0, 1, 0), (0, 0, √2) have the energies 81, 17 and 2 of 100 parts.
+
+    The first axis holds 81 %, the first two 98 %: at 97 % two are protected, and an update of (5, −7, 3)
+    keeps only its third part.
+    """
+    states = torch.tensor([[9.0, 0, 0], [0, 4, 0], [0, 1, 0], [0, 0, 2**0.5]]).double()
+    directions = protected_directions(states.T @ states, 0.97)
+    assert directions.shape == (3, 2)
+    update = torch.tensor([[5.0, -7.0, 3.0]]).double()
+    kept = update - (update @ directions) @ directions.T
+    assert kept[0].tolist() == pytest.approx([0, 0, 3], abs=1e-12)
+    assert protected_directions(states.T @ states, 0.8).shape == (3, 1)
+    # Of all energy, not of the variance: states far from 0 that do not vary are protected too.
+    constant = torch.tensor([[9.0, 0, 0]] * 4).double()
+    assert protected_directions(constant.T @ constant, 0.97)[:, 0].abs().tolist() == pytest.approx([1, 0, 0])
+
+
 def protecting(pathway: AudioPathway, directions: Tensor) -> NullSpace:
     """A null space that has collected these directions before every layer."""
     null_space = NullSpace(pathway, 0.97)
