@@ -6,7 +6,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from safe_data.core.command import HOLDS, NOT_JUDGED, Command, run
+from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import require_extra
 from safe_train.presets import PRESETS
 from safe_train.settings.predict import PredictConfig
@@ -33,15 +33,21 @@ def demo(*, out: Path, seed: int = 0) -> int:
     return run_demo(out, seed=seed)
 
 
-def stage_a(config: TrainConfig) -> None:
-    """Train an audio pathway for a frozen backbone, and write the checkpoint to OUT."""
+def stage_a(config: TrainConfig) -> int:
+    """Train an audio pathway for a frozen backbone, and write it to OUT; exit code 1 if it drifted."""
     from accelerate import PartialState
 
+    from safe_train.retention.drift import DriftedError, drift_table
     from safe_train.stages.stage_a import stage_a as train
 
-    trained = train(config)
+    try:
+        trained = train(config)
+    except DriftedError as stopped:
+        if PartialState().is_main_process:
+            print(f"safe-train stage-a: {stopped}", file=sys.stderr)
+        return DOES_NOT_HOLD
     if not PartialState().is_main_process:
-        return
+        return HOLDS
     last, checkpoint = trained.losses[-1], trained.checkpoint
     on_audio = (
         "not measured" if last.cross_entropy is None else f"{last.cross_entropy:.3f} on audio questions"
@@ -54,8 +60,12 @@ def stage_a(config: TrainConfig) -> None:
         f"  last batch, in nats per token: cross-entropy {on_audio}, KL divergence {from_base}"
     )
     if trained.metrics:
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items())
-        print(f"  last evaluation, on the validation split: {shown}")
+        heard = trained.metrics.get("audio_accuracy")
+        shown = "not measured" if heard is None else f"{heard:.3f}"
+        print(f"  last evaluation, on the validation split: audio accuracy {shown}")
+        for line in drift_table(trained.metrics, config.run.drift_stop):
+            print(f"  {line}")
+    return HOLDS
 
 
 def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config: PredictConfig) -> int:

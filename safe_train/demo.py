@@ -114,6 +114,7 @@ def _train(out: Path, seed: int, config: DemoConfig) -> StageAResult:
             out=out / "adapter",
             steps=config.stage_a_steps,
             seed=seed,
+            drift_stop=None,  # the verdict judges what was kept, on more questions
         )
         trained = stage_a(settings)
         add(f"{trained.checkpoint.trained_parameters:,} parameters, the base frozen")

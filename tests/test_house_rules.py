@@ -45,6 +45,7 @@ SHORT_FILES = {
     "safe_train/settings/predict.py": "the settings of one command",
     "safe_train/presets.py": "the one way to a preset from Python",
     "safe_train/stages/logs.py": "the logs of every stage",
+    "safe_train/stages/drift_guard.py": "one guard of every stage",
     "safe_train/stages/processes.py": "one rule of every training",
     "safe_train/stages/optimizer.py": "the one file that knows AdamW's state",
     "safe_train/stages/schedule.py": "one formula that every training loop uses",
