@@ -10,14 +10,17 @@ if TYPE_CHECKING:
     from safe_train.base.backbone import Backbone, load_backbone
     from safe_train.checkpoint import attach_checkpoint, read_checkpoint, save_checkpoint
     from safe_train.demo import DemoConfig, run_demo
+    from safe_train.parity.parity import ParityReport, check_parity
     from safe_train.pathway.fusion import CrossAttentionBlock
     from safe_train.pathway.model import AudioPathway, SafeModel
     from safe_train.pathway.projector import AudioProjector
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
+    from safe_train.retention.drift import DriftedError
     from safe_train.settings.backbone import BackboneConfig
     from safe_train.settings.data import DataConfig
     from safe_train.settings.learning import LossConfig, OptimConfig
+    from safe_train.settings.parity import ParityConfig
     from safe_train.settings.pathway import PathwayConfig
     from safe_train.settings.predict import PredictConfig
     from safe_train.settings.train import RunConfig, TrainConfig
@@ -31,8 +34,11 @@ __all__ = [
     "CrossAttentionBlock",
     "DataConfig",
     "DemoConfig",
+    "DriftedError",
     "LossConfig",
     "OptimConfig",
+    "ParityConfig",
+    "ParityReport",
     "PathwayConfig",
     "PredictConfig",
     "Predicted",
@@ -41,6 +47,7 @@ __all__ = [
     "StageAResult",
     "TrainConfig",
     "attach_checkpoint",
+    "check_parity",
     "load_backbone",
     "predict_dataset",
     "predictions",
@@ -55,14 +62,17 @@ _MODULES = {
     "base.backbone": ("Backbone", "load_backbone"),
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
     "demo": ("DemoConfig", "run_demo"),
+    "parity.parity": ("ParityReport", "check_parity"),
     "pathway.fusion": ("CrossAttentionBlock",),
     "pathway.model": ("AudioPathway", "SafeModel"),
     "pathway.projector": ("AudioProjector",),
     "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "presets": ("preset_config",),
+    "retention.drift": ("DriftedError",),
     "settings.backbone": ("BackboneConfig",),
     "settings.data": ("DataConfig",),
     "settings.learning": ("LossConfig", "OptimConfig"),
+    "settings.parity": ("ParityConfig",),
     "settings.pathway": ("PathwayConfig",),
     "settings.predict": ("PredictConfig",),
     "settings.train": ("RunConfig", "TrainConfig"),

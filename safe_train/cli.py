@@ -1,4 +1,4 @@
-"""safe-train: the demo; and its parts as commands: train stage A, predict with what it trained."""
+"""safe-train: the demo; and its parts as commands: train stage A, prove parity, predict."""
 
 import sys
 from collections.abc import Sequence
@@ -8,7 +8,9 @@ from typing import Any
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import require_extra
+from safe_data.core.terminal import say, wrote
 from safe_train.presets import PRESETS
+from safe_train.settings.parity import ParityConfig
 from safe_train.settings.predict import PredictConfig
 from safe_train.settings.train import TrainConfig
 
@@ -90,7 +92,19 @@ def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config:
     return NOT_JUDGED if finished.errors else HOLDS
 
 
-COMMANDS: dict[str, Command] = {"demo": demo, "stage-a": stage_a, "predict": predict}
+def parity(config: ParityConfig) -> int:
+    """Prove that a closed gate leaves a base as it was: logits, answers, weights, time and memory."""
+    from safe_train.parity.parity import check_parity
+    from safe_train.parity.parity_text import parity_lines
+
+    report = check_parity(config)
+    say(parity_lines(report))
+    if config.out:
+        wrote([config.out])
+    return report.exit_code
+
+
+COMMANDS: dict[str, Command] = {"demo": demo, "stage-a": stage_a, "predict": predict, "parity": parity}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

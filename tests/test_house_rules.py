@@ -45,6 +45,8 @@ SHORT_FILES = {
     "safe_train/settings/predict.py": "the settings of one command",
     "safe_train/presets.py": "the one way to a preset from Python",
     "safe_train/stages/logs.py": "the logs of every stage",
+    "safe_train/parity/freeze_proof.py": "one file of the demo",
+    "safe_train/parity/pathways.py": "what a proof is made on",
     "safe_train/stages/drift_guard.py": "one guard of every stage",
     "safe_train/stages/processes.py": "one rule of every training",
     "safe_train/stages/optimizer.py": "the one file that knows AdamW's state",

@@ -10,7 +10,7 @@ import pytest
 import safe_train
 from safe_train import cli
 
-FUNCTIONS = {"demo": "run_demo", "stage-a": "stage_a", "predict": "predict_dataset"}
+FUNCTIONS = {"demo": "run_demo", "stage-a": "stage_a", "predict": "predict_dataset", "parity": "check_parity"}
 
 # Python imports this module by itself when it starts.
 WITHOUT = """
@@ -50,8 +50,11 @@ def test_the_public_face() -> None:
         "CrossAttentionBlock",
         "DataConfig",
         "DemoConfig",
+        "DriftedError",
         "LossConfig",
         "OptimConfig",
+        "ParityConfig",
+        "ParityReport",
         "PathwayConfig",
         "PredictConfig",
         "Predicted",
@@ -60,6 +63,7 @@ def test_the_public_face() -> None:
         "StageAResult",
         "TrainConfig",
         "attach_checkpoint",
+        "check_parity",
         "load_backbone",
         "predict_dataset",
         "predictions",

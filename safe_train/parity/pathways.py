@@ -1,0 +1,51 @@
+"""Pathways: those that parity attaches to the base, trained ones or fresh ones that are not silent."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import torch
+
+from safe_data.shards.dataset import ShardDataset
+from safe_train.base.backbone import Backbone
+from safe_train.checkpoint import attach_checkpoint, read_checkpoint
+from safe_train.pathway.model import AudioPathway, SafeModel, new_pathway
+from safe_train.settings.parity import ParityConfig
+
+EMBEDDING = 512  # numbers of an embedding where the dataset has none: CLAP's
+
+
+class Tried(NamedTuple):
+    """A pathway by its name, and how to attach it."""
+
+    name: str
+    attach: Callable[[], SafeModel]
+
+
+def tried_pathways(config: ParityConfig, backbone: Backbone, dataset: ShardDataset) -> list[Tried]:
+    """The checkpoints, or a fresh pathway of each seed.
+
+    Raises:
+        InputError: a checkpoint is none, or the base has no such layer.
+    """
+    if config.checkpoints:
+        read = [(str(folder), read_checkpoint(folder)) for folder in config.checkpoints]
+        return [Tried(name, partial(attach_checkpoint, one, backbone)) for name, one in read]
+    shape = tuple(dataset.encoder["shape"]) if dataset.encoder else (EMBEDDING,)
+
+    def fresh(seed: int) -> SafeModel:
+        pathway = new_pathway(config.pathway, backbone.model, [shape], seed)
+        return SafeModel(backbone.model, woken(pathway, seed).eval())
+
+    return [Tried(f"seed {seed}", partial(fresh, seed)) for seed in config.seeds]
+
+
+def woken(pathway: AudioPathway, seed: int) -> AudioPathway:
+    """Give each cross-attention random outputs in place of zeros, which no gate would have to hold back."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for number in pathway.config.layers:
+            output = pathway.block(number).output
+            for weight in getattr(output, "up", output).parameters():
+                weight.copy_(torch.randn(weight.shape, generator=generator))
+    return pathway
