@@ -135,7 +135,7 @@ def _judged(found: Sequence[Drift], limit: float) -> str:
 
 
 def _points(share: float) -> str:
-    return f"{_POINTS * share + 0.0:.1f}"
+    return f"{round(_POINTS * share, 1) + 0.0:.1f}"  # no minus before a zero
 
 
 def _bounds(loss: PairedLoss) -> str:
