@@ -1,4 +1,4 @@
-"""safe-train parity as it is typed: by a preset or a run's own options, in 80 columns, with its exit codes."""
+"""safe-train parity as it is typed: by a preset or a run's options, in 80 columns, with its exit codes."""
 
 from pathlib import Path
 
