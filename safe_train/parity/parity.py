@@ -23,6 +23,7 @@ from safe_train.parity.comparison import (
     checksum,
     compare,
     gate_closed,
+    random_sounds,
 )
 from safe_train.parity.memory import Memory, bytes_of, peak_bytes
 from safe_train.parity.pathways import Tried, tried_pathways
@@ -162,22 +163,21 @@ def _gate_on_difference(asking: Asking, model: SafeModel, base: Said) -> float:
 def _costs(asking: Asking, model: SafeModel, repeats: int) -> tuple[TimeRatio, TimeRatio, Memory]:
     """The time and the memory of the first batch, by the base alone and with the gate closed."""
     base, dialogue, part = model.base, asking.dialogue, asking.parts[0]
-    inputs, closed = dialogue.encode(part), gate_closed(model)
-    rows = range(len(part))
+    inputs, sounds = dialogue.encode(part), random_sounds(model, len(part))
 
     def forward() -> None:
         with torch.no_grad():
             base(**inputs)
 
     def forward_closed() -> None:
-        with closed(rows):
+        with model.fuse(audio=sounds, gate=0.0):
             forward()
 
     def generate() -> None:
         dialogue.generate(inputs)
 
     def generate_closed() -> None:
-        with closed(rows):
+        with model.fuse(audio=sounds, gate=0.0):
             generate()
 
     times = [
@@ -187,8 +187,7 @@ def _costs(asking: Asking, model: SafeModel, repeats: int) -> tuple[TimeRatio, T
     model.detach()
     peak, how = peak_bytes(forward, base.device)
     model.attach()
-    with closed(rows):
-        peak_closed, _ = peak_bytes(forward, base.device)
+    peak_closed, _ = peak_bytes(forward_closed, base.device)
     return times[0], times[1], Memory(bytes_of(model.pathway), bytes_of(base), peak, peak_closed, how)
 
 

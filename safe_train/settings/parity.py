@@ -49,8 +49,8 @@ class ParityConfig:
     time_limit: float = 1.01
     """how many times as long a closed gate may take as the base, above 1"""
 
-    repeats: int = 20
-    """paired repeats of the same batch that are timed, at least 3; more narrow the interval"""
+    repeats: int = 30
+    """paired repeats of the same batch that are timed, at least 8; more narrow the interval"""
 
     strict_time: bool = False
     """exit with 2 if the time is not shown to be within its limit (default: say so)"""
@@ -71,7 +71,7 @@ class ParityConfig:
             check_seed(seed)
         if not self.checkpoints and not self.seeds:
             raise InputError("seeds=[]: give one at least, or a --checkpoint")
-        if self.repeats < 3:
-            raise InputError(f"repeats={self.repeats}: must be at least 3")
+        if self.repeats < 8:
+            raise InputError(f"repeats={self.repeats}: must be at least 8")
         if not self.time_limit > 1:
             raise InputError(f"time_limit={self.time_limit}: must be above 1")

@@ -171,7 +171,7 @@ def test_a_drift_that_cannot_be(choice: dict[str, Any], message: str) -> None:
     [
         ({"samples": 0}, "samples=0: must be at least 1"),
         ({"bound": 0.0}, r"bound=0\.0: must be above 0"),
-        ({"repeats": 2}, "repeats=2: must be at least 3"),
+        ({"repeats": 7}, "repeats=7: must be at least 8"),
         ({"time_limit": 1.0}, r"time_limit=1\.0: must be above 1"),
         ({"seeds": ()}, r"seeds=\[\]: give one at least, or a --checkpoint"),
         ({"seeds": (0, -1)}, "seed=-1"),

@@ -17,7 +17,7 @@ SHAPE = PathwayConfig(tokens=4, rank=8, heads=2, bottleneck=64)
 @pytest.fixture
 def config(vl_only: Path, untaught: Path) -> ParityConfig:
     return ParityConfig(
-        vl_only, BackboneConfig(str(untaught)), SHAPE, seeds=(0, 1), batch_size=6, repeats=3, quiet=True
+        vl_only, BackboneConfig(str(untaught)), SHAPE, seeds=(0, 1), batch_size=6, repeats=8, quiet=True
     )
 
 

@@ -8,7 +8,7 @@ from safe_train.cli import main
 from safe_train.parity import parity_text
 from safe_train.parity.timing import TimeRatio
 
-QUICK = ("--samples=6", "--repeats=3", "--quiet", "--seeds", "0", "1")
+QUICK = ("--samples=6", "--repeats=8", "--quiet", "--seeds", "0", "1")
 
 
 @pytest.fixture(autouse=True)
