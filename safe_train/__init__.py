@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from safe_train.checkpoint import attach_checkpoint, read_checkpoint, save_checkpoint
     from safe_train.demo import DemoConfig, run_demo
     from safe_train.experiments.retention import run_retention
+    from safe_train.parity.parity import ParityReport, check_parity
     from safe_train.pathway.fusion import CrossAttentionBlock
     from safe_train.pathway.model import AudioPathway, SafeModel
     from safe_train.pathway.projector import AudioProjector
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
+    from safe_train.retention.drift import DriftedError
     from safe_train.settings.audit import AuditConfig
     from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
     from safe_train.settings.data import DataConfig
     from safe_train.settings.learning import LossConfig, OptimConfig
+    from safe_train.settings.parity import ParityConfig
     from safe_train.settings.pathway import PathwayConfig
     from safe_train.settings.predict import PredictConfig
     from safe_train.settings.train import RunConfig, TrainConfig
@@ -37,9 +40,12 @@ __all__ = [
     "CrossAttentionBlock",
     "DataConfig",
     "DemoConfig",
+    "DriftedError",
     "LoadingConfig",
     "LossConfig",
     "OptimConfig",
+    "ParityConfig",
+    "ParityReport",
     "PathwayConfig",
     "PredictConfig",
     "Predicted",
@@ -48,6 +54,7 @@ __all__ = [
     "StageAResult",
     "TrainConfig",
     "attach_checkpoint",
+    "check_parity",
     "load_backbone",
     "predict_dataset",
     "predictions",
@@ -66,15 +73,18 @@ _MODULES = {
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
     "demo": ("DemoConfig", "run_demo"),
     "experiments.retention": ("run_retention",),
+    "parity.parity": ("ParityReport", "check_parity"),
     "pathway.fusion": ("CrossAttentionBlock",),
     "pathway.model": ("AudioPathway", "SafeModel"),
     "pathway.projector": ("AudioProjector",),
     "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "presets": ("preset_config",),
+    "retention.drift": ("DriftedError",),
     "settings.audit": ("AuditConfig",),
     "settings.backbone": ("AskingConfig", "BackboneConfig", "LoadingConfig"),
     "settings.data": ("DataConfig",),
     "settings.learning": ("LossConfig", "OptimConfig"),
+    "settings.parity": ("ParityConfig",),
     "settings.pathway": ("PathwayConfig",),
     "settings.predict": ("PredictConfig",),
     "settings.train": ("RunConfig", "TrainConfig"),

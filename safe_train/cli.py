@@ -1,4 +1,4 @@
-"""safe-train: the demo; and its parts as commands: audit a plan, train stage A, predict."""
+"""safe-train: the demo; and its parts as commands: audit a plan, train stage A, predict, prove parity."""
 
 import sys
 from collections.abc import Sequence
@@ -8,9 +8,10 @@ from typing import Any
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import require_extra
-from safe_data.core.terminal import wrote
+from safe_data.core.terminal import say, wrote
 from safe_train.presets import PRESETS
 from safe_train.settings.audit import AuditConfig
+from safe_train.settings.parity import ParityConfig
 from safe_train.settings.predict import PredictConfig
 from safe_train.settings.train import TrainConfig
 
@@ -51,15 +52,21 @@ def audit(config: AuditConfig) -> int:
     return HOLDS if found.holds else DOES_NOT_HOLD
 
 
-def stage_a(config: TrainConfig) -> None:
-    """Train an audio pathway for a frozen backbone, and write the checkpoint to OUT."""
+def stage_a(config: TrainConfig) -> int:
+    """Train an audio pathway for a frozen backbone, and write it to OUT; exit code 1 if it drifted."""
     from accelerate import PartialState
 
+    from safe_train.retention.drift import DriftedError, drift_table
     from safe_train.stages.stage_a import stage_a as train
 
-    trained = train(config)
+    try:
+        trained = train(config)
+    except DriftedError as stopped:
+        if PartialState().is_main_process:
+            print(f"safe-train stage-a: {stopped}", file=sys.stderr)
+        return DOES_NOT_HOLD
     if not PartialState().is_main_process:
-        return
+        return HOLDS
     last, checkpoint = trained.losses[-1], trained.checkpoint
     on_audio = (
         "not measured" if last.cross_entropy is None else f"{last.cross_entropy:.3f} on audio questions"
@@ -72,8 +79,12 @@ def stage_a(config: TrainConfig) -> None:
         f"  last batch, in nats per token: cross-entropy {on_audio}, KL divergence {from_base}"
     )
     if trained.metrics:
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items())
-        print(f"  last evaluation, on the validation split: {shown}")
+        heard = trained.metrics.get("audio_accuracy")
+        shown = "not measured" if heard is None else f"{heard:.3f}"
+        print(f"  last evaluation, on the validation split: audio accuracy {shown}")
+        for line in drift_table(trained.metrics, config.run.drift_stop):
+            print(f"  {line}")
+    return HOLDS
 
 
 def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config: PredictConfig) -> int:
@@ -96,6 +107,18 @@ def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config:
     if finished.first_error is not None:
         print(f"the first: {finished.first_error}", file=sys.stderr)
     return NOT_JUDGED if finished.errors else HOLDS
+
+
+def parity(config: ParityConfig) -> int:
+    """Prove that a closed gate leaves a base as it was: logits, answers, weights, time and memory."""
+    from safe_train.parity.parity import check_parity
+    from safe_train.parity.parity_text import parity_lines
+
+    report = check_parity(config)
+    say(parity_lines(report))
+    if config.out:
+        wrote([config.out])
+    return report.exit_code
 
 
 def retention(
@@ -127,6 +150,7 @@ COMMANDS: dict[str, Command] = {
     "audit": audit,
     "stage-a": stage_a,
     "predict": predict,
+    "parity": parity,
     "retention": retention,
 }
 

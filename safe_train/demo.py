@@ -26,7 +26,8 @@ from safe_eval.scoring.scores import Scores
 from safe_train.base.backbone import load_backbone
 from safe_train.base.freeze import audit_freeze
 from safe_train.checkpoint import attach_checkpoint, check_dataset, read_checkpoint
-from safe_train.parity import FREEZE_FILE, FreezeProof, freeze_proof, gate_off_parity
+from safe_train.parity.comparison import gate_off_parity
+from safe_train.parity.freeze_proof import FREEZE_FILE, FreezeProof, freeze_proof
 from safe_train.predict.predict import predictions, wanted_encoders
 from safe_train.presets import preset_config
 from safe_train.stages.stage_a import StageAResult, stage_a
@@ -128,6 +129,7 @@ def _train(out: Path, seed: int, config: DemoConfig) -> StageAResult:
             out=out / "adapter",
             steps=config.stage_a_steps,
             seed=seed,
+            drift_stop=None,  # the verdict judges what was kept, on more questions
         )
         trained = stage_a(settings)
         add(f"{trained.checkpoint.trained_parameters:,} parameters, the base frozen")

@@ -25,7 +25,7 @@ START_OVER = "restore it, or add --force to start over"
 LOCK = ".lock"
 # Settings that may differ between the parts of a run, because nothing that is learnt depends on them.
 _FREE = {
-    "run": ("out", "checkpoint_steps", "trackers", "quiet", "force"),
+    "run": ("out", "drift_warning", "checkpoint_steps", "trackers", "quiet", "force"),
     "data": ("shards", "workers", "encoder_source"),
     "backbone": ("source",),
 }

@@ -128,6 +128,25 @@ def latest(out: Path) -> Saved | None:
     return Saved(state, pathway, optimizer, retention)
 
 
+def saved_pathway(out: Path, step: int) -> dict[str, Tensor]:
+    """The weights of a saved state.
+
+    Raises:
+        InputError: it is damaged, or gone.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    file = out / RUN / _name(step) / PATHWAY
+    try:
+        state = msgspec.json.decode((file.parent / STATE).read_bytes(), type=State)
+        if file_sha256(file) != state.sha256[PATHWAY]:
+            raise ValueError(f"{PATHWAY} is not what was saved")
+        return load_file(file)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise InputError(f"{file.parent}: is damaged ({error}); {START_OVER}") from None
+
+
 def teacher_until(out: Path, step: int, rank: int) -> dict[str, Tensor]:
     """What a rank's teacher had computed up to a step; what is of later steps is removed.
 

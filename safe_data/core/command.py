@@ -31,6 +31,7 @@ from safe_data.core.options_file import (
     settings_from,
     settled,
     typed,
+    unread_of,
     with_presets,
     without_sections,
 )
@@ -104,9 +105,10 @@ def _parse(
     known = list(commands)
     chosen = commands.get(arguments[0])
     sections, alternatives = (sections_of(chosen), alternatives_of(chosen)) if chosen else ({}, {})
+    unread = unread_of(chosen) if chosen else {}
 
     def load(text: str) -> Any:
-        return settled(without_sections(yaml.safe_load(text), sections), alternatives)
+        return settled(without_sections(yaml.safe_load(text), sections, unread), alternatives)
 
     set_loader(_SECTIONED, load, (yaml.YAMLError,))
     set_dumper(_SECTIONED, lambda options: yaml.safe_dump(in_sections(options, sections), sort_keys=False))
@@ -255,16 +257,25 @@ def _add_fields(parser: Any, options: Any) -> None:
         elif field.default is dataclasses.MISSING:
             default, required = None, True
         name, help_text = option_name(field), helps.get(field.name, "")
-        _add_option(parser, name, hints[field.name], default, help_text, required)
+        several = field.metadata.get("nargs", 1)
+        _add_option(parser, name, hints[field.name], default, help_text, required, several)
 
 
-def _add_option(parser: Any, name: str, hint: Any, default: Any, help_text: str, required: bool) -> None:
+def _add_option(
+    parser: Any,
+    name: str,
+    hint: Any,
+    default: Any,
+    help_text: str,
+    required: bool,
+    nargs: int | str = 1,
+) -> None:
     """Add one --option. A list option may be given several times; a bool that defaults to False is a flag."""
     option: dict[str, Any] = {"type": hint, "default": default}
     if get_origin(hint) in (list, tuple):
         option = {
             "action": _List,
-            "nargs": 1,
+            "nargs": nargs,
             "type": get_args(hint)[0],
             "default": default and list(default),
         }

@@ -149,8 +149,21 @@ def sections_of_settings(settings: Any) -> Sections:
     return sections
 
 
-def without_sections(content: Any, sections: Sections) -> Any:
-    """The options of a file, without the sections they stand in.
+def unread_of(command: Callable[..., Any]) -> Sections:
+    """The sections that a file may have though the command does not read them: those of `UNREAD`.
+
+    So the file of a larger command, such as a training run's, may be given to a smaller one.
+    """
+    read = sections_of(command)
+    unread: Sections = {}
+    for settings in _settings_of(command):
+        if larger := getattr(settings, "UNREAD", None):
+            unread |= sections_of_settings(larger)
+    return {name: keys for name, keys in unread.items() if name not in read}
+
+
+def without_sections(content: Any, sections: Sections, unread: Sections | None = None) -> Any:
+    """The options of a file, without the sections they stand in, and without the sections not to be read.
 
     Raises:
         InputError: a section has no such option, or is a list or a single value.
@@ -160,17 +173,24 @@ def without_sections(content: Any, sections: Sections) -> Any:
     flat: dict[str, Any] = {}
     options = {option for keys in sections.values() for option in keys.values()}
     for name, value in content.items():
+        if unread and name in unread and isinstance(value, dict | None):
+            _check_keys(name, value or {}, unread[name])
+            continue
         if name not in sections or (name in options and not isinstance(value, dict)):
             flat[name] = value
             continue
         if not isinstance(value, dict | None):
             raise InputError(f"{name} is {value!r}; write its options below it, one `name: value` a line")
-        for key, inner in (value or {}).items():
-            if key not in sections[name]:
-                hint = did_you_mean(str(key), sections[name], f"there are {', '.join(sections[name])}")
-                raise InputError(f"{name}.{key} is no option; {hint}")
-            flat[sections[name][key]] = inner
+        _check_keys(name, value or {}, sections[name])
+        flat |= {sections[name][key]: inner for key, inner in (value or {}).items()}
     return flat
+
+
+def _check_keys(section: str, given: Mapping[str, Any], known: Mapping[str, str]) -> None:
+    for key in given:
+        if key not in known:
+            hint = did_you_mean(str(key), known, f"there are {', '.join(known)}")
+            raise InputError(f"{section}.{key} is no option; {hint}")
 
 
 def in_sections(options: dict[str, Any], sections: Sections) -> dict[str, Any]:

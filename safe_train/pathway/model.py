@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from safe_data.core.errors import InputError
 from safe_train.base.activations import recomputing
@@ -136,11 +137,11 @@ class SafeModel(nn.Module):
         self._request: Request | None = None
         self._recompute = recompute
         pathway.projectors.to(layer_device(layers[0]))
-        self._hooks = []
         for number in numbers:
             layer = layers[max(number, 1) - 1]
-            block = pathway.block(number).to(layer_device(layer))
-            self._hooks.append(attach(layer, number, block, self._heard))
+            pathway.block(number).to(layer_device(layer))
+        self._hooks: list[RemovableHandle] = []
+        self.attach()
 
     @contextmanager
     def fuse(
@@ -172,6 +173,14 @@ class SafeModel(nn.Module):
         saves = self._recompute and torch.is_grad_enabled()
         with recomputing(decoder_layers(self.base)) if saves else nullcontext():
             return self.base(**inputs)
+
+    def attach(self) -> None:
+        """Put back the hooks that `detach` removed; a new model has them."""
+        self.detach()
+        layers = decoder_layers(self.base)
+        for number in self.pathway.config.layers:
+            block = self.pathway.block(number)
+            self._hooks.append(attach(layers[max(number, 1) - 1], number, block, self._heard))
 
     def detach(self) -> None:
         """Remove the hooks: the base is then exactly as before."""

@@ -17,7 +17,7 @@ from safe_train.settings.pathway import PathwayConfig
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Where and how a run goes; nothing here but the seed changes what is learnt.
+    """Where and how a run goes; only the seed and what ends it change what is learnt.
 
     Raises:
         InputError: a number outside the range that its option names.
@@ -31,6 +31,14 @@ class RunConfig:
 
     eval_steps: int = 200
     """steps between evaluations on the validation split; 0: never"""
+
+    drift_warning: float = 0.005
+    """warn if VL questions that hear silence or an irrelevant sound are shown to lose more accuracy than this
+    (0.005 is half a point): if the one-sided 95 % lower bound of the loss is above it; 0 or more"""
+
+    drift_stop: float | None = 0.01
+    """stop if they are shown to lose more than this, and write the best state before as the adapter; null:
+    never"""
 
     checkpoint_steps: int = 200
     """steps between saved states, at least 1"""
@@ -52,6 +60,10 @@ class RunConfig:
         check_at_least_one(self, "checkpoint_steps")
         if self.eval_steps < 0:
             raise InputError(f"eval_steps={self.eval_steps}: must be 0 or more")
+        for name in ("drift_warning", "drift_stop"):
+            share = getattr(self, name)
+            if share is not None and not 0 <= share < 1:
+                raise InputError(f"{name}={share}: must be at least 0 and below 1; one point is 0.01")
         if not self.spike_factor > 1:
             raise InputError(f"spike_factor={self.spike_factor}: must be above 1")
 

@@ -20,17 +20,25 @@ class StepLoss(NamedTuple):
     distillation: float | None = None
 
 
-def last_evaluation(path: Path) -> dict[str, float]:
-    """The last line of a log, without its step; empty if nothing was logged.
+def read_evaluations(path: Path) -> list[dict[str, float]]:
+    """The evaluations of a run, each with the number of steps before it.
 
     Raises:
         InputError: the file is not one that a run wrote.
     """
     try:
-        lines = path.read_bytes().splitlines()
-        last: dict[str, float] = msgspec.json.decode(lines[-1], type=dict[str, float]) if lines else {}
+        return [msgspec.json.decode(line, type=dict[str, float]) for line in path.read_bytes().splitlines()]
     except msgspec.MsgspecError as error:
         raise InputError(f"{path}: is not the evaluations of a run ({error}); {START_OVER}") from None
+
+
+def last_evaluation(path: Path) -> dict[str, float]:
+    """The last evaluation of a run, without its step; empty if nothing was logged.
+
+    Raises:
+        InputError: the file is not one that a run wrote.
+    """
+    last = (read_evaluations(path) or [{}])[-1]
     return {name: value for name, value in last.items() if name != "step"}
 
 

@@ -30,7 +30,6 @@ from safe_train.retention.distillation import Teacher
 from safe_train.retention.weights import WeightRetention
 from safe_train.run_identity import RUN
 from safe_train.run_state import (
-    Best,
     Log,
     Saved,
     State,
@@ -40,6 +39,7 @@ from safe_train.run_state import (
     teacher_until,
 )
 from safe_train.settings.train import TrainConfig
+from safe_train.stages.drift_guard import DriftGuard
 from safe_train.stages.epochs import drawn_since, steps_per_epoch, summary
 from safe_train.stages.evaluation import Evaluation
 from safe_train.stages.gradients import GradientWatch, components_of, gradient_norms
@@ -54,7 +54,6 @@ from safe_train.track import Log as Track
 from safe_train.track import tracking
 
 VANISHING_FROM = 20  # steps: before, an output that began at 0 passes little back
-MOST_DRIFT = 0.01  # of accuracy: a state that lost more is not the best, whatever it hears
 
 
 class Counts(NamedTuple):
@@ -86,7 +85,9 @@ class Work:
 def train(
     work: Work, config: TrainConfig, *, steps: int, saved: Saved | None, accelerator: Accelerator
 ) -> State:
-    """Train the model's pathway in place until the last step; return the last state, which is saved.
+    """Train the model's pathway in place until the last step, or until it is shown to have drifted.
+
+    The last state is saved and returned.
 
     `accelerator` is made with `track.accelerator_options`.
 
@@ -99,7 +100,7 @@ def train(
     with stopping() as stopped, torch.random.fork_rng(devices=[]), tracked as track:
         loop = Loop(work, config, steps, saved, accelerator, track)
         try:
-            while loop.progress.step < steps:
+            while loop.progress.step < steps and not loop.drift.stops(loop.metrics):
                 loop.step()
                 if summed(accelerator, [stopped.is_set()])[0]:
                     loop.save()
@@ -126,7 +127,8 @@ class Loop:
         self.components = components_of(work.model.pathway)
         self.optimizer = new_optimizer(work.model.pathway, config.optim)
         state = saved.state if saved else State(Progress(), {}, {}, [])
-        self.progress, self.metrics, self.best = state.progress, dict(state.metrics), state.best
+        self.progress, self.metrics = state.progress, dict(state.metrics)
+        self.drift = DriftGuard(config.run, state.best)
         if saved:
             self.pathway.load_state_dict(saved.pathway)
             restore_optimizer(self.optimizer, saved.optimizer)
@@ -180,7 +182,8 @@ class Loop:
         evaluated = self._evaluate() if self._is_due(run.eval_steps) else None
         self._show(losses["loss"], gate, len(drawn.asked))
         self.progress = self._advanced(evaluated)
-        is_best = self.best is not None and self.best.step == self.progress.step
+        best = self.drift.best
+        is_best = best is not None and best.step == self.progress.step
         if is_best or self.progress.step % run.checkpoint_steps == 0:
             self.save()
 
@@ -188,7 +191,7 @@ class Loop:
         """Save the state between two steps, if there is none of it yet."""
         logs = {name: log.sync() for name, log in self.logs.items()}
         losses, taught = list(self.guard.losses), self._taught()
-        state = State(self.progress, logs, self.metrics, losses, self.best, taught)
+        state = State(self.progress, logs, self.metrics, losses, self.drift.best, taught)
         out, step = self.config.run.out, self.progress.step
         if self.work.teacher:
             save_teacher(out, step, self.accelerator.process_index, self.work.teacher.unsaved())
@@ -270,7 +273,7 @@ class Loop:
         return following
 
     def _say(self, text: str) -> None:
-        if not self.config.run.quiet and self.accelerator.is_main_process:
+        if text and not self.config.run.quiet and self.accelerator.is_main_process:
             tqdm.write(f"{self.work.name}: {text}", file=sys.stderr)
 
     def _warn(self, texts: Sequence[str]) -> None:
@@ -292,7 +295,7 @@ class Loop:
         return self.work.evaluation is not None and every > 0 and (done % every == 0 or done == self.steps)
 
     def _evaluate(self) -> dict[str, float]:
-        """The metrics after this step; the best state so far is kept."""
+        """The metrics after this step; the best state so far is remembered."""
         if self.work.evaluation is None:
             raise ValueError("there is nothing to evaluate on")
         metrics = self.work.evaluation(self.work.model, self.accelerator)
@@ -300,9 +303,9 @@ class Loop:
         done = self.progress.step + 1
         self._write(EVALUATIONS, {"step": done, **metrics})
         self.track({f"validation/{name}": value for name, value in metrics.items()}, self.progress.step)
-        heard, drift = metrics.get("audio_accuracy", 0.0), metrics.get("vl_drift", 0.0)
-        if drift <= MOST_DRIFT and (self.best is None or heard > self.best.audio_accuracy):
-            self.best = Best(done, heard, drift)
+        self.drift.keep_if_best(done, metrics)
+        self._say(self.drift.said(done, metrics))
+        self._warn(self.drift.warnings(done, metrics))
         return metrics
 
     def _write(self, log: str, line: dict[str, Any]) -> None:

@@ -43,6 +43,7 @@ from safe_train.corpora import Corpora
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import read_questions
 from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
+from safe_train.retention.drift import DriftedError, shown_above, stop_message
 from safe_train.retention.weights import WeightRetention
 from safe_train.run_identity import (
     RUN,
@@ -53,11 +54,18 @@ from safe_train.run_identity import (
     identity_options,
     only_writer,
 )
-from safe_train.run_state import finish, latest
+from safe_train.run_state import finish, latest, saved_pathway
 from safe_train.settings.train import TrainConfig
 from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
-from safe_train.stages.logs import EVALUATIONS, LOSSES, StepLoss, last_evaluation, read_losses
+from safe_train.stages.logs import (
+    EVALUATIONS,
+    LOSSES,
+    StepLoss,
+    last_evaluation,
+    read_evaluations,
+    read_losses,
+)
 from safe_train.stages.loop import Counts, Work, train
 from safe_train.stages.processes import precision
 from safe_train.stages.sampler import StepSampler
@@ -83,6 +91,8 @@ def stage_a(config: TrainConfig) -> StageAResult:
             split, a role without questions, a folder that cannot be written or holds another run; and for a
             loss that is not finite or jumps.
         KeyboardInterrupt: the run was stopped by Ctrl-C or SIGTERM; its state is saved.
+        DriftedError: VL questions are shown to lose more than `run.drift_stop`. The checkpoint is the best
+            state before that, if there is one. The same call again trains no further, and says so again.
     """
     out, force = config.run.out, config.run.force
     trackers = [name for name in config.run.trackers if name != "none"]
@@ -121,20 +131,29 @@ def _stage_a(config: TrainConfig, accelerator: Accelerator) -> StageAResult:
         else:
             if accelerator.is_main_process:
                 write_options(out, "safe-train stage-a", options_of(config), TRAIN)
-            train(work, config, steps=steps, saved=latest(out), accelerator=accelerator)
+            state = train(work, config, steps=steps, saved=latest(out), accelerator=accelerator)
             after = audit_freeze(backbone.model)
             if after != before:
                 raise RuntimeError(f"stage A changed the frozen base: {before} became {after}")
-            if accelerator.is_main_process:
-                _publish(config, work.model, corpora, encoders, base, steps)
-        if accelerator.is_main_process:
+            has_drifted = shown_above(state.metrics, config.run.drift_stop)
+            kept = state.best if has_drifted else state.progress
+            if kept and accelerator.is_main_process:
+                if has_drifted:
+                    work.model.pathway.load_state_dict(saved_pathway(out, kept.step))
+                _publish(config, work.model, corpora, encoders, base, steps, kept.step)
+        accelerator.wait_for_everyone()
+        is_published = (out / CONFIG).is_file()
+        if is_published and accelerator.is_main_process:
             finish(out)
         accelerator.wait_for_everyone()
     finally:
         work.model.detach()
-    return StageAResult(
-        read_checkpoint(out).config, read_losses(out / LOSSES), last_evaluation(out / EVALUATIONS)
-    )
+    checkpoint = read_checkpoint(out).config if is_published else None
+    evaluations, limit = read_evaluations(out / EVALUATIONS), config.run.drift_stop
+    if checkpoint is None or (evaluations and shown_above(evaluations[-1], limit)):
+        published = checkpoint.step if checkpoint else None
+        raise DriftedError(stop_message(out, evaluations, limit or 0.0, published))
+    return StageAResult(checkpoint, read_losses(out / LOSSES), last_evaluation(out / EVALUATIONS))
 
 
 def _work(
@@ -285,7 +304,9 @@ def _publish(
     encoders: Sequence[UsedEncoder],
     base: TrainedFor,
     steps: int,
+    step: int,
 ) -> None:
+    """Write the checkpoint of a run of so many planned steps, as it was after one of them."""
     save_checkpoint(
         config.run.out,
         model.pathway,
@@ -297,5 +318,5 @@ def _publish(
         loss=config.loss,
         optim=replace(config.optim, steps=steps, epochs=None),
         seed=config.run.seed,
-        step=steps,
+        step=step,
     )

@@ -15,6 +15,7 @@ FUNCTIONS = {
     "audit": "run_audit",
     "stage-a": "stage_a",
     "predict": "predict_dataset",
+    "parity": "check_parity",
     "retention": "run_retention",
 }
 
@@ -59,9 +60,12 @@ def test_the_public_face() -> None:
         "CrossAttentionBlock",
         "DataConfig",
         "DemoConfig",
+        "DriftedError",
         "LoadingConfig",
         "LossConfig",
         "OptimConfig",
+        "ParityConfig",
+        "ParityReport",
         "PathwayConfig",
         "PredictConfig",
         "Predicted",
@@ -70,6 +74,7 @@ def test_the_public_face() -> None:
         "StageAResult",
         "TrainConfig",
         "attach_checkpoint",
+        "check_parity",
         "load_backbone",
         "predict_dataset",
         "predictions",

@@ -13,6 +13,7 @@ from safe_data.core.options_file import sections_of_settings as sections_of
 from safe_train.settings.backbone import BackboneConfig
 from safe_train.settings.data import DataConfig
 from safe_train.settings.learning import LossConfig, OptimConfig
+from safe_train.settings.parity import ParityConfig
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.settings.predict import PredictConfig
 from safe_train.settings.train import RunConfig, TrainConfig
@@ -149,3 +150,33 @@ def test_all_settings_come_back_from_the_file_they_are_written_to() -> None:
     flat = without_sections(written, sections_of(TrainConfig))
     flat |= {"shards": [Path(one) for one in flat["shards"]], "out": Path(flat["out"])}  # as the parser does
     assert asdict(settings_from(TrainConfig, flat)) == asdict(config)
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"drift_stop": -0.1}, r"drift_stop=-0\.1: must be at least 0 and below 1; one point is 0\.01"),
+        ({"drift_warning": 1.0}, r"drift_warning=1\.0: must be at least 0 and below 1"),
+        ({"drift_stop": NAN}, "drift_stop=nan: must be at least 0 and below 1"),
+    ],
+)
+def test_a_drift_that_cannot_be(choice: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        RunConfig(Path("out"), **choice)
+    assert RunConfig(Path("out"), drift_stop=None).drift_stop is None
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"samples": 0}, "samples=0: must be at least 1"),
+        ({"bound": 0.0}, r"bound=0\.0: must be above 0"),
+        ({"repeats": 7}, "repeats=7: must be at least 8"),
+        ({"time_limit": 1.0}, r"time_limit=1\.0: must be above 1"),
+        ({"seeds": ()}, r"seeds=\[\]: give one at least, or a --checkpoint"),
+        ({"seeds": (0, -1)}, "seed=-1"),
+    ],
+)
+def test_a_parity_that_cannot_be(choice: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ParityConfig(Path("s"), BackboneConfig("b"), **choice)

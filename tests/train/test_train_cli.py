@@ -98,9 +98,15 @@ def test_the_last_evaluation_is_printed(
     typed: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert typed("--eval-steps", "8", "--validation-questions", "4") == 0
-    line = capsys.readouterr().out.splitlines()[-1]
-    assert line.startswith("  last evaluation, on the validation split: audio_accuracy ")
-    assert "vl_drift" in line
+    printed = capsys.readouterr().out.splitlines()[2:]
+    assert re.fullmatch(r"  last evaluation, on the validation split: audio accuracy \d\.\d{3}", printed[0])
+    bounds = r"accuracy \d\.\d{3}, drift -?\d+\.\d points \[-\d+\.\d, \d+\.\d\], KL .+"
+    assert re.fullmatch(rf"  VL, an irrelevant sound  {bounds}", printed[1])
+    assert re.fullmatch(rf"  VL, silence              {bounds}", printed[2])
+    assert re.fullmatch(
+        r"  4 questions cannot show that VL drift is within 1 point; about \d+ would", printed[3]
+    )
+    assert len(printed) == 4
 
 
 def test_what_was_not_measured_is_not_printed_as_0(

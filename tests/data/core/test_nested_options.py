@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 import yaml
@@ -238,3 +238,37 @@ def test_help_groups_the_options_by_section(call, capsys: pytest.CaptureFixture[
     assert "model: --model MODEL where it is (required, type: str) --layer LAYER layers that hear" in said
     assert "(may be given several times; default: 4, 8) (type: int) --bottleneck" in said
     assert "course: --weights WEIGHTS share of each role" in said
+
+
+@dataclass(frozen=True)
+class Look:
+    """A smaller command that reads the files of a larger one."""
+
+    UNREAD: ClassVar[Any] = Training
+
+    model: Model
+    course: Path | None = None  # an option where the larger has a section
+    numbers: tuple[int, ...] = field(default=(1, 2), metadata={"nargs": "+"})
+    """several at once"""
+
+
+def test_a_smaller_command_passes_over_what_it_does_not_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looked = []
+
+    def look(config: Look) -> None:
+        """Look."""
+        looked.append(config)
+
+    def words(content: str, *more: str) -> list[str]:
+        (tmp_path / "run.yaml").write_text(content)
+        return ["look", f"--config={tmp_path / 'run.yaml'}", *more]
+
+    whole = "model: {source: x, layer: [3]}\ncourse: {steps: 7}\n"
+    assert run("prog", "A program.", {"look": look}, words(whole, "--numbers", "3", "4")) == 0
+    assert run("prog", "A program.", {"look": look}, words("model: {source: x}\ncourse: a\n")) == 0
+    assert looked == [Look(Model("x", (3,)), numbers=(3, 4)), Look(Model("x"), Path("a"))]
+    wrong = whole.replace("steps", "stepz")
+    assert run("prog", "A program.", {"look": look}, words(wrong)) == 3
+    assert "course.stepz is no option; did you mean 'steps'?" in capsys.readouterr().err

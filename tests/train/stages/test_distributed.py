@@ -69,6 +69,7 @@ def test_two_processes_train_as_one(audio_only: Path, vl_only: Path, untaught: P
     code, printed, errors = processes.end()
     assert code == 0, errors
     starts = (f"{two}: 108,928 parameters", "  last batch, in nats", "  last evaluation, on the")
+    starts += ("  VL, an irrelevant sound  ", "  VL, silence  ", "  6 questions cannot show")
     for line, start in zip(printed.splitlines(), starts, strict=True):
         assert line.startswith(start)
     assert len(re.findall(r"stage A 8/8 ", errors)) == 1

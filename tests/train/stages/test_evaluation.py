@@ -11,15 +11,19 @@ from accelerate import Accelerator
 from tiny_corpora import asking, build_corpus
 from tiny_models import wake
 
-from safe_train.base.backbone import Backbone
+from safe_eval.statistics.paired_score import paired_loss
+from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.batches import Batch, Loader
-from safe_train.corpora import Corpora
+from safe_train.corpora import SILENCE, Corpora
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Questions, read_questions
+from safe_train.retention.distillation import answer_logits
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.stages.evaluation import Evaluation
 
 SHAPE = PathwayConfig(tokens=4, rank=8, heads=2, bottleneck=64)
+MEASURED = ("accuracy", "drift", "drift_low", "drift_high", "flips", "kl", "effective_questions")
+VISION = {"vl_questions"} | {f"{case}_{name}" for case in ("vl", "vl_silent") for name in MEASURED}
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +65,10 @@ def test_an_untrained_pathway_has_not_drifted(
     loader: Loader, backbone: Backbone, accelerator: Accelerator
 ) -> None:
     metrics = evaluation(loader, questions=10)(untrained(backbone), accelerator)
-    assert metrics.keys() == {"audio_accuracy", "vl_accuracy", "vl_drift", "vl_flips", "vl_kl"}
-    assert (metrics["vl_drift"], metrics["vl_flips"], metrics["vl_kl"]) == (0.0, 0.0, 0.0)
+    assert metrics.keys() == {"audio_accuracy"} | VISION
+    for case in ("vl", "vl_silent"):
+        assert [metrics[f"{case}_{name}"] for name in ("drift", "flips", "kl")] == [0.0, 0.0, 0.0]
+        assert metrics[f"{case}_drift_low"] < 0 < metrics[f"{case}_drift_high"]  # 10 questions prove little
 
 
 def test_the_figures_are_those_of_greedy_answers(
@@ -73,12 +79,15 @@ def test_the_figures_are_those_of_greedy_answers(
     made = evaluation(loader, questions=24)
     teach(model, loader.batch(made.vl[::2]), loader.batch(made.vl[1::6]))
     metrics = made(model, accelerator)
-    right = {"heard": [], "base": [], "audio": []}
+    right: dict[str, list[bool]] = {"heard": [], "base": [], "audio": [], "silent": []}
     divergences = []
+    silence = torch.from_numpy(loader.questions.corpora.embeddings([SILENCE])[0])
     for row in made.vl:
         batch = loader.batch([row])
         with model.fuse(audio=batch.audio), torch.no_grad():
             heard = said(model, batch)
+        with model.fuse(audio=silence), torch.no_grad():
+            right["silent"].append(said(model, batch)[0])
         base = said(model, batch)
         right["heard"].append(heard[0])
         right["base"].append(base[0])
@@ -93,6 +102,12 @@ def test_the_figures_are_those_of_greedy_answers(
     assert metrics["audio_accuracy"] == pytest.approx(accuracy["audio"])
     assert metrics["vl_accuracy"] == pytest.approx(accuracy["heard"])
     assert metrics["vl_drift"] == pytest.approx(accuracy["base"] - accuracy["heard"])
+    assert metrics["vl_silent_accuracy"] == pytest.approx(accuracy["silent"])
+    assert metrics["vl_silent_drift"] == pytest.approx(accuracy["base"] - accuracy["silent"])
+    groups = loader.questions.corpora.group[loader.questions.clip[[row.question for row in made.vl]]]
+    by_hand = paired_loss(np.array(right["base"], float), np.array(right["heard"], float), groups)
+    bounds = (metrics["vl_drift_low"], metrics["vl_drift_high"])
+    assert bounds == pytest.approx((by_hand.low, by_hand.high))
     flips = np.mean(np.array(right["heard"]) != np.array(right["base"]))
     assert metrics["vl_flips"] == pytest.approx(flips)
     assert flips > metrics["vl_drift"] > 0
@@ -163,10 +178,9 @@ def test_what_there_is_no_question_for_is_not_measured(
         assert tuple(metrics) == made.metrics
         return set(metrics)
 
-    vision = {"vl_accuracy", "vl_drift", "vl_flips", "vl_kl"}
     assert measured(audio_only) == {"audio_accuracy"}
-    assert measured(vl_only, audio_only) == {"audio_accuracy"} | vision
-    assert measured(build_corpus(tmp_path, "seen", partial(asking, False))) == vision
+    assert measured(vl_only, audio_only) == {"audio_accuracy"} | VISION
+    assert measured(build_corpus(tmp_path, "seen", partial(asking, False))) == VISION
 
 
 class TwoProcesses:
@@ -194,6 +208,50 @@ def test_processes_share_the_questions(loader: Loader, backbone: Backbone, accel
     for process in range(2):
         made(model, TwoProcesses(process, parts[process]))  # type: ignore[arg-type]
     audio, vl = (one + other for one, other in zip(*parts, strict=True))
-    assert [float(sums[0]) for sums in (audio, vl)] == [9.0, 9.0]
-    assert float(audio[1] / audio[0]) == pytest.approx(whole["audio_accuracy"])
-    assert float(vl[4] / vl[5]) == pytest.approx(whole["vl_kl"], rel=1e-4)
+    assert float(audio[0]) / 9 == pytest.approx(whole["audio_accuracy"])
+    tokens, *divergences = vl[:3].tolist()
+    assert divergences[0] / tokens == pytest.approx(whole["vl_kl"], rel=1e-4)
+    assert divergences[1] / tokens == pytest.approx(whole["vl_silent_kl"], rel=1e-4)
+    base, heard, silent = vl[3:].reshape(3, 9)
+    assert float(heard.mean()) == pytest.approx(whole["vl_accuracy"])
+    assert float((base - silent).mean()) == pytest.approx(whole["vl_silent_drift"])
+
+
+def test_without_audio_the_hooks_change_nothing_and_one_that_leaks_is_seen(
+    loader: Loader, backbone: Backbone, accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = untrained(backbone, awake=True)
+    made = evaluation(loader, questions=3)
+    made(model, accelerator)
+    real = SafeModel.attach
+
+    def leaking(model: SafeModel) -> None:
+        real(model)
+        layer = model.base.get_decoder().layers[1]
+        model._hooks.append(layer.register_forward_hook(lambda _module, _args, out: out + 1e-6))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SafeModel, "attach", leaking)
+        model.attach()
+        with pytest.raises(
+            RuntimeError, match=r"without audio, SAFE's hooks change the base's logits by up to"
+        ):
+            made(model, accelerator)
+    model.attach()
+
+
+def test_a_base_that_is_trained_itself_is_compared_with_what_it_was(
+    loader: Loader, backbone: Backbone, untaught: Path, accelerator: Accelerator
+) -> None:
+    """Then something may be lost without audio, too."""
+    before = load_backbone(untaught).model
+    made = Evaluation(
+        loader, questions=12, seed=0, rows=16, base_logits=lambda batch: answer_logits(before, batch)
+    )
+    model = untrained(backbone)
+    same = made(model, accelerator)
+    assert tuple(same) == made.metrics
+    assert (same["vl_no_audio_kl"], same["vl_no_audio_drift"]) == (0.0, 0.0)
+    with torch.no_grad():
+        backbone.model.lm_head.weight[7] += 1.0
+    assert made(model, accelerator)["vl_no_audio_kl"] > 1e-6

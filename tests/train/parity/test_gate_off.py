@@ -7,7 +7,7 @@ import torch
 
 from safe_data.shards.dataset import ShardDataset
 from safe_train.base.backbone import Backbone, load_backbone
-from safe_train.parity import gate_off_parity
+from safe_train.parity.comparison import gate_off_parity
 from safe_train.pathway.model import SafeModel
 
 
