@@ -16,11 +16,6 @@ FUNCTIONS = {
     "predict": "predict_dataset",
     "retention": "run_retention",
 }
-    "demo": "run_demo",
-    "stage-a": "stage_a",
-    "predict": "predict_dataset",
-    "retention": "run_retention",
-}
 
 # Python imports this module by itself when it starts.
 WITHOUT = """
