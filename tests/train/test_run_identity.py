@@ -50,7 +50,17 @@ def test_the_place_and_the_pace_of_a_run_may_change() -> None:
 
 
 def test_every_other_setting_is_a_part_of_it() -> None:
-    free = {"shards", "workers", "source", "out", "checkpoint_steps", "trackers", "quiet", "force"}
+    free = {
+        "shards",
+        "workers",
+        "encoder_source",
+        "source",
+        "out",
+        "checkpoint_steps",
+        "trackers",
+        "quiet",
+        "force",
+    }
     found = {name for section in identity_options(config()).values() for name in section}
     every = {one.name for section in fields(TrainConfig) for one in fields(getattr(config(), section.name))}
     assert every - found == free
