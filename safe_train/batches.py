@@ -107,7 +107,7 @@ class Loader:
     ) -> Batch:
         pad = pad_token(self._processor)
         answers = pad_sequence([a for _, a in encoded], batch_first=True, padding_value=IGNORED)
-        inputs = append_answers(collate([prompt for prompt, _ in encoded], pad), answers, pad)
+        inputs = append_answers(collate([prompt for prompt, _ in encoded], pad), answers, self._processor)
         sounds = self.questions.corpora.embeddings([row.heard for row in asked])
         return Batch(tuple(asked), inputs, answers, tuple(torch.from_numpy(sound) for sound in sounds))
 

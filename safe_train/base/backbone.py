@@ -7,13 +7,15 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from safe_data.core.errors import InputError
 from safe_data.encoders.checkpoints import checkpoint_directory
 from safe_train.base.files import FILES
 from safe_train.base.freeze import freeze
+from safe_train.base.processors import load_processor
 
 # Where the model families of transformers hold the layers of `get_decoder()`: LLaMA and Qwen, OPT, T5.
 _LAYER_PATHS = ("layers", "model.layers", "decoder.layers", "model.decoder.layers", "block", "decoder.block")
@@ -35,13 +37,11 @@ def load_backbone(source: str | Path) -> Backbone:
     Raises:
         InputError: no such directory, or transformers cannot load a model and a processor from it.
     """
-    from transformers import AutoModelForImageTextToText, AutoProcessor
-
     quiet_unless_terminal()
     folder = backbone_folder(source)
     try:
-        processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForImageTextToText.from_pretrained(
+        processor = load_processor(folder)
+        model = model_class(folder).from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype="auto"
         )
     except (OSError, ValueError, KeyError) as error:
@@ -73,6 +73,16 @@ def quiet_unless_terminal() -> None:
         logging.disable_progress_bar()
 
 
+def model_class(folder: Path) -> Any:
+    """The class that loads a directory's model: of Qwen2.5-Omni, which speaks as well, the part that thinks."""
+    import transformers
+
+    config, _ = transformers.PreTrainedConfig.get_config_dict(folder, local_files_only=True)
+    if config.get("model_type") == "qwen2_5_omni":
+        return transformers.Qwen2_5OmniThinkerForConditionalGeneration
+    return transformers.AutoModelForImageTextToText
+
+
 def decoder_layers(model: Any) -> nn.ModuleList:
     """The decoder's layers in order; elsewhere they are numbered from 1.
 
@@ -100,8 +110,33 @@ def last_logits(
 
     `base` is the model whose parameters count where `model` is wrapped around it.
     """
+    base = base or model
+    if base.config.is_encoder_decoder:
+        parted = _prompts_and_answers(base, inputs, tokens)
+        found: Tensor = model(**parted, use_cache=False).logits
+        return found.float()
     # The logits of the prompt are not needed, but not every model can leave them out.
-    can_shorten = "logits_to_keep" in inspect.signature((base or model).forward).parameters
+    can_shorten = "logits_to_keep" in inspect.signature(base.forward).parameters
     shortened = {"logits_to_keep": tokens + 1} if can_shorten else {}
     logits: Tensor = model(**inputs, use_cache=False, **shortened).logits
     return logits[:, -tokens - 1 : -1].float()
+
+
+def decoder_start(base: Any, rows: int) -> dict[str, Int64[Tensor, "rows 1"]]:
+    """What an encoder-decoder needs beside its prompts to give its first logits; nothing for a decoder."""
+    if not base.config.is_encoder_decoder:
+        return {}
+    start = base.config.get_text_config(decoder=True).decoder_start_token_id
+    return {"decoder_input_ids": torch.full((rows, 1), start, device=base.device)}
+
+
+def _prompts_and_answers(base: Any, inputs: Mapping[str, Any], tokens: int) -> dict[str, Any]:
+    """The inputs of an encoder-decoder, which reads prompts and answers apart: the last tokens are answers.
+
+    The decoder reads each answer behind its start token and without its last token. What it reads where an
+    answer is padded changes nothing before.
+    """
+    start = decoder_start(base, len(inputs["input_ids"]))["decoder_input_ids"]
+    answers = inputs["input_ids"][:, -tokens:]
+    shortened = {name: inputs[name][:, :-tokens] for name in ("input_ids", "attention_mask")}
+    return {**inputs, **shortened, "decoder_input_ids": torch.cat([start, answers[:, :-1]], 1)}

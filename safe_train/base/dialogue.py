@@ -59,6 +59,7 @@ class Dialogue:
         scored_rows: int = SCORED_ROWS,
     ) -> None:
         self.base = base
+        self._processor = processor
         self._tokenizer = processor.tokenizer
         self._pad = pad_token(processor)
         self._prompts = prompts or Prompts(processor)
@@ -189,7 +190,7 @@ class Dialogue:
         self, inputs: dict[str, Any], answers: Int64[Tensor, "batch tokens"]
     ) -> Float[Tensor, " batch"]:
         """The log-probability of each answer behind its prompt: the sum over its tokens."""
-        batch = append_answers(inputs, answers, self._pad)
+        batch = append_answers(inputs, answers, self._processor)
         logits = last_logits(self.base, batch, answers.shape[1])
         real = answers != IGNORED
         chosen = logits.log_softmax(-1).gather(2, answers.masked_fill(~real, 0)[..., None])[..., 0]

@@ -17,13 +17,15 @@ from torch import Tensor
 
 from safe_data.core.errors import InputError
 from safe_data.shards.dataset import ShardDataset
+from safe_train.base.processors import answer_type, plain_text, process
 from safe_train.base.recent import Recent
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# The tensors that hold one value per token; any others are stacks of pictures, or describe them.
-_PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+_SEEN_BY = "cross_attention_mask"  # Mllama's: which tiles of the picture each token may look at
+# The tensors that have one entry per token; any others are stacks of pictures, or describe them.
+_PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", _SEEN_BY)
 
 Inputs = dict[str, Tensor]
 
@@ -54,22 +56,21 @@ def _load(dataset: ShardDataset, index: int) -> "Image":
 
 
 def prompt_text(processor: Any, prompt: str, *, has_image: bool) -> str:
-    """The text that asks a question: the model's chat template, or the picture's token and the question."""
+    """The text that asks a question: by the model's chat template, or in the form its family documents."""
     if getattr(processor, "chat_template", None):
         content = [{"type": "image"}] * has_image + [{"type": "text", "text": prompt}]
         text: str = processor.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True
         )
         return text
-    return f"{processor.image_token}\n{prompt}" if has_image else prompt
+    return plain_text(processor, prompt, has_image=has_image)
 
 
 def encode_prompt(processor: Any, prompt: str, image: "Image | None") -> Inputs:
     """Encode one prompt with its picture as a batch of one."""
     text = prompt_text(processor, prompt, has_image=image is not None)
-    pictures = {} if image is None else {"images": [image]}
-    encoded = processor(text=[text], **pictures, return_tensors="pt")
-    return {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
+    encoded = process(processor, text, image).items()
+    return {name: value for name, value in encoded if isinstance(value, Tensor) and name != "labels"}
 
 
 class _Processed(NamedTuple):
@@ -256,26 +257,76 @@ def pad_token(processor: Any) -> int:
 
 
 def collate(prompts: Sequence[Inputs], pad: int) -> Inputs:
-    """Join encoded prompts into one batch, padded on the left."""
+    """Join encoded prompts into one batch: tokens padded on the left, pictures with blank tiles at the end."""
     length = max(prompt["input_ids"].shape[1] for prompt in prompts)
-    names = dict.fromkeys(name for prompt in prompts for name in prompt)
+    rows = _with_blank_pictures(prompts)
     batch = {}
-    for name in names:
-        tensors = [prompt[name] for prompt in prompts if name in prompt]
+    for name in dict.fromkeys(name for prompt in rows for name in prompt):
+        tensors = [prompt[name] for prompt in rows if name in prompt]
         if name in _PER_TOKEN:
-            fill = pad if name == "input_ids" else 0
-            tensors = [torch.nn.functional.pad(t, (length - t.shape[1], 0), value=fill) for t in tensors]
-        batch[name] = torch.cat(tensors)
+            tensors = [_padded_left(t, length, pad if name == "input_ids" else 0) for t in tensors]
+        joined = torch.cat(_of_one_size(tensors))
+        # A model that always looks at pictures, BLIP-2, sees a blank one that no token stands for.
+        batch[name] = joined if len(joined) else joined.new_zeros(1, *joined.shape[1:])
     return batch
 
 
-def append_answers(prompts: Inputs, answers: Int64[Tensor, "batch tokens"], pad: int) -> Inputs:
+def append_answers(prompts: Inputs, answers: Int64[Tensor, "batch tokens"], processor: Any) -> Inputs:
     """Append each answer to its prompt, with the pad token wherever the answer holds -100."""
     real = answers != IGNORED
-    added = {"input_ids": answers.masked_fill(~real, pad), "attention_mask": real.long()}
+    added = {
+        "input_ids": answers.masked_fill(~real, pad_token(processor)),
+        "attention_mask": real.long(),
+        "token_type_ids": torch.full_like(answers, answer_type(processor)),
+        "mm_token_type_ids": torch.zeros_like(answers),
+    }
+    if _SEEN_BY in prompts:  # an answer sees what the end of its prompt sees
+        added[_SEEN_BY] = prompts[_SEEN_BY][:, -1:].expand(-1, answers.shape[1], -1, -1)
     return {
-        name: torch.cat([value, added.get(name, torch.zeros_like(answers)).to(value.dtype)], 1)
-        if name in _PER_TOKEN
-        else value
+        name: torch.cat([value, added[name].to(value.dtype)], 1) if name in _PER_TOKEN else value
         for name, value in prompts.items()
     }
+
+
+def _padded_left(tensor: Tensor, length: int, fill: int) -> Tensor:
+    """A tensor with an entry per token, padded before the first."""
+    others = [0, 0] * (tensor.dim() - 2)
+    return torch.nn.functional.pad(tensor, (*others, length - tensor.shape[1], 0), value=fill)
+
+
+def _of_one_size(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Stacks of pictures in one size: as the processors do, zeros stand behind the tiles of smaller ones."""
+    sizes = {tensor.shape[1:] for tensor in tensors}
+    if len(sizes) == 1:
+        return tensors
+    largest = [max(axis) for axis in zip(*sizes, strict=True)]
+    return [
+        torch.nn.functional.pad(
+            tensor,
+            [
+                side
+                for have, want in zip(tensor.shape[:0:-1], largest[::-1], strict=True)
+                for side in (0, want - have)
+            ],
+        )
+        for tensor in tensors
+    ]
+
+
+def _with_blank_pictures(prompts: Sequence[Inputs]) -> Sequence[Inputs]:
+    """Give prompts without a picture a blank one that no token sees, where each row of a batch must have one.
+
+    As Mllama's processor does it for a batch of which some rows have a picture.
+    """
+    shown = next((prompt for prompt in prompts if _SEEN_BY in prompt), None)
+    if shown is None:
+        return prompts
+    blank = {name: torch.zeros_like(t) for name, t in shown.items() if name not in _PER_TOKEN}
+    blank["aspect_ratio_mask"][..., 0] = 1
+    mask = shown[_SEEN_BY]
+    return [
+        prompt
+        if _SEEN_BY in prompt
+        else {**prompt, **blank, _SEEN_BY: mask.new_zeros(1, prompt["input_ids"].shape[1], *mask.shape[2:])}
+        for prompt in prompts
+    ]
