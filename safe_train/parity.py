@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from safe_data.core.errors import InputError
 from safe_data.shards.dataset import ShardDataset
-from safe_train.base.backbone import Backbone
+from safe_train.base.backbone import Backbone, decoder_start
 from safe_train.base.dialogue import Dialogue, Question
 from safe_train.base.freeze import FreezeAudit
 from safe_train.base.prompts import stored_picture
@@ -68,6 +68,7 @@ def gate_off_parity(
         )
         audio = torch.from_numpy(dataset.embeddings([record for record, _ in part])).float()
         with torch.no_grad():
+            batch |= decoder_start(untouched.model, len(part))
             before = untouched.model(**batch).logits
             with model.fuse(audio=audio.to(model.base.device), gate=0.0):
                 after = model.base(**batch).logits

@@ -39,8 +39,8 @@ def load_backbone(source: str | Path) -> Backbone:
     """
     quiet_unless_terminal()
     folder = backbone_folder(source)
+    processor = load_processor(folder)
     try:
-        processor = load_processor(folder)
         model = model_class(folder).from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype="auto"
         )
@@ -74,7 +74,7 @@ def quiet_unless_terminal() -> None:
 
 
 def model_class(folder: Path) -> Any:
-    """The class that loads a directory's model: of Qwen2.5-Omni, which speaks as well, the part that thinks."""
+    """The class that loads a directory's model; of Qwen2.5-Omni, which speaks as well, its thinker."""
     import transformers
 
     config, _ = transformers.PreTrainedConfig.get_config_dict(folder, local_files_only=True)
@@ -111,7 +111,7 @@ def last_logits(
     `base` is the model whose parameters count where `model` is wrapped around it.
     """
     base = base or model
-    if base.config.is_encoder_decoder:
+    if _is_encoder_decoder(base):
         parted = _prompts_and_answers(base, inputs, tokens)
         found: Tensor = model(**parted, use_cache=False).logits
         return found.float()
@@ -122,9 +122,13 @@ def last_logits(
     return logits[:, -tokens - 1 : -1].float()
 
 
+def _is_encoder_decoder(base: Any) -> bool:
+    return bool(getattr(getattr(base, "config", None), "is_encoder_decoder", False))
+
+
 def decoder_start(base: Any, rows: int) -> dict[str, Int64[Tensor, "rows 1"]]:
     """What an encoder-decoder needs beside its prompts to give its first logits; nothing for a decoder."""
-    if not base.config.is_encoder_decoder:
+    if not _is_encoder_decoder(base):
         return {}
     start = base.config.get_text_config(decoder=True).decoder_start_token_id
     return {"decoder_input_ids": torch.full((rows, 1), start, device=base.device)}

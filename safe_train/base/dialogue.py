@@ -117,6 +117,7 @@ class Dialogue:
             num_beams=1,
             max_new_tokens=MAX_NEW_TOKENS,
             pad_token_id=self._pad,
+            eos_token_id=self._stops.tolist() or None,
             return_dict_in_generate=True,
             output_logits=True,
         )

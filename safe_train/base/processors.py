@@ -1,8 +1,8 @@
 """Processors: load what a family needs for pictures and text, and know how its prompts differ.
 
-A processor is put together here from its image processor (in the variant of Pillow, the same on every machine),
-its tokenizer and its chat template. Its video processor is left out: that needs torchvision, for nothing.
-One family's quirk is one function; the tables below say which family has which.
+A processor is put together here from its image processor (the variant that needs only Pillow, so that pixels
+are the same on every machine), its tokenizer and its chat template. Its video processor is left out: that
+needs torchvision. One family's quirk is one function; the tables at the end say which family has which.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -45,14 +45,23 @@ def load_processor(folder: Path) -> Any:
             _COMPLETING[made.__name__](processor, folder, settings)
     except ImportError as error:
         raise InputError(
-            f"{folder}: its processor needs a package that is not installed: {_first_line(error)}; install it, "
-            "torchvision in the version that belongs to the installed torch"
+            f"{folder}: is not a vision-language model that can be loaded here: its processor needs a "
+            f"package that is not installed: {_first_line(error)}; install it; torchvision must be the "
+            "version that belongs to the installed torch"
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{folder}: holds no processor that can be loaded: {_first_line(error)}; expected the files of the "
-            "hub repository beside config.json: preprocessor_config.json or processor_config.json, "
-            "tokenizer.json, tokenizer_config.json; download it whole"
+            f"{folder}: is not a vision-language model that can be loaded: its processor: "
+            f"{_first_line(error)}; expected preprocessor_config.json or processor_config.json, "
+            "tokenizer.json and tokenizer_config.json beside config.json; download the whole repository"
+        ) from None
+    except RuntimeError as error:
+        if "torchvision" not in str(error):
+            raise
+        raise InputError(
+            f"{folder}: its processor cannot be loaded beside the installed torchvision, which belongs to "
+            f"another torch: {_first_line(error)}; remove it, SAFE needs none, or install the one that "
+            "belongs to the installed torch"
         ) from None
     return processor
 
@@ -71,11 +80,8 @@ def process(processor: Any, text: str, image: "Image | None") -> Mapping[str, An
     # A chat template that writes a BOS and a tokenizer that adds one would ask the base wrongly.
     has_begin = name in _WRITE_BEGIN or begins(processor, text)
     options = {"add_special_tokens": False} if has_begin else {}
-    if image is None and name in _WITHOUT_PICTURE:
-        return _WITHOUT_PICTURE[name](processor, text, options)
-    pictures = {} if image is None else {"images": [image]}
-    encoded: Mapping[str, Any] = processor(text=[text], **pictures, **options, return_tensors="pt")
-    return encoded
+    call = _CALLS.get(name, _call)
+    return call(processor, text, image, options)
 
 
 def begins(processor: Any, text: str) -> bool:
@@ -107,7 +113,8 @@ def _processor_class(folder: Path) -> Any:
     made = getattr(transformers, str(name), None)
     if not (isinstance(made, type) and issubclass(made, transformers.ProcessorMixin)):
         raise ValueError(
-            f"processor {name!r} of model type {family!r} is unknown to transformers {transformers.__version__}"
+            f"{name!r}, for the model type {family!r}, is no processor of transformers "
+            f"{transformers.__version__}"
         )
     return made
 
@@ -190,10 +197,12 @@ def _complete_blip2(processor: Any, folder: Path, _: Mapping[str, Any]) -> None:
 
 def _llava_form(processor: Any, prompt: str, has_image: bool) -> str:
     """**Source:** the model card of llava-hf/llava-1.5-7b-hf."""
-    return f"USER: {processor.image_token}\n{prompt} ASSISTANT:" if has_image else f"USER: {prompt} ASSISTANT:"
+    return (
+        f"USER: {processor.image_token}\n{prompt} ASSISTANT:" if has_image else f"USER: {prompt} ASSISTANT:"
+    )
 
 
-def _blip2_form(_: Any, prompt: str, has_image: bool) -> str:
+def _blip2_form(_: Any, prompt: str, _has_image: bool) -> str:
     """The processor adds the tokens of the picture itself.
 
     **Source:** the model card of Salesforce/blip2-opt-2.7b.
@@ -214,23 +223,38 @@ def _mllama_form(processor: Any, prompt: str, has_image: bool) -> str:
     return f"{processor.image_token if has_image else ''}{processor.bos_token}{prompt}"
 
 
-def _paligemma_without_picture(processor: Any, text: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+def _call(processor: Any, text: str, image: "Image | None", options: Mapping[str, Any]) -> Mapping[str, Any]:
+    pictures = {} if image is None else {"images": [image]}
+    encoded: Mapping[str, Any] = processor(text=[text], **pictures, **options, return_tensors="pt")
+    return encoded
+
+
+def _call_paligemma(
+    processor: Any, text: str, image: "Image | None", options: Mapping[str, Any]
+) -> Mapping[str, Any]:
     """PaliGemma's processor refuses a prompt without a picture; its model answers one."""
     import torch
 
     tokenizer = processor.tokenizer
-    encoded = tokenizer([f"{tokenizer.bos_token}{text}\n"], **options, return_tensors="pt")
-    ids = encoded["input_ids"]
-    return {**encoded, "token_type_ids": torch.zeros_like(ids)}
+    if image is None:
+        words = tokenizer([f"{tokenizer.bos_token}{text}\n"], **options, return_tensors="pt")
+        return {**words, "token_type_ids": torch.zeros_like(words["input_ids"])}
+    # It copies tensors in a way that NumPy warns of, so it is given none.
+    encoded: Mapping[str, Any] = processor(text=[text], images=[image], **options).convert_to_tensors("pt")
+    return encoded
 
 
-def _blip2_without_picture(processor: Any, text: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+def _call_blip2(
+    processor: Any, text: str, image: "Image | None", options: Mapping[str, Any]
+) -> Mapping[str, Any]:
     """BLIP-2 always looks at pictures: its prompts without one have a stack of none."""
     import torch
 
+    encoded = _call(processor, text, image, options)
+    if image is not None:
+        return encoded
     size = processor.image_processor.size
-    none = torch.empty(0, 3, size["height"], size["width"])
-    return {**processor(text=[text], **options, return_tensors="pt"), "pixel_values": none}
+    return {**encoded, "pixel_values": torch.empty(0, 3, size["height"], size["width"])}
 
 
 # What is different about a family, by the class of its processor.
@@ -246,9 +270,9 @@ _FORMS: dict[str, Callable[[Any, str, bool], str]] = {
     "PaliGemmaProcessor": _paligemma_form,
     "MllamaProcessor": _mllama_form,
 }
-_WITHOUT_PICTURE: dict[str, Callable[[Any, str, Mapping[str, Any]], Mapping[str, Any]]] = {
-    "PaliGemmaProcessor": _paligemma_without_picture,
-    "Blip2Processor": _blip2_without_picture,
+_CALLS: dict[str, Callable[[Any, str, "Image | None", Mapping[str, Any]], Mapping[str, Any]]] = {
+    "PaliGemmaProcessor": _call_paligemma,
+    "Blip2Processor": _call_blip2,
 }
 _WRITE_BEGIN = ("PaliGemmaProcessor", "MllamaProcessor")  # they write the BOS where the text has none
 

@@ -17,15 +17,12 @@ from torch import Tensor
 
 from safe_data.core.errors import InputError
 from safe_data.shards.dataset import ShardDataset
+from safe_train.base.padding import PER_TOKEN, SEEN_BY, of_one_size, padded_left, with_blank_pictures
 from safe_train.base.processors import answer_type, plain_text, process
 from safe_train.base.recent import Recent
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-_SEEN_BY = "cross_attention_mask"  # Mllama's: which tiles of the picture each token may look at
-# The tensors that have one entry per token; any others are stacks of pictures, or describe them.
-_PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", _SEEN_BY)
 
 Inputs = dict[str, Tensor]
 
@@ -145,7 +142,7 @@ class Prompts:
         else:
             with self._tokenizer_lock:
                 inputs = encode_prompt(self.processor, prompt, image)
-        tensors = {name: tensor for name, tensor in inputs.items() if name not in _PER_TOKEN}
+        tensors = {name: tensor for name, tensor in inputs.items() if name not in PER_TOKEN}
         processed = _Processed(image.size, output, tensors)
         self._pictures.put(picture.sha256, processed, _bytes([*tensors.values(), *output.values()]))
         return inputs, processed
@@ -257,15 +254,15 @@ def pad_token(processor: Any) -> int:
 
 
 def collate(prompts: Sequence[Inputs], pad: int) -> Inputs:
-    """Join encoded prompts into one batch: tokens padded on the left, pictures with blank tiles at the end."""
+    """Join encoded prompts into one batch: tokens padded on the left, pictures with blank tiles."""
     length = max(prompt["input_ids"].shape[1] for prompt in prompts)
-    rows = _with_blank_pictures(prompts)
+    rows = with_blank_pictures(prompts)
     batch = {}
     for name in dict.fromkeys(name for prompt in rows for name in prompt):
         tensors = [prompt[name] for prompt in rows if name in prompt]
-        if name in _PER_TOKEN:
-            tensors = [_padded_left(t, length, pad if name == "input_ids" else 0) for t in tensors]
-        joined = torch.cat(_of_one_size(tensors))
+        if name in PER_TOKEN:
+            tensors = [padded_left(t, length, pad if name == "input_ids" else 0) for t in tensors]
+        joined = torch.cat(of_one_size(tensors))
         # A model that always looks at pictures, BLIP-2, sees a blank one that no token stands for.
         batch[name] = joined if len(joined) else joined.new_zeros(1, *joined.shape[1:])
     return batch
@@ -280,53 +277,9 @@ def append_answers(prompts: Inputs, answers: Int64[Tensor, "batch tokens"], proc
         "token_type_ids": torch.full_like(answers, answer_type(processor)),
         "mm_token_type_ids": torch.zeros_like(answers),
     }
-    if _SEEN_BY in prompts:  # an answer sees what the end of its prompt sees
-        added[_SEEN_BY] = prompts[_SEEN_BY][:, -1:].expand(-1, answers.shape[1], -1, -1)
+    if SEEN_BY in prompts:  # an answer sees what the end of its prompt sees
+        added[SEEN_BY] = prompts[SEEN_BY][:, -1:].expand(-1, answers.shape[1], -1, -1)
     return {
-        name: torch.cat([value, added[name].to(value.dtype)], 1) if name in _PER_TOKEN else value
+        name: torch.cat([value, added[name].to(value.dtype)], 1) if name in PER_TOKEN else value
         for name, value in prompts.items()
     }
-
-
-def _padded_left(tensor: Tensor, length: int, fill: int) -> Tensor:
-    """A tensor with an entry per token, padded before the first."""
-    others = [0, 0] * (tensor.dim() - 2)
-    return torch.nn.functional.pad(tensor, (*others, length - tensor.shape[1], 0), value=fill)
-
-
-def _of_one_size(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Stacks of pictures in one size: as the processors do, zeros stand behind the tiles of smaller ones."""
-    sizes = {tensor.shape[1:] for tensor in tensors}
-    if len(sizes) == 1:
-        return tensors
-    largest = [max(axis) for axis in zip(*sizes, strict=True)]
-    return [
-        torch.nn.functional.pad(
-            tensor,
-            [
-                side
-                for have, want in zip(tensor.shape[:0:-1], largest[::-1], strict=True)
-                for side in (0, want - have)
-            ],
-        )
-        for tensor in tensors
-    ]
-
-
-def _with_blank_pictures(prompts: Sequence[Inputs]) -> Sequence[Inputs]:
-    """Give prompts without a picture a blank one that no token sees, where each row of a batch must have one.
-
-    As Mllama's processor does it for a batch of which some rows have a picture.
-    """
-    shown = next((prompt for prompt in prompts if _SEEN_BY in prompt), None)
-    if shown is None:
-        return prompts
-    blank = {name: torch.zeros_like(t) for name, t in shown.items() if name not in _PER_TOKEN}
-    blank["aspect_ratio_mask"][..., 0] = 1
-    mask = shown[_SEEN_BY]
-    return [
-        prompt
-        if _SEEN_BY in prompt
-        else {**prompt, **blank, _SEEN_BY: mask.new_zeros(1, prompt["input_ids"].shape[1], *mask.shape[2:])}
-        for prompt in prompts
-    ]

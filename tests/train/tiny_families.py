@@ -105,7 +105,9 @@ def save_tokenizer(words: Words, folder: Path) -> None:
     tokenizer = Tokenizer(WordLevel(ids, unk_token="<unk>"))
     tokenizer.pre_tokenizer = WhitespaceSplit()
     special = [words.pad, words.end, "<unk>", words.begin, words.image, *words.named.values(), *words.more]
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special if token])
+    tokenizer.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False) for token in special if token]
+    )
     begin = [words.begin] if words.adds_begin and words.begin else []
     end = [words.end] if words.adds_end else []
     if begin or end:
@@ -200,9 +202,9 @@ def llava() -> Tiny:
 
 
 def llava_original() -> Tiny:
-    """The same before it had a chat template and a processor_config.json."""
+    """llava-hf/llava-1.5-7b-hf, as first published: without a chat template and processor_config.json."""
     tiny = llava()
-    del tiny.files["chat_template.json"]
+    del tiny.files["chat_template.json"], tiny.files["processor_config.json"]
     return tiny
 
 
@@ -341,7 +343,7 @@ def blip2(text: dict[str, Any], words: Words) -> Tiny:
 
 
 def blip2_opt() -> Tiny:
-    """Salesforce/blip2-opt-2.7b: its end token begins a prompt as well, and the model ends a line with another."""
+    """Salesforce/blip2-opt-2.7b: its end token also begins a prompt, and the model ends with another."""
     words = Words("<image>", begin="</s>", adds_begin=True)
     ids = words.ids()
     text = {
@@ -573,7 +575,9 @@ def gemma3() -> Tiny:
     )
     ids = words.ids()
     config = Gemma3Config(
-        text_config=words.text(head_dim=8, sliding_window=8, layer_types=["sliding_attention", "full_attention"]),
+        text_config=words.text(
+            head_dim=8, sliding_window=8, layer_types=["sliding_attention", "full_attention"]
+        ),
         vision_config=siglip_vision(vision_use_head=False),
         mm_tokens_per_image=4,
         boi_token_index=ids["<start_of_image>"],
@@ -655,7 +659,7 @@ def idefics3() -> Tiny:
 
 
 def smolvlm() -> Tiny:
-    """HuggingFaceTB/SmolVLM2-500M-Video-Instruct: its chat template begins with the BOS, its tokenizer adds none."""
+    """HuggingFaceTB/SmolVLM2-500M-Video-Instruct: its chat template writes a BOS."""
     from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
 
     words = Words(
