@@ -102,6 +102,15 @@ def answer_type(processor: Any) -> int:
     return 1 if type(processor).__name__ == "PaliGemmaProcessor" else 0
 
 
+def pictures_apart(processor: Any) -> bool:
+    """Whether questions with a picture and without one must be asked in different batches.
+
+    Mllama gives a row without a picture a blank one beside rows that have one, and its cross-attention adds
+    what it sees there: such a row would not say what it says alone.
+    """
+    return type(processor).__name__ == "MllamaProcessor"
+
+
 def _processor_class(folder: Path) -> Any:
     """The class that the files name, or else the class of the model's family."""
     import transformers

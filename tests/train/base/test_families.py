@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_corpora import build_corpus
 from tiny_families import FAMILIES, save_family
 from tiny_models import wake
 from tiny_runs import lines_of, small_run
 
+from safe_data.shards.dataset import ShardDataset
 from safe_eval.predictions import read_predictions, select
 from safe_train.base.backbone import Backbone, decoder_layers, decoder_start, load_backbone
 from safe_train.base.dialogue import Dialogue, Question
@@ -24,8 +26,13 @@ from safe_train.base.freeze import audit_freeze
 from safe_train.base.processors import begins
 from safe_train.base.prompts import Inputs, Picture, Prompts, collate, pad_token, prompt_text
 from safe_train.base.vision import Vision
+from safe_train.batches import Loader
+from safe_train.checkpoint import used_encoders
 from safe_train.pathway.model import SafeModel, new_pathway
-from safe_train.predict.predict import predict_dataset
+from safe_train.predict.predict import predict_dataset, predictions
+from safe_train.predict.sounds import WantedEncoder
+from safe_train.questions import Asked, Questions
+from safe_train.retention.distillation import answer_logits
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.settings.predict import PredictConfig
 from safe_train.stages.stage_a import stage_a
@@ -110,8 +117,9 @@ def _two_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _rows_of_the_page() -> dict[str, str]:
-    rows = re.findall(r"^\| (.*?) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
-    return {row.split(" | ")[0]: row for row in rows[1:]}
+    table = PAGE.read_text("utf-8").split("\n\n- ")[0]
+    rows = re.findall(r"^\| (.*) \|$", table, re.MULTILINE)
+    return {row.split(" | ")[0]: row for row in rows[2:]}
 
 
 def _repository(family: str) -> str:
@@ -310,3 +318,46 @@ def _logits_of(dialogue: Dialogue, batch: dict[str, Any], answers: torch.Tensor)
 
     inputs = append_answers(batch, answers, dialogue._processor)
     return last_logits(dialogue.base, inputs, answers.shape[1])
+
+
+@torch.no_grad()
+def test_mllama_is_trained_and_asked_with_and_without_pictures_apart(
+    both: Questions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one batch, a row without a picture would hear of the blank picture that it is given."""
+    monkeypatch.setattr("safe_train.base.dialogue.MAX_NEW_TOKENS", 3)
+    folder = tmp_path / "base"
+    folder.mkdir()
+    base = load_backbone(save_family("Llama 3.2 Vision", folder))
+    asked = tuple(Asked(q, "audio", 0, 0) for q in (*both.pool("audio")[:3], *both.pool("vl")[:3]))
+    loader = Loader(both, base.processor)
+    found = {}
+    for batch in loader.batches(asked, 6):
+        found |= zip(batch.asked, answer_logits(base.model, batch), strict=True)
+    assert set(found) == set(asked)
+    mixed = answer_logits(base.model, loader.batch(asked))
+    alone = [answer_logits(base.model, loader.batch([row]))[0] for row in asked]
+    near = [
+        torch.allclose(found[row][: len(one)], one, atol=1e-4) for row, one in zip(asked, alone, strict=True)
+    ]
+    assert all(near)
+    assert not torch.allclose(mixed[0][: len(alone[0])], alone[0], atol=1e-4)
+
+    def half_shown(row: dict[str, Any]) -> dict[str, Any]:
+        if int(re.findall(r"\d+", row["id"])[-1]) % 2:
+            del row["image_file_name"]
+        return row
+
+    dataset = ShardDataset(build_corpus(tmp_path, "half_shown", half_shown), "train", "logmel")
+    config = PathwayConfig(tokens=4, rank=8, heads=2, bottleneck=16)
+    (used,) = used_encoders([dataset])
+    encoders = (WantedEncoder(used.name, used.fingerprint, None),)
+    model = SafeModel(base.model, wake(new_pathway(config, base.model, [tuple(used.shape)], seed=0)))
+    asked_by = [
+        {
+            (row.model, row.example_id): row.confidence
+            for row in predictions(model, base, dataset, encoders, ("full",), batch_size=size)
+        }
+        for size in (1, 16)
+    ]
+    assert asked_by[1] == pytest.approx(asked_by[0], rel=1e-3)
