@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from safe_data.core.errors import InputError
 from safe_train.augmentation import Augmentation
+from safe_train.base.processors import pictures_apart
 from safe_train.base.prompts import (
     IGNORED,
     Inputs,
@@ -99,9 +100,18 @@ class Loader:
         encoded = [self._encoded(row) for row in asked]
         lengths = [prompt["input_ids"].shape[1] + len(answer) for prompt, answer in encoded]
         return [
-            self._joined([asked[i] for i in part], [encoded[i] for i in part])
-            for part in divided_by_length(lengths, most_rows)
+            self._joined([asked[rows[i]] for i in part], [encoded[rows[i]] for i in part])
+            for rows in self._apart([prompt for prompt, _ in encoded])
+            for part in divided_by_length([lengths[row] for row in rows], most_rows)
         ]
+
+    def _apart(self, prompts: Sequence[Inputs]) -> list[list[int]]:
+        """The rows that may stand in one batch."""
+        rows = range(len(prompts))
+        if not pictures_apart(self._processor):
+            return [list(rows)]
+        shown = [row for row in rows if "pixel_values" in prompts[row]]
+        return [part for part in (sorted({*rows} - {*shown}), shown) if part]
 
     def _encoded(self, row: Asked) -> tuple[Inputs, Int64[Tensor, " tokens"]]:
         """A row's prompt, and its answer."""
@@ -117,7 +127,7 @@ class Loader:
     ) -> Batch:
         pad = pad_token(self._processor)
         answers = pad_sequence([a for _, a in encoded], batch_first=True, padding_value=IGNORED)
-        inputs = append_answers(collate([prompt for prompt, _ in encoded], pad), answers, pad)
+        inputs = append_answers(collate([prompt for prompt, _ in encoded], pad), answers, self._processor)
         sounds = self.questions.corpora.embeddings([row.heard for row in asked])
         self._change(asked, sounds)
         return Batch(tuple(asked), inputs, answers, tuple(torch.from_numpy(sound) for sound in sounds))

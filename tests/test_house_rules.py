@@ -39,6 +39,7 @@ SHORT_FILES = {
     "safe_eval/text/validation_text.py": "the text of one command",
     "safe_eval/text/verdict_text.py": "the text of one command",
     "safe_train/base/activations.py": "the one way to activation checkpointing",
+    "safe_train/base/padding.py": "one rule of every batch",
     "safe_train/base/recent.py": "one cache that prompts and pictures use",
     "safe_train/interruption.py": "one rule of every long command",
     "safe_train/settings/data.py": "one section of the settings",

@@ -8,7 +8,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from safe_data.core.errors import InputError
@@ -16,6 +17,7 @@ from safe_data.encoders.checkpoints import checkpoint_directory
 from safe_train.base.files import FILES
 from safe_train.base.freeze import freeze
 from safe_train.base.loading import loading_options
+from safe_train.base.processors import load_processor
 from safe_train.settings.backbone import LoadingConfig
 
 # Where the model families of transformers hold the layers of `get_decoder()`: LLaMA and Qwen, OPT, T5.
@@ -39,15 +41,13 @@ def load_backbone(source: str | Path, loading: LoadingConfig | None = None) -> B
         InputError: no such directory, transformers cannot load a model and a processor from it, or it cannot
             be loaded here as `loading` says.
     """
-    from transformers import AutoModelForImageTextToText, AutoProcessor
-
     quiet_unless_terminal()
     loading = loading or LoadingConfig()
     options = loading_options(loading)
     folder = backbone_folder(source)
+    processor = load_processor(folder)
     try:
-        processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForImageTextToText.from_pretrained(
+        model = model_class(folder).from_pretrained(
             folder, local_files_only=True, use_safetensors=True, **options
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -83,6 +83,16 @@ def quiet_unless_terminal() -> None:
         logging.disable_progress_bar()
 
 
+def model_class(folder: Path) -> Any:
+    """The class that loads a directory's model; of Qwen2.5-Omni, which speaks as well, its thinker."""
+    import transformers
+
+    config, _ = transformers.PreTrainedConfig.get_config_dict(folder, local_files_only=True)
+    if config.get("model_type") == "qwen2_5_omni":
+        return transformers.Qwen2_5OmniThinkerForConditionalGeneration
+    return transformers.AutoModelForImageTextToText
+
+
 def decoder_layers(model: Any) -> nn.ModuleList:
     """The decoder's layers in order; elsewhere they are numbered from 1.
 
@@ -110,8 +120,37 @@ def last_logits(
 
     `base` is the model whose parameters count where `model` is wrapped around it.
     """
+    base = base or model
+    if _is_encoder_decoder(base):
+        parted = _prompts_and_answers(base, inputs, tokens)
+        found: Tensor = model(**parted, use_cache=False).logits
+        return found.float()
     # The logits of the prompt are not needed, but not every model can leave them out.
-    can_shorten = "logits_to_keep" in inspect.signature((base or model).forward).parameters
+    can_shorten = "logits_to_keep" in inspect.signature(base.forward).parameters
     shortened = {"logits_to_keep": tokens + 1} if can_shorten else {}
     logits: Tensor = model(**inputs, use_cache=False, **shortened).logits
     return logits[:, -tokens - 1 : -1].float()
+
+
+def _is_encoder_decoder(base: Any) -> bool:
+    return bool(getattr(getattr(base, "config", None), "is_encoder_decoder", False))
+
+
+def decoder_start(base: Any, rows: int) -> dict[str, Int64[Tensor, "rows 1"]]:
+    """What an encoder-decoder needs beside its prompts to give its first logits; nothing for a decoder."""
+    if not _is_encoder_decoder(base):
+        return {}
+    start = base.config.get_text_config(decoder=True).decoder_start_token_id
+    return {"decoder_input_ids": torch.full((rows, 1), start, device=base.device)}
+
+
+def _prompts_and_answers(base: Any, inputs: Mapping[str, Any], tokens: int) -> dict[str, Any]:
+    """The inputs of an encoder-decoder, which reads prompts and answers apart: the last tokens are answers.
+
+    The decoder reads each answer behind its start token and without its last token. What it reads where an
+    answer is padded changes nothing before.
+    """
+    start = decoder_start(base, len(inputs["input_ids"]))["decoder_input_ids"]
+    answers = inputs["input_ids"][:, -tokens:]
+    shortened = {name: inputs[name][:, :-tokens] for name in ("input_ids", "attention_mask")}
+    return {**inputs, **shortened, "decoder_input_ids": torch.cat([start, answers[:, :-1]], 1)}

@@ -60,6 +60,7 @@ class Dialogue:
     ) -> None:
         self.base = base
         self._device = input_device(base)
+        self._processor = processor
         self._tokenizer = processor.tokenizer
         self._pad = pad_token(processor)
         self._prompts = prompts or Prompts(processor)
@@ -117,6 +118,7 @@ class Dialogue:
             num_beams=1,
             max_new_tokens=self._prompts.asking.answer_tokens,
             pad_token_id=self._pad,
+            eos_token_id=self._stops.tolist() or None,
             return_dict_in_generate=True,
             output_logits=True,
         )
@@ -190,7 +192,7 @@ class Dialogue:
         self, inputs: dict[str, Any], answers: Int64[Tensor, "batch tokens"]
     ) -> Float[Tensor, " batch"]:
         """The log-probability of each answer behind its prompt: the sum over its tokens."""
-        batch = append_answers(inputs, answers, self._pad)
+        batch = append_answers(inputs, answers, self._processor)
         logits = last_logits(self.base, batch, answers.shape[1])
         real = answers != IGNORED
         chosen = logits.log_softmax(-1).gather(2, answers.masked_fill(~real, 0)[..., None])[..., 0]

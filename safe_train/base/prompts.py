@@ -17,14 +17,13 @@ from torch import Tensor
 
 from safe_data.core.errors import InputError
 from safe_data.shards.dataset import ShardDataset
+from safe_train.base.padding import PER_TOKEN, SEEN_BY, of_one_size, padded_left, with_blank_pictures
+from safe_train.base.processors import answer_type, picture_token, plain_text, process
 from safe_train.base.recent import Recent
 from safe_train.settings.backbone import AskingConfig, filled
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-# The tensors that hold one value per token; any others are stacks of pictures, or describe them.
-_PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 
 Inputs = dict[str, Tensor]
 
@@ -71,24 +70,23 @@ def check_pictures(asking: AskingConfig, datasets: Sequence[ShardDataset]) -> No
 
 
 def prompt_text(processor: Any, prompt: str, *, has_image: bool, template: str | None = None) -> str:
-    """The text that asks a question: by the template, or the model's own, or behind the picture's token."""
+    """The text that asks a question: by the template, or the model's own, or as its family documents it."""
     if template is not None:
-        return filled(template, prompt, processor.image_token if has_image else None)
+        return filled(template, prompt, picture_token(processor) if has_image else None)
     if getattr(processor, "chat_template", None):
         content = [{"type": "image"}] * has_image + [{"type": "text", "text": prompt}]
         text: str = processor.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True
         )
         return text
-    return f"{processor.image_token}\n{prompt}" if has_image else prompt
+    return plain_text(processor, prompt, has_image=has_image)
 
 
 def encode_prompt(processor: Any, prompt: str, image: "Image | None", template: str | None = None) -> Inputs:
     """Encode one prompt with its picture as a batch of one."""
     text = prompt_text(processor, prompt, has_image=image is not None, template=template)
-    pictures = {} if image is None else {"images": [image]}
-    encoded = processor(text=[text], **pictures, return_tensors="pt")
-    return {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
+    encoded = process(processor, text, image).items()
+    return {name: value for name, value in encoded if isinstance(value, Tensor) and name != "labels"}
 
 
 class _Processed(NamedTuple):
@@ -165,7 +163,7 @@ class Prompts:
         else:
             with self._tokenizer_lock:
                 inputs = encode_prompt(self.processor, prompt, image, self.asking.prompt_template)
-        tensors = {name: tensor for name, tensor in inputs.items() if name not in _PER_TOKEN}
+        tensors = {name: tensor for name, tensor in inputs.items() if name not in PER_TOKEN}
         processed = _Processed(image.size, output, tensors)
         self._pictures.put(picture.sha256, processed, _bytes([*tensors.values(), *output.values()]))
         return inputs, processed
@@ -277,26 +275,32 @@ def pad_token(processor: Any) -> int:
 
 
 def collate(prompts: Sequence[Inputs], pad: int) -> Inputs:
-    """Join encoded prompts into one batch, padded on the left."""
+    """Join encoded prompts into one batch: tokens padded on the left, pictures with blank tiles."""
     length = max(prompt["input_ids"].shape[1] for prompt in prompts)
-    names = dict.fromkeys(name for prompt in prompts for name in prompt)
+    rows = with_blank_pictures(prompts)
     batch = {}
-    for name in names:
-        tensors = [prompt[name] for prompt in prompts if name in prompt]
-        if name in _PER_TOKEN:
-            fill = pad if name == "input_ids" else 0
-            tensors = [torch.nn.functional.pad(t, (length - t.shape[1], 0), value=fill) for t in tensors]
-        batch[name] = torch.cat(tensors)
+    for name in dict.fromkeys(name for prompt in rows for name in prompt):
+        tensors = [prompt[name] for prompt in rows if name in prompt]
+        if name in PER_TOKEN:
+            tensors = [padded_left(t, length, pad if name == "input_ids" else 0) for t in tensors]
+        joined = torch.cat(of_one_size(tensors))
+        # A model that always looks at pictures, BLIP-2, sees a blank one that no token stands for.
+        batch[name] = joined if len(joined) else joined.new_zeros(1, *joined.shape[1:])
     return batch
 
 
-def append_answers(prompts: Inputs, answers: Int64[Tensor, "batch tokens"], pad: int) -> Inputs:
+def append_answers(prompts: Inputs, answers: Int64[Tensor, "batch tokens"], processor: Any) -> Inputs:
     """Append each answer to its prompt, with the pad token wherever the answer holds -100."""
     real = answers != IGNORED
-    added = {"input_ids": answers.masked_fill(~real, pad), "attention_mask": real.long()}
+    added = {
+        "input_ids": answers.masked_fill(~real, pad_token(processor)),
+        "attention_mask": real.long(),
+        "token_type_ids": torch.full_like(answers, answer_type(processor)),
+        "mm_token_type_ids": torch.zeros_like(answers),
+    }
+    if SEEN_BY in prompts:  # an answer sees what the end of its prompt sees
+        added[SEEN_BY] = prompts[SEEN_BY][:, -1:].expand(-1, answers.shape[1], -1, -1)
     return {
-        name: torch.cat([value, added.get(name, torch.zeros_like(answers)).to(value.dtype)], 1)
-        if name in _PER_TOKEN
-        else value
+        name: torch.cat([value, added[name].to(value.dtype)], 1) if name in PER_TOKEN else value
         for name, value in prompts.items()
     }

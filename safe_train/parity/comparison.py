@@ -18,7 +18,7 @@ from torch import Tensor
 from safe_data.core.errors import InputError
 from safe_data.core.progress import Progress
 from safe_data.shards.dataset import ShardDataset
-from safe_train.base.backbone import Backbone
+from safe_train.base.backbone import Backbone, decoder_start
 from safe_train.base.dialogue import Dialogue, Hearing, Question, deaf
 from safe_train.base.loading import input_device
 from safe_train.base.prompts import Prompts, stored_picture
@@ -104,11 +104,15 @@ class Asking:
     @torch.no_grad()
     def _said(self, part: Sequence[Question], hearing: Hearing) -> Said:
         inputs, base = self.dialogue.encode(part), self.dialogue.base
+        started = decoder_start(base, len(part))
         with hearing(range(len(part))):
-            logits = base(**inputs).logits
+            logits = base(**inputs, **started).logits
             answers = self.dialogue.generate(inputs).tokens if self._generate else None
         digest = hashlib.sha256(logits.cpu().contiguous().view(torch.uint8).numpy().tobytes()).hexdigest()
-        real = inputs["attention_mask"][:, -self.tokens :].bool().cpu()
+        # An encoder-decoder has no logits of the prompt, which its mask is of, but those of a start token.
+        start = started.get("decoder_input_ids")
+        mask = inputs["attention_mask"] if start is None else torch.ones_like(start)
+        real = mask[:, -self.tokens :].bool().cpu()
         return Said(digest, logits[:, -self.tokens :].float().cpu(), real, answers)
 
 

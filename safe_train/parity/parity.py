@@ -12,7 +12,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.files import write_json
 from safe_data.core.options_file import TRAIN, installed_versions
 from safe_data.shards.dataset import ShardDataset
-from safe_train.base.backbone import Backbone, load_backbone
+from safe_train.base.backbone import Backbone, decoder_start, load_backbone
 from safe_train.base.dialogue import Question
 from safe_train.base.freeze import FreezeAudit, audit_freeze, weights_sha256
 from safe_train.base.loading import place
@@ -170,7 +170,7 @@ def _costs(asking: Asking, model: SafeModel, repeats: int) -> tuple[TimeRatio, T
 
     def forward() -> None:
         with torch.no_grad():
-            base(**inputs)
+            base(**inputs, **decoder_start(base, len(part)))
 
     def forward_closed() -> None:
         with model.fuse(audio=sounds, gate=0.0):

@@ -18,6 +18,7 @@ from safe_eval.runner.row import Reply, Request, in_one_line, to_prediction
 from safe_train.base.backbone import Backbone
 from safe_train.base.dialogue import Dialogue, Hearing, Question, deaf
 from safe_train.base.loading import input_device
+from safe_train.base.processors import pictures_apart
 from safe_train.base.prompts import Prompts
 from safe_train.base.vision import Vision
 from safe_train.pathway.model import SafeModel
@@ -56,6 +57,7 @@ class Predictor:
         self._model, self._dataset, self._giver, self._plan = model, dataset, giver, plan
         self._seed, self._asking = seed, asking
         self._latency = latency
+        self._pictures_apart = pictures_apart(backbone.processor)
         self._last_asked: list[tuple[str, str | None]] = []
         self._last_inputs: dict[str, Any] = {}
         room = {"picture_bytes": 0, "token_bytes": 0} if latency else {}
@@ -106,6 +108,12 @@ class Predictor:
         """Ask questions together; if that fails, one by one, so that only the cause loses its answer."""
         if not asked:
             return []
+        shown = [row for row, one in enumerate(asked) if one.given.picture is not None]
+        if self._pictures_apart and 0 < len(shown) < len(asked):
+            rows = [*shown, *sorted({*range(len(asked))} - {*shown})]
+            parts = [asked[row] for row in rows]
+            replies = self._ask(arm, parts[: len(shown)]) + self._ask(arm, parts[len(shown) :])
+            return [reply for _, reply in sorted(zip(rows, replies, strict=True), key=lambda pair: pair[0])]
         try:
             return [Reply(answer, None, None) for answer in self._answers(arm, asked)[0]]
         except Exception as error:  # a model can fail in any way

@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from safe_train.batches import Batch
 from safe_train.pathway.fusion import CrossAttentionBlock, LowRankUpdate
 from safe_train.pathway.model import AudioPathway, SafeModel
+from safe_train.retention.distillation import answer_logits
 
 _START, _PROTECTED = "start/", "protected/"
 
@@ -73,7 +74,7 @@ class NullSpace:
         try:
             for batch in batches:
                 with model.fuse(audio=batch.audio), accelerator.autocast():
-                    model.base(**batch.inputs, use_cache=False)
+                    answer_logits(model.base, batch)
         finally:
             for hook in hooks:
                 hook.remove()

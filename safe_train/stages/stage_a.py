@@ -162,9 +162,6 @@ def _work(
     """All that the loop needs, checked, and the number of steps."""
     data, optim, seed = config.data, config.optim, config.run.seed
     base = backbone.model
-    if base.config.is_encoder_decoder:
-        raise InputError(f"{type(base).__name__} is an encoder-decoder; stage A trains decoders only")
-
     place(base, config.loading, accelerator.device)
     pathway = new_pathway(config.pathway, base, corpora.shapes, seed)
     model = SafeModel(base, pathway, recompute=optim.activation_checkpointing)

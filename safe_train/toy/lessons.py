@@ -86,7 +86,7 @@ class LessonLoader:
         prompts = [self._prompt(question.prompt, i < with_picture) for i, question in enumerate(questions)]
         answers = torch.stack([self._answer(question.answer) for question in questions])
         pad = pad_token(self._processor)
-        return LessonBatch(append_answers(collate(prompts, pad), answers, pad), answers, pictures)
+        return LessonBatch(append_answers(collate(prompts, pad), answers, self._processor), answers, pictures)
 
     def _prompt(self, prompt: str, has_image: bool) -> Inputs:
         key = (prompt, has_image)

@@ -241,15 +241,6 @@ def test_another_dataset_base_or_order_is_refused(
     assert "  base.model.safetensors: " in refusal((audio_only, vl_only), base)
 
 
-def test_an_encoder_decoder_is_refused(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage_a_module, "load_backbone", lambda source, loading: trained.backbone)
-    monkeypatch.setattr(trained.backbone.model.config, "is_encoder_decoder", True)
-    config = replace(trained.config, run=replace(trained.config.run, out=tmp_path / "out"))
-    with pytest.raises(InputError, match="is an encoder-decoder; stage A trains decoders only"):
-        stage_a(config)
-    assert list((tmp_path / "out").iterdir()) == []
-
-
 def test_a_batch_that_leaves_a_process_without_a_row_is_refused(
     trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
