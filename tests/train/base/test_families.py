@@ -18,7 +18,6 @@ from tiny_families import FAMILIES, save_family
 from tiny_models import SHORT, wake
 from tiny_runs import lines_of, small_run
 
-from safe_data.core.command import DOES_NOT_HOLD
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.predictions import read_predictions, select
 from safe_train.base.backbone import Backbone, decoder_layers, decoder_start, load_backbone
@@ -189,10 +188,9 @@ def _proves_parity(shards: Path, folder: Path, adapter: Path) -> bool:
     config = ParityConfig(
         shards, BackboneConfig(str(folder)), checkpoints=(adapter,), samples=4, repeats=8, quiet=True
     )
-    report = check_parity(config)
-    return report.exit_code != DOES_NOT_HOLD and {
-        one.decision for one in report.findings if not one.name.startswith("time")
-    } == {"holds"}
+    findings = check_parity(config).findings
+    # The time is not judged here: it is that of a busy machine, and the model is tiny.
+    return {one.decision for one in findings if not one.name.startswith("time")} == {"holds"}
 
 
 def _pictures(base: Backbone) -> str:

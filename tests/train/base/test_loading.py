@@ -13,7 +13,7 @@ from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.freeze import audit_freeze, weights_sha256
 from safe_train.base.loading import check_processes, input_device, loading_options, place
 from safe_train.checkpoint import attach_checkpoint, read_checkpoint
-from safe_train.parity import gate_off_parity
+from safe_train.parity.comparison import gate_off_parity
 from safe_train.settings.backbone import LoadingConfig
 
 CPU = torch.device("cpu")
