@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safe_data.core.command import HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import require_extra
@@ -12,9 +12,12 @@ from safe_train.presets import PRESETS
 from safe_train.settings.predict import PredictConfig
 from safe_train.settings.train import TrainConfig
 
+if TYPE_CHECKING:
+    from safe_train.stages.logs import StepLoss
+
 SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
 
-_TRAIN = ("torch", "transformers", "tokenizers", "safetensors", "accelerate")
+_TRAIN = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "peft")
 # The demo also checks its shards and writes a report.
 _EXTRAS = {
     "demo": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "altair", "vl_convert")
@@ -42,20 +45,29 @@ def stage_a(config: TrainConfig) -> None:
     trained = train(config)
     if not PartialState().is_main_process:
         return
-    last, checkpoint = trained.losses[-1], trained.checkpoint
+    checkpoint = trained.checkpoint
+    records = sum(dataset.records for dataset in checkpoint.datasets)
+    adapted = checkpoint.adapted
+    if adapted and adapted.settings.base == "full":
+        base = f"of them {adapted.parameters:,} of the base's {checkpoint.base.parameters:,}"
+    else:
+        base = f"the base's {checkpoint.base.parameters:,} unchanged"
+    trained_on = f"{checkpoint.trained_parameters:,} parameters trained on {records:,} records"
+    print(f"{config.run.out}: {trained_on}, {base}")
+    if trained.losses:
+        print(f"  last batch, in nats per token: {_last_losses(trained.losses[-1])}")
+    if trained.metrics:
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items())
+        print(f"  last evaluation, on the validation split: {shown}")
+
+
+def _last_losses(last: "StepLoss") -> str:
+    """The losses of a step, in words."""
     on_audio = (
         "not measured" if last.cross_entropy is None else f"{last.cross_entropy:.3f} on audio questions"
     )
     from_base = "not measured" if last.distillation is None else f"{last.distillation:.4f} from the base"
-    records = sum(dataset.records for dataset in checkpoint.datasets)
-    print(
-        f"{config.run.out}: {checkpoint.trained_parameters:,} parameters trained on {records:,} records, "
-        f"the base's {checkpoint.base.parameters:,} unchanged\n"
-        f"  last batch, in nats per token: cross-entropy {on_audio}, KL divergence {from_base}"
-    )
-    if trained.metrics:
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items())
-        print(f"  last evaluation, on the validation split: {shown}")
+    return f"cross-entropy {on_audio}, KL divergence {from_base}"
 
 
 def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config: PredictConfig) -> int:

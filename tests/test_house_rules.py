@@ -40,6 +40,7 @@ SHORT_FILES = {
     "safe_eval/text/verdict_text.py": "the text of one command",
     "safe_train/base/recent.py": "one cache that prompts and pictures use",
     "safe_train/interruption.py": "one rule of every long command",
+    "safe_train/settings/adaptation.py": "one section of the settings",
     "safe_train/settings/backbone.py": "one section of the settings",
     "safe_train/settings/data.py": "one section of the settings",
     "safe_train/settings/predict.py": "the settings of one command",

@@ -16,7 +16,7 @@ from safe_eval.models.model import Answer
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.runner.row import Reply, Request, in_one_line, to_prediction
 from safe_train.base.backbone import Backbone
-from safe_train.base.dialogue import Dialogue, Hearing, Question, deaf
+from safe_train.base.dialogue import Dialogue, Hearing, Question
 from safe_train.base.prompts import Prompts
 from safe_train.base.vision import Vision
 from safe_train.pathway.model import SafeModel
@@ -60,7 +60,8 @@ class Predictor:
             model.base,
             backbone.processor,
             Prompts(backbone.processor, **room),
-            vision=None if latency else Vision(model.base),
+            # Where pictures are seen anew, their features are not those of the base, and are not kept.
+            vision=None if latency or model.adaptation.sees_anew else Vision(model.base),
             scored_rows=batch_size,
         )
 
@@ -126,7 +127,7 @@ class Predictor:
             Question(one.request.example.prompt, one.given.picture, one.request.example.choices)
             for one in asked
         ]
-        hearing = deaf if arm.model == BASE else self._hearing(asked)
+        hearing = self._untouched if arm.model == BASE else self._hearing(asked)
         started = perf_counter()
         inputs = None if self._latency else self._encoded(questions)
         answers = self._dialogue.answer(questions, hearing, inputs)
@@ -154,6 +155,10 @@ class Predictor:
             return self._model.fuse(audio=sounds, gate=[gates[row] for row in chosen])
 
         return hear
+
+    def _untouched(self, _rows: Sequence[int]) -> AbstractContextManager[Any]:
+        """The base as it was before, where the checkpoint trained it."""
+        return self._model.untouched()
 
     def _audio(self, asked: Sequence[Asked]) -> tuple[Tensor, ...]:
         """The embeddings of the questions' sounds, a tensor for each encoder."""

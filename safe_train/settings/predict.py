@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 from safe_data.core.errors import InputError, check_seed
+from safe_eval.prediction import BASE
 
+SAFE = "safe"
 CONDITIONS = ("full", "mute_audio", "swap_audio", "gate_off")
 
 
@@ -14,6 +16,12 @@ class PredictConfig:
     conditions: tuple[str, ...] = field(default=CONDITIONS, metadata={"option": "condition"})
     """what is done to the input: full, mute_audio, swap_audio, gate_off, noise_audio, snr_<n>db (n in dB) or
     mute_vision; an unknown one is refused"""
+
+    name: str = SAFE
+    """model name of the checkpoint's answers, such as lora_only, so that several can be scored together"""
+
+    without_base: bool = False
+    """do not ask the base, whose answers another file already has (default: ask it too)"""
 
     split: str = "test"
     """split of the dataset; one it does not have is refused"""
@@ -43,5 +51,7 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
+        if not self.name.strip() or self.name == BASE or "/" in self.name:
+            raise InputError(f"name={self.name!r}: name the checkpoint's answers, with no / and not base")
         if self.batch_size < 1:
             raise InputError(f"batch_size={self.batch_size}: must be at least 1")

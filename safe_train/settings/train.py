@@ -1,6 +1,6 @@
 """The settings of a training run.
 
-`TrainConfig` is all that a training run depends on, in six sections; it is stored whole with the run as
+`TrainConfig` is all that a training run depends on, in seven sections; it is stored whole with the run as
 options.yaml. The docstring below each field is the help of its command-line option. `metadata` names an
 option that differs from its field, and the one that it stands instead of.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from safe_data.core.errors import InputError, check_at_least_one, check_seed
+from safe_train.settings.adaptation import AdaptationConfig
 from safe_train.settings.backbone import BackboneConfig
 from safe_train.settings.data import DataConfig
 from safe_train.settings.learning import LossConfig, OptimConfig
@@ -58,7 +59,11 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """All that a training run depends on."""
+    """All that a training run depends on.
+
+    Raises:
+        InputError: the base is trained, and weights of the pathway are to be held.
+    """
 
     data: DataConfig
     backbone: BackboneConfig
@@ -66,3 +71,12 @@ class TrainConfig:
     pathway: PathwayConfig = field(default_factory=PathwayConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
+
+    def __post_init__(self) -> None:
+        holds = self.loss.fisher_weight or self.loss.null_space_energy is not None
+        if self.adaptation.base != "frozen" and holds:
+            raise InputError(
+                f"base={self.adaptation.base}: fisher_weight and null_space_energy hold the audio pathway "
+                "alone, and a base that is trained drifts; keep its answers with kl_weight"
+            )

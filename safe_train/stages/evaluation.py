@@ -55,10 +55,10 @@ class Evaluation:
     def __call__(self, model: SafeModel, accelerator: Accelerator) -> dict[str, float]:
         """The metrics, those that there are questions for; accuracies and flips as fractions of 1."""
         was_training = model.pathway.training
-        model.pathway.eval()
+        model.eval()
         audio = self._sums(model, accelerator, self.audio)
         vl = self._sums(model, accelerator, self.vl)
-        model.pathway.train(was_training)
+        model.train(was_training)
         metrics: dict[str, float] = {}
         if audio.questions:
             metrics |= zip(AUDIO_METRICS, (audio.right / audio.questions,), strict=True)
@@ -82,7 +82,8 @@ class Evaluation:
 def _sums_of(model: SafeModel, batch: Batch) -> Sums:
     with model.fuse(audio=batch.audio):
         heard = answer_logits(model.base, batch)
-    base = answer_logits(model.base, batch)
+    with model.untouched():
+        base = answer_logits(model.base, batch)
     right, base_right = (_is_right(logits.argmax(-1), batch) for logits in (heard, base))
     tokens = int(batch.real.sum())
     divergence = distillation_loss(heard, base, batch.real, temperature=1.0) * tokens

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from safe_data.core.options_file import options_of
 from safe_data.sampling.curriculum import Progress
+from safe_train.base.adaptation import adapted_weights, load_adapted
 from safe_train.batches import Batch, Loader
 from safe_train.checkpoint import pathway_weights
 from safe_train.interruption import stopping
@@ -98,6 +99,8 @@ def train(
     with stopping() as stopped, torch.random.fork_rng(devices=[]), tracked as track:
         loop = Loop(work, config, steps, saved, accelerator, track)
         try:
+            if not steps and not loop.metrics:
+                loop.evaluate(0)
             while loop.progress.step < steps:
                 loop.step()
                 if summed(accelerator, [stopped.is_set()])[0]:
@@ -122,12 +125,15 @@ class Loop:
     ) -> None:
         self.work, self.config, self.steps, self.accelerator = work, config, steps, accelerator
         self.pathway = work.model.pathway
-        self.components = components_of(work.model.pathway)
-        self.optimizer = new_optimizer(work.model.pathway, config.optim)
+        self.adaptation = work.model.adaptation
+        self.components = components_of(work.model)
+        trained = list(self.adaptation.weights.values())
+        self.optimizer = new_optimizer(self.pathway, config.optim, trained, config.adaptation.base_lr)
         state = saved.state if saved else State(Progress(), {}, {}, [])
         self.progress, self.metrics, self.best = state.progress, dict(state.metrics), state.best
         if saved:
             self.pathway.load_state_dict(saved.pathway)
+            load_adapted(self.adaptation, saved.base)
             restore_optimizer(self.optimizer, saved.optimizer)
             work.weights.restore(saved.retention)
         out, rank = config.run.out, accelerator.process_index
@@ -136,12 +142,12 @@ class Loop:
             check_taught(out, self._taught(), state)
         # Only what is trained: accelerate may wrap and move what it prepares, and the base stays where it is.
         self.model = accelerator.prepare_model(work.model, device_placement=False)
-        self.pathway.train()
+        work.model.train()
         names = (LOSSES, EVALUATIONS, EPOCHS) if accelerator.is_main_process else ()
         self.logs = {name: Log(out / name, state.logs.get(name)) for name in names}
         self.track = track
         self.guard = LossGuard(config.run.spike_factor, state.losses)
-        self.watch = GradientWatch(work.model.base, vanishing_from=VANISHING_FROM)
+        self.watch = GradientWatch(work.model.base, vanishing_from=VANISHING_FROM, trained=trained)
         self.epoch_steps = steps_per_epoch(work.sampler, config.optim.batch_size)
         first = self.progress.step // self.epoch_steps * self.epoch_steps
         self.drawn = drawn_since(out / LOSSES, first) if LOSSES in self.logs else []
@@ -165,7 +171,7 @@ class Loop:
         losses = self.work.weights.penalise(losses)  # it may jump when it is estimated again
         norms = gradient_norms(self.components)
         self._warn(self.watch.warnings(step, norms))
-        norm = float(torch.nn.utils.clip_grad_norm_(self.pathway.parameters(), optim.clip_norm))
+        norm = float(torch.nn.utils.clip_grad_norm_(self.work.model.parameters(), optim.clip_norm))
         self.guard.check_gradient(step, norm, ids)
         self.optimizer.step()
         self.work.weights.project()
@@ -176,7 +182,7 @@ class Loop:
         by_component = {f"gradient_norm/{name}": value for name, value in norms.items()}
         self.track(values | by_component | {"audio_ratio": composition["audio_ratio"]}, step)
         self._end_epoch()
-        evaluated = self._evaluate() if self._is_due(run.eval_steps) else None
+        evaluated = self.evaluate(step + 1) if self._is_due(run.eval_steps) else None
         self._show(losses["loss"], gate, len(drawn.asked))
         self.progress = self._advanced(evaluated)
         is_best = self.best is not None and self.best.step == self.progress.step
@@ -193,8 +199,9 @@ class Loop:
             save_teacher(out, step, self.accelerator.process_index, self.work.teacher.unsaved())
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            weights = pathway_weights(self.pathway)
-            save(out, state, weights, optimizer_tensors(self.optimizer), self.work.weights.state())
+            weights, base = pathway_weights(self.pathway), adapted_weights(self.adaptation)
+            optimizer, retention = optimizer_tensors(self.optimizer), self.work.weights.state()
+            save(out, state, weights, optimizer, retention, base)
         self.accelerator.wait_for_everyone()
         return state
 
@@ -286,13 +293,12 @@ class Loop:
         done = self.progress.step + 1
         return self.work.evaluation is not None and every > 0 and (done % every == 0 or done == self.steps)
 
-    def _evaluate(self) -> dict[str, float]:
-        """The metrics after this step; the best state so far is kept."""
+    def evaluate(self, done: int) -> dict[str, float]:
+        """The metrics after so many steps, if there is an evaluation; the best state so far is kept."""
         if self.work.evaluation is None:
-            raise ValueError("there is nothing to evaluate on")
+            return {}
         metrics = self.work.evaluation(self.work.model, self.accelerator)
         self.metrics = metrics
-        done = self.progress.step + 1
         self._write(EVALUATIONS, {"step": done, **metrics})
         self.track({f"validation/{name}": value for name, value in metrics.items()}, self.progress.step)
         heard, drift = metrics.get("audio_accuracy", 0.0), metrics.get("vl_drift", 0.0)

@@ -22,13 +22,16 @@ from safe_data.core.options_file import TRAIN, installed_versions, options_of, w
 from safe_data.sampling.curriculum_file import Stage, read_stages
 from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
+from safe_train.base.adaptation import adapt
+from safe_train.base.adapted_files import save_adapted
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.files import base_files
-from safe_train.base.freeze import FreezeAudit, audit_freeze
+from safe_train.base.freeze import FreezeAudit, audit_freeze, weights_sha256
 from safe_train.base.prompts import IGNORED, Prompts
 from safe_train.batches import Batch, Loader
 from safe_train.checkpoint import (
     CONFIG,
+    AdaptedBase,
     CheckpointConfig,
     TrainedFor,
     TrainedOn,
@@ -114,11 +117,13 @@ def _stage_a(config: TrainConfig, accelerator: Accelerator) -> StageAResult:
             if accelerator.is_main_process:
                 write_options(out, "safe-train stage-a", options_of(config), TRAIN)
             train(work, config, steps=steps, saved=latest(out), accelerator=accelerator)
+            adapted = _adapted(config, work.model, base) if accelerator.is_main_process else None
+            work.model.detach()  # a base that was trained is what it was before, too
             after = audit_freeze(backbone.model)
             if after != before:
                 raise RuntimeError(f"stage A changed the frozen base: {before} became {after}")
             if accelerator.is_main_process:
-                _publish(config, work.model, corpora, encoders, base, steps)
+                _publish(config, work.model, corpora, encoders, base, steps, adapted)
         if accelerator.is_main_process:
             finish(out)
         accelerator.wait_for_everyone()
@@ -140,7 +145,7 @@ def _work(
 
     base.to(accelerator.device)
     pathway = new_pathway(config.pathway, base, corpora.shapes, seed)
-    model = SafeModel(base, pathway)
+    model = SafeModel(base, pathway, adapt(base, config.adaptation, seed))
     if config.pathway.standardise:
         for number, (mean, deviation) in enumerate(corpora.statistics()):
             pathway.projector(number).standardise(torch.from_numpy(mean), torch.from_numpy(deviation))
@@ -152,10 +157,11 @@ def _work(
         batch_size=optim.batch_size,
         silent_fraction=data.silent_fraction,
         seed=seed,
+        heard=data.heard,
     )
     prompts = Prompts(backbone.processor)
     loader = Loader(questions, backbone.processor, prompts)
-    teacher = Teacher(base, loader) if config.loss.kl_weight else None
+    teacher = Teacher(base, loader, untouched=model.untouched) if config.loss.kl_weight else None
     evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
     if config.run.eval_steps and not (evaluation or config.run.quiet) and accelerator.is_main_process:
         split = f"no dataset has a split {data.validation_split!r} with sounds"
@@ -275,6 +281,7 @@ def _publish(
     encoders: Sequence[UsedEncoder],
     base: TrainedFor,
     steps: int,
+    adapted: AdaptedBase | None,
 ) -> None:
     save_checkpoint(
         config.run.out,
@@ -286,4 +293,19 @@ def _publish(
         optim=replace(config.optim, steps=steps, epochs=None),
         seed=config.run.seed,
         step=steps,
+        adapted=adapted,
+    )
+
+
+def _adapted(config: TrainConfig, model: SafeModel, base: TrainedFor) -> AdaptedBase | None:
+    """Write what was trained of the base to OUT; None for a frozen base."""
+    settings, adaptation = config.adaptation, model.adaptation
+    if settings.base == "frozen":
+        return None
+    trained = base.weights_sha256 if settings.base == "lora" else weights_sha256(model.base)
+    return AdaptedBase(
+        settings=settings,
+        parameters=sum(weight.numel() for weight in adaptation.weights.values()),
+        files=save_adapted(config.run.out, model.base, adaptation, base.name),
+        weights_sha256=trained,
     )

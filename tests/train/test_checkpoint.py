@@ -236,9 +236,9 @@ def test_weights_that_cannot_be_computed_with(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 1}, "is of format 1; this version reads 2; train it again"),
-        ({"format_version": 3}, "is of format 3; this version reads 2"),
-        ({"format_version": "2"}, "is not a checkpoint's configuration: .*; train it again"),
+        ({"format_version": 1}, "is of format 1; this version reads 3; train it again"),
+        ({"format_version": 4}, "is of format 4; this version reads 3"),
+        ({"format_version": "3"}, "is not a checkpoint's configuration: .*; train it again"),
         ({"pathway__tokens": 0}, "is not a checkpoint's configuration: tokens=0: must be at least 1"),
         ({"pathway__rank": "many"}, "is not a checkpoint's configuration: Expected `int`, got `str`"),
         ({"surprise": 1}, "is not a checkpoint's configuration: Object contains unknown field `surprise`"),
@@ -251,7 +251,7 @@ def test_a_configuration_that_cannot_be(folder: Path, changes: dict[str, object]
         read_checkpoint(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"format_version": 2}', b"null", b"[" * 10**5])
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"format_version": 3}', b"null", b"[" * 10**5])
 def test_a_configuration_that_is_none(folder: Path, content: bytes) -> None:
     (folder / "config.json").write_bytes(content)
     with pytest.raises(InputError, match=r"config\.json: is not a checkpoint's configuration: .*train it"):
@@ -265,7 +265,7 @@ def test_a_checkpoint_of_the_first_format_says_what_to_do(folder: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_checkpoint(folder)
     assert str(caught.value) == (
-        f"{folder / 'config.json'}: is of format 1; this version reads 2; train it again"
+        f"{folder / 'config.json'}: is of format 1; this version reads 3; train it again"
     )
 
 

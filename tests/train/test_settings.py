@@ -55,7 +55,7 @@ def test_the_rank_of_lora_need_not_divide_among_the_heads() -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"steps": 0}, "steps=0: must be at least 1"),
+        ({"steps": -1}, "steps=-1: must be 0 or more"),
         ({"epochs": 0.0}, r"epochs=0\.0: must be above 0"),
         ({"epochs": float("inf")}, "epochs=inf: must be finite"),
         ({"schedule": "linear"}, "schedule='linear': is no choice; choose from cosine, constant"),
