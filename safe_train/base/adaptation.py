@@ -144,28 +144,27 @@ class Full:
         language |= {id(weight) for weight in head.parameters()} if head is not None else set()
         self.sometimes = tuple(weight for weight in trained.values() if id(weight) not in language)
         self.sees_anew = bool(self.sometimes)
-        self._before = {name: weight.detach().clone() for name, weight in trained.items()}
-        for weight in trained.values():
-            weight.requires_grad_(True)
+        # The copy is what is trained: the last bits of a product depend on where in memory its weights lie.
+        self._before = {name: weight.data for name, weight in trained.items()}
+        _point(trained, {name: tensor.clone() for name, tensor in self._before.items()}, requires_grad=True)
 
     @contextmanager
     def untouched(self) -> Iterator[None]:
         """The base with the weights it had: they take the place of the trained ones, uncopied."""
         trained = {name: weight.data for name, weight in self.weights.items()}
-        _point(self.weights, self._before)
+        was_trained = any(weight.requires_grad for weight in self.weights.values())
+        _point(self.weights, self._before, requires_grad=False)
         try:
             yield
         finally:
-            _point(self.weights, trained)
+            _point(self.weights, trained, requires_grad=was_trained)
 
     def train(self, mode: bool) -> None:
         """Do nothing: nothing was added."""
 
     def remove(self) -> None:
         """Put the weights back that the base had, and freeze them."""
-        _point(self.weights, self._before)
-        for weight in self.weights.values():
-            weight.requires_grad_(False)
+        _point(self.weights, self._before, requires_grad=False)
 
 
 def adapt(base: Any, config: AdaptationConfig, seed: int = 0) -> Adaptation:
@@ -255,9 +254,11 @@ def _without_vision(base: Any) -> dict[str, nn.Parameter]:
     return {name: weight for name, weight in base.named_parameters() if id(weight) not in seeing}
 
 
-def _point(weights: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) -> None:
+def _point(weights: Mapping[str, nn.Parameter], values: Mapping[str, Tensor], *, requires_grad: bool) -> None:
+    """Let weights be other tensors. PyTorch multiplies in another order where a weight needs a gradient."""
     for name, weight in weights.items():
         weight.data = values[name]
+        weight.requires_grad_(requires_grad)
 
 
 def _stored_name(name: str) -> str:

@@ -53,17 +53,18 @@ class Predictor:
         self._model, self._dataset, self._giver, self._plan = model, dataset, giver, plan
         self._seed = seed
         self._latency = latency
-        self._last_asked: list[tuple[str, str | None]] = []
+        self._last_asked: tuple[Dialogue, list[tuple[str, str | None]]] | None = None
         self._last_inputs: dict[str, Any] = {}
         room = {"picture_bytes": 0, "token_bytes": 0} if latency else {}
-        self._dialogue = Dialogue(
-            model.base,
-            backbone.processor,
-            Prompts(backbone.processor, **room),
-            # Where pictures are seen anew, their features are not those of the base, and are not kept.
-            vision=None if latency or model.adaptation.sees_anew else Vision(model.base),
-            scored_rows=batch_size,
-        )
+        prompts = Prompts(backbone.processor, **room)
+
+        def dialogue(vision: Vision) -> Dialogue:
+            seen = None if latency else vision
+            return Dialogue(model.base, backbone.processor, prompts, vision=seen, scored_rows=batch_size)
+
+        self._dialogue = self._with_base = dialogue(Vision(model.base))
+        if model.adaptation.sees_anew:  # then the features of a picture are not those of the base
+            self._with_base = dialogue(Vision(model.base, state=model.untouched))
 
     def rows(self, batch: int) -> list[Prediction]:
         """The predictions of a batch: arm by arm, in the order of the dataset."""
@@ -127,21 +128,23 @@ class Predictor:
             Question(one.request.example.prompt, one.given.picture, one.request.example.choices)
             for one in asked
         ]
-        hearing = self._untouched if arm.model == BASE else self._hearing(asked)
+        is_base = arm.model == BASE
+        hearing = self._untouched if is_base else self._hearing(asked)
+        dialogue = self._with_base if is_base else self._dialogue
         started = perf_counter()
-        inputs = None if self._latency else self._encoded(questions)
-        answers = self._dialogue.answer(questions, hearing, inputs)
+        inputs = None if self._latency else self._encoded(dialogue, questions)
+        answers = dialogue.answer(questions, hearing, inputs)
         latency_ms = 1000 * (perf_counter() - started)
-        answers = self._dialogue.score(questions, answers, hearing)
+        answers = dialogue.score(questions, answers, hearing)
         pairs = zip(answers, asked, strict=True)
         return [self._consulted(arm, answer, one) for answer, one in pairs], latency_ms
 
-    def _encoded(self, questions: Sequence[Question]) -> dict[str, Any]:
+    def _encoded(self, dialogue: Dialogue, questions: Sequence[Question]) -> dict[str, Any]:
         """The questions as the base takes them; the arms of a batch mostly ask the same."""
         names = [(one.prompt, one.picture.sha256 if one.picture else None) for one in questions]
-        if names != self._last_asked:
-            self._last_inputs = self._dialogue.encode(questions)
-            self._last_asked = names
+        if (dialogue, names) != self._last_asked:
+            self._last_inputs = dialogue.encode(questions)
+            self._last_asked = dialogue, names
         return dict(self._last_inputs)
 
     def _hearing(self, asked: Sequence[Asked]) -> Hearing:
