@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from safe_train.pathway.projector import AudioProjector
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
+    from safe_train.settings.adaptation import AdaptationConfig
     from safe_train.settings.backbone import BackboneConfig
     from safe_train.settings.data import DataConfig
     from safe_train.settings.learning import LossConfig, OptimConfig
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from safe_train.stages.stage_a import StageAResult, stage_a
 
 __all__ = [
+    "AdaptationConfig",
     "AudioPathway",
     "AudioProjector",
     "Backbone",
@@ -60,6 +62,7 @@ _MODULES = {
     "pathway.projector": ("AudioProjector",),
     "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "presets": ("preset_config",),
+    "settings.adaptation": ("AdaptationConfig",),
     "settings.backbone": ("BackboneConfig",),
     "settings.data": ("DataConfig",),
     "settings.learning": ("LossConfig", "OptimConfig"),

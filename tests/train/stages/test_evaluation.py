@@ -10,10 +10,13 @@ from accelerate import Accelerator
 from tiny_corpora import asking, build_corpus
 from tiny_models import wake
 
-from safe_train.base.backbone import Backbone
+from safe_train.base.adaptation import adapt
+from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.batches import Batch, Loader
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Corpora, Questions, read_questions
+from safe_train.retention.distillation import answer_logits, distillation_loss
+from safe_train.settings.adaptation import AdaptationConfig, Trained
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.stages.evaluation import Evaluation
 
@@ -61,6 +64,30 @@ def test_an_untrained_pathway_has_not_drifted(
     metrics = evaluation(loader, questions=10)(untrained(backbone), accelerator)
     assert metrics.keys() == {"audio_accuracy", "vl_accuracy", "vl_drift", "vl_flips", "vl_kl"}
     assert (metrics["vl_drift"], metrics["vl_flips"], metrics["vl_kl"]) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("trained", ["lora", "full"])
+def test_drift_of_a_base_that_is_trained_is_counted_from_the_untouched_one(
+    trained: Trained, loader: Loader, backbone: Backbone, untaught: Path, accelerator: Accelerator
+) -> None:
+    """With a pathway that is silent: all that moved is the base."""
+    adaptation = adapt(backbone.model, AdaptationConfig(base=trained, lora_dropout=0.5), seed=0)
+    model = SafeModel(backbone.model, new_pathway(SHAPE, backbone.model, [(512,)], seed=0), adaptation)
+    with torch.no_grad():
+        for weight in adaptation.weights.values():
+            weight += 0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1))
+    model.train()
+    made = evaluation(loader, questions=10, rows=10)
+    metrics = made(model, accelerator)
+    assert metrics == made(model, accelerator)  # without dropout
+    assert model.pathway.training
+    untouched, rows = load_backbone(untaught).model, loader.batch(made.vl)
+    model.eval()
+    with torch.no_grad():
+        moved, before = answer_logits(model.base, rows), answer_logits(untouched, rows)
+    divergence = distillation_loss(moved, before, rows.real, temperature=1.0)
+    assert metrics["vl_kl"] == pytest.approx(float(divergence), rel=1e-4)
+    assert metrics["vl_kl"] > 1e-3
 
 
 def test_the_figures_are_those_of_greedy_answers(
