@@ -127,12 +127,17 @@ class Full:
     """All weights but those of the vision tower are trained, in the precision that they were loaded in.
 
     Raises:
-        InputError: the vision tower is not found, or the weights are quantised.
+        InputError: the vision tower is not found, or weights are quantised or offloaded.
     """
 
     def __init__(self, base: Any) -> None:
         trained = _without_vision(base)
         for name, weight in trained.items():
+            if weight.is_meta:
+                raise InputError(
+                    f"{type(base).__name__}: {name} is offloaded; to train a base whole, keep all of it on a "
+                    "device, or choose base=lora"
+                )
             if not weight.is_floating_point():
                 raise InputError(
                     f"{type(base).__name__}: {name} is {weight.dtype}; a quantised base cannot be trained "

@@ -172,6 +172,11 @@ def test_a_quantised_base_is_not_trained_whole(base: Any) -> None:
         InputError, match=r"q_proj\.weight is torch\.int8; a quantised base cannot be trained"
     ):
         Full(base)
+    layer.weight = nn.Parameter(layer.weight.float().to("meta"), requires_grad=False)
+    with pytest.raises(
+        InputError, match=r"q_proj\.weight is offloaded; to train a base whole, keep all of it"
+    ):
+        Full(base)
 
 
 @BOTH
