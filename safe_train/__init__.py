@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
     from safe_train.retention.drift import DriftedError
+    from safe_train.settings.adaptation import AdaptationConfig
     from safe_train.settings.audit import AuditConfig
     from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
     from safe_train.settings.data import DataConfig
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from safe_train.stages.stage_a import StageAResult, stage_a
 
 __all__ = [
+    "AdaptationConfig",
     "AskingConfig",
     "AudioPathway",
     "AudioProjector",
@@ -82,6 +84,7 @@ _MODULES = {
     "retention.drift": ("DriftedError",),
     "settings.audit": ("AuditConfig",),
     "settings.backbone": ("AskingConfig", "BackboneConfig", "LoadingConfig"),
+    "settings.adaptation": ("AdaptationConfig",),
     "settings.data": ("DataConfig",),
     "settings.learning": ("LossConfig", "OptimConfig"),
     "settings.parity": ("ParityConfig",),

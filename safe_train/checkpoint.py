@@ -1,6 +1,7 @@
-"""Checkpoint: the trained audio pathway and what it belongs to; none of the base's weights.
+"""Checkpoint: the trained audio pathway and what it belongs to; none of the frozen base's weights.
 
     OUT/adapter.safetensors  config.json
+    OUT/lora/ or OUT/base/                  of the baselines that train the base: see base/adapted_files.py
 
 A checkpoint fits exactly one base and one set of encoders, and names the datasets it was trained on.
 """
@@ -19,9 +20,11 @@ from safe_data.core.files import file_sha256, write_bytes, write_json
 from safe_data.core.options_file import installed_versions
 from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
+from safe_train.base.adapted_files import attach_adapted, check_adapted
 from safe_train.base.backbone import Backbone
 from safe_train.base.files import Hashes, base_files, check_base
 from safe_train.pathway.model import AudioPathway, SafeModel, hidden_width
+from safe_train.settings.adaptation import AdaptationConfig
 from safe_train.settings.backbone import AskingConfig, LoadingConfig
 from safe_train.settings.learning import LossConfig, OptimConfig
 from safe_train.settings.pathway import PathwayConfig
@@ -53,13 +56,26 @@ class TrainedOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TrainedFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The base that a checkpoint was trained for: the sha256 of each of its files, and of its weights.
 
-    The weights were hashed before and after training, and were the same.
+    The weights were hashed before and after training, and were the same, unless the base itself was trained.
     """
 
     name: str
     architecture: str
     files: Hashes
     parameters: int
+    weights_sha256: str
+
+
+class AdaptedBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What was trained of the base itself: how, how many weights, and the hash of each file of them.
+
+    `weights_sha256` is the hash of the base's weights after training: of `lora`, whose updates are beside the
+    base, the one from before.
+    """
+
+    settings: AdaptationConfig
+    parameters: int
+    files: Hashes
     weights_sha256: str
 
 
@@ -80,6 +96,7 @@ class CheckpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     weights_sha256: str
     trained_parameters: int
     versions: dict[str, str]
+    adapted: AdaptedBase | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +121,7 @@ def save_checkpoint(
     step: int,
     loading: LoadingConfig | None = None,
     asking: AskingConfig | None = None,
+    adapted: AdaptedBase | None = None,
 ) -> CheckpointConfig:
     """Write adapter.safetensors and then config.json into a folder."""
     from safetensors.torch import save
@@ -112,6 +130,8 @@ def save_checkpoint(
     weights = pathway_weights(pathway)
     data = save(weights)
     write_bytes(folder / WEIGHTS, data)
+    trained = sum(p.numel() for p in pathway.parameters() if p.requires_grad)
+    trained += adapted.parameters if adapted else 0
     config = CheckpointConfig(
         format_version=FORMAT_VERSION,
         pathway=pathway.config,
@@ -125,8 +145,9 @@ def save_checkpoint(
         seed=seed,
         step=step,
         weights_sha256=hashlib.sha256(data).hexdigest(),
-        trained_parameters=sum(p.numel() for p in pathway.parameters() if p.requires_grad),
+        trained_parameters=trained if step else 0,
         versions=installed_versions(_LIBRARIES),
+        adapted=adapted,
     )
     write_json(folder / CONFIG, config)
     return config
@@ -162,6 +183,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             f"{folder}: holds no checkpoint ({CONFIG} and {WEIGHTS}); make one with `safe-train stage-a`"
         )
     config = _read_config(path)
+    if config.adapted:
+        check_adapted(folder, config.adapted.settings, config.adapted.files)
     found = file_sha256(folder / WEIGHTS)
     if found != config.weights_sha256:
         raise InputError(
@@ -225,7 +248,9 @@ def attach_checkpoint(checkpoint: Checkpoint, backbone: Backbone) -> SafeModel:
         wrong = sorted(name for name in expected | stored if expected.get(name) != stored.get(name))
         raise InputError(f"{checkpoint.folder}: weights and {CONFIG} disagree about {', '.join(wrong[:3])}")
     pathway.load_state_dict(checkpoint.weights, assign=True)
-    return SafeModel(base, pathway.eval())
+    adapted = config.adapted
+    adaptation = attach_adapted(checkpoint.folder, base, adapted.settings) if adapted else None
+    return SafeModel(base, pathway.eval(), adaptation)
 
 
 def check_dataset(checkpoint: Checkpoint, dataset: ShardDataset, *, allow_other: bool) -> None:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import require_extra
@@ -15,9 +15,12 @@ from safe_train.settings.parity import ParityConfig
 from safe_train.settings.predict import PredictConfig
 from safe_train.settings.train import TrainConfig
 
+if TYPE_CHECKING:
+    from safe_train.stages.logs import StepLoss
+
 SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
 
-_TRAIN = ("torch", "transformers", "tokenizers", "safetensors", "accelerate")
+_TRAIN = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "peft")
 # The demo also checks its shards and writes a report.
 _EXTRAS = {
     "demo": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "altair", "vl_convert"),
@@ -67,17 +70,17 @@ def stage_a(config: TrainConfig) -> int:
         return DOES_NOT_HOLD
     if not PartialState().is_main_process:
         return HOLDS
-    last, checkpoint = trained.losses[-1], trained.checkpoint
-    on_audio = (
-        "not measured" if last.cross_entropy is None else f"{last.cross_entropy:.3f} on audio questions"
-    )
-    from_base = "not measured" if last.distillation is None else f"{last.distillation:.4f} from the base"
+    checkpoint = trained.checkpoint
     records = sum(dataset.records for dataset in checkpoint.datasets)
-    print(
-        f"{config.run.out}: {checkpoint.trained_parameters:,} parameters trained on {records:,} records, "
-        f"the base's {checkpoint.base.parameters:,} unchanged\n"
-        f"  last batch, in nats per token: cross-entropy {on_audio}, KL divergence {from_base}"
-    )
+    adapted = checkpoint.adapted
+    if adapted and adapted.settings.base == "full":
+        base = f"of them {adapted.parameters:,} of the base's {checkpoint.base.parameters:,}"
+    else:
+        base = f"the base's {checkpoint.base.parameters:,} unchanged"
+    trained_on = f"{checkpoint.trained_parameters:,} parameters trained on {records:,} records"
+    print(f"{config.run.out}: {trained_on}, {base}")
+    if trained.losses:
+        print(f"  last batch, in nats per token: {_last_losses(trained.losses[-1])}")
     if trained.metrics:
         heard = trained.metrics.get("audio_accuracy")
         shown = "not measured" if heard is None else f"{heard:.3f}"
@@ -85,6 +88,15 @@ def stage_a(config: TrainConfig) -> int:
         for line in drift_table(trained.metrics, config.run.drift_stop):
             print(f"  {line}")
     return HOLDS
+
+
+def _last_losses(last: "StepLoss") -> str:
+    """The losses of a step, in words."""
+    on_audio = (
+        "not measured" if last.cross_entropy is None else f"{last.cross_entropy:.3f} on audio questions"
+    )
+    from_base = "not measured" if last.distillation is None else f"{last.distillation:.4f} from the base"
+    return f"cross-entropy {on_audio}, KL divergence {from_base}"
 
 
 def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config: PredictConfig) -> int:

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import PART, explaining, write_json
+from safe_train.base.adapted_files import remove_adapted
 from safe_train.checkpoint import CONFIG, WEIGHTS
 from safe_train.settings.train import TrainConfig
 
@@ -87,6 +88,7 @@ def begin(out: Path, identity: Identity, *, force: bool) -> None:
     if force:
         for name in (CONFIG, WEIGHTS):  # a run that is complete would not begin again
             (out / name).unlink(missing_ok=True)
+        remove_adapted(out)
         shutil.rmtree(out / RUN, ignore_errors=True)
     if file.is_file():
         now = msgspec.json.decode(msgspec.json.encode(identity))  # as it was written: tuples are lists

@@ -3,6 +3,7 @@
     OUT/run/step-N/pathway.safetensors   the weights after N steps
     OUT/run/step-N/optimizer.safetensors
     OUT/run/step-N/retention.safetensors what Fisher and null space hold, if they are used
+    OUT/run/step-N/base.safetensors      what is trained of the base, if it is
     OUT/run/step-N/state.json            position, stage and best metric; how long the logs were; hashes
     OUT/run/teacher/N-R.safetensors      what rank R's teacher had computed between the states before N and N
 
@@ -27,7 +28,7 @@ from safe_train.run_identity import RUN, START_OVER
 
 STATE, TEACHER = "state.json", "teacher"
 PATHWAY, OPTIMIZER = "pathway.safetensors", "optimizer.safetensors"
-RETENTION = "retention.safetensors"
+RETENTION, BASE = "retention.safetensors", "base.safetensors"
 
 
 class Best(msgspec.Struct, frozen=True):
@@ -63,6 +64,7 @@ class Saved:
     pathway: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     retention: dict[str, Tensor]
+    base: dict[str, Tensor]
 
 
 def save(
@@ -71,6 +73,7 @@ def save(
     pathway: Mapping[str, Tensor],
     optimizer: Mapping[str, Tensor],
     retention: Mapping[str, Tensor],
+    base: Mapping[str, Tensor],
 ) -> None:
     """Save a state, and remove those before it, except the best."""
     from safetensors.torch import save as as_bytes
@@ -80,8 +83,9 @@ def save(
         with committing_folder(folder) as part:
             write_bytes(part / PATHWAY, as_bytes(dict(pathway)))
             write_bytes(part / OPTIMIZER, as_bytes(dict(optimizer)))
-            if retention:
-                write_bytes(part / RETENTION, as_bytes(dict(retention)))
+            for name, tensors in ((RETENTION, retention), (BASE, base)):
+                if tensors:
+                    write_bytes(part / name, as_bytes(dict(tensors)))
             hashes = {file.name: file_sha256(file) for file in sorted(part.iterdir())}
             write_json(part / STATE, msgspec.structs.replace(state, sha256=hashes))
     kept = {_name(state.progress.step), _name(state.best.step) if state.best else ""}
@@ -118,33 +122,37 @@ def latest(out: Path) -> Saved | None:
             if file_sha256(folder / name) != expected:
                 raise ValueError(f"{name} is not what was saved")
         pathway, optimizer = load_file(folder / PATHWAY), load_file(folder / OPTIMIZER)
-        retention = load_file(folder / RETENTION) if RETENTION in state.sha256 else {}
+        retention, base = (
+            load_file(folder / name) if name in state.sha256 else {} for name in (RETENTION, BASE)
+        )
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(
             f"{folder}: is damaged ({error}); remove it, and the run goes on from the state before it, or "
             "from its start"
         ) from None
     _check_logs(out, folder, state)
-    return Saved(state, pathway, optimizer, retention)
+    return Saved(state, pathway, optimizer, retention, base)
 
 
-def saved_pathway(out: Path, step: int) -> dict[str, Tensor]:
-    """The weights of a saved state.
+def saved_weights(out: Path, step: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The weights of a saved state: the pathway's, and what was trained of the base.
 
     Raises:
-        InputError: it is damaged, or gone.
+        InputError: they are damaged, or gone.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    file = out / RUN / _name(step) / PATHWAY
+    folder = out / RUN / _name(step)
     try:
-        state = msgspec.json.decode((file.parent / STATE).read_bytes(), type=State)
-        if file_sha256(file) != state.sha256[PATHWAY]:
-            raise ValueError(f"{PATHWAY} is not what was saved")
-        return load_file(file)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise InputError(f"{file.parent}: is damaged ({error}); {START_OVER}") from None
+        state = msgspec.json.decode((folder / STATE).read_bytes(), type=State)
+        for name in {PATHWAY, BASE} & state.sha256.keys():
+            if file_sha256(folder / name) != state.sha256[name]:
+                raise ValueError(f"{name} is not what was saved")
+        base = load_file(folder / BASE) if BASE in state.sha256 else {}
+        return load_file(folder / PATHWAY), base
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(f"{folder}: is damaged ({error}); {START_OVER}") from None
 
 
 def teacher_until(out: Path, step: int, rank: int) -> dict[str, Tensor]:

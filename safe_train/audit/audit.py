@@ -89,6 +89,8 @@ def run_audit(config: AuditConfig) -> Audit:
     model = make()
     parts = components(model)
     faults = freeze_faults(model, config.optim)
+    if config.adaptation.base != "frozen":
+        faults += (f"base={config.adaptation.base}: the base itself is trained, which is not counted here",)
     positions, positions_from = _positions(config, model_config)
 
     def memory(rows: int, *, checkpointing: bool) -> Memory:

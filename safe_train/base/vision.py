@@ -6,7 +6,8 @@ none, or whose logits differ with them, is given the pixels.
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -23,10 +24,18 @@ _PARTS = ("pooler_output", "deepstack_features")  # what decoders read of the fe
 
 
 class Vision:
-    """Looks at pictures with a base, and remembers their features up to a number of bytes."""
+    """Looks at pictures with a base, and remembers their features up to a number of bytes.
 
-    def __init__(self, base: Any, capacity_bytes: int = FEATURE_CACHE_BYTES) -> None:
-        self._base = base
+    `state` is the state of the base in which it looks at them.
+    """
+
+    def __init__(
+        self,
+        base: Any,
+        capacity_bytes: int = FEATURE_CACHE_BYTES,
+        state: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
+        self._base, self._state = base, state
         self._features: Recent[Any] = Recent(capacity_bytes)
         takes = _FEATURES in inspect.signature(base.forward).parameters
         self._see = getattr(base.base_model, "get_image_features", None) if takes else None
@@ -43,9 +52,11 @@ class Vision:
         if not shown or self._agrees is False:
             return list(encoded), {}
         if self._agrees is None:
-            self._agrees = self._agree(shown[0][0])
+            with self._state():
+                self._agrees = self._agree(shown[0][0])
             return self.look(encoded, pictures)
-        features = _join([self._features_of(inputs, picture) for inputs, picture in shown])
+        with self._state():
+            features = _join([self._features_of(inputs, picture) for inputs, picture in shown])
         return [_without_pixels(inputs) for inputs in encoded], {_FEATURES: {"image": features}}
 
     def _features_of(self, inputs: Inputs, picture: Picture) -> Any:

@@ -31,10 +31,9 @@ from safe_train.experiments.retention_result import Contrasted, Kept, RetentionR
 from safe_train.experiments.retention_text import retention_markdown
 from safe_train.experiments.retention_verdict import judge_retention
 from safe_train.interruption import interrupted_by_sigterm
-from safe_train.predict.plan import SAFE
 from safe_train.predict.predict import predict_dataset
 from safe_train.presets import preset_config
-from safe_train.settings.predict import PredictConfig
+from safe_train.settings.predict import SAFE, PredictConfig
 from safe_train.stages.stage_a import stage_a
 from safe_train.toy.backbone import pretrain
 from safe_train.toy.recipe import Recipe

@@ -45,6 +45,12 @@ def tried_pathways(config: ParityConfig, backbone: Backbone, dataset: ShardDatas
     """
     if config.checkpoints:
         read = [(str(folder), read_checkpoint(folder)) for folder in config.checkpoints]
+        for name, one in read:
+            if one.config.adapted:
+                raise InputError(
+                    f"{name}: its base was trained (base={one.config.adapted.settings.base}), so its gate "
+                    "does not give back the base; compare what was trained beside a frozen one"
+                )
         return [Tried(name, partial(attach_checkpoint, one, backbone)) for name, one in read]
     shape = tuple(dataset.encoder["shape"]) if dataset.encoder else (EMBEDDING,)
 

@@ -5,7 +5,7 @@ with model.fuse(audio=embeddings, gate=1.0, tokens=8):
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -17,6 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from safe_data.core.errors import InputError
 from safe_train.base.activations import recomputing
+from safe_train.base.adaptation import Adaptation, Frozen
 from safe_train.base.backbone import decoder_layers
 from safe_train.base.freeze import freeze
 from safe_train.base.loading import layer_device
@@ -108,8 +109,9 @@ class SafeModel(nn.Module):
 
     The base is no submodule, so `.train()`, `.to()`, `parameters()` and `state_dict()` do not reach it. It is
     frozen and put in eval mode: in training mode OPT has a dropout of 0.1. Each cross-attention lies on the
-    device of its layer, which may differ from layer to layer. With `recompute`, a forward pass of the model
-    itself keeps only the inputs of the decoder's layers; one of the base does not, nor one without gradients.
+    device of its layer, which may differ from layer to layer. What an `adaptation` trains of the base is
+    among the parameters, as `adapted`. With `recompute`, a forward pass of the model itself keeps only the
+    inputs of the decoder's layers; one of the base does not, nor one without gradients.
 
     Raises:
         InputError: no layer is fused, the base does not have it, or the pathway has another width.
@@ -117,7 +119,14 @@ class SafeModel(nn.Module):
 
     base: Any
 
-    def __init__(self, base: Any, pathway: AudioPathway, *, recompute: bool = False) -> None:
+    def __init__(
+        self,
+        base: Any,
+        pathway: AudioPathway,
+        adaptation: Adaptation | None = None,
+        *,
+        recompute: bool = False,
+    ) -> None:
         super().__init__()
         layers, numbers = decoder_layers(base), pathway.config.layers
         width = hidden_width(base)
@@ -131,9 +140,13 @@ class SafeModel(nn.Module):
                 f"the audio pathway is {pathway.width} wide and {type(base).__name__} is {width}; "
                 "use the model it was made for"
             )
-        freeze(base)
+        if adaptation is None:
+            freeze(base)
         object.__setattr__(self, "base", base)
         self.pathway = pathway
+        self.adaptation: Adaptation = adaptation or Frozen()
+        if self.adaptation.weights:
+            self.adapted = nn.ParameterList(self.adaptation.weights.values())
         self._request: Request | None = None
         self._recompute = recompute
         pathway.projectors.to(layer_device(layers[0]))
@@ -172,18 +185,35 @@ class SafeModel(nn.Module):
         self._heard()
         saves = self._recompute and torch.is_grad_enabled()
         with recomputing(decoder_layers(self.base)) if saves else nullcontext():
-            return self.base(**inputs)
+            output = self.base(**inputs)
+        if self.adaptation.sometimes and torch.is_grad_enabled():
+            # A pass without a picture gives these a gradient of 0: processes wait for each other's gradients.
+            output.logits = output.logits + 0 * sum(weight.sum() for weight in self.adaptation.sometimes)
+        return output
+
+    def train(self, mode: bool = True) -> "SafeModel":
+        """Turn dropout on or off, of the pathway and of what was added to the base; not that of the base."""
+        self.adaptation.train(mode)
+        return super().train(mode)
+
+    def untouched(self) -> AbstractContextManager[None]:
+        """Within it, and outside of requests, the base answers as it did before anything was trained."""
+        return self.adaptation.untouched()
 
     def attach(self) -> None:
         """Put back the hooks that `detach` removed; a new model has them."""
-        self.detach()
+        self._unhook()
         layers = decoder_layers(self.base)
         for number in self.pathway.config.layers:
             block = self.pathway.block(number)
             self._hooks.append(attach(layers[max(number, 1) - 1], number, block, self._heard))
 
     def detach(self) -> None:
-        """Remove the hooks: the base is then exactly as before."""
+        """Remove the hooks, and what was trained of the base: it is then exactly as before."""
+        self._unhook()
+        self.adaptation.remove()
+
+    def _unhook(self) -> None:
         for hook in self._hooks:
             hook.remove()
         self._hooks = []

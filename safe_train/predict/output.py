@@ -23,6 +23,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.files import PART, committing, explaining, file_sha256, write_json
 from safe_eval.prediction import Prediction
 from safe_train.run_identity import differences
+from safe_train.settings.predict import SAFE
 
 FORMAT_VERSION = 2
 _START_OVER = "name another file, or add --force to start over"
@@ -46,6 +47,8 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     device: str
     processes: int
     versions: dict[str, str]
+    name: str = SAFE
+    without_base: bool = False
     format_version: int = FORMAT_VERSION
 
 

@@ -12,8 +12,7 @@ from safe_data.core.errors import InputError
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.prediction import BASE
 from safe_eval.runner.conditions import check_conditions, swap_partners
-
-SAFE = "safe"
+from safe_train.settings.predict import SAFE
 
 
 class Arm(NamedTuple):
@@ -45,8 +44,16 @@ class Plan:
         return [len(self.arms) * sum(span.last - span.first for span in batch) for batch in self.batches]
 
 
-def make_plan(dataset: ShardDataset, conditions: Sequence[str], *, seed: int, batch_size: int) -> Plan:
-    """Plan to ask the base, and SAFE under each condition, every question of a split.
+def make_plan(
+    dataset: ShardDataset,
+    conditions: Sequence[str],
+    *,
+    seed: int,
+    batch_size: int,
+    name: str = SAFE,
+    without_base: bool = False,
+) -> Plan:
+    """Plan to ask the base, and the model `name` under each condition, every question of a split.
 
     Raises:
         InputError: the split has no questions, or a condition is unknown, repeated or has nothing to change.
@@ -59,8 +66,8 @@ def make_plan(dataset: ShardDataset, conditions: Sequence[str], *, seed: int, ba
     partners = {}
     if "swap_audio" in conditions:
         partners = swap_partners([dataset.record(index) for index in range(len(dataset))], seed)
-    arms = (Arm(BASE, "full"), *(Arm(SAFE, condition) for condition in conditions))
-    return Plan(arms, batches_of(questions.tolist(), batch_size), partners)
+    arms = (Arm(BASE, "full"), *(Arm(name, condition) for condition in conditions))
+    return Plan(arms[without_base:], batches_of(questions.tolist(), batch_size), partners)
 
 
 def batches_of(questions: Sequence[int], size: int) -> tuple[tuple[Span, ...], ...]:

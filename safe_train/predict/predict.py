@@ -81,7 +81,14 @@ def predict_dataset(
     asking, loading = config.asking(read.config.asking), config.loading(read.config.loading)
     check_pictures(asking, [dataset])
     sounds = Sounds(dataset, wanted_encoders(read, config.encoders))
-    plan = make_plan(dataset, config.conditions, seed=config.seed, batch_size=config.batch_size)
+    plan = make_plan(
+        dataset,
+        config.conditions,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        name=config.name,
+        without_base=config.without_base,
+    )
     # On a machine without an accelerator, accelerate must be told so before it lets processes work together.
     state = PartialState(cpu=not torch.accelerator.is_available(), timeout=_PATIENCE)
     check_processes(loading, state.num_processes)
@@ -215,6 +222,8 @@ def _identity(
         dataset=dataset.fingerprint,
         split=dataset.split,
         conditions=config.conditions,
+        name=config.name,
+        without_base=config.without_base,
         seed=config.seed,
         batch_size=config.batch_size,
         encoders={encoder.name: encoder.fingerprint for encoder in facts.encoders},

@@ -16,7 +16,7 @@ from safe_eval.models.model import Answer
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.runner.row import Reply, Request, in_one_line, to_prediction
 from safe_train.base.backbone import Backbone
-from safe_train.base.dialogue import Dialogue, Hearing, Question, deaf
+from safe_train.base.dialogue import Dialogue, Hearing, Question
 from safe_train.base.loading import input_device
 from safe_train.base.processors import pictures_apart
 from safe_train.base.prompts import Prompts
@@ -58,16 +58,18 @@ class Predictor:
         self._seed, self._asking = seed, asking
         self._latency = latency
         self._pictures_apart = pictures_apart(backbone.processor)
-        self._last_asked: list[tuple[str, str | None]] = []
+        self._last_asked: tuple[Dialogue, list[tuple[str, str | None]]] | None = None
         self._last_inputs: dict[str, Any] = {}
         room = {"picture_bytes": 0, "token_bytes": 0} if latency else {}
-        self._dialogue = Dialogue(
-            model.base,
-            backbone.processor,
-            Prompts(backbone.processor, asking, **room),
-            vision=None if latency else Vision(model.base),
-            scored_rows=batch_size,
-        )
+        prompts = Prompts(backbone.processor, asking, **room)
+
+        def dialogue(vision: Vision) -> Dialogue:
+            seen = None if latency else vision
+            return Dialogue(model.base, backbone.processor, prompts, vision=seen, scored_rows=batch_size)
+
+        self._dialogue = self._with_base = dialogue(Vision(model.base))
+        if model.adaptation.sees_anew:  # then the features of a picture are not those of the base
+            self._with_base = dialogue(Vision(model.base, state=model.untouched))
 
     def rows(self, batch: int) -> list[Prediction]:
         """The predictions of a batch: arm by arm, in the order of the dataset."""
@@ -138,21 +140,23 @@ class Predictor:
             for one in asked
             for example in [one.request.example]
         ]
-        hearing = deaf if arm.model == BASE else self._hearing(asked)
+        is_base = arm.model == BASE
+        hearing = self._untouched if is_base else self._hearing(asked)
+        dialogue = self._with_base if is_base else self._dialogue
         started = perf_counter()
-        inputs = None if self._latency else self._encoded(questions)
-        answers = self._dialogue.answer(questions, hearing, inputs)
+        inputs = None if self._latency else self._encoded(dialogue, questions)
+        answers = dialogue.answer(questions, hearing, inputs)
         latency_ms = 1000 * (perf_counter() - started)
-        answers = self._dialogue.score(questions, answers, hearing)
+        answers = dialogue.score(questions, answers, hearing)
         pairs = zip(answers, asked, strict=True)
         return [self._consulted(arm, answer, one) for answer, one in pairs], latency_ms
 
-    def _encoded(self, questions: Sequence[Question]) -> dict[str, Any]:
+    def _encoded(self, dialogue: Dialogue, questions: Sequence[Question]) -> dict[str, Any]:
         """The questions as the base takes them; the arms of a batch mostly ask the same."""
         names = [(one.prompt, one.picture.sha256 if one.picture else None) for one in questions]
-        if names != self._last_asked:
-            self._last_inputs = self._dialogue.encode(questions)
-            self._last_asked = names
+        if (dialogue, names) != self._last_asked:
+            self._last_inputs = dialogue.encode(questions)
+            self._last_asked = dialogue, names
         return dict(self._last_inputs)
 
     def _hearing(self, asked: Sequence[Asked]) -> Hearing:
@@ -166,6 +170,10 @@ class Predictor:
             return self._model.fuse(audio=sounds, gate=[gates[row] for row in chosen])
 
         return hear
+
+    def _untouched(self, _rows: Sequence[int]) -> AbstractContextManager[Any]:
+        """The base as it was before, where the checkpoint trained it."""
+        return self._model.untouched()
 
     def _audio(self, asked: Sequence[Asked]) -> tuple[Tensor, ...]:
         """The embeddings of the questions' sounds, a tensor for each encoder."""

@@ -1,6 +1,7 @@
 """Distillation: keep the base's answers, with the base itself (gate closed) as the teacher."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -46,12 +47,20 @@ class Teacher:
 
     They never change. Those of a question are computed when it is first asked and kept while there is room:
     with a vocabulary of 32,000, about 3000 answers fit. What is kept is a part of a run's state, because the
-    last bits of a logit depend on the batch that it was computed in.
+    last bits of a logit depend on the batch that it was computed in. Where the base itself is trained,
+    `untouched` makes it for a moment what it was before.
     """
 
-    def __init__(self, base: Any, loader: Loader, capacity_bytes: int = TEACHER_CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        base: Any,
+        loader: Loader,
+        capacity_bytes: int = TEACHER_CACHE_BYTES,
+        untouched: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._base, self._device = base, input_device(base)
         self._loader = loader
+        self._untouched = untouched
         self._room = capacity_bytes
         self._kept: dict[str, Float[Tensor, "tokens vocab"]] = {}
         self._unsaved: list[str] = []
@@ -87,7 +96,8 @@ class Teacher:
     @torch.no_grad()
     def _compute(self, asked: tuple[Asked, ...]) -> list[Float[Tensor, "tokens vocab"]]:
         batch = self._loader.batch(asked).to(self._device, self._base.dtype)
-        logits = answer_logits(self._base, batch)
+        with self._untouched():
+            logits = answer_logits(self._base, batch)
         return [row[: int(real.sum())].clone() for row, real in zip(logits, batch.real, strict=True)]
 
 

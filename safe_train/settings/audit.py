@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from safe_data.core.errors import InputError, check_above_zero, check_at_least_one
+from safe_train.settings.adaptation import AdaptationConfig
 from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
 from safe_train.settings.data import DataConfig
 from safe_train.settings.learning import LossConfig, OptimConfig
@@ -98,4 +99,5 @@ class AuditConfig:
     pathway: PathwayConfig = field(default_factory=PathwayConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
     audit: BudgetConfig = field(default_factory=BudgetConfig)

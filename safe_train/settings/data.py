@@ -3,11 +3,13 @@
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
-from safe_data.core.errors import InputError, check_at_least_one
+from safe_data.core.errors import InputError, check_at_least_one, check_choices
 from safe_data.sampling.mixture import exact_shares
 
 ROLES = ("audio", "vl", "muted")
+HeardSound = Literal["own", "random"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class DataConfig:
     silent_fraction: float = 0.25
     """share of the vl questions that get silence instead of an unrelated sound, from 0 to 1"""
 
+    heard: HeardSound = "own"
+    """what audio questions hear in training: own, their sound; or random, one of another group, which tells
+    whether the sound helps or the added weights do; evaluations and predictions give each its own"""
+
     split: str = "train"
     """split of every dataset to train on"""
 
@@ -67,6 +73,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         check_at_least_one(self, "validation_questions", "workers")
+        check_choices(self, heard=get_args(HeardSound))
         if not 0 <= self.silent_fraction <= 1:
             raise InputError(f"silent_fraction={self.silent_fraction}: must be in [0, 1]")
         if len(set(self.encoder)) < len(self.encoder):

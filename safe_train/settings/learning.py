@@ -56,7 +56,7 @@ class OptimConfig:
     """
 
     steps: int | None = field(default=None, metadata={"instead_of": "epochs"})
-    """number of training steps (global batches), at least 1; or give --epochs"""
+    """number of training steps (global batches); 0 leaves everything untrained; or give --epochs"""
 
     epochs: float | None = field(default=None, metadata={"instead_of": "steps"})
     """passes over the audio questions, above 0 (default, without --steps: 1)"""
@@ -114,10 +114,9 @@ class OptimConfig:
             check_choices(self, precision=("bf16",))
         if self.steps is not None and self.epochs is not None:
             raise InputError(f"steps={self.steps} and epochs={self.epochs}: give one of them")
-        if self.steps is not None:
-            check_at_least_one(self, "steps")
         if self.epochs is not None:
             check_above_zero(self, "epochs")
-        for name in ("warm_up_steps", "weight_decay"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name}={getattr(self, name)}: must be 0 or more")
+        for name in ("steps", "warm_up_steps", "weight_decay"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise InputError(f"{name}={value}: must be 0 or more")

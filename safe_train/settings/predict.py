@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from safe_data.core.errors import check_at_least_one, check_choices, check_seed
+from safe_data.core.errors import InputError, check_at_least_one, check_choices, check_seed
+from safe_eval.prediction import BASE
 from safe_train.settings.backbone import AskingConfig, Attention, Dtype, LoadingConfig
 
+SAFE = "safe"
 CONDITIONS = ("full", "mute_audio", "swap_audio", "gate_off")
 
 
@@ -16,6 +18,12 @@ class PredictConfig:
     conditions: tuple[str, ...] = field(default=CONDITIONS, metadata={"option": "condition"})
     """what is done to the input: full, mute_audio, swap_audio, gate_off, noise_audio, snr_<n>db (n in dB) or
     mute_vision; an unknown one is refused"""
+
+    name: str = SAFE
+    """model name of the checkpoint's answers, such as lora_only, so that several can be scored together"""
+
+    without_base: bool = False
+    """do not ask the base, whose answers another file already has (default: ask it too)"""
 
     split: str = "test"
     """split of the dataset; one it does not have is refused"""
@@ -62,6 +70,8 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
+        if not self.name.strip() or self.name == BASE or "/" in self.name:
+            raise InputError(f"name={self.name!r}: name the checkpoint's answers, with no / and not base")
         check_at_least_one(self, "batch_size")
         if self.answer_tokens is not None:
             check_at_least_one(self, "answer_tokens")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from safe_data.core.errors import InputError, check_at_least_one, check_seed
+from safe_train.settings.adaptation import AdaptationConfig
 from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
 from safe_train.settings.data import DataConfig
 from safe_train.settings.learning import LossConfig, OptimConfig
@@ -70,7 +71,11 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """All that a training run depends on."""
+    """All that a training run depends on.
+
+    Raises:
+        InputError: the base is trained, and weights of the pathway are to be held.
+    """
 
     data: DataConfig
     backbone: BackboneConfig
@@ -80,3 +85,12 @@ class TrainConfig:
     pathway: PathwayConfig = field(default_factory=PathwayConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
+
+    def __post_init__(self) -> None:
+        holds = self.loss.fisher_weight or self.loss.null_space_energy is not None
+        if self.adaptation.base != "frozen" and holds:
+            raise InputError(
+                f"base={self.adaptation.base}: fisher_weight and null_space_energy hold the audio pathway "
+                "alone, and a base that is trained drifts; keep its answers with kl_weight"
+            )

@@ -64,14 +64,14 @@ class Evaluation:
             RuntimeError: the base's logits change by SAFE's hooks alone, without audio.
         """
         was_training = model.pathway.training
-        model.pathway.eval()
+        model.eval()
         metrics: dict[str, float] = {}
         with accelerator.autocast():  # as in training: else rounding alone would be drift
             if self.audio:
                 metrics |= zip(AUDIO_METRICS, (self._audio_accuracy(model, accelerator),), strict=True)
             if self.vl:
                 metrics |= self._vl_metrics(model, accelerator)
-        model.pathway.train(was_training)
+        model.train(was_training)
         return metrics
 
     def _audio_accuracy(self, model: SafeModel, accelerator: Accelerator) -> float:

@@ -1,22 +1,24 @@
 """Gradients: how large they are in each component of the pathway, and what is wrong with them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.utils import get_total_norm
 
-from safe_train.pathway.model import AudioPathway
+from safe_train.pathway.model import SafeModel
 
 VANISHING_NORM = 1e-7  # AdamW's epsilon of 1e-8 outweighs smaller gradients
 
 
-def components_of(pathway: AudioPathway) -> dict[str, nn.Module]:
-    """The parts of a pathway whose gradients are logged: each projector, and each layer's cross-attention."""
+def components_of(model: SafeModel) -> dict[str, nn.Module]:
+    """The parts whose gradients are logged: each projector and cross-attention, and a trained base."""
+    pathway = model.pathway
     projectors = {f"projector {number}": one for number, one in enumerate(pathway.projectors, 1)}
-    return projectors | {f"layer {number}": block for number, block in pathway.blocks.items()}
+    layers = {f"layer {number}": block for number, block in pathway.blocks.items()}
+    return projectors | layers | ({"base": model.adapted} if model.adaptation.weights else {})
 
 
 def gradient_norms(components: Mapping[str, nn.Module]) -> dict[str, float]:
@@ -43,12 +45,13 @@ class GradientWatch:
 
     Args:
         base: the frozen model
+        trained: its weights that are meant to be trained
         vanishing_from: the first step at which every component must have a gradient; an untrained pathway has
             zeros in its last matrices, so in its first steps nothing reaches what stands before them
     """
 
-    def __init__(self, base: Any, *, vanishing_from: int) -> None:
-        self._base = base
+    def __init__(self, base: Any, *, vanishing_from: int, trained: Iterable[nn.Parameter] = ()) -> None:
+        self._base, self._trained = base, {id(weight) for weight in trained}
         self._vanishing_from = vanishing_from
         self._told: set[tuple[str, str]] = set()
 
@@ -62,7 +65,7 @@ class GradientWatch:
             elif norm < VANISHING_NORM and step >= self._vanishing_from:
                 advice = "it learns nothing; is its gate closed, or has its loss no weight?"
                 found.append((name, "vanishing", f"the gradient of {name} is {norm:.2g}; {advice}"))
-        if frozen := _with_gradient(self._base):
+        if frozen := self._frozen_with_gradient():
             more = f" and {len(frozen) - 1} more parameters" if len(frozen) > 1 else ""
             text = f"{frozen[0]}{more} of the frozen base got a gradient; freeze the base before training"
             found.append(("the base", "not frozen", text))
@@ -70,6 +73,6 @@ class GradientWatch:
         self._told |= {(name, kind) for name, kind, _ in new}
         return [f"step {step}: {text}" for _, _, text in new]
 
-
-def _with_gradient(base: Any) -> list[str]:
-    return [name for name, parameter in base.named_parameters() if parameter.grad is not None]
+    def _frozen_with_gradient(self) -> list[str]:
+        named = self._base.named_parameters()
+        return [name for name, weight in named if weight.grad is not None and id(weight) not in self._trained]

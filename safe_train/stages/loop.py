@@ -8,26 +8,22 @@ averaged over the batch are divided by the counts of the whole batch.
 import hashlib
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
 from tqdm import tqdm
 
 from safe_data.core.options_file import options_of
 from safe_data.sampling.curriculum import Progress
+from safe_train.base.adaptation import adapted_weights, load_adapted
 from safe_train.base.loading import input_device
-from safe_train.batches import Batch, Loader
+from safe_train.batches import Batch
 from safe_train.checkpoint import pathway_weights
 from safe_train.interruption import stopping
-from safe_train.pathway.model import SafeModel
-from safe_train.retention.distillation import Teacher
-from safe_train.retention.weights import WeightRetention
 from safe_train.run_identity import RUN
 from safe_train.run_state import (
     Log,
@@ -41,45 +37,19 @@ from safe_train.run_state import (
 from safe_train.settings.train import TrainConfig
 from safe_train.stages.drift_guard import DriftGuard
 from safe_train.stages.epochs import drawn_since, steps_per_epoch, summary
-from safe_train.stages.evaluation import Evaluation
 from safe_train.stages.gradients import GradientWatch, components_of, gradient_norms
 from safe_train.stages.logs import EPOCHS, EVALUATIONS, LOSSES
 from safe_train.stages.loss_guard import LossGuard
 from safe_train.stages.optimizer import new_optimizer, optimizer_tensors, restore_optimizer, set_rates
 from safe_train.stages.processes import summed
 from safe_train.stages.progress import training_progress, training_values
-from safe_train.stages.sampler import Ahead, Step, StepSampler
+from safe_train.stages.sampler import Ahead, Step
 from safe_train.stages.schedule import gate_at
+from safe_train.stages.work import Counts, Work
 from safe_train.track import Log as Track
 from safe_train.track import tracking
 
 VANISHING_FROM = 20  # steps: before, an output that began at 0 passes little back
-
-
-class Counts(NamedTuple):
-    """What the losses of a global batch are divided by: tokens to learn, and tokens to keep."""
-
-    learn: int
-    keep: int
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a stage trains on, and what its loss is.
-
-    `losses` takes the model (which may be wrapped), a batch, the teacher's logits for the rows that do not
-    learn (None if there is no teacher), and the counts of the whole batch. It gives the loss of these rows as
-    `loss`, and its parts.
-    """
-
-    name: str
-    model: SafeModel
-    sampler: StepSampler
-    loader: Loader
-    teacher: Teacher | None
-    losses: Callable[[Any, Batch, Tensor | None, Counts], dict[str, Tensor]]
-    evaluation: Evaluation | None
-    weights: WeightRetention
 
 
 def train(
@@ -100,6 +70,8 @@ def train(
     with stopping() as stopped, torch.random.fork_rng(devices=[]), tracked as track:
         loop = Loop(work, config, steps, saved, accelerator, track)
         try:
+            if not steps and not loop.metrics:
+                loop.evaluate(0)
             while loop.progress.step < steps and not loop.drift.stops(loop.metrics):
                 loop.step()
                 if summed(accelerator, [stopped.is_set()])[0]:
@@ -124,13 +96,16 @@ class Loop:
     ) -> None:
         self.work, self.config, self.steps, self.accelerator = work, config, steps, accelerator
         self.pathway = work.model.pathway
-        self.components = components_of(work.model.pathway)
-        self.optimizer = new_optimizer(work.model.pathway, config.optim)
+        self.adaptation = work.model.adaptation
+        self.components = components_of(work.model)
+        trained = list(self.adaptation.weights.values())
+        self.optimizer = new_optimizer(self.pathway, config.optim, trained, config.adaptation.base_lr)
         state = saved.state if saved else State(Progress(), {}, {}, [])
         self.progress, self.metrics = state.progress, dict(state.metrics)
         self.drift = DriftGuard(config.run, state.best)
         if saved:
             self.pathway.load_state_dict(saved.pathway)
+            load_adapted(self.adaptation, saved.base)
             restore_optimizer(self.optimizer, saved.optimizer)
             work.weights.restore(saved.retention)
         out, rank = config.run.out, accelerator.process_index
@@ -139,12 +114,12 @@ class Loop:
             check_taught(out, self._taught(), state)
         # Only what is trained: accelerate may wrap and move what it prepares, and the base stays where it is.
         self.model = accelerator.prepare_model(work.model, device_placement=False)
-        self.pathway.train()
+        work.model.train()
         names = (LOSSES, EVALUATIONS, EPOCHS) if accelerator.is_main_process else ()
         self.logs = {name: Log(out / name, state.logs.get(name)) for name in names}
         self.track = track
         self.guard = LossGuard(config.run.spike_factor, state.losses)
-        self.watch = GradientWatch(work.model.base, vanishing_from=VANISHING_FROM)
+        self.watch = GradientWatch(work.model.base, vanishing_from=VANISHING_FROM, trained=trained)
         self.epoch_steps = steps_per_epoch(work.sampler, config.optim.batch_size)
         first = self.progress.step // self.epoch_steps * self.epoch_steps
         self.drawn = drawn_since(out / LOSSES, first) if LOSSES in self.logs else []
@@ -168,7 +143,7 @@ class Loop:
         losses = self.work.weights.penalise(losses)  # it may jump when it is estimated again
         norms = gradient_norms(self.components)
         self._warn(self.watch.warnings(step, norms))
-        norm = float(torch.nn.utils.clip_grad_norm_(self.pathway.parameters(), optim.clip_norm))
+        norm = float(torch.nn.utils.clip_grad_norm_(self.work.model.parameters(), optim.clip_norm))
         self.guard.check_gradient(step, norm, ids)
         self.optimizer.step()
         self.work.weights.project()
@@ -179,7 +154,7 @@ class Loop:
         by_component = {f"gradient_norm/{name}": value for name, value in norms.items()}
         self.track(values | by_component | {"audio_ratio": composition["audio_ratio"]}, step)
         self._end_epoch()
-        evaluated = self._evaluate() if self._is_due(run.eval_steps) else None
+        evaluated = self.evaluate(step + 1) if self._is_due(run.eval_steps) else None
         self._show(losses["loss"], gate, len(drawn.asked))
         self.progress = self._advanced(evaluated)
         best = self.drift.best
@@ -197,8 +172,9 @@ class Loop:
             save_teacher(out, step, self.accelerator.process_index, self.work.teacher.unsaved())
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            weights = pathway_weights(self.pathway)
-            save(out, state, weights, optimizer_tensors(self.optimizer), self.work.weights.state())
+            weights, base = pathway_weights(self.pathway), adapted_weights(self.adaptation)
+            optimizer, retention = optimizer_tensors(self.optimizer), self.work.weights.state()
+            save(out, state, weights, optimizer, retention, base)
         self.accelerator.wait_for_everyone()
         return state
 
@@ -294,13 +270,12 @@ class Loop:
         done = self.progress.step + 1
         return self.work.evaluation is not None and every > 0 and (done % every == 0 or done == self.steps)
 
-    def _evaluate(self) -> dict[str, float]:
-        """The metrics after this step; the best state so far is remembered."""
+    def evaluate(self, done: int) -> dict[str, float]:
+        """The metrics after so many steps, if there is an evaluation; the best state so far is remembered."""
         if self.work.evaluation is None:
-            raise ValueError("there is nothing to evaluate on")
+            return {}
         metrics = self.work.evaluation(self.work.model, self.accelerator)
         self.metrics = metrics
-        done = self.progress.step + 1
         self._write(EVALUATIONS, {"step": done, **metrics})
         self.track({f"validation/{name}": value for name, value in metrics.items()}, self.progress.step)
         self.drift.keep_if_best(done, metrics)

@@ -1,24 +1,29 @@
-"""Optimizer: AdamW with one learning rate for the projectors and one for the cross-attentions.
+"""Optimizer: AdamW with a learning rate each for the projectors, the cross-attentions and an adapted base.
 
 Its state is saved as tensors with names such as `3.exp_avg`: the parameter's number, and what is kept of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from safe_train.pathway.model import AudioPathway
 from safe_train.settings.learning import OptimConfig
 from safe_train.stages.schedule import rate_at
 
 
-def new_optimizer(pathway: AudioPathway, optim: OptimConfig) -> torch.optim.Optimizer:
-    """An optimizer of all weights of a pathway."""
-    groups = [
+def new_optimizer(
+    pathway: AudioPathway, optim: OptimConfig, base: Sequence[nn.Parameter] = (), base_lr: float = 0.0
+) -> torch.optim.Optimizer:
+    """An optimizer of all weights of a pathway, and of those of the base that are trained."""
+    groups: list[dict[str, Any]] = [
         {"name": "projector", "params": list(pathway.projectors.parameters()), "peak": optim.projector_lr},
         {"name": "fusion", "params": list(pathway.blocks.parameters()), "peak": optim.fusion_lr},
     ]
+    if base:
+        groups.append({"name": "base", "params": list(base), "peak": base_lr})
     return torch.optim.AdamW(groups, weight_decay=optim.weight_decay)
 
 

@@ -18,8 +18,10 @@ from safe_data.sampling.curriculum_file import Stage
 from safe_train.augmentation import Change, Ranges
 from safe_train.corpora import SILENCE
 from safe_train.questions import Asked, Questions
+from safe_train.settings.data import HeardSound
 
 _UNRELATED_STREAM = 3  # the stream of random numbers that draws unrelated sounds and references
+_RANDOM_STREAM = 5  # one for random sounds, so that they change nothing else that is drawn
 
 Made = TypeVar("Made")
 
@@ -50,7 +52,7 @@ class StepSampler:
 
     Of the vision questions of a stage, exactly `silent_fraction` get silence: what a batch has too few or too
     many, because it holds whole questions, later batches even out. Within `ranges`, audio questions draw how
-    their sound is changed.
+    their sound is changed. With `heard` random, audio questions hear an unrelated sound too.
 
     Raises:
         InputError: a stage names no pool of questions, or an empty one; or there is no unrelated sound.
@@ -64,16 +66,18 @@ class StepSampler:
         batch_size: int,
         silent_fraction: float,
         seed: int,
+        heard: HeardSound = "own",
         ranges: Ranges | None = None,
     ) -> None:
-        self._questions = questions
+        self._questions, self._heard = questions, heard
         self._ranges = ranges if ranges and ranges.any else None
         self._silent_fraction, self._seed = Fraction(str(silent_fraction)), seed
         names = list(dict.fromkeys(name for stage in stages for name, w in stage.weights.items() if w))
         self.pools = {name: questions.pool(name) for name in names}
-        seen = [pool for name, pool in self.pools.items() if role_of(name) == "vl"]
-        if seen and silent_fraction < 1:
-            questions.corpora.check_unrelated(questions.clip[np.concatenate(seen)])
+        need = {"vl"} if silent_fraction < 1 else set()
+        need |= {"audio"} if heard == "random" else set()
+        if unrelated := [pool for name, pool in self.pools.items() if role_of(name) in need]:
+            questions.corpora.check_unrelated(questions.clip[np.concatenate(unrelated)])
         difficulties = {
             name: [questions.difficulty[question] for question in pool] for name, pool in self.pools.items()
         }
@@ -90,7 +94,11 @@ class StepSampler:
             [pools[number][1][row] for number, row in zip(draw.dataset, draw.row, strict=True)], np.int64
         )
         clips = self._questions.clip[asked]
-        heard = np.where([role == "audio" for role in roles], clips, SILENCE)
+        learns = np.array([role == "audio" for role in roles], bool)
+        heard = np.where(learns, clips, SILENCE)
+        if self._heard == "random" and learns.any():
+            other = np.random.default_rng((self._seed, _RANDOM_STREAM, progress.step))
+            heard[learns] = self._questions.corpora.unrelated(clips[learns], other)
         vl = rng.permutation(np.flatnonzero([role == "vl" for role in roles]))
         unrelated = vl[self._silent(progress, len(vl)) :]
         if len(unrelated):

@@ -8,11 +8,9 @@ questions with silence. The gate is open for all of them: closed, nothing could 
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor
 from tqdm import tqdm
@@ -23,26 +21,25 @@ from safe_data.sampling.curriculum_file import Stage, read_stages
 from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
 from safe_train.augmentation import Augmentation, Ranges
+from safe_train.base.adaptation import adapt
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.files import base_files
 from safe_train.base.freeze import FreezeAudit, audit_freeze
 from safe_train.base.loading import check_processes, place
-from safe_train.base.prompts import IGNORED, Prompts, check_pictures
+from safe_train.base.prompts import Prompts, check_pictures
 from safe_train.batches import Batch, Loader
 from safe_train.checkpoint import (
     CONFIG,
     CheckpointConfig,
     TrainedFor,
-    TrainedOn,
     UsedEncoder,
     read_checkpoint,
-    save_checkpoint,
     used_encoders,
 )
 from safe_train.corpora import Corpora
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import read_questions
-from safe_train.retention.distillation import Teacher, answer_logits, distillation_loss
+from safe_train.retention.distillation import Teacher, answer_logits
 from safe_train.retention.drift import DriftedError, shown_above, stop_message
 from safe_train.retention.weights import WeightRetention
 from safe_train.run_identity import (
@@ -54,7 +51,7 @@ from safe_train.run_identity import (
     identity_options,
     only_writer,
 )
-from safe_train.run_state import finish, latest, saved_pathway
+from safe_train.run_state import finish, latest
 from safe_train.settings.train import TrainConfig
 from safe_train.stages.epochs import steps_per_epoch
 from safe_train.stages.evaluation import Evaluation
@@ -66,9 +63,12 @@ from safe_train.stages.logs import (
     read_evaluations,
     read_losses,
 )
-from safe_train.stages.loop import Counts, Work, train
+from safe_train.stages.loop import train
+from safe_train.stages.losses import Losses
 from safe_train.stages.processes import precision
+from safe_train.stages.publish import adapted_base, kept_state, publish
 from safe_train.stages.sampler import StepSampler
+from safe_train.stages.work import Work
 from safe_train.track import accelerator_options
 
 
@@ -132,15 +132,14 @@ def _stage_a(config: TrainConfig, accelerator: Accelerator) -> StageAResult:
             if accelerator.is_main_process:
                 write_options(out, "safe-train stage-a", options_of(config), TRAIN)
             state = train(work, config, steps=steps, saved=latest(out), accelerator=accelerator)
+            kept = kept_state(config, work.model, state)
+            adapted = adapted_base(config, work.model, base) if kept and accelerator.is_main_process else None
+            work.model.detach()  # a base that was trained is what it was before, too
             after = audit_freeze(backbone.model)
             if after != before:
                 raise RuntimeError(f"stage A changed the frozen base: {before} became {after}")
-            has_drifted = shown_above(state.metrics, config.run.drift_stop)
-            kept = state.best if has_drifted else state.progress
             if kept and accelerator.is_main_process:
-                if has_drifted:
-                    work.model.pathway.load_state_dict(saved_pathway(out, kept.step))
-                _publish(config, work.model, corpora, encoders, base, steps, kept.step)
+                publish(config, work.model, corpora, encoders, base, steps, kept.step, adapted)
         accelerator.wait_for_everyone()
         is_published = (out / CONFIG).is_file()
         if is_published and accelerator.is_main_process:
@@ -164,7 +163,8 @@ def _work(
     base = backbone.model
     place(base, config.loading, accelerator.device)
     pathway = new_pathway(config.pathway, base, corpora.shapes, seed)
-    model = SafeModel(base, pathway, recompute=optim.activation_checkpointing)
+    adaptation = adapt(base, config.adaptation, seed)
+    model = SafeModel(base, pathway, adaptation, recompute=optim.activation_checkpointing)
     if config.pathway.standardise:
         for number, (mean, deviation) in enumerate(corpora.statistics()):
             pathway.projector(number).standardise(torch.from_numpy(mean), torch.from_numpy(deviation))
@@ -176,56 +176,25 @@ def _work(
         batch_size=optim.batch_size,
         silent_fraction=data.silent_fraction,
         seed=seed,
+        heard=data.heard,
         ranges=Ranges.of(data),
     )
     prompts = Prompts(backbone.processor, config.asking)
     augmentation = Augmentation(corpora.sounding, data.encoder_source) if Ranges.of(data).any else None
     loader = Loader(questions, backbone.processor, prompts, augmentation)
-    teacher = Teacher(base, loader) if config.loss.kl_weight else None
-    evaluation = _evaluation(config, backbone.processor, prompts) if config.run.eval_steps else None
+    teacher = Teacher(base, loader, untouched=model.untouched) if config.loss.kl_weight else None
+    evaluation = _evaluation(config, backbone.processor, prompts, model) if config.run.eval_steps else None
     if config.run.eval_steps and not (evaluation or config.run.quiet) and accelerator.is_main_process:
         split = f"no dataset has a split {data.validation_split!r} with sounds"
         tqdm.write(f"stage A: {split}, so nothing is evaluated; see --validation-split", file=sys.stderr)
     _check_metrics(stages, evaluation.metrics if evaluation else ())
-    losses = _Losses(config, base)
+    losses = Losses(config.loss, base)
     weights = WeightRetention(config, model, loader, accelerator)
     work = Work("stage A", model, sampler, loader, teacher, losses, evaluation, weights)
     return work, _steps(config, sampler)
 
 
-class _Losses:
-    """The loss of stage A: cross-entropy of the rows that learn, divergence from the base of the others.
-
-    A part that the whole batch has no row for is left out, not 0.
-    """
-
-    def __init__(self, config: TrainConfig, base: Any) -> None:
-        self._base = base
-        self._kl_weight, self._temperature = config.loss.kl_weight, config.loss.temperature
-
-    def __call__(self, model: Any, batch: Batch, taught: Tensor | None, counts: Counts) -> dict[str, Tensor]:
-        logits, learns = answer_logits(model, batch, self._base), batch.learns
-        zero = logits[:0].sum()  # of the graph, for a pass whose rows have no loss
-        cross_entropy, distillation = zero, zero
-        if counts.learn and bool(learns.any()):
-            answers = batch.answers[learns].flatten()
-            summed = F.cross_entropy(
-                logits[learns].flatten(0, 1), answers, ignore_index=IGNORED, reduction="sum"
-            )
-            cross_entropy = summed / counts.learn
-        if taught is not None:
-            tokens = taught.shape[1]  # the longest answer of the batch may be one that is learnt
-            student, real = logits[~learns][:, :tokens], batch.real[~learns][:, :tokens]
-            distillation = distillation_loss(student, taught, real, self._temperature, counts.keep)
-        losses = {"loss": cross_entropy + self._kl_weight * distillation}
-        if counts.learn:
-            losses["cross_entropy"] = cross_entropy
-        if counts.keep and self._kl_weight:
-            losses["distillation"] = distillation
-        return losses
-
-
-def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evaluation | None:
+def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts, model: SafeModel) -> Evaluation | None:
     """The evaluation on those datasets that have the validation split; None if none of them has a sound."""
     data, split = config.data, config.data.validation_split
     folders = [folder for folder in data.shards if split in read_dataset(folder).splits]
@@ -233,11 +202,17 @@ def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts) -> Evalua
         return None
     corpora = Corpora(folders, data.validation_split, data.encoder)
     questions = read_questions(corpora, quiet=config.run.quiet)
+
+    def before_training(batch: Batch) -> Tensor:
+        with model.untouched():
+            return answer_logits(model.base, batch)
+
     return Evaluation(
         Loader(questions, processor, prompts),
         questions=data.validation_questions,
         seed=config.run.seed,
         rows=config.optim.rows_per_forward,
+        base_logits=None if config.adaptation.base == "frozen" else before_training,
     )
 
 
@@ -291,29 +266,4 @@ def _identity(
         base=base.files,
         processes=accelerator.num_processes,
         versions=installed_versions(("torch", "transformers")),
-    )
-
-
-def _publish(
-    config: TrainConfig,
-    model: SafeModel,
-    corpora: Corpora,
-    encoders: Sequence[UsedEncoder],
-    base: TrainedFor,
-    steps: int,
-    step: int,
-) -> None:
-    """Write the checkpoint of a run of so many planned steps, as it was after one of them."""
-    save_checkpoint(
-        config.run.out,
-        model.pathway,
-        encoders=encoders,
-        datasets=[TrainedOn(d.name, d.fingerprint, d.split, len(d)) for d in corpora.datasets],
-        base=base,
-        loading=config.loading,
-        asking=config.asking,
-        loss=config.loss,
-        optim=replace(config.optim, steps=steps, epochs=None),
-        seed=config.run.seed,
-        step=step,
     )

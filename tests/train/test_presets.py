@@ -1,5 +1,6 @@
 """Presets: the runs of the plan, by name, with what is changed about them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from safe_data.core.command import run
 from safe_data.core.errors import InputError
 from safe_train.cli import main
+from safe_train.pathway.model import fused_layers
 from safe_train.presets import PRESETS, preset_config
 from safe_train.settings.train import TrainConfig
 
@@ -77,6 +79,17 @@ def test_each_retention_is_alone_and_all_are_together() -> None:
     assert (together.kl_weight, together.fisher_weight, together.null_space_energy) == (3, 10, 0.97)
     assert together.fisher_interval == alone["fisher"].fisher_interval == 25
     assert together.temperature == alone["kl"].temperature
+
+
+def test_what_safe_is_compared_with() -> None:
+    safe, random = preset_config("demo", **WHERE), preset_config("demo", "random_audio", **WHERE)
+    assert random == replace(safe, data=replace(safe.data, heard="random"))
+    assert preset_config("demo", "original_vl", **WHERE).optim.steps == 0
+    lora, full = (preset_config("phase1", name, **WHERE) for name in ("lora_only", "full_finetune"))
+    assert (lora.adaptation.base, full.adaptation.base) == ("lora", "full")
+    assert fused_layers(lora.pathway, 40) == fused_layers(full.pathway, 40) == (0,)
+    assert full.loss.kl_weight == 0
+    assert preset_config("demo", "lora_only", **WHERE).loss == safe.loss
 
 
 def test_the_plans_baseline() -> None:

@@ -14,7 +14,7 @@ from safe_data.core.errors import InputError
 from safe_data.encoders.encoder import embed_silence
 from safe_data.encoders.logmel import LogMelEncoder
 from safe_data.shards.dataset import ShardDataset
-from safe_train import questions as module
+from safe_train import corpora as module
 from safe_train.corpora import SILENCE, Corpora
 from safe_train.questions import Questions, likeliest, read_questions
 

@@ -36,7 +36,7 @@ def state(step: int, best: Best | None = None, **logs: int) -> State:
 
 
 def save_state(out: Path, step: int, best: Best | None = None, **logs: int) -> Path:
-    save(out, state(step, best, **logs), WEIGHTS, OPTIMIZER, {})
+    save(out, state(step, best, **logs), WEIGHTS, OPTIMIZER, {}, {})
     return out / "run" / f"step-{step}"
 
 
@@ -55,7 +55,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 def test_a_state_comes_back_to_the_bit(tmp_path: Path) -> None:
     assert latest(tmp_path) is None
-    save(tmp_path, state(7), WEIGHTS, OPTIMIZER, {"fisher/norm": torch.ones(2)})
+    save(tmp_path, state(7), WEIGHTS, OPTIMIZER, {"fisher/norm": torch.ones(2)}, {})
     saved = latest(tmp_path)
     assert saved is not None
     assert msgspec.structs.replace(saved.state, sha256={}) == state(7)

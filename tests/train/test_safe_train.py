@@ -50,6 +50,7 @@ def run_without(folder: Path, hidden: tuple[str, ...], *words: str) -> subproces
 
 def test_the_public_face() -> None:
     assert safe_train.__all__ == [
+        "AdaptationConfig",
         "AskingConfig",
         "AudioPathway",
         "AudioProjector",

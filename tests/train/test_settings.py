@@ -10,6 +10,7 @@ import yaml
 from safe_data.core.errors import InputError
 from safe_data.core.options_file import options_of, options_yaml, settings_from, without_sections
 from safe_data.core.options_file import sections_of_settings as sections_of
+from safe_train.settings.adaptation import AdaptationConfig
 from safe_train.settings.backbone import BackboneConfig
 from safe_train.settings.data import DataConfig
 from safe_train.settings.learning import LossConfig, OptimConfig
@@ -56,7 +57,7 @@ def test_the_rank_of_lora_need_not_divide_among_the_heads() -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"steps": 0}, "steps=0: must be at least 1"),
+        ({"steps": -1}, "steps=-1: must be 0 or more"),
         ({"epochs": 0.0}, r"epochs=0\.0: must be above 0"),
         ({"epochs": float("inf")}, "epochs=inf: must be finite"),
         ({"schedule": "linear"}, "schedule='linear': is no choice; choose from cosine, constant"),
@@ -98,6 +99,43 @@ def test_a_loss_that_cannot_be(choice: dict[str, float], message: str) -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
+        ({"base": "qlora"}, "base='qlora': is no choice; did you mean 'lora'?"),
+        ({"lora_targets": "mlp"}, "lora_targets='mlp': is no choice; choose from attention, attention_mlp"),
+        ({"lora_rank": 0}, "lora_rank=0: must be at least 1"),
+        ({"lora_alpha": 0}, "lora_alpha=0: must be at least 1"),
+        ({"lora_dropout": 1.0}, r"lora_dropout=1\.0: must be at least 0 and below 1"),
+        ({"lora_dropout": NAN}, "lora_dropout=nan: must be at least 0 and below 1"),
+        ({"base_lr": 0.0}, r"base_lr=0\.0: must be above 0"),
+    ],
+)
+def test_an_adaptation_that_cannot_be(choice: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        AdaptationConfig(**choice)
+
+
+@pytest.mark.parametrize("loss", [LossConfig(fisher_weight=1.0), LossConfig(null_space_energy=0.9)])
+def test_weights_of_the_pathway_are_held_only_beside_a_frozen_base(loss: LossConfig) -> None:
+    sections = DataConfig((Path("a"),)), BackboneConfig("base"), RunConfig(Path("out"))
+    TrainConfig(*sections, loss=loss)
+    TrainConfig(*sections, adaptation=AdaptationConfig(base="lora"))
+    with pytest.raises(
+        InputError, match="base=lora: fisher_weight and null_space_energy hold the audio path"
+    ):
+        TrainConfig(*sections, loss=loss, adaptation=AdaptationConfig(base="lora"))
+
+
+@pytest.mark.parametrize("name", ["base", " ", "a/b"])
+def test_a_model_that_cannot_be_called_so(name: str) -> None:
+    with pytest.raises(
+        InputError, match=f"name='{name}': name the checkpoint's answers, with no / and not ba"
+    ):
+        PredictConfig(name=name)
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"heard": "other"}, "heard='other': is no choice; choose from own, random"),
         ({"silent_fraction": 1.5}, r"silent_fraction=1\.5: must be in \[0, 1\]"),
         ({"validation_questions": 0}, "validation_questions=0: must be at least 1"),
         ({"workers": 0}, "workers=0: must be at least 1"),

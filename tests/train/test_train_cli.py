@@ -214,7 +214,7 @@ def test_another_dataset_is_refused_unless_meant(
         ("--curriculum=waits.yaml", "stage 'one' waits for 'audio_accuracy'; evaluated is nothing"),
         ("--curriculum=waits.yaml --eval-steps=2", "stage 'one' waits for 'audio_acuracy'; did you mean"),
         ("--epochs=2 --steps=8", "steps=8 and epochs=2.0: give one of them"),
-        ("--steps=0", "steps=0: must be at least 1"),
+        ("--steps=-1", "steps=-1: must be 0 or more"),
         ("--batch-size=0", "batch_size=0: must be at least 1"),
         ("--workers=0", "workers=0: must be at least 1"),
         ("--schedule=linear", "--schedule: expected one of 'cosine', 'constant', not linear"),

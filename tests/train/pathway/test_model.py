@@ -15,6 +15,7 @@ import two_processes
 from tiny_models import DIMS, awake_pathway, llava_inputs, sounds, tiny_llava
 
 from safe_data.core.errors import InputError
+from safe_train.base.adaptation import adapt
 from safe_train.base.backbone import decoder_layers
 from safe_train.pathway.fusion import CrossAttentionBlock
 from safe_train.pathway.model import (
@@ -25,6 +26,7 @@ from safe_train.pathway.model import (
     layer_device,
     new_pathway,
 )
+from safe_train.settings.adaptation import AdaptationConfig
 from safe_train.settings.pathway import PathwayConfig
 
 ROWS = 2
@@ -476,3 +478,32 @@ def test_lora_draws_other_frozen_weights_for_each_layer_and_part(llava) -> None:
     pathway = new_pathway(PathwayConfig(design="lora", layers=(1, 2)), llava, [(DIMS,)], seed=3)
     weights = [getattr(pathway.block(n), part).weight for n in (1, 2) for part in ("query", "key", "value")]
     assert len({tensor.numpy().tobytes() for tensor in weights}) == 6
+
+
+def test_without_a_picture_its_projector_has_a_gradient_of_0(llava: Any) -> None:
+    """Processes wait for each other's gradients: none may be missing in a pass of one of them."""
+    adaptation = adapt(llava, AdaptationConfig(base="full"))
+    model = SafeModel(llava, awake_pathway((0,), location="input"), adaptation)
+    words = {"input_ids": torch.arange(3, 13).view(2, 5)}
+    with model.fuse(audio=sounds(2)):
+        model(**words).logits.square().mean().backward()
+    missing = [name for name, weight in model.named_parameters() if weight.grad is None]
+    assert missing == []
+    assert not any(weight.grad.any() for weight in adaptation.sometimes)
+    with torch.no_grad(), model.fuse(audio=sounds(2)):
+        assert torch.equal(model(**words).logits, llava(**words).logits)
+    llava.zero_grad()
+    model.detach()
+    assert not any(weight.requires_grad for weight in llava.parameters())
+
+
+def test_what_is_trained_of_the_base_is_among_the_parameters_once(llava: Any) -> None:
+    plain = SafeModel(llava, awake_pathway((0,), location="input"))
+    assert [name for name, _ in plain.named_parameters() if not name.startswith("pathway.")] == []
+    plain.detach()
+    adaptation = adapt(llava, AdaptationConfig(base="lora"))
+    model = SafeModel(llava, awake_pathway((0,), location="input"), adaptation)
+    found = {id(weight) for name, weight in model.named_parameters() if name.startswith("adapted.")}
+    assert found == {id(weight) for weight in adaptation.weights.values()}
+    assert len(list(model.parameters())) == len(list(plain.parameters())) + len(adaptation.weights)
+    model.detach()

@@ -37,6 +37,15 @@ def test_a_batch_is_asked_in_every_arm_and_other_conditions_do_not_move_it(test_
     assert sorted(two.partners) == list(range(len(test_split)))
 
 
+def test_the_model_has_the_name_it_is_given_and_the_base_may_be_left_out(test_split: ShardDataset) -> None:
+    whole = make_plan(test_split, ["full"], seed=0, batch_size=6, name="lora_only")
+    part = make_plan(test_split, ["full"], seed=0, batch_size=6, name="lora_only", without_base=True)
+    assert whole.arms == (Arm("base", "full"), Arm("lora_only", "full"))
+    assert part.arms == whole.arms[1:]
+    assert part.batches == whole.batches
+    assert whole.rows == [2 * rows for rows in part.rows]
+
+
 @pytest.mark.parametrize(
     ("conditions", "message"),
     [

@@ -69,7 +69,7 @@ def test_two_processes_train_as_one(audio_only: Path, vl_only: Path, untaught: P
     code, printed, errors = processes.end()
     assert code == 0, errors
     starts = (f"{two}: 108,928 parameters", "  last batch, in nats", "  last evaluation, on the")
-    starts += ("  VL, an irrelevant sound  ", "  VL, silence  ", "  6 questions cannot show")
+    starts += ("  VL, an irrelevant sound  ", "  VL, silence  ", "  16 questions cannot show")
     for line, start in zip(printed.splitlines(), starts, strict=True):
         assert line.startswith(start)
     assert len(re.findall(r"stage A 8/8 ", errors)) == 1
@@ -82,6 +82,29 @@ def test_two_processes_train_as_one(audio_only: Path, vl_only: Path, untaught: P
             assert second[name] == pytest.approx(first[name], rel=1e-5, abs=1e-5)
         assert second["counts"] == first["counts"]
     assert (one / "epochs.jsonl").read_bytes() == (two / "epochs.jsonl").read_bytes()
+    for first, second in zip(*(lines_of(out / "evaluations.jsonl") for out in (one, two)), strict=True):
+        assert second == pytest.approx(first, abs=1e-5)
+
+
+@pytest.mark.parametrize("preset", ["lora_only", pytest.param("full_finetune", marks=pytest.mark.slow)])
+def test_two_processes_train_a_base_as_one(
+    preset: str, audio_only: Path, vl_only: Path, untaught: Path, tmp_path: Path
+) -> None:
+    """With passes that have no picture, where the projector of pictures has no part."""
+    both, one, two = (audio_only, vl_only), tmp_path / "one", tmp_path / "two"
+    options = OPTIONS | {"kl_weight": 1.0, "lora_dropout": 0.0, "base_lr": 0.001, "tracker": "none"}
+    processes = Processes(both, untaught, two, tmp_path / "run.py", config=preset, **options)
+    known = options | {"tracker": ("none",), "quiet": True}
+    stage_a(preset_config("demo", preset, shards=both, backbone=untaught, out=one, **known))
+    code, _, errors = processes.end()
+    assert code == 0, errors
+    assert set(files_of(two)) == set(files_of(one))
+    alone, together = (lines_of(folder / "losses.jsonl") for folder in (one, two))
+    for first, second in zip(alone, together, strict=True):
+        for name in ("loss", "cross_entropy", "distillation", "gradient_norm"):
+            assert second[name] == pytest.approx(first[name], rel=1e-5, abs=1e-5)
+        assert second["gradient_norms"]["base"] == pytest.approx(first["gradient_norms"]["base"], rel=1e-4)
+        assert first["gradient_norms"]["base"] > 0
     for first, second in zip(*(lines_of(out / "evaluations.jsonl") for out in (one, two)), strict=True):
         assert second == pytest.approx(first, abs=1e-5)
 

@@ -12,12 +12,14 @@ from tiny_corpora import asking, build_corpus
 from tiny_models import wake
 
 from safe_eval.statistics.paired_score import paired_loss
+from safe_train.base.adaptation import adapt
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.batches import Batch, Loader
 from safe_train.corpora import SILENCE, Corpora
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Questions, read_questions
-from safe_train.retention.distillation import answer_logits
+from safe_train.retention.distillation import answer_logits, distillation_loss
+from safe_train.settings.adaptation import AdaptationConfig, Trained
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.stages.evaluation import Evaluation
 
@@ -69,6 +71,36 @@ def test_an_untrained_pathway_has_not_drifted(
     for case in ("vl", "vl_silent"):
         assert [metrics[f"{case}_{name}"] for name in ("drift", "flips", "kl")] == [0.0, 0.0, 0.0]
         assert metrics[f"{case}_drift_low"] < 0 < metrics[f"{case}_drift_high"]  # 10 questions prove little
+
+
+@pytest.mark.parametrize("trained", ["lora", "full"])
+def test_drift_of_a_base_that_is_trained_is_counted_from_the_untouched_one(
+    trained: Trained, loader: Loader, backbone: Backbone, untaught: Path, accelerator: Accelerator
+) -> None:
+    """With a pathway that is silent: all that moved is the base."""
+    adaptation = adapt(backbone.model, AdaptationConfig(base=trained, lora_dropout=0.5), seed=0)
+    model = SafeModel(backbone.model, new_pathway(SHAPE, backbone.model, [(512,)], seed=0), adaptation)
+    with torch.no_grad():
+        for weight in adaptation.weights.values():
+            weight += 0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1))
+    model.train()
+
+    def before_training(batch: Batch) -> torch.Tensor:
+        with model.untouched():
+            return answer_logits(model.base, batch)
+
+    made = Evaluation(loader, questions=10, seed=0, rows=10, base_logits=before_training)
+    metrics = made(model, accelerator)
+    assert metrics == made(model, accelerator)  # without dropout
+    assert metrics["vl_no_audio_kl"] > 1e-3  # the gate cannot take it back
+    assert model.pathway.training
+    untouched, rows = load_backbone(untaught).model, loader.batch(made.vl)
+    model.eval()
+    with torch.no_grad():
+        moved, before = answer_logits(model.base, rows), answer_logits(untouched, rows)
+    divergence = distillation_loss(moved, before, rows.real, temperature=1.0)
+    assert metrics["vl_kl"] == pytest.approx(float(divergence), rel=1e-4)
+    assert metrics["vl_kl"] > 1e-3
 
 
 def test_the_figures_are_those_of_greedy_answers(

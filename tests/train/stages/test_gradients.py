@@ -60,7 +60,7 @@ def test_the_device_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_of_a_model_every_component_is_measured(model: SafeModel) -> None:
-    components = components_of(model.pathway)
+    components = components_of(model)
     assert list(components) == ["projector 1", "layer 1", "layer 2", "layer 3", "layer 4"]
     inputs = torch.ones(2, 5, dtype=torch.long)
     with model.fuse(audio=(torch.ones(2, 512),), gate=1.0):

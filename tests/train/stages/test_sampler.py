@@ -48,6 +48,34 @@ def walked(curriculum: Curriculum, steps: int) -> list[Progress]:
     return passed
 
 
+def test_a_random_sound_is_of_another_group_and_changes_nothing_else(questions: Questions) -> None:
+    stages = (Stage(name="all", weights=WEIGHTS),)
+    made = {
+        heard: [
+            StepSampler(questions, stages, batch_size=20, silent_fraction=0.25, seed=0, heard=heard).sample(p)
+            for p in map(Progress, range(10))
+        ]
+        for heard in ("own", "random")
+    }
+    group = questions.corpora.group
+    other = StepSampler(questions, stages, batch_size=20, silent_fraction=0.25, seed=1, heard="random")
+    assert other.sample(Progress(3)) != made["random"][3]
+    sounds = set()
+    for own, random in zip(made["own"], made["random"], strict=True):
+        assert random.counts == own.counts
+        for one, another in zip(own.asked, random.asked, strict=True):
+            if one.role != "audio":
+                assert another == one
+                continue
+            assert another._replace(heard=one.heard) == one
+            assert group[another.heard] != group[questions.clip[one.question]]
+            assert questions.corpora.has_audio[another.heard]
+            sounds.add(another.heard)
+    assert len(sounds) > 20
+    again = StepSampler(questions, stages, batch_size=20, silent_fraction=0.25, seed=0, heard="random")
+    assert again.sample(Progress(7)) == made["random"][7]  # of the seed and the step alone
+
+
 def test_each_role_hears_what_it_should(questions: Questions) -> None:
     corpora = questions.corpora
     for step in range(20):

@@ -157,7 +157,17 @@ def test_a_complete_run_is_returned_as_it_is(trained: Run, monkeypatch: pytest.M
 
 def test_the_settings_are_stored_whole_and_nested(trained: Run) -> None:
     stored = yaml.safe_load((trained.config.run.out / "options.yaml").read_text())
-    assert list(stored) == ["data", "backbone", "run", "loading", "asking", "pathway", "loss", "optim"]
+    assert list(stored) == [
+        "data",
+        "backbone",
+        "run",
+        "loading",
+        "asking",
+        "pathway",
+        "loss",
+        "optim",
+        "adaptation",
+    ]
     assert stored["optim"]["projector_lr"] == 0.006
     assert stored["pathway"]["bottleneck"] == SMALL["bottleneck"]
     assert stored["data"]["weights"] == {"audio": 0.4, "vl": 0.4, "muted": 0.2}

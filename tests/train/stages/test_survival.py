@@ -177,7 +177,7 @@ def test_what_a_kill_left_half_written_is_removed(begin: Run, undisturbed: Whole
 def test_a_kill_between_the_last_step_and_the_checkpoint(
     begin: Run, undisturbed: Whole, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("_publish", "finish"):
+    for name in ("publish", "finish"):
         with monkeypatch.context() as patch:
             patch.setattr(stage_a_module, name, lambda *_: kill())
             with pytest.raises(Killed):
