@@ -26,6 +26,7 @@ from safe_data.core.options_file import (
     in_sections,
     is_given,
     option_name,
+    plain,
     preset_names,
     sections_of,
     settings_from,
@@ -111,7 +112,11 @@ def _parse(
         return settled(without_sections(yaml.safe_load(text), sections, unread), alternatives)
 
     set_loader(_SECTIONED, load, (yaml.YAMLError,))
-    set_dumper(_SECTIONED, lambda options: yaml.safe_dump(in_sections(options, sections), sort_keys=False))
+
+    def dump(options: Any) -> str:
+        return str(yaml.safe_dump(plain(in_sections(options, sections)), sort_keys=False))
+
+    set_dumper(_SECTIONED, dump)
     parser = Parser(prog=program, description=summary, formatter_class=Help, parser_mode=_SECTIONED)
     choices = parser.add_subcommands(dest="command", metavar="COMMAND")
     for name, command in commands.items():
@@ -187,8 +192,8 @@ def _plain_types(help_text: str) -> str:
     >>> _plain_types("how (type: Optional[Literal['a', 'b']], default: null)")
     'how (one of a, b)'
     """
-    for kind, plain in (("<class 'Path'>", "path"), ("Path | null", "path"), (" | null", "")):
-        help_text = help_text.replace(kind, plain)
+    for kind, named in (("<class 'Path'>", "path"), ("Path | null", "path"), (" | null", "")):
+        help_text = help_text.replace(kind, named)
     help_text = re.sub(r", default: (null|\(\)|\[[^\]]*\])", "", help_text)  # a list's stands before it
     choices = re.compile(r"type: (?:Optional\[)?Literal\[([^\]]*)\]+")
     return choices.sub(lambda found: f"one of {found[1].replace(chr(39), '')}", help_text)

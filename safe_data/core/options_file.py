@@ -44,8 +44,8 @@ def options_yaml(command: str, options: Mapping[str, Any], packages: Iterable[st
 
     versions = ", ".join(f"{name} {number}" for name, number in installed_versions(packages).items())
     head = f"# {command}; Python {platform.python_version()}, {versions}\n"
-    plain = {name: _plain(value) for name, value in options.items() if value is not None}
-    return (head + yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)).encode()
+    given = {name: plain(value) for name, value in options.items() if value is not None}
+    return (head + yaml.safe_dump(given, sort_keys=False, allow_unicode=True)).encode()
 
 
 def write_options(
@@ -59,12 +59,13 @@ def write_options(
     return write_bytes(folder / OPTIONS, options_yaml(command, options, packages))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as YAML writes it: paths as text, tuples as lists."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def option_name(field: dataclasses.Field[Any]) -> str:

@@ -1,6 +1,7 @@
 """Decode an untrusted picture to RGB in bounded memory, as a viewer would show it on a white page."""
 
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -24,6 +25,7 @@ _UPRIGHT = {  # how to turn a picture upright; orientations of EXIF 2.32, sectio
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_PILLOW_WARNS = ("ignore", None, Warning, re.compile(r"PIL\."), 0)  # as `warnings` keeps a filter
 _BROKEN = (OSError, SyntaxError, EOFError, struct.error, zlib.error, ValueError)
 
 
@@ -44,11 +46,11 @@ def decode_image(data: bytes) -> Image.Image:
         MediaError: it is neither, truncated, smaller than 2×2, or larger than 2²⁵ pixels.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # broken metadata; large pictures, bounded below
-            picture = Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)
-            check_size(picture.width, picture.height)
-            picture.load()
-            return _upright(_flatten(picture), picture)
+        _silence_pillow()
+        picture = Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)
+        check_size(picture.width, picture.height)
+        picture.load()
+        return _upright(_flatten(picture), picture)
     except MediaError:
         raise
     except Image.DecompressionBombError:
@@ -57,6 +59,16 @@ def decode_image(data: bytes) -> Image.Image:
         raise MediaError("undecodable picture: neither PNG nor JPEG") from None
     except _BROKEN as error:
         raise MediaError(f"undecodable picture: {error}") from None
+
+
+def _silence_pillow() -> None:
+    """Ignore what Pillow warns of: broken metadata, and large pictures, which are bounded here.
+
+    Not by `catch_warnings`, which is for one thread: two that decode at once would leave every warning of the
+    process ignored.
+    """
+    if _PILLOW_WARNS not in warnings.filters:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def check_size(width: int, height: int) -> None:

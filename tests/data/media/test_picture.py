@@ -3,7 +3,9 @@
 import contextlib
 import io
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -163,3 +165,11 @@ def test_damaged_pictures_decode_or_are_refused_but_never_crash(
     data[int(place * (len(data) - 1))] = value
     with contextlib.suppress(MediaError):
         assert decode_image(bytes(data)).mode == "RGB"
+
+
+def test_threads_that_decode_leave_the_warnings_of_others_as_they_are() -> None:
+    data, before = saved(two_colours()), list(warnings.filters)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(decode_image, [data] * 400))
+    everything = ("ignore", None, Warning, None, 0)
+    assert everything not in warnings.filters or everything in before
