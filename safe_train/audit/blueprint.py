@@ -75,8 +75,8 @@ def new_base(config: Any, precision: torch.dtype) -> Any:
         ) from None
     if base.config.is_encoder_decoder:
         raise InputError(
-            f"{type(base).__name__} is an encoder-decoder: stage A trains it, but its counts and memory cannot "
-            "be estimated here; audit a model with a decoder alone"
+            f"{type(base).__name__} is an encoder-decoder: stage A trains it, but its counts and memory "
+            "cannot be estimated here; audit a model with a decoder alone"
         )
     return base
 
