@@ -25,6 +25,7 @@ FORMAT_VERSION = 1
 GB = 10**9
 
 _WORDS = 44  # positions of a question and its template; the plan's 620 are 576 of a picture and these
+_TILES = ("image_grid_pinpoints", "scale_factor", "downsample_ratio", "max_num_tiles")  # a picture is cut
 _PICTURE_SIZES = ("image_seq_length", "mm_tokens_per_image", "num_query_tokens")
 
 
@@ -153,9 +154,10 @@ def _positions(config: AuditConfig, model_config: Any) -> tuple[int, str]:
     known = [described[name] for name in _PICTURE_SIZES if isinstance(described.get(name), int)]
     vision = described.get("vision_config") or {}
     side, patch = (_side(vision.get(name)) for name in ("image_size", "patch_size"))
-    if known:
+    tiled = any(described.get(name) or vision.get(name) for name in _TILES)
+    if known and not tiled:
         picture = known[0]
-    elif side and patch:
+    elif side and patch and not tiled:
         picture = (side // patch) ** 2
     else:
         raise InputError(

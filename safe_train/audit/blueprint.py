@@ -74,7 +74,10 @@ def new_base(config: Any, precision: torch.dtype) -> Any:
             f"{type(config).__name__}: no vision-language model can be made of it: {said}"
         ) from None
     if base.config.is_encoder_decoder:
-        raise InputError(f"{type(base).__name__} is an encoder-decoder; stage A trains decoders only")
+        raise InputError(
+            f"{type(base).__name__} is an encoder-decoder: stage A trains it, but its counts and memory "
+            "cannot be estimated here; audit a model with a decoder alone"
+        )
     return base
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import transformers
 from audit_plans import published_llava, tiny_llava
 
 from safe_train.audit.audit import Audit
@@ -119,6 +120,27 @@ def test_shards_tell_the_shape_of_an_embedding(
 def test_a_config_file_alone_is_enough(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "--backbone", str(folder / "config.json"), *SMALL]) == 0
     assert "LlavaForConditionalGeneration, float32" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["LlavaNextConfig", "MllamaConfig", "Idefics3Config", "InternVLConfig"])
+def test_a_picture_that_is_cut_into_tiles_has_no_assumed_size(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    getattr(transformers, name)().save_pretrained(tmp_path)
+    assert main(["audit", "--backbone", str(tmp_path), *SMALL]) == 3
+    assert f"{name}: does not say how many positions a picture has" in capsys.readouterr().err
+
+
+def test_an_encoder_decoder_is_refused_as_what_the_audit_cannot_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = {"model_type": "t5", "d_model": 32, "d_ff": 32, "num_layers": 2, "num_heads": 2, "d_kv": 16}
+    transformers.Blip2Config(text_config=text, use_decoder_only_language_model=False).save_pretrained(
+        tmp_path
+    )
+    assert main(["audit", "--backbone", str(tmp_path)]) == 3
+    said = "is an encoder-decoder: stage A trains it, but its counts and memory cannot be estimated here"
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
