@@ -239,7 +239,7 @@ def new_pathway(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return AudioPathway(
-            replace(config, layers=layers), shapes=shapes, width=hidden_width(base), seed=seed
+            replace(config, layers=layers, location=None), shapes=shapes, width=hidden_width(base), seed=seed
         )
 
 

@@ -20,8 +20,8 @@ class PathwayConfig:
     """
 
     layers: tuple[int, ...] = field(default=(), metadata={"option": "layer"})
-    """number of a decoder layer that hears, counted from 1; one the backbone does not have is refused;
-    without any: see --location"""
+    """number of a decoder layer that hears, counted from 1, or 0 for the input of the first; one the backbone
+    does not have is refused; without any: see --location"""
 
     location: Location | None = None
     """where to fuse if no --layer is given: input (before the first layer), or four layers of the early,
@@ -81,8 +81,12 @@ class PathwayConfig:
             raise InputError(f"depth={self.depth}: must be at least 2")
         if self.design == "low_rank" and self.rank % self.heads:
             raise InputError(f"rank={self.rank} does not divide among heads={self.heads}; choose a multiple")
-        lowest = 0 if self.location == "input" else 1  # 0: the input of layer 1
-        if len(set(self.layers)) != len(self.layers) or min(self.layers, default=1) < lowest:
+        if self.layers and self.location is not None:
+            raise InputError(
+                f"layers={list(self.layers)} and location={self.location}: give one of them; in a file behind a "
+                "preset, `layer: []` leaves it to the location"
+            )
+        if len(set(self.layers)) != len(self.layers) or min(self.layers, default=0) < 0:
             raise InputError(f"layers={list(self.layers)}: name each layer once, counting from 1")
         if self.tanh_scale is not None:
             check_above_zero(self, "tanh_scale")
