@@ -95,7 +95,7 @@ def _last_losses(last: "StepLoss") -> str:
     on_audio = (
         "not measured" if last.cross_entropy is None else f"{last.cross_entropy:.3f} on audio questions"
     )
-    from_base = "not measured" if last.distillation is None else f"{last.distillation:.4f} from the base"
+    from_base = "not measured" if last.distillation is None else f"{last.distillation:z.4f} from the base"
     return f"cross-entropy {on_audio}, KL divergence {from_base}"
 
 
