@@ -14,7 +14,7 @@ from safe_data.build.build import build_dataset
 from safe_data.sources.synthetic.world import write_world
 from safe_eval.predictions import read_predictions
 from safe_train.checkpoint import read_checkpoint
-from safe_train.cli import _last_losses, main
+from safe_train.cli import last_losses, main
 from safe_train.stages.logs import StepLoss
 
 FEW_STEPS = """
@@ -292,4 +292,4 @@ def test_a_missing_extra_is_one_line(
 
 
 def test_a_divergence_that_rounds_to_zero_is_not_negative() -> None:
-    assert _last_losses(StepLoss(0, 1.0, None, -1e-9)).endswith("KL divergence 0.0000 from the base")
+    assert last_losses(StepLoss(0, 1.0, None, -1e-9)).endswith("KL divergence 0.0000 from the base")
