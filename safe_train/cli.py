@@ -80,7 +80,7 @@ def stage_a(config: TrainConfig) -> int:
     trained_on = f"{checkpoint.trained_parameters:,} parameters trained on {records:,} records"
     print(f"{config.run.out}: {trained_on}, {base}")
     if trained.losses:
-        print(f"  last batch, in nats per token: {_last_losses(trained.losses[-1])}")
+        print(f"  last batch, in nats per token: {last_losses(trained.losses[-1])}")
     if trained.metrics:
         heard = trained.metrics.get("audio_accuracy")
         shown = "not measured" if heard is None else f"{heard:.3f}"
@@ -90,12 +90,12 @@ def stage_a(config: TrainConfig) -> int:
     return HOLDS
 
 
-def _last_losses(last: "StepLoss") -> str:
+def last_losses(last: "StepLoss") -> str:
     """The losses of a step, in words."""
     on_audio = (
         "not measured" if last.cross_entropy is None else f"{last.cross_entropy:.3f} on audio questions"
     )
-    from_base = "not measured" if last.distillation is None else f"{last.distillation:.4f} from the base"
+    from_base = "not measured" if last.distillation is None else f"{last.distillation:z.4f} from the base"
     return f"cross-entropy {on_audio}, KL divergence {from_base}"
 
 

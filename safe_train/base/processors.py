@@ -5,6 +5,7 @@ are the same on every machine), its tokenizer and its chat template. Its video p
 needs torchvision. One family's quirk is one function; the tables at the end say which family has which.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -92,10 +93,10 @@ def process(processor: Any, text: str, image: "Image | None") -> Mapping[str, An
 def begins(processor: Any, text: str) -> bool:
     """Whether a text already begins with the BOS token, perhaps behind a picture's token."""
     begin, image = processor.tokenizer.bos_token, getattr(processor, "image_token", None)
-    rest = text
+    rest = text.lstrip()
     while isinstance(image, str) and image and rest.startswith(image):
         rest = rest.removeprefix(image).lstrip()
-    return bool(begin) and (text.startswith(begin) or rest.startswith(begin))
+    return bool(begin) and rest.startswith(begin)
 
 
 def answer_type(processor: Any) -> int:
@@ -246,10 +247,14 @@ def _call(processor: Any, text: str, image: "Image | None", options: Mapping[str
 def _call_paligemma(
     processor: Any, text: str, image: "Image | None", options: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """PaliGemma's processor refuses a prompt without a picture; its model answers one."""
+    """PaliGemma's processor refuses a prompt without a picture; its model answers one.
+
+    A BOS that the text has is left out: the processor writes one behind the picture, whatever the text has.
+    """
     import torch
 
     tokenizer = processor.tokenizer
+    text = re.sub(rf"{re.escape(tokenizer.bos_token)}\s*", "", text)
     if image is None:
         words = tokenizer([f"{tokenizer.bos_token}{text}\n"], **options, return_tensors="pt")
         return {**words, "token_type_ids": torch.zeros_like(words["input_ids"])}

@@ -14,7 +14,8 @@ from safe_data.build.build import build_dataset
 from safe_data.sources.synthetic.world import write_world
 from safe_eval.predictions import read_predictions
 from safe_train.checkpoint import read_checkpoint
-from safe_train.cli import main
+from safe_train.cli import last_losses, main
+from safe_train.stages.logs import StepLoss
 
 FEW_STEPS = """
 optim:
@@ -89,7 +90,7 @@ def test_a_complete_run_is_reported_again(adapter: Path, capsys: pytest.CaptureF
     last = lines_of(adapter / "losses.jsonl")[-1]
     assert second == (
         f"  last batch, in nats per token: cross-entropy {last['cross_entropy']:.3f} on audio questions, "
-        f"KL divergence {last['distillation']:.4f} from the base"
+        f"KL divergence {last['distillation']:z.4f} from the base"
     )
     assert before == {path: path.stat().st_mtime_ns for path in adapter.rglob("*")}
 
@@ -288,3 +289,7 @@ def test_a_missing_extra_is_one_line(
     fix = "run pip install '.[train]' in the SAFE project folder"
     assert capsys.readouterr() == ("", f"safe-train stage-a: {message} not installed; {fix}\n")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_divergence_that_rounds_to_zero_is_not_negative() -> None:
+    assert last_losses(StepLoss(0, 1.0, None, -1e-9)).endswith("KL divergence 0.0000 from the base")

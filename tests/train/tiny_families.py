@@ -84,6 +84,8 @@ def save_family(name: str, folder: Path) -> Path:
         for parameter in tiny.model.parameters():
             if parameter.dim() > 1:  # larger than usual, so that what a prompt says changes the answer
                 parameter.mul_(3)
+                if not parameter.any():  # BLIP-2's query tokens: a layer norm of zeros has no useful gradient
+                    parameter.normal_()
             elif parameter.numel() == 1:  # the gates of cross-attentions, which are closed at first
                 parameter.fill_(0.5)
     tiny.model.save_pretrained(folder)

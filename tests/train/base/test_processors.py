@@ -185,6 +185,22 @@ def test_a_question_that_begins_with_a_bos_is_not_given_another(folder: Callable
     assert ids.count(processor.tokenizer.bos_token_id) == 1
 
 
+@pytest.mark.parametrize(
+    "template",
+    ["BOS{image}{question}", " BOS {image}{question}", "{image} BOS {question}", "{image}{question}"],
+)
+@pytest.mark.parametrize("family", ["LLaVA", "Idefics3", "BLIP-2 OPT", "PaliGemma", "Llama 3.2 Vision"])
+def test_a_template_that_writes_a_bos_is_not_given_another(
+    folder: Callable[[str], Path], family: str, template: str
+) -> None:
+    processor = load_processor(folder(family))
+    written = template.replace("BOS", processor.tokenizer.bos_token)
+    begin = processor.tokenizer.bos_token_id
+    for image in (draw(), None):
+        ids = encode_prompt(processor, ASKED, image, written)["input_ids"][0].tolist()
+        assert ids.count(begin) == 1
+
+
 def test_paligemmas_answers_have_the_type_that_its_processor_gives_them(
     folder: Callable[[str], Path],
 ) -> None:
