@@ -20,8 +20,8 @@ class PathwayConfig:
     """
 
     layers: tuple[int, ...] = field(default=(), metadata={"option": "layer"})
-    """number of a decoder layer that hears, counted from 1, or 0 for the input of the first; one the backbone
-    does not have is refused; without any: see --location"""
+    """number of a decoder layer that hears, counted from 1, or 0 alone for the input of the first; one
+    the backbone does not have is refused; without any: see --location"""
 
     location: Location | None = None
     """where to fuse if no --layer is given: input (before the first layer), or four layers of the early,
@@ -83,10 +83,11 @@ class PathwayConfig:
             raise InputError(f"rank={self.rank} does not divide among heads={self.heads}; choose a multiple")
         if self.layers and self.location is not None:
             raise InputError(
-                f"layers={list(self.layers)} and location={self.location}: give one of them; in a file behind a "
-                "preset, `layer: []` leaves it to the location"
+                f"layers={list(self.layers)} and location={self.location}: give one of them; in a file behind "
+                "a preset, `layer: []` leaves it to the location"
             )
-        if len(set(self.layers)) != len(self.layers) or min(self.layers, default=0) < 0:
+        from_zero = self.layers != (0,) and min(self.layers, default=1) < 1  # who counts from 0 is told so
+        if len(set(self.layers)) != len(self.layers) or from_zero:
             raise InputError(f"layers={list(self.layers)}: name each layer once, counting from 1")
         if self.tanh_scale is not None:
             check_above_zero(self, "tanh_scale")

@@ -31,6 +31,10 @@ NAN = float("nan")
         ({"bottleneck": 0}, "bottleneck=0: must be at least 1"),
         ({"depth": 1}, "depth=1: must be at least 2"),
         ({"layers": (2, 2)}, r"layers=\[2, 2\]: name each layer once, counting from 1"),
+        (
+            {"layers": (3,), "location": "late"},
+            r"layers=\[3\] and location=late: give one of them; in a file",
+        ),
         ({"layers": (0, 1)}, r"layers=\[0, 1\]: name each layer once, counting from 1"),
         ({"tanh_scale": 0.0}, r"tanh_scale=0\.0: must be above 0"),
         ({"residual_scale": 0.0}, r"residual_scale=0\.0: must be above 0 and below max_residual_scale=1\.0"),

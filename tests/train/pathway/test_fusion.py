@@ -326,7 +326,7 @@ def test_the_input_of_the_first_layer_can_hear(llava) -> None:
     first, entered = llava.get_decoder().layers[0], []
     recorder = first.register_forward_pre_hook(lambda _m, args: entered.append(args[0]))
     llava(**inputs)
-    model = SafeModel(llava, awake_pathway(layers=(0,), location="input"))
+    model = SafeModel(llava, awake_pathway(layers=(0,)))
     with model.fuse(audio=sounds(ROWS), gate=[1.0, 0.0, 1.0]):
         heard = llava(**inputs).logits
     recorder.remove()

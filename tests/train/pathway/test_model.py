@@ -110,8 +110,8 @@ def test_unchanged_on_every_architecture(architecture: str) -> None:
     base, inputs = ARCHITECTURES[architecture]()
     base.train()  # as a model fresh from its constructor may be; SafeModel must see to it
     before_weights = digest(base)
-    for layers, location in (((1, 2, 3, 4), None), ((0,), "input")):
-        pathway = awake_pathway(layers=layers, location=location, width=hidden_width(base), tokens=4)
+    for layers in ((1, 2, 3, 4), (0,)):
+        pathway = awake_pathway(layers=layers, width=hidden_width(base), tokens=4)
         model = SafeModel(base, pathway)
         before = base(**inputs).logits
         with model.fuse(audio=sounds(ROWS), gate=0.0):
@@ -379,7 +379,7 @@ def test_each_cross_attention_lies_where_its_layer_computes(llava) -> None:
 )
 def test_where_to_fuse(location: Any, available: int, layers: tuple[int, ...]) -> None:
     assert fused_layers(PathwayConfig(location=location), available) == layers
-    assert fused_layers(PathwayConfig(location=location, layers=(3,)), available) == (3,)
+    assert fused_layers(PathwayConfig(layers=(3,)), available) == (3,)
 
 
 @pytest.mark.parametrize("location", [None, "early", "middle", "late"])
@@ -483,7 +483,7 @@ def test_lora_draws_other_frozen_weights_for_each_layer_and_part(llava) -> None:
 def test_without_a_picture_its_projector_has_a_gradient_of_0(llava: Any) -> None:
     """Processes wait for each other's gradients: none may be missing in a pass of one of them."""
     adaptation = adapt(llava, AdaptationConfig(base="full"))
-    model = SafeModel(llava, awake_pathway((0,), location="input"), adaptation)
+    model = SafeModel(llava, awake_pathway((0,)), adaptation)
     words = {"input_ids": torch.arange(3, 13).view(2, 5)}
     with model.fuse(audio=sounds(2)):
         model(**words).logits.square().mean().backward()
@@ -498,11 +498,11 @@ def test_without_a_picture_its_projector_has_a_gradient_of_0(llava: Any) -> None
 
 
 def test_what_is_trained_of_the_base_is_among_the_parameters_once(llava: Any) -> None:
-    plain = SafeModel(llava, awake_pathway((0,), location="input"))
+    plain = SafeModel(llava, awake_pathway((0,)))
     assert [name for name, _ in plain.named_parameters() if not name.startswith("pathway.")] == []
     plain.detach()
     adaptation = adapt(llava, AdaptationConfig(base="lora"))
-    model = SafeModel(llava, awake_pathway((0,), location="input"), adaptation)
+    model = SafeModel(llava, awake_pathway((0,)), adaptation)
     found = {id(weight) for name, weight in model.named_parameters() if name.startswith("adapted.")}
     assert found == {id(weight) for weight in adaptation.weights.values()}
     assert len(list(model.parameters())) == len(list(plain.parameters())) + len(adaptation.weights)
