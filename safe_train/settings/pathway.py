@@ -83,8 +83,8 @@ class PathwayConfig:
             raise InputError(f"rank={self.rank} does not divide among heads={self.heads}; choose a multiple")
         if self.layers and self.location is not None:
             raise InputError(
-                f"layers={list(self.layers)} and location={self.location}: give one of them; in a file behind "
-                "a preset, `layer: []` leaves it to the location"
+                f"layers={list(self.layers)} and location={self.location}: give one of them; in a file "
+                "behind a preset, `layer: []` leaves it to the location"
             )
         from_zero = self.layers != (0,) and min(self.layers, default=1) < 1  # who counts from 0 is told so
         if len(set(self.layers)) != len(self.layers) or from_zero:

@@ -192,7 +192,7 @@ def test_another_dataset_is_refused_unless_meant(
     ("options", "message"),
     [
         ("--layer=5", "layers=[5]: LlavaForConditionalGeneration has 4 decoder layers, counted from 1"),
-        ("--layer=0", "layers=[0]: name each layer once, counting from 1"),
+        ("--layer=-1", "layers=[-1]: name each layer once, counting from 1"),
         ("--layer=first", "argument --layer: invalid int value: 'first'"),
         ("--rank=7", "rank=7 does not divide among heads=2; choose a multiple"),
         ("--tokens=0", "tokens=0: must be at least 1"),
