@@ -14,11 +14,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from benchmarks import bootstrap_speed, captions, java_tokens, made_text, process, vqa_loop
+from benchmarks import bootstrap_speed, captions, made_text, process, vqa_loop
 from benchmarks.timing import in_turns, print_line, print_ratio, rates, seconds
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import vqa
 from safe_eval.scorers.captions import tokens
+from safe_eval.scorers.captions.java_tokens import java_tokens, why_no_java_tokens
 
 IMAGES, REFERENCES, QUESTIONS, RAW_CAPTIONS, PREDICTIONS = 40_504, 4, 200_000, 200_000, 200_000
 REPEATS = 3
@@ -72,12 +73,12 @@ def measure_tokens(count: int) -> None:
     if captions.TRUTH.is_dir():
         sets["COCO val2014"] = captions.raw_coco()[:count]
     for data, texts in sets.items():
-        why_not = java_tokens.missing()
+        why_not = why_no_java_tokens()
         if why_not is not None:
             print_line(benchmark="eval", what=f"tokens, {data}", not_measured=why_not)
             continue
-        lines, expected = tokens.tokenize(texts), java_tokens.tokenize(texts)
-        ours, reference = _times_of(texts, tokens.tokenize, java_tokens.tokenize)
+        lines, expected = tokens.tokenize(texts), java_tokens(texts)
+        ours, reference = _times_of(texts, tokens.tokenize, java_tokens)
         print_ratio(
             "eval",
             f"PTB tokens without Java, against Java with its start-up, {data}",
