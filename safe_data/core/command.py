@@ -22,6 +22,7 @@ from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import (
     alternatives_of,
+    config_files,
     configs_first,
     in_sections,
     is_given,
@@ -90,6 +91,10 @@ def _parse(
     import yaml
     from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_dumper, set_loader
 
+    from safe_data.core.yaml_file import load_yaml, read_yaml
+
+    for file in config_files(arguments):
+        read_yaml(file)  # the parser does not say which file is wrong
     if not arguments:
         raise InputError(f"name a command: {', '.join(commands)}; {_SEE}")
 
@@ -106,7 +111,7 @@ def _parse(
     sections, alternatives = (sections_of(chosen), alternatives_of(chosen)) if chosen else ({}, {})
 
     def load(text: str) -> Any:
-        return settled(without_sections(yaml.safe_load(text), sections), alternatives)
+        return settled(without_sections(load_yaml(text), sections), alternatives)
 
     set_loader(_SECTIONED, load, (yaml.YAMLError,))
     set_dumper(_SECTIONED, lambda options: yaml.safe_dump(in_sections(options, sections), sort_keys=False))
