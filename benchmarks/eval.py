@@ -16,12 +16,14 @@ import numpy as np
 
 from benchmarks import bootstrap_speed, captions, made_text, process, vqa_loop
 from benchmarks.timing import in_turns, print_line, print_ratio, rates, seconds
+from safe_data.core.command import BAD_INPUT
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import vqa
 from safe_eval.scorers.captions import tokens
 from safe_eval.scorers.captions.java_tokens import java_tokens, why_no_java_tokens
 
 IMAGES, REFERENCES, QUESTIONS, RAW_CAPTIONS, PREDICTIONS = 40_504, 4, 200_000, 200_000, 200_000
+MISNAMED = 100_000
 REPEATS = 3
 T = TypeVar("T")
 
@@ -34,6 +36,7 @@ def main() -> None:
     measure_tokens(round(RAW_CAPTIONS * scale))
     bootstrap_speed.main()
     measure_score(round(PREDICTIONS * scale))
+    measure_misnamed(round(MISNAMED * scale))
     measure_help()
 
 
@@ -107,6 +110,19 @@ def measure_score(count: int) -> None:
         taken = sorted(process.run(command) for _ in range(REPEATS))
         sizes = {"predictions": count, "resamples": 10_000, "megabytes": path.stat().st_size / 1e6}
     _print_process("safe-eval score", taken, sizes, wall_seconds=10, peak_mb=1000)
+
+
+def measure_misnamed(count: int) -> None:
+    """`safe-eval score` of a file that misnames one field in all rows: it is refused, with the first 20."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "predictions.jsonl")
+        made_text.write_run(path, count)
+        path.write_bytes(path.read_bytes().replace(b'"confidence":', b'"confidense":'))
+        command = [process.program("safe-eval"), "score", path, "--out", Path(folder, "scores")]
+        taken = sorted(process.run(command, allowed=(BAD_INPUT,)) for _ in range(REPEATS))
+        sizes = {"predictions": count, "megabytes": path.stat().st_size / 1e6}
+    what = "safe-eval score of a file with one misnamed field"
+    _print_process(what, taken, sizes, wall_seconds=2, peak_mb=None)
 
 
 def measure_help() -> None:
