@@ -59,9 +59,7 @@ def _lex_one(text: str, at: int, held: int, tokens: list[str]) -> int:
         return at + 1
     if written := found.written(text[at:stop]):
         tokens.append(written)
-    if found.doubled:
-        tokens.append(".")
-    return stop
+    return stop - 1 if found.again else stop
 
 
 def _held(text: str) -> int:

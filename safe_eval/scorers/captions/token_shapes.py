@@ -63,7 +63,7 @@ _FILES = """
 bat bmp c class cgi cpp dll docx? exe gif gz html? h jar java jpe?g mov mp3 pdf php pl png ppt ps py sql tar
 txt wav x xml zip
 """
-_ENTITIES = "HT TL UR LR QC QL QR odq cdq [#][0-9]+ [aeiouAEIOU](?:acute|grave|uml)"
+_ENTITIES = "HT TL UR LR QC QL QR odq cdq [#][0-9]+"
 
 
 def _any(words: str) -> str:
@@ -77,8 +77,9 @@ def _capitalised(words: str) -> str:
 _BLANK = r"[ \t\u00a0\u2000-\u200a\u3000\n]"
 _LETTER = rf"[^\W\d_{_NO_LETTERS}]"
 _LETTER_OR_DIGIT = rf"[^\W_{_NO_LETTERS}]"
-_L = rf"(?:{_LETTER}|[{_SOFT_HYPHEN}{_MARKS}])"
-_LD = rf"(?:[^\W_{_NO_LETTERS}]|[{_SOFT_HYPHEN}{_MARKS}])"
+_ACCENTED = "&[aeiouAEIOU](?:acute|grave|uml);"
+_L = rf"(?:{_LETTER}|[{_SOFT_HYPHEN}{_MARKS}]|{_ACCENTED})"
+_LD = rf"(?:[^\W_{_NO_LETTERS}]|[{_SOFT_HYPHEN}{_MARKS}]|{_ACCENTED})"
 _APOSTROPHE = "(?:['\u2019\u0092]|&apos;)"
 _QUOTE = "(?:['`\u2018\u2019\u201b\u0091\u0092]|&apos;)"  # where an apostrophe is meant
 _HYPHEN = "[-_\u058a\u2010\u2011]"
@@ -139,7 +140,7 @@ class Shape(NamedTuple):
     pattern: str
     needs: str = ""  # a pattern of what a text must hold, so that it is looked for at all
     written: Callable[[str], str] = _lower
-    doubled: bool = False  # the period is that of an abbreviation and of the sentence, and is written twice
+    again: bool = False  # its period is that of an abbreviation and of the sentence, and is read twice
 
 
 _PLAIN_QUOTES = str.maketrans("\u2019\u0092\u2018\u201b\u0091", "''```")
@@ -154,6 +155,7 @@ _TREEBANK_QUOTES = {
     for mark in marks
 }
 _ASCII, _APOSTROPHES, _MARKED = "[A-Za-z0-9]", "['\u2019\u0092&]", "['`\u2018\u2019\u201b\u0091\u0092]|&apos;"
+_MAY_BE_L, _MAY_BE_LD = f"{_L}|&", f"{_LD}|&"
 _CURLY = "[`\u2018-\u201f\u2039\u203a\u00ab\u00bb\u0091-\u0094]"
 _SPLIT_WORDS = ("(can)not", "(gon)na", "(got)ta", "(lem)me", "(gim)me", "(wan)na")
 _NAMED = {
@@ -176,9 +178,9 @@ _ENTITY_SIGNS = {"(?:md|mdash|ndash)": "--", "lt": "<", "gt": ">", "amp": "&", "
 
 _WORDS = [
     *(Shape(_ASCII, f"(?i:{word})") for word in _SPLIT_WORDS),
-    Shape(_L, rf"({_WORD}){_APOSTROPHE}(?i:[msd]|re|ve|ll)", _MARKED),
+    Shape(_MAY_BE_L, rf"({_WORD}){_APOSTROPHE}(?i:[msd]|re|ve|ll)", _MARKED),
     Shape(_ASCII, rf"([A-Za-z]*[A-MO-Za-mo-z])[nN]{_QUOTE}[tT]", _MARKED),  # the do of don't
-    Shape(_L, _WORD),
+    Shape(_MAY_BE_L, _WORD),
 ]
 _WITH_APOSTROPHES = [
     Shape("[nN]", rf"[nN]{_QUOTE}[tT]", _MARKED, _straight),
@@ -189,8 +191,9 @@ _WITH_APOSTROPHES = [
     Shape(_ASCII, rf"(?i:[ldj]|dunkin|somethin|ol){_APOSTROPHE}", _MARKED),
     Shape("[yY]", rf"([yY]{_APOSTROPHE}){_LETTER}", _MARKED),
     Shape("[A-HJ-XZn]", rf"[A-HJ-XZn]{_QUOTE}{_LETTER}{{2,}}", _MARKED),  # O'Connor
-    Shape(_L, rf"{_LETTER}+[aeiouyAEIOUY]{_QUOTE}[aeiouA-Z]{_LETTER}*", _MARKED),  # Ho'ohu
-    Shape(_ASCII, r"(?i:o'o|cont'd\.?|nor'easter|c'mon|e'er|s'mores|ev'ry|li'l|nat'l|c'est|cap'n)", "'"),
+    Shape(_MAY_BE_L, rf"{_LETTER}+[aeiouyAEIOUY]{_QUOTE}[aeiouA-Z]{_LETTER}*", _MARKED),  # Ho'ohu
+    Shape(_ASCII, r"(?i:cont'd\.?|nor'easter|c'mon|e'er|s'mores|ev'ry|li'l|nat'l)", "'"),
+    Shape(_ASCII, rf"(?i:o{_QUOTE}o|c{_APOSTROPHE}est|cap{_APOSTROPHE}n)", _MARKED),
 ]
 _IN_NETWORKS = [
     Shape("[hH]", rf"(?i:https?)://{_IN_LINK}{{1,2000}}{_LINK_END}", "://"),
@@ -214,14 +217,17 @@ _NUMBERS = [
     Shape("[A-Z$]", r"[A-Z]*\$", "[$]"),
 ]
 _ABBREVIATED = [
-    Shape(_ASCII, rf"({_ENDS}\.){_END}", "[.]", doubled=True),
+    Shape(_ASCII, rf"({_ENDS}\.){_END}", "[.]", again=True),
     Shape(_ASCII, rf"({_ENDS}\.)(?s:..)", "[.]"),
-    Shape(_ASCII, rf"(?:{_ENDS}|(?i:{_any(_TITLES)}))\.", "[.]"),
+    Shape(_ASCII, rf"{_ENDS}\.", "[.]", again=True),  # at the end of all captions
+    Shape(_ASCII, rf"(?i:{_any(_TITLES)})\.", "[.]"),
     Shape(_ASCII, rf"((?i:{_any(_NUMBERED)})\.){_BLANK}?\d", "[.]"),
     Shape(_ASCII, rf"([A-Za-z])\.{_SENTENCE}", "[.]"),  # K loses its period to the sentence
-    Shape(_ASCII, rf"({_ACRONYM}\.){_SENTENCE}", "[.]", doubled=True),
+    Shape(_ASCII, rf"({_ACRONYM}\.){_SENTENCE}", "[.]", again=True),
     Shape(_ASCII, rf"{_ACRONYM}\.", "[.]"),
-    Shape(_LD, rf"((?:{_WORD}|{_THING}|{_COMPOUND})\.)[,;:\u3001]", "[.]"),  # passes for an abbreviation
+    Shape(
+        _MAY_BE_LD, rf"((?:{_WORD}|{_THING}|{_COMPOUND})\.)[,;:\u3001]", "[.]"
+    ),  # passes for an abbreviation
 ]
 _WITH_SIGNS = [
     Shape(_LD, _THING),
@@ -229,7 +235,7 @@ _WITH_SIGNS = [
     Shape(_ASCII, rf"{_PART}(?:\\?/{_PART}){{1,2}}", "/"),
     Shape("[A-Z]", r"[A-Z]+(?:(?:[+&]|(?i:&amp;))[A-Z]+)+", "[+&]", _straight),
     Shape("[cCfFsSpPaA-]", r"(?i:c\+\+|[cf]#|c\.d\.s|pro-|anti-|s&p-500|s&ls|-(?:[lr][rcs]b)-)"),
-    Shape(_LD, rf"{_LD}++(?:\.{_LD}++)*\.(?i:{_any(_FILES)})(?=[ \t\n\u00a0.?!,]|$)", "[.]"),
+    Shape(_MAY_BE_LD, rf"{_LD}++(?:\.{_LD}++)*\.(?i:{_any(_FILES)})(?=[ \t\n\u00a0.?!,])", "[.]"),
 ]
 _FACES = [
     Shape("[<>:;=]", r"([<>]?[:;=][-o*']?[()DPdpO\\{@|\[\]])[^A-Za-z0-9]", written=_brackets),

@@ -18,6 +18,7 @@ RECORDED = {
         ("'twas and 'tis", "'t was and 't is"),
         ("y'all and j'ai", "y' all and j' ai"),
         ("c'est, n'est and d'or", "c'est , n'est and d'or"),
+        ("c’est, cap’n, o`o and cont’d", "c’est , cap’n , o`o and cont 'd"),
         ("the '11 and '90s and 60's-70's", "the '11 and '90s and 60 's -70 's"),
         ("12-o'clock and a-o'x", "12-o'clock and a-o ' x"),
         ("'sécurité' and 'secret'", "'s écurité ' and ` secret '"),
