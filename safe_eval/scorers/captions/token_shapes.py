@@ -71,7 +71,7 @@ def _any(words: str) -> str:
 
 
 def _capitalised(words: str) -> str:
-    return "|".join(f"{word[0]}(?i:{word[1:]})" for word in words.split())
+    return "|".join(f"{word[0]}(?ai:{word[1:]})" for word in words.split())
 
 
 _BLANK = r"[ \t\u00a0\u2000-\u200a\u3000\n]"
@@ -108,7 +108,7 @@ _TAG = (
 )
 _END = rf"{_BLANK}(?:{_BLANK}|{_UPPER}|{_TAG})"
 _SENTENCE = rf"{_BLANK}+(?:{_capitalised(_STARTERS)}|{_TAG}){_BLANK}"
-_ENDS = rf"(?:(?i:{_any(_ENDING)})|{_capitalised(_ENDING_NAMES)})"
+_ENDS = rf"(?:(?ai:{_any(_ENDING)})|{_capitalised(_ENDING_NAMES)})"
 _EYES = "[-^=~<>x']"
 
 
@@ -177,29 +177,29 @@ _NAMED = {
 _ENTITY_SIGNS = {"(?:md|mdash|ndash)": "--", "lt": "<", "gt": ">", "amp": "&", "nbsp": ""}
 
 _WORDS = [
-    *(Shape(_ASCII, f"(?i:{word})") for word in _SPLIT_WORDS),
-    Shape(_MAY_BE_L, rf"({_WORD}){_APOSTROPHE}(?i:[msd]|re|ve|ll)", _MARKED),
+    *(Shape(_ASCII, f"(?ai:{word})") for word in _SPLIT_WORDS),
+    Shape(_MAY_BE_L, rf"({_WORD}){_APOSTROPHE}(?ai:[msd]|re|ve|ll)", _MARKED),
     Shape(_ASCII, rf"([A-Za-z]*[A-MO-Za-mo-z])[nN]{_QUOTE}[tT]", _MARKED),  # the do of don't
     Shape(_MAY_BE_L, _WORD),
 ]
 _WITH_APOSTROPHES = [
     Shape("[nN]", rf"[nN]{_QUOTE}[tT]", _MARKED, _straight),
-    Shape(_APOSTROPHES, rf"({_APOSTROPHE}(?i:[msd]|re|ve|ll))[^A-Za-z]", _MARKED, _straight),
-    Shape(_APOSTROPHES, rf"{_APOSTROPHE}(?:[nN]{_APOSTROPHE}?|[2-9]0s|(?i:em|till?|cause))", _MARKED),
-    Shape("'", "('[tT])(?i:is|was)", "'"),
+    Shape(_APOSTROPHES, rf"({_APOSTROPHE}(?ai:[msd]|re|ve|ll))[^A-Za-z]", _MARKED, _straight),
+    Shape(_APOSTROPHES, rf"{_APOSTROPHE}(?:[nN]{_APOSTROPHE}?|[2-9]0s|(?ai:em|till?|cause))", _MARKED),
+    Shape("'", "('[tT])(?ai:is|was)", "'"),
     Shape(_APOSTROPHES, rf"({_APOSTROPHE}\d\d)[ \n\u00a0]", _MARKED),  # '11
-    Shape(_ASCII, rf"(?i:[ldj]|dunkin|somethin|ol){_APOSTROPHE}", _MARKED),
+    Shape(_ASCII, rf"(?ai:[ldj]|dunkin|somethin|ol){_APOSTROPHE}", _MARKED),
     Shape("[yY]", rf"([yY]{_APOSTROPHE}){_LETTER}", _MARKED),
     Shape("[A-HJ-XZn]", rf"[A-HJ-XZn]{_QUOTE}{_LETTER}{{2,}}", _MARKED),  # O'Connor
     Shape(_MAY_BE_L, rf"{_LETTER}+[aeiouyAEIOUY]{_QUOTE}[aeiouA-Z]{_LETTER}*", _MARKED),  # Ho'ohu
-    Shape(_ASCII, r"(?i:cont'd\.?|nor'easter|c'mon|e'er|s'mores|ev'ry|li'l|nat'l)", "'"),
-    Shape(_ASCII, rf"(?i:o{_QUOTE}o|c{_APOSTROPHE}est|cap{_APOSTROPHE}n)", _MARKED),
+    Shape(_ASCII, r"(?ai:cont'd\.?|nor'easter|c'mon|e'er|s'mores|ev'ry|li'l|nat'l)", "'"),
+    Shape(_ASCII, rf"(?ai:o{_QUOTE}o|c{_APOSTROPHE}est|cap{_APOSTROPHE}n)", _MARKED),
 ]
 _IN_NETWORKS = [
-    Shape("[hH]", rf"(?i:https?)://{_IN_LINK}{{1,2000}}{_LINK_END}", "://"),
-    Shape("[wW]", rf"(?i:www)\.(?:{_LABEL}{{1,250}}\.){{1,20}}[A-Za-z]{{2,4}}{_PATH}", "(?i:www)"),
+    Shape("[hH]", rf"(?ai:https?)://{_IN_LINK}{{1,2000}}{_LINK_END}", "://"),
+    Shape("[wW]", rf"(?ai:www)\.(?:{_LABEL}{{1,250}}\.){{1,20}}[A-Za-z]{{2,4}}{_PATH}", "(?ai:www)"),
     Shape(
-        r"\S", rf"(?:{_SITE}{{1,250}}\.){{1,20}}(?i:com|net|org|edu){_PATH}", r"(?i:\.(?:com|net|org|edu))"
+        r"\S", rf"(?:{_SITE}{{1,250}}\.){{1,20}}(?ai:com|net|org|edu){_PATH}", r"(?ai:\.(?:com|net|org|edu))"
     ),
     Shape(
         "[A-Za-z0-9<&]",
@@ -220,8 +220,8 @@ _ABBREVIATED = [
     Shape(_ASCII, rf"({_ENDS}\.){_END}", "[.]", again=True),
     Shape(_ASCII, rf"({_ENDS}\.)(?s:..)", "[.]"),
     Shape(_ASCII, rf"{_ENDS}\.", "[.]", again=True),  # at the end of all captions
-    Shape(_ASCII, rf"(?i:{_any(_TITLES)})\.", "[.]"),
-    Shape(_ASCII, rf"((?i:{_any(_NUMBERED)})\.){_BLANK}?\d", "[.]"),
+    Shape(_ASCII, rf"(?ai:{_any(_TITLES)})\.", "[.]"),
+    Shape(_ASCII, rf"((?ai:{_any(_NUMBERED)})\.){_BLANK}?\d", "[.]"),
     Shape(_ASCII, rf"([A-Za-z])\.{_SENTENCE}", "[.]"),  # K loses its period to the sentence
     Shape(_ASCII, rf"({_ACRONYM}\.){_SENTENCE}", "[.]", again=True),
     Shape(_ASCII, rf"{_ACRONYM}\.", "[.]"),
@@ -233,9 +233,9 @@ _WITH_SIGNS = [
     Shape(_LD, _THING),
     Shape(_ASCII, _COMPOUND, "-"),  # U.S.-born
     Shape(_ASCII, rf"{_PART}(?:\\?/{_PART}){{1,2}}", "/"),
-    Shape("[A-Z]", r"[A-Z]+(?:(?:[+&]|(?i:&amp;))[A-Z]+)+", "[+&]", _straight),
-    Shape("[cCfFsSpPaA-]", r"(?i:c\+\+|[cf]#|c\.d\.s|pro-|anti-|s&p-500|s&ls|-(?:[lr][rcs]b)-)"),
-    Shape(_MAY_BE_LD, rf"{_LD}++(?:\.{_LD}++)*\.(?i:{_any(_FILES)})(?=[ \t\n\u00a0.?!,])", "[.]"),
+    Shape("[A-Z]", r"[A-Z]+(?:(?:[+&]|(?ai:&amp;))[A-Z]+)+", "[+&]", _straight),
+    Shape("[cCfFsSpPaA-]", r"(?ai:c\+\+|[cf]#|c\.d\.s|pro-|anti-|s&p-500|s&ls|-(?:[lr][rcs]b)-)"),
+    Shape(_MAY_BE_LD, rf"{_LD}++(?:\.{_LD}++)*\.(?ai:{_any(_FILES)})(?=[ \t\n\u00a0.?!,])", "[.]"),
 ]
 _FACES = [
     Shape("[<>:;=]", r"([<>]?[:;=][-o*']?[()DPdpO\\{@|\[\]])[^A-Za-z0-9]", written=_brackets),
@@ -243,9 +243,9 @@ _FACES = [
 ]
 _QUOTED = [
     Shape('["&]', '("|&quot;)[A-Za-z0-9$]', written=_as("``")),
-    Shape('["&]', '"|(?i:&quot;)', written=_as("''")),
+    Shape('["&]', '"|(?ai:&quot;)', written=_as("''")),
     Shape("'", r"(')[A-Za-z][^ \t\n\u00a0]", written=_as("`")),
-    Shape(_APOSTROPHES, rf"{_APOSTROPHE}(?i:[msd]|re|ve|ll)", _MARKED, _straight),
+    Shape(_APOSTROPHES, rf"{_APOSTROPHE}(?ai:[msd]|re|ve|ll)", _MARKED, _straight),
     Shape("['&]", "'|&apos;", written=_as("'")),
     Shape(_CURLY, f"{_CURLY}{{1,2}}", written=_quotes),
     Shape("['`]", "''|``"),
@@ -256,7 +256,7 @@ _OTHERS = [
     Shape("[.\u2026]", r"\.{3,5}|(?:\.[ \u00a0]){2,4}\.|\u2026", written=_as("...")),
     Shape("<", _TAG, ">"),
     Shape("&", f"&(?:{_any(_ENTITIES)});", ";"),
-    *(Shape("&", f"(?i:&{name};)", ";", _as(sign)) for name, sign in _ENTITY_SIGNS.items()),
+    *(Shape("&", f"(?ai:&{name};)", ";", _as(sign)) for name, sign in _ENTITY_SIGNS.items()),
     Shape(r"[?!*\\#@_<>]", r"[?!]+|\*+|(?:\\\*)+|#+|@+|_+|<<|>>"),
     *(Shape(sign, sign, written=_as(name)) for sign, name in _NAMED.items()),
     Shape(f"[{_SIGNS}\u201a\u201e\u201f]", "(?s:.)"),

@@ -38,9 +38,12 @@ HOSTILE = {
     "no flag": ("a: !!bool x", "holds a value that cannot be read"),
     "an object": ("a: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
 }
+texts = st.text(
+    st.characters(codec="latin-1", categories=["L", "N", "P", "S"], include_characters=" "), max_size=8
+)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
 
