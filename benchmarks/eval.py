@@ -14,13 +14,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from benchmarks import bootstrap_speed, captions, java_tokens, made_text, process, vqa_loop
+from benchmarks import bootstrap_speed, captions, made_text, process, vqa_loop
 from benchmarks.timing import in_turns, print_line, print_ratio, rates, seconds
+from safe_data.core.command import BAD_INPUT
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import vqa
 from safe_eval.scorers.captions import tokens
+from safe_eval.scorers.captions.java_tokens import java_tokens, why_no_java_tokens
 
 IMAGES, REFERENCES, QUESTIONS, RAW_CAPTIONS, PREDICTIONS = 40_504, 4, 200_000, 200_000, 200_000
+MISNAMED = 100_000
 REPEATS = 3
 T = TypeVar("T")
 
@@ -33,6 +36,7 @@ def main() -> None:
     measure_tokens(round(RAW_CAPTIONS * scale))
     bootstrap_speed.main()
     measure_score(round(PREDICTIONS * scale))
+    measure_misnamed(round(MISNAMED * scale))
     measure_help()
 
 
@@ -72,12 +76,12 @@ def measure_tokens(count: int) -> None:
     if captions.TRUTH.is_dir():
         sets["COCO val2014"] = captions.raw_coco()[:count]
     for data, texts in sets.items():
-        why_not = java_tokens.missing()
+        why_not = why_no_java_tokens()
         if why_not is not None:
             print_line(benchmark="eval", what=f"tokens, {data}", not_measured=why_not)
             continue
-        lines, expected = tokens.tokenize(texts), java_tokens.tokenize(texts)
-        ours, reference = _times_of(texts, tokens.tokenize, java_tokens.tokenize)
+        lines, expected = tokens.tokenize(texts), java_tokens(texts)
+        ours, reference = _times_of(texts, tokens.tokenize, java_tokens)
         print_ratio(
             "eval",
             f"PTB tokens without Java, against Java with its start-up, {data}",
@@ -106,6 +110,19 @@ def measure_score(count: int) -> None:
         taken = sorted(process.run(command) for _ in range(REPEATS))
         sizes = {"predictions": count, "resamples": 10_000, "megabytes": path.stat().st_size / 1e6}
     _print_process("safe-eval score", taken, sizes, wall_seconds=10, peak_mb=1000)
+
+
+def measure_misnamed(count: int) -> None:
+    """`safe-eval score` of a file that misnames one field in all rows: it is refused, with the first 20."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "predictions.jsonl")
+        made_text.write_run(path, count)
+        path.write_bytes(path.read_bytes().replace(b'"confidence":', b'"confidense":'))
+        command = [process.program("safe-eval"), "score", path, "--out", Path(folder, "scores")]
+        taken = sorted(process.run(command, allowed=(BAD_INPUT,)) for _ in range(REPEATS))
+        sizes = {"predictions": count, "megabytes": path.stat().st_size / 1e6}
+    what = "safe-eval score of a file with one misnamed field"
+    _print_process(what, taken, sizes, wall_seconds=2, peak_mb=None)
 
 
 def measure_help() -> None:

@@ -12,6 +12,7 @@ from safe_data.core.errors import InputError
 CORPUS = "corpus"  # in place of a file: the document frequencies of the references scored
 
 By = Literal["question_type", "split", "dataset", "task"]
+Tokenizer = Literal["own", "java"]  # of captions; both give Penn Treebank tokens
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class ScoreOptions:
     """JSON or CSV file of SPICE values made elsewhere, in [0, 1], of one model under one condition"""
     no_java: bool = False
     """leave out METEOR and SPICE, which run in Java"""
+    tokenizer: Tokenizer = "own"
+    """what cuts captions into tokens: own, which needs no Java, or java, Stanford's own program"""
     allow_partial: bool = False
     """leave out a last line that was cut off, as an interrupted run leaves it, instead of refusing it"""
 
@@ -74,6 +77,8 @@ class CompareOptions:
     """leave out a last line that was cut off, instead of refusing the file"""
     metric: str | None = None
     """compare by this metric alone, such as cider_d or consulted (default: all that judge the answers)"""
+    tokenizer: Tokenizer = "own"
+    """what cuts captions into tokens: own, which needs no Java, or java, Stanford's own program"""
     condition_a: str | None = None
     """condition of A (default: each that both sides have)"""
     condition_b: str | None = None

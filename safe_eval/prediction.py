@@ -2,6 +2,8 @@
 
 import math
 import re
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -20,6 +22,8 @@ CONDITIONS = {
     "gate_off": "the audio pathway switched off",
 }
 _SNR_CONDITION = re.compile(r"snr_(-?\d{1,3})db")
+_NAMES = ("dataset", "group", "model")  # that may not be blank
+_names = attrgetter(*_NAMES)
 _LONGEST_QUOTED = 80  # characters of a text that an error message repeats
 
 
@@ -98,20 +102,56 @@ def quoted(text: object) -> str:
     return short if len(short) <= _LONGEST_QUOTED + 2 else short[:_LONGEST_QUOTED] + "…'"
 
 
+def is_blank(text: str) -> bool:
+    """Whether a text shows nothing: no characters, or only blanks and invisible ones.
+
+    >>> is_blank(" \u200b"), is_blank("0")
+    (True, False)
+    """
+    if text.isprintable():  # nearly every text
+        return not text or text.isspace()
+    return not any(map(_shows, text))
+
+
+def _shows(character: str) -> bool:
+    return character.isprintable() and not character.isspace()
+
+
 def range_error(row: Prediction) -> str | None:
     """What is out of range in a row and what to write instead; None for a valid row."""
     fault = _out_of_range(row)
     return None if fault is None else f"{quoted(row.example_id)}: {fault}"
 
 
+@lru_cache(maxsize=4096)  # many rows have the same names
+def _blank_name(names: tuple[str | None, ...]) -> str | None:
+    for field, name in zip(_NAMES, names, strict=True):
+        if name is not None and is_blank(name):
+            return _blank(field)
+    return None
+
+
+def _blank(field: str) -> str:
+    return f"{field} is blank; write a name, or leave the field out"
+
+
+@lru_cache(maxsize=128)  # a misspelt condition is misspelt in all rows
+def _condition_like(condition: str) -> str:
+    return did_you_mean(condition, CONDITIONS)
+
+
 def _out_of_range(row: Prediction) -> str | None:
-    if not row.example_id:
-        return "example_id is empty; give each example its own id"
+    if is_blank(row.example_id):
+        return f"example_id is {'blank' if row.example_id else 'empty'}; give each example its own id"
+    if row.record_id is not None and is_blank(row.record_id):
+        return _blank("record_id")
+    if (fault := _blank_name(_names(row))) is not None:
+        return fault
     if not row.references and row.error is None:
         return "references is empty; give at least one"
     if not is_condition(row.condition):
         known = f"{', '.join(CONDITIONS)}, snr_<n>db"
-        hint = did_you_mean(row.condition, CONDITIONS)
+        hint = _condition_like(row.condition)
         return f"condition {quoted(row.condition)} is not one of {known}{hint and '; '}{hint}"
     if row.answer is None and row.error is None:
         return "answer is null; write the text, or say in 'error' why there is none"

@@ -3,23 +3,19 @@
 A file holds one self-contained row per example, condition and seed, so one file is enough to score any model.
 """
 
-import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from safe_data.core.errors import InputError, did_you_mean, raise_row_errors
+from safe_data.core.errors import ROW_ERRORS_SHOWN, InputError, raise_row_errors
 from safe_data.core.files import committing
-from safe_eval.prediction import Prediction, quoted, range_error
+from safe_eval.prediction import Prediction, quoted
+from safe_eval.prediction_row import Raw, is_json, names_condition, prediction_line, prediction_of
 
-_FIELDS = [field.name for field in msgspec.structs.fields(Prediction)]
-_REQUIRED = ("example_id", "references", "answer")
 _TRUTH = (
     "record_id",
     "group",
@@ -27,7 +23,6 @@ _TRUTH = (
     "needs_audio",
     "references",
 )  # the same in all rows of an example
-_DICTS = ("choice_probabilities", "metadata")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PARQUET = b"PAR1"
 _REFUSED_STARTS = {
@@ -38,13 +33,10 @@ _REFUSED_STARTS = {
     b"\xfe\xff": "is UTF-16; save it as UTF-8",
     b"[": "is a JSON array; write one object per line, for example with: jq -c '.[]'",
 }
-_NOT_A_NUMBER = re.compile(rb"[:\[,]\s*(-?(?:NaN|Infinity))\b")
 _BLOCK_BYTES = 1 << 16
 
 _Example = tuple[str | None, str]  # dataset and example id
 _Place = tuple[str, int]  # file name and row number
-_Raw = bytes | dict[str, Any]  # a line of JSON, or a row of Parquet
-_decoder = msgspec.json.Decoder(Prediction)
 _truth = attrgetter(*_TRUTH)
 
 
@@ -65,11 +57,12 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
         before = len(predictions) + len(errors)
         left_out = partial_line(path) if allow_partial and path.is_file() else None
         name, unnamed = path.name, []  # where a row names no condition and would pass for the untouched input
-        for number, prediction, names_condition in _rows(path):
+        for number, raw in _raw_rows(path):
             if number == left_out:
                 continue
-            if not names_condition:
+            if not names_condition(raw):
                 unnamed.append(number)
+            prediction = prediction_of(raw, explain=len(errors) < ROW_ERRORS_SHOWN)
             if isinstance(prediction, str):
                 errors.append(f"{name}:{number} {prediction}")
                 continue
@@ -87,10 +80,9 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
 
 def write_predictions(path: str | os.PathLike[str], predictions: Iterable[Prediction]) -> None:
     """Write JSON Lines in one step: a reader sees the old file or the new one, never half of it."""
-    encoder = msgspec.json.Encoder()
     with committing(Path(path)) as file:
         for prediction in predictions:
-            file.write(encoder.encode(prediction) + b"\n")
+            file.write(prediction_line(prediction))
 
 
 def select(predictions: Sequence[Prediction], **fields: object) -> list[Prediction]:
@@ -112,7 +104,7 @@ def partial_line(path: Path) -> int | None:
             file.seek(start)
             last, end = file.read(end - start) + last, start
         line = last.rpartition(b"\n")[2]
-        if not line.strip() or _is_json(line):
+        if not line.strip() or is_json(line):
             return None
         file.seek(0)
         return 1 + sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
@@ -164,19 +156,12 @@ def _differing_truth(row: Prediction, first: Prediction) -> str | None:
     return None
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Prediction | str, bool]]:
-    """Each row's number from 1, its Prediction or what is wrong with it, and whether it names its condition.
+def _raw_rows(path: Path) -> Iterator[tuple[int, Raw]]:
+    """Each row with its number from 1.
 
     Raises:
         InputError: the file does not exist or has another format.
     """
-    for number, raw in _raw_rows(path):
-        # a text that holds this word has its quotes escaped
-        named = b'"condition"' in raw if isinstance(raw, bytes) else "condition" in raw
-        yield number, _prediction(raw), named
-
-
-def _raw_rows(path: Path) -> Iterator[tuple[int, _Raw]]:
     if not path.exists():
         raise InputError(f"{path}: no such predictions file")
     if not path.is_file():
@@ -195,7 +180,7 @@ def _raw_rows(path: Path) -> Iterator[tuple[int, _Raw]]:
                 yield number, line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[int, _Raw]]:
+def _parquet_rows(path: Path) -> Iterator[tuple[int, Raw]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -204,75 +189,8 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, _Raw]]:
         for batch in pq.ParquetFile(path).iter_batches(batch_size=8192):
             for row in batch.to_pylist():
                 number += 1
-                dicts = {name: _dict(row[name]) for name in _DICTS if name in row}
-                yield number, row | dicts
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+                yield number, row
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         said = str(error).partition("\n")[0]
         whole = "is not a complete Parquet file" if not number else f"is broken after row {number}"
         raise InputError(f"{path}: {whole}: {said}") from None
-
-
-def _dict(value: Any) -> Any:
-    """A dict from Parquet: JSON text, a map, or a struct that holds null for each key a row does not have."""
-    if isinstance(value, str):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value  # refused later, with its place
-    pairs = value.items() if isinstance(value, dict) else value
-    return None if value is None else {key: held for key, held in pairs if held is not None}
-
-
-def _prediction(row: _Raw) -> Prediction | str:
-    """The row as a Prediction, or what is wrong with it and how to fix it."""
-    try:
-        prediction = _decoder.decode(row) if isinstance(row, bytes) else msgspec.convert(row, Prediction)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return _fault(row, error)
-    return range_error(prediction) or prediction
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
-
-
-def _fault(row: _Raw, error: Exception) -> str:
-    """What is wrong with a row that is not a Prediction, in words a user can act on."""
-    if isinstance(row, bytes):
-        if not _is_json(row):
-            return _not_json(row, error)
-        row = msgspec.json.decode(row)
-    if not isinstance(row, dict):
-        return "is not a JSON object; write one object per line"
-    name = quoted(row.get("example_id", "?"))
-    missing = [field for field in _REQUIRED if field not in row]
-    for field in row:
-        if field not in _FIELDS:
-            hint = did_you_mean(field, _FIELDS, "put facts of your own under 'metadata'")
-            return f"{name}: unknown field {quoted(field)}; {hint}"
-    if missing:
-        needs = ", ".join(_REQUIRED)
-        return f"{name}: has no {' and no '.join(map(repr, missing))}; each row needs {needs}"
-    if row["references"] is None or isinstance(row["references"], str):
-        return f'{name}: {error}; references is a list of texts, such as ["yes"]'
-    return f"{name}: {error}"
-
-
-def _not_json(line: bytes, error: Exception) -> str:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError as fault:
-        if line.endswith(b"\n"):
-            return f"byte {fault.start + 1} (0x{line[fault.start]:02x}) is not UTF-8; write the file in UTF-8"
-    if not line.endswith(b"\n"):
-        return (
-            f"is not a JSON object: {error} (the file was cut off here?); finish the run, "
-            "or leave this last line out with --allow-partial"
-        )
-    if (found := _NOT_A_NUMBER.search(line)) is not None:
-        return f"{found[1].decode()} is not JSON; write null for a missing number"
-    return f"is not a JSON object: {error}; write one object per line"

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import (
     alternatives_of_settings,
@@ -13,6 +11,7 @@ from safe_data.core.options_file import (
     settled,
     without_sections,
 )
+from safe_data.core.yaml_file import read_yaml
 from safe_train.settings.train import TrainConfig
 
 PRESETS = Path(__file__).parent / "configs"
@@ -38,7 +37,7 @@ def preset_config(
         if not file.is_file():
             known = sorted(path.stem for path in PRESETS.glob("*.yaml"))
             raise InputError(f"no preset {name!r}; {did_you_mean(name, known, f'there are {known}')}")
-        content = yaml.safe_load(file.read_text("utf-8"))
+        _, content = read_yaml(file)
         options |= settled(without_sections(content, sections), alternatives)
     known_options = {option for keys in sections.values() for option in keys.values()}
     for name in changes:

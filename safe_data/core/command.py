@@ -22,6 +22,7 @@ from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import (
     alternatives_of,
+    config_files,
     configs_first,
     in_sections,
     is_given,
@@ -92,6 +93,10 @@ def _parse(
     import yaml
     from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_dumper, set_loader
 
+    from safe_data.core.yaml_file import load_yaml, read_yaml
+
+    for file in config_files(arguments):
+        read_yaml(file)  # the parser does not say which file is wrong
     if not arguments:
         raise InputError(f"name a command: {', '.join(commands)}; {_SEE}")
 
@@ -109,7 +114,7 @@ def _parse(
     unread = unread_of(chosen) if chosen else {}
 
     def load(text: str) -> Any:
-        return settled(without_sections(yaml.safe_load(text), sections, unread), alternatives)
+        return settled(without_sections(load_yaml(text), sections, unread), alternatives)
 
     set_loader(_SECTIONED, load, (yaml.YAMLError,))
 

@@ -132,6 +132,20 @@ def configs_first(arguments: list[str]) -> list[str]:
     return [*others[:1], *files, *others[1:]]
 
 
+def config_files(arguments: list[str]) -> Iterator[Path]:
+    """The config files that arguments name and that exist.
+
+    >>> list(config_files(["score", "--config=pyproject.toml", "--config", "absent.yaml"]))
+    [PosixPath('pyproject.toml')]
+    """
+    for place, word in enumerate(arguments):
+        value = word.removeprefix("--config=") if word.startswith("--config=") else ""
+        if word == "--config" and place + 1 < len(arguments):
+            value = arguments[place + 1]
+        if value and Path(value).is_file():
+            yield Path(value)
+
+
 def sections_of(command: Callable[..., Any]) -> Sections:
     """The sections of a command's options: for each, the option of every key that a file may use there."""
     sections: Sections = {}

@@ -23,12 +23,13 @@ otherwise it is extended until the metric holds, by `extend_steps` at most.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from safe_data.core.errors import InputError, Place, explain, raise_row_errors
+from safe_data.core.yaml_file import read_yaml
 from safe_data.sampling.mixture import exact_shares
 
 Level = Literal["easy", "medium", "hard", "unrated"]
@@ -128,7 +129,7 @@ def read_stages(path: Path) -> tuple[Stage, ...]:
     Raises:
         InputError: it is not YAML, or not a list of stages; every fault is named with its line.
     """
-    node, content = _parsed(path)
+    node, content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected one list named 'stages', with 'name' and 'weights' in each")
     stages: tuple[Stage, ...] = ()
@@ -139,18 +140,6 @@ def read_stages(path: Path) -> tuple[Stage, ...]:
         faults = explain(error, _fields_at)
     raise_row_errors([f"{path.name}:{_line(node, place)}: {fault}" for place, fault in faults], str(path))
     return stages
-
-
-def _parsed(path: Path) -> tuple[yaml.Node | None, Any]:
-    """The contents of the file, and the YAML nodes that know the line of each field."""
-    try:
-        loader = _Loader(path.read_text("utf-8"))
-        node = loader.get_single_node()
-        return node, loader.construct_document(node) if node else None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
 
 
 def _sequence_faults(stages: Sequence[Stage]) -> list[tuple[Place, str]]:
@@ -186,16 +175,3 @@ def _line(node: yaml.Node | None, location: Place) -> int:
                 if key.value == part:
                     node, line = value, key.start_mark.line
     return int(line) + 1
-
-
-class _Loader(yaml.SafeLoader):
-    """A YAML loader that refuses a key given twice; PyYAML would drop the first value."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} is given twice", problem_mark=key.start_mark
-                )
-        return super().construct_mapping(node, deep)

@@ -12,6 +12,7 @@ import msgspec
 
 from safe_data.core.errors import InputError, MediaError, did_you_mean, require_extra
 from safe_data.core.files import write_bytes
+from safe_data.core.yaml_file import read_yaml
 from safe_data.media.paths import inside
 from safe_data.sources.ids import as_id
 
@@ -103,8 +104,8 @@ def read_specification(root: Path) -> Specification:
     if not file.is_file():
         raise InputError(f"{root}: holds no {FILE}; write one that says what to load, and its columns")
     try:
-        return msgspec.yaml.decode(file.read_bytes(), type=Specification)
-    except msgspec.DecodeError as error:
+        return msgspec.convert(read_yaml(file)[1], Specification)
+    except msgspec.ValidationError as error:
         raise InputError(
             f"{file}: {error}; it may hold {', '.join(Specification.__struct_fields__)}"
         ) from None

@@ -11,6 +11,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_eval.arms.arm import Arm, Places
 from safe_eval.arms.scored_arm import ScoredArm, scored_arm
+from safe_eval.options import Tokenizer
 from safe_eval.prediction import Prediction
 from safe_eval.scorers.captions.caption_scores import (
     MAXIMA,
@@ -34,6 +35,7 @@ class CaptionInputs:
     write_frequencies: Path | None = None
     spice: Path | None = None  # values computed by another program
     java: bool = True
+    tokenizer: Tokenizer = "own"
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,15 @@ def caption_arms(arms: Sequence[Arm], inputs: CaptionInputs) -> CaptionArms:
     for dataset in sorted(datasets, key=str):
         parts = datasets[dataset]
         captions = [arm.rows[place] for arm, at in parts for place in at.tolist()]
-        found = score_captions(captions, frequencies=frequencies, spice_values=spice_values, java=inputs.java)
+        found = score_captions(
+            captions,
+            frequencies=frequencies,
+            spice_values=spice_values,
+            java=inputs.java,
+            tokenizer=inputs.tokenizer,
+        )
         if inputs.write_frequencies is not None:
-            write_frequencies(inputs.write_frequencies, reference_frequencies(captions))
+            write_frequencies(inputs.write_frequencies, reference_frequencies(captions, inputs.tokenizer))
         for metric in filter(found.items.__contains__, MAXIMA):
             scored[metric] = (*scored.get(metric, ()), *_scored(metric, parts, found))
         not_measured[dataset] = dict(found.not_measured)
@@ -112,6 +120,8 @@ def _notes(
 ) -> Iterator[str]:
     """What the metrics rest on, and why some are not measured."""
     ids = {row.example_id for row in captions}
+    if inputs.tokenizer == "java":
+        yield "captions were cut into tokens by Java's PTBTokenizer 3.4.1"
     if "cider_d" in found.items:
         yield _weights(len(ids), inputs.frequencies, frequencies)
     if inputs.spice is not None and spice_values is not None:

@@ -148,7 +148,7 @@ def _compare(
 
     Metrics in Java start slowly, so they are used only if requested by name.
     """
-    captions = CaptionInputs(java=options.metric in JAVA_METRICS)
+    captions = CaptionInputs(java=options.metric in JAVA_METRICS, tokenizer=options.tokenizer)
     arms = all_arms(_sided(matches), metrics=_requested(options.metric), captions=captions)
     scored: Mapping[str, Sequence[ScoredArm]] = arms.judged | arms.requested
     notes = list(_caption_notes(arms.notes, options.metric))

@@ -110,12 +110,9 @@ def read_criteria(path: Path) -> tuple[Criterion, ...]:
     Raises:
         InputError: not YAML, no criteria, or criteria that cannot be judged; all faults are reported at once.
     """
-    import yaml
+    from safe_data.core.yaml_file import read_yaml
 
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    _, content = read_yaml(path)
     if not isinstance(content, dict) or list(content) != ["criteria"]:
         raise InputError(f"{path}: expected one list named 'criteria', as in safe-eval's own demo.yaml")
     rows = content["criteria"]

@@ -46,6 +46,7 @@ def _again(run: Path, scores: Scores) -> tuple[Arms, Scores]:
         df=CORPUS if made.frequencies is None else str(file_of(run, made.frequencies)),
         spice=None if made.spice is None else file_of(run, made.spice),
         no_java=not made.java,
+        tokenizer=made.tokenizer,
         allow_partial=made.partial,
     )
     sampling = Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed)

@@ -113,6 +113,7 @@ def scores_of(
             java="meteor" in arms.judged or ("spice" in arms.judged and options.spice is None),
             frequencies=None if (file := _frequencies(options)) is None else _file(file, out),
             spice=None if options.spice is None else _file(options.spice, out),
+            tokenizer=options.tokenizer,
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
         ),
@@ -120,7 +121,13 @@ def scores_of(
 
 
 def _captions(options: ScoreOptions) -> CaptionInputs:
-    return CaptionInputs(_frequencies(options), options.write_df, options.spice, java=not options.no_java)
+    return CaptionInputs(
+        _frequencies(options),
+        options.write_df,
+        options.spice,
+        java=not options.no_java,
+        tokenizer=options.tokenizer,
+    )
 
 
 def _frequencies(options: ScoreOptions) -> Path | None:

@@ -7,6 +7,7 @@ import msgspec
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256, write_json
 from safe_eval.arms.coverage import ArmCoverage, Coverage
+from safe_eval.options import Tokenizer
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric
@@ -39,6 +40,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     java: bool = False  # whether a metric ran in Java
     frequencies: PredictionsFile | None = None  # for CIDEr; None: from the references scored
     spice: PredictionsFile | None = None
+    tokenizer: Tokenizer = "own"  # of captions
     items_sha256: str | None = None  # of the items.parquet that was written with the scores
     python: str
     versions: dict[str, str]

@@ -12,6 +12,7 @@ from jaxtyping import Float, Shaped
 from numpy import ndarray
 
 from safe_data.core.errors import InputError, raise_row_errors
+from safe_eval.options import Tokenizer
 from safe_eval.prediction import Prediction
 from safe_eval.scorers.captions.bleu import bleu, bleu_counts
 from safe_eval.scorers.captions.cider import cider, cider_d
@@ -71,13 +72,13 @@ def score_of_sums(metric: str, sums: Shaped[ndarray, "*rows counts"]) -> Float[n
     return _SCORE_OF_SUMS[metric](sums)
 
 
-def reference_frequencies(predictions: Sequence[Prediction]) -> Frequencies:
+def reference_frequencies(predictions: Sequence[Prediction], tokenizer: Tokenizer = "own") -> Frequencies:
     """The document frequencies of one dataset, so that other runs can use the same ones.
 
     Raises:
         InputError: see `tokenised`; or there is one example only.
     """
-    return count_frequencies(tokenised(predictions).references)
+    return count_frequencies(tokenised(predictions, tokenizer).references)
 
 
 def score_captions(
@@ -86,17 +87,19 @@ def score_captions(
     frequencies: Frequencies | None = None,
     spice_values: Mapping[str, float] | None = None,
     java: bool = True,
+    tokenizer: Tokenizer = "own",
 ) -> CaptionScores:
     """Score the captions of one dataset with every caption metric.
 
     CIDEr takes its document frequencies from these references, or from `frequencies`. `spice_values` maps
     example ids to SPICE, and needs predictions of one model under one condition. `java=False` disables METEOR
-    and SPICE. An error counts as an empty caption; without references it scores 0.
+    and SPICE; `tokenizer="java"` lets Java's own tokenizer cut captions. An error counts as an empty caption;
+    without references it scores 0.
 
     Raises:
         InputError: see `tokenised`; or there is not one SPICE value per prediction.
     """
-    captions = tokenised(predictions)
+    captions = tokenised(predictions, tokenizer)
     given = None
     if spice_values is not None:
         given = _in_order([predictions[i].example_id for i in captions.rows], spice_values)

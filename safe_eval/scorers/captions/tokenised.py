@@ -1,12 +1,16 @@
 """Tokenised: the captions and references of predictions, as tokens joined by spaces."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from safe_data.core.errors import InputError, raise_row_errors
+from safe_eval.options import Tokenizer
 from safe_eval.prediction import Prediction
 from safe_eval.scorers.captions.corpus import separator_error
+from safe_eval.scorers.captions.java_tokens import java_tokens
 from safe_eval.scorers.captions.tokens import tokenize
+
+_TOKENIZERS: dict[Tokenizer, Callable[[Sequence[str]], list[str]]] = {"own": tokenize, "java": java_tokens}
 
 
 @dataclass(frozen=True)
@@ -24,37 +28,40 @@ class Tokenised:
         return [self.references[example] for example in self.example_of]
 
 
-def tokenised(predictions: Sequence[Prediction]) -> Tokenised:
+def tokenised(predictions: Sequence[Prediction], tokenizer: Tokenizer = "own") -> Tokenised:
     """Tokenise the captions of one dataset. An error counts as an empty caption.
 
     The tokenizer looks ahead into the next caption. So each model's captions under one condition and seed are
     tokenised in the order of their example ids, and the order of the predictions does not matter.
 
     Raises:
-        InputError: there are no predictions or several datasets, an answer has no references, or a caption
-            holds a line separator.
+        InputError: there are no predictions or several datasets, an answer has no references, a caption
+            holds a line separator, or Java's tokenizer was asked for and cannot run.
     """
+    tokens_of = _TOKENIZERS[tokenizer]
     check_rows(predictions)
     truths = {row.example_id: row.references for row in predictions if row.references}
     places = {name: place for place, name in enumerate(sorted(truths))}
     rows = [i for i, row in enumerate(predictions) if row.example_id in places]
     judged = [predictions[i] for i in rows]
-    tokens = iter(tokenize([_on_one_line(text) for name in places for text in truths[name]]))
+    tokens = iter(tokens_of([_on_one_line(text) for name in places for text in truths[name]]))
     return Tokenised(
         rows=rows,
-        candidates=_tokenised_answers(judged),
+        candidates=_tokenised_answers(judged, tokens_of),
         example_of=[places[row.example_id] for row in judged],
         references=[[next(tokens) for _ in truths[name]] for name in places],
     )
 
 
-def _tokenised_answers(rows: Sequence[Prediction]) -> list[str]:
+def _tokenised_answers(
+    rows: Sequence[Prediction], tokens_of: Callable[[Sequence[str]], list[str]]
+) -> list[str]:
     arms: dict[tuple[str, str, int], list[int]] = {}
     for i in sorted(range(len(rows)), key=lambda i: rows[i].example_id):
         arms.setdefault((rows[i].model, rows[i].condition, rows[i].seed), []).append(i)
     tokens = [""] * len(rows)
     for arm in arms.values():
-        for i, text in zip(arm, tokenize([_on_one_line(_answer(rows[i])) for i in arm]), strict=True):
+        for i, text in zip(arm, tokens_of([_on_one_line(_answer(rows[i])) for i in arm]), strict=True):
             tokens[i] = text
     return tokens
 

@@ -155,8 +155,9 @@ def test_bad_arguments_are_one_line_with_a_hint_and_exit_3(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"\xff\xfe", "--config cannot be read: .*can't decode"),
-        (b"seed: [1", "Problems parsing config: .*; see --help"),
+        (b"\xff\xfe", "c[.]yaml: is not YAML: .*can't decode"),
+        (b"seed: [1", "c[.]yaml: is not YAML: while parsing a flow sequence: expected .*, line 1, column 9"),
+        (b"seed: 1\nseed: 2", "c[.]yaml: is not YAML: 'seed' is given twice, line 2, column 1"),
         (b"sead: 1", "does not accept option 'sead'; did you mean 'seed'[?]"),
         (b"seed: many", "--seed: expected int, not many; see --help"),
         (b'dry_run: "false"', "dry_run is 'false'; write true or false"),
