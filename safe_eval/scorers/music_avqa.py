@@ -55,7 +55,7 @@ _ALIASES = {
         "simultaneous",
         "at the same time",
         "together",
-        "all at once",
+        "at once",
         "in unison",
         "same time",
         "concurrently",
@@ -68,7 +68,7 @@ _ALIASES = {
     "drum": ("drumset", "drumkit"),
     "electric_bass": ("electric bass guitar", "bass guitar"),
     "saxophone": ("sax", "saxaphone"),
-    "ukulele": ("ukelele",),
+    "ukulele": ("uke", "ukelele"),
     "violin": ("fiddle",),
 }
 

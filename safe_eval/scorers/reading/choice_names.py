@@ -24,6 +24,7 @@ _COLLECTIVE = frozenset(
     ["both", "neither", "all", "none", "simultaneously"]
 )  # what means several choices begins so
 _SAME = {
+    "neither": ("none", "none of them"),
     "none of the above": ("none", "none of them", "none of these", "none of those", "none of the options"),
     "all of the above": ("all", "all of them", "all of these", "all of those"),
 }

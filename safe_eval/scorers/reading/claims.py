@@ -115,7 +115,7 @@ def claims_of(sentence: Sentence, names: Names, by: str = WORDS) -> SentenceClai
         return SentenceClaims((), retracts=True) if len(words) < 10 and _retracts(words) else None
     roles = roles_of(words)
     _clear(roles, words, mentions)
-    groups = groups_of(mentions, words, sets_aside=opens_aside(roles, mentions[0].start))
+    groups = groups_of(mentions, words, sets_aside=_contrasts(words, roles, mentions))
     claims = _weighed(words, roles, groups)
     if len(claims) > 1:
         claims = _one_count(_timed(claims, groups, words), sentence, groups)
@@ -128,6 +128,13 @@ def claims_of(sentence: Sentence, names: Names, by: str = WORDS) -> SentenceClai
     first = words[0] if words[0].isalpha() else next((word for word in words if not is_mark(word)), "")
     is_item = mentions[0].kind == LETTER and mentions[0].start <= 1 and len(groups[0]) > 1
     return SentenceClaims(tuple(claims), corrects=first in _CORRECTING, is_item=is_item)
+
+
+def _contrasts(words: Sequence[str], roles: Sequence[str], mentions: Sequence[Mention]) -> bool:
+    """Whether a comma parts what is set aside from what is said: "unlike X, Y", "not X, Y"."""
+    between = words[mentions[0].end : mentions[-1].start]
+    is_pair = words[0] == "not" and {"or", "nor", "and"}.isdisjoint(between)
+    return is_pair or opens_aside(roles, mentions[0].start)
 
 
 def _weighed(words: Sequence[str], roles: Sequence[str], groups: Sequence[Sequence[Mention]]) -> list[Claim]:
@@ -147,7 +154,7 @@ def _weighed(words: Sequence[str], roles: Sequence[str], groups: Sequence[Sequen
             weight = FINAL
         is_count = all(mention.kind == COUNT for mention in group)
         counts_thing = is_count and end < len(words) and words[end][0].isalpha() and not roles[end]
-        has_and = len(group) > 1 and "and" in words[start:end]
+        has_and = len(group) > 1 and not {"and", "&"}.isdisjoint(words[start:end])
         claims.append(
             Claim(choices, said, weight, is_count, has_and, stem(words[end]) if counts_thing else "")
         )

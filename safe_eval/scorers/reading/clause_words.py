@@ -14,9 +14,10 @@ _ROLES = {
     # and these doubt it, or ask for it
     DOUBT: (
         "deny denies doubt doubts doubtful doubting unable unsure uncertain unclear whether if unless "
-        "wonder wondering refuse fails failed fail avoid question questions asked asks asking wish wished "
-        "expected expect imagine suppose pretend please hesitant reluctant favorite favourite love cross "
-        "strike ignore forget almost drop skip questionable ambiguous possible plausible"
+        "wonder wondering refuse fails failed fail avoid question questions asked asks asking wish "
+        "wished expected expect imagine suppose pretend please hesitant reluctant favorite favourite "
+        "need needs require requires prefer mention mentioned mentions love cross strike ignore forget "
+        "almost drop skip questionable ambiguous possible"
     ),
     # these say that a choice is no answer, before it and after it
     FAULT: (
@@ -32,9 +33,9 @@ _ROLES = {
     ),
     # what follows these stands beside the answer
     ASIDE: (
-        "than unlike except between above below beneath besides beside behind near versus vs opposite "
-        "resembles resemble resembling before after until following alongside atop beneath accompanies "
-        "accompanying mimics mimicking imitates imitating minus barring like"
+        "than unlike except facing beyond between above below beneath besides beside behind near versus "
+        "vs opposite resembles resemble resembling before after until following alongside atop beneath "
+        "accompanies accompanying mimics mimicking imitates imitating minus barring like"
     ),
     # so does all the rest of the clause
     REST: "then afterwards afterward later subsequently",
@@ -77,26 +78,26 @@ _PHRASES = {
         "can not help but|could not be more|would be my answer"
     ),
     DOUBT: (
-        "not unlike|used to|hoping for|hoped for|hope for|leave out|leaving out|left out|too|by no means|"
-        "i play|how about|what about|why not|none but|difference between|need to hear|compare|let me|"
-        "let us|hard to|no way|no sign|nothing like|difficult to|tough to|tricky to|far from|"
-        "anything but|not sure|rule out|rules out|ruling out|ruled out|free of|devoid of|short of|"
-        "too early|no longer|in doubt|out of the question"
+        "less like|missing a|missing the|tell me|tell us|also plausible|also likely|not unlike|used to|"
+        "hoping for|hoped for|hope for|leave out|leaving out|left out|too|by no means|i play|how about|"
+        "what about|why not|difference between|need to hear|compare|let me|let us|hard to|no way|no sign|"
+        "nothing like|difficult to|tough to|tricky to|far from|anything but|not sure|free of|devoid of|"
+        "short of|too early|no longer|in doubt|out of the question"
     ),
     FAULT: (
-        "ruled out|be ruled out|is out|are out|crossed out|thrown out|set aside|out of the question|"
-        "less likely|least likely|not likely|no longer|not it|not so|not the case|does not fit|"
-        "do not fit|not correct|not right|not true|not the answer|no sense|no support|no basis|"
-        "no evidence|seems off|is off|sounds off|or not|not the correct|not the right|rules out"
+        "rule out|ruling out|ruled out|be ruled out|is out|are out|crossed out|thrown out|set aside|"
+        "out of the question|less likely|least likely|not likely|no longer|not it|not so|not the case|"
+        "does not fit|do not fit|not correct|not right|not true|not the answer|no sense|no support|"
+        "no basis|no evidence|seems off|is off|sounds off|or not|not the correct|not the right|rules out"
     ),
     ASIDE: (
-        "next to|close to|adjacent to|in front of|in back of|left of|right of|to the left of|"
-        "to the right of|on the left of|on the right of|instead of|rather than|as opposed to|opposed to|"
-        "apart from|aside from|everything but|everyone but|all but|any but|anyone but|other than|"
-        "compared to|compared with|in contrast to|contrary to|similar to|different from|differs from|"
-        "across from|confused with|mistaken for|reminiscent of|reminds me of|in addition to|prior to|"
-        "as loud as|as long as|as much as|more than|ahead of|on top of|in between|sort of like|"
-        "kind of like|even though"
+        "in place of|same as|next to|close to|adjacent to|in front of|in back of|left of|right of|"
+        "to the left of|to the right of|on the left of|on the right of|instead of|rather than|"
+        "as opposed to|opposed to|apart from|aside from|everything but|everyone but|all but|any but|"
+        "anyone but|other than|compared to|compared with|in contrast to|contrary to|similar to|"
+        "different from|differs from|across from|confused with|mistaken for|reminiscent of|reminds me of|"
+        "in addition to|prior to|as loud as|as long as|as much as|more than|ahead of|on top of|"
+        "in between|sort of like|kind of like|even though"
     ),
     REST: ("followed by|after which|after that|and then|before moving to|later on|next comes|joined by"),
 }
@@ -154,6 +155,10 @@ def roles_of(words: Sequence[str]) -> list[str]:
             and roles[place] == BREAK
         ):
             roles[place] = ASIDE  # "none of them but the piano"
+        elif word == "by" and not (place and words[place - 1].endswith(("ed", "en", "ade"))):
+            roles[place] = ASIDE  # "by the piano", but not "played by the piano"
+        elif word == "as" and place > 1 and words[place - 2] == "as":
+            roles[place] = ASIDE  # "as bright as a trumpet"
         elif word == "as" and roles[place] == BREAK and not _breaks(words, place):
             roles[place] = ""
         elif word == "so" and words[place + 1 : place + 2] and place and roles[place - 1] == AUX:

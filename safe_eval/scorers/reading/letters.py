@@ -11,11 +11,11 @@ _MUSICAL = frozenset(
 _GRADED = frozenset(["grade", "graded", "vitamin", "hepatitis"])
 _AFTER = frozenset(  # the words and marks after which a capital letter is an option
     str.split(
-        "is be 's was es est ist è é choose choosing pick picked select chose favor say with for as "
-        "think believe guess or and both either neither nor not than between only but then rather "
-        "exclude eliminate reject out except unlike of are therefore thus so hence towards toward "
-        "definitely probably likely maybe perhaps certainly surely clearly simply exactly option "
-        "options choice choices letter letters answer answers : - = ( [ , ; / > % → |"
+        "is be 's was leaning ok okay es est ist è é choose choosing pick picked select chose favor say "
+        "with for as think believe guess or and both either neither nor not than between only but then "
+        "rather exclude eliminate reject out except unlike of are therefore thus so hence towards toward "
+        "definitely probably likely maybe perhaps certainly surely clearly simply exactly option options "
+        "choice choices letter letters answer answers : - = ( [ , ; / > % → |"
     )
 )
 _BEFORE = frozenset(  # the words and marks before which it is one
@@ -24,14 +24,28 @@ _BEFORE = frozenset(  # the words and marks before which it is one
         "not rather instead over unlike while whereas which i , . : ; ) ] ( - ! ? / = → |"
     )
 )
-_BEFORE_CAPITAL = _BEFORE | {"it", "for", "looks", "sounds", "only", "please"}  # but not before A and I
+_BEFORE_CAPITAL = _BEFORE | {
+    "might",
+    "may",
+    "should",
+    "appears",
+    "remains",
+    "'s",
+    "it",
+    "for",
+    "looks",
+    "sounds",
+    "only",
+    "please",
+}  # but not before A and I
 _NOT_BEFORE = {
     "A": frozenset(["as", "has", "does"]),
     "I": frozenset(str.split("was can could would must has does , as")),
 }
 _ENDS = frozenset(str.split(". , ; : ! ? ) ]"))
 _LED = {  # "it comes down to B", "I would go with B"
-    "to": ("down", "points", "leads", "limited"),
+    "on": ("bet", "settle", "settled", "decide", "decided", "money"),
+    "to": ("down", "point", "points", "leads", "limited"),
     "with": ("go", "going", "went", "agree", "stick", "stay"),
     "for": ("go", "going", "opt", "opting", "vote", "voting"),
 }
@@ -55,9 +69,15 @@ def is_letter(sentence: Sentence, place: int) -> bool:
         return True
     if following in (")", "]") and (raw.isupper() or before in ("(", "[")):
         return True
-    if following in _MUSICAL or following == "'s" or place in sentence.glued or place + 1 in sentence.glued:
+    is_named = following == "'s" and words[place + 2 : place + 3] not in (
+        ["right"],
+        ["correct"],
+        ["wrong"],
+        ["the"],
+    )
+    if following in _MUSICAL or is_named or place in sentence.glued or place + 1 in sentence.glued:
         return False
-    if all(map(is_mark, words[:place])):
+    if all(is_mark(word) or at in sentence.numbers for at, word in enumerate(words[:place])):
         return _opens(words, place, raw, following)
     if raw.islower():
         return _is_small_letter(words, place, before, following)

@@ -8,7 +8,7 @@ from safe_eval.scorers.reading.choice_names import Choices, Name, Names, stem
 from safe_eval.scorers.reading.clause_words import ROLE_OF
 from safe_eval.scorers.reading.letters import is_letter
 from safe_eval.scorers.reading.number_phrases import EXACT, count_at, is_labelling
-from safe_eval.scorers.reading.senses import is_count_of_one, is_in_a_name, is_meant
+from safe_eval.scorers.reading.senses import is_count_of_one, is_in_a_name, is_meant, starts_together
 from safe_eval.scorers.reading.sentence import Sentence, inner_words, is_mark
 
 NAME, LETTER, COUNT = "name", "letter", "count"
@@ -100,12 +100,16 @@ def _name_at(
     """The longest name that starts at a place and is used as one."""
     for name, choices in candidates:
         end = place + 1 if len(name) == 1 else _end_of(spoken, place, name, joins=joins)
+        if joins and len(name) == 1 and sentence.words[place].endswith("ed"):
+            continue  # "he trumpeted his success"
         if end is None or (name in names.common and not _is_all(sentence.words, place, end)):
             continue
         if len(name) == 1 and not is_meant(sentence, place):
             continue
         if name[-2:] == ("same", "time") and place <= 2 and sentence.words[end : end + 1] == [","]:
             continue  # "At the same time, …" joins two sentences
+        if name == ("at", "once") and len(spoken) > 3 and not starts_together(spoken):
+            continue
         return Mention(place, end, choices, NAME)
     return None
 

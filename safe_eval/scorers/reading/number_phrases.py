@@ -72,7 +72,11 @@ _ABBREVIATED = frozenset(("no", "vol", "op", "ch", "ver", "fig"))
 _YEARS = frozenset(str.split("in since from of year until before after by"))
 
 _PRESENT = frozenset(str.split("visible present audible there here on in seen heard shown"))
-_ACTING = frozenset(str.split("plays play playing performs performing sings singing appears visible"))
+_ACTING = frozenset(
+    str.split(
+        "speaks talks speaks talks plays play playing performs performing sings singing appears visible"
+    )
+)
 _ANYONE = frozenset(str.split("instruments people persons musicians performers players"))
 _UNCOUNTED = frozenset(
     str.split(
@@ -117,6 +121,8 @@ def number_at(words: Sequence[str], start: int, digits: float | None) -> tuple[f
         return _rest(words, place, 1.0, takes_small=False)
     if first == "half" and (following == "dozen" or tuple(words[place : place + 2]) == ("a", "dozen")):
         return 6.0, place + 1 + (following == "a")
+    if first == "dozen" and not start:
+        return 12.0, place
     if first in _MANY:
         return _MANY[first], place
     return (math.nan if first in _GREAT or first == "dozen" else None), place
@@ -193,7 +199,7 @@ def _is_part(words: Sequence[str], place: int) -> bool:
     if following == "-":
         return after[-1:].isdigit()
     if following == "of":
-        return before == "the" or after[:1].isdigit() or _at(words, place + 3) in _MEASURED
+        return before == "the" or after == "each" or after[:1].isdigit() or _at(words, place + 3) in _MEASURED
     if before == "of":
         return _at(words, place - 2) in ("the", "out") or _at(words, place - 2)[-1:].isdigit()
     if before == "the" and _at(words, place - 2) == "of":
@@ -243,7 +249,12 @@ def says_nobody(words: Sequence[str], *, or_no: bool) -> bool:
     if inner[:2] == ["no", "1"]:
         return _acts(inner[2:])
     acts = len(inner) == 2 or _acts(inner[2:])
-    return inner[0] == "no" and acts and inner[1].endswith("s") and _is_counted(inner[1], or_no=or_no)
+    return (
+        inner[0] == "no"
+        and acts
+        and (inner[1].endswith("s") or inner[1] in _ANYONE)
+        and _is_counted(inner[1], or_no=or_no)
+    )
 
 
 def _acts(words: Sequence[str]) -> bool:

@@ -22,6 +22,7 @@ ASSERTED, DENIED, DOUBTED, BESIDE = "asserted", "denied", "doubted", "beside"
 _ALL = frozenset(str.split("all every each everything everyone any anything"))
 _NONE = frozenset(["nothing", "none", "no", "nobody"])
 _EXCEPT = frozenset(["except", "but", "from", "other"])  # "except", "apart from", "other than"
+_FOLLOWING = frozenset(("follows", "follow", "joins", "join"))
 _LIKEWISE = frozenset(["too", "also", "likewise", "either"])
 _CONCEDING = frozenset(["although", "though", "while", "whereas"])
 _AT_FIRST = frozenset(
@@ -52,6 +53,8 @@ def said_of(
     if before != ASSERTED:
         return before
     near = words[max(0, start - 2) : start]
+    if start > 1 and words[start - 1] == "/" and is_first:
+        return DOUBTED  # "viola/violin"
     if is_first and "or" in near and start > 2 and roles[start - len(near)] != BREAK:
         return DOUBTED  # "a viola or a violin", where only one is a choice
     after = _said_after(words, roles, end, until)
@@ -85,6 +88,8 @@ def _said_before(words: Sequence[str], roles: Sequence[str], start: int) -> str:
         if ends_clause(words, roles, place):
             if word in ("so", "as") and roles[place + 1] == AUX and _is_denying(roles[:place]):
                 return DOUBTED  # "the guitar is absent, and so is the piano"
+            if word == ":" and place and roles[place - 1] in (DENY, FAULT):
+                continue  # "incorrect: B"
             if word != "," or has_verb or words[place + 1] not in ("or", "nor"):
                 break  # but not in "not a dog, a cat that is old, or a bird"
         elif role == REST or (role == ASIDE and not has_verb):
@@ -103,11 +108,12 @@ def _said_after(words: Sequence[str], roles: Sequence[str], end: int, until: int
     """What the words of the clause after a name make of it."""
     if end == len(words):
         return ASSERTED
-    is_alternative = until < len(words) and until - end <= 3  # "two, or maybe three": both are said
-    if words[end] == "or" and words[end + 1 : end + 2] != ["so"] and not is_alternative:
-        return DOUBTED  # "a violin or a viola", where only one is a choice
+    if _has_alternative(words, end, until):
+        return DOUBTED
     if _has_verdict(words, end):
         return DENIED
+    if words[end] in _FOLLOWING or _is_fact(words, end):
+        return BESIDE  # "the violin; the piano follows"
     if words[end] in _LIKEWISE and _is_denying(roles[:end]):
         return DOUBTED
     place, has_verb = end, False
@@ -132,6 +138,26 @@ def _said_after(words: Sequence[str], roles: Sequence[str], end: int, until: int
         has_verb = has_verb or role in (VERB, AUX)
         place += 1
     return ASSERTED
+
+
+def _has_alternative(words: Sequence[str], end: int, until: int) -> bool:
+    """Whether another answer follows that is no choice: "a violin or a viola", "violin/viola"."""
+    if words[end] in ("/", "vs", "versus"):
+        return True
+    at = end + (words[end] in ("(", ","))
+    if until < len(words) and until - at <= 4:
+        return False  # "two, or maybe three": both are choices, and contradict each other
+    return list(words[at : at + 1]) == ["or"] and words[at + 1 : at + 2] not in (["so"], ["not"])
+
+
+def _is_fact(words: Sequence[str], end: int) -> bool:
+    """Whether a sentence tells what is true of all: "a piano has 88 keys"."""
+    if words[end] in ("has", "have"):
+        return end <= 2
+    is_kind = words[end] in ("is", "are") and (
+        words[end] == "are" or words[end + 1 : end + 2] in (["a"], ["an"])
+    )
+    return is_kind and end <= 2 and words[-1 - is_mark(words[-1])] in ("instrument", "instruments")
 
 
 def _is_denying(roles: Sequence[str]) -> bool:

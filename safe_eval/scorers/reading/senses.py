@@ -13,10 +13,12 @@ _IDIOMS = frozenset(
     (word, *after.split())
     for words, idioms in {
         "drum drums": "roll|up|and bass",
-        "inside": "joke|out|my|your|our",
+        "inside": "joke|voice|out|my|your|our",
         "outside": "help|my|your|our|of my|of your|of our|of this|of that|the scope|the limits|of the",
         "together": "with",
-        "both": "hands|sides|ears|eyes|ends|times|ways|feet|channels|speakers",
+        "indoor": "voice",
+        "rain": "check|on my|or shine",
+        "both": "worlds|us|hands|sides|ears|eyes|ends|times|ways|feet|channels|speakers",
         "neither": "here|do i|can i",
         "conga": "line",
     }.items()
@@ -24,15 +26,23 @@ _IDIOMS = frozenset(
     for after in idioms.split("|")
 )
 _IDIOMS_BEFORE = frozenset(
-    (("ear", "drum"), ("ear", "trumpet"), ("own", "trumpet"), ("air", "guitar"), ("champagne", "flute"))
+    (
+        ("as", "rain"),
+        ("me", "neither"),
+        ("ear", "drum"),
+        ("ear", "trumpet"),
+        ("own", "trumpet"),
+        ("air", "guitar"),
+        ("champagne", "flute"),
+    )
 )
 _DYNAMICS = frozenset(("forte", "mezzo", "dynamics", "dynamic"))  # beside these, piano means soft
 _STARTING = frozenset(str.split("play start begin sound enter com join perform heard all both"))
 
 _PLACES_AFTER = frozenset(
     str.split(
-        "the on to at from my your his her its their far upper lower top bottom front back rear stage "
-        "toward towards"
+        "the on to at extreme outer from my your his her its their far upper lower top bottom front back "
+        "rear stage toward towards"
     )
 )
 _JOINING = frozenset(
@@ -40,9 +50,9 @@ _JOINING = frozenset(
 )
 _PLACED = frozenset(
     str.split(
-        "side sides most corner half part end speaker channel 1 instrument person player musician man "
-        "woman violin performer guy girl boy lady edge of section area portion position first then "
-        "before , . ; : ! ? ( ) / or and"
+        "side sides rather instead unlike most corner half part end speaker channel 1 instrument person "
+        "player musician man woman violin performer guy girl boy lady edge of section area portion "
+        "position first then before , . ; : ! ? ( ) / or and"
     )
 )
 _BEING_SUBJECTS = frozenset(("that", "it", "he", "she", "what", "who", "there", "here", "this"))  # of "'s"
@@ -65,8 +75,8 @@ _NOT_ONE_AFTER = frozenset(
 )
 _NOT_ONE_BEFORE = frozenset(
     str.split(
-        "of for another by side hand thing way point moment time day reason more less after who whose that "
-        "which to at on in with from near behind needs step final last part end"
+        "of for each another by side hand thing way point moment time day reason more less after who "
+        "whose that which to at on in with from near behind needs step final last part end"
     )
 )
 _ONE_AFTER = frozenset(
@@ -106,8 +116,13 @@ def is_meant(sentence: Sentence, place: int) -> bool:
     if word in ("inside", "outside"):
         return words[place - 1 : place] != ["the"]
     if word == "together" and place:
-        return any(stem(each) in _STARTING for each in words) and words[place - 1] != "put"
+        return starts_together(words) and "put" not in words
     return True
+
+
+def starts_together(words: Sequence[str]) -> bool:
+    """Whether a sentence speaks of starting or playing, so that "together" tells when."""
+    return any(stem(each) in _STARTING for each in words)
 
 
 def _is_place(sentence: Sentence, place: int, following: str) -> bool:
@@ -116,7 +131,7 @@ def _is_place(sentence: Sentence, place: int, following: str) -> bool:
     word, before = words[place], words[place - 1] if place else ""
     if following == "hand":
         return words[place + 2 : place + 3] == ["side"] or place + 1 in sentence.glued
-    if following == "handed" or (before == "to" and words[place - 2] in ("left", "right")):
+    if following == "handed" or _is_way(words, place):
         return False
     fits = following in _PLACED or following in _ACTS or ROLE_OF.get(following) == AUX
     if before in ("is", "be", ":", "="):
@@ -124,9 +139,19 @@ def _is_place(sentence: Sentence, place: int, following: str) -> bool:
         return not _WHERE.isdisjoint(words[:place]) or (fits and not is_rest)
     if before in _PLACES_AFTER or (before == "'s" and words[place - 2] not in _BEING_SUBJECTS):
         return fits
+    if not place and word == "left" and ROLE_OF.get(following) == AUX:
+        return True
     if not place or before in _JOINING:
         return following in _PLACED and not (word == "right" and following == "," and place + 2 < len(words))
     return following == "side" and before not in ("no", "1")
+
+
+def _is_way(words: Sequence[str], place: int) -> bool:
+    """Whether left and right are the ends of a way: "from left to right"."""
+    near = words[max(0, place - 4) : place + 5]
+    return ("left" in near and "right" in near and "to" in near and "from" in words) or tuple(
+        words[place - 2 : place]
+    ) in (("left", "to"), ("right", "to"))
 
 
 def _is_middle(words: Sequence[str], place: int, following: str) -> bool:

@@ -201,4 +201,5 @@ def _digits(word: str) -> float | None:
     if not _NUMERIC.fullmatch(word) or len(word) > 15:
         return math.nan if len(word) > 15 or any(mark in word for mark in ".,:/") else None
     value = float(word)
-    return math.nan if "." in word and value.is_integer() else value  # "2.000" may be 2 or 2,000
+    is_grouped = len(word.partition(".")[2]) == 3 and value.is_integer()
+    return math.nan if is_grouped else value  # "2.000" may be 2 or 2,000

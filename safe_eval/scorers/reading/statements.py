@@ -7,15 +7,18 @@ neither does what is said of the question or the recording: "there is no way to 
 
 from collections.abc import Sequence
 
+from safe_eval.scorers.reading.number_phrases import says_nobody
+
 YES, NO = "yes", "no"
 
 _AGREED = {
     YES: (
         "i think so|i believe so|i guess so|i suppose so|i would say so|it seems so|so it seems|"
-        "it appears so|seems so|seems like it|looks like it|it looks like it|undoubtedly|without a doubt"
+        "it appears so|seems so|seems like it|looks like it|it looks like it|undoubtedly|without a doubt|"
+        "i agree|agreed|it 's there|it is there|there is 1|there 's 1"
     ),
     NO: (
-        "i do not think so|i do not believe so|i am afraid not|i think not|i doubt it|far from it|"
+        "i disagree|i do not think so|i do not believe so|i am afraid not|i think not|i doubt it|far from it|"
         "apparently not|it appears not|unfortunately not|not at all|not really|not always|"
         "not all the time|not true|not right|not correct|not the case|not so|that is not the case|"
         "that 's not the case|it is not the case|definitely not|certainly not|absolutely not|"
@@ -51,7 +54,9 @@ _PERCEIVED = frozenset(
 )
 _GONE = frozenset(["absent", "missing", "inaudible", "invisible"])
 _HAPPENING = frozenset(["playing", "plays", "exists", "appears", "there"])
-_CONTAINS = frozenset(str.split("contain include feature have show contains includes features has shows"))
+_CONTAINS = frozenset(
+    str.split("lacks contain include feature have show contains includes features has shows")
+)
 _DESCRIBES = frozenset(["have", "show", "shows"])  # "the image shows a room" need not answer
 _PERCEIVES = frozenset(str.split("hear see detect notice find observe"))
 _HOLDERS = frozenset(
@@ -92,12 +97,17 @@ def stated(inner: Sequence[str], *, is_all: bool) -> str | None:
     answer = _agreed(inner, is_all=is_all)
     if answer is not None or not _VAGUE.isdisjoint(inner):
         return answer
+    if inner[0] == "nobody" or inner[:2] == ["no", "1"]:
+        is_all_said = len(inner) == 1 + (inner[0] == "no")
+        return NO if not is_all_said and says_nobody(inner, or_no=True) else None
     return _existence(inner) or _presence(inner) or _contents(inner)
 
 
 def names_no_thing(words: Sequence[str]) -> bool:
     """Whether a noun phrase names no thing in the picture or the sound: "a slight chance", "no audio"."""
-    for word in words:
+    for place, word in enumerate(words):
+        if word in ("sound", "sounds", "sign") and words[place + 1 : place + 2] == ["of"]:
+            return names_no_thing(words[place + 2 :])
         if word in _PREPOSITIONS or word in _NOT_THINGS:
             return word in _NOT_THINGS
     return False
@@ -142,7 +152,7 @@ def _elliptical(inner: Sequence[str]) -> str | None:
     if "not" in inner and len(inner) <= 7:
         if inner[-2:] == ["like", "it"] or (inner[0] in ("it", "they") and inner[-1] == "so"):
             return NO
-        if inner[0] in ("it", "they") and len(inner) > 3 and inner[1] in _AUX and inner[2] == "not":
+        if inner[0] in ("it", "they") and len(inner) > 3 and inner[1] in _AUX | {"'s"} and inner[2] == "not":
             knows = (
                 _UNKNOWN.isdisjoint(inner) and _VAGUE.isdisjoint(inner) and _NOT_THINGS.isdisjoint(inner[3:])
             )
@@ -207,6 +217,10 @@ def _contents(inner: Sequence[str]) -> str | None:
     denied = "not" in subject
     if rest[0] == "no" and not denied:
         denied, rest = True, ["any", *rest[1:]]
+    if inner[at] == "lacks":
+        denied = True
+    if inner[at] in _PERCEIVES and rest in (["it"], ["1"], ["any"], ["them"]) and subject[0] in ("i", "we"):
+        return NO if denied else YES
     if rest[0] not in _DETERMINERS or "and" in rest or names_no_thing(rest):
         return None
     shown = rest[0] in ("a", "an") or (rest[0] == "the" and inner[at] in _PERCEIVES)

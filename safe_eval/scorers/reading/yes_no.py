@@ -19,7 +19,10 @@ _SPOKEN = _YES | _NO
 _FILLERS = frozenset(str.split("well oh hmm um ah so okay ok"))
 _SURE = frozenset(["definitely", "absolutely", "indeed", "exactly", "undoubtedly"])
 _FOLLOWING_NO = frozenset(  # after "no", these begin a clause: "No it is not"
-    str.split("it there they he she that this i we you the because since as not but yes sorry and or /")
+    str.split(
+        "it there they he she that this i we you definitely absolutely certainly "
+        "actually really the because since as not but yes sorry and or /"
+    )
 )
 _AFTER_NO = frozenset(["because", "since", "as", "and", "or"])
 _BEFORE_NO = frozenset(str.split("a definite resounding clear firm big hard solid"))  # "a definite no"
