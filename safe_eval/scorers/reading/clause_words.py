@@ -15,9 +15,10 @@ _ROLES = {
     DOUBT: (
         "deny denies doubt doubts doubtful doubting unable unsure uncertain unclear whether if unless "
         "wonder wondering refuse fails failed fail avoid question questions asked asks asking wish "
-        "wished expected expect imagine suppose pretend please hesitant reluctant favorite favourite "
-        "need needs require requires prefer mention mentioned mentions love cross strike ignore forget "
-        "almost drop skip questionable ambiguous possible"
+        "wished expected expect imagine suppose pretend please hesitant reluctant debatable arguable "
+        "evoke evokes confuse help assist happy glad thank waiting favorite favourite need needs require "
+        "requires prefer mention mentioned mentions love cross strike ignore forget almost drop skip "
+        "questionable ambiguous possible"
     ),
     # these say that a choice is no answer, before it and after it
     FAULT: (
@@ -33,9 +34,10 @@ _ROLES = {
     ),
     # what follows these stands beside the answer
     ASIDE: (
-        "than unlike except facing beyond between above below beneath besides beside behind near versus "
-        "vs opposite resembles resemble resembling before after until following alongside atop beneath "
-        "accompanies accompanying mimics mimicking imitates imitating minus barring like"
+        "than unlike except despite regardless facing beyond between above below beneath besides beside "
+        "behind near versus vs opposite resembles resemble resembling before after until following "
+        "alongside atop beneath accompanies accompanying mimics mimicking imitates imitating minus "
+        "barring like"
     ),
     # so does all the rest of the clause
     REST: "then afterwards afterward later subsequently",
@@ -78,11 +80,14 @@ _PHRASES = {
         "can not help but|could not be more|would be my answer"
     ),
     DOUBT: (
-        "less like|missing a|missing the|tell me|tell us|also plausible|also likely|not unlike|used to|"
-        "hoping for|hoped for|hope for|leave out|leaving out|left out|too|by no means|i play|how about|"
-        "what about|why not|difference between|need to hear|compare|let me|let us|hard to|no way|no sign|"
-        "nothing like|difficult to|tough to|tricky to|far from|anything but|not sure|free of|devoid of|"
-        "short of|too early|no longer|in doubt|out of the question"
+        "i thought|thought it was|have thought|would have been|could have been|should have been|"
+        "mistake it for|let 's hear|let 's listen|let 's see|talk about|information about|know about|"
+        "learn about|more about|something about|sorry about|less like|missing a|missing the|tell me|"
+        "tell us|also plausible|also likely|not unlike|used to|hoping for|hoped for|hope for|leave out|"
+        "leaving out|left out|too|by no means|i play|how about|what about|why not|difference between|"
+        "need to hear|compare|let me|let us|hard to|no way|no sign|nothing like|difficult to|tough to|"
+        "tricky to|far from|anything but|not sure|free of|devoid of|short of|too early|no longer|"
+        "in doubt|out of the question"
     ),
     FAULT: (
         "rule out|ruling out|ruled out|be ruled out|is out|are out|crossed out|thrown out|set aside|"
@@ -91,6 +96,7 @@ _PHRASES = {
         "no basis|no evidence|seems off|is off|sounds off|or not|not the correct|not the right|rules out"
     ),
     ASIDE: (
+        "akin to|comparable to|save for|leaving aside|in spite of|because of|due to|thanks to|owing to|"
         "in place of|same as|next to|close to|adjacent to|in front of|in back of|left of|right of|"
         "to the left of|to the right of|on the left of|on the right of|instead of|rather than|"
         "as opposed to|opposed to|apart from|aside from|everything but|everyone but|all but|any but|"
@@ -111,6 +117,7 @@ for _found in PHRASES.values():
 
 _PRONOUNS = frozenset(str.split("i it there they he she we you this that these those one"))
 _INTERJECTED = _PRONOUNS | frozenset(str.split("the because since not as but wait sorry actually"))
+_ASKING = frozenset(("which", "who", "whose", "what", "where", "when", "how", "why"))
 _SOUNDING = frozenset(str.split("sound sounds sounded sounding look looks looked seem seems feel feels"))
 _NO_REASON = frozenset(
     str.split("well a an if much long far loud such")
@@ -128,7 +135,7 @@ BREAKING_MARKS = frozenset(",;:().-–—…")
 def roles_of(words: Sequence[str]) -> list[str]:
     """What each word does; an empty text for names and all other words.
 
-    >>> roles_of("it does not sound like a piano".split())
+    >>> roles_of("it does not look like a violin".split())
     ['', 'X', 'D', 'N', 'N', 'T', '']
     """
     roles = [ROLE_OF.get(word, "") for word in words]
@@ -141,6 +148,10 @@ def roles_of(words: Sequence[str]) -> list[str]:
                 if end <= size and (len(phrase) == 1 or tuple(words[place:end]) == phrase):
                     roles[place:end] = [role] * (end - place)
                     break
+        if word in _ASKING and (
+            _is_unknown(words, roles, place) or (word == "which" and _asks(words, place))
+        ):
+            roles[place] = DOUBT  # "I cannot tell which violin plays"
         if roles[place] == DENY and word == "no" and _is_interjection(words, place):
             roles[place] = BREAK
         elif (
@@ -159,6 +170,8 @@ def roles_of(words: Sequence[str]) -> list[str]:
             roles[place] = ASIDE  # "by the piano", but not "played by the piano"
         elif word == "as" and place > 1 and words[place - 2] == "as":
             roles[place] = ASIDE  # "as bright as a trumpet"
+        elif word == "as" and words[place + 1 : place + 2] in (["a"], ["an"]) and not _is_taken(words, place):
+            roles[place] = ASIDE  # "tight as a drum"
         elif word == "as" and roles[place] == BREAK and not _breaks(words, place):
             roles[place] = ""
         elif word == "so" and words[place + 1 : place + 2] and place and roles[place - 1] == AUX:
@@ -171,6 +184,27 @@ def _is_interjection(words: Sequence[str], place: int) -> bool:
     """Whether "no" answers a question, rather than saying how many."""
     following = words[place + 1] if place + 1 < len(words) else "."
     return following in _INTERJECTED or not following[0].isalnum()
+
+
+def _is_unknown(words: Sequence[str], roles: Sequence[str], place: int) -> bool:
+    """Whether the clause before a question word denies or doubts: "I do not know when"."""
+    for at in range(place - 1, -1, -1):
+        if words[at] in BREAKING_MARKS or roles[at] == BREAK:
+            return False
+        if roles[at] in (DENY, DOUBT):
+            return True
+    return False
+
+
+def _asks(words: Sequence[str], place: int) -> bool:
+    """Whether "which" asks for one of several, as in "which violin"."""
+    following = words[place + 1] if place + 1 < len(words) else ""
+    return not place and following.isalpha() and following not in ROLE_OF
+
+
+def _is_taken(words: Sequence[str], place: int) -> bool:
+    """Whether something is taken as something, rather than likened to it: "I identify it as a piano"."""
+    return not place or words[place - 1] in _TAKEN or words[place - 1].endswith("ed")
 
 
 def _breaks(words: Sequence[str], place: int) -> bool:

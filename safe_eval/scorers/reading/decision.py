@@ -67,7 +67,7 @@ def _agreed(best: Sequence[Claim], against: Sequence[Claim], names: Names) -> st
     together = choices & collective
     if len(together) == 1 and UNKNOWN.isdisjoint(choices):
         joined = all(claim.has_and or together <= claim.choices for claim in claims)
-        return next(iter(together)) if joined else None  # "Both the piano and the guitar"
+        return next(iter(together)) if joined else None  # "Both the dog and the cat"
     both = next((choice for choice in collective if choice.casefold() == "both"), None)
     if (
         len(claims) == 1

@@ -104,8 +104,8 @@ def number_at(words: Sequence[str], start: int, digits: float | None) -> tuple[f
 
     `digits` is the value of the first word, if that is written in digits.
 
-    >>> number_at("a hundred and one dogs".split(), 0, None), number_at("twenty one".split(), 0, None)
-    ((101.0, 4), (21.0, 2))
+    >>> number_at("a hundred and two dogs".split(), 0, None), number_at("twenty one".split(), 0, None)
+    ((102.0, 4), (21.0, 2))
     >>> number_at(["a", "dog"], 0, None)
     (None, 1)
     """

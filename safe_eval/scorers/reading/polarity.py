@@ -12,6 +12,7 @@ from safe_eval.scorers.reading.clause_words import (
     FAULT,
     GONE,
     REST,
+    ROLE_OF,
     VERB,
     WOULD,
 )
@@ -19,6 +20,12 @@ from safe_eval.scorers.reading.sentence import is_mark
 
 ASSERTED, DENIED, DOUBTED, BESIDE = "asserted", "denied", "doubted", "beside"
 
+_PLAIN = frozenset(  # words that name nothing
+    str.split(
+        "i it there they he she we you what nothing not then also so yes no sure maybe perhaps ok okay "
+        "indeed please thanks too more others etc one only here now sir loud clear alone"
+    )
+)
 _ALL = frozenset(str.split("all every each everything everyone any anything"))
 _NONE = frozenset(["nothing", "none", "no", "nobody"])
 _EXCEPT = frozenset(["except", "but", "from", "other"])  # "except", "apart from", "other than"
@@ -53,6 +60,9 @@ def said_of(
     if before != ASSERTED:
         return before
     near = words[max(0, start - 2) : start]
+    beside = start - 1 - (start > 1 and words[start - 1] in ("a", "an", "the"))
+    if is_first and beside > 0 and words[beside] in ("and", "&", "plus") and _is_noun(words[beside - 1]):
+        return DOUBTED  # "a harp and a violin"
     if start > 1 and words[start - 1] == "/" and is_first:
         return DOUBTED  # "viola/violin"
     if is_first and "or" in near and start > 2 and roles[start - len(near)] != BREAK:
@@ -123,7 +133,7 @@ def _said_after(words: Sequence[str], roles: Sequence[str], end: int, until: int
             following = words[place + 1] if place + 1 < until else ""
             if has_verb or not following or not (roles[place + 1] in (AUX, WOULD) or following in _GOING_ON):
                 break
-            place += 1 + (following in _GOING_ON and following.isalpha())  # "(B) cannot be heard"
+            place += 1 + (following in _GOING_ON and following.isalpha())  # "(C) cannot be seen"
             continue
         if role in (GONE, FAULT):
             return DENIED
@@ -144,10 +154,29 @@ def _has_alternative(words: Sequence[str], end: int, until: int) -> bool:
     """Whether another answer follows that is no choice: "a violin or a viola", "violin/viola"."""
     if words[end] in ("/", "vs", "versus"):
         return True
+    if until == len(words) and _is_other(words, end):
+        return True
     at = end + (words[end] in ("(", ","))
     if until < len(words) and until - at <= 4:
         return False  # "two, or maybe three": both are choices, and contradict each other
     return list(words[at : at + 1]) == ["or"] and words[at + 1 : at + 2] not in (["so"], ["not"])
+
+
+def _is_other(words: Sequence[str], end: int) -> bool:
+    """Whether something that is no choice is said beside a name: "a violin and a harp", "violin, harp"."""
+    place = end + 1
+    if words[end] not in ("and", "&", "plus", ","):
+        return False
+    while place < len(words) and words[place] in ("a", "an", "the", "some"):
+        place += 1
+    other = words[place] if place < len(words) else ""
+    if not _is_noun(other) or other.endswith("ly"):
+        return False
+    return words[end] != "," or not any(word.isalpha() for word in words[place + 1 :])
+
+
+def _is_noun(word: str) -> bool:
+    return len(word) > 1 and word.isalpha() and word not in ROLE_OF and word not in _PLAIN
 
 
 def _is_fact(words: Sequence[str], end: int) -> bool:

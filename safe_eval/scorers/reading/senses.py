@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from safe_eval.scorers.reading.choice_names import stem
-from safe_eval.scorers.reading.clause_words import AUX, ROLE_OF
+from safe_eval.scorers.reading.clause_words import AUX, BREAK, LITTLE, ROLE_OF
 from safe_eval.scorers.reading.letters import is_letter
 from safe_eval.scorers.reading.sentence import Sentence, is_mark
 
@@ -16,6 +16,7 @@ _IDIOMS = frozenset(
         "inside": "joke|voice|out|my|your|our",
         "outside": "help|my|your|our|of my|of your|of our|of this|of that|the scope|the limits|of the",
         "together": "with",
+        "fiddle": "with|around",
         "indoor": "voice",
         "rain": "check|on my|or shine",
         "both": "worlds|us|hands|sides|ears|eyes|ends|times|ways|feet|channels|speakers",
@@ -37,6 +38,14 @@ _IDIOMS_BEFORE = frozenset(
     )
 )
 _DYNAMICS = frozenset(("forte", "mezzo", "dynamics", "dynamic"))  # beside these, piano means soft
+_POURED = frozenset(("flute", "drum", "pipa", "trumpet", "tuba"))  # "a flute of champagne"
+_PLACES = frozenset(
+    str.split(
+        "room house building hall studio church theater theatre auditorium home garage school gym office "
+        "bar restaurant garden park street city tent mall store shop station train car kitchen stadium "
+        "arena square yard apartment"
+    )
+)
 _STARTING = frozenset(str.split("play start begin sound enter com join perform heard all both"))
 
 _PLACES_AFTER = frozenset(
@@ -111,13 +120,32 @@ def is_meant(sentence: Sentence, place: int) -> bool:
         return _is_middle(words, place, following)
     if len(word) == 1 and word.isalpha():
         return is_letter(sentence, place)
+    if (
+        following == "of"
+        and ROLE_OF.get((*words[place + 2 : place + 3], "")[0]) != LITTLE
+        and word in _POURED
+    ):
+        return False
     if word == "piano":
         return _DYNAMICS.isdisjoint(words)
     if word in ("inside", "outside"):
-        return words[place - 1 : place] != ["the"]
+        return words[place - 1 : place] != ["the"] and _is_around(words, place, following)
     if word == "together" and place:
         return starts_together(words) and "put" not in words
     return True
+
+
+def _is_around(words: Sequence[str], place: int, following: str) -> bool:
+    """Whether inside or outside tells of a place: not in "inside information", "outside the box"."""
+    if place and words[place - 1] in ("a", "an"):
+        return following in ("stage", "concert", "scene", "setting", "space", "venue", "area", "performance")
+    if following in ("a", "an", "the", "of", "some"):
+        return not _PLACES.isdisjoint(words[place + 1 : place + 6])
+    return (
+        is_mark(following)
+        or following in ("in", "on", "at", "with", "and", "or")
+        or ROLE_OF.get(following) in (AUX, BREAK)
+    )
 
 
 def starts_together(words: Sequence[str]) -> bool:
