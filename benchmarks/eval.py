@@ -1,4 +1,4 @@
-"""safe_eval beside its references: captions, VQA, tokens, the bootstrap, and the command as a whole.
+"""safe_eval beside its references: captions, VQA, tokens, replies, the bootstrap, and the whole command.
 
 All data are made, so that anyone can repeat it; if COCO and 60,000 real questions lie in ../shared/truth,
 a second line uses them. `SCALE=0.01 python -m benchmarks eval` is a quick look at a hundredth of the sizes.
@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import TypeVar
 
 import numpy as np
@@ -21,9 +22,11 @@ from safe_eval.prediction import Prediction
 from safe_eval.scorers import vqa
 from safe_eval.scorers.captions import tokens
 from safe_eval.scorers.captions.java_tokens import java_tokens, why_no_java_tokens
+from safe_eval.scorers.choice_parser import LONGEST_REPLY, parse_answer
 
 IMAGES, REFERENCES, QUESTIONS, RAW_CAPTIONS, PREDICTIONS = 40_504, 4, 200_000, 200_000, 200_000
 MISNAMED = 100_000
+REPLIES, SHORT_REPLIES_A_SECOND = 20_000, 20_000
 REPEATS = 3
 T = TypeVar("T")
 
@@ -34,6 +37,7 @@ def main() -> None:
     measure_cider(round(IMAGES * scale))
     measure_vqa(round(QUESTIONS * scale))
     measure_tokens(round(RAW_CAPTIONS * scale))
+    measure_replies(round(REPLIES * scale))
     bootstrap_speed.main()
     measure_score(round(PREDICTIONS * scale))
     measure_misnamed(round(MISNAMED * scale))
@@ -94,6 +98,24 @@ def measure_tokens(count: int) -> None:
             },
             at_least=2,
         )
+
+
+def measure_replies(count: int) -> None:
+    """Distinct short replies as one of several choices, and the longest looping reply."""
+    replies = made_text.replies(count)
+    times = [
+        seconds(lambda: [parse_answer(text, made_text.CHOICES) for text in replies]) for _ in range(REPEATS)
+    ]
+    per_second = rates(len(replies), times)
+    met = median(per_second) >= SHORT_REPLIES_A_SECOND
+    goal = f">= {SHORT_REPLIES_A_SECOND:,}"
+    print_line(
+        benchmark="eval", what="short replies", ours=median(per_second), unit="replies/s", goal=goal, met=met
+    )
+    looping = ("The answer is B, not a violin. " * LONGEST_REPLY)[:LONGEST_REPLY]
+    longest = [1000 * seconds(lambda: parse_answer(looping, made_text.CHOICES)) for _ in range(REPEATS)]
+    took = median(longest)
+    print_line(benchmark="eval", what="a looping reply", ours=took, unit="ms", goal="<= 5", met=took <= 5)
 
 
 def _times_of(given: T, *functions: Callable[[T], object]) -> list[list[float]]:

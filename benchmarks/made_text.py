@@ -7,6 +7,25 @@ import numpy as np
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 
+CHOICES = ("guitar", "piano", "drums", "violin", "trumpet")
+_REPLIES = (
+    *(
+        "{}",
+        "{}.",
+        "A {}.",
+        "the {}",
+        "({letter})",
+        "{letter}. {}",
+        "The answer is {letter}.",
+        "Option {letter}",
+    ),
+    *(
+        "I can hear a {} in clip {n}.",
+        "It is a {}, not a {other}.",
+        "The {} plays at {n} seconds.",
+        "It is unclear.",
+    ),
+)
 CELLS = (("base", "full"), *(("safe", c) for c in ("full", "mute_audio", "swap_audio", "gate_off")))
 _WORDS, _ANSWERS, _ANNOTATORS = 9_000, 3_000, 10
 _SYLLABLES = (
@@ -64,6 +83,16 @@ def questions(count: int, seed: int = 0) -> list[Prediction]:
             needs_audio=bool(i % 2),
         )
         for i in range(count)
+    ]
+
+
+def replies(count: int, seed: int = 0) -> list[str]:
+    """Short replies to a question with five choices, as models word them."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, (len(_REPLIES), len(CHOICES), len(CHOICES), 1_000), (count, 4)).tolist()
+    return [
+        _REPLIES[form].format(CHOICES[one], other=CHOICES[other], letter="ABCDE"[one], n=n)
+        for form, one, other, n in drawn
     ]
 
 

@@ -29,6 +29,7 @@ SHORT_FILES = {
     "safe_data/sources/media_files.py": "one rule of every corpus",
     "safe_data/sources/synthetic/questions.py": "one part of a corpus",
     "safe_eval/arms/delivery.py": "one check of an arm",
+    "safe_eval/arms/replies.py": "the notes on one kind of answer",
     "safe_eval/judging/metric_names.py": "the table of metrics",
     "safe_eval/models/model.py": "one protocol",
     "safe_eval/scorers/captions/java.py": "one program that two metrics run",

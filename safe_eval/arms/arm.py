@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_eval.prediction import BASE, CONDITIONS, Prediction
+from safe_eval.scorers.reading.reply import is_failure
 
 COMPARED_SLICES = ("all", "audio", "vl")
 
@@ -85,8 +86,9 @@ class Arm:
 
     @cached_property
     def failed(self) -> Bool[ndarray, " rows"]:
-        """The rows with an error instead of an answer."""
-        return np.array([row.error is not None for row in self.rows])
+        """The rows with an error instead of an answer, or with the text that a harness writes for one."""
+        failed: Bool[ndarray, " rows"] = self.answers < 0
+        return failed
 
     @cached_property
     def confidences(self) -> Float[ndarray, " rows"]:
@@ -107,8 +109,11 @@ def make_arms(predictions: Sequence[Prediction]) -> tuple[Arm, ...]:
     field = cluster_field(predictions)
     examples = _numbered([row.example_id for row in predictions])
     clusters = _numbered([getattr(row, field) for row in predictions])
-    answers = _numbered(["" if row.error is not None else row.answer or "" for row in predictions])
-    answers[[row.error is not None or row.answer is None for row in predictions]] = -1
+    texts = ["" if row.error is not None else row.answer or "" for row in predictions]
+    failures = set(filter(is_failure, set(texts)))
+    answers = _numbered(texts)
+    failed = [row.error is not None or row.answer is None or row.answer in failures for row in predictions]
+    answers[failed] = -1
     numbers: dict[tuple[str | None, int, str, str], int] = {}
     of_arm = np.array([numbers.setdefault(key, len(numbers)) for key in map(_arm_of, predictions)])
     order = np.lexsort((examples, of_arm))

@@ -1,63 +1,57 @@
 """Choice parser: which choice a chatty reply names; None if it names none, or more than one.
 
-Rules, version 1. They are tried in order, and the first rule that finds anything decides: one choice is the
-answer, several choices are not an answer. Nothing is ever guessed.
+Rules, version 2, for replies in English. Nothing is ever guessed: what no rule reads is no answer.
 
-0. A reply that is blank, or longer than 10,000 characters, says nothing.
-1. The whole reply is a choice: "Violin.", "an acoustic guitar" for acoustic_guitar, "2" for two.
-2. The reply is one line that opens with a choice's letter: "B", "(b)", "Option B", "B) violin". Words that
-   name another choice contradict the letter.
-3. A marker announces the answer: "answer is", "answer:", "the correct option is" or \\boxed{}. What follows,
-   up to the end of its sentence, is read by rules 1, 2, 5 and 6. If some answers are called final, only those
-   count.
-4. The first line is an answer by rules 1 and 2. Then every line that is one counts.
-5. The text before "because", "since" or "due to", by rules 1, 2 and 6.
-6. The choices named anywhere, as whole words, longer names first; "(B)", "B)" and "option B" name one too.
+1. Reasoning, special tokens, role names and further turns are cut (`reading/reply.py`). If something stands
+   in an answer tag, in a box or under an answer key, only that is read.
+2. A name counts unless its clause denies or doubts it ("not", "I cannot tell whether", "is incorrect"),
+   sets it aside ("unlike", "rather than", "next to", "then") or asks for it (`reading/polarity.py`). Names
+   that stand together share this: "neither the piano nor the guitar".
+3. A letter counts where it is an option: "B", "(b)", "B. Violin", "the answer is b.", and not in "a violin"
+   or "B flat" (`reading/letters.py`). If all choices are letters, only letters count.
+4. A number is a whole phrase that counts things: "twenty one", or "12" for more than ten; not "10 seconds",
+   "the 2nd", "this one", "2.5" (`reading/number_phrases.py`). Left and right are places, not idioms.
+5. Yes and no are interjections, "the answer is no" and the like. If there are no other choices, a
+   statement that something is there, or is not, answers too (`reading/statements.py`), but not "no audio".
+6. The weightiest claims decide: a final answer, an announced one ("the answer is"), a chosen one ("I
+   choose"), a sentence without a verb ("B.", "On the left"), a conclusion ("so", "in total"), any other. Two
+   choices are no answer. An opening yes or no decides over what follows it.
+7. If all choices but one are denied outright, that one is the answer.
+8. If no name is found, stems are: "the dog barks" for dog barking.
 
-A name is denied by not, n't, no, neither, nor, without, than, over, under, at least, at most or instead of,
-up to three words before it ("more than 10" is not 10). A reply that denies a choice is not an answer. Yes
-and no are names only if they open a sentence or close a clause, so "yes, there is no dog" is yes. Case,
-articles, quotes, underscores, Markdown and Unicode variants make no difference. Numbers from 0 to 20 may be
-words or digits.
+Case, articles, quotes, underscores, hyphens, Markdown and Unicode variants make no difference; "#" and
+combining marks do. The time is linear in the length, of which the last 10,000 characters are read.
 """
 
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
 
-LONGEST_REPLY = 10_000  # characters
+from safe_eval.scorers.reading import yes_no
+from safe_eval.scorers.reading.choice_names import Aliases, Choices, Names, names_of
+from safe_eval.scorers.reading.claims import SentenceClaims, claims_of
+from safe_eval.scorers.reading.decision import asserted_choices, decided
+from safe_eval.scorers.reading.mentions import PARTS, STEMS, UNKNOWN, WORDS
+from safe_eval.scorers.reading.number_phrases import EXACT
+from safe_eval.scorers.reading.reply import normalised, unwrap
+from safe_eval.scorers.reading.sentence import (
+    LONGEST_SENTENCE,
+    Sentence,
+    is_mark,
+    read_sentence,
+    sentences_of,
+    without_edges,
+    words_of,
+)
+from safe_eval.scorers.reading.statements import NO, YES
 
-Aliases = tuple[tuple[str, str], ...]  # (another name, the choice it means)
-_Said = frozenset[str | None]  # the choices a text names; None stands for one that it denies
+RULES_VERSION = 2
+LONGEST_REPLY = 10_000  # characters, of what is left once the wrapping is cut
 
-_NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty"
-)
-_DIGITS = {word: str(number) for number, word in enumerate(_NUMBER_WORDS.split())}
-_TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W_]+(?:'[^\W_]+)*|\n|[^\w\s]")
-_SILENT = frozenset("*_`#\"“”„«»~'$\\{}")
-_ARTICLES = frozenset({"a", "an", "the"})
-_SENTENCE_STARTS = frozenset(".!?;:\n")
-_CLAUSE_ENDS = frozenset(".,!?;:\n-–—)")
-_DENIALS = frozenset({"not", "no", "neither", "nor", "without", "cannot", "than", "over", "under"})
-_DENYING_PAIRS = frozenset({("instead", "of"), ("at", "least"), ("at", "most")})
-_DENIAL_REACH = 3  # words before a name
-_MARKER = re.compile(
-    r"(?P<final>\bfinal\s+)?\b(?:answer|option|choice)\b[\s*_]*(?:is|would be|should be|must be|:|=)[\s*_:]*"
-    r"|(?P<boxed>\\boxed\s*\{)",
-    re.IGNORECASE,
-)
-_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
-_REASONS = re.compile(r"\b(?:because|since|due to)\b", re.IGNORECASE)
-_LEAD = re.compile(r"(?:(?:the|my)\s+)?(?:answer|option|choice)\s+", re.IGNORECASE)
-_LETTER_FIRST = re.compile(r"[(\[]\s*([A-Za-z])\s*[)\]]\s*[.:,]?|([A-Za-z])\s*([).:\]]|[,–—-](?=\s)|$)")
-_LETTER_NAMED = re.compile(
-    r"(?<!\w)[(\[]\s*([A-Za-z])\s*[)\]]|(?<![\w(\[])([A-Z])\)|\b(?:[Oo]ption|[Cc]hoice)\s+([A-Z])\b"
-)
-_LETTER_LOOSE = re.compile(r"\b([B-HJ-Z])\b(?!')|\b([AI])\b(?=\s+(?:or|and)\b|\s*[,.;!?]|\s*$)")
+_LETTER_ALONE = re.compile(r"[(\['*_ ]*([A-Za-z])[)\].:,!'*_ ]*")
+_LOOKALIKE = str.maketrans("АВСЕ", "ABCE")  # Cyrillic letters that nobody can tell from Latin ones
+_ITEM = re.compile(r"(?:^|(?<=[\s,;(]))\(?(\d{1,2})[.):](?=[\s,;.]|$)", re.MULTILINE)
+
+__all__ = ["LONGEST_REPLY", "RULES_VERSION", "Aliases", "canonical", "parse_answer"]
 
 
 def parse_answer(
@@ -72,21 +66,24 @@ def parse_answer(
     ('two', 'violin')
     >>> parse_answer("yes, because there is no dog", ["yes", "no"])
     'yes'
-    >>> parse_answer("piano or violin", ["piano", "violin"]), parse_answer("Unclear.", ["piano", "violin"])
-    (None, None)
+    >>> pets = ["dog", "cat", "cow"]
+    >>> parse_answer("Not a dog, but a cat.", pets), parse_answer("dog or cat", pets)
+    ('cat', None)
     """
-    if not text.strip() or len(text) > LONGEST_REPLY:
+    stripped = text.strip()
+    if stripped in choices:
+        return stripped
+    if not stripped:
         return None
-    if text.strip() in choices:
-        return text.strip()
-    names = _names(tuple(choices), aliases, letters)
-    text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("_", " ").strip()
-    if not text:
-        return None  # it was all underscores
-    for rule in (_whole, _by_letter_on_a_line, _marked, _by_line, _before_reasons, _named):
-        if said := rule(text, names):
-            return next(iter(said)) if len(said) == 1 else None
-    return None
+    names = names_of(tuple(choices), aliases, letters)
+    alone = _LETTER_ALONE.fullmatch(stripped.translate(_LOOKALIKE)) if len(stripped) < 12 else None
+    if names.letters and alone and alone[1].upper() in names.letters:
+        return names.letters[alone[1].upper()]
+    reply = unwrap(stripped)
+    if reply.finals:
+        read = {_read(part, names) for part in reply.finals}
+        return read.pop() if len(read) == 1 else None
+    return _read(reply.text, names)
 
 
 def canonical(text: str) -> str:
@@ -95,157 +92,95 @@ def canonical(text: str) -> str:
     >>> canonical("**An Acoustic_guitar.**"), canonical("The 2 dogs")
     ('acoustic guitar', '2 dogs')
     """
-    return " ".join(_inner(_words(unicodedata.normalize("NFKC", text).replace("’", "'").replace("_", " "))))
+    return " ".join(words_of(normalised(text), join_numbers=False))
 
 
-@dataclass(frozen=True)
-class _Names:
-    """The names of each choice, as folded words. A name that two choices share means both."""
-
-    meant: dict[tuple[str, ...], frozenset[str]]  # the choices that a name means
-    longest: int  # name, in words
-    letters: dict[str, str]  # the choice of each letter; empty where choices have no letters
-
-
-@lru_cache(maxsize=1 << 12)
-def _names(choices: tuple[str, ...], aliases: Aliases, letters: bool) -> _Names:
-    meant: dict[tuple[str, ...], frozenset[str]] = {}
-    called = [(choice, choice) for choice in choices] + list(aliases)
-    called += [(digits, choice) for choice in choices if (digits := _DIGITS.get(canonical(choice)))]
-    called += [(word, choice) for choice in choices for word, n in _DIGITS.items() if n == canonical(choice)]
-    for name, choice in called:
-        words = tuple(canonical(name).split())
-        if words:
-            meant[words] = meant.get(words, frozenset()) | {choice}
-    lettered = {chr(ord("A") + place): choice for place, choice in enumerate(choices[:26])} if letters else {}
-    return _Names(meant, max(map(len, meant), default=0), lettered)
+def _read(text: str, names: Names) -> str | None:
+    text = text.strip()
+    if text in names.choices:
+        return text
+    text = text.replace("_", " ")
+    is_cut = len(text) > LONGEST_REPLY
+    sentences, is_short = _sentences(text[-LONGEST_REPLY:].partition(" ")[2] if is_cut else text)
+    is_cut = is_cut or is_short
+    whole = frozenset() if is_cut else _whole(sentences, text, names)
+    if whole:
+        return next(iter(whole)) if len(whole) == 1 else None
+    answer = None if is_cut else _answered(sentences, names)
+    if answer is not None and not (answer and names.letters):
+        return next(iter(answer), None)
+    found = _claims(sentences, names)
+    if answer is not None:
+        return next(iter(answer)) if asserted_choices(found) <= answer | UNKNOWN else None
+    return decided(found, names, is_cut=is_cut)
 
 
-def _words(text: str) -> list[str]:
-    """The words and marks of a text in lower case, without marks that carry no meaning."""
-    return [token for token in _TOKEN.findall(text.casefold()) if token not in _SILENT]
+def _sentences(text: str) -> tuple[list[Sentence], bool]:
+    """The sentences of a text, and whether one of them was too long to be read but for its end."""
+    cut = sentences_of(text)
+    short = [sentence if len(sentence) <= LONGEST_SENTENCE else _end(sentence) for sentence in cut]
+    return [read_sentence(sentence) for sentence in short], short != cut
 
 
-def _inner(words: list[str]) -> list[str]:
-    """The words without marks at either end and without articles at the start."""
-    start, end = 0, len(words)
-    while start < end and (not words[start][0].isalnum() or (words[start] in _ARTICLES and start + 1 < end)):
-        start += 1
-    while end > start and not words[end - 1][0].isalnum():
-        end -= 1
-    return words[start:end] or [word for word in words if word in _ARTICLES][:1]
+def _end(sentence: str) -> str:
+    return sentence[-LONGEST_SENTENCE // 4 :].partition(" ")[2]
 
 
-def _whole(text: str, names: _Names) -> _Said:
-    return names.meant.get(tuple(_inner(_words(text))), frozenset())
-
-
-def _by_letter_on_a_line(text: str, names: _Names) -> _Said:
-    return frozenset() if "\n" in text else _by_letter(text, names)
-
-
-def _by_letter(text: str, names: _Names) -> _Said:
-    """The choice whose letter opens a text, and any choices that the rest names against it."""
-    text = _without_markdown(text)
-    lead = _LEAD.match(text)
-    match = _LETTER_FIRST.match(text, lead.end() if lead else 0)
-    if match is None or not names.letters:
+def _whole(sentences: Sequence[Sentence], text: str, names: Names) -> Choices:
+    """The choice that a whole reply names, or counts by a numbered list."""
+    if names.counts and sum(len(sentence.numbers) for sentence in sentences) > 1:
+        return _listed(text, names) if len(text) <= LONGEST_SENTENCE else frozenset()
+    if names.is_bare or not sentences or any(sentence.is_question for sentence in sentences):
         return frozenset()
-    bracketed, bare, mark = match.groups()
-    choice = names.letters.get((bracketed or bare).upper())
-    rest = text[match.end() :].strip()
-    if choice is None or (bare and bare.islower() and mark in (".", ":") and not rest):
+    words = without_edges([word for sentence in sentences for word in sentence.words])
+    return names.meant.get(words) or names.run_together.get("".join(words), frozenset())
+
+
+def _listed(text: str, names: Names) -> Choices:
+    """The number of the items of a list, where the choices are numbers: "1. piano, 2. violin"."""
+    marks = _ITEM.findall(text)
+    rest = read_sentence(_ITEM.sub(" ", text))
+    items, others = list(map(float, marks)), list(rest.numbers.values())
+    if (
+        not marks
+        and len(others) > 2
+        and all(is_mark(word) or at in rest.numbers for at, word in enumerate(rest.words))
+    ):
+        items, others = others, []
+    is_list = len(items) > 1 and items == list(range(1, len(items) + 1))
+    if not is_list or any(number != len(items) for number in others):
         return frozenset()
-    said = _named(rest, names) | _loose_letters(rest, names)
-    if mark and mark in ",–—-" and said != {choice}:  # "A, hmm": more of a word than of a letter
-        return frozenset()
-    return frozenset({choice}) | said
+    return names.counted((EXACT, float(len(items))))
 
 
-def _marked(text: str, names: _Names) -> _Said:
-    """The choices named in the clauses after markers, all together."""
-    markers = list(_MARKER.finditer(text))
-    final = [marker for marker in markers if marker["final"] or marker["boxed"]]
-    return frozenset().union(*(_clause(text, marker, names) for marker in final or markers))
+def _answered(sentences: Sequence[Sentence], names: Names) -> Choices | None:
+    """The choice of a yes or a no; no choice if they contradict each other, None if neither is said."""
+    if names.yes is None and names.no is None:
+        return None
+    said = yes_no.answer_of(sentences, is_polar=names.is_polar)
+    if said is None:
+        return None
+    chosen = {YES: names.yes, NO: names.no}.get(said)
+    return frozenset() if chosen is None else frozenset((chosen,))
 
 
-def _clause(text: str, marker: re.Match[str], names: _Names) -> _Said:
-    rest = text[marker.end() :].lstrip()
-    if marker["boxed"]:
-        rest = rest.partition("}")[0]
-    line = rest.partition("\n")[0]
-    sentence = _SENTENCE_END.split(line, maxsplit=1)[0]
-    return (
-        _whole(sentence, names)
-        or _before_reasons(line, names)
-        or _by_letter(line, names)
-        or _named(sentence, names)
-    )
+def _is_affirmed(sentences: Sequence[Sentence], place: int) -> bool:
+    """Whether the reply answers its own question with yes: "Is it a dog? Yes."."""
+    following = sentences[place + 1 : place + 2]
+    answered = yes_no.answers(following[0], is_polar=False, is_all=False) if following else None
+    return answered == (YES, yes_no.OPENING)
 
 
-def _by_line(text: str, names: _Names) -> _Said:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = [_whole(line, names) or _by_letter(line, names) for line in lines]
-    return frozenset().union(*said) if said[0] and len(lines) > 1 else frozenset()
-
-
-def _before_reasons(text: str, names: _Names) -> _Said:
-    reasons = _REASONS.search(text)
-    if reasons is None:
-        return frozenset()
-    claim = text[: reasons.start()]
-    return _whole(claim, names) or _by_letter(claim, names) or _named(claim, names)
-
-
-def _named(text: str, names: _Names) -> _Said:
-    """The choices named in a text. A loose letter counts only against a name beside it."""
-    words = _words(text)
-    said: set[str | None] = set()
-    for start, end in _places(words, names):
-        denied = any(_denies(words, place) for place in _before(words, start))
-        said |= {None} if denied else names.meant[tuple(words[start:end])]
-    if names.letters:
-        found = (next(filter(None, groups)) for groups in _LETTER_NAMED.findall(_without_markdown(text)))
-        said |= {names.letters[letter.upper()] for letter in found if letter.upper() in names.letters}
-    return frozenset(said) | _loose_letters(text, names) if said else frozenset()
-
-
-def _places(words: Sequence[str], names: _Names) -> Iterator[tuple[int, int]]:
-    """Yield where names begin and end: from the left, the longest at each place, without overlaps."""
-    start = 0
-    while start < len(words):
-        for end in range(min(start + names.longest, len(words)), start, -1):
-            name = tuple(words[start:end])
-            if name in names.meant and (name not in {("yes",), ("no",)} or _stands_alone(words, start)):
-                yield start, end
-                start = end - 1
-                break
-        start += 1
-
-
-def _stands_alone(words: Sequence[str], place: int) -> bool:
-    opens = place == 0 or words[place - 1] in _SENTENCE_STARTS
-    return opens or place + 1 == len(words) or words[place + 1] in _CLAUSE_ENDS
-
-
-def _before(words: Sequence[str], start: int) -> Iterator[int]:
-    """Yield the places of the few words before a name, within its clause."""
-    for place in range(start - 1, max(start - 1 - _DENIAL_REACH, -1), -1):
-        if not words[place][0].isalnum():
-            return
-        yield place
-
-
-def _denies(words: Sequence[str], place: int) -> bool:
-    word = words[place]
-    return word in _DENIALS or word.endswith("n't") or tuple(words[place : place + 2]) in _DENYING_PAIRS
-
-
-def _loose_letters(text: str, names: _Names) -> frozenset[str]:
-    """The choices whose capital letter stands alone: too little to name one, enough to contradict another."""
-    found = (first or second for first, second in _LETTER_LOOSE.findall(_without_markdown(text)))
-    return frozenset(names.letters[letter] for letter in found if letter in names.letters)
-
-
-def _without_markdown(text: str) -> str:
-    return text.strip().strip("*`\"' ").replace("**", "")
+def _claims(sentences: Sequence[Sentence], names: Names) -> list[SentenceClaims]:
+    """What the sentences that ask nothing say of the choices; by stems if they use none of the names."""
+    told = [
+        sentence
+        for place, sentence in enumerate(sentences)
+        if not sentence.is_question or _is_affirmed(sentences, place)
+    ]
+    found: list[SentenceClaims] = []
+    for by in (WORDS,) if names.is_bare else (WORDS, STEMS, PARTS):
+        found = [claims for sentence in told if (claims := claims_of(sentence, names, by)) is not None]
+        if any(each.claims for each in found):
+            break
+    return found

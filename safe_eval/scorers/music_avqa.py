@@ -1,6 +1,6 @@
 """MUSIC-AVQA: free text is mapped to one of the benchmark's 42 answers, and right if it is the right one.
 
-The mapping, version 1, is `choice_parser.parse_answer` with the names below. Only the answers that the type
+The mapping, version 2, is `choice_parser.parse_answer` with the names below. Only the answers that the type
 of question can have are choices, so "two violins" means "two" in a counting question. A reply that names no
 choice, or several, is unparsed: it counts as wrong and is counted, and never becomes some answer.
 
@@ -48,14 +48,28 @@ _BY_TYPE = {
 }
 # Only other names of the same thing. A guitar may be a bass, so "guitar" alone names neither.
 _ALIASES = {
-    "more than ten": (*map(str, range(11, 100)), "more than 10", "over ten", "over 10"),
-    "middle": ("center", "centre"),
-    "simultaneously": ("simultaneous", "at the same time"),
+    "left": ("leftmost",),
+    "right": ("rightmost",),
+    "middle": ("center", "centre", "central"),
+    "simultaneously": (
+        "simultaneous",
+        "at the same time",
+        "together",
+        "at once",
+        "in unison",
+        "same time",
+        "concurrently",
+    ),
     "indoor": ("indoors", "inside"),
     "outdoor": ("outdoors", "outside"),
-    "congas": ("conga",),
+    "accordion": ("accordian",),
+    "bagpipe": ("bag pipe", "bag pipes"),
+    "congas": ("conga", "conga drum", "conga drums"),
+    "drum": ("drumset", "drumkit"),
     "electric_bass": ("electric bass guitar", "bass guitar"),
-    "saxophone": ("sax",),
+    "saxophone": ("sax", "saxaphone"),
+    "ukulele": ("uke", "ukelele"),
+    "violin": ("fiddle",),
 }
 
 

@@ -48,6 +48,8 @@ SCORERS: dict[str, Scorer] = {
     "accuracy": Scorer(classification.score_all, _CLASSIFY, slices=classification.slices),
 }
 
+READS_REPLIES = frozenset(("music_avqa_accuracy", "avqa_accuracy", "accuracy"))  # as one of several choices
+
 # Scored for a whole dataset at once by `captions.caption_scores.score_captions`: scores depend on the corpus.
 CAPTION_METRICS = tuple(MAXIMA)
 

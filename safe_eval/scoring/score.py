@@ -15,6 +15,7 @@ from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import delivery_notes
+from safe_eval.arms.replies import reply_notes
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes, read_predictions
@@ -154,6 +155,7 @@ def _notes(arms: Arms) -> Iterator[str]:
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
     yield from arms.notes
     yield from seed_notes(arms)
+    yield from reply_notes(arms.arms)
     yield from delivery_notes(arms.arms)
     yield from consultation_notes(arms.arms)
     yield from calibration_notes(arms)

@@ -9,6 +9,7 @@ from safe_eval.prediction import Prediction
 from safe_eval.scorers.captions.corpus import separator_error
 from safe_eval.scorers.captions.java_tokens import java_tokens
 from safe_eval.scorers.captions.tokens import tokenize
+from safe_eval.scorers.reading.reply import is_failure
 
 _TOKENIZERS: dict[Tokenizer, Callable[[Sequence[str]], list[str]]] = {"own": tokenize, "java": java_tokens}
 
@@ -92,7 +93,8 @@ def check_rows(predictions: Sequence[Prediction]) -> None:
 
 
 def _answer(row: Prediction) -> str:
-    return "" if row.error is not None or row.answer is None else row.answer
+    has_none = row.error is not None or row.answer is None or is_failure(row.answer)
+    return "" if has_none else row.answer or ""
 
 
 def _on_one_line(text: str) -> str:

@@ -33,7 +33,12 @@ MAPPED = [
     ("a guitar", TEMPORAL, None),  # acoustic_guitar or electric_bass
     ("At the same time", TEMPORAL, "simultaneously"),
     ("in the centre", TEMPORAL, "middle"),
-    ("left, then right", TEMPORAL, None),
+    ("left, then right", TEMPORAL, "left"),
+    ("left or right", TEMPORAL, None),
+    ("a fiddle", TEMPORAL, "violin"),
+    ("The trumpet and the tuba start together.", TEMPORAL, "simultaneously"),
+    ("twenty-two people", COUNTING, "more than ten"),
+    ("The banjo has 5 strings.", COUNTING, None),
     ("the drums", TEMPORAL, "drum"),
     ("outdoors", "Visual/Location", "outdoor"),
     ("B", TEMPORAL, None),

@@ -1,0 +1,48 @@
+"""Replies: what a reader of the numbers must know about replies that are read as one of several choices."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from safe_eval.arms.arm import Arm
+from safe_eval.prediction import Prediction
+from safe_eval.scorers.reading.reply import KINDS, is_failure, normalised, unwrap
+from safe_eval.scorers.scorer import READS_REPLIES, metrics_for
+
+_LATIN_ENDS = "\u0370"  # the first character of the scripts that follow Latin
+
+
+def reply_notes(arms: Sequence[Arm]) -> Iterator[str]:
+    """Lines on failure texts, on what was cut from replies, and on replies in other scripts.
+
+    >>> from safe_eval.arms.arm import make_arms
+    >>> reply = "<think>A?</think>B"
+    >>> row = Prediction(example_id="q", references=("b",), answer=reply, choices=("a", "b"), task="classify")
+    >>> next(reply_notes(make_arms([row])))
+    'what is no answer was cut from replies before they were read (reasoning 1); the predictions keep it'
+    """
+    rows = [row for arm in arms for row in arm.rows if row.answer is not None and row.error is None]
+    answers = Counter(row.answer or "" for row in rows)
+    failed = sum(count for text, count in answers.items() if is_failure(text))
+    if failed:
+        yield f"{failed} answers are the text of a request that failed, and count as errors"
+    read = Counter(row.answer or "" for row in rows if _is_read(row))
+    cut = Counter[str]()
+    for text, count in read.items():
+        cut.update(dict.fromkeys(unwrap(text).cut, count))
+    if cut:
+        kinds = ", ".join(f"{kind} {cut[kind]}" for kind in KINDS if cut[kind])
+        cut_first = f"what is no answer was cut from replies before they were read ({kinds})"
+        yield f"{cut_first}; the predictions keep it"
+    foreign = sum(count for text, count in read.items() if not text.isascii() and _is_foreign(text))
+    if foreign:
+        yield f"{foreign} replies use another script than Latin: only choices and letters are read there"
+
+
+def _is_read(row: Prediction) -> bool:
+    """Whether a metric reads the reply of a row as one of several choices."""
+    has_choices = row.choices is not None or row.task != "classify"
+    return has_choices and not READS_REPLIES.isdisjoint(metrics_for(row.dataset, row.task))
+
+
+def _is_foreign(text: str) -> bool:
+    return any(character >= _LATIN_ENDS and character.isalpha() for character in normalised(text))
