@@ -37,6 +37,8 @@ _IDIOMS_BEFORE = frozenset(
         ("champagne", "flute"),
     )
 )
+_PLAYERS = frozenset(str.split("player players musician man woman guy girl boy lady"))
+_LEAVING = frozenset(str.split("left leaves leave exits exited departs departed"))
 _DYNAMICS = frozenset(("forte", "mezzo", "dynamics", "dynamic"))  # beside these, piano means soft
 _POURED = frozenset(("flute", "drum", "pipa", "trumpet", "tuba"))  # "a flute of champagne"
 _PLACES = frozenset(
@@ -126,6 +128,8 @@ def is_meant(sentence: Sentence, place: int) -> bool:
         and word in _POURED
     ):
         return False
+    if _has_gone(words, place):
+        return False
     if word == "piano":
         return _DYNAMICS.isdisjoint(words)
     if word in ("inside", "outside"):
@@ -133,6 +137,14 @@ def is_meant(sentence: Sentence, place: int) -> bool:
     if word == "together" and place:
         return starts_together(words) and "put" not in words
     return True
+
+
+def _has_gone(words: Sequence[str], place: int) -> bool:
+    """Whether it is told that somebody went away: "the cello player left early" names no answer."""
+    verb = place + 1 + (words[place + 1 : place + 2] != [] and words[place + 1] in _PLAYERS)
+    if verb >= len(words) or words[verb] not in _LEAVING:
+        return False
+    return words[verb] != "left" or words[verb + 1 : verb + 2] not in (["of"], ["side"], ["-"])
 
 
 def _is_around(words: Sequence[str], place: int, following: str) -> bool:
