@@ -13,7 +13,7 @@ whole or not at all, so a run that is killed while it writes one goes on from th
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,10 +117,7 @@ def latest(out: Path) -> Saved | None:
         return None
     folder = out / RUN / _name(max(steps))
     try:
-        state = msgspec.json.decode((folder / STATE).read_bytes(), type=State)
-        for name, expected in state.sha256.items():
-            if file_sha256(folder / name) != expected:
-                raise ValueError(f"{name} is not what was saved")
+        state = _checked(folder)
         pathway, optimizer = load_file(folder / PATHWAY), load_file(folder / OPTIMIZER)
         retention, base = (
             load_file(folder / name) if name in state.sha256 else {} for name in (RETENTION, BASE)
@@ -145,14 +142,25 @@ def saved_weights(out: Path, step: int) -> tuple[dict[str, Tensor], dict[str, Te
 
     folder = out / RUN / _name(step)
     try:
-        state = msgspec.json.decode((folder / STATE).read_bytes(), type=State)
-        for name in {PATHWAY, BASE} & state.sha256.keys():
-            if file_sha256(folder / name) != state.sha256[name]:
-                raise ValueError(f"{name} is not what was saved")
+        state = _checked(folder, {PATHWAY, BASE})
         base = load_file(folder / BASE) if BASE in state.sha256 else {}
         return load_file(folder / PATHWAY), base
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"{folder}: is damaged ({error}); {START_OVER}") from None
+
+
+def _checked(folder: Path, names: Set[str] | None = None) -> State:
+    """A saved state, whose files, all or those of these names, are what was saved.
+
+    Raises:
+        OSError: a file is gone.
+        ValueError: a file is damaged.
+    """
+    state = msgspec.json.decode((folder / STATE).read_bytes(), type=State)
+    for name, expected in state.sha256.items():
+        if (names is None or name in names) and file_sha256(folder / name) != expected:
+            raise ValueError(f"{name} is not what was saved")
+    return state
 
 
 def teacher_until(out: Path, step: int, rank: int) -> dict[str, Tensor]:

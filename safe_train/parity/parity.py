@@ -1,6 +1,7 @@
 """Parity: ask an untouched base, attach pathways with closed gates, ask again, and judge the difference."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -94,8 +95,9 @@ def check_parity(config: ParityConfig) -> ParityReport:
     """
     if config.out and config.out.exists() and not config.force:
         raise InputError(f"{config.out}: is there; name another file, or add --force to replace it")
+    config = replace(config, asking=asking_of(config))
     dataset = ShardDataset(config.data, config.split)
-    asked = all_questions(dataset, asking_of(config), vl_only=True)
+    asked = all_questions(dataset, config.asking, vl_only=True)
     questions = [asked[int(place)] for place in spread(torch.arange(len(asked)).numpy(), config.samples)]
     backbone = load_backbone(config.backbone.source, config.loading)
     place(backbone.model, config.loading, torch.accelerator.current_accelerator() or torch.device("cpu"))
@@ -131,7 +133,7 @@ def prove(
     """Ask the base before anything is attached to it, and with each pathway attached in turn."""
     before = audit_freeze(backbone.model)
     asking = Asking(
-        backbone, questions, config.batch_size, asking=asking_of(config), generate=True, quiet=config.quiet
+        backbone, questions, config.batch_size, asking=config.asking, generate=True, quiet=config.quiet
     )
     base = list(asking.said("the base"))
     found, measured = [], None
