@@ -6,7 +6,14 @@ from pathlib import Path
 from safe_data.core import command
 from safe_data.core.table import Format, render
 from safe_data.core.terminal import say, wrote
-from safe_eval.options import CalibrateOptions, CompareOptions, PowerOptions, Sampling, ScoreOptions
+from safe_eval.options import (
+    CalibrateOptions,
+    CardOptions,
+    CompareOptions,
+    PowerOptions,
+    Sampling,
+    ScoreOptions,
+)
 
 SUMMARY = "Score predictions, judge the scores, and write the report."
 
@@ -83,6 +90,19 @@ def report(run: Path, *, shards: Path | None = None, out: Path | None = None) ->
     from safe_eval.report.report import write_report
 
     say([f"wrote {write_report(run, shards=shards, out=out)}"])
+
+
+def card(run: Path, *, options: CardOptions, out: Path | None = None) -> None:
+    """Write the scores of a run for others: Hugging Face, Every Eval Ever, JUnit, GitHub.
+
+    Args:
+        run: folder that score wrote to; its predictions are scored again first, so that every number follows
+        out: folder of the card (default: RUN/card)
+    """
+    from safe_eval.card.card import write_card
+
+    written = write_card(run, options, out=out)
+    say([*(f"wrote {path}" for path in written.files), *(f"note: {note}" for note in written.notes)])
 
 
 def validate(predictions: list[Path], *, allow_partial: bool = False, format: Format = "text") -> None:
@@ -178,6 +198,7 @@ COMMANDS: dict[str, command.Command] = {
     "calibrate": calibrate,
     "verdict": verdict,
     "report": report,
+    "card": card,
     "compare": compare,
     "power": power,
     "validate": validate,

@@ -13,6 +13,7 @@ CORPUS = "corpus"  # in place of a file: the document frequencies of the referen
 
 By = Literal["question_type", "split", "dataset", "task"]
 Tokenizer = Literal["own", "java"]  # of captions; both give Penn Treebank tokens
+Relationship = Literal["first_party", "third_party", "collaborative", "other"]
 
 
 @dataclass(frozen=True)
@@ -140,3 +141,19 @@ class PowerOptions:
     """probability of finding a true difference, between 0 and 1"""
     confidence: float = 0.95
     """confidence of the two-sided test, between 0 and 1"""
+
+
+@dataclass(frozen=True)
+class CardOptions:
+    """What the models and datasets of a run are called where its scores are published, and who made them."""
+
+    hub: tuple[str, ...] = ()
+    """id of a dataset on the Hugging Face Hub, with its task, such as music_avqa=ORG/NAME:TASK"""
+    model_id: tuple[str, ...] = ()
+    """id that a model is published under, such as safe=ORG/safe-7b (default: its name)"""
+    organization: str = "unknown"
+    """who made the evaluation"""
+    relationship: Relationship = "other"
+    """how the evaluator is related to the model"""
+    date: str | None = None
+    """when the answers were made, such as 2026-11-26 (default: when scores.json was written)"""
