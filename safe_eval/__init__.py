@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from safe_eval.annotation.annotate import LabelAgreement, draw_sample, label_agreement
     from safe_eval.calibration.calibrate import CalibrationReport, calibrate_files
+    from safe_eval.card.card import Card, write_card
     from safe_eval.comparison.compare import compare_files
     from safe_eval.comparison.comparison_file import ComparisonFile
     from safe_eval.comparison.power import PowerPlan, plan_power
     from safe_eval.judging.verdict import Verdict, decide
     from safe_eval.models.model import Answer, Input, Model
-    from safe_eval.options import CalibrateOptions, CompareOptions, PowerOptions, Sampling, ScoreOptions
+    from safe_eval.options import (
+        CalibrateOptions,
+        CardOptions,
+        CompareOptions,
+        PowerOptions,
+        Sampling,
+        ScoreOptions,
+    )
     from safe_eval.prediction import CONDITIONS, Prediction
     from safe_eval.predictions import read_predictions, write_predictions
     from safe_eval.report.report import write_report
@@ -28,6 +36,8 @@ __all__ = [
     "Answer",
     "CalibrateOptions",
     "CalibrationReport",
+    "Card",
+    "CardOptions",
     "CompareOptions",
     "ComparisonFile",
     "Input",
@@ -53,6 +63,7 @@ __all__ = [
     "score_files",
     "score_predictions",
     "validate_files",
+    "write_card",
     "write_predictions",
     "write_report",
 ]
@@ -60,12 +71,20 @@ __all__ = [
 _MODULES = {
     "annotation.annotate": ("LabelAgreement", "draw_sample", "label_agreement"),
     "calibration.calibrate": ("CalibrationReport", "calibrate_files"),
+    "card.card": ("Card", "write_card"),
     "comparison.compare": ("compare_files",),
     "comparison.comparison_file": ("ComparisonFile",),
     "comparison.power": ("PowerPlan", "plan_power"),
     "judging.verdict": ("Verdict", "decide"),
     "models.model": ("Answer", "Input", "Model"),
-    "options": ("CalibrateOptions", "CompareOptions", "PowerOptions", "Sampling", "ScoreOptions"),
+    "options": (
+        "CalibrateOptions",
+        "CardOptions",
+        "CompareOptions",
+        "PowerOptions",
+        "Sampling",
+        "ScoreOptions",
+    ),
     "prediction": ("CONDITIONS", "Prediction"),
     "predictions": ("read_predictions", "write_predictions"),
     "report.report": ("write_report",),
