@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, raise_row_errors
 from safe_data.core.files import file_sha256
 from safe_data.core.options_file import installed_versions
 from safe_eval.arms.all_arms import Arms, all_arms
@@ -16,6 +16,7 @@ from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import delivery_notes
 from safe_eval.arms.replies import reply_notes
+from safe_eval.choice_references import settled
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes, read_predictions
@@ -64,6 +65,8 @@ def score_predictions(
         InputError: see `all_arms`.
     """
     options = options or ScoreOptions()
+    predictions, faults = settled(predictions, "row {}:".format)
+    raise_row_errors(faults, "predictions")
     arms = all_arms(
         predictions, metrics=options.metric, captions=_captions(options), protocol=options.protocol
     )
