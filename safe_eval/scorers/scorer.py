@@ -39,6 +39,11 @@ class Scorer:
     slices: Slices = no_slices  # besides all, audio, vl and the types of question
     highest: float = 1.0  # the score of a perfect answer; the lowest is 0
     reads_choices: bool = False  # it can score rows with `choices`
+    reads_fact: str | None = None  # a key of the metadata without which it is not the published rule
+
+    def has_facts(self, row: Prediction) -> bool:
+        """Whether a row holds what the published rule reads beside references and answer."""
+        return self.reads_fact is None or self.reads_fact in (row.metadata or {})
 
 
 SCORERS: dict[str, Scorer] = {
@@ -59,7 +64,9 @@ ON_REQUEST: dict[str, Scorer] = {
     "vqa_accuracy_2017": Scorer(partial(vqa.score_all, variant="official_2017"), _VQA),
     "vqa_accuracy_normalised": Scorer(partial(vqa.score_all, variant="normalised"), _VQA),
     "evalai_accuracy": Scorer(partial(vqa.score_all, variant="evalai"), _VQA),
-    "vqa_accuracy_no_answer_ids": Scorer(partial(vqa.score_all, answer_ids=False), _VQA),
+    "vqa_accuracy_no_answer_ids": Scorer(
+        partial(vqa.score_all, answer_ids=False), _VQA, reads_fact="answer_confidence"
+    ),
     "gqa_accuracy_caseless": Scorer(gqa.score_all_caseless, _VQA, gqa.slices),
     "exact_match": Scorer(exact_match.score_all, _VQA | _CLASSIFY, reads_choices=True),
 }

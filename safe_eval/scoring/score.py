@@ -15,6 +15,7 @@ from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import delivery_notes
+from safe_eval.arms.protocols import protocol_notes
 from safe_eval.arms.replies import reply_notes
 from safe_eval.choice_references import settled
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
@@ -65,7 +66,7 @@ def score_predictions(
         InputError: see `all_arms`.
     """
     options = options or ScoreOptions()
-    predictions, faults = settled(predictions, "row {}:".format)
+    predictions, faults = settled(predictions, "row {}".format)
     raise_row_errors(faults, "predictions")
     arms = all_arms(
         predictions, metrics=options.metric, captions=_captions(options), protocol=options.protocol
@@ -163,6 +164,7 @@ def _notes(arms: Arms) -> Iterator[str]:
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
     yield from arms.notes
     yield from seed_notes(arms)
+    yield from protocol_notes(arms.judged)
     yield from reply_notes(arms.arms)
     yield from delivery_notes(arms.arms)
     yield from consultation_notes(arms.arms)
