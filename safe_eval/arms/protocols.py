@@ -27,7 +27,11 @@ def protocol_notes(judged: Mapping[str, Sequence[ScoredArm]]) -> Iterator[str]:
 
 
 def rules_of(dataset: str | None, metric: str) -> tuple[str, ...]:
-    """The published rules of rows that a metric judges; none if it is no rule of theirs."""
+    """The published rules of rows that a metric judges; none if it is no rule of theirs.
+
+    >>> rules_of("GQA", "gqa_accuracy"), rules_of("GQA", "accuracy")
+    (('gqa_accuracy', 'gqa_accuracy_caseless'), ())
+    """
     benchmark = benchmark_of(dataset)
     rules = _WITHOUT_BENCHMARK.get(metric, ()) if benchmark is None else benchmark.rules
     return rules if metric in rules else ()
