@@ -37,6 +37,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     partial: bool = False  # a partial last line may have been left out
     metrics: tuple[str, ...] = ()  # requested by name
+    protocol: str | None = None  # in place of the benchmarks' own, where they have such a rule
     java: bool = False  # whether a metric ran in Java
     frequencies: PredictionsFile | None = None  # for CIDEr; None: from the references scored
     spice: PredictionsFile | None = None
@@ -79,8 +80,8 @@ def file_of(run: Path, file: PredictionsFile) -> Path:
 
 def score_again(run: Path, scores: Scores) -> str:
     """The command that scores the predictions of a run again."""
-    files = " ".join(map(str, scored_files(run, scores)))
-    return f"safe-eval score {files} --out {run}"
+    files, protocol = " ".join(map(str, scored_files(run, scores))), scores.provenance.protocol
+    return f"safe-eval score {files} --out {run}{'' if protocol is None else f' --protocol {protocol}'}"
 
 
 def write_scores(scores: Scores, out: Path) -> Path:
