@@ -87,7 +87,8 @@ def chain_links(run: Path, scores: Scores, verdict: Verdict) -> tuple[Link, ...]
     file = verdict.criteria_file
     named.append(Link("criteria", file.name, file.sha256, _hash(_criteria_path(run, file))))
     named += [Link("expected answers", one.name, one.sha256, _hash(file_of(run, one))) for one in expected]
-    return (*named, Link("verdict", VERDICT_FILE, verdict.sha256, seal_of(document_of(verdict))))
+    seal = seal_of(document_of(verdict))
+    return (*named, Link("verdict", f"{VERDICT_FILE} (what it says)", verdict.sha256, seal))
 
 
 def _faults(run: Path, scores: Scores, verdict: Verdict) -> Iterator[str]:
@@ -114,6 +115,8 @@ def _of_criteria(verdict: Verdict) -> Iterator[str]:
     asked = [(one.name, bound_of(one), one.use, one.severity) for one in verdict.asked]
     if verdict.expected is not None:
         asked.append((EXPECTED_ANSWERS, "== 1", "value", "critical"))
+        if verdict.expected.missing and verdict.criteria[-1:] and verdict.criteria[-1].decision == GO:
+            yield f"says {GO} of {EXPECTED_ANSWERS!r}, and {verdict.expected.missing} are missing"
     if [(row.name, row.bound, row.use, row.severity) for row in verdict.criteria] != asked:
         yield "judges other criteria than it says were asked for"
     for criterion, row in zip(verdict.asked, verdict.criteria, strict=False):

@@ -60,7 +60,7 @@ def _comparable(document: Json) -> Json:
 
 def _until_reason(text: str) -> str:
     before, measured, _ = text.rpartition(_NOT_MEASURED)
-    return before + measured
+    return before + measured if measured else text
 
 
 def _files(files: Json) -> Json:

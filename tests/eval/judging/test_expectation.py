@@ -14,7 +14,7 @@ from made_rows import good_run
 from safe_data.core.errors import InputError
 from safe_eval.cli import main
 from safe_eval.judging.expected_examples import Wanted, read_expected, read_wanted
-from safe_eval.judging.verdict import Verdict, decide
+from safe_eval.judging.verdict import Verdict, decide, sealed
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
@@ -110,6 +110,11 @@ def test_what_every_arm_left_out_is_missing_and_no_go_follows(
     assert verdict["expected"]["missing"] == 10
     results = read_results(tmp_path / "run")
     assert {arm.expected for arm in results.scores.cells} == {24}
+    rows = [msgspec.structs.replace(one, decision="go") for one in results.verdict.criteria]
+    forged = sealed(msgspec.structs.replace(results.verdict, decision="go", criteria=tuple(rows)))
+    (tmp_path / "run/verdict.json").write_bytes(msgspec.json.encode(forged))
+    with pytest.raises(InputError, match="says go of 'expected_answers', and 10 are missing"):
+        read_results(tmp_path / "run")
 
 
 def test_many_missing_answers_are_named_up_to_20_and_counted(tmp_path: Path, expected: Path) -> None:

@@ -17,7 +17,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_eval.cli import main
 from safe_eval.predictions import read_predictions, write_predictions
-from safe_eval.scoring.recheck import check_scores
+from safe_eval.scoring.recheck import check_scores, recheck
 
 Content = dict[str, Any]
 Column = list[Any]
@@ -281,3 +281,28 @@ def test_a_document_frequency_file_that_changed_is_refused(tmp_path: Path, answe
 
 def test_the_predictions_of_a_run_are_read_as_they_were_scored(run: Path) -> None:
     assert check_scores(run).provenance.rows == len(read_predictions(run / "predictions.jsonl"))
+
+
+def test_why_java_could_not_run_is_taken_and_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: list[Any]
+) -> None:
+    """Scored where no Java was, judged where one may be: nothing here can check the reason."""
+    captions = [
+        msgspec.structs.replace(one, task="caption", references=(f"a sound of {one.references[0]}",))
+        for one in answers
+        if one.condition == "full"
+    ]
+    write_predictions(tmp_path / "predictions.jsonl", captions)
+    with monkeypatch.context() as without:
+        without.setenv("PATH", str(tmp_path))
+        typed = ["score", f"{tmp_path}/predictions.jsonl", "--out", str(tmp_path), "--resamples", "100"]
+        assert main(typed) == 0
+    found = recheck(tmp_path)
+    claim = "scores.json says, and nothing here can check it: METEOR is not measured: there is no java"
+    assert any(note.startswith(claim) for note in found.notes)
+
+    def praise(content: Content) -> None:
+        next(one for one in content["aggregates"] if one["name"] == "meteor")["why_not"] = "it was excellent"
+
+    with pytest.raises(InputError, match="why_not is 'it was excellent', the predictions give 'METEOR is"):
+        recheck(forged(tmp_path, praise))
