@@ -37,18 +37,27 @@ def score(
     wrote([out / "scores.json", out / "items.parquet"], format)
 
 
-def verdict(run: Path, *, criteria: Path, format: Format = "text") -> int:
-    """Judge RUN/scores.json and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
+def verdict(
+    run: Path,
+    *,
+    criteria: Path,
+    expect: tuple[Path, ...] = (),
+    expect_split: tuple[str, ...] = (),
+    format: Format = "text",
+) -> int:
+    """Score a run's predictions again, judge them and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
 
     Args:
         run: folder that score wrote to, with the predictions where scores.json says
         criteria: YAML file of criteria, or the name of a shipped one: demo, success
+        expect: dataset root, or JSON Lines or Parquet file, of the examples that the run should have answered
+        expect_split: split of it that should have been answered (default: those of which any example was)
         format: how the verdict is printed
     """
     from safe_eval.judging.verdict import EXIT_CODES, VERDICT_FILE, decide
     from safe_eval.text.verdict_text import verdict_lines
 
-    decided = decide(run, criteria)
+    decided = decide(run, criteria, expect, expect_splits=expect_split)
     say(verdict_lines(decided, format))
     wrote([run / VERDICT_FILE], format)
     return EXIT_CODES[decided.decision]

@@ -9,6 +9,7 @@ import msgspec
 
 from safe_data.core.errors import InputError, did_you_mean, raise_row_errors
 from safe_eval.arms.arm import COMPARED_SLICES
+from safe_eval.judging.expected_examples import EXPECTED
 from safe_eval.judging.metric_names import (
     CHANGED,
     COVERAGE,
@@ -105,7 +106,7 @@ def criteria_path(given: Path) -> Path:
 
 
 def read_criteria(path: Path) -> tuple[Criterion, ...]:
-    """Read a criteria file: YAML with a list named `criteria`.
+    """Read a criteria file: YAML with a list named `criteria`. `read_wanted` reads its `expected`.
 
     Raises:
         InputError: not YAML, no criteria, or criteria that cannot be judged; all faults are reported at once.
@@ -113,7 +114,7 @@ def read_criteria(path: Path) -> tuple[Criterion, ...]:
     from safe_data.core.yaml_file import read_yaml
 
     _, content = read_yaml(path)
-    if not isinstance(content, dict) or list(content) != ["criteria"]:
+    if not isinstance(content, dict) or set(content) - {EXPECTED} != {"criteria"}:
         raise InputError(f"{path}: expected one list named 'criteria', as in safe-eval's own demo.yaml")
     rows = content["criteria"]
     if not isinstance(rows, list) or not rows:
