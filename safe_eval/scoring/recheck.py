@@ -9,11 +9,19 @@ import msgspec
 
 from safe_data.core.errors import InputError, first_errors
 from safe_eval.arms.all_arms import Arms
-from safe_eval.options import CORPUS, Sampling, ScoreOptions
+from safe_eval.options import CORPUS, CaptionModels, Sampling, ScoreOptions
 from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
 from safe_eval.scoring.items import ITEMS_FILE, same_items
 from safe_eval.scoring.score import read_arms, scores_of
-from safe_eval.scoring.scores import SCORES_FILE, Scores, file_of, read_scores, score_again, scored_files
+from safe_eval.scoring.scores import (
+    SCORES_FILE,
+    PredictionsFile,
+    Scores,
+    file_of,
+    read_scores,
+    score_again,
+    scored_files,
+)
 
 TABLES = ("cells", "metrics", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention")
 TOLERANCE = 1e-6  # other releases of NumPy and SciPy may round the last digits differently
@@ -41,17 +49,37 @@ def check_scores(run: Path) -> Scores:
 
 def _again(run: Path, scores: Scores) -> tuple[Arms, Scores]:
     made = scores.provenance
+    models = {name: _source(run, file) for name, file in made.models.items()}
+    sounds = models.pop("sounds", None)
     options = ScoreOptions(
-        metric=made.metrics,
+        metric=_asked(scores),
         df=CORPUS if made.frequencies is None else str(file_of(run, made.frequencies)),
         spice=None if made.spice is None else file_of(run, made.spice),
-        no_java=not made.java,
         tokenizer=made.tokenizer,
+        models=CaptionModels(**models, sounds=None if sounds is None else Path(sounds)),
         allow_partial=made.partial,
     )
     sampling = Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed)
     arms, _ = read_arms(scored_files(run, scores), options)
+    for name, (source, sha256) in arms.caption_models.items():
+        if sha256 != made.models[name].sha256:
+            raise InputError(
+                f"{run / SCORES_FILE}: was computed with another --{name} than {source} is now; "
+                f"score again: {score_again(run, scores)}"
+            )
     return arms, scores_of(arms, sampling, options)
+
+
+def _asked(scores: Scores) -> tuple[str, ...]:
+    """The metrics to ask for. Java runs only for those that the scores hold, not to explain the others."""
+    held = {row.metric for row in scores.metrics}
+    asked = [name for name in scores.provenance.metrics if name not in JAVA_METRICS or name in held]
+    return tuple(dict.fromkeys([*asked, *(name for name in JAVA_METRICS if name in held)]))
+
+
+def _source(run: Path, file: PredictionsFile) -> str:
+    """The directory of a model where it was when the run was scored, or its id on the hub."""
+    return file.name if file.path is None else str((run / file.path).resolve())
 
 
 def _check_items(run: Path, scores: Scores, arms: Arms) -> None:

@@ -114,6 +114,9 @@ def scores_of(
             java="meteor" in arms.judged or ("spice" in arms.judged and options.spice is None),
             frequencies=None if (file := _frequencies(options)) is None else _file(file, out),
             spice=None if options.spice is None else _file(options.spice, out),
+            models={
+                name: _model(source, sha256, out) for name, (source, sha256) in arms.caption_models.items()
+            },
             tokenizer=options.tokenizer,
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
@@ -126,7 +129,8 @@ def _captions(options: ScoreOptions) -> CaptionInputs:
         _frequencies(options),
         options.write_df,
         options.spice,
-        java=not options.no_java,
+        asked=options.metric,
+        models=options.models,
         tokenizer=options.tokenizer,
     )
 
@@ -141,6 +145,15 @@ def _file(path: Path, out: Path | None) -> PredictionsFile:
     if out is not None and path.resolve().parent != out.resolve():
         relative = Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
     return PredictionsFile(path.name, file_sha256(path), relative)
+
+
+def _model(source: str, sha256: str, out: Path | None) -> PredictionsFile:
+    """A model by its hash: an id on the hub, or a directory with its path relative to that of the scores."""
+    folder = Path(source).expanduser()
+    if out is None or not folder.is_dir():
+        return PredictionsFile(source, sha256)
+    relative = Path(os.path.relpath(folder.resolve(), out.resolve())).as_posix()
+    return PredictionsFile(folder.name, sha256, relative)
 
 
 def _notes(arms: Arms) -> Iterator[str]:

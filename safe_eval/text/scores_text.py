@@ -233,7 +233,7 @@ def _measured(rows: Sequence[AggregateRow]) -> Iterator[str]:
     shown = ""
     for row in measured:
         arm = f"{row.model}/{row.condition}"
-        has_none = row.name == WITHOUT_INTERVAL
+        has_none = row.name in WITHOUT_INTERVAL
         interval = numerals.MISSING if has_none else numerals.interval(row.ci_low, row.ci_high)
         clusters = numerals.MISSING if row.clusters is None else row.clusters
         name = numerals.cut(arm, _ARM) if arm != shown else ""
