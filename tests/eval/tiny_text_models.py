@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from tiny_encoders import save_clap
 
 WORDS = (
     *("a", "dog", "barks", "rain", "falls", "on", "the", "tin", "roof", "two", "men", "talk", "while"),
@@ -19,7 +20,7 @@ SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "i
 def save_sentence_bert(directory: Path, pooling: str = "mean", longest: int | None = None) -> Path:
     """As sentence-transformers saves one: a transformer, and its pooling in a folder of its own."""
     _bert(seed=1).save_pretrained(directory)
-    _save_tokenizer(directory)
+    save_tokenizer(directory)
     modules = [
         {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
         {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
@@ -37,7 +38,7 @@ def save_fluency(directory: Path, *, released: bool = False) -> Path:
     """FENSE's detector, as its release on GitHub (`released`) or with the same weights as safetensors."""
     body = _bert(seed=2)
     body.config.save_pretrained(directory)
-    _save_tokenizer(directory)
+    save_tokenizer(directory)
     state = {f"encoder.{name}": weight.contiguous() for name, weight in body.state_dict().items()}
     rng = np.random.default_rng(3)
     state["clf.weight"] = torch.from_numpy(rng.normal(0, 2, (6, 16)).astype("f4"))
@@ -52,6 +53,14 @@ def save_fluency(directory: Path, *, released: bool = False) -> Path:
     return directory
 
 
+def save_clap_that_reads(directory: Path) -> Path:
+    """A CLAP whose text tower has a tokenizer."""
+    sizes = {"vocab_size": len(SPECIAL) + len(WORDS), "max_position_embeddings": 40, "pad_token_id": 0}
+    save_clap(directory, text=sizes)
+    save_tokenizer(directory)
+    return directory
+
+
 def save_classifier(directory: Path, labels: tuple[str, ...] = ("fine", "error")) -> Path:
     """A sequence classifier of transformers."""
     from transformers import BertForSequenceClassification
@@ -59,7 +68,7 @@ def save_classifier(directory: Path, labels: tuple[str, ...] = ("fine", "error")
     config = _config()
     config.id2label = dict(enumerate(labels))
     _filled(BertForSequenceClassification(config), seed=4).save_pretrained(directory)
-    _save_tokenizer(directory)
+    save_tokenizer(directory)
     return directory
 
 
@@ -88,7 +97,7 @@ def _filled(model: Any, seed: int) -> Any:
     return model.eval()
 
 
-def _save_tokenizer(directory: Path) -> None:
+def save_tokenizer(directory: Path) -> None:
     from transformers import BertTokenizerFast
 
     directory.mkdir(parents=True, exist_ok=True)

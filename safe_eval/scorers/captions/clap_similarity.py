@@ -19,20 +19,21 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
-from safe_data.encoders.checkpoints import load_weights, open_checkpoint
+from safe_data.encoders.checkpoints import open_checkpoint
 from safe_data.encoders.clap import clap_fingerprint
-from safe_data.encoders.inference import device
 from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import DATASET, Dataset, Encoding, read_dataset
 from safe_eval.scorers.captions.sentence_bert import mean_cosines
-from safe_eval.scorers.captions.text_model import TOKENIZER_FILES, TextModel, files_sha256, load_tokenizer
+from safe_eval.scorers.captions.text_model import (
+    TOKENIZER_FILES,
+    TextModel,
+    files_sha256,
+    load_encoder,
+    load_tokenizer,
+)
 
 _POOLED = "clap"  # the encoder of one vector per clip
 _FORMATS = ("float32", "bfloat16")  # in which embeddings may have been computed
-_TEXT_WEIGHTS = (
-    *(f"text_model.embeddings.{of}_embeddings." for of in ("word", "position", "token_type")),
-    *("text_model.embeddings.LayerNorm.", "text_model.encoder.", "text_model.pooler.", "text_projection."),
-)
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,7 @@ def open_clap(source: str) -> TextModel:
         raise InputError(
             f"{checkpoint.directory}: the tokenizer has more tokens than the model; save its own"
         )
-    model = load_weights(
-        lambda: ClapTextModelWithProjection(config),
-        checkpoint.weights,
-        {name: name for name in _TEXT_WEIGHTS},
-    ).to(device())
+    model = load_encoder(checkpoint.directory, ClapTextModelWithProjection, config)
     longest = config.max_position_embeddings - config.pad_token_id - 1  # RoBERTa counts from the padding on
     return TextModel(
         source=source,
@@ -129,7 +126,7 @@ def open_sounds(root: Path, source: str | None) -> tuple[str, Sounds]:
         names = ", ".join(encoding.label for encoding in facts.encoders) or "none"
         raise InputError(
             f"{root}: holds no CLAP embeddings (it has {names}); add them: safe-data add-encoder {root} "
-            "--encoder clap:CHECKPOINT"
+            "clap:CHECKPOINT"
         )
     if source is None:
         source = _own_source(root, facts, by_clap)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "*.model")
 _FILES = (CONFIG, WEIGHTS, INDEX, "model-*-of-*.safetensors", *TOKENIZER_FILES)
 _BATCH = 32
-_MAY_BE_MISSING = ("pooler.", "embeddings.position_ids")  # weights that no metric here uses
+_CONSTANTS = ("embeddings.position_ids", "embeddings.token_type_ids")  # that some files leave out
 
 Vectors = Float32[ndarray, "texts dims"]
 
@@ -105,8 +105,10 @@ def load_tokenizer(directory: Path) -> Any:
     return tokenizer
 
 
-def load_encoder(directory: Path, build: Any = None) -> Any:
+def load_encoder(directory: Path, build: Any = None, config: Any = None) -> Any:
     """The model of a directory, by AutoModel or another class of transformers, in float32.
+
+    AutoModel's pooler may be missing: only what another class is made of must be there.
 
     Raises:
         InputError: the weights are pickled, do not fit config.json, or some are missing.
@@ -116,12 +118,14 @@ def load_encoder(directory: Path, build: Any = None) -> Any:
     from transformers.utils import logging
 
     weight_files(directory)
+    may_be_missing = _CONSTANTS if build else (*_CONSTANTS, "pooler.")
     quiet, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()  # what it would report is checked below
     logging.disable_progress_bar()
     try:
         model, found = (build or AutoModel).from_pretrained(
             directory,
+            config=config,
             local_files_only=True,
             use_safetensors=True,
             dtype=torch.float32,
@@ -133,11 +137,8 @@ def load_encoder(directory: Path, build: Any = None) -> Any:
         logging.set_verbosity(quiet)
         if bars:
             logging.enable_progress_bar()
-    missing = sorted(
-        name
-        for name in found["missing_keys"]
-        if not name.endswith(_MAY_BE_MISSING) and not any(part in name for part in _MAY_BE_MISSING)
-    )
+    absent = sorted(found["missing_keys"])
+    missing = [name for name in absent if not any(part in name for part in may_be_missing)]
     if missing:
         raise InputError(f"{directory}: lacks {len(missing)} weights, such as {missing[0]}; fetch it again")
     return model.eval().requires_grad_(False).to(device())

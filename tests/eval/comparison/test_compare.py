@@ -225,8 +225,8 @@ def test_captions_are_compared_too(tmp_path: Path) -> None:
     assert {"cider_d", "bleu_4", "rouge_l"} <= {row.metric for row in whole.rows}
     assert whole.flips == ()  # a caption is not right or wrong
     assert (
-        "meteor, spice, spider, spider_fl, spider_max run in Java and are compared one at a time: --metric meteor"
-        in whole.notes
+        "meteor, spice, spider, spider_fl, spider_max run in Java and are compared one at a time: "
+        "--metric meteor" in whole.notes
     )
     assert not any("score with" in note for note in whole.notes)
     only = compared(files, metric="cider_d", margin=0.1).rows
