@@ -70,7 +70,8 @@ class ScoreOptions:
     write_df: Path | None = None
     """file to write the references' document frequencies to, for runs that must share them"""
     spice: Path | None = None
-    """JSON or CSV file of SPICE values made elsewhere, in [0, 1], of one model under one condition"""
+    """JSON or CSV file of SPICE values made elsewhere, in [0, 1], of one model under one condition; a JSON
+    list per example gives those of several candidates"""
     tokenizer: Tokenizer = "own"
     """what cuts captions into tokens: own, which needs no Java, or java, Stanford's own program"""
     models: CaptionModels = field(default_factory=CaptionModels)

@@ -26,7 +26,7 @@ from safe_eval.scorers.captions.caption_scores import (
 )
 from safe_eval.scorers.captions.diversity import diversity
 from safe_eval.scorers.captions.frequencies import Frequencies, read_frequencies, write_frequencies
-from safe_eval.scorers.captions.learned import LOWEST, OpenModels, open_models
+from safe_eval.scorers.captions.learned_metrics.learned_scores import LOWEST, OpenModels, open_models
 from safe_eval.scorers.captions.several import SpiceValues
 from safe_eval.scorers.captions.spice import read_spice_values
 

@@ -7,7 +7,7 @@ from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.scorers.captions.caption_scores import MAXIMA
 from safe_eval.scorers.captions.diversity import VOCABULARY
-from safe_eval.scorers.captions.learned import LOWEST
+from safe_eval.scorers.captions.learned_metrics.learned_scores import LOWEST
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL
 

@@ -17,9 +17,9 @@ from safe_eval.prediction import Prediction
 from safe_eval.scorers.captions.bleu import bleu, bleu_counts
 from safe_eval.scorers.captions.cider import cider, cider_d
 from safe_eval.scorers.captions.corpus import index
-from safe_eval.scorers.captions.fluency import penalised
 from safe_eval.scorers.captions.frequencies import Frequencies, count_frequencies
-from safe_eval.scorers.captions.learned import (
+from safe_eval.scorers.captions.learned_metrics.fluency import penalised
+from safe_eval.scorers.captions.learned_metrics.learned_scores import (
     CLAP,
     CLAP_REFERENCES,
     ERROR,

@@ -15,9 +15,9 @@ from safe_data.core.errors import InputError
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.options import CaptionModels
 from safe_eval.scorers.captions.caption_scores import score_captions
-from safe_eval.scorers.captions.fluency import fluency_errors, open_fluency
-from safe_eval.scorers.captions.learned import NO_MODELS, open_models
-from safe_eval.scorers.captions.sentence_bert import open_sentence_bert, sbert_sim
+from safe_eval.scorers.captions.learned_metrics.fluency import fluency_errors, open_fluency
+from safe_eval.scorers.captions.learned_metrics.learned_scores import NO_MODELS, open_models
+from safe_eval.scorers.captions.learned_metrics.sentence_bert import open_sentence_bert, sbert_sim
 
 SHARDS = Path(__file__).resolve().parents[4] / "shards/sample"
 CANDIDATES = [

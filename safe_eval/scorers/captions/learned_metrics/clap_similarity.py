@@ -23,8 +23,8 @@ from safe_data.encoders.checkpoints import open_checkpoint
 from safe_data.encoders.clap import clap_fingerprint
 from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import DATASET, Dataset, Encoding, read_dataset
-from safe_eval.scorers.captions.sentence_bert import mean_cosines
-from safe_eval.scorers.captions.text_model import (
+from safe_eval.scorers.captions.learned_metrics.sentence_bert import mean_cosines
+from safe_eval.scorers.captions.learned_metrics.text_model import (
     TOKENIZER_FILES,
     TextModel,
     files_sha256,

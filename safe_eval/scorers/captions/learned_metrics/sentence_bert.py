@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
-from safe_eval.scorers.captions.text_model import (
+from safe_eval.scorers.captions.learned_metrics.text_model import (
     TextModel,
     files_sha256,
     load_encoder,

@@ -9,12 +9,12 @@ from numpy import ndarray
 
 from safe_eval.options import CaptionModels
 from safe_eval.prediction import Prediction
-from safe_eval.scorers.captions.fluency import fluency_errors, open_fluency, penalised
-from safe_eval.scorers.captions.sentence_bert import open_sentence_bert, sbert_sim
-from safe_eval.scorers.captions.text_model import TextModel
+from safe_eval.scorers.captions.learned_metrics.fluency import fluency_errors, open_fluency, penalised
+from safe_eval.scorers.captions.learned_metrics.sentence_bert import open_sentence_bert, sbert_sim
+from safe_eval.scorers.captions.learned_metrics.text_model import TextModel
 
 if TYPE_CHECKING:
-    from safe_eval.scorers.captions.clap_similarity import Sounds
+    from safe_eval.scorers.captions.learned_metrics.clap_similarity import Sounds
 
 SBERT, ERROR, FENSE = "sbert_sim", "fluency_error", "fense"
 CLAP, CLAP_REFERENCES = "clap_sim", "clap_reference_sim"
@@ -60,7 +60,7 @@ def open_models(named: CaptionModels) -> OpenModels:
     """
     clap, sounds = named.clap, None
     if named.sounds is not None or clap is not None:
-        from safe_eval.scorers.captions.clap_similarity import open_clap, open_sounds
+        from safe_eval.scorers.captions.learned_metrics.clap_similarity import open_clap, open_sounds
 
         if named.sounds is not None:
             clap, sounds = open_sounds(named.sounds, clap)
@@ -94,7 +94,7 @@ def learned_scores(
     if models.clap is None:
         why_not |= {CLAP: f"It needs CLAP. {_NO_CLAP}", CLAP_REFERENCES: _NO_CLAP}
         return items, why_not
-    from safe_eval.scorers.captions.clap_similarity import to_references, to_sounds
+    from safe_eval.scorers.captions.learned_metrics.clap_similarity import to_references, to_sounds
 
     items[CLAP_REFERENCES] = to_references(captions, references, models.clap)
     if models.sounds is None:
