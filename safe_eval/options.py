@@ -3,7 +3,7 @@
 This file loads nothing, so that `safe-eval --help` answers at once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -43,11 +43,29 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class CaptionModels:
+    """Pretrained models that judge captions. The hub is asked only for an id that is given here."""
+
+    sbert: str | None = None
+    """sentence-BERT for sbert_sim and fense: a directory, or an id such as
+    sentence-transformers/paraphrase-TinyBERT-L6-v2"""
+    fluency: str | None = None
+    """detector of fluency errors for fluency_error, fense and spider_fl: a directory, or an id; FENSE's own
+    is a .ckpt, beside config.json and the tokenizer of its BERT"""
+    clap: str | None = None
+    """CLAP for clap_reference_sim and clap_sim: a directory, or an id such as laion/clap-htsat-unfused"""
+    sounds: Path | None = None
+    """folder of a built dataset with CLAP embeddings of the sounds, for clap_sim (its own CLAP is used if
+    --clap is not given)"""
+
+
+@dataclass(frozen=True)
 class ScoreOptions:
     """What to score beside what every scores.json holds, and with what."""
 
     metric: tuple[str, ...] = ()
-    """one more metric by its name, such as exact_match or vqa_accuracy_2017; an unknown name is refused"""
+    """one more metric by its name, such as exact_match or vqa_accuracy_2017; meteor, spice and what needs
+    SPICE run in Java; an unknown name is refused"""
     protocol: str | None = None
     """another published rule for the benchmarks that have it, such as vqa_accuracy_2017"""
     df: str = CORPUS
@@ -55,11 +73,12 @@ class ScoreOptions:
     write_df: Path | None = None
     """file to write the references' document frequencies to, for runs that must share them"""
     spice: Path | None = None
-    """JSON or CSV file of SPICE values made elsewhere, in [0, 1], of one model under one condition"""
-    no_java: bool = False
-    """leave out METEOR and SPICE, which run in Java"""
+    """JSON or CSV file of SPICE values made elsewhere, in [0, 1], of one model under one condition; a JSON
+    list per example gives those of several candidates"""
     tokenizer: Tokenizer = "own"
     """what cuts captions into tokens: own, which needs no Java, or java, Stanford's own program"""
+    models: CaptionModels = field(default_factory=CaptionModels)
+    """pretrained models that judge captions"""
     allow_partial: bool = False
     """leave out a last line that was cut off, as an interrupted run leaves it, instead of refusing it"""
 
@@ -84,6 +103,8 @@ class CompareOptions:
     """another published rule for the benchmarks that have it, such as vqa_accuracy_2017"""
     tokenizer: Tokenizer = "own"
     """what cuts captions into tokens: own, which needs no Java, or java, Stanford's own program"""
+    models: CaptionModels = field(default_factory=CaptionModels)
+    """pretrained models that judge captions"""
     condition_a: str | None = None
     """condition of A (default: each that both sides have)"""
     condition_b: str | None = None

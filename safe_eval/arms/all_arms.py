@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from safe_data.core.errors import InputError, did_you_mean
-from safe_eval.arms.arm import Arm, cluster_field, make_arms
+from safe_eval.arms.arm import Arm, ArmKey, cluster_field, make_arms
 from safe_eval.arms.caption_arms import CaptionInputs, caption_arms
 from safe_eval.arms.consultation import consultation_arms
 from safe_eval.arms.coverage import Outcomes, arm_outcomes
 from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.prediction import Prediction
+from safe_eval.scorers.aggregate import Aggregate
 from safe_eval.scorers.benchmarks import check_protocol
 from safe_eval.scorers.scorer import ANSWER_METRICS, CAPTION_METRICS, ON_REQUEST
 
@@ -27,6 +28,8 @@ class Arms:
     requested: Scored  # by metrics requested by name, which do not change coverage
     consultation: Scored
     captions_not_measured: dict[str | None, dict[str, str]]  # {dataset: {metric: reason}}
+    caption_diversity: dict[ArmKey, list[Aggregate]]
+    caption_models: dict[str, tuple[str, str]]  # the path or id, and the hash, of each model by its option
     notes: tuple[str, ...]  # on captions
 
     @cached_property
@@ -65,8 +68,9 @@ def all_arms(
         tasks = ", ".join(sorted({str(asked.task) for arm in arms for asked in arm.tasks}))
         raise InputError(f"no metric judges the tasks of these predictions ({tasks})")
     requested = _scored([metric for metric in metrics if metric in ANSWER_METRICS], arms, requested=True)
+    explained = {metric for reasons in captioned.not_measured.values() for metric in reasons}
     for metric in metrics:
-        if metric not in judged and metric not in requested:
+        if metric not in judged and metric not in requested and metric not in explained:
             raise InputError(f"{metric} judges none of these predictions; leave it out")
     return Arms(
         arms=arms,
@@ -75,6 +79,8 @@ def all_arms(
         requested=requested,
         consultation=consultation_arms(arms),
         captions_not_measured=captioned.not_measured,
+        caption_diversity=captioned.diversity,
+        caption_models=captioned.models,
         notes=captioned.notes,
     )
 

@@ -20,7 +20,10 @@ _BASE_FULL = f"{BASE}/full"
 
 @dataclass(frozen=True)
 class ScoredArm:
-    """The rows of an arm that a metric judges, with their scores. Errors and unparsed replies score 0."""
+    """The rows of an arm that a metric judges, with their scores, which lie between `lowest` and `highest`.
+
+    Errors and unparsed replies score 0, or what the metric gives for a failure.
+    """
 
     metric: str
     arm: Arm
@@ -30,7 +33,8 @@ class ScoredArm:
     scores: Float[ndarray, " rows"]
     unparsed: Bool[ndarray, " rows"]  # replies that the scorer did not understand
     slices: Slices
-    highest: float = 1.0  # the score of a perfect answer; the lowest is 0
+    highest: float = 1.0
+    lowest: float = 0.0
     counts: Counts | None = None  # for a corpus-level metric: its value is `corpus` of their sums
     corpus: Corpus | None = None
 
@@ -85,14 +89,19 @@ def scored_arm(
     own_slices: Callable[[Sequence[Prediction]], Slices] = no_slices,
     *,
     highest: float = 1.0,
+    lowest: float = 0.0,
+    failed: float = 0.0,
     counts: Counts | None = None,
     corpus: Corpus | None = None,
 ) -> ScoredArm:
-    """An arm with the values of a metric for the rows at some places; NaN is unparsed, errors score 0."""
+    """An arm with the values of a metric for the rows at some places.
+
+    NaN is unparsed and scores 0, and an error scores `failed`.
+    """
     whole = len(at) == len(arm.rows)
     slices = arm.slices if whole else {name: inside[at] for name, inside in arm.slices.items()}
     slices = slices | ({} if own_slices is no_slices else own_slices([arm.rows[place] for place in at]))
-    values = np.where(arm.failed[at], 0.0, values)
+    values = np.where(arm.failed[at], failed, values)
     return ScoredArm(
         metric=metric,
         arm=arm,
@@ -103,6 +112,7 @@ def scored_arm(
         unparsed=np.isnan(values),
         slices={name: inside for name, inside in slices.items() if inside.any()},
         highest=highest,
+        lowest=lowest,
         counts=counts,
         corpus=corpus,
     )

@@ -197,7 +197,7 @@ def _slice_fault(criterion: Criterion) -> str | None:
 
 def _use_fault(criterion: Criterion, bound: Bound) -> str | None:
     metric = criterion.metric
-    has_none = metric in (CHANGED, COVERAGE, WITHOUT_INTERVAL) or metric.endswith(SEED_STD)
+    has_none = metric in (CHANGED, COVERAGE, *WITHOUT_INTERVAL) or metric.endswith(SEED_STD)
     if has_none and criterion.use != "value":
         return f"{metric} has no interval; leave out 'use', so that its value is judged"
     if criterion.use == "equivalence" and metric not in MEANS:

@@ -11,7 +11,7 @@ from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.criterion import Criterion, Use
 from safe_eval.judging.metric_names import CHANGED, COVERAGE, MEANS, SEED_STD
 from safe_eval.prediction import BASE
-from safe_eval.results.aggregates import OWN_AGGREGATES, AggregateRow
+from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES, AggregateRow
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric
@@ -242,6 +242,8 @@ def _why_nothing(criterion: Criterion, scores: Scores) -> str:
     if criterion.metric == COVERAGE:
         return text
     slices = [row.slice for row in scores.metrics if row.metric == metric]
+    if not slices and metric in MAXIMA and (reasons := _why_no_captions(metric, scores)):
+        return f"{text}: {'; '.join(reasons)}"
     if not slices and metric in _WHY_NO_ROW:
         return f"{text}: {_WHY_NO_ROW[metric]}"
     if not slices and metric in MEANS:
@@ -252,6 +254,12 @@ def _why_nothing(criterion: Criterion, scores: Scores) -> str:
     if criterion.metric.endswith(SEED_STD):
         return f"{text}: score the predictions of several seeds, of the same examples, together"
     return text
+
+
+def _why_no_captions(metric: str, scores: Scores) -> list[str]:
+    """Why a metric of captions was not measured, once per reason."""
+    rows = [row for row in scores.aggregates if (row.metric, row.name) == (CAPTIONS, metric)]
+    return list(dict.fromkeys(row.why_not for row in rows if row.why_not is not None))
 
 
 def _in_words(criterion: Criterion) -> str:

@@ -2,10 +2,12 @@
 
 from safe_data.core.errors import did_you_mean
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
+from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.scorers.captions.caption_scores import MAXIMA
+from safe_eval.scorers.captions.diversity import VOCABULARY
+from safe_eval.scorers.captions.learned_metrics.learned_scores import LOWEST
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL
 
@@ -40,11 +42,15 @@ def extremes(metric: str, *, difference: bool) -> tuple[float, float]:
         **CALIBRATION_METRICS,
         **dict(zip(DRIFT_METRICS, (LARGEST_NLL, 1.0), strict=True)),
         **dict.fromkeys(OWN_AGGREGATES, 1.0),
-        WITHOUT_INTERVAL: float("inf"),  # chi-squared
+        "distribution": float("inf"),  # chi-squared
+        VOCABULARY: float("inf"),
         CHANGED: float("inf"),
         COVERAGE: 1.0,
     }[metric.removesuffix(SEED_STD)]
-    return (-highest if difference and metric in MEANS else 0.0), highest
+    lowest = LOWEST.get(metric, 0.0)
+    if difference and metric in MEANS:
+        return lowest - highest, highest - lowest
+    return lowest, highest
 
 
 def unknown_metric(metric: str) -> str:

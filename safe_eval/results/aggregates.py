@@ -12,6 +12,7 @@ from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import classification, gqa
 from safe_eval.scorers.aggregate import Aggregate, not_measured
+from safe_eval.scorers.captions.diversity import SELF_BLEU, VOCABULARY
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.statistics.bootstrap import Labels, count_clusters
 from safe_eval.statistics.intervals import balanced_interval, mean_interval
@@ -25,9 +26,11 @@ AGGREGATES: dict[str, Callable[[Sequence[Prediction]], list[Aggregate]]] = {
 OWN_AGGREGATES = {
     **dict.fromkeys(("consistency", "validity", "plausibility", "distribution"), "gqa_accuracy"),
     "balanced_accuracy": "accuracy",
+    **dict.fromkeys((VOCABULARY, SELF_BLEU), "bleu_4"),
 }
-WITHOUT_INTERVAL = "distribution"  # see `gqa.aggregates`
+WITHOUT_INTERVAL = ("distribution", VOCABULARY, SELF_BLEU)  # see `gqa.aggregates` and captions/diversity.py
 CAPTIONS = "captions"  # the name in place of the metric if captions could not be measured
+DIVERSITY = "caption diversity"  # and where an aggregate describes the captions together
 
 
 class AggregateRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +68,9 @@ def aggregate_rows(arms: Arms, sampling: Sampling) -> Iterator[AggregateRow]:
                     "in the benchmark's own files"
                 ) from None
             yield from (_row(arm, aggregate, sampling) for aggregate in found)
+    for key, aggregates_of_captions in arms.caption_diversity.items():
+        for aggregate in aggregates_of_captions:
+            yield _without_interval(DIVERSITY, key, aggregate)
     yield from _unmeasured_captions(arms)
 
 

@@ -101,7 +101,7 @@ def compare(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared, samplin
 def _of_means(about: Comparison, a: ScoredArm, b: ScoredArm, at: Shared, sampling: Sampling) -> Comparison:
     scores_a, scores_b, clusters = a.scores[at[0]], b.scores[at[1]], a.clusters[at[0]]
     differences = scores_a - scores_b
-    scale = (-a.highest, a.highest)
+    scale = (a.lowest - a.highest, a.highest - a.lowest)
     interval = mean_interval(differences, clusters, sampling, scale=scale)
     equivalence = t_interval(differences, clusters, sampling.equivalence_confidence, scale=scale)
     p_value, test = paired_test(scores_a, scores_b, clusters, sampling)

@@ -12,12 +12,14 @@ import msgspec
 from safe_data.core.errors import InputError, first_errors
 from safe_data.core.json_document import Json, document_of, read_document
 from safe_eval.arms.all_arms import Arms
-from safe_eval.options import CORPUS, Sampling, ScoreOptions
+from safe_eval.options import CORPUS, CaptionModels, Sampling, ScoreOptions
+from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
 from safe_eval.scoring.items import ITEMS_FILE, item_faults
 from safe_eval.scoring.said_and_found import differences
 from safe_eval.scoring.score import read_arms, scores_of
 from safe_eval.scoring.scores import (
     SCORES_FILE,
+    PredictionsFile,
     Provenance,
     Scores,
     file_of,
@@ -68,20 +70,42 @@ def recheck(run: Path) -> Rechecked:
 def _again(run: Path, said: Scores) -> tuple[Arms, Scores]:
     """Score as the provenance says; of items.parquet, which is checked apart, the hash is kept."""
     made, files = said.provenance, scored_files(run, said)
+    models = {name: _source(run, file) for name, file in made.models.items()}
+    sounds = models.pop("sounds", None)
     options = ScoreOptions(
-        metric=made.metrics,
+        metric=_asked(said),
         protocol=made.protocol,
         df=CORPUS if made.frequencies is None else str(file_of(run, made.frequencies)),
         spice=None if made.spice is None else file_of(run, made.spice),
-        no_java=not made.java,
         tokenizer=made.tokenizer,
+        models=CaptionModels(**models, sounds=None if sounds is None else Path(sounds)),
         allow_partial=made.partial,
     )
     sampling = Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed)
     arms, notes = read_arms(files, options)
+    for name, (source, sha256) in arms.caption_models.items():
+        if sha256 != made.models[name].sha256:
+            raise InputError(
+                f"{run / SCORES_FILE}: was computed with another --{name} than {source} is now; "
+                f"score again: {score_again(run, said)}"
+            )
     found = scores_of(arms, sampling, options, files, notes, out=run)
-    provenance = msgspec.structs.replace(found.provenance, items_sha256=made.items_sha256)
+    provenance = msgspec.structs.replace(
+        found.provenance, items_sha256=made.items_sha256, metrics=made.metrics
+    )
     return arms, msgspec.structs.replace(found, provenance=provenance)
+
+
+def _asked(said: Scores) -> tuple[str, ...]:
+    """The metrics to ask for. Java runs only for those that the scores hold, not to explain the others."""
+    held = {row.metric for row in said.metrics}
+    asked = [name for name in said.provenance.metrics if name not in JAVA_METRICS or name in held]
+    return tuple(dict.fromkeys([*asked, *(name for name in JAVA_METRICS if name in held)]))
+
+
+def _source(run: Path, file: PredictionsFile) -> str:
+    """The directory of a model where it was when the run was scored, or its id on the hub."""
+    return file.name if file.path is None else str((run / file.path).resolve())
 
 
 def _check_items(run: Path, said: Scores, arms: Arms) -> None:

@@ -1,5 +1,6 @@
 """Score: predictions → scores.json and items.parquet."""
 
+import os
 import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ from safe_eval.results.retention import retention_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.scorers.scorer import VQA_METRICS, metrics_for
 from safe_eval.scoring.items import write_items
-from safe_eval.scoring.scores import Provenance, Scores, named_file, write_scores
+from safe_eval.scoring.scores import PredictionsFile, Provenance, Scores, named_file, write_scores
 
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
@@ -122,6 +123,9 @@ def scores_of(
             java="meteor" in arms.judged or ("spice" in arms.judged and options.spice is None),
             frequencies=None if (file := _frequencies(options)) is None else named_file(file, out),
             spice=None if options.spice is None else named_file(options.spice, out),
+            models={
+                name: _model(source, sha256, out) for name, (source, sha256) in arms.caption_models.items()
+            },
             tokenizer=options.tokenizer,
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
@@ -134,13 +138,23 @@ def _captions(options: ScoreOptions) -> CaptionInputs:
         _frequencies(options),
         options.write_df,
         options.spice,
-        java=not options.no_java,
+        asked=options.metric,
+        models=options.models,
         tokenizer=options.tokenizer,
     )
 
 
 def _frequencies(options: ScoreOptions) -> Path | None:
     return None if options.df == CORPUS else Path(options.df)
+
+
+def _model(source: str, sha256: str, out: Path | None) -> PredictionsFile:
+    """A model by its hash: an id on the hub, or a directory with its path relative to that of the scores."""
+    folder = Path(source).expanduser()
+    if out is None or not folder.is_dir():
+        return PredictionsFile(source, sha256)
+    relative = Path(os.path.relpath(folder.resolve(), out.resolve())).as_posix()
+    return PredictionsFile(folder.name, sha256, relative)
 
 
 def _notes(arms: Arms) -> Iterator[str]:

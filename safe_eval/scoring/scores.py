@@ -43,6 +43,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     java: bool = False  # whether a metric ran in Java
     frequencies: PredictionsFile | None = None  # for CIDEr; None: from the references scored
     spice: PredictionsFile | None = None
+    models: dict[str, PredictionsFile] = {}  # that judged captions, by their options
     tokenizer: Tokenizer = "own"  # of captions
     items_sha256: str | None = None  # of the items.parquet that was written with the scores
     python: str

@@ -37,7 +37,7 @@ def asked(name: str, rights: str, *, needs_audio: bool | None, **fields: object)
 
 
 def select(rows: list[Prediction], **options: int) -> Selection:
-    arms = all_arms(rows, captions=CaptionInputs(java=False))
+    arms = all_arms(rows, captions=CaptionInputs())
     return select_items(pa.concat_tables(item_tables(arms)), **options)
 
 

@@ -90,7 +90,7 @@ def test_row_order_never_matters(rows: list[Prediction], seed: int) -> None:
 
 
 def test_row_order_never_matters_to_captions() -> None:
-    rows, asked = caption_run(), ScoreOptions(no_java=True)
+    rows, asked = caption_run(), ScoreOptions()
     given_order, other = (score_predictions(some, QUICK, asked) for some in (rows, rows[::-1]))
     assert msgspec.json.encode(given_order) == msgspec.json.encode(other)
 
@@ -160,7 +160,7 @@ def test_a_perfect_answer_scores_the_maximum(metric: str) -> None:
 @given(st.permutations(SENTENCES), st.integers(1, 5))
 def test_a_perfect_caption_scores_the_maximum_of_every_metric(sentences: list[str], references: int) -> None:
     rows = [row(f"c{i}", text, references=(text,) * references) for i, text in enumerate(sentences)]
-    scores = score_captions(rows, java=False)
+    scores = score_captions(rows)
     for metric, items in scores.items.items():
         assert items.tolist() == pytest.approx([MAXIMA[metric]] * len(rows), abs=1e-6), metric
         assert scores.corpus(metric) == pytest.approx(MAXIMA[metric], abs=1e-6)
@@ -170,7 +170,7 @@ def test_a_perfect_caption_scores_the_maximum_of_every_metric(sentences: list[st
 @given(st.lists(st.text("ab .,'!K2", max_size=25), min_size=2, max_size=5))
 def test_any_caption_scores_within_bounds(captions: list[str]) -> None:
     rows = [row(f"c{i}", text, references=(SENTENCES[i % 3], "a b")) for i, text in enumerate(captions)]
-    for metric, items in score_captions(rows, java=False).items.items():
+    for metric, items in score_captions(rows).items.items():
         assert (items >= 0).all(), metric
         assert (items <= MAXIMA[metric] + 1e-9).all(), metric
 
