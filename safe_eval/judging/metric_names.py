@@ -2,7 +2,7 @@
 
 from safe_data.core.errors import did_you_mean
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
+from safe_eval.results.aggregates import HIGHEST, OWN_AGGREGATES, WITHOUT_INTERVAL
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.scorers.captions.caption_scores import MAXIMA
@@ -39,7 +39,7 @@ def extremes(metric: str, *, difference: bool) -> tuple[float, float]:
         **MEANS,
         **CALIBRATION_METRICS,
         **dict(zip(DRIFT_METRICS, (LARGEST_NLL, 1.0), strict=True)),
-        **dict.fromkeys(OWN_AGGREGATES, 1.0),
+        **HIGHEST,
         WITHOUT_INTERVAL: float("inf"),  # chi-squared
         CHANGED: float("inf"),
         COVERAGE: 1.0,

@@ -7,7 +7,7 @@ from safe_data.core import numerals
 from safe_data.core.table import COLUMNS
 from safe_eval.arms.arm import COMPARED_SLICES
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES, WITHOUT_INTERVAL, AggregateRow
+from safe_eval.results.aggregates import CAPTIONS, HIGHEST, OWN_AGGREGATES, WITHOUT_INTERVAL, AggregateRow
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.seeds import SeedComparison, SeedRow
@@ -234,12 +234,15 @@ def _measured(rows: Sequence[AggregateRow]) -> Iterator[str]:
     for row in measured:
         arm = f"{row.model}/{row.condition}"
         has_none = row.name == WITHOUT_INTERVAL
-        interval = numerals.MISSING if has_none else numerals.interval(row.ci_low, row.ci_high)
+        in_points = HIGHEST.get(row.name, 1.0) > 1
+        write = numerals.points if in_points else numerals.fraction
+        between = numerals.points_interval if in_points else numerals.interval
+        interval = numerals.MISSING if has_none else between(row.ci_low, row.ci_high)
         clusters = numerals.MISSING if row.clusters is None else row.clusters
         name = numerals.cut(arm, _ARM) if arm != shown else ""
         yield (
             f"  {name:<{_ARM}} {row.name:<{_AGGREGATE}} "
-            f"{numerals.fraction(row.value):>7}  {interval:<14}{row.n:>7}{clusters:>9}"
+            f"{write(row.value):>7}  {interval:<14}{row.n:>7}{clusters:>9}"
         )
         shown = arm
 
