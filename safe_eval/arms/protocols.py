@@ -43,7 +43,9 @@ def score_by(rule: str, arm: ScoredArm) -> float | None:
     if not all(map(scorer.has_facts, rows)):
         return None
     scores = np.where(arm.arm.failed[arm.at], 0.0, scorer.score_all(rows))
-    return float(np.nan_to_num(scores).mean())
+    if scorer.only is not None:
+        scores = scores[scorer.only(rows)]
+    return float(np.nan_to_num(scores).mean()) if len(scores) else None
 
 
 def _note(

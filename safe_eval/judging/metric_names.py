@@ -2,11 +2,10 @@
 
 from safe_data.core.errors import did_you_mean
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.results.aggregates import OWN_AGGREGATES
+from safe_eval.results.aggregates import HIGHEST, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.scorers.captions.caption_scores import MAXIMA
-from safe_eval.scorers.captions.diversity import VOCABULARY
 from safe_eval.scorers.captions.learned_metrics.learned_scores import LOWEST
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL
@@ -41,9 +40,8 @@ def extremes(metric: str, *, difference: bool) -> tuple[float, float]:
         **MEANS,
         **CALIBRATION_METRICS,
         **dict(zip(DRIFT_METRICS, (LARGEST_NLL, 1.0), strict=True)),
-        **dict.fromkeys(OWN_AGGREGATES, 1.0),
+        **HIGHEST,
         "distribution": float("inf"),  # chi-squared
-        VOCABULARY: float("inf"),
         CHANGED: float("inf"),
         COVERAGE: 1.0,
     }[metric.removesuffix(SEED_STD)]

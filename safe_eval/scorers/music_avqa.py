@@ -85,6 +85,25 @@ def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
     return np.array([_score(row, parsed) for row in predictions])
 
 
+def score_contained(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
+    """1 where the reply holds the letters of the right answer anywhere.
+
+    Rule: `target in predicted`, by which PAVE (Liu et al. 2025, CVPR) and others report this benchmark. A
+    reply that lists answers is right: "yes or no, one or two, left or right, simultaneously" scores 68.7 % of
+    the 9,185 test questions, and 95.0 % of those about the sound.
+
+    >>> row = Prediction(example_id="q", references=("one",), answer="None of them.")
+    >>> score_contained([row]).tolist()
+    [1.0]
+    """
+    return np.array(
+        [
+            float(row.answer is not None and any(right in row.answer for right in row.references))
+            for row in predictions
+        ]
+    )
+
+
 def parse(text: str, question_type: str | None = None, choices: tuple[str, ...] | None = None) -> str | None:
     """The benchmark's answer that a text means, or None.
 

@@ -23,6 +23,7 @@ from safe_eval.scoring.scores import (
     Provenance,
     Scores,
     file_of,
+    prior_of,
     read_scores,
     score_again,
     scored_files,
@@ -75,6 +76,8 @@ def _again(run: Path, said: Scores) -> tuple[Arms, Scores]:
     options = ScoreOptions(
         metric=_asked(said),
         protocol=made.protocol,
+        spread=made.spread,
+        prior=None if made.prior is None else prior_of(file_of(run, made.prior)),
         df=CORPUS if made.frequencies is None else str(file_of(run, made.frequencies)),
         spice=None if made.spice is None else file_of(run, made.spice),
         tokenizer=made.tokenizer,

@@ -13,11 +13,14 @@ from safe_eval.options import Tokenizer
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric
+from safe_eval.results.priors import PriorRow
 from safe_eval.results.retention import RetentionRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
+from safe_eval.results.spread import SpreadRow
 
 SCORES_FILE = "scores.json"
 FORMAT_VERSION = 2
+DATASET_FILE = "dataset.json"  # stands for a whole dataset
 
 
 class PredictionsFile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,6 +43,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = False  # a partial last line may have been left out
     metrics: tuple[str, ...] = ()  # requested by name
     protocol: str | None = None  # in place of the benchmarks' own, where they have such a rule
+    spread: bool = False  # whether the answers were scored by every rule of their benchmarks
+    prior: PredictionsFile | None = None  # that the question-only prior was fitted on
     java: bool = False  # whether a metric ran in Java
     frequencies: PredictionsFile | None = None  # for CIDEr; None: from the references scored
     spice: PredictionsFile | None = None
@@ -64,6 +69,8 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     seeds: tuple[SeedRow, ...] = ()
     seed_comparisons: tuple[SeedComparison, ...] = ()
     retention: tuple[RetentionRow, ...] = ()
+    priors: tuple[PriorRow, ...] = ()
+    spread: tuple[SpreadRow, ...] = ()
 
 
 class _Version(msgspec.Struct):
@@ -91,8 +98,16 @@ def named_file(path: Path, out: Path | None, sha256: str | None = None) -> Predi
 
 def score_again(run: Path, scores: Scores) -> str:
     """The command that scores the predictions of a run again."""
-    files, protocol = " ".join(map(str, scored_files(run, scores))), scores.provenance.protocol
-    return f"safe-eval score {files} --out {run}{'' if protocol is None else f' --protocol {protocol}'}"
+    made = scores.provenance
+    asked = [] if made.protocol is None else [f"--protocol {made.protocol}"]
+    asked += ["--spread"] if made.spread else []
+    asked += [] if made.prior is None else [f"--prior {prior_of(file_of(run, made.prior))}"]
+    return " ".join(["safe-eval score", *map(str, scored_files(run, scores)), f"--out {run}", *asked])
+
+
+def prior_of(file: Path) -> Path:
+    """What was given as `--prior`, by the file that stands for it: of a dataset, its root."""
+    return file.parent if file.name == DATASET_FILE else file
 
 
 def write_scores(scores: Scores, out: Path) -> Path:
@@ -111,7 +126,7 @@ def read_scores(run: Path, *, absent: bool = False) -> Scores:
     """
     scores = _decoded(run, run / SCORES_FILE)
     made = scores.provenance
-    for file in (*made.predictions, *filter(None, (made.frequencies, made.spice))):
+    for file in (*made.predictions, *filter(None, (made.frequencies, made.spice, made.prior))):
         scored = file_of(run, file)
         if not scored.is_file() and absent:
             continue

@@ -7,13 +7,21 @@ from safe_data.core import numerals
 from safe_data.core.table import COLUMNS
 from safe_eval.arms.arm import COMPARED_SLICES
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.results.aggregates import CAPTIONS, DIVERSITY, OWN_AGGREGATES, WITHOUT_INTERVAL, AggregateRow
+from safe_eval.results.aggregates import (
+    CAPTIONS,
+    DIVERSITY,
+    HIGHEST,
+    OWN_AGGREGATES,
+    WITHOUT_INTERVAL,
+    AggregateRow,
+)
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.scorers.captions.diversity import VOCABULARY
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.scoring.scores import Scores
+from safe_eval.text.rules_text import prior_lines, spread_lines
 
 # Metrics that share a table, one column each. The first caption metric has its own table.
 GROUPS = {
@@ -40,7 +48,9 @@ def scores_table(scores: Scores) -> Iterator[str]:
         yield ""
         yield f"{metric}, seed {seed}" if dataset is None else f"{metric} on {dataset}, seed {seed}"
         yield from _metric_lines(scores, metric, dataset, seed)
+        yield from prior_lines(scores, metric, dataset)
         yield from _comparison_lines(scores, metric, dataset, seed)
+    yield from spread_lines(scores)
     yield from _group_lines(scores)
     yield from _seed_lines(scores)
     yield from aggregate_lines(scores)
@@ -235,11 +245,18 @@ def _measured(rows: Sequence[AggregateRow]) -> Iterator[str]:
     for row in measured:
         arm = f"{row.model}/{row.condition}"
         has_none = row.name in WITHOUT_INTERVAL
-        interval = numerals.MISSING if has_none else numerals.interval(row.ci_low, row.ci_high)
+        in_points = 1 < HIGHEST.get(row.name, 1.0) < float("inf")
+        write = (
+            numerals.points if in_points else "{:g}".format if row.name == VOCABULARY else numerals.fraction
+        )
+        between = numerals.points_interval if in_points else numerals.interval
+        interval = numerals.MISSING if has_none else between(row.ci_low, row.ci_high)
         clusters = numerals.MISSING if row.clusters is None else row.clusters
         name = numerals.cut(arm, _ARM) if arm != shown else ""
-        value = f"{row.value:g}" if row.name == VOCABULARY else numerals.fraction(row.value)
-        yield (f"  {name:<{_ARM}} {row.name:<{_AGGREGATE}} {value:>7}  {interval:<14}{row.n:>7}{clusters:>9}")
+        yield (
+            f"  {name:<{_ARM}} {row.name:<{_AGGREGATE}} "
+            f"{write(row.value):>7}  {interval:<14}{row.n:>7}{clusters:>9}"
+        )
         shown = arm
 
 
