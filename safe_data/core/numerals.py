@@ -34,6 +34,15 @@ def interval(low: float | None, high: float | None, *, signed: bool = False) -> 
     return f"[{write(low)}, {write(high)}]"
 
 
+def effect(size: float) -> str:
+    """The size of an effect, to two digits, never rounded to 0.
+
+    >>> effect(0.03449), effect(0.00012), effect(12.6)
+    ('0.034', '0.00012', '13')
+    """
+    return f"{size:.2g}"
+
+
 def p_value(value: float | None) -> str:
     """
     >>> p_value(0.0004), p_value(0.03249), p_value(1.0)

@@ -15,6 +15,7 @@ _USES = {
     "ci_low": "judged by the lower end of the interval",
     "ci_high": "judged by the upper end of the interval",
     "equivalence": "judged by both ends of the interval of two one-sided tests",
+    "non_inferiority": "judged by the worse end of the interval of two one-sided tests",
 }
 
 

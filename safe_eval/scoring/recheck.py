@@ -15,7 +15,18 @@ from safe_eval.scoring.items import ITEMS_FILE, same_items
 from safe_eval.scoring.score import read_arms, scores_of
 from safe_eval.scoring.scores import SCORES_FILE, Scores, file_of, read_scores, score_again, scored_files
 
-TABLES = ("cells", "metrics", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention")
+TABLES = (
+    "cells",
+    "metrics",
+    "comparisons",
+    "aggregates",
+    "seeds",
+    "seed_comparisons",
+    "retention",
+    "lomo",
+    "latency",
+    "delivery",
+)
 TOLERANCE = 1e-6  # other releases of NumPy and SciPy may round the last digits differently
 
 _NAMES = ("metric", "name", "dataset", "slice", "model", "condition", "a", "b", "seed", "seeds")

@@ -7,9 +7,12 @@ import msgspec
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256, write_json
 from safe_eval.arms.coverage import ArmCoverage, Coverage
+from safe_eval.arms.delivery import Delivery
 from safe_eval.options import Tokenizer
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
+from safe_eval.results.latency import LatencyRow
+from safe_eval.results.lomo import LomoRow
 from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import RetentionRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
@@ -60,6 +63,9 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     seeds: tuple[SeedRow, ...] = ()
     seed_comparisons: tuple[SeedComparison, ...] = ()
     retention: tuple[RetentionRow, ...] = ()
+    lomo: tuple[LomoRow, ...] = ()
+    latency: tuple[LatencyRow, ...] = ()
+    delivery: tuple[Delivery, ...] = ()
 
 
 class _Version(msgspec.Struct):

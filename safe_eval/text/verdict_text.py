@@ -13,6 +13,7 @@ _ASKED = {
     "ci_low": "the low end ",
     "ci_high": "the high end ",
     "equivalence": "the equivalence interval ",
+    "non_inferiority": "the worse end of the one-sided tests ",
 }
 
 

@@ -9,7 +9,7 @@ from made_rows import good_run
 
 from safe_data.core.errors import InputError
 from safe_eval.cli import main
-from safe_eval.judging.criterion import read_criteria
+from safe_eval.judging.criteria_file import read_criteria
 from safe_eval.judging.metric_names import CHANGED, COVERAGE, METRICS
 from safe_eval.predictions import write_predictions
 from safe_eval.results.retention import DRIFT_METRICS

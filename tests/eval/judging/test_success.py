@@ -4,7 +4,8 @@ import msgspec
 import pytest
 from made_success import success_rows
 
-from safe_eval.judging.criterion import SHIPPED, Criterion, read_criteria
+from safe_eval.judging.criteria_file import SHIPPED, read_criteria
+from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.metric_names import CHANGED, COVERAGE, SEED_STD
 from safe_eval.judging.verdict import Verdict, judge, overall
 from safe_eval.options import Sampling

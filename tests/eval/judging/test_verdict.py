@@ -10,7 +10,8 @@ from made_rows import answers, good_run
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_eval.judging import criterion
-from safe_eval.judging.criterion import SHIPPED, Criterion, criteria_path, read_criteria
+from safe_eval.judging.criteria_file import SHIPPED, criteria_path, read_criteria
+from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.verdict import Judged, decide, judge, overall
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
