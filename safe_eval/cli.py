@@ -2,20 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from safe_data.core import command
-from safe_data.core.errors import InputError
 from safe_data.core.table import Format, render
 from safe_data.core.terminal import say, wrote
 from safe_eval.options import (
     CalibrateOptions,
     CompareOptions,
-    CriteriaOptions,
     PowerOptions,
     Sampling,
     ScoreOptions,
-    ShownCriteria,
 )
 
 SUMMARY = "Score predictions, judge the scores, and write the report."
@@ -40,39 +36,43 @@ def score(
     wrote([out / "scores.json", out / "items.parquet"], format)
 
 
-def verdict(run: Path, *, options: CriteriaOptions, format: Format = "text") -> int:
+def verdict(
+    run: Path,
+    *,
+    criteria: str,
+    set: tuple[str, ...] = (),
+    labels: Path | None = None,
+    format: Format = "text",
+) -> int:
     """Judge RUN/scores.json and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
 
     Args:
         run: folder that score wrote to, with the predictions where scores.json says
+        criteria: name of a shipped criteria file, such as demo or success (all: safe-eval criteria list), or
+            the path of a file; a shipped name always means the shipped file
+        set: NAME=VALUE, a parameter of the criteria file, such as model=alpha
+        labels: table of labelled answers, for criteria on the agreement of scorer and person (default:
+            RUN/annotations.csv)
         format: how the verdict is printed
     """
     from safe_eval.judging.verdict import EXIT_CODES, VERDICT_FILE, decide
     from safe_eval.text.verdict_text import verdict_lines
 
-    decided = decide(run, options.criteria, settings=options.settings, labels=options.labels)
+    decided = decide(run, criteria, settings=set, labels=labels)
     say(verdict_lines(decided, format))
     wrote([run / VERDICT_FILE], format)
     return EXIT_CODES[decided.decision]
 
 
-def criteria(action: Literal["list", "show", "schema"], *, options: ShownCriteria) -> None:
+def criteria(words: list[str]) -> None:
     """List the criteria files that come with safe-eval, show one, or print the JSON schema of such files.
 
     Args:
-        action: list, show NAME, or schema
+        words: list, or show NAME (a shipped name or a path), or schema
     """
-    from safe_eval.text.criteria_text import list_lines, schema_lines, show_lines
+    from safe_eval.text.criteria_text import criteria_lines
 
-    if (action == "show") != (len(options.names) == 1):
-        raise InputError("name one criteria file after show, and none after list or schema")
-    say(
-        show_lines(options.names[0])
-        if action == "show"
-        else list_lines()
-        if action == "list"
-        else schema_lines()
-    )
+    say(criteria_lines(words))
 
 
 def calibrate(

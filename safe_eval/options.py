@@ -3,7 +3,7 @@
 This file loads nothing, so that `safe-eval --help` answers at once.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -96,28 +96,6 @@ class CompareOptions:
     def conditions(self) -> tuple[str | None, str | None]:
         """The conditions asked for; one alone is meant for both sides."""
         return self.condition_a or self.condition_b, self.condition_b or self.condition_a
-
-
-@dataclass(frozen=True)
-class CriteriaOptions:
-    """Which criteria judge a run, and what they are filled in with."""
-
-    criteria: str
-    """name of a shipped criteria file, such as demo or success (all: safe-eval criteria list), or the path of
-    a file; a shipped name always means the shipped file"""
-    settings: tuple[str, ...] = field(default=(), metadata={"option": "set"})
-    """NAME=VALUE, a parameter of the criteria file, such as model=alpha"""
-    labels: Path | None = None
-    """table of labelled answers, for criteria on the agreement of scorer and person (default:
-    RUN/annotations.csv)"""
-
-
-@dataclass(frozen=True)
-class ShownCriteria:
-    """Which criteria file to show."""
-
-    names: tuple[str, ...] = field(default=(), metadata={"positional": True})
-    """after show: the name of a shipped criteria file, or a path"""
 
 
 @dataclass(frozen=True)
