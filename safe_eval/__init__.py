@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from safe_eval.scoring.score import score_files, score_predictions
     from safe_eval.scoring.scores import Scores, read_scores
     from safe_eval.scoring.validate import Validation, validate_files
+    from safe_eval.text.criteria_text import criteria_lines
 
 __all__ = [
     "CONDITIONS",
@@ -53,6 +54,7 @@ __all__ = [
     "Verdict",
     "calibrate_files",
     "compare_files",
+    "criteria_lines",
     "decide",
     "draw_sample",
     "label_agreement",
@@ -92,6 +94,7 @@ _MODULES = {
     "scoring.score": ("score_files", "score_predictions"),
     "scoring.scores": ("Scores", "read_scores"),
     "scoring.validate": ("Validation", "validate_files"),
+    "text.criteria_text": ("criteria_lines",),
 }
 
 

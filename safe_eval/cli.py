@@ -40,7 +40,9 @@ def score(
 def verdict(
     run: Path,
     *,
-    criteria: Path,
+    criteria: str,
+    set: tuple[str, ...] = (),
+    labels: Path | None = None,
     expect: tuple[Path, ...] = (),
     expect_split: tuple[str, ...] = (),
     format: Format = "text",
@@ -49,7 +51,11 @@ def verdict(
 
     Args:
         run: folder that score wrote to, with the predictions where scores.json says
-        criteria: YAML file of criteria, or the name of a shipped one: demo, success
+        criteria: name of a shipped criteria file, such as demo or success (all: safe-eval criteria list), or
+            the path of a file; a shipped name always means the shipped file
+        set: NAME=VALUE, a parameter of the criteria file, such as model=alpha
+        labels: table of labelled answers, for criteria on the agreement of scorer and person (default:
+            RUN/annotations.csv)
         expect: dataset root, or JSON Lines or Parquet file, of the examples that the run should have answered
         expect_split: split of it that should have been answered (default: those of which any example was)
         format: how the verdict is printed
@@ -57,10 +63,21 @@ def verdict(
     from safe_eval.judging.verdict import EXIT_CODES, VERDICT_FILE, decide
     from safe_eval.text.verdict_text import verdict_lines
 
-    decided = decide(run, criteria, expect, expect_splits=expect_split)
+    decided = decide(run, criteria, settings=set, labels=labels, expect=expect, expect_splits=expect_split)
     say(verdict_lines(decided, format))
     wrote([run / VERDICT_FILE], format)
     return EXIT_CODES[decided.decision]
+
+
+def criteria(words: list[str]) -> None:
+    """List the criteria files that come with safe-eval, show one, or print the JSON schema of such files.
+
+    Args:
+        words: list, or show NAME (a shipped name or a path), or schema
+    """
+    from safe_eval.text.criteria_text import criteria_lines
+
+    say(criteria_lines(words))
 
 
 def calibrate(
@@ -206,6 +223,7 @@ COMMANDS: dict[str, command.Command] = {
     "score": score,
     "calibrate": calibrate,
     "verdict": verdict,
+    "criteria": criteria,
     "report": report,
     "card": card,
     "compare": compare,

@@ -40,6 +40,7 @@ SHORT_FILES = {
     "safe_eval/statistics/calibration/smooth_ece.py": "one statistic",
     "safe_eval/statistics/multiplicity.py": "one statistic",
     "safe_eval/text/annotation_text.py": "the text of two commands",
+    "safe_eval/text/criteria_text.py": "the text of one command",
     "safe_eval/text/power_text.py": "the text of one command",
     "safe_eval/text/validation_text.py": "the text of one command",
     "safe_eval/text/verdict_text.py": "the text of one command",

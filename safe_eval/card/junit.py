@@ -7,7 +7,8 @@ look green. A warning that does not hold is skipped, since it decides nothing.
 from xml.etree import ElementTree
 
 from safe_data.core.terminal import printable
-from safe_eval.judging.verdict import GO, NO_GO, Judged, Verdict
+from safe_eval.judging.judged import GO, NO_GO, Judged
+from safe_eval.judging.verdict import Verdict
 
 _SUITE = "safe-eval"
 _TIME = "0.000"

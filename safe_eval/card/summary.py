@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from safe_data.core import numerals
 from safe_eval.card.markdown import plain, table
 from safe_eval.card.published import Published, hashes
-from safe_eval.judging.verdict import GO, NO_GO, Judged, Verdict
+from safe_eval.judging.judged import GO, NO_GO, Judged
+from safe_eval.judging.verdict import Verdict
 
 _SIGNS = {GO: "✅", NO_GO: "❌"}  # anything else was not measured
 _UNKNOWN = "❔"

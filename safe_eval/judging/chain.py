@@ -13,16 +13,10 @@ import msgspec
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_data.core.json_document import DocumentError, content_sha256, document_of, read_document
-from safe_eval.judging.criterion import SHIPPED, Criterion
-from safe_eval.judging.verdict import (
-    EXPECTED_ANSWERS,
-    GO,
-    VERDICT_FILE,
-    Verdict,
-    bound_of,
-    overall,
-    seal_of,
-)
+from safe_eval.judging.criteria_file import SHIPPED
+from safe_eval.judging.criterion import Criterion
+from safe_eval.judging.judged import GO, bound_of, overall
+from safe_eval.judging.verdict import EXPECTED_ANSWERS, VERDICT_FILE, Verdict, seal_of
 from safe_eval.scoring.items import ITEMS_FILE
 from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Scores, file_of
 
@@ -79,6 +73,7 @@ def chain_links(run: Path, scores: Scores, verdict: Verdict) -> tuple[Link, ...]
     inputs = [("predictions", file) for file in made.predictions]
     inputs += [("CIDEr's document frequencies", file) for file in filter(None, [made.frequencies])]
     inputs += [("SPICE values", file) for file in filter(None, [made.spice])]
+    inputs += [("answers of another split", file) for file in filter(None, [made.prior])]
     expected = () if verdict.expected is None else verdict.expected.sources
     named = [Link(role, file.name, file.sha256, _hash(file_of(run, file))) for role, file in inputs]
     named.append(Link("scores", SCORES_FILE, verdict.scores_sha256, _hash(run / SCORES_FILE)))
@@ -86,6 +81,8 @@ def chain_links(run: Path, scores: Scores, verdict: Verdict) -> tuple[Link, ...]
         named.append(Link("items", ITEMS_FILE, verdict.items_sha256, _hash(run / ITEMS_FILE)))
     file = verdict.criteria_file
     named.append(Link("criteria", file.name, file.sha256, _hash(_criteria_path(run, file))))
+    if (table := verdict.labels_file) is not None:
+        named.append(Link("labelled answers", table.name, table.sha256, _hash(file_of(run, table))))
     named += [Link("expected answers", one.name, one.sha256, _hash(file_of(run, one))) for one in expected]
     seal = seal_of(document_of(verdict))
     return (*named, Link("verdict", f"{VERDICT_FILE} (what it says)", verdict.sha256, seal))

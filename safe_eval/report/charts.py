@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from safe_eval.judging.verdict import Judged
+from safe_eval.judging.judged import Judged
 from safe_eval.prediction import BASE
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import Cell, Column, Panel

@@ -3,7 +3,8 @@
 from typing import Any
 
 from safe_eval.arms.coverage import ArmCoverage
-from safe_eval.judging.verdict import GO, NO_GO, Judged, Verdict
+from safe_eval.judging.judged import GO, NO_GO, Judged
+from safe_eval.judging.verdict import Verdict
 from safe_eval.prediction import BASE
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import Column
@@ -15,6 +16,7 @@ _USES = {
     "ci_low": "judged by the lower end of the interval",
     "ci_high": "judged by the upper end of the interval",
     "equivalence": "judged by both ends of the interval of two one-sided tests",
+    "non_inferiority": "judged by the worse end of the interval of two one-sided tests",
 }
 
 

@@ -14,7 +14,7 @@ from safe_eval.arms.all_arms import Arms, all_arms
 from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
-from safe_eval.arms.delivery import delivery_notes
+from safe_eval.arms.delivery import deliveries, delivery_notes
 from safe_eval.arms.protocols import protocol_notes
 from safe_eval.arms.replies import reply_notes
 from safe_eval.choice_references import settled
@@ -24,6 +24,8 @@ from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.results.aggregates import aggregate_rows
 from safe_eval.results.calibration import calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
+from safe_eval.results.latency import latency_rows
+from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.priors import prior_rows
 from safe_eval.results.retention import retention_rows
@@ -118,6 +120,9 @@ def scores_of(
         retention=tuple(retention_rows(arms, sampling)),
         priors=tuple(prior_rows(arms, sampling, other_split)),
         spread=tuple(spread_rows(arms, sampling)) if options.spread else (),
+        lomo=tuple(lomo_rows(arms, sampling)),
+        latency=tuple(latency_rows(arms, sampling)),
+        delivery=tuple(deliveries(arms.arms)),
         notes=(*notes, *_notes(arms), *about_rules, *about_prior),
         provenance=Provenance(
             predictions=tuple(named_file(path, out) for path in paths),

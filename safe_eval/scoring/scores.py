@@ -9,9 +9,12 @@ from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256, write_json
 from safe_data.core.json_document import DocumentError, read_document
 from safe_eval.arms.coverage import ArmCoverage, Coverage
+from safe_eval.arms.delivery import Delivery
 from safe_eval.options import Tokenizer
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
+from safe_eval.results.latency import LatencyRow
+from safe_eval.results.lomo import LomoRow
 from safe_eval.results.metrics import Metric
 from safe_eval.results.priors import PriorRow
 from safe_eval.results.retention import RetentionRow
@@ -71,6 +74,9 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     retention: tuple[RetentionRow, ...] = ()
     priors: tuple[PriorRow, ...] = ()
     spread: tuple[SpreadRow, ...] = ()
+    lomo: tuple[LomoRow, ...] = ()
+    latency: tuple[LatencyRow, ...] = ()
+    delivery: tuple[Delivery, ...] = ()
 
 
 class _Version(msgspec.Struct):

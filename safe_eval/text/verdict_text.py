@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from safe_data.core import numerals
 from safe_data.core.table import COLUMNS, Format, Table, render
-from safe_eval.judging.verdict import GO, Judged, Verdict
+from safe_eval.judging.judged import GO, Judged
+from safe_eval.judging.verdict import Verdict
 
 _DECISION = 14  # columns of "not measured" and the space after it
 _ASKED = {
@@ -13,6 +14,7 @@ _ASKED = {
     "ci_low": "the low end ",
     "ci_high": "the high end ",
     "equivalence": "the equivalence interval ",
+    "non_inferiority": "the worse end of the one-sided tests ",
 }
 
 

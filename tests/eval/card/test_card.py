@@ -17,7 +17,8 @@ from safe_eval.card.card import write_card
 from safe_eval.card.junit import junit_xml
 from safe_eval.card.markdown import plain
 from safe_eval.card.published import file_names
-from safe_eval.judging.verdict import Judged, Verdict
+from safe_eval.judging.judged import Judged
+from safe_eval.judging.verdict import Verdict
 from safe_eval.options import CardOptions
 from safe_eval.scoring.scores import PredictionsFile, read_scores
 

@@ -8,8 +8,8 @@ from made_rows import good_run, row
 from made_success import stated
 
 from safe_eval.judging.criterion import Criterion
+from safe_eval.judging.judged import Judged, judge
 from safe_eval.judging.metric_names import METRICS
-from safe_eval.judging.verdict import Judged, judge
 from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.scoring.score import score_predictions
@@ -163,7 +163,8 @@ def test_an_aggregate_is_judged_by_its_value_and_both_ends_of_its_interval() -> 
     found = judged(gqa_run(), **fields, bound=">= 0.75")
     assert (found.decision, found.value) == ("go", 0.75)
     assert found.evidence == (
-        "safe/full on all, n 100 in 100 clusters, 95 % interval: cluster bootstrap (gqa, seed 0)"
+        "safe/full on all, n 100 in 100 clusters, 95 % interval [0.660, 0.840] by cluster bootstrap "
+        "(gqa, seed 0); the smallest effect that so many items show is 0.09"
     )
     assert judged(gqa_run(), **fields, bound=">= 0.75", use="ci_low").decision == "no-go"
     assert judged(gqa_run(), **fields, bound="<= 0.9", use="ci_high").decision == "go"
@@ -199,7 +200,7 @@ def test_an_aggregate_must_hold_with_every_seed_that_was_judged() -> None:
     muted = gqa_run(seed=1, condition="mute_audio")
     found = judged(gqa_run() + muted, **fields)
     assert found.decision == "not measured"
-    assert "not measured (gqa, seed 1): consistency of safe/full on slice all" in found.evidence
+    assert "not measured: consistency of safe/full on slice all (gqa, seed 1)" in found.evidence
     assert judged(gqa_run() + run(12), **fields).decision == "go"  # other datasets have no consistency
 
 

@@ -6,7 +6,8 @@ import msgspec
 from made_rows import answers, good_run, row
 
 from safe_eval.arms.all_arms import all_arms
-from safe_eval.judging.criterion import SHIPPED, Criterion, read_criteria
+from safe_eval.judging.criteria_file import SHIPPED, read_criteria
+from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.overlooked import Overlooked, find_overlooked
 from safe_eval.judging.verdict import decide
 from safe_eval.options import Sampling
