@@ -43,7 +43,7 @@ def test_a_folder_that_is_not_scored_yet(tmp_path: Path) -> None:
 
 def test_a_file_that_changed_or_is_gone_is_refused(elsewhere: Path, tmp_path: Path) -> None:
     write_predictions(tmp_path / "q.jsonl", good_run(2)[6:])
-    with pytest.raises(InputError, match=r"q.jsonl: has changed since .* run: safe-eval score "):
+    with pytest.raises(InputError, match=r"q.jsonl: has changed since .* score it again: safe-eval score "):
         predictions_of(elsewhere)
     (tmp_path / "q.jsonl").unlink()
     with pytest.raises(InputError, match=r"q.jsonl: no such file, but .*scores.json was computed from it"):
