@@ -16,6 +16,7 @@ from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import delivery_notes
 from safe_eval.arms.pairs import pairing_notes
+from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reply_notes
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
@@ -23,10 +24,12 @@ from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.results.aggregates import aggregate_rows
 from safe_eval.results.calibration import calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
+from safe_eval.results.flips import flips_of_models
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.scorers.scorer import metrics_for
+from safe_eval.scoring.flips_file import write_flips
 from safe_eval.scoring.items import write_items
 from safe_eval.scoring.scores import PredictionsFile, Provenance, Scores, write_scores
 
@@ -40,7 +43,7 @@ def score_files(
     *,
     out: Path | None = None,
 ) -> Scores:
-    """Score predictions files together; with `out`, write scores.json and items.parquet into that folder.
+    """Score predictions files together; with `out`, write scores.json, items.parquet and flips.csv into it.
 
     Raises:
         InputError: see `read_predictions` and `all_arms`; then nothing is written.
@@ -51,6 +54,7 @@ def score_files(
     if out is None:
         return scores
     made = msgspec.structs.replace(scores.provenance, items_sha256=file_sha256(write_items(out, arms)))
+    write_flips(out, list(flips_of_models(arms)))
     scores = msgspec.structs.replace(scores, provenance=made)
     write_scores(scores, out)
     return scores
@@ -168,6 +172,7 @@ def _notes(arms: Arms) -> Iterator[str]:
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
     yield from arms.notes
     yield from pairing_notes(arms.pairing, arms.arms)
+    yield from question_notes(arms.arms)
     yield from seed_notes(arms)
     yield from reply_notes(arms.arms)
     yield from delivery_notes(arms.arms)
