@@ -71,7 +71,7 @@ def compare_files(
     `files` are A and B, predictions files or run folders; one is enough if both models are in it.
 
     Raises:
-        InputError: there are no such one or two files; see `read_sides`, `read_margins` and `match`; or no metric judges the answers.
+        InputError: see `read_sides`, `read_margins` and `match`; or no metric judges the answers.
     """
     options, sampling = options or CompareOptions(), sampling or Sampling()
     check_metrics(_requested(options.metric))
