@@ -13,6 +13,7 @@ from safe_eval.prediction import Prediction
 from safe_eval.results.comparisons import Comparison
 from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import Scores
+from safe_eval.text.scores_text import scores_table
 
 QUICK = Sampling(resamples=100)
 SEEN = [*[("full", model) for model in ("alpha", "beta", "gamma")], ("mute_audio", "alpha")]
@@ -138,3 +139,11 @@ def test_one_seed_of_either_model_goes_with_every_seed_of_the_other() -> None:
     assert (over.a, over.b, over.seeds) == ("alpha/full", "beta/full", (0, 1, 2))
     assert over.mean == pytest.approx(9 / 30)
     assert {row.seed for row in found.retention} == {0, 1, 2}
+
+
+def test_long_names_have_a_line_of_their_own() -> None:
+    names = ("llava-onevision-qwen2-7b", "llava-onevision-qwen2-72b")
+    rows = [r for model in names for r in answers(model, "full", lambda clip, _: clip > 2, clips=9)]
+    lines = list(scores_table(scored(rows)))
+    assert f"  {names[1]}/full − {names[0]}/full" in lines
+    assert max(map(len, lines)) <= 80
