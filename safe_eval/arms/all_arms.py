@@ -9,6 +9,7 @@ from safe_eval.arms.arm import Arm, ArmKey, cluster_field, make_arms
 from safe_eval.arms.caption_arms import CaptionInputs, caption_arms
 from safe_eval.arms.consultation import consultation_arms
 from safe_eval.arms.coverage import Outcomes, arm_outcomes
+from safe_eval.arms.pairs import Pairing, pairing_of
 from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.prediction import Prediction
 from safe_eval.scorers.aggregate import Aggregate
@@ -31,6 +32,7 @@ class Arms:
     caption_diversity: dict[ArmKey, list[Aggregate]]
     caption_models: dict[str, tuple[str, str]]  # the path or id, and the hash, of each model by its option
     notes: tuple[str, ...]  # on captions
+    pairing: Pairing
 
     @cached_property
     def scored(self) -> Scored:
@@ -49,17 +51,21 @@ def all_arms(
     metrics: Sequence[str] = (),
     captions: CaptionInputs | None = None,
     protocol: str | None = None,
+    baseline: str | None = None,
+    pairs: bool = False,
 ) -> Arms:
     """Score predictions with every metric that judges any of them, and with the requested metrics.
 
     `protocol` scores the rows of the benchmarks that have such a rule, in place of their own protocol.
+    `baseline` and `pairs` say which models are compared: see `pairing_of`.
 
     Raises:
-        InputError: see `make_arms`; no row has a task that can be scored; a metric is unknown or judges no
-            row; no benchmark here has such a protocol; or captions cannot be scored.
+        InputError: see `make_arms` and `pairing_of`; no row has a task that can be scored; a metric is
+            unknown or judges no row; no benchmark here has such a protocol; or captions cannot be scored.
     """
     check_metrics(metrics)
-    arms = make_arms(predictions)
+    pairing = pairing_of({row.model for row in predictions}, baseline, pairs=pairs)
+    arms = make_arms(predictions, pairing.baseline)
     if protocol is not None:
         check_protocol(protocol, {arm.key.dataset for arm in arms})
     captioned = caption_arms(arms, captions or CaptionInputs())
@@ -82,6 +88,7 @@ def all_arms(
         caption_diversity=captioned.diversity,
         caption_models=captioned.models,
         notes=captioned.notes,
+        pairing=pairing,
     )
 
 

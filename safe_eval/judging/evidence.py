@@ -24,7 +24,7 @@ from safe_eval.judging.row_evidence import (
     of_seeds,
     of_spread,
 )
-from safe_eval.prediction import BASE, changes_sound
+from safe_eval.prediction import changes_sound
 from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.comparisons import Comparison
@@ -55,7 +55,9 @@ Turned = TypeVar("Turned", Comparison, SeedComparison)
 _WHY_NO_ROW = {
     **dict.fromkeys(CONSULTATION_METRICS, "no row says whether the sound was 'consulted'"),
     **dict.fromkeys(CALIBRATION_METRICS, "no row that is judged right or wrong has a 'confidence'"),
-    **dict.fromkeys(DRIFT_METRICS, f"it needs rows of {BASE}/full and of this model on the same examples"),
+    **dict.fromkeys(
+        DRIFT_METRICS, "it needs rows of this model and of the baseline under full, on the same examples"
+    ),
     **dict.fromkeys(LATENCIES, "no row has a 'latency_ms'"),
     SHARE_LOST: "it needs rows of full and of this condition that are judged right or wrong",
     **{name: f"{metric} judges none of the answers" for name, metric in OWN_AGGREGATES.items()},
@@ -122,16 +124,17 @@ def is_sent_sound_known(criterion: Criterion, found: Evidence, scores: Scores) -
 
 def _found(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
     """The rows of scores.json that the criterion asks for; its metric says in which table they stand."""
-    metric, name = criterion.metric, criterion.condition
-    if metric in DRIFT_METRICS and criterion.against == f"{BASE}/full":
+    metric, name, baseline = criterion.metric, criterion.condition, f"{scores.provenance.baseline}/full"
+    if metric in DRIFT_METRICS:
         for retained in scores.retention:
-            if (retained.slice, f"{retained.model}/{retained.condition}") == (criterion.slice, name):
+            pair = (f"{retained.model}/{retained.condition}", retained.against)
+            if (retained.slice, *pair) == (criterion.slice, name, criterion.against):
                 yield of_drift(retained, metric)
     elif metric in OWN_AGGREGATES:
         for aggregate in scores.aggregates:
             if (aggregate.name, f"{aggregate.model}/{aggregate.condition}") == (metric, name):
                 yield of_aggregate(aggregate)
-    elif metric == LATENCY_MS or (metric == LATENCY_RATIO and criterion.against == f"{BASE}/full"):
+    elif metric == LATENCY_MS or (metric == LATENCY_RATIO and criterion.against == baseline):
         for timed in scores.latency:
             if f"{timed.model}/{timed.condition}" == name:
                 yield of_latency(timed, metric)

@@ -1,4 +1,4 @@
-"""Latency: how long each arm took per answer, and in proportion to the base model."""
+"""Latency: how long each arm took per answer, and in proportion to the baseline."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,6 @@ from numpy import ndarray
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import Arm, shared_examples
 from safe_eval.options import Sampling
-from safe_eval.prediction import BASE
 from safe_eval.statistics.bootstrap import Labels, cluster_totals, count_clusters, resampled_totals
 from safe_eval.statistics.intervals import Interval, percentile_interval, ratio
 
@@ -19,7 +18,7 @@ LATENCIES = (LATENCY_MS, LATENCY_RATIO)
 
 
 class LatencyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The mean latency of one arm, and its ratio to the base model's on the same examples."""
+    """The mean latency of one arm, and its ratio to the baseline's on the same examples."""
 
     dataset: str | None
     seed: int
@@ -48,7 +47,7 @@ def latency_rows(arms: Arms, sampling: Sampling) -> Iterator[LatencyRow]:
     """One row per arm that states latencies. A failed request has none."""
     timed = {arm.key: arm for arm in arms.arms if np.isfinite(latencies(arm)).any()}
     for arm in timed.values():
-        base = _base_of(arm, list(timed.values()))
+        base = _base_of(arm, list(timed.values()), arms.pairing.baseline)
         yield _row(arm, None if base is arm else base, sampling)
 
 
@@ -125,11 +124,10 @@ def _one_by_one(arm: Arm) -> bool:
     return all((row.metadata or {}).get("batch") == 1 for row in arm.rows)
 
 
-def _base_of(arm: Arm, timed: Sequence[Arm]) -> Arm | None:
-    """The base model under `full`, with the same seed or its only seed."""
-    bases = [
-        other for other in timed if (other.key.dataset, other.key.name) == (arm.key.dataset, f"{BASE}/full")
-    ]
+def _base_of(arm: Arm, timed: Sequence[Arm], baseline: str | None) -> Arm | None:
+    """The baseline under `full`, with the same seed or its only seed."""
+    asked = (arm.key.dataset, f"{baseline}/full")
+    bases = [other for other in timed if (other.key.dataset, other.key.name) == asked]
     same_seed = [base for base in bases if base.key.seed == arm.key.seed]
     found = same_seed or (bases if len(bases) == 1 else [])
     return found[0] if found else None

@@ -82,6 +82,8 @@ def _again(run: Path, said: Scores) -> tuple[Arms, Scores]:
         spice=None if made.spice is None else file_of(run, made.spice),
         tokenizer=made.tokenizer,
         models=CaptionModels(**models, sounds=None if sounds is None else Path(sounds)),
+        baseline=made.baseline,
+        pairs=made.pairs,
         allow_partial=made.partial,
     )
     sampling = Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed)

@@ -14,7 +14,10 @@ from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
 
 Row = dict[str, Any]
 
-_NAMES = ("metric", "name", "dataset", "slice", "model", "condition", "a", "b", "seed", "seeds")
+_NAMES = (
+    *("metric", "rule", "name", "dataset", "slice", "model", "condition", "against"),
+    *("a", "b", "seed", "seeds"),
+)
 _FILES = ("predictions", "frequencies", "spice")  # compared by name and hash; they may have been moved
 _RECORDED = ("python", "versions")  # of the program that scored; a verdict notes that others judged
 _NOWHERE = object()

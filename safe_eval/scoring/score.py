@@ -15,7 +15,9 @@ from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import deliveries, delivery_notes
+from safe_eval.arms.pairs import pairing_notes
 from safe_eval.arms.protocols import protocol_notes
+from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reply_notes
 from safe_eval.choice_references import settled
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
@@ -24,6 +26,7 @@ from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.results.aggregates import aggregate_rows
 from safe_eval.results.calibration import calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
+from safe_eval.results.flips import flips_of_models
 from safe_eval.results.latency import latency_rows
 from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
@@ -33,6 +36,7 @@ from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.results.spread import spread_notes, spread_rows
 from safe_eval.scorers.pope import split_notes
 from safe_eval.scorers.scorer import VQA_METRICS, metrics_for
+from safe_eval.scoring.flips_file import write_flips
 from safe_eval.scoring.items import write_items
 from safe_eval.scoring.other_split import prior_file, prior_notes, read_other_split
 from safe_eval.scoring.scores import PredictionsFile, Provenance, Scores, named_file, write_scores
@@ -47,7 +51,7 @@ def score_files(
     *,
     out: Path | None = None,
 ) -> Scores:
-    """Score predictions files together; with `out`, write scores.json and items.parquet into that folder.
+    """Score predictions files together; with `out`, write scores.json, items.parquet and flips.csv into it.
 
     Raises:
         InputError: see `read_predictions` and `all_arms`; then nothing is written.
@@ -58,6 +62,7 @@ def score_files(
     if out is None:
         return scores
     made = msgspec.structs.replace(scores.provenance, items_sha256=file_sha256(write_items(out, arms)))
+    write_flips(out, list(flips_of_models(arms)))
     scores = msgspec.structs.replace(scores, provenance=made)
     write_scores(scores, out)
     return scores
@@ -74,10 +79,7 @@ def score_predictions(
     options = options or ScoreOptions()
     predictions, faults = settled(predictions, "row {}".format)
     raise_row_errors(faults, "predictions")
-    arms = all_arms(
-        predictions, metrics=options.metric, captions=_captions(options), protocol=options.protocol
-    )
-    return scores_of(arms, sampling or Sampling(), options)
+    return scores_of(_arms(predictions, options), sampling or Sampling(), options)
 
 
 def read_arms(paths: Sequence[Path], options: ScoreOptions) -> tuple[Arms, tuple[str, ...]]:
@@ -90,9 +92,7 @@ def read_arms(paths: Sequence[Path], options: ScoreOptions) -> tuple[Arms, tuple
         raise InputError("no predictions file given")
     predictions = read_predictions(*paths, allow_partial=options.allow_partial)
     notes = tuple(partial_notes(paths)) if options.allow_partial else ()
-    return all_arms(
-        predictions, metrics=options.metric, captions=_captions(options), protocol=options.protocol
-    ), notes
+    return _arms(predictions, options), notes
 
 
 def scores_of(
@@ -128,6 +128,8 @@ def scores_of(
             predictions=tuple(named_file(path, out) for path in paths),
             rows=sum(len(arm.rows) for arm in arms.arms),
             cluster=arms.cluster,
+            baseline=arms.pairing.baseline,
+            pairs=options.pairs,
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
@@ -146,6 +148,18 @@ def scores_of(
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
         ),
+    )
+
+
+def _arms(predictions: Sequence[Prediction], options: ScoreOptions) -> Arms:
+    captions = _captions(options)
+    return all_arms(
+        predictions,
+        metrics=options.metric,
+        captions=captions,
+        protocol=options.protocol,
+        baseline=options.baseline,
+        pairs=options.pairs,
     )
 
 
@@ -185,6 +199,8 @@ def _notes(arms: Arms) -> Iterator[str]:
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
     yield from arms.notes
     yield from _split_notes(arms)
+    yield from pairing_notes(arms.pairing, arms.arms)
+    yield from question_notes(arms.arms)
     yield from seed_notes(arms)
     yield from protocol_notes(arms.judged)
     yield from reply_notes(arms.arms)

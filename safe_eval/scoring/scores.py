@@ -1,6 +1,7 @@
 """Scores: the content of scores.json, and how to read and write it."""
 
 import os
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from safe_data.core.json_document import DocumentError, read_document
 from safe_eval.arms.coverage import ArmCoverage, Coverage
 from safe_eval.arms.delivery import Delivery
 from safe_eval.options import Tokenizer
+from safe_eval.prediction import BASE
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.latency import LatencyRow
@@ -40,6 +42,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     predictions: tuple[PredictionsFile, ...]
     rows: int
     cluster: str  # the field whose values are the clusters
+    baseline: str | None = None  # the model that every other is compared with
+    pairs: bool = False  # whether each pair of models was asked for
     seed: int
     resamples: int
     confidence: float
@@ -105,10 +109,12 @@ def named_file(path: Path, out: Path | None, sha256: str | None = None) -> Predi
 def score_again(run: Path, scores: Scores) -> str:
     """The command that scores the predictions of a run again."""
     made = scores.provenance
-    asked = [] if made.protocol is None else [f"--protocol {made.protocol}"]
+    asked = [] if made.baseline in (None, BASE) else [f"--baseline {shlex.quote(str(made.baseline))}"]
+    asked += ["--pairs"] if made.pairs else []
+    asked += [] if made.protocol is None else [f"--protocol {made.protocol}"]
     asked += ["--spread"] if made.spread else []
     asked += [] if made.prior is None else [f"--prior {prior_of(file_of(run, made.prior))}"]
-    return " ".join(["safe-eval score", *map(str, scored_files(run, scores)), f"--out {run}", *asked])
+    return " ".join(["safe-eval score", *map(str, scored_files(run, scores)), *asked, f"--out {run}"])
 
 
 def prior_of(file: Path) -> Path:
