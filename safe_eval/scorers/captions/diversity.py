@@ -6,12 +6,16 @@ So compare them on the same clips only.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
 
 from safe_eval.scorers.aggregate import Aggregate, not_measured
+from safe_eval.scorers.captions.corpus import LONGEST_NGRAM, Terms, index
 
 VOCABULARY, SELF_BLEU = "vocabulary", "self_bleu_4"
-_LONGEST_NGRAM = 4
 _NOTHING_FOUND = 0.1  # in place of a count of 0: method 1 of NLTK's SmoothingFunction
 
 
@@ -50,43 +54,46 @@ def self_bleu(captions: Sequence[str]) -> float:
     >>> round(self_bleu(["a dog barks", "a dog sleeps", "rain falls"]), 4)  # two share "a", "dog", "a dog"
     0.1602
     """
-    words = [caption.split() for caption in captions]
-    lengths = Counter(map(len, words))
-    log_precisions = [0.0] * len(words)
-    starts = [True] * len(words)  # without one common word BLEU is 0, whatever the smoothing
-    for order in range(1, _LONGEST_NGRAM + 1):
-        counts = [Counter(zip(*(own[i:] for i in range(order)), strict=False)) for own in words]
-        found = _found_in_others(counts)
-        for i, (matches, own) in enumerate(zip(found, counts, strict=True)):
-            starts[i] = starts[i] and not (order == 1 and matches == 0)
-            log_precisions[i] += math.log((matches or _NOTHING_FOUND) / max(1, own.total()))
-    scores = [
-        math.exp(total / _LONGEST_NGRAM + _brevity(len(own), lengths)) if has else 0.0
-        for own, total, has in zip(words, log_precisions, starts, strict=True)
-    ]
-    return math.fsum(scores) / len(scores)
+    corpus = index(captions[:1], [captions])  # all captions as the references of one example
+    lengths = corpus.reference_lengths
+    logarithms = np.zeros(len(captions))
+    for order, terms in enumerate(corpus.terms, 1):
+        found = _found_in_others(terms, len(captions))
+        if order == 1:
+            repeats = found > 0  # without one common word BLEU is 0, whatever the smoothing
+        guessed = np.maximum(1, lengths - order + 1)
+        logarithms += np.log(np.where(found > 0, found, _NOTHING_FOUND) / guessed)
+    scores = np.where(repeats, np.exp(logarithms / LONGEST_NGRAM + _brevity(lengths)), 0.0)
+    return math.fsum(scores.tolist()) / len(scores)
 
 
-def _found_in_others(counts: Sequence[Counter[tuple[str, ...]]]) -> list[int]:
+def _found_in_others(terms: Terms, captions: int) -> Float[ndarray, " captions"]:
     """How many n-grams of each caption some other caption holds, each at most as often as there.
 
-    One pass suffices: the most that any other caption holds is the largest count of all, or the second
-    largest for the caption that holds the largest alone.
+    The most that any other caption holds is the largest count of all, or the second largest for the caption
+    that holds the largest alone.
     """
-    largest: dict[tuple[str, ...], tuple[int, int]] = {}
-    for own in counts:
-        for ngram, count in own.items():
-            first, second = largest.get(ngram, (0, 0))
-            largest[ngram] = (count, first) if count > first else (first, max(second, count))
-    return [
-        sum(min(count, largest[ngram][count == largest[ngram][0]]) for ngram, count in own.items())
-        for own in counts
-    ]
+    counts, ngrams = terms.reference_count, terms.reference_ngram
+    if not len(counts):
+        return np.zeros(captions)
+    starts = np.flatnonzero(np.diff(ngrams, prepend=-1))
+    sizes = np.diff(starts, append=len(counts))
+    is_largest = counts == np.repeat(np.maximum.reduceat(counts, starts), sizes)
+    alone = is_largest & np.repeat(np.add.reduceat(is_largest.astype(np.int64), starts) == 1, sizes)
+    second = np.repeat(np.maximum.reduceat(np.where(alone, 0, counts), starts), sizes)
+    found = np.where(alone, second, counts)
+    return np.bincount(terms.reference_sentence, weights=found, minlength=captions)
 
 
-def _brevity(length: int, lengths: Counter[int]) -> float:
-    """The logarithm of the brevity penalty, by the other caption closest in length; of two, the shorter."""
-    if not length or lengths[length] > 1:
-        return 0.0
-    closest = min((abs(other - length), other) for other in lengths if other != length)[1]
-    return min(0.0, 1 - closest / length)
+def _brevity(lengths: Int[ndarray, " captions"]) -> Float[ndarray, " captions"]:
+    """The logarithm of each brevity penalty, by the other caption closest in length; of two, the shorter."""
+    numbers = Counter(lengths.tolist())
+    penalties = {
+        length: 0.0 if not length or count > 1 else min(0.0, 1 - _closest(length, numbers) / length)
+        for length, count in numbers.items()
+    }
+    return np.array([penalties[length] for length in lengths.tolist()])
+
+
+def _closest(length: int, others: Iterable[int]) -> int:
+    return min((abs(other - length), other) for other in others if other != length)[1]

@@ -1,9 +1,11 @@
 """FENSE and its parts equal aac-metrics on the same weights; CLAP similarity equals transformers'."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
 
+import made_captions as made
 import numpy as np
 import pytest
 import tiny_text_models as tiny
@@ -95,6 +97,18 @@ def test_fense_and_spider_fl_are_lowered_by_errors(root: Path) -> None:
     assert scores.corpus("fense") == pytest.approx(np.mean(FENSE), abs=1e-6)
     lowered = scores.items["spider"] * np.array([0.1 if p > 0.9 else 1.0 for p in ERROR_PROBABILITIES])
     assert scores.items["spider_fl"].tolist() == pytest.approx(lowered.tolist())
+
+
+def test_464_audio_captions_equal_aac_metrics(root: Path) -> None:
+    made.expected("aac_example_1")
+    with (made.TRUTH / "audio/aac_metrics_example_1.csv").open(encoding="utf-8") as file:
+        lines = list(csv.reader(file))[1:]
+    rows = [row(f"{i:03}", line[0], references=tuple(line[1:6])) for i, line in enumerate(lines)]
+    models = open_models(CaptionModels(sbert=str(root / "mean"), fluency=str(root / "fluency")))
+    scores = score_captions(rows, models=models)
+    assert scores.corpus("sbert_sim") == pytest.approx(0.9466730083242573, abs=1e-6)
+    assert scores.corpus("fluency_error") == pytest.approx(0.16810344827586207, abs=1e-12)
+    assert scores.corpus("fense") == pytest.approx(0.8214306432175739, abs=1e-6)
 
 
 def test_a_failure_is_an_error_of_fluency_and_like_nothing(root: Path) -> None:
