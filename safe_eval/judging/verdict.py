@@ -55,19 +55,19 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decide(
-    run: Path, criteria: Path, expect: Sequence[Path] = (), *, expect_splits: Sequence[str] = ()
+    run: Path, criteria: Path, expect: Sequence[Path] = (), *, expect_split: Sequence[str] = ()
 ) -> Verdict:
     """Judge a run by a criteria file and write its verdict.json.
 
     The numbers that are judged are computed here, from the predictions. `expect` names datasets or files of
-    what the run should have answered, beside those of the criteria file; `expect_splits` the splits of these.
+    what the run should have answered, beside those of the criteria file; `expect_split` the splits of these.
 
     Raises:
         InputError: see `read_criteria`, `recheck` and `check_expected`.
     """
     criteria = criteria_path(criteria)
     listed, wanted = read_criteria(criteria), read_wanted(criteria)
-    wanted += tuple(Wanted(source, tuple(expect_splits)) for source in expect)
+    wanted += tuple(Wanted(source, tuple(expect_split)) for source in expect)
     found = recheck(run)
     expected = check_expected(wanted, found.arms, run) if wanted else None
     scores = with_expected(found.scores, expected)
