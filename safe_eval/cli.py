@@ -64,7 +64,7 @@ def verdict(
     from safe_eval.judging.verdict import EXIT_CODES, VERDICT_FILE, decide
     from safe_eval.text.verdict_text import verdict_lines
 
-    decided = decide(run, criteria, settings=set, labels=labels, expect=expect, expect_splits=expect_split)
+    decided = decide(run, criteria, settings=set, labels=labels, expect=expect, expect_split=expect_split)
     say(verdict_lines(decided, format))
     wrote([run / VERDICT_FILE], format)
     return EXIT_CODES[decided.decision]

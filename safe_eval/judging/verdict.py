@@ -50,20 +50,20 @@ def decide(
     settings: Sequence[str] = (),
     labels: Path | None = None,
     expect: Sequence[Path] = (),
-    expect_splits: Sequence[str] = (),
+    expect_split: Sequence[str] = (),
 ) -> Verdict:
     """Judge a run by a criteria file and write its verdict.json.
 
     The numbers that are judged are computed here, from the predictions. `settings` are parameters of the
     criteria file, as `NAME=VALUE`; `labels` is a table of labelled answers. `expect` names datasets or files
-    of what the run should have answered, beside those of the criteria file; `expect_splits` their splits.
+    of what the run should have answered, beside those of the criteria file; `expect_split` their splits.
 
     Raises:
         InputError: see `fill_criteria`, `recheck`, `check_labels` and `check_expected`.
     """
     criteria = criteria_path(criteria)
     filled, wanted = fill_criteria(criteria, settings), read_wanted(criteria)
-    wanted += tuple(Wanted(source, tuple(expect_splits)) for source in expect)
+    wanted += tuple(Wanted(source, tuple(expect_split)) for source in expect)
     found = recheck(run)
     expected = check_expected(wanted, found.arms, run) if wanted else None
     scores = with_expected(found.scores, expected)

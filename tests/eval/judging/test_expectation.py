@@ -225,11 +225,11 @@ def test_the_splits_that_were_answered_are_expected_whole(tmp_path: Path) -> Non
     train = [one | {"split": "train", "id": f"t{at}"} for at, one in enumerate(examples(asked()))]
     path = write_lines(tmp_path / "e.jsonl", examples(asked()) + train)
     assert judge(tmp_path, asked(), path).decision == "go"
-    verdict = decide(tmp_path / "run", tmp_path / "criteria.yaml", [path], expect_splits=["train", "test"])
+    verdict = decide(tmp_path / "run", tmp_path / "criteria.yaml", [path], expect_split=["train", "test"])
     assert verdict.expected is not None
     assert (verdict.decision, verdict.expected.missing) == ("no-go", 120)
     with pytest.raises(InputError, match=r"e\.jsonl: no example is of the split 'val'"):
-        decide(tmp_path / "run", tmp_path / "criteria.yaml", [path], expect_splits=["val"])
+        decide(tmp_path / "run", tmp_path / "criteria.yaml", [path], expect_split=["val"])
 
 
 def test_a_source_of_other_examples_is_refused(tmp_path: Path) -> None:
