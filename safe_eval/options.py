@@ -47,6 +47,8 @@ class ScoreOptions:
 
     metric: tuple[str, ...] = ()
     """one more metric by its name, such as exact_match or vqa_accuracy_2017; an unknown name is refused"""
+    protocol: str | None = None
+    """another published rule for the benchmarks that have it, such as vqa_accuracy_2017"""
     df: str = CORPUS
     """document frequencies of CIDEr: of the references scored (corpus), or the path of a file of them"""
     write_df: Path | None = None
@@ -77,6 +79,8 @@ class CompareOptions:
     """leave out a last line that was cut off, instead of refusing the file"""
     metric: str | None = None
     """compare by this metric alone, such as cider_d or consulted (default: all that judge the answers)"""
+    protocol: str | None = None
+    """another published rule for the benchmarks that have it, such as vqa_accuracy_2017"""
     tokenizer: Tokenizer = "own"
     """what cuts captions into tokens: own, which needs no Java, or java, Stanford's own program"""
     condition_a: str | None = None

@@ -11,7 +11,8 @@ from safe_eval.arms.consultation import consultation_arms
 from safe_eval.arms.coverage import Outcomes, arm_outcomes
 from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.prediction import Prediction
-from safe_eval.scorers.scorer import CAPTION_METRICS, ON_REQUEST, SCORERS
+from safe_eval.scorers.benchmarks import check_protocol
+from safe_eval.scorers.scorer import ANSWER_METRICS, CAPTION_METRICS, ON_REQUEST
 
 Scored = dict[str, tuple[ScoredArm, ...]]  # by metric
 
@@ -44,21 +45,26 @@ def all_arms(
     *,
     metrics: Sequence[str] = (),
     captions: CaptionInputs | None = None,
+    protocol: str | None = None,
 ) -> Arms:
     """Score predictions with every metric that judges any of them, and with the requested metrics.
 
+    `protocol` scores the rows of the benchmarks that have such a rule, in place of their own protocol.
+
     Raises:
         InputError: see `make_arms`; no row has a task that can be scored; a metric is unknown or judges no
-            row; or captions cannot be scored.
+            row; no benchmark here has such a protocol; or captions cannot be scored.
     """
     check_metrics(metrics)
     arms = make_arms(predictions)
+    if protocol is not None:
+        check_protocol(protocol, {arm.key.dataset for arm in arms})
     captioned = caption_arms(arms, captions or CaptionInputs())
-    judged = _scored(tuple(SCORERS), arms) | captioned.scored
+    judged = _scored(ANSWER_METRICS, arms, protocol=protocol) | captioned.scored
     if not judged:
-        tasks = ", ".join(sorted({str(task) for arm in arms for task in arm.tasks}))
+        tasks = ", ".join(sorted({str(asked.task) for arm in arms for asked in arm.tasks}))
         raise InputError(f"no metric judges the tasks of these predictions ({tasks})")
-    requested = _scored([metric for metric in metrics if metric in ON_REQUEST], arms)
+    requested = _scored([metric for metric in metrics if metric in ANSWER_METRICS], arms, requested=True)
     for metric in metrics:
         if metric not in judged and metric not in requested:
             raise InputError(f"{metric} judges none of these predictions; leave it out")
@@ -79,13 +85,16 @@ def check_metrics(metrics: Sequence[str]) -> None:
     Raises:
         InputError: a metric has no scorer.
     """
-    known = (*SCORERS, *CAPTION_METRICS, *ON_REQUEST)
+    known = (*ANSWER_METRICS, *CAPTION_METRICS)
     for metric in metrics:
         if metric not in known:
             hint = f"{did_you_mean(metric, known)} on request: {', '.join(ON_REQUEST)}"
             raise InputError(f"no metric is named {metric!r}; {hint.lstrip()}")
 
 
-def _scored(metrics: Sequence[str], arms: Sequence[Arm]) -> Scored:
+def _scored(
+    metrics: Sequence[str], arms: Sequence[Arm], *, protocol: str | None = None, requested: bool = False
+) -> Scored:
     """The arms as each of these metrics scored them, without metrics that judge no row."""
-    return {metric: scored for metric in metrics if (scored := score_arms(metric, arms))}
+    scored = {m: score_arms(m, arms, protocol=protocol, requested=requested) for m in metrics}
+    return {metric: found for metric, found in scored.items() if found}

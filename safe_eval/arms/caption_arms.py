@@ -55,8 +55,8 @@ def caption_arms(arms: Sequence[Arm], inputs: CaptionInputs) -> CaptionArms:
     """
     datasets: dict[str | None, list[Part]] = {}
     for arm in arms:
-        for task, at in arm.tasks.items():
-            if task in TASKS:
+        for asked, at in arm.tasks.items():
+            if asked.task in TASKS and not asked.choices:
                 datasets.setdefault(arm.key.dataset, []).append((arm, at))
     _check_one_dataset(inputs, len(datasets))
     frequencies = None if inputs.frequencies is None else read_frequencies(inputs.frequencies)

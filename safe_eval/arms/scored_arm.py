@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from safe_eval.arms.arm import Arm, ArmKey, Places, Slices
 from safe_eval.prediction import BASE, Prediction
-from safe_eval.scorers.scorer import judges, no_slices, scorer_of
+from safe_eval.scorers.scorer import judges, metrics_for, no_slices, scorer_of
 
 Counts = Shaped[ndarray, "rows counts"]
 Corpus = Callable[[Shaped[ndarray, "*rows counts"]], Float[ndarray, "*rows"]]  # from sums of counts
@@ -59,9 +59,14 @@ class ScoredArm:
         return slice_name in self.slices and bool(self.slices[slice_name].all())
 
 
-def score_arms(metric: str, arms: Sequence[Arm]) -> tuple[ScoredArm, ...]:
-    """Score every row that a metric judges; arms without such rows are left out."""
-    judged = [(arm, at) for arm in arms if len(at := _judged(metric, arm))]
+def score_arms(
+    metric: str, arms: Sequence[Arm], *, protocol: str | None = None, requested: bool = False
+) -> tuple[ScoredArm, ...]:
+    """Score every row that a metric judges; arms without such rows are left out.
+
+    A metric that is requested by name scores every row that it can. `protocol` is that of `metrics_for`.
+    """
+    judged = [(arm, at) for arm in arms if len(at := _taken(metric, arm, protocol, requested=requested))]
     if not judged:
         return ()
     rows = [arm.rows[place] for arm, at in judged for place in at.tolist()]
@@ -111,7 +116,12 @@ def base_of(arm: ScoredArm, arms: Sequence[ScoredArm]) -> ScoredArm | None:
     return found[0] if found else None
 
 
-def _judged(metric: str, arm: Arm) -> Places:
-    """The places of the rows that a metric judges."""
-    found = [places for places in arm.tasks.values() if judges(metric, arm.rows[int(places[0])])]
+def _taken(metric: str, arm: Arm, protocol: str | None, *, requested: bool) -> Places:
+    """The places of the rows that a metric scores, which dataset, task and choices decide."""
+    found = [
+        at
+        for asked, at in arm.tasks.items()
+        if metric in metrics_for(arm.key.dataset, *asked, protocol)
+        or (requested and judges(metric, arm.rows[int(at[0])]))
+    ]
     return np.array(sorted(itertools.chain(*found)), dtype=int) if len(found) != 1 else found[0]

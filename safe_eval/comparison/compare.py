@@ -109,6 +109,7 @@ def compare_files(
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
+            protocol=options.protocol,
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
         ),
@@ -149,7 +150,9 @@ def _compare(
     Metrics in Java start slowly, so they are used only if requested by name.
     """
     captions = CaptionInputs(java=options.metric in JAVA_METRICS, tokenizer=options.tokenizer)
-    arms = all_arms(_sided(matches), metrics=_requested(options.metric), captions=captions)
+    arms = all_arms(
+        _sided(matches), metrics=_requested(options.metric), captions=captions, protocol=options.protocol
+    )
     scored: Mapping[str, Sequence[ScoredArm]] = arms.judged | arms.requested
     notes = list(_caption_notes(arms.notes, options.metric))
     if options.metric in CONSULTATION_METRICS:

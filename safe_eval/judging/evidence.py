@@ -18,7 +18,7 @@ from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import DRIFT_METRICS, RetentionRow
 from safe_eval.results.seeds import SeedRow
 from safe_eval.scorers.captions.caption_scores import MAXIMA
-from safe_eval.scorers.scorer import SCORERS
+from safe_eval.scorers.scorer import ANSWER_METRICS, SCORERS, judging_metrics
 from safe_eval.scoring.scores import Scores
 
 # The field of a row that these metrics are computed from.
@@ -200,7 +200,8 @@ def _without_field(row: Metric, scores: Scores) -> int:
         for other in scores.metrics
         if (other.dataset, other.seed, other.model, other.condition, other.slice) == about
     }
-    right_or_wrong = sum(n for metric, n in judged.items() if metric in SCORERS)
+    judging = judging_metrics(row.dataset, scores.provenance.protocol)
+    right_or_wrong = sum(n for metric, n in judged.items() if metric in judging)
     captions = max((n for metric, n in judged.items() if metric in MAXIMA), default=0)
     return max(0, right_or_wrong + (captions if row.metric in CONSULTATION_METRICS else 0) - row.n)
 
@@ -218,13 +219,13 @@ def _without_field_on_a_side(comparison: Comparison, scores: Scores) -> int:
 def _judged_places(criterion: Criterion, scores: Scores) -> set[_Place]:
     """The datasets and seeds in which the criterion's model was judged on its slice."""
     model, metric = (criterion.condition or "").rpartition("/")[0], criterion.metric.removesuffix(SEED_STD)
-    judging: set[str] = {*SCORERS, *MAXIMA}
+    judging: set[str] = {*ANSWER_METRICS, *MAXIMA}
     if metric in MEANS and metric not in CONSULTATION_METRICS:
         judging = {metric}
     elif metric in OWN_AGGREGATES:
         judging = {OWN_AGGREGATES[metric]}
     elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS):
-        judging = set(SCORERS)
+        judging = set(ANSWER_METRICS)
     return {
         _Place(row.dataset, None if criterion.metric.endswith(SEED_STD) else row.seed)
         for row in scores.metrics

@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from safe_eval.arms.arm import ArmKey
 from safe_eval.prediction import BASE, Prediction
-from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM, SCORERS
+from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM, judging_metrics
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,7 +89,9 @@ class _Examples:
         return np.asarray(self.scores[:, self.arms.index((model, condition))])
 
 
-def select_items(items: "pa.Table", *, seed: int = 0, shown: int = SHOWN) -> Selection:
+def select_items(
+    items: "pa.Table", *, seed: int = 0, shown: int = SHOWN, protocol: str | None = None
+) -> Selection:
     """Choose the items to show from items.parquet; the order of its rows does not matter.
 
     The reasons take turns, each giving its next item in the order of a hash of seed and example, until only
@@ -98,7 +100,7 @@ def select_items(items: "pa.Table", *, seed: int = 0, shown: int = SHOWN) -> Sel
     """
     model = tested_model(items.column("model").unique().to_pylist())
     run_seed = _first_seed(items, model)
-    answers = _answers(items, model, run_seed)
+    answers = _answers(items, model, run_seed, protocol)
     examples = _examples(answers)
     reasons = _reasons(examples, model)
     groups: dict[str, list[int]] = {reason: [] for reason in REASONS}
@@ -128,20 +130,31 @@ def _first_seed(items: "pa.Table", model: str) -> int:
     return int(pc.min(items.filter(pc.equal(items["model"], model))["seed"]).as_py())
 
 
-def _answers(items: "pa.Table", model: str, run_seed: int) -> "pa.Table":
+def _answers(items: "pa.Table", model: str, run_seed: int, protocol: str | None) -> "pa.Table":
     """The rows of this model and seed, and of the base model with this seed or its only seed."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     of_base = pc.equal(items["model"], BASE)
     base_seeds = items.filter(of_base)["seed"].unique()
-    judging = pa.array([*SCORERS, *CAPTION_METRICS])
     shown = pc.and_(pc.equal(items["model"], model), pc.equal(items["seed"], run_seed))
     if len(base_seeds) == 1:
         run_seed = base_seeds[0].as_py()
     shown = pc.or_(shown, pc.and_(of_base, pc.equal(items["seed"], run_seed)))
-    metrics = items["metric"].cast(pa.string())
-    return items.filter(pc.and_(shown, pc.fill_null(pc.is_in(metrics, value_set=judging), False)))
+    return items.filter(pc.and_(shown, _judging(items, protocol)))
+
+
+def _judging(items: "pa.Table", protocol: str | None) -> "pa.ChunkedArray":
+    """The rows of the metrics that judge their dataset, without those that were requested beside them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    metrics, datasets = items["metric"].cast(pa.string()), items["dataset"].cast(pa.string())
+    found = pc.is_in(metrics, value_set=pa.array(CAPTION_METRICS))
+    for dataset in datasets.unique().to_pylist():
+        of_it = pc.is_null(datasets) if dataset is None else pc.fill_null(pc.equal(datasets, dataset), False)
+        names = pa.array(sorted(judging_metrics(dataset, protocol)))
+        found = pc.or_(found, pc.and_(of_it, pc.is_in(metrics, value_set=names)))
+    return found
 
 
 def _examples(answers: "pa.Table") -> _Examples:

@@ -12,7 +12,7 @@ from safe_eval.arms.arm import Arm, Places, shared_examples
 from safe_eval.arms.scored_arm import ScoredArm, base_of
 from safe_eval.options import Sampling
 from safe_eval.prediction import BASE
-from safe_eval.scorers.scorer import SCORERS
+from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.distances import Distributions, Drift, drift
 from safe_eval.statistics.paired import equivalence
@@ -66,7 +66,7 @@ def retention_rows(
     arms: Arms, sampling: Sampling, *, margin: float = RETENTION_MARGIN
 ) -> Iterator[RetentionRow]:
     """Compare each arm of every model except the base model with base/full, by metrics of right and wrong."""
-    for metric in SCORERS:
+    for metric in ANSWER_METRICS:
         scored = arms.judged.get(metric, ())
         for arm in scored:
             base = base_of(arm, scored)

@@ -25,7 +25,7 @@ from numpy import ndarray
 
 from safe_eval.prediction import Prediction
 
-Variant = Literal["official", "official_2017", "normalised"]
+Variant = Literal["official", "official_2017", "normalised", "evalai"]
 
 FULL_AGREEMENT = 3  # an answer that three other annotators gave scores 1
 
@@ -82,7 +82,7 @@ def score_all(
     [0.7, 0.0, 1.0]
     """
     counted = _MATCHES[variant]
-    memos = tuple(map(_Memo, (clean, normalise, without_punctuation)))
+    memos = tuple(map(_Memo, (clean, evalai if variant == "evalai" else normalise, without_punctuation)))
     scores = [0.0] * len(predictions)
     for place, row in enumerate(predictions):
         answer, references = row.answer, row.references
@@ -107,6 +107,17 @@ def normalise(text: str) -> str:
         if word not in ARTICLES:
             words.append(CONTRACTIONS.get(word, word))
     return " ".join(words)
+
+
+def evalai(text: str) -> str:
+    """A text as M4C's evaluator, LLaVA and lmms-eval compare it: commas join, and a final 's is a word.
+
+    Source: facebookresearch/mmf, EvalAIAnswerProcessor.
+
+    >>> evalai("The dog's 1,000 bones?"), normalise("The dog's 1,000 bones?")
+    ("dog 's 1000 bones", "dog's 1000 bones")
+    """
+    return normalise(text.lower().replace(",", "").replace("?", "").replace("'s", " 's"))
 
 
 def clean(text: str) -> str:
@@ -165,6 +176,7 @@ _MATCHES: dict[Variant, Callable[[str, tuple[str, ...], _Memo, _Memo, _Memo], in
     "official": _matches,
     "official_2017": _matches_2017,
     "normalised": _matches_normalised,
+    "evalai": _matches_normalised,
 }
 
 

@@ -43,6 +43,7 @@ def _again(run: Path, scores: Scores) -> tuple[Arms, Scores]:
     made = scores.provenance
     options = ScoreOptions(
         metric=made.metrics,
+        protocol=made.protocol,
         df=CORPUS if made.frequencies is None else str(file_of(run, made.frequencies)),
         spice=None if made.spice is None else file_of(run, made.spice),
         no_java=not made.java,

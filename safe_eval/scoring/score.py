@@ -25,7 +25,7 @@ from safe_eval.results.comparisons import comparison_rows
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
-from safe_eval.scorers.scorer import metrics_for
+from safe_eval.scorers.scorer import VQA_METRICS, metrics_for
 from safe_eval.scoring.items import write_items
 from safe_eval.scoring.scores import PredictionsFile, Provenance, Scores, write_scores
 
@@ -64,7 +64,9 @@ def score_predictions(
         InputError: see `all_arms`.
     """
     options = options or ScoreOptions()
-    arms = all_arms(predictions, metrics=options.metric, captions=_captions(options))
+    arms = all_arms(
+        predictions, metrics=options.metric, captions=_captions(options), protocol=options.protocol
+    )
     return scores_of(arms, sampling or Sampling(), options)
 
 
@@ -78,7 +80,9 @@ def read_arms(paths: Sequence[Path], options: ScoreOptions) -> tuple[Arms, tuple
         raise InputError("no predictions file given")
     predictions = read_predictions(*paths, allow_partial=options.allow_partial)
     notes = tuple(partial_notes(paths)) if options.allow_partial else ()
-    return all_arms(predictions, metrics=options.metric, captions=_captions(options)), notes
+    return all_arms(
+        predictions, metrics=options.metric, captions=_captions(options), protocol=options.protocol
+    ), notes
 
 
 def scores_of(
@@ -111,6 +115,7 @@ def scores_of(
             confidence=sampling.confidence,
             partial=bool(notes),
             metrics=options.metric,
+            protocol=options.protocol,
             java="meteor" in arms.judged or ("spice" in arms.judged and options.spice is None),
             frequencies=None if (file := _frequencies(options)) is None else _file(file, out),
             spice=None if options.spice is None else _file(options.spice, out),
@@ -166,8 +171,8 @@ def _few_references(arms: Arms) -> int:
     few = {
         row.example_id
         for arm in arms.arms
-        for task, at in arm.tasks.items()
-        if metrics_for(arm.key.dataset, task) == ("vqa_accuracy",)
+        for asked, at in arm.tasks.items()
+        if VQA_METRICS.issuperset(metrics_for(arm.key.dataset, *asked))
         for row in map(arm.rows.__getitem__, at.tolist())
         if len(row.references) in (2, 3)
     }

@@ -37,6 +37,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     partial: bool = False  # a partial last line may have been left out
     metrics: tuple[str, ...] = ()  # requested by name
+    protocol: str | None = None  # in place of the benchmarks' own, where they have such a rule
     java: bool = False  # whether a metric ran in Java
     frequencies: PredictionsFile | None = None  # for CIDEr; None: from the references scored
     spice: PredictionsFile | None = None

@@ -45,6 +45,7 @@ class Judging(msgspec.Struct, frozen=True, kw_only=True):
 
     dataset: str | None
     task: str
+    choices: bool  # whether the rows have choices, which makes them multiple choice
     metrics: tuple[str, ...]
     rows: int
 
@@ -114,7 +115,7 @@ def _raise_faults(predictions: Sequence[Prediction]) -> None:
     faults = []
     captions: dict[str | None, list[Prediction]] = {}
     for row in predictions:
-        if row.task in CAPTION_TASKS:
+        if row.task in CAPTION_TASKS and not row.choices:
             captions.setdefault(row.dataset, []).append(row)
     try:
         cluster_field(predictions)
@@ -129,13 +130,14 @@ def _raise_faults(predictions: Sequence[Prediction]) -> None:
 
 
 def _judging(predictions: Sequence[Prediction]) -> Iterator[Judging]:
-    counts = Counter((row.dataset, row.task) for row in predictions)
-    for dataset, task in sorted(counts, key=lambda of: (of[0] or "", of[1] or "")):
+    counts = Counter((row.dataset, row.task, bool(row.choices)) for row in predictions)
+    for dataset, task, choices in sorted(counts, key=lambda of: (of[0] or "", of[1] or "", of[2])):
         yield Judging(
             dataset=dataset,
             task=task or "vqa",
-            metrics=metrics_for(dataset, task),
-            rows=counts[dataset, task],
+            choices=choices,
+            metrics=metrics_for(dataset, task, choices),
+            rows=counts[dataset, task, choices],
         )
 
 
