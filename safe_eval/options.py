@@ -49,6 +49,11 @@ class ScoreOptions:
     """one more metric by its name, such as exact_match or vqa_accuracy_2017; an unknown name is refused"""
     protocol: str | None = None
     """another published rule for the benchmarks that have it, such as vqa_accuracy_2017"""
+    spread: bool = False
+    """also score the answers by every published rule of their benchmark, to show how much the rules differ"""
+    prior: Path | None = None
+    """predictions or references of another split, or the root of a dataset with one, to fit the question-only
+    prior on; examples that are scored too are refused"""
     df: str = CORPUS
     """document frequencies of CIDEr: of the references scored (corpus), or the path of a file of them"""
     write_df: Path | None = None

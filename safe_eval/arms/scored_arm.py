@@ -124,4 +124,6 @@ def _taken(metric: str, arm: Arm, protocol: str | None, *, requested: bool) -> P
         if metric in metrics_for(arm.key.dataset, *asked, protocol)
         or (requested and judges(metric, arm.rows[int(at[0])]))
     ]
-    return np.array(sorted(itertools.chain(*found)), dtype=int) if len(found) != 1 else found[0]
+    taken: Places = np.array(sorted(itertools.chain(*found)), dtype=int) if len(found) != 1 else found[0]
+    only = scorer_of(metric).only
+    return taken if only is None or not len(taken) else taken[only([arm.rows[at] for at in taken.tolist()])]

@@ -75,7 +75,8 @@ def _scored_by_rule(known: Sequence[Arm]) -> dict[str, dict[ArmKey, ScoredArm]]:
         for rule in benchmark.rules if benchmark else ():
             with_rule.setdefault(rule, []).append(arm)
     return {
-        rule: {scored.key: scored for scored in score_arms(rule, some)} for rule, some in with_rule.items()
+        rule: {scored.key: scored for scored in score_arms(rule, some, requested=True)}
+        for rule, some in with_rule.items()
     }
 
 

@@ -33,6 +33,10 @@ class Benchmark:
 
 _VQA_CODE = "Antol et al. 2015; GT-Vision-Lab/VQA, vqaEval.py"
 _ONE_REFERENCE = "a single reference is an exact match after normalisation; the script gives 0"
+_VQA_OR_CLASSIFY = frozenset({"vqa", "classify"})
+_LETTERS_TOO = (
+    "a letter is an answer, and so is one word that names one choice; the script wants all its words"
+)
 _CHOSEN_IN_WORDS = "choices are named in words; published models choose a class"
 
 _ALL = (
@@ -93,9 +97,121 @@ _ALL = (
     Benchmark(
         "music_avqa",
         "MUSIC-AVQA",
-        ("music_avqa_accuracy",),
+        ("music_avqa_accuracy", "music_avqa_contained"),
         "Li et al. 2022; GeWu-Lab/MUSIC-AVQA, main_avst.py",
         _CHOSEN_IN_WORDS,
+        reads_choices=True,
+    ),
+    Benchmark(
+        "pope",
+        "POPE",
+        ("yes_no_accuracy", "pope_first_sentence", "yes_no_words", "exact_match"),
+        "Li et al. 2023; AoiDragon/POPE, evaluate.py",
+        "a reply that is neither yes nor no is unparsed; the script reads it as yes",
+        ("lmms-lab/POPE",),
+        reads_choices=True,
+    ),
+    Benchmark(
+        "mme",
+        "MME",
+        ("yes_no_accuracy", "mme_first_letters", "yes_no_words"),
+        "Fu et al. 2023; calculation.py, as in lmms-eval and VLMEvalKit",
+        "the whole reply is read; the script reads its first four letters",
+        ("lmms-lab/MME",),
+        reads_choices=True,
+    ),
+    Benchmark(
+        "avhbench",
+        "AVHBench",
+        ("yes_no_accuracy",),
+        "Sung-Bin et al. 2025; kaist-ami/AVHBench, README",
+        "no script of the benchmark was found; captions of AV Captioning have the caption metrics",
+        reads_choices=True,
+    ),
+    Benchmark(
+        "cmm",
+        "CMM",
+        ("yes_no_accuracy", "cmm_first_letters"),
+        "Leng et al. 2024; DAMO-NLP-SG/CMM, calculate_score.py",
+        'the script looks in the first five letters, so "unknown" counts as no',
+        ("Curse of Multi-Modalities",),
+        reads_choices=True,
+    ),
+    Benchmark(
+        "clotho_aqa",
+        "Clotho-AQA",
+        ("clotho_aqa_accuracy", "clotho_aqa_unanimous"),
+        "Lipping et al. 2022: the answer of any annotator",
+        "replies are read in words; published models choose a class",
+        ("lmms-lab/ClothoAQA", "clotho_aqa_test_unanimous", "clotho_aqa_test_majority"),
+    ),
+    Benchmark(
+        "scienceqa",
+        "ScienceQA",
+        ("accuracy", "scienceqa_letter", "scienceqa_llava"),
+        "Lu et al. 2022; lupantech/ScienceQA, run_gpt3.py",
+        "a reply that names no choice is unparsed; the script draws one",
+        ("scienceqa_img", "scienceqa_full", "lmms-lab/ScienceQA", "lmms-lab/ScienceQA-IMG", "sqa_img"),
+        tasks=_VQA_OR_CLASSIFY,
+        reads_choices=True,
+    ),
+    Benchmark(
+        "mmau",
+        "MMAU",
+        ("accuracy", "mmau_words"),
+        "Sakshi et al. 2024; Sakshi113/MMAU, evaluation.py",
+        _LETTERS_TOO,
+        ("mmau_test_mini", "mmau_mini", "lmms-lab/mmau"),
+        tasks=_VQA_OR_CLASSIFY,
+        reads_choices=True,
+    ),
+    Benchmark(
+        "mmar",
+        "MMAR",
+        ("accuracy", "mmau_words"),
+        "Ma et al. 2025; ddlBoJack/MMAR, code/evaluation.py",
+        _LETTERS_TOO,
+        ("BoJack/MMAR",),
+        tasks=_VQA_OR_CLASSIFY,
+        reads_choices=True,
+    ),
+    Benchmark(
+        "mmsu",
+        "MMSU",
+        ("accuracy",),
+        "Wang et al. 2025; dingdongwang/MMSU, README",
+        "its script could not be read; lmms-eval draws a choice where it finds none",
+        ("ddwang2000/MMSU",),
+        tasks=_VQA_OR_CLASSIFY,
+        reads_choices=True,
+    ),
+    Benchmark(
+        "daily_omni",
+        "Daily-Omni",
+        ("accuracy", "daily_omni_first_letter"),
+        "Zhou et al. 2025; Lliar-liar/Daily-Omni, test_utils.py",
+        "the script looks at the first letter, so a sentence that begins with A is an A",
+        tasks=_VQA_OR_CLASSIFY,
+        reads_choices=True,
+    ),
+    Benchmark(
+        "omnibench",
+        "OmniBench",
+        ("accuracy", "omnibench_last_letter"),
+        "Li et al. 2024; multimodal-art-projection/OmniBench, answer_parsing.py",
+        "of several choices the script takes the last one; here they are no answer",
+        ("m-a-p/OmniBench", "omni_bench"),
+        tasks=_VQA_OR_CLASSIFY,
+        reads_choices=True,
+    ),
+    Benchmark(
+        "worldsense",
+        "WorldSense",
+        ("accuracy", "worldsense_any_letter"),
+        "Hong et al. 2025; VLMEvalKit, utils/worldsense.py",
+        "the kit takes the first capital A, B, C or D, even inside a word",
+        ("honglyhly/WorldSense", "lmms-lab/WorldSense"),
+        tasks=_VQA_OR_CLASSIFY,
         reads_choices=True,
     ),
 )

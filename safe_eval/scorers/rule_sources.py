@@ -7,7 +7,7 @@ SOURCES: dict[str, str] = {
     "vqa_accuracy_2017": f"{_VQA}, until March 2021",
     "vqa_accuracy_normalised": "lmms-eval since August 2025; open_flamingo; VLMEvalKit, vqa_eval.py",
     "vqa_accuracy_no_answer_ids": f"{_VQA}, on a file without answer ids",
-    "vqa_accuracy_evalai": "facebookresearch/mmf, m4c_evaluators.py, EvalAIAnswerProcessor",
+    "evalai_accuracy": "facebookresearch/mmf, m4c_evaluators.py, EvalAIAnswerProcessor",
     "gqa_accuracy": "Hudson & Manning 2019; eval.py, as in MILVLG/openvqa",
     "gqa_accuracy_caseless": "lmms-eval, tasks/gqa/gqa.yaml",
     "music_avqa_accuracy": "Li et al. 2022; GeWu-Lab/MUSIC-AVQA, main_avst.py",

@@ -8,7 +8,21 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from safe_eval.prediction import Prediction
-from safe_eval.scorers import avqa, classification, exact_match, gqa, music_avqa, vqa
+from safe_eval.scorers import (
+    avqa,
+    choice_letter,
+    classification,
+    clotho_aqa,
+    cmm,
+    exact_match,
+    gqa,
+    mmau,
+    mme,
+    music_avqa,
+    pope,
+    vqa,
+    yes_no,
+)
 from safe_eval.scorers.benchmarks import Benchmark, benchmark_of
 from safe_eval.scorers.captions.caption_scores import MAXIMA, TASKS
 
@@ -39,6 +53,9 @@ class Scorer:
     slices: Slices = no_slices  # besides all, audio, vl and the types of question
     highest: float = 1.0  # the score of a perfect answer; the lowest is 0
     reads_choices: bool = False  # it can score rows with `choices`
+    only: Callable[[Sequence[Prediction]], Bool[ndarray, " items"]] | None = (
+        None  # of these rows, scores some
+    )
 
 
 SCORERS: dict[str, Scorer] = {
@@ -46,10 +63,15 @@ SCORERS: dict[str, Scorer] = {
     "gqa_accuracy": Scorer(gqa.score_all, _VQA, gqa.slices),
     "music_avqa_accuracy": Scorer(music_avqa.score_all, _VQA, music_avqa.slices, reads_choices=True),
     "avqa_accuracy": Scorer(avqa.score_all, _VQA, avqa.slices, reads_choices=True),
+    "yes_no_accuracy": Scorer(yes_no.score_all, _VQA, pope.slices, reads_choices=True),
+    "clotho_aqa_accuracy": Scorer(clotho_aqa.score_all, _VQA, clotho_aqa.slices),
     "accuracy": Scorer(classification.score_all, _CLASSIFY, classification.slices, reads_choices=True),
 }
 
-READS_REPLIES = frozenset(("music_avqa_accuracy", "avqa_accuracy", "accuracy"))  # as one of several choices
+# Metrics that read a reply as one of several choices.
+READS_REPLIES = frozenset(
+    ("music_avqa_accuracy", "avqa_accuracy", "yes_no_accuracy", "clotho_aqa_accuracy", "accuracy")
+)
 
 # Scored for a whole dataset at once by `captions.caption_scores.score_captions`: scores depend on the corpus.
 CAPTION_METRICS = tuple(MAXIMA)
@@ -61,6 +83,18 @@ ON_REQUEST: dict[str, Scorer] = {
     "evalai_accuracy": Scorer(partial(vqa.score_all, variant="evalai"), _VQA),
     "vqa_accuracy_no_answer_ids": Scorer(partial(vqa.score_all, answer_ids=False), _VQA),
     "gqa_accuracy_caseless": Scorer(gqa.score_all_caseless, _VQA, gqa.slices),
+    "music_avqa_contained": Scorer(music_avqa.score_contained, _VQA, music_avqa.slices, reads_choices=True),
+    "yes_no_words": Scorer(yes_no.score_words, _VQA, pope.slices, reads_choices=True),
+    "pope_first_sentence": Scorer(pope.score_first_sentences, _VQA, pope.slices, reads_choices=True),
+    "mme_first_letters": Scorer(mme.score_first_letters, _VQA, yes_no.slices, reads_choices=True),
+    "cmm_first_letters": Scorer(cmm.score_first_letters, _VQA, yes_no.slices, reads_choices=True),
+    "clotho_aqa_unanimous": Scorer(clotho_aqa.score_all, _VQA, only=clotho_aqa.unanimous),
+    "mmau_words": Scorer(mmau.score_words, _VQA, reads_choices=True),
+    "scienceqa_letter": Scorer(choice_letter.score_scienceqa, _VQA, reads_choices=True),
+    "scienceqa_llava": Scorer(choice_letter.score_llava, _VQA, reads_choices=True),
+    "daily_omni_first_letter": Scorer(choice_letter.score_first, _VQA, reads_choices=True),
+    "omnibench_last_letter": Scorer(choice_letter.score_last_named, _VQA, reads_choices=True),
+    "worldsense_any_letter": Scorer(choice_letter.score_any_letter, _VQA, reads_choices=True),
     "exact_match": Scorer(exact_match.score_all, _VQA | _CLASSIFY, reads_choices=True),
 }
 

@@ -12,13 +12,24 @@ from safe_eval.arms.all_arms import Arms
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
 from safe_eval.scoring.items import ITEMS_FILE, same_items
+from safe_eval.scoring.other_split import prior_of
 from safe_eval.scoring.score import read_arms, scores_of
 from safe_eval.scoring.scores import SCORES_FILE, Scores, file_of, read_scores, score_again, scored_files
 
-TABLES = ("cells", "metrics", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention")
+TABLES = (
+    "cells",
+    "metrics",
+    "comparisons",
+    "aggregates",
+    "seeds",
+    "seed_comparisons",
+    "retention",
+    "priors",
+    "spread",
+)
 TOLERANCE = 1e-6  # other releases of NumPy and SciPy may round the last digits differently
 
-_NAMES = ("metric", "name", "dataset", "slice", "model", "condition", "a", "b", "seed", "seeds")
+_NAMES = ("metric", "rule", "name", "dataset", "slice", "model", "condition", "a", "b", "seed", "seeds")
 
 Row = dict[str, Any]
 
@@ -44,6 +55,8 @@ def _again(run: Path, scores: Scores) -> tuple[Arms, Scores]:
     options = ScoreOptions(
         metric=made.metrics,
         protocol=made.protocol,
+        spread=made.spread,
+        prior=None if made.prior is None else prior_of(file_of(run, made.prior)),
         df=CORPUS if made.frequencies is None else str(file_of(run, made.frequencies)),
         spice=None if made.spice is None else file_of(run, made.spice),
         no_java=not made.java,

@@ -23,10 +23,14 @@ from safe_eval.results.aggregates import aggregate_rows
 from safe_eval.results.calibration import calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
 from safe_eval.results.metrics import metric_rows
+from safe_eval.results.priors import prior_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
+from safe_eval.results.spread import spread_notes, spread_rows
+from safe_eval.scorers.pope import split_notes
 from safe_eval.scorers.scorer import VQA_METRICS, metrics_for
 from safe_eval.scoring.items import write_items
+from safe_eval.scoring.other_split import prior_file, prior_notes, read_other_split
 from safe_eval.scoring.scores import PredictionsFile, Provenance, Scores, write_scores
 
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
@@ -96,6 +100,9 @@ def scores_of(
 ) -> Scores:
     """Make the content of scores.json from the arms; its notes begin with `notes`."""
     coverage = coverage_of(arms.arms, arms.outcomes)
+    other_split = None if options.prior is None else read_other_split(options.prior, arms.arms)
+    about_rules = spread_notes(arms) if options.spread else ()
+    about_prior = () if other_split is None else prior_notes(other_split, arms.arms)
     return Scores(
         coverage=coverage_by_condition(coverage),
         cells=tuple(coverage),
@@ -105,7 +112,9 @@ def scores_of(
         seeds=tuple(seed_rows(arms, sampling)),
         seed_comparisons=tuple(seed_comparison_rows(arms, sampling)),
         retention=tuple(retention_rows(arms, sampling)),
-        notes=(*notes, *_notes(arms)),
+        priors=tuple(prior_rows(arms, sampling, other_split)),
+        spread=tuple(spread_rows(arms, sampling)) if options.spread else (),
+        notes=(*notes, *_notes(arms), *about_rules, *about_prior),
         provenance=Provenance(
             predictions=tuple(_file(path, out) for path in paths),
             rows=sum(len(arm.rows) for arm in arms.arms),
@@ -116,6 +125,8 @@ def scores_of(
             partial=bool(notes),
             metrics=options.metric,
             protocol=options.protocol,
+            spread=options.spread,
+            prior=None if options.prior is None else _file(prior_file(options.prior), out),
             java="meteor" in arms.judged or ("spice" in arms.judged and options.spice is None),
             frequencies=None if (file := _frequencies(options)) is None else _file(file, out),
             spice=None if options.spice is None else _file(options.spice, out),
@@ -159,11 +170,19 @@ def _notes(arms: Arms) -> Iterator[str]:
     if arms.cluster != "group":
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
     yield from arms.notes
+    yield from _split_notes(arms)
     yield from seed_notes(arms)
     yield from reply_notes(arms.arms)
     yield from delivery_notes(arms.arms)
     yield from consultation_notes(arms.arms)
     yield from calibration_notes(arms)
+
+
+def _split_notes(arms: Arms) -> Iterator[str]:
+    """The note on POPE's shared questions, once for all arms that answer them."""
+    for dataset in dict.fromkeys(arm.key.dataset for arm in arms.judged.get("yes_no_accuracy", ())):
+        first = next(arm for arm in arms.arms if arm.key.dataset == dataset)
+        yield from split_notes(first.rows)
 
 
 def _few_references(arms: Arms) -> int:

@@ -11,8 +11,10 @@ from safe_eval.options import Tokenizer
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric
+from safe_eval.results.priors import PriorRow
 from safe_eval.results.retention import RetentionRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
+from safe_eval.results.spread import SpreadRow
 
 SCORES_FILE = "scores.json"
 FORMAT_VERSION = 2
@@ -38,6 +40,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = False  # a partial last line may have been left out
     metrics: tuple[str, ...] = ()  # requested by name
     protocol: str | None = None  # in place of the benchmarks' own, where they have such a rule
+    spread: bool = False  # whether the answers were scored by every rule of their benchmarks
+    prior: PredictionsFile | None = None  # that the question-only prior was fitted on
     java: bool = False  # whether a metric ran in Java
     frequencies: PredictionsFile | None = None  # for CIDEr; None: from the references scored
     spice: PredictionsFile | None = None
@@ -61,6 +65,8 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     seeds: tuple[SeedRow, ...] = ()
     seed_comparisons: tuple[SeedComparison, ...] = ()
     retention: tuple[RetentionRow, ...] = ()
+    priors: tuple[PriorRow, ...] = ()
+    spread: tuple[SpreadRow, ...] = ()
 
 
 class _Version(msgspec.Struct):
@@ -112,7 +118,7 @@ def read_scores(run: Path) -> Scores:
     if not scores.provenance.predictions:
         raise InputError(f"{path}: names no predictions file it was computed from; use safe-eval score")
     made = scores.provenance
-    for file in (*made.predictions, *filter(None, (made.frequencies, made.spice))):
+    for file in (*made.predictions, *filter(None, (made.frequencies, made.spice, made.prior))):
         scored = file_of(run, file)
         if not scored.is_file():
             raise InputError(

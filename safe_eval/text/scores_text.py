@@ -13,6 +13,7 @@ from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.scoring.scores import Scores
+from safe_eval.text.rules_text import prior_lines, spread_lines
 
 # Metrics that share a table, one column each. The first caption metric has its own table.
 GROUPS = {
@@ -39,7 +40,9 @@ def scores_table(scores: Scores) -> Iterator[str]:
         yield ""
         yield f"{metric}, seed {seed}" if dataset is None else f"{metric} on {dataset}, seed {seed}"
         yield from _metric_lines(scores, metric, dataset, seed)
+        yield from prior_lines(scores, metric, dataset)
         yield from _comparison_lines(scores, metric, dataset, seed)
+    yield from spread_lines(scores)
     yield from _group_lines(scores)
     yield from _seed_lines(scores)
     yield from aggregate_lines(scores)
