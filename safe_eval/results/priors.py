@@ -1,13 +1,12 @@
 """Priors: what an accuracy must be compared with, because it takes neither a picture nor a sound.
 
-The best constant reply is the one text that scores most if it answers every question. The question-only prior
-answers with what was answered most often to the same question in another split.
+The best constant reply (`constant_reply`) is the one text that scores most if it answers every question. The
+question-only prior (`question_prior`) answers with what was answered most often to the same question in
+another split.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from string import ascii_uppercase
 
 import msgspec
 import numpy as np
@@ -19,17 +18,14 @@ from safe_eval.arms.arm import COMPARED_SLICES
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
+from safe_eval.results.constant_reply import best_replies, score_replies
 from safe_eval.results.question_prior import Asked, fit_prior
-from safe_eval.scorers.choice_letter import right_letter
-from safe_eval.scorers.scorer import CAPTION_METRICS, VQA_METRICS, scorer_of
-from safe_eval.scorers.vqa import NUMBERS, normalise
+from safe_eval.scorers.scorer import CAPTION_METRICS, scorer_of
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import t_interval
 
 CONSTANT, QUESTION_ONLY = "constant reply", "question-only prior"
-GIVE_PRIOR = "give --prior, a file of another split"
-LOOKED_AT = 10_000  # questions, at even distances, on which constant replies are compared
-LEAST_COMPARED = 3  # texts, whatever their number
+GIVE_PRIOR = "give --prior"
 
 Scores = Float[ndarray, " rows"]
 
@@ -110,15 +106,14 @@ def _shown(arm: ScoredArm) -> list[str]:
 
 
 def _constant_rows(questions: Questions, sampling: Sampling) -> Iterator[PriorRow]:
-    known: dict[str, Scores] = {}
+    best = best_replies(questions.metric, questions.rows, questions.slices)
     for name, inside in questions.slices.items():
-        reply = _best_reply(questions, np.flatnonzero(inside))
-        if reply is None:
+        if name not in best:
             yield _unmeasured(CONSTANT, questions, name, "the references are blank")
             continue
-        if reply not in known:
-            known[reply] = _scores(questions.metric, questions.rows, reply)
-        yield _row(CONSTANT, questions, name, known[reply], sampling, reply)
+        scores = np.zeros(len(questions.rows))
+        scores[inside] = best[name].scores
+        yield _row(CONSTANT, questions, name, scores, sampling, best[name].text)
 
 
 def _question_only_rows(
@@ -132,85 +127,9 @@ def _question_only_rows(
         yield _unmeasured(QUESTION_ONLY, questions, "all", why_not)
         return
     replies = [prior.answer(row) for row in questions.rows]
-    scores = _scores_of_replies(questions.metric, questions.rows, replies)
+    scores = score_replies(questions.metric, questions.rows, replies)
     for name in questions.slices:
         yield _row(QUESTION_ONLY, questions, name, scores, sampling)
-
-
-def _best_reply(questions: Questions, inside: Int[ndarray, " places"]) -> str | None:
-    """The constant reply that scores most on some questions; of equal ones the more frequent.
-
-    A text is compared as long as so many references hold it that it could still be the best.
-    """
-    step = -(-len(inside) // LOOKED_AT)
-    rows = [questions.rows[place] for place in inside[::step].tolist()]
-    best, highest = _best_letter(questions.metric, rows)
-    held = Counter(text for row in rows for text in set(row.references) if text.strip())
-    by_count = sorted(held, key=lambda text: (-held[text], text))
-    for number, text in enumerate(by_count):
-        if number >= LEAST_COMPARED and held[text] <= highest:
-            break
-        total = float(_scores(questions.metric, rows, text).sum())
-        if best is None or total > highest + 1e-9:
-            best, highest = text, total
-    return best
-
-
-def _best_letter(metric: str, rows: Sequence[Prediction]) -> tuple[str | None, float]:
-    """The letter that is right most often, where the metric reads letters, and how often."""
-    if not _reads_letters(metric):
-        return None, 0.0
-    letters = Counter(letter for row in rows if row.choices and (letter := right_letter(row)))
-    if not letters:
-        return None, 0.0
-    best = min(letters, key=lambda letter: (-letters[letter], letter))
-    return best, float(letters[best])
-
-
-def _reads_letters(metric: str) -> bool:
-    return metric in ("accuracy", "avqa_accuracy")
-
-
-def _scores(metric: str, rows: Sequence[Prediction], reply: str) -> Scores:
-    """What one reply scores on each question. Questions that a scorer cannot tell apart are scored once."""
-    if metric in VQA_METRICS:
-        return _scores_where_named(metric, rows, reply)
-    if (
-        len(reply) == 1
-        and reply in ascii_uppercase
-        and _reads_letters(metric)
-        and all(r.choices for r in rows)
-    ):
-        return np.array([float(right_letter(row) == reply) for row in rows])
-    kinds: dict[tuple[object, ...], int] = {}
-    kind_of = [kinds.setdefault((row.references, row.choices, row.question_type), len(kinds)) for row in rows]
-    first = dict(zip(reversed(kind_of), reversed(rows), strict=True))
-    scores = _scores_of_replies(metric, [first[kind] for kind in range(len(kinds))], [reply] * len(kinds))
-    return scores[kind_of]
-
-
-def _scores_where_named(metric: str, rows: Sequence[Prediction], reply: str) -> Scores:
-    """The same by VQA accuracy, which is 0 where no annotator's answer is the reply after normalisation."""
-    word = normalise(reply)
-    spelled = (word, *(number for number, digit in NUMBERS.items() if digit == word))
-    texts = {text for row in rows for text in row.references}
-    alike = {
-        text for text in texts if any(name in text.lower() for name in spelled) and normalise(text) == word
-    }
-    at = [place for place, row in enumerate(rows) if not alike.isdisjoint(row.references)]
-    scores = np.zeros(len(rows))
-    scores[at] = _scores_of_replies(metric, [rows[place] for place in at], [reply] * len(at))
-    return scores
-
-
-def _scores_of_replies(metric: str, rows: Sequence[Prediction], replies: Sequence[str]) -> Scores:
-    if not rows:
-        return np.zeros(0)
-    answered = [
-        msgspec.structs.replace(row, answer=reply, error=None)
-        for row, reply in zip(rows, replies, strict=True)
-    ]
-    return np.nan_to_num(scorer_of(metric).score_all(answered))
 
 
 def _row(

@@ -48,30 +48,36 @@ def score_first_letters(predictions: Sequence[Prediction]) -> Float[ndarray, " i
 
 
 def aggregates(predictions: Sequence[Prediction]) -> list[Aggregate]:
-    """What `yes_no` counts, accuracy+ over pictures, and the two scores.
+    """What `yes_no` counts, and what `pair_aggregates` makes of the same readings.
 
     Raises:
         InputError: no predictions, or predictions of more than one model, condition or seed.
     """
     check_one_arm(predictions)
-    found = yes_no.aggregates(predictions)
-    pairs, why_not = _pairs(predictions)
-    if why_not:
-        names = ("accuracy_plus", *HIGHEST)
-        return found + [not_measured(name, why_not) for name in names]
     scores = np.nan_to_num(yes_no.score_all(predictions))
     scores[[row.error is not None for row in predictions]] = 0.0
+    return [*yes_no.aggregates(predictions), *pair_aggregates(predictions, scores)]
+
+
+def pair_aggregates(predictions: Sequence[Prediction], scores: Float[ndarray, " items"]) -> list[Aggregate]:
+    """Accuracy+ over pictures, and the scores of perception and cognition, of answers that are 1 or 0.
+
+    Both questions about a picture must be there, and for a score at least one picture of each category.
+    """
+    pairs, why_not = _pairs(predictions)
+    if why_not:
+        return [not_measured(name, why_not) for name in ("accuracy_plus", *HIGHEST)]
     plus = {pair: min(scores[at].tolist()) for pair, at in pairs.items()}
-    found.append(
-        mean_of("accuracy_plus", [at[0] for at in pairs.values()], list(plus.values()), "no picture")
-    )
-    points = np.array([0.0] * len(predictions))
+    firsts = [at[0] for at in pairs.values()]
+    points = np.zeros(len(predictions))
     for pair, at in pairs.items():
         points[at] = (scores[at] + plus[pair]) / 2
     categories = np.array([row.question_type for row in predictions])
-    for name, wanted in zip(HIGHEST, (PERCEPTION, COGNITION), strict=True):
-        found.append(_score(name, wanted, categories, points))
-    return found
+    return [
+        mean_of("accuracy_plus", firsts, list(plus.values()), "no picture"),
+        _score("perception_score", PERCEPTION, categories, points),
+        _score("cognition_score", COGNITION, categories, points),
+    ]
 
 
 def _pairs(predictions: Sequence[Prediction]) -> tuple[dict[tuple[str, str], list[int]], str | None]:
@@ -86,7 +92,8 @@ def _pairs(predictions: Sequence[Prediction]) -> tuple[dict[tuple[str, str], lis
     if odd:
         picture, count = min(odd)
         asked = f"{count} question{'s' if count > 1 else ''}"
-        return {}, f"{len(odd)} pictures do not have 2 questions, for example {picture!r}, which has {asked}"
+        which = "1 picture does" if len(odd) == 1 else f"{len(odd)} pictures do"
+        return {}, f"{which} not have 2 questions, for example {picture!r}, which has {asked}"
     return pairs, None
 
 

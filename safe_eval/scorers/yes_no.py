@@ -9,6 +9,7 @@ and Sung-Bin et al. 2025 (AVHBench). Differs: POPE's script reads every reply wi
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -109,11 +110,12 @@ def counted(predictions: Sequence[Prediction], at: Int[ndarray, " places"], of: 
     answered, positive = at[is_yes[at]], at[is_true[at]]
     both = np.concatenate([answered, positive])
     right = (is_yes & is_true).astype(float)
+    f1 = _mean(f"f1{of}", both, right, "no reply says yes, and no answer is yes")
     return [
         _mean(f"accuracy{of}", at, scores, "no question"),
         _mean(f"precision{of}", answered, right, "no reply says yes"),
         _mean(f"recall{of}", positive, right, "no question whose answer is yes"),
-        _mean(f"f1{of}", both, right, "no reply says yes, and no answer is yes"),
+        replace(f1, n=int((is_yes | is_true)[at].sum())),
         _mean(f"yes_ratio{of}", at, is_yes.astype(float), "no question"),
     ]
 

@@ -23,7 +23,7 @@ def prior_lines(scores: Scores, metric: str, dataset: str | None) -> Iterator[st
         title = numerals.cut(name, _NAME) if name != shown else ""
         shown = name
         if row.value is None:
-            yield f"  {title:<{_NAME}} not measured: {row.why_not}"
+            yield numerals.cut(f"  {title:<{_NAME}} not measured: {row.why_not}", COLUMNS)
             continue
         interval = numerals.interval(row.ci_low, row.ci_high)
         yield (

@@ -18,10 +18,21 @@ from safe_eval.statistics.paired import sign_flip
 
 QUICK = Sampling(resamples=100)
 ALL = {**SCORERS, **ON_REQUEST}
+WORD_RULES = ("music_avqa_contained", "mmau_words")
+LETTER_RULES = (
+    *("scienceqa_letter", "scienceqa_llava", "daily_omni_first_letter", "omnibench_last_letter"),
+    "worldsense_any_letter",
+)
+YES_NO_RULES = (
+    *("yes_no_accuracy", "yes_no_words", "pope_first_sentence", "mme_first_letters", "cmm_first_letters"),
+)
 BY_SCORER = {
     "gqa_accuracy": {"dataset": "gqa", "references": ("yes",), "choices": None},
     "music_avqa_accuracy": {"dataset": "music_avqa", "references": ("two",)},
     "avqa_accuracy": {"dataset": "avqa", "references": ("dog",), "choices": ("cat", "dog")},
+    **{rule: {"references": ("dog",), "choices": ("cat", "dog")} for rule in WORD_RULES},
+    **{rule: {"references": ("B",), "choices": ("cat", "dog")} for rule in LETTER_RULES},
+    **{rule: {"references": ("yes",)} for rule in YES_NO_RULES},
     "accuracy": {"task": "classify", "references": ("dog",), "choices": ("cat", "dog")},
 }
 SENTENCES = ("a dog barks at night", "rain falls on the tin roof", "two men talk while wind blows")
