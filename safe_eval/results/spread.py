@@ -16,6 +16,7 @@ from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.options import Sampling
 from safe_eval.scorers.benchmarks import BENCHMARKS, benchmark_of
 from safe_eval.scorers.rule_sources import SOURCES
+from safe_eval.scorers.scorer import scorer_of
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import DIFFERENCE, mean_interval
 
@@ -61,7 +62,17 @@ def spread_rows(arms: Arms, sampling: Sampling) -> Iterator[SpreadRow]:
 
 
 def spread_notes(arms: Arms) -> Iterator[str]:
-    """A line on datasets that are no known benchmark, and so have no spread."""
+    """Lines on datasets that are no known benchmark, and on rules that read what the rows do not hold."""
+    lacking = sorted(
+        {
+            (str(arm.key.dataset), rule, str(scorer_of(rule).reads_fact))
+            for arm in arms.arms
+            for rule in _rules_of(arm)
+            if not _has_facts(rule, arm)
+        }
+    )
+    for dataset, rule, fact in lacking:
+        yield f"{dataset}: the spread leaves out {rule}, because not every row has metadata {fact!r}"
     unknown = sorted({str(arm.key.dataset) for arm in arms.arms if benchmark_of(arm.key.dataset) is None})
     if unknown:
         yield f"the spread is not measured on {', '.join(unknown)}: no known benchmark has such a name"
@@ -71,24 +82,34 @@ def _scored_by_rule(known: Sequence[Arm]) -> dict[str, dict[ArmKey, ScoredArm]]:
     """The arms as each rule of their benchmarks scores them."""
     with_rule: dict[str, list[Arm]] = {}
     for arm in known:
-        benchmark = benchmark_of(arm.key.dataset)
-        for rule in benchmark.rules if benchmark else ():
-            with_rule.setdefault(rule, []).append(arm)
+        for rule in _rules_of(arm):
+            if _has_facts(rule, arm):
+                with_rule.setdefault(rule, []).append(arm)
     return {
         rule: {scored.key: scored for scored in score_arms(rule, some, requested=True)}
         for rule, some in with_rule.items()
     }
 
 
+def _rules_of(arm: Arm) -> tuple[str, ...]:
+    benchmark = benchmark_of(arm.key.dataset)
+    return () if benchmark is None else benchmark.rules
+
+
+def _has_facts(rule: str, arm: Arm) -> bool:
+    """Whether every row holds what a rule reads beside references and answer."""
+    return all(map(scorer_of(rule).has_facts, arm.rows))
+
+
 def _of_arm(
     arm: Arm, by_rule: Mapping[str, Mapping[ArmKey, ScoredArm]], sampling: Sampling
 ) -> Iterator[SpreadRow]:
-    benchmark = benchmark_of(arm.key.dataset)
-    if benchmark is None or arm.key not in by_rule[benchmark.protocol]:
+    rules = _rules_of(arm)
+    default = by_rule.get(rules[0], {}).get(arm.key)
+    if default is None:
         return
-    default = by_rule[benchmark.protocol][arm.key]
-    for rule in benchmark.rules:
-        scored = by_rule[rule].get(arm.key)
+    for rule in rules:
+        scored = by_rule.get(rule, {}).get(arm.key)
         if scored is None:
             continue
         own = [name for name in scored.slices if name not in arm.slices]

@@ -254,9 +254,9 @@ def check_protocol(protocol: str, datasets: set[str | None]) -> None:
             f"({names}); name the benchmark in 'dataset', such as {', '.join(list(BENCHMARKS)[:3])}"
         )
     rules = list(dict.fromkeys(rule for _, benchmark in found for rule in benchmark.rules))
-    of_each = "; ".join(f"{benchmark.title}: {', '.join(benchmark.rules)}" for _, benchmark in found)
-    hint = f"{did_you_mean(protocol, rules)} there are".lstrip()
-    raise InputError(f"no benchmark here has the protocol {protocol!r}; {hint} {of_each}")
+    of_each = "; ".join(f"{benchmark.title} has {', '.join(benchmark.rules)}" for _, benchmark in found)
+    hint = did_you_mean(protocol, rules)
+    raise InputError(f"no benchmark here has the protocol {protocol!r}; {hint}{hint and ' '}{of_each}")
 
 
 def _bare(name: str) -> str:

@@ -104,12 +104,18 @@ def score_contained(predictions: Sequence[Prediction]) -> Float[ndarray, " items
     )
 
 
-def parse(text: str, question_type: str | None = None) -> str | None:
+def parse(text: str, question_type: str | None = None, choices: tuple[str, ...] | None = None) -> str | None:
     """The benchmark's answer that a text means, or None.
+
+    Where a question was asked with fewer `choices` than the 42 answers, these have letters.
 
     >>> parse("It is an acoustic guitar."), parse("a guitar"), parse("left or right")
     ('acoustic_guitar', None, None)
+    >>> parse("B", choices=("piano", "violin")), parse("a fiddle", choices=("piano", "violin"))
+    ('violin', 'violin')
     """
+    if choices and len(choices) < len(ANSWERS):
+        return parse_answer(text, choices, aliases=_aliases(choices))
     choices = _BY_TYPE.get(question_type or "", ANSWERS)
     return parse_answer(text, choices, aliases=_aliases(choices), letters=False)
 
@@ -120,12 +126,12 @@ def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
     return {f"type:{name}": modalities == name for name in ("Audio", "Visual", "Audio-Visual")}
 
 
-def _score(row: Prediction, parsed: Callable[[str, str | None], str | None]) -> float:
-    answer = None if row.answer is None else parsed(row.answer, row.question_type)
+def _score(row: Prediction, parsed: Callable[[str, str | None, tuple[str, ...] | None], str | None]) -> float:
+    answer = None if row.answer is None else parsed(row.answer, row.question_type, row.choices)
     return float("nan") if answer is None else float(answer in row.references)
 
 
-@lru_cache(maxsize=len(_BY_TYPE) + 1)
+@lru_cache(maxsize=1 << 10)
 def _aliases(choices: tuple[str, ...]) -> Aliases:
     plurals = tuple((f"{name}s", name) for name in choices if name in _INSTRUMENTS)
     return plurals + tuple((alias, name) for name in choices for alias in _ALIASES.get(name, ()))

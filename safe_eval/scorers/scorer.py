@@ -28,6 +28,7 @@ from safe_eval.scorers.captions.caption_scores import MAXIMA, TASKS
 
 ScoreAll = Callable[[Sequence[Prediction]], Float[ndarray, " items"]]
 Slices = Callable[[Sequence[Prediction]], dict[str, Bool[ndarray, " items"]]]
+Only = Callable[[Sequence[Prediction]], Bool[ndarray, " items"]]
 
 RIGHT_FROM = 0.5  # from this score on an answer counts as right
 _VQA, _CLASSIFY = frozenset({"vqa"}), frozenset({"classify"})
@@ -53,9 +54,12 @@ class Scorer:
     slices: Slices = no_slices  # besides all, audio, vl and the types of question
     highest: float = 1.0  # the score of a perfect answer; the lowest is 0
     reads_choices: bool = False  # it can score rows with `choices`
-    only: Callable[[Sequence[Prediction]], Bool[ndarray, " items"]] | None = (
-        None  # of these rows, scores some
-    )
+    only: Only | None = None  # which of these rows it scores
+    reads_fact: str | None = None  # a key of the metadata without which it is not the published rule
+
+    def has_facts(self, row: Prediction) -> bool:
+        """Whether a row holds what the published rule reads beside references and answer."""
+        return self.reads_fact is None or self.reads_fact in (row.metadata or {})
 
 
 SCORERS: dict[str, Scorer] = {
@@ -81,7 +85,9 @@ ON_REQUEST: dict[str, Scorer] = {
     "vqa_accuracy_2017": Scorer(partial(vqa.score_all, variant="official_2017"), _VQA),
     "vqa_accuracy_normalised": Scorer(partial(vqa.score_all, variant="normalised"), _VQA),
     "evalai_accuracy": Scorer(partial(vqa.score_all, variant="evalai"), _VQA),
-    "vqa_accuracy_no_answer_ids": Scorer(partial(vqa.score_all, answer_ids=False), _VQA),
+    "vqa_accuracy_no_answer_ids": Scorer(
+        partial(vqa.score_all, answer_ids=False), _VQA, reads_fact="answer_confidence"
+    ),
     "gqa_accuracy_caseless": Scorer(gqa.score_all_caseless, _VQA, gqa.slices),
     "music_avqa_contained": Scorer(music_avqa.score_contained, _VQA, music_avqa.slices, reads_choices=True),
     "yes_no_words": Scorer(yes_no.score_words, _VQA, pope.slices, reads_choices=True),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, raise_row_errors
 from safe_data.core.files import file_sha256
 from safe_data.core.options_file import installed_versions
 from safe_eval.arms.all_arms import Arms, all_arms
@@ -15,7 +15,9 @@ from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import delivery_notes
+from safe_eval.arms.protocols import protocol_notes
 from safe_eval.arms.replies import reply_notes
+from safe_eval.choice_references import settled
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes, read_predictions
@@ -68,6 +70,8 @@ def score_predictions(
         InputError: see `all_arms`.
     """
     options = options or ScoreOptions()
+    predictions, faults = settled(predictions, "row {}".format)
+    raise_row_errors(faults, "predictions")
     arms = all_arms(
         predictions, metrics=options.metric, captions=_captions(options), protocol=options.protocol
     )
@@ -172,6 +176,7 @@ def _notes(arms: Arms) -> Iterator[str]:
     yield from arms.notes
     yield from _split_notes(arms)
     yield from seed_notes(arms)
+    yield from protocol_notes(arms.judged)
     yield from reply_notes(arms.arms)
     yield from delivery_notes(arms.arms)
     yield from consultation_notes(arms.arms)

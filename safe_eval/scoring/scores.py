@@ -86,8 +86,8 @@ def file_of(run: Path, file: PredictionsFile) -> Path:
 
 def score_again(run: Path, scores: Scores) -> str:
     """The command that scores the predictions of a run again."""
-    files = " ".join(map(str, scored_files(run, scores)))
-    return f"safe-eval score {files} --out {run}"
+    files, protocol = " ".join(map(str, scored_files(run, scores))), scores.provenance.protocol
+    return f"safe-eval score {files} --out {run}{'' if protocol is None else f' --protocol {protocol}'}"
 
 
 def write_scores(scores: Scores, out: Path) -> Path:
