@@ -53,7 +53,7 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
             row's choices (see `choice_references.settled`).
     """
     predictions: list[Prediction] = []
-    places: list[_Place] = []
+    places: dict[int, _Place] = {}  # of the predictions with choices
     errors: list[str] = []
     seen = _Seen({}, {})
     for path in map(Path, paths):
@@ -71,8 +71,9 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
                 continue
             if (fault := seen.fault(prediction, (name, number))) is not None:
                 errors.append(f"{name}:{number} {fault}")
+            if prediction.choices:
+                places[len(predictions)] = name, number
             predictions.append(prediction)
-            places.append((name, number))
         if unnamed and any(row.condition != "full" for row in predictions[before:]):
             fix = "names no 'condition', but other rows do; write full for the untouched input"
             errors += [f"{name}:{number} {fix}" for number in unnamed]

@@ -84,11 +84,12 @@ class Arm:
     @cached_property
     def tasks(self) -> dict[Asked, Places]:
         """The places of the rows of each task, with and without choices."""
-        asked = [Asked(row.task, bool(row.choices)) for row in self.rows]
+        asked = [(row.task, bool(row.choices)) for row in self.rows]
         if len(set(asked)) == 1:
-            return {asked[0]: np.arange(len(asked))}
+            return {Asked(*asked[0]): np.arange(len(asked))}
         return {
-            kind: np.flatnonzero([kind == other for other in asked]) for kind in sorted(set(asked), key=str)
+            Asked(*kind): np.flatnonzero([kind == other for other in asked])
+            for kind in sorted(set(asked), key=str)
         }
 
     @cached_property

@@ -218,11 +218,11 @@ _ALL = (
 
 BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in _ALL}
 
-_SPACES = re.compile(r"[\s_./\u2010-\u2015-]+")
+_SPACES = re.compile(r"[\s_./:,|()\[\]\u2010-\u2015-]+")
 # What harnesses add to a name: a split, its year, or that it is a part of one.
 _SPLITS = re.compile(
-    r"(?:train|training|val|valid|validation|dev|test|testdev|teststd|std|testmini|minival|lite|mini|balanced|all)"
-    r"|(?:train|val|test)20\d\d|(?:train|val|test)\d{2}"
+    r"train|training|trainval|val|valid|validation|minival|dev|test|testdev|teststd|std|standard|testmini|all"
+    r"|lite|mini|full|balanced|instructions|(?:train|val|test)(?:20)?\d\d"
 )
 
 

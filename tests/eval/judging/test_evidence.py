@@ -10,7 +10,7 @@ from made_success import stated
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.metric_names import METRICS
 from safe_eval.judging.verdict import Judged, judge
-from safe_eval.options import Sampling
+from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import Scores
@@ -218,3 +218,11 @@ def test_every_metric_of_the_scores_can_be_asked_for() -> None:
     found = scores([msgspec.structs.replace(r, seed=seed) for seed in (0, 1) for r in run(12)])
     assert {m.metric for m in found.metrics} | {c.metric for c in found.comparisons} <= set(METRICS)
     assert {"cider_d", "bleu_4", "exact_match", "total_variation", "vqa_accuracy_seed_std"} <= set(METRICS)
+
+
+def test_a_metric_asked_for_beside_the_protocol_is_not_counted_twice() -> None:
+    rows = [msgspec.structs.replace(r, dataset="TextVQA") for r in run()]
+    criterion = Criterion(**{"name": "it"} | FALSE)
+    for options in (ScoreOptions(metric=("vqa_accuracy",)), ScoreOptions(protocol="vqa_accuracy")):
+        found = judge(criterion, score_predictions(rows, QUICK, options))
+        assert (found.decision, found.value) == ("go", 0.0), found.evidence
