@@ -142,7 +142,7 @@ def _row(
 ) -> PriorRow:
     inside = questions.slices[slice_name]
     values, clusters = scores[inside], questions.clusters[inside]
-    interval = t_interval(values, clusters, sampling.confidence)
+    interval, highest = t_interval(values, clusters, sampling.confidence), scorer_of(questions.metric).highest
     return PriorRow(
         name=name,
         metric=questions.metric,
@@ -150,8 +150,8 @@ def _row(
         slice=slice_name,
         value=float(values.mean()),
         reply=reply,
-        ci_low=interval.low,
-        ci_high=interval.high,
+        ci_low=None if interval.low is None else max(0.0, interval.low),
+        ci_high=None if interval.high is None else min(highest, interval.high),
         confidence=sampling.confidence,
         n=len(values),
         clusters=count_clusters(clusters),

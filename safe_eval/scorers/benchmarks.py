@@ -108,7 +108,10 @@ _ALL = (
         ("yes_no_accuracy", "pope_first_sentence", "yes_no_words", "exact_match"),
         "Li et al. 2023; AoiDragon/POPE, evaluate.py",
         "a reply that is neither yes nor no is unparsed; the script reads it as yes",
-        ("lmms-lab/POPE",),
+        (
+            "lmms-lab/POPE",
+            *("pope_adv", "pope_pop", "pope_adversarial", "pope_popular", "pope_random", "pope_full"),
+        ),
         reads_choices=True,
     ),
     Benchmark(
@@ -161,7 +164,7 @@ _ALL = (
         ("accuracy", "mmau_words"),
         "Sakshi et al. 2024; Sakshi113/MMAU, evaluation.py",
         _LETTERS_TOO,
-        ("mmau_test_mini", "mmau_mini", "lmms-lab/mmau"),
+        ("mmau_test_mini", "mmau_mini", "mmau_v05.15.25", "lmms-lab/mmau"),
         tasks=_VQA_OR_CLASSIFY,
         reads_choices=True,
     ),

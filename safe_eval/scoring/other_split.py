@@ -14,8 +14,7 @@ from safe_eval.arms.arm import Arm
 from safe_eval.prediction import quoted
 from safe_eval.predictions import raw_rows
 from safe_eval.results.question_prior import Asked, same_dataset, shared_ids
-
-DATASET_FILE = "dataset.json"
+from safe_eval.scoring.scores import DATASET_FILE
 
 _decoder = msgspec.json.Decoder(Asked)
 
@@ -42,11 +41,6 @@ def read_other_split(path: Path, arms: Sequence[Arm]) -> list[Asked]:
 def prior_file(path: Path) -> Path:
     """The file that stands for what the prior was fitted on: of a dataset, its dataset.json."""
     return path / DATASET_FILE if path.is_dir() else path
-
-
-def prior_of(file: Path) -> Path:
-    """What was given as the prior, by the file that stands for it."""
-    return file.parent if file.name == DATASET_FILE else file
 
 
 def prior_notes(asked: Sequence[Asked], arms: Sequence[Arm]) -> Iterator[str]:

@@ -12,9 +12,16 @@ from safe_eval.arms.all_arms import Arms
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
 from safe_eval.scoring.items import ITEMS_FILE, same_items
-from safe_eval.scoring.other_split import prior_of
 from safe_eval.scoring.score import read_arms, scores_of
-from safe_eval.scoring.scores import SCORES_FILE, Scores, file_of, read_scores, score_again, scored_files
+from safe_eval.scoring.scores import (
+    SCORES_FILE,
+    Scores,
+    file_of,
+    prior_of,
+    read_scores,
+    score_again,
+    scored_files,
+)
 
 TABLES = (
     "cells",

@@ -18,6 +18,7 @@ from safe_eval.results.spread import SpreadRow
 
 SCORES_FILE = "scores.json"
 FORMAT_VERSION = 2
+DATASET_FILE = "dataset.json"  # stands for a whole dataset
 
 
 class PredictionsFile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,8 +87,16 @@ def file_of(run: Path, file: PredictionsFile) -> Path:
 
 def score_again(run: Path, scores: Scores) -> str:
     """The command that scores the predictions of a run again."""
-    files, protocol = " ".join(map(str, scored_files(run, scores))), scores.provenance.protocol
-    return f"safe-eval score {files} --out {run}{'' if protocol is None else f' --protocol {protocol}'}"
+    made = scores.provenance
+    asked = [] if made.protocol is None else [f"--protocol {made.protocol}"]
+    asked += ["--spread"] if made.spread else []
+    asked += [] if made.prior is None else [f"--prior {prior_of(file_of(run, made.prior))}"]
+    return " ".join(["safe-eval score", *map(str, scored_files(run, scores)), f"--out {run}", *asked])
+
+
+def prior_of(file: Path) -> Path:
+    """What was given as `--prior`, by the file that stands for it: of a dataset, its root."""
+    return file.parent if file.name == DATASET_FILE else file
 
 
 def write_scores(scores: Scores, out: Path) -> Path:
