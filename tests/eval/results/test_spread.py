@@ -14,7 +14,7 @@ from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.results.spread import SpreadRow
-from safe_eval.scorers.benchmarks import BENCHMARKS
+from safe_eval.scorers.benchmarks import BENCHMARKS, benchmark_of
 from safe_eval.scorers.rule_sources import SOURCES
 from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.scoring.recheck import check_scores
@@ -45,6 +45,21 @@ def test_every_rule_of_every_benchmark_exists_and_has_a_source() -> None:
         assert set(benchmark.rules) <= set(ANSWER_METRICS), benchmark.name
         assert set(benchmark.rules) <= set(SOURCES), benchmark.name
         assert len(set(benchmark.rules)) == len(benchmark.rules)
+
+
+SPELLED = [
+    *(("POPE", "pope"), ("pope_adv", "pope"), ("lmms-lab/POPE", "pope"), ("MME_test", "mme"), ("mme", "mme")),
+    *(("ScienceQA_TEST", "scienceqa"), ("scienceqa_img", "scienceqa"), ("MMAU-test-mini", "mmau")),
+    *(("mmar", "mmar"), ("MMSU", "mmsu"), ("ClothoAQA", "clotho_aqa"), ("clotho_aqa_test", "clotho_aqa")),
+    *(("AVH-Bench", "avhbench"), ("CMM", "cmm"), ("DailyOmni", "daily_omni"), ("omni_bench", "omnibench")),
+    *(("WorldSense", "worldsense"), ("clotho", None), ("mmmu", None)),
+]
+
+
+@pytest.mark.parametrize(("spelled", "name"), SPELLED)
+def test_a_benchmark_is_known_as_harnesses_spell_it(spelled: str, name: str | None) -> None:
+    found = benchmark_of(spelled)
+    assert (found.name if found else None) == name
 
 
 def test_a_rule_is_compared_with_the_protocol_on_the_same_answers() -> None:
