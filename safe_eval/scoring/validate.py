@@ -10,6 +10,7 @@ from safe_data.core.errors import InputError, raise_row_errors
 from safe_eval.arms.arm import cluster_field, count_examples, make_arms
 from safe_eval.arms.delivery import delivery_notes
 from safe_eval.arms.replies import reply_notes
+from safe_eval.choice_references import settled
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.scorers.captions.caption_scores import TASKS as CAPTION_TASKS
@@ -112,7 +113,7 @@ def validate(
 
 
 def _raise_faults(predictions: Sequence[Prediction]) -> None:
-    faults = []
+    faults = settled(predictions, "row {}".format)[1]
     captions: dict[str | None, list[Prediction]] = {}
     for row in predictions:
         if row.task in CAPTION_TASKS and not row.choices:
