@@ -1,5 +1,6 @@
 """Recheck: compute the numbers of a run again from its predictions, so that no forged file passes."""
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -49,7 +50,8 @@ def check_scores(run: Path) -> Scores:
 
 def _again(run: Path, scores: Scores) -> tuple[Arms, Scores]:
     made = scores.provenance
-    models = {name: _source(run, file) for name, file in made.models.items()}
+    names = [field.name for field in dataclasses.fields(CaptionModels)]
+    models = {name: _source(run, made.models[name]) for name in names if name in made.models}
     sounds = models.pop("sounds", None)
     options = ScoreOptions(
         metric=_asked(scores),
@@ -62,7 +64,7 @@ def _again(run: Path, scores: Scores) -> tuple[Arms, Scores]:
     sampling = Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed)
     arms, _ = read_arms(scored_files(run, scores), options)
     for name, (source, sha256) in arms.caption_models.items():
-        if sha256 != made.models[name].sha256:
+        if name not in made.models or sha256 != made.models[name].sha256:
             raise InputError(
                 f"{run / SCORES_FILE}: was computed with another --{name} than {source} is now; "
                 f"score again: {score_again(run, scores)}"

@@ -173,3 +173,13 @@ def test_diversity_is_an_aggregate_of_each_arm(folder: Path, capsys: pytest.Capt
         'criteria: [{name: w, metric: vocabulary, condition: safe/full, bound: ">= 5"}]'
     )
     assert main(["verdict", f"{folder}/run", "--criteria", f"{folder}/criteria.yaml"]) == 0
+
+
+def test_a_run_that_hides_its_model_is_refused(folder: Path, models: Path) -> None:
+    assert score(folder, "--sbert", str(models / "sbert")) == 0
+    file = folder / "run/scores.json"
+    scores = json.loads(file.read_text("utf-8"))
+    scores["provenance"]["models"] = {"other": scores["provenance"]["models"]["sbert"]}
+    file.write_text(json.dumps(scores))
+    with pytest.raises(InputError, match=r"metrics sbert_sim .*: the predictions give no such row"):
+        check_scores(folder / "run")
