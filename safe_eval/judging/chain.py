@@ -86,7 +86,7 @@ def chain_links(run: Path, scores: Scores, verdict: Verdict) -> tuple[Link, ...]
         named.append(Link("items", ITEMS_FILE, verdict.items_sha256, _hash(run / ITEMS_FILE)))
     file = verdict.criteria_file
     named.append(Link("criteria", file.name, file.sha256, _hash(_criteria_path(run, file))))
-    named += [Link("expected answers", one.name, one.sha256, _hash(file_of(run, one))) for one in expected]
+    named += [Link("expected answers", one.name, one.sha256, _hash(_where(run, one))) for one in expected]
     seal = seal_of(document_of(verdict))
     return (*named, Link("verdict", f"{VERDICT_FILE} (what it says)", verdict.sha256, seal))
 
@@ -140,8 +140,15 @@ def _names(files: tuple[PredictionsFile, ...]) -> list[tuple[str, str]]:
 
 
 def _criteria_path(run: Path, file: PredictionsFile) -> Path:
-    beside = file_of(run, file)
-    return SHIPPED / file.name if file.path is None and not beside.is_file() else beside
+    here = _where(run, file)
+    return SHIPPED / file.name if file.path is None and not here.is_file() else here
+
+
+def _where(run: Path, file: PredictionsFile) -> Path:
+    """A file where it was when the verdict was made, or else beside the verdict."""
+    beside = run / Path(file.name).name
+    was = beside if file.path is None else run / file.path
+    return was if was.exists() else beside
 
 
 def _hash(path: Path) -> str | None:
