@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from safe_data.core import command
+from safe_data.core.errors import InputError
 from safe_data.core.files import write_json
 from safe_data.core.json_document import Json, content_sha256, document_of
 from safe_eval.judging.criterion import SHIPPED, Criterion, criteria_path, read_criteria
@@ -63,8 +64,10 @@ def decide(
     what the run should have answered, beside those of the criteria file; `expect_split` the splits of these.
 
     Raises:
-        InputError: see `read_criteria`, `recheck` and `check_expected`.
+        InputError: see `read_criteria`, `recheck` and `check_expected`; or `expect_split` without `expect`.
     """
+    if expect_split and not expect:
+        raise InputError("expect_split names splits of nothing; name their source with expect")
     criteria = criteria_path(criteria)
     listed, wanted = read_criteria(criteria), read_wanted(criteria)
     wanted += tuple(Wanted(source, tuple(expect_split)) for source in expect)

@@ -173,7 +173,7 @@ def test_an_answer_to_something_else_is_refused(
     name = fields.get("example_id", "c0-audio")
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        f"safe-eval verdict: {run}: 1 answer contradicts what {expected} expects",
+        f"safe-eval verdict: {run}: contradicts what {expected} expects in 1 place",
         f"{name!r}: {words}",
         "answer the examples as they are expected, and score again",
     ]
@@ -185,7 +185,7 @@ def test_another_sound_is_refused_where_the_sound_was_not_to_change(tmp_path: Pa
         msgspec.structs.replace(one, audio_sha256="ff" * 32) if one.example_id == "c0-audio" else one
         for one in asked()
     ]
-    with pytest.raises(InputError, match="2 answers contradict") as caught:
+    with pytest.raises(InputError, match="expects in 2 places") as caught:
         judge(tmp_path, rows, expected)
     assert "'c0-audio': audio_sha256 under full is ffffffffffff, expected c0" in str(caught.value)
     assert "audio_sha256 under gate_off" in str(caught.value)
@@ -207,7 +207,7 @@ def test_other_words_and_unknown_sounds_are_noted(tmp_path: Path, expected: Path
 
 def test_all_contradictions_at_once(tmp_path: Path, expected: Path) -> None:
     rows = [msgspec.structs.replace(one, needs_audio=None) for one in asked()]
-    with pytest.raises(InputError, match="24 answers contradict") as caught:
+    with pytest.raises(InputError, match="expects in 24 places") as caught:
         judge(tmp_path, rows, expected)
     assert str(caught.value).splitlines()[-2:] == [
         "… and 4 more",
@@ -232,6 +232,12 @@ def test_the_splits_that_were_answered_are_expected_whole(tmp_path: Path) -> Non
     assert (verdict.decision, verdict.expected.missing) == ("no-go", 120)
     with pytest.raises(InputError, match=r"e\.jsonl: no example is of the split 'val'"):
         decide(tmp_path / "run", tmp_path / "criteria.yaml", [path], expect_split=["val"])
+
+
+def test_splits_of_nothing_are_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path, asked())
+    with pytest.raises(InputError, match="expect_split names splits of nothing; name their source"):
+        decide(run, tmp_path / "criteria.yaml", expect_split=["test"])
 
 
 def test_a_source_of_other_examples_is_refused(tmp_path: Path) -> None:
