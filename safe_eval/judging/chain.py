@@ -82,8 +82,8 @@ def chain_links(run: Path, scores: Scores, verdict: Verdict) -> tuple[Link, ...]
     file = verdict.criteria_file
     named.append(Link("criteria", file.name, file.sha256, _hash(_criteria_path(run, file))))
     if (table := verdict.labels_file) is not None:
-        named.append(Link("labelled answers", table.name, table.sha256, _hash(file_of(run, table))))
-    named += [Link("expected answers", one.name, one.sha256, _hash(file_of(run, one))) for one in expected]
+        named.append(Link("labelled answers", table.name, table.sha256, _hash(_where(run, table))))
+    named += [Link("expected answers", one.name, one.sha256, _hash(_where(run, one))) for one in expected]
     seal = seal_of(document_of(verdict))
     return (*named, Link("verdict", f"{VERDICT_FILE} (what it says)", verdict.sha256, seal))
 
@@ -137,8 +137,15 @@ def _names(files: tuple[PredictionsFile, ...]) -> list[tuple[str, str]]:
 
 
 def _criteria_path(run: Path, file: PredictionsFile) -> Path:
-    beside = file_of(run, file)
-    return SHIPPED / file.name if file.path is None and not beside.is_file() else beside
+    here = _where(run, file)
+    return SHIPPED / file.name if file.path is None and not here.is_file() else here
+
+
+def _where(run: Path, file: PredictionsFile) -> Path:
+    """A file where it was when the verdict was made, or else beside the verdict."""
+    beside = run / Path(file.name).name
+    was = beside if file.path is None else run / file.path
+    return was if was.exists() else beside
 
 
 def _hash(path: Path) -> str | None:
