@@ -24,7 +24,7 @@ from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.results.spread import SpreadRow
 
 SCORES_FILE = "scores.json"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 DATASET_FILE = "dataset.json"  # stands for a whole dataset
 
 
