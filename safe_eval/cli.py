@@ -20,20 +20,21 @@ SUMMARY = "Score predictions, judge the scores, and write the report."
 def score(
     predictions: list[Path], *, out: Path, options: ScoreOptions, sampling: Sampling, format: Format = "text"
 ) -> None:
-    """Score predictions files and write OUT/scores.json and OUT/items.parquet.
+    """Score predictions files and write OUT/scores.json, OUT/items.parquet and OUT/flips.csv.
 
     Args:
         predictions: JSON Lines or Parquet files, scored together; faulty rows are all reported at once
-        out: folder for scores.json and items.parquet
+        out: folder for scores.json, items.parquet, and flips.csv: the answers that flip between models
         format: how the table is printed
     """
+    from safe_eval.scoring.flips_file import FLIPS_FILE
     from safe_eval.scoring.score import score_files
     from safe_eval.text.scores_tables import scores_tables
     from safe_eval.text.scores_text import scores_table
 
     scores = score_files(predictions, sampling, options, out=out)
     say(render(scores_tables(scores), format, scores, [*scores_table(scores), ""]))
-    wrote([out / "scores.json", out / "items.parquet"], format)
+    wrote([out / "scores.json", out / "items.parquet", out / FLIPS_FILE], format)
 
 
 def verdict(
@@ -159,8 +160,7 @@ def agreement(table: Path, *, sampling: Sampling) -> None:
 
 
 def compare(
-    a: Path,
-    b: Path,
+    files: list[Path],
     *,
     options: CompareOptions,
     sampling: Sampling,
@@ -172,19 +172,19 @@ def compare(
     Exit codes: 0 compared. With --margin: 0 equivalent, 1 not shown to be, 2 not measured.
 
     Args:
-        a: predictions file, or the folder of a run
-        b: the file to compare it with; the same file may be given twice
-        out: folder for comparison.json
+        files: A and B, two predictions files or run folders; one is enough if it holds both models
+        out: folder for comparison.json, and for flips.csv with every answer that is right on one side only
         format: how the tables are printed
     """
     from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
     from safe_eval.comparison.comparison_file import EXIT_CODES
+    from safe_eval.scoring.flips_file import FLIPS_FILE
     from safe_eval.text.comparison_text import comparison_lines, comparison_tables
 
-    found = compare_files(a, b, sampling, options, out=out)
+    found = compare_files(files, sampling, options, out=out)
     say(render(comparison_tables(found), format, found, comparison_lines(found)))
     if out is not None:
-        wrote([out / COMPARISON_FILE], format)
+        wrote([out / COMPARISON_FILE, out / FLIPS_FILE], format)
     return 0 if found.decision is None else EXIT_CODES[found.decision]
 
 

@@ -21,7 +21,7 @@ from safe_eval.judging.metric_names import (
     extremes,
     unknown_metric,
 )
-from safe_eval.prediction import BASE, CONDITIONS, is_condition
+from safe_eval.prediction import CONDITIONS, is_condition
 from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.latency import LATENCIES, LATENCY_RATIO
@@ -171,7 +171,7 @@ def _sides_fault(criterion: Criterion) -> str | None:
     if metric not in WITHOUT_SIDES and criterion.condition is None:
         return f"{metric} needs a 'condition', for example 'safe/full'"
     if metric == CHANGED and against is None:
-        return f"answers_changed compares two models; give 'against', for example '{BASE}/full'"
+        return "answers_changed compares two models; give 'against', for example 'base/full'"
     if metric == SHARE_LOST:
         model, _, condition = (criterion.condition or "").rpartition("/")
         if condition == "full" or against != f"{model}/full":
@@ -183,11 +183,15 @@ def _sides_fault(criterion: Criterion) -> str | None:
         model, _, condition = (against or "").rpartition("/")
         if condition != "full" or model == (criterion.condition or "").rpartition("/")[0]:
             what = "a distance from" if metric in DRIFT_METRICS else "in proportion to"
-            return f"{metric} is {what} the baseline; give 'against', for example 'against: {BASE}/full'"
+            return f"{metric} is {what} the baseline; give 'against', for example 'against: base/full'"
     takes_against = (*MEANS, *DRIFT_METRICS, *PROPORTIONS, CHANGED)
     if against is not None and metric not in takes_against:
         return f"{metric} describes one 'condition'; leave out 'against'"
     return None
+
+
+def _model(side: str | None) -> str:
+    return (side or "").rpartition("/")[0]
 
 
 def _slice_fault(criterion: Criterion) -> str | None:

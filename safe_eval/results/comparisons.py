@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from safe_eval.arms.all_arms import Arms
-from safe_eval.arms.arm import COMPARED_SLICES, Places, shared_examples
-from safe_eval.arms.scored_arm import ScoredArm, base_of
+from safe_eval.arms.arm import COMPARED_SLICES, ArmKey, Places, shared_examples
+from safe_eval.arms.pairs import Pairing, baseline_of, equal_pairs, same_seeds
+from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
-from safe_eval.prediction import BASE
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.corpus_sums import RANDOMISATION, sums_difference
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval
@@ -49,13 +49,28 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def comparison_rows(arms: Arms, sampling: Sampling) -> Iterator[Comparison]:
-    """What each condition changes within a model, and what each model changes against the base model.
+    """What each condition changes within a model, and what each model changes against others.
 
-    For every model m and condition c: m/full − m/c. For every m except the base model: m/c − base/full.
+    For every model m and condition c: m/full − m/c. For every m except the baseline: m/c − baseline/full.
+    Between equals, for each pair of models once: a/c − b/c.
     """
     for scored in arms.scored.values():
-        for a, b in _arms_to_compare(scored):
+        for a, b in _arms_to_compare(scored, arms.pairing):
             yield from _by_slice(a, b, sampling)
+        for seed, (a, b) in matched_equals(scored, arms.pairing):
+            rows = _by_slice(a, b, sampling)
+            yield from (msgspec.structs.replace(row, seed=seed) for row in rows)
+
+
+def matched_equals(
+    scored: Sequence[ScoredArm], pairing: Pairing
+) -> Iterator[tuple[int, tuple[ScoredArm, ScoredArm]]]:
+    """The arms of each pair of equals, once per seed."""
+    by_seed: dict[ArmKey, dict[int, ScoredArm]] = {}
+    for arm in scored:
+        by_seed.setdefault(arm.key._replace(seed=0), {})[arm.key.seed] = arm
+    for one, other in equal_pairs(by_seed, pairing):
+        yield from same_seeds(by_seed[one], by_seed[other]).items()
 
 
 def _by_slice(a: ScoredArm, b: ScoredArm, sampling: Sampling) -> Iterator[Comparison]:
@@ -69,7 +84,48 @@ def _by_slice(a: ScoredArm, b: ScoredArm, sampling: Sampling) -> Iterator[Compar
 
 
 def compare(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared, sampling: Sampling) -> Comparison:
-    """Compare two arms on one slice; `shared` has the examples that both answered."""
+    """Compare two arms on one slice; `shared` has the examples that both answered.
+
+    The better arm is compared with the worse one, whichever is a: resamples of −d are not those of d, and so
+    the ends of b − a would not be exactly those of a − b.
+    """
+    if _is_better(b, a, slice_name, shared[::-1]):
+        found = turned(_compare(b, a, slice_name, shared[::-1], sampling))
+        return msgspec.structs.replace(found, seed=a.key.seed)
+    return _compare(a, b, slice_name, shared, sampling)
+
+
+def turned(row: Comparison) -> Comparison:
+    """The same comparison as b − a."""
+    low, high, equivalence_low, equivalence_high = (
+        None if end is None else 0.0 - end  # not −end: zero has no sign
+        for end in (row.ci_high, row.ci_low, row.equivalence_high, row.equivalence_low)
+    )
+    return msgspec.structs.replace(
+        row,
+        a=row.b,
+        b=row.a,
+        difference=None if row.difference is None else 0.0 - row.difference,
+        ci_low=low,
+        ci_high=high,
+        equivalence_low=equivalence_low,
+        equivalence_high=equivalence_high,
+        gained=row.lost,
+        lost=row.gained,
+        only_a=row.only_b,
+        only_b=row.only_a,
+    )
+
+
+def _is_better(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared) -> bool:
+    """Whether a scores more on the examples that both answered, or on the first one that differs."""
+    both = a.inside(slice_name)[shared[0]] & b.inside(slice_name)[shared[1]]
+    differences = a.scores[shared[0][both]] - b.scores[shared[1][both]]
+    first = differences[differences != 0][:1]
+    return bool((differences.sum() or first.sum()) > 0)
+
+
+def _compare(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared, sampling: Sampling) -> Comparison:
     in_a, in_b = a.inside(slice_name), b.inside(slice_name)
     both = in_a[shared[0]] & in_b[shared[1]]
     at_a, at_b = shared[0][both], shared[1][both]
@@ -144,14 +200,14 @@ def _of_sums(about: Comparison, a: ScoredArm, b: ScoredArm, at: Shared, sampling
     )
 
 
-def _arms_to_compare(scored: Sequence[ScoredArm]) -> Iterator[tuple[ScoredArm, ScoredArm]]:
-    """The arms to compare: full with every other condition, then every arm with the base model."""
+def _arms_to_compare(scored: Sequence[ScoredArm], pairing: Pairing) -> Iterator[tuple[ScoredArm, ScoredArm]]:
+    """The arms to compare: full with every other condition, then every arm with the baseline."""
     by_key = {arm.key: arm for arm in scored}
     for arm in scored:
         full = by_key.get(arm.key._replace(condition="full"))
         if full is not None and full is not arm:
             yield full, arm
     for arm in scored:
-        base = base_of(arm, scored)
-        if base is not None and arm.key.model != BASE:
+        base = baseline_of(arm, scored, pairing)
+        if base is not None:
             yield arm, base

@@ -15,6 +15,8 @@ from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import deliveries, delivery_notes
+from safe_eval.arms.pairs import pairing_notes
+from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reply_notes
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
@@ -22,12 +24,14 @@ from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.results.aggregates import aggregate_rows
 from safe_eval.results.calibration import calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
+from safe_eval.results.flips import flips_of_models
 from safe_eval.results.latency import latency_rows
 from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.scorers.scorer import metrics_for
+from safe_eval.scoring.flips_file import write_flips
 from safe_eval.scoring.items import write_items
 from safe_eval.scoring.scores import PredictionsFile, Provenance, Scores, write_scores
 
@@ -41,7 +45,7 @@ def score_files(
     *,
     out: Path | None = None,
 ) -> Scores:
-    """Score predictions files together; with `out`, write scores.json and items.parquet into that folder.
+    """Score predictions files together; with `out`, write scores.json, items.parquet and flips.csv into it.
 
     Raises:
         InputError: see `read_predictions` and `all_arms`; then nothing is written.
@@ -52,6 +56,7 @@ def score_files(
     if out is None:
         return scores
     made = msgspec.structs.replace(scores.provenance, items_sha256=file_sha256(write_items(out, arms)))
+    write_flips(out, list(flips_of_models(arms)))
     scores = msgspec.structs.replace(scores, provenance=made)
     write_scores(scores, out)
     return scores
@@ -66,8 +71,7 @@ def score_predictions(
         InputError: see `all_arms`.
     """
     options = options or ScoreOptions()
-    arms = all_arms(predictions, metrics=options.metric, captions=_captions(options))
-    return scores_of(arms, sampling or Sampling(), options)
+    return scores_of(_arms(predictions, options), sampling or Sampling(), options)
 
 
 def read_arms(paths: Sequence[Path], options: ScoreOptions) -> tuple[Arms, tuple[str, ...]]:
@@ -80,7 +84,7 @@ def read_arms(paths: Sequence[Path], options: ScoreOptions) -> tuple[Arms, tuple
         raise InputError("no predictions file given")
     predictions = read_predictions(*paths, allow_partial=options.allow_partial)
     notes = tuple(partial_notes(paths)) if options.allow_partial else ()
-    return all_arms(predictions, metrics=options.metric, captions=_captions(options)), notes
+    return _arms(predictions, options), notes
 
 
 def scores_of(
@@ -111,6 +115,8 @@ def scores_of(
             predictions=tuple(_file(path, out) for path in paths),
             rows=sum(len(arm.rows) for arm in arms.arms),
             cluster=arms.cluster,
+            baseline=arms.pairing.baseline,
+            pairs=options.pairs,
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
@@ -123,6 +129,17 @@ def scores_of(
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
         ),
+    )
+
+
+def _arms(predictions: Sequence[Prediction], options: ScoreOptions) -> Arms:
+    captions = _captions(options)
+    return all_arms(
+        predictions,
+        metrics=options.metric,
+        captions=captions,
+        baseline=options.baseline,
+        pairs=options.pairs,
     )
 
 
@@ -159,6 +176,8 @@ def _notes(arms: Arms) -> Iterator[str]:
     if arms.cluster != "group":
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
     yield from arms.notes
+    yield from pairing_notes(arms.pairing, arms.arms)
+    yield from question_notes(arms.arms)
     yield from seed_notes(arms)
     yield from reply_notes(arms.arms)
     yield from delivery_notes(arms.arms)
