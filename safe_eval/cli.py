@@ -42,16 +42,20 @@ def verdict(
     *,
     criteria: str,
     set: tuple[str, ...] = (),
+    expect: tuple[Path, ...] = (),
+    expect_split: tuple[str, ...] = (),
     labels: Path | None = None,
     format: Format = "text",
 ) -> int:
-    """Judge RUN/scores.json and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
+    """Score a run's predictions again, judge them and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
 
     Args:
         run: folder that score wrote to, with the predictions where scores.json says
         criteria: name of a shipped criteria file, such as demo or success (all: safe-eval criteria list), or
             the path of a file; a shipped name always means the shipped file
         set: NAME=VALUE, a parameter of the criteria file, such as model=alpha
+        expect: dataset root, or JSON Lines or Parquet file, of the examples that the run should have answered
+        expect_split: split of it that should have been answered (default: those of which any example was)
         labels: table of labelled answers, for criteria on the agreement of scorer and person (default:
             RUN/annotations.csv)
         format: how the verdict is printed
@@ -59,7 +63,7 @@ def verdict(
     from safe_eval.judging.verdict import EXIT_CODES, VERDICT_FILE, decide
     from safe_eval.text.verdict_text import verdict_lines
 
-    decided = decide(run, criteria, settings=set, labels=labels)
+    decided = decide(run, criteria, expect, expect_split=expect_split, settings=set, labels=labels)
     say(verdict_lines(decided, format))
     wrote([run / VERDICT_FILE], format)
     return EXIT_CODES[decided.decision]

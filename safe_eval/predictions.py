@@ -57,7 +57,7 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
         before = len(predictions) + len(errors)
         left_out = partial_line(path) if allow_partial and path.is_file() else None
         name, unnamed = path.name, []  # where a row names no condition and would pass for the untouched input
-        for number, raw in _raw_rows(path):
+        for number, raw in raw_rows(path):
             if number == left_out:
                 continue
             if not names_condition(raw):
@@ -156,7 +156,7 @@ def _differing_truth(row: Prediction, first: Prediction) -> str | None:
     return None
 
 
-def _raw_rows(path: Path) -> Iterator[tuple[int, Raw]]:
+def raw_rows(path: Path) -> Iterator[tuple[int, Raw]]:
     """Each row with its number from 1.
 
     Raises:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from safe_data.core.errors import InputError, did_you_mean, raise_row_errors
 from safe_eval.judging.criterion import Criterion, parse_criterion
+from safe_eval.judging.expected_examples import EXPECTED
 
 SHIPPED = Path(__file__).parents[1] / "criteria"
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
@@ -22,6 +23,13 @@ _PLACE = re.compile(r"\$\{([^}]*)\}")
 _CRITERIA, _PARAMETERS = "criteria", "parameters"
 
 
+class ExpectedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a run should have answered: a dataset root or a file, relative to the criteria file."""
+
+    source: str
+    splits: str | tuple[str, ...] = ()
+
+
 class CriteriaFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A criteria file, as its JSON schema describes it."""
 
@@ -30,6 +38,10 @@ class CriteriaFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         dict[str, str | int | float | None],
         Meta(description="defaults; ${name} in a criterion stands for the value, and --set gives another"),
     ] = {}
+    expected: Annotated[
+        str | ExpectedSource | tuple[str | ExpectedSource, ...],
+        Meta(description="what the run should have answered: a dataset root, a file, or several"),
+    ] = ()
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,9 @@ class Criteria:
 
 def criteria_schema() -> dict[str, Any]:
     """The JSON schema of a criteria file, generated from the code that reads it."""
-    return {"$schema": SCHEMA_URL, "title": "safe-eval criteria", **msgspec.json.schema(CriteriaFile)}
+    schema = {"$schema": SCHEMA_URL, "title": "safe-eval criteria", **msgspec.json.schema(CriteriaFile)}
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))  # lists in place of tuples
+    return plain
 
 
 def shipped_criteria() -> dict[str, Path]:
@@ -83,10 +97,10 @@ def fill_criteria(path: Path, settings: Sequence[str] = ()) -> Criteria:
     from safe_data.core.yaml_file import read_yaml
 
     _, content = read_yaml(path)
-    known = isinstance(content, dict) and {*content} <= {_CRITERIA, _PARAMETERS}
+    known = isinstance(content, dict) and {*content} <= {_CRITERIA, _PARAMETERS, EXPECTED}
     if not known or _CRITERIA not in content:
         raise InputError(
-            f"{path}: expected a list named 'criteria', and beside it nothing but 'parameters'; "
+            f"{path}: expected a list named 'criteria', and beside it only 'parameters' and 'expected'; "
             "for an example: safe-eval criteria show demo"
         )
     rows = content[_CRITERIA]

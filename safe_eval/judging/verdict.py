@@ -7,17 +7,23 @@ from pathlib import Path
 import msgspec
 
 from safe_data.core import command, numerals
-from safe_data.core.files import file_sha256, write_json
-from safe_eval.judging.criteria_file import Parameters, criteria_path, fill_criteria
+from safe_data.core.errors import InputError
+from safe_data.core.files import write_json
+from safe_data.core.json_document import Json, content_sha256, document_of
+from safe_eval.judging.criteria_file import SHIPPED, Parameters, criteria_path, fill_criteria
 from safe_eval.judging.criterion import ONE_SIDED, Criterion
 from safe_eval.judging.evidence import find_evidence, is_sent_sound_known
+from safe_eval.judging.expectation import Expectation, check_expected, with_expected
+from safe_eval.judging.expected_examples import Wanted, read_wanted
 from safe_eval.judging.labelled import Labelled, agreement_evidence, check_labels, find_labels
 from safe_eval.judging.metric_names import AGREEMENT
+from safe_eval.judging.overlooked import Overlooked, find_overlooked
 from safe_eval.judging.row_evidence import Evidence
-from safe_eval.scoring.recheck import check_scores
-from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Scores
+from safe_eval.scoring.recheck import recheck
+from safe_eval.scoring.scores import PredictionsFile, Scores, named_file
 
 VERDICT_FILE = "verdict.json"
+EXPECTED_ANSWERS = "expected_answers"  # the row that asks whether every expected answer is there
 GO, NO_GO, NOT_MEASURED = "go", "no-go", "not measured"
 EXIT_CODES = {GO: command.HOLDS, NO_GO: command.DOES_NOT_HOLD, NOT_MEASURED: command.NOT_JUDGED}
 _WORST_FIRST = (NO_GO, NOT_MEASURED, GO)
@@ -50,7 +56,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of verdict.json."""
+    """The content of verdict.json. Its hashes name all that it rests on; see `judging.chain`."""
 
     decision: str
     criteria: tuple[Judged, ...]
@@ -58,36 +64,79 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     criteria_file: PredictionsFile
     parameters: Parameters = {}  # of the criteria file, as they were filled in
     labels_file: PredictionsFile | None = None  # the table of labelled answers, if a criterion asked for one
+    predictions: tuple[PredictionsFile, ...] = ()
+    items_sha256: str | None = None  # None: the run has no items.parquet
+    asked: tuple[Criterion, ...] = ()  # what the criteria file says, its parameters filled in
+    asked_sha256: str = ""  # of what it says, whatever its comments and spaces
+    expected: Expectation | None = None
+    overlooked: Overlooked | None = None
+    notes: tuple[str, ...] = ()
+    sha256: str = ""  # of all the above
 
 
 def decide(
-    run: Path, criteria: str | Path, *, settings: Sequence[str] = (), labels: Path | None = None
+    run: Path,
+    criteria: str | Path,
+    expect: Sequence[Path] = (),
+    *,
+    expect_split: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    labels: Path | None = None,
 ) -> Verdict:
     """Judge a run by a criteria file and write its verdict.json.
 
+    The numbers that are judged are computed here, from the predictions. `expect` names datasets or files of
+    what the run should have answered, beside those of the criteria file; `expect_split` the splits of these.
     `settings` are parameters of the criteria file, as `NAME=VALUE`; `labels` is a table of labelled answers.
 
     Raises:
-        InputError: see `fill_criteria`, `check_scores` and `check_labels`.
+        InputError: see `fill_criteria`, `recheck`, `check_expected` and `check_labels`; or `expect_split`
+            without `expect`.
     """
+    if expect_split and not expect:
+        raise InputError("expect_split names splits of nothing; name their source with expect")
     criteria = criteria_path(criteria)
-    filled = fill_criteria(criteria, settings)
-    scores = check_scores(run)
+    filled, wanted = fill_criteria(criteria, settings), read_wanted(criteria)
+    wanted += tuple(Wanted(source, tuple(expect_split)) for source in expect)
+    found = recheck(run)
+    expected = check_expected(wanted, found.arms, run) if wanted else None
+    scores = with_expected(found.scores, expected)
     table, labelled = None, None
     if any(criterion.metric == AGREEMENT for criterion in filled.criteria):
         table = find_labels(run, labels)
         labelled = None if table is None else check_labels(table, run, scores)
     judged = tuple(judge(criterion, scores, labelled) for criterion in filled.criteria)
+    if expected is not None:
+        judged += (_judged_expectation(expected),)
     verdict = Verdict(
         decision=overall(judged),
         criteria=judged,
-        scores_sha256=file_sha256(run / SCORES_FILE),
-        criteria_file=PredictionsFile(criteria.name, file_sha256(criteria)),
+        scores_sha256=found.scores_sha256,
+        criteria_file=_criteria_file(criteria, run),
         parameters=filled.parameters,
-        labels_file=None if table is None else PredictionsFile(table.name, file_sha256(table)),
+        labels_file=None if table is None else named_file(table, run),
+        predictions=scores.provenance.predictions,
+        items_sha256=scores.provenance.items_sha256,
+        asked=filled.criteria,
+        expected=expected,
+        overlooked=find_overlooked(filled.criteria, found.arms),
+        notes=(*found.notes, *(() if expected is None else expected.notes)),
     )
+    verdict = sealed(verdict)
     write_json(run / VERDICT_FILE, verdict)
     return verdict
+
+
+def sealed(verdict: Verdict) -> Verdict:
+    """The verdict with the hashes of its criteria and of itself."""
+    asked = content_sha256([document_of(criterion) for criterion in verdict.asked])
+    verdict = msgspec.structs.replace(verdict, asked_sha256=asked)
+    return msgspec.structs.replace(verdict, sha256=seal_of(document_of(verdict)))
+
+
+def seal_of(document: Json) -> str:
+    """The hash of the document of a verdict, without the hash that it states."""
+    return content_sha256({key: value for key, value in document.items() if key != "sha256"})
 
 
 def overall(judged: Sequence[Judged]) -> str:
@@ -112,13 +161,13 @@ def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None
         counts = Counter(decision for (decision, _), _ in judged)
         all_of_them = ", ".join(f"{counts[name]} {name}" for name in _WORST_FIRST if counts[name])
         remarks.append(f"the worst of {len(judged)}: {all_of_them}")
-    bound, is_judged = criterion.parsed_bound(), why_not is None
+    is_judged = why_not is None
     return Judged(
         name=criterion.name,
         value=worst.value if is_judged else None,
         ci_low=worst.ci_low if is_judged else None,
         ci_high=worst.ci_high if is_judged else None,
-        bound=f"{bound.operator} {bound.limit:g}",
+        bound=bound_of(criterion),
         decision=decision,
         evidence="; ".join([f"{worst.text}{worst.place}", *remarks]),
         use=criterion.use,
@@ -128,6 +177,36 @@ def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None
         n=worst.n,
         clusters=worst.clusters,
         smallest_effect=worst.smallest_effect(criterion.use) if is_judged else None,
+    )
+
+
+def bound_of(criterion: Criterion) -> str:
+    """The bound of a criterion as a verdict writes it."""
+    bound = criterion.parsed_bound()
+    return f"{bound.operator} {bound.limit:g}"
+
+
+def _criteria_file(criteria: Path, run: Path) -> PredictionsFile:
+    """A criteria file by its hash; of a shipped one the name is enough."""
+    return named_file(criteria, None if criteria.parent == SHIPPED else run)
+
+
+def _judged_expectation(expected: Expectation) -> Judged:
+    """Whether every expected answer is there. A missing one could go either way, so nothing was measured."""
+    there = expected.answers - expected.missing
+    sources = ", ".join(file.name for file in expected.sources)
+    text = f"{there} of {expected.answers} answers that {sources} expects are there"
+    if expected.missing:
+        text += f"; missing: {expected.named[0]}"
+        text += f", and {expected.missing - 1} more" if expected.missing > 1 else ""
+    return Judged(
+        name=EXPECTED_ANSWERS,
+        value=there / expected.answers,
+        bound="== 1",
+        decision=NOT_MEASURED if expected.missing else GO,
+        evidence=text,
+        use="value",
+        severity="critical",
     )
 
 

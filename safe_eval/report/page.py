@@ -13,6 +13,7 @@ from safe_data.core.errors import require_extra
 from safe_data.shards.layout import read_dataset
 from safe_eval.report import accuracy
 from safe_eval.report.cards import item_groups, media_sentence, selection_sentence
+from safe_eval.report.chain import chain_words
 from safe_eval.report.charts import accuracy_chart, bounds_chart
 from safe_eval.report.media import Media, collect
 from safe_eval.report.run_folder import Results
@@ -54,6 +55,7 @@ def render_page(results: Results, shards: Path | None, summary_name: str) -> str
         summary_name=summary_name,
         selection=_selection(results, shards),
         **_numbers(results),
+        chain=chain_words(results.chain, results.verdict),
         provenance=_provenance(results, shards),
         limits=[*results.scores.notes, *LIMITS],
     )

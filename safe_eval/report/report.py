@@ -5,6 +5,7 @@ from pathlib import Path
 
 from safe_data.core.files import write_bytes
 from safe_eval.report import accuracy
+from safe_eval.report.chain import chain_sentence
 from safe_eval.report.page import render_page
 from safe_eval.report.run_folder import Results, read_results
 from safe_eval.report.verdict_words import coverage_words, criterion_words, verdict_words
@@ -55,6 +56,7 @@ def render_summary(results: Results, page_name: str) -> str:
     coverage = coverage_words(results.scores)
     parts.append(("" if coverage["complete"] else "**Incomplete.** ") + _escaped(coverage["sentence"]))
     parts.append("\n".join(f"- {_escaped(row['text'])}" for row in coverage["rows"]))
+    parts.append(f"Chain: {_escaped(chain_sentence(results.chain))}.")
     hashes = ", ".join(f"{name} `{sha256[:12]}`" for name, sha256 in results.file_hashes.items())
     parts.append(f"Details in {_escaped(page_name)}; {hashes}.")
     return "\n\n".join(parts) + "\n"

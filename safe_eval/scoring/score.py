@@ -1,6 +1,5 @@
 """Score: predictions → scores.json and items.parquet."""
 
-import os
 import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,7 +32,7 @@ from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.scorers.scorer import metrics_for
 from safe_eval.scoring.flips_file import write_flips
 from safe_eval.scoring.items import write_items
-from safe_eval.scoring.scores import PredictionsFile, Provenance, Scores, write_scores
+from safe_eval.scoring.scores import Provenance, Scores, named_file, write_scores
 
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
@@ -112,7 +111,7 @@ def scores_of(
         delivery=tuple(deliveries(arms.arms)),
         notes=(*notes, *_notes(arms)),
         provenance=Provenance(
-            predictions=tuple(_file(path, out) for path in paths),
+            predictions=tuple(named_file(path, out) for path in paths),
             rows=sum(len(arm.rows) for arm in arms.arms),
             cluster=arms.cluster,
             baseline=arms.pairing.baseline,
@@ -123,8 +122,8 @@ def scores_of(
             partial=bool(notes),
             metrics=options.metric,
             java="meteor" in arms.judged or ("spice" in arms.judged and options.spice is None),
-            frequencies=None if (file := _frequencies(options)) is None else _file(file, out),
-            spice=None if options.spice is None else _file(options.spice, out),
+            frequencies=None if (file := _frequencies(options)) is None else named_file(file, out),
+            spice=None if options.spice is None else named_file(options.spice, out),
             tokenizer=options.tokenizer,
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
@@ -155,14 +154,6 @@ def _captions(options: ScoreOptions) -> CaptionInputs:
 
 def _frequencies(options: ScoreOptions) -> Path | None:
     return None if options.df == CORPUS else Path(options.df)
-
-
-def _file(path: Path, out: Path | None) -> PredictionsFile:
-    """A file by its hash, with its path relative to the folder of the scores if it lies elsewhere."""
-    relative = None
-    if out is not None and path.resolve().parent != out.resolve():
-        relative = Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
-    return PredictionsFile(path.name, file_sha256(path), relative)
 
 
 def _notes(arms: Arms) -> Iterator[str]:

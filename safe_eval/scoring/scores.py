@@ -1,5 +1,6 @@
 """Scores: the content of scores.json, and how to read and write it."""
 
+import os
 import shlex
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import msgspec
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256, write_json
+from safe_data.core.json_document import DocumentError, read_document
 from safe_eval.arms.coverage import ArmCoverage, Coverage
 from safe_eval.arms.delivery import Delivery
 from safe_eval.options import Tokenizer
@@ -87,6 +89,15 @@ def file_of(run: Path, file: PredictionsFile) -> Path:
     return in_run if file.path is None or in_run.is_file() else run / file.path
 
 
+def named_file(path: Path, out: Path | None, sha256: str | None = None) -> PredictionsFile:
+    """A file by its hash, with its path relative to `out` if it lies elsewhere; see `file_of`."""
+    relative = None
+    if out is not None and path.resolve().parent != out.resolve():
+        relative = Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    return PredictionsFile(name, sha256 or file_sha256(path), relative)
+
+
 def score_again(run: Path, scores: Scores) -> str:
     """The command that scores the predictions of a run again."""
     files = " ".join(map(str, scored_files(run, scores)))
@@ -100,31 +111,21 @@ def write_scores(scores: Scores, out: Path) -> Path:
     return write_json(out / SCORES_FILE, scores)
 
 
-def read_scores(run: Path) -> Scores:
+def read_scores(run: Path, *, absent: bool = False) -> Scores:
     """Read a run's scores.json, and check that the predictions it was computed from are unchanged.
+
+    With `absent`, a file that is not there is not checked.
 
     Raises:
         InputError: scores.json does not exist, is no scores file or has another format version, or its
             predictions are missing or have changed.
     """
-    path = run / SCORES_FILE
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; make it with: safe-eval score PREDICTIONS --out {run}")
-    try:
-        version = msgspec.json.decode(path.read_bytes(), type=_Version).format_version
-        if version != FORMAT_VERSION:
-            raise InputError(
-                f"{path}: has format {version}, and this version reads format {FORMAT_VERSION}; score the "
-                f"predictions again: safe-eval score PREDICTIONS --out {run}"
-            )
-        scores = msgspec.json.decode(path.read_bytes(), type=Scores)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not a scores file: {error}; score the predictions again") from None
-    if not scores.provenance.predictions:
-        raise InputError(f"{path}: names no predictions file it was computed from; use safe-eval score")
+    scores = _decoded(run, run / SCORES_FILE)
     made = scores.provenance
     for file in (*made.predictions, *filter(None, (made.frequencies, made.spice))):
         scored = file_of(run, file)
+        if not scored.is_file() and absent:
+            continue
         if not scored.is_file():
             raise InputError(
                 f"{scored}: no such file, so nothing shows that {SCORES_FILE} was computed from it; "
@@ -132,7 +133,27 @@ def read_scores(run: Path) -> Scores:
             )
         if file_sha256(scored) != file.sha256:
             raise InputError(
-                f"{path}: was computed from another {file.name} than {scored}; "
+                f"{run / SCORES_FILE}: was computed from another {file.name} than {scored}; "
                 f"score again what is there: {score_again(run, scores)}"
             )
+    return scores
+
+
+def _decoded(run: Path, path: Path) -> Scores:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; make it with: safe-eval score PREDICTIONS --out {run}")
+    try:
+        data = path.read_bytes()
+        version = msgspec.json.decode(data, type=_Version).format_version
+        if version != FORMAT_VERSION:
+            raise InputError(
+                f"{path}: has format {version}, and this version reads format {FORMAT_VERSION}; score the "
+                f"predictions again: safe-eval score PREDICTIONS --out {run}"
+            )
+        read_document(data)
+        scores = msgspec.json.decode(data, type=Scores)
+    except (msgspec.MsgspecError, UnicodeDecodeError, DocumentError, RecursionError) as error:
+        raise InputError(f"{path}: is not a scores file: {error}; score the predictions again") from None
+    if not scores.provenance.predictions:
+        raise InputError(f"{path}: names no predictions file it was computed from; use safe-eval score")
     return scores

@@ -120,7 +120,9 @@ def test_labels_beside_the_run_are_found_and_recorded(
     labels = table(run, tmp_path, 200)
     assert main(["verdict", str(run), "--criteria", "parser", "--labels", str(labels)]) == 0
     content = json.loads((run / "verdict.json").read_text("utf-8"))
-    assert content["labels_file"] == {"name": "labels.csv", "sha256": file_sha256(labels)}
+    named = content["labels_file"]
+    assert (named["name"], named["sha256"]) == ("labels.csv", file_sha256(labels))
+    assert (run / named["path"]).resolve() == labels.resolve()
     assert content["parameters"] == {"agreement": "0.98"}
     assert main(["verdict", str(run), "--criteria", "parser"]) == 2
     for source, name in ((labels, "annotations.csv"), (key_path(labels), "annotations.key.json")):

@@ -26,7 +26,6 @@ from safe_eval.scoring.recheck import check_scores
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("predictions.jsonl", "put predictions.jsonl beside its scores"),
         ("scores.json", "safe-eval score"),
         ("verdict.json", "safe-eval verdict {run} --criteria FILE.yaml"),
     ],
