@@ -15,7 +15,8 @@ from safe_data.core.files import file_sha256
 from safe_data.core.json_document import DocumentError, content_sha256, document_of, read_document
 from safe_eval.judging.criteria_file import SHIPPED
 from safe_eval.judging.criterion import Criterion
-from safe_eval.judging.judged import GO, bound_of, overall
+from safe_eval.judging.judged import GO, Judged, bound_of, overall
+from safe_eval.judging.row_evidence import Evidence
 from safe_eval.judging.verdict import EXPECTED_ANSWERS, VERDICT_FILE, Verdict, seal_of
 from safe_eval.scoring.items import ITEMS_FILE
 from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Scores, file_of
@@ -117,13 +118,22 @@ def _of_criteria(verdict: Verdict) -> Iterator[str]:
     if [(row.name, row.bound, row.use, row.severity) for row in verdict.criteria] != asked:
         yield "judges other criteria than it says were asked for"
     for criterion, row in zip(verdict.asked, verdict.criteria, strict=False):
-        numbers = {"value": row.value, "ci_low": row.ci_low, "ci_high": row.ci_high}
-        if row.decision == GO and row.use in numbers and not _meets(criterion, numbers[row.use]):
+        if row.decision == GO and not _meets(criterion, row):
             yield f"says {GO} of {row.name!r}, whose number does not meet {row.bound}"
 
 
-def _meets(criterion: Criterion, number: float | None) -> bool:
-    return number is not None and criterion.parsed_bound().holds(number)
+def _meets(criterion: Criterion, row: Judged) -> bool:
+    """Whether the numbers of a row meet the bound of its criterion."""
+    said = Evidence(
+        "",
+        value=row.value,
+        ci_low=row.ci_low,
+        ci_high=row.ci_high,
+        equivalence=(row.equivalence_low, row.equivalence_high),
+    )
+    bound = criterion.parsed_bound()
+    numbers = said.numbers(criterion.use, bound.operator)
+    return all(number is not None and bound.holds(number) for number in numbers)
 
 
 def _is_shipped(link: Link, verdict: Verdict) -> bool:

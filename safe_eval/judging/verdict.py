@@ -47,11 +47,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def decide(
     run: Path,
     criteria: str | Path,
+    expect: Sequence[Path] = (),
     *,
+    expect_split: Sequence[str] = (),
     settings: Sequence[str] = (),
     labels: Path | None = None,
-    expect: Sequence[Path] = (),
-    expect_split: Sequence[str] = (),
 ) -> Verdict:
     """Judge a run by a criteria file and write its verdict.json.
 

@@ -47,10 +47,10 @@ def bounds_chart(criteria: Sequence[Judged]) -> str:
 
     strips = []
     for judged in criteria:
-        inside = _inside(judged.bound)
-        if inside is None or judged.value is None or judged.ci_low is None or judged.ci_high is None:
+        inside, (ci_low, ci_high) = _inside(judged.bound), judged.ends
+        if inside is None or judged.value is None or ci_low is None or ci_high is None:
             continue
-        low, high = _domain([judged.value, judged.ci_low, judged.ci_high, 0.0, *inside])
+        low, high = _domain([judged.value, ci_low, ci_high, 0.0, *inside])
         scale = alt.Scale(domain=[low, high], nice=False, clamp=True)
         ends = [{"from": max(low, inside[0]), "to": min(high, inside[1])}]
         x = alt.X(scale=scale, axis=alt.Axis(tickCount=5))
@@ -58,8 +58,8 @@ def bounds_chart(criteria: Sequence[Judged]) -> str:
         mark = {
             "label": "",
             "value": judged.value,
-            "low": judged.ci_low,
-            "high": judged.ci_high,
+            "low": ci_low,
+            "high": ci_high,
             "text": numbers.plain(judged.value),
             "colour": ACCENT,
         }
