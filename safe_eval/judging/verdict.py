@@ -30,6 +30,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str
     use: str
     severity: str
+    metric: str | None = None  # with `against`, the unit of the numbers
+    against: str | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +96,8 @@ def _judged(criterion: Criterion, found: Evidence) -> Judged:
         evidence="; ".join([found.text, *_remarks(criterion, found, decision)]),
         use=criterion.use,
         severity=criterion.severity,
+        metric=criterion.metric,
+        against=criterion.against,
     )
 
 

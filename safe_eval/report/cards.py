@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from safe_eval.report import numbers
-from safe_eval.report.accuracy import Column
 from safe_eval.report.media import MAX_TOTAL_BYTES, Media
-from safe_eval.report.selection import REASONS, Answered, Item, Selection
+from safe_eval.report.selection import Answered, Item, Selection
 from safe_eval.scorers.scorer import RIGHT_FROM
 
 TEXT_SHOWN = 600
@@ -19,13 +18,18 @@ def selection_sentence(selection: Selection, shown: int) -> str:
     total = numbers.count(selection.total, "item")
     answers = f"The answers are from seed {selection.run_seed}."
     if len(selection.items) == selection.total:
-        return f"All {total}, grouped by what they show about {selection.model}. {answers}"
+        return f"All {total}, grouped by what they show about {_tested(selection)}. {answers}"
     return (
         f"{numbers.count(len(selection.items))} of {total} (at most {shown}). The groups take turns, each in "
         f"the order of a hash of the example's id (choice seed {selection.choice_seed}); the last group is a "
         "sample of the rest. Telling items are preferred, so the share of wrong answers here is not "
-        f"the accuracy of {selection.model}. {answers}"
+        f"the accuracy of {_tested(selection)}. {answers}"
     )
+
+
+def _tested(selection: Selection) -> str:
+    *others, last = selection.models.tested
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def media_sentence(media: Sequence[Media], shards: Path | None) -> str:
@@ -44,19 +48,19 @@ def item_groups(selection: Selection, media: Sequence[Media]) -> list[dict[str, 
     """The cards of each reason that has items, with how many of all its items are shown."""
     cards: dict[str, list[dict[str, Any]]] = {}
     for item, entry in zip(selection.items, media, strict=True):
-        cards.setdefault(item.reason, []).append(_card(item, entry, selection.model))
+        cards.setdefault(item.reason, []).append(_card(item, entry, selection))
     return [
         {
             "title": title,
             "counted": f"{numbers.count(len(cards[reason]))} of {numbers.count(selection.found[reason])}",
             "cards": cards[reason],
         }
-        for reason, title in REASONS.items()
+        for reason, title in selection.titles.items()
         if reason in cards
     ]
 
 
-def _card(item: Item, media: Media, model: str) -> dict[str, Any]:
+def _card(item: Item, media: Media, selection: Selection) -> dict[str, Any]:
     row = item.prediction
     kind = {True: "needs the sound", False: "needs no sound"}.get(row.needs_audio is True, "")
     facts = [
@@ -69,13 +73,13 @@ def _card(item: Item, media: Media, model: str) -> dict[str, Any]:
         "record": row.record_id or row.example_id,
         "question": _shorten(row.prompt or "(the prediction does not hold the question)"),
         "expected": _expected(row.references),
-        "answers": [_answer(answered, model) for answered in item.answers],
+        "answers": [_answer(answered, selection) for answered in item.answers],
         "media": media,
         "notes": [fact for fact in facts if fact] + list(media.notes),
     }
 
 
-def _answer(answered: Answered, model: str) -> dict[str, Any]:
+def _answer(answered: Answered, selection: Selection) -> dict[str, Any]:
     row, key = answered.prediction, answered.key
     facts = [] if row.confidence is None else [f"{100 * row.confidence:.0f} % sure"]
     facts += ["not understood"] if answered.unparsed else []
@@ -83,8 +87,8 @@ def _answer(answered: Answered, model: str) -> dict[str, Any]:
         facts.append(f"score {numbers.plain(answered.score)}")
     return {
         **_mark(answered),
-        "title": Column(key.model, key.condition).title,
-        "tested": (key.model, key.condition) == (model, "full"),
+        "title": selection.models.title(key.model, key.condition),
+        "tested": key.condition == "full" and key.model in selection.models.tested,
         "text": _shorten(row.answer if row.answer is not None else f"(no answer: {row.error})"),
         "facts": " · ".join(facts),
     }

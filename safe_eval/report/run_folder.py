@@ -1,4 +1,4 @@
-"""Run folder: the items, scores and verdict of a run, checked to belong together."""
+"""Run folder: the items, scores and verdict of a run, checked to belong together, and proof of its freeze."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +9,15 @@ import msgspec
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_eval.judging.verdict import VERDICT_FILE, Verdict, overall
+from safe_eval.prediction import BASE
+from safe_eval.report.freeze_evidence import FILES, FreezeEvidence, read_freeze_evidence
 from safe_eval.scoring.items import ITEMS_FILE, read_items
 from safe_eval.scoring.scores import SCORES_FILE, Scores, read_scores, scored_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MADE_WITH = ("options.yaml", "freeze.json", "adapter/config.json", "adapter/adapter.safetensors")
+MADE_WITH = ("options.yaml", *FILES, "adapter/config.json", "adapter/adapter.safetensors")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Results:
     scores: Scores
     verdict: Verdict
     file_hashes: dict[str, str]
+    freeze: FreezeEvidence
+    baseline: str | None  # the model that the scores compare the others with
 
 
 def read_results(run: Path) -> Results:
@@ -50,7 +54,14 @@ def read_results(run: Path) -> Results:
         scores=scores,
         verdict=verdict,
         file_hashes={_shown(path, run): file_sha256(path) for path in named},
+        freeze=read_freeze_evidence(run),
+        baseline=_baseline(scores),
     )
+
+
+def _baseline(scores: Scores) -> str | None:
+    named: str | None = getattr(scores.provenance, "baseline", BASE)
+    return named
 
 
 def _shown(path: Path, run: Path) -> str:
