@@ -57,6 +57,10 @@ class ScoreOptions:
     """leave out METEOR and SPICE, which run in Java"""
     tokenizer: Tokenizer = "own"
     """what cuts captions into tokens: own, which needs no Java, or java, Stanford's own program"""
+    baseline: str | None = None
+    """model that every other is compared with (default: base where there is one, otherwise none)"""
+    pairs: bool = False
+    """also compare each pair of models under the same condition; up to 6 without a baseline always are"""
     allow_partial: bool = False
     """leave out a last line that was cut off, as an interrupted run leaves it, instead of refusing it"""
 

@@ -128,13 +128,13 @@ def _drift_table(title: str, rows: Sequence[RetentionRow]) -> Table:
     level = numbers.percent(rows[0].confidence, 0)
     return Table(
         caption=f"Probabilities of the choices · {title}",
-        note="KL(baseline ‖ model) in nats, total variation in [0, 1], and how often the likeliest choice is "
+        note="KL(second ‖ first) in nats, total variation in [0, 1], and how often the likeliest choice is "
         f"the same; in brackets, the {level} % interval",
-        first="Model and slice",
+        first="First against second",
         columns=(Column("KL"), Column("Total variation"), Column("Same choice")),
         rows=tuple(
             Row(
-                label=f"{row.model}/{row.condition}",
+                label=f"{row.model}/{row.condition} against {row.against}",
                 detail=f"{slice_title(row.slice)}, {numbers.count(row.drift_n, 'item')}",
                 cells=(
                     _drifted(row.kl_nats, row.kl_low, row.kl_high),

@@ -9,7 +9,6 @@ import msgspec
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_eval.judging.verdict import VERDICT_FILE, Verdict, overall
-from safe_eval.prediction import BASE
 from safe_eval.report.freeze_evidence import FILES, FreezeEvidence, read_freeze_evidence
 from safe_eval.scoring.items import ITEMS_FILE, read_items
 from safe_eval.scoring.scores import SCORES_FILE, Scores, read_scores, scored_files
@@ -55,13 +54,8 @@ def read_results(run: Path) -> Results:
         verdict=verdict,
         file_hashes={_shown(path, run): file_sha256(path) for path in named},
         freeze=read_freeze_evidence(run),
-        baseline=_baseline(scores),
+        baseline=scores.provenance.baseline,
     )
-
-
-def _baseline(scores: Scores) -> str | None:
-    named: str | None = getattr(scores.provenance, "baseline", BASE)
-    return named
 
 
 def _shown(path: Path, run: Path) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from safe_eval.arms.arm import ArmKey
+from safe_eval.arms.arm import ArmKey, Order
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.report.labels import Models, models_of
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM, SCORERS
@@ -243,10 +243,11 @@ def _given(
     for place, row in zip(example[places].tolist(), answers.take(places).to_pylist(), strict=True):
         answered = _answered(row)
         given.setdefault(place, {})[answered.key] = answered  # once, although many metrics score a caption
-    return {
-        place: sorted(found.values(), key=lambda answered: _place(answered, baseline))
-        for place, found in given.items()
-    }
+
+    def order(answered: Answered) -> Order:  # the baseline may have another seed, and still comes first
+        return answered.key._replace(seed=0).order_after(baseline)
+
+    return {place: sorted(found.values(), key=order) for place, found in given.items()}
 
 
 def _item(given: Sequence[Answered], reason: str, models: Models) -> Item:
@@ -262,11 +263,6 @@ def _answered(row: dict[str, Any]) -> Answered:
     understood = became != "unparsed" or not (prediction.answer or "").strip()
     key = ArmKey(prediction.dataset, prediction.seed, prediction.model, prediction.condition)
     return Answered(key, prediction, None if metric in CAPTION_METRICS else value, not understood)
-
-
-def _place(answered: Answered, baseline: str | None) -> tuple[bool, tuple[object, ...]]:
-    key = answered.key._replace(seed=0)  # the baseline may have another seed, and still comes first
-    return key.model != baseline, key.order
 
 
 def _take_turns(groups: dict[str, list[int]], shown: int) -> list[int]:

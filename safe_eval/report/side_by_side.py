@@ -233,8 +233,8 @@ def _notes(
             shared = numbers.count(len(own & asked[0]), "example")
             alone = numbers.count(len(asked[0] - own)), numbers.count(len(own - asked[0]))
             yield (
-                f"{names[0]} and {name} have {shared} in common, and only these are compared; {alone[0]} are in "
-                f"{names[0]} alone and {alone[1]} in {name} alone."
+                f"{names[0]} and {name} have {shared} in common, and only these are compared; {alone[0]} are "
+                f"in {names[0]} alone and {alone[1]} in {name} alone."
             )
         if place in differing:
             ids = ", ".join(example for _, example in differing[place][:IDS_SHOWN])

@@ -15,6 +15,7 @@ from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import delivery_notes
+from safe_eval.arms.pairs import pairing_notes
 from safe_eval.arms.replies import reply_notes
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
@@ -64,8 +65,7 @@ def score_predictions(
         InputError: see `all_arms`.
     """
     options = options or ScoreOptions()
-    arms = all_arms(predictions, metrics=options.metric, captions=_captions(options))
-    return scores_of(arms, sampling or Sampling(), options)
+    return scores_of(_arms(predictions, options), sampling or Sampling(), options)
 
 
 def read_arms(paths: Sequence[Path], options: ScoreOptions) -> tuple[Arms, tuple[str, ...]]:
@@ -78,7 +78,7 @@ def read_arms(paths: Sequence[Path], options: ScoreOptions) -> tuple[Arms, tuple
         raise InputError("no predictions file given")
     predictions = read_predictions(*paths, allow_partial=options.allow_partial)
     notes = tuple(partial_notes(paths)) if options.allow_partial else ()
-    return all_arms(predictions, metrics=options.metric, captions=_captions(options)), notes
+    return _arms(predictions, options), notes
 
 
 def scores_of(
@@ -106,6 +106,8 @@ def scores_of(
             predictions=tuple(_file(path, out) for path in paths),
             rows=sum(len(arm.rows) for arm in arms.arms),
             cluster=arms.cluster,
+            baseline=arms.pairing.baseline,
+            pairs=options.pairs,
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
@@ -118,6 +120,17 @@ def scores_of(
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
         ),
+    )
+
+
+def _arms(predictions: Sequence[Prediction], options: ScoreOptions) -> Arms:
+    captions = _captions(options)
+    return all_arms(
+        predictions,
+        metrics=options.metric,
+        captions=captions,
+        baseline=options.baseline,
+        pairs=options.pairs,
     )
 
 
@@ -154,6 +167,7 @@ def _notes(arms: Arms) -> Iterator[str]:
     if arms.cluster != "group":
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
     yield from arms.notes
+    yield from pairing_notes(arms.pairing, arms.arms)
     yield from seed_notes(arms)
     yield from reply_notes(arms.arms)
     yield from delivery_notes(arms.arms)
