@@ -8,8 +8,9 @@ from safe_eval.report import numbers
 from safe_eval.report.labels import (
     SLICES,
     Models,
+    arm_key,
+    condition_order,
     condition_title,
-    models_of,
     noun_of,
     set_title,
     slice_title,
@@ -65,17 +66,25 @@ def is_accuracy(metric: str) -> bool:
     return "accuracy" in metric
 
 
-def panels(scores: Scores, baseline: str | None) -> tuple[Panel, ...]:
-    """One panel per accuracy metric, dataset and seed, with the baseline's arms first."""
+def panels(scores: Scores, models: Models) -> tuple[Panel, ...]:
+    """One panel per accuracy metric, dataset and seed, with the baseline."""
     accuracies = [metric for metric in scores.metrics if is_accuracy(metric.metric)]
     rows = without_repeats(accuracies, ("metric", "dataset", "seed", "model", "condition"))
-    models = models_of({row.model for row in rows}, baseline)
-    tested = [row for row in rows if row.model in models.tested]
     found = []
-    for key in dict.fromkeys((m.metric, m.dataset, m.seed) for m in tested):
-        own = [m for m in tested if (m.metric, m.dataset, m.seed) == key]
-        found.append(_panel(set_title(*key), [*_baseline_rows(rows, own[0], models), *own], models))
+    for key in dict.fromkeys((m.metric, m.dataset, m.seed) for m in rows):
+        own = [m for m in rows if (m.metric, m.dataset, m.seed) == key]
+        if all(m.model == models.baseline for m in own) and _beside_another(rows, own[0]):
+            continue
+        shown = set(map(id, [*_baseline_rows(rows, own[0], models), *own]))
+        found.append(_panel(set_title(*key), [row for row in rows if id(row) in shown], models))
     return tuple(found)
+
+
+def _beside_another(rows: Sequence[Metric], baseline: Metric) -> bool:
+    """Whether the baseline's only seed stands in the panels of another model."""
+    same = [m for m in rows if (m.metric, m.dataset) == (baseline.metric, baseline.dataset)]
+    seeds = {m.seed for m in same if m.model == baseline.model}
+    return len(seeds) == 1 and any(m.model != baseline.model for m in same)
 
 
 def main_table(panel: Panel) -> Table:
@@ -89,7 +98,7 @@ def _arms_by_slice(panel: Panel) -> Table:
         Row(
             panel.models.title(*arm),
             tuple(_cell(panel, name, arm, sizes[name]) for name in sizes),
-            detail="" if arm[1] == "full" else "/".join(arm),
+            detail=arm_key(*arm),
         )
         for arm in panel.arms
     ]
@@ -105,7 +114,7 @@ def _arms_by_slice(panel: Panel) -> Table:
 
 def _models_side_by_side(panel: Panel) -> Table:
     models = list(dict.fromkeys(model for model, _ in panel.arms))
-    conditions = list(dict.fromkeys(condition for _, condition in panel.arms))
+    conditions = sorted({condition for _, condition in panel.arms}, key=condition_order)
     rows = []
     for name in panel.main_slices:
         same = _same_size(panel, name, panel.arms)
@@ -134,18 +143,16 @@ def slice_table(panel: Panel, slices: Sequence[str], arms: Sequence[Arm]) -> Tab
         same = _same_size(panel, name, arms)
         cells = tuple(_cell(panel, name, arm, same) for arm in arms)
         rows.append(Row(slice_title(name, noun_of(panel.metric)), cells, detail=same))
-    columns = tuple(Column(panel.models.title(*arm), "/".join(arm)) for arm in arms)
+    columns = tuple(Column(panel.models.title(*arm), arm_key(*arm)) for arm in arms)
     return Table(panel.title, panel.note, "Question type", columns, tuple(rows))
 
 
-def _baseline_rows(rows: Iterable[Metric], tested: Metric, models: Models) -> list[Metric]:
+def _baseline_rows(rows: Iterable[Metric], one: Metric, models: Models) -> list[Metric]:
     """The baseline's rows of the same seed, or of its only seed."""
-    if tested.model == models.baseline:
-        return []
-    about = (models.baseline, tested.metric, tested.dataset)
+    about = (models.baseline, one.metric, one.dataset)
     same = [m for m in rows if (m.model, m.metric, m.dataset) == about]
     seeds = {m.seed for m in same}
-    return [m for m in same if m.seed == tested.seed or len(seeds) == 1]
+    return [m for m in same if m.seed == one.seed or len(seeds) == 1]
 
 
 def _panel(title: str, metrics: Sequence[Metric], models: Models) -> Panel:
@@ -153,10 +160,16 @@ def _panel(title: str, metrics: Sequence[Metric], models: Models) -> Panel:
         title=title,
         metric=metrics[0].metric,
         models=models,
-        arms=tuple(dict.fromkeys((m.model, m.condition) for m in metrics)),
+        arms=_arms(metrics),
         slices=tuple(slices_in_order(metric.slice for metric in metrics)),
         found={(m.slice, (m.model, m.condition)): m for m in metrics},
     )
+
+
+def _arms(metrics: Sequence[Metric]) -> tuple[Arm, ...]:
+    models = list(dict.fromkeys(m.model for m in metrics))
+    arms = {(m.model, m.condition) for m in metrics}
+    return tuple(sorted(arms, key=lambda arm: (models.index(arm[0]), condition_order(arm[1]))))
 
 
 def _cell(panel: Panel, name: str, arm: Arm, same_size: str) -> Cell | None:

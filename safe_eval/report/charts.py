@@ -82,7 +82,7 @@ def _label_width(titles: Sequence[str]) -> int:
 
 def _mark(panel: Panel, arm: Arm, metric: Metric) -> dict[str, Any]:
     model, condition = arm
-    colour = INK if model == panel.models.baseline else ACCENT if condition == "full" else REST
+    colour = REST if condition != "full" else INK if model == panel.models.baseline else ACCENT
     return {
         "label": panel.models.title(model, condition),
         "value": metric.value,

@@ -61,7 +61,8 @@ def _comparison_table(title: str, comparisons: Sequence[Comparison]) -> Table:
         columns=tuple(Column(slice_title(name, noun_of(metric))) for name in slices),
         rows=tuple(
             Row(
-                label=f"{a} − {b}",
+                label=a,
+                less=b,
                 cells=tuple(_comparison_cell(by_place.get((a, b, name)), tests) for name in slices),
                 is_key=True,
             )
@@ -103,7 +104,8 @@ def _equivalence_table(title: str, comparisons: Sequence[Comparison]) -> Table:
         columns=tuple(Column(slice_title(name)) for name in slices),
         rows=tuple(
             Row(
-                label=f"{a} − {b}",
+                label=a,
+                less=b,
                 cells=tuple(_equivalence_cell(by_place.get((a, b, name))) for name in slices),
                 is_key=True,
             )

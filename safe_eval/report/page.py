@@ -73,12 +73,12 @@ def render_page(page: Shown, shards: Path | None, summary_name: str) -> str:
 
 
 def _numbers(page: Shown) -> dict[str, Any]:
-    scores, baseline = page.scores, page.baseline
-    panels = accuracy.panels(scores, baseline)
+    scores, models = page.scores, page.models
+    panels = accuracy.panels(scores, models)
     conditions: tuple[str, ...] = (
         () if page.is_one else ("full",)
     )  # of several runs, the other conditions in one table only
-    others = [*seed_tables(scores, baseline), *other_tables(scores, baseline, conditions=conditions)]
+    others = [*seed_tables(scores, models), *other_tables(scores, models, conditions=conditions)]
     types = [
         accuracy.slice_table(
             panel, panel.types, [arm for arm in panel.arms if not conditions or arm[1] in conditions]
@@ -94,7 +94,7 @@ def _numbers(page: Shown) -> dict[str, Any]:
         "accuracies": [part for panel in panels for part in in_parts(accuracy.main_table(panel))],
         "scores_title": "Accuracy" if panels else "Scores",
         "types": [part for table in types for part in in_parts(table)],
-        "coverage": coverage_words(scores, baseline),
+        "coverage": coverage_words(scores, models),
         "comparisons": [part for table in comparison_tables(scores.comparisons) for part in in_parts(table)],
         "equivalence": [part for table in equivalence_tables(scores.comparisons) for part in in_parts(table)],
         "drift": drift_tables(scores.retention),
@@ -120,7 +120,7 @@ def _run(run: Results) -> dict[str, Any]:
 
 
 def _charts(page: Shown) -> list[dict[str, str]]:
-    panels = accuracy.panels(page.scores, page.baseline)
+    panels = accuracy.panels(page.scores, page.models)
     drawn = [
         {
             "svg": accuracy_chart(panel),
@@ -141,7 +141,7 @@ def _charts(page: Shown) -> list[dict[str, str]]:
 
 
 def _selection(page: Shown, shards: Path | None) -> dict[str, Any]:
-    selection = select_items(page.items, page.baseline)
+    selection = select_items(page.items, page.models)
     shown = [item.prediction for item in selection.items]
     media = collect(shown, shards) if shards is not None else [Media()] * len(shown)
     return {

@@ -59,10 +59,10 @@ def render_summary(page: Shown, page_name: str) -> str:
     """
     parts = [part for run in page.runs for part in _verdict(run)]
     parts += [_escaped(note) for note in page.notes]
-    for panel in accuracy.panels(page.scores, page.baseline):
+    for panel in accuracy.panels(page.scores, page.models):
         arms = panel.arms if page.is_one else [arm for arm in panel.arms if arm[1] == "full"]
         parts += [f"{_escaped(panel.title)}; {_escaped(panel.note)}.", _accuracy_table(panel, arms)]
-    coverage = coverage_words(page.scores, page.baseline)
+    coverage = coverage_words(page.scores, page.models)
     parts.append(("" if coverage["complete"] else "**Incomplete.** ") + _escaped(coverage["sentence"]))
     if page.is_one or not coverage["complete"]:
         parts.append("\n".join(f"- {_escaped(row['text'])}" for row in coverage["rows"]))

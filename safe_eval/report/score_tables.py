@@ -7,7 +7,7 @@ from typing import TypeVar
 from safe_data.core import numerals
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import is_accuracy
-from safe_eval.report.labels import SLICES, Models, models_of, noun_of, set_title, slice_title
+from safe_eval.report.labels import SLICES, Models, arm_key, noun_of, set_title, slice_title
 from safe_eval.report.table import Cell, Column, Row, Table
 from safe_eval.report.units import is_share, unit_of
 from safe_eval.results.metrics import Metric, without_repeats
@@ -17,12 +17,11 @@ from safe_eval.scoring.scores import Scores
 Found = TypeVar("Found", Metric, SeedRow, SeedComparison)
 
 
-def other_tables(scores: Scores, baseline: str | None, *, conditions: Sequence[str] = ()) -> list[Table]:
+def other_tables(scores: Scores, models: Models, *, conditions: Sequence[str] = ()) -> list[Table]:
     """Metrics that are no accuracy, shares apart from all others: a row per metric and slice.
 
     `conditions` are those to show (default: all).
     """
-    models = models_of({row.model for row in scores.metrics}, baseline)
     other = [
         m
         for m in scores.metrics
@@ -35,9 +34,8 @@ def other_tables(scores: Scores, baseline: str | None, *, conditions: Sequence[s
     return [_table(set_title(*key), own, _arm_column(models), _metric) for key, own in groups.items()]
 
 
-def seed_tables(scores: Scores, baseline: str | None) -> list[Table]:
+def seed_tables(scores: Scores, models: Models) -> list[Table]:
     """Means and differences over seeds, shares apart from all others, with a row per metric and slice."""
-    models = models_of({row.model for row in scores.seeds}, baseline)
     means = without_repeats(scores.seeds, ("metric", "dataset", "model", "condition"))
     comparisons = without_repeats(scores.seed_comparisons, ("metric", "dataset", "a", "b"))
     tables = []
@@ -90,7 +88,7 @@ def _with_size(cell: Cell, n: int) -> Cell:
 
 def _arm_column(models: Models) -> Callable[[Metric | SeedRow], Column]:
     def column(row: Metric | SeedRow) -> Column:
-        return Column(models.title(row.model, row.condition), f"{row.model}/{row.condition}")
+        return Column(models.title(row.model, row.condition), arm_key(row.model, row.condition))
 
     return column
 

@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from safe_eval.arms.arm import ArmKey, Order
 from safe_eval.prediction import BASE, Prediction
-from safe_eval.report.labels import Models, models_of
+from safe_eval.report.labels import Models
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM, SCORERS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Selection:
     @property
     def titles(self) -> dict[str, str]:
         """What each reason means for these models."""
-        reference = reference_of(self.models)
+        reference = self.models.reference
         if reference in (None, BASE):
             return REASONS
         others = [name for name in self.models.tested if name != reference]
@@ -108,16 +108,13 @@ class _Examples:
         return np.asarray(self.scores[:, self.arms.index((model, condition))])
 
 
-def select_items(
-    items: "pa.Table", baseline: str | None = BASE, *, seed: int = 0, shown: int = SHOWN
-) -> Selection:
+def select_items(items: "pa.Table", models: Models, *, seed: int = 0, shown: int = SHOWN) -> Selection:
     """Choose the items to show from items.parquet; the order of its rows does not matter.
 
     The reasons take turns, each giving its next item in the order of a hash of seed and example, until only
     the places of the sample are left. Captions are neither right nor wrong, so they are in the sample. Items
     of tasks that no metric judges, and of later seeds, are not shown.
     """
-    models = models_of(items.column("model").unique().to_pylist(), baseline)
     run_seed = min(_seeds(items, models.tested[0]))
     answers = _answers(items, models, run_seed)
     examples = _examples(answers)
@@ -137,11 +134,6 @@ def select_items(
     )
 
 
-def reference_of(models: Models) -> str | None:
-    """The model that others are compared with: the baseline, or without one the first of several."""
-    return models.baseline or (models.tested[0] if models.equals else None)
-
-
 def _seeds(items: "pa.Table", model: str) -> list[int]:
     import pyarrow.compute as pc
 
@@ -156,7 +148,7 @@ def _answers(items: "pa.Table", models: Models, run_seed: int) -> "pa.Table":
 
     judging = pa.array([*SCORERS, *CAPTION_METRICS])
     shown = pa.array([False] * len(items))
-    for model in filter(None, (models.baseline, *models.tested)):
+    for model in filter(None, (models.baseline, *models.tested, *models.others)):
         seeds = _seeds(items, model)
         seed = seeds[0] if len(seeds) == 1 else run_seed
         of_model = pc.and_(pc.equal(items["model"], model), pc.equal(items["seed"], seed))
@@ -197,7 +189,7 @@ def _coded(column: "pa.ChunkedArray") -> tuple[Int[ndarray, " answers"], list[st
 
 def _most_telling(examples: _Examples, models: Models) -> list[str]:
     """The reason to show each example: the first in the order of the page that holds for a model."""
-    reference, order = reference_of(models), list(REASONS)
+    reference, order = models.reference, list(REASONS)
     tested = [name for name in models.tested if name != reference] or list(models.tested)
     found = [_reasons(examples, model, reference) for model in tested]
     return [min(reasons, key=order.index) for reasons in zip(*found, strict=True)]

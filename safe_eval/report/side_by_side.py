@@ -15,7 +15,7 @@ from safe_data.core.errors import InputError, did_you_mean
 from safe_eval.comparison.item_pairs import Pair, compare_items
 from safe_eval.options import Sampling
 from safe_eval.report import numbers
-from safe_eval.report.labels import models_of
+from safe_eval.report.labels import Models, models_of
 from safe_eval.report.run_folder import Results
 from safe_eval.scoring.scores import Scores
 
@@ -36,7 +36,7 @@ class Shown:
     runs: tuple[Results, ...]
     scores: Scores
     items: "pa.Table"
-    baseline: str | None
+    models: Models
     notes: tuple[str, ...] = ()
 
     @property
@@ -75,7 +75,8 @@ def _one(results: Results, baseline: str | None) -> Shown:
         scores = msgspec.structs.replace(
             scores, comparisons=(*kept, *found), seed_comparisons=(), retention=()
         )
-    return Shown(results.name, (results,), scores, results.items, baseline or results.baseline)
+    models = models_of(names, baseline or results.baseline)
+    return Shown(results.name, (results,), scores, results.items, models)
 
 
 def _several(names: Sequence[str], results: Sequence[Results], baseline: str | None) -> Shown:
@@ -99,9 +100,21 @@ def _several(names: Sequence[str], results: Sequence[Results], baseline: str | N
         runs=tuple(results),
         scores=scores,
         items=joined,
-        baseline=pairs[0][1] if pairs else None,
+        models=_models(results, pairs[0][1]),
         notes=tuple(_notes(names, results, differing)),
     )
+
+
+def _models(results: Sequence[Results], reference: str) -> Models:
+    """The tested models beside the one they are compared with; the bases of the runs are others."""
+    names = {one.name: set(one.items.column("model").unique().to_pylist()) for one in results}
+    tested = {
+        _label(one.name, model)
+        for one in results
+        for model in models_of(names[one.name], one.baseline).tested
+    }
+    known = {_label(run, model) for run, models in names.items() for model in models}
+    return models_of(known, reference, known - tested - {reference})
 
 
 def _pairs(names: Sequence[str], results: Sequence[Results], baseline: str | None) -> Iterator[Pair]:

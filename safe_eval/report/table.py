@@ -31,12 +31,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """The cells of one row. A row with a `group` other than the row before it stands under a line with it."""
+    """The cells of one row. A row with a `group` other than the row before it stands under a line with it.
+
+    `less` is what the row is compared with: it stands after the label and a minus.
+    """
 
     label: str
     cells: tuple[Cell | None, ...]
     detail: str = ""
     group: str = ""
+    less: str = ""
     is_key: bool = False  # the label is a name from scores.json, such as safe/full
 
 

@@ -8,7 +8,7 @@ from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.metric_names import SEED_STD
 from safe_eval.judging.verdict import GO, NO_GO, NOT_MEASURED, Judged, Verdict
 from safe_eval.report import numbers
-from safe_eval.report.labels import models_of
+from safe_eval.report.labels import Models
 from safe_eval.report.table import Cell, Column, Row, Table
 from safe_eval.report.units import PLAIN, Unit, unit_of
 from safe_eval.scoring.scores import Scores
@@ -117,10 +117,9 @@ def bound_text(bound: str, unit: Unit = PLAIN) -> str:
     return f"{sign}{'' if sign.endswith('±') else ' '}{limit.replace('-', numbers.MINUS)}"
 
 
-def coverage_words(scores: Scores, baseline: str | None) -> dict[str, Any]:
+def coverage_words(scores: Scores, models: Models) -> dict[str, Any]:
     """How many of the expected examples were answered: one sentence, and one line per arm."""
     sets = len({(arm.dataset, arm.seed) for arm in scores.cells})
-    models = models_of({arm.model for arm in scores.cells}, baseline)
     rows = []
     for arm in scores.cells:
         where = f" ({arm.dataset or 'unnamed dataset'}, seed {arm.seed})" if sets > 1 else ""

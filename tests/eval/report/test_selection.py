@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from safe_eval.arms.all_arms import all_arms
 from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.prediction import Prediction
+from safe_eval.report.labels import models_of
 from safe_eval.report.media import media_type
 from safe_eval.report.selection import REASONS, SAMPLED_AT_LEAST, Selection, select_items
 from safe_eval.scoring.items import item_tables
@@ -37,7 +38,8 @@ def asked(name: str, rights: str, *, needs_audio: bool | None, **fields: object)
 
 def select(rows: list[Prediction], baseline: str | None = "base", **options: int) -> Selection:
     arms = all_arms(rows, captions=CaptionInputs(java=False))
-    return select_items(pa.concat_tables(item_tables(arms)), baseline, **options)
+    models = models_of({row.model for row in rows}, baseline)
+    return select_items(pa.concat_tables(item_tables(arms)), models, **options)
 
 
 @pytest.mark.parametrize(
