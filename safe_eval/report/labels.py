@@ -56,8 +56,10 @@ class Models:
 def models_of(names: Collection[str], baseline: str | None, others: Collection[str] = ()) -> Models:
     """The models by their names; a baseline that is none of them is no baseline.
 
-    >>> models_of({"safe", "base"}, "base"), models_of({"b", "a"}, "base").tested
-    (Models(baseline='base', tested=('safe',)), ('a', 'b'))
+    >>> models_of({"safe", "base"}, "base")
+    Models(baseline='base', tested=('safe',), others=())
+    >>> models_of({"b", "a"}, "base")
+    Models(baseline=None, tested=('a', 'b'), others=())
     >>> models_of({"a"}, "a").tested
     ('a',)
     """

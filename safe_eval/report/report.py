@@ -14,11 +14,7 @@ from safe_eval.report.verdict_words import coverage_words, criterion_words, verd
 
 
 def write_report(
-    run: Path,
-    *others: Path,
-    shards: Path | None = None,
-    out: Path | None = None,
-    baseline: str | None = None,
+    *runs: Path, shards: Path | None = None, out: Path | None = None, baseline: str | None = None
 ) -> Path:
     """Write the page and its summary for a run, or for several side by side, and return the path of the page.
 
@@ -26,11 +22,10 @@ def write_report(
     runs, the items of the later ones are compared with those of the first.
 
     Args:
-        run: folder with these three files
-        others: more such folders, on the same page
+        runs: folders with these three files; one or more
         shards: dataset with the pictures and sounds (default: the first run's folder `shards`, if it exists);
             without one, the page shows the items as text
-        out: HTML file to write (default: run/report.html); the summary has the same name and ends in .md
+        out: HTML file to write (default: report.html of the only run); the summary has the same name and ends in .md
         baseline: model that the others are compared with (default: the one of the scores, or of several runs
             the model of the same name in the first)
 
@@ -38,13 +33,15 @@ def write_report(
         InputError: an input is missing or malformed, the inputs do not belong together, `out` is not given
             for several runs, or a package of the `report` extra is not installed.
     """
-    runs = [Path(run), *map(Path, others)]
-    if out is None and others:
+    if not runs:
+        raise InputError("no run folder given")
+    if out is None and len(runs) > 1:
         raise InputError(f"{len(runs)} runs on one page belong to no folder of theirs; add --out FILE.html")
-    out = runs[0] / "report.html" if out is None else Path(out)
-    page = shown(runs, [read_results(one) for one in runs], baseline)
-    if shards is None and (runs[0] / "shards" / "dataset.json").is_file():
-        shards = runs[0] / "shards"
+    folders = [Path(run) for run in runs]
+    out = folders[0] / "report.html" if out is None else Path(out)
+    page = shown(folders, [read_results(folder) for folder in folders], baseline)
+    if shards is None and (folders[0] / "shards" / "dataset.json").is_file():
+        shards = folders[0] / "shards"
     summary = out.with_suffix(".md")
     texts = {out: render_page(page, shards, summary.name), summary: render_summary(page, out.name)}
     for path, text in texts.items():
