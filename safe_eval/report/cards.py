@@ -84,7 +84,7 @@ def _answer(answered: Answered, selection: Selection) -> dict[str, Any]:
     facts = [] if row.confidence is None else [f"{100 * row.confidence:.0f} % sure"]
     facts += ["not understood"] if answered.unparsed else []
     if answered.score is not None and 0 < answered.score < 1:
-        facts.append(f"score {numbers.plain(answered.score)}")
+        facts.append(f"score {numbers.percent(answered.score, 0)} %")
     return {
         **_mark(answered),
         "title": selection.models.title(key.model, key.condition),
@@ -98,7 +98,7 @@ def _mark(answered: Answered) -> dict[str, str]:
     score = answered.score
     if score is None:
         return {"mark": "·", "tone": "unknown", "said_score": "a caption is neither right nor wrong"}
-    said = f"score {numbers.plain(score)}; right from {numbers.plain(RIGHT_FROM)} on"
+    said = f"score {numbers.share(score)}; right from {numbers.share(RIGHT_FROM)} on"
     if answered.right:
         return {"mark": "✓", "tone": "good", "said_score": said}
     partial = score > 0

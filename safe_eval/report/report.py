@@ -25,7 +25,8 @@ def write_report(
         runs: folders with these three files; one or more
         shards: dataset with the pictures and sounds (default: the first run's folder `shards`, if it exists);
             without one, the page shows the items as text
-        out: HTML file to write (default: report.html of the only run); the summary has the same name and ends in .md
+        out: HTML file to write (default: report.html in the folder of a single run); the summary has the same
+            name and ends in .md
         baseline: model that the others are compared with (default: the one of the scores, or of several runs
             the model of the same name in the first)
 

@@ -84,7 +84,8 @@ def _judged_cell(judged: Judged | None) -> Cell | None:
         return None
     words = criterion_words(judged)
     lines = (f"bound {words['bound']}", *(["a warning: decides nothing"] if words["warning"] else []))
-    return Cell(words["decision"], f"{words['value']} {words['interval']}".strip(), lines, tone=words["tone"])
+    found = "" if judged.value is None else f"{words['value']} {words['interval']}".strip()
+    return Cell(words["decision"], found, lines, tone=words["tone"])
 
 
 def criterion_unit(judged: Judged) -> Unit:
