@@ -6,7 +6,14 @@ from pathlib import Path
 from safe_data.core import command
 from safe_data.core.table import Format, render
 from safe_data.core.terminal import say, wrote
-from safe_eval.options import CalibrateOptions, CompareOptions, PowerOptions, Sampling, ScoreOptions
+from safe_eval.options import (
+    CalibrateOptions,
+    CardOptions,
+    CompareOptions,
+    PowerOptions,
+    Sampling,
+    ScoreOptions,
+)
 
 SUMMARY = "Score predictions, judge the scores, and write the report."
 
@@ -14,37 +21,64 @@ SUMMARY = "Score predictions, judge the scores, and write the report."
 def score(
     predictions: list[Path], *, out: Path, options: ScoreOptions, sampling: Sampling, format: Format = "text"
 ) -> None:
-    """Score predictions files and write OUT/scores.json and OUT/items.parquet.
+    """Score predictions files and write OUT/scores.json, OUT/items.parquet and OUT/flips.csv.
 
     Args:
         predictions: JSON Lines or Parquet files, scored together; faulty rows are all reported at once
-        out: folder for scores.json and items.parquet
+        out: folder for scores.json, items.parquet, and flips.csv: the answers that flip between models
         format: how the table is printed
     """
+    from safe_eval.scoring.flips_file import FLIPS_FILE
     from safe_eval.scoring.score import score_files
     from safe_eval.text.scores_tables import scores_tables
     from safe_eval.text.scores_text import scores_table
 
     scores = score_files(predictions, sampling, options, out=out)
     say(render(scores_tables(scores), format, scores, [*scores_table(scores), ""]))
-    wrote([out / "scores.json", out / "items.parquet"], format)
+    wrote([out / "scores.json", out / "items.parquet", out / FLIPS_FILE], format)
 
 
-def verdict(run: Path, *, criteria: Path, format: Format = "text") -> int:
-    """Judge RUN/scores.json and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
+def verdict(
+    run: Path,
+    *,
+    criteria: str,
+    set: tuple[str, ...] = (),
+    labels: Path | None = None,
+    expect: tuple[Path, ...] = (),
+    expect_split: tuple[str, ...] = (),
+    format: Format = "text",
+) -> int:
+    """Score a run's predictions again, judge them and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
 
     Args:
         run: folder that score wrote to, with the predictions where scores.json says
-        criteria: YAML file of criteria, or the name of a shipped one: demo, success
+        criteria: name of a shipped criteria file, such as demo or success (all: safe-eval criteria list), or
+            the path of a file; a shipped name always means the shipped file
+        set: NAME=VALUE, a parameter of the criteria file, such as model=alpha
+        labels: table of labelled answers, for criteria on the agreement of scorer and person (default:
+            RUN/annotations.csv)
+        expect: dataset root, or JSON Lines or Parquet file, of the examples that the run should have answered
+        expect_split: split of it that should have been answered (default: those of which any example was)
         format: how the verdict is printed
     """
     from safe_eval.judging.verdict import EXIT_CODES, VERDICT_FILE, decide
     from safe_eval.text.verdict_text import verdict_lines
 
-    decided = decide(run, criteria)
+    decided = decide(run, criteria, settings=set, labels=labels, expect=expect, expect_split=expect_split)
     say(verdict_lines(decided, format))
     wrote([run / VERDICT_FILE], format)
     return EXIT_CODES[decided.decision]
+
+
+def criteria(words: list[str]) -> None:
+    """List the criteria files that come with safe-eval, show one, or print the JSON schema of such files.
+
+    Args:
+        words: list, or show NAME (a shipped name or a path), or schema
+    """
+    from safe_eval.text.criteria_text import criteria_lines
+
+    say(criteria_lines(words))
 
 
 def calibrate(
@@ -89,6 +123,19 @@ def report(
     from safe_eval.report.report import write_report
 
     say([f"wrote {write_report(*runs, shards=shards, out=out, baseline=baseline)}"])
+
+
+def card(run: Path, *, options: CardOptions, out: Path | None = None) -> None:
+    """Write the scores of a run for others: Hugging Face, Every Eval Ever, JUnit, GitHub.
+
+    Args:
+        run: folder that score wrote to; its predictions are scored again first, so that every number follows
+        out: folder of the card (default: RUN/card)
+    """
+    from safe_eval.card.card import write_card
+
+    written = write_card(run, options, out=out)
+    say([*(f"wrote {path}" for path in written.files), *(f"note: {note}" for note in written.notes)])
 
 
 def validate(predictions: list[Path], *, allow_partial: bool = False, format: Format = "text") -> None:
@@ -137,8 +184,7 @@ def agreement(table: Path, *, sampling: Sampling) -> None:
 
 
 def compare(
-    a: Path,
-    b: Path,
+    files: list[Path],
     *,
     options: CompareOptions,
     sampling: Sampling,
@@ -150,19 +196,19 @@ def compare(
     Exit codes: 0 compared. With --margin: 0 equivalent, 1 not shown to be, 2 not measured.
 
     Args:
-        a: predictions file, or the folder of a run
-        b: the file to compare it with; the same file may be given twice
-        out: folder for comparison.json
+        files: A and B, two predictions files or run folders; one is enough if it holds both models
+        out: folder for comparison.json, and for flips.csv with every answer that is right on one side only
         format: how the tables are printed
     """
     from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
     from safe_eval.comparison.comparison_file import EXIT_CODES
+    from safe_eval.scoring.flips_file import FLIPS_FILE
     from safe_eval.text.comparison_text import comparison_lines, comparison_tables
 
-    found = compare_files(a, b, sampling, options, out=out)
+    found = compare_files(files, sampling, options, out=out)
     say(render(comparison_tables(found), format, found, comparison_lines(found)))
     if out is not None:
-        wrote([out / COMPARISON_FILE], format)
+        wrote([out / COMPARISON_FILE, out / FLIPS_FILE], format)
     return 0 if found.decision is None else EXIT_CODES[found.decision]
 
 
@@ -183,7 +229,9 @@ COMMANDS: dict[str, command.Command] = {
     "score": score,
     "calibrate": calibrate,
     "verdict": verdict,
+    "criteria": criteria,
     "report": report,
+    "card": card,
     "compare": compare,
     "power": power,
     "validate": validate,

@@ -146,7 +146,8 @@ def _fault(row: Raw, error: Exception) -> str:
     if missing:
         needs = ", ".join(_REQUIRED)
         return f"{name}: has no {' and no '.join(map(repr, missing))}; each row needs {needs}"
-    if row["references"] is None or isinstance(row["references"], str):
+    given = row["references"]
+    if not isinstance(given, list) or not all(isinstance(reference, str) for reference in given):
         return f'{name}: {error}; references is a list of texts, such as ["yes"]'
     return f"{name}: {error}"
 

@@ -16,7 +16,8 @@ from safe_data.core.options_file import TRAIN, write_options
 from safe_data.encoders.inference import one_thread
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
-from safe_eval.judging.verdict import EXIT_CODES, GO, Verdict, decide
+from safe_eval.judging.judged import GO
+from safe_eval.judging.verdict import EXIT_CODES, Verdict, decide
 from safe_eval.options import Sampling
 from safe_eval.predictions import write_predictions
 from safe_eval.report.report import write_report

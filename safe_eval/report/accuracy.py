@@ -19,6 +19,7 @@ from safe_eval.report.labels import (
 from safe_eval.report.table import Cell, Column, Row, Table
 from safe_eval.report.units import Unit, unit_of
 from safe_eval.results.metrics import Metric, without_repeats
+from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.scoring.scores import Scores
 
 Arm = tuple[str, str]  # model and condition
@@ -62,8 +63,8 @@ class Panel:
 
 
 def is_accuracy(metric: str) -> bool:
-    """Whether a metric is an accuracy, which the page shows first."""
-    return "accuracy" in metric
+    """Whether a metric says of single answers how right they are, which the page shows first."""
+    return metric in ANSWER_METRICS
 
 
 def panels(scores: Scores, models: Models) -> tuple[Panel, ...]:

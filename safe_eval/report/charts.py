@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from safe_eval.judging.verdict import Judged
+from safe_eval.judging.judged import Judged
 from safe_eval.report.accuracy import Arm, Panel
 from safe_eval.report.labels import slice_title
 from safe_eval.report.verdict_words import bound_text, criterion_unit, spaced

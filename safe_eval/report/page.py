@@ -14,11 +14,12 @@ from safe_data.core.errors import require_extra
 from safe_data.shards.layout import read_dataset
 from safe_eval.report import accuracy
 from safe_eval.report.cards import item_groups, media_sentence, selection_sentence
+from safe_eval.report.chain import chain_words
 from safe_eval.report.charts import accuracy_chart, bounds_chart
 from safe_eval.report.comparison_tables import comparison_tables, drift_tables, equivalence_tables
 from safe_eval.report.media import Media, collect
 from safe_eval.report.run_folder import Results
-from safe_eval.report.score_tables import other_tables, seed_tables
+from safe_eval.report.score_tables import aggregate_tables, other_tables, seed_tables
 from safe_eval.report.selection import SHOWN, select_items
 from safe_eval.report.side_by_side import Shown
 from safe_eval.report.table import in_parts
@@ -78,7 +79,11 @@ def _numbers(page: Shown) -> dict[str, Any]:
     conditions: tuple[str, ...] = (
         () if page.is_one else ("full",)
     )  # of several runs, the other conditions in one table only
-    others = [*seed_tables(scores, models), *other_tables(scores, models, conditions=conditions)]
+    others = [
+        *seed_tables(scores, models),
+        *aggregate_tables(scores, models),
+        *other_tables(scores, models, conditions=conditions),
+    ]
     types = [
         accuracy.slice_table(
             panel, panel.types, [arm for arm in panel.arms if not conditions or arm[1] in conditions]
@@ -141,7 +146,7 @@ def _charts(page: Shown) -> list[dict[str, str]]:
 
 
 def _selection(page: Shown, shards: Path | None) -> dict[str, Any]:
-    selection = select_items(page.items, page.models)
+    selection = select_items(page.items, page.models, protocol=page.scores.provenance.protocol)
     shown = [item.prediction for item in selection.items]
     media = collect(shown, shards) if shards is not None else [Media()] * len(shown)
     return {
@@ -164,7 +169,7 @@ def _provenance(run: Results, shards: Path | None) -> dict[str, Any]:
     for name, text in _flat("", recorded):
         shown = text if len(text) <= _LONGEST_FACT else text[:_LONGEST_FACT] + " …"
         rows.append((name.replace("_", " "), shown))
-    return {"name": run.name, "rows": rows}
+    return {"name": run.name, "chain": chain_words(run.chain, run.verdict), "rows": rows}
 
 
 def _breakable(text: str) -> Any:

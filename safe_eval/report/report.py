@@ -7,6 +7,7 @@ from pathlib import Path
 from safe_data.core.errors import InputError
 from safe_data.core.files import write_bytes
 from safe_eval.report import accuracy
+from safe_eval.report.chain import chain_sentence
 from safe_eval.report.page import render_page
 from safe_eval.report.run_folder import Results, read_results
 from safe_eval.report.side_by_side import Shown, shown
@@ -64,6 +65,10 @@ def render_summary(page: Shown, page_name: str) -> str:
     parts.append(("" if coverage["complete"] else "**Incomplete.** ") + _escaped(coverage["sentence"]))
     if page.is_one or not coverage["complete"]:
         parts.append("\n".join(f"- {_escaped(row['text'])}" for row in coverage["rows"]))
+    parts += [
+        f"Chain{'' if page.is_one else f' of {_escaped(run.name)}'}: {_escaped(chain_sentence(run.chain))}."
+        for run in page.runs
+    ]
     hashes = ", ".join(
         f"{_escaped(name)} `{sha256[:12]}`" for run in page.runs for name, sha256 in run.file_hashes.items()
     )

@@ -10,6 +10,7 @@ from safe_eval.report.accuracy import is_accuracy
 from safe_eval.report.labels import SLICES, Models, arm_key, noun_of, set_title, slice_title
 from safe_eval.report.table import Cell, Column, Row, Table
 from safe_eval.report.units import is_share, unit_of
+from safe_eval.results.aggregates import OWN_AGGREGATES, AggregateRow
 from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.scoring.scores import Scores
@@ -46,6 +47,41 @@ def seed_tables(scores: Scores, models: Models) -> list[Table]:
         if of_both:
             tables.append(_table(_title("differences", dataset), of_both, _sides, _difference))
     return tables
+
+
+def aggregate_tables(scores: Scores, models: Models) -> list[Table]:
+    """Numbers about many answers at once, such as F1 or consistency: a row each, and a column per arm."""
+    rows = [row for row in scores.aggregates if row.name in OWN_AGGREGATES]
+    groups: dict[tuple[str, str | None, int], list[AggregateRow]] = {}
+    for row in rows:
+        title = "Aggregates" if is_share(row.name) else "Aggregates on their own scale"
+        groups.setdefault((title, row.dataset, row.seed), []).append(row)
+    return [_aggregate_table(set_title(*key), own, models) for key, own in groups.items()]
+
+
+def _aggregate_table(title: str, rows: Sequence[AggregateRow], models: Models) -> Table:
+    arms = list(dict.fromkeys((row.model, row.condition) for row in rows))
+    by_place = {(row.name, (row.model, row.condition)): row for row in rows}
+    level = next((numbers.percent(row.confidence, 0) for row in rows if row.confidence), None)
+    unit = "in percent" if is_share(rows[0].name) else "each on its own scale"
+    return Table(
+        caption=title,
+        note=unit + (f"; in brackets, the {level} % interval" if level else ""),
+        first="Aggregate",
+        columns=tuple(Column(models.title(*arm), arm_key(*arm)) for arm in arms),
+        rows=tuple(
+            Row(name, tuple(_aggregate(by_place.get((name, arm))) for arm in arms))
+            for name in dict.fromkeys(row.name for row in rows)
+        ),
+    )
+
+
+def _aggregate(row: AggregateRow | None) -> Cell | None:
+    if row is None or row.value is None:
+        return None
+    unit = unit_of(row.name)
+    size = numbers.count(row.n, "item")
+    return Cell(unit.write(row.value), unit.interval(row.ci_low, row.ci_high), (size,))
 
 
 def _title(what: str, dataset: str | None) -> str:

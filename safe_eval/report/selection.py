@@ -12,7 +12,7 @@ from numpy import ndarray
 from safe_eval.arms.arm import ArmKey, Order
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.report.labels import Models
-from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM, SCORERS
+from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM, judging_metrics
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,7 +108,9 @@ class _Examples:
         return np.asarray(self.scores[:, self.arms.index((model, condition))])
 
 
-def select_items(items: "pa.Table", models: Models, *, seed: int = 0, shown: int = SHOWN) -> Selection:
+def select_items(
+    items: "pa.Table", models: Models, *, seed: int = 0, shown: int = SHOWN, protocol: str | None = None
+) -> Selection:
     """Choose the items to show from items.parquet; the order of its rows does not matter.
 
     The reasons take turns, each giving its next item in the order of a hash of seed and example, until only
@@ -116,7 +118,7 @@ def select_items(items: "pa.Table", models: Models, *, seed: int = 0, shown: int
     of tasks that no metric judges, and of later seeds, are not shown.
     """
     run_seed = min(_seeds(items, models.tested[0]))
-    answers = _answers(items, models, run_seed)
+    answers = _answers(items, models, run_seed, protocol)
     examples = _examples(answers)
     reasons = _most_telling(examples, models)
     groups: dict[str, list[int]] = {reason: [] for reason in REASONS}
@@ -141,20 +143,32 @@ def _seeds(items: "pa.Table", model: str) -> list[int]:
     return seeds
 
 
-def _answers(items: "pa.Table", models: Models, run_seed: int) -> "pa.Table":
+def _answers(items: "pa.Table", models: Models, run_seed: int, protocol: str | None) -> "pa.Table":
     """The rows of this seed, and of models that do not have it, those of their only seed."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    judging = pa.array([*SCORERS, *CAPTION_METRICS])
     shown = pa.array([False] * len(items))
     for model in filter(None, (models.baseline, *models.tested, *models.others)):
         seeds = _seeds(items, model)
         seed = seeds[0] if len(seeds) == 1 else run_seed
         of_model = pc.and_(pc.equal(items["model"], model), pc.equal(items["seed"], seed))
         shown = pc.or_(shown, of_model)
-    metrics = items["metric"].cast(pa.string())
-    return items.filter(pc.and_(shown, pc.fill_null(pc.is_in(metrics, value_set=judging), False)))
+    return items.filter(pc.and_(shown, _judging(items, protocol)))
+
+
+def _judging(items: "pa.Table", protocol: str | None) -> "pa.ChunkedArray":
+    """The rows of the metrics that judge their dataset, without those that were requested beside them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    metrics, datasets = items["metric"].cast(pa.string()), items["dataset"].cast(pa.string())
+    found = pc.is_in(metrics, value_set=pa.array(CAPTION_METRICS))
+    for dataset in datasets.unique().to_pylist():
+        of_it = pc.is_null(datasets) if dataset is None else pc.fill_null(pc.equal(datasets, dataset), False)
+        names = pa.array(sorted(judging_metrics(dataset, protocol)))
+        found = pc.or_(found, pc.and_(of_it, pc.is_in(metrics, value_set=names)))
+    return found
 
 
 def _examples(answers: "pa.Table") -> _Examples:

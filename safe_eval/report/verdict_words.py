@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from safe_eval.arms.coverage import ArmCoverage
+from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, Judged
 from safe_eval.judging.metric_names import SEED_STD
-from safe_eval.judging.verdict import GO, NO_GO, NOT_MEASURED, Judged, Verdict
+from safe_eval.judging.verdict import Verdict
 from safe_eval.report import numbers
 from safe_eval.report.labels import Models
 from safe_eval.report.table import Cell, Column, Row, Table
@@ -19,6 +20,7 @@ _USES = {
     "ci_low": "judged by the lower end of the interval",
     "ci_high": "judged by the upper end of the interval",
     "equivalence": "judged by both ends of the interval of two one-sided tests",
+    "non_inferiority": "judged by the worse end of the interval of two one-sided tests",
 }
 
 

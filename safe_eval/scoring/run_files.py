@@ -13,6 +13,7 @@ PREDICTIONS_FILE = "predictions.jsonl"  # in a run folder that has not been scor
 
 class _Provenance(msgspec.Struct):
     predictions: tuple[PredictionsFile, ...]
+    baseline: str | None = None
 
 
 class _Scores(msgspec.Struct):
@@ -41,10 +42,7 @@ def predictions_of(path: Path) -> list[Path]:
             f"{path}: holds neither {SCORES_FILE} nor {PREDICTIONS_FILE}; give a predictions file, or the "
             "folder that safe-eval score wrote to"
         )
-    try:
-        named = msgspec.json.decode(scores.read_bytes(), type=_Scores).provenance.predictions
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InputError(f"{scores}: is not a scores file: {error}; score the predictions again") from None
+    named = _provenance(scores).predictions
     if not named:
         raise InputError(f"{scores}: names no predictions file it was computed from; use safe-eval score")
     files = [file_of(path, file) for file in named]
@@ -60,3 +58,20 @@ def predictions_of(path: Path) -> list[Path]:
                 f"{file}: has changed since {scores} was computed from it; score it again: {again}"
             )
     return files
+
+
+def run_baseline(path: Path) -> str | None:
+    """The baseline that a run folder was scored with; None for a file, or for a run that has none.
+
+    Raises:
+        InputError: scores.json cannot be read.
+    """
+    scores = path / SCORES_FILE
+    return _provenance(scores).baseline if path.is_dir() and scores.is_file() else None
+
+
+def _provenance(scores: Path) -> _Provenance:
+    try:
+        return msgspec.json.decode(scores.read_bytes(), type=_Scores).provenance
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(f"{scores}: is not a scores file: {error}; score the predictions again") from None

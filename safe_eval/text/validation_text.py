@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from safe_data.core.table import COLUMNS, Format, Table, render
-from safe_eval.scoring.validate import Validation
+from safe_eval.scoring.validate import Judging, Validation
 
 
 def validation_lines(found: Validation, format: Format = "text") -> list[str]:
@@ -31,5 +31,9 @@ def _tables(found: Validation) -> Iterator[Table]:
     yield Table(
         "judged by",
         ("dataset", "task", "rows", "metrics"),
-        [(of.dataset, of.task, of.rows, ", ".join(of.metrics) or "none") for of in found.judging],
+        [(of.dataset, _asked(of), of.rows, ", ".join(of.metrics) or "none") for of in found.judging],
     )
+
+
+def _asked(of: Judging) -> str:
+    return f"{of.task}, choices" if of.choices else of.task

@@ -8,7 +8,7 @@ from safe_data.build.build import build_dataset
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
 from safe_eval.judging.verdict import decide
-from safe_eval.options import Sampling, ScoreOptions
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.scoring.score import score_files
@@ -59,14 +59,9 @@ def made_answers(shards: Path) -> list[Prediction]:
     return rows
 
 
-def make_run(run: Path, rows: Iterable[Prediction], criteria: str = "demo", **options: object) -> Path:
-    """Write predictions, and score and judge them as the commands do, but without Java: it starts slowly."""
+def make_run(run: Path, rows: Iterable[Prediction], criteria: str = "demo") -> Path:
+    """Write predictions, and score and judge them as the commands do."""
     write_predictions(run / "predictions.jsonl", rows)
-    score_files(
-        [run / "predictions.jsonl"],
-        Sampling(resamples=200),
-        ScoreOptions(**{"no_java": True} | options),
-        out=run,
-    )
+    score_files([run / "predictions.jsonl"], Sampling(resamples=200), out=run)
     decide(run, Path(criteria))
     return run

@@ -19,14 +19,12 @@ SAMPLING = Sampling(resamples=200)
 
 
 def items_of(rows: list[Prediction]) -> pa.Table:
-    arms = all_arms(
-        rows, captions=CaptionInputs(java=False), metrics=("exact_match",) if rows[0].task is None else ()
-    )
+    arms = all_arms(rows, captions=CaptionInputs(), metrics=("exact_match",) if rows[0].task is None else ())
     return pa.concat_tables(item_tables(arms))
 
 
 def scored(rows: list[Prediction], baseline: str) -> list[Comparison]:
-    options = ScoreOptions(no_java=True, baseline=baseline)
+    options = ScoreOptions(baseline=baseline)
     return [
         c for c in score_predictions(rows, SAMPLING, options).comparisons if f" {baseline}/full" in f" {c.b}"
     ]

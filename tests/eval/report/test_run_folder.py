@@ -26,7 +26,6 @@ from safe_eval.scoring.recheck import check_scores
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("predictions.jsonl", "put predictions.jsonl beside its scores"),
         ("scores.json", "safe-eval score"),
         ("verdict.json", "safe-eval verdict {run} --criteria FILE.yaml"),
     ],
@@ -114,7 +113,7 @@ def test_a_report_reads_no_predictions_and_scores_nothing(run, shards, tmp_path)
 def test_the_count_of_calls_can_fail(run, answers):
     captions = [msgspec.structs.replace(row, task="caption") for row in answers if row.condition == "full"]
     scored = calls_of(lambda: check_scores(run)) + calls_of(
-        lambda: caption_arms(make_arms(captions), CaptionInputs(java=False))
+        lambda: caption_arms(make_arms(captions), CaptionInputs())
     )
     for name in ("read_predictions", "score_all", "score_captions"):
         assert any(call.endswith(f": {name}") for call in scored), name

@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -37,7 +38,7 @@ def asked(name: str, rights: str, *, needs_audio: bool | None, **fields: object)
 
 
 def select(rows: list[Prediction], baseline: str | None = "base", **options: int) -> Selection:
-    arms = all_arms(rows, captions=CaptionInputs(java=False))
+    arms = all_arms(rows, captions=CaptionInputs())
     models = models_of({row.model for row in rows}, baseline)
     return select_items(pa.concat_tables(item_tables(arms)), models, **options)
 
@@ -148,3 +149,15 @@ def test_an_error_is_wrong_even_beside_an_answer():
 )
 def test_media_are_known_by_their_bytes(data, kind):
     assert media_type(data) == kind
+
+
+def test_items_are_right_by_the_rule_of_their_benchmark_alone() -> None:
+    capitals = asked("q", "YnnY", needs_audio=True, dataset="TextVQA")
+    rows = [msgspec.structs.replace(row, references=("y",) * 10) for row in capitals]
+    arms = all_arms(rows, metrics=("vqa_accuracy",))
+    items = pa.concat_tables(item_tables(arms))
+    models = models_of(["base", "safe"], "base")
+    (item,) = select_items(items, models).items
+    assert [answer.score for answer in item.answers] == [1, 0, 0, 1]
+    (other,) = select_items(items, models, protocol="vqa_accuracy").items
+    assert [answer.score for answer in other.answers] == [0, 0, 0, 0]

@@ -16,7 +16,7 @@ from safe_eval.scoring import items
 from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import Scores
 
-OPTIONS = ScoreOptions(metric=("exact_match",), no_java=True)
+OPTIONS = ScoreOptions(metric=("exact_match",))
 OF_ITS_OWN = ("ece", "brier", "nll", "confidence", "bleu_")  # no means of the items' values
 
 
@@ -112,7 +112,11 @@ def test_the_same_predictions_in_any_order_make_the_same_bytes(folder: Path) -> 
     write_predictions(folder / "p.jsonl", shuffled(mixed()))
     score(folder)
     assert (folder / "run/items.parquet").read_bytes() == before
-    assert sorted(path.name for path in (folder / "run").iterdir()) == ["items.parquet", "scores.json"]
+    assert sorted(path.name for path in (folder / "run").iterdir()) == [
+        "flips.csv",
+        "items.parquet",
+        "scores.json",
+    ]
 
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,4 +130,8 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(folder: Path, monkeypatch:
     with pytest.raises(OSError, match="no space left"):
         score(folder)
     assert (folder / "run/items.parquet").read_bytes() == before
-    assert sorted(path.name for path in (folder / "run").iterdir()) == ["items.parquet", "scores.json"]
+    assert sorted(path.name for path in (folder / "run").iterdir()) == [
+        "flips.csv",
+        "items.parquet",
+        "scores.json",
+    ]

@@ -1,0 +1,31 @@
+"""Flips file: flips.csv, one line per example that one model gets right and another gets wrong."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from safe_data.core.files import write_bytes
+from safe_data.core.table import Table, Value, render
+from safe_eval.results.flips import Flip
+
+FLIPS_FILE = "flips.csv"
+COLUMNS = Flip.__struct_fields__
+
+
+def flips_table(flips: Sequence[Flip]) -> Table:
+    """One row per flip, with the fields of `Flip` as columns; equal references are counted."""
+    return Table("flips", COLUMNS, [tuple(_cell(flip, name) for name in COLUMNS) for flip in flips])
+
+
+def write_flips(out: Path, flips: Sequence[Flip]) -> Path:
+    """Write OUT/flips.csv in one step. Without flips it holds its header, so that no older one is left."""
+    text = "\n".join(render([flips_table(flips)], "csv")) + "\n"
+    return write_bytes(out / FLIPS_FILE, text.encode())
+
+
+def _cell(flip: Flip, name: str) -> Value:
+    if name != "references":
+        value: Value = getattr(flip, name)
+        return value
+    counted = Counter(flip.references).most_common()
+    return " | ".join(text if times == 1 else f"{text} ×{times}" for text, times in counted)
