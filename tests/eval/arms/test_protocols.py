@@ -103,7 +103,7 @@ def test_another_protocol_is_scored_recorded_and_checked(tmp_path: Path, capsys)
         scores, provenance=msgspec.structs.replace(scores.provenance, protocol=None)
     )
     write_scores(forged, run)
-    with pytest.raises(InputError, match="numbers are not what its predictions give"):
+    with pytest.raises(InputError, match="entries are not what its predictions give"):
         check_scores(run)
 
 

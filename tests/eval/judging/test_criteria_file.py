@@ -75,7 +75,7 @@ def test_parameters_are_filled_in(tmp_path: Path) -> None:
         (
             ONE.replace("parameters:", "parametres:"),
             [],
-            "expected a list named 'criteria', and beside it nothing",
+            "expected a list named 'criteria', and beside it only",
         ),
         (ONE, ["model=no/such/cond"], "'no/such/cond/full'"),
         (ONE.replace("model: safe", "model: safe\n  model: b"), [], "'model' is given twice"),

@@ -72,7 +72,7 @@ def make_run(tmp_path: Path, rows: list[Prediction], criteria: str = "") -> Path
 
 
 def judge(tmp_path: Path, rows: list[Prediction], *expect: Path) -> Verdict:
-    return decide(make_run(tmp_path, rows), tmp_path / "criteria.yaml", expect)
+    return decide(make_run(tmp_path, rows), tmp_path / "criteria.yaml", expect=expect)
 
 
 def decisions(verdict: Verdict) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from safe_eval.judging.criteria_file import fill_criteria, shipped_criteria
 from safe_eval.judging.judged import Judged, judge, overall
-from safe_eval.options import Sampling, ScoreOptions
+from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.scoring.score import score_predictions
 
@@ -18,7 +18,7 @@ TESTED_ELSEWHERE = {"demo", "success", "parser"}  # test_verdict.py, test_succes
 
 def judged(name: str, rows: list[Prediction], *settings: str) -> dict[str, Judged]:
     filled = fill_criteria(shipped_criteria()[name], (*SETTINGS.get(name, ()), *settings))
-    scores = score_predictions(rows, Sampling(resamples=200), ScoreOptions(no_java=True))
+    scores = score_predictions(rows, Sampling(resamples=200))
     return {criterion.name: judge(criterion, scores) for criterion in filled.criteria}
 
 

@@ -121,7 +121,9 @@ def test_labels_beside_the_run_are_found_and_recorded(
     labels = table(run, tmp_path, 200)
     assert main(["verdict", str(run), "--criteria", "parser", "--labels", str(labels)]) == 0
     content = json.loads((run / "verdict.json").read_text("utf-8"))
-    assert content["labels_file"] == {"name": "labels.csv", "sha256": file_sha256(labels)}
+    recorded = content["labels_file"]
+    assert (recorded["name"], recorded["sha256"]) == ("labels.csv", file_sha256(labels))
+    assert (run / recorded["path"]).samefile(labels)
     assert content["parameters"] == {"agreement": "0.98"}
     assert main(["verdict", str(run), "--criteria", "parser"]) == 2
     for source, name in ((labels, "annotations.csv"), (key_path(labels), "annotations.key.json")):

@@ -131,7 +131,7 @@ def test_every_question_counts_once_whoever_answered_it() -> None:
 
 def test_captions_have_no_priors() -> None:
     captions = [row(f"c{i}", "a dog barks", references=("a dog barks",), task="caption") for i in range(3)]
-    assert score_predictions(captions, QUICK, ScoreOptions(no_java=True)).priors == ()
+    assert score_predictions(captions, QUICK).priors == ()
 
 
 # The question-only prior ------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ def test_models_judge_captions_in_scores_and_comparisons(
         condition_b="mute_audio",
         models=CaptionModels(sbert=str(models / "sbert"), fluency=str(models / "fluency")),
     )
-    (found,) = compare_files(folder / "p.jsonl", folder / "p.jsonl", QUICK, options).rows
+    (found,) = compare_files([folder / "p.jsonl"], QUICK, options).rows
     (pair,) = [c for c in scores.comparisons if (c.metric, c.slice) == ("fense", "all")]
     assert found.difference == pytest.approx(pair.difference, abs=1e-9)
 
@@ -153,7 +153,7 @@ def test_models_without_captions_are_refused(models: Path) -> None:
 def test_a_metric_that_cannot_be_compared_says_why(folder: Path) -> None:
     options = CompareOptions(metric="fense", condition_a="full", condition_b="mute_audio")
     with pytest.raises(InputError, match=r"FENSE needs both. .* with --sbert, .* with --fluency"):
-        compare_files(folder / "p.jsonl", folder / "p.jsonl", QUICK, options)
+        compare_files([folder / "p.jsonl"], QUICK, options)
 
 
 def test_diversity_is_an_aggregate_of_each_arm(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
