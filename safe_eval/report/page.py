@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from safe_data.core.errors import require_extra
+from safe_data.core.numerals import MISSING
 from safe_data.shards.layout import read_dataset
 from safe_eval.report import accuracy
 from safe_eval.report.cards import item_groups, media_sentence, selection_sentence
@@ -184,13 +185,19 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _flat(f"{prefix} · {key}" if prefix else str(key), inner)
-    elif isinstance(value, list) and any(isinstance(inner, dict | list) for inner in value):
+    elif isinstance(value, list | tuple) and any(isinstance(inner, dict | list) for inner in value):
         for number, inner in enumerate(value, 1):
             yield from _flat(f"{prefix} · {number}", inner)
-    elif isinstance(value, list):
-        yield prefix, ", ".join(str(inner) for inner in value)
+    elif isinstance(value, list | tuple) and value:
+        yield prefix, ", ".join(map(_plain, value))
     else:
-        yield prefix, "–" if value is None else str(value)
+        yield prefix, _plain(value)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return MISSING if value in (None, "", (), [], {}) else str(value)
 
 
 def _resource(name: str) -> str:
