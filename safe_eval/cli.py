@@ -106,17 +106,23 @@ def calibrate(
         wrote([out / CALIBRATION_FILE], format)
 
 
-def report(run: Path, *, shards: Path | None = None, out: Path | None = None) -> None:
-    """Write one self-contained HTML page about a run.
+def report(
+    runs: list[Path], *, shards: Path | None = None, out: Path | None = None, baseline: str | None = None
+) -> None:
+    """Write one self-contained HTML page about a run, or about several side by side.
+
+    Of several runs, the items of the later ones are compared with those of the first.
 
     Args:
-        run: folder with scores.json, items.parquet and verdict.json
+        runs: folders with scores.json, items.parquet and verdict.json
         shards: folder of the dataset, to show pictures and sounds (default: RUN/shards if it is there)
-        out: file of the page (default: RUN/report.html)
+        out: file of the page (default: RUN/report.html); needed for several runs
+        baseline: model that the others are compared with (default: that of the scores; of several runs, the
+            model of the same name in the first)
     """
     from safe_eval.report.report import write_report
 
-    say([f"wrote {write_report(run, shards=shards, out=out)}"])
+    say([f"wrote {write_report(*runs, shards=shards, out=out, baseline=baseline)}"])
 
 
 def card(run: Path, *, options: CardOptions, out: Path | None = None) -> None:

@@ -29,6 +29,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str
     use: str
     severity: str
+    metric: str | None = None  # with `against`, the unit of the numbers
+    against: str | None = None
     equivalence_low: float | None = None  # of two one-sided tests
     equivalence_high: float | None = None
     n: int | None = None
@@ -76,6 +78,8 @@ def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None
         evidence="; ".join([f"{worst.text}{worst.place}", *remarks]),
         use=criterion.use,
         severity=criterion.severity,
+        metric=criterion.metric,
+        against=criterion.against,
         equivalence_low=worst.equivalence[0] if is_judged else None,
         equivalence_high=worst.equivalence[1] if is_judged else None,
         n=worst.n,

@@ -15,7 +15,7 @@ from safe_eval.judging.expectation import Expectation, check_expected, with_expe
 from safe_eval.judging.expected_examples import Wanted, read_wanted
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, Judged, judge, overall
 from safe_eval.judging.labelled import check_labels, find_labels
-from safe_eval.judging.metric_names import AGREEMENT
+from safe_eval.judging.metric_names import AGREEMENT, COVERAGE
 from safe_eval.judging.overlooked import Overlooked, find_overlooked
 from safe_eval.scoring.recheck import recheck
 from safe_eval.scoring.scores import PredictionsFile, named_file
@@ -130,4 +130,5 @@ def _judged_expectation(expected: Expectation) -> Judged:
         evidence=text,
         use="value",
         severity="critical",
+        metric=COVERAGE,
     )

@@ -1,4 +1,4 @@
-"""Run folder: the items, scores and verdict of a run, checked to belong together."""
+"""Run folder: the items, scores and verdict of a run, checked to belong together, and proof of its freeze."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +9,14 @@ from safe_data.core.files import file_sha256
 from safe_eval.judging.chain import Link, chain_links, read_verdict
 from safe_eval.judging.expectation import with_expected
 from safe_eval.judging.verdict import VERDICT_FILE, Verdict
+from safe_eval.report.freeze_evidence import FILES, FreezeEvidence, read_freeze_evidence
 from safe_eval.scoring.items import ITEMS_FILE, read_items
 from safe_eval.scoring.scores import SCORES_FILE, Scores, read_scores, scored_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MADE_WITH = ("options.yaml", "freeze.json", "adapter/config.json", "adapter/adapter.safetensors")
+MADE_WITH = ("options.yaml", *FILES, "adapter/config.json", "adapter/adapter.safetensors")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Results:
     verdict: Verdict
     chain: tuple[Link, ...]
     file_hashes: dict[str, str]
+    freeze: FreezeEvidence
+    baseline: str | None  # the model that the scores compare the others with
 
 
 def read_results(run: Path) -> Results:
@@ -53,6 +56,8 @@ def read_results(run: Path) -> Results:
         verdict=verdict,
         chain=chain_links(run, scores, verdict),
         file_hashes={_shown(path, run): file_sha256(path) for path in named},
+        freeze=read_freeze_evidence(run),
+        baseline=scores.provenance.baseline,
     )
 
 

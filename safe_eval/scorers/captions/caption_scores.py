@@ -62,6 +62,15 @@ _SCORE_OF_SUMS: dict[str, Callable[[Shaped[ndarray, "*rows counts"]], Float[ndar
 }
 
 
+def is_of_sums(metric: str) -> bool:
+    """Whether a metric scores a corpus from summed counts, and so has no mean over items.
+
+    >>> is_of_sums("bleu_4"), is_of_sums("cider_d")
+    (True, False)
+    """
+    return metric in _SCORE_OF_SUMS
+
+
 @dataclass(frozen=True)
 class CaptionScores:
     """One value per prediction for each metric, in the order of the predictions.

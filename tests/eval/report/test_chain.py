@@ -45,7 +45,7 @@ def scored(out: Path) -> Path:
 
 
 def decided(out: Path, shards: Path) -> Verdict:
-    return decide(out, out / "criteria.yaml", [shards])
+    return decide(out, out / "criteria.yaml", expect=[shards])
 
 
 def test_a_run_on_shards_is_what_they_expect(asked: Path, shards: Path) -> None:
