@@ -216,3 +216,7 @@ COMMANDS: dict[str, Command] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `safe-data` with these arguments (default: the ones on the command line); return the exit code."""
     return run("safe-data", "Turn raw corpora into shards with cached audio embeddings.", COMMANDS, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

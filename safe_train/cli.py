@@ -183,3 +183,7 @@ def _requiring_extra(name: str, command: Command) -> Command:
         return command(*args, **options)
 
     return checked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

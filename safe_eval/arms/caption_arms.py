@@ -36,6 +36,7 @@ class CaptionInputs:
     spice: Path | None = None  # values computed by another program
     java: bool = True
     tokenizer: Tokenizer = "own"
+    force: bool = False  # whether other document frequencies may be replaced
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def caption_arms(arms: Sequence[Arm], inputs: CaptionInputs) -> CaptionArms:
             tokenizer=inputs.tokenizer,
         )
         if inputs.write_frequencies is not None:
-            write_frequencies(inputs.write_frequencies, reference_frequencies(captions, inputs.tokenizer))
+            counted = reference_frequencies(captions, inputs.tokenizer)
+            write_frequencies(inputs.write_frequencies, counted, force=inputs.force)
         for metric in filter(found.items.__contains__, MAXIMA):
             scored[metric] = (*scored.get(metric, ()), *_scored(metric, parts, found))
         not_measured[dataset] = dict(found.not_measured)

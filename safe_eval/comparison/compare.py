@@ -10,8 +10,10 @@ import msgspec
 import numpy as np
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import write_json
+from safe_data.core.files import json_bytes
 from safe_data.core.options_file import installed_versions
+from safe_data.core.overwriting import write_new
+from safe_data.core.phases import Phase, unseen
 from safe_eval.arms.all_arms import Arms, all_arms, check_metrics
 from safe_eval.arms.arm import cluster_field, make_arms
 from safe_eval.arms.caption_arms import CaptionInputs
@@ -67,14 +69,19 @@ def compare_files(
     options: CompareOptions | None = None,
     *,
     out: Path | None = None,
+    force: bool = False,
+    at: Phase = unseen,
 ) -> ComparisonFile:
     """Compare two predictions files, or runs, example by example; with `out`, write OUT/comparison.json.
+
+    `force` replaces another comparison that is there; `at` is told which phase of the work begins.
 
     Raises:
         InputError: see `read_side` and `match`; A and B are the same answers; or no metric judges them.
     """
     options, sampling = options or CompareOptions(), sampling or Sampling()
     check_metrics(_requested(options.metric))
+    at("reading predictions")
     (side_a, rows_a), (side_b, rows_b) = _read_sides(a, b, options)
     files = [predictions_file(a), predictions_file(b)]
     notes = list(partial_notes(files)) if options.allow_partial else []
@@ -85,6 +92,7 @@ def compare_files(
         found, matches = match(rows_a, rows_b, conditions, intersect=options.intersect)
         matched.append(found)
         names = f"{side_a.model}/{conditions[0]}", f"{side_b.model}/{conditions[1]}"
+        at(f"{names[0]} − {names[1]}")
         results.append(_compare(matches, names, options, sampling))
     differences, family = _adjusted([row for result in results for row in result.differences])
     notes = [
@@ -114,7 +122,7 @@ def compare_files(
         ),
     )
     if out is not None:
-        write_json(out / COMPARISON_FILE, comparison)
+        write_new(out / COMPARISON_FILE, json_bytes(comparison), force=force)
     return comparison
 
 

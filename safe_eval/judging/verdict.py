@@ -6,7 +6,9 @@ from pathlib import Path
 import msgspec
 
 from safe_data.core import command
-from safe_data.core.files import file_sha256, write_json
+from safe_data.core.files import file_sha256, json_bytes
+from safe_data.core.overwriting import write_new
+from safe_data.core.phases import Phase, unseen
 from safe_eval.judging.criterion import Criterion, criteria_path, read_criteria
 from safe_eval.judging.evidence import Evidence, find_evidence
 from safe_eval.scoring.recheck import check_scores
@@ -41,15 +43,17 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     criteria_file: PredictionsFile
 
 
-def decide(run: Path, criteria: Path) -> Verdict:
-    """Judge a run by a criteria file and write its verdict.json.
+def decide(run: Path, criteria: Path, *, force: bool = False, at: Phase = unseen) -> Verdict:
+    """Judge a run by a criteria file and write its verdict.json; `force` replaces another verdict.
+
+    `at` is told which phase of the work begins.
 
     Raises:
-        InputError: see `read_criteria` and `check_scores`.
+        InputError: see `read_criteria` and `check_scores`; or another verdict is there.
     """
     criteria = criteria_path(criteria)
     listed = read_criteria(criteria)
-    scores = check_scores(run)
+    scores = check_scores(run, at)
     judged = tuple(judge(criterion, scores) for criterion in listed)
     verdict = Verdict(
         decision=overall(judged),
@@ -57,7 +61,7 @@ def decide(run: Path, criteria: Path) -> Verdict:
         scores_sha256=file_sha256(run / SCORES_FILE),
         criteria_file=PredictionsFile(criteria.name, file_sha256(criteria)),
     )
-    write_json(run / VERDICT_FILE, verdict)
+    write_new(run / VERDICT_FILE, json_bytes(verdict), force=force)
     return verdict
 
 

@@ -3,14 +3,16 @@
 import re
 from pathlib import Path
 
-from safe_data.core.files import write_bytes
+from safe_data.core.overwriting import write_all_new
 from safe_eval.report import accuracy
 from safe_eval.report.page import render_page
 from safe_eval.report.run_folder import Results, read_results
 from safe_eval.report.verdict_words import coverage_words, criterion_words, verdict_words
 
 
-def write_report(run: Path, *, shards: Path | None = None, out: Path | None = None) -> Path:
+def write_report(
+    run: Path, *, shards: Path | None = None, out: Path | None = None, force: bool = False
+) -> Path:
     """Write the page and its summary for a run, and return the path of the page.
 
     Every number is read from scores.json, verdict.json and items.parquet; nothing is scored again.
@@ -20,6 +22,7 @@ def write_report(run: Path, *, shards: Path | None = None, out: Path | None = No
         shards: dataset with the pictures and sounds (default: run/shards if it exists); without one, the
             page shows the items as text
         out: HTML file to write (default: run/report.html); the summary has the same name and ends in .md
+        force: replace another report that is there
 
     Raises:
         InputError: an input is missing or malformed, the inputs do not belong together, or a package of the
@@ -31,8 +34,7 @@ def write_report(run: Path, *, shards: Path | None = None, out: Path | None = No
         shards = run / "shards"
     summary = out.with_suffix(".md")
     texts = {out: render_page(results, shards, summary.name), summary: render_summary(results, out.name)}
-    for path, text in texts.items():
-        write_bytes(path, text.encode())
+    write_all_new({path: text.encode() for path, text in texts.items()}, force=force)
     return out
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from safe_data.core.errors import InputError, first_errors
+from safe_data.core.phases import Phase, unseen
 from safe_eval.arms.all_arms import Arms
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
@@ -23,23 +24,26 @@ _NAMES = ("metric", "name", "dataset", "slice", "model", "condition", "a", "b", 
 Row = dict[str, Any]
 
 
-def check_scores(run: Path) -> Scores:
+def check_scores(run: Path, at: Phase = unseen) -> Scores:
     """Read a run's scores, score its predictions again in the same way, and check that both agree.
+
+    `at` is told which phase of the work begins.
 
     Raises:
         InputError: see `read_scores`; or numbers or items differ from what the predictions give, all reported
             at once.
     """
     scores = read_scores(run)
-    arms, again = _again(run, scores)
+    arms, again = _again(run, scores, at)
     faults = [*_of_tables(scores, again), *_of_rows_and_notes(scores, again, arms)]
     if faults:
         raise InputError(_complaint(run, scores, again, faults))
+    at("checking items.parquet")
     _check_items(run, scores, arms)
     return scores
 
 
-def _again(run: Path, scores: Scores) -> tuple[Arms, Scores]:
+def _again(run: Path, scores: Scores, at: Phase) -> tuple[Arms, Scores]:
     made = scores.provenance
     options = ScoreOptions(
         metric=made.metrics,
@@ -50,7 +54,8 @@ def _again(run: Path, scores: Scores) -> tuple[Arms, Scores]:
         allow_partial=made.partial,
     )
     sampling = Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed)
-    arms, _ = read_arms(scored_files(run, scores), options)
+    arms, _ = read_arms(scored_files(run, scores), options, at)
+    at("intervals and differences")
     return arms, scores_of(arms, sampling, options)
 
 

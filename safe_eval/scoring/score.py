@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import file_sha256
+from safe_data.core.files import file_sha256, json_bytes
 from safe_data.core.options_file import installed_versions
+from safe_data.core.overwriting import check_same, check_same_hash
+from safe_data.core.phases import Phase, unseen
 from safe_eval.arms.all_arms import Arms, all_arms
 from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
@@ -26,8 +28,15 @@ from safe_eval.results.metrics import metric_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.scorers.scorer import metrics_for
-from safe_eval.scoring.items import write_items
-from safe_eval.scoring.scores import PredictionsFile, Provenance, Scores, write_scores
+from safe_eval.scoring.items import ITEMS_FILE, writing_items
+from safe_eval.scoring.scores import (
+    SCORES_FILE,
+    PredictionsFile,
+    Provenance,
+    Scores,
+    scored_hashes,
+    write_scores,
+)
 
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
@@ -38,21 +47,49 @@ def score_files(
     options: ScoreOptions | None = None,
     *,
     out: Path | None = None,
+    force: bool = False,
+    at: Phase = unseen,
 ) -> Scores:
     """Score predictions files together; with `out`, write scores.json and items.parquet into that folder.
 
+    `at` is told which phase of the work begins.
+
     Raises:
-        InputError: see `read_predictions` and `all_arms`; then nothing is written.
+        InputError: see `read_predictions` and `all_arms`; or `out` holds other scores, which only `force`
+            replaces. Then nothing is written.
     """
     sampling, options = sampling or Sampling(), options or ScoreOptions()
-    arms, notes = read_arms(paths, options)
+    if out is not None and not force:
+        _check_not_of_others(out, paths)
+    arms, notes = read_arms(paths, options, at, force=force)
+    at("intervals and differences")
     scores = scores_of(arms, sampling, options, paths, notes, out=out)
     if out is None:
         return scores
-    made = msgspec.structs.replace(scores.provenance, items_sha256=file_sha256(write_items(out, arms)))
-    scores = msgspec.structs.replace(scores, provenance=made)
+    at("writing items.parquet")
+    with writing_items(out, arms) as items_sha256:
+        made = msgspec.structs.replace(scores.provenance, items_sha256=items_sha256)
+        scores = msgspec.structs.replace(scores, provenance=made)
+        check_same(out / SCORES_FILE, json_bytes(scores), force=force)
+        check_same_hash(out / ITEMS_FILE, items_sha256, force=force)
     write_scores(scores, out)
     return scores
+
+
+def _check_not_of_others(out: Path, paths: Sequence[Path]) -> None:
+    """Refuse, before any work, to replace the scores of other predictions.
+
+    Raises:
+        InputError: the folder holds scores of other predictions, or a scores.json that cannot be read.
+    """
+    made = scored_hashes(out)
+    if made is None or sorted(made.values()) == sorted(file_sha256(path) for path in paths if path.is_file()):
+        return
+    of = f"scores of other predictions ({', '.join(made)})" if made else "something else"
+    raise InputError(
+        f"{out / SCORES_FILE}: is there already, and holds {of}; name another --out, or add --force to "
+        "replace it"
+    )
 
 
 def score_predictions(
@@ -68,17 +105,27 @@ def score_predictions(
     return scores_of(arms, sampling or Sampling(), options)
 
 
-def read_arms(paths: Sequence[Path], options: ScoreOptions) -> tuple[Arms, tuple[str, ...]]:
+def read_arms(
+    paths: Sequence[Path],
+    options: ScoreOptions,
+    at: Phase = unseen,
+    *,
+    force: bool = False,
+) -> tuple[Arms, tuple[str, ...]]:
     """Read predictions files into the table of all arms, with a note on each partial line that was left out.
+
+    `force` replaces a file of document frequencies.
 
     Raises:
         InputError: see `read_predictions` and `all_arms`.
     """
     if not paths:
         raise InputError("no predictions file given")
+    at("reading predictions")
     predictions = read_predictions(*paths, allow_partial=options.allow_partial)
     notes = tuple(partial_notes(paths)) if options.allow_partial else ()
-    return all_arms(predictions, metrics=options.metric, captions=_captions(options)), notes
+    at(f"scoring {len(predictions)} answers")
+    return all_arms(predictions, metrics=options.metric, captions=_captions(options, force)), notes
 
 
 def scores_of(
@@ -121,13 +168,14 @@ def scores_of(
     )
 
 
-def _captions(options: ScoreOptions) -> CaptionInputs:
+def _captions(options: ScoreOptions, force: bool = False) -> CaptionInputs:
     return CaptionInputs(
         _frequencies(options),
         options.write_df,
         options.spice,
         java=not options.no_java,
         tokenizer=options.tokenizer,
+        force=force,
     )
 
 

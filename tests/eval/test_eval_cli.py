@@ -42,8 +42,8 @@ def test_the_exit_code_is_the_decision(run: Path) -> None:
     assert score(run) == 0
     assert main(["verdict", str(run), "--criteria", "demo"]) == 2
     write_predictions(run / "predictions.jsonl", rows[:-1])
-    assert score(run) == 0
-    assert main(["verdict", str(run), "--criteria", "demo"]) == 1
+    assert score(run, "--force") == 0
+    assert main(["verdict", str(run), "--criteria", "demo", "--force"]) == 1
 
 
 def test_several_files_are_scored_together(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

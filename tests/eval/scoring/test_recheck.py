@@ -264,7 +264,7 @@ def test_a_document_frequency_file_that_changed_is_refused(tmp_path: Path, answe
     file, out, df = tmp_path / "predictions.jsonl", tmp_path / "run", tmp_path / "df.json"
     write_predictions(file, captions)
     assert main(["score", str(file), "--out", str(out), "--no-java", "--write-df", str(df)]) == 0
-    assert main(["score", str(file), "--out", str(out), "--no-java", "--df", str(df)]) == 0
+    assert main(["score", str(file), "--out", str(out), "--no-java", "--df", str(df), "--force"]) == 0
     assert check_scores(out).provenance.frequencies
     df.write_bytes(df.read_bytes() + b"\n")
     with pytest.raises(InputError, match=r"was computed from another df\.json"):
