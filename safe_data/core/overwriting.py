@@ -73,4 +73,4 @@ def write_all_new(contents: dict[Path, bytes], *, force: bool = False) -> list[P
 def _fix(path: Path) -> str:
     if path.is_dir():
         return "it is a folder, which is never replaced; name a file"
-    return "name another, or add --force to replace it"
+    return "name another file, or add --force to replace it"

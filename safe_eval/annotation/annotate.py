@@ -74,7 +74,7 @@ def draw_sample(
         raise InputError(f"sample {sample} is less than 1")
     if not force and (table.exists() or key_path(table).exists()):
         raise InputError(
-            f"{table}: is there already, perhaps with labels; name another, or add --force to replace it"
+            f"{table}: is there already, perhaps with labels; name another file, or add --force to replace it"
         )
     scored = list(_scored(read_predictions(*files, allow_partial=allow_partial)))
     if not scored:
