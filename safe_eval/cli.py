@@ -26,11 +26,11 @@ def score(
     force: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Score predictions files and write OUT/scores.json and OUT/items.parquet.
+    """Score predictions files and write OUT/scores.json, OUT/items.parquet and OUT/flips.csv.
 
     Args:
         predictions: JSON Lines or Parquet files, scored together; faulty rows are all reported at once
-        out: folder for scores.json and items.parquet
+        out: folder for scores.json, items.parquet, and flips.csv: the answers that flip between models
         format: how the table is printed
         force: replace other scores, and other tables, that are there
         quiet: show no progress
@@ -40,6 +40,7 @@ def score(
         safe-eval score base.jsonl safe.jsonl --out runs/both --metric exact_match
         safe-eval score predictions.jsonl --out runs/mine --format csv --table comparisons
     """
+    from safe_eval.scoring.flips_file import FLIPS_FILE
     from safe_eval.scoring.score import score_files
     from safe_eval.text.scores_tables import SCORES_TABLES, scores_tables
     from safe_eval.text.scores_text import scores_table
@@ -47,7 +48,7 @@ def score(
     choice.check(format, SCORES_TABLES)
     with Phases("scoring", quiet=quiet) as at:
         scores = score_files(predictions, sampling, options, out=out, force=force, at=at)
-    written = [out / "scores.json", out / "items.parquet"]
+    written = [out / "scores.json", out / "items.parquet", out / FLIPS_FILE]
     choice.show(scores_tables(scores), format, scores, [*scores_table(scores), ""], written, force=force)
 
 
@@ -169,8 +170,7 @@ def validate(
 
 
 def compare(
-    a: Path,
-    b: Path,
+    files: list[Path],
     *,
     options: CompareOptions,
     sampling: Sampling,
@@ -185,26 +185,26 @@ def compare(
     Exit codes: 0 compared. With --margin: 0 equivalent, 1 not shown to be, 2 not measured.
 
     Args:
-        a: predictions file, or the folder of a run
-        b: the file to compare it with; the same file may be given twice
-        out: folder for comparison.json
+        files: A and B, two predictions files or run folders; one is enough if it holds both models
+        out: folder for comparison.json, and for flips.csv with every answer that is right on one side only
         format: how the tables are printed
         force: replace another comparison, or other tables, that are there
         quiet: show no progress
 
     Examples:
         safe-eval compare ours.jsonl theirs.jsonl --by question_type --margin 0.005
-        safe-eval compare runs/mine runs/mine --model-a safe --model-b base --condition-a full
+        safe-eval compare runs/mine --model-a safe --model-b base --condition-a full
         safe-eval compare ours.jsonl theirs.jsonl --tables tables
     """
     from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
     from safe_eval.comparison.comparison_file import EXIT_CODES
+    from safe_eval.scoring.flips_file import FLIPS_FILE
     from safe_eval.text.comparison_text import COMPARISON_TABLES, comparison_lines, comparison_tables
 
     choice.check(format, COMPARISON_TABLES)
     with Phases("comparing", quiet=quiet) as at:
-        found = compare_files(a, b, sampling, options, out=out, force=force, at=at)
-    written = [] if out is None else [out / COMPARISON_FILE]
+        found = compare_files(files, sampling, options, out=out, force=force, at=at)
+    written = [] if out is None else [out / COMPARISON_FILE, out / FLIPS_FILE]
     choice.show(comparison_tables(found), format, found, comparison_lines(found), written, force=force)
     return 0 if found.decision is None else EXIT_CODES[found.decision]
 

@@ -57,6 +57,10 @@ class ScoreOptions:
     """leave out METEOR and SPICE, which run in Java"""
     tokenizer: Tokenizer = "own"
     """what cuts captions into tokens: own, which needs no Java, or java, Stanford's own program"""
+    baseline: str | None = None
+    """model that every other is compared with (default: base where there is one, otherwise none)"""
+    pairs: bool = False
+    """also compare each pair of models under the same condition; up to 6 without a baseline always are"""
     allow_partial: bool = False
     """leave out a last line that was cut off, as an interrupted run leaves it, instead of refusing it"""
 
@@ -67,8 +71,9 @@ class CompareOptions:
 
     by: By | None = None
     """also compare for each value of this field"""
-    margin: float | None = None
-    """largest difference that does not matter, in units of the metric: half a point of accuracy is 0.005"""
+    margin: tuple[str, ...] = ()
+    """largest difference that does not matter, as METRIC=NUMBER, such as vqa_accuracy=0.005 for half a point;
+    a number alone where every metric compared is an accuracy, or only one is compared"""
     slice: str = "all"
     """items on which equivalence is decided, such as all, audio, vl or type:NAME; others are refused"""
     intersect: bool = False
@@ -79,6 +84,8 @@ class CompareOptions:
     """compare by this metric alone, such as cider_d or consulted (default: all that judge the answers)"""
     tokenizer: Tokenizer = "own"
     """what cuts captions into tokens: own, which needs no Java, or java, Stanford's own program"""
+    baseline: str | None = None
+    """model of B; A is then the other model of its file (default without B: base where there is one)"""
     condition_a: str | None = None
     """condition of A (default: each that both sides have)"""
     condition_b: str | None = None

@@ -65,14 +65,22 @@ def run(
     arguments = list(sys.argv[1:] if argv is None else argv)
     said_by = " ".join([program, *(word for word in arguments[:1] if word in commands)])
     try:
-        code = _run(program, summary, commands, arguments, presets)
+        code = _guarded(said_by, lambda: _run(program, summary, commands, arguments, presets))
         sys.stdout.flush()  # here, where a reader who has gone away is no fault
         return code
-    except SystemExit as stop:  # after --help and --print_config
-        return BAD_INPUT if stop.code else HOLDS
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_JUDGED
+
+
+def _guarded(said_by: str, work: Callable[[], int]) -> int:
+    """The exit code of the work, whatever stops it; what a user can mend is said in one line."""
+    try:
+        return work()
+    except BrokenPipeError:
+        raise
+    except SystemExit as stop:  # after --help and --print_config
+        return BAD_INPUT if stop.code else HOLDS
     except KeyboardInterrupt:
         print(f"{said_by}: interrupted; run the same command again", file=sys.stderr)
         return NOT_JUDGED

@@ -3,6 +3,7 @@
 To write the same bytes again is no overwriting, so a command that was run before can be run again.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from safe_data.core.errors import InputError
@@ -22,18 +23,17 @@ def check_free(*paths: Path, force: bool) -> None:
             raise InputError(f"{path}: is there already; {_fix(path)}")
 
 
-def check_same(path: Path, content: bytes, *, force: bool) -> None:
-    """Refuse to replace a file by other content.
+def check_same(contents: Mapping[Path, bytes], *, force: bool) -> None:
+    """Refuse to replace any of several files by other content.
 
     Raises:
-        InputError: the file is there and holds something else, and `force` is not set.
+        InputError: a file is there and holds something else, and `force` is not set.
     """
-    if force:
-        return
-    with explaining(path):
-        differs = path.exists() and not (path.is_file() and path.read_bytes() == content)
-    if differs:
-        raise InputError(f"{path}: is there already, and holds something else; {_fix(path)}")
+    for path, content in () if force else contents.items():
+        with explaining(path):
+            differs = path.exists() and not _holds(path, content)
+        if differs:
+            raise InputError(f"{path}: is there already, and holds something else; {_fix(path)}")
 
 
 def check_same_hash(path: Path, sha256: str, *, force: bool) -> None:
@@ -52,22 +52,26 @@ def write_new(path: Path, content: bytes, *, force: bool = False) -> Path:
     Raises:
         InputError: it holds something else, and `force` is not set; or the disk is full or protected.
     """
-    check_same(path, content, force=force)
-    with explaining(path):
-        if path.is_file() and path.read_bytes() == content:
-            return path
-    return write_bytes(path, content)
+    return write_all_new({path: content}, force=force)[0]
 
 
-def write_all_new(contents: dict[Path, bytes], *, force: bool = False) -> list[Path]:
+def write_all_new(contents: Mapping[Path, bytes], *, force: bool = False) -> list[Path]:
     """Write several files, or none of them where one would be overwritten.
 
     Raises:
         InputError: see `write_new`.
     """
+    check_same(contents, force=force)
     for path, content in contents.items():
-        check_same(path, content, force=force)
-    return [write_new(path, content, force=force) for path, content in contents.items()]
+        with explaining(path):
+            is_there = _holds(path, content)
+        if not is_there:
+            write_bytes(path, content)
+    return list(contents)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
 
 
 def _fix(path: Path) -> str:

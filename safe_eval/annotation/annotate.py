@@ -20,7 +20,7 @@ from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions
 from safe_eval.scorers.scorer import RIGHT_FROM, SCORERS
-from safe_eval.scoring.run_predictions import predictions_of
+from safe_eval.scoring.run_files import predictions_of
 from safe_eval.statistics.agreement import Agreement, agreement
 
 TABLE = "annotations.csv"  # in a run folder

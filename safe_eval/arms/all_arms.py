@@ -9,6 +9,7 @@ from safe_eval.arms.arm import Arm, cluster_field, make_arms
 from safe_eval.arms.caption_arms import CaptionInputs, caption_arms
 from safe_eval.arms.consultation import consultation_arms
 from safe_eval.arms.coverage import Outcomes, arm_outcomes
+from safe_eval.arms.pairs import Pairing, pairing_of
 from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.prediction import Prediction
 from safe_eval.scorers.scorer import CAPTION_METRICS, ON_REQUEST, SCORERS
@@ -27,6 +28,7 @@ class Arms:
     consultation: Scored
     captions_not_measured: dict[str | None, dict[str, str]]  # {dataset: {metric: reason}}
     notes: tuple[str, ...]  # on captions
+    pairing: Pairing
 
     @cached_property
     def scored(self) -> Scored:
@@ -44,15 +46,20 @@ def all_arms(
     *,
     metrics: Sequence[str] = (),
     captions: CaptionInputs | None = None,
+    baseline: str | None = None,
+    pairs: bool = False,
 ) -> Arms:
     """Score predictions with every metric that judges any of them, and with the requested metrics.
 
+    `baseline` and `pairs` say which models are compared: see `pairing_of`.
+
     Raises:
-        InputError: see `make_arms`; no row has a task that can be scored; a metric is unknown or judges no
-            row; or captions cannot be scored.
+        InputError: see `make_arms` and `pairing_of`; no row has a task that can be scored; a metric is
+            unknown or judges no row; or captions cannot be scored.
     """
     check_metrics(metrics)
-    arms = make_arms(predictions)
+    pairing = pairing_of({row.model for row in predictions}, baseline, pairs=pairs)
+    arms = make_arms(predictions, pairing.baseline)
     captioned = caption_arms(arms, captions or CaptionInputs())
     judged = _scored(tuple(SCORERS), arms) | captioned.scored
     if not judged:
@@ -70,6 +77,7 @@ def all_arms(
         consultation=consultation_arms(arms),
         captions_not_measured=captioned.not_measured,
         notes=captioned.notes,
+        pairing=pairing,
     )
 
 

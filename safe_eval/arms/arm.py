@@ -22,6 +22,7 @@ COMPARED_SLICES = ("all", "audio", "vl")
 
 Places = Int[ndarray, " places"]
 Slices = dict[str, Bool[ndarray, " rows"]]
+Order = tuple[str, int, bool, str, int, str]
 
 
 class ArmKey(NamedTuple):
@@ -38,11 +39,15 @@ class ArmKey(NamedTuple):
         return f"{self.model}/{self.condition}"
 
     @property
-    def order(self) -> tuple[str, int, bool, str, int, str]:
+    def order(self) -> Order:
         """The sort key of tables: the base model first, and `full` before all other conditions."""
+        return self.order_after(BASE)
+
+    def order_after(self, baseline: str | None) -> Order:
+        """The sort key of tables in which the baseline comes first."""
         known = list(CONDITIONS)
         place = known.index(self.condition) if self.condition in known else len(known)
-        return self.dataset or "", self.seed, self.model != BASE, self.model, place, self.condition
+        return self.dataset or "", self.seed, self.model != baseline, self.model, place, self.condition
 
 
 _arm_of = attrgetter(*ArmKey._fields)
@@ -97,8 +102,8 @@ class Arm:
         return np.where(self.failed, np.nan, np.array(stated, dtype=float))
 
 
-def make_arms(predictions: Sequence[Prediction]) -> tuple[Arm, ...]:
-    """Make all arms of some predictions, in the order of the tables.
+def make_arms(predictions: Sequence[Prediction], baseline: str | None = BASE) -> tuple[Arm, ...]:
+    """Make all arms of some predictions, in the order of the tables: those of the baseline first.
 
     Raises:
         InputError: there are no predictions, an arm answers an example twice, or only some rows have the
@@ -119,9 +124,10 @@ def make_arms(predictions: Sequence[Prediction]) -> tuple[Arm, ...]:
     order = np.lexsort((examples, of_arm))
     parts = np.split(order, np.cumsum(np.bincount(of_arm))[:-1])
     arms = []
-    for key, places in sorted(zip(numbers, parts, strict=True), key=lambda part: ArmKey(*part[0]).order):
+    keyed = zip(map(ArmKey._make, numbers), parts, strict=True)
+    for key, places in sorted(keyed, key=lambda part: part[0].order_after(baseline)):
         rows = tuple(map(predictions.__getitem__, places.tolist()))
-        arm = Arm(ArmKey(*key), rows, places, examples[places], clusters[places], answers[places])
+        arm = Arm(key, rows, places, examples[places], clusters[places], answers[places])
         _check_once(arm)
         arms.append(arm)
     return tuple(arms)

@@ -9,13 +9,11 @@ from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 
 from safe_eval.arms.arm import Arm, ArmKey, Places, Slices
-from safe_eval.prediction import BASE, Prediction
+from safe_eval.prediction import Prediction
 from safe_eval.scorers.scorer import judges, no_slices, scorer_of
 
 Counts = Shaped[ndarray, "rows counts"]
 Corpus = Callable[[Shaped[ndarray, "*rows counts"]], Float[ndarray, "*rows"]]  # from sums of counts
-
-_BASE_FULL = f"{BASE}/full"
 
 
 @dataclass(frozen=True)
@@ -101,14 +99,6 @@ def scored_arm(
         counts=counts,
         corpus=corpus,
     )
-
-
-def base_of(arm: ScoredArm, arms: Sequence[ScoredArm]) -> ScoredArm | None:
-    """The arm of the base model under `full`, with the same seed or its only seed."""
-    bases = [other for other in arms if (other.key.name, other.key.dataset) == (_BASE_FULL, arm.key.dataset)]
-    same_seed = [base for base in bases if base.key.seed == arm.key.seed]
-    found = same_seed or (bases if len(bases) == 1 else [])
-    return found[0] if found else None
 
 
 def _judged(metric: str, arm: Arm) -> Places:

@@ -12,13 +12,14 @@ import numpy as np
 from safe_data.core.errors import InputError
 from safe_data.core.files import json_bytes
 from safe_data.core.options_file import installed_versions
-from safe_data.core.overwriting import write_new
+from safe_data.core.overwriting import write_all_new
 from safe_data.core.phases import Phase, unseen
 from safe_eval.arms.all_arms import Arms, all_arms, check_metrics
 from safe_eval.arms.arm import cluster_field, make_arms
 from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import CONSULTATION_METRICS, Matches, both_say, consultation_arms
 from safe_eval.arms.coverage import coverage_of
+from safe_eval.arms.questions import question_notes
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.comparison.comparison_file import (
     EQUIVALENT,
@@ -31,18 +32,15 @@ from safe_eval.comparison.comparison_file import (
     SideCoverage,
 )
 from safe_eval.comparison.differences import MatchedArms, difference_rows, flip_rows
-from safe_eval.comparison.matching import (
-    Matched,
-    Side,
-    match,
-    matched_conditions,
-    predictions_file,
-    read_side,
-)
+from safe_eval.comparison.margins import Margins, read_margins
+from safe_eval.comparison.matching import Matched, match, matched_conditions
+from safe_eval.comparison.sides import Side, files_of_sides, read_sides
 from safe_eval.options import CompareOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes
+from safe_eval.results.flips import Flip, flips_between
 from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
+from safe_eval.scoring.flips_file import FLIPS_FILE, flips_csv
 from safe_eval.statistics.multiplicity import benjamini_hochberg, holm
 
 COMPARISON_FILE = "comparison.json"
@@ -59,12 +57,12 @@ class _Results:
     coverage: list[SideCoverage]
     differences: list[Difference]
     flips: list[FlipRow]
+    flipped: list[Flip]
     notes: list[str]
 
 
 def compare_files(
-    a: Path,
-    b: Path,
+    files: Sequence[Path],
     sampling: Sampling | None = None,
     options: CompareOptions | None = None,
     *,
@@ -72,29 +70,34 @@ def compare_files(
     force: bool = False,
     at: Phase = unseen,
 ) -> ComparisonFile:
-    """Compare two predictions files, or runs, example by example; with `out`, write OUT/comparison.json.
+    """Compare two models example by example; with `out`, write OUT/comparison.json and OUT/flips.csv.
+
+    `files` are A and B, predictions files or run folders; one is enough if both models are in it.
 
     `force` replaces another comparison that is there; `at` is told which phase of the work begins.
 
     Raises:
-        InputError: see `read_side` and `match`; A and B are the same answers; or no metric judges them.
+        InputError: there are no such one or two files; see `read_sides`, `read_margins` and `match`; or no
+            metric judges the answers.
     """
     options, sampling = options or CompareOptions(), sampling or Sampling()
     check_metrics(_requested(options.metric))
+    margins = read_margins(options.margin)
     at("reading predictions")
-    (side_a, rows_a), (side_b, rows_b) = _read_sides(a, b, options)
-    files = [predictions_file(a), predictions_file(b)]
-    notes = list(partial_notes(files)) if options.allow_partial else []
+    (side_a, rows_a), (side_b, rows_b) = read_sides(files, options)
+    read = dict.fromkeys(itertools.chain(*files_of_sides(files)))
+    notes = list(partial_notes(read)) if options.allow_partial else []
     matched: list[Matched] = []
     results: list[_Results] = []
     for conditions in matched_conditions(side_a, side_b, *options.conditions):
-        _check_two(side_a, side_b, conditions)
         found, matches = match(rows_a, rows_b, conditions, intersect=options.intersect)
         matched.append(found)
         names = f"{side_a.model}/{conditions[0]}", f"{side_b.model}/{conditions[1]}"
         at(f"{names[0]} − {names[1]}")
-        results.append(_compare(matches, names, options, sampling))
+        results.append(_compare(matches, names, side_a.seed, options, margins, sampling))
     differences, family = _adjusted([row for result in results for row in result.differences])
+    margins.check_named(row.metric for row in differences)
+    same = _same(matched, differences)
     notes = [
         *_notes((side_a, side_b), matched, options),
         *notes,
@@ -107,10 +110,12 @@ def compare_files(
         coverage=tuple(row for result in results for row in result.coverage),
         rows=tuple(differences),
         flips=tuple(row for result in results for row in result.flips),
+        flipped=tuple(flip for result in results for flip in result.flipped),
         family=family,
-        margin=options.margin,
+        margins={row.metric: row.margin for row in differences if row.margin is not None},
         decided_on=options.slice,
-        decision=None if options.margin is None else _decision(differences, options.slice),
+        same=same,
+        decision=_decision(differences, options.slice, same=same) if options.margin else None,
         notes=tuple(dict.fromkeys(notes)),
         provenance=ComparisonProvenance(
             cluster=cluster_field(_sided(matches)),
@@ -122,35 +127,21 @@ def compare_files(
         ),
     )
     if out is not None:
-        write_new(out / COMPARISON_FILE, json_bytes(comparison), force=force)
+        written = {
+            out / FLIPS_FILE: flips_csv(comparison.flipped),
+            out / COMPARISON_FILE: json_bytes(comparison),
+        }
+        write_all_new(written, force=force)
     return comparison
 
 
-def _read_sides(
-    a: Path, b: Path, options: CompareOptions
-) -> tuple[tuple[Side, list[Prediction]], tuple[Side, list[Prediction]]]:
-    condition_a, condition_b = options.conditions
-    partial = options.allow_partial
-    return (
-        read_side(
-            a, "A", model=options.model_a, seed=options.seed_a, condition=condition_a, allow_partial=partial
-        ),
-        read_side(
-            b, "B", model=options.model_b, seed=options.seed_b, condition=condition_b, allow_partial=partial
-        ),
-    )
-
-
-def _check_two(a: Side, b: Side, conditions: tuple[str, str]) -> None:
-    if (a.sha256, a.model, a.seed, conditions[0]) == (b.sha256, b.model, b.seed, conditions[1]):
-        raise InputError(
-            f"A and B are the same answers, {a.model}/{conditions[0]} in {a.file}; choose others with "
-            "--model-b, --condition-b or --seed-b"
-        )
-
-
 def _compare(
-    matches: Matches, names: tuple[str, str], options: CompareOptions, sampling: Sampling
+    matches: Matches,
+    names: tuple[str, str],
+    seed: int,
+    options: CompareOptions,
+    margins: Margins,
+    sampling: Sampling,
 ) -> _Results:
     """Compare matched answers by every metric, or by the requested metric.
 
@@ -159,19 +150,25 @@ def _compare(
     captions = CaptionInputs(java=options.metric in JAVA_METRICS, tokenizer=options.tokenizer)
     arms = all_arms(_sided(matches), metrics=_requested(options.metric), captions=captions)
     scored: Mapping[str, Sequence[ScoredArm]] = arms.judged | arms.requested
-    notes = list(_caption_notes(arms.notes, options.metric))
+    notes = [*question_notes(arms.arms), *_caption_notes(arms.notes, options.metric)]
     if options.metric in CONSULTATION_METRICS:
         saying, said = both_say(matches)
         scored = consultation_arms(make_arms(_sided(saying)))
         notes += said
-    chosen = [found for metric, found in scored.items() if options.metric in (None, metric)]
-    matched = [MatchedArms(a, b, names) for a, b in itertools.chain(*map(_by_dataset, chosen))]
+    chosen = {metric: found for metric, found in scored.items() if options.metric in (None, metric)}
+    margins.check_unit(list(chosen))
+    matched = [MatchedArms(a, b, names) for a, b in itertools.chain(*map(_by_dataset, chosen.values()))]
     return _Results(
         coverage=list(_coverage(arms)),
         differences=[
-            row for sides in matched for row in difference_rows(sides, options.by, options.margin, sampling)
+            row
+            for sides in matched
+            for row in difference_rows(sides, options.by, margins.of(sides.a.metric), sampling)
         ],
         flips=[row for sides in matched for row in flip_rows(sides, options.by)],
+        flipped=[
+            flip for sides in matched for flip in flips_between(sides.a, sides.b, seed=seed, names=names)
+        ],
         notes=notes,
     )
 
@@ -226,15 +223,25 @@ def _adjusted(rows: Sequence[Difference]) -> tuple[list[Difference], int]:
     return adjusted, len(p_values)
 
 
-def _decision(rows: Sequence[Difference], slice_name: str) -> str:
-    """Equivalent only if every metric, dataset and condition is equivalent on the deciding slice."""
-    deciding = [row for row in rows if row.slice == slice_name]
+def _decision(rows: Sequence[Difference], slice_name: str, *, same: bool) -> str:
+    """Equivalent only if every metric with a margin is, in every dataset and condition, on this slice.
+
+    Where all answers are the same, there is no difference to find, however few they are.
+    """
+    deciding = [row for row in rows if row.slice == slice_name and row.margin is not None]
     if not deciding:
         slices = ", ".join(dict.fromkeys(row.slice for row in rows))
         raise InputError(f"no example is in the deciding slice {slice_name!r}; slices are {slices}")
-    if any(row.equivalence != EQUIVALENT and row.equivalence_low is not None for row in deciding):
-        return NOT_SHOWN
-    return EQUIVALENT if all(row.equivalence == EQUIVALENT for row in deciding) else NOT_MEASURED
+    if same or all(row.equivalence == EQUIVALENT for row in deciding):
+        return EQUIVALENT
+    tested = [row for row in deciding if row.equivalence_low is not None]
+    return NOT_SHOWN if any(row.equivalence != EQUIVALENT for row in tested) else NOT_MEASURED
+
+
+def _same(matched: Sequence[Matched], rows: Sequence[Difference]) -> bool:
+    """Whether A and B said the same everywhere, and score the same: consultation may still differ."""
+    said = all(found.same_answers == found.matched for found in matched)
+    return said and not any(row.gained or row.lost for row in rows)
 
 
 def _notes(sides: Sides, matched: Sequence[Matched], options: CompareOptions) -> Iterator[str]:
@@ -242,12 +249,24 @@ def _notes(sides: Sides, matched: Sequence[Matched], options: CompareOptions) ->
         alone = [name for name in side.conditions if name not in other.conditions]
         if alone and options.conditions == (None, None):
             yield f"only {side.name} answered under {', '.join(alone)}, which is not compared"
+    if sides[0].hashes == sides[1].hashes:
+        yield from _same_bytes(*sides, matched)
     for found in matched:
         if found.only_a or found.only_b:
             yield (
                 f"{found.only_a} examples of A {found.condition_a} and {found.only_b} of B "
                 f"{found.condition_b} are on one side only and are left out{_ids(found)}"
             )
+
+
+def _same_bytes(a: Side, b: Side, matched: Sequence[Matched]) -> Iterator[str]:
+    """A note where a model is compared with itself or with a copy: perhaps another file was meant."""
+    same = [found.condition_a for found in matched if found.condition_a == found.condition_b]
+    if (a.model, a.seed) == (b.model, b.seed) and same:
+        yield (
+            f"A and B are the same bytes, {a.model} under {', '.join(same)} in {a.file} and {b.file}; if "
+            "others were meant, give another file, or --model-b, --condition-b or --seed-b"
+        )
 
 
 def _ids(found: Matched) -> str:

@@ -4,8 +4,10 @@ import msgspec
 
 from safe_data.core import command
 from safe_eval.arms.coverage import Coverage
-from safe_eval.comparison.matching import Matched, Side
+from safe_eval.comparison.matching import Matched
+from safe_eval.comparison.sides import Side
 from safe_eval.results.comparisons import Comparison
+from safe_eval.results.flips import Flip
 
 EQUIVALENT, NOT_SHOWN, NOT_MEASURED = "equivalent", "not shown", "not measured"
 EXIT_CODES = {EQUIVALENT: command.HOLDS, NOT_SHOWN: command.DOES_NOT_HOLD, NOT_MEASURED: command.NOT_JUDGED}
@@ -23,6 +25,7 @@ class Difference(Comparison, frozen=True, kw_only=True):
     holm_p: float | None = None  # adjusted over the family of all tests in the file
     benjamini_hochberg_p: float | None = None
     detectable: float | None = None  # the smallest difference that this many such examples show 8 times in 10
+    margin: float | None = None  # in the unit of the metric
     equivalence: str | None = None  # equivalent, different or undecided; None without a margin
     equivalence_p: float | None = None
 
@@ -70,9 +73,11 @@ class ComparisonFile(msgspec.Struct, frozen=True, kw_only=True):
     coverage: tuple[SideCoverage, ...]
     rows: tuple[Difference, ...]
     flips: tuple[FlipRow, ...]
+    flipped: tuple[Flip, ...]  # each example that is right on one side only
     family: int  # how many tests the p values are adjusted for
-    margin: float | None
+    margins: dict[str, float]  # of each metric that decides
     decided_on: str  # the slice that decides
+    same: bool  # whether all answers and scores of A and B are the same, and so equivalent
     decision: str | None  # equivalent, not shown, or not measured; None without a margin
     notes: tuple[str, ...]
     provenance: ComparisonProvenance

@@ -43,6 +43,7 @@ def difference_rows(
             **msgspec.structs.asdict(found) | {"a": sides.names[0], "b": sides.names[1]},
             mean_a=value_of(a, name),
             mean_b=value_of(b, name),
+            margin=margin,
         )
         if a.counts is None:
             differences = a.scores[inside] - b.scores[inside]

@@ -1,15 +1,13 @@
 """Matching: which answers of two predictions files belong together, by dataset, example id and condition."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from safe_data.core.errors import InputError, first_errors
-from safe_data.core.files import file_sha256
+from safe_eval.comparison.sides import Rows, Side, listed
 from safe_eval.prediction import Prediction
-from safe_eval.predictions import read_predictions
 
 IDS_SHOWN = 10
 # Fields that must agree where both sides give them, and fields that are copied to a side that lacks them.
@@ -17,19 +15,6 @@ _SAME = ("references", "group", "record_id", "needs_audio", "question_type", "ta
 _FILLED = (*_SAME[1:], "split", "choices")
 
 Key = tuple[str | None, str]  # dataset and example id
-Rows = list[Prediction]
-
-
-class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """The answers of one model and seed in one file; `name` is A or B."""
-
-    name: str
-    file: str
-    sha256: str
-    model: str
-    seed: int
-    conditions: tuple[str, ...]
-    rows: int
 
 
 class Matched(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,45 +23,11 @@ class Matched(msgspec.Struct, frozen=True, kw_only=True):
     condition_a: str
     condition_b: str
     matched: int
+    same_answers: int  # of the matched examples: the same text, or the same failure
     only_a: int
     only_b: int
     only_a_ids: tuple[str, ...]
     only_b_ids: tuple[str, ...]
-
-
-def predictions_file(path: Path) -> Path:
-    """The path itself, or predictions.jsonl in it if it is a run folder."""
-    return path / "predictions.jsonl" if path.is_dir() else path
-
-
-def read_side(
-    path: Path,
-    name: str,
-    *,
-    model: str | None,
-    seed: int | None,
-    condition: str | None,
-    allow_partial: bool = False,
-) -> tuple[Side, Rows]:
-    """Read the answers of one model and seed from a predictions file or run folder.
-
-    Raises:
-        InputError: the file cannot be read, holds no such answers, or holds several models or seeds.
-    """
-    file = predictions_file(path)
-    rows = read_predictions(file, allow_partial=allow_partial)
-    for field, wanted in (("condition", condition), ("model", model), ("seed", seed)):
-        rows = _chosen(rows, field, wanted, f"{name} ({file.name})", name.lower())
-    side = Side(
-        name=name,
-        file=file.name,
-        sha256=file_sha256(file),
-        model=rows[0].model,
-        seed=rows[0].seed,
-        conditions=tuple(dict.fromkeys(row.condition for row in rows)),
-        rows=len(rows),
-    )
-    return side, rows
 
 
 def matched_conditions(
@@ -115,10 +66,12 @@ def match(
     only_a, only_b = (
         sorted(one.keys() - other.keys(), key=_order) for one, other in ((of_a, of_b), (of_b, of_a))
     )
+    matches = [(of_a[key], of_b[key]) for key in shared]
     found = Matched(
         condition_a=conditions[0],
         condition_b=conditions[1],
         matched=len(shared),
+        same_answers=sum((one.answer, one.error) == (other.answer, other.error) for one, other in matches),
         only_a=len(only_a),
         only_b=len(only_b),
         only_a_ids=tuple(example for _, example in only_a[:IDS_SHOWN]),
@@ -126,27 +79,8 @@ def match(
     )
     if not shared or ((only_a or only_b) and not intersect):
         raise InputError(_unmatched(found, only_a, only_b))
-    matches = [(of_a[key], of_b[key]) for key in shared]
     _check_same(matches)
     return found, [(_filled(one, other), _filled(other, one)) for one, other in matches]
-
-
-def _chosen(rows: Rows, field: str, wanted: Any, where: str, side: str) -> Rows:
-    """The rows with the wanted value of a field; all rows if no value is wanted and none must be chosen."""
-    values = sorted({getattr(row, field) for row in rows})
-    if wanted is not None and wanted not in values:
-        raise InputError(f"{where}: has no {field} {wanted!r}; it has {_listed(values)}")
-    if wanted is None and field != "condition" and len(values) > 1:
-        raise InputError(
-            f"{where}: holds several {field}s ({_listed(values)}); choose one with --{field}-{side}, for "
-            f"example --{field}-{side} {values[-1]}"
-        )
-    return rows if wanted is None else [row for row in rows if getattr(row, field) == wanted]
-
-
-def _listed(values: Sequence[Any]) -> str:
-    shown = ", ".join(map(str, values[:IDS_SHOWN]))
-    return f"{shown}, …" if len(values) > IDS_SHOWN else shown
 
 
 def _order(key: Key) -> tuple[str, str]:
@@ -164,7 +98,7 @@ def _unmatched(found: Matched, only_a: Sequence[Key], only_b: Sequence[Key]) -> 
             lines.append(f"only in {side}: {', '.join(repr(key[1]) for key in keys[:IDS_SHOWN])}{more}")
     same_ids = {key[1] for key in only_a} & {key[1] for key in only_b}
     if same_ids:
-        datasets = [_listed(sorted({str(key[0]) for key in keys})) for keys in (only_a, only_b)]
+        datasets = [listed(sorted({str(key[0]) for key in keys})) for keys in (only_a, only_b)]
         lines.append(
             f"{len(same_ids)} ids are on both sides under different datasets ({datasets[0]} in A, "
             f"{datasets[1]} in B); write the same 'dataset' in both files"

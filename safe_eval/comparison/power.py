@@ -14,7 +14,7 @@ from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.options import PowerOptions
 from safe_eval.predictions import read_predictions
 from safe_eval.scorers.scorer import SCORERS
-from safe_eval.scoring.run_predictions import names_of, predictions_of
+from safe_eval.scoring.run_files import predictions_of
 from safe_eval.statistics.bootstrap import Labels, Values, count_clusters
 from safe_eval.statistics.power import (
     design_effect,
@@ -90,6 +90,7 @@ def observed_differences(options: PowerOptions) -> Differences:
             f"{file}: say which two arms to take as --a and --b; there are {', '.join(arms)}, "
             f"for example --a {next(iter(arms))} --b {list(arms)[-1]}"
         )
+    names = ", ".join(path.name for path in files)
     differences, clusters = _differences(file, arms[a], arms[b], slice_name)
     effect = observed_design_effect(differences, clusters)
     if effect is None:
@@ -100,7 +101,7 @@ def observed_differences(options: PowerOptions) -> Differences:
         design_effect=effect,
         cluster_size=len(differences) / count_clusters(clusters),
         correlation=intracluster_correlation(differences, clusters),
-        like=f"{a} − {b} on {slice_name} in {names_of(files)}, {len(differences)} items",
+        like=f"{a} − {b} on {slice_name} in {names}, {len(differences)} items",
     )
 
 

@@ -18,7 +18,7 @@ from safe_eval.judging.metric_names import (
     extremes,
     unknown_metric,
 )
-from safe_eval.prediction import BASE, CONDITIONS, is_condition
+from safe_eval.prediction import CONDITIONS, is_condition
 from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.retention import DRIFT_METRICS, RETENTION_SLICES
@@ -171,11 +171,15 @@ def _fault(criterion: Criterion) -> str | None:
         return f"{metric} needs a 'condition', for example 'safe/full'"
     if metric == CHANGED and against is None:
         return "answers_changed compares two models; give 'against', for example 'base/full'"
-    if metric in DRIFT_METRICS and against != f"{BASE}/full":
-        return f"{metric} is a distance from the base model; give 'against: {BASE}/full'"
+    if metric in DRIFT_METRICS and _model(against) in ("", _model(criterion.condition)):
+        return f"{metric} is a distance from another model; give 'against', for example 'base/full'"
     if against is not None and metric not in (*MEANS, *DRIFT_METRICS, CHANGED):
         return f"{metric} describes one 'condition'; leave out 'against'"
     return _slice_fault(criterion) or _use_fault(criterion, bound)
+
+
+def _model(side: str | None) -> str:
+    return (side or "").rpartition("/")[0]
 
 
 def _slice_fault(criterion: Criterion) -> str | None:

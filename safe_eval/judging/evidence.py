@@ -10,7 +10,6 @@ from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.criterion import Criterion, Use
 from safe_eval.judging.metric_names import CHANGED, COVERAGE, MEANS, SEED_STD
-from safe_eval.prediction import BASE
 from safe_eval.results.aggregates import OWN_AGGREGATES, AggregateRow
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.comparisons import Comparison
@@ -30,7 +29,9 @@ _FIELD = {
 _WHY_NO_ROW = {
     **dict.fromkeys(CONSULTATION_METRICS, "no row says whether the sound was 'consulted'"),
     **dict.fromkeys(CALIBRATION_METRICS, "no row that is judged right or wrong has a 'confidence'"),
-    **dict.fromkeys(DRIFT_METRICS, f"it needs rows of {BASE}/full and of this model on the same examples"),
+    **dict.fromkeys(
+        DRIFT_METRICS, "it needs rows of this model and of the baseline under full, on the same examples"
+    ),
     **{name: f"{metric} judges none of the answers" for name, metric in OWN_AGGREGATES.items()},
 }
 
@@ -87,7 +88,8 @@ def _found(criterion: Criterion, scores: Scores) -> Iterator[tuple[_Place, Evide
     metric, name = criterion.metric, criterion.condition
     if metric in DRIFT_METRICS:
         for retained in scores.retention:
-            if (retained.slice, f"{retained.model}/{retained.condition}") == (criterion.slice, name):
+            pair = (f"{retained.model}/{retained.condition}", retained.against)
+            if (retained.slice, *pair) == (criterion.slice, name, criterion.against):
                 yield _place(retained), _drift(retained, metric)
     elif metric in OWN_AGGREGATES:
         for aggregate in scores.aggregates:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from safe_eval.prediction import BASE
 from safe_eval.report import numbers
 from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.scorers.scorer import CAPTION_METRICS
@@ -28,6 +27,7 @@ class Column:
 
     model: str
     condition: str
+    is_baseline: bool = False
 
     @property
     def key(self) -> str:
@@ -40,7 +40,7 @@ class Column:
         if self.condition == "full":
             return self.model
         changed = condition_title(self.condition)
-        return f"{BASE}, {changed}" if self.model == BASE else changed
+        return f"{self.model}, {changed}" if self.is_baseline else changed
 
 
 @dataclass(frozen=True)
@@ -123,29 +123,31 @@ def is_accuracy(metric: str) -> bool:
 
 
 def panels(scores: Scores) -> tuple[Panel, ...]:
-    """One panel per accuracy metric, dataset, seed and model, with the base model in its first columns."""
+    """One panel per accuracy metric, dataset, seed and model, with the baseline in its first columns."""
     accuracies = [metric for metric in scores.metrics if is_accuracy(metric.metric)]
     rows = without_repeats(accuracies, ("metric", "dataset", "seed", "model", "condition"))
-    tested = [row for row in rows if row.model != BASE] or rows
+    baseline = scores.provenance.baseline
+    tested = [row for row in rows if row.model != baseline] or rows
     found = []
     for key in dict.fromkeys((m.metric, m.dataset, m.seed, m.model) for m in tested):
         own = [m for m in tested if (m.metric, m.dataset, m.seed, m.model) == key]
         title = set_title(*key[:3]) + ("" if len({m.model for m in tested}) == 1 else f" · {key[3]}")
-        found.append(_panel(title, [*_base_rows(rows, own[0]), *own]))
+        found.append(_panel(title, [*_baseline_rows(rows, own[0], baseline), *own], baseline))
     return tuple(found)
 
 
-def _base_rows(rows: Sequence[Metric], tested: Metric) -> list[Metric]:
-    """The base model's rows of the same seed, or of its only seed."""
-    if tested.model == BASE:
+def _baseline_rows(rows: Sequence[Metric], tested: Metric, baseline: str | None) -> list[Metric]:
+    """The baseline's rows of the same seed, or of its only seed."""
+    if tested.model == baseline:
         return []
-    same = [m for m in rows if (m.model, m.metric, m.dataset) == (BASE, tested.metric, tested.dataset)]
+    same = [m for m in rows if (m.model, m.metric, m.dataset) == (baseline, tested.metric, tested.dataset)]
     seeds = {m.seed for m in same}
     return [m for m in same if m.seed == tested.seed or len(seeds) == 1]
 
 
-def _panel(title: str, metrics: Sequence[Metric]) -> Panel:
-    columns = tuple(Column(*arm) for arm in dict.fromkeys((m.model, m.condition) for m in metrics))
+def _panel(title: str, metrics: Sequence[Metric], baseline: str | None) -> Panel:
+    arms = dict.fromkeys((m.model, m.condition) for m in metrics)
+    columns = tuple(Column(model, condition, model == baseline) for model, condition in arms)
     by_place = {(m.slice, m.model, m.condition): m for m in metrics}
     names = slices_in_order(metric.slice for metric in metrics)
 

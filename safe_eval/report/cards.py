@@ -44,7 +44,7 @@ def item_groups(selection: Selection, media: Sequence[Media]) -> list[dict[str, 
     """The cards of each reason that has items, with how many of all its items are shown."""
     cards: dict[str, list[dict[str, Any]]] = {}
     for item, entry in zip(selection.items, media, strict=True):
-        cards.setdefault(item.reason, []).append(_card(item, entry, selection.model))
+        cards.setdefault(item.reason, []).append(_card(item, entry, selection))
     return [
         {
             "title": title,
@@ -56,7 +56,7 @@ def item_groups(selection: Selection, media: Sequence[Media]) -> list[dict[str, 
     ]
 
 
-def _card(item: Item, media: Media, model: str) -> dict[str, Any]:
+def _card(item: Item, media: Media, selection: Selection) -> dict[str, Any]:
     row = item.prediction
     kind = {True: "needs the sound", False: "needs no sound"}.get(row.needs_audio is True, "")
     facts = [
@@ -69,13 +69,13 @@ def _card(item: Item, media: Media, model: str) -> dict[str, Any]:
         "record": row.record_id or row.example_id,
         "question": _shorten(row.prompt or "(the prediction does not hold the question)"),
         "expected": _expected(row.references),
-        "answers": [_answer(answered, model) for answered in item.answers],
+        "answers": [_answer(answered, selection) for answered in item.answers],
         "media": media,
         "notes": [fact for fact in facts if fact] + list(media.notes),
     }
 
 
-def _answer(answered: Answered, model: str) -> dict[str, Any]:
+def _answer(answered: Answered, selection: Selection) -> dict[str, Any]:
     row, key = answered.prediction, answered.key
     facts = [] if row.confidence is None else [f"{100 * row.confidence:.0f} % sure"]
     facts += ["not understood"] if answered.unparsed else []
@@ -83,8 +83,8 @@ def _answer(answered: Answered, model: str) -> dict[str, Any]:
         facts.append(f"score {numbers.plain(answered.score)}")
     return {
         **_mark(answered),
-        "title": Column(key.model, key.condition).title,
-        "tested": (key.model, key.condition) == (model, "full"),
+        "title": Column(key.model, key.condition, key.model == selection.baseline).title,
+        "tested": (key.model, key.condition) == (selection.model, "full"),
         "text": _shorten(row.answer if row.answer is not None else f"(no answer: {row.error})"),
         "facts": " · ".join(facts),
     }

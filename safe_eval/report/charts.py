@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from safe_eval.judging.verdict import Judged
-from safe_eval.prediction import BASE
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import Cell, Column, Panel
 from safe_eval.report.verdict_words import bound_text, spaced
@@ -72,7 +71,7 @@ def bounds_chart(criteria: Sequence[Judged]) -> str:
 
 def _mark(column: Column, cell: Cell) -> dict[str, Any]:
     metric = cell.metric
-    colour = INK if column.model == BASE else ACCENT if column.condition == "full" else REST
+    colour = INK if column.is_baseline else ACCENT if column.condition == "full" else REST
     return {
         "label": column.title,
         "value": metric.value,

@@ -94,7 +94,8 @@ def _charts(results: Results) -> list[dict[str, str]]:
 
 
 def _selection(results: Results, shards: Path | None) -> dict[str, Any]:
-    selection = select_items(results.items)
+    baseline = results.scores.provenance.baseline
+    selection = select_items(results.items, baseline)
     shown = [item.prediction for item in selection.items]
     media = collect(shown, shards) if shards is not None else [Media()] * len(shown)
     return {

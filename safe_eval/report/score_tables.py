@@ -1,6 +1,7 @@
 """Score tables of the page: metrics that are no accuracy, everything over seeds, and comparisons."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from safe_data.core import numerals
@@ -29,19 +30,21 @@ def other_tables(scores: Scores) -> list[dict[str, Any]]:
     """Metrics that are no accuracy: a table per dataset and seed, with a row per metric and slice."""
     other = [m for m in scores.metrics if not is_accuracy(m.metric) and m.slice in SLICES]
     groups: dict[tuple[str | None, int], list[Metric]] = {}
+    column = partial(_column, scores.provenance.baseline)
     for metric in without_repeats(other, ("metric", "dataset", "seed", "model", "condition")):
         groups.setdefault((metric.dataset, metric.seed), []).append(metric)
-    return [_table(set_title("", *key), metrics, _column, _metric) for key, metrics in groups.items()]
+    return [_table(set_title("", *key), metrics, column, _metric) for key, metrics in groups.items()]
 
 
 def seed_tables(scores: Scores) -> list[dict[str, Any]]:
     """Means and differences over seeds: two tables per dataset, with a row per metric and slice."""
     means = without_repeats(scores.seeds, ("metric", "dataset", "model", "condition"))
     comparisons = without_repeats(scores.seed_comparisons, ("metric", "dataset", "a", "b"))
+    column = partial(_column, scores.provenance.baseline)
     tables = []
     for dataset in dict.fromkeys(row.dataset for row in means):
         own = [row for row in means if row.dataset == dataset]
-        tables.append(_table(_title("mean ± std", dataset), own, _column, _mean))
+        tables.append(_table(_title("mean ± std", dataset), own, column, _mean))
         differences = [row for row in comparisons if row.dataset == dataset]
         if differences:
             tables.append(_table(_title("differences", dataset), differences, _sides, _difference))
@@ -75,8 +78,8 @@ def _table(
     }
 
 
-def _column(row: Metric | SeedRow) -> Title:
-    column = Column(row.model, row.condition)
+def _column(baseline: str | None, row: Metric | SeedRow) -> Title:
+    column = Column(row.model, row.condition, row.model == baseline)
     return column.title, column.key
 
 

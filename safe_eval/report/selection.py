@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from safe_eval.arms.arm import ArmKey
-from safe_eval.prediction import BASE, Prediction
+from safe_eval.arms.arm import ArmKey, Order
+from safe_eval.prediction import Prediction
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM, SCORERS
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Selection:
     """The items to show, and how many items each reason has."""
 
     model: str
+    baseline: str | None
     run_seed: int
     choice_seed: int
     items: tuple[Item, ...]
@@ -89,25 +90,26 @@ class _Examples:
         return np.asarray(self.scores[:, self.arms.index((model, condition))])
 
 
-def select_items(items: "pa.Table", *, seed: int = 0, shown: int = SHOWN) -> Selection:
+def select_items(items: "pa.Table", baseline: str | None, *, seed: int = 0, shown: int = SHOWN) -> Selection:
     """Choose the items to show from items.parquet; the order of its rows does not matter.
 
     The reasons take turns, each giving its next item in the order of a hash of seed and example, until only
     the places of the sample are left. Captions are neither right nor wrong, so they are in the sample. Items
     of tasks that no metric judges, and of later seeds, are not shown.
     """
-    model = tested_model(items.column("model").unique().to_pylist())
+    model = tested_model(items.column("model").unique().to_pylist(), baseline)
     run_seed = _first_seed(items, model)
-    answers = _answers(items, model, run_seed)
+    answers = _answers(items, model, baseline, run_seed)
     examples = _examples(answers)
-    reasons = _reasons(examples, model)
+    reasons = _reasons(examples, model, baseline)
     groups: dict[str, list[int]] = {reason: [] for reason in REASONS}
     for place in sorted(range(len(reasons)), key=lambda place: _rank(seed, examples.names[place])):
         groups[reasons[place]].append(place)
     chosen = _take_turns(groups, shown)
-    given = _given(answers, examples.example, chosen)
+    given = _given(answers, examples.example, chosen, baseline)
     return Selection(
         model=model,
+        baseline=baseline,
         run_seed=run_seed,
         choice_seed=seed,
         items=tuple(_item(given[place], reasons[place], model) for place in chosen),
@@ -116,10 +118,10 @@ def select_items(items: "pa.Table", *, seed: int = 0, shown: int = SHOWN) -> Sel
     )
 
 
-def tested_model(names: Sequence[str]) -> str:
-    """The model that the page is about: the first by name that is not the base model."""
+def tested_model(names: Sequence[str], baseline: str | None) -> str:
+    """The model that the page is about: the first by name that is not the baseline."""
     models = sorted(names)
-    return next((model for model in models if model != BASE), models[0])
+    return next((model for model in models if model != baseline), models[0])
 
 
 def _first_seed(items: "pa.Table", model: str) -> int:
@@ -128,12 +130,12 @@ def _first_seed(items: "pa.Table", model: str) -> int:
     return int(pc.min(items.filter(pc.equal(items["model"], model))["seed"]).as_py())
 
 
-def _answers(items: "pa.Table", model: str, run_seed: int) -> "pa.Table":
-    """The rows of this model and seed, and of the base model with this seed or its only seed."""
+def _answers(items: "pa.Table", model: str, baseline: str | None, run_seed: int) -> "pa.Table":
+    """The rows of this model and seed, and of the baseline with this seed or its only seed."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    of_base = pc.equal(items["model"], BASE)
+    of_base = pc.equal(items["model"].cast(pa.string()), pa.scalar(baseline or "", pa.string()))
     base_seeds = items.filter(of_base)["seed"].unique()
     judging = pa.array([*SCORERS, *CAPTION_METRICS])
     shown = pc.and_(pc.equal(items["model"], model), pc.equal(items["seed"], run_seed))
@@ -174,10 +176,11 @@ def _coded(column: "pa.ChunkedArray") -> tuple[Int[ndarray, " answers"], list[st
     return texts.indices.to_numpy().astype(np.int64), texts.dictionary.to_pylist()
 
 
-def _reasons(examples: _Examples, model: str) -> list[str]:
+def _reasons(examples: _Examples, model: str, baseline: str | None) -> list[str]:
     """The reason to show each example; `rest` if it is not telling."""
-    full, base = examples.right(model, "full"), examples.right(BASE, "full")
-    answered, base_answered = examples.there(model, "full"), examples.there(BASE, "full")
+    beside = baseline or ""  # no model has the empty name
+    full, base = examples.right(model, "full"), examples.right(beside, "full")
+    answered, base_answered = examples.there(model, "full"), examples.there(beside, "full")
     without = [(examples.there(model, c), examples.right(model, c)) for c in ("mute_audio", "swap_audio")]
     asked_without = np.any([there for there, _ in without], axis=0)
     any_right = np.any([there & right for there, right in without], axis=0)
@@ -201,7 +204,7 @@ def _reasons(examples: _Examples, model: str) -> list[str]:
 
 
 def _given(
-    answers: "pa.Table", example: Int[ndarray, " answers"], chosen: Sequence[int]
+    answers: "pa.Table", example: Int[ndarray, " answers"], chosen: Sequence[int], baseline: str | None
 ) -> dict[int, list[Answered]]:
     """The answers of the chosen examples, in the order of tables."""
     places = np.flatnonzero(np.isin(example, chosen))
@@ -209,7 +212,11 @@ def _given(
     for place, row in zip(example[places].tolist(), answers.take(places).to_pylist(), strict=True):
         answered = _answered(row)
         given.setdefault(place, {})[answered.key] = answered  # once, although many metrics score a caption
-    return {place: sorted(found.values(), key=_place) for place, found in given.items()}
+
+    def order(answered: Answered) -> Order:  # the baseline may have another seed, and still comes first
+        return answered.key._replace(seed=0).order_after(baseline)
+
+    return {place: sorted(found.values(), key=order) for place, found in given.items()}
 
 
 def _item(given: Sequence[Answered], reason: str, model: str) -> Item:
@@ -224,10 +231,6 @@ def _answered(row: dict[str, Any]) -> Answered:
     understood = became != "unparsed" or not (prediction.answer or "").strip()
     key = ArmKey(prediction.dataset, prediction.seed, prediction.model, prediction.condition)
     return Answered(key, prediction, None if metric in CAPTION_METRICS else value, not understood)
-
-
-def _place(answered: Answered) -> tuple[str, int, bool, str, int, str]:
-    return answered.key._replace(seed=0).order  # the base model may have another seed, and still comes first
 
 
 def _take_turns(groups: dict[str, list[int]], shown: int) -> list[int]:

@@ -4,7 +4,6 @@ from typing import Any
 
 from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.verdict import GO, NO_GO, Judged, Verdict
-from safe_eval.prediction import BASE
 from safe_eval.report import numbers
 from safe_eval.report.accuracy import Column
 from safe_eval.scoring.scores import Scores
@@ -70,10 +69,11 @@ def bound_text(bound: str) -> str:
 def coverage_words(scores: Scores) -> dict[str, Any]:
     """How many of the expected examples were answered: one sentence, and one line per arm."""
     sets = len({(arm.dataset, arm.seed) for arm in scores.cells})
-    models = {arm.model for arm in scores.cells} - {BASE}
+    baseline = scores.provenance.baseline
+    models = {arm.model for arm in scores.cells} - {baseline}
     rows = []
     for arm in scores.cells:
-        column = Column(arm.model, arm.condition)
+        column = Column(arm.model, arm.condition, arm.model == baseline)
         where = f" ({arm.dataset or 'unnamed dataset'}, seed {arm.seed})" if sets > 1 else ""
         title = (column.title if len(models) == 1 else column.key) + where
         rows.append({"text": _coverage_text(title, arm), "complete": arm.answered == arm.expected})

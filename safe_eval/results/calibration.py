@@ -12,6 +12,7 @@ from safe_eval.arms.all_arms import Arms, Scored
 from safe_eval.arms.arm import ArmKey
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
+from safe_eval.prediction import BASE
 from safe_eval.results.metrics import Metric
 from safe_eval.scorers.scorer import SCORERS
 from safe_eval.statistics.bca import BCA, bca_levels
@@ -38,19 +39,19 @@ def calibration_rows(arms: Arms, sampling: Sampling) -> list[Metric]:
     """
     return [
         row
-        for key, answers in confident_answers(arms.judged).items()
+        for key, answers in confident_answers(arms.judged, arms.pairing.baseline).items()
         for row in _rows(key, answers, sampling)
     ]
 
 
-def confident_answers(judged: Scored) -> dict[ArmKey, Forecasts]:
+def confident_answers(judged: Scored, baseline: str | None = BASE) -> dict[ArmKey, Forecasts]:
     """The judged answers that state a confidence, by arm, in the order of the tables."""
     parts: dict[ArmKey, list[Forecasts]] = {}
     for metric in SCORERS:
         for arm in judged.get(metric, ()):
             if len((stated := _stated(arm)).confidence):
                 parts.setdefault(arm.key, []).append(stated)
-    return {key: _together(parts[key]) for key in sorted(parts, key=lambda key: key.order)}
+    return {key: _together(parts[key]) for key in sorted(parts, key=lambda key: key.order_after(baseline))}
 
 
 def calibration_notes(arms: Arms) -> Iterator[str]:
@@ -59,7 +60,7 @@ def calibration_notes(arms: Arms) -> Iterator[str]:
     for metric in SCORERS:
         for arm in arms.judged.get(metric, ()):
             judged[arm.key] = judged.get(arm.key, 0) + len(arm.at)
-    for key, answers in confident_answers(arms.judged).items():
+    for key, answers in confident_answers(arms.judged, arms.pairing.baseline).items():
         stated = len(answers.confidence)
         if stated < judged[key]:
             yield (

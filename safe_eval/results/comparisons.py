@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from safe_eval.arms.all_arms import Arms
-from safe_eval.arms.arm import COMPARED_SLICES, Places, shared_examples
-from safe_eval.arms.scored_arm import ScoredArm, base_of
+from safe_eval.arms.arm import COMPARED_SLICES, ArmKey, Places, shared_examples
+from safe_eval.arms.pairs import Pairing, baseline_of, equal_pairs, same_seeds
+from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
-from safe_eval.prediction import BASE
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.corpus_sums import RANDOMISATION, sums_difference
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval, t_interval
@@ -48,13 +48,28 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def comparison_rows(arms: Arms, sampling: Sampling) -> Iterator[Comparison]:
-    """What each condition changes within a model, and what each model changes against the base model.
+    """What each condition changes within a model, and what each model changes against others.
 
-    For every model m and condition c: m/full − m/c. For every m except the base model: m/c − base/full.
+    For every model m and condition c: m/full − m/c. For every m except the baseline: m/c − baseline/full.
+    Between equals, for each pair of models once: a/c − b/c.
     """
     for scored in arms.scored.values():
-        for a, b in _arms_to_compare(scored):
+        for a, b in _arms_to_compare(scored, arms.pairing):
             yield from _by_slice(a, b, sampling)
+        for seed, (a, b) in matched_equals(scored, arms.pairing):
+            rows = _by_slice(a, b, sampling)
+            yield from (msgspec.structs.replace(row, seed=seed) for row in rows)
+
+
+def matched_equals(
+    scored: Sequence[ScoredArm], pairing: Pairing
+) -> Iterator[tuple[int, tuple[ScoredArm, ScoredArm]]]:
+    """The arms of each pair of equals, once per seed."""
+    by_seed: dict[ArmKey, dict[int, ScoredArm]] = {}
+    for arm in scored:
+        by_seed.setdefault(arm.key._replace(seed=0), {})[arm.key.seed] = arm
+    for one, other in equal_pairs(by_seed, pairing):
+        yield from same_seeds(by_seed[one], by_seed[other]).items()
 
 
 def _by_slice(a: ScoredArm, b: ScoredArm, sampling: Sampling) -> Iterator[Comparison]:
@@ -143,14 +158,14 @@ def _of_sums(about: Comparison, a: ScoredArm, b: ScoredArm, at: Shared, sampling
     )
 
 
-def _arms_to_compare(scored: Sequence[ScoredArm]) -> Iterator[tuple[ScoredArm, ScoredArm]]:
-    """The arms to compare: full with every other condition, then every arm with the base model."""
+def _arms_to_compare(scored: Sequence[ScoredArm], pairing: Pairing) -> Iterator[tuple[ScoredArm, ScoredArm]]:
+    """The arms to compare: full with every other condition, then every arm with the baseline."""
     by_key = {arm.key: arm for arm in scored}
     for arm in scored:
         full = by_key.get(arm.key._replace(condition="full"))
         if full is not None and full is not arm:
             yield full, arm
     for arm in scored:
-        base = base_of(arm, scored)
-        if base is not None and arm.key.model != BASE:
+        base = baseline_of(arm, scored, pairing)
+        if base is not None:
             yield arm, base

@@ -1,4 +1,4 @@
-"""Retention: how close every arm of a model stays to the base model, in accuracy and in distributions."""
+"""Retention: how close every arm stays to the baseline, in accuracy and in distributions."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ import numpy as np
 from safe_data.core.errors import InputError, raise_row_errors
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import Arm, Places, shared_examples
-from safe_eval.arms.scored_arm import ScoredArm, base_of
+from safe_eval.arms.pairs import baseline_of
+from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
-from safe_eval.prediction import BASE
+from safe_eval.results.comparisons import matched_equals
 from safe_eval.scorers.scorer import SCORERS
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.distances import Distributions, Drift, drift
@@ -26,7 +27,7 @@ Choices = Mapping[str, Mapping[str, float]]  # {example id: {choice: probability
 
 
 class RetentionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One arm against base/full, on the examples that both answered.
+    """One arm against another, `against`, on the examples that both answered.
 
     The equivalence interval belongs to two one-sided tests: a 90 % interval if `confidence` is 95 %. Numbers
     on choice probabilities are None unless both models give them; `why_not` then has the reason.
@@ -37,6 +38,7 @@ class RetentionRow(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     model: str
     condition: str
+    against: str  # baseline/full, or the other arm of a pair of equals
     slice: str
     base_accuracy: float
     accuracy: float
@@ -47,7 +49,7 @@ class RetentionRow(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str  # equivalent, different or undecided
     n: int
     clusters: int
-    only_base: int  # examples that only the base model answered; in no other number
+    only_base: int  # examples that only the other arm has; in no other number
     only_safe: int
     confidence: float  # of the intervals below
     kl_nats: float | None = None
@@ -65,13 +67,16 @@ class RetentionRow(msgspec.Struct, frozen=True, kw_only=True):
 def retention_rows(
     arms: Arms, sampling: Sampling, *, margin: float = RETENTION_MARGIN
 ) -> Iterator[RetentionRow]:
-    """Compare each arm of every model except the base model with base/full, by metrics of right and wrong."""
+    """Compare each arm with the baseline, and equals with each other, by metrics of right and wrong."""
     for metric in SCORERS:
         scored = arms.judged.get(metric, ())
         for arm in scored:
-            base = base_of(arm, scored)
-            if arm.key.model != BASE and base is not None:
+            base = baseline_of(arm, scored, arms.pairing)
+            if base is not None:
                 yield from _rows(arm, base, margin, sampling)
+        for seed, (arm, other) in matched_equals(scored, arms.pairing):
+            rows = _rows(arm, other, margin, sampling)
+            yield from (msgspec.structs.replace(row, seed=seed) for row in rows)
 
 
 def _rows(safe: ScoredArm, base: ScoredArm, margin: float, sampling: Sampling) -> Iterator[RetentionRow]:
@@ -99,6 +104,7 @@ def _row(
     row = RetentionRow(
         metric=safe.metric,
         **safe.key._asdict(),
+        against=base.key.name,
         slice="all",
         base_accuracy=float(base_scores.mean()),
         accuracy=float(scores.mean()),
@@ -122,7 +128,7 @@ def _drift(
 ) -> tuple[Drift | None, str | None]:
     """How far the distributions over choices moved, or why this is not measured."""
     choices, base_choices = _choices(safe.arm, safe.at[at_safe]), _choices(base.arm, base.at[at_base])
-    for whose, found in (("the base model", base_choices), ("this model", choices)):
+    for whose, found in ((base.key.model, base_choices), (safe.key.model, choices)):
         if not found:
             return None, f"{whose} gives no choice_probabilities here"
     try:

@@ -11,9 +11,9 @@ from numpy import ndarray
 
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import COMPARED_SLICES, ArmKey, Places, shared_examples
+from safe_eval.arms.pairs import equal_pairs, same_seeds
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
-from safe_eval.prediction import BASE
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM
 from safe_eval.statistics.corpus_sums import RANDOMISATION, SeedCounts, sums_spread, swaps_over_seeds
 from safe_eval.statistics.paired import SIGN_FLIP, sign_flip
@@ -68,30 +68,33 @@ def seed_rows(arms: Arms, sampling: Sampling) -> Iterator[SeedRow]:
     If the seeds did not answer the same examples, there is no row; `seed_notes` says so.
     """
     for scored in arms.scored.values():
-        for seeds in _comparable(scored, least=2).values():
+        for seeds in _comparable(scored, arms.pairing.baseline, least=2).values():
             yield from _rows(seeds, sampling)
 
 
 def seed_comparison_rows(arms: Arms, sampling: Sampling) -> Iterator[SeedComparison]:
     """The comparisons of `comparison_rows`, over all seeds.
 
-    A base model with one seed is compared with every seed of the other models.
+    A model with one seed is compared with every seed of the other models.
     """
     for scored in arms.scored.values():
-        comparable = _comparable(scored, least=1)
+        comparable = _comparable(scored, arms.pairing.baseline, least=1)
         for key, seeds in comparable.items():
-            full, base = key._replace(condition="full"), key._replace(model=BASE, condition="full")
+            full = key._replace(condition="full")
             if key != full and full in comparable:
                 yield from _comparisons(comparable[full], seeds, sampling)
-            if key.model != BASE and base in comparable:
+            base = None if arms.pairing.baseline is None else full._replace(model=arms.pairing.baseline)
+            if base is not None and key.model != base.model and base in comparable:
                 yield from _comparisons(seeds, comparable[base], sampling)
+        for one, other in equal_pairs(comparable, arms.pairing):
+            yield from _comparisons(comparable[one], comparable[other], sampling)
 
 
 def seed_notes(arms: Arms) -> list[str]:
     """Why a model with several seeds has no spread over them."""
     notes: dict[str, None] = {}
     for scored in arms.scored.values():
-        for key, seeds in _by_seed(scored).items():
+        for key, seeds in _by_seed(scored, arms.pairing.baseline).items():
             if len(seeds) < 2 or _same_examples(seeds):
                 continue
             asked = len(np.unique(np.concatenate([arm.examples for arm in seeds.values()])))
@@ -105,10 +108,10 @@ def seed_notes(arms: Arms) -> list[str]:
     return list(notes)
 
 
-def _by_seed(scored: Sequence[ScoredArm]) -> dict[ArmKey, BySeed]:
+def _by_seed(scored: Sequence[ScoredArm], baseline: str | None) -> dict[ArmKey, BySeed]:
     """The arms of each model and condition by seed, in the order of the tables."""
     found: dict[ArmKey, BySeed] = {}
-    for arm in sorted(scored, key=lambda arm: (_without_seed(arm.key).order, arm.key.seed)):
+    for arm in sorted(scored, key=lambda arm: (_without_seed(arm.key).order_after(baseline), arm.key.seed)):
         found.setdefault(_without_seed(arm.key), {})[arm.key.seed] = arm
     return found
 
@@ -117,9 +120,9 @@ def _without_seed(key: ArmKey) -> ArmKey:
     return key._replace(seed=0)
 
 
-def _comparable(scored: Sequence[ScoredArm], least: int) -> dict[ArmKey, BySeed]:
+def _comparable(scored: Sequence[ScoredArm], baseline: str | None, least: int) -> dict[ArmKey, BySeed]:
     """The models and conditions with at least so many seeds, all of which answered the same examples."""
-    by_seed = _by_seed(scored)
+    by_seed = _by_seed(scored, baseline)
     return {key: seeds for key, seeds in by_seed.items() if len(seeds) >= least and _same_examples(seeds)}
 
 
@@ -166,9 +169,7 @@ def _row(seeds: BySeed, slice_name: str, sampling: Sampling) -> SeedRow:
 
 def _comparisons(a: BySeed, b: BySeed, sampling: Sampling) -> Iterator[SeedComparison]:
     """The differences on the examples that both answered, for the seeds that both have."""
-    only_b = next(iter(b.values())) if len(b) == 1 else None
-    matched = {seed: (arm, b.get(seed, only_b)) for seed, arm in a.items()}
-    both = {seed: (arm, other) for seed, (arm, other) in matched.items() if other is not None}
+    both = same_seeds(a, b)
     if len(both) < 2:
         return
     first, other = next(iter(both.values()))

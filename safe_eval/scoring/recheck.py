@@ -19,7 +19,7 @@ from safe_eval.scoring.scores import SCORES_FILE, Scores, file_of, read_scores, 
 TABLES = ("cells", "metrics", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention")
 TOLERANCE = 1e-6  # other releases of NumPy and SciPy may round the last digits differently
 
-_NAMES = ("metric", "name", "dataset", "slice", "model", "condition", "a", "b", "seed", "seeds")
+_NAMES = ("metric", "name", "dataset", "slice", "model", "condition", "against", "a", "b", "seed", "seeds")
 
 Row = dict[str, Any]
 
@@ -51,6 +51,8 @@ def _again(run: Path, scores: Scores, at: Phase) -> tuple[Arms, Scores]:
         spice=None if made.spice is None else file_of(run, made.spice),
         no_java=not made.java,
         tokenizer=made.tokenizer,
+        baseline=made.baseline,
+        pairs=made.pairs,
         allow_partial=made.partial,
     )
     sampling = Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed)
@@ -96,7 +98,7 @@ def _of_rows_and_notes(scores: Scores, again: Scores, arms: Arms) -> Iterator[st
         stated, counted = said.get(condition), found.get(condition)
         if stated != counted:
             yield f"coverage {condition} is {stated}, the predictions give {counted}"
-    for field in ("rows", "cluster"):
+    for field in ("rows", "cluster", "baseline"):
         stated, counted = getattr(scores.provenance, field), getattr(again.provenance, field)
         if stated != counted:
             yield f"{field} is {stated!r}, the predictions give {counted!r}"

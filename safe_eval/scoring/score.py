@@ -10,13 +10,15 @@ import msgspec
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256, json_bytes
 from safe_data.core.options_file import installed_versions
-from safe_data.core.overwriting import check_same, check_same_hash
+from safe_data.core.overwriting import check_same, check_same_hash, write_all_new
 from safe_data.core.phases import Phase, unseen
 from safe_eval.arms.all_arms import Arms, all_arms
 from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import delivery_notes
+from safe_eval.arms.pairs import pairing_notes
+from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reply_notes
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
@@ -24,19 +26,14 @@ from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.results.aggregates import aggregate_rows
 from safe_eval.results.calibration import calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
+from safe_eval.results.flips import flips_of_models
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.scorers.scorer import metrics_for
+from safe_eval.scoring.flips_file import FLIPS_FILE, flips_csv
 from safe_eval.scoring.items import ITEMS_FILE, writing_items
-from safe_eval.scoring.scores import (
-    SCORES_FILE,
-    PredictionsFile,
-    Provenance,
-    Scores,
-    scored_hashes,
-    write_scores,
-)
+from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Provenance, Scores, scored_hashes
 
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
@@ -50,7 +47,7 @@ def score_files(
     force: bool = False,
     at: Phase = unseen,
 ) -> Scores:
-    """Score predictions files together; with `out`, write scores.json and items.parquet into that folder.
+    """Score predictions files together; with `out`, write scores.json, items.parquet and flips.csv into it.
 
     `at` is told which phase of the work begins.
 
@@ -70,9 +67,11 @@ def score_files(
     with writing_items(out, arms) as items_sha256:
         made = msgspec.structs.replace(scores.provenance, items_sha256=items_sha256)
         scores = msgspec.structs.replace(scores, provenance=made)
-        check_same(out / SCORES_FILE, json_bytes(scores), force=force)
+        flips = flips_csv(list(flips_of_models(arms)))
+        written = {out / FLIPS_FILE: flips, out / SCORES_FILE: json_bytes(scores)}
         check_same_hash(out / ITEMS_FILE, items_sha256, force=force)
-    write_scores(scores, out)
+        check_same(written, force=force)
+    write_all_new(written, force=force)
     return scores
 
 
@@ -101,8 +100,7 @@ def score_predictions(
         InputError: see `all_arms`.
     """
     options = options or ScoreOptions()
-    arms = all_arms(predictions, metrics=options.metric, captions=_captions(options))
-    return scores_of(arms, sampling or Sampling(), options)
+    return scores_of(_arms(predictions, options), sampling or Sampling(), options)
 
 
 def read_arms(
@@ -125,7 +123,7 @@ def read_arms(
     predictions = read_predictions(*paths, allow_partial=options.allow_partial)
     notes = tuple(partial_notes(paths)) if options.allow_partial else ()
     at(f"scoring {len(predictions)} answers")
-    return all_arms(predictions, metrics=options.metric, captions=_captions(options, force)), notes
+    return _arms(predictions, options, force=force), notes
 
 
 def scores_of(
@@ -153,6 +151,8 @@ def scores_of(
             predictions=tuple(_file(path, out) for path in paths),
             rows=sum(len(arm.rows) for arm in arms.arms),
             cluster=arms.cluster,
+            baseline=arms.pairing.baseline,
+            pairs=options.pairs,
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
@@ -168,7 +168,18 @@ def scores_of(
     )
 
 
-def _captions(options: ScoreOptions, force: bool = False) -> CaptionInputs:
+def _arms(predictions: Sequence[Prediction], options: ScoreOptions, *, force: bool = False) -> Arms:
+    captions = _captions(options, force)
+    return all_arms(
+        predictions,
+        metrics=options.metric,
+        captions=captions,
+        baseline=options.baseline,
+        pairs=options.pairs,
+    )
+
+
+def _captions(options: ScoreOptions, force: bool) -> CaptionInputs:
     return CaptionInputs(
         _frequencies(options),
         options.write_df,
@@ -202,6 +213,8 @@ def _notes(arms: Arms) -> Iterator[str]:
     if arms.cluster != "group":
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
     yield from arms.notes
+    yield from pairing_notes(arms.pairing, arms.arms)
+    yield from question_notes(arms.arms)
     yield from seed_notes(arms)
     yield from reply_notes(arms.arms)
     yield from delivery_notes(arms.arms)

@@ -1,5 +1,6 @@
 """Scores: the content of scores.json, and how to read and write it."""
 
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256, write_json
 from safe_eval.arms.coverage import ArmCoverage, Coverage
 from safe_eval.options import Tokenizer
+from safe_eval.prediction import BASE
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric
@@ -32,6 +34,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     predictions: tuple[PredictionsFile, ...]
     rows: int
     cluster: str  # the field whose values are the clusters
+    baseline: str | None = None  # the model that every other is compared with
+    pairs: bool = False  # whether each pair of models was asked for
     seed: int
     resamples: int
     confidence: float
@@ -103,7 +107,9 @@ def file_of(run: Path, file: PredictionsFile) -> Path:
 def score_again(run: Path, scores: Scores) -> str:
     """The command that scores the predictions of a run again."""
     files = " ".join(map(str, scored_files(run, scores)))
-    return f"safe-eval score {files} --out {run}"
+    made = scores.provenance
+    named = "" if made.baseline in (None, BASE) else f" --baseline {shlex.quote(str(made.baseline))}"
+    return f"safe-eval score {files}{named}{' --pairs' if made.pairs else ''} --out {run}"
 
 
 def write_scores(scores: Scores, out: Path) -> Path:

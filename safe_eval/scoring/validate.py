@@ -154,8 +154,11 @@ def _notes(found: Validation) -> Iterator[str]:
 
 
 def _not_measured(arms: Sequence[ArmRows], fields: Mapping[str, int], rows: int) -> Iterator[str]:
-    if not any(arm.model == BASE for arm in arms):
-        yield f"no model is called {BASE!r}: what hearing adds or costs is not measured"
+    models = list(dict.fromkeys(arm.model for arm in arms))
+    if len(models) == 1:
+        yield "one model: what hearing adds or costs is not measured"
+    elif BASE not in models:
+        yield f"no model is called {BASE!r}: name the baseline when you score, --baseline {models[0]}"
     if all(arm.condition == "full" for arm in arms):
         yield "no condition but full: what the sound itself adds is not measured"
     if len({arm.seed for arm in arms}) == 1:

@@ -86,6 +86,10 @@ def comparison_lines(found: ComparisonFile) -> Iterator[str]:
     for side in (found.a, found.b):
         yield f"{side.name}  {side.model}, seed {side.seed}, in {side.file}"
     yield f"{numerals.percent(made.confidence)} intervals, clustered by {made.cluster}"
+    for matched in found.matched:
+        if matched.same_answers == matched.matched:
+            on = f"A {matched.condition_a} and B {matched.condition_b}"
+            yield from _wrapped(f"all {matched.matched} answers are the same: {on}")
     for key in dict.fromkeys(_block(row) for row in found.rows):
         rows = [row for row in found.rows if _block(row) == key]
         yield ""
@@ -103,7 +107,15 @@ def comparison_lines(found: ComparisonFile) -> Iterator[str]:
         yield from textwrap.wrap(f"note: {note}", COLUMNS, subsequent_indent="      ")
     if found.decision is not None:
         yield ""
-        yield f"within ±{found.margin:g} on {found.decided_on}: {_DECISIONS[found.decision]}"
+        yield from _wrapped(_decision(found), "")
+
+
+def _decision(found: ComparisonFile) -> str:
+    """What was decided, and by which margins."""
+    margins = ", ".join(f"{metric} ±{margin:g}" for metric, margin in found.margins.items())
+    within = f"±{next(iter(found.margins.values())):g}" if len(set(found.margins.values())) == 1 else margins
+    same = ", because all answers are the same" if found.same else ""
+    return f"within {within} on {found.decided_on}: {_DECISIONS[str(found.decision)]}{same}"
 
 
 def _block(row: Difference | FlipRow) -> tuple[str, str | None, str, str]:
@@ -146,8 +158,9 @@ def _readings(rows: Sequence[Difference], found: ComparisonFile) -> Iterator[str
         lambda row: row.detectable is not None and row.p_value is not None and row.p_value >= least,
         lambda row: numerals.fraction(row.detectable),
     )
+    margin = rows[0].margin or 0
     yield from _by_slice(
-        f"within ±{found.margin or 0:g}",
+        f"within ±{margin:g}",
         rows,
         lambda row: row.equivalence is not None,
         lambda row: (

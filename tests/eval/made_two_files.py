@@ -26,7 +26,7 @@ def written(path: Path, rows: list[Prediction]) -> Path:
 
 
 def compared(files: tuple[Path, Path], **options: object) -> ComparisonFile:
-    return compare_files(*files, QUICK, CompareOptions(**options))
+    return compare_files(files, QUICK, CompareOptions(**options))
 
 
 def of_slice(found: ComparisonFile, name: str) -> Difference:

@@ -30,7 +30,8 @@ def test_score_then_verdict(run: Path, capsys: pytest.CaptureFixture[str]) -> No
     said = capsys.readouterr().out
     assert "vqa_accuracy on made, seed 0" in said
     assert "coverage" in said
-    assert said.endswith(f"wrote {run / 'scores.json'} and {run / 'items.parquet'}\n")
+    written = " and ".join(str(run / name) for name in ("scores.json", "items.parquet", "flips.csv"))
+    assert said.endswith(f"wrote {written}\n")
     assert main(["verdict", str(run), "--criteria", "demo"]) == 0
     assert "verdict: go (5 of 5 criteria hold)" in capsys.readouterr().out
     assert json.loads((run / "verdict.json").read_text("utf-8"))["decision"] == "go"

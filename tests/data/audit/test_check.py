@@ -119,7 +119,7 @@ def test_what_is_no_finished_dataset_cannot_be_judged(
 def test_an_older_verdict_does_not_outlive_a_check_that_failed(tmp_path: Path) -> None:
     root = write_dataset(tmp_path, rows(4))
     assert check(root) == 0
-    assert check(root, "leakge", "--force") == 3
+    assert check(root, "leakge", force=True) == 3
     assert not list((root / "check").iterdir())
 
 
@@ -136,7 +136,7 @@ def test_other_results_are_replaced_by_force_alone(
     assert printed.out == ""
     assert "results.json: is there already, about other rows, suites or versions" in printed.err
     assert (root / "check/results.json").read_bytes() == before
-    assert check(root, "leakage", "--force") == 0
+    assert check(root, "leakage", force=True) == 0
     assert (root / "check/results.json").read_bytes() != before
 
 

@@ -37,7 +37,10 @@ def test_exit_codes(
 
 
 def test_one_cluster_cannot_be_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sides = [answers(name, "full", lambda *_: True, clips=2, clips_a_group=2) for name in ("new", "old")]
+    sides = [
+        answers(name, "full", lambda clip, _, n=n: clip == n, clips=2, clips_a_group=2)
+        for n, name in enumerate(("new", "old"))
+    ]
     files = [str(written(tmp_path / f"{n}.jsonl", rows)) for n, rows in enumerate(sides)]
     assert main(["compare", *files, "--margin", "0.1"]) == 2
     assert "within ±0.1 on all: not measured" in capsys.readouterr().out
@@ -70,8 +73,8 @@ def test_the_file_is_written_and_stdout_is_for_programs(
     out, err = capsys.readouterr()
     document = json.loads((tmp_path / "o" / "comparison.json").read_text("utf-8"))
     assert json.loads(out) == document
-    assert err == f"wrote {tmp_path / 'o' / 'comparison.json'}\n"
-    assert document["a"]["file"] == "a.jsonl"
+    assert err == f"wrote {tmp_path / 'o' / 'comparison.json'} and {tmp_path / 'o' / 'flips.csv'}\n"
+    assert document["a"]["files"][0]["name"] == "a.jsonl"
     assert document["provenance"]["cluster"] == "group"
     assert [covered["answered"] for covered in document["coverage"]] == [100, 100]
     assert msgspec.convert(document, ComparisonFile, strict=False).family == 3

@@ -35,9 +35,9 @@ def asked(name: str, rights: str, *, needs_audio: bool | None, **fields: object)
     ]
 
 
-def select(rows: list[Prediction], **options: int) -> Selection:
+def select(rows: list[Prediction], baseline: str | None = "base", **options: int) -> Selection:
     arms = all_arms(rows, captions=CaptionInputs(java=False))
-    return select_items(pa.concat_tables(item_tables(arms)), **options)
+    return select_items(pa.concat_tables(item_tables(arms)), baseline, **options)
 
 
 @pytest.mark.parametrize(

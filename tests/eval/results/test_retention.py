@@ -64,7 +64,7 @@ def test_without_distributions_accuracy_is_still_compared() -> None:
     rows = [msgspec.structs.replace(r, choice_probabilities=None) if r.model == "base" else r for r in run()]
     found = kept(rows)["full", "vl"]
     assert (found.difference, found.kl_nats, found.drift_n) == (0.0, None, 0)
-    assert found.why_not == "the base model gives no choice_probabilities here"
+    assert found.why_not == "base gives no choice_probabilities here"
 
 
 def test_choices_that_are_no_pairs_are_a_reason_and_no_crash() -> None:

@@ -113,7 +113,11 @@ def test_the_same_predictions_in_any_order_make_the_same_bytes(folder: Path) -> 
     write_predictions(folder / "p.jsonl", shuffled(mixed()))
     score(folder)
     assert (folder / "run/items.parquet").read_bytes() == before
-    assert sorted(path.name for path in (folder / "run").iterdir()) == ["items.parquet", "scores.json"]
+    assert sorted(path.name for path in (folder / "run").iterdir()) == [
+        "flips.csv",
+        "items.parquet",
+        "scores.json",
+    ]
 
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,4 +131,8 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(folder: Path, monkeypatch:
     with pytest.raises(OSError, match="no space left"):
         score(folder)
     assert (folder / "run/items.parquet").read_bytes() == before
-    assert sorted(path.name for path in (folder / "run").iterdir()) == ["items.parquet", "scores.json"]
+    assert sorted(path.name for path in (folder / "run").iterdir()) == [
+        "flips.csv",
+        "items.parquet",
+        "scores.json",
+    ]

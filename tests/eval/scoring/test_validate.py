@@ -36,7 +36,7 @@ def test_a_summary_of_80_columns(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_what_is_missing_is_named() -> None:
     missing = (
-        "no model is called 'base'",
+        "one model",
         "no condition but full",
         "one seed",
         "no row has 'group'",
@@ -52,6 +52,11 @@ def test_what_is_missing_is_named() -> None:
     ]
     notes = " ".join(validate(whole).notes)
     assert not [words for words in missing if words in notes]
+
+
+def test_models_without_a_base_are_told_how_to_name_one() -> None:
+    notes = " ".join(validate([row(model="beta"), row(model="alpha")]).notes)
+    assert "no model is called 'base': name the baseline when you score, --baseline alpha" in notes
 
 
 def test_examples_that_lack_a_condition_are_counted() -> None:

@@ -1,0 +1,103 @@
+"""Pairs: which models are compared with which, and which of their seeds belong together."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from safe_data.core.errors import InputError, did_you_mean
+from safe_eval.arms.arm import Arm, ArmKey
+from safe_eval.arms.scored_arm import ScoredArm
+from safe_eval.prediction import BASE, quoted
+
+MOST_MODELS = 6  # that are compared in pairs unasked; more fill scores.json with rows that nobody reads
+
+Of = TypeVar("Of")
+
+
+class Pairing(NamedTuple):
+    """How models are compared: each with the baseline, as equals in pairs, or both."""
+
+    baseline: str | None
+    as_equals: bool
+
+
+def pairing_of(models: Iterable[str], baseline: str | None, *, pairs: bool) -> Pairing:
+    """The baseline, by default `base` where it is one of the models, and whether models are also equals.
+
+    Without a baseline, models are equals.
+
+    >>> pairing_of(["alpha", "base"], None, pairs=False)
+    Pairing(baseline='base', as_equals=False)
+    >>> pairing_of(["alpha", "beta"], None, pairs=False)
+    Pairing(baseline=None, as_equals=True)
+
+    Raises:
+        InputError: no model has the name of the baseline.
+    """
+    known = sorted(set(models))
+    if baseline is not None and baseline not in known:
+        hint = did_you_mean(baseline, known, f"models are {', '.join(known)}")
+        raise InputError(f"baseline {quoted(baseline)} is none of the models; {hint}")
+    if baseline is None and BASE in known:
+        baseline = BASE
+    return Pairing(baseline, pairs or (baseline is None and len(known) <= MOST_MODELS))
+
+
+def pairing_notes(pairing: Pairing, arms: Sequence[Arm]) -> Iterator[str]:
+    """What is compared where several models have no baseline."""
+    models = list(dict.fromkeys(arm.key.model for arm in arms))
+    if pairing.baseline is not None or len(models) < 2:
+        return
+    named = f"to compare every model with one, name it: --baseline {models[0]}"
+    if pairing.as_equals:
+        yield f"no model is called {BASE}: each pair of models is compared as equals; {named}"
+    else:
+        yield f"no model is called {BASE}, and {len(models)} models are compared with none; {named}"
+
+
+def baseline_of(arm: ScoredArm, scored: Sequence[ScoredArm], pairing: Pairing) -> ScoredArm | None:
+    """The baseline under `full`, with the seed of the arm or its only seed; None for the baseline itself."""
+    if pairing.baseline in (None, arm.key.model):
+        return None
+    bases = [
+        other
+        for other in scored
+        if (other.key.model, other.key.condition) == (pairing.baseline, "full")
+        and other.key.dataset == arm.key.dataset
+    ]
+    same_seed = [base for base in bases if base.key.seed == arm.key.seed]
+    found = same_seed or (bases if len(bases) == 1 else [])
+    return found[0] if found else None
+
+
+def equal_pairs(keys: Iterable[ArmKey], pairing: Pairing) -> Iterator[tuple[ArmKey, ArmKey]]:
+    """The arms of two models under the same condition, each pair once, in the order of the keys.
+
+    The baseline comes second. Where it answers under `full`, its pairs are left out: every model is compared
+    with it there anyway.
+    """
+    if not pairing.as_equals:
+        return
+    for one, other in itertools.combinations(keys, 2):
+        if one.model == other.model or one._replace(model=other.model) != other:
+            continue
+        if pairing.baseline not in (one.model, other.model):
+            yield one, other
+        elif one.condition != "full":
+            yield (other, one) if one.model == pairing.baseline else (one, other)
+
+
+def same_seeds(a: Mapping[int, Of], b: Mapping[int, Of]) -> dict[int, tuple[Of, Of]]:
+    """What both have of each seed. If one has a single seed, it goes with every seed of the other.
+
+    >>> same_seeds({0: "a"}, {0: "b", 1: "c"}), same_seeds({1: "a", 2: "b"}, {2: "c", 3: "d"})
+    ({0: ('a', 'b'), 1: ('a', 'c')}, {2: ('b', 'c')})
+    """
+    only_a = next(iter(a.values())) if len(a) == 1 else None
+    only_b = next(iter(b.values())) if len(b) == 1 else None
+    found = {}
+    for seed in sorted({*a, *b}):
+        one, other = a.get(seed, only_a), b.get(seed, only_b)
+        if one is not None and other is not None:
+            found[seed] = (one, other)
+    return found
