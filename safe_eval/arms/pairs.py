@@ -71,14 +71,15 @@ def baseline_of(arm: ScoredArm, scored: Sequence[ScoredArm], pairing: Pairing) -
 
 
 def equal_pairs(keys: Iterable[ArmKey], pairing: Pairing) -> Iterator[tuple[ArmKey, ArmKey]]:
-    """The arms of two models under the same condition, each pair once, in the order of the keys.
+    """The arms of two models under the same condition, each pair once, in the order of the tables.
 
     The baseline comes second. Where it answers under `full`, its pairs are left out: every model is compared
     with it there anyway.
     """
     if not pairing.as_equals:
         return
-    for one, other in itertools.combinations(keys, 2):
+    ordered = sorted(keys, key=lambda key: key.order_after(pairing.baseline))
+    for one, other in itertools.combinations(ordered, 2):
         if one.model == other.model or one._replace(model=other.model) != other:
             continue
         if pairing.baseline not in (one.model, other.model):

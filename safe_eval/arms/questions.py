@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from safe_eval.arms.arm import Arm, count_examples
+import numpy as np
+
+from safe_eval.arms.arm import Arm, Places, count_examples
 from safe_eval.prediction import quoted
 
 _SHOWN = 3  # examples that a note names
@@ -47,12 +49,16 @@ def question_notes(arms: Sequence[Arm]) -> Iterator[str]:
 def _differing(arms: Sequence[Arm], field: str) -> list[_Asked]:
     """One entry per example that was not asked the same everywhere, in the order of the ids."""
     value_of = attrgetter(field)
+    asked_before: dict[str | None, tuple[Places, list[Any]]] = {}  # whole arms are compared in no time
     first: dict[tuple[str | None, int], tuple[Any, str]] = {}
     differing: dict[tuple[str | None, int], _Asked] = {}
     for arm in arms:
-        name = arm.key.name
-        for number, row in zip(arm.examples.tolist(), arm.rows, strict=True):
-            if (value := value_of(row)) is None:
+        name, values = arm.key.name, list(map(value_of, arm.rows))
+        examples, before = asked_before.setdefault(arm.key.dataset, (arm.examples, values))
+        if before is not values and before == values and np.array_equal(examples, arm.examples):
+            continue
+        for number, row, value in zip(arm.examples.tolist(), arm.rows, values, strict=True):
+            if value is None:
                 continue
             example = (arm.key.dataset, number)
             asked, by = first.setdefault(example, (value, name))

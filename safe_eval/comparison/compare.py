@@ -77,8 +77,7 @@ def compare_files(
     `force` replaces another comparison that is there; `at` is told which phase of the work begins.
 
     Raises:
-        InputError: there are no such one or two files; see `read_sides`, `read_margins` and `match`; or no
-            metric judges the answers.
+        InputError: see `read_sides`, `read_margins` and `match`; or no metric judges the answers.
     """
     options, sampling = options or CompareOptions(), sampling or Sampling()
     check_metrics(_requested(options.metric))

@@ -83,7 +83,48 @@ def _by_slice(a: ScoredArm, b: ScoredArm, sampling: Sampling) -> Iterator[Compar
 
 
 def compare(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared, sampling: Sampling) -> Comparison:
-    """Compare two arms on one slice; `shared` has the examples that both answered."""
+    """Compare two arms on one slice; `shared` has the examples that both answered.
+
+    The better arm is compared with the worse one, whichever is a: resamples of −d are not those of d, and so
+    the ends of b − a would not be exactly those of a − b.
+    """
+    if _is_better(b, a, slice_name, shared[::-1]):
+        found = turned(_compare(b, a, slice_name, shared[::-1], sampling))
+        return msgspec.structs.replace(found, seed=a.key.seed)
+    return _compare(a, b, slice_name, shared, sampling)
+
+
+def turned(row: Comparison) -> Comparison:
+    """The same comparison as b − a."""
+    low, high, equivalence_low, equivalence_high = (
+        None if end is None else 0.0 - end  # not −end: zero has no sign
+        for end in (row.ci_high, row.ci_low, row.equivalence_high, row.equivalence_low)
+    )
+    return msgspec.structs.replace(
+        row,
+        a=row.b,
+        b=row.a,
+        difference=None if row.difference is None else 0.0 - row.difference,
+        ci_low=low,
+        ci_high=high,
+        equivalence_low=equivalence_low,
+        equivalence_high=equivalence_high,
+        gained=row.lost,
+        lost=row.gained,
+        only_a=row.only_b,
+        only_b=row.only_a,
+    )
+
+
+def _is_better(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared) -> bool:
+    """Whether a scores more on the examples that both answered, or on the first one that differs."""
+    both = a.inside(slice_name)[shared[0]] & b.inside(slice_name)[shared[1]]
+    differences = a.scores[shared[0][both]] - b.scores[shared[1][both]]
+    first = differences[differences != 0][:1]
+    return bool((differences.sum() or first.sum()) > 0)
+
+
+def _compare(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared, sampling: Sampling) -> Comparison:
     in_a, in_b = a.inside(slice_name), b.inside(slice_name)
     both = in_a[shared[0]] & in_b[shared[1]]
     at_a, at_b = shared[0][both], shared[1][both]

@@ -39,6 +39,7 @@ _SEED_COMPARISON |= {"low": "ci_low", "high": "ci_high", "p": "p_value", "n": "n
 _RETENTION = {
     "model": "model",
     "condition": "condition",
+    "against": "against",
     "slice": "slice",
     "difference": "difference",
     "low": "equivalence_low",

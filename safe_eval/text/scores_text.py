@@ -94,9 +94,13 @@ def _comparison_lines(scores: Scores, metric: str, dataset: str | None, seed: in
     shown = ""
     for row in without_repeats(rows, ("a", "b")):
         name = f"{row.a} − {row.b}"
+        title = "" if name == shown else name
+        if len(title) > _NAME:
+            yield f"  {numerals.cut(title, COLUMNS - 2)}"
+            title = ""
         interval = numerals.interval(row.ci_low, row.ci_high, signed=True)
         yield (
-            f"  {numerals.cut(name, _NAME) if name != shown else '':<{_NAME}} {row.slice:<6} "
+            f"  {title:<{_NAME}} {row.slice:<6} "
             f"{numerals.difference(row.difference):>10}  {interval:<16} {numerals.p_value(row.p_value):>7}"
         )
         shown = name
@@ -199,7 +203,10 @@ def _seed_differences(rows: Sequence[SeedComparison]) -> Iterator[str]:
     shown = ""
     for row in without_repeats(rows, ("a", "b")):
         name = f"{row.a} − {row.b}"
-        title = numerals.cut(name, _NAME) if name != shown else ""
+        title = "" if name == shown else name
+        if len(title) > _NAME:
+            yield f"  {numerals.cut(title, COLUMNS - 2)}"
+            title = ""
         spread = f"{numerals.difference(row.mean)} ± {numerals.fraction(row.std)}"
         interval = numerals.interval(row.ci_low, row.ci_high, signed=True)
         yield (
