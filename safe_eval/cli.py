@@ -40,7 +40,7 @@ def score(
         safe-eval score base.jsonl safe.jsonl --out runs/both --metric exact_match
         safe-eval score predictions.jsonl --out runs/mine --format csv --table comparisons
     """
-    from safe_eval.scoring.flips_file import FLIPS_FILE
+    from safe_eval.results.flips import FLIPS_FILE
     from safe_eval.scoring.score import score_files
     from safe_eval.text.scores_tables import SCORES_TABLES, scores_tables
     from safe_eval.text.scores_text import scores_table
@@ -198,7 +198,7 @@ def compare(
     """
     from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
     from safe_eval.comparison.comparison_file import EXIT_CODES
-    from safe_eval.scoring.flips_file import FLIPS_FILE
+    from safe_eval.results.flips import FLIPS_FILE
     from safe_eval.text.comparison_text import COMPARISON_TABLES, comparison_lines, comparison_tables
 
     choice.check(format, COMPARISON_TABLES)

@@ -32,7 +32,8 @@ def demo(*, out: Path, seed: int = 0) -> int:
     """Run everything on a synthetic world, in about two minutes; exit code 0 go, 1 no-go, 2 not measured.
 
     Args:
-        out: folder of the run; what it already holds is used again, and refused if it is of another seed
+        out: folder of the run; its world, shards and backbone are used again, and refused if they are of
+            another seed; its results are made anew
         seed: seed of the world, the models and the intervals, 0 or more
 
     Examples:

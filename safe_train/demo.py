@@ -157,9 +157,9 @@ def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
 
 def _judge(out: Path, seed: int, config: DemoConfig) -> tuple[Scores, Verdict]:
     with _step(7, "scores, verdict and report"):
-        scores = score_files([out / "predictions.jsonl"], Sampling(seed=seed), out=out)
-        verdict = decide(out, Path(config.criteria))
-        write_report(out, shards=out / "shards")
+        scores = score_files([out / "predictions.jsonl"], Sampling(seed=seed), out=out, force=True)
+        verdict = decide(out, Path(config.criteria), force=True)
+        write_report(out, shards=out / "shards", force=True)
     return scores, verdict
 
 

@@ -154,7 +154,7 @@ def _difference(row: Comparison, without_field: int) -> Evidence:
 
 
 def _drift(row: RetentionRow, metric: str) -> Evidence:
-    text = f"{row.model}/{row.condition} from the base model on {row.slice}"
+    text = f"{row.model}/{row.condition} from {row.against} on {row.slice}"
     without = row.n + row.only_base + row.only_safe - row.drift_n
     if row.kl_nats is None or without:
         return Evidence(
