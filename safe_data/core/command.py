@@ -64,13 +64,13 @@ def run(
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     said_by = " ".join([program, *(word for word in arguments[:1] if word in commands)])
+    code = NOT_JUDGED
     try:
         code = _guarded(said_by, lambda: _run(program, summary, commands, arguments, presets))
         sys.stdout.flush()  # here, where a reader who has gone away is no fault
-        return code
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOT_JUDGED
+    return code
 
 
 def _guarded(said_by: str, work: Callable[[], int]) -> int:

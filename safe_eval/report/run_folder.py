@@ -63,6 +63,7 @@ def _read_verdict(run: Path) -> Verdict:
     command = f"safe-eval verdict {run} --criteria FILE.yaml"
     if not path.is_file():
         raise InputError(f"{path}: no such file; make it with: {command}")
+    command += " --force"
     try:
         verdict = msgspec.json.decode(path.read_bytes(), type=Verdict)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

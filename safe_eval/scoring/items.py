@@ -109,7 +109,7 @@ def _checked(run: Path, sha256: str | None) -> Path:
     if sha256 is None or file_sha256(path) != sha256:
         raise InputError(
             f"{path}: is not the file that was written with its scores.json; score the predictions again: "
-            f"safe-eval score PREDICTIONS --out {run}"
+            f"safe-eval score PREDICTIONS --out {run} --force"
         )
     return path
 

@@ -81,7 +81,9 @@ def _check_not_of_others(out: Path, paths: Sequence[Path]) -> None:
         InputError: the folder holds scores of other predictions, or a scores.json that cannot be read.
     """
     made = scored_hashes(out)
-    if made is None or sorted(made.values()) == sorted(file_sha256(path) for path in paths if path.is_file()):
+    if made is None or not all(path.is_file() for path in paths):  # a missing file is named when it is read
+        return
+    if sorted(made.values()) == sorted(map(file_sha256, paths)):
         return
     of = f"scores of other predictions ({', '.join(made)})" if made else "something else"
     raise InputError(

@@ -109,7 +109,7 @@ def score_again(run: Path, scores: Scores) -> str:
     files = " ".join(map(str, scored_files(run, scores)))
     made = scores.provenance
     named = "" if made.baseline in (None, BASE) else f" --baseline {shlex.quote(str(made.baseline))}"
-    return f"safe-eval score {files}{named}{' --pairs' if made.pairs else ''} --out {run}"
+    return f"safe-eval score {files}{named}{' --pairs' if made.pairs else ''} --out {run} --force"
 
 
 def write_scores(scores: Scores, out: Path) -> Path:
@@ -132,7 +132,7 @@ def read_scores(run: Path) -> Scores:
         if version != FORMAT_VERSION:
             raise InputError(
                 f"{path}: has format {version}, and this version reads format {FORMAT_VERSION}; score the "
-                f"predictions again: safe-eval score PREDICTIONS --out {run}"
+                f"predictions again: safe-eval score PREDICTIONS --out {run} --force"
             )
         scores = msgspec.json.decode(path.read_bytes(), type=Scores)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

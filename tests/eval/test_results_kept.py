@@ -156,6 +156,8 @@ def test_people_label_a_run_wherever_its_predictions_lie(
     assert "12 of 12 items labelled" in capsys.readouterr().out
     assert typed("score other.jsonl --out runs/mine --force") == 0
     capsys.readouterr()
+    assert typed("score absent.jsonl --out runs/mine") == 3
+    assert "absent.jsonl: no such predictions file" in capsys.readouterr().err
     assert typed("agreement runs/mine") == 3
     assert (
         "annotations.csv: was drawn from other predictions (p.jsonl) than the run has now (other.jsonl)"

@@ -324,9 +324,10 @@ def test_a_reader_who_has_gone_before_the_last_line_is_no_fault(tmp_path: Path) 
     program = tmp_path / "talk.py"
     program.write_text(
         "from safe_data.core.command import run\n"
-        "def talk() -> None:\n"
+        "def talk() -> int:\n"
         "    print('one line')\n"
-        "run('prog', 'Talks.', {'talk': talk}, ['talk'])\n"
+        "    return 1\n"
+        "raise SystemExit(run('prog', 'Talks.', {'talk': talk}, ['talk']))\n"
     )
     reader, writer = os.pipe()
     os.close(reader)
@@ -334,4 +335,4 @@ def test_a_reader_who_has_gone_before_the_last_line_is_no_fault(tmp_path: Path) 
         [sys.executable, program], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
     )
     os.close(writer)
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (1, "")  # what it found holds

@@ -115,7 +115,7 @@ def test_numbers_that_the_predictions_do_not_give_are_refused(
     with pytest.raises(InputError, match=words) as caught:
         check_scores(forged(run, change))
     assert "1 numbers are not what its predictions give" in str(caught.value)
-    assert str(caught.value).endswith(f"safe-eval score {run / 'predictions.jsonl'} --out {run}")
+    assert str(caught.value).endswith(f"safe-eval score {run / 'predictions.jsonl'} --out {run} --force")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_items_forged_together_with_their_hash_are_refused(
         check_scores(forged_items(run, name, change))
     assert str(caught.value) == (
         f"{run / 'items.parquet'}: does not hold what the predictions give; score them again: "
-        f"safe-eval score {run / 'predictions.jsonl'} --out {run}"
+        f"safe-eval score {run / 'predictions.jsonl'} --out {run} --force"
     )
 
 
@@ -218,7 +218,7 @@ def test_scores_of_another_format_are_refused_with_what_to_do(run: Path, version
         check_scores(forged(run, other))
     assert str(caught.value) == (
         f"{run / 'scores.json'}: has format {version or 1}, and this version reads format 3; score the "
-        f"predictions again: safe-eval score PREDICTIONS --out {run}"
+        f"predictions again: safe-eval score PREDICTIONS --out {run} --force"
     )
 
 
