@@ -12,7 +12,6 @@ shows progress has a parameter of this name.
 import argparse
 import dataclasses
 import inspect
-import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +41,7 @@ from safe_data.core.options_file import (
     with_presets,
     without_sections,
 )
+from safe_data.core.terminal import silence
 from safe_data.core.usage_error import SEE, misplaced_option, usage_error
 
 Command = Callable[..., int | None]
@@ -69,7 +69,7 @@ def run(
         code = _guarded(said_by, lambda: _run(program, summary, commands, arguments, presets))
         sys.stdout.flush()  # here, where a reader who has gone away is no fault
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence()
     return code
 
 

@@ -52,8 +52,10 @@ class TableChoice:
         Raises:
             InputError: see `lines` and `write`.
         """
-        say(self.lines(tables, format, document, text))
-        if files := [*written, *self.write(tables, force=force)]:
+        lines = self.lines(tables, format, document, text)
+        files = [*written, *self.write(tables, force=force)]  # before a reader of the lines goes away
+        say(lines)
+        if files:
             wrote(files, format)
 
     def lines(

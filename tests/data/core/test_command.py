@@ -331,8 +331,9 @@ def test_a_reader_who_has_gone_before_the_last_line_is_no_fault(tmp_path: Path) 
     )
     reader, writer = os.pipe()
     os.close(reader)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     done = subprocess.run(
-        [sys.executable, program], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+        [sys.executable, program], stdout=writer, stderr=subprocess.PIPE, text=True, env=buffered
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")  # what it found holds
