@@ -20,6 +20,9 @@ def synth(out: Path, *, clips: int = 2000, seed: int = 0) -> None:
         out: new directory; one that already holds the same world is left as it is, any other is refused
         clips: number of clips, 24 or more
         seed: seed of the random numbers, 0 or more; the same seed gives the same bytes
+
+    Examples:
+        safe-data synth runs/world --clips 200 --seed 0
     """
     from safe_data.sources.synthetic.world import write_world
 
@@ -40,6 +43,7 @@ def build(
     workers: int = 1,
     engine: str = "local",
     ray_address: str | None = None,
+    quiet: bool = False,
 ) -> int:
     """Build shards with cached embeddings, or continue a build that was stopped.
 
@@ -57,6 +61,11 @@ def build(
         workers: shards to process at the same time, 1 or more
         engine: what runs the workers: local (processes on this machine) or ray
         ray_address: address of a Ray cluster, only with engine ray (default: start Ray on this machine)
+        quiet: show no progress
+
+    Examples:
+        safe-data build my_folder runs/mine/shards
+        safe-data build corpora/audiocaps runs/audiocaps --source audiocaps --encoder logmel --workers 8
     """
     from safe_data.build.build import build_dataset
     from safe_data.core.options_file import CORE, OPTIONS, options_yaml
@@ -75,6 +84,7 @@ def build(
         workers=workers,
         engine=engine,
         ray_address=ray_address,
+        quiet=quiet,
     )
     options = {
         "source_root": str(source_root),
@@ -103,6 +113,7 @@ def add_encoder(
     workers: int = 1,
     engine: str = "local",
     ray_address: str | None = None,
+    quiet: bool = False,
 ) -> None:
     """Add the embeddings of one more encoder to a dataset, from the sounds in its shards.
 
@@ -113,10 +124,16 @@ def add_encoder(
         workers: shards to process at the same time, 1 or more
         engine: what runs the workers: local (processes on this machine) or ray
         ray_address: address of a Ray cluster, only with engine ray (default: start Ray on this machine)
+        quiet: show no progress
+
+    Examples:
+        safe-data add-encoder runs/mine/shards clap:laion/clap-htsat-unfused
     """
     from safe_data.build.add_encoder import add_encoder
 
-    added, dataset = add_encoder(root, encoder, workers=workers, engine=engine, ray_address=ray_address)
+    added, dataset = add_encoder(
+        root, encoder, workers=workers, engine=engine, ray_address=ray_address, quiet=quiet
+    )
     samples = sum(split.samples for split in dataset.splits.values())
     shape = "×".join(map(str, added.shape))
     print(f"{root}: {added.label}, {added.dtype} {shape}, of {_count(samples, 'clip')}")
@@ -129,6 +146,10 @@ def info(root: str, *, format: Literal["text", "json"] = "text") -> None:
     Args:
         root: directory or URL of a finished dataset
         format: text (80 columns) or json
+
+    Examples:
+        safe-data info runs/mine/shards
+        safe-data info runs/mine/shards --format json
     """
     from safe_data.shards.info import info_json, info_lines, read_info
 
@@ -140,18 +161,27 @@ def info(root: str, *, format: Literal["text", "json"] = "text") -> None:
 
 
 def check(
-    root: Path, *, suite: tuple[str, ...] = ("schema", "integrity", "leakage"), out: Path | None = None
+    root: Path,
+    *,
+    suite: tuple[str, ...] = ("schema", "integrity", "leakage"),
+    out: Path | None = None,
+    force: bool = False,
 ) -> int:
     """Judge a dataset by suites of expectations: 0 holds, 1 does not hold, 2 could not be judged.
 
     Args:
         root: directory of a finished dataset
         suite: schema, integrity, leakage, or the path of your own .json (see expectations/README.md)
-        out: directory for facts.json, results.json and index.html, which are replaced (default: ROOT/check)
+        out: directory for facts.json, results.json and index.html (default: ROOT/check)
+        force: replace other results that are there
+
+    Examples:
+        safe-data check runs/mine/shards
+        safe-data check runs/mine/shards --suite leakage --suite my_rules.json --out runs/mine/checked
     """
     from safe_data.audit.check import check
 
-    return check(root, suites=list(suite), out=out)
+    return check(root, suites=list(suite), out=out, force=force)
 
 
 def verify(root: str) -> int:
@@ -159,6 +189,9 @@ def verify(root: str) -> int:
 
     Args:
         root: directory or URL of a finished dataset
+
+    Examples:
+        safe-data verify runs/mine/shards
     """
     from safe_data.shards.verify import verify_dataset
 
@@ -176,6 +209,9 @@ def sample(out: Path) -> None:
 
     Args:
         out: directory of the sample; new, or begun by the same command
+
+    Examples:
+        safe-data sample shards/sample
     """
     from safe_data.build.sample import write_sample
     from safe_data.core.options_file import write_options
@@ -216,3 +252,7 @@ COMMANDS: dict[str, Command] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `safe-data` with these arguments (default: the ones on the command line); return the exit code."""
     return run("safe-data", "Turn raw corpora into shards with cached audio embeddings.", COMMANDS, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

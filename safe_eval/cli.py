@@ -1,11 +1,15 @@
 """safe-eval: predictions → scores → verdict → report."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from safe_data.core import command
-from safe_data.core.table import Format, render
-from safe_data.core.terminal import say, wrote
+from safe_data.core.phases import Phases
+from safe_data.core.table import Format
+from safe_data.core.table_choice import TableChoice
+from safe_data.core.terminal import say
+from safe_eval.labelling import agreement, annotate
 from safe_eval.options import (
     CalibrateOptions,
     CardOptions,
@@ -19,7 +23,15 @@ SUMMARY = "Score predictions, judge the scores, and write the report."
 
 
 def score(
-    predictions: list[Path], *, out: Path, options: ScoreOptions, sampling: Sampling, format: Format = "text"
+    predictions: list[Path],
+    *,
+    out: Path,
+    options: ScoreOptions,
+    sampling: Sampling,
+    format: Format = "text",
+    choice: TableChoice,
+    force: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Score predictions files and write OUT/scores.json, OUT/items.parquet and OUT/flips.csv.
 
@@ -27,15 +39,24 @@ def score(
         predictions: JSON Lines or Parquet files, scored together; faulty rows are all reported at once
         out: folder for scores.json, items.parquet, and flips.csv: the answers that flip between models
         format: how the table is printed
+        force: replace other scores, and other tables, that are there
+        quiet: show no progress
+
+    Examples:
+        safe-eval score predictions.jsonl --out runs/mine
+        safe-eval score base.jsonl safe.jsonl --out runs/both --metric exact_match
+        safe-eval score predictions.jsonl --out runs/mine --format csv --table comparisons
     """
     from safe_eval.results.flips import FLIPS_FILE
     from safe_eval.scoring.score import score_files
-    from safe_eval.text.scores_tables import scores_tables
+    from safe_eval.text.scores_tables import SCORES_TABLES, scores_tables
     from safe_eval.text.scores_text import scores_table
 
-    scores = score_files(predictions, sampling, options, out=out)
-    say(render(scores_tables(scores), format, scores, [*scores_table(scores), ""]))
-    wrote([out / "scores.json", out / "items.parquet", out / FLIPS_FILE], format)
+    choice.check(format, SCORES_TABLES)
+    with Phases("scoring", quiet=quiet) as at:
+        scores = score_files(predictions, sampling, options, out=out, force=force, at=at)
+    written = [out / "scores.json", out / "items.parquet", out / FLIPS_FILE]
+    choice.show(scores_tables(scores), format, scores, [*scores_table(scores), ""], written, force=force)
 
 
 def verdict(
@@ -47,6 +68,9 @@ def verdict(
     expect_split: tuple[str, ...] = (),
     labels: Path | None = None,
     format: Format = "text",
+    choice: TableChoice,
+    force: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Score a run's predictions again, judge them and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
 
@@ -60,13 +84,30 @@ def verdict(
         labels: table of labelled answers, for criteria on the agreement of scorer and person (default:
             RUN/annotations.csv)
         format: how the verdict is printed
+        force: replace another verdict, or other tables, that are there
+        quiet: show no progress
+
+    Examples:
+        safe-eval verdict runs/mine --criteria success
+        safe-eval verdict runs/mine --criteria mine.yaml --force --format markdown
     """
     from safe_eval.judging.verdict import EXIT_CODES, VERDICT_FILE, decide
-    from safe_eval.text.verdict_text import verdict_lines
+    from safe_eval.text.verdict_text import VERDICT_TABLES, verdict_table, verdict_tables
 
-    decided = decide(run, criteria, settings=set, labels=labels, expect=expect, expect_split=expect_split)
-    say(verdict_lines(decided, format))
-    wrote([run / VERDICT_FILE], format)
+    choice.check(format, VERDICT_TABLES)
+    with Phases("judging", quiet=quiet) as at:
+        decided = decide(
+            run,
+            criteria,
+            expect,
+            expect_split=expect_split,
+            settings=set,
+            labels=labels,
+            force=force,
+            at=at,
+        )
+    tables, text = verdict_tables(decided), verdict_table(decided)
+    choice.show(tables, format, decided, text, [run / VERDICT_FILE], force=force)
     return EXIT_CODES[decided.decision]
 
 
@@ -89,6 +130,8 @@ def calibrate(
     sampling: Sampling,
     out: Path | None = None,
     format: Format = "text",
+    choice: TableChoice,
+    quiet: bool = False,
 ) -> None:
     """Fit a temperature on dev predictions, and say how honest test confidences are before and after it.
 
@@ -97,17 +140,30 @@ def calibrate(
         test: predictions file to judge the temperature on, under any conditions
         out: folder for calibration.json, which also holds the data of reliability diagrams
         format: how the tables are printed
+        quiet: show no progress
+
+    Examples:
+        safe-eval calibrate --dev dev.jsonl --test test.jsonl
+        safe-eval calibrate --dev dev.jsonl --test test.jsonl --model safe --out runs/calibrated
     """
     from safe_eval.calibration.calibrate import CALIBRATION_FILE, calibrate_files
-    from safe_eval.text.calibration_text import calibration_lines
+    from safe_eval.text.calibration_text import CALIBRATION_TABLES, calibration_lines, calibration_tables
 
-    say(calibration_lines(calibrate_files(dev, test, sampling, options, out=out), format))
-    if out is not None:
-        wrote([out / CALIBRATION_FILE], format)
+    choice.check(format, CALIBRATION_TABLES)
+    with Phases("calibrating", quiet=quiet):
+        found = calibrate_files(dev, test, sampling, options, out=out)
+    written = [] if out is None else [out / CALIBRATION_FILE]
+    text = calibration_lines(found)
+    choice.show(calibration_tables(found), format, found, text, written, force=options.force)
 
 
 def report(
-    runs: list[Path], *, shards: Path | None = None, out: Path | None = None, baseline: str | None = None
+    runs: list[Path],
+    *,
+    shards: Path | None = None,
+    out: Path | None = None,
+    baseline: str | None = None,
+    force: bool = False,
 ) -> None:
     """Write one self-contained HTML page about a run, or about several side by side.
 
@@ -119,68 +175,65 @@ def report(
         out: file of the page (default: RUN/report.html); needed for several runs
         baseline: model that the others are compared with (default: that of the scores; of several runs, the
             model of the same name in the first)
+        force: replace another report that is there
+
+    Examples:
+        safe-eval report runs/mine
+        safe-eval report runs/mine --shards shards/audiocaps --out pages/mine.html
+        safe-eval report runs/mine runs/theirs --out pages/both.html
     """
     from safe_eval.report.report import write_report
 
-    say([f"wrote {write_report(*runs, shards=shards, out=out, baseline=baseline)}"])
+    say([f"wrote {write_report(*runs, shards=shards, out=out, baseline=baseline, force=force)}"])
 
 
-def card(run: Path, *, options: CardOptions, out: Path | None = None) -> None:
+def card(run: Path, *, options: CardOptions, out: Path | None = None, force: bool = False) -> None:
     """Write the scores of a run for others: Hugging Face, Every Eval Ever, JUnit, GitHub.
 
     Args:
         run: folder that score wrote to; its predictions are scored again first, so that every number follows
         out: folder of the card (default: RUN/card)
+        force: replace another card that is there
+
+    Examples:
+        safe-eval card runs/mine
+        safe-eval card runs/mine --hub music_avqa=ORG/NAME:TASK --model-id safe=ORG/safe-7b --date 2026-11-26
     """
     from safe_eval.card.card import write_card
 
-    written = write_card(run, options, out=out)
+    written = write_card(run, options, out=out, force=force)
     say([*(f"wrote {path}" for path in written.files), *(f"note: {note}" for note in written.notes)])
 
 
-def validate(predictions: list[Path], *, allow_partial: bool = False, format: Format = "text") -> None:
+def validate(
+    predictions: list[Path],
+    *,
+    allow_partial: bool = False,
+    format: Format = "text",
+    choice: TableChoice,
+    force: bool = False,
+    quiet: bool = False,
+) -> None:
     """Check predictions files, and say what can be measured with them and what cannot.
 
     Args:
         predictions: JSON Lines or Parquet files, taken together
         allow_partial: leave out a last line that was cut off, instead of refusing the file
         format: how the tables are printed
+        force: replace other tables that are there
+        quiet: show no progress
+
+    Examples:
+        safe-eval validate predictions.jsonl
+        safe-eval validate predictions.jsonl --format csv --table arms
     """
     from safe_eval.scoring.validate import validate_files
-    from safe_eval.text.validation_text import validation_lines
+    from safe_eval.text.validation_text import VALIDATION_TABLES, validation_lines, validation_tables
 
-    say(validation_lines(validate_files(predictions, allow_partial=allow_partial), format))
-
-
-def annotate(
-    run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = None, allow_partial: bool = False
-) -> None:
-    """Write a table of answers for a person to label right or wrong, blind to model and score.
-
-    Args:
-        run: folder with predictions.jsonl, or a predictions file
-        sample: number of answers to draw, in proportion to condition and question type; 1 or more
-        seed: seed of the draw, 0 or more
-        out: file of the table (default: annotations.csv beside the predictions); one that exists is refused
-        allow_partial: leave out a last line that was cut off, instead of refusing the file
-    """
-    from safe_eval.annotation.annotate import draw_sample
-    from safe_eval.text.annotation_text import sample_lines
-
-    drawn = draw_sample(run, sample=sample, seed=seed, out=out, allow_partial=allow_partial)
-    say(sample_lines(*drawn))
-
-
-def agreement(table: Path, *, sampling: Sampling) -> None:
-    """Compare a labelled table with the scorer: share of agreement and Cohen's kappa, with intervals.
-
-    Args:
-        table: labelled table as annotate wrote it; its key file must lie beside it
-    """
-    from safe_eval.annotation.annotate import label_agreement
-    from safe_eval.text.annotation_text import agreement_lines
-
-    say(agreement_lines(label_agreement(table, sampling)))
+    choice.check(format, VALIDATION_TABLES)
+    with Phases("validating", quiet=quiet):
+        found = validate_files(predictions, allow_partial=allow_partial)
+    choice.show(list(validation_tables(found)), format, found, validation_lines(found), force=force)
 
 
 def compare(
@@ -190,6 +243,9 @@ def compare(
     sampling: Sampling,
     out: Path | None = None,
     format: Format = "text",
+    choice: TableChoice,
+    force: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Compare two models example by example: A − B under each condition that both answered.
 
@@ -199,30 +255,46 @@ def compare(
         files: A and B, two predictions files or run folders; one is enough if it holds both models
         out: folder for comparison.json, and for flips.csv with every answer that is right on one side only
         format: how the tables are printed
+        force: replace another comparison, or other tables, that are there
+        quiet: show no progress
+
+    Examples:
+        safe-eval compare ours.jsonl theirs.jsonl --by question_type --margin 0.005
+        safe-eval compare runs/mine --model-a safe --model-b base --condition-a full
+        safe-eval compare ours.jsonl theirs.jsonl --tables tables
     """
     from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
     from safe_eval.comparison.comparison_file import EXIT_CODES
     from safe_eval.results.flips import FLIPS_FILE
-    from safe_eval.text.comparison_text import comparison_lines, comparison_tables
+    from safe_eval.text.comparison_text import COMPARISON_TABLES, comparison_lines, comparison_tables
 
-    found = compare_files(files, sampling, options, out=out)
-    say(render(comparison_tables(found), format, found, comparison_lines(found)))
-    if out is not None:
-        wrote([out / COMPARISON_FILE, out / FLIPS_FILE], format)
+    choice.check(format, COMPARISON_TABLES)
+    with Phases("comparing", quiet=quiet) as at:
+        found = compare_files(files, sampling, options, out=out, force=force, at=at)
+    written = [] if out is None else [out / COMPARISON_FILE, out / FLIPS_FILE]
+    choice.show(comparison_tables(found), format, found, comparison_lines(found), written, force=force)
     return 0 if found.decision is None else EXIT_CODES[found.decision]
 
 
-def power(*, options: PowerOptions, format: Format = "text") -> None:
+def power(
+    *, options: PowerOptions, format: Format = "text", choice: TableChoice, force: bool = False
+) -> None:
     """Say how many items show a difference, or what difference so many items can show.
 
     Args:
         format: how the plan is printed
+        force: replace another table that is there
+
+    Examples:
+        safe-eval power --difference 0.01 --like runs/mine --a safe/full --b base/full
+        safe-eval power --items 2000 --changed 0.1 --cluster-size 4 --correlation 0.2
     """
     from safe_eval.comparison.power import plan_power
-    from safe_eval.text.power_text import power_lines, power_tables
+    from safe_eval.text.power_text import POWER_TABLES, power_lines, power_tables
 
+    choice.check(format, POWER_TABLES)
     plan = plan_power(options)
-    say(render(power_tables(plan), format, plan, power_lines(plan)))
+    choice.show(power_tables(plan), format, plan, power_lines(plan), force=force)
 
 
 COMMANDS: dict[str, command.Command] = {
@@ -243,3 +315,7 @@ COMMANDS: dict[str, command.Command] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run safe-eval; returns the exit code."""
     return command.run("safe-eval", SUMMARY, COMMANDS, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -143,7 +143,8 @@ class CalibrateOptions:
     model: str | None = None
     """model whose confidences are calibrated; needed where a file holds several models"""
     force: bool = False
-    """go on though test examples are in dev too; the numbers are then flattered, and the output says so"""
+    """replace another OUT/calibration.json; and go on though test examples are in dev too: the numbers are
+    then flattered, and the output says so"""
     allow_partial: bool = False
     """leave out a last line that was cut off, instead of refusing the file"""
 

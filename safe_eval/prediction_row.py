@@ -12,11 +12,12 @@ from typing import Any
 import msgspec
 
 from safe_data.core.errors import did_you_mean
-from safe_eval.prediction import Prediction, quoted, range_error
+from safe_eval.annotator_rows import AnnotatorRow
+from safe_eval.prediction import Prediction, is_blank, quoted, range_error
 
 Raw = bytes | dict[str, Any]  # a line of JSON, or a row of Parquet
 
-_FIELDS = [field.name for field in msgspec.structs.fields(Prediction)]
+_FIELDS = [field.name for field in msgspec.structs.fields(AnnotatorRow)]
 _REQUIRED = ("example_id", "references", "answer")
 _DICTS = ("choice_probabilities", "metadata")
 _NOT_A_NUMBER = re.compile(rb"[:\[,]\s*(-?(?:NaN|Infinity))\b")
@@ -25,6 +26,7 @@ _ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)
 _AFTER_A_KEY = re.compile(rb'"\s*:')  # each key, and an escaped quotation mark before a colon
 _OURS = b'{"example_id":"'  # so begin the lines that we write, which repeat no key if they read as they are
 _decoder = msgspec.json.Decoder(Prediction)
+_annotator_decoder = msgspec.json.Decoder(AnnotatorRow)
 _encoder = msgspec.json.Encoder()
 
 
@@ -36,7 +38,8 @@ def prediction_of(row: Raw, *, explain: bool = True) -> Prediction | str:
     """The row as a Prediction, or what is wrong with it and how to fix it.
 
     A lone surrogate, which a reply that was cut off may end with, becomes U+FFFD: no UTF-8 file can hold it.
-    `explain=False` saves the time of an explanation that nobody will read.
+    A row with an `annotator` is an AnnotatorRow. `explain=False` saves the time of an explanation that nobody
+    will read.
     """
     try:
         if isinstance(row, bytes):
@@ -51,8 +54,30 @@ def prediction_of(row: Raw, *, explain: bool = True) -> Prediction | str:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         if isinstance(row, bytes) and (mended := without_lone_surrogates(row)) != row:
             return prediction_of(mended, explain=explain)
+        if (b'"annotator"' if isinstance(row, bytes) else "annotator") in row:
+            return _of_annotator(row, explain=explain)
         return _fault(row, error) if explain else "is no prediction"
     return range_error(prediction) or prediction
+
+
+def _of_annotator(row: Raw, *, explain: bool) -> Prediction | str:
+    """A row that is no Prediction because it may have an annotator; where that is null it has none."""
+    try:
+        if isinstance(row, bytes):
+            found = _annotator_decoder.decode(row)
+            _refuse_repeated_keys(row)
+        else:
+            found = msgspec.convert(row, AnnotatorRow)
+    except _RepeatedKeyError as repeated:
+        return f"{_name(row)}: has the key {quoted(repeated.args[0])} twice; give each key once"
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as other:
+        return _fault(row, other) if explain else "is no prediction"
+    if isinstance(found.annotator, str) and is_blank(found.annotator):
+        return f"{quoted(found.example_id)}: annotator is blank; write a name or a number"
+    if found.annotator is None:
+        fields = {name: getattr(found, name) for name in Prediction.__struct_fields__}
+        return range_error(found) or Prediction(**fields)
+    return range_error(found) or found
 
 
 def names_condition(row: Raw) -> bool:

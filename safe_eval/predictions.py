@@ -13,6 +13,7 @@ import msgspec
 
 from safe_data.core.errors import ROW_ERRORS_SHOWN, InputError, raise_row_errors
 from safe_data.core.files import committing
+from safe_eval.annotator_rows import AnnotatorRow, AnnotatorRows
 from safe_eval.choice_references import settled
 from safe_eval.prediction import Prediction, quoted
 from safe_eval.prediction_row import Raw, is_json, names_condition, prediction_line, prediction_of
@@ -44,7 +45,8 @@ _truth = attrgetter(*_TRUTH)
 def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False) -> list[Prediction]:
     """Read one or several predictions files as one, check every row, and report all faulty rows at once.
 
-    `allow_partial` leaves out a last line that was cut off (see `partial_line`).
+    `allow_partial` leaves out a last line that was cut off (see `partial_line`). Rows of one prediction that
+    name an `annotator` become one, with the references of all annotators.
 
     Raises:
         InputError: a file does not exist or holds no rows; a row is not a prediction; an example is answered
@@ -60,6 +62,7 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
         before = len(predictions) + len(errors)
         left_out = partial_line(path) if allow_partial and path.is_file() else None
         name, unnamed = path.name, []  # where a row names no condition and would pass for the untouched input
+        annotators = AnnotatorRows(path.name)
         for number, raw in raw_rows(path):
             if number == left_out:
                 continue
@@ -69,11 +72,22 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
             if isinstance(prediction, str):
                 errors.append(f"{name}:{number} {prediction}")
                 continue
+            if type(prediction) is AnnotatorRow:
+                if (fault := annotators.fault(prediction, number)) is not None:
+                    errors.append(f"{name}:{number} {fault}")
+                continue
             if (fault := seen.fault(prediction, (name, number))) is not None:
                 errors.append(f"{name}:{number} {fault}")
             if prediction.choices:
                 places[len(predictions)] = name, number
             predictions.append(prediction)
+        if annotators.groups:
+            fix = "names no 'annotator', but other rows do; write it in every row or in none"
+            errors += [f"{name}:{number} {fix}" for number in seen.numbers(name)]
+            for number, grouped in annotators.predictions():
+                fault = grouped if isinstance(grouped, str) else seen.fault(grouped, (name, number))
+                errors += [] if fault is None else [f"{name}:{number} {fault}"]
+                predictions += [] if isinstance(grouped, str) else [grouped]
         if unnamed and any(row.condition != "full" for row in predictions[before:]):
             fix = "names no 'condition', but other rows do; write full for the untouched input"
             errors += [f"{name}:{number} {fix}" for number in unnamed]
@@ -150,6 +164,11 @@ class _Seen:
         if not row.error:  # texts that are the same are held once
             msgspec.structs.force_setattr(row, "references", truth.references)
         return None
+
+    def numbers(self, file: str) -> list[int]:
+        """The numbers of the rows of a file that were remembered."""
+        places = [place for answers in self.answers.values() for place in answers.values()]
+        return sorted(number for name, number in places if name == file)
 
 
 def _differing_truth(row: Prediction, first: Prediction) -> str | None:

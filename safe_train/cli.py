@@ -32,8 +32,12 @@ def demo(*, out: Path, seed: int = 0) -> int:
     """Run everything on a synthetic world, in about two minutes; exit code 0 go, 1 no-go, 2 not measured.
 
     Args:
-        out: folder of the run; what it already holds is used again, and refused if it is of another seed
+        out: folder of the run; its world, shards and backbone are used again, and refused if they are of
+            another seed; its results are made anew
         seed: seed of the world, the models and the intervals, 0 or more
+
+    Examples:
+        safe-train demo --out runs/demo --seed 0
     """
     from safe_train.demo import run_demo
 
@@ -44,6 +48,9 @@ def audit(config: AuditConfig) -> int:
     """Count what a planned stage A trains, and its memory, from a model's config; exit code 1 if over budget.
 
     No weights and no shards are needed. The freeze is always checked; a budget only if it is stated.
+
+    Examples:
+        safe-train audit --backbone llava-hf/llava-1.5-7b-hf --config baseline
     """
     from safe_train.audit.audit import run_audit, write_audit
     from safe_train.audit.page import page
@@ -56,7 +63,12 @@ def audit(config: AuditConfig) -> int:
 
 
 def stage_a(config: TrainConfig) -> int:
-    """Train an audio pathway for a frozen backbone, and write it to OUT; exit code 1 if it drifted."""
+    """Train an audio pathway for a frozen backbone, and write it to OUT; exit code 1 if it drifted.
+
+    Examples:
+        safe-train stage-a runs/mine/shards --backbone llava-hf/llava-1.5-7b-hf --out runs/mine/adapter
+        safe-train stage-a --config runs/mine/adapter/options.yaml --seed 1 --out runs/seed1
+    """
     from accelerate import PartialState
 
     from safe_train.retention.drift import DriftedError, drift_table
@@ -107,6 +119,9 @@ def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config:
         shards: folder of the dataset to answer
         backbone: model the checkpoint was trained for, as a directory or a hub id; any other is refused
         out: predictions file to write, JSON Lines; if the command is stopped, run it again to go on
+
+    Examples:
+        safe-train predict runs/mine/adapter runs/mine/shards --backbone runs/base --out predictions.jsonl
     """
     from safe_train.predict.predict import predict_dataset
 
@@ -122,7 +137,11 @@ def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config:
 
 
 def parity(config: ParityConfig) -> int:
-    """Prove that a closed gate leaves a base as it was: logits, answers, weights, time and memory."""
+    """Prove that a closed gate leaves a base as it was: logits, answers, weights, time and memory.
+
+    Examples:
+        safe-train parity --data runs/mine/shards --backbone llava-hf/llava-1.5-7b-hf --out parity.json
+    """
     from safe_train.parity.parity import check_parity
     from safe_train.parity.parity_text import parity_lines
 
@@ -148,6 +167,9 @@ def retention(
         mechanism: preset that says what keeps the base's answers: no_retention, kl, fisher, nullspace or
             all_retention
         quiet: show no progress
+
+    Examples:
+        safe-train retention --out runs/retention --seed 0 --seed 1
     """
     from safe_train.experiments.retention import TABLE, exit_code, run_retention
 
@@ -183,3 +205,7 @@ def _requiring_extra(name: str, command: Command) -> Command:
         return command(*args, **options)
 
     return checked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -109,7 +109,7 @@ def build_world(out: Path, *, seed: int, clips: int) -> Path:
 def _check_shards(shards: Path) -> None:
     findings = io.StringIO()
     with contextlib.redirect_stdout(findings):
-        code = check(shards)
+        code = check(shards, force=True)
     if code != HOLDS:
         raise InputError(f"{findings.getvalue()}{shards}: failed its check; nothing is trained on such data")
 
@@ -158,9 +158,9 @@ def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
 
 def _judge(out: Path, seed: int, config: DemoConfig) -> tuple[Scores, Verdict]:
     with _step(7, "scores, verdict and report"):
-        scores = score_files([out / "predictions.jsonl"], Sampling(seed=seed), out=out)
-        verdict = decide(out, config.criteria, expect=(out / "shards",))
-        write_report(out, shards=out / "shards")
+        scores = score_files([out / "predictions.jsonl"], Sampling(seed=seed), out=out, force=True)
+        verdict = decide(out, config.criteria, expect=(out / "shards",), force=True)
+        write_report(out, shards=out / "shards", force=True)
     return scores, verdict
 
 

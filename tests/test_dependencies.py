@@ -20,6 +20,7 @@ EXTRAS_OF = {
     "safe_data/audit/expectations.py": {"gx"},
     "safe_data/audit/page.py": {"report"},
     "safe_data/build/engines/ray.py": {"ray"},
+    "safe_data/core/completion.py": {"completion"},
     "safe_data/encoders/": {"train"},
     "safe_data/sources/hub_load.py": {"hub"},
     "safe_eval/report/": {"report"},

@@ -16,6 +16,7 @@ PACKAGES = ("safe_data", "safe_eval", "safe_train")
 LONGEST_FILE_LINES, SHORTEST_FILE_LINES = 320, 60
 # Files below the shortest length, and why each is a file. Corpora, scorers and `__init__` need no reason.
 SHORT_FILES = {
+    **{f"{package}/__main__.py": "python -m, the second way to a program" for package in PACKAGES},
     "safe_data/audit/facts/all_facts.py": "the table of facts",
     "safe_data/audit/facts/leakage.py": "one kind of fact",
     "safe_data/build/engines/piece.py": "what passes between a build and its engines",
@@ -37,7 +38,7 @@ SHORT_FILES = {
     "safe_eval/judging/metric_names.py": "the table of metrics",
     "safe_eval/models/model.py": "one protocol",
     "safe_eval/scorers/captions/java.py": "one program that two metrics run",
-    "safe_eval/scoring/flips_file.py": "one file format",
+    "safe_eval/labelling.py": "two commands",
     "safe_eval/statistics/calibration/smooth_ece.py": "one statistic",
     "safe_eval/statistics/multiplicity.py": "one statistic",
     "safe_eval/text/annotation_text.py": "the text of two commands",

@@ -60,6 +60,7 @@ EXTRA_COMMANDS = """
     safe-eval score predictions.jsonl --out runs/reported
     safe-eval verdict runs/reported --criteria demo
     safe-eval report runs/reported
+    safe-eval --completion bash
     safe-train demo --out runs/demo
 """
 
@@ -273,7 +274,7 @@ def needs(words: list[str]) -> str:
         return "train"
     if "ray" in words or "hub" in words:
         return "ray" if "ray" in words else "hub"
-    return {"check": "gx", "report": "report"}.get(words[1], "")
+    return {"check": "gx", "report": "report", "--completion": "completion"}.get(words[1], "")
 
 
 def not_installed(extras: str) -> str:

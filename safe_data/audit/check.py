@@ -24,8 +24,9 @@ from safe_data.audit.findings import VERDICTS, Finding, exit_code, summary, tabl
 from safe_data.audit.page import html_page
 from safe_data.audit.suites import SUITES, Expectation, Suite, load_suites
 from safe_data.core.errors import InputError, install_extra
-from safe_data.core.files import file_sha256, write_bytes
+from safe_data.core.files import file_sha256
 from safe_data.core.options_file import installed_versions
+from safe_data.core.overwriting import write_all_new
 from safe_data.core.terminal import say
 from safe_data.shards.layout import MANIFEST, Dataset, read_dataset
 
@@ -34,31 +35,35 @@ PACKAGES = ("safe-hearing", "great_expectations", "pandas", "pyarrow")
 OUTPUTS = ("facts.json", "results.json", "index.html")
 
 
-def check(root: Path, *, suites: list[str] | None = None, out: Path | None = None) -> int:
+def check(
+    root: Path, *, suites: list[str] | None = None, out: Path | None = None, force: bool = False
+) -> int:
     """Judge a built dataset by suites of expectations; print the findings, write them, return the exit code.
 
     Args:
         root: the dataset, as `safe-data build` wrote it
         suites: schema, integrity, leakage, or the path of your own .json (default: these three)
         out: where to write facts.json, results.json and index.html (default: ROOT/check)
+        force: replace other results that are there
 
     Returns:
         0 if all critical expectations hold, 1 if one does not, 2 if any could not be judged.
 
     Raises:
-        InputError: there is no dataset, it has no rows, or a suite cannot be read.
+        InputError: there is no dataset, it has no rows, a suite cannot be read, or other results are there.
     """
     out = out or root / "check"
-    for path in filter(Path.is_file, (out / name for name in OUTPUTS)):
+    for path in filter(Path.is_file, (out / name for name in OUTPUTS if force)):
         path.unlink()  # an older verdict must not outlive a check that fails
     chosen = load_suites(suites or SUITES)
     dataset = read_dataset(root)
+    about = _provenance(dataset, chosen)
+    _check_same_judged(out / "results.json", about)
     manifest = read_manifest(root, dataset)
     facts = compute_facts(manifest)
     findings = judge(chosen, manifest, facts)
     say([f"{dataset.name}: {manifest.num_rows} records", *table(findings), "", summary(findings)])
-    about = _provenance(dataset, chosen)
-    print(f"written to {_write_outputs(out, facts, findings, about)}")
+    print(f"written to {_write_outputs(out, facts, findings, about, force=force)}")
     return exit_code(findings)
 
 
@@ -160,20 +165,44 @@ def _provenance(dataset: Dataset, suites: Sequence[Suite]) -> dict[str, Any]:
 
 
 def _write_outputs(
-    out: Path, facts: Mapping[str, Fact], findings: Sequence[Finding], about: dict[str, Any]
+    out: Path, facts: Mapping[str, Fact], findings: Sequence[Finding], about: dict[str, Any], *, force: bool
 ) -> str:
     """Write the three files and return what to tell the user; without Jinja2 there is no page."""
     code = exit_code(findings)
     results = [asdict(finding) for finding in findings]
     found = {name: asdict(fact) for name, fact in facts.items()}
     verdict = {"exit_code": code, "verdict": VERDICTS[code], "results": results}
-    write_bytes(out / "facts.json", _json({**about, "facts": found}))
-    write_bytes(out / "results.json", _json({**about, **verdict}))
+    texts = {
+        out / "facts.json": _json({**about, "facts": found}),
+        out / "results.json": _json({**about, **verdict}),
+    }
     try:
-        write_bytes(out / "index.html", html_page(about["dataset"], findings, about).encode())
+        texts[out / "index.html"] = html_page(about["dataset"], findings, about).encode()
     except ImportError:
+        write_all_new(texts, force=force)
         return f"{out / 'results.json'} (for an HTML page as well, {install_extra('report')})"
+    write_all_new(texts, force=force)
     return f"{out / 'index.html'}"
+
+
+def _check_same_judged(results: Path, about: Mapping[str, Any]) -> None:
+    """Refuse, before any work, to replace results about another dataset, or by other suites or versions.
+
+    Raises:
+        InputError: the file is there, and is about something else.
+    """
+    if not results.exists():
+        return
+    try:
+        found = json.loads(results.read_text("utf-8"))
+        same = all(found[name] == value for name, value in about.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        same = False
+    if not same:
+        raise InputError(
+            f"{results}: is there already, about other rows, suites or versions; name another --out, or add "
+            "--force to replace it"
+        )
 
 
 def _json(content: dict[str, Any]) -> bytes:

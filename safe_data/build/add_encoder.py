@@ -46,7 +46,13 @@ class SidecarPiece:
 
 
 def add_encoder(
-    root: Root, encoder: str, *, workers: int = 1, engine: str = "local", ray_address: str | None = None
+    root: Root,
+    encoder: str,
+    *,
+    workers: int = 1,
+    engine: str = "local",
+    ray_address: str | None = None,
+    quiet: bool = False,
 ) -> tuple[Encoding, Dataset]:
     """Write the sidecars and the silence of one more encoder; name it in each done.json and in dataset.json.
 
@@ -59,6 +65,7 @@ def add_encoder(
         workers: shards to process at the same time
         engine: `local` (processes on this machine) or `ray`
         ray_address: address of a Ray cluster (default: start Ray on this machine)
+        quiet: show no progress
 
     Raises:
         InputError: there is no finished dataset, it is damaged, or the encoder cannot be loaded.
@@ -74,7 +81,7 @@ def add_encoder(
                 SidecarPiece(where, plan, paths, read_json(storage, paths.done, Done).rows, encoder)
                 for paths in shards_of(dataset)
             ]
-            with progress(pieces, f"embedding {dataset.name}") as shown:
+            with progress(pieces, f"embedding {dataset.name}", quiet=quiet) as shown:
                 done = run(embed_shard, pieces, shown.update)
             if not all(encoding in shard.encoders for shard in done):
                 raise InputError(

@@ -72,6 +72,7 @@ def build_dataset(
     workers: int = 1,
     engine: str = "local",
     ray_address: str | None = None,
+    quiet: bool = False,
 ) -> Summary:
     """Build the dataset in `out`, or continue a build that was stopped.
 
@@ -86,6 +87,7 @@ def build_dataset(
         workers: shards to process at the same time
         engine: `local` (processes on this machine) or `ray`
         ray_address: address of a Ray cluster (default: start Ray on this machine)
+        quiet: show no progress
 
     Raises:
         InputError: the source is faulty, `out` holds something else, or no record can be used.
@@ -111,7 +113,7 @@ def build_dataset(
                 )
                 for shard in plan.shards
             ]
-            with progress(pieces, f"building {plan.name}") as shown:
+            with progress(pieces, f"building {plan.name}", quiet=quiet) as shown:
                 done = run(build_shard, pieces, shown.update)
             if not any(shard.samples for shard in done):
                 _refuse_empty(plan, storage)
@@ -122,9 +124,9 @@ def build_dataset(
             return _finish(plan, storage, done, facts)
 
 
-def progress(pieces: Sequence[Piece], what: str) -> Progress:
+def progress(pieces: Sequence[Piece], what: str, *, quiet: bool) -> Progress:
     """The progress over the steps of all pieces."""
-    return Progress(what, sum(piece.steps for piece in pieces))
+    return Progress(what, sum(piece.steps for piece in pieces), quiet=quiet)
 
 
 def check_reach(storage: Storage, workers: int, engine: str) -> None:

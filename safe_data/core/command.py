@@ -5,26 +5,30 @@
 A command is a function; its docstring becomes the help. It returns its exit code, or None for 0. A parameter
 that is a dataclass becomes one option per field; a field that is a dataclass becomes a section of options.
 `--config FILE.yaml` reads options from a file, with or without their sections, and `--print_config` shows the
-options that would run. A later file, and then the command line, wins.
+options that would run. A later file, and then the command line, wins. Every command takes `--quiet`: one that
+shows progress has a parameter of this name.
 """
 
 import argparse
 import dataclasses
 import inspect
-import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
-from safe_data.core.errors import InputError, did_you_mean
+from safe_data.core.command_help import examples_of, examples_text, formatter, helps_of, summary_of
+from safe_data.core.completion import OPTION, SHELLS, script, shell_of
+from safe_data.core.errors import InputError
 from safe_data.core.options_file import (
+    CORE,
+    Sections,
     alternatives_of,
     config_files,
     configs_first,
     in_sections,
+    installed_versions,
     is_given,
     option_name,
     plain,
@@ -37,17 +41,14 @@ from safe_data.core.options_file import (
     with_presets,
     without_sections,
 )
+from safe_data.core.terminal import silence
+from safe_data.core.usage_error import SEE, misplaced_option, usage_error
 
 Command = Callable[..., int | None]
 
 HOLDS, DOES_NOT_HOLD, NOT_JUDGED, BAD_INPUT, DEFECT = range(5)
-_SEE = "see --help"
 _SECTIONED = "sectioned_yaml"
-# How jsonargparse says that a value is of none of the kinds that an option may be of.
-_UNION = (
-    r"Does not validate against any of the Union subtypes .*?Errors: (.*) Given value type: .*? value: (.*)"
-)
-_KIND = r"Expected a (?:<class '([\w.]+)'>|typing\.Literal\[(.*?)\])"
+_QUIET = "--quiet"
 
 
 def run(
@@ -63,15 +64,23 @@ def run(
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     said_by = " ".join([program, *(word for word in arguments[:1] if word in commands)])
+    code = NOT_JUDGED
     try:
-        given = configs_first(with_presets(arguments, presets))
-        name, options = _parse(program, summary, commands, given, presets)
-        return commands[name](**options) or HOLDS
+        code = _guarded(said_by, lambda: _run(program, summary, commands, arguments, presets))
+        sys.stdout.flush()  # here, where a reader who has gone away is no fault
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        silence()
+    return code
+
+
+def _guarded(said_by: str, work: Callable[[], int]) -> int:
+    """The exit code of the work, whatever stops it; what a user can mend is said in one line."""
+    try:
+        return work()
+    except BrokenPipeError:
+        raise
     except SystemExit as stop:  # after --help and --print_config
         return BAD_INPUT if stop.code else HOLDS
-    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOT_JUDGED
     except KeyboardInterrupt:
         print(f"{said_by}: interrupted; run the same command again", file=sys.stderr)
         return NOT_JUDGED
@@ -83,6 +92,17 @@ def run(
         return DEFECT
 
 
+def _run(
+    program: str, summary: str, commands: dict[str, Command], arguments: list[str], presets: Path | None
+) -> int:
+    if shell := shell_of(arguments):
+        print(script(_parser(program, summary, commands, presets, list(commands)), shell))
+        return HOLDS
+    given = configs_first(with_presets(arguments, presets))
+    name, options = _parse(program, summary, commands, given, presets)
+    return commands[name](**options) or HOLDS
+
+
 def _parse(
     program: str,
     summary: str,
@@ -90,46 +110,18 @@ def _parse(
     arguments: list[str],
     presets: Path | None,
 ) -> tuple[str, dict[str, Any]]:
-    import yaml
-    from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_dumper, set_loader
-
-    from safe_data.core.yaml_file import load_yaml, read_yaml
+    from safe_data.core.yaml_file import read_yaml
 
     for file in config_files(arguments):
         read_yaml(file)  # the parser does not say which file is wrong
     if not arguments:
-        raise InputError(f"name a command: {', '.join(commands)}; {_SEE}")
-
-    class Help(DefaultHelpFormatter):
-        def _expand_help(self, action: Any) -> str:
-            return _plain_types(str(super()._expand_help(action)))
-
-    class Parser(ArgumentParser):
-        def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-            raise InputError(_usage_error(message, known)) from ex
-
-    known = list(commands)
+        raise InputError(f"name a command: {', '.join(commands)}; {SEE}")
+    parser = _parser(program, summary, commands, presets, arguments[:1])
+    first = arguments[0].partition("=")[0]
+    if first.startswith("-") and first not in parser._option_string_actions and len(arguments) > 1:
+        raise InputError(misplaced_option(arguments[0], program))
     chosen = commands.get(arguments[0])
-    sections, alternatives = (sections_of(chosen), alternatives_of(chosen)) if chosen else ({}, {})
-    unread = unread_of(chosen) if chosen else {}
-
-    def load(text: str) -> Any:
-        return settled(without_sections(load_yaml(text), sections, unread), alternatives)
-
-    set_loader(_SECTIONED, load, (yaml.YAMLError,))
-
-    def dump(options: Any) -> str:
-        return str(yaml.safe_dump(plain(in_sections(options, sections)), sort_keys=False))
-
-    set_dumper(_SECTIONED, dump)
-    parser = Parser(prog=program, description=summary, formatter_class=Help, parser_mode=_SECTIONED)
-    choices = parser.add_subcommands(dest="command", metavar="COMMAND")
-    for name, command in commands.items():
-        subparser = Parser(description=_summary(command), formatter_class=Help, parser_mode=_SECTIONED)
-        if arguments[:1] == [name]:  # the others need only their line of help
-            _add_parameters(subparser, command, preset_names(presets) if sections else [])
-            known += [*subparser._option_string_actions, *sections]
-        choices.add_subcommand(name, subparser, help=_summary(command))
+    alternatives = alternatives_of(chosen) if chosen else {}
     try:
         parsed = parser.parse_args([*arguments, *_unset(arguments, alternatives)])
     except (UnicodeDecodeError, RecursionError) as error:
@@ -138,6 +130,68 @@ def _parse(
     given = parsed[name].as_dict()  # vars() would rename options such as --items
     given.pop("config", None)
     return name, _arguments(commands[name], given)
+
+
+def _parser(
+    program: str, summary: str, commands: dict[str, Command], presets: Path | None, wanted: Sequence[str]
+) -> Any:
+    """The parser of a program, with the options of the wanted commands; of others it has a line of help."""
+    from jsonargparse import ArgumentParser
+
+    class Parser(ArgumentParser):
+        def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+            raise InputError(usage_error(message, known)) from ex
+
+    help_format = formatter()
+    chosen = commands.get(wanted[0]) if len(wanted) == 1 else None
+    sections = _set_yaml(chosen) if chosen else {}
+    firsts = (line for command in commands.values() for line in examples_of(command)[:1])
+    version = installed_versions(CORE[:1]).get(CORE[0], "(not installed)")
+    parser = Parser(
+        prog=program,
+        description=summary,
+        epilog=examples_text(firsts),
+        formatter_class=help_format,
+        parser_mode=_SECTIONED if chosen else "yaml",
+        version=version,
+    )
+    told = f"print a script that completes commands in {', '.join(SHELLS)}"
+    parser.add_argument(OPTION, metavar="SHELL", default=argparse.SUPPRESS, help=told)
+    known = [*commands, *parser._option_string_actions]
+    choices = parser.add_subcommands(dest="command", metavar="COMMAND")
+    for name, command in commands.items():
+        subparser = Parser(
+            description=summary_of(command),
+            epilog=examples_text(examples_of(command)),
+            formatter_class=help_format,
+            parser_mode=_SECTIONED if chosen else "yaml",
+        )
+        if name in wanted:  # the others need only their line of help
+            names = preset_names(presets) if sections_of(command) else []
+            _add_parameters(subparser, command, names)
+            known += [*subparser._option_string_actions, *sections]
+        choices.add_subcommand(name, subparser, help=summary_of(command))
+    return parser
+
+
+def _set_yaml(command: Command) -> Sections:
+    """Have config files of a command read, and shown, with its sections; return these."""
+    import yaml
+    from jsonargparse import set_dumper, set_loader
+
+    from safe_data.core.yaml_file import load_yaml
+
+    sections, alternatives, unread = sections_of(command), alternatives_of(command), unread_of(command)
+
+    def load(text: str) -> Any:
+        return settled(without_sections(load_yaml(text), sections, unread), alternatives)
+
+    def dump(options: Any) -> str:
+        return str(yaml.safe_dump(plain(in_sections(options, sections)), sort_keys=False))
+
+    set_loader(_SECTIONED, load, (yaml.YAMLError,))
+    set_dumper(_SECTIONED, dump)
+    return sections
 
 
 def _unset(arguments: Sequence[str], alternatives: Mapping[str, str]) -> list[str]:
@@ -149,59 +203,6 @@ def _unset(arguments: Sequence[str], alternatives: Mapping[str, str]) -> list[st
     given = {word[2:].partition("=")[0].replace("-", "_"): word for word in arguments if word[:2] == "--"}
     unset = [other for other, value in settled(given, alternatives).items() if value is None]
     return [f"--{other.replace('_', '-')}=null" for other in unset]
-
-
-def _usage_error(message: str, known: Sequence[str]) -> str:
-    """What is wrong with the arguments, in one line; `known` are the commands and options.
-
-    >>> _usage_error("unrecognized arguments: --sead 1", ["score", "--seed"])
-    "unrecognized arguments: --sead 1; did you mean '--seed'?"
-    >>> _usage_error("argument --out: expected one argument", ["score", "--out"])
-    'argument --out: expected one argument; see --help'
-    """
-    said = re.sub(r"\s*\n\s*", " ", message.strip())
-    said = re.sub(r'Parser key "([^"]*)":', lambda found: f"--{found[1].replace('_', '-')}:", said)
-    said = re.sub(r"Expected a <class '(.*?)'>\. Got value:", r"expected \1, not", said)
-    said = re.sub(r"Expected a typing\.Literal\[(.*?)\]\. Got value:", r"expected one of \1, not", said)
-    said = re.sub(r"'(\w+)' object is not iterable", r"expected a list such as [a, b], not one \1", said)
-    said = re.sub(
-        r"'(\w+)' object does not support item assignment",
-        r"expected a list such as [a, b], not one \1",
-        said,
-    )
-    said = re.sub(_UNION, _of_several_kinds, said)
-    said = re.sub(r"Unexpected config: ?(.*)", _unexpected_config, said)
-    prefix = rf"(?:{'|'.join(map(re.escape, known))})\.(?=\w)"
-    said = re.sub(rf"(?<!--)\b{prefix}", "", said)  # score.out is out
-    unknown = re.search(r"(?:arguments: |choice: '|option ')(--[\w.-]+|[\w-]+)", said)
-    in_yaml = [name.lstrip("-").replace("-", "_") for name in known]
-    word = re.sub(rf"^--{prefix}", "--", unknown[1]) if unknown else ""  # --optim.steps is --steps
-    return f"{said}; {did_you_mean(word, [*known, *in_yaml], _SEE) if unknown else _SEE}"
-
-
-def _unexpected_config(found: re.Match[str]) -> str:
-    """What a config file holds instead of options."""
-    return f"--config: expected options such as `seed: 1`, one a line, not {found[1] or 'nothing'}"
-
-
-def _of_several_kinds(found: re.Match[str]) -> str:
-    """What an option takes that may be null, or is of one of several kinds."""
-    kinds = [kind or f"one of {choices}" for kind, choices in re.findall(_KIND, found[1])]
-    wanted = " or ".join(kind for kind in kinds if kind != "NoneType")
-    return f"expected {wanted}, not {found[2]}" if wanted else found[0]
-
-
-def _plain_types(help_text: str) -> str:
-    """Types in the help as a user knows them, and no default that is none.
-
-    >>> _plain_types("how (type: Optional[Literal['a', 'b']], default: null)")
-    'how (one of a, b)'
-    """
-    for kind, named in (("<class 'Path'>", "path"), ("Path | null", "path"), (" | null", "")):
-        help_text = help_text.replace(kind, named)
-    help_text = re.sub(r", default: (null|\(\)|\[[^\]]*\])", "", help_text)  # a list's stands before it
-    choices = re.compile(r"type: (?:Optional\[)?Literal\[([^\]]*)\]+")
-    return choices.sub(lambda found: f"one of {found[1].replace(chr(39), '')}", help_text)
 
 
 def _arguments(command: Command, given: dict[str, Any]) -> dict[str, Any]:
@@ -230,7 +231,7 @@ def _add_parameters(parser: Any, command: Command, presets: Sequence[str]) -> No
     parser.add_argument(
         "--config", action="config", help=f"YAML file of options{preset}; the command line wins"
     )
-    helps, hints = _helps(command), get_type_hints(command)
+    helps, hints = helps_of(command), get_type_hints(command)
     for name, parameter in inspect.signature(command).parameters.items():
         hint, required = hints[name], parameter.default is inspect.Parameter.empty
         if dataclasses.is_dataclass(hint):
@@ -240,17 +241,19 @@ def _add_parameters(parser: Any, command: Command, presets: Sequence[str]) -> No
         else:
             default = None if required else parameter.default
             _add_option(parser, name, hint, default, helps.get(name, ""), required=required)
+    if _QUIET not in parser._option_string_actions:
+        parser.add_argument(_QUIET, action="store_true", help="show no progress")
 
 
 def _add_positional(parser: Any, name: str, hint: Any, help_text: str, *, required: bool = True) -> None:
     is_list = get_origin(hint) in (list, tuple)
     shape = {"nargs": "+" if required else "*", "type": get_args(hint)[0]} if is_list else {"type": hint}
-    parser.add_argument(name, metavar=name.upper(), help=help_text, **shape)
+    parser.add_argument(name, metavar=name.upper(), help=help_text, **shape).hint = hint
 
 
 def _add_fields(parser: Any, options: Any) -> None:
     """One option per field of a dataclass, with the docstring below the field as its help."""
-    helps, hints = _helps(options), get_type_hints(options)
+    helps, hints = helps_of(options), get_type_hints(options)
     for field in dataclasses.fields(options):
         if dataclasses.is_dataclass(hints[field.name]):
             _add_fields(parser.add_argument_group(field.name), hints[field.name])
@@ -293,7 +296,8 @@ def _add_option(
         help_text += f" (may be given several times{shown})"
     elif hint is bool and default is False:
         option = {"action": "store_true"}
-    parser.add_argument("--" + name.replace("_", "-"), required=required, help=help_text, **option)
+    name = "--" + name.replace("_", "-")
+    parser.add_argument(name, required=required, help=help_text, **option).hint = hint
 
 
 class _List(argparse.Action):
@@ -305,15 +309,3 @@ class _List(argparse.Action):
         earlier = getattr(namespace, self.dest) if self.is_given else None
         self.is_given = True
         setattr(namespace, self.dest, [*(earlier or ()), *values])
-
-
-def _helps(described: Any) -> dict[str, str]:
-    """The help text of each parameter of a function, or of each field of a dataclass."""
-    from docstring_parser import parse_from_object
-
-    found = parse_from_object(described).params
-    return {parameter.arg_name: " ".join((parameter.description or "").split()) for parameter in found}
-
-
-def _summary(command: Command) -> str:
-    return (inspect.getdoc(command) or "").partition("\n")[0]

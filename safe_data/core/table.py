@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeGuard
 
 from safe_data.core import numerals
+from safe_data.core.errors import InputError
 
 Format = Literal["text", "json", "markdown", "latex", "csv"]
 Value = str | bool | int | float | None
@@ -38,7 +39,8 @@ class Table:
     """Rows under columns. Numbers stay numbers; `write` maps a column to how its numbers are shown.
 
     Without an entry in `write`, a whole number is shown in full and any other as a fraction. CSV has every
-    digit, and one more column for each fact in `about`, which the title states for all rows.
+    digit, and one more column for each fact in `about`, which the title states for all rows. Tables that have
+    one `name` are one table there, such as the means of every metric and dataset.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Table:
     rows: Sequence[Sequence[Value]]
     write: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
     about: Mapping[str, Value] = field(default_factory=dict)
+    name: str = "table"
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):
@@ -75,7 +78,7 @@ def render(
         encoded = msgspec.json.format(msgspec.json.encode(content), indent=1).decode()
         return [_in_json(line) for line in encoded.split("\n")]
     if format == "csv":
-        return _csv(tables)
+        return csv_text(tables).splitlines()
     if format == "text" and text is not None:
         return list(text)
     lines = {"text": _text, "markdown": _markdown, "latex": _latex}[format]
@@ -195,17 +198,32 @@ def _escaped(text: str, escapes: Mapping[str, str]) -> str:
     return "".join(escapes.get(letter, letter) for letter in text)
 
 
-def _csv(tables: Sequence[Table]) -> list[str]:
-    """All tables as one: a column `table`, then every column that any table has."""
+def names_of(tables: Sequence[Table]) -> list[str]:
+    """The names of tables, each once."""
+    return list(dict.fromkeys(table.name for table in tables))
+
+
+def csv_text(tables: Sequence[Table]) -> str:
+    """Tables of one name as one: each fact in `about`, and then the columns.
+
+    Raises:
+        InputError: the tables have several names.
+
+    >>> print(csv_text([Table("Means", ("model", "mean"), [("safe", 0.5)], about={"seed": 0})]), end="")
+    seed,model,mean
+    0,safe,0.5
+    """
+    if len(names_of(tables)) > 1:
+        raise InputError(f"CSV holds one table; choose one of {', '.join(names_of(tables))}")
     names = list(dict.fromkeys(name for table in tables for name in (*table.about, *table.columns)))
     file = io.StringIO()
-    writer = csv.DictWriter(file, ["table", *names], lineterminator="\n")
+    writer = csv.DictWriter(file, names, lineterminator="\n")
     writer.writeheader()
     for table in tables:
         for row in table.rows:
-            values = {"table": table.title, **table.about, **dict(zip(table.columns, row, strict=True))}
+            values = {**table.about, **dict(zip(table.columns, row, strict=True))}
             writer.writerow({name: _cell(value) for name, value in values.items()})
-    return file.getvalue().splitlines()
+    return file.getvalue()
 
 
 def _cell(value: Value) -> Value:

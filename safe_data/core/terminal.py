@@ -1,5 +1,6 @@
 """Print to the terminal: results, and which files were written."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,9 +18,20 @@ def printable(text: str) -> str:
 
 
 def say(lines: Iterable[str]) -> None:
-    """Print lines that may contain text from a user's files."""
-    for line in lines:
-        print(printable(line))
+    """Print lines that may contain text from a user's files.
+
+    A reader that has seen enough, such as `head`, does not stop the command, whose exit code must hold.
+    """
+    try:
+        for line in lines:
+            print(printable(line))
+    except BrokenPipeError:
+        silence()
+
+
+def silence() -> None:
+    """Print nothing from now on: the reader of stdout has gone away."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def wrote(paths: Sequence[Path], format: Format = "text") -> None:

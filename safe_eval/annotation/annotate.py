@@ -20,7 +20,10 @@ from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions
 from safe_eval.scorers.scorer import ANSWER_METRICS, RIGHT_FROM
+from safe_eval.scoring.run_files import predictions_of
 from safe_eval.statistics.agreement import Agreement, agreement
+
+TABLE = "annotations.csv"  # in a run folder
 
 Labelled = dict[str, bool | None]  # right or wrong by item; None where the person was unsure
 
@@ -42,32 +45,40 @@ class _Scored(msgspec.Struct, frozen=True):
 
 
 def draw_sample(
-    run: Path, *, sample: int = 100, seed: int = 0, out: Path | None = None, allow_partial: bool = False
+    run: Path,
+    *,
+    sample: int = 100,
+    seed: int = 0,
+    out: Path | None = None,
+    allow_partial: bool = False,
+    force: bool = False,
 ) -> tuple[Path, Key]:
     """Draw a stratified sample of answers from a run folder or a predictions file, for a person to label.
 
-    Writes the table to `out` (by default annotations.csv beside the predictions) and its key beside it.
+    Writes the table to `out` (by default annotations.csv in the run folder, or beside the predictions), and
+    its key beside it. A table that is there may hold labels, so only `force` replaces it.
 
     Returns:
         The path of the table, and its key.
 
     Raises:
-        InputError: there is nothing to label, `sample` is less than 1, or the table exists already.
+        InputError: there is nothing to label, `sample` is less than 1, the table exists already, or see
+            `predictions_of`.
     """
-    predictions = run / "predictions.jsonl" if run.is_dir() else run
-    table = out or predictions.with_name("annotations.csv")
+    files = predictions_of(run)
+    table = out or (run / TABLE if run.is_dir() else run.with_name(TABLE))
     if sample < 1:
         raise InputError(f"sample {sample} is less than 1")
-    if table.exists() or key_path(table).exists():
+    if not force and (table.exists() or key_path(table).exists()):
         raise InputError(
-            f"{table}: is there already, perhaps with labels; move it away or give another --out"
+            f"{table}: is there already, perhaps with labels; name another file, or add --force to replace it"
         )
-    scored = list(_scored(read_predictions(predictions, allow_partial=allow_partial)))
+    scored = list(_scored(read_predictions(*files, allow_partial=allow_partial)))
     if not scored:
-        raise InputError(f"{predictions}: no answers that are right or wrong; captions cannot be labelled so")
+        raise InputError(f"{run}: no answers that are right or wrong; captions cannot be labelled so")
     chosen = _stratified(scored, sample, seed)
     key = Key(
-        predictions={predictions.name: file_sha256(predictions)},
+        predictions=_hashes(files),
         population=len(scored),
         seed=seed,
         right_from=RIGHT_FROM,
@@ -78,12 +89,18 @@ def draw_sample(
 
 
 def label_agreement(table: Path, sampling: Sampling | None = None) -> LabelAgreement:
-    """How far the labels of a table agree with the scorer, on the items labelled right or wrong.
+    """How far the labels of a table, or of the table in a run folder, agree with the scorer.
+
+    Only items labelled right or wrong count.
 
     Raises:
-        InputError: see `read_labels`.
+        InputError: see `read_labels`; or the table of a run folder was drawn from other predictions than the
+            run has now.
     """
+    run, table = (table, table / TABLE) if table.is_dir() else (None, table)
     key, labels = read_labels(table)
+    if run is not None:
+        _check_drawn_from(key, run)
     return LabelAgreement(key, labels, agreement_with_key(key, labels, sampling or Sampling()))
 
 
@@ -96,6 +113,23 @@ def agreement_with_key(key: Key, labels: Labelled, sampling: Sampling) -> Agreem
         np.array([item.cluster for item, _ in judged]),
         sampling,
     )
+
+
+def _hashes(files: Sequence[Path]) -> dict[str, str]:
+    """The hash of each file by its name; by its path where two have one name."""
+    names = [file.name for file in files]
+    return {
+        file.name if names.count(file.name) == 1 else file.as_posix(): file_sha256(file) for file in files
+    }
+
+
+def _check_drawn_from(key: Key, run: Path) -> None:
+    now = _hashes(predictions_of(run))
+    if sorted(now.values()) != sorted(key.predictions.values()):
+        raise InputError(
+            f"{run / TABLE}: was drawn from other predictions ({', '.join(key.predictions)}) than the run "
+            f"has now ({', '.join(now)}); draw a sample of these: safe-eval annotate {run} --out TABLE.csv"
+        )
 
 
 def _scored(predictions: Sequence[Prediction]) -> Iterator[_Scored]:

@@ -43,6 +43,7 @@ class CaptionInputs:
     asked: tuple[str, ...] = ()
     models: CaptionModels = field(default_factory=CaptionModels)
     tokenizer: Tokenizer = "own"
+    force: bool = False  # whether other document frequencies may be replaced
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def caption_arms(arms: Sequence[Arm], inputs: CaptionInputs) -> CaptionArms:
             tokenizer=inputs.tokenizer,
         )
         if inputs.write_frequencies is not None:
-            write_frequencies(inputs.write_frequencies, reference_frequencies(captions, inputs.tokenizer))
+            counted = reference_frequencies(captions, inputs.tokenizer)
+            write_frequencies(inputs.write_frequencies, counted, force=inputs.force)
         for metric in filter(found.items.__contains__, MAXIMA):
             scored[metric] = (*scored.get(metric, ()), *_scored(metric, parts, found))
         diverse |= _diversity(parts, found)

@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import file_sha256, write_json
+from safe_data.core.files import file_sha256, json_bytes
+from safe_data.core.overwriting import write_new
 from safe_eval.arms.arm import cluster_field
 from safe_eval.calibration.choices import CalibratedChoices, calibrated_choices
 from safe_eval.calibration.dev_and_test import forecasts_of, model_meant
@@ -79,7 +80,7 @@ def calibrate_files(
 ) -> CalibrationReport:
     """Fit a temperature per seed on the dev answers under `full`, and judge it on test.
 
-    With `out`, write the report to OUT/calibration.json.
+    With `out`, write the report to OUT/calibration.json; `options.force` replaces another one.
 
     Whether an answer is right is its score by the metric of its row, which may be a fraction. Each seed is
     fitted on its own dev answers; a dev file of one seed serves every seed.
@@ -115,7 +116,7 @@ def calibrate_files(
         test=PredictionsFile(test.name, file_sha256(test)),
     )
     if out is not None:
-        write_json(out / CALIBRATION_FILE, report)
+        write_new(out / CALIBRATION_FILE, json_bytes(report), force=force)
     return report
 
 

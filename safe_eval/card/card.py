@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from safe_data.core.files import committing, file_sha256, write_bytes
+from safe_data.core.files import committing
+from safe_data.core.overwriting import check_same, check_same_hash, write_all_new
 from safe_eval.card.every_eval_ever import Record, aggregate, records
 from safe_eval.card.hub_results import hub_results, unlisted
 from safe_eval.card.instances import Answered, answered, instance_lines
@@ -28,19 +29,31 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def write_card(run: Path, options: CardOptions | None = None, *, out: Path | None = None) -> Card:
+def write_card(
+    run: Path, options: CardOptions | None = None, *, out: Path | None = None, force: bool = False
+) -> Card:
     """Write the card of a run into a folder: for the Hugging Face Hub, Every Eval Ever, CI and GitHub.
 
     Raises:
-        InputError: see `read_published` and `files.committing`.
+        InputError: see `read_published` and `files.committing`; or another card is there, which only `force`
+            replaces. Then nothing is written.
     """
     published = read_published(run, options or CardOptions())
     folder = run / CARD_FOLDER if out is None else out
-    files = [
-        *(write_bytes(folder / path, content) for path, content in _of_models(published)),
-        *(write_bytes(folder / path, content) for path, content in _of_verdict(published)),
-        *_every_eval_ever(published, folder),
-    ]
+    made = [*_of_models(published), *_of_verdict(published)]
+    written = {folder / path: content for path, content in made}
+    answers, of_records = answered(published), records(published)
+    for record in of_records:
+        digest, rows = sha256(), 0
+        for line in instance_lines(published, record, answers):
+            digest.update(line)
+            rows += 1
+        check_same_hash(folder / record.instances, digest.hexdigest(), force=force)
+        document = aggregate(published, record, _reference(record, digest.hexdigest(), rows))
+        written[folder / record.path] = msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+    check_same(written, force=force)
+    instances = [_write_instances(published, record, answers, folder) for record in of_records]
+    files = [*write_all_new(written, force=force), *instances]
     return Card(files=tuple(files), notes=tuple(_notes(published)))
 
 
@@ -60,30 +73,21 @@ def _of_verdict(published: Published) -> Iterator[tuple[Path, bytes]]:
         yield Path(JUNIT), junit_xml(published.verdict, name, made)
 
 
-def _every_eval_ever(published: Published, folder: Path) -> Iterator[Path]:
-    answers = answered(published)
-    for record in records(published):
-        instances = _write_instances(published, record, answers, folder)
-        document = aggregate(published, record, instances)
-        text = msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
-        yield write_bytes(folder / record.path, text)
-        yield folder / record.instances
-
-
-def _write_instances(
-    published: Published, record: Record, answers: Answered, folder: Path
-) -> dict[str, str | int]:
-    """Write the instances of a record, and refer to them as the aggregate file does."""
-    path, rows = folder / record.instances, 0
+def _write_instances(published: Published, record: Record, answers: Answered, folder: Path) -> Path:
+    """Write the instances of a record, one at a time, to save memory."""
+    path = folder / record.instances
     with committing(path) as file:
-        for line in instance_lines(published, record, answers):
-            file.write(line)
-            rows += 1
+        file.writelines(instance_lines(published, record, answers))
+    return path
+
+
+def _reference(record: Record, checksum: str, rows: int) -> dict[str, str | int]:
+    """How the aggregate file of a record refers to its instances."""
     return {
         "format": "jsonl",
         "file_path": record.instances.as_posix(),
-        "hash_algorithm": sha256().name,
-        "checksum": file_sha256(path),
+        "hash_algorithm": "sha256",
+        "checksum": checksum,
         "total_rows": rows,
     }
 

@@ -10,8 +10,10 @@ import msgspec
 import numpy as np
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import write_json
+from safe_data.core.files import json_bytes
 from safe_data.core.options_file import installed_versions
+from safe_data.core.overwriting import write_all_new
+from safe_data.core.phases import Phase, unseen
 from safe_eval.arms.all_arms import Arms, all_arms, check_metrics
 from safe_eval.arms.arm import cluster_field, make_arms
 from safe_eval.arms.caption_arms import CaptionInputs
@@ -36,7 +38,7 @@ from safe_eval.comparison.sides import Side, files_of_sides, read_sides
 from safe_eval.options import CompareOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes
-from safe_eval.results.flips import Flip, flips_between, write_flips
+from safe_eval.results.flips import FLIPS_FILE, Flip, flips_between, flips_csv
 from safe_eval.scorers.captions.caption_scores import ASK_FOR, JAVA_METRICS
 from safe_eval.statistics.multiplicity import benjamini_hochberg, holm
 
@@ -64,10 +66,14 @@ def compare_files(
     options: CompareOptions | None = None,
     *,
     out: Path | None = None,
+    force: bool = False,
+    at: Phase = unseen,
 ) -> ComparisonFile:
     """Compare two models example by example; with `out`, write OUT/comparison.json and OUT/flips.csv.
 
     `files` are A and B, predictions files or run folders; one is enough if both models are in it.
+
+    `force` replaces another comparison that is there; `at` is told which phase of the work begins.
 
     Raises:
         InputError: see `read_sides`, `read_margins` and `match`; or no metric judges the answers.
@@ -75,6 +81,7 @@ def compare_files(
     options, sampling = options or CompareOptions(), sampling or Sampling()
     check_metrics(_requested(options.metric))
     margins = read_margins(options.margin)
+    at("reading predictions")
     (side_a, rows_a), (side_b, rows_b) = read_sides(files, options)
     read = dict.fromkeys(itertools.chain(*files_of_sides(files)))
     notes = list(partial_notes(read)) if options.allow_partial else []
@@ -84,6 +91,7 @@ def compare_files(
         found, matches = match(rows_a, rows_b, conditions, intersect=options.intersect)
         matched.append(found)
         names = f"{side_a.model}/{conditions[0]}", f"{side_b.model}/{conditions[1]}"
+        at(f"{names[0]} − {names[1]}")
         results.append(_compare(matches, names, side_a.seed, options, margins, sampling))
     differences, family = _adjusted([row for result in results for row in result.differences])
     margins.check_named(row.metric for row in differences)
@@ -118,8 +126,11 @@ def compare_files(
         ),
     )
     if out is not None:
-        write_flips(out, comparison.flipped)
-        write_json(out / COMPARISON_FILE, comparison)
+        written = {
+            out / FLIPS_FILE: flips_csv(comparison.flipped),
+            out / COMPARISON_FILE: json_bytes(comparison),
+        }
+        write_all_new(written, force=force)
     return comparison
 
 

@@ -14,6 +14,7 @@ from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.options import PowerOptions
 from safe_eval.predictions import read_predictions
 from safe_eval.scorers.scorer import ANSWER_METRICS
+from safe_eval.scoring.run_files import predictions_of
 from safe_eval.statistics.bootstrap import Labels, Values, count_clusters
 from safe_eval.statistics.power import (
     design_effect,
@@ -76,11 +77,11 @@ def observed_differences(options: PowerOptions) -> Differences:
     Raises:
         InputError: it is not clear which two arms are meant, or they do not differ.
     """
-    path, a, b, metric, slice_name = options.like, options.a, options.b, options.metric, options.slice
-    if path is None:
+    file, a, b, metric, slice_name = options.like, options.a, options.b, options.metric, options.slice
+    if file is None:
         raise ValueError("no predictions file to observe differences in")
-    file = path / "predictions.jsonl" if path.is_dir() else path
-    every = make_arms(read_predictions(file, allow_partial=options.allow_partial))
+    files = predictions_of(file)
+    every = make_arms(read_predictions(*files, allow_partial=options.allow_partial))
     arms = _arms(
         file, [arm for name in ANSWER_METRICS if metric in (None, name) for arm in score_arms(name, every)]
     )
@@ -91,6 +92,7 @@ def observed_differences(options: PowerOptions) -> Differences:
             f"{file}: say which two arms to take as --a and --b; there are {', '.join(arms)}, "
             f"for example --a {next(iter(arms))} --b {list(arms)[-1]}"
         )
+    names = ", ".join(path.name for path in files)
     differences, clusters = _differences(file, arms[a], arms[b], slice_name)
     effect = observed_design_effect(differences, clusters)
     if effect is None:
@@ -101,7 +103,7 @@ def observed_differences(options: PowerOptions) -> Differences:
         design_effect=effect,
         cluster_size=len(differences) / count_clusters(clusters),
         correlation=intracluster_correlation(differences, clusters),
-        like=f"{a} − {b} on {slice_name} in {file.name}, {len(differences)} items",
+        like=f"{a} − {b} on {slice_name} in {names}, {len(differences)} items",
     )
 
 

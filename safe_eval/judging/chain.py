@@ -49,6 +49,7 @@ def read_verdict(run: Path, scores: Scores) -> Verdict:
     again = f"safe-eval verdict {run} --criteria FILE.yaml"
     if not path.is_file():
         raise InputError(f"{path}: no such file; make it with: {again}")
+    again += " --force"
     try:
         document = read_document(data := path.read_bytes())
         verdict = msgspec.json.decode(data, type=Verdict)

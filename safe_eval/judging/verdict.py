@@ -7,8 +7,10 @@ import msgspec
 
 from safe_data.core import command
 from safe_data.core.errors import InputError
-from safe_data.core.files import write_json
+from safe_data.core.files import json_bytes
 from safe_data.core.json_document import Json, content_sha256, document_of
+from safe_data.core.overwriting import write_new
+from safe_data.core.phases import Phase, unseen
 from safe_eval.judging.criteria_file import SHIPPED, Parameters, criteria_path, fill_criteria
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.expectation import Expectation, check_expected, with_expected
@@ -52,23 +54,26 @@ def decide(
     expect_split: Sequence[str] = (),
     settings: Sequence[str] = (),
     labels: Path | None = None,
+    force: bool = False,
+    at: Phase = unseen,
 ) -> Verdict:
-    """Judge a run by a criteria file and write its verdict.json.
+    """Judge a run by a criteria file and write its verdict.json; `force` replaces another verdict.
 
     The numbers that are judged are computed here, from the predictions. `settings` are parameters of the
     criteria file, as `NAME=VALUE`; `labels` is a table of labelled answers. `expect` names datasets or files
     of what the run should have answered, beside those of the criteria file; `expect_split` their splits.
+    `at` is told which phase of the work begins.
 
     Raises:
-        InputError: see `fill_criteria`, `recheck`, `check_labels` and `check_expected`; or `expect_split` is
-            given without `expect`.
+        InputError: see `fill_criteria`, `recheck`, `check_labels` and `check_expected`; `expect_split` is
+            given without `expect`; or another verdict is there.
     """
     if expect_split and not expect:
         raise InputError("expect_split names splits of nothing; name their source with expect")
     criteria = criteria_path(criteria)
     filled, wanted = fill_criteria(criteria, settings), read_wanted(criteria)
     wanted += tuple(Wanted(source, tuple(expect_split)) for source in expect)
-    found = recheck(run)
+    found = recheck(run, at)
     expected = check_expected(wanted, found.arms, run) if wanted else None
     scores = with_expected(found.scores, expected)
     table, labelled = None, None
@@ -93,7 +98,7 @@ def decide(
         notes=(*found.notes, *(() if expected is None else expected.notes)),
     )
     verdict = sealed(verdict)
-    write_json(run / VERDICT_FILE, verdict)
+    write_new(run / VERDICT_FILE, json_bytes(verdict), force=force)
     return verdict
 
 

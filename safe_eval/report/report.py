@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import write_bytes
+from safe_data.core.overwriting import write_all_new
 from safe_eval.report import accuracy
 from safe_eval.report.chain import chain_sentence
 from safe_eval.report.page import render_page
@@ -15,7 +15,11 @@ from safe_eval.report.verdict_words import coverage_words, criterion_words, verd
 
 
 def write_report(
-    *runs: Path, shards: Path | None = None, out: Path | None = None, baseline: str | None = None
+    *runs: Path,
+    shards: Path | None = None,
+    out: Path | None = None,
+    baseline: str | None = None,
+    force: bool = False,
 ) -> Path:
     """Write the page and its summary for a run, or for several side by side, and return the path of the page.
 
@@ -30,6 +34,7 @@ def write_report(
             name and ends in .md
         baseline: model that the others are compared with (default: the one of the scores, or of several runs
             the model of the same name in the first)
+        force: replace another report that is there
 
     Raises:
         InputError: an input is missing or malformed, the inputs do not belong together, `out` is not given
@@ -46,8 +51,7 @@ def write_report(
         shards = folders[0] / "shards"
     summary = out.with_suffix(".md")
     texts = {out: render_page(page, shards, summary.name), summary: render_summary(page, out.name)}
-    for path, text in texts.items():
-        write_bytes(path, text.encode())
+    write_all_new({path: text.encode() for path, text in texts.items()}, force=force)
     return out
 
 

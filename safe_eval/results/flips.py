@@ -2,14 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 import numpy as np
 
-from safe_data.core.files import write_bytes
-from safe_data.core.table import Table, Value, render
+from safe_data.core.table import Table, Value, csv_text
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import shared_examples
 from safe_eval.arms.consultation import CONSULTATION_METRICS
@@ -102,10 +100,9 @@ def flips_table(flips: Sequence[Flip]) -> Table:
     return Table("flips", _COLUMNS, [tuple(_cell(flip, name) for name in _COLUMNS) for flip in flips])
 
 
-def write_flips(out: Path, flips: Sequence[Flip]) -> Path:
-    """Write OUT/flips.csv in one step. Without flips it holds its header, so that no older one is left."""
-    text = "\n".join(render([flips_table(flips)], "csv")) + "\n"
-    return write_bytes(out / FLIPS_FILE, text.encode())
+def flips_csv(flips: Sequence[Flip]) -> bytes:
+    """The content of flips.csv. Without flips it is the header, so that no older file is left."""
+    return csv_text([flips_table(flips)]).encode()
 
 
 def _cell(flip: Flip, name: str) -> Value:

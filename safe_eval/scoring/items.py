@@ -54,8 +54,11 @@ def item_tables(arms: Arms) -> Iterator["pa.Table"]:
         yield pa.concat_tables(parts).unify_dictionaries().combine_chunks().select(list(COLUMNS))
 
 
-def write_items(out: Path, arms: Arms) -> Path:
-    """Write items.parquet into a folder in one step; equal arms give equal bytes.
+@contextmanager
+def writing_items(out: Path, arms: Arms) -> Iterator[str]:
+    """Write items.parquet into a folder; it appears at the end of the block, which is given its hash.
+
+    Equal arms give equal bytes. An exception inside the block leaves the old file as it was.
 
     Raises:
         InputError: see `files.committing`.
@@ -64,10 +67,12 @@ def write_items(out: Path, arms: Arms) -> Path:
 
     path, tables = out / ITEMS_FILE, item_tables(arms)
     first = next(tables)
-    with committing(path) as file, pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
-        for table in itertools.chain([first], tables):  # one arm at a time, to save memory
-            writer.write_table(table, row_group_size=max(1, table.num_rows))
-    return path
+    with committing(path) as file:
+        with pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
+            for table in itertools.chain([first], tables):  # one arm at a time, to save memory
+                writer.write_table(table, row_group_size=max(1, table.num_rows))
+        file.flush()
+        yield file_sha256(file.name)
 
 
 def read_items(run: Path, sha256: str | None, columns: Sequence[str] | None = None) -> "pa.Table":
@@ -121,7 +126,7 @@ def _checked(run: Path, sha256: str | None) -> Path:
     if sha256 is None or file_sha256(path) != sha256:
         raise InputError(
             f"{path}: is not the file that was written with its scores.json; score the predictions again: "
-            f"safe-eval score PREDICTIONS --out {run}"
+            f"safe-eval score PREDICTIONS --out {run} --force"
         )
     return path
 

@@ -12,6 +12,7 @@ import msgspec
 
 from safe_data.core.errors import InputError, first_errors
 from safe_data.core.json_document import Json, document_of, read_document
+from safe_data.core.phases import Phase, unseen
 from safe_eval.arms.all_arms import Arms
 from safe_eval.options import CORPUS, CaptionModels, Sampling, ScoreOptions
 from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
@@ -43,33 +44,38 @@ class Rechecked:
     notes: tuple[str, ...]  # what scores.json says and nothing here can check
 
 
-def check_scores(run: Path) -> Scores:
+def check_scores(run: Path, at: Phase = unseen) -> Scores:
     """The scores of a run, computed again; see `recheck`.
+
+    `at` is told which phase of the work begins.
 
     Raises:
         InputError: see `recheck`.
     """
-    return recheck(run).scores
+    return recheck(run, at).scores
 
 
-def recheck(run: Path) -> Rechecked:
+def recheck(run: Path, at: Phase = unseen) -> Rechecked:
     """Score a run's predictions again in the same way, and check that scores.json and items.parquet agree.
+
+    `at` is told which phase of the work begins.
 
     Raises:
         InputError: see `read_scores`; or a file says what the predictions do not give, all reported at once.
     """
     said = read_scores(run)
     data = (run / SCORES_FILE).read_bytes()
-    arms, found = _again(run, said)
+    arms, found = _again(run, said, at)
     faults = list(differences(document := read_document(data), document_of(found), TOLERANCE))
     notes = tuple(_unchecked(said, found, document))
     if faults:
         raise InputError(_complaint(run, said, faults, notes))
+    at("checking items.parquet")
     _check_items(run, said, arms)
     return Rechecked(found, arms, hashlib.sha256(data).hexdigest(), notes)
 
 
-def _again(run: Path, said: Scores) -> tuple[Arms, Scores]:
+def _again(run: Path, said: Scores, at: Phase) -> tuple[Arms, Scores]:
     """Score as the provenance says; of items.parquet, which is checked apart, the hash is kept."""
     made, files = said.provenance, scored_files(run, said)
     names = [field.name for field in dataclasses.fields(CaptionModels)]
@@ -89,13 +95,14 @@ def _again(run: Path, said: Scores) -> tuple[Arms, Scores]:
         allow_partial=made.partial,
     )
     sampling = Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed)
-    arms, notes = read_arms(files, options)
+    arms, notes = read_arms(files, options, at)
     for name, (source, sha256) in arms.caption_models.items():
         if name not in made.models or sha256 != made.models[name].sha256:
             raise InputError(
                 f"{run / SCORES_FILE}: was computed with another --{name} than {source} is now; "
                 f"score again: {score_again(run, said)}"
             )
+    at("intervals and differences")
     found = scores_of(arms, sampling, options, files, notes, out=run)
     provenance = msgspec.structs.replace(
         found.provenance, items_sha256=made.items_sha256, metrics=made.metrics

@@ -53,7 +53,7 @@ def predictions_of(path: Path) -> list[Path]:
                 "scores, or give the predictions file itself"
             )
         if file_sha256(file) != recorded.sha256:
-            again = f"safe-eval score {' '.join(map(str, files))} --out {path}"
+            again = f"safe-eval score {' '.join(map(str, files))} --out {path} --force"
             raise InputError(
                 f"{file}: has changed since {scores} was computed from it; score it again: {again}"
             )

@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 
 from safe_data.core.errors import InputError, raise_row_errors
-from safe_data.core.files import file_sha256
+from safe_data.core.files import file_sha256, json_bytes
 from safe_data.core.options_file import installed_versions
+from safe_data.core.overwriting import check_same, check_same_hash, write_all_new
+from safe_data.core.phases import Phase, unseen
 from safe_eval.arms.all_arms import Arms, all_arms
 from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
@@ -26,7 +28,7 @@ from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.results.aggregates import aggregate_rows
 from safe_eval.results.calibration import calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
-from safe_eval.results.flips import flips_of_models, write_flips
+from safe_eval.results.flips import FLIPS_FILE, flips_csv, flips_of_models
 from safe_eval.results.latency import latency_rows
 from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
@@ -36,9 +38,16 @@ from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.results.spread import spread_notes, spread_rows
 from safe_eval.scorers.pope import split_notes
 from safe_eval.scorers.scorer import VQA_METRICS, metrics_for
-from safe_eval.scoring.items import write_items
+from safe_eval.scoring.items import ITEMS_FILE, writing_items
 from safe_eval.scoring.other_split import prior_file, prior_notes, read_other_split
-from safe_eval.scoring.scores import PredictionsFile, Provenance, Scores, named_file, write_scores
+from safe_eval.scoring.scores import (
+    SCORES_FILE,
+    PredictionsFile,
+    Provenance,
+    Scores,
+    named_file,
+    scored_hashes,
+)
 
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
@@ -49,22 +58,53 @@ def score_files(
     options: ScoreOptions | None = None,
     *,
     out: Path | None = None,
+    force: bool = False,
+    at: Phase = unseen,
 ) -> Scores:
     """Score predictions files together; with `out`, write scores.json, items.parquet and flips.csv into it.
 
+    `at` is told which phase of the work begins.
+
     Raises:
-        InputError: see `read_predictions` and `all_arms`; then nothing is written.
+        InputError: see `read_predictions` and `all_arms`; or `out` holds other scores, which only `force`
+            replaces. Then nothing is written.
     """
     sampling, options = sampling or Sampling(), options or ScoreOptions()
-    arms, notes = read_arms(paths, options)
+    if out is not None and not force:
+        _check_not_of_others(out, paths)
+    arms, notes = read_arms(paths, options, at, force=force)
+    at("intervals and differences")
     scores = scores_of(arms, sampling, options, paths, notes, out=out)
     if out is None:
         return scores
-    made = msgspec.structs.replace(scores.provenance, items_sha256=file_sha256(write_items(out, arms)))
-    write_flips(out, list(flips_of_models(arms)))
-    scores = msgspec.structs.replace(scores, provenance=made)
-    write_scores(scores, out)
+    at("writing items.parquet")
+    with writing_items(out, arms) as items_sha256:
+        made = msgspec.structs.replace(scores.provenance, items_sha256=items_sha256)
+        scores = msgspec.structs.replace(scores, provenance=made)
+        flips = flips_csv(list(flips_of_models(arms)))
+        written = {out / FLIPS_FILE: flips, out / SCORES_FILE: json_bytes(scores)}
+        check_same_hash(out / ITEMS_FILE, items_sha256, force=force)
+        check_same(written, force=force)
+    write_all_new(written, force=force)
     return scores
+
+
+def _check_not_of_others(out: Path, paths: Sequence[Path]) -> None:
+    """Refuse, before any work, to replace the scores of other predictions.
+
+    Raises:
+        InputError: the folder holds scores of other predictions, or a scores.json that cannot be read.
+    """
+    made = scored_hashes(out)
+    if made is None or not all(path.is_file() for path in paths):  # a missing file is named when it is read
+        return
+    if sorted(made.values()) == sorted(map(file_sha256, paths)):
+        return
+    of = f"scores of other predictions ({', '.join(made)})" if made else "something else"
+    raise InputError(
+        f"{out / SCORES_FILE}: is there already, and holds {of}; name another --out, or add --force to "
+        "replace it"
+    )
 
 
 def score_predictions(
@@ -81,17 +121,27 @@ def score_predictions(
     return scores_of(_arms(predictions, options), sampling or Sampling(), options)
 
 
-def read_arms(paths: Sequence[Path], options: ScoreOptions) -> tuple[Arms, tuple[str, ...]]:
+def read_arms(
+    paths: Sequence[Path],
+    options: ScoreOptions,
+    at: Phase = unseen,
+    *,
+    force: bool = False,
+) -> tuple[Arms, tuple[str, ...]]:
     """Read predictions files into the table of all arms, with a note on each partial line that was left out.
+
+    `force` replaces a file of document frequencies.
 
     Raises:
         InputError: see `read_predictions` and `all_arms`.
     """
     if not paths:
         raise InputError("no predictions file given")
+    at("reading predictions")
     predictions = read_predictions(*paths, allow_partial=options.allow_partial)
     notes = tuple(partial_notes(paths)) if options.allow_partial else ()
-    return _arms(predictions, options), notes
+    at(f"scoring {len(predictions)} answers")
+    return _arms(predictions, options, force=force), notes
 
 
 def scores_of(
@@ -150,8 +200,8 @@ def scores_of(
     )
 
 
-def _arms(predictions: Sequence[Prediction], options: ScoreOptions) -> Arms:
-    captions = _captions(options)
+def _arms(predictions: Sequence[Prediction], options: ScoreOptions, *, force: bool = False) -> Arms:
+    captions = _captions(options, force)
     return all_arms(
         predictions,
         metrics=options.metric,
@@ -162,7 +212,7 @@ def _arms(predictions: Sequence[Prediction], options: ScoreOptions) -> Arms:
     )
 
 
-def _captions(options: ScoreOptions) -> CaptionInputs:
+def _captions(options: ScoreOptions, force: bool) -> CaptionInputs:
     return CaptionInputs(
         _frequencies(options),
         options.write_df,
@@ -170,6 +220,7 @@ def _captions(options: ScoreOptions) -> CaptionInputs:
         asked=options.metric,
         models=options.models,
         tokenizer=options.tokenizer,
+        force=force,
     )
 
 

@@ -87,9 +87,32 @@ class _Version(msgspec.Struct):
     format_version: int = 1  # files of the first format do not say
 
 
+class _ScoredFiles(msgspec.Struct):
+    predictions: tuple[PredictionsFile, ...]
+
+
+class _Scored(msgspec.Struct):
+    provenance: _ScoredFiles
+
+
 def scored_files(run: Path, scores: Scores) -> list[Path]:
     """The predictions files that the scores of a run were computed from."""
     return [file_of(run, file) for file in scores.provenance.predictions]
+
+
+def scored_hashes(out: Path) -> dict[str, str] | None:
+    """The hashes of the predictions by name, as the scores.json in a folder says; None if there is none.
+
+    Empty if it is no scores file of any version.
+    """
+    path = out / SCORES_FILE
+    if not path.exists():
+        return None
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=_Scored).provenance.predictions
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return {}
+    return {file.path or file.name: file.sha256 for file in found}
 
 
 def file_of(run: Path, file: PredictionsFile) -> Path:
@@ -115,7 +138,9 @@ def score_again(run: Path, scores: Scores) -> str:
     asked += [] if made.protocol is None else [f"--protocol {made.protocol}"]
     asked += ["--spread"] if made.spread else []
     asked += [] if made.prior is None else [f"--prior {prior_of(file_of(run, made.prior))}"]
-    return " ".join(["safe-eval score", *map(str, scored_files(run, scores)), *asked, f"--out {run}"])
+    return " ".join(
+        ["safe-eval score", *map(str, scored_files(run, scores)), *asked, f"--out {run}", "--force"]
+    )
 
 
 def prior_of(file: Path) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from safe_data.core import numerals
-from safe_data.core.table import COLUMNS, Format, Table, Value, render
+from safe_data.core.table import COLUMNS, Table, Value, render
 from safe_eval.calibration.calibrate import CalibratedArm, CalibrationReport
 from safe_eval.statistics.calibration.calibration import Estimate
 
@@ -25,13 +25,16 @@ _ERRORS = {"classwise_ece": "ECE", "nll": "NLL"}  # of distributions; ECE is cla
 Style = Literal["text", "data"]  # an interval in one column for people, or each end in its own column
 
 
-def calibration_lines(report: CalibrationReport, format: Format) -> list[str]:
-    """The lines of a calibration: as text for people, as the JSON document, or as tables."""
-    text = [*render(_tables(report, "text"), "text"), *_notes(report)] if format == "text" else None
-    return render(_tables(report, "data"), format, report, text)
+CALIBRATION_TABLES = ("calibration", "confidence_drops", "choices")  # their names
 
 
-def _tables(report: CalibrationReport, style: Style) -> list[Table]:
+def calibration_lines(report: CalibrationReport) -> list[str]:
+    """A calibration as text for people."""
+    return [*render(calibration_tables(report, "text"), "text"), *_notes(report)]
+
+
+def calibration_tables(report: CalibrationReport, style: Style = "data") -> list[Table]:
+    """The tables of every condition and seed, of the falls of confidence, and of the choices."""
     return [
         *(_of_arm(report, arm, style) for arm in report.cells),
         *([_of_falls(report, style)] if report.falls else []),
@@ -49,7 +52,9 @@ def _of_arm(report: CalibrationReport, arm: CalibratedArm, style: Style) -> Tabl
     for field, name in _METRICS.items():
         sides = (getattr(arm.before, field), getattr(arm.after, field))
         rows.append((name, *(part for side in sides for part in _measured(side, style))))
-    return Table(title, _columns("metric", style), rows)
+    facts: dict[str, Value] = {"model": report.model, "condition": arm.condition, "seed": arm.seed}
+    facts |= {"n": about.n, "clusters": about.clusters, "temperature": arm.temperature}
+    return Table(title, _columns("metric", style), rows, about=facts, name="calibration")
 
 
 def _of_falls(report: CalibrationReport, style: Style) -> Table:
@@ -66,6 +71,7 @@ def _of_falls(report: CalibrationReport, style: Style) -> Table:
         ("conditions", "seed", "difference", *columns, "p", "n"),
         rows,
         {"difference": numerals.difference, "p": numerals.p_value},
+        name="confidence_drops",
     )
 
 
@@ -83,7 +89,7 @@ def _of_choices(report: CalibrationReport, style: Style) -> Table:
     if style == "data":
         names = [f"{name}{end}" for name in names for end in ("", " low", " high")]
     title = f"{report.model}: distributions over choices, one temperature per set"
-    return Table(title, ("condition", "seed", "choices", "n", "T", *names), rows)
+    return Table(title, ("condition", "seed", "choices", "n", "T", *names), rows, name="choices")
 
 
 def _columns(first: str, style: Style) -> tuple[str, ...]:

@@ -55,6 +55,9 @@ _WRITE = {
 }
 
 
+COMPARISON_TABLES = ("differences", "tests", "flips", "coverage")  # their names
+
+
 def comparison_tables(found: ComparisonFile) -> list[Table]:
     """The differences, tests and flips per metric, dataset and arms of A and B; coverage comes last."""
     tables = []
@@ -63,7 +66,7 @@ def comparison_tables(found: ComparisonFile) -> list[Table]:
         rows = [row for row in found.rows if _block(row) == key]
         for name, columns in (("differences", _DIFFERENCES), ("tests", _TESTS)):
             values = [tuple(value(row) for value in columns.values()) for row in rows]
-            tables.append(Table(f"{_title(*key)}: {name}", tuple(columns), values, _WRITE, about))
+            tables.append(Table(f"{_title(*key)}: {name}", tuple(columns), values, _WRITE, about, name))
         flips = [
             (flip.of, flip.n, flip.both_right, flip.only_a_right, flip.only_b_right, flip.both_wrong)
             for flip in found.flips
@@ -71,10 +74,10 @@ def comparison_tables(found: ComparisonFile) -> list[Table]:
         ]
         of = ("right in", "n", "both", "only A", "only B", "neither")
         if flips:
-            tables.append(Table(f"{_title(*key)}: flips", of, flips, about=about))
+            tables.append(Table(f"{_title(*key)}: flips", of, flips, about=about, name="flips"))
     outcomes = ("side", "dataset", "condition", "expected", "answered", "errored", "unparsed", "excluded")
     coverage = [tuple(getattr(covered, name) for name in outcomes) for covered in found.coverage]
-    return [*tables, Table("coverage", outcomes, coverage)]
+    return [*tables, Table("coverage", outcomes, coverage, name="coverage")]
 
 
 def comparison_lines(found: ComparisonFile) -> Iterator[str]:

@@ -8,13 +8,15 @@ from safe_data.core import numerals
 from safe_data.core.table import Table
 from safe_eval.comparison.power import PowerPlan
 
+POWER_TABLES = ("plan",)  # their names
+
 
 def power_tables(plan: PowerPlan) -> list[Table]:
     """The plan as a table of one row."""
     names = msgspec.structs.asdict(plan)
     shown = {name.replace("_", " "): value for name, value in names.items() if name != "like"}
     title = "Power" if plan.like is None else f"Power, as in {plan.like}"
-    return [Table(title, tuple(shown), [tuple(shown.values())])]
+    return [Table(title, tuple(shown), [tuple(shown.values())], name=POWER_TABLES[0])]
 
 
 def power_lines(plan: PowerPlan) -> Iterator[str]:

@@ -88,30 +88,41 @@ _DIFFERENCES = dict.fromkeys(("difference", "low", "high"), numerals.difference)
 _P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
 
 
+# The names of the tables, as in scores.json.
+SCORES_TABLES = (
+    *("metrics", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention"),
+    "coverage",
+)
+
+
 def scores_tables(scores: Scores) -> list[Table]:
     """The numbers of scores.json: one table per kind, metric, dataset and seed."""
     signed = _DIFFERENCES | _P_VALUES
     return [
-        *_tables("means", scores.metrics, _METRIC, {}),
-        *_tables("priors", scores.priors, _PRIOR, {}),
+        *_tables("metrics", "means", scores.metrics, _METRIC, {}),
+        *_tables("priors", "priors", scores.priors, _PRIOR, {}),
         *_spread(scores),
-        *_tables("differences", scores.comparisons, _COMPARISON, signed),
-        *_tables("other aggregates", scores.aggregates, _AGGREGATE, {}),
-        *_tables("over seeds", scores.seeds, _SEED, {}),
-        *_tables("differences over seeds", scores.seed_comparisons, _SEED_COMPARISON, signed),
-        *_tables("retention", scores.retention, _RETENTION, signed),
+        *_tables("comparisons", "differences", scores.comparisons, _COMPARISON, signed),
+        *_tables("aggregates", "other aggregates", scores.aggregates, _AGGREGATE, {}),
+        *_tables("seeds", "over seeds", scores.seeds, _SEED, {}),
+        *_tables(
+            "seed_comparisons", "differences over seeds", scores.seed_comparisons, _SEED_COMPARISON, signed
+        ),
+        *_tables("retention", "retention", scores.retention, _RETENTION, signed),
         *_coverage(scores),
     ]
 
 
-def _tables(kind: str, rows: Sequence[Any], fields: dict[str, str], write: dict[str, Any]) -> Iterator[Table]:
+def _tables(
+    name: str, kind: str, rows: Sequence[Any], fields: dict[str, str], write: dict[str, Any]
+) -> Iterator[Table]:
     for key in dict.fromkeys(_set(row) for row in rows):
         metric, dataset, seed = key
         title = metric if dataset is None else f"{metric} on {dataset}"
         title += "" if seed is None else f", seed {seed}"
         about: dict[str, Value] = {"metric": metric, "dataset": dataset, "seed": seed}
         values = _values((row for row in rows if _set(row) == key), fields.values())
-        yield Table(f"{title}: {kind}", tuple(fields), values, write, about)
+        yield Table(f"{title}: {kind}", tuple(fields), values, write, about, name)
 
 
 def _set(row: Any) -> tuple[str, str | None, int | None]:
@@ -131,7 +142,7 @@ def _coverage(scores: Scores) -> Iterator[Table]:
     for dataset in dict.fromkeys(arm.dataset for arm in scores.cells):
         title = "coverage" if dataset is None else f"coverage on {dataset}"
         values = _values((arm for arm in scores.cells if arm.dataset == dataset), _COVERAGE)
-        yield Table(title, _COVERAGE, values, about={"dataset": dataset})
+        yield Table(title, _COVERAGE, values, about={"dataset": dataset}, name="coverage")
 
 
 def _values(rows: Iterable[Any], names: Iterable[str]) -> list[tuple[Value, ...]]:

@@ -3,22 +3,23 @@
 import textwrap
 from collections.abc import Iterator
 
-from safe_data.core.table import COLUMNS, Format, Table, render
+from safe_data.core.table import COLUMNS, Table, render
 from safe_eval.scoring.validate import Judging, Validation
 
+VALIDATION_TABLES = ("arms", "judging")  # their names
 
-def validation_lines(found: Validation, format: Format = "text") -> list[str]:
-    """The lines of a validation: as text for people, as the JSON document, or as tables."""
-    tables = list(_tables(found))
-    text = render(tables, "text")
+
+def validation_lines(found: Validation) -> list[str]:
+    """A validation as text for people."""
+    text = render(list(validation_tables(found)), "text")
     text += [""] if found.notes else []
     for note in found.notes:
         text += textwrap.wrap(f"note: {note}", COLUMNS, subsequent_indent="      ")
-    text += ["", f"valid: {', '.join(found.files)}" if found.files else "valid"]
-    return render(tables, format, document=found, text=text)
+    return [*text, "", f"valid: {', '.join(found.files)}" if found.files else "valid"]
 
 
-def _tables(found: Validation) -> Iterator[Table]:
+def validation_tables(found: Validation) -> Iterator[Table]:
+    """How many rows each arm has, and which metrics judge them."""
     title = f"{found.rows} rows, {found.examples} examples, {found.clusters} clusters ({found.cluster})"
     yield Table(
         title,
@@ -27,11 +28,13 @@ def _tables(found: Validation) -> Iterator[Table]:
             (arm.dataset, arm.model, arm.condition, arm.seed, arm.rows, arm.absent, arm.errors)
             for arm in found.cells
         ],
+        name=VALIDATION_TABLES[0],
     )
     yield Table(
         "judged by",
         ("dataset", "task", "rows", "metrics"),
         [(of.dataset, _asked(of), of.rows, ", ".join(of.metrics) or "none") for of in found.judging],
+        name=VALIDATION_TABLES[1],
     )
 
 

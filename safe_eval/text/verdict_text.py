@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from safe_data.core import numerals
-from safe_data.core.table import COLUMNS, Format, Table, render
+from safe_data.core.table import COLUMNS, Table
 from safe_eval.judging.judged import GO, Judged
 from safe_eval.judging.verdict import Verdict
 
@@ -18,15 +18,17 @@ _ASKED = {
 }
 
 
-def verdict_lines(verdict: Verdict, format: Format) -> list[str]:
-    """The lines of a verdict: as text for people, as the JSON document, or as a table."""
+VERDICT_TABLES = ("criteria",)  # their names
+
+
+def verdict_tables(verdict: Verdict) -> list[Table]:
+    """One table, with a row for each criterion."""
     columns = ("criterion", "decision", "value", "ci_low", "ci_high", "use", "bound", "severity", "evidence")
     rows = [
         (c.name, c.decision, c.value, c.ci_low, c.ci_high, c.use, c.bound, c.severity, c.evidence)
         for c in verdict.criteria
     ]
-    table = Table(f"verdict: {verdict.decision}", columns, rows)
-    return render([table], format, verdict, verdict_table(verdict))
+    return [Table(f"verdict: {verdict.decision}", columns, rows, name=VERDICT_TABLES[0])]
 
 
 def verdict_table(verdict: Verdict) -> Iterator[str]:

@@ -12,7 +12,8 @@ import msgspec
 import torch
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import explaining, write_json
+from safe_data.core.files import write_json
+from safe_data.core.overwriting import check_free
 from safe_data.sampling.mixture import exact_shares
 from safe_train.audit.blueprint import blueprint, read_model_config, stored_precision
 from safe_train.audit.counts import Component, components, freeze_faults
@@ -131,10 +132,7 @@ def write_audit(audit: Audit, out: Path, *, force: bool) -> Path:
         InputError: the file exists and `force` is not set, or it cannot be written.
     """
     file = out / AUDIT if out.is_dir() or not out.suffix else out
-    with explaining(file):
-        there = file.exists()
-    if there and not force:
-        raise InputError(f"{file}: exists; name another file, or add --force")
+    check_free(file, force=force)
     return write_json(file, audit)
 
 

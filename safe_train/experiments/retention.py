@@ -171,7 +171,7 @@ def _score(
     """Score all mechanisms of a seed as models of one file."""
     together = folder / "predictions.jsonl"
     write_predictions(together, _together(folder, mechanisms))
-    scores = score_files([together], sampling, out=folder)
+    scores = score_files([together], sampling, out=folder, force=True)
     arms, _ = read_arms([together], ScoreOptions())
     rows = [kept_rows(scores, seed, name, on_validation[name]) for name in mechanisms]
     return rows, vl_losses(arms, seed, mechanisms)

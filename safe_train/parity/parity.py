@@ -12,6 +12,7 @@ from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED
 from safe_data.core.errors import InputError
 from safe_data.core.files import write_json
 from safe_data.core.options_file import TRAIN, installed_versions
+from safe_data.core.overwriting import check_free
 from safe_data.shards.dataset import ShardDataset
 from safe_train.base.backbone import Backbone, decoder_start, load_backbone
 from safe_train.base.dialogue import Question
@@ -93,8 +94,8 @@ def check_parity(config: ParityConfig) -> ParityReport:
     Raises:
         InputError: no such dataset, split, base or checkpoint, no VL questions, or a report that is there.
     """
-    if config.out and config.out.exists() and not config.force:
-        raise InputError(f"{config.out}: is there; name another file, or add --force to replace it")
+    if config.out:
+        check_free(config.out, force=config.force)
     config = replace(config, asking=asking_of(config))
     dataset = ShardDataset(config.data, config.split)
     asked = all_questions(dataset, config.asking, vl_only=True)

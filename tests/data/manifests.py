@@ -74,9 +74,9 @@ def finish(root: Path) -> None:
     write_json(Folder(root), DATASET, Dataset(FORMAT_VERSION, "world", "ab" * 32, "cd" * 32, sha256, (), {}))
 
 
-def check(root: Path, *suites: str | Path) -> int:
+def check(root: Path, *suites: str | Path, force: bool = False) -> int:
     """`safe-data check`, as the command line runs it: bad input is exit code 3."""
-    words = [word for suite in suites for word in ("--suite", str(suite))]
+    words = [word for suite in suites for word in ("--suite", str(suite))] + ["--force"] * force
     return run("safe-data", "", {"check": cli.check}, ["check", str(root), *words])
 
 

@@ -1,6 +1,7 @@
 """safe-eval as it is typed: exit codes, one clear line for bad input, and files in place."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -46,8 +47,8 @@ def test_the_exit_code_is_the_decision(run: Path) -> None:
     assert score(run) == 0
     assert main(["verdict", str(run), *DEMO]) == 2
     write_predictions(run / "predictions.jsonl", rows[:-1])
-    assert score(run) == 0
-    assert main(["verdict", str(run), *DEMO]) == 1
+    assert score(run, "--force") == 0
+    assert main(["verdict", str(run), *DEMO, "--force"]) == 1
 
 
 def test_several_files_are_scored_together(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,3 +161,19 @@ def test_predictions_may_lie_apart_from_their_scores(
     (tmp_path / "elsewhere" / "mine.jsonl").write_text("")
     assert main(["verdict", "runs/mine", *DEMO]) == 3
     assert "was computed from another mine.jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_who_has_seen_enough_changes_neither_files_nor_exit_code(run: Path, unbuffered: str) -> None:
+    rows = good_run(20)
+    write_predictions(run / "predictions.jsonl", rows[:-1])  # an answer is missing: no-go
+    assert score(run) == 0
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [PROGRAM, "verdict", run, "--criteria", "demo", "--tables", run / "tables"]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, env=environment)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert (run / "verdict.json").is_file()
+    assert (run / "tables/criteria.csv").is_file()

@@ -99,7 +99,7 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
     "annotate": safe_eval.draw_sample,
     "agreement": safe_eval.label_agreement,
 }
-ONLY_TYPED = {"format"}  # how to print
+ONLY_TYPED = {"format", "choice", "quiet", "force"}  # how to print, and what may be written over
 OTHER_NAMES = {"predictions": "paths", "set": "settings"}
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
-from safe_data.core.files import write_bytes
+from safe_data.core.overwriting import write_new
 from safe_eval.scorers.captions.corpus import Corpus, Terms, index
 
 FORMAT_VERSION = 1
@@ -49,9 +49,13 @@ def count_frequencies(references: Sequence[Sequence[str]]) -> Frequencies:
     return Frequencies(format_version=FORMAT_VERSION, documents=corpus.example_count, frequencies=frequencies)
 
 
-def write_frequencies(path: str | os.PathLike[str], frequencies: Frequencies) -> None:
-    """Write a file for `read_frequencies`, completely or not at all. Equal frequencies give equal bytes."""
-    write_bytes(Path(path), msgspec.json.encode(frequencies, order="sorted"))
+def write_frequencies(path: str | os.PathLike[str], frequencies: Frequencies, *, force: bool = False) -> None:
+    """Write a file for `read_frequencies`, completely or not at all. Equal frequencies give equal bytes.
+
+    Raises:
+        InputError: the file is there with other content, and `force` is not set.
+    """
+    write_new(Path(path), msgspec.json.encode(frequencies, order="sorted"), force=force)
 
 
 def read_frequencies(path: str | os.PathLike[str]) -> Frequencies:

@@ -119,8 +119,25 @@ def test_what_is_no_finished_dataset_cannot_be_judged(
 def test_an_older_verdict_does_not_outlive_a_check_that_failed(tmp_path: Path) -> None:
     root = write_dataset(tmp_path, rows(4))
     assert check(root) == 0
-    assert check(root, "leakge") == 3
+    assert check(root, "leakge", force=True) == 3
     assert not list((root / "check").iterdir())
+
+
+def test_other_results_are_replaced_by_force_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_dataset(tmp_path, rows(4))
+    assert check(root, "schema") == 0
+    before = (root / "check/results.json").read_bytes()
+    assert check(root, "schema") == 0  # the same results again
+    capsys.readouterr()
+    assert check(root, "leakage") == 3
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "results.json: is there already, about other rows, suites or versions" in printed.err
+    assert (root / "check/results.json").read_bytes() == before
+    assert check(root, "leakage", force=True) == 0
+    assert (root / "check/results.json").read_bytes() != before
 
 
 def test_without_great_expectations_the_extra_is_named(

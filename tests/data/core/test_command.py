@@ -1,10 +1,13 @@
 """The command line keeps its exit codes and says what is wrong in one line."""
 
+import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
@@ -42,6 +45,19 @@ def measure(names: tuple[str, ...] = ("one",)) -> None:
 def count(*, items: int = 0, keys: int = 0) -> None:
     """Count."""
     print(items, keys)
+
+
+def pick(*, by: Literal["group", "split"] = "group", quiet: bool = False) -> None:
+    """Pick.
+
+    Args:
+        by: what to pick by
+
+    Examples:
+        prog pick
+        prog pick --by split --quiet --config a_file_with_a_rather_long_name.yaml  # in one line
+    """
+    print(by, quiet)
 
 
 @dataclass(frozen=True)
@@ -84,6 +100,7 @@ COMMANDS = {
     "crash": crash,
     "measure": measure,
     "train": train,
+    "pick": pick,
 }
 
 
@@ -137,12 +154,25 @@ def test_a_fault_of_ours_shows_its_traceback_and_exit_4(capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ([], "prog: name a command: count, score, fail, crash, measure, train; see --help"),
+        ([], "prog: name a command: count, score, fail, crash, measure, train, pick; see --help"),
         (["scor"], "prog: argument COMMAND: invalid choice: 'scor' .*; did you mean 'score'[?]"),
         (["score"], "prog score: the following arguments are required: predictions, out; see --help"),
         (["score", "a", "--out", "o", "--sead", "1"], "prog score: .*: --sead 1; did you mean '--seed'[?]"),
         (["score", "a", "--out", "o", "--seed", "x"], "prog score: --seed: expected int, not x; see --help"),
         (["score", "a", "--out"], "prog score: argument --out: expected one argument; see --help"),
+        (["score", "a", "--ouut", "o"], "prog score: unrecognized .*: --ouut o; did you mean '--out'[?]"),
+        (["train", "a", "--rate", "1", "--schedule.tags", "x"], "prog train: .*; did you mean '--tags'[?]"),
+        (["count", "-items", "3"], "prog count: .*: -items 3; did you mean '--items'[?]"),
+        (
+            ["pick", "--by", "grup"],
+            "prog pick: --by: expected .* 'split', not grup; did you mean 'group'[?]",
+        ),
+        (["pick", "--by", "x"], "prog pick: --by: expected one of 'group', 'split', not x; see --help"),
+        (
+            ["--quiet", "count"],
+            "prog: --quiet: name the command first, .* after it: prog COMMAND --quiet; see --help",
+        ),
+        (["--versoin"], "prog: unrecognized arguments: --versoin; did you mean '--version'[?]"),
     ],
 )
 def test_bad_arguments_are_one_line_with_a_hint_and_exit_3(
@@ -170,6 +200,29 @@ def test_a_bad_config_file_is_one_line_and_exit_3(
     config.write_bytes(content)
     assert call("score", "a", "--out", "o", "--config", str(config)) == 3
     assert re.fullmatch(f"prog score: .*{words}.*\n", capsys.readouterr().err)
+
+
+def test_every_command_takes_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("count", "--items", "3", "--quiet") == 0  # it shows no progress anyway
+    assert call("pick", "--quiet") == 0
+    assert capsys.readouterr().out == "3 0\ngroup True\n"
+    assert call("count", "--help") == 0
+    assert "show no progress" in capsys.readouterr().out
+
+
+def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--version") == 0
+    assert capsys.readouterr().out == f"prog {version('safe-hearing')}\n"
+
+
+def test_examples_end_the_help_as_they_are_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("pick", "--help") == 0
+    long = "  prog pick --by split --quiet --config a_file_with_a_rather_long_name.yaml  # in one line"
+    assert capsys.readouterr().out.endswith(f"\nExamples:\n  prog pick\n{long}\n")
+    assert call("count", "--help") == 0
+    assert "Examples" not in capsys.readouterr().out
+    assert call("--help") == 0
+    assert capsys.readouterr().out.endswith("\nExamples:\n  prog pick\n")
 
 
 def test_help_is_exit_0(capsys: pytest.CaptureFixture[str]) -> None:
@@ -264,3 +317,23 @@ def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
         f"{sys.executable} {program} | head -1", shell=True, capture_output=True, text=True, check=False
     )
     assert (first.stdout, first.stderr) == ("0\n", "")
+
+
+def test_a_reader_who_has_gone_before_the_last_line_is_no_fault(tmp_path: Path) -> None:
+    """Little output lies in Python's buffer until the end, where nobody catches what goes wrong."""
+    program = tmp_path / "talk.py"
+    program.write_text(
+        "from safe_data.core.command import run\n"
+        "def talk() -> int:\n"
+        "    print('one line')\n"
+        "    return 1\n"
+        "raise SystemExit(run('prog', 'Talks.', {'talk': talk}, ['talk']))\n"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, program], stdout=writer, stderr=subprocess.PIPE, text=True, env=buffered
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")  # what it found holds

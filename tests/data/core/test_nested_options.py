@@ -210,6 +210,7 @@ def test_print_config_shows_sections_and_runs_again(
     shown = capsys.readouterr().out
     assert yaml.safe_load(shown) == {
         "seed": 0,
+        "quiet": False,
         "model": {"model": "m", "layer": [4, 8], "bottleneck": None},
         "course": {
             "weights": {"audio": 0.5, "vl": 2.0},

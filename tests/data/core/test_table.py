@@ -1,12 +1,14 @@
 """Tables in every format as they are printed, and names that would break a format."""
 
 import csv
+import dataclasses
 import io
 import json
 
 import pytest
 
 from safe_data.core import numerals
+from safe_data.core.errors import InputError
 from safe_data.core.table import Format, Table, render
 from safe_data.core.terminal import say
 
@@ -77,14 +79,21 @@ def test_latex() -> None:
 
 
 def test_csv_has_every_digit_and_what_the_title_says() -> None:
+    other = dataclasses.replace(MEANS, about={"dataset": "vqav2"}, rows=[("base", 0.25, None, 7)])
     assert (
-        shown("csv", MEANS, COUNTS)
+        shown("csv", MEANS, other)
         == """\
-table,dataset,model,mean,p,n,condition,errors
-Means on clotho,clotho,base,0.5,,1200,,
-Means on clotho,clotho,safe_2,0.51249,0.0004,80,,
-Errors,,,,,,full,0"""
+dataset,model,mean,p,n
+clotho,base,0.5,,1200
+clotho,safe_2,0.51249,0.0004,80
+vqav2,base,0.25,,7"""
     )
+
+
+def test_csv_is_one_table() -> None:
+    named = [dataclasses.replace(MEANS, name="means"), dataclasses.replace(COUNTS, name="errors")]
+    with pytest.raises(InputError, match="CSV holds one table; choose one of means, errors"):
+        render(named, "csv")
 
 
 def test_json_keeps_every_character_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -124,8 +124,12 @@ def test_labels_are_never_written_over(tmp_path: Path, capsys: pytest.CaptureFix
     table = drawn(tmp_path, good_run())
     before = table.read_bytes()
     assert run("annotate", tmp_path) == 3
-    assert "is there already, perhaps with labels; move it away" in capsys.readouterr().err
+    assert (
+        "is there already, perhaps with labels; name another file, or add --force" in capsys.readouterr().err
+    )
     assert table.read_bytes() == before
+    assert run("annotate", tmp_path, "--sample", 5, "--force") == 0
+    assert len(table_rows(table)) == 5
 
 
 def test_a_table_that_a_spreadsheet_saved_with_semicolons(tmp_path: Path) -> None:

@@ -205,6 +205,14 @@ def test_the_same_run_gives_the_same_bytes(run, card, tmp_path):
         assert (tmp_path / path.relative_to(card[0])).read_bytes() == path.read_bytes(), path
 
 
+def test_another_card_is_not_written_over(run, tmp_path):
+    write_card(run, CardOptions(date="2026-11-26"), out=tmp_path)
+    write_card(run, CardOptions(date="2026-11-26"), out=tmp_path)  # the same may be written again
+    with pytest.raises(InputError, match=r"is there already, and holds something else; .* --force"):
+        write_card(run, CardOptions(date="2026-11-27"), out=tmp_path)
+    write_card(run, CardOptions(date="2026-11-27"), out=tmp_path, force=True)
+
+
 def test_a_forged_score_is_not_published(run, tmp_path):
     forged = tmp_path / "forged"
     forged.mkdir()

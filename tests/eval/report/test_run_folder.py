@@ -72,7 +72,7 @@ def test_items_that_changed_after_scoring_are_refused(run, tmp_path):
         write_report(changed)
     assert str(caught.value) == (
         f"{changed / 'items.parquet'}: is not the file that was written with its scores.json; score the "
-        f"predictions again: safe-eval score PREDICTIONS --out {changed}"
+        f"predictions again: safe-eval score PREDICTIONS --out {changed} --force"
     )
     assert not (changed / "report.html").exists()
 

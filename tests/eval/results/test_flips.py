@@ -8,11 +8,12 @@ import pytest
 from made_rows import answers, good_run, row
 from made_two_files import compared, make_two_files, written
 
+from safe_data.core.files import write_bytes
 from safe_eval.arms.all_arms import all_arms
 from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.cli import main
 from safe_eval.comparison.comparison_file import ComparisonFile
-from safe_eval.results.flips import Flip, flips_of_models, write_flips
+from safe_eval.results.flips import FLIPS_FILE, Flip, flips_csv, flips_of_models
 
 ANNOTATED = ("yes", "yes", "no", "yes", "yes")
 
@@ -77,9 +78,9 @@ def test_the_table_is_whole_and_safe_in_a_spreadsheet(tmp_path: Path) -> None:
     asked = 'Is it, "really",\nso?'
     rows = [row(prompt=asked, model="alpha", references=ANNOTATED)]
     rows.append(row(answer="=1+1", prompt=asked, model="beta", references=ANNOTATED))
-    (line,) = read(write_flips(tmp_path, list(flips_of_models(all_arms(rows)))))
+    (line,) = read(write_bytes(tmp_path / FLIPS_FILE, flips_csv(list(flips_of_models(all_arms(rows))))))
     assert line["prompt"] == 'Is it, "really", so?'
     assert line["answer_b"] == "'=1+1"
     assert line["references"] == "yes ×4 | no"
     assert set(Flip.__struct_fields__) <= line.keys()
-    assert read(write_flips(tmp_path, [])) == []  # an older file does not stay
+    assert flips_csv([]).decode() == f"{','.join(line)}\n"  # so that an older file does not stay

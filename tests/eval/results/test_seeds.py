@@ -117,13 +117,13 @@ def test_score_shows_and_writes_them(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert max(map(len, said.replace(str(tmp_path), "").splitlines())) <= 80
     written = json.loads((tmp_path / "scores.json").read_text("utf-8"))
     assert len(written["seeds"]) == len(written["seed_comparisons"]) == 9
-    assert main([*command, "--format", "csv"]) == 0
+    assert main([*command, "--format", "csv", "--table", "seeds"]) == 0
     out, err = capsys.readouterr()
     rows = list(csv.DictReader(io.StringIO(out)))
     (whole,) = [
         row
         for row in rows
-        if row["table"] == "vqa_accuracy on made: over seeds"
+        if row["metric"] == "vqa_accuracy"
         and (row["model"], row["condition"], row["slice"]) == ("safe", "full", "all")
     ]
     assert (float(whole["mean"]), whole["mixed"]) == (pytest.approx(0.55), "4")

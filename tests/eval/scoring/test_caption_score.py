@@ -152,13 +152,15 @@ def test_frequencies_can_be_kept_and_shared(folder: Path, capsys: pytest.Capture
     shared = str(folder / "df.json")
     assert command(folder, "--write-df", shared) == 0
     whole = read_scores(folder / "run")
-    assert command(folder, "--df", shared) == 0
+    assert command(folder, "--df", shared) == 3
+    assert "scores.json: is there already, and holds something else" in capsys.readouterr().err
+    assert command(folder, "--df", shared, "--force") == 0
     again = read_scores(folder / "run")
     assert again.metrics == whole.metrics
     assert again.provenance.frequencies.name == "df.json"
     assert any("of df.json (10 documents, sha256 " in note for note in again.notes)
     write_predictions(folder / "p.jsonl", [p for p in captioned(1) if p.condition == "full"])
-    assert command(folder, "--df", shared) == 0
+    assert command(folder, "--df", shared, "--force") == 0
     assert value(read_scores(folder / "run"), "cider_d").value > 0  # one clip is enough where others count
     assert command(folder, "--df", "absent.json") == 3
     assert "absent.json: no such file of document frequencies" in capsys.readouterr().err

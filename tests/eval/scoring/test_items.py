@@ -38,7 +38,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def score(folder: Path) -> tuple[Scores, pa.Table]:
-    scores = score_files([folder / "p.jsonl"], Sampling(resamples=200), OPTIONS, out=folder / "run")
+    sampling, out = Sampling(resamples=200), folder / "run"
+    scores = score_files([folder / "p.jsonl"], sampling, OPTIONS, out=out, force=True)
     return scores, pq.read_table(folder / "run/items.parquet")
 
 

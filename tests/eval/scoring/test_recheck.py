@@ -116,7 +116,7 @@ def test_numbers_that_the_predictions_do_not_give_are_refused(
     with pytest.raises(InputError, match=words) as caught:
         check_scores(forged(run, change))
     assert "scores.json: 1 entry is not what its predictions give\n" in str(caught.value)
-    assert str(caught.value).endswith(f"safe-eval score {run / 'predictions.jsonl'} --out {run}")
+    assert str(caught.value).endswith(f"safe-eval score {run / 'predictions.jsonl'} --out {run} --force")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_items_forged_together_with_their_hash_are_refused(
     lines = str(caught.value).splitlines()
     assert lines[0] == f"{run / 'items.parquet'}: does not hold what the predictions give"
     assert re.fullmatch(rf"'clip-\d+-\w+' base full vqa_accuracy: {first}", lines[1])
-    assert lines[-1] == f"score them again: safe-eval score {run / 'predictions.jsonl'} --out {run}"
+    assert lines[-1] == f"score them again: safe-eval score {run / 'predictions.jsonl'} --out {run} --force"
 
 
 def test_the_verdict_on_forged_items_is_none(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,7 +223,7 @@ def test_scores_of_another_format_are_refused_with_what_to_do(run: Path, version
         check_scores(forged(run, other))
     assert str(caught.value) == (
         f"{run / 'scores.json'}: has format {version or 1}, and this version reads format 3; score the "
-        f"predictions again: safe-eval score PREDICTIONS --out {run}"
+        f"predictions again: safe-eval score PREDICTIONS --out {run} --force"
     )
 
 
@@ -269,7 +269,7 @@ def test_a_document_frequency_file_that_changed_is_refused(tmp_path: Path, answe
     file, out, df = tmp_path / "predictions.jsonl", tmp_path / "run", tmp_path / "df.json"
     write_predictions(file, captions)
     assert main(["score", str(file), "--out", str(out), "--write-df", str(df)]) == 0
-    assert main(["score", str(file), "--out", str(out), "--df", str(df)]) == 0
+    assert main(["score", str(file), "--out", str(out), "--df", str(df), "--force"]) == 0
     assert check_scores(out).provenance.frequencies
     df.write_bytes(df.read_bytes() + b"\n")
     with pytest.raises(InputError, match=r"was computed from another df\.json"):

@@ -100,7 +100,9 @@ def test_the_file_holds_all_of_it_and_is_not_overwritten(
     before = out.read_bytes()
     capsys.readouterr()
     assert audit("--out", str(out)) == 3
-    assert capsys.readouterr().err.endswith("audit.json: exists; name another file, or add --force\n")
+    assert capsys.readouterr().err.endswith(
+        "audit.json: is there already; name another file, or add --force to replace it\n"
+    )
     assert out.read_bytes() == before
     assert audit("--out", str(out), "--force") == 0
     assert json.loads(out.read_bytes())["precision"] == "float32"

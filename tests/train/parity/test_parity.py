@@ -125,7 +125,9 @@ def test_the_report_is_written_once(config: ParityConfig, tmp_path: Path) -> Non
     assert {one.gate_off.checksum for one in report.pathways} == {report.base_checksum}
     assert {one.gate_off.questions for one in report.pathways} == {8}
     assert report.weights_sha256_before == report.weights_sha256_after
-    with pytest.raises(InputError, match=r"parity\.json: is there; name another file, or add --force"):
+    with pytest.raises(
+        InputError, match=r"parity\.json: is there already; name another file, or add --force"
+    ):
         check_parity(written)
 
 

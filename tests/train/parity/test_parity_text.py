@@ -37,7 +37,9 @@ def test_what_is_printed(
     assert "  generations        holds          12 of 12 have the base's tokens" in lines
     assert lines[-2:] == ["The closed gate leaves the base as it was.", f"wrote {out}"]
     assert typed(vl_only, untaught, f"--out={out}") == 3
-    assert capsys.readouterr().err.endswith("is there; name another file, or add --force to replace it\n")
+    assert capsys.readouterr().err.endswith(
+        "is there already; name another file, or add --force to replace it\n"
+    )
 
 
 def test_the_options_of_a_run_may_be_given(
