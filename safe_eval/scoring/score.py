@@ -140,7 +140,7 @@ def read_arms(
     at("reading predictions")
     predictions = read_predictions(*paths, allow_partial=options.allow_partial)
     notes = tuple(partial_notes(paths)) if options.allow_partial else ()
-    at(f"scoring {len(predictions)} answers")
+    at(f"{len(predictions)} answers")
     return _arms(predictions, options, force=force), notes
 
 
