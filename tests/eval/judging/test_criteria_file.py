@@ -111,6 +111,16 @@ def test_a_file_in_the_working_directory_shadows_no_shipped_name(
     assert "verdict: go (1 of 1 criteria hold)" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", shipped_criteria())
+def test_every_shipped_file_can_judge_one_dataset_of_another_model(name: str) -> None:
+    filled = fill_criteria(shipped_criteria()[name], ["dataset=gqa"])
+    assert {criterion.dataset for criterion in filled.criteria} == {"gqa"}
+    conditions = [one.condition for one in filled.criteria if one.condition is not None]
+    if conditions:
+        renamed = fill_criteria(shipped_criteria()[name], ["model=alpha"]).criteria
+        assert all(one.condition.startswith("alpha/") for one in renamed if one.condition is not None)
+
+
 def test_a_name_that_is_nearly_shipped() -> None:
     with pytest.raises(InputError, match="no such criteria file; did you mean 'success'\\?; shipped with"):
         criteria_path("sucess")
@@ -130,7 +140,7 @@ def test_the_list_names_every_file_and_its_parameters(capsys: pytest.CaptureFixt
     assert main(["criteria", "list"]) == 0
     said = capsys.readouterr().out
     assert all(f"\n{name} (" in f"\n{said}" for name in shipped_criteria())
-    assert "parameters: metric=vqa_accuracy, model=safe, baseline=base, margin=0.02" in said
+    assert "parameters: metric=vqa_accuracy, model=safe, baseline=base, dataset=null" in said
     assert all(len(line) <= 80 for line in said.splitlines())
 
 

@@ -108,7 +108,7 @@ def test_labels_beside_the_run_are_found_and_recorded(
     named = content["labels_file"]
     assert (named["name"], named["sha256"]) == ("labels.csv", file_sha256(labels))
     assert (run / named["path"]).resolve() == labels.resolve()
-    assert content["parameters"] == {"agreement": "0.98"}
+    assert content["parameters"] == {"agreement": "0.98", "dataset": None}
     assert main(["verdict", str(run), "--criteria", "parser"]) == 2
     for source, name in ((labels, "annotations.csv"), (key_path(labels), "annotations.key.json")):
         (run / name).write_bytes(source.read_bytes())

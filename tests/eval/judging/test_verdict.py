@@ -65,6 +65,7 @@ def test_a_good_run_is_go_and_says_why(tmp_path: Path) -> None:
         "metric": "vqa_accuracy",
         "model": "safe",
         "baseline": "base",
+        "dataset": None,
         "margin": "0.06",
     }
     assert content["scores_sha256"] == file_sha256(run / "scores.json")
