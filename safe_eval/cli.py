@@ -28,7 +28,7 @@ def score(
         out: folder for scores.json, items.parquet, and flips.csv: the answers that flip between models
         format: how the table is printed
     """
-    from safe_eval.scoring.flips_file import FLIPS_FILE
+    from safe_eval.results.flips import FLIPS_FILE
     from safe_eval.scoring.score import score_files
     from safe_eval.text.scores_tables import scores_tables
     from safe_eval.text.scores_text import scores_table
@@ -43,9 +43,9 @@ def verdict(
     *,
     criteria: str,
     set: tuple[str, ...] = (),
-    labels: Path | None = None,
     expect: tuple[Path, ...] = (),
     expect_split: tuple[str, ...] = (),
+    labels: Path | None = None,
     format: Format = "text",
 ) -> int:
     """Score a run's predictions again, judge them and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
@@ -55,10 +55,10 @@ def verdict(
         criteria: name of a shipped criteria file, such as demo or success (all: safe-eval criteria list), or
             the path of a file; a shipped name always means the shipped file
         set: NAME=VALUE, a parameter of the criteria file, such as model=alpha
-        labels: table of labelled answers, for criteria on the agreement of scorer and person (default:
-            RUN/annotations.csv)
         expect: dataset root, or JSON Lines or Parquet file, of the examples that the run should have answered
         expect_split: split of it that should have been answered (default: those of which any example was)
+        labels: table of labelled answers, for criteria on the agreement of scorer and person (default:
+            RUN/annotations.csv)
         format: how the verdict is printed
     """
     from safe_eval.judging.verdict import EXIT_CODES, VERDICT_FILE, decide
@@ -202,7 +202,7 @@ def compare(
     """
     from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
     from safe_eval.comparison.comparison_file import EXIT_CODES
-    from safe_eval.scoring.flips_file import FLIPS_FILE
+    from safe_eval.results.flips import FLIPS_FILE
     from safe_eval.text.comparison_text import comparison_lines, comparison_tables
 
     found = compare_files(files, sampling, options, out=out)

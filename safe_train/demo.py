@@ -159,7 +159,7 @@ def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
 def _judge(out: Path, seed: int, config: DemoConfig) -> tuple[Scores, Verdict]:
     with _step(7, "scores, verdict and report"):
         scores = score_files([out / "predictions.jsonl"], Sampling(seed=seed), out=out)
-        verdict = decide(out, Path(config.criteria))
+        verdict = decide(out, config.criteria, expect=(out / "shards",))
         write_report(out, shards=out / "shards")
     return scores, verdict
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from safe_eval.arms.arm import Arm
-from safe_eval.prediction import Prediction, changes_sound
+from safe_eval.prediction import Prediction, changes_sound, snr_db
 
 _SILENCE_DB = -119.0  # digital silence is written as −120
 
@@ -25,7 +25,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     sounds: int  # rows that say what was sent
     as_full: int  # of these, the ones sent as under full
     too_loud: int  # under mute_audio, sounds that were not silent
-    too_quiet: int  # under noise_audio, sounds that were silent
+    too_quiet: int  # with noise, sounds that were silent
     unsaid: int  # rows that do not say it, though the sound of their example is known under full
 
     @property
@@ -74,7 +74,8 @@ def delivery_notes(arms: Sequence[Arm]) -> Iterator[str]:
 
 
 def _delivery(arm: Arm, untouched: Untouched) -> Delivery:
-    muted, noisy = arm.key.condition == "mute_audio", arm.key.condition == "noise_audio"
+    condition = arm.key.condition
+    muted, noisy = condition == "mute_audio", condition == "noise_audio" or snr_db(condition) is not None
     sounds = as_full = too_loud = too_quiet = unsaid = 0
     for number, sent in zip(arm.examples.tolist(), arm.rows, strict=True):
         before = untouched.get((arm.key.dataset, number))

@@ -15,7 +15,8 @@ from safe_data.core.files import file_sha256
 from safe_data.core.json_document import DocumentError, content_sha256, document_of, read_document
 from safe_eval.judging.criteria_file import SHIPPED
 from safe_eval.judging.criterion import Criterion
-from safe_eval.judging.judged import GO, bound_of, overall
+from safe_eval.judging.judged import GO, Judged, bound_of, overall
+from safe_eval.judging.row_evidence import Evidence
 from safe_eval.judging.verdict import EXPECTED_ANSWERS, VERDICT_FILE, Verdict, seal_of
 from safe_eval.scoring.items import ITEMS_FILE
 from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Scores, file_of
@@ -82,8 +83,8 @@ def chain_links(run: Path, scores: Scores, verdict: Verdict) -> tuple[Link, ...]
     file = verdict.criteria_file
     named.append(Link("criteria", file.name, file.sha256, _hash(_criteria_path(run, file))))
     if (table := verdict.labels_file) is not None:
-        named.append(Link("labelled answers", table.name, table.sha256, _hash(file_of(run, table))))
-    named += [Link("expected answers", one.name, one.sha256, _hash(file_of(run, one))) for one in expected]
+        named.append(Link("labelled answers", table.name, table.sha256, _hash(_where(run, table))))
+    named += [Link("expected answers", one.name, one.sha256, _hash(_where(run, one))) for one in expected]
     seal = seal_of(document_of(verdict))
     return (*named, Link("verdict", f"{VERDICT_FILE} (what it says)", verdict.sha256, seal))
 
@@ -117,13 +118,22 @@ def _of_criteria(verdict: Verdict) -> Iterator[str]:
     if [(row.name, row.bound, row.use, row.severity) for row in verdict.criteria] != asked:
         yield "judges other criteria than it says were asked for"
     for criterion, row in zip(verdict.asked, verdict.criteria, strict=False):
-        numbers = {"value": row.value, "ci_low": row.ci_low, "ci_high": row.ci_high}
-        if row.decision == GO and row.use in numbers and not _meets(criterion, numbers[row.use]):
+        if row.decision == GO and not _meets(criterion, row):
             yield f"says {GO} of {row.name!r}, whose number does not meet {row.bound}"
 
 
-def _meets(criterion: Criterion, number: float | None) -> bool:
-    return number is not None and criterion.parsed_bound().holds(number)
+def _meets(criterion: Criterion, row: Judged) -> bool:
+    """Whether the numbers of a row meet the bound of its criterion."""
+    said = Evidence(
+        "",
+        value=row.value,
+        ci_low=row.ci_low,
+        ci_high=row.ci_high,
+        equivalence=(row.equivalence_low, row.equivalence_high),
+    )
+    bound = criterion.parsed_bound()
+    numbers = said.numbers(criterion.use, bound.operator)
+    return all(number is not None and bound.holds(number) for number in numbers)
 
 
 def _is_shipped(link: Link, verdict: Verdict) -> bool:
@@ -137,8 +147,15 @@ def _names(files: tuple[PredictionsFile, ...]) -> list[tuple[str, str]]:
 
 
 def _criteria_path(run: Path, file: PredictionsFile) -> Path:
-    beside = file_of(run, file)
-    return SHIPPED / file.name if file.path is None and not beside.is_file() else beside
+    here = _where(run, file)
+    return SHIPPED / file.name if file.path is None and not here.is_file() else here
+
+
+def _where(run: Path, file: PredictionsFile) -> Path:
+    """A file where it was when the verdict was made, or else beside the verdict."""
+    beside = run / Path(file.name).name
+    was = beside if file.path is None else run / file.path
+    return was if was.exists() else beside
 
 
 def _hash(path: Path) -> str | None:

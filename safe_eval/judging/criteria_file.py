@@ -23,6 +23,13 @@ _PLACE = re.compile(r"\$\{([^}]*)\}")
 _CRITERIA, _PARAMETERS = "criteria", "parameters"
 
 
+class ExpectedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a run should have answered: a dataset root or a file, relative to the criteria file."""
+
+    source: str
+    splits: str | tuple[str, ...] = ()
+
+
 class CriteriaFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A criteria file, as its JSON schema describes it."""
 
@@ -31,6 +38,10 @@ class CriteriaFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         dict[str, str | int | float | None],
         Meta(description="defaults; ${name} in a criterion stands for the value, and --set gives another"),
     ] = {}
+    expected: Annotated[
+        str | ExpectedSource | tuple[str | ExpectedSource, ...],
+        Meta(description="what the run should have answered: a dataset root, a file, or several"),
+    ] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,9 @@ class Criteria:
 
 def criteria_schema() -> dict[str, Any]:
     """The JSON schema of a criteria file, generated from the code that reads it."""
-    return {"$schema": SCHEMA_URL, "title": "safe-eval criteria", **msgspec.json.schema(CriteriaFile)}
+    schema = {"$schema": SCHEMA_URL, "title": "safe-eval criteria", **msgspec.json.schema(CriteriaFile)}
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))  # lists in place of tuples
+    return plain
 
 
 def shipped_criteria() -> dict[str, Path]:

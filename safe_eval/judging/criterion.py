@@ -179,9 +179,11 @@ def _sides_fault(criterion: Criterion) -> str | None:
                 "share_lost is what a condition loses of full; for example condition: safe/mute_audio, "
                 "against: safe/full"
             )
-    if metric in (*DRIFT_METRICS, LATENCY_RATIO) and _model(against) in ("", _model(criterion.condition)):
-        what = "a distance from" if metric in DRIFT_METRICS else "in proportion to"
-        return f"{metric} is {what} another model; give 'against', for example 'base/full'"
+    if metric in (*DRIFT_METRICS, LATENCY_RATIO):
+        model, _, condition = (against or "").rpartition("/")
+        if condition != "full" or model == (criterion.condition or "").rpartition("/")[0]:
+            what = "a distance from" if metric in DRIFT_METRICS else "in proportion to"
+            return f"{metric} is {what} the baseline; give 'against', for example 'against: base/full'"
     takes_against = (*MEANS, *DRIFT_METRICS, *PROPORTIONS, CHANGED)
     if against is not None and metric not in takes_against:
         return f"{metric} describes one 'condition'; leave out 'against'"

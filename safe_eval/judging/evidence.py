@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, TypeVar
 
 import msgspec
 
@@ -27,7 +26,7 @@ from safe_eval.judging.row_evidence import (
 from safe_eval.prediction import changes_sound
 from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
-from safe_eval.results.comparisons import Comparison
+from safe_eval.results.comparisons import Comparison, turned
 from safe_eval.results.latency import LATENCIES, LATENCY_MS, LATENCY_RATIO
 from safe_eval.results.lomo import SHARE_LOST
 from safe_eval.results.metrics import Metric
@@ -42,15 +41,6 @@ _FIELD = {
     **dict.fromkeys(CONSULTATION_METRICS, "consulted"),
     **dict.fromkeys(CALIBRATION_METRICS, "confidence"),
 }
-# Numbers of a − b, with the one that each becomes, with its sign turned, in b − a.
-_OPPOSITE = {
-    "difference": "difference",
-    "mean": "mean",
-    "ci_low": "ci_high",
-    "equivalence_low": "equivalence_high",
-}
-Turned = TypeVar("Turned", Comparison, SeedComparison)
-
 # Why the scores may hold none of these metrics at all.
 _WHY_NO_ROW = {
     **dict.fromkeys(CONSULTATION_METRICS, "no row says whether the sound was 'consulted'"),
@@ -58,7 +48,8 @@ _WHY_NO_ROW = {
     **dict.fromkeys(
         DRIFT_METRICS, "it needs rows of this model and of the baseline under full, on the same examples"
     ),
-    **dict.fromkeys(LATENCIES, "no row has a 'latency_ms'"),
+    LATENCY_MS: "none of its rows has a 'latency_ms'",
+    LATENCY_RATIO: "it needs a 'latency_ms' in rows of this model and of the baseline under full",
     SHARE_LOST: "it needs rows of full and of this condition that are judged right or wrong",
     **{name: f"{metric} judges none of the answers" for name, metric in OWN_AGGREGATES.items()},
 }
@@ -124,7 +115,7 @@ def is_sent_sound_known(criterion: Criterion, found: Evidence, scores: Scores) -
 
 def _found(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
     """The rows of scores.json that the criterion asks for; its metric says in which table they stand."""
-    metric, name, baseline = criterion.metric, criterion.condition, f"{scores.provenance.baseline}/full"
+    metric, name = criterion.metric, criterion.condition
     if metric in DRIFT_METRICS:
         for retained in scores.retention:
             pair = (f"{retained.model}/{retained.condition}", retained.against)
@@ -134,9 +125,10 @@ def _found(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
         for aggregate in scores.aggregates:
             if (aggregate.name, f"{aggregate.model}/{aggregate.condition}") == (metric, name):
                 yield of_aggregate(aggregate)
-    elif metric == LATENCY_MS or (metric == LATENCY_RATIO and criterion.against == baseline):
+    elif metric in LATENCIES:
         for timed in scores.latency:
-            if f"{timed.model}/{timed.condition}" == name:
+            is_pair = metric == LATENCY_MS or criterion.against == timed.against
+            if is_pair and f"{timed.model}/{timed.condition}" == name:
                 yield of_latency(timed, metric)
     elif metric == SHARE_LOST:
         for lomo in scores.lomo:
@@ -165,25 +157,26 @@ def _comparisons(criterion: Criterion, scores: Scores) -> Iterator[Comparison]:
         if (row.slice, row.a, row.b) == asked:
             yield row
         elif (row.slice, row.b, row.a) == asked:
-            yield _turned(row)
+            yield turned(row)
 
 
-def _turned(row: Turned) -> Turned:
+def _turned(row: SeedComparison) -> SeedComparison:
     """b − a instead of a − b."""
-    turned: dict[str, Any] = {"a": row.b, "b": row.a}
-    for name, other in _OPPOSITE.items():
-        if name in row.__struct_fields__:
-            turned[name], turned[other] = _minus(getattr(row, other)), _minus(getattr(row, name))
-    for name, other in (("gained", "lost"), ("only_a", "only_b")):
-        if name in row.__struct_fields__:
-            turned[name], turned[other] = getattr(row, other), getattr(row, name)
-    if isinstance(row, SeedComparison):
-        turned["means"] = tuple(0.0 - mean for mean in row.means)
-    return msgspec.structs.replace(row, **turned)
 
+    def minus(number: float | None) -> float | None:
+        return None if number is None else 0.0 - number
 
-def _minus(number: float | None) -> float | None:
-    return None if number is None else 0.0 - number
+    return msgspec.structs.replace(
+        row,
+        a=row.b,
+        b=row.a,
+        means=tuple(0.0 - mean for mean in row.means),
+        mean=0.0 - row.mean,
+        ci_low=minus(row.ci_high),
+        ci_high=minus(row.ci_low),
+        equivalence_low=minus(row.equivalence_high),
+        equivalence_high=minus(row.equivalence_low),
+    )
 
 
 def _over_seeds(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:

@@ -68,8 +68,8 @@ def check_expected(wanted: Sequence[Wanted], arms: Arms, run: Path) -> Expectati
     )
     if faults:
         names = ", ".join(str(source.wanted.source) for source in sources)
-        what = "1 answer contradicts" if len(faults) == 1 else f"{len(faults)} answers contradict"
-        lines = [f"{run}: {what} what {names} expects", *first_errors(faults)]
+        places = "1 place" if len(faults) == 1 else f"{len(faults)} places"
+        lines = [f"{run}: contradicts what {names} expects in {places}", *first_errors(faults)]
         raise InputError("\n".join([*lines, "answer the examples as they are expected, and score again"]))
     return _expectation(sources, by_id, arms, run, tuple(_notes(pairs)))
 

@@ -11,6 +11,7 @@ from safe_data.core.errors import InputError, did_you_mean, raise_row_errors
 from safe_data.core.files import file_sha256
 from safe_data.core.json_document import DocumentError, read_document
 from safe_eval.prediction import Prediction, changes_sound, quoted
+from safe_eval.prediction_row import without_lone_surrogates
 from safe_eval.predictions import raw_rows
 
 EXPECTED = "expected"  # the key of a criteria file
@@ -167,9 +168,10 @@ def _of_file(path: Path) -> tuple[ExpectedExample, ...]:
                 continue
             key = (example.facts.get("dataset"), example.example_id)
             first = found.setdefault(key, example)
-            if first.facts != example.facts:
+            if any(first.facts.get(field, value) != value for field, value in example.facts.items()):
                 errors.append(f"{path.name}:{number} {quoted(example.example_id)}: stated twice, differently")
-            found[key] = ExpectedExample(first.example_id, first.facts, first.sounds | example.sounds)
+            facts, sounds = {**example.facts, **first.facts}, first.sounds | example.sounds
+            found[key] = ExpectedExample(first.example_id, facts, sounds)
     raise_row_errors(errors, str(path))
     if not found:
         raise InputError(f"{path}: holds no examples, so nothing is expected")
@@ -179,7 +181,7 @@ def _of_file(path: Path) -> tuple[ExpectedExample, ...]:
 def _rows(raw: bytes | dict[str, Any]) -> Iterator[dict[str, Any] | str]:
     """The examples of a row: itself, or those that a record lists, with the facts of the record."""
     try:
-        row = read_document(raw) if isinstance(raw, bytes) else raw
+        row = read_document(without_lone_surrogates(raw)) if isinstance(raw, bytes) else raw
     except DocumentError as error:
         yield f"is no JSON object: {error}"
         return

@@ -37,6 +37,13 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     clusters: int | None = None
     smallest_effect: float | None = None  # that so many items show, in the unit of the value
 
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """The interval that decides: of the one-sided tests where they judge, or else the ordinary one."""
+        if self.use in ONE_SIDED:
+            return self.equivalence_low, self.equivalence_high
+        return self.ci_low, self.ci_high
+
 
 def overall(judged: Sequence[Judged]) -> str:
     """The verdict on all criteria: no-go if one fails; else not measured if one is not measured; else go.

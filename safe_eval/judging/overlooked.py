@@ -13,6 +13,7 @@ from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.metric_names import COVERAGE, MEANS, SEED_STD
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.latency import LATENCIES
 from safe_eval.results.retention import DRIFT_METRICS
 
 _SHOWN = 6  # places that the text names
@@ -57,14 +58,17 @@ class Overlooked(msgspec.Struct, frozen=True):
 def find_overlooked(criteria: Sequence[Criterion], arms: Arms) -> Overlooked:
     """Count the answers that no criterion looks at.
 
-    Coverage looks at none: it asks whether there is an answer, not what it says. Nor does a warning.
+    Coverage and latency look at none: they ask whether there is an answer, and how soon, not what it says.
+    Nor does a warning.
     """
     parts: list[Part] = []
-    deciding = [one for one in criteria if one.severity == "critical" and one.metric != COVERAGE]
+    idle = (COVERAGE, *LATENCIES)
+    deciding = [one for one in criteria if one.severity == "critical" and one.metric not in idle]
     for arm in arms.arms:
         seen = np.zeros(len(arm.rows), dtype=bool)
         for criterion in deciding:
-            if arm.key.name in (criterion.condition, criterion.against):
+            is_asked = criterion.dataset in (None, arm.key.dataset)
+            if is_asked and arm.key.name in (criterion.condition, criterion.against):
                 seen |= _looked_at(criterion, arms, arm)
         parts += _parts(arm, ~seen)
     return Overlooked(

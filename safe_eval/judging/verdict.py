@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from safe_data.core import command
+from safe_data.core.errors import InputError
 from safe_data.core.files import write_json
 from safe_data.core.json_document import Json, content_sha256, document_of
 from safe_eval.judging.criteria_file import SHIPPED, Parameters, criteria_path, fill_criteria
@@ -46,11 +47,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def decide(
     run: Path,
     criteria: str | Path,
+    expect: Sequence[Path] = (),
     *,
+    expect_split: Sequence[str] = (),
     settings: Sequence[str] = (),
     labels: Path | None = None,
-    expect: Sequence[Path] = (),
-    expect_split: Sequence[str] = (),
 ) -> Verdict:
     """Judge a run by a criteria file and write its verdict.json.
 
@@ -59,8 +60,11 @@ def decide(
     of what the run should have answered, beside those of the criteria file; `expect_split` their splits.
 
     Raises:
-        InputError: see `fill_criteria`, `recheck`, `check_labels` and `check_expected`.
+        InputError: see `fill_criteria`, `recheck`, `check_labels` and `check_expected`; or `expect_split` is
+            given without `expect`.
     """
+    if expect_split and not expect:
+        raise InputError("expect_split names splits of nothing; name their source with expect")
     criteria = criteria_path(criteria)
     filled, wanted = fill_criteria(criteria, settings), read_wanted(criteria)
     wanted += tuple(Wanted(source, tuple(expect_split)) for source in expect)

@@ -48,12 +48,12 @@ def bounds_chart(criteria: Sequence[Judged]) -> str:
 
     strips = []
     for judged in criteria:
-        inside = _inside(judged.bound)
-        if inside is None or judged.value is None or judged.ci_low is None or judged.ci_high is None:
+        inside, (ci_low, ci_high) = _inside(judged.bound), judged.ends
+        if inside is None or judged.value is None or ci_low is None or ci_high is None:
             continue
         unit = criterion_unit(judged)
         factor = 100 if unit.is_share else 1
-        value, ci_low, ci_high = (factor * one for one in (judged.value, judged.ci_low, judged.ci_high))
+        value, ci_low, ci_high = (factor * one for one in (judged.value, ci_low, ci_high))
         start, end = (factor * one if abs(one) < _FAR else one for one in inside)
         low, high = _domain([value, ci_low, ci_high, 0.0, start, end])
         scale = alt.Scale(domain=[low, high], nice=False, clamp=True)

@@ -32,6 +32,7 @@ class LatencyRow(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     clusters: int
     unsaid: int  # answers without a latency; in no number
+    against: str | None = None  # baseline/full, or nothing
     base_ms: float | None = None  # on the examples that both timed
     ratio: float | None = None
     ratio_low: float | None = None
@@ -47,8 +48,7 @@ def latency_rows(arms: Arms, sampling: Sampling) -> Iterator[LatencyRow]:
     """One row per arm that states latencies. A failed request has none."""
     timed = {arm.key: arm for arm in arms.arms if np.isfinite(latencies(arm)).any()}
     for arm in timed.values():
-        base = _base_of(arm, list(timed.values()), arms.pairing.baseline)
-        yield _row(arm, None if base is arm else base, sampling)
+        yield _row(arm, _base_of(arm, list(timed.values()), arms.pairing.baseline), sampling)
 
 
 def latencies(arm: Arm) -> Float[ndarray, " rows"]:
@@ -80,6 +80,7 @@ def _row(arm: Arm, base: Arm | None, sampling: Sampling) -> LatencyRow:
         clusters=count_clusters(arm.clusters[at]),
         unsaid=int((~arm.failed).sum()) - len(at),
         confidence=sampling.confidence,
+        against=None if base is None else base.key.name,
     )
     return row if base is None else _with_ratio(row, arm, base, sampling)
 
@@ -125,9 +126,11 @@ def _one_by_one(arm: Arm) -> bool:
 
 
 def _base_of(arm: Arm, timed: Sequence[Arm], baseline: str | None) -> Arm | None:
-    """The baseline under `full`, with the same seed or its only seed."""
-    asked = (arm.key.dataset, f"{baseline}/full")
-    bases = [other for other in timed if (other.key.dataset, other.key.name) == asked]
+    """The baseline under `full`, with the same seed or its only seed; None for the baseline itself."""
+    if baseline in (None, arm.key.model):
+        return None
+    named = (arm.key.dataset, baseline, "full")
+    bases = [other for other in timed if (other.key.dataset, other.key.model, other.key.condition) == named]
     same_seed = [base for base in bases if base.key.seed == arm.key.seed]
     found = same_seed or (bases if len(bases) == 1 else [])
     return found[0] if found else None

@@ -52,8 +52,11 @@ def lomo_rows(arms: Arms, sampling: Sampling) -> Iterator[LomoRow]:
             full = scored.get(arm.key._replace(condition="full"))
             if full is None or full is arm:
                 continue
+            whole = _row(full, arm, "all", sampling)
             for name in COMPARED_SLICES:
-                if name in full.slices or name in arm.slices:
+                if full.is_whole(name) and arm.is_whole(name):
+                    yield msgspec.structs.replace(whole, slice=name)
+                elif name in full.slices or name in arm.slices:
                     yield _row(full, arm, name, sampling)
 
 

@@ -17,6 +17,7 @@ import msgspec
 
 from safe_eval.prediction import Prediction
 from safe_eval.scorers.benchmarks import benchmark_of
+from safe_eval.scorers.choice_letter import choice_of
 
 ENOUGH = 4  # times that a question or template must have been asked
 MOST_ANSWERS = 100  # with more different answers, leaving them out would leave nothing of a question
@@ -45,9 +46,10 @@ class QuestionPrior:
     counts: dict[Keys, Counter[str]]
     times: Counter[Keys]  # how often each was asked
     keys: Callable[[Prediction | Asked], list[Keys]]  # of a question, from the narrowest to all questions
+    place: int  # where among its choices the right one stood most often
 
     def answer(self, row: Prediction) -> str:
-        """The guess for a question; one of its choices if it has some that were ever an answer.
+        """The guess for a question. If it has choices, one that was an answer before, or one by its place.
 
         >>> asked = [Asked(str(i), (answer,), prompt="How many?") for i, answer in enumerate("2322")]
         >>> prior, _ = fit_prior(asked, None)
@@ -61,12 +63,12 @@ class QuestionPrior:
             allowed = counts if not row.choices else {c: counts[c] for c in row.choices if c in counts}
             if allowed:
                 return max(allowed, key=lambda answer: allowed[answer])
-        return row.choices[0] if row.choices else ""
+        return row.choices[min(self.place, len(row.choices) - 1)] if row.choices else ""
 
 
 def fit_prior(asked: Iterable[Asked], dataset: str | None) -> tuple[QuestionPrior | None, str]:
     """Fit the prior on the questions of a dataset, however its name is spelled; or None and why not."""
-    own = [one for one in asked if one.references and same_dataset(one.dataset, dataset)]
+    own = [_with_texts(one) for one in asked if one.references and same_dataset(one.dataset, dataset)]
     if not own:
         return None, f"the other split holds no question of {dataset or 'rows without a dataset'}"
     keys = _keys(_words_of(one.references[0] for one in own))
@@ -76,7 +78,21 @@ def fit_prior(asked: Iterable[Asked], dataset: str | None) -> tuple[QuestionPrio
         times.update(asked_as := keys(one))
         for key in asked_as:
             counts.setdefault(key, Counter()).update(one.references)
-    return QuestionPrior(counts, times, keys), ""
+    places = Counter(
+        one.choices.index(one.references[0])
+        for one in own
+        if one.choices and one.references[0] in one.choices
+    )
+    return QuestionPrior(counts, times, keys, max(places, key=lambda at: (places[at], -at), default=0)), ""
+
+
+def _with_texts(one: Asked) -> Asked:
+    """A question whose references are texts of its choices, not letters."""
+    choices = one.choices
+    if not choices:
+        return one
+    texts = tuple(choice_of(reference, choices) for reference in one.references)
+    return msgspec.structs.replace(one, references=texts)
 
 
 def same_dataset(a: str | None, b: str | None) -> bool:

@@ -37,19 +37,29 @@ def right_letter(row: Prediction) -> str | None:
     >>> right_letter(Prediction(example_id="q", references=("cat",), answer="", choices=("dog", "cat")))
     'B'
     """
-    for reference in row.references[:1]:
-        if reference in (row.choices or ()):
-            place = (row.choices or ()).index(reference)
-            return ascii_uppercase[place] if place < len(ascii_uppercase) else None
-        if len(reference) == 1 and reference.upper() in ascii_uppercase:
-            return reference.upper()
-    return None
+    return letter_of(row.references[0], row.choices or ()) if row.references else None
 
 
 def right_choice(row: Prediction) -> str:
     """The text of the right choice: the reference, or the choice whose letter the reference is."""
-    reference = row.references[0] if row.references else ""
-    letter, choices = right_letter(row), row.choices or ()
+    return choice_of(row.references[0], row.choices or ()) if row.references else ""
+
+
+def letter_of(reference: str, choices: Sequence[str]) -> str | None:
+    """The letter of a reference that is one of the choices or a letter; None for any other text."""
+    if reference in choices:
+        place = choices.index(reference)
+        return ascii_uppercase[place] if place < len(ascii_uppercase) else None
+    return reference.upper() if len(reference) == 1 and reference.upper() in ascii_uppercase else None
+
+
+def choice_of(reference: str, choices: Sequence[str]) -> str:
+    """The choice that a reference is, or whose letter it is; the reference where it is neither.
+
+    >>> choice_of("B", ("dog", "cat")), choice_of("dog", ("dog", "cat")), choice_of("C", ("dog", "cat"))
+    ('cat', 'dog', 'C')
+    """
+    letter = letter_of(reference, choices)
     place = ascii_uppercase.index(letter) if letter else len(choices)
     return choices[place] if reference not in choices and place < len(choices) else reference
 

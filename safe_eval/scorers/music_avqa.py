@@ -91,7 +91,7 @@ def score_contained(predictions: Sequence[Prediction]) -> Float[ndarray, " items
     A reply that lists answers is right: "yes or no, one or two, left or right, simultaneously" scores 68.7 %
     on the 9,185 test questions, and 95.0 % on those of the modality Audio.
 
-    Source: Liu et al. 2025, and dragonlzm/PAVE, tools/audio/music-avqa/calculate_acc.py, says `target in
+    Source: Liu et al. 2025, and dragonlzm/PAVE, tools/audio/music-avqa/calculate_acc.py: `target in
     predicted`.
 
     >>> row = Prediction(example_id="q", references=("one",), answer="None of them.")

@@ -3,6 +3,7 @@
 What was computed here is what a verdict judges. Its scores.json must say the same, up to the last digits.
 """
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,8 @@ def recheck(run: Path) -> Rechecked:
 def _again(run: Path, said: Scores) -> tuple[Arms, Scores]:
     """Score as the provenance says; of items.parquet, which is checked apart, the hash is kept."""
     made, files = said.provenance, scored_files(run, said)
-    models = {name: _source(run, file) for name, file in made.models.items()}
+    names = [field.name for field in dataclasses.fields(CaptionModels)]
+    models = {name: _source(run, made.models[name]) for name in names if name in made.models}
     sounds = models.pop("sounds", None)
     options = ScoreOptions(
         metric=_asked(said),
@@ -89,7 +91,7 @@ def _again(run: Path, said: Scores) -> tuple[Arms, Scores]:
     sampling = Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed)
     arms, notes = read_arms(files, options)
     for name, (source, sha256) in arms.caption_models.items():
-        if sha256 != made.models[name].sha256:
+        if name not in made.models or sha256 != made.models[name].sha256:
             raise InputError(
                 f"{run / SCORES_FILE}: was computed with another --{name} than {source} is now; "
                 f"score again: {score_again(run, said)}"

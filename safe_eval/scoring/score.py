@@ -26,7 +26,7 @@ from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.results.aggregates import aggregate_rows
 from safe_eval.results.calibration import calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
-from safe_eval.results.flips import flips_of_models
+from safe_eval.results.flips import flips_of_models, write_flips
 from safe_eval.results.latency import latency_rows
 from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
@@ -36,7 +36,6 @@ from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.results.spread import spread_notes, spread_rows
 from safe_eval.scorers.pope import split_notes
 from safe_eval.scorers.scorer import VQA_METRICS, metrics_for
-from safe_eval.scoring.flips_file import write_flips
 from safe_eval.scoring.items import write_items
 from safe_eval.scoring.other_split import prior_file, prior_notes, read_other_split
 from safe_eval.scoring.scores import PredictionsFile, Provenance, Scores, named_file, write_scores

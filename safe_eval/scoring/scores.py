@@ -24,7 +24,7 @@ from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.results.spread import SpreadRow
 
 SCORES_FILE = "scores.json"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 DATASET_FILE = "dataset.json"  # stands for a whole dataset
 
 
@@ -103,7 +103,8 @@ def named_file(path: Path, out: Path | None, sha256: str | None = None) -> Predi
     relative = None
     if out is not None and path.resolve().parent != out.resolve():
         relative = Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
-    return PredictionsFile(path.name, sha256 or file_sha256(path), relative)
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    return PredictionsFile(name, sha256 or file_sha256(path), relative)
 
 
 def score_again(run: Path, scores: Scores) -> str:

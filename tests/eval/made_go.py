@@ -52,9 +52,10 @@ def pilot(gain: int = 18, lost_off: int = 0, lost_on: int = 0, slow: float = 1.1
 def gates(
     used_audio: int = 300, used_vl: int = 120, lost_audio: int = 1, lost_vl: int = 0
 ) -> list[Prediction]:
-    """The base stands for the same model without its gate."""
+    """The base, the model without its gate under another name, and with it."""
     return [
-        *arm("base", "full", 500, 540),
+        *arm("base", "full", 240, 540),
+        *arm("safe_always_on", "full", 500, 530),
         *consulting(arm("safe", "full", 500 - lost_audio, 540 - lost_vl), used_audio, used_vl),
     ]
 

@@ -138,7 +138,10 @@ def score_captions(
     check_candidates(rows)
     scores = _of_words(captions, frequencies, asked)
     scores = _with_spice(scores, captions, _Asked(rows, frequencies, spice_values, asked, tokenizer))
-    learned, why_not = learned_scores(list(map(caption_of, rows)), rows, models)
+    truths = {row.example_id: row.references for row in predictions if row.references}
+    references = [truths[row.example_id] for row in rows]  # an error may state none of its own
+    records = [row.record_id for row in rows]
+    learned, why_not = learned_scores(list(map(caption_of, rows)), references, records, models)
     has = np.array([has_caption(row) for row in rows])
     learned = {name: np.where(has, values, FAILED.get(name, 0.0)) for name, values in learned.items()}
     scores = _with_fluency(

@@ -154,6 +154,17 @@ def test_the_schema_holds_for_every_shipped_file(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "expected", ["../shards", {"source": "a", "splits": ["test"]}, ["a", {"source": "b"}]]
+)
+def test_the_schema_knows_what_a_run_should_have_answered(expected: Any, tmp_path: Path) -> None:
+    content = read_yaml(written(tmp_path, ONE))[1] | {"expected": expected}
+    jsonschema.validate(content, criteria_schema())
+    assert read_criteria(written(tmp_path, json.dumps(content)))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content | {"expected": {"sauce": "a"}}, criteria_schema())
+
+
+@pytest.mark.parametrize(
     "change",
     [
         lambda content: content.pop("criteria"),

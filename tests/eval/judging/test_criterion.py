@@ -54,10 +54,10 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
             ["metric: ece", "condition: safe/full", "slice: vl"],
             "computed on the slices all, not on 'vl'",
         ),
-        (["metric: kl_nats", "condition: safe/full"], "give 'against', for example 'base/full'"),
+        (["metric: kl_nats", "condition: safe/full"], "give 'against', for example 'against: base/full'"),
         (
             ["metric: kl_nats", "condition: safe/full", "against: safe/full"],
-            "give 'against', for example 'base/full'",
+            "give 'against', for example 'against: base/full'",
         ),
         (
             ["metric: kl_nats", "condition: safe/full", "against: base/full", "slice: audio"],

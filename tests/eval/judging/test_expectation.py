@@ -9,10 +9,12 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from made_rows import good_run
+from made_rows import good_run, shuffled
 
 from safe_data.core.errors import InputError
+from safe_eval.arms.all_arms import all_arms
 from safe_eval.cli import main
+from safe_eval.judging.expectation import check_expected
 from safe_eval.judging.expected_examples import Wanted, read_expected, read_wanted
 from safe_eval.judging.verdict import Verdict, decide, sealed
 from safe_eval.options import Sampling
@@ -171,7 +173,7 @@ def test_an_answer_to_something_else_is_refused(
     name = fields.get("example_id", "c0-audio")
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        f"safe-eval verdict: {run}: 1 answer contradicts what {expected} expects",
+        f"safe-eval verdict: {run}: contradicts what {expected} expects in 1 place",
         f"{name!r}: {words}",
         "answer the examples as they are expected, and score again",
     ]
@@ -183,7 +185,7 @@ def test_another_sound_is_refused_where_the_sound_was_not_to_change(tmp_path: Pa
         msgspec.structs.replace(one, audio_sha256="ff" * 32) if one.example_id == "c0-audio" else one
         for one in asked()
     ]
-    with pytest.raises(InputError, match="2 answers contradict") as caught:
+    with pytest.raises(InputError, match="expects in 2 places") as caught:
         judge(tmp_path, rows, expected)
     assert "'c0-audio': audio_sha256 under full is ffffffffffff, expected c0" in str(caught.value)
     assert "audio_sha256 under gate_off" in str(caught.value)
@@ -205,7 +207,7 @@ def test_other_words_and_unknown_sounds_are_noted(tmp_path: Path, expected: Path
 
 def test_all_contradictions_at_once(tmp_path: Path, expected: Path) -> None:
     rows = [msgspec.structs.replace(one, needs_audio=None) for one in asked()]
-    with pytest.raises(InputError, match="24 answers contradict") as caught:
+    with pytest.raises(InputError, match="expects in 24 places") as caught:
         judge(tmp_path, rows, expected)
     assert str(caught.value).splitlines()[-2:] == [
         "… and 4 more",
@@ -230,6 +232,12 @@ def test_the_splits_that_were_answered_are_expected_whole(tmp_path: Path) -> Non
     assert (verdict.decision, verdict.expected.missing) == ("no-go", 120)
     with pytest.raises(InputError, match=r"e\.jsonl: no example is of the split 'val'"):
         decide(tmp_path / "run", tmp_path / "criteria.yaml", [path], expect_split=["val"])
+
+
+def test_splits_of_nothing_are_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path, asked())
+    with pytest.raises(InputError, match="expect_split names splits of nothing; name their source"):
+        decide(run, tmp_path / "criteria.yaml", expect_split=["test"])
 
 
 def test_a_source_of_other_examples_is_refused(tmp_path: Path) -> None:
@@ -305,6 +313,42 @@ def test_every_kind_of_file_states_the_same(tmp_path: Path, write: Callable[...,
     stated = read_expected(Wanted(write_lines(tmp_path / "e.jsonl", rows))).examples
     assert {one.example_id: one.facts for one in found} == {one.example_id: one.facts for one in stated}
     assert {one.sounds for one in found} in ({one.sounds for one in stated}, {frozenset()})
+
+
+def test_the_order_of_rows_changes_nothing(tmp_path: Path, expected: Path) -> None:
+    rows = [one for one in asked() if one.example_id != "c7-audio"]
+    found = check_expected([Wanted(expected)], all_arms(rows), tmp_path)
+    write_lines(expected, examples(asked())[::-1])
+    turned = check_expected([Wanted(expected)], all_arms(shuffled(rows)), tmp_path)
+    assert msgspec.structs.replace(turned, sources=found.sources) == found
+    assert found.missing == 5
+
+
+def test_a_failed_request_may_not_know_the_references(tmp_path: Path, expected: Path) -> None:
+    """In the answers, and in a predictions file that says what was asked."""
+    rows = [
+        msgspec.structs.replace(one, answer=None, error="timeout", references=())
+        if (one.example_id, one.condition) == ("c0-audio", "gate_off")
+        else one
+        for one in asked()
+    ]
+    assert check_expected([Wanted(expected)], all_arms(rows), tmp_path).missing == 0
+    write_predictions(tmp_path / "p.jsonl", rows[::-1])
+    assert check_expected([Wanted(tmp_path / "p.jsonl")], all_arms(asked()), tmp_path).missing == 0
+
+
+def test_a_namesake_in_the_run_folder_is_not_taken_for_what_was_expected(tmp_path: Path) -> None:
+    """Predictions of another model can say what was asked."""
+    write_predictions(tmp_path / "predictions.jsonl", [one for one in asked() if one.model == "base"])
+    run = make_run(tmp_path, [one for one in asked() if one.model == "safe"])
+    assert decide(run, tmp_path / "criteria.yaml", [tmp_path / "predictions.jsonl"]).decision == "go"
+    assert {link.state for link in read_results(run).chain} == {"as it was"}
+
+
+def test_half_a_surrogate_pair_is_read_as_in_predictions(tmp_path: Path) -> None:
+    (tmp_path / "e.jsonl").write_text('{"id": "q", "references": ["\\ud83d"]}\n')
+    (example,) = read_expected(Wanted(tmp_path / "e.jsonl")).examples
+    assert example.facts["references"] == ("\ufffd",)
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,12 @@ from safe_eval.prediction import Prediction
 from safe_eval.scoring.score import score_predictions
 
 World = Callable[..., list[Prediction]]
-SETTINGS = {"gates": ("always_on=base",)}  # comparisons are made with one baseline
 TESTED_ELSEWHERE = {"demo", "success", "parser"}  # test_verdict.py, test_success.py, test_labelled.py
 
 
 def judged(name: str, rows: list[Prediction], *settings: str) -> dict[str, Judged]:
-    filled = fill_criteria(shipped_criteria()[name], (*SETTINGS.get(name, ()), *settings))
-    scores = score_predictions(rows, Sampling(resamples=200))
+    filled = fill_criteria(shipped_criteria()[name], settings)
+    scores = score_predictions(rows, Sampling(resamples=200), ScoreOptions(pairs=name == "gates"))
     return {criterion.name: judge(criterion, scores) for criterion in filled.criteria}
 
 
@@ -104,7 +103,8 @@ def test_without_the_rows_nothing_is_measured_and_nothing_passes(name: str) -> N
 def test_a_field_that_is_missing_is_the_reason() -> None:
     slow = made_go.timed(made_go.arm("safe", "full", 258, 540), 150.0)
     rows = [*made_go.arm("base", "full", 240, 540), *slow, *made_go.arm("safe", "gate_off", 240, 540)]
-    assert "the baseline states no latencies" in judged("pilot", rows)["answers_stay_quick"].evidence
+    found = judged("pilot", rows)["answers_stay_quick"]
+    assert "needs a 'latency_ms' in rows of this model and of the baseline under full" in found.evidence
     silent = judged("gates", [*made_go.arm("base", "full", 9, 9), *made_go.arm("safe", "full", 9, 9)])
     assert "no row says whether the sound was 'consulted'" in silent["the_gate_skips_the_sound"].evidence
 

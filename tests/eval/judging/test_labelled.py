@@ -1,14 +1,13 @@
 """Labelled answers: agreement of scorer and person by interval, on this run's answers and no others."""
 
-import csv
 import json
 from pathlib import Path
 
 import pytest
+from made_labels import labelled_table
 from made_rows import answers
 
 from safe_data.core.files import file_sha256
-from safe_eval.annotation.annotate import draw_sample
 from safe_eval.annotation.labels import key_path, read_labels
 from safe_eval.cli import main
 from safe_eval.judging.judged import Judged
@@ -29,21 +28,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def table(run: Path, folder: Path, sample: int, wrong: int = 0, blank: int = 0, unsure: int = 0) -> Path:
-    """A table drawn from the run and labelled as the scorer says, but for the first so many rows."""
-    path, key = draw_sample(run, sample=sample, out=folder / "labels.csv")
-    lines = list(csv.reader(path.read_text("utf-8-sig").splitlines()))
-    place = lines[0].index("label")
-    for number, (line, item) in enumerate(zip(lines[1:], key.items, strict=True)):
-        right = (item.score >= 0.5) != (number < wrong)
-        line[place] = "right" if right else "wrong"
-        if number >= sample - blank - unsure:
-            line[place] = "" if number >= sample - blank else "?"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(lines)
-    return path
-
-
 def judged(run: Path, labels: Path | None, *settings: str) -> Judged:
     (found,) = decide(run, "parser", labels=labels, settings=settings).criteria
     return found
@@ -56,7 +40,7 @@ def judged(run: Path, labels: Path | None, *settings: str) -> Judged:
 def test_the_low_end_of_the_interval_decides(
     run: Path, tmp_path: Path, sample: int, wrong: int, decision: str, low: float
 ) -> None:
-    found = judged(run, table(run, tmp_path, sample, wrong))
+    found = judged(run, labelled_table(run, tmp_path, sample, wrong))
     assert (found.decision, found.value) == (decision, pytest.approx(1 - wrong / sample))
     assert found.ci_low == pytest.approx(low, abs=1e-3)
     assert f"{sample - wrong} of {sample} labelled answers of labels.csv are judged alike" in found.evidence
@@ -64,7 +48,7 @@ def test_the_low_end_of_the_interval_decides(
 
 
 def test_a_hundred_labels_can_meet_a_lower_bound(run: Path, tmp_path: Path) -> None:
-    labels = table(run, tmp_path, 100)
+    labels = labelled_table(run, tmp_path, 100)
     assert judged(run, labels, "agreement=0.96").decision == "go"
     assert judged(run, labels, "agreement=0.97").decision == "no-go"
 
@@ -76,13 +60,13 @@ def test_no_table_is_not_measured(run: Path) -> None:
 
 
 def test_an_answer_without_a_label_is_not_measured(run: Path, tmp_path: Path) -> None:
-    found = judged(run, table(run, tmp_path, 200, blank=3))
+    found = judged(run, labelled_table(run, tmp_path, 200, blank=3))
     assert found.decision == "not measured"
     assert "3 of 200 answers have no label; write ? if unsure" in found.evidence
 
 
 def test_unsure_labels_are_counted_and_left_out(run: Path, tmp_path: Path) -> None:
-    found = judged(run, table(run, tmp_path, 200, unsure=4))
+    found = judged(run, labelled_table(run, tmp_path, 200, unsure=4))
     assert found.decision == "go"
     assert "196 of 196 labelled answers" in found.evidence
     assert "4 more labelled '?'" in found.evidence
@@ -92,7 +76,7 @@ def test_labels_of_other_answers_prove_nothing(run: Path, tmp_path: Path) -> Non
     other = tmp_path / "other"
     rows = answers("safe", "full", lambda clip, hears: clip % 2 > 0, clips=CLIPS)
     write_predictions(other / "predictions.jsonl", rows)
-    found = judged(run, table(other, tmp_path, 200))
+    found = judged(run, labelled_table(other, tmp_path, 200))
     assert found.decision == "not measured"
     assert "labels.csv: its key is of other predictions than this run's" in found.evidence
 
@@ -106,7 +90,7 @@ def forged(labels: Path, **fields: object) -> Path:
 
 
 def test_a_key_that_was_changed_proves_nothing(run: Path, tmp_path: Path) -> None:
-    labels = table(run, tmp_path, 200)
+    labels = labelled_table(run, tmp_path, 200)
     right = read_labels(labels)[0].items[0].score
     found = judged(run, forged(labels, score=1 - right))
     assert found.decision == "not measured"
@@ -118,12 +102,12 @@ def test_a_key_that_was_changed_proves_nothing(run: Path, tmp_path: Path) -> Non
 def test_labels_beside_the_run_are_found_and_recorded(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    labels = table(run, tmp_path, 200)
+    labels = labelled_table(run, tmp_path, 200)
     assert main(["verdict", str(run), "--criteria", "parser", "--labels", str(labels)]) == 0
     content = json.loads((run / "verdict.json").read_text("utf-8"))
-    recorded = content["labels_file"]
-    assert (recorded["name"], recorded["sha256"]) == ("labels.csv", file_sha256(labels))
-    assert (run / recorded["path"]).samefile(labels)
+    named = content["labels_file"]
+    assert (named["name"], named["sha256"]) == ("labels.csv", file_sha256(labels))
+    assert (run / named["path"]).resolve() == labels.resolve()
     assert content["parameters"] == {"agreement": "0.98"}
     assert main(["verdict", str(run), "--criteria", "parser"]) == 2
     for source, name in ((labels, "annotations.csv"), (key_path(labels), "annotations.key.json")):

@@ -1,5 +1,7 @@
 """The success criteria: each depends on one number, and no run passes with a number missing."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from made_success import success_rows
@@ -118,6 +120,11 @@ def test_one_seed_is_not_measured() -> None:
     found = judge(SUCCESS["seeds_agree_on_sounds"], alone)
     assert found.decision == "not measured"
     assert "score the predictions of several seeds, of the same examples, together" in found.evidence
+
+
+def test_readme_counts_the_criteria_that_there_are() -> None:
+    readme = (Path(__file__).resolve().parents[3] / "README.md").read_text("utf-8")
+    assert f"Of the {len(SUCCESS)} criteria that SAFE itself must meet" in " ".join(readme.split())
 
 
 def test_each_severity_is_there() -> None:

@@ -104,6 +104,16 @@ def test_the_demo_criteria_can_each_fail(
     assert verdict.decision == "no-go"
 
 
+def test_the_demo_asks_for_what_its_groups_can_show(tmp_path: Path) -> None:
+    """Nothing is lost in either run; 133 groups rule out a loss of two points, 132 do not."""
+    for clips, decision in ((133, "go"), (132, "no-go")):
+        verdict = decide(make_run(tmp_path / decision, good_run(clips)), "demo")
+        kept = {row.name: row for row in verdict.criteria}["seeing_is_kept"]
+        assert (kept.decision, kept.value) == (decision, 0.0)
+        assert kept.ends == (kept.equivalence_low, kept.equivalence_high)
+        assert verdict.decision == decision
+
+
 def test_an_unanswered_example_breaks_coverage(tmp_path: Path) -> None:
     rows = [row for row in good_run() if not (row.condition == "mute_audio" and row.record_id == "c7")]
     verdict = decide(make_run(tmp_path, rows), DEMO)

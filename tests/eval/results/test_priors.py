@@ -163,6 +163,15 @@ def test_the_narrowest_question_that_was_asked_often_decides(tmp_path: Path) -> 
     assert prior(scored_with(tmp_path, asked("test"), rare), QUESTION_ONLY).value == 0.5
 
 
+def test_a_question_with_new_choices_is_answered_by_their_place(tmp_path: Path) -> None:
+    scored = [
+        msgspec.structs.replace(one, references=(f"t{i}",), choices=(f"f{i}", f"t{i}"), question_type=None)
+        for i, one in enumerate(asked("test"))
+    ]
+    other = [msgspec.structs.replace(one, references=("B",), choices=("x", "y")) for one in asked("val")]
+    assert prior(scored_with(tmp_path, scored, other), QUESTION_ONLY).value == 1.0
+
+
 def test_without_another_split_it_is_not_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = prior(score_predictions(asked("test"), QUICK), QUESTION_ONLY)
     assert (found.value, found.why_not) == (None, GIVE_PRIOR)

@@ -14,12 +14,13 @@ from safe_eval.cli import main
 from safe_eval.comparison.compare import compare_files
 from safe_eval.options import CaptionModels, CompareOptions, Sampling, ScoreOptions
 from safe_eval.predictions import write_predictions
-from safe_eval.scorers.captions.java import find_jar, find_java
+from safe_eval.scorers.captions.java import find_jar
 from safe_eval.scoring.recheck import check_scores
 from safe_eval.scoring.score import score_files, score_predictions
 from safe_eval.scoring.scores import read_scores
 
 QUICK = Sampling(resamples=100)
+PERFECT = "3 3 1 1 2 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 3 3"  # as the jar of METEOR says it
 CRITERION = """criteria:
   - {name: words, metric: meteor, condition: safe/full, bound: ">= 0.1"}
 """
@@ -81,13 +82,21 @@ def test_a_run_without_a_java_metric_is_checked_without_java(
     assert not no_java()
 
 
-@pytest.mark.skipif(
-    find_java() is None or find_jar("meteor", "meteor-1.5.jar") is None, reason="needs Java and pycocoevalcap"
-)
-def test_meteor_is_measured_and_checked_where_it_is_asked_for(folder: Path) -> None:
+@pytest.mark.skipif(find_jar("meteor", "meteor-1.5.jar") is None, reason="needs pycocoevalcap")
+def test_meteor_is_measured_and_checked_where_it_is_asked_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Java here finds every caption perfect, and starts at once."""
+    (folder / "java").write_text(f"#!/bin/sh\nwhile read -r line; do echo {PERFECT}; done\n")
+    (folder / "java").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
     assert score(folder, "--metric", "meteor") == 0
-    assert any(row.metric == "meteor" for row in read_scores(folder / "run").metrics)
+    found = [row for row in read_scores(folder / "run").metrics if row.metric == "meteor"]
+    assert {row.value for row in found} == {1.0}
     assert main(["verdict", f"{folder}/run", "--criteria", f"{folder}/criteria.yaml"]) == 0
+    (folder / "java").unlink()
+    with pytest.raises(InputError, match=r"meteor .*: cannot be checked without Java"):
+        check_scores(folder / "run")
 
 
 def test_models_judge_captions_in_scores_and_comparisons(
@@ -173,3 +182,13 @@ def test_diversity_is_an_aggregate_of_each_arm(folder: Path, capsys: pytest.Capt
         'criteria: [{name: w, metric: vocabulary, condition: safe/full, bound: ">= 5"}]'
     )
     assert main(["verdict", f"{folder}/run", "--criteria", f"{folder}/criteria.yaml"]) == 0
+
+
+def test_a_run_that_hides_its_model_is_refused(folder: Path, models: Path) -> None:
+    assert score(folder, "--sbert", str(models / "sbert")) == 0
+    file = folder / "run/scores.json"
+    scores = json.loads(file.read_text("utf-8"))
+    scores["provenance"]["models"] = {"other": scores["provenance"]["models"]["sbert"]}
+    file.write_text(json.dumps(scores))
+    with pytest.raises(InputError, match=r"metrics sbert_sim .*: the predictions give no such row"):
+        check_scores(folder / "run")

@@ -95,7 +95,7 @@ def _classifier(directory: Path) -> Any:
     if _ERROR not in labels:
         raise InputError(
             f"{directory / 'config.json'}: none of its labels ({', '.join(labels)}) is {_ERROR!r}; "
-            "give a detector of fluency errors, such as FENSE's"
+            "give a detector of fluency errors, such as FENSE's, or name its label so in id2label"
         )
     place = labels[_ERROR]
     return lambda tokens: model(**tokens).logits[:, place : place + 1].sigmoid()

@@ -8,7 +8,6 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from safe_eval.options import CaptionModels
-from safe_eval.prediction import Prediction
 from safe_eval.scorers.captions.learned_metrics.fluency import fluency_errors, open_fluency, penalised
 from safe_eval.scorers.captions.learned_metrics.sentence_bert import open_sentence_bert, sbert_sim
 from safe_eval.scorers.captions.learned_metrics.text_model import TextModel
@@ -73,10 +72,15 @@ def open_models(named: CaptionModels) -> OpenModels:
 
 
 def learned_scores(
-    captions: Sequence[str], rows: Sequence[Prediction], models: OpenModels
+    captions: Sequence[str],
+    references: Sequence[Sequence[str]],
+    records: Sequence[str | None],
+    models: OpenModels,
 ) -> tuple[dict[str, Items], dict[str, str]]:
-    """The scores of captions by each model that is there, and why the others give none."""
-    references = [row.references for row in rows]
+    """The scores of captions by each model that is there, and why the others give none.
+
+    Each caption has its references, and the id of the record whose sound it describes.
+    """
     items: dict[str, Items] = {}
     why_not: dict[str, str] = {}
     if models.sbert is None:
@@ -99,7 +103,7 @@ def learned_scores(
     items[CLAP_REFERENCES] = to_references(captions, references, models.clap)
     if models.sounds is None:
         return items, why_not | {CLAP: _NO_SOUNDS}
-    heard = models.sounds.embeddings([row.record_id for row in rows])
+    heard = models.sounds.embeddings(records)
     if isinstance(heard, str):
         return items, why_not | {CLAP: f"similarity to the sound is not measured: {heard}"}
     items[CLAP] = to_sounds(captions, heard, models.clap)

@@ -23,8 +23,11 @@ from safe_data.encoders.inference import device, one_thread
 if TYPE_CHECKING:
     from torch import Tensor
 
-TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "*.model")
-_FILES = (CONFIG, WEIGHTS, INDEX, "model-*-of-*.safetensors", *TOKENIZER_FILES)
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer*", "vocab*", "merges.txt"),
+    *("special_tokens_map.json", "*.model"),
+)
+_FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES, INDEX, "model-*-of-*.safetensors")
 _BATCH = 32
 _CONSTANTS = ("embeddings.position_ids", "embeddings.token_type_ids")  # that some files leave out
 

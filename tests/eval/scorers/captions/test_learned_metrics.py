@@ -115,9 +115,10 @@ def test_a_failure_is_an_error_of_fluency_and_like_nothing(root: Path) -> None:
     models = open_models(CaptionModels(sbert=str(root / "mean"), fluency=str(root / "fluency")))
     lost = row("c9", None, references=("a dog",), task="caption", error="out of memory")
     without = row("c8", None, references=(), task="caption", error="out of memory")
-    items = score_captions([*captions(), lost, without], models=models).items
+    shared = row("c0", None, references=(), task="caption", error="out of memory", model="other")
+    items = score_captions([*captions(), lost, without, shared], models=models).items
     for name, value in {"sbert_sim": 0.0, "fense": 0.0, "fluency_error": 1.0}.items():
-        assert items[name][-2:].tolist() == [value, value], name
+        assert items[name][-3:].tolist() == [value] * 3, name
 
 
 def test_the_order_and_the_company_of_captions_change_nothing(root: Path) -> None:
