@@ -82,8 +82,8 @@ def _numbers(page: Shown) -> dict[str, Any]:
     )  # of several runs, the other conditions in one table only
     others = [
         *seed_tables(scores, models),
-        *aggregate_tables(scores, models),
         *other_tables(scores, models, conditions=conditions),
+        *aggregate_tables(scores, models),
     ]
     types = [
         accuracy.slice_table(

@@ -73,10 +73,12 @@ def render_summary(page: Shown, page_name: str) -> str:
         f"Chain{'' if page.is_one else f' of {_escaped(run.name)}'}: {_escaped(chain_sentence(run.chain))}."
         for run in page.runs
     ]
-    hashes = ", ".join(
-        f"{_escaped(name)} `{sha256[:12]}`" for run in page.runs for name, sha256 in run.file_hashes.items()
-    )
-    parts.append(f"Details in {_escaped(page_name)}; {hashes}.")
+    hashes = [
+        ("" if page.is_one else f"{_escaped(run.name)}: ")
+        + ", ".join(f"{_escaped(name)} `{sha256[:12]}`" for name, sha256 in run.file_hashes.items())
+        for run in page.runs
+    ]
+    parts.append(f"Details in {_escaped(page_name)}; {'; '.join(hashes)}.")
     return "\n\n".join(parts) + "\n"
 
 

@@ -80,8 +80,8 @@ def _aggregate(row: AggregateRow | None) -> Cell | None:
     if row is None or row.value is None:
         return None
     unit = unit_of(row.name)
-    size = numbers.count(row.n, "item")
-    return Cell(unit.write(row.value), unit.interval(row.ci_low, row.ci_high), (size,))
+    value = unit.write(row.value) if unit.is_share else numbers.plain(row.value)
+    return Cell(value, unit.interval(row.ci_low, row.ci_high), (numbers.count(row.n, "item"),))
 
 
 def _title(what: str, dataset: str | None) -> str:

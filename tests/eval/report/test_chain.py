@@ -16,7 +16,7 @@ from safe_eval.report.report import write_report
 
 CRITERIA = """
 criteria:
-  - {name: hears, metric: vqa_accuracy, slice: audio, condition: parrot/full, bound: ">= 0.5"}
+  - {name: hears, metric: accuracy, slice: audio, condition: parrot/full, bound: ">= 0.5"}
 """
 
 
