@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from safe_data.core import numerals
 from safe_data.core.table import Table, Value
 from safe_eval.scoring.scores import Scores
@@ -90,8 +92,8 @@ _P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
 
 # The names of the tables, as in scores.json.
 SCORES_TABLES = (
-    *("metrics", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention"),
-    "coverage",
+    *("metrics", "priors", "spread", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention"),
+    *("lomo", "latency", "delivery", "coverage"),
 )
 
 
@@ -109,6 +111,9 @@ def scores_tables(scores: Scores) -> list[Table]:
             "seed_comparisons", "differences over seeds", scores.seed_comparisons, _SEED_COMPARISON, signed
         ),
         *_tables("retention", "retention", scores.retention, _RETENTION, signed),
+        *_as_written("lomo", scores.lomo),
+        *_as_written("latency", scores.latency),
+        *_as_written("delivery", scores.delivery),
         *_coverage(scores),
     ]
 
@@ -135,7 +140,14 @@ def _spread(scores: Scores) -> Iterator[Table]:
         rows = (row for row in scores.spread if (row.dataset, row.seed) == (dataset, seed))
         title = f"{dataset}, seed {seed}: every published rule"
         about: dict[str, Value] = {"dataset": dataset, "seed": seed}
-        yield Table(title, tuple(_RULE), _values(rows, _RULE.values()), _DIFFERENCES, about)
+        yield Table(title, tuple(_RULE), _values(rows, _RULE.values()), _DIFFERENCES, about, "spread")
+
+
+def _as_written(name: str, rows: Sequence[msgspec.Struct]) -> Iterator[Table]:
+    """One table whose columns are the fields of scores.json."""
+    if rows:
+        fields = rows[0].__struct_fields__
+        yield Table(name, fields, _values(rows, fields), name=name)
 
 
 def _coverage(scores: Scores) -> Iterator[Table]:

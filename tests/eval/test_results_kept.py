@@ -80,8 +80,8 @@ def test_a_refused_score_writes_none_of_its_files(desk: Path) -> None:
 def test_another_verdict_needs_force(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     criterion = "name: heard, metric: vqa_accuracy, slice: audio, condition: safe/full, bound: '> 0.5'"
     (desk / "mine.yaml").write_text(f"criteria:\n  - {{{criterion}}}\n")
-    assert typed("verdict runs/mine --criteria demo") == 0
-    assert typed("verdict runs/mine --criteria demo") == 0
+    assert typed("verdict runs/mine --criteria demo --set margin=0.15") == 0
+    assert typed("verdict runs/mine --criteria demo --set margin=0.15") == 0
     before = contents(desk / "runs/mine")
     capsys.readouterr()
     assert typed("verdict runs/mine --criteria mine.yaml") == 3
@@ -95,7 +95,7 @@ def test_another_report_needs_force(
 ) -> None:
     page = ["<html>one</html>"]  # in place of the real one, which takes seconds
     monkeypatch.setattr(report, "render_page", lambda *_: page[0])
-    assert typed("verdict runs/mine --criteria demo") == 0
+    assert typed("verdict runs/mine --criteria demo --set margin=0.15") == 0
     assert typed("report runs/mine") == 0
     assert typed("report runs/mine") == 0
     page[0] = "<html>two</html>"
@@ -226,7 +226,7 @@ def test_csv_of_a_score_is_one_table(desk: Path, capsys: pytest.CaptureFixture[s
     ("line", "table"),
     [
         ("validate p.jsonl", "arms"),
-        ("verdict runs/mine --criteria demo", "criteria"),
+        ("verdict runs/mine --criteria demo --set margin=0.15", "criteria"),
         ("compare p.jsonl p.jsonl --model-a safe --model-b base --condition-a full", "tests"),
         ("power --difference 0.1", "plan"),
     ],
@@ -250,7 +250,7 @@ def test_csv_of_the_others_is_one_table(
     ("line", "phase"),
     [
         ("score p.jsonl --out runs/mine", "scoring: "),
-        ("verdict runs/mine --criteria demo", "judging: "),
+        ("verdict runs/mine --criteria demo --set margin=0.15", "judging: "),
         ("compare p.jsonl p.jsonl --model-a safe --model-b base --condition-a full", "comparing: "),
     ],
 )

@@ -119,7 +119,7 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
         ),
         (
             ["metric: latency_ratio", "condition: safe/full"],
-            "latency_ratio is in proportion to another model; give 'against'",
+            "latency_ratio is in proportion to the baseline; give 'against'",
         ),
         (["metric: accuracy", "condition: safe/full", "slice: 'class:'"], "is none of all, audio, vl, type:"),
     ],

@@ -24,7 +24,7 @@ from safe_eval.report.run_folder import read_results
 from safe_eval.scoring.score import score_files
 
 HELPS = """
-  - {name: helps, metric: vqa_accuracy, slice: audio, condition: safe/full, against: safe/mute_audio,
+  - {name: helps, metric: accuracy, slice: audio, condition: safe/full, against: safe/mute_audio,
      bound: ">= 0.05"}
 """
 COVERED = "  - {name: covered, metric: coverage, bound: '== 1'}\n"
@@ -97,13 +97,13 @@ def test_what_every_arm_left_out_is_missing_and_no_go_follows(
     rows = [one for one in asked() if one.record_id != "c7"]
     assert judge(tmp_path, rows).decision == "go"
     command = ["verdict", str(tmp_path / "run"), "--criteria", str(tmp_path / "criteria.yaml")]
-    assert main([*command, "--expect", str(expected)]) == 1
+    assert main([*command, "--force", "--expect", str(expected)]) == 1
     said = capsys.readouterr().out
     assert "110 of 120 examples answered" in said
     assert "110 of 120 answers that examples.jsonl expects are there; missing:" in said
     assert "missing: 'c7-audio' of made by base/full, seed 0" in said
     (tmp_path / "criteria.yaml").write_text(f"criteria:{HELPS}", "utf-8")
-    assert main([*command, "--expect", str(expected)]) == 2
+    assert main([*command, "--force", "--expect", str(expected)]) == 2
     verdict = json.loads((tmp_path / "run/verdict.json").read_text("utf-8"))
     assert [(one["name"], one["decision"]) for one in verdict["criteria"]] == [
         ("helps", "go"),
@@ -227,7 +227,9 @@ def test_the_splits_that_were_answered_are_expected_whole(tmp_path: Path) -> Non
     train = [one | {"split": "train", "id": f"t{at}"} for at, one in enumerate(examples(asked()))]
     path = write_lines(tmp_path / "e.jsonl", examples(asked()) + train)
     assert judge(tmp_path, asked(), path).decision == "go"
-    verdict = decide(tmp_path / "run", tmp_path / "criteria.yaml", [path], expect_split=["train", "test"])
+    verdict = decide(
+        tmp_path / "run", tmp_path / "criteria.yaml", [path], expect_split=["train", "test"], force=True
+    )
     assert verdict.expected is not None
     assert (verdict.decision, verdict.expected.missing) == ("no-go", 120)
     with pytest.raises(InputError, match=r"e\.jsonl: no example is of the split 'val'"):

@@ -236,7 +236,7 @@ def test_another_file_does_not_lend_its_name(run: Path) -> None:
 
 def test_versions_are_noted_and_change_nothing(run: Path) -> None:
     rewrite(run, "scores.json", set_at("provenance", "versions", "numpy", to="1.0"))
-    verdict = decide(run, run / "criteria.yaml")
+    verdict = decide(run, run / "criteria.yaml", force=True)
     assert verdict.decision == "go"
     assert verdict.notes[0].startswith("scored with numpy 1.0, judged with numpy 2")
 
@@ -255,7 +255,7 @@ def test_a_forgery_within_the_tolerance_moves_no_verdict(tmp_path: Path) -> None
         hears["ci_low"] = 5e-7
 
     rewrite(run, "scores.json", forge)
-    verdict = decide(run, run / "criteria.yaml")
+    verdict = decide(run, run / "criteria.yaml", force=True)
     assert [(one.name, one.ci_low, one.decision) for one in verdict.criteria[:2]] == [
         ("helps", 0.0, "go"),
         ("beyond_chance", 0.0, "no-go"),

@@ -7,7 +7,7 @@ import pytest
 
 from safe_eval.judging.criteria_file import fill_criteria, shipped_criteria
 from safe_eval.judging.judged import Judged, judge, overall
-from safe_eval.options import Sampling
+from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.scoring.score import score_predictions
 

@@ -29,7 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def judged(run: Path, labels: Path | None, *settings: str) -> Judged:
-    (found,) = decide(run, "parser", labels=labels, settings=settings).criteria
+    (found,) = decide(run, "parser", labels=labels, settings=settings, force=True).criteria
     return found
 
 
@@ -103,17 +103,17 @@ def test_labels_beside_the_run_are_found_and_recorded(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels = labelled_table(run, tmp_path, 200)
-    assert main(["verdict", str(run), "--criteria", "parser", "--labels", str(labels)]) == 0
+    assert main(["verdict", str(run), "--criteria", "parser", "--force", "--labels", str(labels)]) == 0
     content = json.loads((run / "verdict.json").read_text("utf-8"))
     named = content["labels_file"]
     assert (named["name"], named["sha256"]) == ("labels.csv", file_sha256(labels))
     assert (run / named["path"]).resolve() == labels.resolve()
     assert content["parameters"] == {"agreement": "0.98", "dataset": None}
-    assert main(["verdict", str(run), "--criteria", "parser"]) == 2
+    assert main(["verdict", str(run), "--criteria", "parser", "--force"]) == 2
     for source, name in ((labels, "annotations.csv"), (key_path(labels), "annotations.key.json")):
         (run / name).write_bytes(source.read_bytes())
     try:
-        assert main(["verdict", str(run), "--criteria", "parser"]) == 0
+        assert main(["verdict", str(run), "--criteria", "parser", "--force"]) == 0
     finally:
         (run / "annotations.csv").unlink()
         (run / "annotations.key.json").unlink()

@@ -31,7 +31,7 @@ def rewritten(run: Path, verdict: Verdict) -> None:
 
 def test_a_go_that_its_one_sided_tests_do_not_carry_is_refused(run: Path) -> None:
     replace = msgspec.structs.replace
-    verdict = decide(run, "demo", settings=["margin=0.06"])
+    verdict = decide(run, "demo", settings=["margin=0.06"], force=True)
     assert read_verdict(run, read_scores(run)) == verdict
     place = [row.name for row in verdict.criteria].index("seeing_is_kept")
     for low in (-0.07, None):
@@ -43,7 +43,7 @@ def test_a_go_that_its_one_sided_tests_do_not_carry_is_refused(run: Path) -> Non
 
 
 def test_the_parameters_are_sealed(run: Path) -> None:
-    verdict = decide(run, "demo", settings=["margin=0.06"])
+    verdict = decide(run, "demo", settings=["margin=0.06"], force=True)
     milder = msgspec.structs.replace(verdict, parameters=verdict.parameters | {"margin": "0.02"})
     (run / "verdict.json").write_bytes(msgspec.json.encode(milder))
     with pytest.raises(InputError, match="was changed after it was written"):
@@ -53,8 +53,8 @@ def test_the_parameters_are_sealed(run: Path) -> None:
 
 def test_the_labels_are_a_link_of_the_chain(run: Path, tmp_path: Path) -> None:
     labels = labelled_table(run, tmp_path, 200)
-    verdict = decide(run, "parser", labels=labels)
-    (link,) = [one for one in chain_links(run, read_scores(run), verdict) if one.role == "labels"]
+    verdict = decide(run, "parser", labels=labels, force=True)
+    (link,) = [one for one in chain_links(run, read_scores(run), verdict) if one.role == "labelled answers"]
     assert link.sha256 == link.found
     labels.write_text(labels.read_text("utf-8").replace("right", "wrong"), "utf-8")
     with pytest.raises(InputError, match=r"rests on another labels\.csv than the one here"):
@@ -70,6 +70,6 @@ criteria:
 """
     (tmp_path / "mine.yaml").write_text(text, "utf-8")
     assert fill_criteria(tmp_path / "mine.yaml").criteria[0].condition == "safe/full"
-    verdict = decide(run, tmp_path / "mine.yaml")
+    verdict = decide(run, tmp_path / "mine.yaml", force=True)
     assert [row.name for row in verdict.criteria] == ["it", "expected_answers"]
     assert verdict.decision == "go"

@@ -40,12 +40,12 @@ def asked(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def scored(out: Path) -> Path:
-    score_files([out / "predictions.jsonl"], Sampling(resamples=100), out=out)
+    score_files([out / "predictions.jsonl"], Sampling(resamples=100), out=out, force=True)
     return out
 
 
 def decided(out: Path, shards: Path) -> Verdict:
-    return decide(out, out / "criteria.yaml", expect=[shards])
+    return decide(out, out / "criteria.yaml", expect=[shards], force=True)
 
 
 def test_a_run_on_shards_is_what_they_expect(asked: Path, shards: Path) -> None:
@@ -71,7 +71,7 @@ def test_another_sound_or_a_question_less_is_noticed(asked: Path, shards: Path, 
 
 def test_the_page_shows_the_chain_with_whole_hashes(asked: Path, shards: Path) -> None:
     verdict = decided(asked, shards)
-    page = Page(write_report(asked).read_text())
+    page = Page(write_report(asked, force=True).read_text())
     titles = {value for tag, name, value in page.attributes if (tag, name) == ("span", "title")}
     for name, sha256 in (
         ("predictions.jsonl", verdict.predictions[0].sha256),
@@ -99,7 +99,7 @@ def test_the_page_says_what_was_not_compared_and_is_missing(
     write_predictions(out / "predictions.jsonl", rows[1:])
     decided(scored(out), shards)
     (out / "predictions.jsonl").unlink()
-    page = Page(write_report(out).read_text())
+    page = Page(write_report(out, force=True).read_text())
     assert "not here, so not compared" in page.said
     assert f"Missing: '{rows[0].example_id}' of synthetic by parrot/full, seed 0" in page.said
     assert f"1 of {len(rows)} answers that shards expects are missing." in page.said
@@ -107,5 +107,7 @@ def test_the_page_says_what_was_not_compared_and_is_missing(
 
 
 def test_a_run_without_expected_examples_says_that_nobody_counted(asked: Path) -> None:
-    decide(asked, asked / "criteria.yaml")
-    assert "Nobody said what should have been answered" in Page(write_report(asked).read_text()).said
+    decide(asked, asked / "criteria.yaml", force=True)
+    assert (
+        "Nobody said what should have been answered" in Page(write_report(asked, force=True).read_text()).said
+    )

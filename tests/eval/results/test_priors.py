@@ -154,7 +154,7 @@ def scored_with(tmp_path: Path, scored: list[Prediction], other: list[Prediction
     write_predictions(tmp_path / "scored.jsonl", scored)
     write_predictions(tmp_path / "other.jsonl", other)
     options = ScoreOptions(prior=tmp_path / "other.jsonl")
-    return score_files([tmp_path / "scored.jsonl"], QUICK, options, out=tmp_path / "run")
+    return score_files([tmp_path / "scored.jsonl"], QUICK, options, out=tmp_path / "run", force=True)
 
 
 def test_the_narrowest_question_that_was_asked_often_decides(tmp_path: Path) -> None:

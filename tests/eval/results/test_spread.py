@@ -112,7 +112,7 @@ def test_the_command_prints_writes_and_proves_the_spread(
     assert content["provenance"]["spread"] is True
     assert {one["rule"] for one in content["spread"]} == set(BENCHMARKS["pope"].rules)
     assert check_scores(tmp_path / "run").spread
-    assert main([*command, "--format", "csv"]) == 0
+    assert main([*command, "--format", "csv", "--table", "spread"]) == 0
     table = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert {line["rule"] for line in table} - {""} == set(BENCHMARKS["pope"].rules)
 
