@@ -14,6 +14,7 @@ from safe_eval.statistics.bca import bca_interval
 from safe_eval.statistics.calibration.calibration import Forecasts, calibration
 from safe_eval.statistics.intervals import Interval, mean_interval, t_interval, wilson_interval
 from safe_eval.statistics.paired import equivalence, mcnemar, mcnemar_mid_p, sign_flip
+from safe_eval.statistics.paired_score import one_sided_interval
 from safe_eval.statistics.power import observed_design_effect
 from safe_eval.statistics.seeds import two_way_interval
 
@@ -99,6 +100,27 @@ def mcnemar_rejections(clustered: bool, trials: int, count: int = 120) -> dict[s
     return {name: count / trials for name, count in rejected.items()}
 
 
+def loss_rejections(loss: float, gain: float, count: int, trials: int) -> dict[str, float]:
+    """The share of trials that rule out a loss which is exactly there, by Student's t and as we choose.
+
+    A share of the answers is lost and another gained, the net loss is the margin, and those of a cluster go
+    together. Few changes are what a frozen model shows.
+    """
+    ruled_out = {"t": 0, "chosen": 0}
+    weight = 1 / CORRELATION - 1
+    for trial in range(trials):
+        rng = np.random.default_rng([trial, count, 5])
+        clusters = clusters_of(rng, count)
+        changes = rng.dirichlet(weight * np.array([loss, gain, 1 - loss - gain]), size=count)[clusters]
+        drawn = rng.random(len(clusters))
+        lost, gained = drawn < changes[:, 0], drawn > 1 - changes[:, 1]
+        differences = gained.astype(float) - lost
+        for name, interval in (("t", t_interval), ("chosen", one_sided_interval)):
+            low = interval(differences, clusters, 0.9, scale=(-1.0, 1.0)).low
+            ruled_out[name] += low is not None and low > gain - loss
+    return {name: count / trials for name, count in ruled_out.items()}
+
+
 def two_way_coverage(seeds: int, seed_std: float, trials: int, count: int = 120) -> float:
     """The share of trials in which the interval over clusters and seeds holds the mean."""
     held = 0
@@ -155,6 +177,12 @@ def _cases() -> Iterator[tuple[str, dict[str, float], int]]:
                 rejections(scores, count, TRIALS),
                 TRIALS,
             )
+    for loss, gain, count in ((0.005, 0.0, 120), (0.005, 0.0, 600), (0.02, 0.0, 225), (0.02, 0.01, 225)):
+        yield (
+            f"a loss of {loss - gain:g} ruled out, {gain:g} gained, {count} clusters",
+            loss_rejections(loss, gain, count, TRIALS),
+            TRIALS,
+        )
     for clustered in (False, True):
         of = "clustered" if clustered else "independent"
         yield f"McNemar rejections, {of} items", mcnemar_rejections(clustered, TRIALS), TRIALS

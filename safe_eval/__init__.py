@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from safe_eval.annotation.annotate import LabelAgreement, draw_sample, label_agreement
     from safe_eval.calibration.calibrate import CalibrationReport, calibrate_files
+    from safe_eval.card.card import Card, write_card
     from safe_eval.comparison.compare import compare_files
     from safe_eval.comparison.comparison_file import ComparisonFile
     from safe_eval.comparison.power import PowerPlan, plan_power
     from safe_eval.judging.verdict import Verdict, decide
     from safe_eval.models.model import Answer, Input, Model
-    from safe_eval.options import CalibrateOptions, CompareOptions, PowerOptions, Sampling, ScoreOptions
+    from safe_eval.options import (
+        CalibrateOptions,
+        CardOptions,
+        CompareOptions,
+        PowerOptions,
+        Sampling,
+        ScoreOptions,
+    )
     from safe_eval.prediction import CONDITIONS, Prediction
     from safe_eval.predictions import read_predictions, write_predictions
     from safe_eval.report.report import write_report
@@ -22,12 +30,15 @@ if TYPE_CHECKING:
     from safe_eval.scoring.score import score_files, score_predictions
     from safe_eval.scoring.scores import Scores, read_scores
     from safe_eval.scoring.validate import Validation, validate_files
+    from safe_eval.text.criteria_text import criteria_lines
 
 __all__ = [
     "CONDITIONS",
     "Answer",
     "CalibrateOptions",
     "CalibrationReport",
+    "Card",
+    "CardOptions",
     "CompareOptions",
     "ComparisonFile",
     "Input",
@@ -43,6 +54,7 @@ __all__ = [
     "Verdict",
     "calibrate_files",
     "compare_files",
+    "criteria_lines",
     "decide",
     "draw_sample",
     "label_agreement",
@@ -53,6 +65,7 @@ __all__ = [
     "score_files",
     "score_predictions",
     "validate_files",
+    "write_card",
     "write_predictions",
     "write_report",
 ]
@@ -60,12 +73,20 @@ __all__ = [
 _MODULES = {
     "annotation.annotate": ("LabelAgreement", "draw_sample", "label_agreement"),
     "calibration.calibrate": ("CalibrationReport", "calibrate_files"),
+    "card.card": ("Card", "write_card"),
     "comparison.compare": ("compare_files",),
     "comparison.comparison_file": ("ComparisonFile",),
     "comparison.power": ("PowerPlan", "plan_power"),
     "judging.verdict": ("Verdict", "decide"),
     "models.model": ("Answer", "Input", "Model"),
-    "options": ("CalibrateOptions", "CompareOptions", "PowerOptions", "Sampling", "ScoreOptions"),
+    "options": (
+        "CalibrateOptions",
+        "CardOptions",
+        "CompareOptions",
+        "PowerOptions",
+        "Sampling",
+        "ScoreOptions",
+    ),
     "prediction": ("CONDITIONS", "Prediction"),
     "predictions": ("read_predictions", "write_predictions"),
     "report.report": ("write_report",),
@@ -73,6 +94,7 @@ _MODULES = {
     "scoring.score": ("score_files", "score_predictions"),
     "scoring.scores": ("Scores", "read_scores"),
     "scoring.validate": ("Validation", "validate_files"),
+    "text.criteria_text": ("criteria_lines",),
 }
 
 

@@ -10,7 +10,14 @@ from safe_data.core.table import Format
 from safe_data.core.table_choice import TableChoice
 from safe_data.core.terminal import say
 from safe_eval.labelling import agreement, annotate
-from safe_eval.options import CalibrateOptions, CompareOptions, PowerOptions, Sampling, ScoreOptions
+from safe_eval.options import (
+    CalibrateOptions,
+    CardOptions,
+    CompareOptions,
+    PowerOptions,
+    Sampling,
+    ScoreOptions,
+)
 
 SUMMARY = "Score predictions, judge the scores, and write the report."
 
@@ -55,17 +62,27 @@ def score(
 def verdict(
     run: Path,
     *,
-    criteria: Path,
+    criteria: str,
+    set: tuple[str, ...] = (),
+    expect: tuple[Path, ...] = (),
+    expect_split: tuple[str, ...] = (),
+    labels: Path | None = None,
     format: Format = "text",
     choice: TableChoice,
     force: bool = False,
     quiet: bool = False,
 ) -> int:
-    """Judge RUN/scores.json and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
+    """Score a run's predictions again, judge them and write RUN/verdict.json: 0 go, 1 no-go, 2 not measured.
 
     Args:
         run: folder that score wrote to, with the predictions where scores.json says
-        criteria: YAML file of criteria, or the name of a shipped one: demo, success
+        criteria: name of a shipped criteria file, such as demo or success (all: safe-eval criteria list), or
+            the path of a file; a shipped name always means the shipped file
+        set: NAME=VALUE, a parameter of the criteria file, such as model=alpha
+        expect: dataset root, or JSON Lines or Parquet file, of the examples that the run should have answered
+        expect_split: split of it that should have been answered (default: those of which any example was)
+        labels: table of labelled answers, for criteria on the agreement of scorer and person (default:
+            RUN/annotations.csv)
         format: how the verdict is printed
         force: replace another verdict, or other tables, that are there
         quiet: show no progress
@@ -79,10 +96,30 @@ def verdict(
 
     choice.check(format, VERDICT_TABLES)
     with Phases("judging", quiet=quiet) as at:
-        decided = decide(run, criteria, force=force, at=at)
+        decided = decide(
+            run,
+            criteria,
+            expect,
+            expect_split=expect_split,
+            settings=set,
+            labels=labels,
+            force=force,
+            at=at,
+        )
     tables, text = verdict_tables(decided), verdict_table(decided)
     choice.show(tables, format, decided, text, [run / VERDICT_FILE], force=force)
     return EXIT_CODES[decided.decision]
+
+
+def criteria(words: list[str]) -> None:
+    """List the criteria files that come with safe-eval, show one, or print the JSON schema of such files.
+
+    Args:
+        words: list, or show NAME (a shipped name or a path), or schema
+    """
+    from safe_eval.text.criteria_text import criteria_lines
+
+    say(criteria_lines(words))
 
 
 def calibrate(
@@ -120,22 +157,52 @@ def calibrate(
     choice.show(calibration_tables(found), format, found, text, written, force=options.force)
 
 
-def report(run: Path, *, shards: Path | None = None, out: Path | None = None, force: bool = False) -> None:
-    """Write one self-contained HTML page about a run.
+def report(
+    runs: list[Path],
+    *,
+    shards: Path | None = None,
+    out: Path | None = None,
+    baseline: str | None = None,
+    force: bool = False,
+) -> None:
+    """Write one self-contained HTML page about a run, or about several side by side.
+
+    Of several runs, the items of the later ones are compared with those of the first.
 
     Args:
-        run: folder with scores.json, items.parquet and verdict.json
+        runs: folders with scores.json, items.parquet and verdict.json
         shards: folder of the dataset, to show pictures and sounds (default: RUN/shards if it is there)
-        out: file of the page (default: RUN/report.html)
+        out: file of the page (default: RUN/report.html); needed for several runs
+        baseline: model that the others are compared with (default: that of the scores; of several runs, the
+            model of the same name in the first)
         force: replace another report that is there
 
     Examples:
         safe-eval report runs/mine
         safe-eval report runs/mine --shards shards/audiocaps --out pages/mine.html
+        safe-eval report runs/mine runs/theirs --out pages/both.html
     """
     from safe_eval.report.report import write_report
 
-    say([f"wrote {write_report(run, shards=shards, out=out, force=force)}"])
+    say([f"wrote {write_report(*runs, shards=shards, out=out, baseline=baseline, force=force)}"])
+
+
+def card(run: Path, *, options: CardOptions, out: Path | None = None, force: bool = False) -> None:
+    """Write the scores of a run for others: Hugging Face, Every Eval Ever, JUnit, GitHub.
+
+    Args:
+        run: folder that score wrote to; its predictions are scored again first, so that every number follows
+        out: folder of the card (default: RUN/card)
+        force: replace another card that is there
+
+    Examples:
+        safe-eval card runs/mine
+        safe-eval card runs/mine --hub music_avqa=ORG/NAME:TASK --model-id safe=ORG/safe-7b --date 2026-11-26
+    """
+    from safe_eval.card.card import write_card
+
+    written = write_card(run, options, out=out, force=force)
+    say([*(f"wrote {path}" for path in written.files), *(f"note: {note}" for note in written.notes)])
 
 
 def validate(
@@ -234,7 +301,9 @@ COMMANDS: dict[str, command.Command] = {
     "score": score,
     "calibrate": calibrate,
     "verdict": verdict,
+    "criteria": criteria,
     "report": report,
+    "card": card,
     "compare": compare,
     "power": power,
     "validate": validate,

@@ -3,7 +3,7 @@
 This file loads nothing, so that `safe-eval --help` answers at once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ CORPUS = "corpus"  # in place of a file: the document frequencies of the referen
 
 By = Literal["question_type", "split", "dataset", "task"]
 Tokenizer = Literal["own", "java"]  # of captions; both give Penn Treebank tokens
+Relationship = Literal["first_party", "third_party", "collaborative", "other"]
 
 
 @dataclass(frozen=True)
@@ -42,21 +43,47 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class CaptionModels:
+    """Pretrained models that judge captions. The hub is asked only for an id that is given here."""
+
+    sbert: str | None = None
+    """sentence-BERT for sbert_sim and fense: a directory, or an id such as
+    sentence-transformers/paraphrase-TinyBERT-L6-v2"""
+    fluency: str | None = None
+    """detector of fluency errors for fluency_error, fense and spider_fl: a directory, or an id; FENSE's own
+    is a .ckpt, beside config.json and the tokenizer of its BERT"""
+    clap: str | None = None
+    """CLAP for clap_reference_sim and clap_sim: a directory, or an id such as laion/clap-htsat-unfused"""
+    sounds: Path | None = None
+    """folder of a built dataset with CLAP embeddings of the sounds, for clap_sim (its own CLAP is used if
+    --clap is not given)"""
+
+
+@dataclass(frozen=True)
 class ScoreOptions:
     """What to score beside what every scores.json holds, and with what."""
 
     metric: tuple[str, ...] = ()
-    """one more metric by its name, such as exact_match or vqa_accuracy_2017; an unknown name is refused"""
+    """one more metric by its name, such as exact_match or vqa_accuracy_2017; meteor, spice and what needs
+    SPICE run in Java; an unknown name is refused"""
+    protocol: str | None = None
+    """another published rule for the benchmarks that have it, such as vqa_accuracy_2017"""
+    spread: bool = False
+    """also score the answers by every published rule of their benchmark, to show how much the rules differ"""
+    prior: Path | None = None
+    """predictions or references of another split, or the root of a dataset with one, to fit the question-only
+    prior on; examples that are scored too are refused"""
     df: str = CORPUS
     """document frequencies of CIDEr: of the references scored (corpus), or the path of a file of them"""
     write_df: Path | None = None
     """file to write the references' document frequencies to, for runs that must share them"""
     spice: Path | None = None
-    """JSON or CSV file of SPICE values made elsewhere, in [0, 1], of one model under one condition"""
-    no_java: bool = False
-    """leave out METEOR and SPICE, which run in Java"""
+    """JSON or CSV file of SPICE values made elsewhere, in [0, 1], of one model under one condition; a JSON
+    list per example gives those of several candidates"""
     tokenizer: Tokenizer = "own"
     """what cuts captions into tokens: own, which needs no Java, or java, Stanford's own program"""
+    models: CaptionModels = field(default_factory=CaptionModels)
+    """pretrained models that judge captions"""
     baseline: str | None = None
     """model that every other is compared with (default: base where there is one, otherwise none)"""
     pairs: bool = False
@@ -82,8 +109,12 @@ class CompareOptions:
     """leave out a last line that was cut off, instead of refusing the file"""
     metric: str | None = None
     """compare by this metric alone, such as cider_d or consulted (default: all that judge the answers)"""
+    protocol: str | None = None
+    """another published rule for the benchmarks that have it, such as vqa_accuracy_2017"""
     tokenizer: Tokenizer = "own"
     """what cuts captions into tokens: own, which needs no Java, or java, Stanford's own program"""
+    models: CaptionModels = field(default_factory=CaptionModels)
+    """pretrained models that judge captions"""
     baseline: str | None = None
     """model of B; A is then the other model of its file (default without B: base where there is one)"""
     condition_a: str | None = None
@@ -148,3 +179,19 @@ class PowerOptions:
     """probability of finding a true difference, between 0 and 1"""
     confidence: float = 0.95
     """confidence of the two-sided test, between 0 and 1"""
+
+
+@dataclass(frozen=True)
+class CardOptions:
+    """What the models and datasets of a run are called where its scores are published, and who made them."""
+
+    hub: tuple[str, ...] = ()
+    """id of a dataset on the Hugging Face Hub, with its task, such as music_avqa=ORG/NAME:TASK"""
+    model_id: tuple[str, ...] = ()
+    """id that a model is published under, such as safe=ORG/safe-7b (default: its name)"""
+    organization: str = "unknown"
+    """who made the evaluation"""
+    relationship: Relationship = "other"
+    """how the evaluator is related to the model"""
+    date: str | None = None
+    """when the answers were made, such as 2026-11-26 (default: when scores.json was written)"""

@@ -52,7 +52,7 @@ def prediction_of(row: Raw, *, explain: bool = True) -> Prediction | str:
     except _RepeatedKeyError as error:
         return f"{_name(row)}: has the key {quoted(error.args[0])} twice; give each key once"
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        if isinstance(row, bytes) and (mended := _without_lone_surrogates(row)) != row:
+        if isinstance(row, bytes) and (mended := without_lone_surrogates(row)) != row:
             return prediction_of(mended, explain=explain)
         if (b'"annotator"' if isinstance(row, bytes) else "annotator") in row:
             return _of_annotator(row, explain=explain)
@@ -88,7 +88,7 @@ def names_condition(row: Raw) -> bool:
 def is_json(line: bytes) -> bool:
     """Whether a line is JSON. Lone surrogates are."""
     try:
-        msgspec.json.decode(_without_lone_surrogates(line))
+        msgspec.json.decode(without_lone_surrogates(line))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
@@ -102,7 +102,8 @@ def prediction_line(prediction: Prediction) -> bytes:
         return json.dumps(msgspec.to_builtins(prediction)).encode() + b"\n"
 
 
-def _without_lone_surrogates(line: bytes) -> bytes:
+def without_lone_surrogates(line: bytes) -> bytes:
+    """A line of JSON with U+FFFD in place of each half of a surrogate pair, which no UTF-8 file can hold."""
     if b"\\ud" not in line and b"\\uD" not in line:
         return line
     return _ESCAPE.sub(lambda escape: b"\\ufffd" if escape[1] else escape[0], line)
@@ -171,7 +172,8 @@ def _fault(row: Raw, error: Exception) -> str:
     if missing:
         needs = ", ".join(_REQUIRED)
         return f"{name}: has no {' and no '.join(map(repr, missing))}; each row needs {needs}"
-    if row["references"] is None or isinstance(row["references"], str):
+    given = row["references"]
+    if not isinstance(given, list) or not all(isinstance(reference, str) for reference in given):
         return f'{name}: {error}; references is a list of texts, such as ["yes"]'
     return f"{name}: {error}"
 

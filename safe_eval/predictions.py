@@ -14,6 +14,7 @@ import msgspec
 from safe_data.core.errors import ROW_ERRORS_SHOWN, InputError, raise_row_errors
 from safe_data.core.files import committing
 from safe_eval.annotator_rows import AnnotatorRow, AnnotatorRows
+from safe_eval.choice_references import settled
 from safe_eval.prediction import Prediction, quoted
 from safe_eval.prediction_row import Raw, is_json, names_condition, prediction_line, prediction_of
 
@@ -49,10 +50,12 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
 
     Raises:
         InputError: a file does not exist or holds no rows; a row is not a prediction; an example is answered
-            twice by the same model under the same condition and seed; or two rows of one example differ in
-            its references, record, group, question type or `needs_audio`.
+            twice by the same model under the same condition and seed; two rows of one example differ in
+            its references, record, group, question type or `needs_audio`; or a reference names none of the
+            row's choices (see `choice_references.settled`).
     """
     predictions: list[Prediction] = []
+    places: dict[int, _Place] = {}  # of the predictions with choices
     errors: list[str] = []
     seen = _Seen({}, {})
     for path in map(Path, paths):
@@ -60,7 +63,7 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
         left_out = partial_line(path) if allow_partial and path.is_file() else None
         name, unnamed = path.name, []  # where a row names no condition and would pass for the untouched input
         annotators = AnnotatorRows(path.name)
-        for number, raw in _raw_rows(path):
+        for number, raw in raw_rows(path):
             if number == left_out:
                 continue
             if not names_condition(raw):
@@ -75,6 +78,8 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
                 continue
             if (fault := seen.fault(prediction, (name, number))) is not None:
                 errors.append(f"{name}:{number} {fault}")
+            if prediction.choices:
+                places[len(predictions)] = name, number
             predictions.append(prediction)
         if annotators.groups:
             fix = "names no 'annotator', but other rows do; write it in every row or in none"
@@ -88,7 +93,8 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
             errors += [f"{name}:{number} {fix}" for number in unnamed]
         if len(predictions) + len(errors) == before:
             raise InputError(f"{path}: holds no predictions; an empty file has no score")
-    raise_row_errors(errors, ", ".join(Path(path).name for path in paths))
+    predictions, faults = settled(predictions, lambda at: f"{places[at][0]}:{places[at][1]}")
+    raise_row_errors([*errors, *faults], ", ".join(Path(path).name for path in paths))
     return predictions
 
 
@@ -175,7 +181,7 @@ def _differing_truth(row: Prediction, first: Prediction) -> str | None:
     return None
 
 
-def _raw_rows(path: Path) -> Iterator[tuple[int, Raw]]:
+def raw_rows(path: Path) -> Iterator[tuple[int, Raw]]:
     """Each row with its number from 1.
 
     Raises:

@@ -16,7 +16,8 @@ from safe_data.core.options_file import TRAIN, write_options
 from safe_data.encoders.inference import one_thread
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
-from safe_eval.judging.verdict import EXIT_CODES, GO, Verdict, decide
+from safe_eval.judging.judged import GO
+from safe_eval.judging.verdict import EXIT_CODES, Verdict, decide
 from safe_eval.options import Sampling
 from safe_eval.predictions import write_predictions
 from safe_eval.report.report import write_report
@@ -158,7 +159,7 @@ def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
 def _judge(out: Path, seed: int, config: DemoConfig) -> tuple[Scores, Verdict]:
     with _step(7, "scores, verdict and report"):
         scores = score_files([out / "predictions.jsonl"], Sampling(seed=seed), out=out, force=True)
-        verdict = decide(out, Path(config.criteria), force=True)
+        verdict = decide(out, config.criteria, expect=(out / "shards",), force=True)
         write_report(out, shards=out / "shards", force=True)
     return scores, verdict
 

@@ -25,6 +25,7 @@ EXTRAS_OF = {
     "safe_data/sources/hub_load.py": {"hub"},
     "safe_eval/report/": {"report"},
     "safe_eval/scorers/captions/java.py": {"captions"},
+    "safe_eval/scorers/captions/learned_metrics/": {"train"},
     "safe_train/": {"train"},
     "safe_train/track.py": {"track"},
     "safe_train/wandb_log.py": {"track"},

@@ -34,6 +34,31 @@ def interval(low: float | None, high: float | None, *, signed: bool = False) -> 
     return f"[{write(low)}, {write(high)}]"
 
 
+def points(value: float | None) -> str:
+    """
+    >>> points(1558.52471), points(None)
+    ('1558.5', '–')
+    """
+    return MISSING if value is None else f"{value:.1f}"
+
+
+def points_interval(low: float | None, high: float | None) -> str:
+    """
+    >>> points_interval(1502.6, 1611.2), points_interval(None, None)
+    ('[1503, 1611]', 'not measured')
+    """
+    return "not measured" if low is None or high is None else f"[{low:.0f}, {high:.0f}]"
+
+
+def effect(size: float) -> str:
+    """The size of an effect, to two digits, never rounded to 0.
+
+    >>> effect(0.03449), effect(0.00012), effect(12.6)
+    ('0.034', '0.00012', '13')
+    """
+    return f"{size:.2g}"
+
+
 def p_value(value: float | None) -> str:
     """
     >>> p_value(0.0004), p_value(0.03249), p_value(1.0)

@@ -4,7 +4,7 @@ import copy
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,15 +67,17 @@ class Checkpoint:
             ) from error
 
 
-def open_checkpoint(source: str, model_type: str) -> Checkpoint:
+def open_checkpoint(source: str, model_type: str, more: Sequence[str] = ()) -> Checkpoint:
     """Open the checkpoint in a directory, or on the Hugging Face hub if no directory `owner/name` exists.
+
+    `more` are name patterns of files to fetch from there besides configuration and weights.
 
     Raises:
         InputError: torch or transformers is missing, the checkpoint does not exist or is of another model, or
             it has only pickled weights.
     """
     require_extra(f"the {model_type} encoder", "train", "torch", "transformers", "safetensors")
-    directory = checkpoint_directory(source, model_type, HUB_FILES)
+    directory = checkpoint_directory(source, model_type, [*HUB_FILES, *more])
     config = _json(directory / CONFIG)
     if config.get("model_type") != model_type:
         raise InputError(

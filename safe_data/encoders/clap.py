@@ -9,7 +9,7 @@ from jaxtyping import Float16, Float32
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
-from safe_data.encoders.checkpoints import load_weights, open_checkpoint
+from safe_data.encoders.checkpoints import Checkpoint, load_weights, open_checkpoint
 from safe_data.encoders.clap_mel import ClapMel
 from safe_data.encoders.inference import (
     POLICY,
@@ -23,6 +23,8 @@ from safe_data.encoders.inference import (
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_VERSION = 1  # of what is done with a clip
 
 
 class ClapEncoder:
@@ -39,8 +41,6 @@ class ClapEncoder:
     one through its fusion layers, so that a vector depends on its batch (LAION-AI/CLAP#90); we do not use
     them.
     """
-
-    version = 1
 
     def __init__(self, source: str, pooling: Literal["pooled", "tokens"] = "pooled") -> None:
         """Open a checkpoint: a directory, or a hub id such as laion/clap-htsat-unfused.
@@ -60,9 +60,7 @@ class ClapEncoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        return self._checkpoint.fingerprint(
-            encoder=self.name, version=self.version, precision=precision(), crop=POLICY
-        )
+        return clap_fingerprint(self._checkpoint, self.name, precision())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -148,6 +146,11 @@ class ClapEncoder:
                 f"{self._checkpoint.directory}: preprocessor_config.json is not this model's: "
                 f"{'; '.join(wrong)}; save both from the same checkpoint"
             )
+
+
+def clap_fingerprint(checkpoint: Checkpoint, name: str, number_format: str) -> str:
+    """The fingerprint of the embeddings that an encoder of this checkpoint computes in a number format."""
+    return checkpoint.fingerprint(encoder=name, version=_VERSION, precision=number_format, crop=POLICY)
 
 
 def _mean_direction(vectors: Float32[ndarray, "windows dims"]) -> Float32[ndarray, " dims"]:

@@ -19,14 +19,11 @@ from safe_eval.arms.scored_arm import score_arms
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions
-from safe_eval.scorers.scorer import RIGHT_FROM, SCORERS
+from safe_eval.scorers.scorer import ANSWER_METRICS, RIGHT_FROM
 from safe_eval.scoring.run_files import predictions_of
 from safe_eval.statistics.agreement import Agreement, agreement
 
 TABLE = "annotations.csv"  # in a run folder
-
-_CAPTION = "caption"
-
 
 Labelled = dict[str, bool | None]  # right or wrong by item; None where the person was unsure
 
@@ -138,9 +135,7 @@ def _check_drawn_from(key: Key, run: Path) -> None:
 def _scored(predictions: Sequence[Prediction]) -> Iterator[_Scored]:
     """Every answer that is right or wrong, with its score."""
     field, arms = cluster_field(predictions), make_arms(predictions)
-    for metric in SCORERS:
-        if _CAPTION in SCORERS[metric].tasks:
-            continue
+    for metric in ANSWER_METRICS:
         for arm in score_arms(metric, arms):
             for row, score in zip(arm.rows, arm.scores.tolist(), strict=True):
                 if row.error is None:

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from safe_data.core.errors import InputError, did_you_mean
-from safe_eval.arms.arm import Arm, cluster_field, make_arms
+from safe_eval.arms.arm import Arm, ArmKey, cluster_field, make_arms
 from safe_eval.arms.caption_arms import CaptionInputs, caption_arms
 from safe_eval.arms.consultation import consultation_arms
 from safe_eval.arms.coverage import Outcomes, arm_outcomes
 from safe_eval.arms.pairs import Pairing, pairing_of
 from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.prediction import Prediction
-from safe_eval.scorers.scorer import CAPTION_METRICS, ON_REQUEST, SCORERS
+from safe_eval.scorers.aggregate import Aggregate
+from safe_eval.scorers.benchmarks import check_protocol
+from safe_eval.scorers.scorer import ANSWER_METRICS, CAPTION_METRICS, ON_REQUEST
 
 Scored = dict[str, tuple[ScoredArm, ...]]  # by metric
 
@@ -27,6 +29,8 @@ class Arms:
     requested: Scored  # by metrics requested by name, which do not change coverage
     consultation: Scored
     captions_not_measured: dict[str | None, dict[str, str]]  # {dataset: {metric: reason}}
+    caption_diversity: dict[ArmKey, list[Aggregate]]
+    caption_models: dict[str, tuple[str, str]]  # the path or id, and the hash, of each model by its option
     notes: tuple[str, ...]  # on captions
     pairing: Pairing
 
@@ -46,28 +50,33 @@ def all_arms(
     *,
     metrics: Sequence[str] = (),
     captions: CaptionInputs | None = None,
+    protocol: str | None = None,
     baseline: str | None = None,
     pairs: bool = False,
 ) -> Arms:
     """Score predictions with every metric that judges any of them, and with the requested metrics.
 
+    `protocol` scores the rows of the benchmarks that have such a rule, in place of their own protocol.
     `baseline` and `pairs` say which models are compared: see `pairing_of`.
 
     Raises:
         InputError: see `make_arms` and `pairing_of`; no row has a task that can be scored; a metric is
-            unknown or judges no row; or captions cannot be scored.
+            unknown or judges no row; no benchmark here has such a protocol; or captions cannot be scored.
     """
     check_metrics(metrics)
     pairing = pairing_of({row.model for row in predictions}, baseline, pairs=pairs)
     arms = make_arms(predictions, pairing.baseline)
+    if protocol is not None:
+        check_protocol(protocol, {arm.key.dataset for arm in arms})
     captioned = caption_arms(arms, captions or CaptionInputs())
-    judged = _scored(tuple(SCORERS), arms) | captioned.scored
+    judged = _scored(ANSWER_METRICS, arms, protocol=protocol) | captioned.scored
     if not judged:
-        tasks = ", ".join(sorted({str(task) for arm in arms for task in arm.tasks}))
+        tasks = ", ".join(sorted({str(asked.task) for arm in arms for asked in arm.tasks}))
         raise InputError(f"no metric judges the tasks of these predictions ({tasks})")
-    requested = _scored([metric for metric in metrics if metric in ON_REQUEST], arms)
+    requested = _scored([metric for metric in metrics if metric in ANSWER_METRICS], arms, requested=True)
+    explained = {metric for reasons in captioned.not_measured.values() for metric in reasons}
     for metric in metrics:
-        if metric not in judged and metric not in requested:
+        if metric not in judged and metric not in requested and metric not in explained:
             raise InputError(f"{metric} judges none of these predictions; leave it out")
     return Arms(
         arms=arms,
@@ -76,6 +85,8 @@ def all_arms(
         requested=requested,
         consultation=consultation_arms(arms),
         captions_not_measured=captioned.not_measured,
+        caption_diversity=captioned.diversity,
+        caption_models=captioned.models,
         notes=captioned.notes,
         pairing=pairing,
     )
@@ -87,13 +98,16 @@ def check_metrics(metrics: Sequence[str]) -> None:
     Raises:
         InputError: a metric has no scorer.
     """
-    known = (*SCORERS, *CAPTION_METRICS, *ON_REQUEST)
+    known = (*ANSWER_METRICS, *CAPTION_METRICS)
     for metric in metrics:
         if metric not in known:
             hint = f"{did_you_mean(metric, known)} on request: {', '.join(ON_REQUEST)}"
             raise InputError(f"no metric is named {metric!r}; {hint.lstrip()}")
 
 
-def _scored(metrics: Sequence[str], arms: Sequence[Arm]) -> Scored:
+def _scored(
+    metrics: Sequence[str], arms: Sequence[Arm], *, protocol: str | None = None, requested: bool = False
+) -> Scored:
     """The arms as each of these metrics scored them, without metrics that judge no row."""
-    return {metric: scored for metric in metrics if (scored := score_arms(metric, arms))}
+    scored = {m: score_arms(m, arms, protocol=protocol, requested=requested) for m in metrics}
+    return {metric: found for metric, found in scored.items() if found}

@@ -50,6 +50,13 @@ class ArmKey(NamedTuple):
         return self.dataset or "", self.seed, self.model != baseline, self.model, place, self.condition
 
 
+class Asked(NamedTuple):
+    """What decides, beside the dataset, which metrics judge a row."""
+
+    task: str | None
+    choices: bool  # whether the row has choices
+
+
 _arm_of = attrgetter(*ArmKey._fields)
 
 
@@ -80,13 +87,14 @@ class Arm:
         return {name: inside for name, inside in slices.items() if inside.any()}
 
     @cached_property
-    def tasks(self) -> dict[str | None, Places]:
-        """The places of the rows of each task. The task decides which metrics judge a row."""
-        tasks = [row.task for row in self.rows]
-        if len(set(tasks)) == 1:
-            return {tasks[0]: np.arange(len(tasks))}
+    def tasks(self) -> dict[Asked, Places]:
+        """The places of the rows of each task, with and without choices."""
+        asked = [(row.task, bool(row.choices)) for row in self.rows]
+        if len(set(asked)) == 1:
+            return {Asked(*asked[0]): np.arange(len(asked))}
         return {
-            task: np.flatnonzero([task == other for other in tasks]) for task in sorted(set(tasks), key=str)
+            Asked(*kind): np.flatnonzero([kind == other for other in asked])
+            for kind in sorted(set(asked), key=str)
         }
 
     @cached_property

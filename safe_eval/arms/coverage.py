@@ -83,7 +83,7 @@ def _outcomes(arm: Arm, not_understood: Sequence[Int[ndarray, " rows"]]) -> Outc
     for at in not_understood:
         found[at] = _UNPARSED
     found[arm.answers < 0] = _ERRORED
-    for task, at in arm.tasks.items():
-        if not metrics_for(arm.key.dataset, task):
+    for asked, at in arm.tasks.items():
+        if not metrics_for(arm.key.dataset, *asked):
             found[at] = _EXCLUDED
     return found

@@ -1,56 +1,108 @@
 """Delivery: whether the sound that reached the model fits its condition."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from safe_eval.arms.arm import Arm, shared_examples
-from safe_eval.prediction import Prediction, changes_sound
+import msgspec
+
+from safe_eval.arms.arm import Arm
+from safe_eval.prediction import Prediction, changes_sound, snr_db
 
 _SILENCE_DB = -119.0  # digital silence is written as −120
 
+Untouched = Mapping[tuple[str | None, int], Prediction]  # by dataset and example: what was sent under full
 
-def delivery_notes(arms: Sequence[Arm]) -> Iterator[str]:
-    """One line per arm whose recorded audio hash or level contradicts its condition.
 
-    Rows without `audio_sha256` or `audio_rms_db` are not checked. A sound that is silent already stays the
-    same when it is muted.
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What an arm whose condition changes the sound says about the sounds that were sent.
+
+    Failed rows, and sounds that were silent before they were changed, are not counted.
+    """
+
+    dataset: str | None
+    seed: int
+    model: str
+    condition: str
+    sounds: int  # rows that say what was sent
+    as_full: int  # of these, the ones sent as under full
+    too_loud: int  # under mute_audio, sounds that were not silent
+    too_quiet: int  # with noise, sounds that were silent
+    unsaid: int  # rows that do not say it, though the sound of their example is known under full
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Why the condition cannot be relied on; empty if nothing speaks against it."""
+        said = {
+            f"{self.as_full} of {self.sounds} sounds were sent as under full: the condition did not reach "
+            "the model": self.as_full,
+            f"{self.too_loud} of {self.sounds} sounds were not silent": self.too_loud,
+            f"{self.too_quiet} of {self.sounds} sounds were silent": self.too_quiet,
+            f"{self.unsaid} rows do not say which sound was sent; under full they do": self.unsaid,
+        }
+        return tuple(text for text, count in said.items() if count)
+
+
+def deliveries(arms: Sequence[Arm]) -> Iterator[Delivery]:
+    """One row for each arm whose condition changes the sound, if any row says what was sent.
+
+    Where no row states `audio_sha256` or `audio_rms_db`, nothing is known, and there is no row.
 
     >>> from safe_eval.arms.arm import make_arms
     >>> rows = [Prediction(example_id="q", references=("a",), answer="a", audio_sha256="00", condition=c)
     ...         for c in ("full", "mute_audio")]
-    >>> next(delivery_notes(make_arms(rows)))
-    'model/mute_audio, seed 0: 1 of 1 sounds were sent as under full: the condition did not reach the model'
+    >>> [(row.condition, row.as_full, row.sounds) for row in deliveries(make_arms(rows))]
+    [('mute_audio', 1, 1)]
     """
-    by_key = {arm.key: arm for arm in arms}
+    untouched = {
+        (arm.key.dataset, number): row
+        for arm in arms
+        if arm.key.condition == "full"
+        for number, row in zip(arm.examples.tolist(), arm.rows, strict=True)
+        if _is_said(row) and not row.error
+    }
     for arm in arms:
-        full = by_key.get(arm.key._replace(condition="full"))
-        if full is None or not changes_sound(arm.key.condition):
-            continue
-        same = _same_sounds(full, arm)
-        if any(same):
-            yield (
-                f"{arm.key.name}, seed {arm.key.seed}: {sum(same)} of {len(same)} sounds were sent as under "
-                "full: the condition did not reach the model"
-            )
-    for arm in arms:
-        if arm.key.condition != "mute_audio":
-            continue
-        heard = [not _is_silent(row) for row in arm.rows if row.audio_rms_db is not None]
-        if any(heard):
-            yield f"{arm.key.name}, seed {arm.key.seed}: {sum(heard)} of {len(heard)} sounds were not silent"
+        if changes_sound(arm.key.condition):
+            found = _delivery(arm, untouched)
+            if found.sounds or found.unsaid:
+                yield found
 
 
-def _same_sounds(full: Arm, changed: Arm) -> list[bool]:
-    """Whether both sounds are the same, for each example on which both are known."""
-    at_full, at_changed = shared_examples(full.examples, changed.examples)
-    matches = [
-        (full.rows[one], changed.rows[other])
-        for one, other in zip(at_full.tolist(), at_changed.tolist(), strict=True)
-    ]
-    return [
-        sent.audio_sha256 == untouched.audio_sha256
-        for untouched, sent in matches
-        if untouched.audio_sha256 is not None and sent.audio_sha256 is not None and not _is_silent(untouched)
-    ]
+def delivery_notes(arms: Sequence[Arm]) -> Iterator[str]:
+    """One line for each way in which the sounds that an arm was sent contradict its condition."""
+    for row in deliveries(arms):
+        for fault in row.faults:
+            yield f"{row.model}/{row.condition}, seed {row.seed}: {fault}"
+
+
+def _delivery(arm: Arm, untouched: Untouched) -> Delivery:
+    condition = arm.key.condition
+    muted, noisy = condition == "mute_audio", condition == "noise_audio" or snr_db(condition) is not None
+    sounds = as_full = too_loud = too_quiet = unsaid = 0
+    for number, sent in zip(arm.examples.tolist(), arm.rows, strict=True):
+        before = untouched.get((arm.key.dataset, number))
+        had_sound = before is not None and not _is_silent(before)
+        if sent.error is not None or (before is not None and not had_sound and not muted):
+            continue
+        if not _is_said(sent):
+            unsaid += had_sound
+            continue
+        sounds += 1
+        sha256 = None if before is None else before.audio_sha256
+        as_full += had_sound and sha256 is not None and sent.audio_sha256 == sha256
+        known = sent.audio_rms_db is not None
+        too_loud += muted and known and not _is_silent(sent)
+        too_quiet += noisy and known and _is_silent(sent)
+    return Delivery(
+        **arm.key._asdict(),
+        sounds=sounds,
+        as_full=as_full,
+        too_loud=too_loud,
+        too_quiet=too_quiet,
+        unsaid=unsaid,
+    )
+
+
+def _is_said(row: Prediction) -> bool:
+    return row.audio_sha256 is not None or row.audio_rms_db is not None
 
 
 def _is_silent(row: Prediction) -> bool:

@@ -40,8 +40,7 @@ def reply_notes(arms: Sequence[Arm]) -> Iterator[str]:
 
 def _is_read(row: Prediction) -> bool:
     """Whether a metric reads the reply of a row as one of several choices."""
-    has_choices = row.choices is not None or row.task != "classify"
-    return has_choices and not READS_REPLIES.isdisjoint(metrics_for(row.dataset, row.task))
+    return not READS_REPLIES.isdisjoint(metrics_for(row.dataset, row.task, bool(row.choices)))
 
 
 def _is_foreign(text: str) -> bool:

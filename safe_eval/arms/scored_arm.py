@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from safe_eval.arms.arm import Arm, ArmKey, Places, Slices
 from safe_eval.prediction import Prediction
-from safe_eval.scorers.scorer import judges, no_slices, scorer_of
+from safe_eval.scorers.scorer import judges, metrics_for, no_slices, scorer_of
 
 Counts = Shaped[ndarray, "rows counts"]
 Corpus = Callable[[Shaped[ndarray, "*rows counts"]], Float[ndarray, "*rows"]]  # from sums of counts
@@ -18,7 +18,10 @@ Corpus = Callable[[Shaped[ndarray, "*rows counts"]], Float[ndarray, "*rows"]]  #
 
 @dataclass(frozen=True)
 class ScoredArm:
-    """The rows of an arm that a metric judges, with their scores. Errors and unparsed replies score 0."""
+    """The rows of an arm that a metric judges, with their scores, which lie between `lowest` and `highest`.
+
+    Errors and unparsed replies score 0, or what the metric gives for a failure.
+    """
 
     metric: str
     arm: Arm
@@ -28,7 +31,8 @@ class ScoredArm:
     scores: Float[ndarray, " rows"]
     unparsed: Bool[ndarray, " rows"]  # replies that the scorer did not understand
     slices: Slices
-    highest: float = 1.0  # the score of a perfect answer; the lowest is 0
+    highest: float = 1.0
+    lowest: float = 0.0
     counts: Counts | None = None  # for a corpus-level metric: its value is `corpus` of their sums
     corpus: Corpus | None = None
 
@@ -57,9 +61,14 @@ class ScoredArm:
         return slice_name in self.slices and bool(self.slices[slice_name].all())
 
 
-def score_arms(metric: str, arms: Sequence[Arm]) -> tuple[ScoredArm, ...]:
-    """Score every row that a metric judges; arms without such rows are left out."""
-    judged = [(arm, at) for arm in arms if len(at := _judged(metric, arm))]
+def score_arms(
+    metric: str, arms: Sequence[Arm], *, protocol: str | None = None, requested: bool = False
+) -> tuple[ScoredArm, ...]:
+    """Score every row that a metric judges; arms without such rows are left out.
+
+    A metric that is requested by name scores every row that it can. `protocol` is that of `metrics_for`.
+    """
+    judged = [(arm, at) for arm in arms if len(at := _taken(metric, arm, protocol, requested=requested))]
     if not judged:
         return ()
     rows = [arm.rows[place] for arm, at in judged for place in at.tolist()]
@@ -78,14 +87,19 @@ def scored_arm(
     own_slices: Callable[[Sequence[Prediction]], Slices] = no_slices,
     *,
     highest: float = 1.0,
+    lowest: float = 0.0,
+    failed: float = 0.0,
     counts: Counts | None = None,
     corpus: Corpus | None = None,
 ) -> ScoredArm:
-    """An arm with the values of a metric for the rows at some places; NaN is unparsed, errors score 0."""
+    """An arm with the values of a metric for the rows at some places.
+
+    NaN is unparsed and scores 0, and an error scores `failed`.
+    """
     whole = len(at) == len(arm.rows)
     slices = arm.slices if whole else {name: inside[at] for name, inside in arm.slices.items()}
     slices = slices | ({} if own_slices is no_slices else own_slices([arm.rows[place] for place in at]))
-    values = np.where(arm.failed[at], 0.0, values)
+    values = np.where(arm.failed[at], failed, values)
     return ScoredArm(
         metric=metric,
         arm=arm,
@@ -96,12 +110,20 @@ def scored_arm(
         unparsed=np.isnan(values),
         slices={name: inside for name, inside in slices.items() if inside.any()},
         highest=highest,
+        lowest=lowest,
         counts=counts,
         corpus=corpus,
     )
 
 
-def _judged(metric: str, arm: Arm) -> Places:
-    """The places of the rows that a metric judges."""
-    found = [places for places in arm.tasks.values() if judges(metric, arm.rows[int(places[0])])]
-    return np.array(sorted(itertools.chain(*found)), dtype=int) if len(found) != 1 else found[0]
+def _taken(metric: str, arm: Arm, protocol: str | None, *, requested: bool) -> Places:
+    """The places of the rows that a metric scores, which dataset, task and choices decide."""
+    found = [
+        at
+        for asked, at in arm.tasks.items()
+        if metric in metrics_for(arm.key.dataset, *asked, protocol)
+        or (requested and judges(metric, arm.rows[int(at[0])]))
+    ]
+    taken: Places = np.array(sorted(itertools.chain(*found)), dtype=int) if len(found) != 1 else found[0]
+    only = scorer_of(metric).only
+    return taken if only is None or not len(taken) else taken[only([arm.rows[at] for at in taken.tolist()])]

@@ -10,7 +10,7 @@ from safe_eval.arms.arm import ArmKey, cluster_field, make_arms
 from safe_eval.arms.scored_arm import score_arms
 from safe_eval.prediction import Prediction
 from safe_eval.results.calibration import confident_answers
-from safe_eval.scorers.scorer import SCORERS
+from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.statistics.calibration.calibration import Forecasts
 
 Place = tuple[str | None, str]  # a dataset and an example id
@@ -59,7 +59,7 @@ def forecasts_of(
         labels[place] = _label((by_content[content], row.example_id) if is_renamed else place)
         clusters[place] = str(getattr(row, field))
     arms = make_arms(rows)
-    scored = {metric: score_arms(metric, arms) for metric in SCORERS}
+    scored = {metric: score_arms(metric, arms) for metric in ANSWER_METRICS}
     parts: dict[tuple[int, str], list[Forecasts]] = {}
     for key, forecasts in confident_answers(scored).items():
         places: list[Place] = [(key.dataset, name) for name in forecasts.examples]

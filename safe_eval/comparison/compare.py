@@ -39,11 +39,11 @@ from safe_eval.options import CompareOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes
 from safe_eval.results.flips import FLIPS_FILE, Flip, flips_between, flips_csv
-from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
+from safe_eval.scorers.captions.caption_scores import ASK_FOR, JAVA_METRICS
 from safe_eval.statistics.multiplicity import benjamini_hochberg, holm
 
 COMPARISON_FILE = "comparison.json"
-_NO_JAVA = "Java was not to be used"  # in the notes on captions
+_IN_JAVA = tuple(ASK_FOR.format(metric) for metric in JAVA_METRICS)  # in the notes on captions
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
 Sides = tuple[Side, Side]
@@ -120,6 +120,7 @@ def compare_files(
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
+            protocol=options.protocol,
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
         ),
@@ -145,14 +146,21 @@ def _compare(
 
     Metrics in Java start slowly, so they are used only if requested by name.
     """
-    captions = CaptionInputs(java=options.metric in JAVA_METRICS, tokenizer=options.tokenizer)
-    arms = all_arms(_sided(matches), metrics=_requested(options.metric), captions=captions)
+    captions = CaptionInputs(
+        asked=_requested(options.metric), models=options.models, tokenizer=options.tokenizer
+    )
+    arms = all_arms(
+        _sided(matches), metrics=_requested(options.metric), captions=captions, protocol=options.protocol
+    )
     scored: Mapping[str, Sequence[ScoredArm]] = arms.judged | arms.requested
     notes = [*question_notes(arms.arms), *_caption_notes(arms.notes, options.metric)]
     if options.metric in CONSULTATION_METRICS:
         saying, said = both_say(matches)
         scored = consultation_arms(make_arms(_sided(saying)))
         notes += said
+    if options.metric is not None and options.metric not in scored:
+        reasons = {of[options.metric]: None for of in arms.captions_not_measured.values()}
+        raise InputError("; ".join(reasons))
     chosen = {metric: found for metric, found in scored.items() if options.metric in (None, metric)}
     margins.check_unit(list(chosen))
     matched = [MatchedArms(a, b, names) for a, b in itertools.chain(*map(_by_dataset, chosen.values()))]
@@ -194,8 +202,9 @@ def _by_dataset(scored: Sequence[ScoredArm]) -> Iterator[tuple[ScoredArm, Scored
 
 def _caption_notes(notes: Sequence[str], metric: str | None) -> Iterator[str]:
     """The notes on captions; for metrics in Java that were not requested, how to request them."""
-    unasked = [note for note in notes if _NO_JAVA in note]
-    yield from (note for note in notes if note not in unasked)
+    unasked = [note for note in notes if any(command in note for command in _IN_JAVA)]
+    others = [note for note in notes if note not in unasked]
+    yield from (note for note in others if metric is None or "not measured" not in note)
     if unasked and metric is None:
         names = ", ".join(JAVA_METRICS)
         yield f"{names} run in Java and are compared one at a time: --metric {JAVA_METRICS[0]}"

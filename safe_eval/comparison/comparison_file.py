@@ -60,6 +60,7 @@ class ComparisonProvenance(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     resamples: int
     confidence: float
+    protocol: str | None = None  # in place of the benchmarks' own, where they have such a rule
     python: str
     versions: dict[str, str]
 

@@ -47,7 +47,7 @@ def difference_rows(
         )
         if a.counts is None:
             differences = a.scores[inside] - b.scores[inside]
-            row = _of_means(row, differences, a.clusters[inside], a.highest, margin, sampling)
+            row = _of_means(row, differences, a.clusters[inside], a.highest - a.lowest, margin, sampling)
         elif margin is not None:
             interval = Interval(found.equivalence_low, found.equivalence_high)
             row = msgspec.structs.replace(row, equivalence=equivalence_verdict(interval, margin))
@@ -58,7 +58,7 @@ def _of_means(
     row: Difference,
     differences: Values,
     clusters: Labels,
-    highest: float,
+    range_: float,
     margin: float | None,
     sampling: Sampling,
 ) -> Difference:
@@ -66,7 +66,7 @@ def _of_means(
     row = msgspec.structs.replace(row, detectable=_detectable(differences, clusters, sampling))
     if margin is None:
         return row
-    tested = equivalence(differences, clusters, margin, sampling, scale=(-highest, highest))
+    tested = equivalence(differences, clusters, margin, sampling, scale=(-range_, range_))
     return msgspec.structs.replace(row, equivalence=tested.verdict, equivalence_p=tested.p_value)
 
 

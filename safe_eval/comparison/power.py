@@ -13,7 +13,7 @@ from safe_eval.arms.arm import make_arms, shared_examples
 from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.options import PowerOptions
 from safe_eval.predictions import read_predictions
-from safe_eval.scorers.scorer import SCORERS
+from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.scoring.run_files import predictions_of
 from safe_eval.statistics.bootstrap import Labels, Values, count_clusters
 from safe_eval.statistics.power import (
@@ -82,7 +82,9 @@ def observed_differences(options: PowerOptions) -> Differences:
         raise ValueError("no predictions file to observe differences in")
     files = predictions_of(file)
     every = make_arms(read_predictions(*files, allow_partial=options.allow_partial))
-    arms = _arms(file, [arm for name in SCORERS if metric in (None, name) for arm in score_arms(name, every)])
+    arms = _arms(
+        file, [arm for name in ANSWER_METRICS if metric in (None, name) for arm in score_arms(name, every)]
+    )
     if a is None and b is None and len(arms) == 2:
         a, b = arms
     if a is None or b is None or a == b or not {a, b} <= arms.keys():

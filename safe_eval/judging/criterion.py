@@ -2,31 +2,39 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
-from safe_data.core.errors import InputError, did_you_mean, raise_row_errors
+from safe_data.core.errors import InputError, did_you_mean
 from safe_eval.arms.arm import COMPARED_SLICES
 from safe_eval.judging.metric_names import (
+    AGREEMENT,
     CHANGED,
     COVERAGE,
     MEANS,
     METRICS,
+    PROPORTIONS,
     SEED_STD,
+    WITHOUT_SIDES,
     extremes,
     unknown_metric,
 )
 from safe_eval.prediction import CONDITIONS, is_condition
 from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
 from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.latency import LATENCIES, LATENCY_RATIO
+from safe_eval.results.lomo import SHARE_LOST
 from safe_eval.results.retention import DRIFT_METRICS, RETENTION_SLICES
 
-SHIPPED = Path(__file__).parents[1] / "criteria"
 TOLERANCE = 1e-9  # 0.70 - 0.65 is 0.04999999999999993 in binary, and meant to reach 0.05
 
-Use = Literal["value", "ci_low", "ci_high", "equivalence"]
+Use = Literal["value", "ci_low", "ci_high", "equivalence", "non_inferiority"]
+Over = Literal["each_seed", "seeds"]
+ONE_SIDED: tuple[Use, ...] = ("equivalence", "non_inferiority")  # judged by the interval of one-sided tests
+
+_Count = Annotated[int, Meta(ge=1)]
 
 _SLICE = re.compile(r"(type|class):.+")  # besides COMPARED_SLICES
 _BOUND = re.compile(r"(>=|<=|>|<|==|within) *([-+]?(?:\d+\.?\d*|\.\d+))")
@@ -54,18 +62,46 @@ class Bound(NamedTuple):
         """
         return _HOLDS[self.operator](value, self.limit)
 
+    def inside(self, value: float) -> float:
+        """How far a number lies inside the bound; below 0 outside.
+
+        >>> Bound("<=", 0.5).inside(0.25), Bound("within", 0.5).inside(-0.75)
+        (0.25, -0.25)
+        """
+        if self.operator in (">=", ">"):
+            return value - self.limit
+        if self.operator in ("<=", "<"):
+            return self.limit - value
+        return -abs(value - self.limit) if self.operator == "==" else self.limit - abs(value)
+
 
 class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A metric of `condition` ("model/condition"), minus that metric of `against` if given, and its bound."""
+    """A metric of `condition`, minus that metric of `against` if given, and the bound it must meet."""
 
-    name: str
-    metric: str
-    bound: str
-    slice: str = "all"
-    condition: str | None = None
-    against: str | None = None
-    use: Use = "value"
-    severity: Literal["critical", "warning"] = "critical"  # a warning is shown and decides nothing
+    name: Annotated[str, Meta(description="shown in the verdict; unique in the file")]
+    metric: Annotated[str, Meta(description="a metric of scores.json, such as vqa_accuracy")]
+    bound: Annotated[str, Meta(description="'>= 0.05', '< 1', '== 0' or 'within 0.005'")]
+    slice: Annotated[str, Meta(description="all, audio, vl, type:NAME or class:NAME")] = "all"
+    dataset: Annotated[str | None, Meta(description="one dataset; without it, every one must hold")] = None
+    condition: Annotated[str | None, Meta(description="whose metric: model/condition")] = None
+    against: Annotated[str | None, Meta(description="subtracted: model/condition")] = None
+    use: Annotated[
+        Use,
+        Meta(
+            description="which number must meet the bound: the value, an end of the interval, both ends of "
+            "the interval of two one-sided tests, or its worse end"
+        ),
+    ] = "value"
+    over: Annotated[
+        Over, Meta(description="each seed must hold, or the mean over seeds with its own interval")
+    ] = "each_seed"
+    min_confidence: Annotated[float | None, Meta(description="of the intervals, such as 0.95")] = None
+    min_resamples: Annotated[_Count | None, Meta(description="of the bootstrap")] = None
+    min_clusters: Annotated[_Count | None, Meta(description="that were judged")] = None
+    min_seeds: Annotated[_Count | None, Meta(description="that were judged")] = None
+    severity: Annotated[
+        Literal["critical", "warning"], Meta(description="a warning is shown and decides nothing")
+    ] = "critical"
 
     def parsed_bound(self) -> Bound:
         """The bound as an operator and a number.
@@ -90,55 +126,8 @@ class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         return None
 
 
-def criteria_path(given: Path) -> Path:
-    """The path of a criteria file, given as a path or as the name of a shipped one, such as `demo`.
-
-    Raises:
-        InputError: there is no such file and none of that name is shipped.
-    """
-    shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
-    if given.is_file():
-        return given
-    if str(given) in shipped:
-        return shipped[str(given)]
-    raise InputError(f"{given}: no such criteria file; shipped with safe-eval: {', '.join(shipped)}")
-
-
-def read_criteria(path: Path) -> tuple[Criterion, ...]:
-    """Read a criteria file: YAML with a list named `criteria`.
-
-    Raises:
-        InputError: not YAML, no criteria, or criteria that cannot be judged; all faults are reported at once.
-    """
-    from safe_data.core.yaml_file import read_yaml
-
-    _, content = read_yaml(path)
-    if not isinstance(content, dict) or list(content) != ["criteria"]:
-        raise InputError(f"{path}: expected one list named 'criteria', as in safe-eval's own demo.yaml")
-    rows = content["criteria"]
-    if not isinstance(rows, list) or not rows:
-        raise InputError(f"{path}: holds no criteria; a verdict on nothing would always be go")
-    read = [_criterion(row) for row in rows]
-    names = [row.get("name") if isinstance(row, dict) else None for row in rows]
-    errors = [
-        f"{path.name}: criterion {place} {names[place - 1]!r}: {fault}"
-        for place, fault in enumerate(read, 1)
-        if isinstance(fault, str)
-    ]
-    errors += [
-        f"{path.name}: the name {name!r} is given twice; each criterion needs its own"
-        for name in dict.fromkeys(names)
-        if name is not None and names.count(name) > 1
-    ]
-    raise_row_errors(errors, str(path))
-    criteria = tuple(row for row in read if isinstance(row, Criterion))
-    if all(row.severity == "warning" for row in criteria):
-        raise InputError(f"{path}: every criterion is a warning, so nothing would decide; make one critical")
-    return criteria
-
-
-def _criterion(row: Any) -> Criterion | str:
-    """The criterion, or what is wrong with it."""
+def parse_criterion(row: Any) -> Criterion | str:
+    """A criterion from a row of a criteria file, or what is wrong with it."""
     if not isinstance(row, dict):
         return "is not a mapping; write name, metric, condition, bound"
     fields = [field.name for field in msgspec.structs.fields(Criterion)]
@@ -155,7 +144,7 @@ def _criterion(row: Any) -> Criterion | str:
 
 
 def _fault(criterion: Criterion) -> str | None:
-    metric, against, bound = criterion.metric, criterion.against, criterion.parsed_bound()
+    metric, against = criterion.metric, criterion.against
     if metric not in METRICS:
         return unknown_metric(metric)
     if criterion.slice not in COMPARED_SLICES and not _SLICE.fullmatch(criterion.slice):
@@ -165,17 +154,40 @@ def _fault(criterion: Criterion) -> str | None:
         if not model or not is_condition(condition):
             hint = did_you_mean(condition, CONDITIONS)
             return f"{side!r} is no 'model/condition' such as 'safe/full'{hint and ', '}{hint}"
-    if metric == COVERAGE and (against or criterion.slice != "all"):
-        return "coverage takes no 'against' and no 'slice'"
-    if metric != COVERAGE and criterion.condition is None:
+    return (
+        _sides_fault(criterion)
+        or _slice_fault(criterion)
+        or _use_fault(criterion)
+        or _seeds_fault(criterion)
+        or _demand_fault(criterion)
+    )
+
+
+def _sides_fault(criterion: Criterion) -> str | None:
+    """What is wrong with `condition` and `against`: some metrics take both, some one, some neither."""
+    metric, against = criterion.metric, criterion.against
+    if metric in WITHOUT_SIDES and (against or criterion.slice != "all"):
+        return f"{metric} takes no 'against' and no 'slice'"
+    if metric not in WITHOUT_SIDES and criterion.condition is None:
         return f"{metric} needs a 'condition', for example 'safe/full'"
     if metric == CHANGED and against is None:
         return "answers_changed compares two models; give 'against', for example 'base/full'"
-    if metric in DRIFT_METRICS and _model(against) in ("", _model(criterion.condition)):
-        return f"{metric} is a distance from another model; give 'against', for example 'base/full'"
-    if against is not None and metric not in (*MEANS, *DRIFT_METRICS, CHANGED):
+    if metric == SHARE_LOST:
+        model, _, condition = (criterion.condition or "").rpartition("/")
+        if condition == "full" or against != f"{model}/full":
+            return (
+                "share_lost is what a condition loses of full; for example condition: safe/mute_audio, "
+                "against: safe/full"
+            )
+    if metric in (*DRIFT_METRICS, LATENCY_RATIO):
+        model, _, condition = (against or "").rpartition("/")
+        if condition != "full" or model == (criterion.condition or "").rpartition("/")[0]:
+            what = "a distance from" if metric in DRIFT_METRICS else "in proportion to"
+            return f"{metric} is {what} the baseline; give 'against', for example 'against: base/full'"
+    takes_against = (*MEANS, *DRIFT_METRICS, *PROPORTIONS, CHANGED)
+    if against is not None and metric not in takes_against:
         return f"{metric} describes one 'condition'; leave out 'against'"
-    return _slice_fault(criterion) or _use_fault(criterion, bound)
+    return None
 
 
 def _model(side: str | None) -> str:
@@ -186,27 +198,51 @@ def _slice_fault(criterion: Criterion) -> str | None:
     """What is wrong with the slice: not every number is computed on every slice."""
     metric = criterion.metric
     computed_on: tuple[str, ...] = COMPARED_SLICES
-    if metric in (*CALIBRATION_METRICS, *OWN_AGGREGATES):
+    if metric.removesuffix(SEED_STD) in (*CALIBRATION_METRICS, *OWN_AGGREGATES, *LATENCIES):
         computed_on = ("all",)
     elif metric in DRIFT_METRICS:
         computed_on = RETENTION_SLICES
-    elif criterion.against is None and not metric.endswith(SEED_STD):
+    elif criterion.against is None and not metric.endswith(SEED_STD) and criterion.over == "each_seed":
         return None
     if criterion.slice in computed_on:
         return None
     what = "comparisons are" if criterion.against else f"{metric} is"
+    if criterion.over == "seeds":
+        what = "means over seeds are"
     return f"{what} computed on the slices {', '.join(computed_on)}, not on {criterion.slice!r}"
 
 
-def _use_fault(criterion: Criterion, bound: Bound) -> str | None:
-    metric = criterion.metric
-    has_none = metric in (CHANGED, COVERAGE, WITHOUT_INTERVAL) or metric.endswith(SEED_STD)
-    if has_none and criterion.use != "value":
+def _use_fault(criterion: Criterion) -> str | None:
+    metric, use, operator = criterion.metric, criterion.use, criterion.parsed_bound().operator
+    has_none = metric in (CHANGED, COVERAGE, *WITHOUT_INTERVAL) or metric.endswith(SEED_STD)
+    if has_none and use != "value":
         return f"{metric} has no interval; leave out 'use', so that its value is judged"
-    if criterion.use == "equivalence" and metric not in MEANS:
+    if use in ONE_SIDED and metric not in MEANS:
         return f"{metric} is no difference of scores, so it has no equivalence interval"
-    if criterion.use == "equivalence" and (criterion.against is None or bound.operator != "within"):
+    if use == "equivalence" and (criterion.against is None or operator != "within"):
         return "equivalence needs an 'against' and a bound 'within MARGIN'"
-    if bound.operator == "within" and criterion.use in ("ci_low", "ci_high"):
+    if use == "non_inferiority" and (criterion.against is None or operator not in (">=", ">", "<=", "<")):
+        return "non_inferiority needs an 'against' and a bound such as '>= -0.005'"
+    if operator == "within" and use in ("ci_low", "ci_high"):
         return "one end of an interval cannot be 'within'; use value or equivalence"
+    return None
+
+
+def _seeds_fault(criterion: Criterion) -> str | None:
+    if criterion.over == "seeds" and criterion.metric not in MEANS:
+        return f"{criterion.metric} has no mean over seeds; leave out 'over', so that each seed must hold"
+    if criterion.min_seeds == 1 and (criterion.over == "seeds" or criterion.metric.endswith(SEED_STD)):
+        return "min_seeds 1 asks for nothing here; a number over seeds needs 2"
+    return None
+
+
+def _demand_fault(criterion: Criterion) -> str | None:
+    """What is wrong with what the criterion demands of its evidence."""
+    if criterion.min_confidence is not None and not 0.5 < criterion.min_confidence < 1:
+        return f"min_confidence {criterion.min_confidence:g} is not between 0.5 and 1; 95 % is 0.95"
+    if criterion.metric not in WITHOUT_SIDES:
+        return None
+    for name in ("min_seeds",) if criterion.metric == AGREEMENT else ("min_clusters", "min_seeds"):
+        if getattr(criterion, name) is not None:
+            return f"{criterion.metric} counts no {name.removeprefix('min_')}; leave out {name!r}"
     return None

@@ -1,23 +1,39 @@
 """Evidence: the numbers in the scores that a criterion asks for, or the reason why there are none."""
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from safe_data.core import numerals
+import msgspec
+
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.arms.coverage import ArmCoverage
-from safe_eval.judging.criterion import Criterion, Use
+from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.metric_names import CHANGED, COVERAGE, MEANS, SEED_STD
-from safe_eval.results.aggregates import OWN_AGGREGATES, AggregateRow
+from safe_eval.judging.row_evidence import (
+    Evidence,
+    Place,
+    of_aggregate,
+    of_aggregate_spread,
+    of_comparison,
+    of_coverage,
+    of_drift,
+    of_latency,
+    of_lomo,
+    of_metric,
+    of_seeds,
+    of_spread,
+)
+from safe_eval.prediction import changes_sound
+from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
-from safe_eval.results.comparisons import Comparison
+from safe_eval.results.comparisons import Comparison, turned
+from safe_eval.results.latency import LATENCIES, LATENCY_MS, LATENCY_RATIO
+from safe_eval.results.lomo import SHARE_LOST
 from safe_eval.results.metrics import Metric
-from safe_eval.results.retention import DRIFT_METRICS, RetentionRow
-from safe_eval.results.seeds import SeedRow
+from safe_eval.results.retention import DRIFT_METRICS
+from safe_eval.results.seeds import SeedComparison
 from safe_eval.scorers.captions.caption_scores import MAXIMA
-from safe_eval.scorers.scorer import SCORERS
+from safe_eval.scorers.scorer import ANSWER_METRICS, SCORERS, judging_metrics
 from safe_eval.scoring.scores import Scores
 
 # The field of a row that these metrics are computed from.
@@ -32,164 +48,183 @@ _WHY_NO_ROW = {
     **dict.fromkeys(
         DRIFT_METRICS, "it needs rows of this model and of the baseline under full, on the same examples"
     ),
+    LATENCY_MS: "none of its rows has a 'latency_ms'",
+    LATENCY_RATIO: "it needs a 'latency_ms' in rows of this model and of the baseline under full",
+    SHARE_LOST: "it needs rows of full and of this condition that are judged right or wrong",
     **{name: f"{metric} judges none of the answers" for name, metric in OWN_AGGREGATES.items()},
 }
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the scores say about a criterion for one dataset and seed; None is not measured."""
-
-    text: str
-    value: float | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-    equivalence: tuple[float | None, float | None] = (None, None)
-
-    def numbers(self, use: Use) -> tuple[float | None, ...]:
-        """The numbers that must all meet the bound; a number that is not finite is not measured."""
-        asked = {"value": self.value, "ci_low": self.ci_low, "ci_high": self.ci_high}
-        numbers = self.equivalence if use == "equivalence" else (asked[use],)
-        return tuple(n if n is not None and math.isfinite(n) else None for n in numbers)
-
-
-class _Place(NamedTuple):
-    """A dataset and a seed; no seed where the number is over all seeds."""
-
-    dataset: str | None
-    seed: int | None
-
-    def __str__(self) -> str:
-        names = [self.dataset or "", "" if self.seed is None else f"seed {self.seed}"]
-        return f" ({', '.join(filter(None, names))})" if any(names) else ""
 
 
 def find_evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
     """Find what the scores say about a criterion, once per dataset and seed; never empty.
 
     A dataset or seed in which the model was judged, but not on this criterion, yields evidence without a
-    number. If it were left out, a seed that fails could pass by having no answers under a condition.
+    number. If it were left out, a seed that fails could pass by having no answers under a condition. A
+    condition that did not reach the model yields none either: see `arms.delivery`.
     """
     if criterion.metric == COVERAGE:
-        arms = [arm for arm in scores.cells if criterion.condition in (None, f"{arm.model}/{arm.condition}")]
-        return [_coverage(arms)] if arms else [Evidence(_why_nothing(criterion, scores))]
-    found = list(_found(criterion, scores))
+        arms = [
+            arm
+            for arm in scores.cells
+            if criterion.condition in (None, f"{arm.model}/{arm.condition}")
+            and _is_asked(arm.dataset, criterion)
+        ]
+        return [of_coverage(arms)] if arms else [Evidence(_why_nothing(criterion, scores))]
+    asked = (row for row in _found(criterion, scores) if _is_asked(row.place.dataset, criterion))
+    found = list(dict.fromkeys(asked))  # metrics that judge the same answers see the same ones change
     if not found:
         return [Evidence(_why_nothing(criterion, scores))]
-    missing = _judged_places(criterion, scores) - {place for place, _ in found}
-    return [
-        *(evidence for _, evidence in found),
-        *(Evidence(f"not measured{place}: {_in_words(criterion)}") for place in sorted(missing, key=str)),
+    places = {place for place in _judged_places(criterion, scores) if _is_asked(place.dataset, criterion)}
+    missing = places - {row.place for row in found}
+    every = [
+        *found,
+        *(Evidence(f"not measured: {_in_words(criterion)}", place) for place in sorted(missing, key=str)),
     ]
+    seeds = Counter(row.place.dataset for row in found)
+    counted = [row if row.seeds else replace(row, seeds=seeds[row.place.dataset]) for row in every]
+    return [_if_delivered(row, criterion, scores) for row in counted]
 
 
-def _found(criterion: Criterion, scores: Scores) -> Iterator[tuple[_Place, Evidence]]:
+def _is_asked(dataset: str | None, criterion: Criterion) -> bool:
+    return criterion.dataset in (None, dataset)
+
+
+def _if_delivered(found: Evidence, criterion: Criterion, scores: Scores) -> Evidence:
+    """The evidence, or the reason why a condition behind it is not what its name says."""
+    for row in scores.delivery:
+        same_place = row.dataset == found.place.dataset and found.place.seed in (None, row.seed)
+        name = f"{row.model}/{row.condition}"
+        if same_place and name in (criterion.condition, criterion.against) and row.faults:
+            return Evidence(f"{name}: {'; '.join(row.faults)}", found.place, seeds=found.seeds)
+    return found
+
+
+def is_sent_sound_known(criterion: Criterion, found: Evidence, scores: Scores) -> bool:
+    """Whether the rows behind some evidence say which sound was sent, for every condition that changes it."""
+    said = {(row.dataset, row.seed, f"{row.model}/{row.condition}") for row in scores.delivery}
+    for side in filter(None, (criterion.condition, criterion.against)):
+        if changes_sound(side.rpartition("/")[2]):
+            place = found.place
+            if not any(
+                (dataset, name) == (place.dataset, side) and place.seed in (None, seed)
+                for dataset, seed, name in said
+            ):
+                return False
+    return True
+
+
+def _found(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
     """The rows of scores.json that the criterion asks for; its metric says in which table they stand."""
     metric, name = criterion.metric, criterion.condition
     if metric in DRIFT_METRICS:
         for retained in scores.retention:
             pair = (f"{retained.model}/{retained.condition}", retained.against)
             if (retained.slice, *pair) == (criterion.slice, name, criterion.against):
-                yield _place(retained), _drift(retained, metric)
+                yield of_drift(retained, metric)
     elif metric in OWN_AGGREGATES:
         for aggregate in scores.aggregates:
             if (aggregate.name, f"{aggregate.model}/{aggregate.condition}") == (metric, name):
-                yield _place(aggregate), _aggregate(aggregate)
+                yield of_aggregate(aggregate)
+    elif metric in LATENCIES:
+        for timed in scores.latency:
+            is_pair = metric == LATENCY_MS or criterion.against == timed.against
+            if is_pair and f"{timed.model}/{timed.condition}" == name:
+                yield of_latency(timed, metric)
+    elif metric == SHARE_LOST:
+        for lomo in scores.lomo:
+            if (lomo.slice, f"{lomo.model}/{lomo.condition}") == (criterion.slice, name):
+                yield of_lomo(lomo)
     elif metric.endswith(SEED_STD):
-        asked = (metric.removesuffix(SEED_STD), criterion.slice, name)
-        for spread in scores.seeds:
-            if (spread.metric, spread.slice, f"{spread.model}/{spread.condition}") == asked:
-                yield _Place(spread.dataset, None), _seed_spread(spread)
+        yield from _spreads(criterion, scores)
+    elif criterion.over == "seeds":
+        yield from _over_seeds(criterion, scores)
     elif criterion.against is None:
         for row in scores.metrics:
             if (row.metric, row.slice, f"{row.model}/{row.condition}") == (metric, criterion.slice, name):
-                yield _place(row), _mean(row, _without_field(row, scores))
+                yield of_metric(row, _unsaid(metric, _without_field(row, scores)))
     else:
-        for comparison in scores.comparisons:
-            sides = (comparison.slice, comparison.a, comparison.b)
-            if sides == (criterion.slice, name, criterion.against) and metric in (CHANGED, comparison.metric):
-                yield _place(comparison), _comparison(comparison, metric, scores)
+        for comparison in _comparisons(criterion, scores):
+            unsaid = _without_field_on_a_side(comparison, scores)
+            yield of_comparison(comparison, criterion, _unsaid(comparison.metric, unsaid))
 
 
-def _coverage(arms: Sequence[ArmCoverage]) -> Evidence:
-    answered, expected = sum(arm.answered for arm in arms), sum(arm.expected for arm in arms)
-    text = f"{answered} of {expected} examples answered"
-    worst = min(arms, key=lambda arm: arm.answered / arm.expected)
-    if worst.answered < worst.expected:
-        text += f"; fewest by {worst.model}/{worst.condition}: {worst.answered} of {worst.expected}"
-    return Evidence(text, value=answered / expected)
+def _comparisons(criterion: Criterion, scores: Scores) -> Iterator[Comparison]:
+    """The comparisons of the two sides, in the order of the criterion: scores.json holds one order only."""
+    asked = (criterion.slice, criterion.condition, criterion.against)
+    for row in scores.comparisons:
+        if criterion.metric not in (CHANGED, row.metric):
+            continue
+        if (row.slice, row.a, row.b) == asked:
+            yield row
+        elif (row.slice, row.b, row.a) == asked:
+            yield turned(row)
 
 
-def _mean(row: Metric, without_field: int) -> Evidence:
-    text = f"{row.model}/{row.condition} on {row.slice}, n {row.n} in {row.clusters} clusters"
-    if without_field:
-        return Evidence(f"{text}; without {_FIELD[row.metric]!r}: {without_field} more{_place(row)}")
-    return Evidence(
-        f"{text}{_interval(row.interval, row.confidence)}{_place(row)}", row.value, row.ci_low, row.ci_high
+def _turned(row: SeedComparison) -> SeedComparison:
+    """b − a instead of a − b."""
+
+    def minus(number: float | None) -> float | None:
+        return None if number is None else 0.0 - number
+
+    return msgspec.structs.replace(
+        row,
+        a=row.b,
+        b=row.a,
+        means=tuple(0.0 - mean for mean in row.means),
+        mean=0.0 - row.mean,
+        ci_low=minus(row.ci_high),
+        ci_high=minus(row.ci_low),
+        equivalence_low=minus(row.equivalence_high),
+        equivalence_high=minus(row.equivalence_low),
     )
 
 
-def _comparison(row: Comparison, metric: str, scores: Scores) -> Evidence:
-    """A difference, or how many answers changed; nothing where one side alone answered an example."""
-    if row.only_a or row.only_b or not row.n:  # what the other side would have answered could go either way
-        alone = f"{row.only_a} only by {row.a}, {row.only_b} only by {row.b}"
-        return Evidence(f"not every example was answered by both: {alone}{_place(row)}")
-    if metric == CHANGED:
-        text = f"{row.changed} of {row.n} answers of {row.a} differ from {row.b}"
-        return Evidence(f"{text}{_place(row)}", value=float(row.changed))
-    return _difference(row, _without_field_on_a_side(row, scores))
+def _over_seeds(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
+    """Means over seeds; none where in any seed an example or a field is missing."""
+    metric, name = criterion.metric, criterion.condition
+    if criterion.against is None:
+        for row in scores.seeds:
+            if (row.metric, row.slice, f"{row.model}/{row.condition}") == (metric, criterion.slice, name):
+                alike = [m for m in scores.metrics if m.metric == metric and m.dataset == row.dataset]
+                mine = [m for m in alike if (m.slice, f"{m.model}/{m.condition}") == (row.slice, name)]
+                unsaid = sum(_without_field(m, scores) for m in mine)
+                yield of_seeds(row, criterion, _unsaid(metric, unsaid))
+        return
+    for held in scores.seed_comparisons:
+        spread = held if (held.a, held.b) == (name, criterion.against) else _turned(held)
+        sides = (metric, criterion.slice, name, criterion.against)
+        if (spread.metric, spread.slice, spread.a, spread.b) != sides:
+            continue
+        of_each = [row for row in _comparisons(criterion, scores) if row.dataset == spread.dataset]
+        gap = next((row for row in of_each if row.only_a or row.only_b or not row.n), None)
+        if gap is not None:
+            yield replace(of_comparison(gap, criterion, None), place=Place(spread.dataset, None))
+            continue
+        unsaid = sum(_without_field_on_a_side(row, scores) for row in of_each)
+        yield of_seeds(spread, criterion, _unsaid(metric, unsaid))
 
 
-def _difference(row: Comparison, without_field: int) -> Evidence:
-    text = f"{row.a} − {row.b} on {row.slice}: {row.gained} gained, {row.lost} lost"
-    text += f", n {row.n} in {row.clusters} clusters"
-    if without_field:
-        return Evidence(f"{text}; without {_FIELD[row.metric]!r}: {without_field} more{_place(row)}")
-    if row.test is not None:
-        text += f", {row.test} p {numerals.p_value(row.p_value)}"
-    equivalence = (row.equivalence_low, row.equivalence_high)
-    text += f", equivalence {numerals.interval(*equivalence, signed=True)}"
-    text += f"{_interval(row.interval, row.confidence)}{_place(row)}"
-    return Evidence(text, row.difference, row.ci_low, row.ci_high, equivalence)
+def _spreads(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
+    """The standard deviations over seeds: from their own table, or of an aggregate from its rows."""
+    metric, name = criterion.metric.removesuffix(SEED_STD), criterion.condition
+    for spread in scores.seeds:
+        if (spread.metric, spread.slice, f"{spread.model}/{spread.condition}") == (
+            metric,
+            criterion.slice,
+            name,
+        ):
+            yield of_spread(spread)
+    if metric not in OWN_AGGREGATES:
+        return
+    asked = [row for row in scores.aggregates if (row.name, f"{row.model}/{row.condition}") == (metric, name)]
+    for dataset in dict.fromkeys(row.dataset for row in asked):
+        rows = [row for row in asked if row.dataset == dataset]
+        if len(rows) > 1:
+            yield of_aggregate_spread(rows)
 
 
-def _drift(row: RetentionRow, metric: str) -> Evidence:
-    text = f"{row.model}/{row.condition} from {row.against} on {row.slice}"
-    without = row.n + row.only_base + row.only_safe - row.drift_n
-    if row.kl_nats is None or without:
-        return Evidence(
-            f"{text}: {row.why_not or f'{without} examples lack choice_probabilities'}{_place(row)}"
-        )
-    text += f", n {row.drift_n}, same likeliest choice {numerals.fraction(row.same_choice)}"
-    text += f"{_interval(row.drift_interval, row.confidence)}{_place(row)}"
-    if metric == "kl_nats":
-        return Evidence(text, row.kl_nats, row.kl_low, row.kl_high)
-    return Evidence(text, row.total_variation, row.total_variation_low, row.total_variation_high)
-
-
-def _aggregate(row: AggregateRow) -> Evidence:
-    text = f"{row.model}/{row.condition} on all"
-    if row.value is None:
-        return Evidence(f"{text}: {row.why_not}{_place(row)}")
-    text += f", n {row.n}"
-    if row.confidence is None:
-        return Evidence(f"{text}, {row.name} has no interval{_place(row)}", row.value)
-    text += f" in {row.clusters} clusters{_interval(row.interval, row.confidence)}{_place(row)}"
-    return Evidence(text, row.value, row.ci_low, row.ci_high)
-
-
-def _seed_spread(row: SeedRow) -> Evidence:
-    means = ", ".join(numerals.fraction(mean) for mean in row.means)
-    text = f"{row.model}/{row.condition} on {row.slice}, n {row.n}, seeds {list(row.seeds)}: {means}"
-    return Evidence(f"{text}{_Place(row.dataset, None)}", value=row.std)
-
-
-def _place(row: Metric | Comparison | RetentionRow | AggregateRow) -> _Place:
-    return _Place(row.dataset, row.seed)
-
-
-def _interval(method: str | None, confidence: float) -> str:
-    return f", {100 * confidence:g} % interval: {method or 'not measured'}"
+def _unsaid(metric: str, count: int) -> str | None:
+    return f"without {_FIELD[metric]!r}: {count} more" if count else None
 
 
 def _without_field(row: Metric, scores: Scores) -> int:
@@ -202,7 +237,8 @@ def _without_field(row: Metric, scores: Scores) -> int:
         for other in scores.metrics
         if (other.dataset, other.seed, other.model, other.condition, other.slice) == about
     }
-    right_or_wrong = sum(n for metric, n in judged.items() if metric in SCORERS)
+    judging = judging_metrics(row.dataset, scores.provenance.protocol)
+    right_or_wrong = sum(n for metric, n in judged.items() if metric in judging)
     captions = max((n for metric, n in judged.items() if metric in MAXIMA), default=0)
     return max(0, right_or_wrong + (captions if row.metric in CONSULTATION_METRICS else 0) - row.n)
 
@@ -217,18 +253,19 @@ def _without_field_on_a_side(comparison: Comparison, scores: Scores) -> int:
     )
 
 
-def _judged_places(criterion: Criterion, scores: Scores) -> set[_Place]:
+def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
     """The datasets and seeds in which the criterion's model was judged on its slice."""
     model, metric = (criterion.condition or "").rpartition("/")[0], criterion.metric.removesuffix(SEED_STD)
-    judging: set[str] = {*SCORERS, *MAXIMA}
+    judging: set[str] = {*ANSWER_METRICS, *MAXIMA}
     if metric in MEANS and metric not in CONSULTATION_METRICS:
         judging = {metric}
     elif metric in OWN_AGGREGATES:
         judging = {OWN_AGGREGATES[metric]}
-    elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS):
-        judging = set(SCORERS)
+    elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS, SHARE_LOST):
+        judging = set(ANSWER_METRICS)
+    over_seeds = criterion.metric.endswith(SEED_STD) or criterion.over == "seeds"
     return {
-        _Place(row.dataset, None if criterion.metric.endswith(SEED_STD) else row.seed)
+        Place(row.dataset, None if over_seeds else row.seed)
         for row in scores.metrics
         if row.metric in judging and (row.model, row.slice) == (model, criterion.slice)
     }
@@ -237,12 +274,19 @@ def _judged_places(criterion: Criterion, scores: Scores) -> set[_Place]:
 def _why_nothing(criterion: Criterion, scores: Scores) -> str:
     """Why the scores say nothing about a criterion, and what they hold instead."""
     text, metric = f"the scores hold no {_in_words(criterion)}", criterion.metric.removesuffix(SEED_STD)
+    datasets = [arm.dataset for arm in scores.cells]
+    if criterion.dataset not in (None, *datasets):
+        return (
+            f"{text} in {criterion.dataset}: datasets are {_listed(name or 'unnamed' for name in datasets)}"
+        )
     arms = [f"{arm.model}/{arm.condition}" for arm in scores.cells]
     if not {criterion.condition, criterion.against} - {None} <= set(arms):
         return f"{text}: they are of {_listed(arms)}"
     if criterion.metric == COVERAGE:
         return text
     slices = [row.slice for row in scores.metrics if row.metric == metric]
+    if not slices and metric in MAXIMA and (reasons := _why_no_captions(metric, scores)):
+        return f"{text}: {'; '.join(reasons)}"
     if not slices and metric in _WHY_NO_ROW:
         return f"{text}: {_WHY_NO_ROW[metric]}"
     if not slices and metric in MEANS:
@@ -250,14 +294,21 @@ def _why_nothing(criterion: Criterion, scores: Scores) -> str:
     slices = slices or [row.slice for row in scores.metrics]
     if criterion.slice not in slices:
         return f"{text}: slices are {_listed(slices)}"
-    if criterion.metric.endswith(SEED_STD):
+    if criterion.metric.endswith(SEED_STD) or criterion.over == "seeds":
         return f"{text}: score the predictions of several seeds, of the same examples, together"
     return text
+
+
+def _why_no_captions(metric: str, scores: Scores) -> list[str]:
+    """Why a metric of captions was not measured, once per reason."""
+    rows = [row for row in scores.aggregates if (row.metric, row.name) == (CAPTIONS, metric)]
+    return list(dict.fromkeys(row.why_not for row in rows if row.why_not is not None))
 
 
 def _in_words(criterion: Criterion) -> str:
     against = f" against {criterion.against}" if criterion.against else ""
     what = "" if criterion.metric in SCORERS else f"{criterion.metric} of "
+    what = f"mean over seeds of {what}" if criterion.over == "seeds" else what
     where = "" if criterion.metric == COVERAGE else f" on slice {criterion.slice}"
     return f"{what}{criterion.condition}{against}{where}"
 

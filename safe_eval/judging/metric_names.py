@@ -2,14 +2,20 @@
 
 from safe_data.core.errors import did_you_mean
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
+from safe_eval.results.aggregates import HIGHEST, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.latency import LATENCIES, LATENCY_RATIO
+from safe_eval.results.lomo import SHARE_LOST
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.scorers.captions.caption_scores import MAXIMA
+from safe_eval.scorers.captions.learned_metrics.learned_scores import LOWEST
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL
 
 CHANGED, COVERAGE = "answers_changed", "coverage"  # a number of examples, and a share of them
+AGREEMENT = "agreement"  # of the scorer with a labelled table
+WITHOUT_SIDES = (COVERAGE, AGREEMENT)  # metrics of a whole run: they need no condition
+PROPORTIONS = (SHARE_LOST, LATENCY_RATIO)  # they take an `against`, and subtract nothing
 SEED_STD = "_seed_std"  # suffix of a metric: the standard deviation of its mean over seeds
 
 # Means of the scores of examples, with their highest value; these have slices and comparisons.
@@ -23,9 +29,12 @@ METRICS = (
     *CALIBRATION_METRICS,
     *DRIFT_METRICS,
     *OWN_AGGREGATES,
+    *LATENCIES,
+    SHARE_LOST,
+    AGREEMENT,
     CHANGED,
     COVERAGE,
-    *(f"{name}{SEED_STD}" for name in MEANS),
+    *(f"{name}{SEED_STD}" for name in (*MEANS, *OWN_AGGREGATES)),
 )
 
 
@@ -39,12 +48,16 @@ def extremes(metric: str, *, difference: bool) -> tuple[float, float]:
         **MEANS,
         **CALIBRATION_METRICS,
         **dict(zip(DRIFT_METRICS, (LARGEST_NLL, 1.0), strict=True)),
-        **dict.fromkeys(OWN_AGGREGATES, 1.0),
-        WITHOUT_INTERVAL: float("inf"),  # chi-squared
+        **HIGHEST,
+        "distribution": float("inf"),  # chi-squared
         CHANGED: float("inf"),
-        COVERAGE: 1.0,
+        **dict.fromkeys(LATENCIES, float("inf")),
+        **dict.fromkeys((COVERAGE, AGREEMENT, SHARE_LOST), 1.0),
     }[metric.removesuffix(SEED_STD)]
-    return (-highest if difference and metric in MEANS else 0.0), highest
+    lowest = LOWEST.get(metric, 0.0)
+    if difference and metric in MEANS:
+        return lowest - highest, highest - lowest
+    return lowest, highest
 
 
 def unknown_metric(metric: str) -> str:

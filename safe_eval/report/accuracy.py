@@ -1,180 +1,192 @@
 """The accuracies of the page: numbers of scores.json laid out as tables."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from safe_data.core.numerals import MISSING
 from safe_eval.report import numbers
+from safe_eval.report.labels import (
+    SLICES,
+    Models,
+    arm_key,
+    condition_order,
+    condition_title,
+    noun_of,
+    set_title,
+    slice_title,
+    slices_in_order,
+)
+from safe_eval.report.table import Cell, Column, Row, Table
+from safe_eval.report.units import Unit, unit_of
 from safe_eval.results.metrics import Metric, without_repeats
-from safe_eval.scorers.scorer import CAPTION_METRICS
+from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.scoring.scores import Scores
 
-SLICES = {"vl": "VL", "audio": "Audio", "all": "All"}
-_TYPE = "type:"
-_CONDITIONS = {
-    "full": "full input",
-    "mute_audio": "audio muted",
-    "noise_audio": "audio as noise",
-    "swap_audio": "audio swapped",
-    "mute_vision": "picture greyed",
-    "gate_off": "gate off",
-}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One model under one condition."""
-
-    model: str
-    condition: str
-    is_baseline: bool = False
-
-    @property
-    def key(self) -> str:
-        """The arm as comparisons and criteria name it."""
-        return f"{self.model}/{self.condition}"
-
-    @property
-    def title(self) -> str:
-        """The name of the model for full input, otherwise what was done to the input."""
-        if self.condition == "full":
-            return self.model
-        changed = condition_title(self.condition)
-        return f"{self.model}, {changed}" if self.is_baseline else changed
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One table cell: an accuracy as shown."""
-
-    value: str
-    interval: str
-    size: str
-    metric: Metric
-
-
-@dataclass(frozen=True)
-class Row:
-    """The accuracies of one slice; `size` is their number of items, or empty where they differ."""
-
-    slice: str
-    label: str
-    size: str
-    cells: tuple[Cell | None, ...]
+Arm = tuple[str, str]  # model and condition
 
 
 @dataclass(frozen=True)
 class Panel:
-    """The accuracies of one metric, dataset and seed: the main table, and the table by question type."""
+    """The accuracies of one metric, dataset and seed: of every model, arm by arm."""
 
     title: str
-    interval_note: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    type_rows: tuple[Row, ...]
+    metric: str
+    models: Models
+    arms: tuple[Arm, ...]
+    slices: tuple[str, ...]
+    found: dict[tuple[str, Arm], Metric]  # by slice and arm
 
+    @property
+    def unit(self) -> Unit:
+        """In percent."""
+        return unit_of(self.metric)
 
-def condition_title(name: str) -> str:
-    """A condition in words.
+    @property
+    def main_slices(self) -> tuple[str, ...]:
+        """The slices VL, audio and all, as far as they differ."""
+        return tuple(name for name in self.slices if name in SLICES)
 
-    >>> condition_title("swap_audio"), condition_title("snr_10db")
-    ('audio swapped', 'noise at 10 dB SNR')
-    """
-    noisy = re.fullmatch(r"snr_(-?\d+)db", name)
-    return f"noise at {noisy[1]} dB SNR" if noisy else _CONDITIONS.get(name, name)
+    @property
+    def types(self) -> tuple[str, ...]:
+        """All other slices: question types, and what a benchmark adds."""
+        return tuple(name for name in self.slices if name not in SLICES)
 
-
-def slice_title(name: str, noun: str = "questions") -> str:
-    """A slice in words.
-
-    >>> slice_title("vl"), slice_title("all", "captions"), slice_title("type:count")
-    ('VL questions', 'All captions', 'count')
-    """
-    return f"{SLICES[name]} {noun}" if name in SLICES else name.removeprefix(_TYPE)
-
-
-def noun_of(metric: str) -> str:
-    """What a metric judges.
-
-    >>> noun_of("cider_d"), noun_of("vqa_accuracy")
-    ('captions', 'questions')
-    """
-    return "captions" if metric in CAPTION_METRICS else "questions"
-
-
-def slices_in_order(names: Iterable[str]) -> list[str]:
-    """Slices in the order of the tables: VL, audio, all, then the others by name."""
-    known = list(SLICES)
-    return sorted(set(names), key=lambda name: (known.index(name) if name in known else len(known), name))
-
-
-def set_title(metric: str, dataset: str | None, seed: int) -> str:
-    """The title of a table: metric, dataset and seed.
-
-    >>> set_title("vqa_accuracy", None, 0)
-    'vqa_accuracy · seed 0'
-    """
-    return " · ".join(part for part in (metric, dataset, f"seed {seed}") if part)
+    @property
+    def note(self) -> str:
+        """The unit, and what stands in brackets."""
+        metrics = list(self.found.values())
+        kinds = dict.fromkeys(metric.interval for metric in metrics if metric.interval)
+        if not kinds:
+            return f"{self.unit.name}; no interval could be computed"
+        level = numbers.percent(metrics[0].confidence, 0)
+        return f"{self.unit.name}; in brackets, the {level} % interval ({' or '.join(kinds)})"
 
 
 def is_accuracy(metric: str) -> bool:
-    """Whether a metric is a fraction to be shown in percent."""
-    return "accuracy" in metric
+    """Whether a metric says of single answers how right they are, which the page shows first."""
+    return metric in ANSWER_METRICS
 
 
-def panels(scores: Scores) -> tuple[Panel, ...]:
-    """One panel per accuracy metric, dataset, seed and model, with the baseline in its first columns."""
+def panels(scores: Scores, models: Models) -> tuple[Panel, ...]:
+    """One panel per accuracy metric, dataset and seed, with the baseline."""
     accuracies = [metric for metric in scores.metrics if is_accuracy(metric.metric)]
     rows = without_repeats(accuracies, ("metric", "dataset", "seed", "model", "condition"))
-    baseline = scores.provenance.baseline
-    tested = [row for row in rows if row.model != baseline] or rows
     found = []
-    for key in dict.fromkeys((m.metric, m.dataset, m.seed, m.model) for m in tested):
-        own = [m for m in tested if (m.metric, m.dataset, m.seed, m.model) == key]
-        title = set_title(*key[:3]) + ("" if len({m.model for m in tested}) == 1 else f" · {key[3]}")
-        found.append(_panel(title, [*_baseline_rows(rows, own[0], baseline), *own], baseline))
+    for key in dict.fromkeys((m.metric, m.dataset, m.seed) for m in rows):
+        own = [m for m in rows if (m.metric, m.dataset, m.seed) == key]
+        if all(m.model == models.baseline for m in own) and _beside_another(rows, own[0]):
+            continue
+        shown = set(map(id, [*_baseline_rows(rows, own[0], models), *own]))
+        found.append(_panel(set_title(*key), [row for row in rows if id(row) in shown], models))
     return tuple(found)
 
 
-def _baseline_rows(rows: Sequence[Metric], tested: Metric, baseline: str | None) -> list[Metric]:
-    """The baseline's rows of the same seed, or of its only seed."""
-    if tested.model == baseline:
-        return []
-    same = [m for m in rows if (m.model, m.metric, m.dataset) == (baseline, tested.metric, tested.dataset)]
-    seeds = {m.seed for m in same}
-    return [m for m in same if m.seed == tested.seed or len(seeds) == 1]
+def _beside_another(rows: Sequence[Metric], baseline: Metric) -> bool:
+    """Whether the baseline's only seed stands in the panels of another model."""
+    same = [m for m in rows if (m.metric, m.dataset) == (baseline.metric, baseline.dataset)]
+    seeds = {m.seed for m in same if m.model == baseline.model}
+    return len(seeds) == 1 and any(m.model != baseline.model for m in same)
 
 
-def _panel(title: str, metrics: Sequence[Metric], baseline: str | None) -> Panel:
-    arms = dict.fromkeys((m.model, m.condition) for m in metrics)
-    columns = tuple(Column(model, condition, model == baseline) for model, condition in arms)
-    by_place = {(m.slice, m.model, m.condition): m for m in metrics}
-    names = slices_in_order(metric.slice for metric in metrics)
+def main_table(panel: Panel) -> Table:
+    """A row per arm and a column per slice; for models as equals, a column each and a row per condition."""
+    return _models_side_by_side(panel) if panel.models.equals else _arms_by_slice(panel)
 
-    def row(name: str) -> Row:
-        cells = tuple(_cell(by_place.get((name, column.model, column.condition))) for column in columns)
-        sizes = {cell.size for cell in cells if cell}
-        return Row(name, slice_title(name), sizes.pop() if len(sizes) == 1 else "", cells)
 
-    return Panel(
-        title=title,
-        interval_note=_interval_note(metrics),
-        columns=columns,
-        rows=tuple(row(name) for name in names if not name.startswith(_TYPE)),
-        type_rows=tuple(row(name) for name in names if name.startswith(_TYPE)),
+def _arms_by_slice(panel: Panel) -> Table:
+    sizes = {name: _same_size(panel, name, panel.arms) for name in panel.main_slices}
+    rows = [
+        Row(
+            panel.models.title(*arm),
+            tuple(_cell(panel, name, arm, sizes[name]) for name in sizes),
+            detail=arm_key(*arm),
+        )
+        for arm in panel.arms
+    ]
+    titles = {name: slice_title(name, noun_of(panel.metric)) for name in sizes}
+    return Table(
+        caption=panel.title,
+        note=panel.note,
+        first="Model and condition",
+        columns=tuple(Column(titles[name], detail=size) for name, size in sizes.items()),
+        rows=tuple(row for row in rows if any(row.cells)),
     )
 
 
-def _cell(metric: Metric | None) -> Cell | None:
+def _models_side_by_side(panel: Panel) -> Table:
+    models = list(dict.fromkeys(model for model, _ in panel.arms))
+    conditions = sorted({condition for _, condition in panel.arms}, key=condition_order)
+    rows = []
+    for name in panel.main_slices:
+        same = _same_size(panel, name, panel.arms)
+        title = slice_title(name, noun_of(panel.metric))
+        for condition in conditions:
+            cells = tuple(_cell(panel, name, (model, condition), same) for model in models)
+            if any(cells) and len(conditions) == 1:
+                rows.append(Row(title, cells, detail=same))
+            elif any(cells):
+                group = f"{title} · {same}" if same else title
+                rows.append(Row(condition_title(condition), cells, group=group))
+    return Table(
+        caption=panel.title,
+        note=panel.note,
+        first="Slice" if len(conditions) == 1 else "Slice and condition",
+        columns=tuple(map(Column, models)),
+        rows=tuple(rows),
+        empty=MISSING,
+    )
+
+
+def slice_table(panel: Panel, slices: Sequence[str], arms: Sequence[Arm]) -> Table:
+    """A row per slice, and a column per arm."""
+    rows = []
+    for name in slices:
+        same = _same_size(panel, name, arms)
+        cells = tuple(_cell(panel, name, arm, same) for arm in arms)
+        rows.append(Row(slice_title(name, noun_of(panel.metric)), cells, detail=same))
+    columns = tuple(Column(panel.models.title(*arm), arm_key(*arm)) for arm in arms)
+    return Table(panel.title, panel.note, "Question type", columns, tuple(rows))
+
+
+def _baseline_rows(rows: Iterable[Metric], one: Metric, models: Models) -> list[Metric]:
+    """The baseline's rows of the same seed, or of its only seed."""
+    about = (models.baseline, one.metric, one.dataset)
+    same = [m for m in rows if (m.model, m.metric, m.dataset) == about]
+    seeds = {m.seed for m in same}
+    return [m for m in same if m.seed == one.seed or len(seeds) == 1]
+
+
+def _panel(title: str, metrics: Sequence[Metric], models: Models) -> Panel:
+    return Panel(
+        title=title,
+        metric=metrics[0].metric,
+        models=models,
+        arms=_arms(metrics),
+        slices=tuple(slices_in_order(metric.slice for metric in metrics)),
+        found={(m.slice, (m.model, m.condition)): m for m in metrics},
+    )
+
+
+def _arms(metrics: Sequence[Metric]) -> tuple[Arm, ...]:
+    models = list(dict.fromkeys(m.model for m in metrics))
+    arms = {(m.model, m.condition) for m in metrics}
+    return tuple(sorted(arms, key=lambda arm: (models.index(arm[0]), condition_order(arm[1]))))
+
+
+def _cell(panel: Panel, name: str, arm: Arm, same_size: str) -> Cell | None:
+    metric = panel.found.get((name, arm))
     if metric is None:
         return None
-    interval = numbers.interval(numbers.percent(metric.ci_low), numbers.percent(metric.ci_high))
-    size = f"{numbers.count(metric.n, 'item')} in {numbers.count(metric.clusters, 'cluster')}"
-    return Cell(numbers.percent(metric.value), interval, size, metric)
+    unit = panel.unit
+    lines = () if same_size else (_size(metric),)
+    return Cell(unit.write(metric.value), unit.interval(metric.ci_low, metric.ci_high), lines)
 
 
-def _interval_note(metrics: Sequence[Metric]) -> str:
-    kinds = dict.fromkeys(metric.interval for metric in metrics if metric.interval)
-    if not kinds:
-        return "no interval could be computed"
-    return f"in brackets, the {numbers.percent(metrics[0].confidence, 0)} % interval ({' or '.join(kinds)})"
+def _same_size(panel: Panel, name: str, arms: Sequence[Arm]) -> str:
+    """The number of items of a slice, if all arms have the same; else empty, and each cell has its own."""
+    sizes = {_size(panel.found[name, arm]) for arm in arms if (name, arm) in panel.found}
+    return sizes.pop() if len(sizes) == 1 else ""
+
+
+def _size(metric: Metric) -> str:
+    return f"{numbers.count(metric.n, 'item')} in {numbers.count(metric.clusters, 'cluster')}"

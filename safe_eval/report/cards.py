@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from safe_eval.report import numbers
-from safe_eval.report.accuracy import Column
 from safe_eval.report.media import MAX_TOTAL_BYTES, Media
-from safe_eval.report.selection import REASONS, Answered, Item, Selection
+from safe_eval.report.selection import Answered, Item, Selection
 from safe_eval.scorers.scorer import RIGHT_FROM
 
 TEXT_SHOWN = 600
@@ -19,13 +18,18 @@ def selection_sentence(selection: Selection, shown: int) -> str:
     total = numbers.count(selection.total, "item")
     answers = f"The answers are from seed {selection.run_seed}."
     if len(selection.items) == selection.total:
-        return f"All {total}, grouped by what they show about {selection.model}. {answers}"
+        return f"All {total}, grouped by what they show about {_tested(selection)}. {answers}"
     return (
         f"{numbers.count(len(selection.items))} of {total} (at most {shown}). The groups take turns, each in "
         f"the order of a hash of the example's id (choice seed {selection.choice_seed}); the last group is a "
         "sample of the rest. Telling items are preferred, so the share of wrong answers here is not "
-        f"the accuracy of {selection.model}. {answers}"
+        f"the accuracy of {_tested(selection)}. {answers}"
     )
+
+
+def _tested(selection: Selection) -> str:
+    *others, last = selection.models.tested
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def media_sentence(media: Sequence[Media], shards: Path | None) -> str:
@@ -51,7 +55,7 @@ def item_groups(selection: Selection, media: Sequence[Media]) -> list[dict[str, 
             "counted": f"{numbers.count(len(cards[reason]))} of {numbers.count(selection.found[reason])}",
             "cards": cards[reason],
         }
-        for reason, title in REASONS.items()
+        for reason, title in selection.titles.items()
         if reason in cards
     ]
 
@@ -80,11 +84,11 @@ def _answer(answered: Answered, selection: Selection) -> dict[str, Any]:
     facts = [] if row.confidence is None else [f"{100 * row.confidence:.0f} % sure"]
     facts += ["not understood"] if answered.unparsed else []
     if answered.score is not None and 0 < answered.score < 1:
-        facts.append(f"score {numbers.plain(answered.score)}")
+        facts.append(f"score {numbers.percent(answered.score, 0)} %")
     return {
         **_mark(answered),
-        "title": Column(key.model, key.condition, key.model == selection.baseline).title,
-        "tested": (key.model, key.condition) == (selection.model, "full"),
+        "title": selection.models.title(key.model, key.condition),
+        "tested": key.condition == "full" and key.model in selection.models.tested,
         "text": _shorten(row.answer if row.answer is not None else f"(no answer: {row.error})"),
         "facts": " · ".join(facts),
     }
@@ -94,7 +98,7 @@ def _mark(answered: Answered) -> dict[str, str]:
     score = answered.score
     if score is None:
         return {"mark": "·", "tone": "unknown", "said_score": "a caption is neither right nor wrong"}
-    said = f"score {numbers.plain(score)}; right from {numbers.plain(RIGHT_FROM)} on"
+    said = f"score {numbers.share(score)}; right from {numbers.share(RIGHT_FROM)} on"
     if answered.right:
         return {"mark": "✓", "tone": "good", "said_score": said}
     partial = score > 0

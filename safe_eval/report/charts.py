@@ -7,37 +7,38 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from safe_eval.judging.verdict import Judged
-from safe_eval.report import numbers
-from safe_eval.report.accuracy import Cell, Column, Panel
-from safe_eval.report.verdict_words import bound_text, spaced
+from safe_eval.judging.judged import Judged
+from safe_eval.report.accuracy import Arm, Panel
+from safe_eval.report.labels import slice_title
+from safe_eval.report.verdict_words import bound_text, criterion_unit, spaced
+from safe_eval.results.metrics import Metric
 
 INK, SOFT, LINE, ACCENT, REST, INSIDE = "#20242b", "#667078", "#d8d5cd", "#0b6e6e", "#8b9298", "#dcebe1"
-PLOT_WIDTH, VALUE_WIDTH, LABEL_WIDTH, ROW_HEIGHT = 250, 46, 120, 25  # pixels
+PLOT_WIDTH, VALUE_WIDTH, LABEL_WIDTH, ROW_HEIGHT = 250, 64, 120, 25  # pixels
+MAX_LABEL_WIDTH = 240
 
 _PERCENT = "round(datum.value * 100) + ' %'"
 _FAR = 1e9  # the open end of a bound, beyond any number shown
 
 
 def accuracy_chart(panel: Panel) -> str:
-    """Accuracy with its interval by condition, one strip per slice; empty if there is nothing to draw."""
+    """Accuracy with its interval by arm, one strip per slice; empty if there is nothing to draw."""
     import altair as alt
 
-    titles = [column.title for column in panel.columns]
-    strips = [
-        _strip(
-            row.label,
-            [_mark(column, cell) for column, cell in zip(panel.columns, row.cells, strict=True) if cell],
-            alt.X(
-                scale=alt.Scale(domain=[0, 1]),
-                axis=alt.Axis(labelExpr=_PERCENT, values=[0, 0.25, 0.5, 0.75, 1]),
-            ),
-            alt.Y("label:N", sort=titles, title=None, axis=alt.Axis(minExtent=LABEL_WIDTH)),
-            len(titles),
+    titles = [panel.models.title(*arm) for arm in panel.arms]
+    width = _label_width(titles)
+    strips = []
+    for name in panel.main_slices:
+        marks = [
+            _mark(panel, arm, panel.found[name, arm]) for arm in panel.arms if (name, arm) in panel.found
+        ]
+        x = alt.X(
+            scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(labelExpr=_PERCENT, values=[0, 0.25, 0.5, 0.75, 1]),
         )
-        for row in panel.rows
-        if any(row.cells)
-    ]
+        y = alt.Y("label:N", sort=titles, title=None, axis=alt.Axis(minExtent=width, labelLimit=width - 18))
+        shown = [title for title in titles if any(mark["label"] == title for mark in marks)]
+        strips.append(_strip(slice_title(name), marks, x, y, len(shown)))
     return _svg(alt.vconcat(*strips, spacing=18)) if strips else ""
 
 
@@ -47,37 +48,47 @@ def bounds_chart(criteria: Sequence[Judged]) -> str:
 
     strips = []
     for judged in criteria:
-        inside = _inside(judged.bound)
-        if inside is None or judged.value is None or judged.ci_low is None or judged.ci_high is None:
+        inside, (ci_low, ci_high) = _inside(judged.bound), judged.ends
+        if inside is None or judged.value is None or ci_low is None or ci_high is None:
             continue
-        low, high = _domain([judged.value, judged.ci_low, judged.ci_high, 0.0, *inside])
+        unit = criterion_unit(judged)
+        factor = 100 if unit.is_share else 1
+        value, ci_low, ci_high = (factor * one for one in (judged.value, ci_low, ci_high))
+        start, end = (factor * one if abs(one) < _FAR else one for one in inside)
+        low, high = _domain([value, ci_low, ci_high, 0.0, start, end])
         scale = alt.Scale(domain=[low, high], nice=False, clamp=True)
-        ends = [{"from": max(low, inside[0]), "to": min(high, inside[1])}]
+        ends = [{"from": max(low, start), "to": min(high, end)}]
         x = alt.X(scale=scale, axis=alt.Axis(tickCount=5))
         y = alt.Y("label:N", title=None, axis=None)
         mark = {
             "label": "",
-            "value": judged.value,
-            "low": judged.ci_low,
-            "high": judged.ci_high,
-            "text": numbers.plain(judged.value),
+            "value": value,
+            "low": ci_low,
+            "high": ci_high,
+            "text": unit.write(judged.value),
             "colour": ACCENT,
         }
         region = alt.Chart(_data(ends)).mark_rect(color=INSIDE).encode(x=_at(x, "from"), x2="to:Q")
-        title = f"{spaced(judged.name)} {bound_text(judged.bound)}"
+        title = f"{spaced(judged.name)} {bound_text(judged.bound, unit)}"
         strips.append(_strip(title, [mark], x, y, 1, below=[region], width=PLOT_WIDTH + LABEL_WIDTH))
     return _svg(alt.vconcat(*strips, spacing=18)) if strips else ""
 
 
-def _mark(column: Column, cell: Cell) -> dict[str, Any]:
-    metric = cell.metric
-    colour = INK if column.is_baseline else ACCENT if column.condition == "full" else REST
+def _label_width(titles: Sequence[str]) -> int:
+    """Room for the longest label, within bounds; a longer one is cut with an ellipsis."""
+    longest = max((len(title) for title in titles), default=0)
+    return min(max(LABEL_WIDTH, round(6.6 * longest) + 24), MAX_LABEL_WIDTH)
+
+
+def _mark(panel: Panel, arm: Arm, metric: Metric) -> dict[str, Any]:
+    model, condition = arm
+    colour = REST if condition != "full" else INK if model == panel.models.baseline else ACCENT
     return {
-        "label": column.title,
+        "label": panel.models.title(model, condition),
         "value": metric.value,
         "low": metric.ci_low,
         "high": metric.ci_high,
-        "text": cell.value,
+        "text": panel.unit.write(metric.value),
         "colour": colour,
     }
 
@@ -154,9 +165,7 @@ def _svg(chart: Any) -> str:
         .configure_title(anchor="start", frame="bounds", color=INK, fontSize=13, fontWeight=600, offset=6)
         .configure_axis(domain=False, ticks=False)
         .configure_axisX(labelColor=SOFT, gridColor=LINE, labelFontSize=11, labelPadding=6, labelFlush=False)
-        .configure_axisY(
-            labelColor=INK, grid=False, labelFontSize=12, labelPadding=12, labelLimit=LABEL_WIDTH - 18
-        )
+        .configure_axisY(labelColor=INK, grid=False, labelFontSize=12, labelPadding=12)
     )
     svg: str = vl_convert.vegalite_to_svg(styled.to_dict(), allowed_base_urls=[])
     svg = re.sub(r' xmlns:xlink="[^"]*"', "", svg, count=1)

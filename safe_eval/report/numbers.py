@@ -5,6 +5,24 @@ from safe_data.core.numerals import MISSING
 MINUS = "−"
 
 
+def share(value: float | None) -> str:
+    """A fraction in percent, with the sign.
+
+    >>> share(0.8754), share(1.0), share(None)
+    ('87.5 %', '100.0 %', '–')
+    """
+    return MISSING if value is None else f"{percent(value)} %"
+
+
+def share_points(value: float | None) -> str:
+    """A difference of two fractions in percentage points, with the unit.
+
+    >>> share_points(0.123), share_points(-0.0041)
+    ('+12.3 pp', '−0.4 pp')
+    """
+    return MISSING if value is None else f"{points(value)} pp"
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """A fraction in percent, without the sign.
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -10,15 +11,26 @@ from typing import Any
 import msgspec
 
 from safe_data.core.errors import require_extra
+from safe_data.core.numerals import MISSING
 from safe_data.shards.layout import read_dataset
 from safe_eval.report import accuracy
 from safe_eval.report.cards import item_groups, media_sentence, selection_sentence
+from safe_eval.report.chain import chain_words
 from safe_eval.report.charts import accuracy_chart, bounds_chart
+from safe_eval.report.comparison_tables import comparison_tables, drift_tables, equivalence_tables
 from safe_eval.report.media import Media, collect
 from safe_eval.report.run_folder import Results
-from safe_eval.report.score_tables import comparison_tables, other_tables, seed_tables
+from safe_eval.report.score_tables import aggregate_tables, other_tables, seed_tables
 from safe_eval.report.selection import SHOWN, select_items
-from safe_eval.report.verdict_words import coverage_words, criterion_words, verdict_words
+from safe_eval.report.side_by_side import Shown
+from safe_eval.report.table import in_parts
+from safe_eval.report.verdict_words import (
+    coverage_words,
+    criteria_table,
+    criterion_words,
+    headline,
+    verdict_words,
+)
 
 PACKAGES = ("jinja2", "altair", "vl_convert")
 LIMITS = (
@@ -30,10 +42,11 @@ LIMITS = (
     "everything the base model can do.",
 )
 
+MOST_CHARTS = 6  # of accuracies: one per metric, dataset and seed
 _LONGEST_FACT = 400  # characters of one provenance entry
 
 
-def render_page(results: Results, shards: Path | None, summary_name: str) -> str:
+def render_page(page: Shown, shards: Path | None, summary_name: str) -> str:
     """The whole page as text.
 
     Raises:
@@ -47,55 +60,94 @@ def render_page(results: Results, shards: Path | None, summary_name: str) -> str
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    page = environment.from_string(_resource("page.html.j2")).render(
+    environment.filters["breakable"] = _breakable
+    text = environment.from_string(_resource("page.html.j2")).render(
         style=Markup(style),  # noqa: S704 - our own file
         style_hash=_csp_hash(style),
-        charts=[{**chart, "svg": Markup(chart["svg"])} for chart in _charts(results)],  # noqa: S704 - vl-convert escapes
+        charts=[{**chart, "svg": Markup(chart["svg"])} for chart in _charts(page)],  # noqa: S704 - vl-convert escapes
         summary_name=summary_name,
-        selection=_selection(results, shards),
-        **_numbers(results),
-        provenance=_provenance(results, shards),
-        limits=[*results.scores.notes, *LIMITS],
+        selection=_selection(page, shards),
+        **_numbers(page),
+        provenance=[_provenance(run, shards if page.is_one else None) for run in page.runs],
+        limits=[*page.scores.notes, *LIMITS],
     )
-    return page + "\n"
+    return text + "\n"
 
 
-def _numbers(results: Results) -> dict[str, Any]:
-    scores, verdict = results.scores, results.verdict
+def _numbers(page: Shown) -> dict[str, Any]:
+    scores, models = page.scores, page.models
+    panels = accuracy.panels(scores, models)
+    conditions: tuple[str, ...] = (
+        () if page.is_one else ("full",)
+    )  # of several runs, the other conditions in one table only
+    others = [
+        *seed_tables(scores, models),
+        *other_tables(scores, models, conditions=conditions),
+        *aggregate_tables(scores, models),
+    ]
+    types = [
+        accuracy.slice_table(
+            panel, panel.types, [arm for arm in panel.arms if not conditions or arm[1] in conditions]
+        )
+        for panel in panels
+        if panel.types
+    ]
     return {
-        "name": results.name,
-        "verdict": verdict_words(verdict),
-        "criteria": [criterion_words(judged) for judged in verdict.criteria],
-        "panels": (panels := accuracy.panels(scores)),
+        "name": page.name,
+        "runs": [_run(run) for run in page.runs],
+        "headline": headline([run.verdict for run in page.runs]),
+        "criteria": _criteria(page),
+        "accuracies": [part for panel in panels for part in in_parts(accuracy.main_table(panel))],
         "scores_title": "Accuracy" if panels else "Scores",
-        "coverage": coverage_words(scores),
-        "comparisons": comparison_tables(scores),
-        "other_metrics": other_tables(scores),
-        "over_seeds": seed_tables(scores),
+        "types": [part for table in types for part in in_parts(table)],
+        "coverage": coverage_words(scores, models),
+        "comparisons": [part for table in comparison_tables(scores.comparisons) for part in in_parts(table)],
+        "equivalence": [part for table in equivalence_tables(scores.comparisons) for part in in_parts(table)],
+        "drift": drift_tables(scores.retention),
+        "other_metrics": [part for table in others for part in in_parts(table)],
+        "notes": page.notes,
     }
 
 
-def _charts(results: Results) -> list[dict[str, str]]:
-    panels = accuracy.panels(results.scores)
-    which = f" {panels[0].title}, the first table above." if len(panels) > 1 else ""
+def _criteria(page: Shown) -> list[Any]:
+    """The criteria with their evidence; of several runs, as tables with a column per run."""
+    if page.is_one:
+        return [criterion_words(judged) for judged in page.runs[0].verdict.criteria]
+    table = criteria_table({run.name: run.verdict for run in page.runs})
+    return in_parts(table) if table.rows else []
+
+
+def _run(run: Results) -> dict[str, Any]:
+    return {
+        "name": run.name,
+        "verdict": verdict_words(run.verdict),
+        "freeze": run.freeze,
+    }
+
+
+def _charts(page: Shown) -> list[dict[str, str]]:
+    panels = accuracy.panels(page.scores, page.models)
     drawn = [
         {
-            "svg": accuracy_chart(panels[0]) if panels else "",
+            "svg": accuracy_chart(panel),
             "title": "Accuracy by condition",
-            "caption": f"The lines are the intervals of the table.{which}",
-        },
+            "caption": f"{panel.title}. The lines are the intervals of the table.",
+        }
+        for panel in panels[:MOST_CHARTS]
+    ]
+    drawn += [
         {
-            "svg": bounds_chart(results.verdict.criteria),
-            "title": "Criteria and their bounds",
+            "svg": bounds_chart(run.verdict.criteria),
+            "title": "Criteria and their bounds" + ("" if page.is_one else f", {run.name}"),
             "caption": "Values in the shaded part meet the bound. Each criterion has its own scale.",
-        },
+        }
+        for run in page.runs
     ]
     return [chart for chart in drawn if chart["svg"]]
 
 
-def _selection(results: Results, shards: Path | None) -> dict[str, Any]:
-    baseline = results.scores.provenance.baseline
-    selection = select_items(results.items, baseline)
+def _selection(page: Shown, shards: Path | None) -> dict[str, Any]:
+    selection = select_items(page.items, page.models, protocol=page.scores.provenance.protocol)
     shown = [item.prediction for item in selection.items]
     media = collect(shown, shards) if shards is not None else [Media()] * len(shown)
     return {
@@ -105,12 +157,12 @@ def _selection(results: Results, shards: Path | None) -> dict[str, Any]:
     }
 
 
-def _provenance(results: Results, shards: Path | None) -> list[tuple[str, str]]:
-    """What the numbers come from: file hashes first, then the provenance in scores.json."""
-    rows = [(f"sha256 of {name}", sha256) for name, sha256 in results.file_hashes.items()]
-    recorded = msgspec.to_builtins(results.scores.provenance)
+def _provenance(run: Results, shards: Path | None) -> dict[str, Any]:
+    """What the numbers of a run come from: file hashes first, then the provenance in scores.json."""
+    rows = [(f"sha256 of {name}", sha256) for name, sha256 in run.file_hashes.items()]
+    recorded = msgspec.to_builtins(run.scores.provenance)
     recorded.pop("predictions")  # among the hashes above
-    criteria = results.verdict.criteria_file
+    criteria = run.verdict.criteria_file
     rows.append((f"sha256 of {criteria.name}", criteria.sha256))
     if shards is not None:
         facts = read_dataset(shards)
@@ -118,7 +170,14 @@ def _provenance(results: Results, shards: Path | None) -> list[tuple[str, str]]:
     for name, text in _flat("", recorded):
         shown = text if len(text) <= _LONGEST_FACT else text[:_LONGEST_FACT] + " …"
         rows.append((name.replace("_", " "), shown))
-    return rows
+    return {"name": run.name, "chain": chain_words(run.chain, run.verdict), "rows": rows}
+
+
+def _breakable(text: str) -> Any:
+    """A name that may break after its signs, so that no word of it has to."""
+    from markupsafe import Markup, escape
+
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[/_.:-])(?=[^\W\d_])", text))
 
 
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -126,13 +185,19 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _flat(f"{prefix} · {key}" if prefix else str(key), inner)
-    elif isinstance(value, list) and any(isinstance(inner, dict | list) for inner in value):
+    elif isinstance(value, list | tuple) and any(isinstance(inner, dict | list) for inner in value):
         for number, inner in enumerate(value, 1):
             yield from _flat(f"{prefix} · {number}", inner)
-    elif isinstance(value, list):
-        yield prefix, ", ".join(str(inner) for inner in value)
+    elif isinstance(value, list | tuple) and value:
+        yield prefix, ", ".join(map(_plain, value))
     else:
-        yield prefix, "–" if value is None else str(value)
+        yield prefix, _plain(value)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return MISSING if value in (None, "", (), [], {}) else str(value)
 
 
 def _resource(name: str) -> str:

@@ -1,77 +1,114 @@
-"""The report of a run: one self-contained HTML page, and a Markdown summary next to it."""
+"""The report of one run or several: one self-contained HTML page, and a Markdown summary next to it."""
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from safe_data.core.errors import InputError
 from safe_data.core.overwriting import write_all_new
 from safe_eval.report import accuracy
+from safe_eval.report.chain import chain_sentence
 from safe_eval.report.page import render_page
 from safe_eval.report.run_folder import Results, read_results
+from safe_eval.report.side_by_side import Shown, shown
 from safe_eval.report.verdict_words import coverage_words, criterion_words, verdict_words
 
 
 def write_report(
-    run: Path, *, shards: Path | None = None, out: Path | None = None, force: bool = False
+    *runs: Path,
+    shards: Path | None = None,
+    out: Path | None = None,
+    baseline: str | None = None,
+    force: bool = False,
 ) -> Path:
-    """Write the page and its summary for a run, and return the path of the page.
+    """Write the page and its summary for a run, or for several side by side, and return the path of the page.
 
-    Every number is read from scores.json, verdict.json and items.parquet; nothing is scored again.
+    Every number is read from scores.json, verdict.json and items.parquet; nothing is scored again. Of several
+    runs, the items of the later ones are compared with those of the first.
 
     Args:
-        run: folder with these three files
-        shards: dataset with the pictures and sounds (default: run/shards if it exists); without one, the
-            page shows the items as text
-        out: HTML file to write (default: run/report.html); the summary has the same name and ends in .md
+        runs: folders with these three files; one or more
+        shards: dataset with the pictures and sounds (default: the first run's folder `shards`, if it exists);
+            without one, the page shows the items as text
+        out: HTML file to write (default: report.html in the folder of a single run); the summary has the same
+            name and ends in .md
+        baseline: model that the others are compared with (default: the one of the scores, or of several runs
+            the model of the same name in the first)
         force: replace another report that is there
 
     Raises:
-        InputError: an input is missing or malformed, the inputs do not belong together, or a package of the
-            `report` extra is not installed.
+        InputError: an input is missing or malformed, the inputs do not belong together, `out` is not given
+            for several runs, or a package of the `report` extra is not installed.
     """
-    run, out = Path(run), Path(out) if out is not None else Path(run) / "report.html"
-    results = read_results(run)
-    if shards is None and (run / "shards" / "dataset.json").is_file():
-        shards = run / "shards"
+    if not runs:
+        raise InputError("no run folder given")
+    if out is None and len(runs) > 1:
+        raise InputError(f"{len(runs)} runs on one page belong to no folder of theirs; add --out FILE.html")
+    folders = [Path(run) for run in runs]
+    out = folders[0] / "report.html" if out is None else Path(out)
+    page = shown(folders, [read_results(folder) for folder in folders], baseline)
+    if shards is None and (folders[0] / "shards" / "dataset.json").is_file():
+        shards = folders[0] / "shards"
     summary = out.with_suffix(".md")
-    texts = {out: render_page(results, shards, summary.name), summary: render_summary(results, out.name)}
+    texts = {out: render_page(page, shards, summary.name), summary: render_summary(page, out.name)}
     write_all_new({path: text.encode() for path, text in texts.items()}, force=force)
     return out
 
 
-def render_summary(results: Results, page_name: str) -> str:
+def render_summary(page: Shown, page_name: str) -> str:
     """The verdict, the criteria, the accuracies and the coverage in Markdown, short enough for a comment.
 
     All text from outside is escaped.
     """
-    verdict = verdict_words(results.verdict)
-    parts = [f"## {_escaped(verdict['word'])}: {_escaped(results.name)}", _escaped(verdict["sentence"])]
-    criteria = [criterion_words(judged) for judged in results.verdict.criteria]
+    parts = [part for run in page.runs for part in _verdict(run)]
+    parts += [_escaped(note) for note in page.notes]
+    for panel in accuracy.panels(page.scores, page.models):
+        arms = panel.arms if page.is_one else [arm for arm in panel.arms if arm[1] == "full"]
+        parts += [f"{_escaped(panel.title)}; {_escaped(panel.note)}.", _accuracy_table(panel, arms)]
+    coverage = coverage_words(page.scores, page.models)
+    parts.append(("" if coverage["complete"] else "**Incomplete.** ") + _escaped(coverage["sentence"]))
+    if page.is_one or not coverage["complete"]:
+        parts.append("\n".join(f"- {_escaped(row['text'])}" for row in coverage["rows"]))
+    parts += [
+        f"Chain{'' if page.is_one else f' of {_escaped(run.name)}'}: {_escaped(chain_sentence(run.chain))}."
+        for run in page.runs
+    ]
+    hashes = [
+        ("" if page.is_one else f"{_escaped(run.name)}: ")
+        + ", ".join(f"{_escaped(name)} `{sha256[:12]}`" for name, sha256 in run.file_hashes.items())
+        for run in page.runs
+    ]
+    parts.append(f"Details in {_escaped(page_name)}; {'; '.join(hashes)}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _verdict(run: Results) -> Iterator[str]:
+    """The verdict of a run with its criteria, and what it says about the freeze."""
+    verdict = verdict_words(run.verdict)
+    yield f"## {_escaped(verdict['word'])}: {_escaped(run.name)}"
+    yield _escaped(verdict["sentence"])
+    if run.freeze.faults:
+        yield f"**The freeze does not hold**: {_escaped(', '.join(run.freeze.faults))}."
+    criteria = [criterion_words(judged) for judged in run.verdict.criteria]
     if criteria:
         rows = [
             [_escaped(row["name"]), f"{row['value']} {row['interval']}", row["bound"], row["decision"]]
             for row in criteria
         ]
-        parts.append(_table(["Criterion", "value", "bound", "decision"], rows))
-    for panel in accuracy.panels(results.scores):
-        parts += [f"{_escaped(panel.title)}; {_escaped(panel.interval_note)}.", _accuracy_table(panel)]
-    coverage = coverage_words(results.scores)
-    parts.append(("" if coverage["complete"] else "**Incomplete.** ") + _escaped(coverage["sentence"]))
-    parts.append("\n".join(f"- {_escaped(row['text'])}" for row in coverage["rows"]))
-    hashes = ", ".join(f"{name} `{sha256[:12]}`" for name, sha256 in results.file_hashes.items())
-    parts.append(f"Details in {_escaped(page_name)}; {hashes}.")
-    return "\n\n".join(parts) + "\n"
+        yield _table(["Criterion", "value", "bound", "decision"], rows)
 
 
-def _accuracy_table(panel: accuracy.Panel) -> str:
+def _accuracy_table(panel: accuracy.Panel, arms: Sequence[accuracy.Arm]) -> str:
+    table = accuracy.slice_table(panel, panel.main_slices, arms)
     rows = [
         [
             _escaped(row.label),
             *(f"{cell.value} {cell.interval}" if cell else "not measured" for cell in row.cells),
-            row.size or "differs",
+            row.detail or "differs",
         ]
-        for row in panel.rows
+        for row in table.rows
     ]
-    return _table(["Accuracy (%)", *(_escaped(column.title) for column in panel.columns), "size"], rows)
+    return _table(["Accuracy", *(_escaped(column.title) for column in table.columns), "size"], rows)
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

@@ -1,54 +1,87 @@
-"""Score tables of the page: metrics that are no accuracy, everything over seeds, and comparisons."""
+"""Score tables of the page: metrics that are no accuracy, and everything over seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
 from safe_data.core import numerals
 from safe_eval.report import numbers
-from safe_eval.report.accuracy import (
-    SLICES,
-    Column,
-    is_accuracy,
-    noun_of,
-    set_title,
-    slice_title,
-    slices_in_order,
-)
-from safe_eval.results.comparisons import Comparison
+from safe_eval.report.accuracy import is_accuracy
+from safe_eval.report.labels import SLICES, Models, arm_key, noun_of, set_title, slice_title
+from safe_eval.report.table import Cell, Column, Row, Table
+from safe_eval.report.units import is_share, unit_of
+from safe_eval.results.aggregates import OWN_AGGREGATES, AggregateRow
 from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.scoring.scores import Scores
-from safe_eval.text.scores_text import GROUPED
 
-Row = TypeVar("Row", Metric, SeedRow, SeedComparison)
-Shown = dict[str, str]
-Title = tuple[str, str]  # of a column: its text, and the arm as comparisons and criteria name it
+Found = TypeVar("Found", Metric, SeedRow, SeedComparison)
 
 
-def other_tables(scores: Scores) -> list[dict[str, Any]]:
-    """Metrics that are no accuracy: a table per dataset and seed, with a row per metric and slice."""
-    other = [m for m in scores.metrics if not is_accuracy(m.metric) and m.slice in SLICES]
-    groups: dict[tuple[str | None, int], list[Metric]] = {}
-    column = partial(_column, scores.provenance.baseline)
+def other_tables(scores: Scores, models: Models, *, conditions: Sequence[str] = ()) -> list[Table]:
+    """Metrics that are no accuracy, shares apart from all others: a row per metric and slice.
+
+    `conditions` are those to show (default: all).
+    """
+    other = [
+        m
+        for m in scores.metrics
+        if not is_accuracy(m.metric) and m.slice in SLICES and (not conditions or m.condition in conditions)
+    ]
+    groups: dict[tuple[str, str | None, int], list[Metric]] = {}
     for metric in without_repeats(other, ("metric", "dataset", "seed", "model", "condition")):
-        groups.setdefault((metric.dataset, metric.seed), []).append(metric)
-    return [_table(set_title("", *key), metrics, column, _metric) for key, metrics in groups.items()]
+        title = "Shares" if is_share(metric.metric) else "Other scores"
+        groups.setdefault((title, metric.dataset, metric.seed), []).append(metric)
+    return [_table(set_title(*key), own, _arm_column(models), _metric) for key, own in groups.items()]
 
 
-def seed_tables(scores: Scores) -> list[dict[str, Any]]:
-    """Means and differences over seeds: two tables per dataset, with a row per metric and slice."""
+def seed_tables(scores: Scores, models: Models) -> list[Table]:
+    """Means and differences over seeds, shares apart from all others, with a row per metric and slice."""
     means = without_repeats(scores.seeds, ("metric", "dataset", "model", "condition"))
     comparisons = without_repeats(scores.seed_comparisons, ("metric", "dataset", "a", "b"))
-    column = partial(_column, scores.provenance.baseline)
     tables = []
-    for dataset in dict.fromkeys(row.dataset for row in means):
-        own = [row for row in means if row.dataset == dataset]
-        tables.append(_table(_title("mean ± std", dataset), own, column, _mean))
-        differences = [row for row in comparisons if row.dataset == dataset]
-        if differences:
-            tables.append(_table(_title("differences", dataset), differences, _sides, _difference))
+    for share, dataset in dict.fromkeys((is_share(row.metric), row.dataset) for row in means):
+        own = [r for r in means if (is_share(r.metric), r.dataset) == (share, dataset)]
+        tables.append(_table(_title("mean ± std", dataset), own, _arm_column(models), _mean))
+        of_both = [r for r in comparisons if (is_share(r.metric), r.dataset) == (share, dataset)]
+        if of_both:
+            tables.append(_table(_title("differences", dataset), of_both, _sides, _difference))
     return tables
+
+
+def aggregate_tables(scores: Scores, models: Models) -> list[Table]:
+    """Numbers about many answers at once, such as F1 or consistency: a row each, and a column per arm."""
+    rows = [row for row in scores.aggregates if row.name in OWN_AGGREGATES]
+    groups: dict[tuple[str, str | None, int], list[AggregateRow]] = {}
+    for row in rows:
+        title = "Aggregates" if is_share(row.name) else "Aggregates on their own scale"
+        groups.setdefault((title, row.dataset, row.seed), []).append(row)
+    return [_aggregate_table(set_title(*key), own, models) for key, own in groups.items()]
+
+
+def _aggregate_table(title: str, rows: Sequence[AggregateRow], models: Models) -> Table:
+    arms = list(dict.fromkeys((row.model, row.condition) for row in rows))
+    by_place = {(row.name, (row.model, row.condition)): row for row in rows}
+    level = next((numbers.percent(row.confidence, 0) for row in rows if row.confidence), None)
+    unit = "in percent" if is_share(rows[0].name) else "each on its own scale"
+    return Table(
+        caption=title,
+        note=unit + (f"; in brackets, the {level} % interval" if level else ""),
+        first="Aggregate",
+        columns=tuple(Column(models.title(*arm), arm_key(*arm)) for arm in arms),
+        rows=tuple(
+            Row(name, tuple(_aggregate(by_place.get((name, arm))) for arm in arms))
+            for name in dict.fromkeys(row.name for row in rows)
+        ),
+    )
+
+
+def _aggregate(row: AggregateRow | None) -> Cell | None:
+    if row is None or row.value is None:
+        return None
+    unit = unit_of(row.name)
+    value = unit.write(row.value) if unit.is_share else numbers.plain(row.value)
+    return Cell(value, unit.interval(row.ci_low, row.ci_high), (numbers.count(row.n, "item"),))
 
 
 def _title(what: str, dataset: str | None) -> str:
@@ -56,102 +89,66 @@ def _title(what: str, dataset: str | None) -> str:
 
 
 def _table(
-    title: str, rows: Sequence[Row], column: Callable[[Row], Title], cell: Callable[[Row], Shown]
-) -> dict[str, Any]:
+    title: str, rows: Sequence[Found], column: Callable[[Found], Column], cell: Callable[[Found], Cell]
+) -> Table:
     columns = list(dict.fromkeys(column(row) for row in rows))
-    by_place: Mapping[tuple[str, str, Title], Row] = {(r.metric, r.slice, column(r)): r for r in rows}
-    return {
-        "title": title,
-        "note": f"in brackets, the {numbers.percent(rows[0].confidence, 0)} % interval",
-        "columns": [{"title": name, "key": key} for name, key in columns],
-        "rows": [
-            {
-                "metric": metric,
-                "slice": slice_title(name, noun_of(metric)),
-                "cells": [
-                    cell(by_place[metric, name, c]) if (metric, name, c) in by_place else None
-                    for c in columns
-                ],
-            }
+    by_place: Mapping[tuple[str, str, Column], Found] = {(r.metric, r.slice, column(r)): r for r in rows}
+    unit = unit_of(rows[0].metric, difference=isinstance(rows[0], SeedComparison))
+    level = numbers.percent(rows[0].confidence, 0)
+    scale = unit.name if unit.is_share else "each on its own scale"
+    over = "" if isinstance(rows[0], Metric) else ", over clusters and seeds at once"
+    return Table(
+        caption=title,
+        note=f"{scale}; in brackets, the {level} % interval{over}",
+        first="Metric",
+        columns=tuple(columns),
+        rows=tuple(
+            _row(metric, name, [by_place.get((metric, name, c)) for c in columns], cell)
             for metric, name in dict.fromkeys((row.metric, row.slice) for row in rows)
-        ],
-    }
+        ),
+    )
 
 
-def _column(baseline: str | None, row: Metric | SeedRow) -> Title:
-    column = Column(row.model, row.condition, row.model == baseline)
-    return column.title, column.key
+def _row(metric: str, name: str, found: Sequence[Found | None], cell: Callable[[Found], Cell]) -> Row:
+    """A row with the number of its items, or where they differ, with the number in each cell."""
+    sizes = {numbers.count(one.n, "item") for one in found if one}
+    detail = slice_title(name, noun_of(metric))
+    same = sizes.pop() if len(sizes) == 1 else ""
+    cells = (None if one is None else cell(one) if same else _with_size(cell(one), one.n) for one in found)
+    return Row(metric, tuple(cells), f"{detail} · {same}" if same else detail)
 
 
-def _sides(row: SeedComparison) -> Title:
-    return f"{row.a} − {row.b}", ""
+def _with_size(cell: Cell, n: int) -> Cell:
+    return replace(cell, lines=(*cell.lines, numbers.count(n, "item")))
 
 
-def _metric(row: Metric) -> Shown:
-    interval = numbers.interval(numbers.plain(row.ci_low), numbers.plain(row.ci_high))
-    return {"value": numbers.plain(row.value), "interval": interval, "detail": numbers.count(row.n, "item")}
+def _arm_column(models: Models) -> Callable[[Metric | SeedRow], Column]:
+    def column(row: Metric | SeedRow) -> Column:
+        return Column(models.title(row.model, row.condition), arm_key(row.model, row.condition))
+
+    return column
 
 
-def _mean(row: SeedRow) -> Shown:
-    return {
-        "value": f"{numerals.fraction(row.mean)} ± {numerals.fraction(row.std)}",
-        "interval": numbers.interval(numerals.fraction(row.ci_low), numerals.fraction(row.ci_high)),
-        "detail": f"seeds {', '.join(map(str, row.seeds))}",
-    }
+def _sides(row: SeedComparison) -> Column:
+    return Column(f"{row.a} − {row.b}")
 
 
-def _difference(row: SeedComparison) -> Shown:
-    return {
-        "value": f"{numerals.difference(row.mean)} ± {numerals.fraction(row.std)}",
-        "interval": numbers.interval(numerals.difference(row.ci_low), numerals.difference(row.ci_high)),
-        "detail": f"p {numerals.p_value(row.p_value)}",
-    }
+def _metric(row: Metric) -> Cell:
+    unit = unit_of(row.metric)
+    return Cell(unit.write(row.value), unit.interval(row.ci_low, row.ci_high))
 
 
-def comparison_tables(scores: Scores) -> list[dict[str, Any]]:
-    """One table per main metric, dataset and seed; the comparisons by other metrics are in scores.json."""
-    groups: dict[tuple[str, str | None, int], list[Comparison]] = {}
-    main = [comparison for comparison in scores.comparisons if comparison.metric not in GROUPED]
-    for comparison in without_repeats(main, ("metric", "dataset", "seed", "a", "b")):
-        groups.setdefault((comparison.metric, comparison.dataset, comparison.seed), []).append(comparison)
-    return [_comparison_table(set_title(*key), comparisons) for key, comparisons in groups.items()]
+def _mean(row: SeedRow) -> Cell:
+    unit = unit_of(row.metric)
+    spread = numbers.percent(row.std) if unit.is_share else numerals.fraction(row.std)
+    value = f"{unit.write(row.mean).removesuffix(' %')} ± {spread}{' %' if unit.is_share else ''}"
+    seeds = f"seeds {', '.join(map(str, row.seeds))}"
+    return Cell(value, unit.interval(row.ci_low, row.ci_high), (seeds,))
 
 
-def _comparison_table(title: str, comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    tests = list(dict.fromkeys(c.test for c in comparisons if c.test))
-    slices = slices_in_order(c.slice for c in comparisons)
-    by_place = {(c.a, c.b, c.slice): c for c in comparisons}
-    metric, confidence = comparisons[0].metric, numbers.percent(comparisons[0].confidence, 0)
-    unit = "percentage points, " if is_accuracy(metric) else ""
-    return {
-        "title": title,
-        "note": f"{unit}in brackets, the {confidence} % interval"
-        + (f"; p by {tests[0]}" if len(tests) == 1 else ""),
-        "slices": [slice_title(name, noun_of(metric)) for name in slices],
-        "rows": [
-            {
-                "a": a,
-                "b": b,
-                "cells": [_comparison_cell(by_place.get((a, b, name)), tests) for name in slices],
-            }
-            for a, b in dict.fromkeys((c.a, c.b) for c in comparisons)
-        ],
-    }
-
-
-def _comparison_cell(found: Comparison | None, tests: Sequence[str]) -> dict[str, str] | None:
-    if found is None or found.difference is None:
-        return None
-    show = numbers.points if is_accuracy(found.metric) else numbers.plain
-    p_value = numerals.p_value(found.p_value)
-    tested = f"p {p_value}" if p_value.startswith("<") else f"p = {p_value}"
-    if len(tests) > 1:
-        tested += f" ({found.test})"
-    unmatched = found.only_a + found.only_b
-    return {
-        "difference": show(found.difference),
-        "interval": numbers.interval(show(found.ci_low), show(found.ci_high)),
-        "tested": tested if found.p_value is not None else "p not measured",
-        "moved": f"{numbers.count(found.gained)} gained, {numbers.count(found.lost)} lost",
-        "unmatched": f"{numbers.count(unmatched, 'item')} answered on one side only" if unmatched else "",
-    }
+def _difference(row: SeedComparison) -> Cell:
+    unit = unit_of(row.metric, difference=True)
+    spread = numbers.percent(row.std) if unit.is_share else numerals.fraction(row.std)
+    value = f"{unit.write(row.mean).removesuffix(' pp')} ± {spread}{' pp' if unit.is_share else ''}"
+    tested = f"p {numerals.p_value(row.p_value)}"
+    return Cell(value, unit.interval(row.ci_low, row.ci_high), (tested,))

@@ -10,8 +10,9 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from safe_eval.arms.arm import ArmKey, Order
-from safe_eval.prediction import Prediction
-from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM, SCORERS
+from safe_eval.prediction import BASE, Prediction
+from safe_eval.report.labels import Models
+from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM, judging_metrics
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +27,12 @@ REASONS = {
     "guessed": "Guessed: audio questions answered right although the sound was muted or swapped",
     "disturbed": "Disturbed: no sound is needed, yet wrong when it was muted or swapped",
     "rest": "A sample of all other items",
+}
+# The same reasons where a model that is not the one without hearing is the one to compare with.
+_BESIDE = {
+    "lost": "Lost: right by {reference}, wrong by {others}",
+    "gained": "Gained: wrong by {reference}, right by {others}",
+    "wrong": "Missed: wrong by {reference} and by {others}",
 }
 
 
@@ -57,13 +64,24 @@ class Item:
 class Selection:
     """The items to show, and how many items each reason has."""
 
-    model: str
-    baseline: str | None
+    models: Models
     run_seed: int
     choice_seed: int
     items: tuple[Item, ...]
     found: dict[str, int]
     total: int
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What each reason means for these models."""
+        reference = self.models.reference
+        if reference in (None, BASE):
+            return REASONS
+        others = [name for name in self.models.tested if name != reference]
+        named = others[0] if len(others) == 1 else "another model"
+        return REASONS | {
+            name: text.format(reference=reference, others=named) for name, text in _BESIDE.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -90,60 +108,67 @@ class _Examples:
         return np.asarray(self.scores[:, self.arms.index((model, condition))])
 
 
-def select_items(items: "pa.Table", baseline: str | None, *, seed: int = 0, shown: int = SHOWN) -> Selection:
+def select_items(
+    items: "pa.Table", models: Models, *, seed: int = 0, shown: int = SHOWN, protocol: str | None = None
+) -> Selection:
     """Choose the items to show from items.parquet; the order of its rows does not matter.
 
     The reasons take turns, each giving its next item in the order of a hash of seed and example, until only
     the places of the sample are left. Captions are neither right nor wrong, so they are in the sample. Items
     of tasks that no metric judges, and of later seeds, are not shown.
     """
-    model = tested_model(items.column("model").unique().to_pylist(), baseline)
-    run_seed = _first_seed(items, model)
-    answers = _answers(items, model, baseline, run_seed)
+    run_seed = min(_seeds(items, models.tested[0]))
+    answers = _answers(items, models, run_seed, protocol)
     examples = _examples(answers)
-    reasons = _reasons(examples, model, baseline)
+    reasons = _most_telling(examples, models)
     groups: dict[str, list[int]] = {reason: [] for reason in REASONS}
     for place in sorted(range(len(reasons)), key=lambda place: _rank(seed, examples.names[place])):
         groups[reasons[place]].append(place)
     chosen = _take_turns(groups, shown)
-    given = _given(answers, examples.example, chosen, baseline)
+    given = _given(answers, examples.example, chosen, models.baseline)
     return Selection(
-        model=model,
-        baseline=baseline,
+        models=models,
         run_seed=run_seed,
         choice_seed=seed,
-        items=tuple(_item(given[place], reasons[place], model) for place in chosen),
+        items=tuple(_item(given[place], reasons[place], models) for place in chosen),
         found={reason: len(places) for reason, places in groups.items()},
         total=len(reasons),
     )
 
 
-def tested_model(names: Sequence[str], baseline: str | None) -> str:
-    """The model that the page is about: the first by name that is not the baseline."""
-    models = sorted(names)
-    return next((model for model in models if model != baseline), models[0])
-
-
-def _first_seed(items: "pa.Table", model: str) -> int:
+def _seeds(items: "pa.Table", model: str) -> list[int]:
     import pyarrow.compute as pc
 
-    return int(pc.min(items.filter(pc.equal(items["model"], model))["seed"]).as_py())
+    seeds: list[int] = items.filter(pc.equal(items["model"], model))["seed"].unique().to_pylist()
+    return seeds
 
 
-def _answers(items: "pa.Table", model: str, baseline: str | None, run_seed: int) -> "pa.Table":
-    """The rows of this model and seed, and of the baseline with this seed or its only seed."""
+def _answers(items: "pa.Table", models: Models, run_seed: int, protocol: str | None) -> "pa.Table":
+    """The rows of this seed, and of models that do not have it, those of their only seed."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    of_base = pc.equal(items["model"].cast(pa.string()), pa.scalar(baseline or "", pa.string()))
-    base_seeds = items.filter(of_base)["seed"].unique()
-    judging = pa.array([*SCORERS, *CAPTION_METRICS])
-    shown = pc.and_(pc.equal(items["model"], model), pc.equal(items["seed"], run_seed))
-    if len(base_seeds) == 1:
-        run_seed = base_seeds[0].as_py()
-    shown = pc.or_(shown, pc.and_(of_base, pc.equal(items["seed"], run_seed)))
-    metrics = items["metric"].cast(pa.string())
-    return items.filter(pc.and_(shown, pc.fill_null(pc.is_in(metrics, value_set=judging), False)))
+    shown = pa.array([False] * len(items))
+    for model in filter(None, (models.baseline, *models.tested, *models.others)):
+        seeds = _seeds(items, model)
+        seed = seeds[0] if len(seeds) == 1 else run_seed
+        of_model = pc.and_(pc.equal(items["model"], model), pc.equal(items["seed"], seed))
+        shown = pc.or_(shown, of_model)
+    return items.filter(pc.and_(shown, _judging(items, protocol)))
+
+
+def _judging(items: "pa.Table", protocol: str | None) -> "pa.ChunkedArray":
+    """The rows of the metrics that judge their dataset, without those that were requested beside them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    metrics, datasets = items["metric"].cast(pa.string()), items["dataset"].cast(pa.string())
+    found = pc.is_in(metrics, value_set=pa.array(CAPTION_METRICS))
+    for dataset in datasets.unique().to_pylist():
+        of_it = pc.is_null(datasets) if dataset is None else pc.fill_null(pc.equal(datasets, dataset), False)
+        names = pa.array(sorted(judging_metrics(dataset, protocol)))
+        found = pc.or_(found, pc.and_(of_it, pc.is_in(metrics, value_set=names)))
+    return found
 
 
 def _examples(answers: "pa.Table") -> _Examples:
@@ -176,27 +201,39 @@ def _coded(column: "pa.ChunkedArray") -> tuple[Int[ndarray, " answers"], list[st
     return texts.indices.to_numpy().astype(np.int64), texts.dictionary.to_pylist()
 
 
-def _reasons(examples: _Examples, model: str, baseline: str | None) -> list[str]:
+def _most_telling(examples: _Examples, models: Models) -> list[str]:
+    """The reason to show each example: the first in the order of the page that holds for a model."""
+    reference, order = models.reference, list(REASONS)
+    tested = [name for name in models.tested if name != reference] or list(models.tested)
+    found = [_reasons(examples, model, reference) for model in tested]
+    return [min(reasons, key=order.index) for reasons in zip(*found, strict=True)]
+
+
+def _reasons(examples: _Examples, model: str, reference: str | None) -> list[str]:
     """The reason to show each example; `rest` if it is not telling."""
-    beside = baseline or ""  # no model has the empty name
-    full, base = examples.right(model, "full"), examples.right(beside, "full")
-    answered, base_answered = examples.there(model, "full"), examples.there(beside, "full")
+    beside = reference not in (None, BASE)
+    reference = reference or BASE
+    full, base = examples.right(model, "full"), examples.right(reference, "full")
+    answered, base_answered = examples.there(model, "full"), examples.there(reference, "full")
     without = [(examples.there(model, c), examples.right(model, c)) for c in ("mute_audio", "swap_audio")]
     asked_without = np.any([there for there, _ in without], axis=0)
     any_right = np.any([there & right for there, right in without], axis=0)
     any_wrong = np.any([there & ~right for there, right in without], axis=0)
     needs, needs_none = examples.needs_audio == 1, examples.needs_audio == 0
     gained = asked_without | (base_answered & ~base)
+    changed = beside & answered & base_answered
     reasons = np.select(
         [
             ~answered,
+            changed & ~full & base,
+            changed & full & ~base,
             ~full & base & needs_none,
             ~full,
             needs_none & any_wrong,
             needs & any_right,
-            needs & gained,
+            needs & gained & (not beside),
         ],
-        ["rest", "lost", "wrong", "disturbed", "guessed", "gained"],
+        ["rest", "lost", "gained", "lost", "wrong", "disturbed", "guessed", "gained"],
         "rest",
     )
     found: list[str] = reasons.tolist()
@@ -219,8 +256,9 @@ def _given(
     return {place: sorted(found.values(), key=order) for place, found in given.items()}
 
 
-def _item(given: Sequence[Answered], reason: str, model: str) -> Item:
-    tested = next((one for one in given if (one.key.model, one.key.condition) == (model, "full")), given[0])
+def _item(given: Sequence[Answered], reason: str, models: Models) -> Item:
+    asked = [one for one in given if one.key.condition == "full"]
+    tested = next((one for one in asked if one.key.model in models.tested), given[0])
     return Item(reason, tested.prediction, tuple(given))
 
 

@@ -1,11 +1,17 @@
 """The verdict in words: one word, one sentence, each criterion with its bound, and the coverage."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from safe_eval.arms.coverage import ArmCoverage
-from safe_eval.judging.verdict import GO, NO_GO, Judged, Verdict
+from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, Judged
+from safe_eval.judging.metric_names import SEED_STD
+from safe_eval.judging.verdict import Verdict
 from safe_eval.report import numbers
-from safe_eval.report.accuracy import Column
+from safe_eval.report.labels import Models
+from safe_eval.report.table import Cell, Column, Row, Table
+from safe_eval.report.units import PLAIN, Unit, unit_of
 from safe_eval.scoring.scores import Scores
 
 _SIGNS = {">=": "≥", "<=": "≤", "==": "=", "within": "within ±"}
@@ -14,6 +20,7 @@ _USES = {
     "ci_low": "judged by the lower end of the interval",
     "ci_high": "judged by the upper end of the interval",
     "equivalence": "judged by both ends of the interval of two one-sided tests",
+    "non_inferiority": "judged by the worse end of the interval of two one-sided tests",
 }
 
 
@@ -31,19 +38,64 @@ def verdict_words(verdict: Verdict) -> dict[str, str]:
     return {"word": verdict.decision.upper(), "tone": tone(verdict.decision), "sentence": _sentence(verdict)}
 
 
+def headline(verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """The word of a verdict; of several, how many there are of each, in the colour of the worst."""
+    words = Counter(verdict.decision for verdict in verdicts)
+    worst = next(decision for decision in (NO_GO, NOT_MEASURED, GO, *words) if decision in words)
+    told = [f"{count} {decision.upper()}" for decision, count in sorted(words.items())]
+    return {"word": ", ".join(told) if len(verdicts) > 1 else worst.upper(), "tone": tone(worst)}
+
+
 def criterion_words(judged: Judged) -> dict[str, Any]:
-    """A criterion as shown, in the units of the criteria file."""
+    """A criterion as shown: shares and their bounds in percent, like all tables of the page."""
+    unit = criterion_unit(judged)
     return {
         "name": spaced(judged.name),
-        "value": numbers.plain(judged.value),
-        "interval": numbers.interval(numbers.plain(judged.ci_low), numbers.plain(judged.ci_high)),
-        "bound": bound_text(judged.bound),
+        "value": unit.write(judged.value) if unit.is_share else numbers.plain(judged.value),
+        "interval": unit.interval(judged.ci_low, judged.ci_high)
+        if unit.is_share
+        else numbers.interval(numbers.plain(judged.ci_low), numbers.plain(judged.ci_high)),
+        "bound": bound_text(judged.bound, unit),
         "use": _USES.get(judged.use, judged.use),
         "decision": judged.decision,
         "tone": tone(judged.decision),
         "evidence": judged.evidence,
         "warning": judged.severity == "warning",
     }
+
+
+def criteria_table(verdicts: Mapping[str, Verdict]) -> Table:
+    """The criteria of several runs, by the names of the runs: a row per criterion, and a column per run."""
+    judged = {run: {row.name: row for row in verdict.criteria} for run, verdict in verdicts.items()}
+    names = dict.fromkeys(name for own in judged.values() for name in own)
+    return Table(
+        caption="Criteria",
+        note="shares in percent, their differences in percentage points (pp); the evidence is on each run's "
+        "own page",
+        first="Criterion",
+        columns=tuple(map(Column, judged)),
+        rows=tuple(
+            Row(spaced(name), tuple(_judged_cell(own.get(name)) for own in judged.values())) for name in names
+        ),
+        empty="not judged",
+    )
+
+
+def _judged_cell(judged: Judged | None) -> Cell | None:
+    if judged is None:
+        return None
+    words = criterion_words(judged)
+    lines = (f"bound {words['bound']}", *(["a warning: decides nothing"] if words["warning"] else []))
+    found = "" if judged.value is None else f"{words['value']} {words['interval']}".strip()
+    return Cell(words["decision"], found, lines, tone=words["tone"])
+
+
+def criterion_unit(judged: Judged) -> Unit:
+    """The unit of a criterion's numbers; plain if an older verdict does not name its metric."""
+    if judged.metric is None:
+        return Unit(is_share=False)
+    spread = judged.metric.endswith(SEED_STD)
+    return unit_of(judged.metric, difference=spread or judged.against is not None)
 
 
 def spaced(name: str) -> str:
@@ -55,27 +107,26 @@ def spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
-def bound_text(bound: str) -> str:
-    """A bound in mathematical signs.
+def bound_text(bound: str, unit: Unit = PLAIN) -> str:
+    """A bound in mathematical signs, in the unit of the number it bounds.
 
-    >>> bound_text(">= -0.05"), bound_text("within 0.005")
-    ('≥ −0.05', 'within ±0.005')
+    >>> bound_text(">= -0.05"), bound_text("within 0.005"), bound_text("within 0.005", Unit(True, True))
+    ('≥ −0.05', 'within ±0.005', 'within ±0.5 pp')
     """
     operator, _, limit = bound.partition(" ")
     sign = _SIGNS.get(operator, operator)
+    if unit.is_share:
+        limit = f"{float(limit) * 100:.10g} {'pp' if unit.is_difference else '%'}"
     return f"{sign}{'' if sign.endswith('±') else ' '}{limit.replace('-', numbers.MINUS)}"
 
 
-def coverage_words(scores: Scores) -> dict[str, Any]:
+def coverage_words(scores: Scores, models: Models) -> dict[str, Any]:
     """How many of the expected examples were answered: one sentence, and one line per arm."""
     sets = len({(arm.dataset, arm.seed) for arm in scores.cells})
-    baseline = scores.provenance.baseline
-    models = {arm.model for arm in scores.cells} - {baseline}
     rows = []
     for arm in scores.cells:
-        column = Column(arm.model, arm.condition, arm.model == baseline)
         where = f" ({arm.dataset or 'unnamed dataset'}, seed {arm.seed})" if sets > 1 else ""
-        title = (column.title if len(models) == 1 else column.key) + where
+        title = models.title(arm.model, arm.condition) + where
         rows.append({"text": _coverage_text(title, arm), "complete": arm.answered == arm.expected})
     gaps = sum(not row["complete"] for row in rows)
     if not rows:

@@ -10,24 +10,45 @@ from safe_eval.arms.arm import ArmKey
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
-from safe_eval.scorers import classification, gqa
+from safe_eval.scorers import classification, gqa, mme, pope, yes_no
 from safe_eval.scorers.aggregate import Aggregate, not_measured
+from safe_eval.scorers.benchmarks import benchmark_of
+from safe_eval.scorers.captions.diversity import SELF_BLEU, VOCABULARY
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.statistics.bootstrap import Labels, count_clusters
 from safe_eval.statistics.intervals import balanced_interval, mean_interval
 
+Aggregates = Callable[[Sequence[Prediction]], list[Aggregate]]
+
+_YES_OR_NO: dict[str, Aggregates] = {"pope": pope.aggregates, "mme": mme.aggregates}  # by benchmark
+
+
+def _yes_or_no(predictions: Sequence[Prediction]) -> list[Aggregate]:
+    benchmark = benchmark_of(predictions[0].dataset) if predictions else None
+    aggregates = _YES_OR_NO.get(benchmark.name) if benchmark else None
+    return (aggregates or yes_no.aggregates)(predictions)
+
+
 # The aggregates of each metric. Accuracies and recalls of classes are also slices of the metric.
-AGGREGATES: dict[str, Callable[[Sequence[Prediction]], list[Aggregate]]] = {
+AGGREGATES: dict[str, Aggregates] = {
     "gqa_accuracy": gqa.aggregates,
+    "yes_no_accuracy": _yes_or_no,
     "accuracy": classification.aggregates,
 }
 # Aggregates that are no slice, with the metric they belong to. Tables show them and criteria can name them.
 OWN_AGGREGATES = {
     **dict.fromkeys(("consistency", "validity", "plausibility", "distribution"), "gqa_accuracy"),
     "balanced_accuracy": "accuracy",
+    **dict.fromkeys((VOCABULARY, SELF_BLEU), "bleu_4"),
+    **dict.fromkeys(
+        ("precision", "recall", "f1", "yes_ratio", "accuracy_plus", *mme.HIGHEST), "yes_no_accuracy"
+    ),
 }
-WITHOUT_INTERVAL = "distribution"  # see `gqa.aggregates`
+# The value of a perfect run.
+HIGHEST = dict.fromkeys(OWN_AGGREGATES, 1.0) | mme.HIGHEST | {VOCABULARY: float("inf")}
+WITHOUT_INTERVAL = ("distribution", VOCABULARY, SELF_BLEU)  # see `gqa.aggregates` and captions/diversity.py
 CAPTIONS = "captions"  # the name in place of the metric if captions could not be measured
+DIVERSITY = "caption diversity"  # and where an aggregate describes the captions together
 
 
 class AggregateRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +86,9 @@ def aggregate_rows(arms: Arms, sampling: Sampling) -> Iterator[AggregateRow]:
                     "in the benchmark's own files"
                 ) from None
             yield from (_row(arm, aggregate, sampling) for aggregate in found)
+    for key, aggregates_of_captions in arms.caption_diversity.items():
+        for aggregate in aggregates_of_captions:
+            yield _without_interval(DIVERSITY, key, aggregate)
     yield from _unmeasured_captions(arms)
 
 
@@ -77,10 +101,11 @@ def _row(arm: ScoredArm, aggregate: Aggregate, sampling: Sampling) -> AggregateR
         interval = mean_interval(aggregate.scores, clusters, sampling)
     else:
         interval = balanced_interval(aggregate.scores, aggregate.classes, clusters, sampling)
+    low, high = (None if end is None else aggregate.highest * end for end in (interval.low, interval.high))
     return msgspec.structs.replace(
         row,
-        ci_low=interval.low,
-        ci_high=interval.high,
+        ci_low=low,
+        ci_high=high,
         interval=interval.method,
         clusters=count_clusters(clusters),
         confidence=sampling.confidence,

@@ -14,7 +14,7 @@ from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.prediction import BASE
 from safe_eval.results.metrics import Metric
-from safe_eval.scorers.scorer import SCORERS
+from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.statistics.bca import BCA, bca_levels
 from safe_eval.statistics.bootstrap import Resampled, Totals, cluster_totals
 from safe_eval.statistics.calibration.calibration import Forecasts
@@ -47,7 +47,7 @@ def calibration_rows(arms: Arms, sampling: Sampling) -> list[Metric]:
 def confident_answers(judged: Scored, baseline: str | None = BASE) -> dict[ArmKey, Forecasts]:
     """The judged answers that state a confidence, by arm, in the order of the tables."""
     parts: dict[ArmKey, list[Forecasts]] = {}
-    for metric in SCORERS:
+    for metric in ANSWER_METRICS:
         for arm in judged.get(metric, ()):
             if len((stated := _stated(arm)).confidence):
                 parts.setdefault(arm.key, []).append(stated)
@@ -57,7 +57,7 @@ def confident_answers(judged: Scored, baseline: str | None = BASE) -> dict[ArmKe
 def calibration_notes(arms: Arms) -> Iterator[str]:
     """One line per arm in which only some judged answers state a confidence."""
     judged: dict[ArmKey, int] = {}
-    for metric in SCORERS:
+    for metric in ANSWER_METRICS:
         for arm in arms.judged.get(metric, ()):
             judged[arm.key] = judged.get(arm.key, 0) + len(arm.at)
     for key, answers in confident_answers(arms.judged, arms.pairing.baseline).items():

@@ -11,8 +11,9 @@ from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.corpus_sums import RANDOMISATION, sums_difference
-from safe_eval.statistics.intervals import clustered_stderr, mean_interval, t_interval
+from safe_eval.statistics.intervals import clustered_stderr, mean_interval
 from safe_eval.statistics.paired import mcnemar_p_values, paired_test
+from safe_eval.statistics.paired_score import one_sided_interval
 
 Shared = tuple[Places, Places]  # the places of the same examples in a and in b
 
@@ -157,9 +158,9 @@ def _compare(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared, sampli
 def _of_means(about: Comparison, a: ScoredArm, b: ScoredArm, at: Shared, sampling: Sampling) -> Comparison:
     scores_a, scores_b, clusters = a.scores[at[0]], b.scores[at[1]], a.clusters[at[0]]
     differences = scores_a - scores_b
-    scale = (-a.highest, a.highest)
+    scale = (a.lowest - a.highest, a.highest - a.lowest)
     interval = mean_interval(differences, clusters, sampling, scale=scale)
-    equivalence = t_interval(differences, clusters, sampling.equivalence_confidence, scale=scale)
+    equivalence = one_sided_interval(differences, clusters, sampling.equivalence_confidence, scale=scale)
     p_value, test = paired_test(scores_a, scores_b, clusters, sampling)
     mcnemar_p, mcnemar_mid_p = mcnemar_p_values(scores_a, scores_b)
     return msgspec.structs.replace(

@@ -58,7 +58,7 @@ def _row(arm: ScoredArm, slice_name: str, sampling: Sampling) -> Metric:
     scores, clusters = arm.scores[inside], arm.clusters[inside]
     if arm.counts is None or arm.corpus is None:
         stderr = clustered_stderr(scores, clusters)
-        interval = mean_interval(scores, clusters, sampling, scale=(0.0, arm.highest))
+        interval = mean_interval(scores, clusters, sampling, scale=(arm.lowest, arm.highest))
     else:
         stderr = None
         interval = corpus_interval(arm.corpus, arm.counts[inside], clusters, sampling, arm.highest)

@@ -13,7 +13,7 @@ from safe_eval.arms.pairs import baseline_of
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.results.comparisons import matched_equals
-from safe_eval.scorers.scorer import SCORERS
+from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.distances import Distributions, Drift, drift
 from safe_eval.statistics.paired import equivalence
@@ -68,7 +68,7 @@ def retention_rows(
     arms: Arms, sampling: Sampling, *, margin: float = RETENTION_MARGIN
 ) -> Iterator[RetentionRow]:
     """Compare each arm with the baseline, and equals with each other, by metrics of right and wrong."""
-    for metric in SCORERS:
+    for metric in ANSWER_METRICS:
         scored = arms.judged.get(metric, ())
         for arm in scored:
             base = baseline_of(arm, scored, arms.pairing)

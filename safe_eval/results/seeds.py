@@ -16,8 +16,15 @@ from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM
 from safe_eval.statistics.corpus_sums import RANDOMISATION, SeedCounts, sums_spread, swaps_over_seeds
+from safe_eval.statistics.intervals import Interval
 from safe_eval.statistics.paired import SIGN_FLIP, sign_flip
-from safe_eval.statistics.seeds import SeedSpread, always_right, always_wrong, seed_spread
+from safe_eval.statistics.seeds import (
+    SeedSpread,
+    always_right,
+    always_wrong,
+    one_sided_over_seeds,
+    seed_spread,
+)
 
 BySeed = dict[int, ScoredArm]  # arms that differ in nothing but their seed
 
@@ -58,6 +65,8 @@ class SeedComparison(SeedSpreadRow, frozen=True, kw_only=True):
 
     a: str
     b: str
+    equivalence_low: float | None  # of two one-sided tests; None for corpus-level metrics
+    equivalence_high: float | None
     p_value: float
     test: str
 
@@ -196,9 +205,11 @@ def _comparison(
     first = arms_a[0]
     clusters = first.clusters[in_a]
     counts, less = _counts(arms_a, in_a), _counts(arms_b, in_b)
+    one_sided = Interval()
     if counts is None or less is None or first.corpus is None:
         differences = np.stack([a.scores[in_a] - b.scores[in_b] for a, b in both.values()])
         spread = seed_spread(differences, clusters, sampling)
+        one_sided = one_sided_over_seeds(differences, clusters, sampling)
         p_value, test = sign_flip(differences.mean(axis=0), clusters, sampling), SIGN_FLIP
     else:
         spread = sums_spread(first.corpus, counts, clusters, sampling, less=less)
@@ -207,6 +218,8 @@ def _comparison(
         **_numbers(first, slice_name, tuple(both), spread, sampling),
         a=first.key.name,
         b=arms_b[0].key.name,
+        equivalence_low=one_sided.low,
+        equivalence_high=one_sided.high,
         p_value=p_value,
         test=test,
     )

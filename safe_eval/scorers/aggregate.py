@@ -15,7 +15,8 @@ from safe_eval.prediction import Prediction
 class Aggregate:
     """A value, or why it was not measured, and what its interval can be drawn from.
 
-    An aggregate with `scores` is their mean, or with `classes` the mean of the means of each class.
+    An aggregate with `scores` is their mean, or with `classes` the mean of the means of each class, times
+    `highest`, the value of a perfect run.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Aggregate:
     at: Int[ndarray, " n"] | None = None  # places of these rows among the predictions
     scores: Float[ndarray, " n"] | None = None
     classes: Int[ndarray, " n"] | None = None  # numbers from 0, every one of them used
+    highest: float = 1.0
 
 
 def mean_of(name: str, at: Sequence[int], scores: Sequence[float], why_not: str) -> Aggregate:

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from safe_eval.prediction import Prediction
-from safe_eval.scorers import classification
+from safe_eval.scorers import multiple_choice
 
 
 def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
@@ -22,7 +22,7 @@ def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
     >>> score_all([row]).tolist()
     [1.0]
     """
-    return classification.score_all(predictions)
+    return multiple_choice.score_all(predictions)
 
 
 def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:

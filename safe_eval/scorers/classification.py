@@ -1,12 +1,11 @@
 """Classification: right where the answer is the right class, and the recall of each class.
 
-The class of a clip is its first reference. If a row has `choices`, the answer must name one of them
-(`choice_parser.parse_answer`); a reply that names none or several is unparsed. If a row has no `choices`, the
-answer must equal the class, apart from case, articles and surrounding marks.
+The class of a clip is its first reference. If a row has `choices`, the answer must name one of them; a reply
+that names none or several is unparsed. If a row has no `choices`, the answer must equal the class, apart from
+case, articles and what wraps it.
 """
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -14,9 +13,10 @@ from jaxtyping import Bool, Float, Shaped
 from numpy import ndarray
 
 from safe_eval.prediction import Prediction, snr_db
+from safe_eval.scorers import multiple_choice
 from safe_eval.scorers.aggregate import Aggregate, check_one_arm, mean_of, not_measured
-from safe_eval.scorers.choice_parser import canonical, parse_answer
 
+_CLASSIFY = "classify"
 MOST_CLASSES = 20  # with more classes there are no slices by class; 309 would bury the rest of the scores
 SNR_EDGES_DB = (-5.0, 0.0, 5.0, 10.0, 20.0)
 DURATION_EDGES_SECONDS = (1.0, 2.0, 5.0, 10.0)
@@ -31,13 +31,12 @@ def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
     >>> score_all(rows).tolist()
     [1.0, 0.0, nan]
     """
-    understood = cache(parse_answer)  # of this call: models say the same few things many times
-    return np.array([_score(row, understood) for row in predictions])
+    return multiple_choice.score_all(predictions)
 
 
 def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
     """`class:NAME`, whose mean is a recall, and each class by SNR and by duration if rows hold them."""
-    classes = np.array([row.references[0] if row.references else "" for row in rows])
+    classes = np.array([_class_of(row) for row in rows])
     names = sorted(set(classes.tolist()) - {""})
     if len(names) > MOST_CLASSES:
         return {}
@@ -47,15 +46,17 @@ def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
 def aggregates(predictions: Sequence[Prediction]) -> list[Aggregate]:
     """Accuracy, balanced accuracy (the mean of the recalls of the classes that occur), and each recall.
 
-    Unparsed and missing answers are wrong. Recalls by SNR and duration need rows with metadata `snr_db` and
-    `duration_seconds`.
+    Multiple-choice questions have none. Unparsed and missing answers are wrong. Recalls by SNR and duration
+    need rows with metadata `snr_db` and `duration_seconds`.
 
     Raises:
         InputError: no predictions, or predictions of more than one model, condition or seed.
     """
     check_one_arm(predictions)
+    if all(map(_is_question, predictions)):
+        return []
     scores = np.nan_to_num(score_all(predictions))
-    classes = np.array([row.references[0] if row.references else "" for row in predictions])
+    classes = np.array([_class_of(row) for row in predictions])
     names = sorted(set(classes.tolist()) - {""})
     recalls = [
         _mean(f"recall:{name.removeprefix('class:')}", scores, inside, "no such clip")
@@ -98,13 +99,13 @@ def _balanced(
     )
 
 
-def _score(row: Prediction, understood: Callable[[str, tuple[str, ...]], str | None]) -> float:
-    if row.answer is None:
-        return float("nan")
-    if not row.choices:
-        return float(canonical(row.answer) in map(canonical, row.references))
-    answer = understood(row.answer, row.choices)
-    return float("nan") if answer is None else float(answer in row.references)
+def _class_of(row: Prediction) -> str:
+    """The class of a clip; none for a question with choices, whose answers are no classes."""
+    return row.references[0] if row.references and not _is_question(row) else ""
+
+
+def _is_question(row: Prediction) -> bool:
+    return bool(row.choices) and row.task != _CLASSIFY
 
 
 def _by_class(

@@ -8,6 +8,7 @@ A row's `metadata` holds what the script reads of each question, spelled as in t
 the choices file, `valid` and `plausible` (answers). An aggregate whose facts are missing is not measured.
 """
 
+import string
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from safe_eval.prediction import Prediction
 from safe_eval.scorers.aggregate import Aggregate, check_one_arm, mean_of, not_measured
 
 OPEN_TYPE = "query"  # the one structural type whose questions are open; all others are binary
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 COMMON_ANSWERS = ("color", "material", "shape")  # all that may be asked for by "what do they have in common"
 
 
@@ -33,6 +35,23 @@ def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
     [1.0, 0.0, 0.0]
     """
     return np.array([float(row.error is None and row.answer in row.references) for row in predictions])
+
+
+def score_all_caseless(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
+    """1 where the answer is the reference apart from case and punctuation, as lmms-eval compares them.
+
+    Source: EvolvingLMMs-Lab/lmms-eval, tasks/gqa/gqa.yaml: exact_match with ignore_case, ignore_punctuation.
+
+    >>> rows = [Prediction(example_id=a, references=("yes",), answer=a) for a in ("Yes.", "yes, it is")]
+    >>> score_all_caseless(rows).tolist()
+    [1.0, 0.0]
+    """
+    return np.array(
+        [
+            float(row.answer is not None and _bare(row.answer) in map(_bare, row.references))
+            for row in predictions
+        ]
+    )
 
 
 def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
@@ -82,6 +101,10 @@ def aggregates(predictions: Sequence[Prediction]) -> list[Aggregate]:
         _among("plausibility", "plausible", balanced),
         _distribution(balanced.rows),
     ]
+
+
+def _bare(text: str) -> str:
+    return text.strip().lower().translate(_NO_PUNCTUATION)
 
 
 def _facts(row: Prediction) -> Mapping[str, Any]:

@@ -1,12 +1,13 @@
-"""VQA accuracy, in the three variants in use. `vqa_accuracy` is the official one since 2021.
+"""VQA accuracy, in the variants in use. `vqa_accuracy` is the official one since 2021.
 
 - `official`: texts are normalised only if the annotators' raw answers are not all the same. If they are,
   "Yes" does not match "yes". Since commit a013f00, March 2021.
 - `official_2017`: the answer is always normalised. The references lose their punctuation if they are not all
   the same, but keep articles and number words, so the answer "two" never matches the reference "two". Commit
   458a8b2, in use until March 2021, the years of the VQA v2 challenges.
-- `normalised`: answer and references are always normalised, as in lmms-eval (since August 2025) and
-  open_flamingo.
+- `normalised`: answer and references are always normalised, as in VLMEvalKit and open_flamingo.
+- `evalai`: the same after commas and question marks are removed and "'s" is cut off, as in M4C's evaluator
+  of TextVQA, LLaVA and lmms-eval.
 
 On 60,000 real questions the same predictions score 68.12, 74.90 and 75.10, so name the variant you report.
 
@@ -15,6 +16,7 @@ Equal to it on each of the 60,000 questions (tests/eval/scorers/test_vqa.py).
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal
@@ -23,9 +25,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from safe_eval.prediction import Prediction
+from safe_data.core.errors import InputError
+from safe_eval.prediction import Prediction, quoted
 
-Variant = Literal["official", "official_2017", "normalised"]
+Variant = Literal["official", "official_2017", "normalised", "evalai"]
 
 FULL_AGREEMENT = 3  # an answer that three other annotators gave scores 1
 
@@ -63,14 +66,18 @@ def score_all(
     """The VQA accuracy of each answer: the mean over annotators of min(1, matches among the others / 3).
 
     An annotator is a place in `references`, like an `answer_id` in the official files. The official code
-    tells annotators apart by comparing whole entries. So in a file without ids (VizWiz), leaving out one
-    annotator leaves out all who said the same, and `answer_ids=False` does so too (VizWiz: 46.63 instead of
-    62.49). A missing answer (an error) scores 0.
+    tells annotators apart by comparing whole entries. So in a file without ids, leaving out one annotator
+    leaves out all with the same entry, and `answer_ids=False` does so too. The entries of VizWiz also hold
+    how confident the annotator was, which metadata `answer_confidence` lists: then VizWiz scores 46.63
+    instead of 62.49, and without it 29.57. A missing answer (an error) scores 0.
 
     Differs: a single reference leaves no other annotator, and the official code scores every answer 0. Here
     it is an exact match after normalisation, 1 or 0. Two or three references are scored like the official
     code does, so the best possible score is 1/3 or 2/3. References are never changed, so scoring twice gives
     the same score twice (with the official code, 30 of 5,000 TextVQA answers differ).
+
+    Raises:
+        InputError: `answer_ids` is false, and a row's `answer_confidence` is not one text per reference.
 
     >>> def row(answer: str, *references: str) -> Prediction:
     ...     return Prediction(example_id="q", references=references, answer=answer)
@@ -82,7 +89,7 @@ def score_all(
     [0.7, 0.0, 1.0]
     """
     counted = _MATCHES[variant]
-    memos = tuple(map(_Memo, (clean, normalise, without_punctuation)))
+    memos = tuple(map(_Memo, (clean, evalai if variant == "evalai" else normalise, without_punctuation)))
     scores = [0.0] * len(predictions)
     for place, row in enumerate(predictions):
         answer, references = row.answer, row.references
@@ -90,6 +97,9 @@ def score_all(
             continue
         if len(references) == 1:
             scores[place] = float(normalise(answer) == normalise(references[0]))
+        elif not answer_ids and (confidences := _confidences(row)):
+            at = _places(variant, answer, references, *memos)
+            scores[place] = _leave_entries_out([confidences[i] for i in at], len(references))
         elif matches := counted(answer, references, *memos):
             scores[place] = _leave_one_out(matches, len(references), answer_ids)
     return np.array(scores)
@@ -107,6 +117,17 @@ def normalise(text: str) -> str:
         if word not in ARTICLES:
             words.append(CONTRACTIONS.get(word, word))
     return " ".join(words)
+
+
+def evalai(text: str) -> str:
+    """A text as M4C's evaluator, LLaVA and lmms-eval compare it: commas join, and a final 's is a word.
+
+    Source: facebookresearch/mmf, EvalAIAnswerProcessor.
+
+    >>> evalai("The dog's 1,000 bones?"), normalise("The dog's 1,000 bones?")
+    ("dog 's 1000 bones", "dog's 1000 bones")
+    """
+    return normalise(text.lower().replace(",", "").replace("?", "").replace("'s", " 's"))
 
 
 def clean(text: str) -> str:
@@ -161,11 +182,49 @@ def _matches_normalised(
     return list(map(normal.__getitem__, references)).count(normal[answer])
 
 
+def _places(
+    variant: Variant, answer: str, references: tuple[str, ...], cleaned: _Memo, normal: _Memo, bare: _Memo
+) -> list[int]:
+    """Where the references match the answer."""
+    forms, said = list(map(normal.__getitem__, references)), normal[answer]
+    raw = list(map(cleaned.__getitem__, references))
+    if variant == "official" and raw.count(raw[0]) == len(raw):
+        forms, said = raw, cleaned[answer]
+    elif variant == "official_2017":
+        is_one = references.count(references[0]) == len(references)
+        forms = list(references) if is_one else list(map(bare.__getitem__, references))
+    return [place for place, form in enumerate(forms) if form == said]
+
+
 _MATCHES: dict[Variant, Callable[[str, tuple[str, ...], _Memo, _Memo, _Memo], int]] = {
     "official": _matches,
     "official_2017": _matches_2017,
     "normalised": _matches_normalised,
+    "evalai": _matches_normalised,
 }
+
+
+def _confidences(row: Prediction) -> list[str]:
+    """How confident each annotator was, in the words of the official file; empty if the row does not say.
+
+    Raises:
+        InputError: there is not one text per reference.
+    """
+    stated = (row.metadata or {}).get("answer_confidence") or ()
+    n = len(row.references)
+    if stated and not (isinstance(stated, list | tuple) and len(stated) == n):
+        raise InputError(
+            f"{quoted(row.example_id)}: metadata 'answer_confidence' is no list of {n} texts; "
+            "write one for each reference, in the same order"
+        )
+    return list(map(str, stated))
+
+
+def _leave_entries_out(confidences: Sequence[str], annotators: int) -> float:
+    """The mean over annotators, each left out with all who were as confident; some gave the answer."""
+    matches, same = len(confidences), Counter(confidences)
+    agreeing = sum(min(1.0, (matches - same[own]) / FULL_AGREEMENT) for own in confidences)
+    return (agreeing + (annotators - matches) * min(1.0, matches / FULL_AGREEMENT)) / annotators
 
 
 @lru_cache(maxsize=1 << 10)

@@ -83,23 +83,40 @@ def read_items(run: Path, sha256: str | None, columns: Sequence[str] | None = No
     """
     import pyarrow.parquet as pq
 
-    return pq.read_table(_checked(run, sha256), columns=columns)
+    path = _checked(run, sha256)
+    with _readable(path):
+        return pq.read_table(path, columns=columns)
 
 
-def same_items(run: Path, sha256: str | None, arms: Arms, tolerance: float) -> bool:
-    """Whether a run's items.parquet holds exactly the items of these arms, with values within a tolerance.
+def item_faults(run: Path, sha256: str | None, arms: Arms, tolerance: float) -> Iterator[str]:
+    """One line for each place where a run's items.parquet is not what these arms give, up to a tolerance.
 
     Raises:
         InputError: see `read_items`.
     """
     import pyarrow.parquet as pq
 
-    stored, groups = pq.ParquetFile(_checked(run, sha256)), 0
-    for table in item_tables(arms):
-        if groups == stored.num_row_groups or not _same(stored.read_row_group(groups), table, tolerance):
-            return False
-        groups += 1
-    return bool(groups == stored.num_row_groups)
+    path, groups = _checked(run, sha256), 0
+    with _readable(path):
+        stored = pq.ParquetFile(path)
+        for table in item_tables(arms):
+            if groups < stored.num_row_groups:
+                yield from _differences(stored.read_row_group(groups), table, tolerance)
+            groups += 1
+        if groups != stored.num_row_groups:
+            yield f"{stored.num_row_groups} arms, the predictions give {groups}"
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say that a file is no table of items, whatever pyarrow says of it."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        said = str(error).partition("\n")[0]
+        raise InputError(f"{path}: is no table of items: {said}; score the predictions again") from None
 
 
 def _checked(run: Path, sha256: str | None) -> Path:
@@ -114,13 +131,34 @@ def _checked(run: Path, sha256: str | None) -> Path:
     return path
 
 
-def _same(a: "pa.Table", b: "pa.Table", tolerance: float) -> bool:
-    if a.num_rows != b.num_rows or a.column_names != b.column_names:
-        return False
-    one, other = (table["value"].to_numpy() for table in (a, b))
-    if not np.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True):
-        return False
-    return all(_plain(a[name]).equals(_plain(b[name])) for name in COLUMNS if name != "value")
+def _differences(said: "pa.Table", found: "pa.Table", tolerance: float) -> Iterator[str]:
+    """One line for each cell of an arm's table that differs; one alone if the tables have another shape."""
+    about = " ".join(str(found[name][0]) for name in ("model", "condition"))
+    if said.column_names != found.column_names:
+        yield f"{about}: the columns are {', '.join(said.column_names)}"
+    elif said.num_rows != found.num_rows:
+        yield f"{about}: {said.num_rows} rows, the predictions give {found.num_rows}"
+    else:
+        for name in COLUMNS:
+            stated, given = _plain(said[name]), _plain(found[name])
+            if stated.type != given.type:
+                yield f"{about}: {name} holds {stated.type}, not {given.type}"
+                continue
+            for at in _where_different(stated, given, tolerance if name == "value" else 0.0):
+                item = f"{found['example_id'][at].as_py()!r} {about} {found['metric'][at].as_py()}"
+                yield f"{item}: {name} is {stated[at].as_py()!r}, the predictions give {given[at].as_py()!r}"
+
+
+def _where_different(said: "pa.ChunkedArray", found: "pa.ChunkedArray", tolerance: float) -> list[int]:
+    """The rows in which two columns of one type and length differ."""
+    if said.equals(found):
+        return []
+    if tolerance:
+        one, other = said.to_numpy(), found.to_numpy()
+        near = np.isclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True)
+        return np.flatnonzero(~near).tolist()
+    pairs = zip(said.to_pylist(), found.to_pylist(), strict=True)
+    return [at for at, (one, other) in enumerate(pairs) if one != other]
 
 
 def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, raise_row_errors
 from safe_data.core.files import file_sha256, json_bytes
 from safe_data.core.options_file import installed_versions
 from safe_data.core.overwriting import check_same, check_same_hash, write_all_new
@@ -16,10 +16,12 @@ from safe_eval.arms.all_arms import Arms, all_arms
 from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
-from safe_eval.arms.delivery import delivery_notes
+from safe_eval.arms.delivery import deliveries, delivery_notes
 from safe_eval.arms.pairs import pairing_notes
+from safe_eval.arms.protocols import protocol_notes
 from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reply_notes
+from safe_eval.choice_references import settled
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes, read_predictions
@@ -27,12 +29,25 @@ from safe_eval.results.aggregates import aggregate_rows
 from safe_eval.results.calibration import calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
 from safe_eval.results.flips import FLIPS_FILE, flips_csv, flips_of_models
+from safe_eval.results.latency import latency_rows
+from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
+from safe_eval.results.priors import prior_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
-from safe_eval.scorers.scorer import metrics_for
+from safe_eval.results.spread import spread_notes, spread_rows
+from safe_eval.scorers.pope import split_notes
+from safe_eval.scorers.scorer import VQA_METRICS, metrics_for
 from safe_eval.scoring.items import ITEMS_FILE, writing_items
-from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Provenance, Scores, scored_hashes
+from safe_eval.scoring.other_split import prior_file, prior_notes, read_other_split
+from safe_eval.scoring.scores import (
+    SCORES_FILE,
+    PredictionsFile,
+    Provenance,
+    Scores,
+    named_file,
+    scored_hashes,
+)
 
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
@@ -101,6 +116,8 @@ def score_predictions(
         InputError: see `all_arms`.
     """
     options = options or ScoreOptions()
+    predictions, faults = settled(predictions, "row {}".format)
+    raise_row_errors(faults, "predictions")
     return scores_of(_arms(predictions, options), sampling or Sampling(), options)
 
 
@@ -138,6 +155,9 @@ def scores_of(
 ) -> Scores:
     """Make the content of scores.json from the arms; its notes begin with `notes`."""
     coverage = coverage_of(arms.arms, arms.outcomes)
+    other_split = None if options.prior is None else read_other_split(options.prior, arms.arms)
+    about_rules = spread_notes(arms) if options.spread else ()
+    about_prior = () if other_split is None else prior_notes(other_split, arms.arms)
     return Scores(
         coverage=coverage_by_condition(coverage),
         cells=tuple(coverage),
@@ -147,9 +167,14 @@ def scores_of(
         seeds=tuple(seed_rows(arms, sampling)),
         seed_comparisons=tuple(seed_comparison_rows(arms, sampling)),
         retention=tuple(retention_rows(arms, sampling)),
-        notes=(*notes, *_notes(arms)),
+        priors=tuple(prior_rows(arms, sampling, other_split)),
+        spread=tuple(spread_rows(arms, sampling)) if options.spread else (),
+        lomo=tuple(lomo_rows(arms, sampling)),
+        latency=tuple(latency_rows(arms, sampling)),
+        delivery=tuple(deliveries(arms.arms)),
+        notes=(*notes, *_notes(arms), *about_rules, *about_prior),
         provenance=Provenance(
-            predictions=tuple(_file(path, out) for path in paths),
+            predictions=tuple(named_file(path, out) for path in paths),
             rows=sum(len(arm.rows) for arm in arms.arms),
             cluster=arms.cluster,
             baseline=arms.pairing.baseline,
@@ -159,9 +184,15 @@ def scores_of(
             confidence=sampling.confidence,
             partial=bool(notes),
             metrics=options.metric,
+            protocol=options.protocol,
+            spread=options.spread,
+            prior=None if options.prior is None else named_file(prior_file(options.prior), out),
             java="meteor" in arms.judged or ("spice" in arms.judged and options.spice is None),
-            frequencies=None if (file := _frequencies(options)) is None else _file(file, out),
-            spice=None if options.spice is None else _file(options.spice, out),
+            frequencies=None if (file := _frequencies(options)) is None else named_file(file, out),
+            spice=None if options.spice is None else named_file(options.spice, out),
+            models={
+                name: _model(source, sha256, out) for name, (source, sha256) in arms.caption_models.items()
+            },
             tokenizer=options.tokenizer,
             python=platform.python_version(),
             versions=installed_versions(_LIBRARIES),
@@ -175,6 +206,7 @@ def _arms(predictions: Sequence[Prediction], options: ScoreOptions, *, force: bo
         predictions,
         metrics=options.metric,
         captions=captions,
+        protocol=options.protocol,
         baseline=options.baseline,
         pairs=options.pairs,
     )
@@ -185,7 +217,8 @@ def _captions(options: ScoreOptions, force: bool) -> CaptionInputs:
         _frequencies(options),
         options.write_df,
         options.spice,
-        java=not options.no_java,
+        asked=options.metric,
+        models=options.models,
         tokenizer=options.tokenizer,
         force=force,
     )
@@ -195,12 +228,13 @@ def _frequencies(options: ScoreOptions) -> Path | None:
     return None if options.df == CORPUS else Path(options.df)
 
 
-def _file(path: Path, out: Path | None) -> PredictionsFile:
-    """A file by its hash, with its path relative to the folder of the scores if it lies elsewhere."""
-    relative = None
-    if out is not None and path.resolve().parent != out.resolve():
-        relative = Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
-    return PredictionsFile(path.name, file_sha256(path), relative)
+def _model(source: str, sha256: str, out: Path | None) -> PredictionsFile:
+    """A model by its hash: an id on the hub, or a directory with its path relative to that of the scores."""
+    folder = Path(source).expanduser()
+    if out is None or not folder.is_dir():
+        return PredictionsFile(source, sha256)
+    relative = Path(os.path.relpath(folder.resolve(), out.resolve())).as_posix()
+    return PredictionsFile(folder.name, sha256, relative)
 
 
 def _notes(arms: Arms) -> Iterator[str]:
@@ -214,13 +248,22 @@ def _notes(arms: Arms) -> Iterator[str]:
     if arms.cluster != "group":
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
     yield from arms.notes
+    yield from _split_notes(arms)
     yield from pairing_notes(arms.pairing, arms.arms)
     yield from question_notes(arms.arms)
     yield from seed_notes(arms)
+    yield from protocol_notes(arms.judged)
     yield from reply_notes(arms.arms)
     yield from delivery_notes(arms.arms)
     yield from consultation_notes(arms.arms)
     yield from calibration_notes(arms)
+
+
+def _split_notes(arms: Arms) -> Iterator[str]:
+    """The note on POPE's shared questions, once for all arms that answer them."""
+    for dataset in dict.fromkeys(arm.key.dataset for arm in arms.judged.get("yes_no_accuracy", ())):
+        first = next(arm for arm in arms.arms if arm.key.dataset == dataset)
+        yield from split_notes(first.rows)
 
 
 def _few_references(arms: Arms) -> int:
@@ -228,8 +271,8 @@ def _few_references(arms: Arms) -> int:
     few = {
         row.example_id
         for arm in arms.arms
-        for task, at in arm.tasks.items()
-        if metrics_for(arm.key.dataset, task) == ("vqa_accuracy",)
+        for asked, at in arm.tasks.items()
+        if VQA_METRICS.issuperset(metrics_for(arm.key.dataset, *asked))
         for row in map(arm.rows.__getitem__, at.tolist())
         if len(row.references) in (2, 3)
     }

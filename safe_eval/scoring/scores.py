@@ -1,5 +1,6 @@
 """Scores: the content of scores.json, and how to read and write it."""
 
+import os
 import shlex
 from pathlib import Path
 
@@ -7,17 +8,24 @@ import msgspec
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256, write_json
+from safe_data.core.json_document import DocumentError, read_document
 from safe_eval.arms.coverage import ArmCoverage, Coverage
+from safe_eval.arms.delivery import Delivery
 from safe_eval.options import Tokenizer
 from safe_eval.prediction import BASE
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
+from safe_eval.results.latency import LatencyRow
+from safe_eval.results.lomo import LomoRow
 from safe_eval.results.metrics import Metric
+from safe_eval.results.priors import PriorRow
 from safe_eval.results.retention import RetentionRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
+from safe_eval.results.spread import SpreadRow
 
 SCORES_FILE = "scores.json"
 FORMAT_VERSION = 3
+DATASET_FILE = "dataset.json"  # stands for a whole dataset
 
 
 class PredictionsFile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -41,9 +49,13 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     partial: bool = False  # a partial last line may have been left out
     metrics: tuple[str, ...] = ()  # requested by name
+    protocol: str | None = None  # in place of the benchmarks' own, where they have such a rule
+    spread: bool = False  # whether the answers were scored by every rule of their benchmarks
+    prior: PredictionsFile | None = None  # that the question-only prior was fitted on
     java: bool = False  # whether a metric ran in Java
     frequencies: PredictionsFile | None = None  # for CIDEr; None: from the references scored
     spice: PredictionsFile | None = None
+    models: dict[str, PredictionsFile] = {}  # that judged captions, by their options
     tokenizer: Tokenizer = "own"  # of captions
     items_sha256: str | None = None  # of the items.parquet that was written with the scores
     python: str
@@ -64,6 +76,11 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     seeds: tuple[SeedRow, ...] = ()
     seed_comparisons: tuple[SeedComparison, ...] = ()
     retention: tuple[RetentionRow, ...] = ()
+    priors: tuple[PriorRow, ...] = ()
+    spread: tuple[SpreadRow, ...] = ()
+    lomo: tuple[LomoRow, ...] = ()
+    latency: tuple[LatencyRow, ...] = ()
+    delivery: tuple[Delivery, ...] = ()
 
 
 class _Version(msgspec.Struct):
@@ -104,12 +121,31 @@ def file_of(run: Path, file: PredictionsFile) -> Path:
     return in_run if file.path is None or in_run.is_file() else run / file.path
 
 
+def named_file(path: Path, out: Path | None, sha256: str | None = None) -> PredictionsFile:
+    """A file by its hash, with its path relative to `out` if it lies elsewhere; see `file_of`."""
+    relative = None
+    if out is not None and path.resolve().parent != out.resolve():
+        relative = Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    return PredictionsFile(name, sha256 or file_sha256(path), relative)
+
+
 def score_again(run: Path, scores: Scores) -> str:
     """The command that scores the predictions of a run again."""
-    files = " ".join(map(str, scored_files(run, scores)))
     made = scores.provenance
-    named = "" if made.baseline in (None, BASE) else f" --baseline {shlex.quote(str(made.baseline))}"
-    return f"safe-eval score {files}{named}{' --pairs' if made.pairs else ''} --out {run} --force"
+    asked = [] if made.baseline in (None, BASE) else [f"--baseline {shlex.quote(str(made.baseline))}"]
+    asked += ["--pairs"] if made.pairs else []
+    asked += [] if made.protocol is None else [f"--protocol {made.protocol}"]
+    asked += ["--spread"] if made.spread else []
+    asked += [] if made.prior is None else [f"--prior {prior_of(file_of(run, made.prior))}"]
+    return " ".join(
+        ["safe-eval score", *map(str, scored_files(run, scores)), *asked, f"--out {run}", "--force"]
+    )
+
+
+def prior_of(file: Path) -> Path:
+    """What was given as `--prior`, by the file that stands for it: of a dataset, its root."""
+    return file.parent if file.name == DATASET_FILE else file
 
 
 def write_scores(scores: Scores, out: Path) -> Path:
@@ -117,31 +153,21 @@ def write_scores(scores: Scores, out: Path) -> Path:
     return write_json(out / SCORES_FILE, scores)
 
 
-def read_scores(run: Path) -> Scores:
+def read_scores(run: Path, *, absent: bool = False) -> Scores:
     """Read a run's scores.json, and check that the predictions it was computed from are unchanged.
+
+    With `absent`, a file that is not there is not checked.
 
     Raises:
         InputError: scores.json does not exist, is no scores file or has another format version, or its
             predictions are missing or have changed.
     """
-    path = run / SCORES_FILE
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; make it with: safe-eval score PREDICTIONS --out {run}")
-    try:
-        version = msgspec.json.decode(path.read_bytes(), type=_Version).format_version
-        if version != FORMAT_VERSION:
-            raise InputError(
-                f"{path}: has format {version}, and this version reads format {FORMAT_VERSION}; score the "
-                f"predictions again: safe-eval score PREDICTIONS --out {run} --force"
-            )
-        scores = msgspec.json.decode(path.read_bytes(), type=Scores)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not a scores file: {error}; score the predictions again") from None
-    if not scores.provenance.predictions:
-        raise InputError(f"{path}: names no predictions file it was computed from; use safe-eval score")
+    scores = _decoded(run, run / SCORES_FILE)
     made = scores.provenance
-    for file in (*made.predictions, *filter(None, (made.frequencies, made.spice))):
+    for file in (*made.predictions, *filter(None, (made.frequencies, made.spice, made.prior))):
         scored = file_of(run, file)
+        if not scored.is_file() and absent:
+            continue
         if not scored.is_file():
             raise InputError(
                 f"{scored}: no such file, so nothing shows that {SCORES_FILE} was computed from it; "
@@ -149,7 +175,27 @@ def read_scores(run: Path) -> Scores:
             )
         if file_sha256(scored) != file.sha256:
             raise InputError(
-                f"{path}: was computed from another {file.name} than {scored}; "
+                f"{run / SCORES_FILE}: was computed from another {file.name} than {scored}; "
                 f"score again what is there: {score_again(run, scores)}"
             )
+    return scores
+
+
+def _decoded(run: Path, path: Path) -> Scores:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; make it with: safe-eval score PREDICTIONS --out {run}")
+    try:
+        data = path.read_bytes()
+        version = msgspec.json.decode(data, type=_Version).format_version
+        if version != FORMAT_VERSION:
+            raise InputError(
+                f"{path}: has format {version}, and this version reads format {FORMAT_VERSION}; score the "
+                f"predictions again: safe-eval score PREDICTIONS --out {run}"
+            )
+        read_document(data)
+        scores = msgspec.json.decode(data, type=Scores)
+    except (msgspec.MsgspecError, UnicodeDecodeError, DocumentError, RecursionError) as error:
+        raise InputError(f"{path}: is not a scores file: {error}; score the predictions again") from None
+    if not scores.provenance.predictions:
+        raise InputError(f"{path}: names no predictions file it was computed from; use safe-eval score")
     return scores

@@ -11,6 +11,7 @@ from safe_eval.arms.arm import cluster_field, count_examples, make_arms
 from safe_eval.arms.delivery import delivery_notes
 from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reply_notes
+from safe_eval.choice_references import settled
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.scorers.captions.caption_scores import TASKS as CAPTION_TASKS
@@ -46,6 +47,7 @@ class Judging(msgspec.Struct, frozen=True, kw_only=True):
 
     dataset: str | None
     task: str
+    choices: bool  # whether the rows have choices, which makes them multiple choice
     metrics: tuple[str, ...]
     rows: int
 
@@ -112,10 +114,10 @@ def validate(
 
 
 def _raise_faults(predictions: Sequence[Prediction]) -> None:
-    faults = []
+    faults = settled(predictions, "row {}".format)[1]
     captions: dict[str | None, list[Prediction]] = {}
     for row in predictions:
-        if row.task in CAPTION_TASKS:
+        if row.task in CAPTION_TASKS and not row.choices:
             captions.setdefault(row.dataset, []).append(row)
     try:
         cluster_field(predictions)
@@ -130,13 +132,14 @@ def _raise_faults(predictions: Sequence[Prediction]) -> None:
 
 
 def _judging(predictions: Sequence[Prediction]) -> Iterator[Judging]:
-    counts = Counter((row.dataset, row.task) for row in predictions)
-    for dataset, task in sorted(counts, key=lambda of: (of[0] or "", of[1] or "")):
+    counts = Counter((row.dataset, row.task, bool(row.choices)) for row in predictions)
+    for dataset, task, choices in sorted(counts, key=lambda of: (of[0] or "", of[1] or "", of[2])):
         yield Judging(
             dataset=dataset,
             task=task or "vqa",
-            metrics=metrics_for(dataset, task),
-            rows=counts[dataset, task],
+            choices=choices,
+            metrics=metrics_for(dataset, task, choices),
+            rows=counts[dataset, task, choices],
         )
 
 

@@ -186,6 +186,8 @@ def balanced_interval(
 ) -> Interval:
     """The percentile interval of the mean of recalls under the cluster bootstrap; classes count from 0.
 
+    A clip is right (1), wrong (0) or, as in MME, half right.
+
     Each resample counts the clips of each class and how many of them are right. A resample without any clip
     of a class takes the mean over its other classes. One cluster gives no interval. If the clusters of each
     class agree, the interval is Wilson's limit for clusters not yet seen, as for a mean. The limit assumes
@@ -211,6 +213,6 @@ def balanced_interval(
 
 
 def _recalls(totals: Float[ndarray, "*rows columns"]) -> Float[ndarray, "*rows classes"]:
-    """The share of right clips per class, NaN without clips. Rounding undoes the bootstrap's 32-bit sums."""
-    right, n = np.split(np.rint(totals), 2, axis=-1)
+    """The mean score per class, NaN without clips. Scores are halves; rounding undoes the 32-bit sums."""
+    right, n = np.split(np.rint(2 * totals) / 2, 2, axis=-1)
     return np.where(n > 0, right / np.maximum(n, 1), np.nan)

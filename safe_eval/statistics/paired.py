@@ -18,8 +18,8 @@ from safe_eval.statistics.intervals import (
     clustered_stderr,
     mean_interval,
     mean_totals,
-    t_interval,
 )
+from safe_eval.statistics.paired_score import PAIRED_SCORE, one_sided_interval, one_sided_p_value
 
 MCNEMAR, SIGN_FLIP = "exact McNemar", "cluster sign-flip permutation"  # how a p value was made
 _FEW_SIZES = 64  # different totals, up to which the flips of each size are drawn at once
@@ -191,8 +191,8 @@ def equivalence(
         InputError: the margin is not above 0, or the confidence is too low for two one-sided tests.
 
     Source: Schuirmann 1987, "A comparison of the two one-sided tests procedure …"; Student's t with C − 1
-    degrees of freedom for C clusters. Differs: if all clusters agree, the spread is 0, and Wilson's limit for
-    clusters not yet seen decides.
+    degrees of freedom for C clusters. Differs: right-or-wrong answers are tested by the paired score test,
+    and if all clusters agree, Wilson's limit for clusters not yet seen decides: see `one_sided_interval`.
 
     >>> noise = np.random.default_rng(0).normal(0, 0.1, 10_000)
     >>> equivalence(noise, np.arange(10_000), 0.005, Sampling()).verdict
@@ -200,13 +200,16 @@ def equivalence(
     """
     if not (np.isfinite(margin) and margin > 0):
         raise InputError(f"margin {margin} is not above 0; half a point of accuracy is 0.005")
-    interval = t_interval(differences, clusters, _two_one_sided(sampling), scale=scale)
+    interval = one_sided_interval(differences, clusters, _two_one_sided(sampling), scale=scale)
     difference = float(differences.mean())
+    p_value = _p_value(difference, clustered_stderr(differences, clusters), clusters, margin)
+    if interval.method == PAIRED_SCORE:
+        p_value = one_sided_p_value(differences, clusters, margin)
     return Equivalence(
         margin=margin,
         difference=difference,
         interval=interval,
-        p_value=_p_value(difference, clustered_stderr(differences, clusters), clusters, margin),
+        p_value=p_value,
         verdict=equivalence_verdict(interval, margin),
     )
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_eval.statistics.bootstrap import Labels, Values
-from safe_eval.statistics.intervals import mean_totals
+from safe_eval.statistics.intervals import DIFFERENCE, Interval, mean_totals, t_interval, without_spread
+
+PAIRED_SCORE = "paired score"  # how an interval was made
 
 _MOST_ITEMS = 10**9  # more than that nobody asks
 
@@ -48,9 +50,47 @@ def paired_loss(before: Values, after: Values, clusters: Labels, confidence: flo
         raise InputError("scores other than 0 and 1 are neither lost nor gained")
     changes = np.asarray(before - after, np.float64)
     lost, gained, n = int((changes > 0).sum()), int((changes < 0).sum()), len(changes)
-    effect = _design_effect(changes, clusters)
-    low, high = score_bounds(lost / effect, gained / effect, n / effect, confidence)
-    return PairedLoss(float(changes.mean()), low, high, lost, gained, n, n / effect)
+    counts = _counts(changes, clusters)
+    low, high = score_bounds(*counts, confidence)
+    return PairedLoss(float(changes.mean()), low, high, lost, gained, n, counts[2])
+
+
+def one_sided_interval(
+    differences: Values, clusters: Labels, confidence: float, *, scale: tuple[float, float] = DIFFERENCE
+) -> Interval:
+    """The interval of two one-sided tests of a mean difference: the one place where its method is chosen.
+
+    - All clusters agree: Wilson's limit for clusters not yet seen, as in `mean_interval`.
+    - Every difference is −1, 0 or 1, as of right-or-wrong answers: the paired score bounds, which hold for
+      few changes, where Student's t sees hardly any spread.
+    - Otherwise Student's t.
+
+    >>> lost = -np.repeat([1.0, 0.0], [2, 598])
+    >>> bounds = one_sided_interval(lost, np.arange(600), 0.9)
+    >>> round(bounds.low, 4), bounds.method, round(t_interval(lost, np.arange(600), 0.9).low, 4)
+    (-0.01, 'paired score', -0.0072)
+    """
+    certain = without_spread(mean_totals(differences, clusters), confidence, scale)
+    if certain is not None:
+        return certain
+    if scale != DIFFERENCE or not is_gained_or_lost(differences):
+        return t_interval(differences, clusters, confidence, scale=scale)
+    low, high = score_bounds(*_counts(-differences, clusters), (1 + confidence) / 2)
+    return Interval(-high, -low, PAIRED_SCORE)
+
+
+def one_sided_p_value(differences: Values, clusters: Labels, margin: float) -> float:
+    """The larger p value of the two tests of a mean difference against ± margin, by `score_statistic`."""
+    lost, gained, n = _counts(-differences, clusters)
+    normal = NormalDist()
+    too_low = score_statistic(lost, gained, n, margin)
+    too_high = score_statistic(gained, lost, n, margin)
+    return max(normal.cdf(too_low), normal.cdf(too_high))
+
+
+def is_gained_or_lost(differences: Values) -> bool:
+    """Whether every item was gained, lost or unchanged: differences of right-or-wrong scores."""
+    return bool(np.isin(differences, (-1, 0, 1)).all())
 
 
 def score_bounds(lost: float, gained: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
@@ -119,6 +159,12 @@ def items_that_show(loss: PairedLoss, margin: float, confidence: float = 0.95) -
         middle = (few + many) // 2
         few, many = (few, middle) if shows(middle) else (middle, many)
     return math.ceil(many * loss.n / loss.effective)
+
+
+def _counts(changes: Values, clusters: Labels) -> tuple[float, float, float]:
+    """The items lost, those gained, and all items, divided by the design effect of the clusters."""
+    effect = _design_effect(changes, clusters)
+    return int((changes > 0).sum()) / effect, int((changes < 0).sum()) / effect, len(changes) / effect
 
 
 def _upper(lost: float, gained: float, n: float, z: float) -> float:

@@ -27,6 +27,23 @@ def minimum_detectable_effect(
     return _reach(confidence, power) * std * math.sqrt(design_effect / items)
 
 
+def smallest_margin_shown(
+    stderr: float, confidence: float, *, one_sided: bool = False, power: float = 0.8
+) -> float:
+    """How far a true mean must lie from a bound for data of this standard error to show it.
+
+    `one_sided` is for the tests of equivalence and non-inferiority, which each reject at 1 − confidence.
+
+    Raises:
+        InputError: the confidence or the power is out of range.
+
+    >>> round(smallest_margin_shown(0.01, 0.95), 4)
+    0.028
+    """
+    _check(1, 1, 1, confidence, power)
+    return stderr * _reach(2 * confidence - 1 if one_sided else confidence, power)
+
+
 def needed_items(
     std: float, effect: float, *, design_effect: float = 1, confidence: float = 0.95, power: float = 0.8
 ) -> int:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -113,6 +113,22 @@ def two_way_interval(values: Values, clusters: Labels, seeds: Labels, sampling: 
         return Interval()
     ways = ((by_cluster, count_clusters(clusters)), (by_seed, count_clusters(seeds)))
     return interval_of_ways(float(values.mean()), ways, sampling)
+
+
+def one_sided_over_seeds(differences: SeedScores, clusters: Labels, sampling: Sampling) -> Interval:
+    """The interval of two one-sided tests of a mean difference, for new clusters and new seeds at once.
+
+    Not measured where `two_way_interval` is not, nor below a confidence of 75 %, where such tests are idle.
+    """
+    if sampling.equivalence_confidence <= 0.5:
+        return Interval()
+    seeds = len(differences)
+    return two_way_interval(
+        differences.ravel(),
+        np.tile(clusters, seeds),
+        np.repeat(np.arange(seeds), len(clusters)),
+        replace(sampling, confidence=sampling.equivalence_confidence),
+    )
 
 
 def interval_of_ways(value: float, ways: Sequence[tuple[float, int]], sampling: Sampling) -> Interval:

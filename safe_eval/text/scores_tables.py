@@ -60,6 +60,29 @@ _AGGREGATE = {
     "n": "n",
     "clusters": "clusters",
 }
+_PRIOR = {
+    "prior": "name",
+    "slice": "slice",
+    "reply": "reply",
+    "value": "value",
+    "low": "ci_low",
+    "high": "ci_high",
+    "n": "n",
+    "clusters": "clusters",
+    "not measured": "why_not",
+}
+_RULE = {
+    "model": "model",
+    "condition": "condition",
+    "rule": "rule",
+    "slice": "slice",
+    "value": "value",
+    "low": "ci_low",
+    "high": "ci_high",
+    "difference": "difference",
+    "n": "n",
+    "source": "source",
+}
 _COVERAGE = ("model", "condition", "seed", "expected", "answered", "errored", "unparsed", "excluded")
 _DIFFERENCES = dict.fromkeys(("difference", "low", "high"), numerals.difference)
 _P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
@@ -77,6 +100,8 @@ def scores_tables(scores: Scores) -> list[Table]:
     signed = _DIFFERENCES | _P_VALUES
     return [
         *_tables("metrics", "means", scores.metrics, _METRIC, {}),
+        *_tables("priors", "priors", scores.priors, _PRIOR, {}),
+        *_spread(scores),
         *_tables("comparisons", "differences", scores.comparisons, _COMPARISON, signed),
         *_tables("aggregates", "other aggregates", scores.aggregates, _AGGREGATE, {}),
         *_tables("seeds", "over seeds", scores.seeds, _SEED, {}),
@@ -103,6 +128,14 @@ def _tables(
 def _set(row: Any) -> tuple[str, str | None, int | None]:
     """What the rows of one table have in common; rows over all seeds name no seed."""
     return row.metric, row.dataset, getattr(row, "seed", None)
+
+
+def _spread(scores: Scores) -> Iterator[Table]:
+    for dataset, seed in dict.fromkeys((row.dataset, row.seed) for row in scores.spread):
+        rows = (row for row in scores.spread if (row.dataset, row.seed) == (dataset, seed))
+        title = f"{dataset}, seed {seed}: every published rule"
+        about: dict[str, Value] = {"dataset": dataset, "seed": seed}
+        yield Table(title, tuple(_RULE), _values(rows, _RULE.values()), _DIFFERENCES, about)
 
 
 def _coverage(scores: Scores) -> Iterator[Table]:

@@ -7,12 +7,21 @@ from safe_data.core import numerals
 from safe_data.core.table import COLUMNS
 from safe_eval.arms.arm import COMPARED_SLICES
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES, WITHOUT_INTERVAL, AggregateRow
+from safe_eval.results.aggregates import (
+    CAPTIONS,
+    DIVERSITY,
+    HIGHEST,
+    OWN_AGGREGATES,
+    WITHOUT_INTERVAL,
+    AggregateRow,
+)
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.seeds import SeedComparison, SeedRow
+from safe_eval.scorers.captions.diversity import VOCABULARY
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.scoring.scores import Scores
+from safe_eval.text.rules_text import prior_lines, spread_lines
 
 # Metrics that share a table, one column each. The first caption metric has its own table.
 GROUPS = {
@@ -39,7 +48,9 @@ def scores_table(scores: Scores) -> Iterator[str]:
         yield ""
         yield f"{metric}, seed {seed}" if dataset is None else f"{metric} on {dataset}, seed {seed}"
         yield from _metric_lines(scores, metric, dataset, seed)
+        yield from prior_lines(scores, metric, dataset)
         yield from _comparison_lines(scores, metric, dataset, seed)
+    yield from spread_lines(scores)
     yield from _group_lines(scores)
     yield from _seed_lines(scores)
     yield from aggregate_lines(scores)
@@ -60,16 +71,16 @@ def aggregate_lines(scores: Scores) -> Iterator[str]:
             if (row.metric, row.dataset) == (metric, dataset):
                 by_seed.setdefault(row.seed, []).append(row)
         about = metric if dataset is None else f"{metric} on {dataset}"
-        what = "not measured" if metric == CAPTIONS else "other aggregates"
+        what = {CAPTIONS: ": not measured", DIVERSITY: ""}.get(metric, ": other aggregates")
         reasons = {seed: list(_unmeasured(own)) for seed, own in by_seed.items()}
         first = next(iter(reasons.values()))
         shared = len(reasons) > 1 and all(found == first for found in reasons.values())
         for seed, own in by_seed.items():
             lines = [*_measured(own), *([] if shared else reasons[seed])]
             if lines:
-                yield from ("", f"{about}, seed {seed}: {what}", *lines)
+                yield from ("", f"{about}, seed {seed}{what}", *lines)
         if shared and first:
-            yield from ("", f"{about}: {what}", *first)
+            yield from ("", f"{about}{what}", *first)
 
 
 def _metric_lines(scores: Scores, metric: str, dataset: str | None, seed: int) -> Iterator[str]:
@@ -240,13 +251,18 @@ def _measured(rows: Sequence[AggregateRow]) -> Iterator[str]:
     shown = ""
     for row in measured:
         arm = f"{row.model}/{row.condition}"
-        has_none = row.name == WITHOUT_INTERVAL
-        interval = numerals.MISSING if has_none else numerals.interval(row.ci_low, row.ci_high)
+        has_none = row.name in WITHOUT_INTERVAL
+        in_points = 1 < HIGHEST.get(row.name, 1.0) < float("inf")
+        write = (
+            numerals.points if in_points else "{:g}".format if row.name == VOCABULARY else numerals.fraction
+        )
+        between = numerals.points_interval if in_points else numerals.interval
+        interval = numerals.MISSING if has_none else between(row.ci_low, row.ci_high)
         clusters = numerals.MISSING if row.clusters is None else row.clusters
         name = numerals.cut(arm, _ARM) if arm != shown else ""
         yield (
             f"  {name:<{_ARM}} {row.name:<{_AGGREGATE}} "
-            f"{numerals.fraction(row.value):>7}  {interval:<14}{row.n:>7}{clusters:>9}"
+            f"{write(row.value):>7}  {interval:<14}{row.n:>7}{clusters:>9}"
         )
         shown = arm
 

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from safe_data.core.table import COLUMNS, Table, render
-from safe_eval.scoring.validate import Validation
+from safe_eval.scoring.validate import Judging, Validation
 
 VALIDATION_TABLES = ("arms", "judging")  # their names
 
@@ -33,6 +33,10 @@ def validation_tables(found: Validation) -> Iterator[Table]:
     yield Table(
         "judged by",
         ("dataset", "task", "rows", "metrics"),
-        [(of.dataset, of.task, of.rows, ", ".join(of.metrics) or "none") for of in found.judging],
+        [(of.dataset, _asked(of), of.rows, ", ".join(of.metrics) or "none") for of in found.judging],
         name=VALIDATION_TABLES[1],
     )
+
+
+def _asked(of: Judging) -> str:
+    return f"{of.task}, choices" if of.choices else of.task

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from safe_data.core import numerals
 from safe_data.core.table import COLUMNS, Table
-from safe_eval.judging.verdict import GO, Judged, Verdict
+from safe_eval.judging.judged import GO, Judged
+from safe_eval.judging.verdict import Verdict
 
 _DECISION = 14  # columns of "not measured" and the space after it
 _ASKED = {
@@ -13,6 +14,7 @@ _ASKED = {
     "ci_low": "the low end ",
     "ci_high": "the high end ",
     "equivalence": "the equivalence interval ",
+    "non_inferiority": "the worse end of the one-sided tests ",
 }
 
 
@@ -30,7 +32,7 @@ def verdict_tables(verdict: Verdict) -> list[Table]:
 
 
 def verdict_table(verdict: Verdict) -> Iterator[str]:
-    """Each criterion with its number, its bound and the evidence; the verdict last."""
+    """Each criterion with its number, bound and evidence, then what they leave out; the verdict last."""
     for row in verdict.criteria:
         warning = " (a warning: decides nothing)" if row.severity == "warning" else ""
         yield f"{row.decision:<{_DECISION}}{row.name}{warning}"
@@ -38,8 +40,19 @@ def verdict_table(verdict: Verdict) -> Iterator[str]:
         for text in (f"{_found(row)}; asked for {_ASKED[row.use]}{row.bound}", row.evidence):
             yield from textwrap.wrap(text, COLUMNS, initial_indent=indent, subsequent_indent=indent)
     yield ""
+    for text in _beside(verdict):
+        yield from textwrap.wrap(text, COLUMNS, subsequent_indent="  ")
     met = sum(row.decision == GO for row in verdict.criteria)
     yield f"verdict: {verdict.decision} ({met} of {len(verdict.criteria)} criteria hold)"
+
+
+def _beside(verdict: Verdict) -> Iterator[str]:
+    """What the criteria do not say: missing answers, answers that no criterion looks at, and notes."""
+    if verdict.expected is not None:
+        yield from (f"missing: {name}" for name in verdict.expected.named)
+    if verdict.overlooked is not None:
+        yield verdict.overlooked.text
+    yield from (f"note: {note}" for note in verdict.notes)
 
 
 def _found(row: Judged) -> str:

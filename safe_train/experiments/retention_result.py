@@ -16,7 +16,7 @@ from safe_data.core.errors import InputError
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import shared_examples
 from safe_eval.arms.scored_arm import ScoredArm
-from safe_eval.judging.verdict import GO, NO_GO, NOT_MEASURED
+from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
 from safe_eval.prediction import BASE
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from safe_data.core import numerals
-from safe_eval.judging.verdict import GO, NO_GO, NOT_MEASURED
+from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
 from safe_eval.options import Sampling
 from safe_eval.results.retention import RETENTION_MARGIN
 from safe_eval.statistics.bootstrap import Labels

@@ -27,13 +27,23 @@ WIDE_TOWER = {"depths": [1, 1, 1, 1]}
 WHISPER_SECONDS = 3
 
 
-def save_clap(directory: Path, *, fused: bool = False, wide: bool = False, **extractor: Any) -> Path:
-    """A CLAP with 24-d embeddings whose output varies with its input like a trained model's."""
+def save_clap(
+    directory: Path,
+    *,
+    fused: bool = False,
+    wide: bool = False,
+    text: dict[str, int] | None = None,
+    **extractor: Any,
+) -> Path:
+    """A CLAP with 24-d embeddings whose output varies with its input like a trained model's.
+
+    `text` are sizes of its text tower, where a tokenizer is to fit it.
+    """
     from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
     audio = {**(WIDE_TOWER if wide else TOWER), "enable_fusion": fused}
     width = 512 if wide else 24
-    config = ClapConfig(text_config=TEXT, audio_config=audio, projection_dim=width)
+    config = ClapConfig(text_config=TEXT | (text or {}), audio_config=audio, projection_dim=width)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = ClapModel(config)

@@ -3,12 +3,13 @@
 import re
 from html.parser import HTMLParser
 
-VOID = {"meta", "img", "br", "link", "input"}
+VOID = {"meta", "img", "br", "link", "input", "wbr"}
 OURS = set(
     re.findall(
         r"\w+",
         """html head meta title style body main header footer nav section article div span p h1 h2 h3 a
-        strong b ul li dl dt dd table thead tbody tr th td details summary figure figcaption img audio
+        strong b code wbr ul li dl dt dd table caption thead tbody tr th td details
+        summary figure figcaption img audio
         svg g path line text""",
     )
 )
@@ -21,11 +22,13 @@ class Page(HTMLParser):
         super().__init__()
         self.text, self.tags, self.attributes, self.words = text, set(), [], []
         self.open: list[str] = []
+        self.joins = False
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
+        self.joins = tag == "wbr"
         self.attributes += [(tag, name, value or "") for name, value in attrs]
         if tag not in VOID:
             self.open.append(tag)
@@ -39,8 +42,13 @@ class Page(HTMLParser):
         assert self.open.pop() == tag, f"</{tag}> closes something else"
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if "style" in self.open:
+            return
+        if self.joins and self.words:  # a word that may break is still one word
+            self.words[-1] += data
+        else:
             self.words.append(data)
+        self.joins = False
 
     @property
     def said(self) -> str:

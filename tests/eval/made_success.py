@@ -1,4 +1,4 @@
-"""A run that meets every criterion of success.yaml: two seeds, honest confidences, the sound left alone."""
+"""A run that meets every criterion of success.yaml: three seeds, honest confidences, the sound left alone."""
 
 import msgspec
 from made_rows import good_run
@@ -6,7 +6,7 @@ from made_rows import good_run
 from safe_eval.prediction import Prediction
 
 
-def success_rows(clips: int = 545, seeds: tuple[int, ...] = (0, 1)) -> list[Prediction]:
+def success_rows(clips: int = 545, seeds: tuple[int, ...] = (0, 1, 2)) -> list[Prediction]:
     """Equivalence within 0.005 needs 539 clusters even where nothing differs."""
     return [stated(row, seed) for seed in seeds for row in good_run(clips)]
 

@@ -224,7 +224,7 @@ def test_a_million_characters_are_scored_in_time() -> None:
     start = time.perf_counter()
     for scorer in {**SCORERS, **ON_REQUEST}.values():
         scorer.score_all([rambling])
-    score_captions([rambling, row("q2", "a dog", references=("a cat",))], java=False)
+    score_captions([rambling, row("q2", "a dog", references=("a cat",))])
     assert time.perf_counter() - start < 20
 
 

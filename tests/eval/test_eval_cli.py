@@ -13,6 +13,9 @@ from made_rows import good_run, row
 from safe_eval.cli import COMMANDS, main
 from safe_eval.predictions import write_predictions
 
+# 20 groups of clips rule out a loss of 12 points and no smaller one.
+DEMO = ("--criteria", "demo", "--set", "margin=0.15")
+
 PROGRAM = Path(sys.executable).with_name("safe-eval")
 
 
@@ -33,7 +36,7 @@ def test_score_then_verdict(run: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "coverage" in said
     written = f"{run / 'scores.json'}, {run / 'items.parquet'} and {run / 'flips.csv'}"
     assert said.endswith(f"wrote {written}\n")
-    assert main(["verdict", str(run), "--criteria", "demo"]) == 0
+    assert main(["verdict", str(run), *DEMO]) == 0
     assert "verdict: go (5 of 5 criteria hold)" in capsys.readouterr().out
     assert json.loads((run / "verdict.json").read_text("utf-8"))["decision"] == "go"
 
@@ -42,10 +45,10 @@ def test_the_exit_code_is_the_decision(run: Path) -> None:
     rows = good_run(20)
     write_predictions(run / "predictions.jsonl", [row for row in rows if row.condition != "gate_off"])
     assert score(run) == 0
-    assert main(["verdict", str(run), "--criteria", "demo"]) == 2
+    assert main(["verdict", str(run), *DEMO]) == 2
     write_predictions(run / "predictions.jsonl", rows[:-1])
     assert score(run, "--force") == 0
-    assert main(["verdict", str(run), "--criteria", "demo", "--force"]) == 1
+    assert main(["verdict", str(run), *DEMO, "--force"]) == 1
 
 
 def test_several_files_are_scored_together(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,7 +59,7 @@ def test_several_files_are_scored_together(run: Path, capsys: pytest.CaptureFixt
     made = json.loads((run / "scores.json").read_text("utf-8"))["provenance"]
     assert [file["name"] for file in made["predictions"]] == ["a.jsonl", "b.jsonl"]
     assert made["seed"] == 3
-    assert main(["verdict", str(run), "--criteria", "demo"]) == 0
+    assert main(["verdict", str(run), *DEMO]) == 0
 
 
 @pytest.mark.parametrize(
@@ -126,7 +129,7 @@ def test_names_cannot_steer_the_terminal(run: Path, capsys: pytest.CaptureFixtur
 
 def test_report_is_written_for_a_judged_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert score(run) == 0
-    assert main(["verdict", str(run), "--criteria", "demo"]) == 0
+    assert main(["verdict", str(run), *DEMO]) == 0
     assert main(["report", str(run)]) == 0
     assert "report.html" in capsys.readouterr().out
     assert (run / "report.html").stat().st_size > 1000
@@ -153,10 +156,10 @@ def test_predictions_may_lie_apart_from_their_scores(
     write_predictions(tmp_path / "elsewhere" / "mine.jsonl", good_run(20))
     monkeypatch.chdir(tmp_path)
     assert main(["score", "elsewhere/mine.jsonl", "--out", "runs/mine"]) == 0
-    assert main(["verdict", "runs/mine", "--criteria", "demo"]) == 0
+    assert main(["verdict", "runs/mine", *DEMO]) == 0
     assert str(tmp_path) not in (tmp_path / "runs/mine/scores.json").read_text()
     (tmp_path / "elsewhere" / "mine.jsonl").write_text("")
-    assert main(["verdict", "runs/mine", "--criteria", "demo"]) == 3
+    assert main(["verdict", "runs/mine", *DEMO]) == 3
     assert "was computed from another mine.jsonl" in capsys.readouterr().err
 
 

@@ -50,6 +50,8 @@ def test_every_public_name_is_there_and_no_other() -> None:
         "Answer",
         "CalibrateOptions",
         "CalibrationReport",
+        "Card",
+        "CardOptions",
         "CompareOptions",
         "ComparisonFile",
         "Input",
@@ -65,6 +67,7 @@ def test_every_public_name_is_there_and_no_other() -> None:
         "Verdict",
         "calibrate_files",
         "compare_files",
+        "criteria_lines",
         "decide",
         "draw_sample",
         "label_agreement",
@@ -75,6 +78,7 @@ def test_every_public_name_is_there_and_no_other() -> None:
         "score_files",
         "score_predictions",
         "validate_files",
+        "write_card",
         "write_predictions",
         "write_report",
     ]
@@ -86,7 +90,9 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
     "score": safe_eval.score_files,
     "calibrate": safe_eval.calibrate_files,
     "verdict": safe_eval.decide,
+    "criteria": safe_eval.criteria_lines,
     "report": safe_eval.write_report,
+    "card": safe_eval.write_card,
     "compare": safe_eval.compare_files,
     "power": safe_eval.plan_power,
     "validate": safe_eval.validate_files,
@@ -94,7 +100,7 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
     "agreement": safe_eval.label_agreement,
 }
 ONLY_TYPED = {"format", "choice", "quiet", "force"}  # how to print, and what may be written over
-OTHER_NAMES = {"predictions": "paths"}
+OTHER_NAMES = {"predictions": "paths", "set": "settings"}
 
 
 def test_every_command_has_a_function_that_takes_what_it_takes() -> None:

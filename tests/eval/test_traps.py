@@ -57,13 +57,13 @@ def test_a_bootstrap_interval_does_not_shrink_with_the_number_of_resamples() -> 
 def test_a_caption_is_never_a_corpus_of_its_own() -> None:
     """One harness gives each caption a corpus of one, where every weight is 0, and a perfect one scores 0."""
     perfect = [row("c1", "a dog barks at night", references=("a dog barks at night",))]
-    alone = score_captions(perfect, java=False)
+    alone = score_captions(perfect)
     assert "cider_d" not in alone.items
     assert "cider_d" in alone.not_measured
     with pytest.raises(InputError, match=r"\w"):
         alone.corpus("cider_d")
     other = row("c2", "rain on a roof", references=("rain on a tin roof",))
-    assert score_captions([*perfect, other], java=False).items["cider_d"][0] == pytest.approx(10, abs=1e-9)
+    assert score_captions([*perfect, other]).items["cider_d"][0] == pytest.approx(10, abs=1e-9)
 
 
 def test_a_temperature_is_not_fitted_on_the_items_it_is_judged_by() -> None:

@@ -35,6 +35,7 @@ def test_everything_is_there_and_the_exit_code_is_the_verdict(run: Path) -> None
     verdict = json.loads((run / "verdict.json").read_text())
     assert {"go": 0, "no-go": 1, "not measured": 2}[verdict["decision"]] == int((run / "code").read_text())
     assert verdict["decision"] != "not measured"
+    assert verdict["expected"]["missing"] == 0  # of what its shards ask
     names = {path.name for path in run.iterdir()}
     assert names >= {
         "world",

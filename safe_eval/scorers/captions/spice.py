@@ -101,8 +101,10 @@ def spider(
     return means
 
 
-def read_spice_values(path: Path) -> dict[str, float]:
+def read_spice_values(path: Path) -> dict[str, float | tuple[float, ...]]:
     """Read SPICE values by example id: JSON `{"id": 0.21}`, or CSV with the columns example_id and spice.
+
+    In JSON, an example with several candidate captions has a list of values, in the order of its candidates.
 
     Raises:
         InputError: the file does not exist, has another format or no values; an id is repeated, or a value is
@@ -117,15 +119,16 @@ def read_spice_values(path: Path) -> dict[str, float]:
     pairs = _csv_pairs(path, text) if path.suffix == ".csv" else _json_pairs(path, text)
     if not pairs:
         raise InputError(f"{path}: holds no SPICE values")
-    values: dict[str, float] = {}
+    values: dict[str, float | tuple[float, ...]] = {}
     errors = []
     for name, value in pairs:
-        number = _number(value)
+        listed = [_number(one) for one in value] if isinstance(value, list) else [_number(value)]
+        numbers = tuple(number for number in listed if number is not None)
         if name in values:
             errors.append(f"{name!r}: is given twice; keep one")
-        if number is None:
+        if not numbers or len(numbers) < len(listed):
             errors.append(f"{name!r}: SPICE value {value!r} is not a number in [0, 1]")
-        values[name] = number or 0.0
+        values[name] = numbers if isinstance(value, list) else numbers[0] if numbers else 0.0
     raise_row_errors([f"{path.name}: {error}" for error in errors], str(path))
     return values
 

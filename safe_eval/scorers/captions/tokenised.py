@@ -62,7 +62,7 @@ def _tokenised_answers(
         arms.setdefault((rows[i].model, rows[i].condition, rows[i].seed), []).append(i)
     tokens = [""] * len(rows)
     for arm in arms.values():
-        for i, text in zip(arm, tokens_of([_on_one_line(_answer(rows[i])) for i in arm]), strict=True):
+        for i, text in zip(arm, tokens_of([_on_one_line(caption_of(rows[i])) for i in arm]), strict=True):
             tokens[i] = text
     return tokens
 
@@ -82,7 +82,7 @@ def check_rows(predictions: Sequence[Prediction]) -> None:
     for row in predictions:
         if not row.references and row.error is None:
             errors[f"{row.example_id!r}: references is empty; give at least one"] = None
-        for name, text in [("answer", _answer(row)), *(("reference", text) for text in row.references)]:
+        for name, text in [("answer", caption_of(row)), *(("reference", text) for text in row.references)]:
             if error := separator_error(_on_one_line(text)):
                 errors[f"{row.example_id!r}: {name} {error}"] = None
     raise_row_errors(list(errors), "captions")
@@ -92,9 +92,14 @@ def check_rows(predictions: Sequence[Prediction]) -> None:
         )
 
 
-def _answer(row: Prediction) -> str:
-    has_none = row.error is not None or row.answer is None or is_failure(row.answer)
-    return "" if has_none else row.answer or ""
+def has_caption(row: Prediction) -> bool:
+    """Whether a row holds a caption, and no error or text that a harness writes for one."""
+    return row.error is None and row.answer is not None and not is_failure(row.answer)
+
+
+def caption_of(row: Prediction) -> str:
+    """The caption of a row, as it was written; an error counts as an empty one."""
+    return (row.answer or "") if has_caption(row) else ""
 
 
 def _on_one_line(text: str) -> str:

@@ -16,7 +16,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.yaml_file import load_yaml, read_yaml
 from safe_data.sampling.curriculum_file import read_stages
 from safe_data.sources.hub_load import read_specification
-from safe_eval.judging.criterion import read_criteria
+from safe_eval.judging.criteria_file import read_criteria
 
 ALIAS_BOMB = "a0: &a0 [x, x]\n" + "".join(
     f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}, *a{i - 1}]\n" for i in range(1, 40)

@@ -222,8 +222,11 @@ def test_captions_are_compared_too(tmp_path: Path) -> None:
     whole = compared(files)
     assert {"cider_d", "bleu_4", "rouge_l"} <= {row.metric for row in whole.rows}
     assert whole.flips == ()  # a caption is not right or wrong
-    assert "meteor, spice, spider run in Java and are compared one at a time: --metric meteor" in whole.notes
-    assert not any("was not to be used" in note for note in whole.notes)
+    assert (
+        "meteor, spice, spider, spider_fl, spider_max run in Java and are compared one at a time: "
+        "--metric meteor" in whole.notes
+    )
+    assert not any("score with" in note for note in whole.notes)
     only = compared(files, metric="cider_d", margin=("0.1",)).rows
     assert {row.metric for row in only} == {"cider_d"}
     assert {row.equivalence for row in only} <= {"equivalent", "different", "undecided"}

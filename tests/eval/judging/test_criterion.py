@@ -9,9 +9,11 @@ from made_rows import good_run
 
 from safe_data.core.errors import InputError
 from safe_eval.cli import main
-from safe_eval.judging.criterion import read_criteria
-from safe_eval.judging.metric_names import CHANGED, COVERAGE, METRICS
+from safe_eval.judging.criteria_file import read_criteria
+from safe_eval.judging.metric_names import CHANGED, METRICS, WITHOUT_SIDES
 from safe_eval.predictions import write_predictions
+from safe_eval.results.latency import LATENCY_RATIO
+from safe_eval.results.lomo import SHARE_LOST
 from safe_eval.results.retention import DRIFT_METRICS
 
 HEAD = "criteria:\n  - "
@@ -26,10 +28,12 @@ def criteria(folder: Path, *lines: str) -> Path:
 @pytest.mark.parametrize("metric", METRICS)
 def test_every_metric_is_accepted(tmp_path: Path, metric: str) -> None:
     lines = [f"metric: {metric}", "bound: '<= 0.5'"]
-    if metric != COVERAGE:
+    if metric not in WITHOUT_SIDES:
         lines.append("condition: safe/full")
-    if metric in (CHANGED, *DRIFT_METRICS):
+    if metric in (CHANGED, LATENCY_RATIO, *DRIFT_METRICS):
         lines.append("against: base/full")
+    if metric == SHARE_LOST:
+        lines[-1:] = ["condition: safe/mute_audio", "against: safe/full"]
     assert read_criteria(criteria(tmp_path, *lines))[0].metric == metric
 
 
@@ -50,10 +54,10 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
             ["metric: ece", "condition: safe/full", "slice: vl"],
             "computed on the slices all, not on 'vl'",
         ),
-        (["metric: kl_nats", "condition: safe/full"], "give 'against', for example 'base/full'"),
+        (["metric: kl_nats", "condition: safe/full"], "give 'against', for example 'against: base/full'"),
         (
             ["metric: kl_nats", "condition: safe/full", "against: safe/full"],
-            "give 'against', for example 'base/full'",
+            "give 'against', for example 'against: base/full'",
         ),
         (
             ["metric: kl_nats", "condition: safe/full", "against: base/full", "slice: audio"],
@@ -86,6 +90,37 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
             "balanced_accuracy is no difference of scores",
         ),
         (["metric: balanced_acuracy", "condition: safe/full"], "did you mean 'balanced_accuracy'?"),
+        (
+            ["metric: vqa_accuracy", "condition: safe/full", "use: non_inferiority"],
+            "non_inferiority needs an 'against' and a bound such as '>= -0.005'",
+        ),
+        (
+            ["metric: ece", "condition: safe/full", "over: seeds"],
+            "ece has no mean over seeds; leave out 'over'",
+        ),
+        (
+            ["metric: vqa_accuracy", "condition: safe/full", "over: seeds", "slice: type:x"],
+            "means over seeds are computed on the slices all, audio, vl, not on 'type:x'",
+        ),
+        (
+            ["metric: vqa_accuracy", "condition: safe/full", "min_confidence: 95"],
+            "min_confidence 95 is not between 0.5 and 1; 95 % is 0.95",
+        ),
+        (["metric: vqa_accuracy", "condition: safe/full", "min_seeds: 0"], "Expected `int` >= 1"),
+        (
+            ["metric: vqa_accuracy", "condition: safe/full", "over: seeds", "min_seeds: 1"],
+            "a number over seeds needs 2",
+        ),
+        (["metric: coverage", "min_clusters: 5"], "coverage counts no clusters; leave out 'min_clusters'"),
+        (["metric: agreement", "slice: vl"], "agreement takes no 'against' and no 'slice'"),
+        (
+            ["metric: share_lost", "condition: safe/full", "against: safe/mute_audio"],
+            "share_lost is what a condition loses of full",
+        ),
+        (
+            ["metric: latency_ratio", "condition: safe/full"],
+            "latency_ratio is in proportion to another model; give 'against'",
+        ),
         (["metric: accuracy", "condition: safe/full", "slice: 'class:'"], "is none of all, audio, vl, type:"),
     ],
 )
@@ -101,9 +136,9 @@ def test_a_verdict_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture
     typed = ["score", str(tmp_path / "predictions.jsonl"), "--out", str(tmp_path), "--resamples", "200"]
     assert main(typed) == 0
     capsys.readouterr()
-    shown = {}
+    shown, verdict = {}, ["verdict", str(tmp_path), "--criteria", "demo"]
     for name in ("text", "json", "markdown", "latex", "csv"):
-        assert main(["verdict", str(tmp_path), "--criteria", "demo", "--format", name]) == 0
+        assert main([*verdict, "--set", "margin=0.15", "--format", name]) == 0
         shown[name] = capsys.readouterr().out
     document = json.loads(shown["json"])
     assert document == json.loads((tmp_path / "verdict.json").read_text("utf-8"))

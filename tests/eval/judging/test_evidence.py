@@ -8,9 +8,9 @@ from made_rows import good_run, row
 from made_success import stated
 
 from safe_eval.judging.criterion import Criterion
+from safe_eval.judging.judged import Judged, judge
 from safe_eval.judging.metric_names import METRICS
-from safe_eval.judging.verdict import Judged, judge
-from safe_eval.options import Sampling
+from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import Scores
@@ -163,7 +163,8 @@ def test_an_aggregate_is_judged_by_its_value_and_both_ends_of_its_interval() -> 
     found = judged(gqa_run(), **fields, bound=">= 0.75")
     assert (found.decision, found.value) == ("go", 0.75)
     assert found.evidence == (
-        "safe/full on all, n 100 in 100 clusters, 95 % interval: cluster bootstrap (gqa, seed 0)"
+        "safe/full on all, n 100 in 100 clusters, 95 % interval [0.660, 0.840] by cluster bootstrap "
+        "(gqa, seed 0); the smallest effect that so many items show is 0.09"
     )
     assert judged(gqa_run(), **fields, bound=">= 0.75", use="ci_low").decision == "no-go"
     assert judged(gqa_run(), **fields, bound="<= 0.9", use="ci_high").decision == "go"
@@ -199,7 +200,7 @@ def test_an_aggregate_must_hold_with_every_seed_that_was_judged() -> None:
     muted = gqa_run(seed=1, condition="mute_audio")
     found = judged(gqa_run() + muted, **fields)
     assert found.decision == "not measured"
-    assert "not measured (gqa, seed 1): consistency of safe/full on slice all" in found.evidence
+    assert "not measured: consistency of safe/full on slice all (gqa, seed 1)" in found.evidence
     assert judged(gqa_run() + run(12), **fields).decision == "go"  # other datasets have no consistency
 
 
@@ -218,3 +219,11 @@ def test_every_metric_of_the_scores_can_be_asked_for() -> None:
     found = scores([msgspec.structs.replace(r, seed=seed) for seed in (0, 1) for r in run(12)])
     assert {m.metric for m in found.metrics} | {c.metric for c in found.comparisons} <= set(METRICS)
     assert {"cider_d", "bleu_4", "exact_match", "total_variation", "vqa_accuracy_seed_std"} <= set(METRICS)
+
+
+def test_a_metric_asked_for_beside_the_protocol_is_not_counted_twice() -> None:
+    rows = [msgspec.structs.replace(r, dataset="TextVQA") for r in run()]
+    criterion = Criterion(**{"name": "it"} | FALSE)
+    for options in (ScoreOptions(metric=("vqa_accuracy",)), ScoreOptions(protocol="vqa_accuracy")):
+        found = judge(criterion, score_predictions(rows, QUICK, options))
+        assert (found.decision, found.value) == ("go", 0.0), found.evidence

@@ -1,12 +1,16 @@
 """The success criteria: each depends on one number, and no run passes with a number missing."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from made_success import success_rows
 
-from safe_eval.judging.criterion import SHIPPED, Criterion, read_criteria
+from safe_eval.judging.criteria_file import SHIPPED, read_criteria
+from safe_eval.judging.criterion import Criterion
+from safe_eval.judging.judged import judge, overall
 from safe_eval.judging.metric_names import CHANGED, COVERAGE, SEED_STD
-from safe_eval.judging.verdict import Verdict, judge, overall
+from safe_eval.judging.verdict import Verdict
 from safe_eval.options import Sampling
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.scoring.score import score_predictions
@@ -104,11 +108,11 @@ def test_no_seed_passes_by_lacking_a_number(scores: Scores, name: str) -> None:
     """Where the criterion is about one seed only, the other may have failed for all we know."""
     criterion = SUCCESS[name]
     rows = tuple(
-        row for row in getattr(scores, rows_of(criterion)) if not (row.seed == 1 and is_asked(row, criterion))
+        row for row in getattr(scores, rows_of(criterion)) if not (row.seed == 2 and is_asked(row, criterion))
     )
     found = judge(criterion, msgspec.structs.replace(scores, **{rows_of(criterion): rows}))
     assert found.decision == "not measured"
-    assert "(made, seed 1)" in found.evidence
+    assert "(made, seed 2)" in found.evidence
 
 
 def test_one_seed_is_not_measured() -> None:
@@ -116,6 +120,11 @@ def test_one_seed_is_not_measured() -> None:
     found = judge(SUCCESS["seeds_agree_on_sounds"], alone)
     assert found.decision == "not measured"
     assert "score the predictions of several seeds, of the same examples, together" in found.evidence
+
+
+def test_readme_counts_the_criteria_that_there_are() -> None:
+    readme = (Path(__file__).resolve().parents[3] / "README.md").read_text("utf-8")
+    assert f"Of the {len(SUCCESS)} criteria that SAFE itself must meet" in " ".join(readme.split())
 
 
 def test_each_severity_is_there() -> None:

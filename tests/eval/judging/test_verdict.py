@@ -10,8 +10,10 @@ from made_rows import answers, good_run
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_eval.judging import criterion
-from safe_eval.judging.criterion import SHIPPED, Criterion, criteria_path, read_criteria
-from safe_eval.judging.verdict import Judged, decide, judge, overall
+from safe_eval.judging.criteria_file import SHIPPED, criteria_path, read_criteria
+from safe_eval.judging.criterion import Criterion
+from safe_eval.judging.judged import Judged, judge, overall
+from safe_eval.judging.verdict import decide
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
@@ -21,6 +23,7 @@ from safe_eval.text.verdict_text import verdict_table
 
 QUICK = Sampling(resamples=200)
 DEMO = SHIPPED / "demo.yaml"
+MARGIN = ("margin=0.06",)  # 50 clips rule out a loss of 5.2 points and no smaller one
 
 HEARS = {"metric": "vqa_accuracy", "slice": "audio", "condition": "safe/full", "against": "safe/mute_audio"}
 
@@ -47,7 +50,7 @@ def criteria(folder: Path, text: str) -> Path:
 
 def test_a_good_run_is_go_and_says_why(tmp_path: Path) -> None:
     run = make_run(tmp_path, good_run())
-    verdict = decide(run, DEMO)
+    verdict = decide(run, DEMO, settings=MARGIN)
     assert verdict.decision == "go"
     assert [row.decision for row in verdict.criteria] == ["go"] * 5
     content = json.loads((run / "verdict.json").read_text("utf-8"))
@@ -58,6 +61,13 @@ def test_a_good_run_is_go_and_says_why(tmp_path: Path) -> None:
     assert content["criteria"][0]["value"] == pytest.approx(0.7)
     assert content["criteria"][0]["bound"] == ">= 0.05"
     assert "35 gained, 0 lost" in content["criteria"][0]["evidence"]
+    assert content["parameters"] == {
+        "metric": "vqa_accuracy",
+        "model": "safe",
+        "baseline": "base",
+        "dataset": None,
+        "margin": "0.06",
+    }
     assert content["scores_sha256"] == file_sha256(run / "scores.json")
     assert content["criteria_file"] == {"name": "demo.yaml", "sha256": file_sha256(DEMO)}
 
@@ -90,9 +100,19 @@ def worse(rows: list[Prediction], condition: str, slice_is_audio: bool, count: i
 def test_the_demo_criteria_can_each_fail(
     tmp_path: Path, condition: str, audio: bool, count: int, fails: set[str]
 ) -> None:
-    verdict = decide(make_run(tmp_path, worse(good_run(), condition, audio, count)), DEMO)
+    verdict = decide(make_run(tmp_path, worse(good_run(), condition, audio, count)), DEMO, settings=MARGIN)
     assert {row.name for row in verdict.criteria if row.decision == "no-go"} == fails
     assert verdict.decision == "no-go"
+
+
+def test_the_demo_asks_for_what_its_groups_can_show(tmp_path: Path) -> None:
+    """Nothing is lost in either run; 133 groups rule out a loss of two points, 132 do not."""
+    for clips, decision in ((133, "go"), (132, "no-go")):
+        verdict = decide(make_run(tmp_path / decision, good_run(clips)), "demo")
+        kept = {row.name: row for row in verdict.criteria}["seeing_is_kept"]
+        assert (kept.decision, kept.value) == (decision, 0.0)
+        assert kept.ends == (kept.equivalence_low, kept.equivalence_high)
+        assert verdict.decision == decision
 
 
 def test_an_unanswered_example_breaks_coverage(tmp_path: Path) -> None:
@@ -104,7 +124,7 @@ def test_an_unanswered_example_breaks_coverage(tmp_path: Path) -> None:
 
 def test_a_missing_condition_is_not_measured(tmp_path: Path) -> None:
     rows = [row for row in good_run() if row.condition not in ("mute_audio", "gate_off")]
-    verdict = decide(make_run(tmp_path, rows), DEMO)
+    verdict = decide(make_run(tmp_path, rows), DEMO, settings=MARGIN)
     decisions = {row.name: row.decision for row in verdict.criteria}
     assert decisions["sound_helps"] == decisions["gate_off_is_the_base"] == "not measured"
     assert verdict.decision == "not measured"
@@ -160,7 +180,7 @@ def test_a_metric_alone_and_both_ends_of_its_interval() -> None:
     assert judged(rows, **alone, bound="< 0.5", use="ci_low").decision == "go"
     assert judged(rows, **alone, bound="< 0.5", use="ci_high").decision == "no-go"
     assert (
-        "safe/full on all, n 200 in 100 clusters, 95 % interval: cluster bootstrap"
+        "safe/full on all, n 200 in 100 clusters, 95 % interval [0.386, 0.610] by cluster bootstrap"
         in judged(rows, **alone, bound="> 0").evidence
     )
 
@@ -197,7 +217,7 @@ def test_a_number_at_its_bound_meets_it() -> None:
 
 
 def test_the_table_fits_80_columns(tmp_path: Path) -> None:
-    lines = list(verdict_table(decide(make_run(tmp_path, good_run()), DEMO)))
+    lines = list(verdict_table(decide(make_run(tmp_path, good_run()), DEMO, settings=MARGIN)))
     assert max(map(len, lines)) <= 80
     assert lines[-1] == "verdict: go (5 of 5 criteria hold)"
     assert "asked for the low end > 0" in "\n".join(lines)
@@ -210,8 +230,8 @@ FIRST = "criteria:\n  - name: one\n    metric: vqa_accuracy\n    condition: safe
     ("text", "words"),
     [
         ("criteria: [", "is not YAML"),
-        ("- 1", "expected one list named 'criteria'"),
-        ("criterions: []", "expected one list named 'criteria'"),
+        ("- 1", "expected a list named 'criteria'"),
+        ("criterions: []", "expected a list named 'criteria'"),
         ("criteria: []", "holds no criteria; a verdict on nothing would always be go"),
         ("criteria: [5]", "criterion 1 None: is not a mapping"),
         (FIRST, "criterion 1 'one': Object missing required field `bound`"),
@@ -262,7 +282,7 @@ def test_all_faults_of_a_criteria_file_at_once(tmp_path: Path) -> None:
 def test_shipped_criteria_are_found_by_name_and_sound(tmp_path: Path) -> None:
     assert criteria_path(Path("demo")) == DEMO
     assert [len(read_criteria(path)) > 0 for path in SHIPPED.glob("*.yaml")]
-    with pytest.raises(InputError, match="no such criteria file; shipped with safe-eval: demo"):
+    with pytest.raises(InputError, match="no such criteria file; shipped with safe-eval: captions, demo"):
         criteria_path(tmp_path / "dmo.yaml")
 
 

@@ -7,18 +7,17 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import msgspec
 import pytest
+from browser import browse, needs_chromium
 from html_page import OURS, Page, external
 from made_run import make_run
 
 from safe_data.core.errors import InputError
 from safe_eval.report import media as report_media
-from safe_eval.report import numbers
-from safe_eval.report.accuracy import is_accuracy
 from safe_eval.report.report import write_report
+from safe_eval.report.units import unit_of
 from safe_eval.scoring.scores import read_scores
 
 
@@ -67,12 +66,11 @@ def test_the_security_policy_knows_only_our_style_sheet(page):
 def test_every_number_of_the_scores_is_on_the_page(page, run):
     scores = read_scores(run)
     for metric in scores.metrics:
-        write = numbers.percent if is_accuracy(metric.metric) else numbers.plain
-        interval = numbers.interval(write(metric.ci_low), write(metric.ci_high))
-        assert f"{write(metric.value)} {interval}" in page.said
+        unit = unit_of(metric.metric)
+        assert f"{unit.write(metric.value)} {unit.interval(metric.ci_low, metric.ci_high)}" in page.said
     for row in scores.comparisons:
-        interval = numbers.interval(numbers.points(row.ci_low), numbers.points(row.ci_high))
-        assert f"{numbers.points(row.difference)} {interval}" in page.said
+        unit = unit_of(row.metric, difference=True)
+        assert f"{unit.write(row.difference)} {unit.interval(row.ci_low, row.ci_high)}" in page.said
         assert f"{row.gained} gained, {row.lost} lost" in page.said
 
 
@@ -184,7 +182,7 @@ def test_a_large_sound_is_left_out_with_a_word(run, shards, tmp_path, monkeypatc
 def test_the_summary_is_small_and_has_the_main_table(run, tmp_path):
     summary = write_report(run, out=tmp_path / "report.html").with_suffix(".md").read_text()
     assert summary.startswith("## NO-GO: made\n")
-    assert "| Accuracy (%) | base | safe | audio muted | audio swapped | gate off | size |" in summary
+    assert "| Accuracy | base | safe | audio muted | audio swapped | gate off | size |" in summary
     assert len(summary) < 4000
 
 
@@ -202,23 +200,12 @@ def test_importing_the_report_loads_nothing_heavy():
     assert done.stdout.strip() == "set()"
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here to open the page with")
+@needs_chromium
 def test_a_browser_opens_it_without_a_complaint(run, shards, tmp_path):
     written = write_report(run, shards=shards, out=tmp_path / "report.html")
-    assert "Content Security Policy" not in browse(written, tmp_path / "a")
+    opened = browse(written, tmp_path / "a")
+    assert "<article" in opened.stdout
+    assert "Content Security Policy" not in opened.stderr
     broken = tmp_path / "broken.html"
     broken.write_text(written.read_text().replace("<main>", '<main style="color:red">', 1))
-    assert "Content Security Policy" in browse(broken, tmp_path / "b")
-
-
-def browse(page: Path, profile: Path) -> str:
-    """What the browser's console says about a page."""
-    options = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
-    options += " --disable-component-update --disable-sync --enable-logging=stderr --dump-dom"
-    command = [CHROMIUM, *options.split(), f"--user-data-dir={profile}", page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert "<article" in done.stdout
-    return done.stderr
+    assert "Content Security Policy" in browse(broken, tmp_path / "b").stderr

@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from safe_eval.arms.all_arms import all_arms
 from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.prediction import Prediction
+from safe_eval.report.labels import models_of
 from safe_eval.report.media import media_type
 from safe_eval.report.selection import REASONS, SAMPLED_AT_LEAST, Selection, select_items
 from safe_eval.scoring.items import item_tables
@@ -36,8 +38,9 @@ def asked(name: str, rights: str, *, needs_audio: bool | None, **fields: object)
 
 
 def select(rows: list[Prediction], baseline: str | None = "base", **options: int) -> Selection:
-    arms = all_arms(rows, captions=CaptionInputs(java=False))
-    return select_items(pa.concat_tables(item_tables(arms)), baseline, **options)
+    arms = all_arms(rows, captions=CaptionInputs())
+    models = models_of({row.model for row in rows}, baseline)
+    return select_items(pa.concat_tables(item_tables(arms)), models, **options)
 
 
 @pytest.mark.parametrize(
@@ -146,3 +149,15 @@ def test_an_error_is_wrong_even_beside_an_answer():
 )
 def test_media_are_known_by_their_bytes(data, kind):
     assert media_type(data) == kind
+
+
+def test_items_are_right_by_the_rule_of_their_benchmark_alone() -> None:
+    capitals = asked("q", "YnnY", needs_audio=True, dataset="TextVQA")
+    rows = [msgspec.structs.replace(row, references=("y",) * 10) for row in capitals]
+    arms = all_arms(rows, metrics=("vqa_accuracy",))
+    items = pa.concat_tables(item_tables(arms))
+    models = models_of(["base", "safe"], "base")
+    (item,) = select_items(items, models).items
+    assert [answer.score for answer in item.answers] == [1, 0, 0, 1]
+    (other,) = select_items(items, models, protocol="vqa_accuracy").items
+    assert [answer.score for answer in other.answers] == [0, 0, 0, 0]

@@ -128,7 +128,10 @@ def test_a_line_a_measure_with_its_interval_in_80_columns() -> None:
     assert max(map(len, lines)) <= 80
     shown = {line[22:39].strip(): line[39:].split(maxsplit=1)[1] for line in lines if "." in line[39:47]}
     found = measured(rows)
-    assert set(shown) == set(OWN_AGGREGATES) - {"plausibility"}
+    of_these = {
+        name for name, metric in OWN_AGGREGATES.items() if metric not in ("yes_no_accuracy", "bleu_4")
+    }
+    assert set(shown) == of_these - {"plausibility"}
     balanced = found["balanced_accuracy"]
     assert f"[{balanced.ci_low:.3f}, {balanced.ci_high:.3f}]" in shown["balanced_accuracy"]
     assert shown["balanced_accuracy"].split()[-2:] == ["40", "20"]

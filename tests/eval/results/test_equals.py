@@ -58,7 +58,7 @@ def text_of(scores: Scores, **names: str) -> str:
 
 
 def scored(rows: list[Prediction], baseline: str | None = None, *, pairs: bool = False) -> Scores:
-    return score_predictions(rows, QUICK, ScoreOptions(baseline=baseline, pairs=pairs, no_java=True))
+    return score_predictions(rows, QUICK, ScoreOptions(baseline=baseline, pairs=pairs))
 
 
 def by_names(rows: tuple[Comparison, ...]) -> dict[tuple[object, ...], Comparison]:

@@ -71,7 +71,7 @@ def test_captions_and_consultation_do_not_flip(tmp_path: Path) -> None:
         for i in range(3)
         for model, said in (("a", "a dog barks"), ("b", "rain"))
     ]
-    assert list(flips_of_models(all_arms(rows, captions=CaptionInputs(java=False)))) == []
+    assert list(flips_of_models(all_arms(rows, captions=CaptionInputs()))) == []
 
 
 def test_the_table_is_whole_and_safe_in_a_spreadsheet(tmp_path: Path) -> None:

@@ -137,3 +137,17 @@ def test_avqa_by_what_the_question_is_about() -> None:
         "type:Sound": [False, True, False, False],
         "type:View": [True, False, False, False],
     }
+
+
+def test_a_question_with_choices_of_its_own_has_letters_for_them() -> None:
+    fewer = {
+        "choices": ("piano", "violin"),
+        "references": ("violin",),
+        "question_type": "Audio-Visual/Temporal",
+    }
+    rows = [row(answer=said, **fewer) for said in ("B", "(B) violin", "a fiddle", "A", "left")]
+    found = music_avqa.score_all(rows)
+    assert found[:4].tolist() == [1, 1, 1, 0]
+    assert np.isnan(found[4])
+    whole = {"choices": music_avqa.ANSWERS, "references": ("no",)}
+    assert np.isnan(music_avqa.score_all([row(answer="B", **whole)])).all()  # the 42 answers have no letters

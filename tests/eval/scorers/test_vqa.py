@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_rows import row
 
+from safe_data.core.errors import InputError
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import vqa
 from safe_eval.scorers.scorer import ON_REQUEST
@@ -56,7 +57,11 @@ def test_each_variant_is_a_metric_to_be_asked_for() -> None:
         row(answer="Yes", references=("yes",) * 10),
         row(answer="blue", references=("blue", "blue", "red")),
     ]
-    found = {name: ON_REQUEST[name].score_all(rows).round(6).tolist() for name in ON_REQUEST if "vqa" in name}
+    found = {
+        name: ON_REQUEST[name].score_all(rows).round(6).tolist()
+        for name in ON_REQUEST
+        if name.startswith("vqa")
+    }
     assert found == {
         "vqa_accuracy_2017": [1.0, 0.444444],
         "vqa_accuracy_normalised": [1.0, 0.444444],
@@ -97,6 +102,66 @@ def test_the_order_of_the_annotators_does_not_matter(
 def test_normalising_white_space_and_the_answer_of_all(text: str) -> None:
     assert accuracy(text, [text] * 10) == 1.0
     assert vqa.normalise(f"  {text}\t") == vqa.normalise(text)
+
+
+def vizwiz(answer: str, references: list[str], confidence: object, variant: str = "official") -> float:
+    told = row(answer=answer, references=tuple(references), metadata={"answer_confidence": confidence})
+    return round(float(vqa.score_all([told], variant=variant, answer_ids=False)[0]), 6)
+
+
+def test_without_ids_annotators_of_the_same_confidence_are_left_out_together() -> None:
+    cats, dogs = ["cat"] * 4, ["dog"] * 6
+    assert vizwiz("cat", cats + dogs, ["yes", "yes", "maybe", "no"] + ["yes"] * 6) == 0.933333
+    assert vizwiz("cat", cats + dogs, ["yes"] * 10) == 0.6  # as without confidences
+    assert vizwiz("cat", cats + dogs, []) == 0.6
+    assert vizwiz("bird", cats + dogs, ["yes"] * 10) == 0.0
+    for variant, score in (("official", 0.0), ("official_2017", 0.8), ("normalised", 0.8), ("evalai", 0.8)):
+        assert vizwiz("Cat.", ["cat"] * 5, ["yes", "yes", "no", "no", "no"], variant) == score
+
+
+@pytest.mark.parametrize("confidence", [["yes"], "yes", {"yes": 2}, 1])
+def test_confidences_that_are_not_one_per_reference_are_refused(confidence: object) -> None:
+    with pytest.raises(
+        InputError, match="'q1': metadata 'answer_confidence' is no list of 2 texts; write one"
+    ):
+        vizwiz("cat", ["cat", "dog"], confidence)
+
+
+def test_equals_the_official_accuracy_on_vizwiz_with_and_without_ids() -> None:
+    """The official code compares whole entries, which in VizWiz hold a confidence and no id."""
+    if not TRUTH.is_dir():
+        pytest.skip("the questions of VizWiz lie outside the repository, in ../shared/truth")
+    files = [TRUTH / f"expected/vqa_vizwiz_val{ids}.json.gz" for ids in ("", "_with_answer_id")]
+    without, with_ids = (json.loads(gzip.decompress(file.read_bytes())) for file in files)
+    asked = json.loads(
+        gzip.decompress((TRUTH / "vqa/vizwiz_val_annotations_vqa_format.json.gz").read_bytes())
+    )
+    said = {given["question_id"]: given["answer"] for given in without["predictions"]}
+    rows = [
+        row(
+            str(question["question_id"]),
+            said[question["question_id"]],
+            references=tuple(entry["answer"] for entry in question["answers"]),
+            metadata={"answer_confidence": [entry["answer_confidence"] for entry in question["answers"]]},
+        )
+        for question in asked["annotations"]
+    ]
+    for expected, answer_ids, overall in ((without, False, 46.63), (with_ids, True, 62.49)):
+        scores = 100 * vqa.score_all(rows, answer_ids=answer_ids)
+        found = dict(zip([r.example_id for r in rows], scores.round(2).tolist(), strict=True))
+        assert found == expected["evalQA"]
+        assert round(scores.mean(), 2) == expected["accuracy"]["overall"] == overall
+    assert {variant: round(100 * vqa.score_all(rows, variant=variant).mean(), 2) for variant in VARIANTS} == {
+        "official": 62.49,
+        "official_2017": 64.02,
+        "normalised": 64.15,
+    }
+
+
+def test_what_m4c_cuts_off() -> None:
+    rows = [row(answer=said, references=("the dog's bone",) * 10) for said in ("dog 's bone", "dog's bone?")]
+    assert vqa.score_all(rows, variant="evalai").tolist() == [1.0, 1.0]
+    assert vqa.score_all(rows, variant="normalised").tolist() == [0.0, 1.0]
 
 
 Real = tuple[dict[str, object], list[Prediction]]

@@ -16,7 +16,7 @@ from safe_eval.scoring import items
 from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import Scores
 
-OPTIONS = ScoreOptions(metric=("exact_match",), no_java=True)
+OPTIONS = ScoreOptions(metric=("exact_match",))
 OF_ITS_OWN = ("ece", "brier", "nll", "confidence", "bleu_")  # no means of the items' values
 
 

@@ -18,10 +18,21 @@ from safe_eval.statistics.paired import sign_flip
 
 QUICK = Sampling(resamples=100)
 ALL = {**SCORERS, **ON_REQUEST}
+WORD_RULES = ("music_avqa_contained", "mmau_words")
+LETTER_RULES = (
+    *("scienceqa_letter", "scienceqa_llava", "daily_omni_first_letter", "omnibench_last_letter"),
+    "worldsense_any_letter",
+)
+YES_NO_RULES = (
+    *("yes_no_accuracy", "yes_no_words", "pope_first_sentence", "mme_first_letters", "cmm_first_letters"),
+)
 BY_SCORER = {
     "gqa_accuracy": {"dataset": "gqa", "references": ("yes",), "choices": None},
     "music_avqa_accuracy": {"dataset": "music_avqa", "references": ("two",)},
     "avqa_accuracy": {"dataset": "avqa", "references": ("dog",), "choices": ("cat", "dog")},
+    **{rule: {"references": ("dog",), "choices": ("cat", "dog")} for rule in WORD_RULES},
+    **{rule: {"references": ("B",), "choices": ("cat", "dog")} for rule in LETTER_RULES},
+    **{rule: {"references": ("yes",)} for rule in YES_NO_RULES},
     "accuracy": {"task": "classify", "references": ("dog",), "choices": ("cat", "dog")},
 }
 SENTENCES = ("a dog barks at night", "rain falls on the tin roof", "two men talk while wind blows")
@@ -90,7 +101,7 @@ def test_row_order_never_matters(rows: list[Prediction], seed: int) -> None:
 
 
 def test_row_order_never_matters_to_captions() -> None:
-    rows, asked = caption_run(), ScoreOptions(no_java=True)
+    rows, asked = caption_run(), ScoreOptions()
     given_order, other = (score_predictions(some, QUICK, asked) for some in (rows, rows[::-1]))
     assert msgspec.json.encode(given_order) == msgspec.json.encode(other)
 
@@ -160,7 +171,7 @@ def test_a_perfect_answer_scores_the_maximum(metric: str) -> None:
 @given(st.permutations(SENTENCES), st.integers(1, 5))
 def test_a_perfect_caption_scores_the_maximum_of_every_metric(sentences: list[str], references: int) -> None:
     rows = [row(f"c{i}", text, references=(text,) * references) for i, text in enumerate(sentences)]
-    scores = score_captions(rows, java=False)
+    scores = score_captions(rows)
     for metric, items in scores.items.items():
         assert items.tolist() == pytest.approx([MAXIMA[metric]] * len(rows), abs=1e-6), metric
         assert scores.corpus(metric) == pytest.approx(MAXIMA[metric], abs=1e-6)
@@ -170,7 +181,7 @@ def test_a_perfect_caption_scores_the_maximum_of_every_metric(sentences: list[st
 @given(st.lists(st.text("ab .,'!K2", max_size=25), min_size=2, max_size=5))
 def test_any_caption_scores_within_bounds(captions: list[str]) -> None:
     rows = [row(f"c{i}", text, references=(SENTENCES[i % 3], "a b")) for i, text in enumerate(captions)]
-    for metric, items in score_captions(rows, java=False).items.items():
+    for metric, items in score_captions(rows).items.items():
         assert (items >= 0).all(), metric
         assert (items <= MAXIMA[metric] + 1e-9).all(), metric
 

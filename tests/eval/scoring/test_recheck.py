@@ -1,6 +1,7 @@
 """Recheck: numbers and items that the predictions do not give are refused, however they were forged."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_eval.cli import main
 from safe_eval.predictions import read_predictions, write_predictions
-from safe_eval.scoring.recheck import check_scores
+from safe_eval.scoring.recheck import check_scores, recheck
 
 Content = dict[str, Any]
 Column = list[Any]
@@ -103,8 +104,8 @@ def other_clusters(content: Content) -> None:
         (covered, r"cells .*: answered is \d+, the predictions give \d+"),
         (not_a_number, "ci_low is None, the predictions give"),
         (twice, "comparisons .*: 2 rows, the predictions give 1"),
-        (fewer_expected, r"coverage full is \{.*'errored': 1.*\}, the predictions give \{.*'errored': 0"),
-        (without_a_condition, "coverage mute_audio is None, the predictions give"),
+        (fewer_expected, "coverage full errored is 1, the predictions give 0"),
+        (without_a_condition, "coverage mute_audio: is missing"),
         (fewer_rows, r"rows is \d+, the predictions give \d+"),
         (other_clusters, "cluster is 'example_id', the predictions give 'group'"),
     ],
@@ -114,7 +115,7 @@ def test_numbers_that_the_predictions_do_not_give_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=words) as caught:
         check_scores(forged(run, change))
-    assert "1 numbers are not what its predictions give" in str(caught.value)
+    assert "scores.json: 1 entry is not what its predictions give\n" in str(caught.value)
     assert str(caught.value).endswith(f"safe-eval score {run / 'predictions.jsonl'} --out {run} --force")
 
 
@@ -181,22 +182,26 @@ def test_items_rewritten_as_they_were_are_taken(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "change"),
+    ("name", "change", "first"),
     [
-        ("value", lambda values: [1 - values[0], *values[1:]]),
-        ("answer", lambda answers: ["something else", *answers[1:]]),
-        ("example_id", lambda names: names[1:] + names[:1]),
+        (
+            "value",
+            lambda values: [1 - values[0], *values[1:]],
+            r"value is [01]\.0, the predictions give [01]\.0",
+        ),
+        ("answer", lambda answers: ["x", *answers[1:]], "answer is 'x', the predictions give '.*'"),
+        ("example_id", lambda names: names[1:] + names[:1], "example_id is '.*', the predictions give '.*'"),
     ],
 )
 def test_items_forged_together_with_their_hash_are_refused(
-    run: Path, name: str, change: Callable[[Column], Column]
+    run: Path, name: str, change: Callable[[Column], Column], first: str
 ) -> None:
     with pytest.raises(InputError) as caught:
         check_scores(forged_items(run, name, change))
-    assert str(caught.value) == (
-        f"{run / 'items.parquet'}: does not hold what the predictions give; score them again: "
-        f"safe-eval score {run / 'predictions.jsonl'} --out {run} --force"
-    )
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"{run / 'items.parquet'}: does not hold what the predictions give"
+    assert re.fullmatch(rf"'clip-\d+-\w+' base full vqa_accuracy: {first}", lines[1])
+    assert lines[-1] == f"score them again: safe-eval score {run / 'predictions.jsonl'} --out {run} --force"
 
 
 def test_the_verdict_on_forged_items_is_none(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -234,7 +239,7 @@ def test_scores_of_an_older_release_say_so(run: Path) -> None:
         better(content)
         content["provenance"]["versions"]["numpy"] = "1.0"
 
-    with pytest.raises(InputError, match=r"the scores were made with numpy 1\.0, not 2"):
+    with pytest.raises(InputError, match=r"\nscored with numpy 1\.0, judged with numpy 2"):
         check_scores(forged(run, older))
 
 
@@ -263,8 +268,8 @@ def test_a_document_frequency_file_that_changed_is_refused(tmp_path: Path, answe
     ]
     file, out, df = tmp_path / "predictions.jsonl", tmp_path / "run", tmp_path / "df.json"
     write_predictions(file, captions)
-    assert main(["score", str(file), "--out", str(out), "--no-java", "--write-df", str(df)]) == 0
-    assert main(["score", str(file), "--out", str(out), "--no-java", "--df", str(df), "--force"]) == 0
+    assert main(["score", str(file), "--out", str(out), "--write-df", str(df)]) == 0
+    assert main(["score", str(file), "--out", str(out), "--df", str(df), "--force"]) == 0
     assert check_scores(out).provenance.frequencies
     df.write_bytes(df.read_bytes() + b"\n")
     with pytest.raises(InputError, match=r"was computed from another df\.json"):
@@ -276,3 +281,28 @@ def test_a_document_frequency_file_that_changed_is_refused(tmp_path: Path, answe
 
 def test_the_predictions_of_a_run_are_read_as_they_were_scored(run: Path) -> None:
     assert check_scores(run).provenance.rows == len(read_predictions(run / "predictions.jsonl"))
+
+
+def test_why_java_could_not_run_is_taken_and_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: list[Any]
+) -> None:
+    """Scored where no Java was, judged where one may be: nothing here can check the reason."""
+    captions = [
+        msgspec.structs.replace(one, task="caption", references=(f"a sound of {one.references[0]}",))
+        for one in answers
+        if one.condition == "full"
+    ]
+    write_predictions(tmp_path / "predictions.jsonl", captions)
+    with monkeypatch.context() as without:
+        without.setenv("PATH", str(tmp_path))
+        typed = ["score", f"{tmp_path}/predictions.jsonl", "--out", str(tmp_path), "--resamples", "100"]
+        assert main([*typed, "--metric", "meteor"]) == 0
+    found = recheck(tmp_path)
+    claim = "scores.json says, and nothing here can check it: METEOR is not measured: there is no java"
+    assert any(note.startswith(claim) for note in found.notes)
+
+    def praise(content: Content) -> None:
+        next(one for one in content["aggregates"] if one["name"] == "meteor")["why_not"] = "it was excellent"
+
+    with pytest.raises(InputError, match="why_not is 'it was excellent', the predictions give 'METEOR is"):
+        recheck(forged(tmp_path, praise))

@@ -9,6 +9,7 @@ from benchmarks.coverage_simulation import (
     coverage,
     graded,
     holds,
+    loss_rejections,
     rejections,
     right_or_wrong,
 )
@@ -34,6 +35,13 @@ def test_items_taken_as_independent_cover_too_little() -> None:
         values = right_or_wrong(rng, clusters)
         held += holds(mean_interval(values, np.arange(len(values)), Sampling(resamples=200)), 0.7)
     assert held / 200 < 0.9
+
+
+def test_a_loss_that_is_there_is_ruled_out_no_more_often_than_said() -> None:
+    """Half a point lost in 120 clusters: few answers change, and Student's t sees too little spread."""
+    share = loss_rejections(0.005, 0.0, 120, trials=300)
+    assert share["chosen"] <= 0.05 < 0.08 < share["t"]
+    assert 0.02 <= loss_rejections(0.1, 0.08, 120, trials=300)["chosen"] <= 0.08
 
 
 def test_95_of_100_intervals_hold_the_truth() -> None:

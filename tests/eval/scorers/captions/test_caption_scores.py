@@ -46,7 +46,7 @@ def test_equals_the_recorded_scores_of_audio_captions() -> None:
             row(f"{i:03}", line[0], references=tuple(line[1:6]))
             for i, line in enumerate(list(csv.reader(file))[1:])
         ]
-    scores = score_captions(rows, java=False)
+    scores = score_captions(rows)
     assert made.largest_difference(scores.items["cider_d"], recorded["CIDEr"]) < 1e-12
     assert made.largest_difference(scores.items["rouge_l"], recorded["ROUGE_L"]) < 1e-12
     assert scores.corpus("cider_d") == pytest.approx(recorded["corpus"]["CIDEr"], abs=1e-12)
@@ -62,21 +62,21 @@ def test_1_000_captions_from_their_text_to_the_published_scores() -> None:
         row(f"{r['image_id']:06}", r["caption"], references=tuple(recorded["gts"][str(r["image_id"])]))
         for r in results
     ]
-    scores = score_captions(rows, java=False)
+    scores = score_captions(rows)
     published = {"bleu_1": 0.579, "bleu_2": 0.404, "bleu_3": 0.279, "bleu_4": 0.191, "rouge_l": 0.396}
     for metric, value in ({"cider_d": 0.6} | published).items():
         assert round(scores.corpus(metric), 3) == value
 
 
 def test_perfect_captions_score_the_maximum() -> None:
-    scores = score_captions(GOOD, java=False)
+    scores = score_captions(GOOD)
     assert scores.corpus("rouge_l") == pytest.approx(1.0)
     assert scores.items["cider_d"][2] == pytest.approx(MAXIMA["cider_d"])
     assert scores.corpus("bleu_1") == pytest.approx(1.0)
 
 
 def test_every_metric_has_a_value_or_a_reason() -> None:
-    scores = score_captions(GOOD, java=False)
+    scores = score_captions(GOOD)
     assert scores.items.keys() | scores.not_measured.keys() == MAXIMA.keys()
     assert not scores.items.keys() & scores.not_measured.keys()
     assert all(len(values) == len(GOOD) for values in scores.items.values())
@@ -89,47 +89,47 @@ def test_every_metric_has_a_value_or_a_reason() -> None:
 def test_the_order_of_the_rows_does_not_matter() -> None:
     # The tokenizer looks ahead: what becomes of "K." depends on the caption after it.
     rows = [*GOOD, *captions("base", dogs="K.", cats="The T.V.", rain="A roof"), row("x", "reads K.")]
-    before = score_captions(rows, java=False).items
+    before = score_captions(rows).items
     by_row = {id(r): i for i, r in enumerate(rows)}
     for seed in range(5):
         moved = shuffled(rows, seed)
-        after = score_captions(moved, java=False).items
+        after = score_captions(moved).items
         places = [by_row[id(r)] for r in moved]
         for metric, values in before.items():
             assert np.allclose(after[metric], values[places], atol=1e-12), metric
 
 
 def test_other_models_and_conditions_do_not_change_a_score() -> None:
-    alone = score_captions(GOOD, java=False).items
+    alone = score_captions(GOOD).items
     others = [*captions("base", dogs="dogs", cats="dogs"), *captions("safe", "mute_audio", dogs="rain")]
-    together = score_captions([*others, *GOOD], java=False).items
+    together = score_captions([*others, *GOOD]).items
     for metric, values in alone.items():
         assert np.allclose(together[metric][-3:], values, atol=1e-12), metric
 
 
 def test_an_error_is_wrong_and_its_references_still_count() -> None:
     failed = captions(dogs="A dog barks!", cats="Two cats sleep", rain=None)
-    scores = score_captions(failed, java=False)
+    scores = score_captions(failed)
     assert all(values[2] == pytest.approx(0, abs=1e-12) for values in scores.items.values())
-    whole = score_captions(GOOD, java=False)
+    whole = score_captions(GOOD)
     assert scores.items["cider_d"][:2].tolist() == whole.items["cider_d"][:2].tolist()
 
 
 def test_an_error_without_references_is_wrong() -> None:
     lost = row("lost", None, references=(), error="unreadable")
-    scores = score_captions([lost, *GOOD], java=False)
+    scores = score_captions([lost, *GOOD])
     assert all(values[0] == 0 for values in scores.items.values())
-    assert scores.items["cider_d"][1:].tolist() == score_captions(GOOD, java=False).items["cider_d"].tolist()
+    assert scores.items["cider_d"][1:].tolist() == score_captions(GOOD).items["cider_d"].tolist()
     with pytest.raises(InputError, match="no caption has references"):
-        score_captions([lost], java=False)
+        score_captions([lost])
 
 
 def test_one_example_has_no_cider_and_says_so() -> None:
-    scores = score_captions(GOOD[:1], java=False, spice_values={"dogs": 0.5})
+    scores = score_captions(GOOD[:1], spice_values={"dogs": 0.5})
     assert "every caption would score 0" in scores.not_measured["cider_d"]
     assert "every caption would score 0" in scores.not_measured["spider"]
     assert scores.corpus("bleu_1") == pytest.approx(1.0)
-    given = score_captions(GOOD[:1], java=False, frequencies=count_frequencies([["a dog"], ["a cat"]]))
+    given = score_captions(GOOD[:1], frequencies=count_frequencies([["a dog"], ["a cat"]]))
     assert given.corpus("cider_d") > 1
 
 
@@ -137,21 +137,21 @@ def test_the_references_frequencies_score_as_the_references_do() -> None:
     rows = [*GOOD, *captions("base", dogs="dogs", cats="dogs")]
     frequencies = reference_frequencies(rows)
     assert frequencies.documents == 3
-    own, given = score_captions(rows, java=False), score_captions(rows, java=False, frequencies=frequencies)
+    own, given = score_captions(rows), score_captions(rows, frequencies=frequencies)
     assert given.items["cider_d"].tolist() == own.items["cider_d"].tolist()
 
 
 def test_spice_values_made_elsewhere() -> None:
     values = {"dogs": 0.5, "cats": 0.25, "rain": 0.0, "another": 1.0}
-    scores = score_captions(GOOD, java=False, spice_values=values)
+    scores = score_captions(GOOD, spice_values=values)
     assert scores.items["spice"].tolist() == [0.5, 0.25, 0.0]
     assert scores.items["spider"].tolist() == ((scores.items["cider_d"] + scores.items["spice"]) / 2).tolist()
     with pytest.raises(InputError, match="'cats': has no SPICE value"):
-        score_captions(GOOD, java=False, spice_values={"dogs": 0.5, "rain": 0.5})
+        score_captions(GOOD, spice_values={"dogs": 0.5, "rain": 0.5})
     with pytest.raises(InputError, match=r"'dogs': SPICE value nan is outside \[0, 1\]"):
-        score_captions(GOOD, java=False, spice_values=values | {"dogs": float("nan")})
+        score_captions(GOOD, spice_values=values | {"dogs": float("nan")})
     with pytest.raises(InputError, match="select one model, condition and seed"):
-        score_captions([*GOOD, *captions("base", dogs="x")], java=False, spice_values=values)
+        score_captions([*GOOD, *captions("base", dogs="x")], spice_values=values)
 
 
 @pytest.mark.parametrize("separator", ["\r", "\u2028", "\u2029", "\x85", "\x0b", "\x0c"])
@@ -159,7 +159,7 @@ def test_a_line_separator_in_a_caption_is_refused_by_name(separator: str) -> Non
     broken = captions(dogs=f"a dog{separator}barks", cats="x", rain="a\nroof\n")
     broken[1] = row("cats", "x", references=(f"two{separator}cats",))
     with pytest.raises(InputError) as caught:
-        score_captions(broken, java=False)
+        score_captions(broken)
     assert str(caught.value).splitlines()[0] == "captions: 2 rows cannot be read"
     assert f"'dogs': answer holds the line separator {separator!a}; replace it with a space" in str(
         caught.value
@@ -171,17 +171,17 @@ def test_a_line_separator_in_a_caption_is_refused_by_name(separator: str) -> Non
 
 def test_a_line_feed_is_a_space() -> None:
     broken = captions(dogs="A dog\nbarks!\n", cats="Two cats sleep", rain="rain falls on a roof")
-    for metric, values in score_captions(broken, java=False).items.items():
-        assert values.tolist() == score_captions(GOOD, java=False).items[metric].tolist()
+    for metric, values in score_captions(broken).items.items():
+        assert values.tolist() == score_captions(GOOD).items[metric].tolist()
 
 
 def test_nothing_and_mixtures_are_refused() -> None:
     with pytest.raises(InputError, match="no captions"):
         score_captions([])
     with pytest.raises(InputError, match="captions of 2 datasets at once"):
-        score_captions([*GOOD, row("other", dataset="clotho")], java=False)
+        score_captions([*GOOD, row("other", dataset="clotho")])
     with pytest.raises(InputError, match="'q1': references is empty"):
-        score_captions([row(references=())], java=False)
+        score_captions([row(references=())])
     with pytest.raises(InputError, match="a candidate belongs to none of the 1 examples with references"):
         index(["a"], [["a"]], example_of=[1])
 

@@ -45,7 +45,7 @@ def test_both_give_the_same_tokens(keep: bool) -> None:
 
 @JAVA
 def test_scores_are_the_same_and_say_who_cut_the_captions(predictions: Path, tmp_path: Path) -> None:
-    command = ["score", str(predictions), "--no-java", "--resamples", "100", "--out"]
+    command = ["score", str(predictions), "--resamples", "100", "--out"]
     assert main([*command, str(tmp_path / "own")]) == 0
     assert main([*command, str(tmp_path / "java"), "--tokenizer", "java"]) == 0
     own, java = read_scores(tmp_path / "own"), check_scores(tmp_path / "java")

@@ -1,0 +1,1 @@
+"""Card: the scores of a run in the formats that others read."""

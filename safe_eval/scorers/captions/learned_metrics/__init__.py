@@ -1,0 +1,1 @@
+"""Learned metrics: what pretrained models, which a user names, say about captions."""

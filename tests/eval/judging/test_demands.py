@@ -1,0 +1,176 @@
+"""What a criterion demands of its evidence, how it judges a loss, and what the evidence says."""
+
+import msgspec
+import pytest
+from made_rows import answers, good_run
+
+from safe_eval.judging.criterion import Criterion
+from safe_eval.judging.judged import Judged, judge
+from safe_eval.options import Sampling
+from safe_eval.prediction import Prediction
+from safe_eval.scoring.score import score_predictions
+from safe_eval.scoring.scores import Scores
+
+QUICK = Sampling(resamples=200)
+GAIN = {"metric": "vqa_accuracy", "slice": "audio", "condition": "safe/full", "against": "safe/mute_audio"}
+KEPT = {"metric": "vqa_accuracy", "slice": "vl", "condition": "safe/full", "against": "base/full"}
+
+
+def judged(found: Scores, **fields: object) -> Judged:
+    return judge(Criterion(**{"name": "it", "bound": "> 0"} | GAIN | fields), found)
+
+
+def seeds(*shares: int, clips: int = 100) -> list[Prediction]:
+    """Seeds that are right about so many sounds of a hundred; silence leaves ten, the base answers twenty."""
+    rows = answers("base", "full", lambda clip, hears: not hears or clip % 5 == 0, clips=clips)
+    for seed, share in enumerate(shares):
+        rows += answers("safe", "full", lambda c, hears, n=share: not hears or c < n, clips=clips, seed=seed)
+        rows += answers("safe", "mute_audio", lambda c, hears: not hears or c < 10, clips=clips, seed=seed)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def one() -> Scores:
+    return score_predictions(good_run(50), QUICK)
+
+
+@pytest.fixture(scope="module")
+def three() -> Scores:
+    return score_predictions(seeds(90, 80, 85), QUICK)
+
+
+@pytest.mark.parametrize(
+    ("demand", "enough", "too_much", "words"),
+    [
+        ("min_confidence", 0.95, 0.99, "its intervals have 95 % confidence, 99 % is asked for"),
+        ("min_resamples", 200, 10_000, "the scores have 200 resamples, 10000 are asked for"),
+        ("min_clusters", 50, 51, "the clusters are 50, 51 are asked for"),
+        ("min_seeds", 1, 2, "the seeds are 1, 2 are asked for"),
+    ],
+)
+def test_less_than_demanded_is_not_measured(
+    one: Scores, demand: str, enough: float, too_much: float, words: str
+) -> None:
+    assert judged(one, **{demand: enough}).decision == "go"
+    found = judged(one, **{demand: too_much})
+    assert (found.decision, found.value, found.ci_low) == ("not measured", None, None)
+    assert f"not judged: {words}" in found.evidence
+
+
+def test_demands_hold_for_no_go_too(one: Scores) -> None:
+    assert judged(one, bound=">= 0.9").decision == "no-go"
+    assert judged(one, bound=">= 0.9", min_clusters=51).decision == "not measured"
+
+
+def test_seeds_are_counted_in_every_table(three: Scores) -> None:
+    spread = {"metric": "vqa_accuracy_seed_std", "against": None, "bound": "<= 0.1"}
+    for fields in ({}, {"over": "seeds"}, spread):
+        assert judged(three, min_seeds=3, **fields).decision == "go"
+        assert judged(three, min_seeds=4, **fields).decision == "not measured"
+
+
+def test_a_mean_over_seeds_has_its_own_interval(three: Scores) -> None:
+    of_seeds = judged(three, over="seeds", bound=">= 0.75")
+    assert (of_seeds.decision, of_seeds.value) == ("go", pytest.approx(0.75))
+    assert "seeds [0, 1, 2]: +0.800, +0.700, +0.750, 95 % interval" in of_seeds.evidence
+    assert "by cluster and seed t (made)" in of_seeds.evidence
+    of_each = judged(three, bound=">= 0.75")
+    assert (of_each.decision, of_each.value) == ("no-go", pytest.approx(0.7))
+    assert "(made, seed 1)" in of_each.evidence
+    alone = judged(three, over="seeds", against=None, bound=">= 0.8", use="ci_low")
+    assert (alone.decision, alone.value) == ("no-go", pytest.approx(0.85))
+    narrow = judged(three, over="seeds", use="non_inferiority", bound=">= 0.6")
+    assert narrow.decision == "go"
+    assert narrow.ci_low < narrow.equivalence_low < narrow.value
+
+
+def test_one_seed_has_no_mean_over_seeds(one: Scores) -> None:
+    found = judged(one, over="seeds")
+    assert found.decision == "not measured"
+    assert "mean over seeds of safe/full against safe/mute_audio" in found.evidence
+    assert "score the predictions of several seeds" in found.evidence
+
+
+def test_a_mean_over_seeds_needs_every_example() -> None:
+    rows = seeds(90, 80)
+    gap = [r for r in rows if not (r.condition == "mute_audio" and r.example_id == "c3-audio")]
+    found = judged(score_predictions(gap, QUICK), over="seeds")
+    assert found.decision == "not measured"
+    assert "1 only by safe/full, 0 only by safe/mute_audio" in found.evidence
+
+
+def test_the_worst_is_the_one_nearest_to_its_bound(three: Scores) -> None:
+    found = judged(three, bound=">= 0.05")
+    assert (found.decision, found.value) == ("go", pytest.approx(0.7))
+    assert "(made, seed 1)" in found.evidence
+    assert found.evidence.endswith("the worst of 3: 3 go")
+    least = judged(three, bound="<= 0.8")
+    assert (least.decision, least.value) == ("go", pytest.approx(0.8))
+    some = judged(three, bound=">= 0.75")
+    assert some.evidence.endswith("the worst of 3: 1 no-go, 2 go")
+
+
+def test_several_datasets_and_one_of_them() -> None:
+    rows = [
+        msgspec.structs.replace(r, dataset=name, example_id=f"{name}-{r.example_id}")
+        for name, share in (("easy", 90), ("hard", 12))
+        for r in seeds(share)
+    ]
+    found = score_predictions(rows, QUICK)
+    assert judged(found, bound=">= 0.05").decision == "no-go"
+    assert "(hard, seed 0)" in judged(found, bound=">= 0.05").evidence
+    assert judged(found, bound=">= 0.05", dataset="easy").decision == "go"
+    absent = judged(found, dataset="esay")
+    assert absent.decision == "not measured"
+    assert "in esay: datasets are easy, hard" in absent.evidence
+    whole = {"metric": "coverage", "condition": None, "against": None, "slice": "all", "bound": "== 1"}
+    assert "of 600 examples" in judged(found, **whole, dataset="easy").evidence
+
+
+def test_a_loss_is_judged_by_the_worse_end_of_the_one_sided_tests(one: Scores) -> None:
+    """No answer is lost among 50 clips: that rules out a loss of 5.2 points and no smaller one."""
+    assert judged(one, **KEPT, bound=">= -0.005").decision == "go"
+    found = judged(one, **KEPT, use="non_inferiority", bound=">= -0.051")
+    assert found.decision == "no-go"
+    assert found.equivalence_low == pytest.approx(-0.0513, abs=1e-4)
+    assert "too few examples show that it stays so" in found.evidence
+    assert judged(one, **KEPT, use="non_inferiority", bound=">= -0.052").decision == "go"
+    assert judged(one, **KEPT, use="non_inferiority", bound="<= 0.052").decision == "go"
+    assert judged(one, **KEPT, use="non_inferiority", bound="<= 0.051").decision == "no-go"
+
+
+def test_a_gain_is_no_loss_but_not_equivalent(one: Scores) -> None:
+    assert judged(one, use="non_inferiority", bound=">= -0.005").decision == "go"
+    assert judged(one, use="equivalence", bound="within 0.005").decision == "no-go"
+
+
+def test_the_two_sides_may_stand_in_either_order(one: Scores, three: Scores) -> None:
+    turned = {"condition": "safe/mute_audio", "against": "safe/full"}
+    for scores, over in ((one, "each_seed"), (three, "seeds")):
+        gain, loss = judged(scores, over=over), judged(scores, over=over, **turned, bound="< 0")
+        assert (gain.decision, loss.decision) == ("go", "go")
+        assert loss.value == -gain.value
+        assert (loss.ci_low, loss.ci_high) == (-gain.ci_high, -gain.ci_low)
+        assert (loss.equivalence_low, loss.equivalence_high) == (
+            -gain.equivalence_high,
+            -gain.equivalence_low,
+        )
+        assert judged(scores, over=over, **turned, bound="> 0").decision == "no-go"
+
+
+def test_the_evidence_says_what_was_judged_and_what_it_can_show(one: Scores) -> None:
+    found = judged(one, **KEPT, use="non_inferiority", bound=">= -0.06")
+    assert found.evidence == (
+        "safe/full − base/full on vl: 0 gained, 0 lost, n 50 in 50 clusters, exact McNemar p 1.000, "
+        "95 % interval [−0.071, +0.071] by wilson, [−0.051, +0.051] by one-sided tests at 5 % (made, seed 0)"
+        "; the smallest effect that so many items show is 0.051, and the margin is 0.06"
+    )
+    assert (found.n, found.clusters) == (50, 50)
+    assert found.smallest_effect == pytest.approx(0.0513, abs=1e-4)
+    gain = judged(one)
+    assert gain.smallest_effect == pytest.approx(2.8 * 0.0655, abs=0.002)  # 2.8 standard errors
+
+
+def test_more_items_show_less() -> None:
+    small, large = (judged(score_predictions(good_run(n), QUICK)).smallest_effect for n in (40, 160))
+    assert small == pytest.approx(2 * large, rel=0.1)

@@ -1,0 +1,121 @@
+"""Every Go criterion of the plan that predictions decide: a world that meets it, and one that just misses."""
+
+from collections.abc import Callable
+
+import made_go
+import pytest
+
+from safe_eval.judging.criteria_file import fill_criteria, shipped_criteria
+from safe_eval.judging.judged import Judged, judge, overall
+from safe_eval.options import Sampling
+from safe_eval.prediction import Prediction
+from safe_eval.scoring.score import score_predictions
+
+World = Callable[..., list[Prediction]]
+TESTED_ELSEWHERE = {"demo", "success", "parser"}  # test_verdict.py, test_success.py, test_labelled.py
+
+
+def judged(name: str, rows: list[Prediction], *settings: str) -> dict[str, Judged]:
+    filled = fill_criteria(shipped_criteria()[name], settings)
+    scores = score_predictions(rows, Sampling(resamples=200), ScoreOptions(pairs=name == "gates"))
+    return {criterion.name: judge(criterion, scores) for criterion in filled.criteria}
+
+
+WORLDS: dict[str, World] = {
+    "pilot": made_go.pilot,
+    "gates": made_go.gates,
+    "lomo": made_go.lomo,
+    "irrelevance": made_go.irrelevance,
+    "variance": made_go.variance,
+    "captions": made_go.captions,
+    "speech": made_go.speech,
+    "overfit": made_go.overfit,
+    "retention": made_go.retention,
+}
+
+
+def test_every_shipped_file_is_tested() -> None:
+    assert WORLDS.keys() | TESTED_ELSEWHERE == shipped_criteria().keys()
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_a_world_that_meets_them_all_is_go(name: str) -> None:
+    found = judged(name, WORLDS[name]())
+    assert overall(list(found.values())) == "go", {k: v for k, v in found.items() if v.decision != "go"}
+
+
+@pytest.mark.parametrize(
+    ("name", "world", "fails"),
+    [
+        ("pilot", {"gain": 17}, {"hearing_gains", "hearing_gains_five_points"}),
+        ("pilot", {"lost_off": 1}, {"seeing_is_kept_gate_off", "hearing_gains_five_points"}),
+        ("pilot", {"lost_on": 1}, {"seeing_is_kept_gate_on", "hearing_gains_five_points"}),
+        ("pilot", {"slow": 1.11, "gain": 30}, {"answers_stay_quick"}),
+        ("gates", {"used_vl": 541}, {"the_gate_skips_the_sound"}),
+        ("gates", {"used_audio": 299}, {"the_sound_is_used_where_it_is_needed"}),
+        ("gates", {"lost_audio": 3}, {"hearing_is_kept"}),
+        ("gates", {"lost_vl": 1}, {"seeing_is_kept"}),
+        ("lomo", {"lost_audio": 399}, {"hearing_needs_the_sound", "hearing_needs_the_sound_beyond_chance"}),
+        ("lomo", {"lost_vl": 1}, {"seeing_needs_no_sound", "hearing_needs_the_sound_beyond_chance"}),
+        (
+            "irrelevance",
+            {"false": 30},
+            {"false_consultation_is_rare", "noise_is_left_alone", "another_sound_is_left_alone"},
+        ),
+        (
+            "irrelevance",
+            {"changed_vl": 1},
+            {"seeing_is_kept_beside_noise", "seeing_is_kept_beside_any_sound"},
+        ),
+        ("irrelevance", {"noisy": 241}, {"a_noisy_sound_still_helps"}),
+        ("variance", {"audio": (540, 543, 547)}, {"seeds_agree_on_sounds"}),
+        ("variance", {"vl": (538, 540, 541)}, {"seeds_agree_on_pictures"}),
+        ("variance", {"audio": (240, 243, 246)}, {"hearing_gains_over_seeds"}),
+        ("captions", {"right": 1}, {"captions_are_connected", "captions_are_connected_beyond_chance"}),
+        ("speech", {"found": 49}, {"speech_is_found"}),
+        ("speech", {"quiet": 94}, {"other_sounds_are_no_speech"}),
+        ("speech", {"confidence": 0.94}, {"confidence_is_honest"}),
+        ("overfit", {"right": 540}, {"the_training_examples_are_learned"}),
+        ("overfit", {"changed_off": 1}, {"gate_off_is_the_base"}),
+        ("retention", {"moved": 0.3}, {"distributions_are_kept"}),
+        ("retention", {"lost_vl": 1}, {"seeing_is_kept"}),
+        ("retention", {"changed_off": 1}, {"gate_off_is_the_base"}),
+    ],
+)
+def test_a_world_that_just_misses_one_is_no_go(name: str, world: dict[str, object], fails: set[str]) -> None:
+    found = judged(name, WORLDS[name](**world))
+    assert {key for key, row in found.items() if row.decision == "no-go"} == fails
+    assert overall(list(found.values())) == "no-go"
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_without_the_rows_nothing_is_measured_and_nothing_passes(name: str) -> None:
+    """All rows are of another model, so that no criterion on a condition has a number."""
+    strangers = [made_go.msgspec.structs.replace(row, model="other") for row in WORLDS[name]()[:400]]
+    unique = {(r.example_id, r.condition, r.seed): r for r in strangers}
+    found = judged(name, list(unique.values()))
+    about = {key: row for key, row in found.items() if key != "coverage_is_complete"}
+    assert {row.decision for row in about.values()} == {"not measured"}
+    assert all("the scores hold no " in row.evidence for row in about.values())
+    assert overall(list(found.values())) == "not measured"
+
+
+def test_a_field_that_is_missing_is_the_reason() -> None:
+    slow = made_go.timed(made_go.arm("safe", "full", 258, 540), 150.0)
+    rows = [*made_go.arm("base", "full", 240, 540), *slow, *made_go.arm("safe", "gate_off", 240, 540)]
+    found = judged("pilot", rows)["answers_stay_quick"]
+    assert "needs a 'latency_ms' in rows of this model and of the baseline under full" in found.evidence
+    silent = judged("gates", [*made_go.arm("base", "full", 9, 9), *made_go.arm("safe", "full", 9, 9)])
+    assert "no row says whether the sound was 'consulted'" in silent["the_gate_skips_the_sound"].evidence
+
+
+def test_two_seeds_are_not_three() -> None:
+    found = judged("variance", made_go.variance((540, 543), (540, 540)))
+    assert {row.decision for row in found.values()} == {"not measured"}
+    assert "not judged: the seeds are 2, 3 are asked for" in found["seeds_agree_on_sounds"].evidence
+
+
+def test_a_heuristic_gate_is_asked_for_less() -> None:
+    rows = made_go.gates(used_vl=600, used_audio=360)
+    assert judged("gates", rows)["the_gate_skips_the_sound"].decision == "no-go"
+    assert judged("gates", rows, "skips=0.2")["the_gate_skips_the_sound"].decision == "go"
