@@ -39,6 +39,7 @@ SHORT_FILES = {
     "safe_eval/models/model.py": "one protocol",
     "safe_eval/scorers/captions/java.py": "one program that two metrics run",
     "safe_eval/labelling.py": "two commands",
+    "safe_eval/publishing.py": "two commands",
     "safe_eval/statistics/calibration/smooth_ece.py": "one statistic",
     "safe_eval/statistics/multiplicity.py": "one statistic",
     "safe_eval/text/annotation_text.py": "the text of two commands",

@@ -190,7 +190,7 @@ def _decoded(run: Path, path: Path) -> Scores:
         if version != FORMAT_VERSION:
             raise InputError(
                 f"{path}: has format {version}, and this version reads format {FORMAT_VERSION}; score the "
-                f"predictions again: safe-eval score PREDICTIONS --out {run}"
+                f"predictions again: safe-eval score PREDICTIONS --out {run} --force"
             )
         read_document(data)
         scores = msgspec.json.decode(data, type=Scores)
