@@ -35,7 +35,7 @@ for (let node; node = texts.nextNode();) {
   const style = win.getComputedStyle(el), ink = rgb(el.closest("svg") ? style.fill : style.color).slice(0, 3);
   const [a, b] = [lit(ink), lit(behind(el))].sort((x, y) => y - x);
   if ((a + .05) / (b + .05) < 4.5) faint.push(node.data.trim());
-  if (el.closest("svg, dd, .found, .facts, .said, .question, .expected")) continue;
+  if (el.closest("svg, dd, .found, .full, .facts, .said, .question, .expected")) continue;
   for (const word of node.data.matchAll(/[\p{L}\p{N}]+/gu)) {
     const range = doc.createRange();
     range.setStart(node, word.index); range.setEnd(node, word.index + word[0].length);
