@@ -116,6 +116,11 @@ def criteria(words: list[str]) -> None:
 
     Args:
         words: list, or show NAME (a shipped name or a path), or schema
+
+    Examples:
+        safe-eval criteria list
+        safe-eval criteria show success
+        safe-eval criteria schema
     """
     from safe_eval.text.criteria_text import criteria_lines
 

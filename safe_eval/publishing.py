@@ -1,4 +1,4 @@
-"""The commands that show a run to others: report writes a page, card the formats of other programs."""
+"""The commands that write what others read: report an HTML page, card the files of other formats."""
 
 from pathlib import Path
 

@@ -36,4 +36,6 @@ def silence() -> None:
 
 def wrote(paths: Sequence[Path], format: Format = "text") -> None:
     """Say which files were written; on stderr where stdout holds a format for another program."""
-    print(f"wrote {' and '.join(map(str, paths))}", file=sys.stdout if format == "text" else sys.stderr)
+    *first, last = map(str, paths)
+    listed = f"{', '.join(first)} and {last}" if first else last
+    print(f"wrote {listed}", file=sys.stdout if format == "text" else sys.stderr)

@@ -34,7 +34,7 @@ def test_score_then_verdict(run: Path, capsys: pytest.CaptureFixture[str]) -> No
     said = capsys.readouterr().out
     assert "vqa_accuracy on made, seed 0" in said
     assert "coverage" in said
-    written = " and ".join(str(run / name) for name in ("scores.json", "items.parquet", "flips.csv"))
+    written = f"{run / 'scores.json'}, {run / 'items.parquet'} and {run / 'flips.csv'}"
     assert said.endswith(f"wrote {written}\n")
     assert main(["verdict", str(run), *DEMO]) == 0
     assert "verdict: go (5 of 5 criteria hold)" in capsys.readouterr().out

@@ -22,6 +22,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.chdir(tmp_path)
     write_predictions("p.jsonl", good_run(20))
     write_predictions("other.jsonl", good_run(10))
+    for name in ("mine", "another"):
+        criterion = f"name: {name}, metric: vqa_accuracy, slice: audio, condition: safe/full, bound: '> 0.5'"
+        Path(f"{name}.yaml").write_text(f"criteria:\n  - {{{criterion}}}\n")
     assert typed("score p.jsonl --out runs/mine") == 0
     capsys.readouterr()
     return tmp_path
@@ -78,16 +81,14 @@ def test_a_refused_score_writes_none_of_its_files(desk: Path) -> None:
 
 
 def test_another_verdict_needs_force(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    criterion = "name: heard, metric: vqa_accuracy, slice: audio, condition: safe/full, bound: '> 0.5'"
-    (desk / "mine.yaml").write_text(f"criteria:\n  - {{{criterion}}}\n")
-    assert typed("verdict runs/mine --criteria demo --set margin=0.15") == 0
-    assert typed("verdict runs/mine --criteria demo --set margin=0.15") == 0
+    assert typed("verdict runs/mine --criteria mine.yaml") == 0
+    assert typed("verdict runs/mine --criteria mine.yaml") == 0
     before = contents(desk / "runs/mine")
     capsys.readouterr()
-    assert typed("verdict runs/mine --criteria mine.yaml") == 3
+    assert typed("verdict runs/mine --criteria another.yaml") == 3
     assert "verdict.json: is there already, and holds something else" in capsys.readouterr().err
     assert contents(desk / "runs/mine") == before
-    assert typed("verdict runs/mine --criteria mine.yaml --force") == 0
+    assert typed("verdict runs/mine --criteria another.yaml --force") == 0
 
 
 def test_another_report_needs_force(
@@ -95,7 +96,7 @@ def test_another_report_needs_force(
 ) -> None:
     page = ["<html>one</html>"]  # in place of the real one, which takes seconds
     monkeypatch.setattr(report, "render_page", lambda *_: page[0])
-    assert typed("verdict runs/mine --criteria demo --set margin=0.15") == 0
+    assert typed("verdict runs/mine --criteria mine.yaml") == 0
     assert typed("report runs/mine") == 0
     assert typed("report runs/mine") == 0
     page[0] = "<html>two</html>"
@@ -226,7 +227,7 @@ def test_csv_of_a_score_is_one_table(desk: Path, capsys: pytest.CaptureFixture[s
     ("line", "table"),
     [
         ("validate p.jsonl", "arms"),
-        ("verdict runs/mine --criteria demo --set margin=0.15", "criteria"),
+        ("verdict runs/mine --criteria mine.yaml", "criteria"),
         ("compare p.jsonl p.jsonl --model-a safe --model-b base --condition-a full", "tests"),
         ("power --difference 0.1", "plan"),
     ],
@@ -250,7 +251,7 @@ def test_csv_of_the_others_is_one_table(
     ("line", "phase"),
     [
         ("score p.jsonl --out runs/mine", "scoring: "),
-        ("verdict runs/mine --criteria demo --set margin=0.15", "judging: "),
+        ("verdict runs/mine --criteria mine.yaml", "judging: "),
         ("compare p.jsonl p.jsonl --model-a safe --model-b base --condition-a full", "comparing: "),
     ],
 )

@@ -57,9 +57,7 @@ def test_one_file_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     choice.show(TABLES, "csv", None, [], [Path("scores.json")], force=False)
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert (
-        printed.err == f"wrote scores.json and {choice.tables}/metrics.csv and {choice.tables}/coverage.csv\n"
-    )
+    assert printed.err == f"wrote scores.json, {choice.tables}/metrics.csv and {choice.tables}/coverage.csv\n"
     with (tmp_path / "tables/metrics.csv").open() as file:
         assert [row["mean"] for row in csv.DictReader(file)] == ["0.5", "1.25"]
     assert choice.write(TABLES, force=False)  # the same again
