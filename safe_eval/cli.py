@@ -27,7 +27,7 @@ def score(
         out: folder for scores.json, items.parquet, and flips.csv: the answers that flip between models
         format: how the table is printed
     """
-    from safe_eval.scoring.flips_file import FLIPS_FILE
+    from safe_eval.results.flips import FLIPS_FILE
     from safe_eval.scoring.score import score_files
     from safe_eval.text.scores_tables import scores_tables
     from safe_eval.text.scores_text import scores_table
@@ -182,7 +182,7 @@ def compare(
     """
     from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
     from safe_eval.comparison.comparison_file import EXIT_CODES
-    from safe_eval.scoring.flips_file import FLIPS_FILE
+    from safe_eval.results.flips import FLIPS_FILE
     from safe_eval.text.comparison_text import comparison_lines, comparison_tables
 
     found = compare_files(files, sampling, options, out=out)

@@ -33,7 +33,6 @@ SHORT_FILES = {
     "safe_eval/judging/metric_names.py": "the table of metrics",
     "safe_eval/models/model.py": "one protocol",
     "safe_eval/scorers/captions/java.py": "one program that two metrics run",
-    "safe_eval/scoring/flips_file.py": "one file format",
     "safe_eval/statistics/calibration/smooth_ece.py": "one statistic",
     "safe_eval/statistics/multiplicity.py": "one statistic",
     "safe_eval/text/annotation_text.py": "the text of two commands",

@@ -44,15 +44,32 @@ def pairing_of(models: Iterable[str], baseline: str | None, *, pairs: bool) -> P
 
 
 def pairing_notes(pairing: Pairing, arms: Sequence[Arm]) -> Iterator[str]:
-    """What is compared where several models have no baseline."""
+    """What is compared where several models have no baseline, and where the one they have did not answer."""
     models = list(dict.fromkeys(arm.key.model for arm in arms))
-    if pairing.baseline is not None or len(models) < 2:
+    if len(models) < 2:
+        return
+    if pairing.baseline is not None:
+        yield from dict.fromkeys(_without_baseline(pairing.baseline, arms))
         return
     named = f"to compare every model with one, name it: --baseline {models[0]}"
     if pairing.as_equals:
         yield f"no model is called {BASE}: each pair of models is compared as equals; {named}"
     else:
         yield f"no model is called {BASE}, and {len(models)} models are compared with none; {named}"
+
+
+def _without_baseline(baseline: str, arms: Sequence[Arm]) -> Iterator[str]:
+    seeds: dict[str | None, list[int]] = {}
+    for arm in arms:
+        if (arm.key.model, arm.key.condition) == (baseline, "full"):
+            seeds.setdefault(arm.key.dataset, []).append(arm.key.seed)
+    for dataset, seed, model, _ in (arm.key for arm in arms if arm.key.model != baseline):
+        on = "" if dataset is None else f" on {dataset}"
+        if dataset not in seeds:
+            yield f"the baseline {baseline} did not answer{on} under full: no model is compared with it there"
+        elif seed not in seeds[dataset] and len(seeds[dataset]) > 1:
+            given = ", ".join(map(str, seeds[dataset]))
+            yield f"{model}{on}, seed {seed}, is not compared with {baseline}, which has the seeds {given}"
 
 
 def baseline_of(arm: ScoredArm, scored: Sequence[ScoredArm], pairing: Pairing) -> ScoredArm | None:

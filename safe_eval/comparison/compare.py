@@ -36,9 +36,8 @@ from safe_eval.comparison.sides import Side, files_of_sides, read_sides
 from safe_eval.options import CompareOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes
-from safe_eval.results.flips import Flip, flips_between
+from safe_eval.results.flips import Flip, flips_between, write_flips
 from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
-from safe_eval.scoring.flips_file import write_flips
 from safe_eval.statistics.multiplicity import benjamini_hochberg, holm
 
 COMPARISON_FILE = "comparison.json"

@@ -1,11 +1,15 @@
 """Flips: the examples that one model gets right and another gets wrong, with what both of them said."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 import numpy as np
 
+from safe_data.core.files import write_bytes
+from safe_data.core.table import Table, Value, render
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import shared_examples
 from safe_eval.arms.consultation import CONSULTATION_METRICS
@@ -13,6 +17,8 @@ from safe_eval.arms.pairs import baseline_of
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.results.comparisons import matched_equals
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM
+
+FLIPS_FILE = "flips.csv"
 
 
 class Flip(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +42,9 @@ class Flip(msgspec.Struct, frozen=True, kw_only=True):
     score_b: float
     error_a: str | None = None
     error_b: str | None = None
+
+
+_COLUMNS = Flip.__struct_fields__
 
 
 def flips_of_models(arms: Arms) -> Iterator[Flip]:
@@ -86,3 +95,22 @@ def flips_between(
             error_a=one.error,
             error_b=other.error,
         )
+
+
+def flips_table(flips: Sequence[Flip]) -> Table:
+    """One row per flip, with the fields of `Flip` as columns; equal references are counted."""
+    return Table("flips", _COLUMNS, [tuple(_cell(flip, name) for name in _COLUMNS) for flip in flips])
+
+
+def write_flips(out: Path, flips: Sequence[Flip]) -> Path:
+    """Write OUT/flips.csv in one step. Without flips it holds its header, so that no older one is left."""
+    text = "\n".join(render([flips_table(flips)], "csv")) + "\n"
+    return write_bytes(out / FLIPS_FILE, text.encode())
+
+
+def _cell(flip: Flip, name: str) -> Value:
+    if name != "references":
+        value: Value = getattr(flip, name)
+        return value
+    counted = Counter(flip.references).most_common()
+    return " | ".join(text if times == 1 else f"{text} ×{times}" for text, times in counted)

@@ -207,7 +207,7 @@ def _fault(name: str, base: Mapping[str, float], safe: Mapping[str, float]) -> s
     if base.keys() != safe.keys():
         choice = sorted(base.keys() ^ safe.keys())[0]
         return f"{name!r}: choice {choice!r} is on one side only; both models must be given the same choices"
-    for whose, side in (("base", base), ("SAFE", safe)):
+    for whose, side in (("the other model", base), ("this model", safe)):
         if min(side.values(), default=-1) < 0 or abs(sum(side.values()) - 1) > _SUM_TOLERANCE:
             total = sum(side.values())
             return f"{name!r}: the probabilities of {whose} sum to {total:.3g}, not to 1; give all choices"

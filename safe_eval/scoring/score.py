@@ -23,14 +23,13 @@ from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.results.aggregates import aggregate_rows
 from safe_eval.results.calibration import calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
-from safe_eval.results.flips import flips_of_models
+from safe_eval.results.flips import flips_of_models, write_flips
 from safe_eval.results.latency import latency_rows
 from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.scorers.scorer import metrics_for
-from safe_eval.scoring.flips_file import write_flips
 from safe_eval.scoring.items import write_items
 from safe_eval.scoring.scores import Provenance, Scores, named_file, write_scores
 

@@ -22,7 +22,7 @@ from safe_eval.results.retention import RetentionRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
 
 SCORES_FILE = "scores.json"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 class PredictionsFile(msgspec.Struct, frozen=True, omit_defaults=True):

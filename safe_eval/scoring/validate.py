@@ -9,6 +9,7 @@ import msgspec
 from safe_data.core.errors import InputError, raise_row_errors
 from safe_eval.arms.arm import cluster_field, count_examples, make_arms
 from safe_eval.arms.delivery import delivery_notes
+from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reply_notes
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.predictions import partial_notes, read_predictions
@@ -106,7 +107,7 @@ def validate(
         fields={name: sum(getattr(row, name) is not None for row in predictions) for name in _OPTIONAL},
         notes=(),
     )
-    found = (*notes, *_notes(validation), *reply_notes(arms), *delivery_notes(arms))
+    found = (*notes, *_notes(validation), *question_notes(arms), *reply_notes(arms), *delivery_notes(arms))
     return msgspec.structs.replace(validation, notes=found)
 
 

@@ -52,3 +52,13 @@ def test_each_pair_stands_once_and_only_under_the_same_condition() -> None:
     assert named == [("b/mute_audio", "a/mute_audio")]  # b/full − a/full is there already
     apart = [ArmKey("d", 0, "a", "full"), ArmKey("e", 0, "b", "full")]
     assert not list(equal_pairs(apart, Pairing(None, as_equals=True)))
+
+
+def test_what_the_baseline_did_not_answer_is_said() -> None:
+    rows = [row(model=model, dataset="one") for model in ("alpha", "beta")]
+    rows += [row(model="beta", dataset="two"), row(model="alpha", dataset="two", condition="mute_audio")]
+    assert told(rows, baseline="alpha") == (
+        "the baseline alpha did not answer on two under full: no model is compared with it there"
+    )
+    rows = [row(model="base", seed=seed) for seed in (0, 1)] + [row(model="safe", seed=s) for s in (1, 7)]
+    assert told(rows) == "safe, seed 7, is not compared with base, which has the seeds 0, 1"

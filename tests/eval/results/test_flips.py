@@ -12,8 +12,7 @@ from safe_eval.arms.all_arms import all_arms
 from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.cli import main
 from safe_eval.comparison.comparison_file import ComparisonFile
-from safe_eval.results.flips import Flip, flips_of_models
-from safe_eval.scoring.flips_file import write_flips
+from safe_eval.results.flips import Flip, flips_of_models, write_flips
 
 ANNOTATED = ("yes", "yes", "no", "yes", "yes")
 

@@ -56,7 +56,7 @@ def test_choices_that_are_no_pairs_are_all_named() -> None:
     with pytest.raises(InputError) as raised:
         match_choices(base, safe)
     assert "'q1': choice 'maybe' is on one side only" in str(raised.value)
-    assert "'q2': the probabilities of SAFE sum to 0.7, not to 1" in str(raised.value)
+    assert "'q2': the probabilities of this model sum to 0.7, not to 1" in str(raised.value)
     with pytest.raises(InputError, match="no example has choice probabilities from both"):
         match_choices({"q1": {"a": 1.0}}, {"q2": {"a": 1.0}})
 
