@@ -183,7 +183,7 @@ def of_aggregate_spread(rows: Sequence[AggregateRow]) -> Evidence:
 
 
 def of_drift(row: RetentionRow, metric: str) -> Evidence:
-    """How far the distributions over choices moved from the base model's."""
+    """How far the distributions over choices moved from another model's."""
     text = f"{row.model}/{row.condition} from {row.against} on {row.slice}"
     place = Place(row.dataset, row.seed)
     without = row.n + row.only_base + row.only_safe - row.drift_n
