@@ -36,7 +36,7 @@ from safe_train.toy.backbone import pretrain, read_toy_backbone
 from safe_train.toy.recipe import Recipe
 
 ENCODER = "logmel"
-METRIC = "vqa_accuracy"
+METRIC = "accuracy"
 # Results of an earlier run in the same folder are removed first, so that a stopped run does not leave them.
 _RESULTS = ("predictions.jsonl", "scores.json", "verdict.json", "report.html", "report.md", FREEZE_FILE)
 _LAST_STEP = 7

@@ -8,6 +8,7 @@ import msgspec
 from safe_data.core import numerals
 from safe_eval.judging.criterion import ONE_SIDED, Criterion
 from safe_eval.judging.evidence import find_evidence, is_sent_sound_known
+from safe_eval.judging.headline import of_each_dataset
 from safe_eval.judging.labelled import Labelled, agreement_evidence
 from safe_eval.judging.metric_names import AGREEMENT
 from safe_eval.judging.row_evidence import Evidence
@@ -59,7 +60,8 @@ def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None
     if criterion.metric == AGREEMENT:
         every = [agreement_evidence(criterion, labelled, scores.provenance.confidence)]
     else:
-        every = find_evidence(criterion, scores)
+        asked = of_each_dataset(criterion, scores)
+        every = [found for one in asked for found in find_evidence(one, scores)]
     judged = [(_decision(criterion, found, scores), found) for found in every]
     (decision, why_not), worst = min(judged, key=lambda one: _how_bad(criterion, *one))
     remarks = [*_remarks(criterion, worst, decision, why_not, scores)]

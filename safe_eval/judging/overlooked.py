@@ -10,11 +10,13 @@ from numpy import ndarray
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import Arm
 from safe_eval.judging.criterion import Criterion
+from safe_eval.judging.headline import ACCURACY
 from safe_eval.judging.metric_names import COVERAGE, MEANS, SEED_STD
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.latency import LATENCIES
 from safe_eval.results.retention import DRIFT_METRICS
+from safe_eval.scorers.captions.caption_scores import MAXIMA
 
 _SHOWN = 6  # places that the text names
 
@@ -82,7 +84,8 @@ def _looked_at(criterion: Criterion, arms: Arms, arm: Arm) -> Bool[ndarray, " ro
     metric = OWN_AGGREGATES.get(metric, metric)
     seen = np.zeros(len(arm.rows), dtype=bool)
     if metric in MEANS:
-        for scored in arms.scored.get(metric, ()):
+        metrics = [name for name in arms.judged if name not in MAXIMA] if metric == ACCURACY else [metric]
+        for scored in (one for name in metrics for one in arms.scored.get(name, ())):
             if scored.arm is arm:
                 seen[scored.at[scored.inside(criterion.slice)]] = True
         return seen

@@ -23,7 +23,7 @@ from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import RetentionRow
 from safe_eval.scoring.scores import Scores
 
-METRIC = "vqa_accuracy"
+METRIC = "accuracy"
 BESIDE = "swap_audio"  # the irrelevant sound
 TEST, VALIDATION = "choices of the test split", "tokens of the validation split"
 

@@ -209,7 +209,7 @@ def test_predictions_that_changed_or_moved_are_refused(
 def test_csv_of_a_score_is_one_table(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert typed("score p.jsonl --out runs/mine --format csv") == 3
     err = capsys.readouterr().err
-    assert "--table (metrics, comparisons, aggregates, seeds, seed_comparisons, retention, coverage)" in err
+    assert "--table (metrics, priors, spread, comparisons, aggregates," in err
     assert typed("score p.jsonl --out runs/mine --format csv --table comparisons") == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     scores = json.loads((desk / "runs/mine/scores.json").read_text())

@@ -73,7 +73,7 @@ def test_every_question_is_answered_by_both_under_all_conditions(run: Path) -> N
 
 def test_sound_already_helps(run: Path) -> None:
     metrics = json.loads((run / "scores.json").read_text())["metrics"]
-    heard = [m for m in metrics if (m["metric"], m["slice"]) == ("vqa_accuracy", "audio")]
+    heard = [m for m in metrics if (m["metric"], m["slice"]) == ("accuracy", "audio")]
     audio = {(m["model"], m["condition"]): m["value"] for m in heard}
     assert audio["safe", "full"] > audio["base", "full"] + 0.2
     assert audio["safe", "full"] > audio["safe", "swap_audio"] + 0.2

@@ -140,7 +140,7 @@ def test_the_list_names_every_file_and_its_parameters(capsys: pytest.CaptureFixt
     assert main(["criteria", "list"]) == 0
     said = capsys.readouterr().out
     assert all(f"\n{name} (" in f"\n{said}" for name in shipped_criteria())
-    assert "parameters: metric=vqa_accuracy, model=safe, baseline=base, dataset=null" in said
+    assert "parameters: metric=accuracy, model=safe, baseline=base, dataset=null" in said
     assert all(len(line) <= 80 for line in said.splitlines())
 
 

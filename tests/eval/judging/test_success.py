@@ -17,7 +17,10 @@ from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import PredictionsFile, Scores
 from safe_eval.text.verdict_text import verdict_table
 
-SUCCESS = {criterion.name: criterion for criterion in read_criteria(SHIPPED / "success.yaml")}
+SUCCESS = {
+    criterion.name: criterion
+    for criterion in read_criteria(SHIPPED / "success.yaml", ["metric=vqa_accuracy"])
+}
 CLOSELY = "seeing_is_kept_closely"  # a warning that needs more clusters than a quick test has
 DECIDED = sorted(SUCCESS.keys() - {CLOSELY})
 

@@ -62,7 +62,7 @@ def test_a_good_run_is_go_and_says_why(tmp_path: Path) -> None:
     assert content["criteria"][0]["bound"] == ">= 0.05"
     assert "35 gained, 0 lost" in content["criteria"][0]["evidence"]
     assert content["parameters"] == {
-        "metric": "vqa_accuracy",
+        "metric": "accuracy",
         "model": "safe",
         "baseline": "base",
         "dataset": None,

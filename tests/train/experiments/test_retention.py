@@ -60,7 +60,7 @@ def test_the_table_is_what_safe_eval_scored(made: tuple[Path, RetentionResult]) 
         found = {
             (m["model"], m["condition"], m["slice"]): m
             for m in scores["metrics"]
-            if m["metric"] == "vqa_accuracy"
+            if m["metric"] == "accuracy"
         }
         assert row.audio_accuracy == found[row.mechanism, "full", "audio"]["value"]
         assert row.vl_accuracy == found[row.mechanism, "swap_audio", "vl"]["value"]

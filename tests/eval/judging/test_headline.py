@@ -1,0 +1,69 @@
+"""`metric: accuracy` judges every dataset by the rule that scores it."""
+
+import msgspec
+from made_rows import good_run
+
+from safe_eval.judging.criterion import Criterion
+from safe_eval.judging.headline import of_each_dataset
+from safe_eval.judging.judged import judge
+from safe_eval.options import Sampling, ScoreOptions
+from safe_eval.prediction import Prediction
+from safe_eval.scoring.score import score_predictions
+
+HELPS = Criterion(
+    name="helps",
+    metric="accuracy",
+    slice="audio",
+    condition="safe/full",
+    against="safe/mute_audio",
+    bound=">= 0.05",
+)
+QUICK = Sampling(resamples=100)
+
+
+def three_datasets() -> list[Prediction]:
+    """Questions of GQA, questions with choices, and questions of a benchmark without a rule here."""
+    rows = good_run(8)
+    facts = ({"dataset": "GQA"}, {"dataset": "quiz", "choices": ("yes", "no")}, {"dataset": "mine"})
+    return [
+        msgspec.structs.replace(row, example_id=f"{about['dataset']}-{row.example_id}", task="vqa", **about)
+        for about in facts
+        for row in rows
+    ]
+
+
+def test_each_dataset_is_judged_by_its_rule() -> None:
+    scores = score_predictions(three_datasets(), QUICK, ScoreOptions(metric=("exact_match",)))
+    found = [(one.metric, one.dataset) for one in of_each_dataset(HELPS, scores)]
+    assert sorted(found) == [("accuracy", "quiz"), ("gqa_accuracy", "GQA"), ("vqa_accuracy", "mine")]
+    judged = judge(HELPS, scores)
+    assert judged.decision == "go"
+    assert "the worst of 3: 3 go" in judged.evidence
+
+
+def test_one_dataset_that_fails_is_no_go() -> None:
+    rows = [
+        msgspec.structs.replace(row, answer="no") if row.dataset == "GQA" and row.model == "safe" else row
+        for row in three_datasets()
+    ]
+    judged = judge(HELPS, score_predictions(rows, QUICK))
+    assert judged.decision == "no-go"
+    assert "GQA" in judged.evidence
+
+
+def test_a_dataset_that_was_not_muted_is_not_measured() -> None:
+    rows = [r for r in three_datasets() if (r.dataset, r.condition) != ("quiz", "mute_audio")]
+    assert judge(HELPS, score_predictions(rows, QUICK)).decision == "not measured"
+
+
+def test_a_dataset_without_such_questions_is_left_out() -> None:
+    rows = [r for r in three_datasets() if r.dataset != "quiz" or not r.needs_audio]
+    judged = judge(HELPS, score_predictions(rows, QUICK))
+    assert (judged.decision, "the worst of 2" in judged.evidence) == ("go", True)
+
+
+def test_a_run_of_captions_holds_no_accuracy() -> None:
+    rows = [msgspec.structs.replace(row, task="caption") for row in good_run(8)]
+    judged = judge(HELPS, score_predictions(rows, QUICK))
+    assert judged.decision == "not measured"
+    assert "the scores hold no" in judged.evidence
