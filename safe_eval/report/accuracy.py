@@ -1,7 +1,7 @@
 """The accuracies of the page: numbers of scores.json laid out as tables."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from safe_data.core.numerals import MISSING
 from safe_eval.report import numbers
@@ -19,10 +19,12 @@ from safe_eval.report.labels import (
 from safe_eval.report.table import Cell, Column, Row, Table
 from safe_eval.report.units import Unit, unit_of
 from safe_eval.results.metrics import Metric, without_repeats
+from safe_eval.results.priors import PriorRow
 from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.scoring.scores import Scores
 
 Arm = tuple[str, str]  # model and condition
+WITHOUT = "without picture and sound"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Panel:
     arms: tuple[Arm, ...]
     slices: tuple[str, ...]
     found: dict[tuple[str, Arm], Metric]  # by slice and arm
+    priors: tuple[PriorRow, ...] = ()  # of replies without picture and sound, on the same questions
 
     @property
     def unit(self) -> Unit:
@@ -77,7 +80,9 @@ def panels(scores: Scores, models: Models) -> tuple[Panel, ...]:
         if all(m.model == models.baseline for m in own) and _beside_another(rows, own[0]):
             continue
         shown = set(map(id, [*_baseline_rows(rows, own[0], models), *own]))
-        found.append(_panel(set_title(*key), [row for row in rows if id(row) in shown], models))
+        panel = _panel(set_title(*key), [row for row in rows if id(row) in shown], models)
+        priors = tuple(row for row in scores.priors if (row.metric, row.dataset) == key[:2])
+        found.append(replace(panel, priors=priors))
     return tuple(found)
 
 
@@ -109,8 +114,27 @@ def _arms_by_slice(panel: Panel) -> Table:
         note=panel.note,
         first="Model and condition",
         columns=tuple(Column(titles[name], detail=size) for name, size in sizes.items()),
-        rows=tuple(row for row in rows if any(row.cells)),
+        rows=(*(row for row in rows if any(row.cells)), *_prior_rows(panel, tuple(sizes))),
+        empty=MISSING,
     )
+
+
+def _prior_rows(panel: Panel, slices: Sequence[str]) -> Iterator[Row]:
+    """A row for the best constant reply and one for the question-only prior, with which to compare."""
+    for name in dict.fromkeys(row.name for row in panel.priors):
+        of_slice = {row.slice: row for row in panel.priors if row.name == name}
+        cells = tuple(_prior_cell(panel, of_slice.get(slice_name)) for slice_name in slices)
+        reasons = dict.fromkeys(row.why_not for row in of_slice.values() if row.why_not)
+        detail = f"not measured: {'; '.join(reasons)}" if reasons else WITHOUT
+        yield Row(name, cells, detail=detail, group="For comparison")
+
+
+def _prior_cell(panel: Panel, row: PriorRow | None) -> Cell | None:
+    if row is None or row.value is None:
+        return None
+    unit = panel.unit
+    lines = () if row.reply is None else (f"“{row.reply}”",)
+    return Cell(unit.write(row.value), unit.interval(row.ci_low, row.ci_high), lines)
 
 
 def _models_side_by_side(panel: Panel) -> Table:
@@ -127,6 +151,10 @@ def _models_side_by_side(panel: Panel) -> Table:
             elif any(cells):
                 group = f"{title} · {same}" if same else title
                 rows.append(Row(condition_title(condition), cells, group=group))
+    for prior in _prior_rows(panel, panel.main_slices):
+        for name, cell in zip(panel.main_slices, prior.cells, strict=True):
+            title = f"{prior.label} · {slice_title(name, noun_of(panel.metric))}"
+            rows.append(replace(prior, label=title, cells=(cell,) * len(models)))
     return Table(
         caption=panel.title,
         note=panel.note,

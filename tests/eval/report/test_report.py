@@ -74,6 +74,16 @@ def test_every_number_of_the_scores_is_on_the_page(page, run):
         assert f"{row.gained} gained, {row.lost} lost" in page.said
 
 
+def test_accuracies_stand_above_what_a_reply_without_sound_scores(page, run):
+    best = next(
+        row for row in read_scores(run).priors if (row.name, row.slice) == ("constant reply", "audio")
+    )
+    assert best.value is not None
+    assert f"“{best.reply}”" in page.said
+    assert f"{100 * best.value:.1f} %" in page.said
+    assert "not measured: give --prior" in page.said
+
+
 def test_the_verdict_comes_first_and_names_what_fails(page, run):
     assert json.loads((run / "verdict.json").read_text())["decision"] == "no-go"
     opening = page.said.index("NO-GO")
