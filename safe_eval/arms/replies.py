@@ -1,7 +1,7 @@
 """Replies: what a reader of the numbers must know about replies that are read as one of several choices."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from safe_eval.arms.arm import Arm
 from safe_eval.prediction import Prediction
@@ -20,12 +20,11 @@ def reply_notes(arms: Sequence[Arm]) -> Iterator[str]:
     >>> next(reply_notes(make_arms([row])))
     'what is no answer was cut from replies before they were read (reasoning 1); the predictions keep it'
     """
-    rows = [row for arm in arms for row in arm.rows if row.answer is not None and row.error is None]
-    answers = Counter(row.answer or "" for row in rows)
+    answers = Counter(text for arm in arms for text in _given(arm.rows))
     failed = sum(count for text, count in answers.items() if is_failure(text))
     if failed:
         yield f"{failed} answers are the text of a request that failed, and count as errors"
-    read = Counter(row.answer or "" for row in rows if _is_read(row))
+    read = Counter(text for arm in arms for text in _given(_read_rows(arm)))
     cut = Counter[str]()
     for text, count in read.items():
         cut.update(dict.fromkeys(unwrap(text).cut, count))
@@ -38,9 +37,16 @@ def reply_notes(arms: Sequence[Arm]) -> Iterator[str]:
         yield f"{foreign} replies use another script than Latin: only choices and letters are read there"
 
 
-def _is_read(row: Prediction) -> bool:
-    """Whether a metric reads the reply of a row as one of several choices."""
-    return not READS_REPLIES.isdisjoint(metrics_for(row.dataset, row.task, bool(row.choices)))
+def _given(rows: Iterable[Prediction]) -> Iterator[str]:
+    """The replies that were given."""
+    return (row.answer for row in rows if row.answer is not None and row.error is None)
+
+
+def _read_rows(arm: Arm) -> Iterator[Prediction]:
+    """The rows whose reply a metric reads as one of several choices."""
+    for asked, places in arm.tasks.items():
+        if not READS_REPLIES.isdisjoint(metrics_for(arm.key.dataset, *asked)):
+            yield from map(arm.rows.__getitem__, places.tolist())
 
 
 def _is_foreign(text: str) -> bool:

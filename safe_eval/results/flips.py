@@ -1,6 +1,5 @@
 """Flips: the examples that one model gets right and another gets wrong, with what both of them said."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -109,5 +108,6 @@ def _cell(flip: Flip, name: str) -> Value:
     if name != "references":
         value: Value = getattr(flip, name)
         return value
-    counted = Counter(flip.references).most_common()
-    return " | ".join(text if times == 1 else f"{text} ×{times}" for text, times in counted)
+    counts = {text: flip.references.count(text) for text in dict.fromkeys(flip.references)}
+    often = sorted(counts, key=lambda text: -counts[text])
+    return " | ".join(text if counts[text] == 1 else f"{text} ×{counts[text]}" for text in often)

@@ -6,6 +6,7 @@ It also holds what the report shows of an item, so that the report does not read
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ COLUMNS = (
     *SHOWN,
     *("references", "needs_audio", "confidence"),
 )
+_shown_of = attrgetter(*SHOWN)
 _EXCLUDED = OUTCOMES.index("excluded")
 
 
@@ -173,7 +175,8 @@ def _columns(arm: Arm) -> "pa.Table":
     import pyarrow as pa
 
     n = len(arm.rows)
-    texts = {name: pa.array([getattr(row, name) for row in arm.rows], pa.string()) for name in SHOWN}
+    shown = zip(SHOWN, zip(*map(_shown_of, arm.rows), strict=True), strict=True)
+    texts = {name: pa.array(column, pa.string()).dictionary_encode() for name, column in shown}
     return pa.table(
         {
             "example_id": pa.array([row.example_id for row in arm.rows], pa.string()),
@@ -181,7 +184,7 @@ def _columns(arm: Arm) -> "pa.Table":
             "seed": pa.array(np.full(n, arm.key.seed, dtype=np.int64)),
             "model": _repeated(arm.key.model, n),
             "dataset": _repeated(arm.key.dataset, n),
-            **{name: texts[name].dictionary_encode() for name in SHOWN},
+            **texts,
             "references": pa.array([row.references for row in arm.rows], pa.list_(pa.string())),
             "needs_audio": pa.array([row.needs_audio for row in arm.rows], pa.bool_()),
             "confidence": pa.array([row.confidence for row in arm.rows], pa.float64()),
