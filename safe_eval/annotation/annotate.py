@@ -137,8 +137,8 @@ def _scored(predictions: Sequence[Prediction]) -> Iterator[_Scored]:
     field, arms = cluster_field(predictions), make_arms(predictions)
     for metric in ANSWER_METRICS:
         for arm in score_arms(metric, arms):
-            for row, score in zip(arm.rows, arm.scores.tolist(), strict=True):
-                if row.error is None:
+            for row, score, answer in zip(arm.rows, arm.scores.tolist(), arm.answers.tolist(), strict=True):
+                if answer >= 0:  # neither an error nor the text of a request that failed
                     yield _Scored(row, metric, score, getattr(row, field))
 
 

@@ -100,6 +100,11 @@ def test_the_sample_depends_on_the_seed_alone(tmp_path: Path) -> None:
     assert chosen("c", good_run(), 1) != first
 
 
+def test_the_text_of_a_failed_request_is_no_answer(tmp_path: Path) -> None:
+    rows = [row("q1", "yes"), row("q2", "Failed to obtain answer via API."), row("q3", None, error="timeout")]
+    assert [made["answer"] for made in table_rows(drawn(tmp_path, rows))] == ["yes"]
+
+
 def test_more_than_there_are_takes_all(tmp_path: Path) -> None:
     rows = [row("1"), row("2", "no"), row("3", None, error="failed"), row("4", "a cat", task="caption")]
     key = msgspec.json.decode(key_path(drawn(tmp_path, rows, sample=100)).read_bytes())
