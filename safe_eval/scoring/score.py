@@ -20,7 +20,7 @@ from safe_eval.arms.delivery import deliveries, delivery_notes
 from safe_eval.arms.pairs import pairing_notes
 from safe_eval.arms.protocols import protocol_notes
 from safe_eval.arms.questions import question_notes
-from safe_eval.arms.replies import reply_notes
+from safe_eval.arms.replies import reference_notes, reply_notes
 from safe_eval.choice_references import settled
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
@@ -254,6 +254,7 @@ def _notes(arms: Arms) -> Iterator[str]:
     yield from seed_notes(arms)
     yield from protocol_notes(arms.judged)
     yield from reply_notes(arms.arms)
+    yield from reference_notes(arms.judged)
     yield from delivery_notes(arms.arms)
     yield from consultation_notes(arms.arms)
     yield from calibration_notes(arms)
