@@ -161,7 +161,7 @@ class _Seen:
                 f"{quoted(row.example_id)}: {field} differs from {first[0]}:{first[1]}; "
                 "one example has one truth, give different examples different ids"
             )
-        if not row.error:  # texts that are the same are held once
+        if row.references == truth.references:  # texts that are the same are held once
             msgspec.structs.force_setattr(row, "references", truth.references)
         return None
 
@@ -172,11 +172,15 @@ class _Seen:
 
 
 def _differing_truth(row: Prediction, first: Prediction) -> str | None:
-    """The first of the `_TRUTH` fields in which two rows of one example differ."""
+    """The first of the `_TRUTH` fields in which two rows of one example differ.
+
+    References of rows with choices are compared by `choice_references`, once it is known what they name.
+    """
     if _truth(row) == _truth(first):
         return None
+    no_references = row.error or (row.choices and first.choices)
     for name in _TRUTH:
-        if getattr(row, name) != getattr(first, name) and not (name == "references" and row.error):
+        if getattr(row, name) != getattr(first, name) and not (name == "references" and no_references):
             return name
     return None
 
