@@ -17,8 +17,8 @@ from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import deliveries, delivery_notes
-from safe_eval.arms.pairs import pairing_notes
-from safe_eval.arms.protocols import protocol_notes
+from safe_eval.arms.pairs import pairing_notes, unpaired_notes
+from safe_eval.arms.protocols import fact_notes, protocol_notes
 from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reference_notes, reply_notes
 from safe_eval.choice_references import settled
@@ -250,9 +250,11 @@ def _notes(arms: Arms) -> Iterator[str]:
     yield from arms.notes
     yield from _split_notes(arms)
     yield from pairing_notes(arms.pairing, arms.arms)
+    yield from unpaired_notes(arms.pairing, arms.judged | arms.requested)
     yield from question_notes(arms.arms)
     yield from seed_notes(arms)
     yield from protocol_notes(arms.judged)
+    yield from fact_notes(arms.scored)
     yield from reply_notes(arms.arms)
     yield from reference_notes(arms.judged)
     yield from delivery_notes(arms.arms)

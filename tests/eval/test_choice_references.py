@@ -97,7 +97,8 @@ def test_files_may_write_the_same_truth_as_text_letter_or_number(tmp_path: Path)
         write_predictions(path, [one, zero] if one.model == "m3" else [one])
     assert {one.references for one in read_predictions(*paths) if one.example_id == "q"} == {("cat",)}
     write_predictions(paths[1], [row("q", "cat", references=("A",), choices=PETS, model="m1")])
-    with pytest.raises(InputError, match=r"1\.jsonl:1 'q': its references name 'dog', but 'cat' at 0\.jsonl:1"):
+    said = r"1\.jsonl:1 'q': its references name 'dog', but 'cat' at 0\.jsonl:1"
+    with pytest.raises(InputError, match=said):
         read_predictions(*paths)
 
 
