@@ -30,7 +30,7 @@ _PARQUET = b"PAR1"
 _REFUSED_STARTS = {
     b"\x1f\x8b": "is compressed with gzip; unpack it first: gunzip",
     b"\x28\xb5\x2f\xfd": "is compressed with zstd; unpack it first: unzstd",
-    b"PK\x03\x04": "is a zip file; unpack it first",
+    b"PK\x03\x04": "is a zip file, as spreadsheets are; unpack it, or write its rows as JSON Lines",
     b"\xff\xfe": "is UTF-16; save it as UTF-8",
     b"\xfe\xff": "is UTF-16; save it as UTF-8",
     b"[": "is a JSON array; write one object per line, for example with: jq -c '.[]'",

@@ -21,6 +21,7 @@ from numpy import ndarray
 from safe_eval.prediction import Prediction
 from safe_eval.scorers.aggregate import Aggregate, check_one_arm, mean_of
 from safe_eval.scorers.choice_parser import canonical, parse_answer
+from safe_eval.scorers.multiple_choice import said as told
 from safe_eval.scorers.vqa import without_punctuation
 
 YES, NO = "yes", "no"
@@ -154,7 +155,7 @@ def _score(row: Prediction, said: str | None) -> float:
     if row.answer is None:
         return float("nan")
     if right is None and not row.choices:
-        return float(canonical(row.answer) in map(canonical, row.references))
+        return float(not told(row.answer).isdisjoint(map(canonical, row.references)))
     if said is None:
         return float("nan")
     return float(said == right if right is not None else said in map(_word_of, row.references))

@@ -146,3 +146,9 @@ def test_unanimous_questions_alone_are_scored_by_that_rule() -> None:
     assert n["clotho_aqa_accuracy", "all"] == (0.5, 6)
     assert n["clotho_aqa_unanimous", "all"] == (0.25, 4)
     assert n["clotho_aqa_accuracy", "type:unanimous"] == (0.25, 4)
+
+
+def test_words_are_compared_once_what_wraps_them_is_cut() -> None:
+    wrapped = ["<think>Rain? No.</think>Water", "<answer>the water</answer>", "Water<|im_end|>"]
+    rows = [row(f"q{i}", text, references=("water", "rain", "water")) for i, text in enumerate(wrapped)]
+    assert clotho_aqa.score_all(rows).tolist() == yes_no.score_all(rows).tolist() == [1.0] * 3
