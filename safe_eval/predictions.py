@@ -87,7 +87,9 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
             for number, grouped in annotators.predictions():
                 fault = grouped if isinstance(grouped, str) else seen.fault(grouped, (name, number))
                 errors += [] if fault is None else [f"{name}:{number} {fault}"]
-                predictions += [] if isinstance(grouped, str) else [grouped]
+                if not isinstance(grouped, str):
+                    places[len(predictions)] = name, number
+                    predictions.append(grouped)
         if unnamed and any(row.condition != "full" for row in predictions[before:]):
             fix = "names no 'condition', but other rows do; write full for the untouched input"
             errors += [f"{name}:{number} {fix}" for number in unnamed]
@@ -149,9 +151,11 @@ class _Seen:
         example = (row.dataset, row.example_id)
         answered = self.answers.setdefault((row.model, row.condition, row.seed), {})
         if (first := answered.setdefault(example, place)) is not place:
+            same = row.references == self.truths[example][1].references
             return (
                 f"{quoted(row.example_id)}: already answered at {first[0]}:{first[1]} by model "
                 f"{quoted(row.model)} under {row.condition!r}, seed {row.seed}; keep one"
+                f"{'' if same else ', or say in annotator who gave the references of each row'}"
             )
         first, truth = self.truths.setdefault(example, (place, row))
         if truth is row:
