@@ -30,7 +30,7 @@ _PARQUET = b"PAR1"
 _REFUSED_STARTS = {
     b"\x1f\x8b": "is compressed with gzip; unpack it first: gunzip",
     b"\x28\xb5\x2f\xfd": "is compressed with zstd; unpack it first: unzstd",
-    b"PK\x03\x04": "is a zip file; unpack it first",
+    b"PK\x03\x04": "is a zip file, as spreadsheets are; unpack it, or write its rows as JSON Lines",
     b"\xff\xfe": "is UTF-16; save it as UTF-8",
     b"\xfe\xff": "is UTF-16; save it as UTF-8",
     b"[": "is a JSON array; write one object per line, for example with: jq -c '.[]'",
@@ -87,7 +87,9 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
             for number, grouped in annotators.predictions():
                 fault = grouped if isinstance(grouped, str) else seen.fault(grouped, (name, number))
                 errors += [] if fault is None else [f"{name}:{number} {fault}"]
-                predictions += [] if isinstance(grouped, str) else [grouped]
+                if not isinstance(grouped, str):
+                    places[len(predictions)] = name, number
+                    predictions.append(grouped)
         if unnamed and any(row.condition != "full" for row in predictions[before:]):
             fix = "names no 'condition', but other rows do; write full for the untouched input"
             errors += [f"{name}:{number} {fix}" for number in unnamed]
@@ -149,9 +151,11 @@ class _Seen:
         example = (row.dataset, row.example_id)
         answered = self.answers.setdefault((row.model, row.condition, row.seed), {})
         if (first := answered.setdefault(example, place)) is not place:
+            same = row.references == self.truths[example][1].references
             return (
                 f"{quoted(row.example_id)}: already answered at {first[0]}:{first[1]} by model "
                 f"{quoted(row.model)} under {row.condition!r}, seed {row.seed}; keep one"
+                f"{'' if same else ', or say in annotator who gave the references of each row'}"
             )
         first, truth = self.truths.setdefault(example, (place, row))
         if truth is row:
@@ -161,7 +165,7 @@ class _Seen:
                 f"{quoted(row.example_id)}: {field} differs from {first[0]}:{first[1]}; "
                 "one example has one truth, give different examples different ids"
             )
-        if not row.error:  # texts that are the same are held once
+        if row.references == truth.references:  # texts that are the same are held once
             msgspec.structs.force_setattr(row, "references", truth.references)
         return None
 
@@ -172,11 +176,15 @@ class _Seen:
 
 
 def _differing_truth(row: Prediction, first: Prediction) -> str | None:
-    """The first of the `_TRUTH` fields in which two rows of one example differ."""
+    """The first of the `_TRUTH` fields in which two rows of one example differ.
+
+    References of rows with choices are compared by `choice_references`, once it is known what they name.
+    """
     if _truth(row) == _truth(first):
         return None
+    no_references = row.error or (row.choices and first.choices)
     for name in _TRUTH:
-        if getattr(row, name) != getattr(first, name) and not (name == "references" and row.error):
+        if getattr(row, name) != getattr(first, name) and not (name == "references" and no_references):
             return name
     return None
 

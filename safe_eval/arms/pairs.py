@@ -72,6 +72,26 @@ def _without_baseline(baseline: str, arms: Sequence[Arm]) -> Iterator[str]:
             yield f"{model}{on}, seed {seed}, is not compared with {baseline}, which has the seeds {given}"
 
 
+def unpaired_notes(pairing: Pairing, scored: Mapping[str, Sequence[ScoredArm]]) -> Iterator[str]:
+    """A line on each model that shares no metric on a dataset with another model, or with the baseline."""
+    sets: dict[str, set[tuple[str, str | None]]] = {}
+    for metric, arms in scored.items():
+        for arm in arms:
+            sets.setdefault(arm.key.model, set()).add((metric, arm.key.dataset))
+    if len(sets) < 2 or (pairing.baseline is None and not pairing.as_equals):
+        return
+    for model, own in sets.items():
+        others = [name for name in sets if name != model]
+        if pairing.baseline in others and not pairing.as_equals:
+            others = [pairing.baseline]
+        if model != pairing.baseline and all(own.isdisjoint(sets[name]) for name in others):
+            judged = ", ".join(sorted(metric + ("" if on is None else f" on {on}") for metric, on in own))
+            yield (
+                f"{model} ({judged}) is compared with no other model: models are compared by one metric on "
+                "one dataset, whose name they spell alike"
+            )
+
+
 def baseline_of(arm: ScoredArm, scored: Sequence[ScoredArm], pairing: Pairing) -> ScoredArm | None:
     """The baseline under `full`, with the seed of the arm or its only seed; None for the baseline itself."""
     if pairing.baseline in (None, arm.key.model):

@@ -1,4 +1,4 @@
-"""Protocols: by how much the answers would score differently under the other published rules."""
+"""Protocols: what a reader must know about the published rules: how far apart they are, what they lack."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.scorers.benchmarks import benchmark_of
-from safe_eval.scorers.scorer import scorer_of
+from safe_eval.scorers.scorer import ANSWER_METRICS, scorer_of
 
 MUCH = 0.01  # a difference of more than a point of a hundred
 _WITHOUT_BENCHMARK = {"vqa_accuracy": ("vqa_accuracy", "vqa_accuracy_normalised")}
@@ -24,6 +24,21 @@ def protocol_notes(judged: Mapping[str, Sequence[ScoredArm]]) -> Iterator[str]:
             others = [rule for rule in rules_of(dataset, metric) if rule != metric]
             if others:
                 yield from _note(dataset, metric, full or of_it, others)
+
+
+def fact_notes(scored: Mapping[str, Sequence[ScoredArm]]) -> Iterator[str]:
+    """One line per benchmark scored by a rule that reads what its rows do not hold."""
+    for metric, arms in scored.items():
+        fact = scorer_of(metric).reads_fact if metric in ANSWER_METRICS else None
+        for dataset in dict.fromkeys(arm.key.dataset for arm in arms if fact is not None):
+            rows = [row for arm in arms if arm.key.dataset == dataset for row in arm.rows]
+            lacking = sum(not scorer_of(metric).has_facts(row) for row in rows)
+            benchmark = benchmark_of(dataset)
+            if lacking and benchmark is not None and metric in benchmark.rules:
+                yield (
+                    f"{dataset}: {lacking} of {len(rows)} rows have no metadata {fact!r}, which {metric} "
+                    "reads: its values are not those of the published rule"
+                )
 
 
 def rules_of(dataset: str | None, metric: str) -> tuple[str, ...]:

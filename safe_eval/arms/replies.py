@@ -1,13 +1,20 @@
 """Replies: what a reader of the numbers must know about replies that are read as one of several choices."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from safe_eval.arms.arm import Arm
-from safe_eval.prediction import Prediction
+from safe_eval.arms.scored_arm import ScoredArm
+from safe_eval.prediction import Prediction, quoted
+from safe_eval.scorers import music_avqa, yes_no
 from safe_eval.scorers.reading.reply import KINDS, is_failure, normalised, unwrap
 from safe_eval.scorers.scorer import READS_REPLIES, metrics_for
 
+# Which questions have an answer that a metric does not know, and what that means.
+_OTHER: dict[str, tuple[Callable[[Prediction], bool], str]] = {
+    "yes_no_accuracy": (yes_no.is_other, "neither yes nor no, and replies must equal it"),
+    "music_avqa_accuracy": (music_avqa.is_other, "none of the benchmark's 42 answers, and no reply is right"),
+}
 _LATIN_ENDS = "\u0370"  # the first character of the scripts that follow Latin
 
 
@@ -35,6 +42,25 @@ def reply_notes(arms: Sequence[Arm]) -> Iterator[str]:
     foreign = sum(count for text, count in read.items() if not text.isascii() and _is_foreign(text))
     if foreign:
         yield f"{foreign} replies use another script than Latin: only choices and letters are read there"
+
+
+def reference_notes(judged: Mapping[str, Sequence[ScoredArm]]) -> Iterator[str]:
+    """One line per dataset with questions whose right answer is none of the answers that its metric knows."""
+    for metric, (is_other, what) in _OTHER.items():
+        others: dict[str | None, dict[str, Prediction]] = {}
+        asked: dict[str | None, set[str]] = {}
+        for arm in judged.get(metric, ()):
+            asked.setdefault(arm.key.dataset, set()).update(row.example_id for row in arm.rows)
+            found = others.setdefault(arm.key.dataset, {})
+            found.update((row.example_id, row) for row in arm.rows if is_other(row))
+        for dataset, rows in others.items():
+            if rows:
+                first = next(iter(rows.values()))
+                count = f"{len(rows)} of {len(asked[dataset])} questions"
+                yield (
+                    f"{dataset}: the right answer to {count} is {what}: {quoted(first.example_id)}: "
+                    f"{quoted(first.references[0])}"
+                )
 
 
 def _given(rows: Iterable[Prediction]) -> Iterator[str]:

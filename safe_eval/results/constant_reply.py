@@ -22,7 +22,7 @@ from safe_eval.scorers.vqa import FULL_AGREEMENT, normalise
 CANDIDATES = 8  # of VQA, where a reference is one of ten: the texts that annotators gave most often
 COUNTED = 4_000  # questions, drawn at random, in which these are counted
 _SHORT = 6  # letters; number words and what is left of contractions are no longer
-LETTER_METRICS = frozenset(("accuracy", "avqa_accuracy"))
+LETTER_METRICS = frozenset(("accuracy", "avqa_accuracy", "music_avqa_accuracy", "yes_no_accuracy"))
 
 Scores = Float[ndarray, " rows"]
 Slices = Mapping[str, Bool[ndarray, " rows"]]

@@ -109,7 +109,7 @@ def _constant_rows(questions: Questions, sampling: Sampling) -> Iterator[PriorRo
     best = best_replies(questions.metric, questions.rows, questions.slices)
     for name, inside in questions.slices.items():
         if name not in best:
-            yield _unmeasured(CONSTANT, questions, name, "the references are blank")
+            yield _unmeasured(CONSTANT, questions, name, "no reference is right as a reply")
             continue
         scores = np.zeros(len(questions.rows))
         scores[inside] = best[name].scores

@@ -62,7 +62,7 @@ _ALL = (
         ("vqa_accuracy_normalised", "evalai_accuracy", "vqa_accuracy", "vqa_accuracy_2017"),
         "Singh et al. 2019; VLMEvalKit, vqa_eval.py",
         f"{_ONE_REFERENCE}. MMF's evaluator also cuts 's off and joins at commas",
-        ("lmms-lab/textvqa", "facebook/textvqa"),
+        ("textvqa-v0.5.1", "textvqa-0.5.1", "lmms-lab/textvqa", "facebook/textvqa"),
     ),
     Benchmark(
         "vizwiz",
@@ -120,7 +120,7 @@ _ALL = (
         ("yes_no_accuracy", "mme_first_letters", "yes_no_words"),
         "Fu et al. 2023; calculation.py, as in lmms-eval and VLMEvalKit",
         "the whole reply is read; the script reads its first four letters",
-        ("lmms-lab/MME",),
+        ("mme_perception", "mme_cognition", "lmms-lab/MME"),
         reads_choices=True,
     ),
     Benchmark(
@@ -222,10 +222,11 @@ _ALL = (
 BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in _ALL}
 
 _SPACES = re.compile(r"[\s_./:,|()\[\]\u2010-\u2015-]+")
-# What harnesses add to a name: a split, its year, or that it is a part of one.
+# What harnesses add to a name: a split, its year, that it is a part of one, or how many frames were sent.
+_FRAMES = re.compile(r"[\W_]+\d+(?:\.\d+)?[\W_]?(?:fps|frames?)\s*$")
 _SPLITS = re.compile(
     r"train|training|trainval|val|valid|validation|minival|dev|test|testdev|teststd|std|standard|testmini|all"
-    r"|lite|mini|full|balanced|instructions|(?:train|val|test)(?:20)?\d\d"
+    r"|lite|mini|full|balanced|instructions|(?:train|val|test)(?:20)?\d\d|20\d\d"
 )
 
 
@@ -263,8 +264,9 @@ def check_protocol(protocol: str, datasets: set[str | None]) -> None:
 
 
 def _bare(name: str) -> str:
-    """A name without case and separators, and without the splits at its end."""
-    words = [word for word in _SPACES.split(unicodedata.normalize("NFKC", name).casefold()) if word]
+    """A name without case and separators, and without the splits and frames at its end."""
+    text = _FRAMES.sub("", unicodedata.normalize("NFKC", name).casefold())
+    words = [word for word in _SPACES.split(text) if word]
     while words and _SPLITS.fullmatch(words[-1]):
         words.pop()
     return "".join(words)

@@ -18,13 +18,14 @@ from numpy import ndarray
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import yes_no
 from safe_eval.scorers.choice_parser import canonical
+from safe_eval.scorers.multiple_choice import said
 
 
 def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
     """1 if the reply is the answer of any annotator.
 
     Where annotators say yes or no only, the reply is read as yes or no, and NaN is neither. Elsewhere it must
-    be one of the answers, apart from case, articles and outer marks.
+    be one of the answers, apart from case, articles and outer marks, once what wraps it is cut.
 
     >>> rows = [Prediction(example_id="q", references=("yes", "no", "yes"), answer="No, it is not."),
     ...         Prediction(example_id="r", references=("rain", "water", "rain"), answer="The water.")]
@@ -38,10 +39,10 @@ def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
         if row.answer is None:
             scores.append(float("nan"))
         elif answers <= {yes_no.YES, yes_no.NO}:
-            said = reader(row.answer)
-            scores.append(float("nan") if said is None else float(said in answers))
+            word = reader(row.answer)
+            scores.append(float("nan") if word is None else float(word in answers))
         else:
-            scores.append(float(canonical(row.answer) in answers))
+            scores.append(float(not said(row.answer).isdisjoint(answers)))
     return np.array(scores)
 
 

@@ -36,13 +36,17 @@ def _score(row: Prediction, understood: Callable[[str, tuple[str, ...]], str | N
     if row.answer is None:
         return float("nan")
     if not row.choices:
-        return float(bool(_said(row.answer).intersection(map(canonical, row.references))))
+        return float(bool(said(row.answer).intersection(map(canonical, row.references))))
     answer = understood(row.answer, row.choices)
     return float("nan") if answer is None else float(answer in row.references)
 
 
-def _said(reply: str) -> frozenset[str]:
-    """What a reply says in canonical form: all of it, or the one thing that it marks as its answer."""
+def said(reply: str) -> frozenset[str]:
+    """What a reply says in canonical form: all of it, or the one thing that it marks as its answer.
+
+    >>> said("<answer>A dog.</answer>"), said("<think>Rain?</think>Water")
+    (frozenset({'dog'}), frozenset({'water'}))
+    """
     unwrapped = unwrap(reply)
     finals = frozenset(map(canonical, unwrapped.finals or (unwrapped.text,)))
     return finals if len(finals) == 1 else frozenset()

@@ -76,6 +76,8 @@ _ALIASES = {
 def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
     """Score each row: 1 for the right one of the 42 answers, 0 for another, NaN if unparsed.
 
+    A reference may be spelled otherwise: "Acoustic guitar" and "2" are acoustic_guitar and two.
+
     >>> from functools import partial
     >>> row = partial(Prediction, example_id="q", references=("two",), question_type="Visual/Counting")
     >>> score_all([row(answer="There are 2 violins."), row(answer="three"), row(answer="a few")]).tolist()
@@ -125,6 +127,20 @@ def parse(text: str, question_type: str | None = None, choices: tuple[str, ...] 
     return parse_answer(text, choices, aliases=_aliases(choices), letters=False)
 
 
+def answer_of(reference: str) -> str | None:
+    """The one of the 42 answers that a reference is, however it is spelled; None if it is none of them.
+
+    >>> answer_of("acoustic guitar"), answer_of("Yes"), answer_of("harp")
+    ('acoustic_guitar', 'yes', None)
+    """
+    return reference if reference in ANSWERS else parse(reference)
+
+
+def is_other(row: Prediction) -> bool:
+    """Whether a question has no choices, and no reference that is one of the 42 answers."""
+    return not row.choices and all(_answer_of(reference) is None for reference in row.references)
+
+
 def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
     """Slices by modality, such as `type:Audio`. The types of question are slices already."""
     modalities = np.array([(row.question_type or "").partition("/")[0] for row in rows])
@@ -133,7 +149,12 @@ def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
 
 def _score(row: Prediction, parsed: Callable[[str, str | None, tuple[str, ...] | None], str | None]) -> float:
     answer = None if row.answer is None else parsed(row.answer, row.question_type, row.choices)
-    return float("nan") if answer is None else float(answer in row.references)
+    if answer is None:
+        return float("nan")
+    return float(answer in row.references or (not row.choices and answer in map(_answer_of, row.references)))
+
+
+_answer_of = lru_cache(maxsize=1 << 10)(answer_of)
 
 
 @lru_cache(maxsize=1 << 10)

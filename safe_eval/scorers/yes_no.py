@@ -1,16 +1,18 @@
 """Yes or no: questions that yes or no answers, as in POPE, MME, AVHBench and CMM.
 
 A reply is read by rule 5 of `choice_parser`: "Yes, there is a dog" is a yes, "There is no dog" is a no, and
-"I cannot tell" is neither: it is unparsed, counts as wrong, and is no predicted yes.
+"I cannot tell" is neither: it is unparsed, counts as wrong, and is no predicted yes. If the question was
+asked with choices, "B" and "(B) no" name one of them.
 
 Source of the aggregates: Li et al. 2023, "Evaluating Object Hallucination in Large Vision-Language Models",
 and Sung-Bin et al. 2025 (AVHBench). Differs: POPE's script reads every reply without "no" or "not" as yes
 (`pope.score_first_sentences`).
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -19,10 +21,12 @@ from numpy import ndarray
 from safe_eval.prediction import Prediction
 from safe_eval.scorers.aggregate import Aggregate, check_one_arm, mean_of
 from safe_eval.scorers.choice_parser import canonical, parse_answer
+from safe_eval.scorers.multiple_choice import said as told
 from safe_eval.scorers.vqa import without_punctuation
 
 YES, NO = "yes", "no"
 _CHOICES = (YES, NO)
+_LETTERED = re.compile(r"\s*[(\[]?[A-Za-z][).:\]]\s*(?=\S)")
 
 Read = Callable[[str], str | None]
 
@@ -38,16 +42,21 @@ def score_all(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
     >>> score_all([replace(row, answer=text) for text in ("Yes, it is.", "no", "unknown")]).tolist()
     [1.0, 0.0, nan]
     """
-    return scored_by(cache(read), predictions)
+    return _scores(predictions, _said(predictions))
 
 
-def read(reply: str) -> str | None:
-    """The yes or no that a reply says, or None.
+def read(reply: str, choices: tuple[str, ...] | None = None) -> str | None:
+    """The yes or no that a reply says, or None; of other `choices` the one that it names.
 
     >>> read("Yeah"), read("There is no dog in the picture."), read("No problem, let me look.")
     ('yes', 'no', None)
+    >>> read("B", ("Yes", "No")), read("(A)", ("A. yes", "B. no")), read("B")
+    ('no', 'yes', None)
     """
-    return parse_answer(reply, _CHOICES, letters=False)
+    if not choices:
+        return parse_answer(reply, _CHOICES, letters=False)
+    named = parse_answer(reply, choices)
+    return None if named is None else _word_of(named)
 
 
 def score_words(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
@@ -65,7 +74,7 @@ def score_words(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
 
 def scored_by(reader: Read, predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:
     """The scores of replies of which a reader says that they are yes, no or neither (None)."""
-    return np.array([_score(row, reader) for row in predictions])
+    return _scores(predictions, [None if row.answer is None else reader(row.answer) for row in predictions])
 
 
 def truth(row: Prediction) -> str | None:
@@ -74,8 +83,13 @@ def truth(row: Prediction) -> str | None:
     >>> truth(Prediction(example_id="q", references=("Yes.",), answer=None))
     'yes'
     """
-    word = row.references[0].strip().rstrip(".").lower() if row.references else None
+    word = _word_of(row.references[0]) if row.references else None
     return word if word in _CHOICES else None
+
+
+def is_other(row: Prediction) -> bool:
+    """Whether a question has no choices, and a right answer that is neither yes nor no."""
+    return not row.choices and bool(row.references) and truth(row) is None
 
 
 def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
@@ -100,11 +114,12 @@ def counted(predictions: Sequence[Prediction], at: Int[ndarray, " places"], of: 
     F1 is 2 TP / (2 TP + FP + FN), the mean over the questions answered yes and the questions whose answer is
     yes, taken together, of whether both are. So it is resampled like any mean.
     """
-    reader = cache(read)
     truths = [truth(row) for row in predictions]
-    said = [None if row.error or row.answer is None else reader(row.answer) for row in predictions]
-    scores = np.nan_to_num(scored_by(reader, predictions))
-    scores[[row.error is not None for row in predictions]] = 0.0
+    answers = _said(predictions)
+    scores = np.nan_to_num(_scores(predictions, answers))
+    failed = [row.error is not None for row in predictions]
+    scores[failed] = 0.0
+    said = [None if fails else answer for fails, answer in zip(failed, answers, strict=True)]
     is_yes = np.array([word == YES for word in said])
     is_true = np.array([word == YES for word in truths])
     answered, positive = at[is_yes[at]], at[is_true[at]]
@@ -126,14 +141,35 @@ def _mean(
     return mean_of(name, at.tolist(), scores[at].tolist(), why_not)
 
 
-def _score(row: Prediction, reader: Read) -> float:
+def _said(rows: Sequence[Prediction]) -> list[str | None]:
+    reader = cache(read)  # for this call only: models say the same few things many times
+    return [None if row.answer is None else reader(row.answer, row.choices) for row in rows]
+
+
+def _scores(rows: Sequence[Prediction], said: Sequence[str | None]) -> Float[ndarray, " items"]:
+    return np.array([_score(row, answer) for row, answer in zip(rows, said, strict=True)])
+
+
+def _score(row: Prediction, said: str | None) -> float:
     right = truth(row)
     if row.answer is None:
         return float("nan")
-    if right is None:
-        return float(canonical(row.answer) in map(canonical, row.references))
-    said = reader(row.answer)
-    return float("nan") if said is None else float(said == right)
+    if right is None and not row.choices:
+        return float(not told(row.answer).isdisjoint(map(canonical, row.references)))
+    if said is None:
+        return float("nan")
+    return float(said == right if right is not None else said in map(_word_of, row.references))
+
+
+@lru_cache(maxsize=1 << 10)
+def _word_of(text: str) -> str:
+    """A reference or choice in the form in which it is compared, without the letter before it.
+
+    >>> _word_of("Yes."), _word_of("(B) No"), _word_of("A dog")
+    ('yes', 'no', 'dog')
+    """
+    lettered = _LETTERED.match(text)
+    return canonical(text[lettered.end() :] if lettered else text)
 
 
 def _word(reply: str) -> str | None:

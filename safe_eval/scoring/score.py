@@ -17,19 +17,19 @@ from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import deliveries, delivery_notes
-from safe_eval.arms.pairs import pairing_notes
-from safe_eval.arms.protocols import protocol_notes
+from safe_eval.arms.pairs import pairing_notes, unpaired_notes
+from safe_eval.arms.protocols import fact_notes, protocol_notes
 from safe_eval.arms.questions import question_notes
-from safe_eval.arms.replies import reply_notes
+from safe_eval.arms.replies import reference_notes, reply_notes
 from safe_eval.choice_references import settled
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes, read_predictions
-from safe_eval.results.aggregates import aggregate_rows
-from safe_eval.results.calibration import calibration_notes, calibration_rows
+from safe_eval.results.aggregates import OWN_AGGREGATES, aggregate_rows
+from safe_eval.results.calibration import CALIBRATION_METRICS, calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
 from safe_eval.results.flips import FLIPS_FILE, flips_csv, flips_of_models
-from safe_eval.results.latency import latency_rows
+from safe_eval.results.latency import LATENCIES, latency_rows
 from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.priors import prior_rows
@@ -202,6 +202,7 @@ def scores_of(
 
 def _arms(predictions: Sequence[Prediction], options: ScoreOptions, *, force: bool = False) -> Arms:
     captions = _captions(options, force)
+    _check_asked(options.metric)
     return all_arms(
         predictions,
         metrics=options.metric,
@@ -210,6 +211,15 @@ def _arms(predictions: Sequence[Prediction], options: ScoreOptions, *, force: bo
         baseline=options.baseline,
         pairs=options.pairs,
     )
+
+
+def _check_asked(metrics: Sequence[str]) -> None:
+    """Refuse to be asked for numbers that only depend on what the rows hold."""
+    unasked = [name for name in metrics if name in (*OWN_AGGREGATES, *CALIBRATION_METRICS, *LATENCIES)]
+    if unasked:
+        raise InputError(
+            f"--metric {unasked[0]}: is computed unasked wherever the rows allow it; leave the option out"
+        )
 
 
 def _captions(options: ScoreOptions, force: bool) -> CaptionInputs:
@@ -250,10 +260,13 @@ def _notes(arms: Arms) -> Iterator[str]:
     yield from arms.notes
     yield from _split_notes(arms)
     yield from pairing_notes(arms.pairing, arms.arms)
+    yield from unpaired_notes(arms.pairing, arms.judged | arms.requested)
     yield from question_notes(arms.arms)
     yield from seed_notes(arms)
     yield from protocol_notes(arms.judged)
+    yield from fact_notes(arms.scored)
     yield from reply_notes(arms.arms)
+    yield from reference_notes(arms.judged)
     yield from delivery_notes(arms.arms)
     yield from consultation_notes(arms.arms)
     yield from calibration_notes(arms)

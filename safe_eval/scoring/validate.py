@@ -132,11 +132,11 @@ def _raise_faults(predictions: Sequence[Prediction]) -> None:
 
 
 def _judging(predictions: Sequence[Prediction]) -> Iterator[Judging]:
-    counts = Counter((row.dataset, row.task, bool(row.choices)) for row in predictions)
-    for dataset, task, choices in sorted(counts, key=lambda of: (of[0] or "", of[1] or "", of[2])):
+    counts = Counter((row.dataset, row.task or "vqa", bool(row.choices)) for row in predictions)
+    for dataset, task, choices in sorted(counts, key=lambda of: (of[0] or "", of[1], of[2])):
         yield Judging(
             dataset=dataset,
-            task=task or "vqa",
+            task=task,
             choices=choices,
             metrics=metrics_for(dataset, task, choices),
             rows=counts[dataset, task, choices],

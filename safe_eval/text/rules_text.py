@@ -23,7 +23,8 @@ def prior_lines(scores: Scores, metric: str, dataset: str | None) -> Iterator[st
         title = numerals.cut(name, _NAME) if name != shown else ""
         shown = name
         if row.value is None:
-            yield numerals.cut(f"  {title:<{_NAME}} not measured: {row.why_not}", COLUMNS)
+            why = f"{title:<{_NAME}} not measured: {row.why_not}"
+            yield from textwrap.wrap(why, COLUMNS, initial_indent="  ", subsequent_indent=" " * (_NAME + 3))
             continue
         interval = numerals.interval(row.ci_low, row.ci_high)
         yield (

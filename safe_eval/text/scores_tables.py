@@ -140,7 +140,8 @@ def _spread(scores: Scores) -> Iterator[Table]:
         rows = (row for row in scores.spread if (row.dataset, row.seed) == (dataset, seed))
         title = f"{dataset}, seed {seed}: every published rule"
         about: dict[str, Value] = {"dataset": dataset, "seed": seed}
-        yield Table(title, tuple(_RULE), _values(rows, _RULE.values()), _DIFFERENCES, about, "spread")
+        write = {"difference": numerals.difference}  # low and high are those of the value
+        yield Table(title, tuple(_RULE), _values(rows, _RULE.values()), write, about, "spread")
 
 
 def _as_written(name: str, rows: Sequence[msgspec.Struct]) -> Iterator[Table]:

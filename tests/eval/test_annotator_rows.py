@@ -106,3 +106,18 @@ def test_a_repeated_key_is_found_here_too(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="has the key 'annotator' twice"):
         read_predictions(path)
+
+
+def test_a_reference_that_is_no_choice_is_refused_at_the_first_row_of_its_prediction(tmp_path: Path) -> None:
+    rows = [*rows_of("q1", choices=["yes", "no", "maybe", "unsure"]), *rows_of("q2", choices=["yes", "no"])]
+    with pytest.raises(InputError, match=r"p\.jsonl:11 'q2': reference 'maybe' is none of its choices"):
+        read_predictions(written(tmp_path, rows))
+
+
+def test_rows_of_annotators_who_are_not_named_are_told_how(tmp_path: Path) -> None:
+    rows = [{name: value for name, value in row.items() if name != "annotator"} for row in rows_of("q1")]
+    with pytest.raises(InputError) as refused:
+        read_predictions(written(tmp_path, rows))
+    told = [line for line in str(refused.value).splitlines() if line.endswith("; keep one")]
+    assert len(told) == GIVEN.count("yes") - 1
+    assert "keep one, or say in annotator who gave the references of each row" in str(refused.value)

@@ -88,6 +88,20 @@ def test_one_example_keeps_one_truth_though_its_choices_are_shuffled() -> None:
     assert settle([first, row("q", references=("B",), choices=("cat", "dog"), model="other")])[1] == []
 
 
+def test_files_may_write_the_same_truth_as_text_letter_or_number(tmp_path: Path) -> None:
+    ways = [("cat", PETS), ("B", PETS), ("A", ("cat", "dog", "cow")), ("1", PETS)]
+    rows = [row("q", "cat", references=(r,), choices=c, model=f"m{i}") for i, (r, c) in enumerate(ways)]
+    zero = row("z", "dog", references=("0",), choices=PETS)
+    paths = [tmp_path / f"{i}.jsonl" for i in range(len(rows))]
+    for path, one in zip(paths, rows, strict=True):
+        write_predictions(path, [one, zero] if one.model == "m3" else [one])
+    assert {one.references for one in read_predictions(*paths) if one.example_id == "q"} == {("cat",)}
+    write_predictions(paths[1], [row("q", "cat", references=("A",), choices=PETS, model="m1")])
+    said = r"1\.jsonl:1 'q': its references name 'dog', but 'cat' at 0\.jsonl:1"
+    with pytest.raises(InputError, match=said):
+        read_predictions(*paths)
+
+
 @given(st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=5, unique=True), st.text(max_size=4))
 def test_what_is_read_is_a_choice_and_stays_one(choices: list[str], reference: str) -> None:
     (found,), faults = settle([row("q", references=(reference,), choices=tuple(choices))])

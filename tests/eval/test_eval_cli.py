@@ -121,6 +121,15 @@ def test_options_out_of_range(run: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main([]) == 3
 
 
+@pytest.mark.parametrize("name", ["vocabulary", "f1", "ece"])
+def test_what_is_always_computed_need_not_be_asked_for(
+    name: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert score(run, "--metric", name) == 3
+    said = f"--metric {name}: is computed unasked wherever the rows allow it; leave the option out"
+    assert said in capsys.readouterr().err
+
+
 def test_names_cannot_steer_the_terminal(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_predictions(run / "predictions.jsonl", [row("q1", model="m\x1b[2J"), row("q2", model="m\x1b[2J")])
     assert score(run) == 0

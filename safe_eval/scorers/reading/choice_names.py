@@ -47,6 +47,7 @@ class Names:
     """The names of all choices. A name that two choices share means both of them."""
 
     choices: tuple[str, ...]
+    plain: tuple[str, ...]  # the choices without letters before them
     meant: dict[Name, Choices]
     letters: dict[str, str]  # the choice of each capital letter; empty where choices have none
     counts: dict[Count, Choices]
@@ -111,12 +112,16 @@ class Names:
     @cached_property
     def yes(self) -> str | None:
         """The choice that is a plain yes."""
-        return next((choice for choice in self.choices if words_of(choice) == ("yes",)), None)
+        return self._plainly(("yes",))
 
     @cached_property
     def no(self) -> str | None:
         """The choice that is a plain no."""
-        return next((choice for choice in self.choices if words_of(choice) == ("no",)), None)
+        return self._plainly(("no",))
+
+    def _plainly(self, name: Name) -> str | None:
+        pairs = zip(self.choices, self.plain, strict=True)
+        return next((choice for choice, text in pairs if words_of(text) == name), None)
 
     @cached_property
     def is_polar(self) -> bool:
@@ -147,7 +152,8 @@ class Names:
     @cached_property
     def stems_of(self) -> dict[str, frozenset[str]]:
         """The stems of each choice's words."""
-        return {choice: frozenset(map(stem, words_of(choice))) for choice in self.choices}
+        pairs = zip(self.choices, self.plain, strict=True)
+        return {choice: frozenset(map(stem, words_of(text))) for choice, text in pairs}
 
     def counted(self, count: Count) -> Choices:
         """The choices that a count means; "12" means more than ten, if that is a choice."""
@@ -174,11 +180,13 @@ def names_of(choices: tuple[str, ...], aliases: Aliases, letters: bool) -> Names
     own = {chr(ord("A") + place): choice for place, choice in enumerate(choices[:26])}
     called = [(choice, choice) for choice in choices] + list(aliases)
     called += [(choice.replace("-", ""), choice) for choice in choices if "-" in choice.strip("-")]
-    called += [(name, choice) for choice in choices for name in _SAME.get(choice.casefold(), ())]
     lettered = [match for choice in choices if (match := _LETTERED.fullmatch(choice))]
-    if choices and [match[1].upper() for match in lettered] == list(own):
-        called += [(match[2], choice) for match, choice in zip(lettered, choices, strict=True)]
-        return _made(choices, called, own, is_bare=False)
+    has_letters = bool(choices) and [match[1].upper() for match in lettered] == list(own)
+    plain = tuple(match[2].strip() for match in lettered) if has_letters else choices
+    pairs = list(zip(plain, choices, strict=True))
+    called += [(name, choice) for text, choice in pairs for name in _SAME.get(text.casefold(), ())]
+    if has_letters:
+        return _made(choices, [*called, *pairs], own, is_bare=False, plain=plain)
     if choices and all(len(choice.strip()) == 1 and choice.strip().isalpha() for choice in choices):
         bare = {choice.strip().upper(): choice for choice in choices}
         return _made(choices, aliases, bare if len(bare) == len(choices) else {}, is_bare=True)
@@ -188,7 +196,12 @@ def names_of(choices: tuple[str, ...], aliases: Aliases, letters: bool) -> Names
 
 
 def _made(
-    choices: tuple[str, ...], called: Iterable[tuple[str, str]], letters: dict[str, str], *, is_bare: bool
+    choices: tuple[str, ...],
+    called: Iterable[tuple[str, str]],
+    letters: dict[str, str],
+    *,
+    is_bare: bool,
+    plain: tuple[str, ...] | None = None,
 ) -> Names:
     meant: dict[Name, Choices] = {}
     counts: dict[Count, Choices] = {}
@@ -208,7 +221,7 @@ def _made(
         if len(words) == 1 and len(words[0]) == 2 and words[0][1] in _ACCIDENTALS:
             spelt = (words[0][0], _ACCIDENTALS[words[0][1]])
             meant[spelt] = meant.get(spelt, frozenset()) | {choice}
-    return Names(choices, meant, letters, counts, is_bare)
+    return Names(choices, plain or choices, meant, letters, counts, is_bare)
 
 
 def _is_count(words: Sequence[str]) -> bool:

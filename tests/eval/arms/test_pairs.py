@@ -6,7 +6,7 @@ from made_rows import good_run, row
 from safe_data.core.errors import InputError
 from safe_eval.arms.all_arms import all_arms
 from safe_eval.arms.arm import ArmKey
-from safe_eval.arms.pairs import MOST_MODELS, Pairing, equal_pairs, pairing_notes, pairing_of
+from safe_eval.arms.pairs import MOST_MODELS, Pairing, equal_pairs, pairing_notes, pairing_of, unpaired_notes
 from safe_eval.prediction import Prediction
 
 
@@ -62,3 +62,23 @@ def test_what_the_baseline_did_not_answer_is_said() -> None:
     )
     rows = [row(model="base", seed=seed) for seed in (0, 1)] + [row(model="safe", seed=s) for s in (1, 7)]
     assert told(rows) == "safe, seed 7, is not compared with base, which has the seeds 0, 1"
+
+
+def test_a_model_that_nothing_is_compared_with_is_named() -> None:
+    def unpaired(rows: list[Prediction], **options: bool | str) -> list[str]:
+        arms = all_arms(rows, **options)  # type: ignore[arg-type]
+        return list(unpaired_notes(arms.pairing, arms.scored))
+
+    why = (
+        " is compared with no other model: models are compared by one metric on one dataset, whose name they "
+    )
+    why += "spell alike"
+    spelled = [row(model="alpha", dataset="POPE"), row(model="beta", dataset="pope_val")]
+    assert unpaired(spelled) == [
+        f"alpha (yes_no_accuracy on POPE){why}",
+        f"beta (yes_no_accuracy on pope_val){why}",
+    ]
+    chosen = [row(model="base"), row(model="safe", choices=("yes", "no"))]
+    assert unpaired(chosen) == [f"safe (accuracy){why}"]
+    assert unpaired([*chosen, row(model="third")]) == [f"safe (accuracy){why}"]
+    assert unpaired([row(model="alpha"), row(model="beta")]) == unpaired([row()]) == []

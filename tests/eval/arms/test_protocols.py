@@ -13,7 +13,7 @@ from made_rows import row
 
 from safe_data.core.errors import InputError
 from safe_eval.arms.all_arms import all_arms
-from safe_eval.arms.protocols import protocol_notes
+from safe_eval.arms.protocols import fact_notes, protocol_notes
 from safe_eval.cli import main
 from safe_eval.comparison.comparison_file import ComparisonFile
 from safe_eval.prediction import Prediction
@@ -148,3 +148,16 @@ def test_a_note_speaks_of_more_than_a_point_and_of_what_the_rows_hold() -> None:
     told = {"answer_confidence": ["yes"] * 4}
     (entries,) = notes(row("q", "yes", references=("yes",) * 4, dataset="vizwiz", metadata=told))
     assert "0.00 by vqa_accuracy_no_answer_ids" in entries
+
+
+def test_a_rule_that_lacks_what_it_reads_is_no_published_one() -> None:
+    rule = "vqa_accuracy_no_answer_ids"
+    lacking = row("q1", references=("yes",) * 4, dataset="VizWiz")
+    told = row("q2", references=("yes",) * 4, dataset="VizWiz", metadata={"answer_confidence": ["yes"] * 4})
+    said = f"rows have no metadata 'answer_confidence', which {rule} reads: its values are not those of the "
+    said += "published rule"
+    assert list(fact_notes(all_arms([lacking, told], protocol=rule).scored)) == [f"VizWiz: 1 of 2 {said}"]
+    assert list(fact_notes(all_arms([lacking], metrics=[rule]).scored)) == [f"VizWiz: 1 of 1 {said}"]
+    assert list(fact_notes(all_arms([told], protocol=rule).scored)) == []
+    other = row("q1", references=("yes",) * 4, dataset="vqav2")
+    assert list(fact_notes(all_arms([other], metrics=[rule]).scored)) == []  # scored so on request alone

@@ -182,6 +182,11 @@ def test_without_another_split_it_is_not_measured(tmp_path: Path, capsys: pytest
     shown = capsys.readouterr().out
     assert "question-only prior            not measured: give --prior\n" in shown
     assert "constant reply “0”             all      0.500" in shown
+    write_predictions(tmp_path / "other.jsonl", asked("val", dataset="a_dataset_of_yours"))
+    other = ["--prior", str(tmp_path / "other.jsonl"), "--force"]
+    assert main(["score", str(tmp_path / "p.jsonl"), "--out", str(tmp_path / "out"), *other]) == 0
+    said = "not measured: the other split holds no question\n" + 33 * " " + "of mine\n"
+    assert said in capsys.readouterr().out
 
 
 def test_questions_that_are_scored_too_are_refused(tmp_path: Path) -> None:

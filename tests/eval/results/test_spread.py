@@ -115,6 +115,10 @@ def test_the_command_prints_writes_and_proves_the_spread(
     assert main([*command, "--format", "csv", "--table", "spread"]) == 0
     table = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert {line["rule"] for line in table} - {""} == set(BENCHMARKS["pope"].rules)
+    assert main([*command, "--format", "markdown", "--table", "spread"]) == 0
+    shown = next(line for line in capsys.readouterr().out.splitlines() if "| yes_no_words " in line)
+    low_high_difference = [cell.strip() for cell in shown.split("|")[6:9]]
+    assert [cell[0] for cell in low_high_difference] == ["0", "0", "0"]  # an interval of a value has no sign
 
 
 def test_without_the_option_there_is_none() -> None:

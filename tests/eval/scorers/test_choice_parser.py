@@ -276,3 +276,22 @@ def test_any_reply_gives_a_choice_or_none_whatever_the_order(reply: str, choices
 @given(st.text(max_size=60) | SENTENCES, st.sampled_from([INSTRUMENTS, YES_NO, NUMBERS, ("A", "B")]))
 def test_any_reply_is_read(reply: str, choices: tuple[str, ...]) -> None:
     assert parse_answer(reply, choices) in (None, *choices)
+
+
+@pytest.mark.parametrize(
+    ("reply", "choice"),
+    [
+        ("No.", "(B) no"),
+        ("No, there is a cat.", "(B) no"),
+        ("B. no", "(B) no"),
+        ("Yes, a dog barks.", "(A) yes"),
+        ("None of them.", "(C) none of the above"),
+        ("perhaps", None),
+    ],
+)
+def test_choices_that_begin_with_their_letters_have_the_names_of_plain_ones(
+    reply: str, choice: str | None
+) -> None:
+    assert parse_answer(reply, ("(A) yes", "(B) no", "(C) none of the above")) == choice
+    plain = parse_answer(reply, ("yes", "no", "none of the above"))
+    assert plain == (choice and choice[4:])

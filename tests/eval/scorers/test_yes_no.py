@@ -45,6 +45,21 @@ def test_the_same_reply_by_each_rule(
     assert cmm.score_first_letters([scored(reply)]).tolist() == [float(cmm_says_no)]
 
 
+@pytest.mark.parametrize(
+    ("choices", "right"), [(("yes", "no"), "no"), (("Yes", "No"), "No"), (("(A) yes", "(B) no"), "(B) no")]
+)
+def test_a_question_asked_with_choices_is_answered_by_their_letters(
+    choices: tuple[str, ...], right: str
+) -> None:
+    said = ["B", "(B)", "B. no", "No, there is none.", "The answer is B.", "A", "yes", "C", "perhaps"]
+    rows = [row(f"q{i}", text, references=(right,), choices=choices) for i, text in enumerate(said)]
+    expected = [1.0] * 5 + [0.0] * 2 + [np.nan] * 2
+    assert np.array_equal(yes_no.score_all(rows), expected, equal_nan=True)
+    assert by_name(yes_no.aggregates(rows))["yes_ratio"] == pytest.approx(2 / 9)
+    told = [row("q", text, references=("unknown",), choices=(*choices, "unknown")) for text in ("C", "A")]
+    assert yes_no.score_all(told).tolist() == [1.0, 0.0]
+
+
 def by_name(found: list[Aggregate]) -> dict[str, float | None]:
     return {one.name: one.value for one in found}
 
@@ -131,3 +146,9 @@ def test_unanimous_questions_alone_are_scored_by_that_rule() -> None:
     assert n["clotho_aqa_accuracy", "all"] == (0.5, 6)
     assert n["clotho_aqa_unanimous", "all"] == (0.25, 4)
     assert n["clotho_aqa_accuracy", "type:unanimous"] == (0.25, 4)
+
+
+def test_words_are_compared_once_what_wraps_them_is_cut() -> None:
+    wrapped = ["<think>Rain? No.</think>Water", "<answer>the water</answer>", "Water<|im_end|>"]
+    rows = [row(f"q{i}", text, references=("water", "rain", "water")) for i, text in enumerate(wrapped)]
+    assert clotho_aqa.score_all(rows).tolist() == yes_no.score_all(rows).tolist() == [1.0] * 3

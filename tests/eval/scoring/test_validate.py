@@ -35,9 +35,10 @@ def test_a_summary_of_80_columns(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_rows_with_choices_are_judged_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [row("q1", dataset="TextVQA"), row("q2", dataset="TextVQA", choices=("yes", "no"))]
+    rows = [row("q1", dataset="TextVQA", task="vqa"), row("q0", dataset="TextVQA")]  # vqa without saying so
+    rows += [row("q2", dataset="TextVQA", choices=("yes", "no"))]
     lines = [line.split() for line in said(tmp_path, capsys, *rows).splitlines()]
-    assert ["TextVQA", "vqa", "1", "vqa_accuracy_normalised"] in lines
+    assert ["TextVQA", "vqa", "2", "vqa_accuracy_normalised"] in lines
     assert ["TextVQA", "vqa,", "choices", "1", "accuracy"] in lines
     with pytest.raises(InputError, match="row 0 'q': reference 'yes' is none of its choices 'a', 'b'"):
         validate([row("q", choices=("a", "b"))])
