@@ -19,7 +19,9 @@ from safe_eval.arms.arm import cluster_field, make_arms
 from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import CONSULTATION_METRICS, Matches, both_say, consultation_arms
 from safe_eval.arms.coverage import coverage_of
+from safe_eval.arms.protocols import fact_notes
 from safe_eval.arms.questions import question_notes
+from safe_eval.arms.replies import reference_notes
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.comparison.comparison_file import (
     EQUIVALENT,
@@ -153,7 +155,8 @@ def _compare(
         _sided(matches), metrics=_requested(options.metric), captions=captions, protocol=options.protocol
     )
     scored: Mapping[str, Sequence[ScoredArm]] = arms.judged | arms.requested
-    notes = [*question_notes(arms.arms), *_caption_notes(arms.notes, options.metric)]
+    notes = [*question_notes(arms.arms), *fact_notes(arms.scored), *reference_notes(arms.judged)]
+    notes += _caption_notes(arms.notes, options.metric)
     if options.metric in CONSULTATION_METRICS:
         saying, said = both_say(matches)
         scored = consultation_arms(make_arms(_sided(saying)))

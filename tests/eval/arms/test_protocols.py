@@ -161,3 +161,10 @@ def test_a_rule_that_lacks_what_it_reads_is_no_published_one() -> None:
     assert list(fact_notes(all_arms([told], protocol=rule).scored)) == []
     other = row("q1", references=("yes",) * 4, dataset="vqav2")
     assert list(fact_notes(all_arms([other], metrics=[rule]).scored)) == []  # scored so on request alone
+
+
+def test_compare_tells_it_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_predictions(tmp_path / "p.jsonl", [row("q", references=("yes",) * 4, dataset="VizWiz")])
+    command = ["compare", f"{tmp_path}/p.jsonl", f"{tmp_path}/p.jsonl", "--resamples", "100"]
+    assert main([*command, "--protocol", "vqa_accuracy_no_answer_ids"]) == 0
+    assert "note: VizWiz: 2 of 2 rows have no metadata 'answer_confidence'" in capsys.readouterr().out
