@@ -68,15 +68,17 @@ def deliveries(arms: Sequence[Arm]) -> Iterator[Delivery]:
 
 def delivery_notes(arms: Sequence[Arm]) -> Iterator[str]:
     """One line for each way in which the sounds that an arm was sent contradict its condition."""
+    several = len({arm.key.dataset for arm in arms}) > 1
     for row in deliveries(arms):
+        where = f" on {row.dataset or 'unnamed'}" if several else ""
         for fault in row.faults:
-            yield f"{row.model}/{row.condition}, seed {row.seed}: {fault}"
+            yield f"{row.model}/{row.condition}{where}, seed {row.seed}: {fault}"
 
 
 def _delivery(arm: Arm, untouched: Untouched) -> Delivery:
     condition = arm.key.condition
     muted, noisy = condition == "mute_audio", condition == "noise_audio" or snr_db(condition) is not None
-    sounds = as_full = too_loud = too_quiet = unsaid = 0
+    sounds = as_full = needed = as_silent = too_loud = too_quiet = unsaid = 0
     for number, sent in zip(arm.examples.tolist(), arm.rows, strict=True):
         before = untouched.get((arm.key.dataset, number))
         had_sound = before is not None and not _is_silent(before)
@@ -87,18 +89,27 @@ def _delivery(arm: Arm, untouched: Untouched) -> Delivery:
             continue
         sounds += 1
         sha256 = None if before is None else before.audio_sha256
-        as_full += had_sound and sha256 is not None and sent.audio_sha256 == sha256
+        is_same = sha256 is not None and _same_hash(sha256, sent.audio_sha256)
+        as_full += is_same and had_sound
+        if sent.needs_audio is not False:
+            needed, as_silent = needed + 1, as_silent + (is_same and not had_sound)
         known = sent.audio_rms_db is not None
         too_loud += muted and known and not _is_silent(sent)
         too_quiet += noisy and known and _is_silent(sent)
     return Delivery(
         **arm.key._asdict(),
         sounds=sounds,
-        as_full=as_full,
+        # A silent sound may stay as it is. Where all that were needed were silent, muting has shown nothing.
+        as_full=as_full + as_silent * (as_silent == needed),
         too_loud=too_loud,
         too_quiet=too_quiet,
         unsaid=unsaid,
     )
+
+
+def _same_hash(one: str, other: str | None) -> bool:
+    """Whether two hashes are the same, however they are spelled."""
+    return other is not None and one.strip().lower() == other.strip().lower()
 
 
 def _is_said(row: Prediction) -> bool:
