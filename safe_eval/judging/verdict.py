@@ -14,7 +14,7 @@ from safe_data.core.phases import Phase, unseen
 from safe_eval.judging.criteria_file import SHIPPED, Parameters, criteria_path, fill_criteria
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.expectation import Expectation, check_expected, with_expected
-from safe_eval.judging.expected_examples import Wanted, read_wanted
+from safe_eval.judging.expected_examples import EXPECTED_ANSWERS, Wanted, read_wanted
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, Judged, judge, overall
 from safe_eval.judging.labelled import check_labels, find_labels
 from safe_eval.judging.metric_names import AGREEMENT, COVERAGE
@@ -23,7 +23,6 @@ from safe_eval.scoring.recheck import recheck
 from safe_eval.scoring.scores import PredictionsFile, named_file
 
 VERDICT_FILE = "verdict.json"
-EXPECTED_ANSWERS = "expected_answers"  # the row that asks whether every expected answer is there
 EXIT_CODES = {GO: command.HOLDS, NO_GO: command.DOES_NOT_HOLD, NOT_MEASURED: command.NOT_JUDGED}
 
 
