@@ -13,7 +13,7 @@ from safe_eval.arms.scored_arm import score_arms
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.row_evidence import Evidence
 from safe_eval.predictions import read_predictions
-from safe_eval.scorers.scorer import SCORERS
+from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.scoring.scores import Scores, scored_files
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import wilson_interval
@@ -129,7 +129,7 @@ def _computed(predictions: Sequence[Path], metrics: Sequence[str]) -> dict[_Answ
     return {
         (arm.key.dataset, row.example_id, arm.key.model, arm.key.condition, arm.key.seed, metric): score
         for metric in metrics
-        if metric in SCORERS
+        if metric in ANSWER_METRICS
         for arm in score_arms(metric, arms)
         for row, score in zip(arm.rows, arm.scores.tolist(), strict=True)
     }
