@@ -91,7 +91,7 @@ def _delivery(arm: Arm, untouched: Untouched) -> Delivery:
         sha256 = None if before is None else before.audio_sha256
         is_same = sha256 is not None and _same_hash(sha256, sent.audio_sha256)
         as_full += is_same and had_sound
-        if sent.needs_audio is not False:
+        if sent.needs_audio:
             needed, as_silent = needed + 1, as_silent + (is_same and not had_sound)
         known = sent.audio_rms_db is not None
         too_loud += muted and known and not _is_silent(sent)
