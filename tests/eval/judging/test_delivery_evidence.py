@@ -117,6 +117,20 @@ def test_leaving_out_what_was_sent_helps_nobody() -> None:
     assert "80 rows do not say which sound was sent; under full they do" in found.evidence
 
 
+def test_leaving_out_what_was_sent_under_full_helps_nobody_either() -> None:
+    rows = [
+        msgspec.structs.replace(r, audio_rms_db=None, audio_sha256=r.audio_sha256 and "same")
+        if r.condition != "full"
+        else msgspec.structs.replace(r, audio_rms_db=None, audio_sha256=None)
+        for r in run()
+    ]
+    found = judged(rows)
+    assert found.decision == "not measured"
+    assert "80 rows say which sound was sent; under full they do not" in found.evidence
+    silent = [r if r.condition == "full" else msgspec.structs.replace(r, audio_rms_db=-120.0) for r in rows]
+    assert judged(silent).decision == "go"  # the level shows it
+
+
 def test_a_run_that_says_nothing_of_its_sounds_says_so() -> None:
     silent = [msgspec.structs.replace(r, audio_sha256=None, audio_rms_db=None) for r in run()]
     assert judged(silent).decision == "go"
