@@ -9,6 +9,7 @@ from typing import Literal
 
 from safe_data.core.errors import InputError
 
+MOST_RESAMPLES = 1_000_000  # more would fill the memory
 CORPUS = "corpus"  # in place of a file: the document frequencies of the references scored
 
 By = Literal["question_type", "split", "dataset", "task"]
@@ -24,7 +25,7 @@ class Sampling:
     """confidence level of the intervals, between 0.5 and 1 (above 0.75 where equivalence is tested); a
     percentage such as 95 is refused"""
     resamples: int = 10_000
-    """how many times the clusters are drawn with replacement; fewer than 100 are refused"""
+    """how many times the clusters are drawn with replacement, from 100 to 1,000,000"""
     seed: int = 0
     """seed of the draws, 0 or more; the same seed gives the same numbers"""
 
@@ -33,6 +34,10 @@ class Sampling:
             raise InputError(f"confidence {self.confidence} is not between 0.5 and 1; 95 % is 0.95")
         if self.resamples < 100:
             raise InputError(f"resamples {self.resamples} is too few for an interval; give at least 100")
+        if self.resamples > MOST_RESAMPLES:
+            raise InputError(
+                f"resamples {self.resamples} is more than any interval needs; give at most {MOST_RESAMPLES}"
+            )
         if self.seed < 0:
             raise InputError(f"seed {self.seed} is negative; seeds are 0 or more")
 

@@ -20,7 +20,7 @@ from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions
 from safe_eval.scorers.scorer import ANSWER_METRICS, RIGHT_FROM
-from safe_eval.scoring.run_files import predictions_of
+from safe_eval.scoring.run_files import predictions_of, run_protocol
 from safe_eval.statistics.agreement import Agreement, agreement
 
 TABLE = "annotations.csv"  # in a run folder
@@ -73,7 +73,7 @@ def draw_sample(
         raise InputError(
             f"{table}: is there already, perhaps with labels; name another file, or add --force to replace it"
         )
-    scored = list(_scored(read_predictions(*files, allow_partial=allow_partial)))
+    scored = list(_scored(read_predictions(*files, allow_partial=allow_partial), run_protocol(run)))
     if not scored:
         raise InputError(f"{run}: no answers that are right or wrong; captions cannot be labelled so")
     chosen = _stratified(scored, sample, seed)
@@ -132,11 +132,11 @@ def _check_drawn_from(key: Key, run: Path) -> None:
         )
 
 
-def _scored(predictions: Sequence[Prediction]) -> Iterator[_Scored]:
-    """Every answer that is right or wrong, with its score."""
+def _scored(predictions: Sequence[Prediction], protocol: str | None) -> Iterator[_Scored]:
+    """Every answer that is right or wrong, with its score by the rules of the run."""
     field, arms = cluster_field(predictions), make_arms(predictions)
     for metric in ANSWER_METRICS:
-        for arm in score_arms(metric, arms):
+        for arm in score_arms(metric, arms, protocol=protocol):
             for row, score, answer in zip(arm.rows, arm.scores.tolist(), arm.answers.tolist(), strict=True):
                 if answer >= 0:  # neither an error nor the text of a request that failed
                     yield _Scored(row, metric, score, getattr(row, field))

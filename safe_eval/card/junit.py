@@ -6,6 +6,7 @@ look green. A warning that does not hold is skipped, since it decides nothing.
 
 from xml.etree import ElementTree
 
+from safe_data.core import numerals
 from safe_data.core.terminal import printable
 from safe_eval.judging.judged import GO, NO_GO, Judged
 from safe_eval.judging.verdict import Verdict
@@ -50,5 +51,7 @@ def _add_case(suite: ElementTree.Element, judged: Judged, run: str) -> None:
 
 def _asked(judged: Judged) -> str:
     found = "no number" if judged.value is None else f"{judged.value:.6g}"
+    if judged.use != "value" and judged.value is not None:  # an end of the interval decides, not the value
+        found += f" {numerals.interval(*judged.ends)}"
     by = "" if judged.use == "value" else f" by {judged.use}"
     return f"{found}, asked for {judged.bound}{by}"

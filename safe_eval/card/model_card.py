@@ -50,7 +50,7 @@ def _row(one: Headline) -> list[str]:
         interval,
         str(one.n),
         str(one.clusters),
-        str(len(one.seeds)),
+        ", ".join(map(str, one.seeds)),
     ]
 
 

@@ -15,7 +15,9 @@ from safe_eval.scoring.recheck import check_scores
 from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Scores
 
 UNNAMED = "unnamed"  # in place of a dataset that the predictions do not name
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_HUB_NAME = re.compile(rf"{_PART}/{_PART}")
+_MODEL_ID = re.compile(rf"({_PART}/)?{_PART}")
 _DEFAULT_TASK = "default"  # what the Hub calls the only task of a dataset
 
 
@@ -74,11 +76,12 @@ def read_published(run: Path, options: CardOptions) -> Published:
         verdict=verdict,
         made=_made(run, options.date),
         hub={name: _hub_dataset(given) for name, given in _pairs("hub", options.hub)},
-        model_ids=dict(_pairs("model-id", options.model_id)),
+        model_ids=_model_ids(options.model_id),
         options=options,
     )
     _check_known("hub", published.hub, [name_of(dataset) for dataset in published.datasets])
     _check_known("model-id", published.model_ids, published.models)
+    _check_apart(published)
     return published
 
 
@@ -134,6 +137,28 @@ def _pairs(option: str, given: Sequence[str]) -> list[tuple[str, str]]:
 
 
 _EXAMPLES = {"hub": "music_avqa=org/music-avqa:test", "model-id": "safe=org/safe-7b"}
+
+
+def _model_ids(given: Sequence[str]) -> dict[str, str]:
+    found = dict(_pairs("model-id", given))
+    for name, model_id in found.items():
+        if not _MODEL_ID.fullmatch(model_id):
+            raise InputError(
+                f"--model-id {name}={model_id}: {model_id!r} is no id of the Hub, which is ORG/NAME"
+            )
+    return found
+
+
+def _check_apart(published: Published) -> None:
+    """Two models under one id would be one model to every reader."""
+    by_id: dict[str, str] = {}
+    for model in published.models:
+        first = by_id.setdefault(published.model_id(model), model)
+        if first != model:
+            raise InputError(
+                f"--model-id: {first!r} and {model!r} would both be {published.model_id(model)!r}; "
+                "give each its own id"
+            )
 
 
 def _hub_dataset(given: str) -> HubDataset:

@@ -43,9 +43,10 @@ def _row(judged: Judged) -> list[str]:
 def _found(judged: Judged) -> str:
     if judged.value is None:
         return "not measured"
-    if judged.ci_low is None or judged.ci_high is None:
+    low, high = judged.ends
+    if low is None or high is None:
         return f"{judged.value:.6g}"
-    return f"{numerals.fraction(judged.value)} {numerals.interval(judged.ci_low, judged.ci_high)}"
+    return f"{numerals.fraction(judged.value)} {numerals.interval(low, high)}"
 
 
 def _sign(decision: str) -> str:

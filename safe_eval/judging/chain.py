@@ -15,9 +15,10 @@ from safe_data.core.files import file_sha256
 from safe_data.core.json_document import DocumentError, content_sha256, document_of, read_document
 from safe_eval.judging.criteria_file import SHIPPED
 from safe_eval.judging.criterion import Criterion
+from safe_eval.judging.expected_examples import EXPECTED_ANSWERS
 from safe_eval.judging.judged import GO, Judged, bound_of, overall
 from safe_eval.judging.row_evidence import Evidence
-from safe_eval.judging.verdict import EXPECTED_ANSWERS, VERDICT_FILE, Verdict, seal_of
+from safe_eval.judging.verdict import VERDICT_FILE, Verdict, seal_of
 from safe_eval.scoring.items import ITEMS_FILE
 from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Scores, file_of
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from safe_data.core.errors import InputError, did_you_mean, raise_row_errors
 from safe_eval.judging.criterion import Criterion, parse_criterion
-from safe_eval.judging.expected_examples import EXPECTED
+from safe_eval.judging.expected_examples import EXPECTED, EXPECTED_ANSWERS
 
 SHIPPED = Path(__file__).parents[1] / "criteria"
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
@@ -20,6 +20,7 @@ Parameters = dict[str, str | None]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PLACE = re.compile(r"\$\{([^}]*)\}")
+_NULL = "null"  # as in the file: no value
 _CRITERIA, _PARAMETERS = "criteria", "parameters"
 
 
@@ -122,9 +123,11 @@ def _faults(file: str, rows: Sequence[Any], read: Sequence[Criterion | str]) -> 
     for place, fault in enumerate(read, 1):
         if isinstance(fault, str):
             yield f"{file}: criterion {place} {names[place - 1]!r}: {fault}"
-    for name in dict.fromkeys(filter(None, names)):
+    for name in dict.fromkeys(name for name in names if isinstance(name, str)):
         if names.count(name) > 1:
             yield f"{file}: the name {name!r} is given twice; each criterion needs its own"
+    if EXPECTED_ANSWERS in names:
+        yield f"{file}: the name {EXPECTED_ANSWERS!r} is kept for the answers that a run should have given"
 
 
 def _parameters(path: Path, declared: Any, settings: Sequence[str]) -> Parameters:
@@ -139,6 +142,7 @@ def _parameters(path: Path, declared: Any, settings: Sequence[str]) -> Parameter
         if isinstance(value, bool) or not isinstance(value, str | int | float | None):
             raise InputError(f"{path}: parameter {name!r} is neither a text, a number nor null")
         parameters[name] = None if value is None else str(value)
+    given = set()
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not (equals and name and value):
@@ -146,7 +150,10 @@ def _parameters(path: Path, declared: Any, settings: Sequence[str]) -> Parameter
         if name not in parameters:
             there = did_you_mean(name, parameters, f"there are {', '.join(parameters) or 'none'}")
             raise InputError(f"--set {setting}: {path} has no parameter {name!r}; {there}")
-        parameters[name] = value
+        if name in given:
+            raise InputError(f"--set {setting}: {name} is set twice; give it one value")
+        given.add(name)
+        parameters[name] = None if value == _NULL else value
     return parameters
 
 

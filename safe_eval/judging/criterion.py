@@ -37,7 +37,7 @@ ONE_SIDED: tuple[Use, ...] = ("equivalence", "non_inferiority")  # judged by the
 _Count = Annotated[int, Meta(ge=1)]
 
 _SLICE = re.compile(r"(type|class):.+")  # besides COMPARED_SLICES
-_BOUND = re.compile(r"(>=|<=|>|<|==|within) *([-+]?(?:\d+\.?\d*|\.\d+))")
+_BOUND = re.compile(r"(>=|<=|>|<|==|within) *([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2})?)")
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
     ">=": lambda value, limit: value >= limit - TOLERANCE,
     "<=": lambda value, limit: value <= limit + TOLERANCE,
@@ -145,6 +145,8 @@ def parse_criterion(row: Any) -> Criterion | str:
 
 def _fault(criterion: Criterion) -> str | None:
     metric, against = criterion.metric, criterion.against
+    if not criterion.name.strip():
+        return "its name is blank; a verdict needs one to show"
     if metric not in METRICS:
         return unknown_metric(metric)
     if criterion.slice not in COMPARED_SLICES and not _SLICE.fullmatch(criterion.slice):
@@ -152,7 +154,7 @@ def _fault(criterion: Criterion) -> str | None:
     for side in (criterion.condition, against):
         model, _, condition = (side or "model/full").rpartition("/")
         if not model or not is_condition(condition):
-            hint = did_you_mean(condition, CONDITIONS)
+            hint = "" if is_condition(condition) else did_you_mean(condition, CONDITIONS)
             return f"{side!r} is no 'model/condition' such as 'safe/full'{hint and ', '}{hint}"
     return (
         _sides_fault(criterion)
@@ -184,6 +186,8 @@ def _sides_fault(criterion: Criterion) -> str | None:
         if condition != "full" or model == (criterion.condition or "").rpartition("/")[0]:
             what = "a distance from" if metric in DRIFT_METRICS else "in proportion to"
             return f"{metric} is {what} the baseline; give 'against', for example 'against: base/full'"
+    if against is not None and against == criterion.condition:
+        return f"compares {against} with itself; give another 'against'"
     takes_against = (*MEANS, *DRIFT_METRICS, *PROPORTIONS, CHANGED)
     if against is not None and metric not in takes_against:
         return f"{metric} describes one 'condition'; leave out 'against'"
@@ -213,7 +217,9 @@ def _slice_fault(criterion: Criterion) -> str | None:
 
 
 def _use_fault(criterion: Criterion) -> str | None:
-    metric, use, operator = criterion.metric, criterion.use, criterion.parsed_bound().operator
+    metric, use, (operator, limit) = criterion.metric, criterion.use, criterion.parsed_bound()
+    if operator == "within" and limit < 0:
+        return f"no number lies {criterion.bound}; a margin is 0 or more, such as 'within 0.005'"
     has_none = metric in (CHANGED, COVERAGE, *WITHOUT_INTERVAL) or metric.endswith(SEED_STD)
     if has_none and use != "value":
         return f"{metric} has no interval; leave out 'use', so that its value is judged"

@@ -1,12 +1,13 @@
 """Evidence: the numbers in the scores that a criterion asks for, or the reason why there are none."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import msgspec
 
 from safe_eval.arms.consultation import CONSULTATION_METRICS
+from safe_eval.judging.absent_evidence import in_words, why_nothing
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.metric_names import CHANGED, COVERAGE, MEANS, SEED_STD
 from safe_eval.judging.row_evidence import (
@@ -24,34 +25,22 @@ from safe_eval.judging.row_evidence import (
     of_spread,
 )
 from safe_eval.prediction import changes_sound
-from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES
+from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.comparisons import Comparison, turned
-from safe_eval.results.latency import LATENCIES, LATENCY_MS, LATENCY_RATIO
+from safe_eval.results.latency import LATENCIES, LATENCY_MS
 from safe_eval.results.lomo import SHARE_LOST
 from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.results.seeds import SeedComparison
 from safe_eval.scorers.captions.caption_scores import MAXIMA
-from safe_eval.scorers.scorer import ANSWER_METRICS, SCORERS, judging_metrics
+from safe_eval.scorers.scorer import ANSWER_METRICS, judging_metrics
 from safe_eval.scoring.scores import Scores
 
 # The field of a row that these metrics are computed from.
 _FIELD = {
     **dict.fromkeys(CONSULTATION_METRICS, "consulted"),
     **dict.fromkeys(CALIBRATION_METRICS, "confidence"),
-}
-# Why the scores may hold none of these metrics at all.
-_WHY_NO_ROW = {
-    **dict.fromkeys(CONSULTATION_METRICS, "no row says whether the sound was 'consulted'"),
-    **dict.fromkeys(CALIBRATION_METRICS, "no row that is judged right or wrong has a 'confidence'"),
-    **dict.fromkeys(
-        DRIFT_METRICS, "it needs rows of this model and of the baseline under full, on the same examples"
-    ),
-    LATENCY_MS: "none of its rows has a 'latency_ms'",
-    LATENCY_RATIO: "it needs a 'latency_ms' in rows of this model and of the baseline under full",
-    SHARE_LOST: "it needs rows of full and of this condition that are judged right or wrong",
-    **{name: f"{metric} judges none of the answers" for name, metric in OWN_AGGREGATES.items()},
 }
 
 
@@ -69,16 +58,16 @@ def find_evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
             if criterion.condition in (None, f"{arm.model}/{arm.condition}")
             and _is_asked(arm.dataset, criterion)
         ]
-        return [of_coverage(arms)] if arms else [Evidence(_why_nothing(criterion, scores))]
+        return [of_coverage(arms)] if arms else [Evidence(why_nothing(criterion, scores))]
     asked = (row for row in _found(criterion, scores) if _is_asked(row.place.dataset, criterion))
     found = list(dict.fromkeys(asked))  # metrics that judge the same answers see the same ones change
     if not found:
-        return [Evidence(_why_nothing(criterion, scores))]
+        return [Evidence(why_nothing(criterion, scores))]
     places = {place for place in _judged_places(criterion, scores) if _is_asked(place.dataset, criterion)}
     missing = places - {row.place for row in found}
     every = [
         *found,
-        *(Evidence(f"not measured: {_in_words(criterion)}", place) for place in sorted(missing, key=str)),
+        *(Evidence(f"not measured: {in_words(criterion)}", place) for place in sorted(missing, key=str)),
     ]
     seeds = Counter(row.place.dataset for row in found)
     counted = [row if row.seeds else replace(row, seeds=seeds[row.place.dataset]) for row in every]
@@ -254,7 +243,10 @@ def _without_field_on_a_side(comparison: Comparison, scores: Scores) -> int:
 
 
 def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
-    """The datasets and seeds in which the criterion's model was judged on its slice."""
+    """The datasets and seeds in which the criterion's model was judged on its slice.
+
+    A dataset that only the other side answered is among them: who leaves one out could lose there.
+    """
     model, metric = (criterion.condition or "").rpartition("/")[0], criterion.metric.removesuffix(SEED_STD)
     judging: set[str] = {*ANSWER_METRICS, *MAXIMA}
     if metric in MEANS and metric not in CONSULTATION_METRICS:
@@ -264,56 +256,8 @@ def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
     elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS, SHARE_LOST):
         judging = set(ANSWER_METRICS)
     over_seeds = criterion.metric.endswith(SEED_STD) or criterion.over == "seeds"
-    return {
-        Place(row.dataset, None if over_seeds else row.seed)
-        for row in scores.metrics
-        if row.metric in judging and (row.model, row.slice) == (model, criterion.slice)
-    }
-
-
-def _why_nothing(criterion: Criterion, scores: Scores) -> str:
-    """Why the scores say nothing about a criterion, and what they hold instead."""
-    text, metric = f"the scores hold no {_in_words(criterion)}", criterion.metric.removesuffix(SEED_STD)
-    datasets = [arm.dataset for arm in scores.cells]
-    if criterion.dataset not in (None, *datasets):
-        return (
-            f"{text} in {criterion.dataset}: datasets are {_listed(name or 'unnamed' for name in datasets)}"
-        )
-    arms = [f"{arm.model}/{arm.condition}" for arm in scores.cells]
-    if not {criterion.condition, criterion.against} - {None} <= set(arms):
-        return f"{text}: they are of {_listed(arms)}"
-    if criterion.metric == COVERAGE:
-        return text
-    slices = [row.slice for row in scores.metrics if row.metric == metric]
-    if not slices and metric in MAXIMA and (reasons := _why_no_captions(metric, scores)):
-        return f"{text}: {'; '.join(reasons)}"
-    if not slices and metric in _WHY_NO_ROW:
-        return f"{text}: {_WHY_NO_ROW[metric]}"
-    if not slices and metric in MEANS:
-        return f"{text}: they hold {_listed(row.metric for row in scores.metrics)}"
-    slices = slices or [row.slice for row in scores.metrics]
-    if criterion.slice not in slices:
-        return f"{text}: slices are {_listed(slices)}"
-    if criterion.metric.endswith(SEED_STD) or criterion.over == "seeds":
-        return f"{text}: score the predictions of several seeds, of the same examples, together"
-    return text
-
-
-def _why_no_captions(metric: str, scores: Scores) -> list[str]:
-    """Why a metric of captions was not measured, once per reason."""
-    rows = [row for row in scores.aggregates if (row.metric, row.name) == (CAPTIONS, metric)]
-    return list(dict.fromkeys(row.why_not for row in rows if row.why_not is not None))
-
-
-def _in_words(criterion: Criterion) -> str:
-    against = f" against {criterion.against}" if criterion.against else ""
-    what = "" if criterion.metric in SCORERS else f"{criterion.metric} of "
-    what = f"mean over seeds of {what}" if criterion.over == "seeds" else what
-    where = "" if criterion.metric == COVERAGE else f" on slice {criterion.slice}"
-    return f"{what}{criterion.condition}{against}{where}"
-
-
-def _listed(names: Iterable[str], most: int = 8) -> str:
-    found = list(dict.fromkeys(names))
-    rest = f" and {len(found) - most} more" if len(found) > most else ""
-    return ", ".join(found[:most]) + rest
+    rows = [row for row in scores.metrics if row.metric in judging and row.slice == criterion.slice]
+    places = {Place(row.dataset, None if over_seeds else row.seed) for row in rows if row.model == model}
+    other = (criterion.against or "").rpartition("/")[0]
+    left_out = {row.dataset for row in rows if row.model == other} - {place.dataset for place in places}
+    return places | {Place(dataset, None) for dataset in left_out}

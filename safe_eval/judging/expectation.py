@@ -171,7 +171,7 @@ def _contradictions(example: ExpectedExample | None, row: Prediction) -> Iterato
         yield f"{field} is {_shown(said)}, expected {_shown(expected)}"
     if row.audio_sha256 is None or changes_sound(row.condition) or not example.sounds:
         return
-    if row.audio_sha256 not in example.sounds:
+    if row.audio_sha256.strip().lower() not in {sound.strip().lower() for sound in example.sounds}:
         sounds = " or ".join(sound[:12] for sound in sorted(example.sounds))
         yield f"audio_sha256 under {row.condition} is {row.audio_sha256[:12]}, expected {sounds}"
 

@@ -15,6 +15,7 @@ from safe_eval.prediction_row import without_lone_surrogates
 from safe_eval.predictions import raw_rows
 
 EXPECTED = "expected"  # the key of a criteria file
+EXPECTED_ANSWERS = "expected_answers"  # the row of a verdict that asks whether every expected answer is there
 # What an example may state, and an answer to it has to repeat.
 FACTS = (
     *("dataset", "split", "group", "record_id", "task", "question_type", "needs_audio"),

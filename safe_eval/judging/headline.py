@@ -20,8 +20,8 @@ def asks_for_headline(criterion: Criterion) -> bool:
 def of_each_dataset(criterion: Criterion, scores: Scores) -> list[Criterion]:
     """A criterion on accuracy as one for each dataset and rule that scores it; any other as it is.
 
-    A dataset whose rows ask in two ways, with choices and without, has two rules. Those under which the model
-    was not judged on the slice are left out: a dataset without sound has no questions about it.
+    A dataset whose rows ask in two ways, with choices and without, has two rules. Those under which neither
+    side was judged on the slice are left out: a dataset without sound has no questions about it.
     """
     if not asks_for_headline(criterion):
         return [criterion]
@@ -30,9 +30,11 @@ def of_each_dataset(criterion: Criterion, scores: Scores) -> list[Criterion]:
 
 def _expanded(criterion: Criterion, scores: Scores) -> Iterator[Criterion]:
     suffix = SEED_STD if criterion.metric.endswith(SEED_STD) else ""
-    model = (criterion.condition or "").rpartition("/")[0]
+    models = [(side or "").rpartition("/")[0] for side in (criterion.condition, criterion.against)]
     for row in scores.metrics:
-        if (row.model, row.slice) != (model, criterion.slice) or criterion.dataset not in (None, row.dataset):
+        if row.model not in models or row.slice != criterion.slice:
+            continue
+        if criterion.dataset not in (None, row.dataset):
             continue
         if row.metric in judging_metrics(row.dataset, scores.provenance.protocol):
             dataset = row.dataset if row.dataset is not None else criterion.dataset

@@ -13,7 +13,7 @@ from safe_eval.arms.scored_arm import score_arms
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.row_evidence import Evidence
 from safe_eval.predictions import read_predictions
-from safe_eval.scorers.scorer import SCORERS
+from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.scoring.scores import Scores, scored_files
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import wilson_interval
@@ -110,7 +110,8 @@ def _fault(table: Path, key: Key, labels: Mapping[str, bool | None], run: Path, 
     unlabelled = [item.item for item in key.items if item.item not in labels]
     if unlabelled:
         return f"{table.name}: {len(unlabelled)} of {len(key.items)} answers have no label; write ? if unsure"
-    computed = _computed(scored_files(run, scores), sorted({item.metric for item in key.items}))
+    files, metrics = scored_files(run, scores), sorted({item.metric for item in key.items})
+    computed = _computed(files, metrics, scores.provenance.protocol)
     for item in key.items:
         found = computed.get(_answer(item))
         if found is None:
@@ -123,14 +124,16 @@ def _fault(table: Path, key: Key, labels: Mapping[str, bool | None], run: Path, 
     return None
 
 
-def _computed(predictions: Sequence[Path], metrics: Sequence[str]) -> dict[_Answer, float]:
+def _computed(
+    predictions: Sequence[Path], metrics: Sequence[str], protocol: str | None
+) -> dict[_Answer, float]:
     """The score of every answer by these metrics, computed from the predictions."""
     arms = make_arms(read_predictions(*predictions, allow_partial=True))
     return {
         (arm.key.dataset, row.example_id, arm.key.model, arm.key.condition, arm.key.seed, metric): score
         for metric in metrics
-        if metric in SCORERS
-        for arm in score_arms(metric, arms)
+        if metric in ANSWER_METRICS
+        for arm in score_arms(metric, arms, protocol=protocol)
         for row, score in zip(arm.rows, arm.scores.tolist(), strict=True)
     }
 

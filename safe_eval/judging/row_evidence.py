@@ -84,6 +84,7 @@ def of_coverage(arms: Sequence[ArmCoverage]) -> Evidence:
     worst = min(arms, key=lambda arm: arm.answered / arm.expected)
     if worst.answered < worst.expected:
         text += f"; fewest by {worst.model}/{worst.condition}: {worst.answered} of {worst.expected}"
+        text += f" in {worst.dataset}" if len({arm.dataset for arm in arms}) > 1 else ""
     return Evidence(text, value=answered / expected, n=expected)
 
 

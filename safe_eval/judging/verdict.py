@@ -14,7 +14,7 @@ from safe_data.core.phases import Phase, unseen
 from safe_eval.judging.criteria_file import SHIPPED, Parameters, criteria_path, fill_criteria
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.expectation import Expectation, check_expected, with_expected
-from safe_eval.judging.expected_examples import Wanted, read_wanted
+from safe_eval.judging.expected_examples import EXPECTED_ANSWERS, Wanted, read_wanted
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, Judged, judge, overall
 from safe_eval.judging.labelled import check_labels, find_labels
 from safe_eval.judging.metric_names import AGREEMENT, COVERAGE
@@ -23,7 +23,6 @@ from safe_eval.scoring.recheck import recheck
 from safe_eval.scoring.scores import PredictionsFile, named_file
 
 VERDICT_FILE = "verdict.json"
-EXPECTED_ANSWERS = "expected_answers"  # the row that asks whether every expected answer is there
 EXIT_CODES = {GO: command.HOLDS, NO_GO: command.DOES_NOT_HOLD, NOT_MEASURED: command.NOT_JUDGED}
 
 
@@ -66,18 +65,23 @@ def decide(
 
     Raises:
         InputError: see `fill_criteria`, `recheck`, `check_labels` and `check_expected`; `expect_split` is
-            given without `expect`; or another verdict is there.
+            given without `expect`, or `labels` without a criterion on them; or another verdict is there.
     """
     if expect_split and not expect:
         raise InputError("expect_split names splits of nothing; name their source with expect")
     criteria = criteria_path(criteria)
     filled, wanted = fill_criteria(criteria, settings), read_wanted(criteria)
+    asks_for_labels = any(criterion.metric == AGREEMENT for criterion in filled.criteria)
+    if labels is not None and not asks_for_labels:
+        raise InputError(
+            f"{labels}: no criterion of {criteria.name} asks for {AGREEMENT}; leave out the labels"
+        )
     wanted += tuple(Wanted(source, tuple(expect_split)) for source in expect)
     found = recheck(run, at)
     expected = check_expected(wanted, found.arms, run) if wanted else None
     scores = with_expected(found.scores, expected)
     table, labelled = None, None
-    if any(criterion.metric == AGREEMENT for criterion in filled.criteria):
+    if asks_for_labels:
         table = find_labels(run, labels)
         labelled = None if table is None else check_labels(table, run, scores)
     judged = tuple(judge(criterion, scores, labelled) for criterion in filled.criteria)

@@ -8,7 +8,7 @@ from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import COMPARED_SLICES, shared_examples
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
-from safe_eval.scorers.scorer import RIGHT_FROM, SCORERS
+from safe_eval.scorers.scorer import ANSWER_METRICS, RIGHT_FROM
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import mean_interval
 
@@ -46,7 +46,7 @@ def lomo_rows(arms: Arms, sampling: Sampling) -> Iterator[LomoRow]:
     The right answers are chosen by what the model said under `full`. Where answers are partly luck, some of
     them are lost by chance: a model that guesses among k loses (k − 1)/k without hearing anything.
     """
-    for metric in SCORERS:
+    for metric in ANSWER_METRICS:
         scored = {arm.key: arm for arm in arms.judged.get(metric, ())}
         for arm in scored.values():
             full = scored.get(arm.key._replace(condition="full"))

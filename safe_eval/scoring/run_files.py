@@ -14,6 +14,7 @@ PREDICTIONS_FILE = "predictions.jsonl"  # in a run folder that has not been scor
 class _Provenance(msgspec.Struct):
     predictions: tuple[PredictionsFile, ...]
     baseline: str | None = None
+    protocol: str | None = None
 
 
 class _Scores(msgspec.Struct):
@@ -68,6 +69,16 @@ def run_baseline(path: Path) -> str | None:
     """
     scores = path / SCORES_FILE
     return _provenance(scores).baseline if path.is_dir() and scores.is_file() else None
+
+
+def run_protocol(path: Path) -> str | None:
+    """The published rule that a run folder was scored by in place of the usual one; None if it had none.
+
+    Raises:
+        InputError: scores.json cannot be read.
+    """
+    scores = path / SCORES_FILE
+    return _provenance(scores).protocol if path.is_dir() and scores.is_file() else None
 
 
 def _provenance(scores: Path) -> _Provenance:

@@ -182,6 +182,8 @@ def read_scores(run: Path, *, absent: bool = False) -> Scores:
 
 
 def _decoded(run: Path, path: Path) -> Scores:
+    if run.is_file():
+        raise InputError(f"{run}: is a file; give the folder that safe-eval score wrote with --out")
     if not path.is_file():
         raise InputError(f"{path}: no such file; make it with: safe-eval score PREDICTIONS --out {run}")
     try:

@@ -56,10 +56,11 @@ def _beside(verdict: Verdict) -> Iterator[str]:
 
 
 def _found(row: Judged) -> str:
-    """The value with its interval; counts and shares without an interval stand alone."""
+    """The value with the interval that decides; counts and shares without an interval stand alone."""
     if row.value is None:
         return "not measured"
-    if row.ci_low is None and row.value.is_integer():
+    low, high = row.ends
+    if low is None and row.value.is_integer():
         return f"{row.value:.0f}"
     value = f"{row.value:.4f}".replace("-", "−")
-    return value if row.ci_low is None else f"{value} {numerals.interval(row.ci_low, row.ci_high)}"
+    return value if low is None else f"{value} {numerals.interval(low, high)}"

@@ -12,6 +12,7 @@ from safe_eval.options import Sampling
         ({"confidence": 1.5}, "confidence 1.5 is not between 0.5 and 1"),
         ({"confidence": 95}, "95 % is 0.95"),
         ({"resamples": 10}, "too few"),
+        ({"resamples": 10**9}, "more than any interval needs; give at most 1000000"),
         ({"seed": -1}, "seed -1 is negative"),
     ],
 )

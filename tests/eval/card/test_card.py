@@ -16,11 +16,13 @@ from safe_data.core.errors import InputError
 from safe_eval.card.card import write_card
 from safe_eval.card.junit import junit_xml
 from safe_eval.card.markdown import plain
-from safe_eval.card.published import file_names
+from safe_eval.card.published import file_names, read_published
+from safe_eval.card.summary import summary
 from safe_eval.judging.judged import Judged
 from safe_eval.judging.verdict import Verdict
 from safe_eval.options import CardOptions
 from safe_eval.scoring.scores import PredictionsFile, read_scores
+from safe_eval.text.verdict_text import verdict_table
 
 SCHEMAS = Path(__file__).resolve().parents[4] / "shared" / "truth" / "schemas"
 
@@ -175,6 +177,32 @@ def test_junit_survives_text_that_xml_cannot_hold():
     assert root.find("testsuite/testcase/failure") is not None
 
 
+def test_the_interval_that_decides_is_shown(run, card):
+    """Of one-sided tests it is narrower: beside the ordinary one, a go could look like a no-go."""
+    judged = Judged(
+        name="kept",
+        value=0.0,
+        ci_low=-0.006,
+        ci_high=0.006,
+        equivalence_low=-0.004,
+        equivalence_high=0.004,
+        bound=">= -0.001",
+        decision="no-go",
+        evidence="",
+        use="non_inferiority",
+        severity="critical",
+    )
+    verdict = Verdict(
+        decision="no-go", criteria=(judged,), scores_sha256="0", criteria_file=PredictionsFile("a.yaml", "0")
+    )
+    published = read_published(run, CardOptions())
+    assert "| 0.000 \\[−0.004, 0.004\\] | non\\_inferiority \\>= -0.001 |" in summary(published, verdict)
+    assert "0.0000 [−0.004, 0.004]; asked for the worse end" in "\n".join(verdict_table(verdict))
+    failure = ElementTree.fromstring(junit_xml(verdict, "run", "2026-11-26")).find(".//failure")
+    assert failure is not None
+    assert failure.get("message") == "no-go: 0 [−0.004, 0.004], asked for >= -0.001 by non_inferiority"
+
+
 def test_the_summary_shows_every_criterion_and_lets_no_markup_through(card):
     text = (card[0] / "summary.md").read_text("utf-8")
     assert text.startswith("## ❌ made: no-go\n")
@@ -188,6 +216,9 @@ def test_a_model_card_holds_its_numbers_its_differences_and_the_proof(run, card)
     text = (card[0] / "org-safe/model_card.md").read_text("utf-8")
     assert text.startswith("<!-- safe-eval: begin -->\n## Evaluation\n")
     assert "| quiz | mute\\_audio | vqa\\_accuracy | 0.000 |" in text
+    seeds = [line.split(" | ")[-1] for line in text.splitlines() if line.startswith("| quiz | full | ece |")]
+    assert seeds == ["0 |", "1 |"]  # a row of one seed says which
+    assert "| 0, 1 |" in text
     assert "org/safe/full | base/full | audio | vqa\\_accuracy | 0 | +0." in text
     assert read_scores(run).provenance.predictions[0].sha256 in text
     assert "org/safe/mute\\_audio: 23 of 24 examples answered" in text
@@ -233,6 +264,13 @@ def test_a_forged_score_is_not_published(run, tmp_path):
         (CardOptions(hub=("quiz=quiz",)), "--hub 'quiz' is no dataset of the Hub, which is ORG/NAME"),
         (CardOptions(hub=("quizz=a/b",)), "--hub names 'quizz', which is not in this run; there are"),
         (CardOptions(model_id=("safe=a", "safe=b")), "--model-id names 'safe' twice"),
+        (CardOptions(hub=("quiz=../x",)), "--hub '../x' is no dataset of the Hub"),
+        (CardOptions(model_id=("base=a b/c",)), "--model-id base=a b/c: 'a b/c' is no id of the Hub"),
+        (CardOptions(model_id=("base=../../x",)), "--model-id base=../../x: '../../x' is no id of the Hub"),
+        (
+            CardOptions(model_id=("base=a/b", "org/safe=a/b")),
+            "--model-id: 'base' and 'org/safe' would both be 'a/b'; give each its own id",
+        ),
         (CardOptions(date="yesterday"), "date 'yesterday' is no ISO 8601 date; write 2026-11-26"),
     ],
 )

@@ -77,6 +77,8 @@ def test_parameters_are_filled_in(tmp_path: Path) -> None:
             [],
             "expected a list named 'criteria', and beside it only",
         ),
+        (ONE, ["model=alpha", "model=beta"], "--set model=beta: model is set twice; give it one value"),
+        (ONE, ["model=null"], "'${model}/full' needs a value of 'model', which is null"),
         (ONE, ["model=no/such/cond"], "'no/such/cond/full'"),
         (ONE.replace("model: safe", "model: safe\n  model: b"), [], "'model' is given twice"),
     ],
@@ -89,6 +91,28 @@ def test_parameters_that_mean_nothing_are_refused(
         return
     with pytest.raises(InputError) as caught:
         fill_criteria(written(tmp_path, text), settings)
+    assert words in str(caught.value)
+
+
+def test_null_on_the_command_line_is_no_value(tmp_path: Path) -> None:
+    path = written(tmp_path, ONE.replace("dataset: null", "dataset: gqa"))
+    assert fill_criteria(path).criteria[0].dataset == "gqa"
+    assert fill_criteria(path, ["dataset=null"]).criteria[0].dataset is None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("[1, 2]", "criterion 1 [1, 2]: Expected `str`, got `array`"),
+        ("{a: 1}", "Expected `str`, got `object`"),
+        ("' '", "its name is blank; a verdict needs one to show"),
+        ("expected_answers", "'expected_answers' is kept for the answers that a run should have given"),
+    ],
+)
+def test_a_name_that_a_verdict_cannot_show_is_refused(tmp_path: Path, name: str, words: str) -> None:
+    text = f"criteria:\n  - {{name: {name}, metric: coverage, bound: '== 1'}}\n"
+    with pytest.raises(InputError) as caught:
+        fill_criteria(written(tmp_path, text))
     assert words in str(caught.value)
 
 

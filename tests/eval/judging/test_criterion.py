@@ -121,6 +121,11 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
             ["metric: latency_ratio", "condition: safe/full"],
             "latency_ratio is in proportion to the baseline; give 'against'",
         ),
+        (["metric: accuracy", "condition: full"], "'full' is no 'model/condition' such as 'safe/full'"),
+        (
+            ["metric: accuracy", "condition: safe/full", "against: safe/full"],
+            "compares safe/full with itself; give another 'against'",
+        ),
         (["metric: accuracy", "condition: safe/full", "slice: 'class:'"], "is none of all, audio, vl, type:"),
     ],
 )
@@ -129,6 +134,19 @@ def test_what_no_scores_could_answer_is_refused(tmp_path: Path, lines: list[str]
         read_criteria(criteria(tmp_path, *lines, "bound: '<= 0.5'"))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_condition_without_a_model_is_no_near_miss(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_criteria(criteria(tmp_path, "metric: accuracy", "condition: full", "bound: '> 0'"))
+    assert "did you mean" not in str(caught.value)
+
+
+def test_a_bound_is_a_number_however_it_is_written(tmp_path: Path) -> None:
+    (one,) = read_criteria(criteria(tmp_path, "metric: accuracy", "condition: a/full", "bound: '<= 5e-3'"))
+    assert one.parsed_bound() == ("<=", 0.005)
+    with pytest.raises(InputError, match=r"no number lies within -0\.1; a margin is 0 or more"):
+        read_criteria(criteria(tmp_path, "metric: accuracy", "condition: a/full", "bound: within -0.1"))
 
 
 def test_a_verdict_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

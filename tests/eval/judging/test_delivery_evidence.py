@@ -117,6 +117,20 @@ def test_leaving_out_what_was_sent_helps_nobody() -> None:
     assert "80 rows do not say which sound was sent; under full they do" in found.evidence
 
 
+def test_leaving_out_what_was_sent_under_full_helps_nobody_either() -> None:
+    rows = [
+        msgspec.structs.replace(r, audio_rms_db=None, audio_sha256=r.audio_sha256 and "same")
+        if r.condition != "full"
+        else msgspec.structs.replace(r, audio_rms_db=None, audio_sha256=None)
+        for r in run()
+    ]
+    found = judged(rows)
+    assert found.decision == "not measured"
+    assert "80 rows say which sound was sent; under full they do not" in found.evidence
+    silent = [r if r.condition == "full" else msgspec.structs.replace(r, audio_rms_db=-120.0) for r in rows]
+    assert judged(silent).decision == "go"  # the level shows it
+
+
 def test_a_run_that_says_nothing_of_its_sounds_says_so() -> None:
     silent = [msgspec.structs.replace(r, audio_sha256=None, audio_rms_db=None) for r in run()]
     assert judged(silent).decision == "go"
@@ -130,3 +144,30 @@ def test_a_sound_that_was_silent_already_stays_the_same_when_muted() -> None:
         return msgspec.structs.replace(r, audio_sha256="silence", audio_rms_db=-120.0) if changed else r
 
     assert judged(list(map(hushed, run()))).decision == "go"
+
+
+def test_a_hash_is_the_same_in_capitals() -> None:
+    full = {r.record_id: f"ab{r.record_id}" for r in run()}
+    rows = [
+        msgspec.structs.replace(r, audio_sha256=full[r.record_id])
+        if r.condition == "full"
+        else msgspec.structs.replace(r, audio_sha256=f" {full[r.record_id]}".upper())
+        for r in run()
+    ]
+    assert "80 of 80 sounds were sent as under full" in judged(rows).evidence
+
+
+def test_silence_that_was_never_a_sound_shows_nothing() -> None:
+    """Where every sound that was needed was silent under full, muting has changed nothing."""
+    rows = [r if r.model == "base" else sent(r, "mute_audio") for r in run()]
+    assert judged(rows).decision == "not measured"
+    pictures = [msgspec.structs.replace(r, needs_audio=False) for r in rows]
+    assert judged(pictures, slice="vl").decision != "not measured"
+
+
+def test_the_note_names_the_dataset_where_there_are_several() -> None:
+    rows = [sent(r, "full") if r.condition == "mute_audio" else r for r in run()]
+    assert score_predictions(rows, Sampling(resamples=100)).notes[0].startswith("safe/mute_audio, seed 0: 80")
+    rows += [msgspec.structs.replace(r, dataset="other", example_id=f"o-{r.example_id}") for r in rows]
+    notes = score_predictions(rows, Sampling(resamples=100)).notes
+    assert any(note.startswith("safe/mute_audio on other, seed 0: 80 of 80") for note in notes)

@@ -56,6 +56,35 @@ def test_a_dataset_that_was_not_muted_is_not_measured() -> None:
     assert judge(HELPS, score_predictions(rows, QUICK)).decision == "not measured"
 
 
+def test_a_dataset_that_only_the_other_side_answered_is_not_measured() -> None:
+    """Who leaves out a dataset could have lost there."""
+    rows = [r for r in three_datasets() if (r.dataset, r.model) != ("GQA", "safe")]
+    scores = score_predictions(rows, QUICK)
+    kept = Criterion(
+        name="kept",
+        metric="accuracy",
+        slice="vl",
+        condition="safe/full",
+        against="base/full",
+        bound="within 0.1",
+    )
+    judged = judge(kept, scores)
+    assert judged.decision == "not measured"
+    assert "safe/full against base/full on slice vl in GQA" in judged.evidence
+    elsewhere = [r if r.dataset != "GQA" else msgspec.structs.replace(r, dataset="other") for r in rows]
+    for metric, bound in (("vqa_accuracy", "<= 0.9"), ("answers_changed", "<= 99")):
+        asked = msgspec.structs.replace(kept, metric=metric, slice="all", bound=bound)
+        found = judge(asked, score_predictions(elsewhere, QUICK))
+        assert (found.decision, "(other)" in found.evidence) == ("not measured", True)
+
+
+def test_what_there_is_instead_is_said_of_the_dataset() -> None:
+    rows = [r for r in three_datasets() if r.dataset != "quiz" or not r.needs_audio]
+    quiz = msgspec.structs.replace(HELPS, dataset="quiz")
+    evidence = judge(quiz, score_predictions(rows, QUICK)).evidence
+    assert "on slice audio in quiz: slices are all, vl, type:colour" in evidence
+
+
 def test_a_dataset_without_such_questions_is_left_out() -> None:
     rows = [r for r in three_datasets() if r.dataset != "quiz" or not r.needs_audio]
     judged = judge(HELPS, score_predictions(rows, QUICK))

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from made_labels import labelled_table
 from made_rows import answers
@@ -12,7 +13,7 @@ from safe_eval.annotation.labels import key_path, read_labels
 from safe_eval.cli import main
 from safe_eval.judging.judged import Judged
 from safe_eval.judging.verdict import decide
-from safe_eval.options import Sampling
+from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.predictions import write_predictions
 from safe_eval.scoring.score import score_files
 
@@ -45,6 +46,22 @@ def test_the_low_end_of_the_interval_decides(
     assert found.ci_low == pytest.approx(low, abs=1e-3)
     assert f"{sample - wrong} of {sample} labelled answers of labels.csv are judged alike" in found.evidence
     assert "by wilson" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("protocol", "metric"), [(None, "vqa_accuracy_normalised"), ("vqa_accuracy_2017", "vqa_accuracy_2017")]
+)
+def test_labels_count_whatever_rule_scores_their_dataset(
+    tmp_path: Path, protocol: str | None, metric: str
+) -> None:
+    rows = answers("safe", "full", lambda clip, hears: clip % 3 > 0, clips=20)
+    rows = [msgspec.structs.replace(row, dataset="TextVQA") for row in rows]
+    write_predictions(tmp_path / "predictions.jsonl", rows)
+    options = ScoreOptions(protocol=protocol)
+    score_files([tmp_path / "predictions.jsonl"], Sampling(resamples=100), options, out=tmp_path)
+    labels = labelled_table(tmp_path, tmp_path, 40)
+    assert {item.metric for item in read_labels(labels)[0].items} == {metric}
+    assert "40 of 40 labelled answers" in judged(tmp_path, labels).evidence
 
 
 def test_a_hundred_labels_can_meet_a_lower_bound(run: Path, tmp_path: Path) -> None:
@@ -118,3 +135,12 @@ def test_labels_beside_the_run_are_found_and_recorded(
         (run / "annotations.csv").unlink()
         (run / "annotations.key.json").unlink()
     assert "asked for the low end >= 0.98" in capsys.readouterr().out
+
+
+def test_labels_that_no_criterion_asks_for_are_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = str(tmp_path / "nowhere.csv")
+    assert main(["verdict", str(run), "--criteria", "demo", "--force", "--labels", labels]) == 3
+    words = "nowhere.csv: no criterion of demo.yaml asks for agreement; leave out the labels"
+    assert words in capsys.readouterr().err

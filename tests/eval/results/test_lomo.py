@@ -27,6 +27,15 @@ def test_of_what_was_right_the_share_that_goes() -> None:
     assert found["mute_audio", "all"].share_lost == pytest.approx(20 / 80)
 
 
+def test_every_rule_of_right_and_wrong_has_rows() -> None:
+    """The rule of TextVQA is on request elsewhere, and still the one that judges its answers."""
+    rows = answers("safe", "full", lambda clip, hears: True)
+    rows += answers("safe", "mute_audio", lambda clip, hears: not hears)
+    found = lomo([msgspec.structs.replace(r, dataset="TextVQA") for r in rows])
+    heard = found["mute_audio", "audio"]
+    assert (heard.metric, heard.share_lost) == ("vqa_accuracy_normalised", 1.0)
+
+
 def test_full_alone_has_no_row() -> None:
     assert lomo(answers("safe", "full", lambda clip, hears: True, clips=5)) == {}
 

@@ -177,6 +177,13 @@ def test_scores_whose_items_are_gone_are_refused(run: Path) -> None:
         check_scores(run)
 
 
+def test_a_file_is_no_run(run: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"scores\.json: is a file; give the folder that safe-eval score wrote"
+    ):
+        check_scores(run / "scores.json")
+
+
 def test_items_rewritten_as_they_were_are_taken(run: Path) -> None:
     assert check_scores(forged_items(run, "value", lambda values: values)).metrics
 
