@@ -96,7 +96,11 @@ def _run(
     program: str, summary: str, commands: dict[str, Command], arguments: list[str], presets: Path | None
 ) -> int:
     if shell := shell_of(arguments):
-        print(script(_parser(program, summary, commands, presets, list(commands)), shell))
+        completion = script(_parser(program, summary, commands, presets, list(commands)), shell)
+        try:
+            print(completion)
+        except BrokenPipeError:
+            silence()
         return HOLDS
     given = configs_first(with_presets(arguments, presets))
     name, options = _parse(program, summary, commands, given, presets)

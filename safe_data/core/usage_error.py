@@ -50,11 +50,11 @@ def misplaced_option(word: str, program: str) -> str:
 
 
 def _hint(word: str, known: Sequence[str], prefix: str) -> str:
-    """The option that is meant; `--optim.steps` means `--steps`, and `-out` means `--out`."""
+    """The option meant: `--optim.steps` means `--steps`, `-out` means `--out`, `help` means `--help`."""
     in_yaml = [name.lstrip("-").replace("-", "_") for name in known]
     word = re.sub(rf"^--{prefix}", "--", word)
     last = f"--{word.rpartition('.')[2]}".replace("_", "-")
-    if word.startswith("--") and "." in word and last in known:
+    if last in known and (f"--{word}" == last or (word.startswith("--") and "." in word)):
         return f"did you mean {last!r}?"
     return did_you_mean(word, [*known, *in_yaml], SEE)
 

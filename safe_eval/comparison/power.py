@@ -90,7 +90,7 @@ def observed_differences(options: PowerOptions) -> Differences:
     if a is None or b is None or a == b or not {a, b} <= arms.keys():
         raise InputError(
             f"{file}: say which two arms to take as --a and --b; there are {', '.join(arms)}, "
-            f"for example --a {next(iter(arms))} --b {list(arms)[-1]}"
+            f"for example {_example(list(arms))}"
         )
     names = ", ".join(path.name for path in files)
     differences, clusters = _differences(file, arms[a], arms[b], slice_name)
@@ -153,6 +153,13 @@ def _arms(file: Path, scored: Sequence[ScoredArm]) -> dict[str, ScoredArm]:
     if not scored:
         raise InputError(f"{file}: holds no answers that are judged one by one")
     return {arm.key.name: arm for arm in scored}
+
+
+def _example(names: Sequence[str]) -> str:
+    """Two arms that are worth comparing: two models under one condition, where there are."""
+    first, *others = names
+    same = [name for name in others if name.rpartition("/")[2] == first.rpartition("/")[2]]
+    return f"--a {[*same, *others, first][0]} --b {first}"
 
 
 def _differences(file: Path, a: ScoredArm, b: ScoredArm, slice_name: str) -> tuple[Values, Labels]:

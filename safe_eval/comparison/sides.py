@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import file_sha256
 from safe_eval.options import CompareOptions
 from safe_eval.prediction import BASE, Prediction
@@ -88,6 +88,9 @@ def _models(
     if None not in (baseline, model_b) and baseline != model_b:
         raise InputError(f"--baseline {baseline} and --model-b {model_b} both name the model of B; give one")
     model_b = model_b or baseline
+    if alone and baseline is not None and baseline not in of_a:
+        hint = did_you_mean(baseline, of_a, f"there are {listed(of_a)}")
+        raise InputError(f"--baseline {baseline}: no model has this name here; {hint}")
     if alone and model_b is None and len(of_a) > 1:
         named = next((name for name in (default, BASE) if name in of_a and name != model_a), None)
         others = [name for name in of_a if name != (model_a or of_a[0])]

@@ -22,6 +22,7 @@ from safe_eval.judging.row_evidence import (
     of_metric,
     of_seeds,
     of_spread,
+    other_baseline,
 )
 from safe_eval.prediction import changes_sound
 from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES
@@ -296,7 +297,7 @@ def _why_nothing(criterion: Criterion, scores: Scores) -> str:
         return f"{text}: slices are {_listed(slices)}"
     if criterion.metric.endswith(SEED_STD) or criterion.over == "seeds":
         return f"{text}: score the predictions of several seeds, of the same examples, together"
-    return text
+    return f"{text}{other_baseline(criterion, scores.provenance.baseline)}"
 
 
 def _why_no_captions(metric: str, scores: Scores) -> list[str]:

@@ -279,3 +279,12 @@ def _interval(
 ) -> str:
     shown = "not measured" if method is None else f"{numerals.interval(low, high, signed=signed)} by {method}"
     return f", {numerals.percent(confidence)} interval {shown}"
+
+
+def other_baseline(criterion: Criterion, baseline: str | None) -> str:
+    """How to have two models compared that were scored beside the baseline, and not with each other."""
+    arms = (criterion.condition, criterion.against)
+    model, other = (arm and arm.rpartition("/")[0] for arm in arms)
+    if other is None or model == other or baseline in (None, model, other):
+        return ""
+    return f": all models are compared with {baseline}; score again with --baseline {other}, or with --pairs"

@@ -304,6 +304,12 @@ def test_print_config_shows_what_would_run_and_runs_again(
     assert capsys.readouterr().out == f"o {Schedule(rate=0.5, tags=['x'])} 0\n"
 
 
+@pytest.mark.parametrize("word", ["help", "version", "completion"])
+def test_a_word_that_is_an_option_is_named_as_one(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(word) == 3
+    assert capsys.readouterr().err.endswith(f"did you mean '--{word}'?\n")
+
+
 def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
     program = tmp_path / "talk.py"
     program.write_text(

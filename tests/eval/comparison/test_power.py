@@ -79,6 +79,8 @@ def test_which_two_answers_must_be_clear(tmp_path: Path) -> None:
         InputError, match="say which two arms to take as --a and --b; there are base/full, safe/full"
     ):
         observed(tmp_path, None, None)
+    with pytest.raises(InputError, match=r"for example --a safe/full --b base/full$"):
+        observed(tmp_path, "safe/full", "safe/fll")
     with pytest.raises(InputError, match="safe/gate_off − base/full has no spread on the slice 'all'"):
         observed(tmp_path, "safe/gate_off", "base/full")
     with pytest.raises(InputError, match="has no slice 'type:smell'; it has all, audio, vl"):

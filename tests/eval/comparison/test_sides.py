@@ -49,7 +49,8 @@ def test_the_models_of_one_file(
     ("options", "said"),
     [
         ({}, r"A \(p.jsonl\): holds several models \(alpha, base, beta\); choose one with --model-a"),
-        ({"baseline": "gamma"}, r"B \(p.jsonl\): has no model 'gamma'; it has alpha, base, beta"),
+        ({"baseline": "gamma"}, "--baseline gamma: no model has this name here; there are alpha, base, beta"),
+        ({"baseline": "bta"}, "--baseline bta: no model has this name here; did you mean 'beta'?"),
         ({"baseline": "base", "model_b": "beta"}, "both name the model of B; give one"),
     ],
 )
