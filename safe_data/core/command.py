@@ -41,7 +41,7 @@ from safe_data.core.options_file import (
     with_presets,
     without_sections,
 )
-from safe_data.core.terminal import silence
+from safe_data.core.terminal import flush, replace_closed, silence
 from safe_data.core.usage_error import SEE, misplaced_option, usage_error
 
 Command = Callable[..., int | None]
@@ -65,9 +65,10 @@ def run(
     arguments = list(sys.argv[1:] if argv is None else argv)
     said_by = " ".join([program, *(word for word in arguments[:1] if word in commands)])
     code = NOT_JUDGED
+    replace_closed()
     try:
         code = _guarded(said_by, lambda: _run(program, summary, commands, arguments, presets))
-        sys.stdout.flush()  # here, where a reader who has gone away is no fault
+        code = _guarded(said_by, flush) or code  # here, where a reader who has gone away is no fault
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         silence()
     return code

@@ -325,6 +325,29 @@ def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
     assert (first.stdout, first.stderr) == ("0\n", "")
 
 
+@pytest.mark.parametrize(
+    ("stdout", "code", "said"), [(">&-", 1, ""), ("> /dev/full", 3, "prog talk: [Errno 28] No space left")]
+)
+def test_output_that_cannot_be_printed_is_no_defect(
+    tmp_path: Path, stdout: str, code: int, said: str
+) -> None:
+    """Python's own exit code of a crash is 1, which would pass for a no-go."""
+    program = tmp_path / "talk.py"
+    program.write_text(
+        "from safe_data.core.command import run\n"
+        "def talk() -> int:\n"
+        "    print('one line')\n"
+        "    return 1\n"
+        "raise SystemExit(run('prog', 'Talks.', {'talk': talk}, ['talk']))\n"
+    )
+    done = subprocess.run(
+        f"{sys.executable} {program} {stdout}", shell=True, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == bool(said)
+
+
 def test_a_reader_who_has_gone_before_the_last_line_is_no_fault(tmp_path: Path) -> None:
     """Little output lies in Python's buffer until the end, where nobody catches what goes wrong."""
     program = tmp_path / "talk.py"
