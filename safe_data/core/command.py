@@ -42,7 +42,7 @@ from safe_data.core.options_file import (
     without_sections,
 )
 from safe_data.core.terminal import flush, replace_closed, silence
-from safe_data.core.usage_error import SEE, misplaced_option, usage_error
+from safe_data.core.usage_error import SEE, empty_argument, misplaced_option, usage_error
 
 Command = Callable[..., int | None]
 
@@ -121,6 +121,8 @@ def _parse(
         read_yaml(file)  # the parser does not say which file is wrong
     if not arguments:
         raise InputError(f"name a command: {', '.join(commands)}; {SEE}")
+    if (fault := empty_argument(arguments)) is not None:
+        raise InputError(fault)
     parser = _parser(program, summary, commands, presets, arguments[:1])
     first = arguments[0].partition("=")[0]
     if first.startswith("-") and first not in parser._option_string_actions and len(arguments) > 1:

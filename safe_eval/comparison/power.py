@@ -115,6 +115,7 @@ def plan_power(options: PowerOptions) -> PowerPlan:
     """
     if (options.difference is None) == (options.items is None):
         raise InputError("give either --difference, to learn how many items it needs, or --items")
+    _check_planned(options)
     if options.like is None:
         differences = assumed_differences(
             options.changed, options.difference or 0.0, options.cluster_size, options.correlation
@@ -144,6 +145,20 @@ def plan_power(options: PowerOptions) -> PowerPlan:
         correlation=differences.correlation,
         like=differences.like,
     )
+
+
+def _check_planned(options: PowerOptions) -> None:
+    """Refuse numbers that no comparison can have, each by the name of its option."""
+    if options.items is not None and options.items < 1:
+        raise InputError(f"--items {options.items}: is less than 1; give a number of questions")
+    if options.difference == 0:
+        raise InputError("--difference 0: no number of items shows it; give the least that matters, as 0.01")
+    if not 0 < options.changed <= 1:
+        raise InputError(f"--changed {options.changed}: is not above 0 and at most 1; 10 % is 0.1")
+    if options.cluster_size < 1:
+        raise InputError(f"--cluster-size {options.cluster_size}: is less than 1, the question itself")
+    if not 0 <= options.correlation <= 1:
+        raise InputError(f"--correlation {options.correlation}: is outside [0, 1]")
 
 
 def _arms(file: Path, scored: Sequence[ScoredArm]) -> dict[str, ScoredArm]:

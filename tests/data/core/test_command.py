@@ -304,6 +304,22 @@ def test_print_config_shows_what_would_run_and_runs_again(
     assert capsys.readouterr().out == f"o {Schedule(rate=0.5, tags=['x'])} 0\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train", "--out", ""], "--out is empty"),
+        (["train", "--out="], "--out is empty"),
+        (["train", ""], "the argument after train is empty"),
+        ([""], "the command is empty"),
+    ],
+)
+def test_an_empty_argument_is_no_path(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(*words) == 3
+    assert f"{said}; is a variable of the shell not set?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("word", ["help", "version", "completion"])
 def test_a_word_that_is_an_option_is_named_as_one(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(word) == 3
