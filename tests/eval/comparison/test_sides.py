@@ -60,6 +60,14 @@ def test_models_that_are_not_clear_are_asked_for(tmp_path: Path, options: dict[s
         compared((path,), **({"model_a": "alpha"} | options if "baseline" in options else options))
 
 
+def test_the_model_that_is_proposed_is_not_the_one_that_was_given(tmp_path: Path) -> None:
+    path = written(tmp_path / "p.jsonl", models("alpha", "base", "beta"))
+    with pytest.raises(InputError, match=r"choose one with --model-a, for example --model-a base$"):
+        compared((path,), baseline="beta")
+    with pytest.raises(InputError, match=r"choose one with --model-a, for example --model-a beta$"):
+        compared((path,), baseline="alpha")
+
+
 def test_a_run_is_compared_with_its_own_baseline(tmp_path: Path) -> None:
     files = written(tmp_path / "a.jsonl", models("alpha")), written(tmp_path / "b.jsonl", models("beta"))
     run = tmp_path / "runs" / "mine"
