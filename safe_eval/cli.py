@@ -64,6 +64,7 @@ def verdict(
     *,
     criteria: str,
     set: tuple[str, ...] = (),
+    baseline: str | None = None,
     expect: tuple[Path, ...] = (),
     expect_split: tuple[str, ...] = (),
     labels: Path | None = None,
@@ -79,6 +80,7 @@ def verdict(
         criteria: name of a shipped criteria file, such as demo or success (all: safe-eval criteria list), or
             the path of a file; a shipped name always means the shipped file
         set: NAME=VALUE, a parameter of the criteria file, such as model=alpha
+        baseline: model that the criteria compare with; short for --set baseline=NAME
         expect: dataset root, or JSON Lines or Parquet file, of the examples that the run should have answered
         expect_split: split of it that should have been answered (default: those of which any example was)
         labels: table of labelled answers, for criteria on the agreement of scorer and person (default:
@@ -90,6 +92,7 @@ def verdict(
     Examples:
         safe-eval verdict runs/mine --criteria success
         safe-eval verdict runs/mine --criteria mine.yaml --force --format markdown
+        safe-eval verdict runs/both --criteria demo --set model=alpha --baseline beta
     """
     from safe_eval.judging.verdict import EXIT_CODES, VERDICT_FILE, decide
     from safe_eval.text.verdict_text import VERDICT_TABLES, verdict_table, verdict_tables
@@ -101,7 +104,7 @@ def verdict(
             criteria,
             expect,
             expect_split=expect_split,
-            settings=set,
+            settings=set if baseline is None else (*set, f"baseline={baseline}"),
             labels=labels,
             force=force,
             at=at,

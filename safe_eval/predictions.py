@@ -42,6 +42,15 @@ _Place = tuple[str, int]  # file name and row number
 _truth = attrgetter(*_TRUTH)
 
 
+def _check_once(paths: Sequence[Path]) -> None:
+    """Refuse a file that is given twice; each of its rows would be said to be answered twice."""
+    known: set[Path] = set()
+    for path in paths:
+        if path.resolve() in known:
+            raise InputError(f"{path}: is given twice; give each file once")
+        known.add(path.resolve())
+
+
 def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False) -> list[Prediction]:
     """Read one or several predictions files as one, check every row, and report all faulty rows at once.
 
@@ -58,6 +67,7 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
     places: dict[int, _Place] = {}  # of the predictions with choices
     errors: list[str] = []
     seen = _Seen({}, {})
+    _check_once([Path(path) for path in paths])
     for path in map(Path, paths):
         before = len(predictions) + len(errors)
         left_out = partial_line(path) if allow_partial and path.is_file() else None

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from safe_data.core.terminal import say
+from safe_data.core.terminal import say, wrote
 from safe_eval.options import CardOptions
 
 
@@ -21,7 +21,8 @@ def report(
     Args:
         runs: folders with scores.json, items.parquet and verdict.json
         shards: folder of the dataset, to show pictures and sounds (default: RUN/shards if it is there)
-        out: file of the page (default: RUN/report.html); needed for several runs
+        out: file of the page (default: RUN/report.html); needed for several runs; a summary of the same name
+            ends in .md
         baseline: model that the others are compared with (default: that of the scores; of several runs, the
             model of the same name in the first)
         force: replace another report that is there
@@ -33,7 +34,8 @@ def report(
     """
     from safe_eval.report.report import write_report
 
-    say([f"wrote {write_report(*runs, shards=shards, out=out, baseline=baseline, force=force)}"])
+    page = write_report(*runs, shards=shards, out=out, baseline=baseline, force=force)
+    wrote([page, page.with_suffix(".md")])
 
 
 def card(run: Path, *, options: CardOptions, out: Path | None = None, force: bool = False) -> None:

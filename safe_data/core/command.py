@@ -41,8 +41,8 @@ from safe_data.core.options_file import (
     with_presets,
     without_sections,
 )
-from safe_data.core.terminal import silence
-from safe_data.core.usage_error import SEE, misplaced_option, usage_error
+from safe_data.core.terminal import flush, replace_closed, silence
+from safe_data.core.usage_error import SEE, empty_argument, misplaced_option, usage_error
 
 Command = Callable[..., int | None]
 
@@ -65,9 +65,10 @@ def run(
     arguments = list(sys.argv[1:] if argv is None else argv)
     said_by = " ".join([program, *(word for word in arguments[:1] if word in commands)])
     code = NOT_JUDGED
+    replace_closed()
     try:
         code = _guarded(said_by, lambda: _run(program, summary, commands, arguments, presets))
-        sys.stdout.flush()  # here, where a reader who has gone away is no fault
+        code = _guarded(said_by, flush) or code  # here, where a reader who has gone away is no fault
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         silence()
     return code
@@ -96,7 +97,11 @@ def _run(
     program: str, summary: str, commands: dict[str, Command], arguments: list[str], presets: Path | None
 ) -> int:
     if shell := shell_of(arguments):
-        print(script(_parser(program, summary, commands, presets, list(commands)), shell))
+        completion = script(_parser(program, summary, commands, presets, list(commands)), shell)
+        try:
+            print(completion)
+        except BrokenPipeError:
+            silence()
         return HOLDS
     given = configs_first(with_presets(arguments, presets))
     name, options = _parse(program, summary, commands, given, presets)
@@ -116,6 +121,8 @@ def _parse(
         read_yaml(file)  # the parser does not say which file is wrong
     if not arguments:
         raise InputError(f"name a command: {', '.join(commands)}; {SEE}")
+    if (fault := empty_argument(arguments)) is not None:
+        raise InputError(fault)
     parser = _parser(program, summary, commands, presets, arguments[:1])
     first = arguments[0].partition("=")[0]
     if first.startswith("-") and first not in parser._option_string_actions and len(arguments) > 1:

@@ -3,7 +3,7 @@
 To write the same bytes again is no overwriting, so a command that was run before can be run again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from safe_data.core.errors import InputError
@@ -21,6 +21,18 @@ def check_free(*paths: Path, force: bool) -> None:
             there = path.exists()
         if there:
             raise InputError(f"{path}: is there already; {_fix(path)}")
+
+
+def check_not_read(written: Iterable[Path], read: Iterable[Path]) -> None:
+    """Refuse to write a result over what it comes from, which `force` would not mean either.
+
+    Raises:
+        InputError: a file to be written is one that was read.
+    """
+    sources = {path.resolve() for path in read}
+    for path in written:
+        if path.resolve() in sources:
+            raise InputError(f"{path}: is read by this command, and never replaced by it; name another file")
 
 
 def check_same(contents: Mapping[Path, bytes], *, force: bool) -> None:

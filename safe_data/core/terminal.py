@@ -34,6 +34,28 @@ def silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def replace_closed() -> None:
+    """Print nothing where whoever started the program closed its stdout, as `>&-` does."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - stays open, as stdout does
+
+
+def flush() -> int:
+    """Print what is still in the buffer, and return exit code 0.
+
+    Raises:
+        OSError: the disk is full, for example. It is said once, and not again when the program ends.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        silence()
+        raise
+    return 0
+
+
 def wrote(paths: Sequence[Path], format: Format = "text") -> None:
     """Say which files were written; on stderr where stdout holds a format for another program."""
     *first, last = map(str, paths)

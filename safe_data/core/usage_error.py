@@ -40,6 +40,22 @@ def usage_error(message: str, known: Sequence[str]) -> str:
     return f"{said}; {_hint(unknown[1], known, prefix) if unknown else _choice_hint(said)}"
 
 
+def empty_argument(arguments: Sequence[str]) -> str | None:
+    """What is wrong with an empty argument: as a path it would mean the working directory.
+
+    >>> empty_argument(["score", "p.jsonl", "--out", ""])
+    '--out is empty; is a variable of the shell not set?'
+    >>> empty_argument(["score", "--out=x"]) is None
+    True
+    """
+    for before, word in zip(["", *arguments], arguments, strict=False):
+        if word == "" or (word.startswith("--") and word.endswith("=")):
+            name = (before if word == "" else word[:-1]) or "the command"
+            what = name if name.startswith("--") or name == "the command" else f"the argument after {name}"
+            return f"{what} is empty; is a variable of the shell not set?"
+    return None
+
+
 def misplaced_option(word: str, program: str) -> str:
     """What is wrong with a command line that begins with an option.
 
@@ -50,11 +66,11 @@ def misplaced_option(word: str, program: str) -> str:
 
 
 def _hint(word: str, known: Sequence[str], prefix: str) -> str:
-    """The option that is meant; `--optim.steps` means `--steps`, and `-out` means `--out`."""
+    """The option meant: `--optim.steps` means `--steps`, `-out` means `--out`, `help` means `--help`."""
     in_yaml = [name.lstrip("-").replace("-", "_") for name in known]
     word = re.sub(rf"^--{prefix}", "--", word)
     last = f"--{word.rpartition('.')[2]}".replace("_", "-")
-    if word.startswith("--") and "." in word and last in known:
+    if last in known and (f"--{word}" == last or (word.startswith("--") and "." in word)):
         return f"did you mean {last!r}?"
     return did_you_mean(word, [*known, *in_yaml], SEE)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
+from safe_data.core.overwriting import check_not_read
 from safe_eval.annotation.labels import Key, KeyItem, key_path, read_labels, write_table
 from safe_eval.arms.arm import cluster_field, make_arms
 from safe_eval.arms.scored_arm import score_arms
@@ -21,6 +22,7 @@ from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions
 from safe_eval.scorers.scorer import ANSWER_METRICS, RIGHT_FROM
 from safe_eval.scoring.run_files import predictions_of, run_protocol
+from safe_eval.scoring.scores import SCORES_FILE
 from safe_eval.statistics.agreement import Agreement, agreement
 
 TABLE = "annotations.csv"  # in a run folder
@@ -69,6 +71,7 @@ def draw_sample(
     table = out or (run / TABLE if run.is_dir() else run.with_name(TABLE))
     if sample < 1:
         raise InputError(f"sample {sample} is less than 1")
+    check_not_read((table, key_path(table)), [*files, run / SCORES_FILE])
     if not force and (table.exists() or key_path(table).exists()):
         raise InputError(
             f"{table}: is there already, perhaps with labels; name another file, or add --force to replace it"

@@ -54,8 +54,22 @@ def pairing_notes(pairing: Pairing, arms: Sequence[Arm]) -> Iterator[str]:
     named = f"to compare every model with one, name it: --baseline {models[0]}"
     if pairing.as_equals:
         yield f"no model is called {BASE}: each pair of models is compared as equals; {named}"
+        yield from _apart([arm.key for arm in arms], models)
     else:
         yield f"no model is called {BASE}, and {len(models)} models are compared with none; {named}"
+
+
+def _apart(keys: Sequence[ArmKey], models: Sequence[str]) -> Iterator[str]:
+    """The pairs of equals that are not compared, because they have no condition or no seed in common."""
+    seeds: dict[str, dict[tuple[str | None, str], dict[int, int]]] = {model: {} for model in models}
+    for key in keys:
+        seeds[key.model].setdefault((key.dataset, key.condition), {})[key.seed] = key.seed
+    for one, other in itertools.combinations(models, 2):
+        both = seeds[one].keys() & seeds[other].keys()
+        if not both:
+            yield f"{one} and {other} are not compared: they answered no dataset under the same condition"
+        elif not any(same_seeds(seeds[one][place], seeds[other][place]) for place in both):
+            yield f"{one} and {other} are not compared: both have several seeds, and none in common"
 
 
 def _without_baseline(baseline: str, arms: Sequence[Arm]) -> Iterator[str]:

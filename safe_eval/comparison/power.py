@@ -90,7 +90,7 @@ def observed_differences(options: PowerOptions) -> Differences:
     if a is None or b is None or a == b or not {a, b} <= arms.keys():
         raise InputError(
             f"{file}: say which two arms to take as --a and --b; there are {', '.join(arms)}, "
-            f"for example --a {next(iter(arms))} --b {list(arms)[-1]}"
+            f"for example {_example(list(arms))}"
         )
     names = ", ".join(path.name for path in files)
     differences, clusters = _differences(file, arms[a], arms[b], slice_name)
@@ -115,6 +115,7 @@ def plan_power(options: PowerOptions) -> PowerPlan:
     """
     if (options.difference is None) == (options.items is None):
         raise InputError("give either --difference, to learn how many items it needs, or --items")
+    _check_planned(options)
     if options.like is None:
         differences = assumed_differences(
             options.changed, options.difference or 0.0, options.cluster_size, options.correlation
@@ -146,6 +147,20 @@ def plan_power(options: PowerOptions) -> PowerPlan:
     )
 
 
+def _check_planned(options: PowerOptions) -> None:
+    """Refuse numbers that no comparison can have, each by the name of its option."""
+    if options.items is not None and options.items < 1:
+        raise InputError(f"--items {options.items}: is less than 1; give a number of questions")
+    if options.difference == 0:
+        raise InputError("--difference 0: no number of items shows it; give the least that matters, as 0.01")
+    if not 0 < options.changed <= 1:
+        raise InputError(f"--changed {options.changed}: is not above 0 and at most 1; 10 % is 0.1")
+    if options.cluster_size < 1:
+        raise InputError(f"--cluster-size {options.cluster_size}: is less than 1, the question itself")
+    if not 0 <= options.correlation <= 1:
+        raise InputError(f"--correlation {options.correlation}: is outside [0, 1]")
+
+
 def _arms(file: Path, scored: Sequence[ScoredArm]) -> dict[str, ScoredArm]:
     """The arms by name, where each name stands for one arm."""
     if len({arm.key.dataset for arm in scored}) > 1 or len({arm.key.seed for arm in scored}) > 1:
@@ -153,6 +168,13 @@ def _arms(file: Path, scored: Sequence[ScoredArm]) -> dict[str, ScoredArm]:
     if not scored:
         raise InputError(f"{file}: holds no answers that are judged one by one")
     return {arm.key.name: arm for arm in scored}
+
+
+def _example(names: Sequence[str]) -> str:
+    """Two arms that are worth comparing: two models under one condition, where there are."""
+    first, *others = names
+    same = [name for name in others if name.rpartition("/")[2] == first.rpartition("/")[2]]
+    return f"--a {[*same, *others, first][0]} --b {first}"
 
 
 def _differences(file: Path, a: ScoredArm, b: ScoredArm, slice_name: str) -> tuple[Values, Labels]:

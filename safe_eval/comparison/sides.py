@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import file_sha256
 from safe_eval.options import CompareOptions
 from safe_eval.prediction import BASE, Prediction
@@ -72,9 +72,9 @@ def read_sides(paths: Sequence[Path], options: CompareOptions) -> tuple[tuple[Si
     models = _models(_values(rows_a, "model"), options, default, alone=alone)
     conditions, seeds = options.conditions, (options.seed_a, options.seed_b)
     sides = [
-        _side(name, rows, files, {"condition": condition, "model": model, "seed": seed})
-        for name, rows, files, condition, model, seed in zip(
-            "AB", (rows_a, rows_b), (files_a, files_b), conditions, models, seeds, strict=True
+        _side(name, rows, files, {"condition": condition, "model": model, "seed": seed}, other)
+        for name, rows, files, condition, model, seed, other in zip(
+            "AB", (rows_a, rows_b), (files_a, files_b), conditions, models, seeds, models[::-1], strict=True
         )
     ]
     return sides[0], sides[1]
@@ -88,6 +88,9 @@ def _models(
     if None not in (baseline, model_b) and baseline != model_b:
         raise InputError(f"--baseline {baseline} and --model-b {model_b} both name the model of B; give one")
     model_b = model_b or baseline
+    if alone and baseline is not None and baseline not in of_a:
+        hint = did_you_mean(baseline, of_a, f"there are {listed(of_a)}")
+        raise InputError(f"--baseline {baseline}: no model has this name here; {hint}")
     if alone and model_b is None and len(of_a) > 1:
         named = next((name for name in (default, BASE) if name in of_a and name != model_a), None)
         others = [name for name in of_a if name != (model_a or of_a[0])]
@@ -98,10 +101,13 @@ def _models(
     return model_a, model_b
 
 
-def _side(name: str, rows: Rows, files: Sequence[Path], wanted: dict[str, Any]) -> tuple[Side, Rows]:
+def _side(
+    name: str, rows: Rows, files: Sequence[Path], wanted: dict[str, Any], other: str | None
+) -> tuple[Side, Rows]:
+    """The side with the wanted answers; `other` is the model of the other side, where it is known."""
     where = f"{name} ({', '.join(file.name for file in files)})"
     for field, value in wanted.items():
-        rows = _chosen(rows, field, value, where, name.lower())
+        rows = _chosen(rows, field, value, where, name.lower(), other)
     side = Side(
         name=name,
         files=tuple(PredictionsFile(file.name, file_sha256(file)) for file in files),
@@ -113,15 +119,16 @@ def _side(name: str, rows: Rows, files: Sequence[Path], wanted: dict[str, Any]) 
     return side, rows
 
 
-def _chosen(rows: Rows, field: str, wanted: Any, where: str, side: str) -> Rows:
+def _chosen(rows: Rows, field: str, wanted: Any, where: str, side: str, other: str | None) -> Rows:
     """The rows with the wanted value of a field; all rows if no value is wanted and none must be chosen."""
     values = _values(rows, field)
     if wanted is not None and wanted not in values:
         raise InputError(f"{where}: has no {field} {wanted!r}; it has {listed(values)}")
     if wanted is None and field != "condition" and len(values) > 1:
+        example = next(value for value in reversed(values) if value != other)
         raise InputError(
             f"{where}: holds several {field}s ({listed(values)}); choose one with --{field}-{side}, for "
-            f"example --{field}-{side} {values[-1]}"
+            f"example --{field}-{side} {example}"
         )
     return rows if wanted is None else [row for row in rows if getattr(row, field) == wanted]
 

@@ -55,7 +55,16 @@ def why_nothing(criterion: Criterion, scores: Scores) -> str:
         return f"{text}: slices are {_listed(slices)}"
     if criterion.metric.endswith(SEED_STD) or criterion.over == "seeds":
         return f"{text}: score the predictions of several seeds, of the same examples, together"
-    return text
+    return f"{text}{_other_baseline(criterion, scores.provenance.baseline)}"
+
+
+def _other_baseline(criterion: Criterion, baseline: str | None) -> str:
+    """How to have two models compared that were scored beside the baseline, and not with each other."""
+    arms = (criterion.condition, criterion.against)
+    model, other = (arm and arm.rpartition("/")[0] for arm in arms)
+    if other is None or model == other or baseline in (None, model, other):
+        return ""
+    return f": all models are compared with {baseline}; score again with --baseline {other}, or with --pairs"
 
 
 def _why_no_captions(metric: str, scores: Scores) -> list[str]:

@@ -142,17 +142,16 @@ def _parameters(path: Path, declared: Any, settings: Sequence[str]) -> Parameter
         if isinstance(value, bool) or not isinstance(value, str | int | float | None):
             raise InputError(f"{path}: parameter {name!r} is neither a text, a number nor null")
         parameters[name] = None if value is None else str(value)
-    given = set()
+    given: dict[str, str] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not (equals and name and value):
             raise InputError(f"--set {setting}: expected NAME=VALUE, for example --set model=alpha")
+        if given.setdefault(name, value) != value:
+            raise InputError(f"--set {setting}: {name!r} is also set to {given[name]!r}; give one of them")
         if name not in parameters:
             there = did_you_mean(name, parameters, f"there are {', '.join(parameters) or 'none'}")
             raise InputError(f"--set {setting}: {path} has no parameter {name!r}; {there}")
-        if name in given:
-            raise InputError(f"--set {setting}: {name} is set twice; give it one value")
-        given.add(name)
         parameters[name] = None if value == _NULL else value
     return parameters
 

@@ -5,13 +5,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from safe_data.core.errors import InputError
-from safe_data.core.overwriting import write_all_new
+from safe_data.core.overwriting import check_not_read, write_all_new
+from safe_eval.judging.verdict import VERDICT_FILE
 from safe_eval.report import accuracy
 from safe_eval.report.chain import chain_sentence
 from safe_eval.report.page import render_page
 from safe_eval.report.run_folder import Results, read_results
 from safe_eval.report.side_by_side import Shown, shown
 from safe_eval.report.verdict_words import coverage_words, criterion_words, verdict_words
+from safe_eval.scoring.items import ITEMS_FILE
+from safe_eval.scoring.scores import SCORES_FILE, scored_files
 
 
 def write_report(
@@ -38,7 +41,7 @@ def write_report(
 
     Raises:
         InputError: an input is missing or malformed, the inputs do not belong together, `out` is not given
-            for several runs, or a package of the `report` extra is not installed.
+            for several runs, ends in .md or is an input, or a package of the `report` extra is not installed.
     """
     if not runs:
         raise InputError("no run folder given")
@@ -46,13 +49,24 @@ def write_report(
         raise InputError(f"{len(runs)} runs on one page belong to no folder of theirs; add --out FILE.html")
     folders = [Path(run) for run in runs]
     out = folders[0] / "report.html" if out is None else Path(out)
-    page = shown(folders, [read_results(folder) for folder in folders], baseline)
+    if out.suffix == ".md":
+        raise InputError(f"{out}: is a name for the summary; name the page: {out.with_suffix('.html')}")
+    found = [read_results(folder) for folder in folders]
+    page = shown(folders, found, baseline)
     if shards is None and (folders[0] / "shards" / "dataset.json").is_file():
         shards = folders[0] / "shards"
     summary = out.with_suffix(".md")
+    for folder, one in zip(folders, found, strict=True):
+        check_not_read((out, summary), _read_from(folder, one))
     texts = {out: render_page(page, shards, summary.name), summary: render_summary(page, out.name)}
     write_all_new({path: text.encode() for path, text in texts.items()}, force=force)
     return out
+
+
+def _read_from(run: Path, results: Results) -> list[Path]:
+    """The files that the page of a run comes from, among them the predictions behind its scores."""
+    names = (SCORES_FILE, ITEMS_FILE, VERDICT_FILE)
+    return [*(run / name for name in names), *scored_files(run, results.scores)]
 
 
 def render_summary(page: Shown, page_name: str) -> str:

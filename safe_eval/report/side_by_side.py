@@ -125,7 +125,7 @@ def _pairs(names: Sequence[str], results: Sequence[Results], baseline: str | Non
     (first, own), *later = zip(names, results, strict=True)
     known = set(own.items.column("model").unique().to_pylist())
     if baseline is not None:
-        _check_known(baseline, known)
+        _check_known(baseline, known, f"in {names[0]}, the first run")
     subject = models_of(known, own.baseline).tested[0]
     tested: list[Pair] = []
     untested: list[Pair] = []
@@ -265,10 +265,10 @@ def _notes(
         yield f"Each run has one training seed, and they differ: {seeds}. The tables call it seed 0."
 
 
-def _check_known(baseline: str, names: set[str]) -> None:
+def _check_known(baseline: str, names: set[str], where: str = "here") -> None:
     if baseline not in names:
         hint = did_you_mean(baseline, sorted(names), f"models are {', '.join(sorted(names))}")
-        raise InputError(f"--baseline {baseline}: no model has this name here; {hint}")
+        raise InputError(f"--baseline {baseline}: no model has this name {where}; {hint}")
 
 
 def _model(arm: str) -> str:

@@ -1,12 +1,13 @@
 """Run files: the predictions files that a run was scored from, for every command that takes a run folder."""
 
+import shlex
 from pathlib import Path
 
 import msgspec
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
-from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, file_of
+from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Scores, file_of, score_again
 
 PREDICTIONS_FILE = "predictions.jsonl"  # in a run folder that has not been scored yet
 
@@ -54,11 +55,19 @@ def predictions_of(path: Path) -> list[Path]:
                 "scores, or give the predictions file itself"
             )
         if file_sha256(file) != recorded.sha256:
-            again = f"safe-eval score {' '.join(map(str, files))} --out {path} --force"
             raise InputError(
-                f"{file}: has changed since {scores} was computed from it; score it again: {again}"
+                f"{file}: has changed since {scores} was computed from it; score it again: "
+                f"{_again(path, files)}"
             )
     return files
+
+
+def _again(run: Path, files: list[Path]) -> str:
+    """The command that scores a run again; without its options where another version wrote its scores."""
+    try:
+        return score_again(run, msgspec.json.decode((run / SCORES_FILE).read_bytes(), type=Scores))
+    except msgspec.MsgspecError:
+        return f"safe-eval score {shlex.join(map(str, [*files, '--out', run, '--force']))}"
 
 
 def run_baseline(path: Path) -> str | None:

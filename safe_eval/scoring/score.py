@@ -10,7 +10,7 @@ import msgspec
 from safe_data.core.errors import InputError, raise_row_errors
 from safe_data.core.files import file_sha256, json_bytes
 from safe_data.core.options_file import installed_versions
-from safe_data.core.overwriting import check_same, check_same_hash, write_all_new
+from safe_data.core.overwriting import check_not_read, check_same, check_same_hash, write_all_new
 from safe_data.core.phases import Phase, unseen
 from safe_eval.arms.all_arms import Arms, all_arms
 from safe_eval.arms.caption_arms import CaptionInputs
@@ -138,6 +138,8 @@ def read_arms(
     if not paths:
         raise InputError("no predictions file given")
     at("reading predictions")
+    if options.write_df is not None:
+        check_not_read([options.write_df], paths)
     predictions = read_predictions(*paths, allow_partial=options.allow_partial)
     notes = tuple(partial_notes(paths)) if options.allow_partial else ()
     at(f"{len(predictions)} answers")

@@ -11,7 +11,7 @@ from safe_data.core.files import file_sha256, write_json
 from safe_data.core.json_document import DocumentError, read_document
 from safe_eval.arms.coverage import ArmCoverage, Coverage
 from safe_eval.arms.delivery import Delivery
-from safe_eval.options import Tokenizer
+from safe_eval.options import Sampling, Tokenizer
 from safe_eval.prediction import BASE
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
@@ -131,16 +131,25 @@ def named_file(path: Path, out: Path | None, sha256: str | None = None) -> Predi
 
 
 def score_again(run: Path, scores: Scores) -> str:
-    """The command that scores the predictions of a run again."""
-    made = scores.provenance
-    asked = [] if made.baseline in (None, BASE) else [f"--baseline {shlex.quote(str(made.baseline))}"]
-    asked += ["--pairs"] if made.pairs else []
-    asked += [] if made.protocol is None else [f"--protocol {made.protocol}"]
-    asked += ["--spread"] if made.spread else []
-    asked += [] if made.prior is None else [f"--prior {prior_of(file_of(run, made.prior))}"]
-    return " ".join(
-        ["safe-eval score", *map(str, scored_files(run, scores)), *asked, f"--out {run}", "--force"]
-    )
+    """The command that scores the predictions of a run again, with the options it was scored with."""
+    made, usual = scores.provenance, Sampling()
+    files = {"prior": made.prior, "df": made.frequencies, "spice": made.spice}
+    texts = {
+        "baseline": None if made.baseline == BASE else made.baseline,
+        "protocol": made.protocol,
+        "tokenizer": None if made.tokenizer == "own" else made.tokenizer,
+        "confidence": None if made.confidence == usual.confidence else made.confidence,
+        "resamples": None if made.resamples == usual.resamples else made.resamples,
+        "seed": None if made.seed == usual.seed else made.seed,
+        **{name: prior_of(file_of(run, file)) for name, file in files.items() if file is not None},
+        **{name: one.name if one.path is None else run / one.path for name, one in made.models.items()},
+    }
+    flags = {"pairs": made.pairs, "spread": made.spread, "allow-partial": made.partial}
+    asked = [word for name in made.metrics for word in ("--metric", name)]
+    asked += [word for name, text in texts.items() if text is not None for word in (f"--{name}", str(text))]
+    asked += [f"--{name}" for name, given in flags.items() if given]
+    words = [*map(str, scored_files(run, scores)), *asked, "--out", str(run), "--force"]
+    return f"safe-eval score {shlex.join(words)}"
 
 
 def prior_of(file: Path) -> Path:

@@ -117,6 +117,11 @@ def _comparison_lines(scores: Scores, metric: str, dataset: str | None, seed: in
         shown = name
     tests = sorted({row.test for row in rows if row.test is not None})
     yield f"  p: {' or '.join(tests) or 'not measured'}"
+    for row in rows:
+        if row.slice == "all" and (row.only_a or row.only_b):
+            alone = f"{row.only_a} only by {row.a}, {row.only_b} only by {row.b}"
+            text = f"{row.a} − {row.b}: {row.n} examples were answered by both, {alone}"
+            yield from textwrap.wrap(text, COLUMNS, initial_indent="  ", subsequent_indent="    ")
 
 
 def _group_lines(scores: Scores) -> Iterator[str]:

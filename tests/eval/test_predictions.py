@@ -180,3 +180,10 @@ def test_select_and_hash(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"abc")
     assert file_sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_file_that_is_given_twice_is_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    write_predictions(path, [row()])
+    with pytest.raises(InputError, match=r"^\S+p\.jsonl: is given twice; give each file once$"):
+        read_predictions(path, tmp_path / "." / "p.jsonl")

@@ -304,6 +304,28 @@ def test_print_config_shows_what_would_run_and_runs_again(
     assert capsys.readouterr().out == f"o {Schedule(rate=0.5, tags=['x'])} 0\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train", "--out", ""], "--out is empty"),
+        (["train", "--out="], "--out is empty"),
+        (["train", ""], "the argument after train is empty"),
+        ([""], "the command is empty"),
+    ],
+)
+def test_an_empty_argument_is_no_path(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(*words) == 3
+    assert f"{said}; is a variable of the shell not set?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["help", "version", "completion"])
+def test_a_word_that_is_an_option_is_named_as_one(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(word) == 3
+    assert capsys.readouterr().err.endswith(f"did you mean '--{word}'?\n")
+
+
 def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
     program = tmp_path / "talk.py"
     program.write_text(
@@ -317,6 +339,29 @@ def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
         f"{sys.executable} {program} | head -1", shell=True, capture_output=True, text=True, check=False
     )
     assert (first.stdout, first.stderr) == ("0\n", "")
+
+
+@pytest.mark.parametrize(
+    ("stdout", "code", "said"), [(">&-", 1, ""), ("> /dev/full", 3, "prog talk: [Errno 28] No space left")]
+)
+def test_output_that_cannot_be_printed_is_no_defect(
+    tmp_path: Path, stdout: str, code: int, said: str
+) -> None:
+    """Python's own exit code of a crash is 1, which would pass for a no-go."""
+    program = tmp_path / "talk.py"
+    program.write_text(
+        "from safe_data.core.command import run\n"
+        "def talk() -> int:\n"
+        "    print('one line')\n"
+        "    return 1\n"
+        "raise SystemExit(run('prog', 'Talks.', {'talk': talk}, ['talk']))\n"
+    )
+    done = subprocess.run(
+        f"{sys.executable} {program} {stdout}", shell=True, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == bool(said)
 
 
 def test_a_reader_who_has_gone_before_the_last_line_is_no_fault(tmp_path: Path) -> None:

@@ -53,6 +53,15 @@ def test_bash_completes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 @needs_shtab
+def test_a_reader_of_the_script_who_has_seen_enough_is_no_fault() -> None:
+    program = "from safe_data.cli import main; raise SystemExit(main(['--completion', 'bash']))"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        running.stdout.close()
+        assert running.wait() == 0
+
+
+@needs_shtab
 @pytest.mark.parametrize("shell", ["zsh", "tcsh"])
 def test_other_shells_have_a_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(f"--completion={shell}") == 0

@@ -7,7 +7,7 @@ import pytest
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
-from safe_data.core.overwriting import check_free, check_same_hash, write_all_new, write_new
+from safe_data.core.overwriting import check_free, check_not_read, check_same_hash, write_all_new, write_new
 
 
 def test_other_content_is_refused_and_named(tmp_path: Path) -> None:
@@ -21,6 +21,14 @@ def test_other_content_is_refused_and_named(tmp_path: Path) -> None:
     assert path.read_bytes() == b"one"
     write_new(path, b"two", force=True)
     assert path.read_bytes() == b"two"
+
+
+def test_what_is_read_is_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    same = tmp_path / "folder" / ".." / "p.jsonl"
+    check_not_read([tmp_path / "q.jsonl"], [same])
+    with pytest.raises(InputError, match=r"p\.jsonl: is read by this command, and never replaced by it"):
+        check_not_read([tmp_path / "q.jsonl", tmp_path / "p.jsonl"], [same])
 
 
 def test_the_same_content_is_not_even_written(tmp_path: Path) -> None:

@@ -137,6 +137,17 @@ def test_labels_are_never_written_over(tmp_path: Path, capsys: pytest.CaptureFix
     assert len(table_rows(table)) == 5
 
 
+def test_a_table_is_never_written_over_its_predictions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn(tmp_path, good_run())
+    (file,) = tmp_path.glob("*.jsonl")
+    before = file.read_bytes()
+    assert run("annotate", tmp_path, "--out", file, "--force") == 3
+    assert "is read by this command, and never replaced by it; name another file" in capsys.readouterr().err
+    assert file.read_bytes() == before
+
+
 def test_a_table_that_a_spreadsheet_saved_with_semicolons(tmp_path: Path) -> None:
     table = drawn(tmp_path, good_run())
     items = [made["item"] for made in table_rows(table)]

@@ -37,6 +37,19 @@ def test_models_without_a_baseline_are_equals_and_a_note_says_how_to_name_one() 
     assert told(rows, baseline="beta") == told([row()]) == told(good_run(2)) == ""
 
 
+def test_equals_with_nothing_in_common_are_named() -> None:
+    rows = [row(model="alpha"), row(model="beta", condition="mute_audio"), row(model="gamma")]
+    said = told(rows)
+    assert "alpha and beta are not compared: they answered no dataset under the same condition" in said
+    assert "beta and gamma are not compared" in said
+    assert "alpha and gamma are not compared" not in said
+    apart = [row(model="alpha", dataset="one"), row(model="beta", dataset="two")]
+    assert "alpha and beta are not compared" in told(apart)
+    seeds = [row(model=model, seed=seed) for model, seed in (("a", 1), ("a", 2), ("b", 3), ("b", 4))]
+    assert "a and b are not compared: both have several seeds, and none in common" in told(seeds)
+    assert "not compared" not in told([*seeds, row(model="b", seed=2)])
+
+
 def test_many_models_are_compared_in_pairs_only_if_asked() -> None:
     rows = [row(model=f"m{number}") for number in range(MOST_MODELS + 1)]
     assert "7 models are compared with none" in told(rows)

@@ -63,7 +63,12 @@ def test_as_it_is_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         ([], "give either --difference"),
         (["--difference", "0.02", "--items", "10"], "give either --difference"),
         (["--difference", "0.2"], "give the share that changes with --changed"),
-        (["--items", "-5"], "must all be above 0"),
+        (["--items", "-5"], "--items -5: is less than 1"),
+        (["--difference", "0"], "--difference 0: no number of items shows it"),
+        (["--items", "9", "--changed", "0"], "--changed 0.0: is not above 0"),
+        (["--items", "9", "--changed", "10"], "--changed 10.0: is not above 0 and at most 1; 10 % is 0.1"),
+        (["--items", "9", "--cluster-size", "0.5"], "--cluster-size 0.5: is less than 1"),
+        (["--items", "9", "--correlation", "2"], "--correlation 2.0: is outside [0, 1]"),
         (["--difference", "0.02", "--power", "80"], "80 % is 0.8"),
         (["--difference", "0.02", "--like", "absent.jsonl"], "no such predictions file"),
     ],
@@ -79,6 +84,8 @@ def test_which_two_answers_must_be_clear(tmp_path: Path) -> None:
         InputError, match="say which two arms to take as --a and --b; there are base/full, safe/full"
     ):
         observed(tmp_path, None, None)
+    with pytest.raises(InputError, match=r"for example --a safe/full --b base/full$"):
+        observed(tmp_path, "safe/full", "safe/fll")
     with pytest.raises(InputError, match="safe/gate_off − base/full has no spread on the slice 'all'"):
         observed(tmp_path, "safe/gate_off", "base/full")
     with pytest.raises(InputError, match="has no slice 'type:smell'; it has all, audio, vl"):

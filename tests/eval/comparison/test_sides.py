@@ -49,7 +49,8 @@ def test_the_models_of_one_file(
     ("options", "said"),
     [
         ({}, r"A \(p.jsonl\): holds several models \(alpha, base, beta\); choose one with --model-a"),
-        ({"baseline": "gamma"}, r"B \(p.jsonl\): has no model 'gamma'; it has alpha, base, beta"),
+        ({"baseline": "gamma"}, "--baseline gamma: no model has this name here; there are alpha, base, beta"),
+        ({"baseline": "bta"}, "--baseline bta: no model has this name here; did you mean 'beta'?"),
         ({"baseline": "base", "model_b": "beta"}, "both name the model of B; give one"),
     ],
 )
@@ -57,6 +58,14 @@ def test_models_that_are_not_clear_are_asked_for(tmp_path: Path, options: dict[s
     path = written(tmp_path / "p.jsonl", models("alpha", "base", "beta"))
     with pytest.raises(InputError, match=said):
         compared((path,), **({"model_a": "alpha"} | options if "baseline" in options else options))
+
+
+def test_the_model_that_is_proposed_is_not_the_one_that_was_given(tmp_path: Path) -> None:
+    path = written(tmp_path / "p.jsonl", models("alpha", "base", "beta"))
+    with pytest.raises(InputError, match=r"choose one with --model-a, for example --model-a base$"):
+        compared((path,), baseline="beta")
+    with pytest.raises(InputError, match=r"choose one with --model-a, for example --model-a beta$"):
+        compared((path,), baseline="alpha")
 
 
 def test_a_run_is_compared_with_its_own_baseline(tmp_path: Path) -> None:

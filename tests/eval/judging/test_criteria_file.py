@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from made_rows import good_run
+from made_rows import answers, good_run
 
 from safe_data.core.errors import InputError
 from safe_data.core.yaml_file import read_yaml
@@ -22,6 +22,16 @@ from safe_eval.predictions import write_predictions
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/criteria.md").read_text("utf-8")
+EQUAL = """
+parameters: {model: safe, baseline: base}
+criteria:
+  - name: as_good
+    metric: vqa_accuracy
+    condition: ${model}/full
+    against: ${baseline}/full
+    use: non_inferiority
+    bound: ">= -0.1"
+"""
 ONE = """
 parameters:
   model: safe
@@ -57,6 +67,7 @@ def test_parameters_are_filled_in(tmp_path: Path) -> None:
         (ONE, ["modle=alpha"], "has no parameter 'modle'; did you mean 'model'?"),
         (ONE, ["model"], "--set model: expected NAME=VALUE, for example --set model=alpha"),
         (ONE, ["model="], "expected NAME=VALUE"),
+        (ONE, ["model=a", "model=b"], "--set model=b: 'model' is also set to 'a'; give one of them"),
         (ONE.replace("${model}", "${modle}"), [], "no parameter 'modle'; did you mean 'model'?"),
         (ONE.replace("${model}", "alpha"), [], "no criterion uses the parameter 'model'"),
         (
@@ -77,7 +88,11 @@ def test_parameters_are_filled_in(tmp_path: Path) -> None:
             [],
             "expected a list named 'criteria', and beside it only",
         ),
-        (ONE, ["model=alpha", "model=beta"], "--set model=beta: model is set twice; give it one value"),
+        (
+            ONE,
+            ["model=alpha", "model=beta"],
+            "--set model=beta: 'model' is also set to 'alpha'; give one of them",
+        ),
         (ONE, ["model=null"], "'${model}/full' needs a value of 'model', which is null"),
         (ONE, ["model=no/such/cond"], "'no/such/cond/full'"),
         (ONE.replace("model: safe", "model: safe\n  model: b"), [], "'model' is given twice"),
@@ -228,3 +243,22 @@ def test_the_page_names_every_field_file_and_use() -> None:
     assert [name for name in shipped_criteria() if f"`{name}`" not in PAGE] == []
     uses = definitions["Criterion"]["properties"]["use"]["enum"]
     assert [use for use in uses if f"`{use}`" not in PAGE] == []
+
+
+def test_a_verdict_of_two_models_takes_the_name_of_the_baseline(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """alpha and beta by one file; gamma was not scored beside beta, and the verdict says what to do."""
+    rows = [line for model in ("alpha", "beta", "gamma") for line in answers(model, "full", lambda *_: True)]
+    write_predictions(tmp_path / "p.jsonl", rows)
+    run, mine = tmp_path / "run", written(tmp_path, EQUAL)
+    quick = ["--resamples", "100", "--quiet", "--out", str(run)]
+    assert main(["score", str(tmp_path / "p.jsonl"), "--baseline", "alpha", *quick]) == 0
+    judge = ["verdict", str(run), "--criteria", str(mine), "--force", "--quiet", "--baseline"]
+    assert main([*judge, "alpha", "--set", "model=beta"]) == 0
+    assert "beta/full − alpha/full" in capsys.readouterr().out
+    assert main([*judge, "gamma", "--set", "model=beta"]) == 2
+    said = " ".join(capsys.readouterr().out.split())
+    assert "all models are compared with alpha; score again with --baseline gamma, or with --pairs" in said
+    assert main([*judge, "beta", "--set", "baseline=alpha"]) == 3
+    assert "'baseline' is also set to 'alpha'; give one of them" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from html_page import OURS, Page, external
 from made_run import make_run
 
 from safe_data.core.errors import InputError
+from safe_eval.cli import main
 from safe_eval.report import media as report_media
 from safe_eval.report.report import write_report
 from safe_eval.report.units import unit_of
@@ -219,3 +220,18 @@ def test_a_browser_opens_it_without_a_complaint(run, shards, tmp_path):
     broken = tmp_path / "broken.html"
     broken.write_text(written.read_text().replace("<main>", '<main style="color:red">', 1))
     assert "Content Security Policy" in browse(broken, tmp_path / "b").stderr
+
+
+def test_a_page_is_never_written_over_what_it_shows(run, tmp_path, capsys):
+    mine = shutil.copytree(run, tmp_path / "mine")
+    before = (mine / "scores.json").read_bytes()
+    assert main(["report", str(mine), "--out", str(mine / "scores.json"), "--force"]) == 3
+    assert "scores.json: is read by this command, and never replaced by it" in capsys.readouterr().err
+    assert (mine / "scores.json").read_bytes() == before
+
+
+def test_the_page_and_its_summary_are_named_and_not_confused(run, tmp_path, capsys):
+    assert main(["report", str(run), "--out", str(tmp_path / "page.md")]) == 3
+    assert f"is a name for the summary; name the page: {tmp_path / 'page.html'}\n" in capsys.readouterr().err
+    assert main(["report", str(run), "--out", str(tmp_path / "page.html")]) == 0
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'page.html'} and {tmp_path / 'page.md'}\n"

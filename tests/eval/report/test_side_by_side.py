@@ -87,6 +87,15 @@ def test_any_model_can_be_the_baseline_of_a_page(equals, tmp_path, capsys):
     )
 
 
+def test_the_baseline_of_several_runs_is_of_the_first(run, equals, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "r.html"), "--baseline", "alpha"]
+    assert main(["report", str(run), str(equals), *out]) == 3
+    assert (
+        capsys.readouterr().err == "safe-eval report: --baseline alpha: no model has this name in made, the "
+        "first run; models are base, safe\n"
+    )
+
+
 def test_runs_stand_side_by_side_with_both_verdicts_on_top(together):
     said = Page(together.read_text()).said
     assert (

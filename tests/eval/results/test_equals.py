@@ -147,3 +147,11 @@ def test_long_names_have_a_line_of_their_own() -> None:
     lines = list(scores_table(scored(rows)))
     assert f"  {names[1]}/full − {names[0]}/full" in lines
     assert max(map(len, lines)) <= 80
+
+
+def test_examples_that_one_of_two_models_answered_are_counted_below_the_differences() -> None:
+    rows = [*answers("alpha", "full", lambda *_: True, clips=9), *answers("beta", "full", lambda *_: True)]
+    said = " ".join(" ".join(scores_table(scored(rows))).split())
+    assert "alpha/full − beta/full: 18 examples were answered by both, 0 only by alpha/full, 82 only" in said
+    rows = [line for model in ("alpha", "beta") for line in answers(model, "full", lambda *_: True)]
+    assert "answered by both" not in " ".join(scores_table(scored(rows)))

@@ -22,6 +22,8 @@ from safe_eval.scoring.recheck import check_scores, recheck
 Content = dict[str, Any]
 Column = list[Any]
 
+AGAIN = "safe-eval score {run}/predictions.jsonl --resamples 200 --out {run} --force"
+
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
@@ -116,7 +118,7 @@ def test_numbers_that_the_predictions_do_not_give_are_refused(
     with pytest.raises(InputError, match=words) as caught:
         check_scores(forged(run, change))
     assert "scores.json: 1 entry is not what its predictions give\n" in str(caught.value)
-    assert str(caught.value).endswith(f"safe-eval score {run / 'predictions.jsonl'} --out {run} --force")
+    assert str(caught.value).endswith(AGAIN.format(run=run))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,7 @@ def test_items_forged_together_with_their_hash_are_refused(
     lines = str(caught.value).splitlines()
     assert lines[0] == f"{run / 'items.parquet'}: does not hold what the predictions give"
     assert re.fullmatch(rf"'clip-\d+-\w+' base full vqa_accuracy: {first}", lines[1])
-    assert lines[-1] == f"score them again: safe-eval score {run / 'predictions.jsonl'} --out {run} --force"
+    assert lines[-1] == f"score them again: {AGAIN.format(run=run)}"
 
 
 def test_the_verdict_on_forged_items_is_none(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

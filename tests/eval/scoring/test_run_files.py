@@ -1,15 +1,18 @@
 """Run files: a run folder leads to the predictions it was scored from, wherever they lie."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 from made_rows import good_run
 
 from safe_data.core.errors import InputError
+from safe_eval.cli import main
 from safe_eval.options import Sampling
 from safe_eval.predictions import write_predictions
 from safe_eval.scoring.run_files import predictions_of
 from safe_eval.scoring.score import score_files
+from safe_eval.scoring.scores import read_scores
 
 QUICK = Sampling(resamples=100)
 
@@ -48,6 +51,23 @@ def test_a_file_that_changed_or_is_gone_is_refused(elsewhere: Path, tmp_path: Pa
     (tmp_path / "q.jsonl").unlink()
     with pytest.raises(InputError, match=r"q.jsonl: no such file, but .*scores.json was computed from it"):
         predictions_of(elsewhere)
+
+
+def test_to_score_again_is_to_score_with_the_same_options(tmp_path: Path) -> None:
+    """The command in the message, as it stands, keeps the baseline, the draws and the metrics."""
+    file, out = tmp_path / "of two.jsonl", tmp_path / "run"
+    write_predictions(file, good_run(3))
+    asked = ["--baseline", "safe", "--metric", "exact_match", "--seed", "3", "--resamples", "100", "--pairs"]
+    assert main(["score", str(file), "--out", str(out), *asked]) == 0
+    before = read_scores(out).provenance
+    write_predictions(file, good_run(4))
+    with pytest.raises(InputError, match="score it again: safe-eval score") as caught:
+        predictions_of(out)
+    assert main(shlex.split(str(caught.value).rpartition("safe-eval ")[2])) == 0
+    now = read_scores(out).provenance
+    kept = ("baseline", "pairs", "metrics", "seed", "resamples", "confidence", "protocol")
+    assert [getattr(now, name) for name in kept] == [getattr(before, name) for name in kept]
+    assert now.rows > before.rows
 
 
 @pytest.mark.parametrize(
