@@ -52,6 +52,7 @@ def decide(
     *,
     expect_split: Sequence[str] = (),
     settings: Sequence[str] = (),
+    baseline: str | None = None,
     labels: Path | None = None,
     force: bool = False,
     at: Phase = unseen,
@@ -59,8 +60,9 @@ def decide(
     """Judge a run by a criteria file and write its verdict.json; `force` replaces another verdict.
 
     The numbers that are judged are computed here, from the predictions. `settings` are parameters of the
-    criteria file, as `NAME=VALUE`; `labels` is a table of labelled answers. `expect` names datasets or files
-    of what the run should have answered, beside those of the criteria file; `expect_split` their splits.
+    criteria file, as `NAME=VALUE`, and `baseline` is the one of that name; `labels` is a table of labelled
+    answers. `expect` names datasets or files of what the run should have answered, beside those of the
+    criteria file; `expect_split` their splits.
     `at` is told which phase of the work begins.
 
     Raises:
@@ -70,6 +72,7 @@ def decide(
     if expect_split and not expect:
         raise InputError("expect_split names splits of nothing; name their source with expect")
     criteria = criteria_path(criteria)
+    settings = settings if baseline is None else (*settings, f"baseline={baseline}")
     filled, wanted = fill_criteria(criteria, settings), read_wanted(criteria)
     asks_for_labels = any(criterion.metric == AGREEMENT for criterion in filled.criteria)
     if labels is not None and not asks_for_labels:
