@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.judging.absent_evidence import in_words, why_nothing
+from safe_eval.judging.absent_evidence import absent_arms, in_words, why_nothing
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.metric_names import CHANGED, COVERAGE, MEANS, SEED_STD
 from safe_eval.judging.row_evidence import (
@@ -54,7 +54,7 @@ def find_evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
     if criterion.metric == COVERAGE:
         arms = [
             arm
-            for arm in scores.cells
+            for arm in (*scores.cells, *absent_arms(scores.cells))
             if criterion.condition in (None, f"{arm.model}/{arm.condition}")
             and _is_asked(arm.dataset, criterion)
         ]

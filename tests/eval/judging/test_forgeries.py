@@ -53,7 +53,9 @@ def made_rows() -> list[Prediction]:
     rows += [msgspec.structs.replace(one, seed=1) for one in rows if one.model == "safe"]
     about = {"dataset": "sounds", "task": "classify", "model": "safe"}
     for i in range(8):
-        rows.append(row(f"k{i}", "ab"[i % 3 == 0], references=("ab"[i % 2],), group=f"s{i}", **about))
+        asked = {"references": ("ab"[i % 2],), "group": f"s{i}", **about}
+        rows.append(row(f"k{i}", "ab"[i % 3 == 0], **asked))
+        rows.append(row(f"k{i}", "a", **{**asked, "model": "base"}))
     return rows
 
 

@@ -91,6 +91,17 @@ def test_a_dataset_without_such_questions_is_left_out() -> None:
     assert (judged.decision, "the worst of 2" in judged.evidence) == ("go", True)
 
 
+def test_a_model_that_answered_nothing_of_a_dataset_does_not_cover_it() -> None:
+    covered = Criterion(name="covered", metric="coverage", bound="== 1")
+    rows = [r for r in three_datasets() if (r.dataset, r.model) != ("quiz", "safe")]
+    judged = judge(covered, score_predictions(rows, QUICK))
+    assert judged.decision == "no-go"
+    assert "fewest by safe/full: 0 of 16 in quiz" in judged.evidence
+    assert judge(covered, score_predictions(three_datasets(), QUICK)).decision == "go"
+    of_base = msgspec.structs.replace(covered, condition="base/full")
+    assert judge(of_base, score_predictions(rows, QUICK)).decision == "go"
+
+
 def test_a_run_of_captions_holds_no_accuracy() -> None:
     rows = [msgspec.structs.replace(row, task="caption") for row in good_run(8)]
     judged = judge(HELPS, score_predictions(rows, QUICK))
