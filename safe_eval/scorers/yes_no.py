@@ -142,8 +142,11 @@ def _mean(
 
 
 def _said(rows: Sequence[Prediction]) -> list[str | None]:
-    reader = cache(read)  # for this call only: models say the same few things many times
-    return [None if row.answer is None else reader(row.answer, row.choices) for row in rows]
+    return [None if row.answer is None else _read_once(row.answer, row.choices) for row in rows]
+
+
+# Scores and aggregates read the same replies, of which models repeat many.
+_read_once = lru_cache(maxsize=1 << 17)(read)
 
 
 def _scores(rows: Sequence[Prediction], said: Sequence[str | None]) -> Float[ndarray, " items"]:
