@@ -14,7 +14,8 @@ _AFTER = frozenset(  # the words and marks after which a capital letter is an op
         "is be 's was leaning ok okay es est ist è é choose choosing pick picked select chose favor say "
         "with for as think believe guess or and both either neither nor not than between only but then "
         "rather exclude eliminate reject out except unlike of are therefore thus so hence towards toward "
-        "definitely probably likely maybe perhaps certainly surely clearly simply exactly option options "
+        "suggest suggests indicate indicates definitely probably likely maybe "
+        "perhaps certainly surely clearly simply exactly option options "
         "choice choices letter letters answer answers : - = ( [ , ; / > % → |"
     )
 )

@@ -39,6 +39,7 @@ _RIGHT = frozenset(["correct", "right", "answer", "true", "it"])
 _WEAKLY = frozenset(str.split("never hardly barely rarely seldom none neither fails"))
 _VERDICTS = frozenset(str.split("no not nope false incorrect wrong"))
 _GAPS = frozenset(str.split(": - , . ) ] = ?"))
+_KINDS = frozenset(("instrument", "instruments", "animal", "animals"))
 _GOING_ON = frozenset(str.split("which that however though ) - ,"))
 
 
@@ -93,7 +94,7 @@ def _said_before(words: Sequence[str], roles: Sequence[str], start: int) -> str:
     found, has_verb, joins = ASSERTED, False, False
     for place in range(start - 1, -1, -1):
         role, word = roles[place], words[place]
-        if not role and word not in BREAKING_MARKS:
+        if not role and (word not in BREAKING_MARKS or _holds_letter(words, place)):
             continue
         if ends_clause(words, roles, place):
             if word in ("so", "as") and roles[place + 1] == AUX and _is_denying(roles[:place]):
@@ -131,6 +132,8 @@ def _said_after(words: Sequence[str], roles: Sequence[str], end: int, until: int
         role, word = roles[place], words[place]
         if not role and word in BREAKING_MARKS:
             following = words[place + 1] if place + 1 < until else ""
+            if has_verb and _is_called_wrong(words, roles, place + 1):
+                return DENIED
             if has_verb or not following or not (roles[place + 1] in (AUX, WOULD) or following in _GOING_ON):
                 break
             place += 1 + (following in _GOING_ON and following.isalpha())  # "(C) cannot be seen"
@@ -141,6 +144,8 @@ def _said_after(words: Sequence[str], roles: Sequence[str], end: int, until: int
             return DOUBTED
         if role == DENY and word == "not" and roles[place - 1] in (AUX, WOULD):
             return DOUBTED if _RIGHT.isdisjoint(words[place + 1 : place + 5]) else DENIED
+        if has_verb and _is_called_wrong(words, roles, place):
+            return DENIED  # "A is tempting but wrong"
         if role in (BREAK, DENY):
             break
         if role == WOULD and not has_verb:
@@ -148,6 +153,28 @@ def _said_after(words: Sequence[str], roles: Sequence[str], end: int, until: int
         has_verb = has_verb or role in (VERB, AUX)
         place += 1
     return ASSERTED
+
+
+def _holds_letter(words: Sequence[str], place: int) -> bool:
+    """Whether a mark is one of the brackets of a letter, which end no clause: "it is not (B)"."""
+    letter = words[place + 1 : place + 2] if words[place] in ("(", "[") else words[max(0, place - 1) : place]
+    other = place + 2 if words[place] in ("(", "[") else place - 2
+    if words[place] not in ("(", ")", "[", "]") or not 0 <= other < len(words):
+        return False
+    return len(letter[0]) == 1 and letter[0].isalpha() and words[other] in ("(", ")", "[", "]")
+
+
+def _is_called_wrong(words: Sequence[str], roles: Sequence[str], place: int) -> bool:
+    """Whether the words from a "but" on call what was said before it wrong, and nothing else."""
+    if roles[place : place + 1] != [BREAK]:
+        return False
+    start = place + 1
+    while start < len(words) and (words[start] in ("it", "that", "this") or roles[start] == AUX):
+        start += 1
+    end = start
+    while end < len(words) and roles[end] == FAULT:
+        end += 1
+    return end > start and (end == len(words) or is_mark(words[end]))
 
 
 def _has_alternative(words: Sequence[str], end: int, until: int) -> bool:
@@ -186,7 +213,7 @@ def _is_fact(words: Sequence[str], end: int) -> bool:
     is_kind = words[end] in ("is", "are") and (
         words[end] == "are" or words[end + 1 : end + 2] in (["a"], ["an"])
     )
-    return is_kind and end <= 2 and words[-1 - is_mark(words[-1])] in ("instrument", "instruments")
+    return is_kind and end <= 2 and words[-1 - is_mark(words[-1])] in _KINDS
 
 
 def _is_denying(roles: Sequence[str]) -> bool:
@@ -202,7 +229,9 @@ def _has_verdict(words: Sequence[str], end: int) -> bool:
         return False
     if words[place] == "or":
         return words[place + 1 : place + 2] == ["not"]
-    return words[place] in _VERDICTS and (place + 1 == len(words) or is_mark(words[place + 1]))
+    if words[place] not in _VERDICTS or words[place + 1 : place + 2] in (["("], ["["]):
+        return False  # "(A), not (B)" denies what follows
+    return place + 1 == len(words) or is_mark(words[place + 1])
 
 
 def _is_exception(words: Sequence[str], roles: Sequence[str], start: int) -> bool:
