@@ -12,6 +12,7 @@ from safe_eval.prediction import BASE, quoted
 MOST_MODELS = 6  # that are compared in pairs unasked; more fill scores.json with rows that nobody reads
 
 Of = TypeVar("Of")
+AnyArm = TypeVar("AnyArm", Arm, ScoredArm)
 
 
 class Pairing(NamedTuple):
@@ -106,13 +107,13 @@ def unpaired_notes(pairing: Pairing, scored: Mapping[str, Sequence[ScoredArm]]) 
             )
 
 
-def baseline_of(arm: ScoredArm, scored: Sequence[ScoredArm], pairing: Pairing) -> ScoredArm | None:
+def baseline_of(arm: AnyArm, among: Sequence[AnyArm], pairing: Pairing) -> AnyArm | None:
     """The baseline under `full`, with the seed of the arm or its only seed; None for the baseline itself."""
     if pairing.baseline in (None, arm.key.model):
         return None
     bases = [
         other
-        for other in scored
+        for other in among
         if (other.key.model, other.key.condition) == (pairing.baseline, "full")
         and other.key.dataset == arm.key.dataset
     ]

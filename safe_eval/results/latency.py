@@ -1,6 +1,6 @@
 """Latency: how long each arm took per answer, and in proportion to the baseline."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import Arm, shared_examples
+from safe_eval.arms.pairs import baseline_of
 from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import Labels, cluster_totals, count_clusters, resampled_totals
 from safe_eval.statistics.intervals import Interval, percentile_interval, ratio
@@ -48,7 +49,7 @@ def latency_rows(arms: Arms, sampling: Sampling) -> Iterator[LatencyRow]:
     """One row per arm that states latencies. A failed request has none."""
     timed = {arm.key: arm for arm in arms.arms if np.isfinite(latencies(arm)).any()}
     for arm in timed.values():
-        yield _row(arm, _base_of(arm, list(timed.values()), arms.pairing.baseline), sampling)
+        yield _row(arm, baseline_of(arm, list(timed.values()), arms.pairing), sampling)
 
 
 def latencies(arm: Arm) -> Float[ndarray, " rows"]:
@@ -123,14 +124,3 @@ def _interval(columns: Float[ndarray, "items 2"], clusters: Labels, sampling: Sa
 
 def _one_by_one(arm: Arm) -> bool:
     return all((row.metadata or {}).get("batch") == 1 for row in arm.rows)
-
-
-def _base_of(arm: Arm, timed: Sequence[Arm], baseline: str | None) -> Arm | None:
-    """The baseline under `full`, with the same seed or its only seed; None for the baseline itself."""
-    if baseline in (None, arm.key.model):
-        return None
-    named = (arm.key.dataset, baseline, "full")
-    bases = [other for other in timed if (other.key.dataset, other.key.model, other.key.condition) == named]
-    same_seed = [base for base in bases if base.key.seed == arm.key.seed]
-    found = same_seed or (bases if len(bases) == 1 else [])
-    return found[0] if found else None

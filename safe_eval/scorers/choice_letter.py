@@ -17,7 +17,6 @@ from safe_eval.prediction import Prediction
 
 _LLAVA_LETTERS = "ABCDE"
 _FOUR = "ABCD"
-_OUTER_MARKS = ",.!?;:'"
 _LONG_REPLY_WORDS = 5
 _ANSWER_IS = (re.compile(r"The answer is ([A-E])\."), re.compile(r"The answer is ([A-E])"))
 # As the script has them: two pairs stand without a comma between them, and so are one text each.
