@@ -20,6 +20,7 @@ from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.statistics.power import smallest_margin_shown
 
 Ends = tuple[float | None, float | None]
+_Bounded = Metric | Comparison | SeedRow | SeedComparison | LomoRow
 
 
 class Place(NamedTuple):
@@ -94,17 +95,7 @@ def of_metric(row: Metric, unsaid: str | None) -> Evidence:
     place = Place(row.dataset, row.seed)
     if unsaid:
         return Evidence(f"{text}; {unsaid}", place)
-    return Evidence(
-        text + _interval(row.ci_low, row.ci_high, row.interval, row.confidence),
-        place,
-        row.value,
-        row.ci_low,
-        row.ci_high,
-        confidence=row.confidence,
-        stderr=row.stderr,
-        n=row.n,
-        clusters=row.clusters,
-    )
+    return replace(_with_interval(text, place, row.value, row), stderr=row.stderr)
 
 
 def of_comparison(row: Comparison, criterion: Criterion, unsaid: str | None) -> Evidence:
@@ -122,20 +113,9 @@ def of_comparison(row: Comparison, criterion: Criterion, unsaid: str | None) -> 
         return Evidence(f"{text}; {unsaid}", place)
     if row.test is not None:
         text += f", {row.test} p {numerals.p_value(row.p_value)}"
-    text += _interval(row.ci_low, row.ci_high, row.interval, row.confidence, signed=True)
-    found = Evidence(
-        text,
-        place,
-        row.difference,
-        row.ci_low,
-        row.ci_high,
-        (row.equivalence_low, row.equivalence_high),
-        confidence=row.confidence,
-        stderr=row.stderr,
-        n=row.n,
-        clusters=row.clusters,
-    )
-    return _with_one_sided(found, criterion)
+    found = _with_interval(text, place, row.difference, row, signed=True)
+    ends = (row.equivalence_low, row.equivalence_high)
+    return _with_one_sided(replace(found, equivalence=ends, stderr=row.stderr), criterion)
 
 
 def of_seeds(row: SeedRow | SeedComparison, criterion: Criterion, unsaid: str | None) -> Evidence:
@@ -147,21 +127,9 @@ def of_seeds(row: SeedRow | SeedComparison, criterion: Criterion, unsaid: str | 
     place = Place(row.dataset, None)
     if unsaid:
         return Evidence(f"{text}; {unsaid}", place)
-    text += _interval(row.ci_low, row.ci_high, row.interval, row.confidence, signed=signed)
     ends = (row.equivalence_low, row.equivalence_high) if isinstance(row, SeedComparison) else (None, None)
-    found = Evidence(
-        text,
-        place,
-        row.mean,
-        row.ci_low,
-        row.ci_high,
-        ends,
-        confidence=row.confidence,
-        n=row.n,
-        clusters=row.clusters,
-        seeds=len(row.seeds),
-    )
-    return _with_one_sided(found, criterion)
+    found = _with_interval(text, place, row.mean, row, signed=signed)
+    return _with_one_sided(replace(found, equivalence=ends, seeds=len(row.seeds)), criterion)
 
 
 def of_spread(row: SeedRow) -> Evidence:
@@ -231,16 +199,7 @@ def of_lomo(row: LomoRow) -> Evidence:
     if row.share_lost is None:
         return Evidence(f"{sides} on {row.slice}: no answer is right under full", place)
     text = f"{row.lost} of {row.n} right answers lost, {sides} on {row.slice}, in {row.clusters} clusters"
-    return Evidence(
-        text + _interval(row.ci_low, row.ci_high, row.interval, row.confidence),
-        place,
-        row.share_lost,
-        row.ci_low,
-        row.ci_high,
-        confidence=row.confidence,
-        n=row.n,
-        clusters=row.clusters,
-    )
+    return _with_interval(text, place, row.share_lost, row)
 
 
 def of_latency(row: LatencyRow, metric: str) -> Evidence:
@@ -263,6 +222,23 @@ def of_latency(row: LatencyRow, metric: str) -> Evidence:
     method = row.interval if ends[0] is not None else None
     text += _interval(*ends, method, row.confidence)
     return Evidence(text, place, value, *ends, confidence=row.confidence, n=n, clusters=clusters)
+
+
+def _with_interval(
+    text: str, place: Place, value: float | None, row: _Bounded, *, signed: bool = False
+) -> Evidence:
+    """The value with its interval, in numbers and at the end of the text."""
+    text += _interval(row.ci_low, row.ci_high, row.interval, row.confidence, signed=signed)
+    return Evidence(
+        text,
+        place,
+        value,
+        row.ci_low,
+        row.ci_high,
+        confidence=row.confidence,
+        n=row.n,
+        clusters=row.clusters,
+    )
 
 
 def _with_one_sided(found: Evidence, criterion: Criterion) -> Evidence:
