@@ -1,7 +1,7 @@
 """Bounds of a mean of bounded scores in clusters, which never pass a worse model where a better one fails.
 
-A bootstrap or Student's t sees no spread where nothing changed, and claims certainty. Here one more cluster is
-added at the worst end of the scale, so the bounds widen smoothly as changes get rarer, and hold for none.
+A bootstrap or Student's t sees no spread where nothing changed, and claims certainty. Here one more cluster
+is added at the worst end of the scale, so the bounds change smoothly as changes get rarer, and hold for none.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy import ndarray
 from safe_data.core.errors import InputError
 from safe_eval.statistics.bootstrap import Labels, Values
 from safe_eval.statistics.intervals import Interval, mean_totals, ratio
+from safe_eval.statistics.score_interval import effective_clusters
 
 BOUNDED = "bounded cluster mean"  # how an interval was made
 
@@ -20,17 +21,6 @@ _FADED = 20.0  # where the integrand has fallen by e^−20
 _HALVINGS = 45
 
 Kinds = tuple[Float[ndarray, " kinds"], Float[ndarray, " kinds"]]  # the means of clusters, and their weights
-
-
-def effective_clusters(sizes: Float[ndarray, " clusters"]) -> float:
-    """The number of equal clusters that would weigh as much as these: (Σn)² / Σn².
-
-    Source: Kish 1965, "Survey Sampling", section 11.7.
-
-    >>> effective_clusters(np.array([4.0, 4.0])), effective_clusters(np.array([99.0, 1.0])).__round__(2)
-    (2.0, 1.02)
-    """
-    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def mean_bounds(
