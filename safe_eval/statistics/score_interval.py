@@ -1,4 +1,4 @@
-"""Score interval: the interval of a mean score in clusters, which holds near 0 and 1 and for unequal clusters.
+"""Score interval: the interval of a mean in clusters, which holds near 0 and 1 and for unequal clusters.
 
 A bootstrap of few, unequal or nearly unanimous clusters sees too little spread. Here the clusters decide how
 many independent items the scores are worth, and the interval is that of a share of so many items.
