@@ -11,9 +11,9 @@ from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.corpus_sums import RANDOMISATION, sums_difference
-from safe_eval.statistics.intervals import clustered_stderr, mean_interval
+from safe_eval.statistics.intervals import clustered_stderr
 from safe_eval.statistics.paired import mcnemar_p_values, paired_test
-from safe_eval.statistics.paired_score import one_sided_interval
+from safe_eval.statistics.paired_score import difference_interval
 
 Shared = tuple[Places, Places]  # the places of the same examples in a and in b
 
@@ -159,8 +159,8 @@ def _of_means(about: Comparison, a: ScoredArm, b: ScoredArm, at: Shared, samplin
     scores_a, scores_b, clusters = a.scores[at[0]], b.scores[at[1]], a.clusters[at[0]]
     differences = scores_a - scores_b
     scale = (a.lowest - a.highest, a.highest - a.lowest)
-    interval = mean_interval(differences, clusters, sampling, scale=scale)
-    equivalence = one_sided_interval(differences, clusters, sampling.equivalence_confidence, scale=scale)
+    interval = difference_interval(differences, clusters, sampling.confidence, scale=scale)
+    equivalence = difference_interval(differences, clusters, sampling.equivalence_confidence, scale=scale)
     p_value, test = paired_test(scores_a, scores_b, clusters, sampling)
     mcnemar_p, mcnemar_mid_p = mcnemar_p_values(scores_a, scores_b)
     return msgspec.structs.replace(

@@ -10,7 +10,8 @@ from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.corpus_sums import corpus_interval, corpus_value
-from safe_eval.statistics.intervals import clustered_stderr, mean_interval
+from safe_eval.statistics.intervals import clustered_stderr
+from safe_eval.statistics.score_interval import score_interval
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +59,7 @@ def _row(arm: ScoredArm, slice_name: str, sampling: Sampling) -> Metric:
     scores, clusters = arm.scores[inside], arm.clusters[inside]
     if arm.counts is None or arm.corpus is None:
         stderr = clustered_stderr(scores, clusters)
-        interval = mean_interval(scores, clusters, sampling, scale=(arm.lowest, arm.highest))
+        interval = score_interval(scores, clusters, sampling.confidence, scale=(arm.lowest, arm.highest))
     else:
         stderr = None
         interval = corpus_interval(arm.corpus, arm.counts[inside], clusters, sampling, arm.highest)

@@ -46,15 +46,41 @@ def mean_bounds(
     if not 0.5 < confidence < 1:
         raise InputError(f"confidence {confidence} is not between 0.5 and 1; 95 % is 0.95")
     lowest, highest = scale
+    placed, weights = _placed(values, clusters, scale)
+    high = _upper(_kinds(placed, weights), 1 - confidence)
+    low = 1 - _upper(_kinds(1 - placed, weights), 1 - confidence)
+    return Interval(lowest + low * (highest - lowest), lowest + high * (highest - lowest), BOUNDED)
+
+
+def tail_probabilities(
+    values: Values, clusters: Labels, limit: float, *, scale: tuple[float, float] = (-1.0, 1.0)
+) -> tuple[float, float]:
+    """The p values of two one-sided tests: that the true mean is at most −limit, or at least limit.
+
+    A bound of `mean_bounds` lies at the limit where its p value is 1 − confidence.
+
+    >>> below, above = tail_probabilities(np.zeros(600), np.arange(600), 0.005)
+    >>> round(below, 4) == round(above, 4) == 0.0494
+    True
+    """
+    lowest, highest = scale
+    placed, weights = _placed(values, clusters, scale)
+    at = (limit - lowest) / (highest - lowest)
+    kinds, turned = _kinds(placed, weights), _kinds(1 - placed, weights)
+    return _exceeds(turned[0] - at, turned[1]), _exceeds(kinds[0] - at, kinds[1])
+
+
+def _placed(
+    values: Values, clusters: Labels, scale: tuple[float, float]
+) -> tuple[Float[ndarray, " clusters"], Float[ndarray, " clusters"]]:
+    """The mean of each cluster, from 0 to 1 on the scale, and its weight."""
+    lowest, highest = scale
     totals = mean_totals(values, clusters)
     means, sizes = ratio(totals), totals[:, 1]
     if means.min() < lowest - 1e-9 or means.max() > highest + 1e-9:
         raise InputError(f"a score lies outside [{lowest:g}, {highest:g}]")
     placed = np.clip((means - lowest) / (highest - lowest), 0.0, 1.0)
-    weights = effective_clusters(sizes) * sizes / sizes.sum()
-    high = _upper(_kinds(placed, weights), 1 - confidence)
-    low = 1 - _upper(_kinds(1 - placed, weights), 1 - confidence)
-    return Interval(lowest + low * (highest - lowest), lowest + high * (highest - lowest), BOUNDED)
+    return placed, effective_clusters(sizes) * sizes / sizes.sum()
 
 
 def _kinds(means: Float[ndarray, " clusters"], weights: Float[ndarray, " clusters"]) -> Kinds:

@@ -12,6 +12,7 @@ from numpy import ndarray
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import Labels, Values, count_clusters, portions
+from safe_eval.statistics.bounded_mean import BOUNDED
 from safe_eval.statistics.intervals import (
     DIFFERENCE,
     Interval,
@@ -19,7 +20,7 @@ from safe_eval.statistics.intervals import (
     mean_interval,
     mean_totals,
 )
-from safe_eval.statistics.paired_score import PAIRED_SCORE, one_sided_interval, one_sided_p_value
+from safe_eval.statistics.paired_score import difference_interval, one_sided_p_value
 
 MCNEMAR, SIGN_FLIP = "exact McNemar", "cluster sign-flip permutation"  # how a p value was made
 _FEW_SIZES = 64  # different totals, up to which the flips of each size are drawn at once
@@ -192,7 +193,7 @@ def equivalence(
 
     Source: Schuirmann 1987, "A comparison of the two one-sided tests procedure …"; Student's t with C − 1
     degrees of freedom for C clusters. Differs: right-or-wrong answers are tested by the paired score test,
-    and if all clusters agree, Wilson's limit for clusters not yet seen decides: see `one_sided_interval`.
+    and if all clusters agree, Wilson's limit for clusters not yet seen decides: see `difference_interval`.
 
     >>> noise = np.random.default_rng(0).normal(0, 0.1, 10_000)
     >>> equivalence(noise, np.arange(10_000), 0.005, Sampling()).verdict
@@ -200,10 +201,10 @@ def equivalence(
     """
     if not (np.isfinite(margin) and margin > 0):
         raise InputError(f"margin {margin} is not above 0; half a point of accuracy is 0.005")
-    interval = one_sided_interval(differences, clusters, _two_one_sided(sampling), scale=scale)
+    interval = difference_interval(differences, clusters, _two_one_sided(sampling), scale=scale)
     difference = float(differences.mean())
     p_value = _p_value(difference, clustered_stderr(differences, clusters), clusters, margin)
-    if interval.method == PAIRED_SCORE:
+    if interval.method == BOUNDED:
         p_value = one_sided_p_value(differences, clusters, margin)
     return Equivalence(
         margin=margin,

@@ -10,10 +10,9 @@ from statistics import NormalDist
 import numpy as np
 
 from safe_data.core.errors import InputError
-from safe_eval.statistics.bootstrap import Labels, Values
+from safe_eval.statistics.bootstrap import Labels, Values, count_clusters
+from safe_eval.statistics.bounded_mean import mean_bounds, tail_probabilities
 from safe_eval.statistics.intervals import DIFFERENCE, Interval, mean_totals, t_interval, without_spread
-
-PAIRED_SCORE = "paired score"  # how an interval was made
 
 _MOST_ITEMS = 10**9  # more than that nobody asks
 
@@ -55,42 +54,34 @@ def paired_loss(before: Values, after: Values, clusters: Labels, confidence: flo
     return PairedLoss(float(changes.mean()), low, high, lost, gained, n, counts[2])
 
 
-def one_sided_interval(
+def difference_interval(
     differences: Values, clusters: Labels, confidence: float, *, scale: tuple[float, float] = DIFFERENCE
 ) -> Interval:
-    """The interval of two one-sided tests of a mean difference: the one place where its method is chosen.
+    """The interval of a mean difference: the one place where its method is chosen.
 
-    - All clusters agree: Wilson's limit for clusters not yet seen, as in `mean_interval`.
-    - Every difference is −1, 0 or 1, as of right-or-wrong answers: the paired score bounds, which hold for
-      few changes, where Student's t sees hardly any spread.
-    - Otherwise Student's t.
+    At 95 % it is two-sided; at 90 % it is the interval of two one-sided tests at 5 %.
+
+    - Of scores in [0, 1]: the bounds of a bounded mean, which hold for few changes and for none, and never
+      pass a worse model where a better one fails. A bootstrap or Student's t sees no spread there.
+    - Of other scores, whose scale is far wider than they are: Student's t, and Wilson's limit for clusters
+      not yet seen where all clusters agree.
 
     >>> lost = -np.repeat([1.0, 0.0], [2, 598])
-    >>> bounds = one_sided_interval(lost, np.arange(600), 0.9)
+    >>> bounds = difference_interval(lost, np.arange(600), 0.9)
     >>> round(bounds.low, 4), bounds.method, round(t_interval(lost, np.arange(600), 0.9).low, 4)
-    (-0.01, 'paired score', -0.0072)
+    (-0.0105, 'bounded cluster mean', -0.0072)
     """
+    if scale == DIFFERENCE:
+        if count_clusters(clusters) < 2:
+            return Interval()
+        return mean_bounds(differences, clusters, (1 + confidence) / 2, scale=scale)
     certain = without_spread(mean_totals(differences, clusters), confidence, scale)
-    if certain is not None:
-        return certain
-    if scale != DIFFERENCE or not is_gained_or_lost(differences):
-        return t_interval(differences, clusters, confidence, scale=scale)
-    low, high = score_bounds(*_counts(-differences, clusters), (1 + confidence) / 2)
-    return Interval(-high, -low, PAIRED_SCORE)
+    return t_interval(differences, clusters, confidence, scale=scale) if certain is None else certain
 
 
 def one_sided_p_value(differences: Values, clusters: Labels, margin: float) -> float:
-    """The larger p value of the two tests of a mean difference against ± margin, by `score_statistic`."""
-    lost, gained, n = _counts(-differences, clusters)
-    normal = NormalDist()
-    too_low = score_statistic(lost, gained, n, margin)
-    too_high = score_statistic(gained, lost, n, margin)
-    return max(normal.cdf(too_low), normal.cdf(too_high))
-
-
-def is_gained_or_lost(differences: Values) -> bool:
-    """Whether every item was gained, lost or unchanged: differences of right-or-wrong scores."""
-    return bool(np.isin(differences, (-1, 0, 1)).all())
+    """The larger p value of the two tests of a mean difference against ± margin."""
+    return max(tail_probabilities(differences, clusters, margin))
 
 
 def score_bounds(lost: float, gained: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
