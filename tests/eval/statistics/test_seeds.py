@@ -1,9 +1,12 @@
 """Seeds: simulated parts of the spread are recovered, and intervals cover clusters and seeds."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from benchmarks.coverage_simulation import two_way_coverage
+from benchmarks.simulations.case import Case, shares
+from benchmarks.simulations.seeds import of_the_mean
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_eval.statistics.intervals import (
@@ -95,7 +98,8 @@ def test_two_ways_are_wider_than_one_where_seeds_differ() -> None:
 
 
 def test_two_ways_hold_the_truth_where_seeds_differ() -> None:
-    assert 0.92 <= two_way_coverage(5, seed_std=0.03, trials=400) <= 0.98
+    case = Case("five seeds", "0.95", partial(of_the_mean, seeds=5, seed_std=0.03), trials=400)
+    assert 0.92 <= shares(case)["two-way t"] <= 0.98
 
 
 def test_two_ways_of_equal_seeds_are_one_way_and_of_one_seed_none() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_forecasts import overconfident
 
-from benchmarks.coverage_simulation import answers_of
+from benchmarks.simulations.calibration import answers_of
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_eval.statistics.calibration.calibration import (

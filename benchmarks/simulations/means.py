@@ -1,0 +1,86 @@
+"""How often the interval of a mean holds it, by the number, size and likeness of clusters."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+
+from benchmarks.simulations.case import Case
+from benchmarks.simulations.worlds import Sizes, clusters_of, outcomes
+from safe_eval.options import Sampling
+from safe_eval.statistics.bca import bca_interval
+from safe_eval.statistics.intervals import Interval, mean_interval, t_interval
+from safe_eval.statistics.score_interval import score_interval
+
+CORRELATION, MEAN = 0.3, 0.7
+RESAMPLES = 1000
+
+Scores = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+
+
+def holds(interval: Interval, truth: float) -> bool:
+    """Whether an interval holds a number; one that was not measured does not."""
+    return interval.low is not None and interval.high is not None and interval.low <= truth <= interval.high
+
+
+def graded(rng: np.random.Generator, clusters: np.ndarray) -> np.ndarray:
+    """Skewed scores of mean 0.7 and intracluster correlation 0.3, as captions have."""
+    of_cluster = rng.exponential(size=clusters.max() + 1)[clusters] - 1
+    of_item = rng.exponential(size=len(clusters)) - 1
+    return MEAN + 0.3 * (math.sqrt(CORRELATION) * of_cluster + math.sqrt(1 - CORRELATION) * of_item)
+
+
+def of_right_or_wrong(
+    rng: np.random.Generator, *, mean: float, count: int, sizes: Sizes, correlation: float
+) -> dict[str, bool]:
+    """The score interval, and the two it took the place of."""
+    clusters = clusters_of(rng, count, sizes)
+    values = outcomes(rng, clusters, mean, correlation)
+    sampling = Sampling(resamples=RESAMPLES, seed=int(rng.integers(1 << 30)))
+    return {
+        "score": holds(score_interval(values, clusters, 0.95), mean),
+        "percentile": holds(mean_interval(values, clusters, sampling), mean),
+        "t": holds(t_interval(values, clusters, 0.95), mean),
+    }
+
+
+def of_graded(rng: np.random.Generator, *, count: int) -> dict[str, bool]:
+    """Percentile, BCa and Student's t on skewed grades of one to eight items per cluster."""
+    clusters = clusters_of(rng, count)
+    values = graded(rng, clusters)
+    sampling = Sampling(resamples=RESAMPLES, seed=int(rng.integers(1 << 30)))
+    return {
+        "percentile": holds(mean_interval(values, clusters, sampling, scale=(-10, 10)), MEAN),
+        "bca": holds(bca_interval(values, clusters, sampling), MEAN),
+        "t": holds(t_interval(values, clusters, 0.95, scale=(-10, 10)), MEAN),
+    }
+
+
+def called_rare(
+    rng: np.random.Generator, *, rate: float, count: int, sizes: Sizes, correlation: float
+) -> dict[str, bool]:
+    """Whether the upper limit lies at or below the true rate, so that "at most 5 %" is said of 5 %."""
+    clusters = clusters_of(rng, count, sizes)
+    values = outcomes(rng, clusters, rate, correlation)
+    high = score_interval(values, clusters, 0.95).high
+    return {"score": high is not None and high <= rate}
+
+
+def cases() -> Iterator[Case]:
+    """Means .7, .95, .99 and a rate of .05; equal and Zipf sizes; correlation 0, .3, .9."""
+    many: tuple[Sizes, ...] = ("equal", "one to eight", "zipf", "random zipf", "giant")
+    for sizes, count, correlation in itertools.product(many, (20, 50, 100, 200), (0.0, 0.3, 0.9)):
+        of = f"{sizes}, {count} clusters, correlation {correlation:g}"
+        for mean in (0.7, 0.95, 0.99):
+            trial = partial(of_right_or_wrong, mean=mean, count=count, sizes=sizes, correlation=correlation)
+            yield Case(f"the interval holds a mean of {mean}; {of}", "0.93 to 0.97", trial)
+        rare = partial(called_rare, rate=0.05, count=count, sizes=sizes, correlation=correlation)
+        yield Case(f"a rate of 5 % called at most 5 %; {of}", "<= 0.04", rare)
+    for count in (10, 20, 30, 50, 120, 300):
+        yield Case(
+            f"the interval holds a mean of skewed grades; {count} clusters",
+            "0.95",
+            partial(of_graded, count=count),
+        )
