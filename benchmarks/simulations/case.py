@@ -3,14 +3,15 @@
 import math
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-# What one trial found, by method: an interval held the truth, or a test said what is false.
-Trial = Callable[[np.random.Generator], dict[str, bool]]
+# What one trial found, by method: whether an interval held the truth, or a test said what is false; None is
+# not measured.
+Trial = Callable[[np.random.Generator], Mapping[str, bool | None]]
 
 TRIALS = 2000
 
@@ -30,29 +31,35 @@ class Case:
 
 
 def shares(case: Case, trials: int | None = None) -> dict[str, float]:
-    """The share of trials in which each method's outcome came, e.g. its interval held the truth."""
-    counts: dict[str, int] = {}
-    trials = case.trials if trials is None else trials
-    for trial in range(trials):
-        for method, outcome in case.trial(
-            np.random.default_rng([trial, zlib.crc32(case.name.encode())])
-        ).items():
-            counts[method] = counts.get(method, 0) + bool(outcome)
-    return {method: count / trials for method, count in counts.items()}
+    """The share of the trials that a method measured in which its outcome came, e.g. its interval held."""
+    return {method: came / measured for method, (came, measured) in _counts(case, trials).items()}
 
 
 def lines(cases: Iterable[Case]) -> Iterator[dict[str, object]]:
     """One line per case and method, in order; cases run on all cores. Trials are `partial`s of functions."""
     cases = list(cases)
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for case, found in zip(cases, pool.map(shares, cases), strict=True):
-            for method, share in found.items():
-                stderr = math.sqrt(share * (1 - share) / case.trials)
+        for case, found in zip(cases, pool.map(_counts, cases), strict=True):
+            for method, (came, measured) in found.items():
+                share = came / measured
                 yield {
                     "case": case.name,
                     "method": method,
                     "nominal": case.nominal,
                     "share": round(share, 4),
-                    "stderr": round(stderr, 4),
+                    "stderr": round(math.sqrt(share * (1 - share) / measured), 4),
                     "trials": case.trials,
+                    "measured": measured,
                 }
+
+
+def _counts(case: Case, trials: int | None = None) -> dict[str, tuple[int, int]]:
+    """By method: the trials in which the outcome came, and those in which it was measured."""
+    counts: dict[str, tuple[int, int]] = {}
+    seed = zlib.crc32(case.name.encode())
+    for trial in range(case.trials if trials is None else trials):
+        for method, outcome in case.trial(np.random.default_rng([trial, seed])).items():
+            if outcome is not None:
+                came, measured = counts.get(method, (0, 0))
+                counts[method] = came + bool(outcome), measured + 1
+    return counts

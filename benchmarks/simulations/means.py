@@ -32,15 +32,20 @@ def graded(rng: np.random.Generator, clusters: np.ndarray) -> np.ndarray:
     return MEAN + 0.3 * (math.sqrt(CORRELATION) * of_cluster + math.sqrt(1 - CORRELATION) * of_item)
 
 
+def holds_if_measured(interval: Interval, truth: float) -> bool | None:
+    """Whether an interval holds a number; None if it was not measured."""
+    return None if interval.low is None else holds(interval, truth)
+
+
 def of_right_or_wrong(
     rng: np.random.Generator, *, mean: float, count: int, sizes: Sizes, correlation: float
-) -> dict[str, bool]:
+) -> dict[str, bool | None]:
     """The score interval, and the two it took the place of."""
     clusters = clusters_of(rng, count, sizes)
     values = outcomes(rng, clusters, mean, correlation)
     sampling = Sampling(resamples=RESAMPLES, seed=int(rng.integers(1 << 30)))
     return {
-        "score": holds(score_interval(values, clusters, 0.95), mean),
+        "score": holds_if_measured(score_interval(values, clusters, 0.95), mean),
         "percentile": holds(mean_interval(values, clusters, sampling), mean),
         "t": holds(t_interval(values, clusters, 0.95), mean),
     }
@@ -60,12 +65,12 @@ def of_graded(rng: np.random.Generator, *, count: int) -> dict[str, bool]:
 
 def called_rare(
     rng: np.random.Generator, *, rate: float, count: int, sizes: Sizes, correlation: float
-) -> dict[str, bool]:
+) -> dict[str, bool | None]:
     """Whether the upper limit lies at or below the true rate, so that "at most 5 %" is said of 5 %."""
     clusters = clusters_of(rng, count, sizes)
     values = outcomes(rng, clusters, rate, correlation)
     high = score_interval(values, clusters, 0.95).high
-    return {"score": high is not None and high <= rate}
+    return {"score": None if high is None else high <= rate}
 
 
 def cases() -> Iterator[Case]:

@@ -34,6 +34,17 @@ def interval(low: float | None, high: float | None, *, signed: bool = False) -> 
     return f"[{write(low)}, {write(high)}]"
 
 
+def clusters(count: int, effective: float) -> str:
+    """Effective clusters and all of them; only the number of clusters where all weigh the same.
+
+    >>> clusters(50, 12.431), clusters(225, 155.2), clusters(225, 225.0)
+    ('12.4/50', '155/225', '225')
+    """
+    if f"{effective:.0f}" == str(count):
+        return str(count)
+    return f"{effective:.1f}/{count}" if effective < 100 else f"{effective:.0f}/{count}"
+
+
 def points(value: float | None) -> str:
     """
     >>> points(1558.52471), points(None)

@@ -15,8 +15,9 @@ from safe_eval.scorers.aggregate import Aggregate, not_measured
 from safe_eval.scorers.benchmarks import benchmark_of
 from safe_eval.scorers.captions.diversity import SELF_BLEU, VOCABULARY
 from safe_eval.scorers.scorer import CAPTION_METRICS
+from safe_eval.statistics.balanced_interval import balanced_interval, rarest_clusters
 from safe_eval.statistics.bootstrap import Labels, count_clusters
-from safe_eval.statistics.intervals import balanced_interval, mean_interval
+from safe_eval.statistics.score_interval import count_effective, score_interval
 
 Aggregates = Callable[[Sequence[Prediction]], list[Aggregate]]
 
@@ -60,8 +61,9 @@ class AggregateRow(msgspec.Struct, frozen=True, kw_only=True):
     why_not: str | None = None
     ci_low: float | None = None
     ci_high: float | None = None
-    interval: str | None = None  # the method: cluster bootstrap, or wilson if all clusters agree
+    interval: str | None = None  # the method
     clusters: int | None = None  # None, like the confidence, if there is no interval
+    effective_clusters: float | None = None  # of the rarest class, if it is a mean over classes
     confidence: float | None = None
     metric: str
     dataset: str | None
@@ -98,9 +100,11 @@ def _row(arm: ScoredArm, aggregate: Aggregate, sampling: Sampling) -> AggregateR
         return row
     clusters: Labels = arm.clusters[aggregate.at]
     if aggregate.classes is None:
-        interval = mean_interval(aggregate.scores, clusters, sampling)
+        interval = score_interval(aggregate.scores, clusters, sampling.confidence)
+        effective = count_effective(clusters)
     else:
-        interval = balanced_interval(aggregate.scores, aggregate.classes, clusters, sampling)
+        interval = balanced_interval(aggregate.scores, aggregate.classes, clusters, sampling.confidence)
+        effective = rarest_clusters(aggregate.classes, clusters)
     low, high = (None if end is None else aggregate.highest * end for end in (interval.low, interval.high))
     return msgspec.structs.replace(
         row,
@@ -108,6 +112,7 @@ def _row(arm: ScoredArm, aggregate: Aggregate, sampling: Sampling) -> AggregateR
         ci_high=high,
         interval=interval.method,
         clusters=count_clusters(clusters),
+        effective_clusters=effective,
         confidence=sampling.confidence,
     )
 

@@ -27,6 +27,7 @@ from safe_eval.statistics.calibration.ece_interval import (
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, brier, nll
 from safe_eval.statistics.calibration.reliability import check_confidences
 from safe_eval.statistics.intervals import Interval, clustered_stderr, ratio, without_spread
+from safe_eval.statistics.score_interval import effective_clusters
 
 CALIBRATION_METRICS = {"ece": 1.0, "brier": 1.0, "nll": LARGEST_NLL, "confidence": 1.0}  # and their maxima
 
@@ -113,6 +114,7 @@ def _rows(key: ArmKey, answers: Forecasts, sampling: Sampling) -> Iterator[Metri
             interval=interval.method,
             n=len(confidence),
             clusters=len(totals),
+            effective_clusters=effective_clusters(totals[:, -1]),
         )
 
 

@@ -14,6 +14,7 @@ from safe_eval.statistics.corpus_sums import RANDOMISATION, sums_difference
 from safe_eval.statistics.intervals import clustered_stderr
 from safe_eval.statistics.paired import mcnemar_p_values, paired_test
 from safe_eval.statistics.paired_score import difference_interval
+from safe_eval.statistics.score_interval import count_effective
 
 Shared = tuple[Places, Places]  # the places of the same examples in a and in b
 
@@ -44,6 +45,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     changed: int = 0  # examples with two different answers, or a failure on either side
     n: int = 0
     clusters: int = 0
+    effective_clusters: float = 0.0
     only_a: int  # examples that only a answered; in no other number
     only_b: int
 
@@ -152,6 +154,7 @@ def _compare(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared, sampli
         changed=int(((answers_a != answers_b) | (answers_a < 0)).sum()),  # two failures are no agreement
         n=len(at_a),
         clusters=count_clusters(a.clusters[at_a]),
+        effective_clusters=count_effective(a.clusters[at_a]),
     )
 
 

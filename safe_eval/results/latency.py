@@ -13,6 +13,7 @@ from safe_eval.arms.pairs import baseline_of
 from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import Labels, cluster_totals, count_clusters, resampled_totals
 from safe_eval.statistics.intervals import Interval, percentile_interval, ratio
+from safe_eval.statistics.score_interval import count_effective
 
 LATENCY_MS, LATENCY_RATIO = "latency_ms", "latency_ratio"
 LATENCIES = (LATENCY_MS, LATENCY_RATIO)
@@ -32,6 +33,7 @@ class LatencyRow(msgspec.Struct, frozen=True, kw_only=True):
     one_by_one: bool  # every row says that it was answered alone; otherwise a batch may have shared the time
     n: int
     clusters: int
+    effective_clusters: float
     unsaid: int  # answers without a latency; in no number
     against: str | None = None  # baseline/full, or nothing
     base_ms: float | None = None  # on the examples that both timed
@@ -79,6 +81,7 @@ def _row(arm: Arm, base: Arm | None, sampling: Sampling) -> LatencyRow:
         one_by_one=_one_by_one(arm),
         n=len(at),
         clusters=count_clusters(arm.clusters[at]),
+        effective_clusters=count_effective(arm.clusters[at]),
         unsaid=int((~arm.failed).sum()) - len(at),
         confidence=sampling.confidence,
         against=None if base is None else base.key.name,

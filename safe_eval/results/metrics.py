@@ -8,10 +8,10 @@ import msgspec
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
-from safe_eval.statistics.bootstrap import count_clusters
+from safe_eval.statistics.bootstrap import Labels, Values, count_clusters
 from safe_eval.statistics.corpus_sums import corpus_interval, corpus_value
-from safe_eval.statistics.intervals import clustered_stderr
-from safe_eval.statistics.score_interval import score_interval
+from safe_eval.statistics.intervals import FRACTION, Interval, clustered_stderr, mean_interval
+from safe_eval.statistics.score_interval import count_effective, score_interval
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,9 +28,10 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     ci_low: float | None
     ci_high: float | None
     confidence: float
-    interval: str | None  # the method: cluster bootstrap, or wilson if all clusters agree
+    interval: str | None  # the method
     n: int
     clusters: int
+    effective_clusters: float  # equal clusters that would weigh as much: see `statistics.score_interval`
 
 
 def metric_rows(arms: Arms, sampling: Sampling) -> Iterator[Metric]:
@@ -59,7 +60,7 @@ def _row(arm: ScoredArm, slice_name: str, sampling: Sampling) -> Metric:
     scores, clusters = arm.scores[inside], arm.clusters[inside]
     if arm.counts is None or arm.corpus is None:
         stderr = clustered_stderr(scores, clusters)
-        interval = score_interval(scores, clusters, sampling.confidence, scale=(arm.lowest, arm.highest))
+        interval = _interval(arm, scores, clusters, sampling)
     else:
         stderr = None
         interval = corpus_interval(arm.corpus, arm.counts[inside], clusters, sampling, arm.highest)
@@ -75,7 +76,16 @@ def _row(arm: ScoredArm, slice_name: str, sampling: Sampling) -> Metric:
         interval=interval.method,
         n=len(scores),
         clusters=count_clusters(clusters),
+        effective_clusters=count_effective(clusters),
     )
+
+
+def _interval(arm: ScoredArm, scores: Values, clusters: Labels, sampling: Sampling) -> Interval:
+    """A score interval; for scores on a scale far wider than they are, such as CIDEr's, the bootstrap's."""
+    scale = (arm.lowest, arm.highest)
+    if scale == FRACTION:
+        return score_interval(scores, clusters, sampling.confidence)
+    return mean_interval(scores, clusters, sampling, scale=scale)
 
 
 class _Sliced(Protocol):

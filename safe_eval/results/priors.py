@@ -22,7 +22,7 @@ from safe_eval.results.constant_reply import best_replies, score_replies
 from safe_eval.results.question_prior import Asked, fit_prior
 from safe_eval.scorers.scorer import CAPTION_METRICS, scorer_of
 from safe_eval.statistics.bootstrap import count_clusters
-from safe_eval.statistics.intervals import t_interval
+from safe_eval.statistics.score_interval import count_effective, score_interval
 
 CONSTANT, QUESTION_ONLY = "constant reply", "question-only prior"
 GIVE_PRIOR = "give --prior"
@@ -45,6 +45,7 @@ class PriorRow(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float | None = None
     n: int = 0
     clusters: int = 0
+    effective_clusters: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def _row(
 ) -> PriorRow:
     inside = questions.slices[slice_name]
     values, clusters = scores[inside], questions.clusters[inside]
-    interval, highest = t_interval(values, clusters, sampling.confidence), scorer_of(questions.metric).highest
+    highest = scorer_of(questions.metric).highest
+    interval = score_interval(values, clusters, sampling.confidence, scale=(0.0, highest))
     return PriorRow(
         name=name,
         metric=questions.metric,
@@ -150,11 +152,12 @@ def _row(
         slice=slice_name,
         value=float(values.mean()),
         reply=reply,
-        ci_low=None if interval.low is None else max(0.0, interval.low),
-        ci_high=None if interval.high is None else min(highest, interval.high),
+        ci_low=interval.low,
+        ci_high=interval.high,
         confidence=sampling.confidence,
         n=len(values),
         clusters=count_clusters(clusters),
+        effective_clusters=count_effective(clusters),
     )
 
 

@@ -17,6 +17,7 @@ from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.distances import Distributions, Drift, drift
 from safe_eval.statistics.paired import equivalence
+from safe_eval.statistics.score_interval import count_effective
 
 RETENTION_MARGIN = 0.005  # half a point of accuracy
 RETENTION_SLICES = ("all", "vl")
@@ -49,6 +50,7 @@ class RetentionRow(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str  # equivalent, different or undecided
     n: int
     clusters: int
+    effective_clusters: float
     only_base: int  # examples that only the other arm has; in no other number
     only_safe: int
     confidence: float  # of the intervals below
@@ -115,6 +117,7 @@ def _row(
         verdict=found.verdict,
         n=len(scores),
         clusters=count_clusters(clusters),
+        effective_clusters=count_effective(clusters),
         only_base=0,
         only_safe=0,
         confidence=sampling.confidence,

@@ -18,7 +18,8 @@ from safe_eval.scorers.benchmarks import BENCHMARKS, benchmark_of
 from safe_eval.scorers.rule_sources import SOURCES
 from safe_eval.scorers.scorer import scorer_of
 from safe_eval.statistics.bootstrap import count_clusters
-from safe_eval.statistics.intervals import DIFFERENCE, mean_interval
+from safe_eval.statistics.paired_score import difference_interval
+from safe_eval.statistics.score_interval import count_effective, score_interval
 
 
 class SpreadRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,7 @@ class SpreadRow(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     n: int
     clusters: int
+    effective_clusters: float
     source: str
 
 
@@ -120,12 +122,12 @@ def _of_arm(
 def _row(scored: ScoredArm, default: ScoredArm, name: str, sampling: Sampling) -> SpreadRow:
     inside = scored.slices[name]
     values, clusters = scored.scores[inside], scored.clusters[inside]
-    interval = mean_interval(values, clusters, sampling)
+    interval = score_interval(values, clusters, sampling.confidence)
     difference = low = high = None
     if scored.metric != default.metric:
         at = np.searchsorted(default.at, scored.at[inside])
         apart = values - default.scores[at]
-        between = mean_interval(apart, clusters, sampling, scale=DIFFERENCE)
+        between = difference_interval(apart, clusters, sampling.confidence)
         difference, low, high = float(apart.mean()), between.low, between.high
     return SpreadRow(
         rule=scored.metric,
@@ -141,5 +143,6 @@ def _row(scored: ScoredArm, default: ScoredArm, name: str, sampling: Sampling) -
         confidence=sampling.confidence,
         n=len(values),
         clusters=count_clusters(clusters),
+        effective_clusters=count_effective(clusters),
         source=SOURCES[scored.metric],
     )

@@ -17,6 +17,7 @@ from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import deliveries, delivery_notes
+from safe_eval.arms.few_clusters import few_cluster_notes
 from safe_eval.arms.pairs import pairing_notes, unpaired_notes
 from safe_eval.arms.protocols import fact_notes, protocol_notes
 from safe_eval.arms.questions import question_notes
@@ -259,6 +260,7 @@ def _notes(arms: Arms) -> Iterator[str]:
         )
     if arms.cluster != "group":
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
+    yield from few_cluster_notes(arms)
     yield from arms.notes
     yield from _split_notes(arms)
     yield from pairing_notes(arms.pairing, arms.arms)

@@ -11,7 +11,8 @@ from numpy import ndarray
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import Labels, cluster_totals, count_clusters, resampled_totals
-from safe_eval.statistics.intervals import Interval, mean_interval, percentile_interval
+from safe_eval.statistics.intervals import Interval, percentile_interval
+from safe_eval.statistics.score_interval import score_interval
 
 UNDEFINED_AT_MOST = 0.05  # share of resamples that may have no kappa
 
@@ -57,7 +58,7 @@ def agreement(
     (0.75, 0.5, 1)
     """
     kappa = cohens_kappa(scorer.tolist(), person.tolist())
-    same = mean_interval((scorer == person).astype(float), clusters, sampling)
+    same = score_interval((scorer == person).astype(float), clusters, sampling.confidence)
     beyond = kappa_interval(scorer, person, clusters, sampling)
     return Agreement(
         n=len(scorer),

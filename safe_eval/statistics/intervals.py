@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
@@ -143,7 +143,7 @@ def wilson_interval(share: float, n: float, confidence: float) -> Interval:
     return Interval(max(0.0, float(centre - reach)), min(1.0, float(centre + reach)), WILSON)
 
 
-def wilson_zero(n: int, confidence: float) -> float:
+def wilson_zero(n: float, confidence: float) -> float:
     """Wilson's upper limit of a share of which n trials saw nothing.
 
     >>> round(wilson_zero(100, 0.95), 4)
@@ -179,40 +179,3 @@ def _unanimous(value: float, clusters: int, confidence: float, scale: tuple[floa
         return Interval()
     unseen = wilson_zero(clusters, confidence)
     return Interval(value - unseen * (value - lowest), value + unseen * (highest - value), WILSON)
-
-
-def balanced_interval(
-    scores: Values, classes: Int[ndarray, " items"], clusters: Labels, sampling: Sampling
-) -> Interval:
-    """The percentile interval of the mean of recalls under the cluster bootstrap; classes count from 0.
-
-    A clip is right (1), wrong (0) or, as in MME, half right.
-
-    Each resample counts the clips of each class and how many of them are right. A resample without any clip
-    of a class takes the mean over its other classes. One cluster gives no interval. If the clusters of each
-    class agree, the interval is Wilson's limit for clusters not yet seen, as for a mean. The limit assumes
-    that every class has as few clusters as the rarest class, since that class could be the worst.
-
-    >>> classes = np.array([0] * 90 + [1] * 10)
-    >>> interval = balanced_interval(np.ones(100), classes, np.arange(100), Sampling())
-    >>> round(interval.low, 3), interval.high, interval.method
-    (0.839, 1.0, 'wilson')
-    """
-    inside = classes[:, None] == np.arange(classes.max() + 1)
-    totals = cluster_totals(np.concatenate([inside * scores[:, None], inside], axis=1), clusters)
-    if len(totals) < 2:
-        return Interval()
-    recalls = _recalls(totals)
-    if np.all(np.nanmax(recalls, axis=0) - np.nanmin(recalls, axis=0) < 1e-12):
-        rarest = int((~np.isnan(recalls)).sum(axis=0).min())
-        alike = min(len(totals), recalls.shape[1] * rarest)
-        of_each = np.tile([np.nanmean(_recalls(totals.sum(axis=0))), 1.0], (alike, 1))
-        return without_spread(of_each, sampling.confidence, FRACTION) or Interval()
-    drawn = np.nanmean(_recalls(resampled_totals(totals, sampling)), axis=1)
-    return percentile_interval(drawn, len(totals), sampling.confidence)
-
-
-def _recalls(totals: Float[ndarray, "*rows columns"]) -> Float[ndarray, "*rows classes"]:
-    """The mean score per class, NaN without clips. Scores are halves; rounding undoes the 32-bit sums."""
-    right, n = np.split(np.rint(2 * totals) / 2, 2, axis=-1)
-    return np.where(n > 0, right / np.maximum(n, 1), np.nan)

@@ -17,7 +17,6 @@ from safe_eval.statistics.intervals import (
     DIFFERENCE,
     Interval,
     clustered_stderr,
-    mean_interval,
     mean_totals,
 )
 from safe_eval.statistics.paired_score import difference_interval, one_sided_p_value
@@ -49,7 +48,7 @@ class PairedDifference:
 def paired_difference(
     a: Values, b: Values, clusters: Labels, sampling: Sampling, *, scale: tuple[float, float] = DIFFERENCE
 ) -> PairedDifference:
-    """Compare two scores of each item. The interval is a percentile interval of the paired cluster bootstrap.
+    """Compare two scores of each item, with the interval of `difference_interval`.
 
     Raises:
         InputError: the arrays differ in length.
@@ -66,7 +65,7 @@ def paired_difference(
     return PairedDifference(
         difference=float(differences.mean()),
         stderr=clustered_stderr(differences, clusters),
-        interval=mean_interval(differences, clusters, sampling, scale=scale),
+        interval=difference_interval(differences, clusters, sampling.confidence, scale=scale),
         gained=gained,
         lost=lost,
         p_value=sign_flip(differences, clusters, sampling),

@@ -12,12 +12,21 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
-from safe_eval.statistics.bootstrap import Labels, Values
-from safe_eval.statistics.intervals import FRACTION, Interval, mean_totals, wilson_interval
+from safe_eval.statistics.bootstrap import Labels, Values, cluster_totals
+from safe_eval.statistics.intervals import (
+    FRACTION,
+    Interval,
+    mean_totals,
+    wilson_interval,
+    wilson_zero,
+)
 
 SCORE = "clustered score"  # how an interval was made
+LEAST_CLUSTERS = 2.0  # effective ones, below which no interval is given
+FEW_CLUSTERS = 20.0  # effective ones, below which intervals are said to be uncertain
 
-_UNSEEN = 0.35  # of a cluster of typical size that may yet turn out otherwise, where none has
+_UNKNOWN = 0.5  # items that count as wholly alike within clusters, beside those seen to differ from the mean
+_LEAST_EFFECT = 0.5  # clusters may hold less than chance would have it, but how much less is not trusted
 
 
 @dataclass(frozen=True)
@@ -40,14 +49,25 @@ def effective_clusters(sizes: Float[ndarray, " clusters"]) -> float:
     return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
+def count_effective(clusters: Labels) -> float:
+    """The number of equal clusters that would weigh as much as those of these items.
+
+    >>> count_effective(np.array(["a", "a", "b", "b"]))
+    2.0
+    """
+    return effective_clusters(mean_totals(np.zeros(len(clusters)), clusters)[:, 1])
+
+
 def score_interval(
     values: Values, clusters: Labels, confidence: float, *, scale: tuple[float, float] = FRACTION
 ) -> Interval:
-    """The interval of a mean of scores on a scale; of one effective cluster, none.
+    """The interval of a mean of scores on a scale; of fewer than two effective clusters, none.
 
-    It is the wider of Wilson's and Jeffreys' intervals at each end, because Wilson's covers too little on the
-    one side of a rare share and Jeffreys' on the other. Items count as `worth` says, less for few clusters,
-    by the ratio of the quantiles of Student's t and of the normal distribution.
+    At each end it is the wider of Wilson's and Jeffreys' intervals, because Wilson's covers too little on one
+    side of a rare share and Jeffreys' on the other. Items count as `worth` says, less for few clusters, by
+    the ratio of the quantiles of the normal distribution and of Student's t. No lower end is above the one of
+    a perfect score in so many clusters, and no upper end below the one of 0, so that a first mistake does not
+    narrow the interval.
 
     Raises:
         InputError: there are no items, or a score lies outside the scale.
@@ -65,53 +85,60 @@ def score_interval(
     if len(placed) and not -1e-9 <= placed.min() <= placed.max() <= 1 + 1e-9:
         raise InputError(f"a score lies outside [{lowest:g}, {highest:g}]")
     found = worth(np.clip(placed, 0.0, 1.0), clusters)
-    if found.clusters <= 1 + 1e-9:
+    if found.clusters < LEAST_CLUSTERS - 1e-9:
         return Interval()
-    n = found.items * _narrowing(found.clusters, confidence)
-    wilson, jeffreys = wilson_interval(found.mean, n, confidence), _jeffreys(found.mean, n, confidence)
-    low, high = min(wilson.low or 0.0, jeffreys[0]), max(wilson.high or 0.0, jeffreys[1])
+    few = _narrowing(found.clusters, confidence)
+    unseen = wilson_zero(found.clusters * few, confidence)
+    low, high = _share_interval(found.mean, found.items * few, confidence)
+    low, high = min(low, 1 - unseen), max(high, unseen)
     return Interval(lowest + low * (highest - lowest), lowest + high * (highest - lowest), SCORE)
 
 
 def worth(values: Values, clusters: Labels) -> Worth:
     """How much scores in [0, 1] are worth, given that the items of a cluster stand or fall together.
 
-    The variance by clusters is corrected for the pull of each cluster on the mean, which matters where one is
-    large. A part of a typical cluster that may turn out otherwise is added to what was seen, less of it the
-    more clusters' worth of both outcomes there are. So without any spread the clusters count and not their
-    items, and with much of it the data decide.
+    How alike they are (the intracluster correlation) is estimated from all pairs of items, each item with the
+    same weight, and not from the cluster sums, of which the largest clusters decide. Half an item that is
+    wholly alike is added. So without any spread the clusters count and not their items, and with much of it
+    the data decide. Graded scores spread less than right-or-wrong ones of the same mean and are worth more,
+    but never so much more that a cluster not yet seen counts for nothing.
 
-    Source: Bell & McCaffrey 2002, "Bias reduction in standard errors for linear regression with multi-stage
-    samples", CR2, for a mean. The added part has no source: it was chosen by
-    simulation (`python -m benchmarks coverage_simulation`).
+    Source: Donner & Koval 1980, "The estimation of intraclass correlation in the analysis of family data",
+    for pairs of items; Kish 1965, section 8.2, for the design effect. The added half was chosen by simulation
+    (`python -m benchmarks.coverage_simulation means`).
 
     >>> found = worth(np.tile([0.0, 1.0], 50).repeat(2), np.arange(200) // 2)
     >>> round(found.items), found.clusters
-    (99, 100.0)
+    (100, 100.0)
     """
-    sums, sizes = mean_totals(values, clusters).T
-    n, mean = float(sizes.sum()), float(values.mean())
-    effective = effective_clusters(sizes)
-    if effective <= 1 + 1e-9:
-        return Worth(mean, 1.0, effective)
-    typical, of_items = n / effective, float(((values - mean) ** 2).sum())
-    by_cluster = float(((sums - mean * sizes) ** 2 / (1 - sizes / n)).sum())
-    unseen = _UNSEEN * typical / (1 + effective * min(mean, 1 - mean))
-    effect = max(1.0, (by_cluster + unseen * typical) / (of_items + unseen))
-    graded = (mean * (1 - mean) * n + unseen) / (of_items + unseen)  # 1 where every score is 0 or 1
-    return Worth(mean, n / effect * max(1.0, graded), effective)
+    mean = min(max(float(values.mean()), 0.0), 1.0) if len(values) else 0.0
+    apart = values - mean
+    columns = np.stack([apart, apart**2, np.ones(len(values))], axis=1)
+    sums, squares, sizes = cluster_totals(columns, clusters).T
+    n, effective = float(sizes.sum()), effective_clusters(sizes)
+    of_shares = mean * (1 - mean) * n  # the spread if every score were 0 or 1
+    spread = float(squares.sum()) / of_shares if of_shares > 0 else 1.0
+    spread = min(1.0, spread + 1 / effective)
+    several, unknown = sizes > 1, _UNKNOWN * spread
+    together = float(((sums**2 - squares)[several] / (sizes[several] - 1)).sum())
+    alike = (together + unknown) / (float(squares[several].sum()) + unknown)
+    effect = max(_LEAST_EFFECT, 1 + alike * (n / effective - 1))
+    return Worth(mean, n / effect / spread, effective)
+
+
+def _share_interval(share: float, n: float, confidence: float) -> tuple[float, float]:
+    """The wider of Wilson's and Jeffreys' intervals, at each end."""
+    from scipy.special import betaincinv
+
+    wilson, risk = wilson_interval(share, n, confidence), (1 - confidence) / 2
+    right, wrong = share * n + 0.5, (1 - share) * n + 0.5
+    low = 0.0 if share <= 0 else float(betaincinv(right, wrong, risk))
+    high = 1.0 if share >= 1 else float(betaincinv(right, wrong, 1 - risk))
+    return min(low, wilson.low or 0.0), max(high, 1.0 if wilson.high is None else wilson.high)
 
 
 def _narrowing(clusters: float, confidence: float) -> float:
     from scipy.special import stdtrit  # scipy.stats takes half a second to load
 
     normal = NormalDist().inv_cdf((1 + confidence) / 2)
-    return float(normal / stdtrit(max(clusters - 1, 1.0), (1 + confidence) / 2)) ** 2
-
-
-def _jeffreys(mean: float, n: float, confidence: float) -> tuple[float, float]:
-    from scipy.special import betaincinv
-
-    right, wrong, risk = mean * n + 0.5, (1 - mean) * n + 0.5, (1 - confidence) / 2
-    low = 0.0 if mean <= 0 else float(betaincinv(right, wrong, risk))
-    return low, 1.0 if mean >= 1 else float(betaincinv(right, wrong, 1 - risk))
+    return float(normal / stdtrit(clusters - 1, (1 + confidence) / 2)) ** 2

@@ -18,6 +18,7 @@ _METRIC = {
     "high": "ci_high",
     "n": "n",
     "clusters": "clusters",
+    "effective": "effective_clusters",
 }
 _COMPARISON = {
     "A": "a",
@@ -61,6 +62,7 @@ _AGGREGATE = {
     "high": "ci_high",
     "n": "n",
     "clusters": "clusters",
+    "effective": "effective_clusters",
 }
 _PRIOR = {
     "prior": "name",
@@ -71,6 +73,7 @@ _PRIOR = {
     "high": "ci_high",
     "n": "n",
     "clusters": "clusters",
+    "effective": "effective_clusters",
     "not measured": "why_not",
 }
 _RULE = {

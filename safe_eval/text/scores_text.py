@@ -31,8 +31,8 @@ GROUPS = {
 GROUPED = frozenset(metric for group in GROUPS.values() for metric in group)
 
 # Widths of columns, in characters.
-_NAME = 30  # "safe/mute_audio − base/full"
-_ARM, _AGGREGATE = 19, 17  # "safe/mute_audio", "balanced_accuracy"
+_NAME = 28  # "safe/mute_audio − base/full"
+_ARM, _AGGREGATE = 17, 17  # "safe/mute_audio", "balanced_accuracy"
 _GROUP_ARM, _GROUP_SLICE, _GROUP_METRIC = 20, 7, 7  # in the tables of a group; a metric has at least so many
 _SEED_ARM, _SPREAD, _SPREADS = 20, 14, 4  # over seeds; "0.123 ± 0.012", and how many fit on a line
 
@@ -42,6 +42,8 @@ def scores_table(scores: Scores) -> Iterator[str]:
     made = scores.provenance
     confidence = numerals.percent(made.confidence)
     yield f"{made.rows} predictions; {confidence} intervals, clustered by {made.cluster}"
+    if any(f"{row.effective_clusters:.0f}" != str(row.clusters) for row in scores.metrics):
+        yield "clusters: effective ones / all; unequal clusters count for less"
     for metric, dataset, seed in dict.fromkeys((m.metric, m.dataset, m.seed) for m in scores.metrics):
         if metric in GROUPED:
             continue
@@ -84,7 +86,7 @@ def aggregate_lines(scores: Scores) -> Iterator[str]:
 
 
 def _metric_lines(scores: Scores, metric: str, dataset: str | None, seed: int) -> Iterator[str]:
-    yield f"  {'':<{_NAME}} slice     mean  interval             n clusters"
+    yield f"  {'':<{_NAME}} slice     mean  interval             n   clusters"
     own = [m for m in scores.metrics if (m.metric, m.dataset, m.seed) == (metric, dataset, seed)]
     in_table = [m for m in own if m.slice in COMPARED_SLICES]
     for m in without_repeats(in_table, ("model", "condition")):
@@ -92,7 +94,7 @@ def _metric_lines(scores: Scores, metric: str, dataset: str | None, seed: int) -
         interval = numerals.interval(m.ci_low, m.ci_high)
         yield (
             f"  {name:<{_NAME}} {m.slice:<6} {numerals.fraction(m.value):>7}  {interval:<14}"
-            f"{m.n:>7}{m.clusters:>9}"
+            f"{m.n:>7}{numerals.clusters(m.clusters, m.effective_clusters):>11}"
         )
 
 
@@ -252,7 +254,7 @@ def _measured(rows: Sequence[AggregateRow]) -> Iterator[str]:
     measured = [row for row in rows if row.value is not None]
     if not measured:
         return
-    yield f"  {'':<{_ARM}} {'aggregate':<{_AGGREGATE}}   value  interval             n clusters"
+    yield f"  {'':<{_ARM}} {'aggregate':<{_AGGREGATE}}   value  interval             n   clusters"
     shown = ""
     for row in measured:
         arm = f"{row.model}/{row.condition}"
@@ -263,11 +265,13 @@ def _measured(rows: Sequence[AggregateRow]) -> Iterator[str]:
         )
         between = numerals.points_interval if in_points else numerals.interval
         interval = numerals.MISSING if has_none else between(row.ci_low, row.ci_high)
-        clusters = numerals.MISSING if row.clusters is None else row.clusters
+        clusters = numerals.MISSING
+        if row.clusters is not None and row.effective_clusters is not None:
+            clusters = numerals.clusters(row.clusters, row.effective_clusters)
         name = numerals.cut(arm, _ARM) if arm != shown else ""
         yield (
             f"  {name:<{_ARM}} {row.name:<{_AGGREGATE}} "
-            f"{write(row.value):>7}  {interval:<14}{row.n:>7}{clusters:>9}"
+            f"{write(row.value):>7}  {interval:<14}{row.n:>7}{clusters:>11}"
         )
         shown = arm
 
