@@ -10,12 +10,13 @@ import numpy as np
 from benchmarks.simulations.case import Case
 from benchmarks.simulations.worlds import Sizes, clusters_of, outcomes
 from safe_eval.options import Sampling
+from safe_eval.statistics.balanced_interval import balanced_interval
 from safe_eval.statistics.bca import bca_interval
 from safe_eval.statistics.intervals import Interval, mean_interval, t_interval
 from safe_eval.statistics.score_interval import score_interval
 
 CORRELATION, MEAN = 0.3, 0.7
-RESAMPLES = 1000
+RESAMPLES = 500
 
 Scores = Callable[[np.random.Generator, np.ndarray], np.ndarray]
 
@@ -63,6 +64,17 @@ def of_graded(rng: np.random.Generator, *, count: int) -> dict[str, bool]:
     }
 
 
+def of_recalls(rng: np.random.Generator, *, rare: int, correlation: float) -> dict[str, bool | None]:
+    """The interval of balanced accuracy: a class in so few clusters, and another in ten times as many."""
+    recalls = (0.8, 0.9)
+    parts = [clusters_of(rng, count) for count in (rare, 10 * rare)]
+    right = [outcomes(rng, part, recall, correlation) for part, recall in zip(parts, recalls, strict=True)]
+    classes = np.repeat([0, 1], [len(part) for part in parts])
+    clusters = np.concatenate([parts[0], parts[1] + rare])
+    interval = balanced_interval(np.concatenate(right), classes, clusters, 0.95)
+    return {"balanced": holds_if_measured(interval, float(np.mean(recalls)))}
+
+
 def called_rare(
     rng: np.random.Generator, *, rate: float, count: int, sizes: Sizes, correlation: float
 ) -> dict[str, bool | None]:
@@ -75,14 +87,20 @@ def called_rare(
 
 def cases() -> Iterator[Case]:
     """Means .7, .95, .99 and a rate of .05; equal and Zipf sizes; correlation 0, .3, .9."""
-    many: tuple[Sizes, ...] = ("equal", "one to eight", "zipf", "random zipf", "giant")
-    for sizes, count, correlation in itertools.product(many, (20, 50, 100, 200), (0.0, 0.3, 0.9)):
+    many: tuple[Sizes, ...] = ("equal", "zipf", "random zipf", "giant", "singletons")
+    for sizes, count, correlation in itertools.product(many, (20, 50, 200), (0.0, 0.3, 0.9)):
+        if sizes == "singletons" and correlation:
+            continue
         of = f"{sizes}, {count} clusters, correlation {correlation:g}"
         for mean in (0.7, 0.95, 0.99):
             trial = partial(of_right_or_wrong, mean=mean, count=count, sizes=sizes, correlation=correlation)
             yield Case(f"the interval holds a mean of {mean}; {of}", "0.93 to 0.97", trial)
         rare = partial(called_rare, rate=0.05, count=count, sizes=sizes, correlation=correlation)
         yield Case(f"a rate of 5 % called at most 5 %; {of}", "<= 0.04", rare)
+    for rare, correlation in itertools.product((3, 4, 5, 10, 20), (0.0, 0.3, 0.9)):
+        of = f"{rare} clusters of a class, correlation {correlation:g}"
+        trial = partial(of_recalls, rare=rare, correlation=correlation)
+        yield Case(f"the interval holds a balanced accuracy; {of}", "0.93 to 0.97", trial)
     for count in (10, 20, 30, 50, 120, 300):
         yield Case(
             f"the interval holds a mean of skewed grades; {count} clusters",

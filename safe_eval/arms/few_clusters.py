@@ -1,4 +1,4 @@
-"""Few clusters: datasets whose intervals rest on so few, or such unequal, clusters that they are uncertain."""
+"""Few clusters: datasets whose intervals are uncertain, because their clusters are few or unequal."""
 
 from collections.abc import Iterator
 

@@ -31,7 +31,7 @@ def test_shares_by_slice_and_condition() -> None:
     assert found["consulted", "swap_audio", "vl"].value == pytest.approx(0.2)  # irrelevance stress
     assert found["consulted", "full", "type:colour"].value == pytest.approx(0.05)
     vl = found["consulted", "swap_audio", "vl"]
-    assert (vl.n, vl.clusters, vl.interval) == (20, 20, "cluster bootstrap")
+    assert (vl.n, vl.clusters, vl.interval) == (20, 20, "clustered score")
     assert 0 <= vl.ci_low < 0.2 < vl.ci_high
     changed = [
         c for c in scores.comparisons if (c.metric, c.slice, c.b) == ("consulted", "vl", "safe/swap_audio")

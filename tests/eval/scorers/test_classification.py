@@ -9,7 +9,6 @@ from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.scorers import classification, scorer
-from safe_eval.statistics.intervals import Interval, balanced_interval, percentile_levels, wilson_zero
 
 QUICK = Sampling(resamples=200)
 CHOICES = ("speech", "non-speech")
@@ -94,46 +93,6 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
 def test_aggregates_are_of_one_arm() -> None:
     with pytest.raises(InputError, match="2 models, conditions and seeds; aggregates are of one"):
         classification.aggregates([clip(0, "speech", "speech"), row("c1", model="other")])
-
-
-def plain_loop(right: np.ndarray, classes: np.ndarray, clusters: np.ndarray) -> list[float]:
-    """Balanced accuracies of clusters drawn one by one."""
-    rng, labels, found = np.random.default_rng(7), np.unique(clusters), []
-    members = {c: np.flatnonzero(clusters == c) for c in labels}
-    for _ in range(4000):
-        drawn = np.concatenate([members[c] for c in rng.choice(labels, len(labels))])
-        recalls = [right[drawn][classes[drawn] == c].mean() for c in np.unique(classes[drawn])]
-        found.append(float(np.mean(recalls)))
-    return found
-
-
-@pytest.mark.parametrize("speakers", [12, 400])  # the rare class is then absent from many resamples, or few
-def test_the_interval_of_balanced_accuracy_is_that_of_a_plain_loop(speakers: int) -> None:
-    rng = np.random.default_rng(speakers)
-    clusters = rng.integers(0, speakers, 4 * speakers)
-    classes = np.where(clusters < max(2, speakers / 20), 2, rng.integers(0, 2, 4 * speakers))
-    right = (rng.random(4 * speakers) < 0.4 + 0.02 * (clusters % 20)).astype(float)
-    found = balanced_interval(right, classes, clusters, Sampling())
-    levels = percentile_levels(0.95, len(np.unique(clusters)))
-    low, high = np.quantile(plain_loop(right, classes, clusters), levels)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=0.02)
-    assert found.method == "cluster bootstrap"
-
-
-def test_perfect_recalls_of_a_rare_class_claim_no_certainty() -> None:
-    classes = np.array([0] * 98 + [1] * 2)
-    found = balanced_interval(np.ones(100), classes, np.arange(100), QUICK)
-    assert (found.high, found.method) == (1.0, "wilson")
-    assert found.low == pytest.approx(1 - wilson_zero(4, 0.95))  # as if both classes had two clips
-    both = balanced_interval(np.ones(100), classes, np.arange(100) % 2, QUICK)
-    assert both.low == pytest.approx(1 - wilson_zero(2, 0.95))
-    opposite = balanced_interval(1.0 - classes, classes, np.arange(100), QUICK)
-    assert (opposite.low + opposite.high) / 2 == pytest.approx(0.5)
-
-
-def test_one_cluster_has_no_interval_of_balanced_accuracy() -> None:
-    classes = np.array([0, 1, 1])
-    assert balanced_interval(np.ones(3), classes, np.zeros(3), QUICK) == Interval()
 
 
 def test_which_metric_judges_what() -> None:

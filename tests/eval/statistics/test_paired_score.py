@@ -7,24 +7,21 @@ from hypothesis import strategies as st
 
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
+from safe_eval.statistics.bounded_mean import BOUNDED
 from safe_eval.statistics.intervals import (
-    DIFFERENCE,
     Interval,
-    mean_interval,
     t_interval,
     wilson_interval,
     wilson_zero,
 )
 from safe_eval.statistics.paired import equivalence
 from safe_eval.statistics.paired_score import (
+    difference_interval,
     items_that_show,
-    one_sided_interval,
     paired_loss,
     score_bounds,
     score_statistic,
 )
-
-NINETY = Sampling(confidence=0.9)
 
 
 def brute(lost: float, gained: float, n: float, loss: float) -> float:
@@ -154,19 +151,16 @@ def test_counts_and_confidences_that_cannot_be(counts: tuple[int, int, int], con
 CHANGES = st.lists(st.sampled_from([-1.0, 0.0, 0.0, 0.0, 1.0]), min_size=20, max_size=200).map(np.array)
 
 
-def test_the_one_sided_interval_is_chosen_by_what_was_compared() -> None:
+def test_the_interval_is_chosen_by_the_scale() -> None:
     few = np.repeat([-1.0, 0.0], [1, 599])
     each = np.arange(600)
-    score = one_sided_interval(few, each, 0.9)
-    assert (score.method, t_interval(few, each, 0.9).low) == (
-        "paired score",
-        pytest.approx(-0.0044, abs=1e-4),
-    )
-    assert score.low == pytest.approx(-0.0074, abs=1e-4)  # a margin of half a point that t would grant
-    assert one_sided_interval(few / 2, each, 0.9).method == "cluster t"
-    assert one_sided_interval(few * 0, each, 0.9) == mean_interval(few * 0, each, NINETY, scale=DIFFERENCE)
-    assert one_sided_interval(few, each * 0, 0.9) == Interval()
-    assert one_sided_interval(few, each, 0.9, scale=(-10.0, 10.0)).method == "cluster t"
+    found = difference_interval(few, each, 0.9)
+    assert (found.method, t_interval(few, each, 0.9).low) == (BOUNDED, pytest.approx(-0.0044, abs=1e-4))
+    assert found.low == pytest.approx(-0.0079, abs=1e-4)  # a margin of half a point that t would grant
+    assert difference_interval(few / 2, each, 0.9).method == BOUNDED
+    assert difference_interval(few, each * 0, 0.9) == Interval()
+    assert difference_interval(few, each, 0.9, scale=(-10.0, 10.0)).method == "cluster t"
+    assert difference_interval(few * 0, each, 0.9, scale=(-10.0, 10.0)).method == "wilson"
 
 
 @given(CHANGES)
@@ -174,20 +168,19 @@ def test_the_one_sided_interval_is_chosen_by_what_was_compared() -> None:
 def test_both_tests_of_equivalence_agree_with_their_interval(changes: np.ndarray) -> None:
     each, margin = np.arange(len(changes)), 0.12
     found = equivalence(changes, each, margin, Sampling())
-    if found.interval.method == "paired score":
-        assert (found.verdict == "equivalent") == (found.p_value < 0.05)
-        assert found.interval.low <= changes.mean() <= found.interval.high
+    assert (found.verdict == "equivalent") == (found.p_value < 0.05)
+    assert found.interval.low <= changes.mean() <= found.interval.high
 
 
 @given(CHANGES)
 @settings(max_examples=40, deadline=None)
 def test_a_turned_difference_has_a_turned_interval(changes: np.ndarray) -> None:
     each = np.arange(len(changes))
-    one, other = one_sided_interval(changes, each, 0.9), one_sided_interval(-changes, each, 0.9)
+    one, other = difference_interval(changes, each, 0.9), difference_interval(-changes, each, 0.9)
     assert (one.low, one.high) == (pytest.approx(-other.high), pytest.approx(-other.low))
 
 
-def test_clusters_widen_the_one_sided_interval() -> None:
+def test_clusters_widen_the_difference_interval() -> None:
     lost = np.repeat([-1.0, 0.0], [8, 592])
-    alone, together = (one_sided_interval(lost, np.arange(600) // size, 0.9) for size in (1, 4))
+    alone, together = (difference_interval(lost, np.arange(600) // size, 0.9) for size in (1, 4))
     assert together.low < alone.low
