@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from safe_eval.arms.arm import COMPARED_SLICES, Arm, ArmKey, Places, shared_exam
 from safe_eval.arms.consultation import CONSULTED
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
+from safe_eval.results.gate_curve import gate_curve
 from safe_eval.results.latency import LATENCY_MS, latencies, one_by_one
 from safe_eval.scorers.scorer import ANSWER_METRICS, CAPTION_METRICS
 from safe_eval.statistics.bootstrap import count_clusters
@@ -24,18 +25,19 @@ from safe_eval.statistics.score_interval import effective_clusters
 AUDIO_TOKENS = "audio_tokens"
 COSTS = (LATENCY_MS, AUDIO_TOKENS, CONSULTED)  # means over answers, of which less is better
 
-ON_FRONTIER, DOMINATED, MAYBE_DOMINATED = "on the frontier", "dominated", "dominated in this sample"
+ON_FRONTIER: Final = "on the frontier"
+DOMINATED: Final = "dominated"
+MAYBE_DOMINATED: Final = "dominated in this sample"
 Status = Literal["on the frontier", "dominated", "dominated in this sample"]
 
 _HEADLINES = (*ANSWER_METRICS, CAPTION_METRICS[0])
-_THRESHOLDS = 21  # of a gate: as many as 5 % of the answers apart
 
 Costs = Float[ndarray, " rows"]
 Known = dict[tuple[ArmKey, str], Costs | None]  # the costs of arms, None where they state none
 
 
 class FrontierRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One point: the accuracy and the mean cost of a model under `full`, on examples that all points answered.
+    """One point: the accuracy and the mean cost of a model under `full`, on examples that all answered.
 
     The intervals of all points of a frontier and both axes hold at once. With a `threshold` it is a point of
     a model's curve: the answer of `full` where `gate_score` is so high or higher, of `gate_off` elsewhere.
@@ -159,8 +161,8 @@ def _of_models(scored: Sequence[ScoredArm], seed: int, known: Known) -> Iterator
         for arm, stated in stating:
             if unsaid := _unsaid(arm, stated):
                 yield (
-                    f"{unsaid} of {len(arm.at)} answers of {arm.key.model}{where}, seed {arm.key.seed}, state no "
-                    f"{cost}, so it is no point of that frontier"
+                    f"{unsaid} of {len(arm.at)} answers of {arm.key.model}{where}, seed {arm.key.seed}, "
+                    f"state no {cost}, so it is no point of that frontier"
                 )
         alone = {one_by_one(arm.arm) for arm, _ in points} if cost == LATENCY_MS else {None}
         if len(alone) > 1:
@@ -206,64 +208,20 @@ def _of_points(
 
 
 def _of_gate(full: ScoredArm, off: ScoredArm) -> Iterator[Frontier | str]:
-    """The curve of a model over thresholds of its gate, as far as its answers show it.
-
-    Where the gate was shut, `full` is an answer without the sound. So no threshold is tried at which such an
-    answer would have needed it.
-    """
-    rows = full.rows
-    scores = np.array([np.nan if row.gate_score is None else row.gate_score for row in rows])
-    if np.isnan(scores).all():
-        return
-    name, failed = f"{full.key.model}, seed {full.key.seed}", full.arm.failed[full.at]
-    unsaid = int((np.isnan(scores) & ~failed).sum())
-    if unsaid:
-        yield f"no curve over the gate of {name}: {unsaid} of {len(rows)} answers state no gate_score"
-        return
-    at, at_off = shared_examples(full.examples, off.examples)
-    usable = ~np.isnan(scores[at])
-    at, at_off = at[usable], at_off[usable]
-    if not len(at):
-        yield f"no curve over the gate of {name}: full and gate_off have no example in common"
-        return
-    shut = np.array([row.consulted is False for row in rows])[at]
-    scores, least = scores[at], float(scores[at][shut].max(initial=-np.inf))
-    thresholds = _thresholds(scores, least)
-    if len(thresholds) < 2:
-        yield f"no curve over the gate of {name}: its gate_score never opens it further than it was"
-        return
-    if np.isfinite(least):
-        yield (
-            f"the gate of {name} was shut up to a gate_score of {least:.3g}, so its curve begins above; answer "
-            "with the gate always open to see the rest"
+    curve = gate_curve(full, off)
+    yield from curve.notes
+    if len(curve.thresholds):
+        about: dict[str, object] = {"metric": full.metric, "dataset": full.key.dataset, "seed": full.key.seed}
+        yield Frontier(
+            about=about | {"cost": CONSULTED},
+            names=(full.key.model,) * len(curve.thresholds),
+            thresholds=tuple(curve.thresholds.tolist()),
+            first=full,
+            at=curve.at,
+            values=curve.values,
+            costs=curve.opened,
+            left_out=len(full.examples) + len(off.examples) - 2 * len(curve.at),
         )
-    opened = scores >= thresholds[:, None]
-    yield Frontier(
-        about={
-            "metric": full.metric,
-            "dataset": full.key.dataset,
-            "seed": full.key.seed,
-            "cost": CONSULTED,
-        },
-        names=(full.key.model,) * len(thresholds),
-        thresholds=tuple(thresholds.tolist()),
-        first=full,
-        at=at,
-        values=np.where(opened, full.scores[at], off.scores[at_off]),
-        costs=opened.astype(float),
-        left_out=len(full.examples) + len(off.examples) - 2 * len(at),
-    )
-
-
-def _thresholds(scores: Float[ndarray, " items"], least: float) -> Float[ndarray, " thresholds"]:
-    """Thresholds that shut out 5 % more of the answers each, the last of them all.
-
-    >>> _thresholds(np.array([0.2, 0.2, 0.8]), -np.inf).round(6).tolist()
-    [0.2, 0.8, 0.8]
-    """
-    steps = np.quantile(scores, np.linspace(0, 1, _THRESHOLDS - 1), method="higher")
-    every = np.unique(np.append(steps, np.nextafter(scores.max(), 2.0)))
-    return every[every > least]
 
 
 def _rows(found: Frontier, sampling: Sampling) -> Iterator[FrontierRow]:

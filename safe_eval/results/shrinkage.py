@@ -13,8 +13,8 @@ from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.results.metrics import value_of
 from safe_eval.statistics.bootstrap import count_clusters
-from safe_eval.statistics.score_interval import Worth, effective_clusters, worth
 from safe_eval.statistics.intervals import mean_totals
+from safe_eval.statistics.score_interval import Worth, effective_clusters, worth
 from safe_eval.statistics.shrinkage import FEWEST_SLICES, sampling_variances, shrink
 
 _PREFIX = ":"  # "type:count"; the slices all, audio and vl have none

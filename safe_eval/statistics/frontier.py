@@ -137,7 +137,9 @@ def standings(
 
 def _estimates(values: Table, costs: Table, clusters: Labels, sampling: Sampling) -> _Estimates:
     if values.shape != costs.shape or values.shape[1:] != clusters.shape or not values.size:
-        raise InputError(f"{values.shape} scores, {costs.shape} costs and {clusters.shape} clusters do not match")
+        raise InputError(
+            f"{values.shape} scores, {costs.shape} costs and {clusters.shape} clusters do not match"
+        )
     known = np.isfinite(costs)
     if not known.any(axis=1).all():
         raise InputError("a point has no cost, so it is no point")
@@ -167,13 +169,16 @@ def _drawn(pulls: Draws, freedom: float, sampling: Sampling) -> Draws:
 
 def _stderrs(pulls: Draws) -> Float[ndarray, " points2"]:
     stderrs: Float[ndarray, " points2"] = np.sqrt((pulls**2).sum(axis=0))
-    return np.where(stderrs > _NEARLY * np.abs(pulls).max(initial=1e-300), stderrs, 0.0)
+    stderrs[stderrs <= _NEARLY * np.abs(pulls).max(initial=1e-300)] = 0.0
+    return stderrs
 
 
 def _in_errors(errors: Draws, stderrs: Float[ndarray, " points2"]) -> Float[ndarray, " resamples"]:
     """The largest error of each resample in standard errors; what has no spread errs like a stranger."""
     spread = stderrs > 0
-    largest = np.abs(errors[:, spread] / stderrs[spread]).max(axis=1, initial=0.0)
+    largest: Float[ndarray, " resamples"] = np.zeros(len(errors))
+    if spread.any():
+        largest = np.abs(errors[:, spread] / stderrs[spread]).max(axis=1)
     if not spread.all():
         strangers = np.random.default_rng(len(stderrs)).standard_normal((len(errors), int((~spread).sum())))
         largest = np.maximum(largest, np.abs(strangers).max(axis=1))

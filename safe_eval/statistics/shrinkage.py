@@ -68,7 +68,9 @@ def paule_mandel(values: Slices, variances: Slices) -> tuple[float, float]:
     (0.5, 0.08)
     """
     if len(values) != len(variances) or len(values) < 2 or not (variances > 0).all():
-        raise InputError(f"{len(values)} values with {len(variances)} variances above 0 say nothing of a spread")
+        raise InputError(
+            f"{len(values)} values with {len(variances)} variances above 0 say nothing of a spread"
+        )
 
     def spread(between: float) -> float:
         weights = 1 / (variances + between)
@@ -85,7 +87,7 @@ def paule_mandel(values: Slices, variances: Slices) -> tuple[float, float]:
 
 
 def shrink(values: Slices, variances: Slices, confidence: float) -> Shrunken:
-    """Each value drawn toward the mean, with an interval that knows that the mean and the spread are estimates.
+    """Each value drawn toward the mean, with an interval that knows that mean and spread are estimates.
 
     Raises:
         InputError: there are fewer than four slices, or a variance is not above 0.
