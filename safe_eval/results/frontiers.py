@@ -18,7 +18,7 @@ from safe_eval.results.gate_curve import gate_curve
 from safe_eval.results.latency import LATENCY_MS, latencies, one_by_one
 from safe_eval.scorers.scorer import ANSWER_METRICS, CAPTION_METRICS
 from safe_eval.statistics.bootstrap import count_clusters
-from safe_eval.statistics.frontier import Point, Standing, joint_points, standings
+from safe_eval.statistics.frontier import Point, Standing, joint_points, jointly, standings
 from safe_eval.statistics.intervals import Interval, mean_totals
 from safe_eval.statistics.score_interval import effective_clusters
 
@@ -259,9 +259,9 @@ def _slice_rows(
         means = zip(values.mean(axis=1).tolist(), np.nanmean(costs, axis=1).tolist(), strict=True)
         points = [Point(value, Interval(), cost, Interval()) for value, cost in means]
     else:
-        points = joint_points(values, costs, clusters, sampling, scale=scale, highest_cost=bound)
-    if not found.is_curve and points[0].value_interval.low is not None:
-        standing = standings(values, costs, clusters, sampling, scale=scale)
+        joint = jointly(values, costs, clusters, sampling)
+        points = joint_points(joint, scale=scale, highest_cost=bound)
+        standing = standing if found.is_curve else standings(joint, scale=scale)
     for place, point, own in zip(kept.tolist(), points, standing, strict=True):
         row = FrontierRow(
             **found.about,  # type: ignore[arg-type]  # names and a seed

@@ -48,117 +48,116 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class _Estimates:
-    """Two means a point, what each cluster adds to their errors, and resampled errors."""
+class Joint:
+    """Scores and costs of the same items by point, their means, and how far resamples move all means at once.
 
+    `pulls` is what each cluster adds to the errors, first those of the values, then those of the costs.
+    """
+
+    scores: Table = field(repr=False)
+    spent: Table = field(repr=False)
+    clusters: Labels = field(repr=False)
+    confidence: float
     values: Float[ndarray, " points"]
     costs: Float[ndarray, " points"]
-    pulls: Float[ndarray, "clusters points2"]  # first those of the values, then those of the costs
+    pulls: Draws = field(repr=False)
     errors: Draws = field(repr=False)
     freedom: float
 
 
-def joint_points(
-    values: Table,
-    costs: Table,
-    clusters: Labels,
-    sampling: Sampling,
-    *,
-    scale: tuple[float, float] = FRACTION,
-    highest_cost: float | None = None,
-) -> list[Point]:
-    """Each point with intervals that hold for all points and both axes at once.
+def jointly(scores: Table, spent: Table, clusters: Labels, sampling: Sampling) -> Joint:
+    """Resample whole clusters, for all points and both axes together.
 
-    A cost is NaN where it is not known; its mean is that of the others. Costs lie between 0 and
-    `highest_cost`, if anything bounds them. Whole clusters are resampled, for all points and both axes
-    together, with normal weights, whose sums are drawn from their own distribution. Of all coordinates the
-    largest error, in standard errors, is exceeded in 5 % of resamples. At that level each interval is the
-    usual one of a score, or Student's t where nothing bounds a cost.
+    A cost is NaN where it is not known; its mean is that of the others. The clusters have normal weights,
+    whose sums are drawn from their own distribution, with the tails of Student's t for few clusters.
 
     Raises:
         InputError: the tables differ in shape, a point has no cost at all, or there is one effective cluster.
 
     Source: Chernozhukov, Chetverikov & Kato 2013, "Gaussian approximations and multiplier bootstrap for
-    maxima of sums of high-dimensional random vectors"; Montiel Olea & Plagborg-Møller 2019, "Simultaneous
-    confidence bands: theory, implementation, and an application to SVARs".
+    maxima of sums of high-dimensional random vectors".
 
-    >>> right = (np.arange(400) % 10 < np.array([[9], [5]])).astype(float)
-    >>> cost = np.array([[8.0], [0.0]]) + np.zeros(400)
-    >>> for point in joint_points(right, cost, np.arange(400), Sampling(), highest_cost=8):
-    ...     print(point.value, round(point.value_interval.low, 2), round(point.value_interval.high, 2))
-    0.9 0.86 0.93
-    0.5 0.44 0.56
+    >>> jointly(np.ones((2, 6)), np.array([[1.0] * 6, [2.0] * 6]), np.arange(6), Sampling()).costs.tolist()
+    [1.0, 2.0]
     """
-    found = _estimates(values, costs, clusters, sampling)
-    stderrs = _stderrs(found.pulls)
-    level = _level(_in_errors(found.errors, stderrs), found.freedom, sampling)
-    reach = _quantile(level, found.freedom) * stderrs[len(values) :]
-    return [
-        Point(
-            value=float(found.values[at]),
-            value_interval=score_interval(values[at], clusters, level, scale=scale),
-            cost=float(found.costs[at]),
-            cost_interval=_cost_interval(costs[at], clusters, level, float(reach[at]), highest_cost),
-        )
-        for at in range(len(values))
-    ]
-
-
-def standings(
-    values: Table,
-    costs: Table,
-    clusters: Labels,
-    sampling: Sampling,
-    *,
-    scale: tuple[float, float] = FRACTION,
-) -> list[Standing]:
-    """Which points another one dominates, and whether the intervals of both differences show it.
-
-    These intervals are at a level at which those of all pairs of points hold at once. Costs that are the same
-    in every item count as the same. Scores that are the same in every item do not: other items may differ.
-
-    Raises:
-        InputError: see `joint_points`.
-
-    >>> right = (np.arange(400) % 10 < np.array([[9], [5], [4]])).astype(float)
-    >>> cost = np.array([[8.0], [0.0], [8.0]]) + np.zeros(400)
-    >>> standings(right, cost, np.arange(400), Sampling())[2]
-    Standing(dominated_by=0, is_shown=True, share=0.0)
-    """
-    found = _estimates(values, costs, clusters, sampling)
-    standing = []
-    for at, (better, level) in enumerate(_dominators(found, sampling)):
-        shown = False
-        if better is not None and level is not None:
-            shown = _shows(values, costs, clusters, (better, at), level, scale)
-        standing.append(Standing(better, shown, _share(found, at)))
-    return standing
-
-
-def _estimates(values: Table, costs: Table, clusters: Labels, sampling: Sampling) -> _Estimates:
-    if values.shape != costs.shape or values.shape[1:] != clusters.shape or not values.size:
-        raise InputError(
-            f"{values.shape} scores, {costs.shape} costs and {clusters.shape} clusters do not match"
-        )
-    known = np.isfinite(costs)
+    if scores.shape != spent.shape or scores.shape[1:] != clusters.shape or not scores.size:
+        of_all = f"{scores.shape} scores, {spent.shape} costs and {clusters.shape} clusters"
+        raise InputError(f"{of_all} do not match")
+    known = np.isfinite(spent)
     if not known.any(axis=1).all():
         raise InputError("a point has no cost, so it is no point")
     codes, count = cluster_codes(clusters)
     freedom = effective_clusters(np.bincount(codes).astype(float)) - 1
     if freedom <= _NEARLY:
         raise InputError("all items are in one cluster, which does not show how much another would differ")
-    filled = np.where(known, costs, 0.0)
-    means = values.mean(axis=1), filled.sum(axis=1) / known.sum(axis=1)
-    errors = [(values - means[0][:, None]) / values.shape[1]]
-    errors.append(np.where(known, filled - means[1][:, None], 0.0) / known.sum(axis=1)[:, None])
+    filled = np.where(known, spent, 0.0)
+    values, costs = scores.mean(axis=1), filled.sum(axis=1) / known.sum(axis=1)
+    errors = [(scores - values[:, None]) / scores.shape[1]]
+    errors.append(np.where(known, filled - costs[:, None], 0.0) / known.sum(axis=1)[:, None])
     pulls = np.stack([np.bincount(codes, weights=row) for row in np.concatenate(errors)], axis=1)
     pulls *= np.sqrt(count / (count - 1))
     freedom = max(freedom, 1.0)
-    return _Estimates(*means, pulls, _drawn(pulls, freedom, sampling), freedom)
+    drawn = _drawn(pulls, freedom, sampling)
+    return Joint(scores, spent, clusters, sampling.confidence, values, costs, pulls, drawn, freedom)
+
+
+def joint_points(
+    joint: Joint, *, scale: tuple[float, float] = FRACTION, highest_cost: float | None = None
+) -> list[Point]:
+    """Each point with intervals that hold for all points and both axes at once.
+
+    Costs lie between 0 and `highest_cost`, if anything bounds them. Of all coordinates the largest error, in
+    standard errors, is exceeded in 5 % of resamples. At that level each interval is the usual one of a score,
+    or Student's t where nothing bounds a cost.
+
+    Source: Montiel Olea & Plagborg-Møller 2019, "Simultaneous confidence bands: theory, implementation, and
+    an application to SVARs".
+
+    >>> right = (np.arange(400) % 10 < np.array([[9], [5]])).astype(float)
+    >>> cost = np.array([[8.0], [0.0]]) + np.zeros(400)
+    >>> joint = jointly(right, cost, np.arange(400), Sampling())
+    >>> for point in joint_points(joint, highest_cost=8):
+    ...     print(point.value, round(point.value_interval.low, 2), round(point.value_interval.high, 2))
+    0.9 0.86 0.93
+    0.5 0.44 0.56
+    """
+    stderrs = _stderrs(joint.pulls)
+    level = _level(_in_errors(joint.errors, stderrs), joint)
+    reach = _quantile(level, joint.freedom) * stderrs[len(joint.values) :]
+    return [
+        Point(
+            value=float(joint.values[at]),
+            value_interval=score_interval(joint.scores[at], joint.clusters, level, scale=scale),
+            cost=float(joint.costs[at]),
+            cost_interval=_cost_interval(
+                joint.spent[at], joint.clusters, level, float(reach[at]), highest_cost
+            ),
+        )
+        for at in range(len(joint.values))
+    ]
+
+
+def standings(joint: Joint, *, scale: tuple[float, float] = FRACTION) -> list[Standing]:
+    """Which points another one dominates, and whether the intervals of both differences show it.
+
+    These intervals are at a level at which those of all pairs of points hold at once. Costs that are the same
+    in every item count as the same. Scores that are the same in every item do not: other items may differ.
+
+    >>> right = (np.arange(400) % 10 < np.array([[9], [5], [4]])).astype(float)
+    >>> cost = np.array([[8.0], [0.0], [8.0]]) + np.zeros(400)
+    >>> standings(jointly(right, cost, np.arange(400), Sampling()))[2]
+    Standing(dominated_by=0, is_shown=True, share=0.0)
+    """
+    standing = []
+    for at, (better, level) in enumerate(_dominators(joint)):
+        shown = False
+        if better is not None and level is not None:
+            shown = _shows(joint, (better, at), level, scale)
+        standing.append(Standing(better, shown, _share(joint, at)))
+    return standing
 
 
 def _drawn(pulls: Draws, freedom: float, sampling: Sampling) -> Draws:
-    """Sums of the clusters' pulls under normal weights, with the tails of Student's t for few clusters."""
     rng = np.random.default_rng(sampling.seed)
     variances, axes = np.linalg.eigh(pulls.T @ pulls)
     normal = rng.standard_normal((sampling.resamples, len(variances)))
@@ -185,12 +184,12 @@ def _in_errors(errors: Draws, stderrs: Float[ndarray, " points2"]) -> Float[ndar
     return largest
 
 
-def _level(largest: Float[ndarray, " resamples"], freedom: float, sampling: Sampling) -> float:
+def _level(largest: Float[ndarray, " resamples"], joint: Joint) -> float:
     """The confidence at which intervals of single coordinates hold all at once."""
     from scipy.special import stdtr  # scipy.stats takes half a second to load
 
-    reach = float(np.quantile(largest, sampling.confidence))
-    return max(sampling.confidence, float(2 * stdtr(freedom, reach) - 1))
+    reach = float(np.quantile(largest, joint.confidence))
+    return max(joint.confidence, float(2 * stdtr(joint.freedom, reach) - 1))
 
 
 def _quantile(level: float, freedom: float) -> float:
@@ -221,7 +220,7 @@ def _dominates(values: Draws, costs: Draws, better: int, worse: int) -> Bool[nda
     return found
 
 
-def _share(found: _Estimates, at: int) -> float:
+def _share(found: Joint, at: int) -> float:
     """How often a point is on the frontier when all are moved by their resampled errors."""
     count = len(found.values)
     values, costs = found.values + found.errors[:, :count], found.costs + found.errors[:, count:]
@@ -232,7 +231,7 @@ def _share(found: _Estimates, at: int) -> float:
     return float(1 - dominated.mean())
 
 
-def _dominators(found: _Estimates, sampling: Sampling) -> list[tuple[int | None, float | None]]:
+def _dominators(found: Joint) -> list[tuple[int | None, float | None]]:
     """The point that most clearly dominates each in this sample, and the level at which to look closer.
 
     The level is None where a look at standard errors says that nothing will be shown.
@@ -248,7 +247,7 @@ def _dominators(found: _Estimates, sampling: Sampling) -> list[tuple[int | None,
             if stderr[0]:
                 largest = np.maximum(largest, _in_errors(error, stderr))
             distances[i, j, axis] = distances[j, i, axis] = float(stderr[0])
-    level = _level(largest, found.freedom, sampling)
+    level = _level(largest, found)
     reach = _quantile(level, found.freedom)
     dominators: list[tuple[int | None, float | None]] = []
     for worse in range(count):
@@ -270,16 +269,10 @@ def _clear(difference: float, stderr: float) -> float:
     return difference / stderr if stderr else float("inf")
 
 
-def _shows(
-    values: Table,
-    costs: Table,
-    clusters: Labels,
-    pair: tuple[int, int],
-    level: float,
-    scale: tuple[float, float],
-) -> bool:
+def _shows(joint: Joint, pair: tuple[int, int], level: float, scale: tuple[float, float]) -> bool:
     """Whether the intervals of both differences show the first of a pair to score more for no more."""
     better, worse = pair
+    values, costs, clusters = joint.scores, joint.spent, joint.clusters
     both = np.isfinite(costs[better]) & np.isfinite(costs[worse])
     saved = (costs[worse] - costs[better])[both]
     if np.abs(saved).max(initial=0.0) > 0:
