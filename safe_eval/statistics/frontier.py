@@ -159,11 +159,26 @@ def standings(joint: Joint, *, scale: tuple[float, float] = FRACTION) -> list[St
 
 def _drawn(pulls: Draws, freedom: float, sampling: Sampling) -> Draws:
     rng = np.random.default_rng(sampling.seed)
-    variances, axes = np.linalg.eigh(pulls.T @ pulls)
-    normal = rng.standard_normal((sampling.resamples, len(variances)))
-    drawn = normal @ (axes * np.sqrt(np.maximum(variances, 0))).T
-    scaled: Draws = drawn / np.sqrt(rng.chisquare(freedom, (sampling.resamples, 1)) / freedom)
-    return scaled
+    stderrs = _stderrs(pulls)
+    correlated = _root((pulls / np.where(stderrs > 0, stderrs, np.inf)).T)
+    normal = rng.standard_normal((sampling.resamples, len(stderrs)))
+    tails = np.sqrt(rng.chisquare(freedom, (sampling.resamples, 1)) / freedom)
+    drawn: Draws = normal @ correlated.T * stderrs / tails
+    return drawn
+
+
+def _root(rows: Float[ndarray, "points2 clusters"]) -> Float[ndarray, "points2 points2"]:
+    """Cholesky's factor of the products of all rows, in which a row that follows from others adds nothing.
+
+    Eigenvectors would do as well, but their signs differ from machine to machine.
+    """
+    products = rows @ rows.T
+    root: Float[ndarray, "points2 points2"] = np.zeros_like(products)
+    for at in range(len(products)):
+        left = products[at:, at] - root[at:, :at] @ root[at, :at]
+        if left[0] > _NEARLY:
+            root[at:, at] = left / np.sqrt(left[0])
+    return root
 
 
 def _stderrs(pulls: Draws) -> Float[ndarray, " points2"]:

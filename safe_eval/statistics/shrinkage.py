@@ -69,7 +69,8 @@ def paule_mandel(values: Slices, variances: Slices) -> tuple[float, float]:
     """
     if len(values) != len(variances) or len(values) < 2 or not (variances > 0).all():
         raise InputError(
-            f"{len(values)} values with {len(variances)} variances above 0 say nothing of a spread"
+            f"{len(values)} values with {len(variances)} variances: give two or more of each, all variances "
+            "above 0"
         )
 
     def spread(between: float) -> float:
