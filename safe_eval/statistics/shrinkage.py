@@ -16,9 +16,10 @@ from numpy import ndarray
 from safe_data.core.errors import InputError
 from safe_eval.statistics.score_interval import Worth
 
-FEWEST_SLICES = 4  # of fewer, the best estimate of each is its own value, whatever the others are
+FEWEST_SLICES = 4  # fewer put no limit to how much slices may differ
 
 _HALVINGS = 60
+_WIDEST, _STEPS = 0.5, 400  # the largest standard deviation of values in [0, 1], and steps up to it
 
 Slices = Float[ndarray, " slices"]
 
@@ -27,8 +28,8 @@ Slices = Float[ndarray, " slices"]
 class Shrunken:
     """The value of each slice given all of them, with its interval.
 
-    `weights` says how much of each is its own value; the rest is `mean`. `between` is the standard deviation
-    of true values.
+    `weights` says how much of each is its own value; nearly all of the rest is `mean`. `between` is the
+    standard deviation of true values, by `paule_mandel`.
     """
 
     values: Slices
@@ -88,36 +89,44 @@ def paule_mandel(values: Slices, variances: Slices) -> tuple[float, float]:
 
 
 def shrink(values: Slices, variances: Slices, confidence: float) -> Shrunken:
-    """Each value drawn toward the mean, with an interval that knows that mean and spread are estimates.
+    """Values in [0, 1], each drawn toward the mean as far as its own items cannot carry it.
+
+    How much true values differ is itself uncertain. So every variance of them counts by how likely it makes
+    the data, from 0 to the largest that values in [0, 1] can have, and the intervals are wider for it.
 
     Raises:
-        InputError: there are fewer than four slices, or a variance is not above 0.
+        InputError: there are fewer than four slices, a value outside [0, 1], or a variance that is not above 0.
 
-    Source: Morris 1983, "Parametric empirical Bayes inference: theory and applications", section 5, for
-    unequal variances. Differs: the variance of true values is Paule and Mandel's.
+    Source: Morris 1983, "Parametric empirical Bayes inference: theory and applications", whose corrections
+    approximate this average. Differs: it is computed, since they are rough where variances differ much.
 
-    >>> shrunk = shrink(np.array([0.2, 0.5, 0.5, 0.6, 0.7]), np.full(5, 0.04), 0.95)
+    >>> shrunk = shrink(np.array([0.2, 0.5, 0.5, 0.6, 0.7]), np.array([0.04, 0.04, 0.04, 0.04, 0.4]), 0.95)
     >>> shrunk.values.round(2).tolist(), shrunk.weights.round(2).tolist(), shrunk.between
-    ([0.35, 0.5, 0.5, 0.55, 0.6], [0.5, 0.5, 0.5, 0.5, 0.5], 0.0)
+    ([0.32, 0.48, 0.48, 0.54, 0.5], [0.55, 0.55, 0.55, 0.55, 0.15], 0.0)
     """
-    count = len(values)
-    if count < FEWEST_SLICES:
-        raise InputError(f"{count} slices cannot be shrunk; it takes {FEWEST_SLICES} or more")
-    mean, between = paule_mandel(values, variances)
-    weights = 1 / (variances + between)
-    toward_mean = (count - 3) / (count - 1) * variances * weights
-    shrunken = mean + (1 - toward_mean) * (values - mean)
-    typical = float(weights @ variances / weights.sum())
-    of_spread = 2 / (count - 3) * toward_mean**2 * (typical + between) * weights * (values - mean) ** 2
-    of_mean = weights / weights.sum()
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt(
-        variances * (1 - (1 - of_mean) * toward_mean) + of_spread
-    )
+    if len(values) < FEWEST_SLICES:
+        raise InputError(f"{len(values)} slices cannot be shrunk; it takes {FEWEST_SLICES} or more")
+    if not ((values >= 0) & (values <= 1)).all():
+        raise InputError(f"values from {values.min():g} to {values.max():g} are not in [0, 1]; scale them")
+    _, between = paule_mandel(values, variances)
+    spreads = _WIDEST * ((np.arange(_STEPS) + 0.5) / _STEPS) ** 2  # finer near 0
+    weights = 1 / (variances + spreads[:, None] ** 2)
+    totals = weights.sum(axis=1)
+    means = weights @ values / totals
+    apart = (weights * (values - means[:, None]) ** 2).sum(axis=1)
+    likely = (np.log(weights).sum(axis=1) - np.log(totals) - apart + 3 * np.log(spreads)) / 2
+    shares = np.exp(likely - likely.max())
+    shares /= shares.sum()
+    drawn = variances * weights
+    given = values + drawn * (means[:, None] - values)
+    shrunken = shares @ given
+    spread = variances * (1 - drawn) + drawn**2 / totals[:, None] + (given - shrunken) ** 2
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt(shares @ spread)
     return Shrunken(
         values=shrunken,
         low=shrunken - reach,
         high=shrunken + reach,
-        weights=1 - toward_mean,
-        mean=mean,
+        weights=1 - shares @ drawn,
+        mean=float(shares @ means),
         between=float(np.sqrt(between)),
     )

@@ -1,5 +1,6 @@
 """Shrinkage as text: question types and classes of each arm, best first, beside what their items carry."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from safe_data.core import numerals
@@ -10,6 +11,10 @@ from safe_eval.scoring.scores import Scores
 MOST_SHOWN = 20  # slices of a family; of more, the best and the worst
 
 _NAME = 27
+_LEGEND = (
+    "effective: the clusters, as if all were of one size; shrunken: drawn toward the mean of these slices by "
+    "what chance explains, for reading and ranking only"
+)
 _TITLES = {"type": "question types", "class": "classes"}
 
 
@@ -48,8 +53,7 @@ def _family(family: str, rows: Sequence[ShrinkageRow]) -> Iterator[str]:
             f"std of true values {numerals.fraction(first.between_std)}"
         )
         yield from _ranked(shown)
-    yield "  effective: clusters, as if all had one size; shrunken: drawn toward the mean of"
-    yield "  these slices by what chance explains, for reading and ranking only"
+    yield from textwrap.wrap(_LEGEND, COLUMNS, initial_indent="  ", subsequent_indent="  ")
 
 
 def _ranked(rows: Sequence[ShrinkageRow]) -> Iterator[str]:
