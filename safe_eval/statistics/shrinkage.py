@@ -95,7 +95,7 @@ def shrink(values: Slices, variances: Slices, confidence: float) -> Shrunken:
     the data, from 0 to the largest that values in [0, 1] can have, and the intervals are wider for it.
 
     Raises:
-        InputError: there are fewer than four slices, a value outside [0, 1], or a variance that is not above 0.
+        InputError: there are fewer than four slices, a value outside [0, 1], or a variance not above 0.
 
     Source: Morris 1983, "Parametric empirical Bayes inference: theory and applications", whose corrections
     approximate this average. Differs: it is computed, since they are rough where variances differ much.

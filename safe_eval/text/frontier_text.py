@@ -10,7 +10,7 @@ from safe_eval.results.frontiers import DOMINATED, ON_FRONTIER, FrontierRow
 from safe_eval.results.metrics import without_repeats
 from safe_eval.scoring.scores import Scores
 
-_NAME, _COST = 20, 13
+_NAME, _COST, _BETTER = 16, 13, 8
 _EVERY = 4  # of the thresholds of a curve
 
 _LEGEND = (
@@ -26,7 +26,7 @@ def frontier_lines(scores: Scores) -> Iterator[str]:
         own = [row for row in points if _key(row) == key]
         yield ""
         yield from _wrapped(f"{_title(own[0])}: frontier of models")
-        yield f"  {'':<{_NAME}} slice     mean  interval      {own[0].cost:>{_COST}}  frontier"
+        yield f"    {'':<{_NAME}}    mean  interval      {own[0].cost:>{_COST}}  frontier"
         yield from _points(without_repeats(own, ("model",)))
         yield from _wrapped(_together(own[0]), "  ")
     if points:
@@ -36,7 +36,7 @@ def frontier_lines(scores: Scores) -> Iterator[str]:
         own = [row for row in curves if (_key(row), row.model) == (key, model)]
         yield ""
         yield from _wrapped(f"{_title(own[0])}: {model} by the threshold of its gate")
-        yield f"  {'sound used from gate_score':<27} slice     mean  interval      {own[0].cost:>{_COST}}"
+        yield f"    {'gate_score from':<{_NAME}}    mean  interval      {own[0].cost:>{_COST}}"
         yield from _curve(without_repeats(own, ("threshold",)))
         yield from _wrapped(f"{_together(own[0])}; all thresholds are in scores.json", "  ")
 
@@ -64,22 +64,25 @@ def _title(row: FrontierRow) -> str:
 
 def _together(row: FrontierRow) -> str:
     left_out = f"; {row.left_out} examples were not answered by all" if row.left_out else ""
-    at_once = f"all intervals of a slice hold at once ({numerals.percent(row.confidence)})"
-    return f"{row.n} examples in {row.clusters} clusters; {at_once}{left_out}"
+    return f"all intervals of a slice hold at once ({numerals.percent(row.confidence)}){left_out}"
+
+
+def _slice(row: FrontierRow) -> str:
+    return f"  {row.slice}: {row.n} examples in {row.clusters} clusters"
 
 
 def _points(rows: Sequence[FrontierRow]) -> Iterator[str]:
     for slice_name in dict.fromkeys(row.slice for row in rows):
         own = [row for row in rows if row.slice == slice_name]
-        for place, row in enumerate(sorted(own, key=lambda row: (row.mean_cost, -row.value))):
-            yield (
-                f"  {numerals.cut(row.model, _NAME):<{_NAME}} {slice_name if not place else '':<6}"
-                f"{_value(row)}{written_cost(row.cost, row.mean_cost):>{_COST}}  {_standing(row)}"
-            )
+        yield _slice(own[0])
+        for row in sorted(own, key=lambda row: (row.mean_cost, -row.value)):
+            yield f"    {numerals.cut(row.model, _NAME):<{_NAME}}{_numbers(row)}  {_standing(row)}"
 
 
-def _value(row: FrontierRow) -> str:
-    return f" {numerals.fraction(row.value):>7}  {numerals.interval(row.ci_low, row.ci_high):<14}"
+def _numbers(row: FrontierRow) -> str:
+    interval = numerals.interval(row.ci_low, row.ci_high)
+    cost = written_cost(row.cost, row.mean_cost)
+    return f" {numerals.fraction(row.value):>7}  {interval:<14}{cost:>{_COST}}"
 
 
 def _standing(row: FrontierRow) -> str:
@@ -88,7 +91,7 @@ def _standing(row: FrontierRow) -> str:
     share = numerals.percent(round(row.share_on_frontier or 0.0, 2))
     if row.status == ON_FRONTIER:
         return f"yes ({share})"
-    better = numerals.cut(row.dominated_by or "", 10)
+    better = numerals.cut(row.dominated_by or "", _BETTER)
     return f"no: {better}" if row.status == DOMINATED else f"open: {better} ({share})"
 
 
@@ -96,13 +99,10 @@ def _curve(rows: Sequence[FrontierRow]) -> Iterator[str]:
     last = max(row.threshold or 0.0 for row in rows)  # above every score
     for slice_name in dict.fromkeys(row.slice for row in rows):
         own = sorted((row for row in rows if row.slice == slice_name), key=lambda row: row.threshold or 0.0)
-        shown = [*own[:-1][::_EVERY], own[-1]]
-        for place, row in enumerate(shown):
+        yield _slice(own[0])
+        for row in [*own[:-1][::_EVERY], own[-1]]:
             at = "never" if row.threshold == last else numerals.fraction(row.threshold)
-            yield (
-                f"  {at:<27} {slice_name if not place else '':<6}"
-                f"{_value(row)}{written_cost(row.cost, row.mean_cost):>{_COST}}"
-            )
+            yield f"    {at:<{_NAME}}{_numbers(row)}"
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
