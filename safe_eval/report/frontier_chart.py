@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from safe_eval.arms.consultation import CONSULTED
-from safe_eval.report.charts import ACCENT, INK, INSIDE, REST, SOFT, data_of, svg_of
+from safe_eval.report.charts import ACCENT, INK, INSIDE, LINE, REST, SOFT, data_of, svg_of
 from safe_eval.report.frontiers import COST_TITLES, FrontierPanel, on_frontier
 from safe_eval.report.labels import noun_of, slice_title
 from safe_eval.results.frontiers import ON_FRONTIER, FrontierRow
@@ -43,7 +43,7 @@ def _strip(panel: FrontierPanel, slice_name: str) -> Any:
     y = alt.Y(
         "value:Q",
         scale=alt.Scale(domain=values, nice=False),
-        axis=alt.Axis(title=None, tickCount=4, grid=True),
+        axis=alt.Axis(title=None, tickCount=4, grid=True, gridColor=LINE),
     )
     colour = alt.Color("colour:N", scale=None)
     chart = alt.Chart(data_of(marks))
