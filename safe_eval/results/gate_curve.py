@@ -10,6 +10,7 @@ from safe_eval.arms.arm import Places, shared_examples
 from safe_eval.arms.scored_arm import ScoredArm
 
 _THRESHOLDS = 21  # as many as 5 % of the answers apart
+_FEWEST = 3  # thresholds of a curve; two are the model with its gate always open, and never
 
 Table = Float[ndarray, "thresholds items"]
 
@@ -29,7 +30,8 @@ def gate_curve(full: ScoredArm, off: ScoredArm) -> GateCurve:
     """The answer of `full` where `gate_score` reaches a threshold, and of `gate_off` elsewhere.
 
     Where the gate was shut, `full` is an answer without the sound. So no threshold is tried at which such an
-    answer would have needed it. Empty where the rows state no `gate_score`, or not enough of them.
+    answer would have needed it. Empty where rows state no `gate_score`, or not all of them, or where it
+    is one of two numbers.
     """
     scores = np.array([np.nan if row.gate_score is None else row.gate_score for row in full.rows])
     if np.isnan(scores).all():
@@ -47,8 +49,12 @@ def gate_curve(full: ScoredArm, off: ScoredArm) -> GateCurve:
     shut = np.array([row.consulted is False for row in full.rows])[at]
     least = float(scores[at][shut].max(initial=-np.inf))
     thresholds = _thresholds(scores[at], least)
-    if len(thresholds) < 2:
-        return _none(f"no curve over the gate of {name}: no gate_score lies above those at which it was shut")
+    if len(np.unique(scores[at])) <= 2:  # open or shut, and nothing to choose between
+        return _none()
+    if len(thresholds) < _FEWEST:
+        return _none(
+            f"no curve over the gate of {name}: too few gate_scores lie above those at which it was shut"
+        )
     opened = scores[at] >= thresholds[:, None]
     notes = (
         f"the gate of {name} was shut up to a gate_score of {least:.3g}, so its curve begins above; answer "

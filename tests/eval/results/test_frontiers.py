@@ -226,8 +226,12 @@ def test_what_keeps_a_gate_from_a_curve_is_said() -> None:
     assert notes(some) == ["no curve over the gate of model, seed 0: 1 of 200 answers state no gate_score"]
     shut = [msgspec.structs.replace(r, consulted=False) for r in gated()]
     assert notes(shut) == [
-        "no curve over the gate of model, seed 0: no gate_score lies above those at which it was shut"
+        "no curve over the gate of model, seed 0: too few gate_scores lie above those at which it was shut"
     ]
+    hard = [
+        msgspec.structs.replace(r, gate_score=r.gate_score and float(r.gate_score > 0.5)) for r in gated()
+    ]
+    assert (notes(hard), curve(hard)) == ([], [])  # open or shut: nothing to choose between
     apart = [r for place, r in enumerate(gated()) if place % 4 in (0, 3)]
     assert notes(apart) == [
         "no curve over the gate of model, seed 0: full and gate_off have no example in common"
