@@ -1,7 +1,7 @@
 """The accuracies of the page: numbers of scores.json laid out as tables."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from safe_data.core.numerals import MISSING
 from safe_eval.report import numbers
@@ -20,11 +20,15 @@ from safe_eval.report.table import Cell, Column, Row, Table
 from safe_eval.report.units import Unit, unit_of
 from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.priors import PriorRow
+from safe_eval.results.shrinkage import ShrinkageRow
 from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.scoring.scores import Scores
 
 Arm = tuple[str, str]  # model and condition
 WITHOUT = "without picture and sound"
+SHRUNKEN = (
+    "drawn toward the mean of the types by what chance explains, for reading only; no criterion judges it"
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Panel:
     arms: tuple[Arm, ...]
     slices: tuple[str, ...]
     found: dict[tuple[str, Arm], Metric]  # by slice and arm
+    shrunken: dict[tuple[str, Arm], ShrinkageRow] = field(default_factory=dict)  # by slice and arm
     priors: tuple[PriorRow, ...] = ()  # of replies without picture and sound, on the same questions
 
     @property
@@ -82,8 +87,18 @@ def panels(scores: Scores, models: Models) -> tuple[Panel, ...]:
         shown = set(map(id, [*_baseline_rows(rows, own[0], models), *own]))
         panel = _panel(set_title(*key), [row for row in rows if id(row) in shown], models)
         priors = tuple(row for row in scores.priors if (row.metric, row.dataset) == key[:2])
-        found.append(replace(panel, priors=priors))
+        found.append(replace(panel, priors=priors, shrunken=_shrunken(scores, panel)))
     return tuple(found)
+
+
+def _shrunken(scores: Scores, panel: Panel) -> dict[tuple[str, Arm], ShrinkageRow]:
+    """The shrunken values of the numbers in a panel, some of which may be another seed's."""
+    found = {}
+    for row in scores.shrinkage:
+        shown = panel.found.get((row.slice, (row.model, row.condition)))
+        if shown and (shown.metric, shown.dataset, shown.seed) == (row.metric, row.dataset, row.seed):
+            found[row.slice, (row.model, row.condition)] = row
+    return found
 
 
 def _beside_another(rows: Sequence[Metric], baseline: Metric) -> bool:
@@ -173,7 +188,10 @@ def slice_table(panel: Panel, slices: Sequence[str], arms: Sequence[Arm]) -> Tab
         cells = tuple(_cell(panel, name, arm, same) for arm in arms)
         rows.append(Row(slice_title(name, noun_of(panel.metric)), cells, detail=same))
     columns = tuple(Column(panel.models.title(*arm), arm_key(*arm)) for arm in arms)
-    return Table(panel.title, panel.note, "Question type", columns, tuple(rows))
+    note = panel.note
+    if any(row.shrunken is not None for row in panel.shrunken.values()):
+        note += f"; shrunken: {SHRUNKEN}"
+    return Table(panel.title, note, "Question type", columns, tuple(rows))
 
 
 def _baseline_rows(rows: Iterable[Metric], one: Metric, models: Models) -> list[Metric]:
@@ -207,6 +225,10 @@ def _cell(panel: Panel, name: str, arm: Arm, same_size: str) -> Cell | None:
         return None
     unit = panel.unit
     lines = () if same_size else (_size(metric),)
+    shrunken = panel.shrunken.get((name, arm))
+    if shrunken is not None and shrunken.shrunken is not None:
+        within = unit.interval(shrunken.ci_low, shrunken.ci_high)
+        lines = (*lines, f"shrunken {unit.write(shrunken.shrunken)} {within}")
     return Cell(unit.write(metric.value), unit.interval(metric.ci_low, metric.ci_high), lines)
 
 

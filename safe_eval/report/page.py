@@ -18,6 +18,8 @@ from safe_eval.report.cards import item_groups, media_sentence, selection_senten
 from safe_eval.report.chain import chain_words
 from safe_eval.report.charts import accuracy_chart, bounds_chart
 from safe_eval.report.comparison_tables import comparison_tables, drift_tables, equivalence_tables
+from safe_eval.report.frontier_chart import frontier_chart
+from safe_eval.report.frontiers import frontier_panels, frontier_table
 from safe_eval.report.media import Media, collect
 from safe_eval.report.run_folder import Results
 from safe_eval.report.score_tables import aggregate_tables, other_tables, seed_tables
@@ -42,6 +44,7 @@ LIMITS = (
     "everything the base model can do.",
 )
 
+MOST_FRONTIERS = 9  # that are drawn
 MOST_CHARTS = 6  # of accuracies: one per metric, dataset and seed
 _LONGEST_FACT = 400  # characters of one provenance entry
 
@@ -65,6 +68,7 @@ def render_page(page: Shown, shards: Path | None, summary_name: str) -> str:
         style=Markup(style),  # noqa: S704 - our own file
         style_hash=_csp_hash(style),
         charts=[{**chart, "svg": Markup(chart["svg"])} for chart in _charts(page)],  # noqa: S704 - vl-convert escapes
+        frontier_charts=[{**chart, "svg": Markup(chart["svg"])} for chart in _frontier_charts(page)],  # noqa: S704
         summary_name=summary_name,
         selection=_selection(page, shards),
         **_numbers(page),
@@ -100,6 +104,7 @@ def _numbers(page: Shown) -> dict[str, Any]:
         "accuracies": [part for panel in panels for part in in_parts(accuracy.main_table(panel))],
         "scores_title": "Accuracy" if panels else "Scores",
         "types": [part for table in types for part in in_parts(table)],
+        "frontiers": [frontier_table(panel) for panel in frontier_panels(scores, models)],
         "coverage": coverage_words(scores, models),
         "comparisons": [part for table in comparison_tables(scores.comparisons) for part in in_parts(table)],
         "equivalence": [part for table in equivalence_tables(scores.comparisons) for part in in_parts(table)],
@@ -144,6 +149,13 @@ def _charts(page: Shown) -> list[dict[str, str]]:
         for run in page.runs
     ]
     return [chart for chart in drawn if chart["svg"]]
+
+
+def _frontier_charts(page: Shown) -> list[dict[str, str]]:
+    panels = frontier_panels(page.scores, page.models)[:MOST_FRONTIERS]
+    return [
+        {"svg": frontier_chart(panel), "title": panel.title, "caption": panel.sentence} for panel in panels
+    ]
 
 
 def _selection(page: Shown, shards: Path | None) -> dict[str, Any]:

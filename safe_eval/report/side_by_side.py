@@ -161,6 +161,8 @@ def _joined_scores(names: Sequence[str], results: Sequence[Results]) -> Scores:
         seed_comparisons=(),
         retention=(),
         comparisons=(),
+        shrinkage=rows("shrinkage"),
+        frontiers=(),  # the intervals of a frontier hold for the models of one run
         notes=notes,
     )
 

@@ -78,7 +78,7 @@ def _row(arm: Arm, base: Arm | None, sampling: Sampling) -> LatencyRow:
         ci_low=interval.low,
         ci_high=interval.high,
         interval=interval.method,
-        one_by_one=_one_by_one(arm),
+        one_by_one=one_by_one(arm),
         n=len(at),
         clusters=count_clusters(arm.clusters[at]),
         effective_clusters=count_effective(arm.clusters[at]),
@@ -91,7 +91,7 @@ def _row(arm: Arm, base: Arm | None, sampling: Sampling) -> LatencyRow:
 
 def _with_ratio(row: LatencyRow, arm: Arm, base: Arm, sampling: Sampling) -> LatencyRow:
     """The row with the ratio of the means, in which one answer that the base gave quickly weighs no more."""
-    if row.one_by_one != _one_by_one(base):
+    if row.one_by_one != one_by_one(base):
         reason = "one of both was answered in batches and the other one by one (metadata.batch)"
         return msgspec.structs.replace(row, why_not=reason)
     at_arm, at_base = shared_examples(arm.examples, base.examples)
@@ -125,5 +125,6 @@ def _interval(columns: Float[ndarray, "items 2"], clusters: Labels, sampling: Sa
     return percentile_interval(drawn, len(totals), sampling.confidence)
 
 
-def _one_by_one(arm: Arm) -> bool:
+def one_by_one(arm: Arm) -> bool:
+    """Whether every row says that it was answered alone, so that its latency is its own."""
     return all((row.metadata or {}).get("batch") == 1 for row in arm.rows)

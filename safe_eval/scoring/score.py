@@ -30,12 +30,14 @@ from safe_eval.results.aggregates import OWN_AGGREGATES, aggregate_rows
 from safe_eval.results.calibration import CALIBRATION_METRICS, calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
 from safe_eval.results.flips import FLIPS_FILE, flips_csv, flips_of_models
+from safe_eval.results.frontiers import frontier_notes, frontier_rows, frontiers_of
 from safe_eval.results.latency import LATENCIES, latency_rows
 from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.priors import prior_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
+from safe_eval.results.shrinkage import shrinkage_rows
 from safe_eval.results.spread import spread_notes, spread_rows
 from safe_eval.scorers.pope import split_notes
 from safe_eval.scorers.scorer import VQA_METRICS, metrics_for
@@ -160,6 +162,7 @@ def scores_of(
     coverage = coverage_of(arms.arms, arms.outcomes)
     other_split = None if options.prior is None else read_other_split(options.prior, arms.arms)
     about_rules = spread_notes(arms) if options.spread else ()
+    frontiers = frontiers_of(arms)
     about_prior = () if other_split is None else prior_notes(other_split, arms.arms)
     return Scores(
         coverage=coverage_by_condition(coverage),
@@ -175,7 +178,9 @@ def scores_of(
         lomo=tuple(lomo_rows(arms, sampling)),
         latency=tuple(latency_rows(arms, sampling)),
         delivery=tuple(deliveries(arms.arms)),
-        notes=(*notes, *_notes(arms), *about_rules, *about_prior),
+        shrinkage=tuple(shrinkage_rows(arms, sampling)),
+        frontiers=tuple(frontier_rows(frontiers, sampling)),
+        notes=(*notes, *_notes(arms), *frontier_notes(frontiers), *about_rules, *about_prior),
         provenance=Provenance(
             predictions=tuple(named_file(path, out) for path in paths),
             rows=sum(len(arm.rows) for arm in arms.arms),

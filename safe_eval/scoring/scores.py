@@ -15,12 +15,14 @@ from safe_eval.options import Sampling, Tokenizer
 from safe_eval.prediction import BASE
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
+from safe_eval.results.frontiers import FrontierRow
 from safe_eval.results.latency import LatencyRow
 from safe_eval.results.lomo import LomoRow
 from safe_eval.results.metrics import Metric
 from safe_eval.results.priors import PriorRow
 from safe_eval.results.retention import RetentionRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
+from safe_eval.results.shrinkage import ShrinkageRow
 from safe_eval.results.spread import SpreadRow
 
 SCORES_FILE = "scores.json"
@@ -81,6 +83,8 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     lomo: tuple[LomoRow, ...] = ()
     latency: tuple[LatencyRow, ...] = ()
     delivery: tuple[Delivery, ...] = ()
+    shrinkage: tuple[ShrinkageRow, ...] = ()
+    frontiers: tuple[FrontierRow, ...] = ()
 
 
 class _Version(msgspec.Struct):

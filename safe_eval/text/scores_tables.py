@@ -96,7 +96,7 @@ _P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
 # The names of the tables, as in scores.json.
 SCORES_TABLES = (
     *("metrics", "priors", "spread", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention"),
-    *("lomo", "latency", "delivery", "coverage"),
+    *("lomo", "latency", "delivery", "shrinkage", "frontiers", "coverage"),
 )
 
 
@@ -117,6 +117,8 @@ def scores_tables(scores: Scores) -> list[Table]:
         *_as_written("lomo", scores.lomo),
         *_as_written("latency", scores.latency),
         *_as_written("delivery", scores.delivery),
+        *_as_written("shrinkage", scores.shrinkage),
+        *_as_written("frontiers", scores.frontiers),
         *_coverage(scores),
     ]
 

@@ -21,7 +21,9 @@ from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.scorers.captions.diversity import VOCABULARY
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.scoring.scores import Scores
+from safe_eval.text.frontier_text import frontier_lines
 from safe_eval.text.rules_text import prior_lines, spread_lines
+from safe_eval.text.shrinkage_text import shrinkage_lines
 
 # Metrics that share a table, one column each. The first caption metric has its own table.
 GROUPS = {
@@ -38,7 +40,8 @@ _SEED_ARM, _SPREAD, _SPREADS = 20, 14, 4  # over seeds; "0.123 ± 0.012", and ho
 
 
 def scores_table(scores: Scores) -> Iterator[str]:
-    """The tables of a run and its notes; slices by question type are in scores.json only."""
+    """The tables of a run and its notes; of other conditions than `full`, slices by question type
+    are in scores.json only."""
     made = scores.provenance
     confidence = numerals.percent(made.confidence)
     yield f"{made.rows} predictions; {confidence} intervals, clustered by {made.cluster}"
@@ -52,6 +55,8 @@ def scores_table(scores: Scores) -> Iterator[str]:
         yield from _metric_lines(scores, metric, dataset, seed)
         yield from prior_lines(scores, metric, dataset)
         yield from _comparison_lines(scores, metric, dataset, seed)
+        yield from shrinkage_lines(scores, metric, dataset, seed)
+    yield from frontier_lines(scores)
     yield from spread_lines(scores)
     yield from _group_lines(scores)
     yield from _seed_lines(scores)

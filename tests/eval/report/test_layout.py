@@ -75,7 +75,10 @@ def pages(run, answers, tmp_path_factory) -> dict[str, str]:
     """One run; models as equals, of which one has a long name; captions; and two runs side by side."""
     folder = tmp_path_factory.mktemp("layout")
     names = {"base": "alpha", "safe": LONG}
-    equals = [msgspec.structs.replace(row, model=names[row.model]) for row in answers]
+    equals = [
+        msgspec.structs.replace(row, model=names[row.model], latency_ms=100.0 + len(row.model) + place % 7)
+        for place, row in enumerate(answers)
+    ]  # so that the page has a frontier
     runs = {
         "equals": make_run(folder / "equals", equals),
         "captions": make_run(folder / "captions", captioned()),
