@@ -32,9 +32,11 @@ from safe_eval.results.flips import FLIPS_FILE, flips_csv, flips_of_models
 from safe_eval.results.latency import LATENCIES, latency_rows
 from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
+from safe_eval.results.noise_curve import noise_rows
 from safe_eval.results.priors import prior_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
+from safe_eval.results.separation import separation_rows
 from safe_eval.results.spread import spread_notes, spread_rows
 from safe_eval.scorers.pope import split_notes
 from safe_eval.scorers.scorer import VQA_METRICS, metrics_for
@@ -172,6 +174,8 @@ def scores_of(
         priors=tuple(prior_rows(arms, sampling, other_split)),
         spread=tuple(spread_rows(arms, sampling)) if options.spread else (),
         lomo=tuple(lomo_rows(arms, sampling)),
+        separation=tuple(separation_rows(arms, sampling)),
+        noise_curve=tuple(noise_rows(arms, sampling)),
         latency=tuple(latency_rows(arms, sampling)),
         delivery=tuple(deliveries(arms.arms)),
         notes=(*notes, *_notes(arms), *about_rules, *about_prior),

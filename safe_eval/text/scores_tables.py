@@ -93,7 +93,7 @@ _P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
 # The names of the tables, as in scores.json.
 SCORES_TABLES = (
     *("metrics", "priors", "spread", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention"),
-    *("lomo", "latency", "delivery", "coverage"),
+    *("lomo", "separation", "noise_curve", "latency", "delivery", "coverage"),
 )
 
 
@@ -112,6 +112,8 @@ def scores_tables(scores: Scores) -> list[Table]:
         ),
         *_tables("retention", "retention", scores.retention, _RETENTION, signed),
         *_as_written("lomo", scores.lomo),
+        *_as_written("separation", scores.separation),
+        *_as_written("noise_curve", scores.noise_curve),
         *_as_written("latency", scores.latency),
         *_as_written("delivery", scores.delivery),
         *_coverage(scores),
