@@ -9,7 +9,8 @@ import numpy as np
 from benchmarks.simulations.case import Case
 from benchmarks.simulations.means import holds
 from benchmarks.simulations.worlds import Sizes, chances, clusters_of
-from safe_eval.statistics.bounded_mean import mean_bounds
+from safe_eval.options import Sampling
+from safe_eval.results.lomo import Right, over_seeds
 from safe_eval.statistics.score_interval import score_interval
 from safe_eval.statistics.separation import Losses, separation
 
@@ -86,5 +87,54 @@ def called_enough(
     clusters = clusters_of(rng, count, sizes)
     lost = (rng.random(len(clusters)) < chances(rng, count, share, correlation)[clusters]).astype(float)
     low = score_interval(lost, clusters, 0.95).low
-    bounded = mean_bounds(lost, clusters, 0.975, scale=(0.0, 1.0)).low
-    return {"score": low is not None and low >= share, "bounded": bounded is not None and bounded >= share}
+    return {"score": low is not None and low >= share}
+
+
+def of_the_share_over_seeds(
+    rng: np.random.Generator, *, share: float, count: int, seeds: int, seed_std: float
+) -> dict[str, bool]:
+    """The interval of the share lost over seeds, which differ by this standard deviation."""
+    clusters = clusters_of(rng, count)
+    worth = rng.normal(0, seed_std, seeds)
+    lost = _lost(rng, chances(rng, count, share, 0.3), clusters, seeds, worth)
+    of_each = [Right(one, clusters, np.full(len(one), np.nan), 0, 0) for one in lost]
+    of_items = score_interval(lost.ravel(), np.tile(clusters, seeds), 0.95)
+    return {"two-way, no narrower than score": holds(over_seeds(of_items, of_each, Sampling()), share)}
+
+
+def cases() -> Iterator[Case]:
+    """Losses that go together in a video, kinds that lose alike, shares lost, and seeds that differ."""
+    many: tuple[Sizes, ...] = ("equal", "one to eight", "zipf")
+    for sizes, count, correlation in itertools.product(many, (20, 50, 100, 200), (0.0, 0.3)):
+        of = f"{sizes}, {count} clusters, correlation {correlation:g}"
+        world = {"count": count, "sizes": sizes, "correlation": correlation}
+        for heard, seen in ((0.8, 0.0), (0.95, 0.0), (0.5, 0.02), (0.9, 0.1)):
+            trial = partial(of_the_separation, heard=heard, seen=seen, **world)
+            name = f"the interval holds a loss of {heard:g} heard less one of {seen:g} seen; {of}"
+            yield Case(name, "0.93 to 0.97", trial)
+        for lost in (0.05, 0.3):
+            trial = partial(told_apart, lost=lost, **world)
+            yield Case(f"a loss of {lost:g} of each kind called separated; {of}", "<= 0.03", trial)
+        trial = partial(of_the_share, share=0.8, **world)
+        yield Case(
+            f"the interval holds a share lost of 0.8 of the right answers; {of}", "0.93 to 0.97", trial
+        )
+        trial = partial(called_enough, share=0.8, **world)
+        yield Case(f"a share lost of 0.8 called at least 0.8; {of}", "<= 0.04", trial)
+    for seeds, seed_std, count in itertools.product((3, 5), (0.0, 0.03), (50, 200)):
+        of = f"{count} clusters, {seeds} seeds of std {seed_std:g}"
+        trial = partial(of_the_share_over_seeds, share=0.8, count=count, seeds=seeds, seed_std=seed_std)
+        yield Case(f"the interval holds a share lost of 0.8; {of}", "0.93 to 0.97", trial)
+        trial = partial(
+            of_the_separation,
+            heard=0.8,
+            seen=0.02,
+            count=count,
+            sizes="one to eight",
+            correlation=0.3,
+            seeds=seeds,
+            seed_std=seed_std,
+        )
+        yield Case(
+            f"the interval holds a loss of 0.8 heard less one of 0.02 seen; {of}", "0.93 to 0.97", trial
+        )

@@ -60,7 +60,7 @@ class LomoRow(msgspec.Struct, frozen=True, kw_only=True):
     only_changed: int
 
 
-class _Right(msgspec.Struct, frozen=True):
+class Right(msgspec.Struct, frozen=True):
     """What one seed gets right under `full`: lost or not, the clusters, and the chances of a guess."""
 
     lost: Float[ndarray, " right"]
@@ -119,7 +119,7 @@ def _row(by_seed: dict[int, Pair], seed: int | None, slice_name: str, sampling: 
         return row
     interval = score_interval(lost, clusters, sampling.confidence)
     if len(of_each) > 1:
-        interval = _over_seeds(interval, of_each, sampling)
+        interval = over_seeds(interval, of_each, sampling)
     found = msgspec.structs.replace(
         row,
         share_lost=float(lost.mean()),
@@ -131,13 +131,13 @@ def _row(by_seed: dict[int, Pair], seed: int | None, slice_name: str, sampling: 
     return found if not chance < 1 else _corrected(found, chance)  # NaN: a chance is not known
 
 
-def _right(full: ScoredArm, arm: ScoredArm, slice_name: str) -> _Right:
+def _right(full: ScoredArm, arm: ScoredArm, slice_name: str) -> Right:
     in_full, in_arm = full.inside(slice_name), arm.inside(slice_name)
     at_full, at_arm = shared_examples(full.examples, arm.examples)
     both = in_full[at_full] & in_arm[at_arm]
     at_full, at_arm = at_full[both], at_arm[both]
     right = full.scores[at_full] >= RIGHT_FROM
-    return _Right(
+    return Right(
         (arm.scores[at_arm][right] < RIGHT_FROM).astype(float),
         full.clusters[at_full][right],
         _chances(full, at_full[right]),
@@ -157,7 +157,7 @@ def _chances(full: ScoredArm, at: Places) -> Float[ndarray, " right"]:
     return 1 / np.where(np.array(counts) > 0, counts, np.nan)
 
 
-def _over_seeds(of_items: Interval, of_each: Sequence[_Right], sampling: Sampling) -> Interval:
+def over_seeds(of_items: Interval, of_each: Sequence[Right], sampling: Sampling) -> Interval:
     """The interval for new clusters and new seeds, nowhere narrower than the one for new clusters alone.
 
     Where no seed differs and nothing was kept, the former sees no spread at all.

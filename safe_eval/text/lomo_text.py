@@ -8,7 +8,7 @@ from safe_eval.results.noise_curve import NoiseRow
 from safe_eval.results.separation import SeparationRow
 from safe_eval.scoring.scores import Scores
 
-_NAME = 29  # characters of "safe/mute_audio"
+_NAME = 27  # characters of "safe/mute_audio"
 
 _Set = tuple[str, str | None, int | None]  # a metric, a dataset, and a seed or none
 
@@ -50,13 +50,14 @@ def _title(what: str, metric: str, dataset: str | None, seed: int | None, pooled
 def _lost(rows: Sequence[LomoRow]) -> Iterator[str]:
     corrected = any(row.corrected is not None for row in rows)
     told = " corrected" if corrected else ""
-    yield f"  {'':<{_NAME}} slice     lost  interval         of right{told}"
+    yield f"  {'':<{_NAME}} slice     lost  interval         right{told}"
     for name in dict.fromkeys(f"{row.model}/{row.condition}" for row in rows):
         own = [row for row in rows if f"{row.model}/{row.condition}" == name]
         sides = [row for row in own if row.slice != "all"] or own
         for row in sides:
-            line = f"  {numerals.cut(name, _NAME):<{_NAME}} {row.slice:<6} {numerals.fraction(row.share_lost):>7}"
-            line += f"  {numerals.interval(row.ci_low, row.ci_high):<14}{row.n:>11}"
+            line = f"  {numerals.cut(name, _NAME):<{_NAME}} {row.slice:<6} "
+            line += f"{numerals.fraction(row.share_lost):>7}"
+            line += f"  {numerals.interval(row.ci_low, row.ci_high):<14}{row.n:>8}"
             yield line + (f"{numerals.fraction(row.corrected):>10}" if corrected else "")
             name = ""
     if corrected:

@@ -6,8 +6,8 @@ from made_rows import answers, good_run
 from safe_eval.prediction import Prediction
 
 
-def success_rows(clips: int = 545, seeds: tuple[int, ...] = (0, 1, 2)) -> list[Prediction]:
-    """Equivalence within 0.005 needs 539 clusters even where nothing differs."""
+def success_rows(clips: int = 600, seeds: tuple[int, ...] = (0, 1, 2)) -> list[Prediction]:
+    """Equivalence within 0.005 needs 598 clusters even where nothing differs."""
     rows = [row for row in good_run(clips) if row.condition != "mute_audio"]
     for condition in ("mute_audio", "noise_audio"):
         rows += answers("safe", condition, without_the_sound, clips=clips)

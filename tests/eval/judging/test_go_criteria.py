@@ -172,7 +172,7 @@ def test_85_of_100_lost_show_80_from_about_400_on() -> None:
 
 
 def test_a_guess_among_choices_is_not_held_against_hearing() -> None:
-    """Three of four answers are lost in silence, since the fourth is guessed: that is all there is to lose."""
+    """Three of four answers are lost in silence, since one in four is guessed: that is all there is."""
     rows = [
         msgspec.structs.replace(r, choices=("yes", "no", "maybe", "never")) if r.needs_audio else r
         for r in made_go.lomo(lost_audio=385)
