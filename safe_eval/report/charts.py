@@ -39,7 +39,7 @@ def accuracy_chart(panel: Panel) -> str:
         y = alt.Y("label:N", sort=titles, title=None, axis=alt.Axis(minExtent=width, labelLimit=width - 18))
         shown = [title for title in titles if any(mark["label"] == title for mark in marks)]
         strips.append(_strip(slice_title(name), marks, x, y, len(shown)))
-    return _svg(alt.vconcat(*strips, spacing=18)) if strips else ""
+    return svg_of(alt.vconcat(*strips, spacing=18)) if strips else ""
 
 
 def bounds_chart(criteria: Sequence[Judged]) -> str:
@@ -68,10 +68,10 @@ def bounds_chart(criteria: Sequence[Judged]) -> str:
             "text": unit.write(judged.value),
             "colour": ACCENT,
         }
-        region = alt.Chart(_data(ends)).mark_rect(color=INSIDE).encode(x=_at(x, "from"), x2="to:Q")
+        region = alt.Chart(data_of(ends)).mark_rect(color=INSIDE).encode(x=_at(x, "from"), x2="to:Q")
         title = f"{spaced(judged.name)} {bound_text(judged.bound, unit)}"
         strips.append(_strip(title, [mark], x, y, 1, below=[region], width=PLOT_WIDTH + LABEL_WIDTH))
-    return _svg(alt.vconcat(*strips, spacing=18)) if strips else ""
+    return svg_of(alt.vconcat(*strips, spacing=18)) if strips else ""
 
 
 def _label_width(titles: Sequence[str]) -> int:
@@ -138,7 +138,7 @@ def _strip(
     """Points with intervals on one horizontal axis, each with its value written on the right."""
     import altair as alt
 
-    chart = alt.Chart(_data(values))
+    chart = alt.Chart(data_of(values))
     colour = alt.Color("colour:N", scale=None)
     value = chart.mark_text(align="right", color=INK, fontSize=12)
     return alt.layer(
@@ -149,13 +149,14 @@ def _strip(
     ).properties(width=width, height=ROW_HEIGHT * rows, title=title)
 
 
-def _data(values: list[dict[str, Any]]) -> Any:
+def data_of(values: list[dict[str, Any]]) -> Any:
+    """Rows that a chart draws."""
     import altair as alt
 
     return alt.Data(values=values)  # type: ignore[no-untyped-call]
 
 
-def _svg(chart: Any) -> str:
+def svg_of(chart: Any) -> str:
     """Draw without the network. Labels are escaped, and points have no `aria-label`: no reader needs one."""
     import vl_convert
 

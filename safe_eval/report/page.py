@@ -19,6 +19,7 @@ from safe_eval.report.chain import chain_words
 from safe_eval.report.charts import accuracy_chart, bounds_chart
 from safe_eval.report.comparison_tables import comparison_tables, drift_tables, equivalence_tables
 from safe_eval.report.media import Media, collect
+from safe_eval.report.noise_chart import noise_charts
 from safe_eval.report.run_folder import Results
 from safe_eval.report.score_tables import aggregate_tables, other_tables, seed_tables
 from safe_eval.report.selection import SHOWN, select_items
@@ -135,6 +136,7 @@ def _charts(page: Shown) -> list[dict[str, str]]:
         }
         for panel in panels[:MOST_CHARTS]
     ]
+    drawn += noise_charts(page.scores, page.models, MOST_CHARTS)
     drawn += [
         {
             "svg": bounds_chart(run.verdict.criteria),
