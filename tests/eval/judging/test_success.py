@@ -161,3 +161,23 @@ def test_the_table_fits_80_columns(scores: Scores) -> None:
         Verdict(decision=overall(judged), criteria=judged, scores_sha256="0" * 64, criteria_file=file)
     )
     assert max(map(len, table)) <= 80
+
+
+def test_a_fifth_of_what_is_heard_is_not_enough_to_lose_in_silence() -> None:
+    """Silence costs 20 points of accuracy, four times what is asked for, and 22 % of the right answers."""
+    rows = [
+        msgspec.structs.replace(row, answer="yes" if int(row.record_id[1:]) % 10 not in (0, 1, 5) else "no")
+        if row.condition == "mute_audio" and row.needs_audio
+        else row
+        for row in success_rows(100, seeds=(0,))
+    ]
+    scored = score_predictions(rows, Sampling(resamples=200))
+    asked = ("sound_helps", *(name for name, one in SUCCESS.items() if one.metric in LOMO_METRICS))
+    found = {name: judge(SUCCESS[name], scored) for name in asked}
+    assert {name: one.decision for name, one in found.items()} == {
+        "sound_helps": "go",
+        "hearing_needs_the_sound": "no-go",
+        "hearing_needs_the_sound_beyond_chance": "no-go",
+        "hearing_and_seeing_are_separated": "go",
+    }
+    assert found["hearing_needs_the_sound"].value == pytest.approx(2 / 9)
