@@ -121,7 +121,7 @@ def _found(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
             if is_pair and f"{timed.model}/{timed.condition}" == name:
                 yield of_latency(timed, metric)
     elif metric in LOMO_METRICS:
-        yield from lomo_evidence(criterion, scores)
+        yield from lomo_evidence(criterion, scores, over_seeds=criterion.over == "seeds")
     elif metric.endswith(SEED_STD):
         yield from _spreads(criterion, scores)
     elif criterion.over == "seeds":

@@ -11,9 +11,8 @@ from safe_eval.scoring.scores import Scores
 LOMO_METRICS = (*SHARES_LOST, SEPARATION)
 
 
-def lomo_evidence(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
+def lomo_evidence(criterion: Criterion, scores: Scores, *, over_seeds: bool) -> Iterator[Evidence]:
     """The shares lost, or the separations, of a condition: of each seed, or over all of them."""
-    over_seeds = criterion.over == "seeds"
     if criterion.metric == SEPARATION:
         for row in scores.separation:
             if (f"{row.model}/{row.condition}", row.seed is None) == (criterion.condition, over_seeds):

@@ -17,7 +17,7 @@ _PERCENT = "round(datum.value * 100) + ' %'"
 def noise_charts(scores: Scores, models: Models, most: int) -> list[dict[str, str]]:
     """A chart for each metric, dataset and seed with noise at several levels, at most so many."""
     keys = dict.fromkeys((row.metric, row.dataset, row.seed) for row in scores.noise_curve)
-    drawn = []
+    drawn: list[dict[str, str]] = []
     for key in keys:
         curves = list(_curves([r for r in scores.noise_curve if (r.metric, r.dataset, r.seed) == key]))
         if curves and len(drawn) < most:
@@ -60,7 +60,7 @@ def _chart(curves: Sequence[Sequence[NoiseRow]], models: Models) -> str:
             }
             for row in rows
         ]
-        levels = [mark["level"] for mark in marks]
+        levels = [level_title(row) for row in rows]
         x = alt.X("level:N", sort=levels, title=None, axis=alt.Axis(labelAngle=0))
         scale = alt.Scale(domain=[0, 1])
         axis = alt.Axis(labelExpr=_PERCENT, values=[0, 0.5, 1], grid=False)
