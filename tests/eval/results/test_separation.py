@@ -90,7 +90,7 @@ def test_seeds_have_a_row_each_and_one_together() -> None:
     over = judged(rows, over="seeds", min_seeds=3)
     assert (over.decision, over.value) == ("go", pytest.approx(0.62))
     assert "seeds [0, 1, 2]: +0.600, +0.700, +0.560" in over.evidence
-    assert judged(rows).value == pytest.approx(0.56)  # the worst of each seed
+    assert judged(rows, over="each_seed").value == pytest.approx(0.56)  # the worst
 
 
 def test_a_seed_without_the_condition_is_not_measured() -> None:
