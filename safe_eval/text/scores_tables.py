@@ -162,4 +162,14 @@ def _coverage(scores: Scores) -> Iterator[Table]:
 
 def _values(rows: Iterable[Any], names: Iterable[str]) -> list[tuple[Value, ...]]:
     fields = tuple(names)
-    return [tuple(getattr(row, name) for name in fields) for row in rows]
+    return [tuple(_value(getattr(row, name)) for name in fields) for row in rows]
+
+
+def _value(value: Any) -> Value:
+    """The value of a cell; several values, such as one per seed, with commas between them."""
+    if not isinstance(value, tuple):
+        return value  # type: ignore[no-any-return]
+    return ", ".join(
+        f"{one:g}" if isinstance(one, float) else numerals.MISSING if one is None else str(one)
+        for one in value
+    )

@@ -4,12 +4,14 @@ import msgspec
 import pytest
 from made_rows import answers
 
+from safe_data.core.table import render
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.judged import Judged, judge
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.results.separation import SeparationRow
 from safe_eval.scoring.score import score_predictions
+from safe_eval.text.scores_tables import scores_tables
 
 QUICK = Sampling(resamples=200)
 
@@ -91,6 +93,16 @@ def test_seeds_have_a_row_each_and_one_together() -> None:
     assert (over.decision, over.value) == ("go", pytest.approx(0.62))
     assert "seeds [0, 1, 2]: +0.600, +0.700, +0.560" in over.evidence
     assert judged(rows, over="each_seed").value == pytest.approx(0.56)  # the worst
+
+
+def test_rows_of_several_seeds_are_printed_in_every_format() -> None:
+    scores = score_predictions([*run(30), *run(35, seed=1)], QUICK)
+    tables = {table.name: table for table in scores_tables(scores)}
+    for name in ("lomo", "separation"):
+        column = tables[name].columns.index("of_each_seed")
+        assert "0.6, 0.7" in [row[column] for row in tables[name].rows]
+    for style in ("markdown", "latex", "csv"):
+        assert any("0.6, 0.7" in line for line in render([tables["separation"]], style))
 
 
 def test_a_seed_without_the_condition_is_not_measured() -> None:
