@@ -78,8 +78,9 @@ class _Lost:
 def separation_rows(arms: Arms, sampling: Sampling) -> Iterator[SeparationRow]:
     """One row for each condition that stands beside `full`, and each seed; and one over all seeds.
 
-    It needs questions that say whether they need the sound, of both kinds. If a dataset has only one kind,
-    there is also a row of all datasets together, in which each example counts as much as any other.
+    It needs questions that say whether they need the sound, of both kinds. If those of a dataset that one rule
+    scores are of one kind only, there is also a row of all datasets together, in which each example counts as
+    much as any other.
     """
     found = [by_seed for metric in ANSWER_METRICS for by_seed in beside_full(arms.judged.get(metric, ()))]
     lost = [one for by_seed in found for one in _lost_by_seed(by_seed)]
@@ -116,15 +117,15 @@ def _lost(by_seed: dict[int, Pair]) -> _Lost:
 
 
 def _across_datasets(lost: Sequence[_Lost]) -> Iterator[list[_Lost]]:
-    """The losses of all datasets under one condition and the same seeds, if one of them lacks a kind."""
+    """All losses under one condition and the same seeds, if those of a dataset by one rule lack a kind."""
     groups: dict[tuple[object, ...], list[_Lost]] = {}
     for one in lost:
         _, arm = next(iter(one.by_seed.values()))
         if one.audio.any() or one.vl.any():
             groups.setdefault((arm.key.name, *one.by_seed), []).append(one)
     for group in groups.values():
-        audio, vl = ({one.dataset for one in group if getattr(one, name).any()} for name in ("audio", "vl"))
-        if audio and vl and audio != vl:
+        kinds = [(bool(one.audio.any()), bool(one.vl.any())) for one in group]
+        if any(audio for audio, _ in kinds) and any(vl for _, vl in kinds) and not all(map(all, kinds)):
             yield group
 
 

@@ -123,6 +123,17 @@ def test_datasets_of_one_kind_are_pooled() -> None:
     assert judged(rows, dataset="heard").decision == "not measured"
 
 
+def test_kinds_that_two_rules_score_are_pooled() -> None:
+    """Multiple choice about sounds, and open questions about pictures."""
+    rows = [
+        msgspec.structs.replace(row, choices=("yes", "no") if row.needs_audio else None) for row in run(30)
+    ]
+    (found,) = separations(rows)
+    assert (found.dataset, found.datasets, found.metric) == ("made", ("made",), "accuracy")
+    assert (found.audio, found.vl, found.n) == (0.6, 0.0, 100)
+    assert judged(rows).decision == "go"
+
+
 def test_datasets_of_both_kinds_are_judged_one_by_one() -> None:
     rows = of(run(30), "one") + of(run(2, 30), "two")
     assert {row.dataset for row in separations(rows)} == {"one", "two"}
