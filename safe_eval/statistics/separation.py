@@ -75,7 +75,7 @@ def separation(first: Losses, second: Losses, confidence: float) -> Separation:
     >>> seen = Losses(np.zeros((1, 40)), np.arange(40))
     >>> found = separation(heard, seen, 0.95)
     >>> found.value, round(found.interval.low, 2), round(found.interval.high, 2), found.p_value < 0.001
-    (0.75, 0.6, 0.9, True)
+    (0.75, 0.61, 0.89, True)
     """
     if not len(first.values) == len(second.values) > 0:
         raise InputError(f"{len(first.values)} and {len(second.values)} seeds cannot be set apart")
