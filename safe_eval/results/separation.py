@@ -78,9 +78,8 @@ class _Lost:
 def separation_rows(arms: Arms, sampling: Sampling) -> Iterator[SeparationRow]:
     """One row for each condition that stands beside `full`, and each seed; and one over all seeds.
 
-    It needs questions that say whether they need the sound, of both kinds. If those of a dataset that one rule
-    scores are of one kind only, there is also a row of all datasets together, in which every example counts
-    alike.
+    It needs questions that say whether they need the sound, of both kinds. If one rule scores only one kind
+    of a dataset, there is also a row of all datasets together, in which every example counts alike.
     """
     found = [by_seed for metric in ANSWER_METRICS for by_seed in beside_full(arms.judged.get(metric, ()))]
     lost = [one for by_seed in found for one in _lost_by_seed(by_seed)]

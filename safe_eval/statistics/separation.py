@@ -50,8 +50,12 @@ class _Kind:
     means: Float[ndarray, " seeds"]
     shares: Float[ndarray, " clusters"]
     pulls: Float[ndarray, " clusters"]
-    of_an_item: float  # the variance of a single loss, with what is not seen
     unseen: float  # the variance of the mean from what is not seen
+
+    @property
+    def variance(self) -> float:
+        """The variance of the mean."""
+        return float((self.pulls**2).sum()) + self.unseen
 
 
 def separation(first: Losses, second: Losses, confidence: float) -> Separation:
@@ -92,8 +96,8 @@ def separation(first: Losses, second: Losses, confidence: float) -> Separation:
     if max(one.shares.max(), other.shares.max()) > 1 - 1e-9:
         return found
     variance = float(((one.pulls - other.pulls) ** 2).sum()) + one.unseen + other.unseen
-    adds = sum(kind.shares * kind.of_an_item / (kind.shares > 0).sum() for kind in (one, other))
-    ways = [(variance, max(1.0, effective_clusters(np.asarray(adds)) - 1))]
+    adds = one.shares * one.variance + other.shares * other.variance
+    ways = [(variance, max(1.0, effective_clusters(adds) - 1))]
     if len(of_each) > 1:
         between = float((of_each - of_each[0]).var(ddof=1)) / len(of_each)
         ways.append((between, len(of_each) - 1.0))
@@ -116,7 +120,7 @@ def _kind(losses: Losses, codes: Int[ndarray, " items"], count: int) -> _Kind:
     effective = effective_clusters(shares[there])
     moved = float(np.abs(of_items - np.median(of_items)).mean())
     unseen = _UNSEEN / effective**2 / (1 + effective * moved) ** 2
-    return _Kind(means, shares, pulls, float(of_items.var()) + unseen * effective, unseen)
+    return _Kind(means, shares, pulls, unseen)
 
 
 def _tested(found: Separation, ways: list[tuple[float, float]], confidence: float) -> Separation:
