@@ -36,6 +36,7 @@ SHORT_FILES = {
     "safe_eval/card/markdown.py": "the one place that escapes Markdown",
     "safe_eval/card/summary.py": "one format",
     "safe_eval/judging/headline.py": "one rule",
+    "safe_eval/judging/lomo_evidence.py": "one kind of evidence",
     "safe_eval/judging/metric_names.py": "the table of metrics",
     "safe_eval/models/model.py": "one protocol",
     "safe_eval/scorers/captions/java.py": "one program that two metrics run",

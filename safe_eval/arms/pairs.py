@@ -1,8 +1,10 @@
 """Pairs: which models are compared with which, and which of their seeds belong together."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
+
+import numpy as np
 
 from safe_data.core.errors import InputError, did_you_mean
 from safe_eval.arms.arm import Arm, ArmKey
@@ -120,6 +122,27 @@ def baseline_of(arm: AnyArm, among: Sequence[AnyArm], pairing: Pairing) -> AnyAr
     same_seed = [base for base in bases if base.key.seed == arm.key.seed]
     found = same_seed or (bases if len(bases) == 1 else [])
     return found[0] if found else None
+
+
+def beside_full(scored: Sequence[ScoredArm]) -> Iterator[dict[int, tuple[ScoredArm, ScoredArm]]]:
+    """Each condition of a model beside `full`, by seed: (full, the condition)."""
+    by_key = {arm.key: arm for arm in scored}
+    found: dict[ArmKey, dict[int, tuple[ScoredArm, ScoredArm]]] = {}
+    for arm in scored:
+        full = by_key.get(arm.key._replace(condition="full"))
+        if full is not None and full is not arm:
+            found.setdefault(arm.key._replace(seed=0), {})[arm.key.seed] = (full, arm)
+    yield from found.values()
+
+
+def answered_alike(pairs: Collection[tuple[ScoredArm, ScoredArm]]) -> bool:
+    """Whether several seeds have answered the same examples on both sides, so that they go together."""
+    first = next(iter(pairs))
+    return len(pairs) > 1 and all(
+        np.array_equal(one.examples, other.examples)
+        for pair in pairs
+        for one, other in zip(first, pair, strict=True)
+    )
 
 
 def equal_pairs(keys: Iterable[ArmKey], pairing: Pairing) -> Iterator[tuple[ArmKey, ArmKey]]:

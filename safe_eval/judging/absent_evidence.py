@@ -11,8 +11,9 @@ from safe_eval.judging.metric_names import COVERAGE, MEANS, SEED_STD
 from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.latency import LATENCY_MS, LATENCY_RATIO
-from safe_eval.results.lomo import SHARE_LOST
+from safe_eval.results.lomo import SHARES_LOST
 from safe_eval.results.retention import DRIFT_METRICS
+from safe_eval.results.separation import SEPARATION
 from safe_eval.scorers.captions.caption_scores import MAXIMA
 from safe_eval.scorers.scorer import ANSWER_METRICS, SCORERS
 from safe_eval.scoring.scores import Scores
@@ -26,7 +27,10 @@ _WHY_NO_ROW = {
     ),
     LATENCY_MS: "none of its rows has a 'latency_ms'",
     LATENCY_RATIO: "it needs a 'latency_ms' in rows of this model and of the baseline under full",
-    SHARE_LOST: "it needs rows of full and of this condition that are judged right or wrong",
+    **dict.fromkeys(
+        SHARES_LOST, "it needs rows of full and of this condition that are judged right or wrong"
+    ),
+    SEPARATION: "it needs rows of full and of this condition, of questions that need the sound and of others",
     **{name: f"{metric} judges none of the answers" for name, metric in OWN_AGGREGATES.items()},
 }
 

@@ -25,8 +25,9 @@ from safe_eval.prediction import CONDITIONS, is_condition
 from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.latency import LATENCIES, LATENCY_RATIO
-from safe_eval.results.lomo import SHARE_LOST
+from safe_eval.results.lomo import SHARES_LOST
 from safe_eval.results.retention import DRIFT_METRICS, RETENTION_SLICES
+from safe_eval.results.separation import SEPARATION
 
 TOLERANCE = 1e-9  # 0.70 - 0.65 is 0.04999999999999993 in binary, and meant to reach 0.05
 
@@ -174,11 +175,11 @@ def _sides_fault(criterion: Criterion) -> str | None:
         return f"{metric} needs a 'condition', for example 'safe/full'"
     if metric == CHANGED and against is None:
         return "answers_changed compares two models; give 'against', for example 'base/full'"
-    if metric == SHARE_LOST:
+    if metric in (*SHARES_LOST, SEPARATION):
         model, _, condition = (criterion.condition or "").rpartition("/")
         if condition == "full" or against != f"{model}/full":
             return (
-                "share_lost is what a condition loses of full; for example condition: safe/mute_audio, "
+                f"{metric} is what a condition loses of full; for example condition: safe/mute_audio, "
                 "against: safe/full"
             )
     if metric in (*DRIFT_METRICS, LATENCY_RATIO):
@@ -188,7 +189,7 @@ def _sides_fault(criterion: Criterion) -> str | None:
             return f"{metric} is {what} the baseline; give 'against', for example 'against: base/full'"
     if against is not None and against == criterion.condition:
         return f"compares {against} with itself; give another 'against'"
-    takes_against = (*MEANS, *DRIFT_METRICS, *PROPORTIONS, CHANGED)
+    takes_against = (*MEANS, *DRIFT_METRICS, *PROPORTIONS, SEPARATION, CHANGED)
     if against is not None and metric not in takes_against:
         return f"{metric} describes one 'condition'; leave out 'against'"
     return None
@@ -201,6 +202,8 @@ def _model(side: str | None) -> str:
 def _slice_fault(criterion: Criterion) -> str | None:
     """What is wrong with the slice: not every number is computed on every slice."""
     metric = criterion.metric
+    if metric == SEPARATION and criterion.slice != "all":
+        return "separation sets slice audio apart from slice vl; leave out 'slice'"
     computed_on: tuple[str, ...] = COMPARED_SLICES
     if metric.removesuffix(SEED_STD) in (*CALIBRATION_METRICS, *OWN_AGGREGATES, *LATENCIES):
         computed_on = ("all",)
@@ -235,7 +238,7 @@ def _use_fault(criterion: Criterion) -> str | None:
 
 
 def _seeds_fault(criterion: Criterion) -> str | None:
-    if criterion.over == "seeds" and criterion.metric not in MEANS:
+    if criterion.over == "seeds" and criterion.metric not in (*MEANS, *SHARES_LOST, SEPARATION):
         return f"{criterion.metric} has no mean over seeds; leave out 'over', so that each seed must hold"
     if criterion.min_seeds == 1 and (criterion.over == "seeds" or criterion.metric.endswith(SEED_STD)):
         return "min_seeds 1 asks for nothing here; a number over seeds needs 2"

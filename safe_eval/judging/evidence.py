@@ -9,6 +9,7 @@ import msgspec
 from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.judging.absent_evidence import absent_arms, in_words, why_nothing
 from safe_eval.judging.criterion import Criterion
+from safe_eval.judging.lomo_evidence import LOMO_METRICS, lomo_evidence, pooled_places
 from safe_eval.judging.metric_names import CHANGED, COVERAGE, MEANS, SEED_STD
 from safe_eval.judging.row_evidence import (
     Evidence,
@@ -19,7 +20,6 @@ from safe_eval.judging.row_evidence import (
     of_coverage,
     of_drift,
     of_latency,
-    of_lomo,
     of_metric,
     of_seeds,
     of_spread,
@@ -29,10 +29,10 @@ from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.comparisons import Comparison, turned
 from safe_eval.results.latency import LATENCIES, LATENCY_MS
-from safe_eval.results.lomo import SHARE_LOST
 from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.results.seeds import SeedComparison
+from safe_eval.results.separation import SEPARATION
 from safe_eval.scorers.captions.caption_scores import MAXIMA
 from safe_eval.scorers.scorer import ANSWER_METRICS, judging_metrics
 from safe_eval.scoring.scores import Scores
@@ -64,7 +64,7 @@ def find_evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
     if not found:
         return [Evidence(why_nothing(criterion, scores))]
     places = {place for place in _judged_places(criterion, scores) if _is_asked(place.dataset, criterion)}
-    missing = places - {row.place for row in found}
+    missing = places - {row.place for row in found} - pooled_places(criterion, scores)
     every = [
         *found,
         *(Evidence(f"not measured: {in_words(criterion)}", place) for place in sorted(missing, key=str)),
@@ -81,7 +81,8 @@ def _is_asked(dataset: str | None, criterion: Criterion) -> bool:
 def _if_delivered(found: Evidence, criterion: Criterion, scores: Scores) -> Evidence:
     """The evidence, or the reason why a condition behind it is not what its name says."""
     for row in scores.delivery:
-        same_place = row.dataset == found.place.dataset and found.place.seed in (None, row.seed)
+        datasets = found.datasets or (found.place.dataset,)
+        same_place = row.dataset in datasets and found.place.seed in (None, row.seed)
         name = f"{row.model}/{row.condition}"
         if same_place and name in (criterion.condition, criterion.against) and row.faults:
             return Evidence(f"{name}: {'; '.join(row.faults)}", found.place, seeds=found.seeds)
@@ -93,12 +94,12 @@ def is_sent_sound_known(criterion: Criterion, found: Evidence, scores: Scores) -
     said = {(row.dataset, row.seed, f"{row.model}/{row.condition}") for row in scores.delivery}
     for side in filter(None, (criterion.condition, criterion.against)):
         if changes_sound(side.rpartition("/")[2]):
-            place = found.place
-            if not any(
-                (dataset, name) == (place.dataset, side) and place.seed in (None, seed)
-                for dataset, seed, name in said
-            ):
-                return False
+            for asked in found.datasets or (found.place.dataset,):
+                if not any(
+                    (dataset, name) == (asked, side) and found.place.seed in (None, seed)
+                    for dataset, seed, name in said
+                ):
+                    return False
     return True
 
 
@@ -119,10 +120,8 @@ def _found(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
             is_pair = metric == LATENCY_MS or criterion.against == timed.against
             if is_pair and f"{timed.model}/{timed.condition}" == name:
                 yield of_latency(timed, metric)
-    elif metric == SHARE_LOST:
-        for lomo in scores.lomo:
-            if (lomo.slice, f"{lomo.model}/{lomo.condition}") == (criterion.slice, name):
-                yield of_lomo(lomo)
+    elif metric in LOMO_METRICS:
+        yield from lomo_evidence(criterion, scores, over_seeds=criterion.over == "seeds")
     elif metric.endswith(SEED_STD):
         yield from _spreads(criterion, scores)
     elif criterion.over == "seeds":
@@ -253,10 +252,11 @@ def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
         judging = {metric}
     elif metric in OWN_AGGREGATES:
         judging = {OWN_AGGREGATES[metric]}
-    elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS, SHARE_LOST):
+    elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS, *LOMO_METRICS):
         judging = set(ANSWER_METRICS)
     over_seeds = criterion.metric.endswith(SEED_STD) or criterion.over == "seeds"
-    rows = [row for row in scores.metrics if row.metric in judging and row.slice == criterion.slice]
+    slices = ("audio", "vl") if metric == SEPARATION else (criterion.slice,)
+    rows = [row for row in scores.metrics if row.metric in judging and row.slice in slices]
     places = {Place(row.dataset, None if over_seeds else row.seed) for row in rows if row.model == model}
     other = (criterion.against or "").rpartition("/")[0]
     left_out = {row.dataset for row in rows if row.model == other} - {place.dataset for place in places}

@@ -5,8 +5,9 @@ from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.results.aggregates import HIGHEST, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.latency import LATENCIES, LATENCY_RATIO
-from safe_eval.results.lomo import SHARE_LOST
+from safe_eval.results.lomo import SHARE_LOST, SHARES_LOST
 from safe_eval.results.retention import DRIFT_METRICS
+from safe_eval.results.separation import SEPARATION
 from safe_eval.scorers.captions.caption_scores import MAXIMA
 from safe_eval.scorers.captions.learned_metrics.learned_scores import LOWEST
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
@@ -15,7 +16,7 @@ from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL
 CHANGED, COVERAGE = "answers_changed", "coverage"  # a number of examples, and a share of them
 AGREEMENT = "agreement"  # of the scorer with a labelled table
 WITHOUT_SIDES = (COVERAGE, AGREEMENT)  # metrics of a whole run: they need no condition
-PROPORTIONS = (SHARE_LOST, LATENCY_RATIO)  # they take an `against`, and subtract nothing
+PROPORTIONS = (*SHARES_LOST, LATENCY_RATIO)  # they take an `against`, and subtract nothing
 SEED_STD = "_seed_std"  # suffix of a metric: the standard deviation of its mean over seeds
 
 # Means of the scores of examples, with their highest value; these have slices and comparisons.
@@ -30,7 +31,8 @@ METRICS = (
     *DRIFT_METRICS,
     *OWN_AGGREGATES,
     *LATENCIES,
-    SHARE_LOST,
+    *SHARES_LOST,
+    SEPARATION,
     AGREEMENT,
     CHANGED,
     COVERAGE,
@@ -51,10 +53,12 @@ def extremes(metric: str, *, difference: bool) -> tuple[float, float]:
         **HIGHEST,
         "distribution": float("inf"),  # chi-squared
         CHANGED: float("inf"),
-        **dict.fromkeys(LATENCIES, float("inf")),
-        **dict.fromkeys((COVERAGE, AGREEMENT, SHARE_LOST), 1.0),
+        **dict.fromkeys((*LATENCIES, *SHARES_LOST), float("inf")),
+        SEPARATION: 2.0,
+        SHARE_LOST: 1.0,
+        **dict.fromkeys((COVERAGE, AGREEMENT), 1.0),
     }[metric.removesuffix(SEED_STD)]
-    lowest = LOWEST.get(metric, 0.0)
+    lowest = -2.0 if metric == SEPARATION else LOWEST.get(metric, 0.0)
     if difference and metric in MEANS:
         return lowest - highest, highest - lowest
     return lowest, highest

@@ -16,6 +16,7 @@ from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.latency import LATENCIES
 from safe_eval.results.retention import DRIFT_METRICS
+from safe_eval.results.separation import SEPARATION
 from safe_eval.scorers.captions.caption_scores import MAXIMA
 
 _SHOWN = 6  # places that the text names
@@ -89,7 +90,8 @@ def _looked_at(criterion: Criterion, arms: Arms, arm: Arm) -> Bool[ndarray, " ro
             if scored.arm is arm:
                 seen[scored.at[scored.inside(criterion.slice)]] = True
         return seen
-    seen |= arm.slices.get(criterion.slice, seen)
+    for name in ("audio", "vl") if metric == SEPARATION else (criterion.slice,):
+        seen |= arm.slices.get(name, False)
     if metric in CALIBRATION_METRICS:
         seen &= ~np.isnan(arm.confidences)
     elif metric in DRIFT_METRICS:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from statistics import stdev
 from typing import NamedTuple
 
+import msgspec
+
 from safe_data.core import numerals
 from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.criterion import ONE_SIDED, Criterion, Use
@@ -13,14 +15,15 @@ from safe_eval.judging.metric_names import CHANGED
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.latency import LATENCY_MS, LatencyRow
-from safe_eval.results.lomo import LomoRow
+from safe_eval.results.lomo import SHARE_LOST_CORRECTED, LomoRow
 from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import RetentionRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
+from safe_eval.results.separation import SeparationRow
 from safe_eval.statistics.power import smallest_margin_shown
 
 Ends = tuple[float | None, float | None]
-_Bounded = Metric | Comparison | SeedRow | SeedComparison | LomoRow
+_Bounded = Metric | Comparison | SeedRow | SeedComparison | LomoRow | SeparationRow
 
 
 class Place(NamedTuple):
@@ -52,6 +55,7 @@ class Evidence:
     n: int | None = None
     clusters: int | None = None
     seeds: int | None = None  # that the number is from, or that were judged beside it
+    datasets: tuple[str | None, ...] = ()  # that were pooled; of one dataset, none
 
     def numbers(self, use: Use, operator: str) -> tuple[float | None, ...]:
         """The numbers that must all meet the bound; a number that is not finite is not measured."""
@@ -190,8 +194,8 @@ def of_aggregate(row: AggregateRow) -> Evidence:
     )
 
 
-def of_lomo(row: LomoRow) -> Evidence:
-    """The share of right answers that a condition loses."""
+def of_lomo(row: LomoRow, metric: str) -> Evidence:
+    """The share of right answers that a condition loses, or the same corrected for guesses."""
     place, sides = Place(row.dataset, row.seed), f"{row.model}/{row.condition} of {row.model}/full"
     if row.only_full or row.only_changed:
         alone = f"{row.only_full} only under full, {row.only_changed} only under {row.condition}"
@@ -199,7 +203,40 @@ def of_lomo(row: LomoRow) -> Evidence:
     if row.share_lost is None:
         return Evidence(f"{sides} on {row.slice}: no answer is right under full", place)
     text = f"{row.lost} of {row.n} right answers lost, {sides} on {row.slice}, in {row.clusters} clusters"
-    return _with_interval(text, place, row.share_lost, row)
+    if row.seed is None:
+        shares = ", ".join(map(numerals.fraction, row.of_each_seed))
+        text += f", seeds {list(row.seeds)}: {shares}"
+    value = row.share_lost
+    if metric == SHARE_LOST_CORRECTED:
+        if row.corrected is None:
+            return Evidence(
+                f"{text}; not every row has 'choices', which say how often a guess is right", place
+            )
+        text += f", and a guess is right in {numerals.percent(row.chance or 0.0)}"
+        value, ends = row.corrected, (row.corrected_low, row.corrected_high)
+        row = msgspec.structs.replace(row, ci_low=ends[0], ci_high=ends[1])
+    return replace(
+        _with_interval(text, place, value, row), seeds=None if row.seed is not None else len(row.seeds)
+    )
+
+
+def of_separation(row: SeparationRow) -> Evidence:
+    """What a condition takes from questions about the sound, less what it takes from the others."""
+    place, name = Place(row.dataset, row.seed), f"{row.model}/{row.condition}"
+    where = f" over {len(row.datasets)} datasets" if len(row.datasets) > 1 else ""
+    if row.only_full or row.only_changed:
+        alone = f"{row.only_full} only under full, {row.only_changed} only under {row.condition}"
+        return Evidence(f"not every example was answered under both: {alone}{where}", place)
+    text = f"{name} takes {numerals.fraction(row.audio)} from audio and {numerals.fraction(row.vl)} from vl"
+    text += f"{where}, n {row.n_audio} and {row.n_vl} in {row.clusters} clusters"
+    if row.seed is None:
+        text += f", seeds {list(row.seeds)}: {', '.join(map(numerals.difference, row.of_each_seed))}"
+    if row.test is not None:
+        text += f", {row.test} p {numerals.p_value(row.p_value)}"
+    found = _with_interval(text, place, row.value, row, signed=True)
+    pooled = row.datasets if len(row.datasets) > 1 else ()
+    seeds = None if row.seed is not None else len(row.seeds)
+    return replace(found, stderr=row.stderr, seeds=seeds, datasets=pooled)
 
 
 def of_latency(row: LatencyRow, metric: str) -> Evidence:

@@ -21,6 +21,7 @@ from safe_eval.report.comparison_tables import comparison_tables, drift_tables, 
 from safe_eval.report.frontier_chart import frontier_chart
 from safe_eval.report.frontiers import frontier_panels, frontier_table
 from safe_eval.report.media import Media, collect
+from safe_eval.report.noise_chart import noise_charts
 from safe_eval.report.run_folder import Results
 from safe_eval.report.score_tables import aggregate_tables, other_tables, seed_tables
 from safe_eval.report.selection import SHOWN, select_items
@@ -140,6 +141,7 @@ def _charts(page: Shown) -> list[dict[str, str]]:
         }
         for panel in panels[:MOST_CHARTS]
     ]
+    drawn += noise_charts(page.scores, page.models, MOST_CHARTS)
     drawn += [
         {
             "svg": bounds_chart(run.verdict.criteria),

@@ -7,6 +7,8 @@ from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.judging.metric_names import COVERAGE, SEED_STD
 from safe_eval.report import numbers
 from safe_eval.results.aggregates import HIGHEST, OWN_AGGREGATES, WITHOUT_INTERVAL
+from safe_eval.results.lomo import SHARES_LOST
+from safe_eval.results.separation import SEPARATION
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
 
 # Means of numbers in [0, 1] that say how many, or how sure. Caption scores, Brier and NLL say neither.
@@ -15,7 +17,7 @@ _SHARES = frozenset(
         *(name for name, scorer in (SCORERS | ON_REQUEST).items() if scorer.highest == 1),
         *CONSULTATION_METRICS,
         *(name for name in OWN_AGGREGATES if name not in WITHOUT_INTERVAL and HIGHEST[name] == 1),
-        *("confidence", "ece", COVERAGE),
+        *("confidence", "ece", COVERAGE, *SHARES_LOST, SEPARATION),
     }
 )
 

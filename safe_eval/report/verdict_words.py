@@ -6,7 +6,7 @@ from typing import Any
 
 from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, Judged
-from safe_eval.judging.metric_names import SEED_STD
+from safe_eval.judging.metric_names import PROPORTIONS, SEED_STD
 from safe_eval.judging.verdict import Verdict
 from safe_eval.report import numbers
 from safe_eval.report.labels import Models
@@ -94,8 +94,8 @@ def criterion_unit(judged: Judged) -> Unit:
     """The unit of a criterion's numbers; plain if an older verdict does not name its metric."""
     if judged.metric is None:
         return Unit(is_share=False)
-    spread = judged.metric.endswith(SEED_STD)
-    return unit_of(judged.metric, difference=spread or judged.against is not None)
+    subtracted = judged.against is not None and judged.metric not in PROPORTIONS
+    return unit_of(judged.metric, difference=subtracted or judged.metric.endswith(SEED_STD))
 
 
 def spaced(name: str) -> str:

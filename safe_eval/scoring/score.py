@@ -34,9 +34,11 @@ from safe_eval.results.frontiers import frontier_notes, frontier_rows, frontiers
 from safe_eval.results.latency import LATENCIES, latency_rows
 from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
+from safe_eval.results.noise_curve import noise_rows
 from safe_eval.results.priors import prior_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
+from safe_eval.results.separation import separation_rows
 from safe_eval.results.shrinkage import shrinkage_rows
 from safe_eval.results.spread import spread_notes, spread_rows
 from safe_eval.scorers.pope import split_notes
@@ -176,6 +178,8 @@ def scores_of(
         priors=tuple(prior_rows(arms, sampling, other_split)),
         spread=tuple(spread_rows(arms, sampling)) if options.spread else (),
         lomo=tuple(lomo_rows(arms, sampling)),
+        separation=tuple(separation_rows(arms, sampling)),
+        noise_curve=tuple(noise_rows(arms, sampling)),
         latency=tuple(latency_rows(arms, sampling)),
         delivery=tuple(deliveries(arms.arms)),
         shrinkage=tuple(shrinkage_rows(arms, sampling)),

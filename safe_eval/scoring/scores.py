@@ -19,9 +19,11 @@ from safe_eval.results.frontiers import FrontierRow
 from safe_eval.results.latency import LatencyRow
 from safe_eval.results.lomo import LomoRow
 from safe_eval.results.metrics import Metric
+from safe_eval.results.noise_curve import NoiseRow
 from safe_eval.results.priors import PriorRow
 from safe_eval.results.retention import RetentionRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
+from safe_eval.results.separation import SeparationRow
 from safe_eval.results.shrinkage import ShrinkageRow
 from safe_eval.results.spread import SpreadRow
 
@@ -81,6 +83,8 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     priors: tuple[PriorRow, ...] = ()
     spread: tuple[SpreadRow, ...] = ()
     lomo: tuple[LomoRow, ...] = ()
+    separation: tuple[SeparationRow, ...] = ()
+    noise_curve: tuple[NoiseRow, ...] = ()
     latency: tuple[LatencyRow, ...] = ()
     delivery: tuple[Delivery, ...] = ()
     shrinkage: tuple[ShrinkageRow, ...] = ()

@@ -96,7 +96,7 @@ _P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
 # The names of the tables, as in scores.json.
 SCORES_TABLES = (
     *("metrics", "priors", "spread", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention"),
-    *("lomo", "latency", "delivery", "shrinkage", "frontiers", "coverage"),
+    *("lomo", "separation", "noise_curve", "latency", "delivery", "shrinkage", "frontiers", "coverage"),
 )
 
 
@@ -115,6 +115,8 @@ def scores_tables(scores: Scores) -> list[Table]:
         ),
         *_tables("retention", "retention", scores.retention, _RETENTION, signed),
         *_as_written("lomo", scores.lomo),
+        *_as_written("separation", scores.separation),
+        *_as_written("noise_curve", scores.noise_curve),
         *_as_written("latency", scores.latency),
         *_as_written("delivery", scores.delivery),
         *_as_written("shrinkage", scores.shrinkage),
@@ -165,4 +167,14 @@ def _coverage(scores: Scores) -> Iterator[Table]:
 
 def _values(rows: Iterable[Any], names: Iterable[str]) -> list[tuple[Value, ...]]:
     fields = tuple(names)
-    return [tuple(getattr(row, name) for name in fields) for row in rows]
+    return [tuple(_value(getattr(row, name)) for name in fields) for row in rows]
+
+
+def _value(value: Any) -> Value:
+    """The value of a cell; several values, such as one per seed, with commas between them."""
+    if not isinstance(value, tuple):
+        return value  # type: ignore[no-any-return]
+    return ", ".join(
+        f"{one:g}" if isinstance(one, float) else numerals.MISSING if one is None else str(one)
+        for one in value
+    )

@@ -22,6 +22,7 @@ from safe_eval.scorers.captions.diversity import VOCABULARY
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.scoring.scores import Scores
 from safe_eval.text.frontier_text import frontier_lines
+from safe_eval.text.lomo_text import lomo_lines
 from safe_eval.text.rules_text import prior_lines, spread_lines
 from safe_eval.text.shrinkage_text import shrinkage_lines
 
@@ -60,6 +61,7 @@ def scores_table(scores: Scores) -> Iterator[str]:
     yield from spread_lines(scores)
     yield from _group_lines(scores)
     yield from _seed_lines(scores)
+    yield from lomo_lines(scores)
     yield from aggregate_lines(scores)
     yield from _coverage_lines(scores)
     for note in scores.notes:

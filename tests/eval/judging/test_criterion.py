@@ -13,8 +13,9 @@ from safe_eval.judging.criteria_file import read_criteria
 from safe_eval.judging.metric_names import CHANGED, METRICS, WITHOUT_SIDES
 from safe_eval.predictions import write_predictions
 from safe_eval.results.latency import LATENCY_RATIO
-from safe_eval.results.lomo import SHARE_LOST
+from safe_eval.results.lomo import SHARES_LOST
 from safe_eval.results.retention import DRIFT_METRICS
+from safe_eval.results.separation import SEPARATION
 
 HEAD = "criteria:\n  - "
 
@@ -32,7 +33,7 @@ def test_every_metric_is_accepted(tmp_path: Path, metric: str) -> None:
         lines.append("condition: safe/full")
     if metric in (CHANGED, LATENCY_RATIO, *DRIFT_METRICS):
         lines.append("against: base/full")
-    if metric == SHARE_LOST:
+    if metric in (*SHARES_LOST, SEPARATION):
         lines[-1:] = ["condition: safe/mute_audio", "against: safe/full"]
     assert read_criteria(criteria(tmp_path, *lines))[0].metric == metric
 
@@ -118,6 +119,23 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
             "share_lost is what a condition loses of full",
         ),
         (
+            ["metric: separation", "condition: safe/mute_audio", "against: base/full"],
+            "separation is what a condition loses of full",
+        ),
+        (
+            ["metric: separation", "condition: safe/mute_audio", "against: safe/full", "slice: audio"],
+            "separation sets slice audio apart from slice vl; leave out 'slice'",
+        ),
+        (
+            [
+                "metric: separation",
+                "condition: safe/mute_audio",
+                "against: safe/full",
+                "use: non_inferiority",
+            ],
+            "separation is no difference of scores, so it has no equivalence interval",
+        ),
+        (
             ["metric: latency_ratio", "condition: safe/full"],
             "latency_ratio is in proportion to the baseline; give 'against'",
         ),
@@ -170,7 +188,7 @@ def test_a_verdict_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_success_on_a_run_that_lacks_most_of_it_is_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = [row for row in good_run(20) if row.condition in ("full", "mute_audio") and row.needs_audio]
+    rows = [row for row in good_run(20) if row.condition == "full" and row.needs_audio]
     write_predictions(tmp_path / "predictions.jsonl", rows)
     typed = ["score", str(tmp_path / "predictions.jsonl"), "--out", str(tmp_path), "--resamples", "200"]
     assert main(typed) == 0

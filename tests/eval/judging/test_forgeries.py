@@ -44,7 +44,8 @@ criteria:
 def made_rows() -> list[Prediction]:
     """Rows that fill every table: seeds, confidences, distributions, consultation and classes."""
     rows = []
-    for one in good_run(12):
+    noisy = answers("safe", "snr_10db", lambda clip, hears: clip % 3 > 0, clips=12)
+    for one in (*good_run(12), *noisy):
         right = one.answer == "yes"
         facts = {"confidence": 0.8 if right else 0.3, "choice_probabilities": {"yes": 0.7, "no": 0.3}}
         if one.model == "safe":
@@ -150,7 +151,10 @@ def pieces(document: Json) -> Iterator[Json]:
 def test_every_entry_of_scores_json_is_compared(found: Rechecked) -> None:
     """But for who scored: other versions are noted, and where a file lies is no claim."""
     document = document_of(found.scores)
-    for table in ("cells", "metrics", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention"):
+    tables = (
+        "cells metrics comparisons aggregates seeds seed_comparisons retention lomo separation noise_curve"
+    )
+    for table in tables.split():
         assert document[table], table
     tried, passed = 0, set()
     for piece in pieces(document):

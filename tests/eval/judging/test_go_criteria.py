@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import made_go
+import msgspec
 import pytest
 
 from safe_eval.judging.criteria_file import fill_criteria, shipped_criteria
@@ -51,12 +52,43 @@ def test_a_world_that_meets_them_all_is_go(name: str) -> None:
         ("pilot", {"lost_off": 1}, {"seeing_is_kept_gate_off", "hearing_gains_five_points"}),
         ("pilot", {"lost_on": 1}, {"seeing_is_kept_gate_on", "hearing_gains_five_points"}),
         ("pilot", {"slow": 1.11, "gain": 30}, {"answers_stay_quick"}),
-        ("gates", {"used_vl": 541}, {"the_gate_skips_the_sound"}),
-        ("gates", {"used_audio": 299}, {"the_sound_is_used_where_it_is_needed"}),
+        (  # skipping pictures only is no saving on sounds
+            "gates",
+            {"used_vl": 0, "used_audio": 421},
+            {
+                "the_gate_skips_the_sound",
+                "the_gate_skips_the_sound_beyond_chance",
+                "the_gate_skips_as_much_as_hoped",
+            },
+        ),
+        ("gates", {"used_audio": 179}, {"the_sound_is_still_used"}),
         ("gates", {"lost_audio": 3}, {"hearing_is_kept"}),
         ("gates", {"lost_vl": 1}, {"seeing_is_kept"}),
-        ("lomo", {"lost_audio": 399}, {"hearing_needs_the_sound", "hearing_needs_the_sound_beyond_chance"}),
-        ("lomo", {"lost_vl": 1}, {"seeing_needs_no_sound", "hearing_needs_the_sound_beyond_chance"}),
+        ("gates", {"slow": 1.11}, {"answers_stay_quick"}),
+        ("lomo", {"lost_audio": 417}, {"hearing_needs_the_sound_beyond_chance"}),
+        (
+            "lomo",
+            {"lost_audio": 399},
+            {"hearing_needs_the_sound", "hearing_needs_the_sound_beyond_chance"},
+        ),
+        (  # 21 % of what is heard
+            "lomo",
+            {"lost_audio": 105},
+            {"hearing_needs_the_sound", "hearing_needs_the_sound_beyond_chance"},
+        ),
+        ("lomo", {"lost_vl": 1}, {"seeing_needs_no_sound"}),
+        ("lomo", {"lost_in_noise": 1}, {"seeing_ignores_noise"}),
+        (  # whatever is muted, a fifth of everything is lost
+            "lomo",
+            {"lost_audio": 105, "lost_vl": 108},
+            {
+                "hearing_needs_the_sound",
+                "hearing_needs_the_sound_beyond_chance",
+                "seeing_needs_no_sound",
+                "few_pictures_are_lost",
+                "hearing_and_seeing_are_separated",
+            },
+        ),
         (
             "irrelevance",
             {"false": 30},
@@ -65,7 +97,7 @@ def test_a_world_that_meets_them_all_is_go(name: str) -> None:
         (
             "irrelevance",
             {"changed_vl": 1},
-            {"seeing_is_kept_beside_noise", "seeing_is_kept_beside_any_sound"},
+            {"seeing_is_kept_beside_noise", "seeing_is_kept_beside_any_sound", "noise_changes_nothing_seen"},
         ),
         ("irrelevance", {"noisy": 241}, {"a_noisy_sound_still_helps"}),
         ("variance", {"audio": (540, 543, 547)}, {"seeds_agree_on_sounds"}),
@@ -116,6 +148,41 @@ def test_two_seeds_are_not_three() -> None:
 
 
 def test_a_heuristic_gate_is_asked_for_less() -> None:
-    rows = made_go.gates(used_vl=600, used_audio=360)
+    rows = made_go.gates(used_audio=450)
     assert judged("gates", rows)["the_gate_skips_the_sound"].decision == "no-go"
     assert judged("gates", rows, "skips=0.2")["the_gate_skips_the_sound"].decision == "go"
+
+
+def test_a_gain_is_no_failure_and_a_hundredth_lost_is_one() -> None:
+    seen_better = judged("irrelevance", made_go.irrelevance(changed_vl=-40))
+    assert seen_better["seeing_is_kept_beside_noise"].decision == "go"
+    assert seen_better["noise_changes_nothing_seen"].decision == "no-go"
+    assert judged("gates", made_go.gates(lost_audio=6))["hearing_is_kept"].decision == "no-go"
+
+
+def test_85_of_100_lost_show_80_from_about_400_on() -> None:
+    def lost(of: int) -> str:
+        rows = [
+            *made_go.arm("safe", "full", of, 540),
+            *made_go.arm("safe", "mute_audio", of * 15 // 100, 540),
+        ]
+        return judged("lomo", rows)["hearing_needs_the_sound_beyond_chance"].decision
+
+    assert [lost(of) for of in (200, 400)] == ["no-go", "go"]
+
+
+def test_a_guess_among_choices_is_not_held_against_hearing() -> None:
+    """Three of four answers are lost in silence, since one in four is guessed: that is all there is."""
+    rows = [
+        msgspec.structs.replace(r, choices=("yes", "no", "maybe", "never")) if r.needs_audio else r
+        for r in made_go.lomo(lost_audio=385)
+    ]
+    asked = "hearing_needs_the_sound_beyond_chance"
+    found = judged("lomo", rows)[asked]
+    assert (found.decision, found.value) == ("no-go", 0.77)
+    corrected = judged("lomo", rows, "share=share_lost_corrected")[asked]
+    assert (corrected.decision, corrected.value) == ("go", pytest.approx(0.77 / 0.75))
+    assert "and a guess is right in 25 %" in corrected.evidence
+    unsaid = judged("lomo", made_go.lomo(), "share=share_lost_corrected")[asked]
+    assert (unsaid.decision, unsaid.value) == ("not measured", None)
+    assert "not every row has 'choices'" in unsaid.evidence

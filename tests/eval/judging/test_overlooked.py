@@ -45,6 +45,16 @@ def test_both_sides_of_a_comparison_are_looked_at() -> None:
     )
 
 
+def test_a_separation_looks_at_sounds_and_pictures_and_at_nothing_else() -> None:
+    rows = [one for one in good_run(5) if one.model == "safe" and one.condition in ("full", "mute_audio")]
+    unsaid = [
+        msgspec.structs.replace(one, needs_audio=None) if one.record_id == "c0" else one for one in rows
+    ]
+    asked = {"metric": "separation", "condition": "safe/mute_audio", "against": "safe/full"}
+    assert overlooked(rows, asked).items == 0
+    assert overlooked(unsaid, asked).items == 4
+
+
 def test_what_a_number_is_not_computed_from_is_not_looked_at() -> None:
     """Coverage asks whether there is an answer, a warning decides nothing, a metric judges its own rows."""
     rows = answers("safe", "full", lambda clip, needs_audio: True, clips=5)

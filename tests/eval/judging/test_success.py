@@ -9,10 +9,12 @@ from made_success import success_rows
 from safe_eval.judging.criteria_file import SHIPPED, read_criteria
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.judged import judge, overall
+from safe_eval.judging.lomo_evidence import LOMO_METRICS
 from safe_eval.judging.metric_names import CHANGED, COVERAGE, SEED_STD
 from safe_eval.judging.verdict import Verdict
 from safe_eval.options import Sampling
 from safe_eval.results.retention import DRIFT_METRICS
+from safe_eval.results.separation import SEPARATION
 from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import PredictionsFile, Scores
 from safe_eval.text.verdict_text import verdict_table
@@ -48,6 +50,8 @@ def rows_of(criterion: Criterion) -> str:
         return "cells"
     if criterion.metric in DRIFT_METRICS:
         return "retention"
+    if criterion.metric in LOMO_METRICS:
+        return "separation" if criterion.metric == SEPARATION else "lomo"
     if criterion.metric.endswith(SEED_STD):
         return "seeds"
     return "comparisons" if criterion.against else "metrics"
@@ -57,12 +61,15 @@ def is_asked(row: msgspec.Struct, criterion: Criterion) -> bool:
     """Whether a row of the scores is one the criterion is about."""
     if criterion.metric == COVERAGE:
         return True
+    if criterion.metric in LOMO_METRICS:
+        at = (f"{row.model}/{row.condition}", getattr(row, "slice", "all"))
+        return at == (criterion.condition, criterion.slice) and row.seed is not None
     if criterion.metric in DRIFT_METRICS or not criterion.against:
         at = (f"{row.model}/{row.condition}", row.slice) == (criterion.condition, criterion.slice)
         return at and (
             criterion.metric in DRIFT_METRICS or row.metric == criterion.metric.removesuffix(SEED_STD)
         )
-    sides = (row.a, row.b, row.slice) == (criterion.condition, criterion.against, criterion.slice)
+    sides = {row.a, row.b} == {criterion.condition, criterion.against} and row.slice == criterion.slice
     return sides and criterion.metric in (row.metric, CHANGED)
 
 
@@ -75,7 +82,13 @@ def broken(row: msgspec.Struct, criterion: Criterion) -> msgspec.Struct:
     if criterion.metric == CHANGED:
         return msgspec.structs.replace(row, changed=1)
     value = {"comparisons": "difference", "retention": criterion.metric, "seeds": "std", "metrics": "value"}
+    value |= {"lomo": criterion.metric, "separation": "value"}
     fields = {"value": value.get(rows_of(criterion), ""), "equivalence": "equivalence_high"}
+    if criterion.use == "non_inferiority":
+        turned = row.a != criterion.condition  # scores.json holds one order only
+        return msgspec.structs.replace(
+            row, **{"equivalence_high": -beyond} if turned else {"equivalence_low": beyond}
+        )
     return msgspec.structs.replace(row, **{fields.get(criterion.use, criterion.use): beyond})
 
 
@@ -148,3 +161,23 @@ def test_the_table_fits_80_columns(scores: Scores) -> None:
         Verdict(decision=overall(judged), criteria=judged, scores_sha256="0" * 64, criteria_file=file)
     )
     assert max(map(len, table)) <= 80
+
+
+def test_a_fifth_of_what_is_heard_is_not_enough_to_lose_in_silence() -> None:
+    """Silence costs 20 points of accuracy, four times what is asked for, and 22 % of the right answers."""
+    rows = [
+        msgspec.structs.replace(row, answer="yes" if int(row.record_id[1:]) % 10 not in (0, 1, 5) else "no")
+        if row.condition == "mute_audio" and row.needs_audio
+        else row
+        for row in success_rows(100, seeds=(0,))
+    ]
+    scored = score_predictions(rows, Sampling(resamples=200))
+    asked = ("sound_helps", *(name for name, one in SUCCESS.items() if one.metric in LOMO_METRICS))
+    found = {name: judge(SUCCESS[name], scored) for name in asked}
+    assert {name: one.decision for name, one in found.items()} == {
+        "sound_helps": "go",
+        "hearing_needs_the_sound": "no-go",
+        "hearing_needs_the_sound_beyond_chance": "no-go",
+        "hearing_and_seeing_are_separated": "go",
+    }
+    assert found["hearing_needs_the_sound"].value == pytest.approx(2 / 9)
