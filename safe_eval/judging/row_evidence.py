@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import stdev
 from typing import NamedTuple
 
 from safe_data.core import numerals
@@ -52,6 +51,7 @@ class Evidence:
     n: int | None = None
     clusters: int | None = None
     seeds: int | None = None  # that the number is from, or that were judged beside it
+    by_seed: tuple[tuple[int, float], ...] = ()  # the value of each seed that the number is from
 
     def numbers(self, use: Use, operator: str) -> tuple[float | None, ...]:
         """The numbers that must all meet the bound; a number that is not finite is not measured."""
@@ -128,27 +128,33 @@ def of_seeds(row: SeedRow | SeedComparison, criterion: Criterion, unsaid: str | 
     if unsaid:
         return Evidence(f"{text}; {unsaid}", place)
     ends = (row.equivalence_low, row.equivalence_high) if isinstance(row, SeedComparison) else (None, None)
+    if isinstance(row, SeedComparison) and row.test is not None:
+        text += f", {row.test} p {numerals.p_value(row.p_value)}"
     found = _with_interval(text, place, row.mean, row, signed=signed)
-    return _with_one_sided(replace(found, equivalence=ends, seeds=len(row.seeds)), criterion)
+    by_seed = tuple(zip(row.seeds, row.means, strict=True))
+    found = replace(found, equivalence=ends, seeds=len(row.seeds), by_seed=by_seed)
+    return _with_one_sided(found, criterion)
 
 
 def of_spread(row: SeedRow) -> Evidence:
-    """The standard deviation of a metric over seeds."""
+    """The standard deviation of a metric between seeds, without the noise of items, and its upper limit.
+
+    Where the noise is not known, it is the whole standard deviation.
+    """
     means = ", ".join(numerals.fraction(mean) for mean in row.means)
     text = f"{row.model}/{row.condition} on {row.slice}, n {row.n}, seeds {list(row.seeds)}: {means}"
-    place = Place(row.dataset, None)
-    return Evidence(text, place, row.std, n=row.n, clusters=row.clusters, seeds=len(row.seeds))
-
-
-def of_aggregate_spread(rows: Sequence[AggregateRow]) -> Evidence:
-    """The standard deviation of an aggregate over the seeds of one model and condition."""
-    first, values = rows[0], [row.value for row in rows if row.value is not None]
-    text, place = f"{first.model}/{first.condition} on all", Place(first.dataset, None)
-    if len(values) < len(rows) or len({row.n for row in rows}) > 1:
-        return Evidence(f"{text}: the seeds have not answered the same examples", place)
-    means = ", ".join(map(numerals.fraction, values))
-    text += f", n {first.n}, seeds {[row.seed for row in rows]}: {means}"
-    return Evidence(text, place, stdev(values), n=first.n, clusters=first.clusters, seeds=len(rows))
+    found = Evidence(text, Place(row.dataset, None), row.std, n=row.n, clusters=row.clusters)
+    found = replace(found, seeds=len(row.seeds), by_seed=tuple(zip(row.seeds, row.means, strict=True)))
+    if row.std is None:
+        return found
+    text += f", std {numerals.effect(row.std)}"
+    if row.seed_std is None or row.noise_std is None:
+        return replace(found, text=f"{text}, from which no item noise is taken")
+    text += f", of which item noise explains {numerals.effect(row.noise_std)}"
+    if row.seed_std_high is not None:
+        limit = f"{numerals.percent(row.confidence)} upper limit {numerals.effect(row.seed_std_high)}"
+        text += f"; without it {numerals.effect(row.seed_std)}, {limit}"
+    return replace(found, text=text, value=row.seed_std, ci_high=row.seed_std_high, confidence=row.confidence)
 
 
 def of_drift(row: RetentionRow, metric: str) -> Evidence:

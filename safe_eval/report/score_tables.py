@@ -142,13 +142,16 @@ def _mean(row: SeedRow) -> Cell:
     unit = unit_of(row.metric)
     spread = numbers.percent(row.std) if unit.is_share else numerals.fraction(row.std)
     value = f"{unit.write(row.mean).removesuffix(' %')} ± {spread}{' %' if unit.is_share else ''}"
-    seeds = f"seeds {', '.join(map(str, row.seeds))}"
-    return Cell(value, unit.interval(row.ci_low, row.ci_high), (seeds,))
+    lines = [f"seeds {', '.join(map(str, row.seeds))}"]
+    if row.seed_std is not None and row.seed_std_high is not None:
+        write = numbers.percent if unit.is_share else numerals.fraction
+        lines.append(f"seed std {write(row.seed_std)}, at most {write(row.seed_std_high)}")
+    return Cell(value, unit.interval(row.ci_low, row.ci_high), tuple(lines))
 
 
 def _difference(row: SeedComparison) -> Cell:
     unit = unit_of(row.metric, difference=True)
     spread = numbers.percent(row.std) if unit.is_share else numerals.fraction(row.std)
     value = f"{unit.write(row.mean).removesuffix(' pp')} ± {spread}{' pp' if unit.is_share else ''}"
-    tested = f"p {numerals.p_value(row.p_value)}"
-    return Cell(value, unit.interval(row.ci_low, row.ci_high), (tested,))
+    named = "" if row.test is None else f" by {row.test}"
+    return Cell(value, unit.interval(row.ci_low, row.ci_high), (f"p {numerals.p_value(row.p_value)}{named}",))

@@ -160,7 +160,7 @@ def _row(seeds: BySeed, slice_name: str, sampling: Sampling) -> SeedRow:
     else:
         spread = sums_spread(first.corpus, counts, clusters, sampling, highest=first.highest)
     row = SeedRow(
-        **_numbers(first, slice_name, tuple(seeds), spread, sampling),
+        **spread_fields(first.metric, first.key.dataset, slice_name, tuple(seeds), spread, sampling),
         condition=first.key.condition,
         model=first.key.model,
         always_right=None,
@@ -212,7 +212,7 @@ def _comparison(
         found = sums_over_seeds(first.corpus, counts, less, clusters, sampling)
     one_sided = found.inference.one_sided
     return SeedComparison(
-        **_numbers(first, slice_name, tuple(both), found.spread, sampling),
+        **spread_fields(first.metric, first.key.dataset, slice_name, tuple(both), found.spread, sampling),
         a=first.key.name,
         b=arms_b[0].key.name,
         equivalence_low=one_sided.low,
@@ -228,14 +228,20 @@ def _counts(arms: Sequence[ScoredArm], at: Places | Bool[ndarray, " rows"]) -> S
     return np.stack(counts) if len(counts) == len(arms) else None
 
 
-def _numbers(
-    arm: ScoredArm, slice_name: str, seeds: tuple[int, ...], spread: SeedSpread, sampling: Sampling
+def spread_fields(
+    metric: str,
+    dataset: str | None,
+    slice_name: str,
+    seeds: tuple[int, ...],
+    spread: SeedSpread,
+    sampling: Sampling,
 ) -> dict[str, Any]:
+    """The fields of a `SeedSpreadRow`."""
     numbers = asdict(spread)
     interval = numbers.pop("interval")
     return numbers | {
-        "metric": arm.metric,
-        "dataset": arm.key.dataset,
+        "metric": metric,
+        "dataset": dataset,
         "slice": slice_name,
         "seeds": seeds,
         "confidence": sampling.confidence,

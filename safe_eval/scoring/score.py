@@ -34,6 +34,7 @@ from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.priors import prior_rows
 from safe_eval.results.retention import retention_rows
+from safe_eval.results.seed_aggregates import seed_aggregate_rows, seed_calibration_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.results.spread import spread_notes, spread_rows
 from safe_eval.scorers.pope import split_notes
@@ -166,7 +167,11 @@ def scores_of(
         metrics=(*metric_rows(arms, sampling), *calibration_rows(arms, sampling)),
         comparisons=tuple(comparison_rows(arms, sampling)),
         aggregates=tuple(aggregate_rows(arms, sampling)),
-        seeds=tuple(seed_rows(arms, sampling)),
+        seeds=(
+            *seed_rows(arms, sampling),
+            *seed_aggregate_rows(arms, sampling),
+            *seed_calibration_rows(arms, sampling),
+        ),
         seed_comparisons=tuple(seed_comparison_rows(arms, sampling)),
         retention=tuple(retention_rows(arms, sampling)),
         priors=tuple(prior_rows(arms, sampling, other_split)),

@@ -18,7 +18,7 @@ from safe_eval.statistics.two_way import TWO_WAY_T, Inference, infer, interval_o
 
 SeedScores = Float[ndarray, "seeds items"]
 
-_UNSEEN = 3.84  # clusters that may yet change, squared, where none has: as Wilson's limit at 95 %
+_UNSEEN = 3.3  # clusters that may yet change, squared, where none has: 1.645 of their roots are −log 0.05
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def seed_difference(
 
     >>> found = seed_difference(np.zeros((3, 600)), np.arange(600), Sampling()).inference
     >>> round(found.interval.low, 4), round(found.one_sided.low, 4), found.p_value
-    (-0.0064, -0.0054, 1.0)
+    (-0.0059, -0.005, 1.0)
     """
     crossed, found = _cross(differences, clusters), Inference()
     changed = float(np.abs(differences).mean())
@@ -191,8 +191,8 @@ def _ways(crossed: _Crossed, unseen: float = 0.0) -> tuple[tuple[float, float], 
 def _unseen(changed: float, effective: float) -> float:
     """The variance of clusters that may yet change as a whole, fading as more of them have changed.
 
-    It has no source: without any change it gives about Wilson's limit, and with a few the exact McNemar
-    test's p values (`python -m benchmarks coverage_simulation`).
+    It has no source: without any change it gives the limits of `mean_bounds`, and with a few about the p
+    values of the exact McNemar test (`python -m benchmarks coverage_simulation`).
     """
     return _UNSEEN / effective**2 / (1 + changed * effective / 2)
 

@@ -115,6 +115,8 @@ def certain_p_value(value: float, clusters: int, scale: tuple[float, float]) -> 
     from scipy.special import ndtr
 
     end = abs(scale[0] if value > 0 else scale[1])
+    if not value or not end:  # a scale that ends at 0 never reaches it
+        return float(not value)
     return min(1.0, 2 * float(ndtr(-math.sqrt(clusters * abs(value) / end))))
 
 

@@ -34,10 +34,12 @@ _COMPARISON = {
     "n": "n",
 }
 _SPREAD = {"mean": "mean", "std": "std", "noise std": "noise_std", "seed std": "seed_std"}
+_SPREAD |= {"seed std at most": "seed_std_high"}
 _SEED = {"model": "model", "condition": "condition", "slice": "slice"} | _SPREAD
+_SEED |= {"low": "ci_low", "high": "ci_high"}
 _SEED |= {"always right": "always_right", "always wrong": "always_wrong", "mixed": "mixed", "n": "n"}
 _SEED_COMPARISON = {"A": "a", "B": "b", "slice": "slice"} | _SPREAD
-_SEED_COMPARISON |= {"low": "ci_low", "high": "ci_high", "p": "p_value", "n": "n"}
+_SEED_COMPARISON |= {"low": "ci_low", "high": "ci_high", "p": "p_value", "test": "test", "n": "n"}
 _RETENTION = {
     "model": "model",
     "condition": "condition",

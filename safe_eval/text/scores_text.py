@@ -182,7 +182,7 @@ def _seed_lines(scores: Scores) -> Iterator[str]:
     Metrics in groups have one column each; their differences are in scores.json.
     """
     for metric, dataset in dict.fromkeys((row.metric, row.dataset) for row in scores.seeds):
-        if metric in GROUPED:
+        if metric in GROUPED or metric in OWN_AGGREGATES:
             continue
         rows = [row for row in scores.seeds if (row.metric, row.dataset) == (metric, dataset)]
         differences = [r for r in scores.seed_comparisons if (r.metric, r.dataset) == (metric, dataset)]
@@ -190,7 +190,7 @@ def _seed_lines(scores: Scores) -> Iterator[str]:
         yield f"{metric} over seeds" if dataset is None else f"{metric} on {dataset} over seeds"
         yield from _seed_means(rows)
         yield from _seed_differences(differences)
-    for title, group in GROUPS.items():
+    for title, group in {**GROUPS, "aggregates": tuple(OWN_AGGREGATES)}.items():
         grouped = [row for row in scores.seeds if row.metric in group and row.slice == "all"]
         for dataset in dict.fromkeys(row.dataset for row in grouped):
             yield ""
@@ -209,6 +209,15 @@ def _seed_means(rows: Sequence[SeedRow]) -> Iterator[str]:
         yield f"  {name:<{_NAME}} {row.slice:<6}{_spread(row):>14}{len(row.seeds):>7}{told}"
     if judged:
         yield "  right, wrong: items that every seed gets right, or every seed gets wrong"
+    yield ""
+    yield f"  {'':<{_NAME}} slice interval          seed std   at most"
+    for row in without_repeats(rows, ("model", "condition")):
+        name = numerals.cut(f"{row.model}/{row.condition}", _NAME) if row.slice == "all" else ""
+        interval = numerals.interval(row.ci_low, row.ci_high)
+        between = f"{numerals.fraction(row.seed_std):>8}{numerals.fraction(row.seed_std_high):>10}"
+        yield f"  {name:<{_NAME}} {row.slice:<6}{interval:<18}{between}"
+    level = numerals.percent(rows[0].confidence)
+    yield f"  seed std: between seeds, without item noise; at most: its {level} upper limit"
 
 
 def _seed_differences(rows: Sequence[SeedComparison]) -> Iterator[str]:
@@ -229,7 +238,7 @@ def _seed_differences(rows: Sequence[SeedComparison]) -> Iterator[str]:
             f"  {title:<{_NAME}} {row.slice:<6}{spread:>15}  {interval:<16}{numerals.p_value(row.p_value):>8}"
         )
         shown = name
-    yield "  intervals over clusters and seeds at once"
+    yield "  intervals and p over clusters and seeds at once, by one test"
 
 
 def _seed_groups(rows: Sequence[SeedRow]) -> Iterator[str]:
