@@ -18,6 +18,7 @@ from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import deliveries, delivery_notes
 from safe_eval.arms.pairs import pairing_notes, unpaired_notes
+from safe_eval.arms.prompts import prompt_notes
 from safe_eval.arms.protocols import fact_notes, protocol_notes
 from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reference_notes, reply_notes
@@ -33,6 +34,7 @@ from safe_eval.results.latency import LATENCIES, latency_rows
 from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.priors import prior_rows
+from safe_eval.results.prompts import prompt_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seed_aggregates import seed_aggregate_rows, seed_calibration_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
@@ -157,7 +159,7 @@ def scores_of(
     out: Path | None = None,
 ) -> Scores:
     """Make the content of scores.json from the arms; its notes begin with `notes`."""
-    coverage = coverage_of(arms.arms, arms.outcomes)
+    coverage = coverage_of(arms.arms, arms.outcomes, arms.worded.several)
     other_split = None if options.prior is None else read_other_split(options.prior, arms.arms)
     about_rules = spread_notes(arms) if options.spread else ()
     about_prior = () if other_split is None else prior_notes(other_split, arms.arms)
@@ -173,6 +175,7 @@ def scores_of(
             *seed_calibration_rows(arms, sampling),
         ),
         seed_comparisons=tuple(seed_comparison_rows(arms, sampling)),
+        prompts=tuple(prompt_rows(arms, sampling)),
         retention=tuple(retention_rows(arms, sampling)),
         priors=tuple(prior_rows(arms, sampling, other_split)),
         spread=tuple(spread_rows(arms, sampling)) if options.spread else (),
@@ -182,10 +185,11 @@ def scores_of(
         notes=(*notes, *_notes(arms), *about_rules, *about_prior),
         provenance=Provenance(
             predictions=tuple(named_file(path, out) for path in paths),
-            rows=sum(len(arm.rows) for arm in arms.arms),
+            rows=arms.rows,
             cluster=arms.cluster,
             baseline=arms.pairing.baseline,
             pairs=options.pairs,
+            prompt=options.prompt,
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
@@ -217,6 +221,7 @@ def _arms(predictions: Sequence[Prediction], options: ScoreOptions, *, force: bo
         protocol=options.protocol,
         baseline=options.baseline,
         pairs=options.pairs,
+        prompt=options.prompt,
     )
 
 
@@ -265,6 +270,7 @@ def _notes(arms: Arms) -> Iterator[str]:
     if arms.cluster != "group":
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
     yield from arms.notes
+    yield from prompt_notes(arms.worded)
     yield from _split_notes(arms)
     yield from pairing_notes(arms.pairing, arms.arms)
     yield from unpaired_notes(arms.pairing, arms.judged | arms.requested)

@@ -40,6 +40,9 @@ _SEED |= {"low": "ci_low", "high": "ci_high"}
 _SEED |= {"always right": "always_right", "always wrong": "always_wrong", "mixed": "mixed", "n": "n"}
 _SEED_COMPARISON = {"A": "a", "B": "b", "slice": "slice"} | _SPREAD
 _SEED_COMPARISON |= {"low": "ci_low", "high": "ci_high", "p": "p_value", "test": "test", "n": "n"}
+_PROMPT = {"model": "model", "condition": "condition", "slice": "slice", "mean": "mean", "std": "std"}
+_PROMPT |= {"low": "ci_low", "high": "ci_high", "noise std": "noise_std", "wording std": "prompt_std"}
+_PROMPT |= {"wording std at most": "prompt_std_high", "n": "n", "clusters": "clusters"}
 _RETENTION = {
     "model": "model",
     "condition": "condition",
@@ -94,7 +97,17 @@ _P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
 
 # The names of the tables, as in scores.json.
 SCORES_TABLES = (
-    *("metrics", "priors", "spread", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention"),
+    *(
+        "metrics",
+        "priors",
+        "spread",
+        "comparisons",
+        "aggregates",
+        "seeds",
+        "seed_comparisons",
+        "prompts",
+        "retention",
+    ),
     *("lomo", "latency", "delivery", "coverage"),
 )
 
@@ -112,6 +125,7 @@ def scores_tables(scores: Scores) -> list[Table]:
         *_tables(
             "seed_comparisons", "differences over seeds", scores.seed_comparisons, _SEED_COMPARISON, signed
         ),
+        *_tables("prompts", "over wordings", scores.prompts, _PROMPT, {}),
         *_tables("retention", "retention", scores.retention, _RETENTION, signed),
         *_as_written("lomo", scores.lomo),
         *_as_written("latency", scores.latency),
