@@ -11,7 +11,7 @@ import numpy as np
 
 from safe_data.core.errors import InputError, did_you_mean
 from safe_eval.arms.arm import Arm, ArmKey
-from safe_eval.prediction import quoted
+from safe_eval.prediction import Prediction, quoted
 from safe_eval.scorers.captions.caption_scores import TASKS as CAPTION_TASKS
 
 
@@ -41,6 +41,15 @@ def by_prompt(arms: Sequence[Arm], asked: str | None = None) -> Worded:
     main = tuple(arm for arm in arms if arm.prompt_id == chosen[arm.key.dataset])
     several = {key: own for key, own in arms_by_key(arms).items() if len(own) > 1}
     return Worded(main, tuple(arm for own in several.values() for arm in own))
+
+
+def in_main_wording(predictions: Sequence[Prediction], asked: str | None = None) -> list[Prediction]:
+    """The predictions in the wording of each dataset that tables are about."""
+    first: dict[str | None, str] = {}
+    for row in predictions:
+        if row.prompt_id is not None:
+            first[row.dataset] = min(row.prompt_id, first.get(row.dataset, row.prompt_id))
+    return [row for row in predictions if row.prompt_id in (None, asked or first.get(row.dataset))]
 
 
 def refuse_several_prompts(arms: Sequence[Arm]) -> None:

@@ -19,12 +19,15 @@ Items = Float[ndarray, " items"]
 def of_aggregate(aggregate: Aggregate, items: int) -> Items | None:
     """The values of an aggregate that is a mean, or a mean of the means of classes; None for any other.
 
+    An item that the aggregate does not count has the aggregate's own value: without it nothing would change.
+    One that is counted twice, as in F1, pulls twice.
+
     Source: Demnati & Rao 2004, "Linearization variance estimators for survey data", for sums of ratios.
 
     >>> recalls = Aggregate("balanced_accuracy", 0.75, 3, None, np.arange(3), np.array([1.0, 0, 1]),
     ...     np.array([0, 0, 1]))
     >>> values = of_aggregate(recalls, 3)
-    >>> values.tolist(), values.mean()
+    >>> values.tolist(), float(values.mean())
     ([1.125, 0.375, 0.75], 0.75)
     """
     if aggregate.value is None or aggregate.at is None or aggregate.scores is None:
@@ -43,8 +46,9 @@ def of_calibration(forecasts: Forecasts) -> dict[str, Items]:
     ECE adds up the residuals of each bin, each with the sign of their sum.
 
     >>> one = np.array([0.8, 0.8]), np.array([1.0, 0.0])
-    >>> of_calibration(Forecasts(np.arange(2), np.arange(2), *one))["ece"].mean().round(2)
-    0.3
+    >>> values = of_calibration(Forecasts(np.arange(2), np.arange(2), *one))
+    >>> round(float(values["ece"].mean()), 2), round(float(values["brier"].mean()), 2)
+    (0.3, 0.34)
     """
     confidence, correct = forecasts.confidence, forecasts.correct
     residuals = residuals_by_bin(confidence, correct)
