@@ -10,9 +10,12 @@ from benchmarks.simulations.case import Case
 from benchmarks.simulations.means import MEAN, graded, holds
 from benchmarks.simulations.worlds import Sizes, chances, changes, clusters_of
 from safe_eval.options import Sampling
+from safe_eval.scorers.captions.caption_scores import score_of_sums
 from safe_eval.statistics.seeds import seed_difference, seed_spread
+from safe_eval.statistics.sums_over_seeds import sums_over_seeds
 from safe_eval.statistics.two_way import two_way_interval
 
+_BLEU_1 = partial(score_of_sums, "bleu_1")
 _EDGE = 0.1  # how near to 0 and 1 the chances of items come, so that a seed's worth is never cut off
 
 
@@ -41,6 +44,33 @@ def equally_good(
         "p at most 0.05": found.p_value is not None and found.p_value <= 0.05,
         "interval without 0": not holds(found.interval, 0.0),
     }
+
+
+def equally_good_captions(
+    rng: np.random.Generator, *, seeds: int, seed_std: float, count: int = 120
+) -> dict[str, bool]:
+    """BLEU-1 of captions of ten words by two models of one worth, of which the baseline has one seed."""
+    clusters = clusters_of(rng, count)
+    items = chance_of_items(rng, clusters, 0.6, correlation=0.3)
+    model, base = (
+        rng.binomial(10, np.clip(items + worth[:, None], 0, 1))
+        for worth in (rng.normal(0, seed_std, size=seeds), np.zeros(1))
+    )
+    counts, less = map(_counts, (model, np.tile(base, (seeds, 1))))
+    found = sums_over_seeds(_BLEU_1, counts, less, clusters, Sampling(resamples=1000)).inference
+    return {
+        "p at most 0.05": found.p_value is not None and found.p_value <= 0.05,
+        "interval without 0": not holds(found.interval, 0.0),
+    }
+
+
+def _counts(right: np.ndarray) -> np.ndarray:
+    """BLEU's counts of captions of ten words, of which so many are right: 4 matches, 4 totals, 2 lengths."""
+    table = np.zeros((*right.shape, 10))
+    table[..., 0] = right
+    table[..., 4:8] = 10 - np.arange(4)
+    table[..., 8:] = 10
+    return table
 
 
 def few_changes(rng: np.random.Generator, *, seeds: int, changed: float, count: int = 120) -> dict[str, bool]:
@@ -112,6 +142,9 @@ def cases() -> Iterator[Case]:
         trial = partial(equally_good, seeds=seeds, seed_std=seed_std, one_baseline=alone)
         beside = "a baseline of one seed" if alone else "as many of a baseline"
         yield Case(f"no difference: {seeds} seeds of std {seed_std:g} beside {beside}", "0.05", trial)
+    for seeds, seed_std in itertools.product((3, 5), (0.0, 0.01, 0.03)):
+        trial = partial(equally_good_captions, seeds=seeds, seed_std=seed_std)
+        yield Case(f"no difference of BLEU-1: {seeds} seeds of std {seed_std:g}", "0.05", trial)
     for seeds, changed in itertools.product((3, 5), (0.0, 0.01, 0.03, 0.1)):
         trial = partial(few_changes, seeds=seeds, changed=changed)
         yield Case(f"no difference: {seeds} seeds, {changed:g} of the answers change", "<= 0.05", trial)
