@@ -9,11 +9,11 @@ from operator import attrgetter
 
 from safe_eval.prediction import Prediction, quoted
 
-Key = tuple[str | None, str, str, str, int]  # dataset, example, model, condition and seed
+Key = tuple[str | None, str, str, str, int, str | None]  # dataset to seed, and the prompt
 
 _SAME = [name for name in Prediction.__struct_fields__ if name != "references"]
 _same = attrgetter(*_SAME)
-_key = attrgetter("dataset", "example_id", "model", "condition", "seed")
+_key = attrgetter("dataset", "example_id", "model", "condition", "seed", "prompt_id")
 
 
 class AnnotatorRow(Prediction, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):

@@ -93,6 +93,9 @@ class ScoreOptions:
     """model that every other is compared with (default: base where there is one, otherwise none)"""
     pairs: bool = False
     """also compare each pair of models under the same condition; up to 6 without a baseline always are"""
+    prompt: str | None = None
+    """prompt_id that tables are about, where examples are asked in several wordings (default: the first by
+    name); the table prompts is about all of them"""
     allow_partial: bool = False
     """leave out a last line that was cut off, as an interrupted run leaves it, instead of refusing it"""
 

@@ -22,7 +22,7 @@ CONDITIONS = {
     "gate_off": "the audio pathway switched off",
 }
 _SNR_CONDITION = re.compile(r"snr_(-?\d{1,3})db")
-_NAMES = ("dataset", "group", "model")  # that may not be blank
+_NAMES = ("dataset", "group", "model", "prompt_id")  # that may not be blank
 _names = attrgetter(*_NAMES)
 _LONGEST_QUOTED = 80  # characters of a text that an error message repeats
 
@@ -32,6 +32,7 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """What one model said to one example under one condition.
 
     Probabilities and `gate_score` lie in [0, 1], `latency_ms` is in milliseconds, `audio_rms_db` in dBFS.
+    `prompt_id` names a wording of the question, where an example is asked in several.
     `references` holds one answer per annotator: an answer that two annotators gave stands there twice.
     """
 
@@ -46,6 +47,7 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     question_type: str | None = None
     needs_audio: bool | None = None
     prompt: str | None = None
+    prompt_id: str | None = None
     choices: tuple[str, ...] | None = None
     condition: str = "full"
     seed: int = 0

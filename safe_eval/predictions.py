@@ -59,8 +59,8 @@ def read_predictions(*paths: str | os.PathLike[str], allow_partial: bool = False
 
     Raises:
         InputError: a file does not exist or holds no rows; a row is not a prediction; an example is answered
-            twice by the same model under the same condition and seed; two rows of one example differ in
-            its references, record, group, question type or `needs_audio`; or a reference names none of the
+            twice by the same model under the same condition, seed and prompt; two rows of one example differ
+            in its references, record, group, question type or `needs_audio`; or a reference names none of the
             row's choices (see `choice_references.settled`).
     """
     predictions: list[Prediction] = []
@@ -153,18 +153,19 @@ def partial_notes(paths: Iterable[Path]) -> Iterator[str]:
 class _Seen:
     """Where each example was answered by each arm, and the first row of each example, which has its truth."""
 
-    answers: dict[tuple[str, str, int], dict[_Example, _Place]]
+    answers: dict[tuple[str, str, int, str | None], dict[_Example, _Place]]
     truths: dict[_Example, tuple[_Place, Prediction]]
 
     def fault(self, row: Prediction, place: _Place) -> str | None:
         """Remember a row; what is wrong with it beside the rows before it."""
         example = (row.dataset, row.example_id)
-        answered = self.answers.setdefault((row.model, row.condition, row.seed), {})
+        answered = self.answers.setdefault((row.model, row.condition, row.seed, row.prompt_id), {})
         if (first := answered.setdefault(example, place)) is not place:
             same = row.references == self.truths[example][1].references
             return (
                 f"{quoted(row.example_id)}: already answered at {first[0]}:{first[1]} by model "
-                f"{quoted(row.model)} under {row.condition!r}, seed {row.seed}; keep one"
+                f"{quoted(row.model)} under {row.condition!r}, seed {row.seed}"
+                f"{'' if row.prompt_id is None else f', prompt {quoted(row.prompt_id)}'}; keep one"
                 f"{'' if same else ', or say in annotator who gave the references of each row'}"
             )
         first, truth = self.truths.setdefault(example, (place, row))

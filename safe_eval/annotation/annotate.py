@@ -16,6 +16,7 @@ from safe_data.core.files import file_sha256
 from safe_data.core.overwriting import check_not_read
 from safe_eval.annotation.labels import Key, KeyItem, key_path, read_labels, write_table
 from safe_eval.arms.arm import cluster_field, make_arms
+from safe_eval.arms.prompts import refuse_several_prompts
 from safe_eval.arms.scored_arm import score_arms
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
@@ -138,6 +139,7 @@ def _check_drawn_from(key: Key, run: Path) -> None:
 def _scored(predictions: Sequence[Prediction], protocol: str | None) -> Iterator[_Scored]:
     """Every answer that is right or wrong, with its score by the rules of the run."""
     field, arms = cluster_field(predictions), make_arms(predictions)
+    refuse_several_prompts(arms)
     for metric in ANSWER_METRICS:
         for arm in score_arms(metric, arms, protocol=protocol):
             for row, score, answer in zip(arm.rows, arm.scores.tolist(), arm.answers.tolist(), strict=True):

@@ -1,7 +1,7 @@
 """All arms: the table that every result is computed from, made once when predictions are read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from safe_data.core.errors import InputError, did_you_mean
@@ -10,6 +10,7 @@ from safe_eval.arms.caption_arms import CaptionInputs, caption_arms
 from safe_eval.arms.consultation import consultation_arms
 from safe_eval.arms.coverage import Outcomes, arm_outcomes
 from safe_eval.arms.pairs import Pairing, pairing_of
+from safe_eval.arms.prompts import Worded, by_prompt
 from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.prediction import Prediction
 from safe_eval.scorers.aggregate import Aggregate
@@ -17,6 +18,7 @@ from safe_eval.scorers.benchmarks import check_protocol
 from safe_eval.scorers.scorer import ANSWER_METRICS, CAPTION_METRICS, ON_REQUEST
 
 Scored = dict[str, tuple[ScoredArm, ...]]  # by metric
+_ONE_WORDING = Worded(())
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,19 @@ class Arms:
     caption_models: dict[str, tuple[str, str]]  # the path or id, and the hash, of each model by its option
     notes: tuple[str, ...]  # on captions
     pairing: Pairing
+    worded: Worded = _ONE_WORDING
+    prompted: Scored = field(default_factory=dict)  # the arms of `worded.several`, but for captions
 
     @cached_property
     def scored(self) -> Scored:
         """The scored arms by metric, for all metrics, in the order of the tables."""
         return self.judged | self.requested | self.consultation
+
+    @property
+    def rows(self) -> int:
+        """The number of predictions, in every wording."""
+        every = {id(arm): len(arm.rows) for arm in (*self.arms, *self.worded.several)}
+        return sum(every.values())
 
     @cached_property
     def outcomes(self) -> list[Outcomes]:
@@ -53,19 +63,23 @@ def all_arms(
     protocol: str | None = None,
     baseline: str | None = None,
     pairs: bool = False,
+    prompt: str | None = None,
 ) -> Arms:
     """Score predictions with every metric that judges any of them, and with the requested metrics.
 
     `protocol` scores the rows of the benchmarks that have such a rule, in place of their own protocol.
-    `baseline` and `pairs` say which models are compared: see `pairing_of`.
+    `baseline` and `pairs` say which models are compared: see `pairing_of`. Where examples are asked in
+    several wordings, `prompt` names the one that tables are about: see `by_prompt`.
 
     Raises:
-        InputError: see `make_arms` and `pairing_of`; no row has a task that can be scored; a metric is
-            unknown or judges no row; no benchmark here has such a protocol; or captions cannot be scored.
+        InputError: see `make_arms`, `pairing_of` and `by_prompt`; no row has a task that can be scored; a
+            metric is unknown or judges no row; no benchmark here has such a protocol; or captions cannot be
+            scored.
     """
     check_metrics(metrics)
     pairing = pairing_of({row.model for row in predictions}, baseline, pairs=pairs)
-    arms = make_arms(predictions, pairing.baseline)
+    worded = by_prompt(make_arms(predictions, pairing.baseline), prompt)
+    arms = worded.main
     if protocol is not None:
         check_protocol(protocol, {arm.key.dataset for arm in arms})
     captioned = caption_arms(arms, captions or CaptionInputs())
@@ -73,7 +87,8 @@ def all_arms(
     if not judged:
         tasks = ", ".join(sorted({str(asked.task) for arm in arms for asked in arm.tasks}))
         raise InputError(f"no metric judges the tasks of these predictions ({tasks})")
-    requested = _scored([metric for metric in metrics if metric in ANSWER_METRICS], arms, requested=True)
+    asked = [metric for metric in metrics if metric in ANSWER_METRICS]
+    requested = _scored(asked, arms, requested=True)
     explained = {metric for reasons in captioned.not_measured.values() for metric in reasons}
     for metric in metrics:
         if metric not in judged and metric not in requested and metric not in explained:
@@ -89,6 +104,10 @@ def all_arms(
         caption_models=captioned.models,
         notes=captioned.notes,
         pairing=pairing,
+        worded=worded,
+        prompted=_scored(ANSWER_METRICS, worded.several, protocol=protocol)
+        | _scored(asked, worded.several, requested=True)
+        | consultation_arms(worded.several),
     )
 
 

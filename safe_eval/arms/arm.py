@@ -57,7 +57,7 @@ class Asked(NamedTuple):
     choices: bool  # whether the row has choices
 
 
-_arm_of = attrgetter(*ArmKey._fields)
+_arm_of = attrgetter(*ArmKey._fields, "prompt_id")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Arm:
     examples: Int[ndarray, " rows"]  # the number of each row's example, the same in all arms
     clusters: Int[ndarray, " rows"]  # the number of each row's cluster, the same in all arms
     answers: Int[ndarray, " rows"]  # the number of each answer's text, the same in all arms; −1 for an error
+    prompt_id: str | None = None  # the wording of its questions, where it has a name
 
     @cached_property
     def slices(self) -> Slices:
@@ -113,6 +114,8 @@ class Arm:
 def make_arms(predictions: Sequence[Prediction], baseline: str | None = BASE) -> tuple[Arm, ...]:
     """Make all arms of some predictions, in the order of the tables: those of the baseline first.
 
+    Wordings of the questions make arms of their own, which have the same key: see `arms.prompts`.
+
     Raises:
         InputError: there are no predictions, an arm answers an example twice, or only some rows have the
             cluster field.
@@ -127,15 +130,16 @@ def make_arms(predictions: Sequence[Prediction], baseline: str | None = BASE) ->
     answers = _numbered(texts)
     failed = [row.error is not None or row.answer is None or row.answer in failures for row in predictions]
     answers[failed] = -1
-    numbers: dict[tuple[str | None, int, str, str], int] = {}
+    numbers: dict[tuple[str | None, int, str, str, str | None], int] = {}
     of_arm = np.array([numbers.setdefault(key, len(numbers)) for key in map(_arm_of, predictions)])
     order = np.lexsort((examples, of_arm))
     parts = np.split(order, np.cumsum(np.bincount(of_arm))[:-1])
     arms = []
-    keyed = zip(map(ArmKey._make, numbers), parts, strict=True)
-    for key, places in sorted(keyed, key=lambda part: part[0].order_after(baseline)):
+    keyed = [(ArmKey._make(named[:-1]), named[-1], at) for named, at in zip(numbers, parts, strict=True)]
+    keyed.sort(key=lambda part: (part[0].order_after(baseline), part[1] or ""))
+    for key, prompt, places in keyed:
         rows = tuple(map(predictions.__getitem__, places.tolist()))
-        arm = Arm(key, rows, places, examples[places], clusters[places], answers[places])
+        arm = Arm(key, rows, places, examples[places], clusters[places], answers[places], prompt)
         _check_once(arm)
         arms.append(arm)
     return tuple(arms)

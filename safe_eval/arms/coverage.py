@@ -47,8 +47,12 @@ def arm_outcomes(arms: Sequence[Arm], judged: Mapping[str, Sequence[ScoredArm]])
     return [_outcomes(arm, not_understood.get(id(arm), ())) for arm in arms]
 
 
-def coverage_of(arms: Sequence[Arm], outcomes: Sequence[Outcomes]) -> list[ArmCoverage]:
+def coverage_of(
+    arms: Sequence[Arm], outcomes: Sequence[Outcomes], beside: Sequence[Arm] = ()
+) -> list[ArmCoverage]:
     """Count the outcomes of each arm; it is expected to answer every example of its dataset.
+
+    The examples of arms `beside` these are expected too.
 
     >>> from safe_eval.arms.arm import make_arms
     >>> from safe_eval.prediction import Prediction
@@ -58,7 +62,7 @@ def coverage_of(arms: Sequence[Arm], outcomes: Sequence[Outcomes]) -> list[ArmCo
     >>> [(c.condition, c.expected, c.answered, c.unparsed) for c in coverage_of(arms, arm_outcomes(arms, {}))]
     [('full', 2, 1, 0), ('mute_audio', 2, 0, 1)]
     """
-    expected = count_examples(arms)
+    expected = count_examples((*arms, *beside))
     counts = [np.bincount(found, minlength=len(OUTCOMES)).tolist() for found in outcomes]
     return [
         ArmCoverage(expected[arm.key.dataset], *count, **arm.key._asdict())

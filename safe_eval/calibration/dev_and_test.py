@@ -7,6 +7,7 @@ import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_eval.arms.arm import ArmKey, cluster_field, make_arms
+from safe_eval.arms.prompts import refuse_several_prompts
 from safe_eval.arms.scored_arm import score_arms
 from safe_eval.prediction import Prediction
 from safe_eval.results.calibration import confident_answers
@@ -59,6 +60,7 @@ def forecasts_of(
         labels[place] = _label((by_content[content], row.example_id) if is_renamed else place)
         clusters[place] = str(getattr(row, field))
     arms = make_arms(rows)
+    refuse_several_prompts(arms)
     scored = {metric: score_arms(metric, arms) for metric in ANSWER_METRICS}
     parts: dict[tuple[int, str], list[Forecasts]] = {}
     for key, forecasts in confident_answers(scored).items():

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from safe_eval.arms.consultation import CONSULTATION_METRICS
+from safe_eval.arms.prompts import in_main_wording
 from safe_eval.card.every_eval_ever import Record, result_id
 from safe_eval.card.published import Published, name_of
 from safe_eval.prediction import Prediction
@@ -45,6 +46,7 @@ def answered(published: Published) -> Answered:
     partial = published.scores.provenance.partial
     files = scored_files(published.run, published.scores)
     rows = read_predictions(*files, allow_partial=partial)
+    rows = in_main_wording(rows, published.scores.provenance.prompt)
     return {(row.example_id, row.model, row.condition, row.seed): row for row in rows}
 
 

@@ -10,6 +10,7 @@ import msgspec
 from safe_data.core import numerals
 from safe_data.core.errors import InputError
 from safe_eval.arms.arm import make_arms, shared_examples
+from safe_eval.arms.prompts import refuse_several_prompts
 from safe_eval.arms.scored_arm import ScoredArm, score_arms
 from safe_eval.options import PowerOptions
 from safe_eval.predictions import read_predictions
@@ -82,6 +83,7 @@ def observed_differences(options: PowerOptions) -> Differences:
         raise ValueError("no predictions file to observe differences in")
     files = predictions_of(file)
     every = make_arms(read_predictions(*files, allow_partial=options.allow_partial))
+    refuse_several_prompts(every)
     arms = _arms(
         file, [arm for name in ANSWER_METRICS if metric in (None, name) for arm in score_arms(name, every)]
     )

@@ -108,6 +108,9 @@ def _side(
     where = f"{name} ({', '.join(file.name for file in files)})"
     for field, value in wanted.items():
         rows = _chosen(rows, field, value, where, name.lower(), other)
+    if len(prompts := {row.prompt_id for row in rows}) > 1:
+        named = listed(sorted(map(str, prompts)))
+        raise InputError(f"{where}: answers several prompts ({named}); keep the rows of one 'prompt_id'")
     side = Side(
         name=name,
         files=tuple(PredictionsFile(file.name, file_sha256(file)) for file in files),

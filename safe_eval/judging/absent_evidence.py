@@ -60,8 +60,19 @@ def why_nothing(criterion: Criterion, scores: Scores) -> str:
     if criterion.slice not in slices:
         return f"{text}: slices are {_listed(slices)}"
     if criterion.metric.endswith(SEED_STD) or criterion.over == "seeds":
-        return f"{text}: score the predictions of several seeds, of the same examples, together"
+        return f"{text}: {_seeds(criterion, scores)}"
     return f"{text}{_other_baseline(criterion, scores.provenance.baseline)}"
+
+
+def _seeds(criterion: Criterion, scores: Scores) -> str:
+    """How many seeds there are in place of those that a number over seeds needs."""
+    together = "score the predictions of several seeds, of the same examples, together"
+    model = (criterion.condition or "").rpartition("/")[0]
+    there = sorted({cell.seed for cell in scores.cells if cell.model == model})
+    if len(there) > 1:
+        return f"its {len(there)} seeds were not all measured on the same examples; {together}"
+    asked = f", and {criterion.min_seeds} are asked for" if criterion.min_seeds else ""
+    return f"{model} has 1 seed{asked}; {together}"
 
 
 def _other_baseline(criterion: Criterion, baseline: str | None) -> str:

@@ -12,6 +12,7 @@ from safe_eval.arms.arm import COMPARED_SLICES
 from safe_eval.judging.metric_names import (
     AGREEMENT,
     CHANGED,
+    COMBINED,
     COVERAGE,
     MEANS,
     METRICS,
@@ -94,8 +95,12 @@ class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         ),
     ] = "value"
     over: Annotated[
-        Over, Meta(description="each seed must hold, or the mean over seeds with its own interval")
-    ] = "each_seed"
+        Over | None,
+        Meta(
+            description="each seed must hold, or the mean over seeds with its own interval; without it, the "
+            "mean over seeds where 'use' asks for an interval, and otherwise each seed"
+        ),
+    ] = None
     min_confidence: Annotated[float | None, Meta(description="of the intervals, such as 0.95")] = None
     min_resamples: Annotated[_Count | None, Meta(description="of the bootstrap")] = None
     min_clusters: Annotated[_Count | None, Meta(description="that were judged")] = None
@@ -114,6 +119,13 @@ class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         if match is None:
             raise InputError(f"bound {self.bound!r} is none of '>= 0.05', '< 1', '== 0', 'within 0.005'")
         return Bound(match[1], float(match[2]))
+
+    @property
+    def combines_seeds(self) -> bool:
+        """Whether the mean over seeds is judged, with its interval over both, where there are several."""
+        if self.over is None:
+            return self.use != "value" and self.metric in COMBINED
+        return self.over == "seeds"
 
     @property
     def vacuous(self) -> str | None:
@@ -209,7 +221,7 @@ def _slice_fault(criterion: Criterion) -> str | None:
         computed_on = ("all",)
     elif metric in DRIFT_METRICS:
         computed_on = RETENTION_SLICES
-    elif criterion.against is None and not metric.endswith(SEED_STD) and criterion.over == "each_seed":
+    elif criterion.against is None and not metric.endswith(SEED_STD) and criterion.over != "seeds":
         return None
     if criterion.slice in computed_on:
         return None
@@ -223,7 +235,9 @@ def _use_fault(criterion: Criterion) -> str | None:
     metric, use, (operator, limit) = criterion.metric, criterion.use, criterion.parsed_bound()
     if operator == "within" and limit < 0:
         return f"no number lies {criterion.bound}; a margin is 0 or more, such as 'within 0.005'"
-    has_none = metric in (CHANGED, COVERAGE, *WITHOUT_INTERVAL) or metric.endswith(SEED_STD)
+    has_none = metric.removesuffix(SEED_STD) in (CHANGED, COVERAGE, *WITHOUT_INTERVAL)
+    if metric.endswith(SEED_STD) and not has_none and use not in ("value", "ci_high"):
+        return f"{metric} has an upper limit and no other end; use value or ci_high"
     if has_none and use != "value":
         return f"{metric} has no interval; leave out 'use', so that its value is judged"
     if use in ONE_SIDED and metric not in MEANS:
@@ -238,7 +252,7 @@ def _use_fault(criterion: Criterion) -> str | None:
 
 
 def _seeds_fault(criterion: Criterion) -> str | None:
-    if criterion.over == "seeds" and criterion.metric not in (*MEANS, *SHARES_LOST, SEPARATION):
+    if criterion.over == "seeds" and criterion.metric not in COMBINED:
         return f"{criterion.metric} has no mean over seeds; leave out 'over', so that each seed must hold"
     if criterion.min_seeds == 1 and (criterion.over == "seeds" or criterion.metric.endswith(SEED_STD)):
         return "min_seeds 1 asks for nothing here; a number over seeds needs 2"

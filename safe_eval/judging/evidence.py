@@ -15,7 +15,6 @@ from safe_eval.judging.row_evidence import (
     Evidence,
     Place,
     of_aggregate,
-    of_aggregate_spread,
     of_comparison,
     of_coverage,
     of_drift,
@@ -59,11 +58,16 @@ def find_evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
             and _is_asked(arm.dataset, criterion)
         ]
         return [of_coverage(arms)] if arms else [Evidence(why_nothing(criterion, scores))]
-    asked = (row for row in _found(criterion, scores) if _is_asked(row.place.dataset, criterion))
+    asked = (row for row in _rows(criterion, scores) if _is_asked(row.place.dataset, criterion))
     found = list(dict.fromkeys(asked))  # metrics that judge the same answers see the same ones change
     if not found:
         return [Evidence(why_nothing(criterion, scores))]
-    places = {place for place in _judged_places(criterion, scores) if _is_asked(place.dataset, criterion)}
+    combined = {row.place.dataset for row in found if row.place.seed is None}
+    places = {
+        Place(place.dataset, None) if place.dataset in combined else place
+        for place in _judged_places(criterion, scores)
+        if _is_asked(place.dataset, criterion)
+    }
     missing = places - {row.place for row in found} - pooled_places(criterion, scores)
     every = [
         *found,
@@ -103,6 +107,43 @@ def is_sent_sound_known(criterion: Criterion, found: Evidence, scores: Scores) -
     return True
 
 
+def _rows(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
+    """The rows of scores.json: where seeds are combined, those over seeds, and others where there are none.
+
+    A dataset whose several seeds have no row together yields none, if `over: seeds` asks for it by name.
+    """
+    if not criterion.combines_seeds or criterion.metric.endswith(SEED_STD):
+        yield from _found(criterion, scores)
+        return
+    over_seeds = [_if_every_seed(row, criterion, scores) for row in _over_seeds(criterion, scores)]
+    yield from over_seeds
+    combined = {row.place.dataset for row in over_seeds}
+    if criterion.over == "seeds":
+        combined |= _with_several_seeds(criterion, scores)
+    yield from (row for row in _found(criterion, scores) if row.place.dataset not in combined)
+
+
+def _if_every_seed(found: Evidence, criterion: Criterion, scores: Scores) -> Evidence:
+    """The evidence over seeds, or nothing if another seed of the model was judged: it could have failed."""
+    judged = {
+        place.seed for place in _judged_places(criterion, scores) if place.dataset == found.place.dataset
+    }
+    lacking = sorted(seed for seed in judged - {seed for seed, _ in found.by_seed} if seed is not None)
+    if not lacking or len(judged) == 1 or not found.by_seed:
+        return found
+    named = ", ".join(map(str, lacking))
+    return Evidence(f"not measured: {in_words(criterion)} with seed {named}", found.place)
+
+
+def _with_several_seeds(criterion: Criterion, scores: Scores) -> set[str | None]:
+    """The datasets on which a side of the criterion answered with more than one seed."""
+    seeds: dict[tuple[str | None, str], set[int]] = {}
+    for cell in scores.cells:
+        if (side := f"{cell.model}/{cell.condition}") in (criterion.condition, criterion.against):
+            seeds.setdefault((cell.dataset, side), set()).add(cell.seed)
+    return {dataset for (dataset, _), own in seeds.items() if len(own) > 1}
+
+
 def _found(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
     """The rows of scores.json that the criterion asks for; its metric says in which table they stand."""
     metric, name = criterion.metric, criterion.condition
@@ -121,11 +162,9 @@ def _found(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
             if is_pair and f"{timed.model}/{timed.condition}" == name:
                 yield of_latency(timed, metric)
     elif metric in LOMO_METRICS:
-        yield from lomo_evidence(criterion, scores, over_seeds=criterion.over == "seeds")
+        yield from lomo_evidence(criterion, scores, over_seeds=False)
     elif metric.endswith(SEED_STD):
         yield from _spreads(criterion, scores)
-    elif criterion.over == "seeds":
-        yield from _over_seeds(criterion, scores)
     elif criterion.against is None:
         for row in scores.metrics:
             if (row.metric, row.slice, f"{row.model}/{row.condition}") == (metric, criterion.slice, name):
@@ -170,6 +209,9 @@ def _turned(row: SeedComparison) -> SeedComparison:
 def _over_seeds(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
     """Means over seeds; none where in any seed an example or a field is missing."""
     metric, name = criterion.metric, criterion.condition
+    if metric in LOMO_METRICS:
+        yield from lomo_evidence(criterion, scores, over_seeds=True)
+        return
     if criterion.against is None:
         for row in scores.seeds:
             if (row.metric, row.slice, f"{row.model}/{row.condition}") == (metric, criterion.slice, name):
@@ -193,7 +235,7 @@ def _over_seeds(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
 
 
 def _spreads(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
-    """The standard deviations over seeds: from their own table, or of an aggregate from its rows."""
+    """The standard deviations over seeds."""
     metric, name = criterion.metric.removesuffix(SEED_STD), criterion.condition
     for spread in scores.seeds:
         if (spread.metric, spread.slice, f"{spread.model}/{spread.condition}") == (
@@ -202,13 +244,6 @@ def _spreads(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
             name,
         ):
             yield of_spread(spread)
-    if metric not in OWN_AGGREGATES:
-        return
-    asked = [row for row in scores.aggregates if (row.name, f"{row.model}/{row.condition}") == (metric, name)]
-    for dataset in dict.fromkeys(row.dataset for row in asked):
-        rows = [row for row in asked if row.dataset == dataset]
-        if len(rows) > 1:
-            yield of_aggregate_spread(rows)
 
 
 def _unsaid(metric: str, count: int) -> str | None:
@@ -254,7 +289,7 @@ def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
         judging = {OWN_AGGREGATES[metric]}
     elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS, *LOMO_METRICS):
         judging = set(ANSWER_METRICS)
-    over_seeds = criterion.metric.endswith(SEED_STD) or criterion.over == "seeds"
+    over_seeds = criterion.metric.endswith(SEED_STD)
     slices = ("audio", "vl") if metric == SEPARATION else (criterion.slice,)
     rows = [row for row in scores.metrics if row.metric in judging and row.slice in slices]
     places = {Place(row.dataset, None if over_seeds else row.seed) for row in rows if row.model == model}

@@ -37,6 +37,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     n: int | None = None
     clusters: int | None = None
     smallest_effect: float | None = None  # that so many items show, in the unit of the value
+    seeds: tuple[int, ...] = ()  # behind the value, or beside it where each seed is judged; none for one
+    seed_values: tuple[float, ...] = ()  # the value of each
 
     @property
     def ends(self) -> tuple[float | None, float | None]:
@@ -65,6 +67,11 @@ def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None
     judged = [(_decision(criterion, found, scores), found) for found in every]
     (decision, why_not), worst = min(judged, key=lambda one: _how_bad(criterion, *one))
     remarks = [*_remarks(criterion, worst, decision, why_not, scores)]
+    by_seed = worst.by_seed or _beside(worst, every)
+    if by_seed and not worst.by_seed:
+        write = numerals.fraction if criterion.against is None else numerals.difference
+        values = ", ".join(write(value) for _, value in by_seed)
+        remarks.append(f"seeds {[seed for seed, _ in by_seed]}: {values}")
     if len(judged) > 1:
         counts = Counter(decision for (decision, _), _ in judged)
         all_of_them = ", ".join(f"{counts[name]} {name}" for name in _WORST_FIRST if counts[name])
@@ -87,7 +94,19 @@ def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None
         n=worst.n,
         clusters=worst.clusters,
         smallest_effect=worst.smallest_effect(criterion.use) if is_judged else None,
+        seeds=tuple(seed for seed, _ in by_seed),
+        seed_values=tuple(value for _, value in by_seed),
     )
+
+
+def _beside(worst: Evidence, every: Sequence[Evidence]) -> tuple[tuple[int, float], ...]:
+    """The value of each seed where the worst stands, if each of several seeds is judged."""
+    found = [
+        (one.place.seed, one.value)
+        for one in every
+        if one.place.dataset == worst.place.dataset and one.place.seed is not None and one.value is not None
+    ]
+    return tuple(sorted(found)) if len(found) > 1 else ()
 
 
 def bound_of(criterion: Criterion) -> str:

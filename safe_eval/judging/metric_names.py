@@ -17,7 +17,7 @@ CHANGED, COVERAGE = "answers_changed", "coverage"  # a number of examples, and a
 AGREEMENT = "agreement"  # of the scorer with a labelled table
 WITHOUT_SIDES = (COVERAGE, AGREEMENT)  # metrics of a whole run: they need no condition
 PROPORTIONS = (*SHARES_LOST, LATENCY_RATIO)  # they take an `against`, and subtract nothing
-SEED_STD = "_seed_std"  # suffix of a metric: the standard deviation of its mean over seeds
+SEED_STD = "_seed_std"  # suffix of a metric: the standard deviation between seeds, without item noise
 
 # Means of the scores of examples, with their highest value; these have slices and comparisons.
 MEANS: dict[str, float] = {
@@ -25,6 +25,8 @@ MEANS: dict[str, float] = {
     **MAXIMA,
     **CONSULTATION_METRICS,
 }
+OVER_SEEDS = (*MEANS, *OWN_AGGREGATES, *CALIBRATION_METRICS)  # what the table of seeds can hold
+COMBINED = (*OVER_SEEDS, *SHARES_LOST, SEPARATION)  # what has a mean over seeds
 METRICS = (
     *MEANS,
     *CALIBRATION_METRICS,
@@ -36,7 +38,7 @@ METRICS = (
     AGREEMENT,
     CHANGED,
     COVERAGE,
-    *(f"{name}{SEED_STD}" for name in (*MEANS, *OWN_AGGREGATES)),
+    *(f"{name}{SEED_STD}" for name in OVER_SEEDS),
 )
 
 

@@ -74,9 +74,13 @@ def find_overlooked(criteria: Sequence[Criterion], arms: Arms) -> Overlooked:
             if is_asked and arm.key.name in (criterion.condition, criterion.against):
                 seen |= _looked_at(criterion, arms, arm)
         parts += _parts(arm, ~seen)
-    return Overlooked(
-        sum(len(arm.rows) for arm in arms.arms), sum(part.items for part in parts), tuple(parts)
-    )
+    main = {id(arm) for arm in arms.arms}
+    parts += [
+        Part(**arm.key._asdict(), slice=f"prompt {arm.prompt_id}", items=len(arm.rows))
+        for arm in arms.worded.several
+        if id(arm) not in main
+    ]
+    return Overlooked(arms.rows, sum(part.items for part in parts), tuple(parts))
 
 
 def _looked_at(criterion: Criterion, arms: Arms, arm: Arm) -> Bool[ndarray, " rows"]:

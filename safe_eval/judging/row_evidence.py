@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import stdev
 from typing import NamedTuple
 
 import msgspec
@@ -56,6 +55,7 @@ class Evidence:
     clusters: int | None = None
     seeds: int | None = None  # that the number is from, or that were judged beside it
     datasets: tuple[str | None, ...] = ()  # that were pooled; of one dataset, none
+    by_seed: tuple[tuple[int, float], ...] = ()  # the value of each seed that the number is from
 
     def numbers(self, use: Use, operator: str) -> tuple[float | None, ...]:
         """The numbers that must all meet the bound; a number that is not finite is not measured."""
@@ -132,27 +132,33 @@ def of_seeds(row: SeedRow | SeedComparison, criterion: Criterion, unsaid: str | 
     if unsaid:
         return Evidence(f"{text}; {unsaid}", place)
     ends = (row.equivalence_low, row.equivalence_high) if isinstance(row, SeedComparison) else (None, None)
+    if isinstance(row, SeedComparison) and row.test is not None:
+        text += f", {row.test} p {numerals.p_value(row.p_value)}"
     found = _with_interval(text, place, row.mean, row, signed=signed)
-    return _with_one_sided(replace(found, equivalence=ends, seeds=len(row.seeds)), criterion)
+    by_seed = tuple(zip(row.seeds, row.means, strict=True))
+    found = replace(found, equivalence=ends, seeds=len(row.seeds), by_seed=by_seed)
+    return _with_one_sided(found, criterion)
 
 
 def of_spread(row: SeedRow) -> Evidence:
-    """The standard deviation of a metric over seeds."""
+    """The standard deviation of a metric between seeds, without the noise of items, and its upper limit.
+
+    Where the noise is not known, it is the whole standard deviation.
+    """
     means = ", ".join(numerals.fraction(mean) for mean in row.means)
     text = f"{row.model}/{row.condition} on {row.slice}, n {row.n}, seeds {list(row.seeds)}: {means}"
-    place = Place(row.dataset, None)
-    return Evidence(text, place, row.std, n=row.n, clusters=row.clusters, seeds=len(row.seeds))
-
-
-def of_aggregate_spread(rows: Sequence[AggregateRow]) -> Evidence:
-    """The standard deviation of an aggregate over the seeds of one model and condition."""
-    first, values = rows[0], [row.value for row in rows if row.value is not None]
-    text, place = f"{first.model}/{first.condition} on all", Place(first.dataset, None)
-    if len(values) < len(rows) or len({row.n for row in rows}) > 1:
-        return Evidence(f"{text}: the seeds have not answered the same examples", place)
-    means = ", ".join(map(numerals.fraction, values))
-    text += f", n {first.n}, seeds {[row.seed for row in rows]}: {means}"
-    return Evidence(text, place, stdev(values), n=first.n, clusters=first.clusters, seeds=len(rows))
+    found = Evidence(text, Place(row.dataset, None), row.std, n=row.n, clusters=row.clusters)
+    found = replace(found, seeds=len(row.seeds), by_seed=tuple(zip(row.seeds, row.means, strict=True)))
+    if row.std is None:
+        return found
+    text += f", std {numerals.effect(row.std)}"
+    if row.seed_std is None or row.noise_std is None:
+        return replace(found, text=f"{text}, from which no item noise is taken")
+    text += f", of which item noise explains {numerals.effect(row.noise_std)}"
+    if row.seed_std_high is not None:
+        limit = f"{numerals.percent(row.confidence)} upper limit {numerals.effect(row.seed_std_high)}"
+        text += f"; without it {numerals.effect(row.seed_std)}, {limit}"
+    return replace(found, text=text, value=row.seed_std, ci_high=row.seed_std_high, confidence=row.confidence)
 
 
 def of_drift(row: RetentionRow, metric: str) -> Evidence:
@@ -215,9 +221,7 @@ def of_lomo(row: LomoRow, metric: str) -> Evidence:
         text += f", and a guess is right in {numerals.percent(row.chance or 0.0)}"
         value, ends = row.corrected, (row.corrected_low, row.corrected_high)
         row = msgspec.structs.replace(row, ci_low=ends[0], ci_high=ends[1])
-    return replace(
-        _with_interval(text, place, value, row), seeds=None if row.seed is not None else len(row.seeds)
-    )
+    return _of_every_seed(_with_interval(text, place, value, row), row)
 
 
 def of_separation(row: SeparationRow) -> Evidence:
@@ -235,8 +239,16 @@ def of_separation(row: SeparationRow) -> Evidence:
         text += f", {row.test} p {numerals.p_value(row.p_value)}"
     found = _with_interval(text, place, row.value, row, signed=True)
     pooled = row.datasets if len(row.datasets) > 1 else ()
-    seeds = None if row.seed is not None else len(row.seeds)
-    return replace(found, stderr=row.stderr, seeds=seeds, datasets=pooled)
+    return _of_every_seed(replace(found, stderr=row.stderr, datasets=pooled), row)
+
+
+def _of_every_seed(found: Evidence, row: LomoRow | SeparationRow) -> Evidence:
+    """The evidence with the value of each seed, if it is of a row over seeds."""
+    if row.seed is not None:
+        return found
+    values = zip(row.seeds, row.of_each_seed, strict=True)
+    by_seed = tuple((seed, value) for seed, value in values if value is not None)
+    return replace(found, seeds=len(row.seeds), by_seed=by_seed)
 
 
 def of_latency(row: LatencyRow, metric: str) -> Evidence:

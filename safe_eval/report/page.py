@@ -23,7 +23,7 @@ from safe_eval.report.frontiers import frontier_panels, frontier_table
 from safe_eval.report.media import Media, collect
 from safe_eval.report.noise_chart import noise_charts
 from safe_eval.report.run_folder import Results
-from safe_eval.report.score_tables import aggregate_tables, other_tables, seed_tables
+from safe_eval.report.score_tables import aggregate_tables, other_tables, prompt_tables, seed_tables
 from safe_eval.report.selection import SHOWN, select_items
 from safe_eval.report.side_by_side import Shown
 from safe_eval.report.table import in_parts
@@ -87,6 +87,7 @@ def _numbers(page: Shown) -> dict[str, Any]:
     )  # of several runs, the other conditions in one table only
     others = [
         *seed_tables(scores, models),
+        *prompt_tables(scores, models),
         *other_tables(scores, models, conditions=conditions),
         *aggregate_tables(scores, models),
     ]

@@ -12,10 +12,11 @@ from safe_eval.report.table import Cell, Column, Row, Table
 from safe_eval.report.units import is_share, unit_of
 from safe_eval.results.aggregates import OWN_AGGREGATES, AggregateRow
 from safe_eval.results.metrics import Metric, without_repeats
+from safe_eval.results.prompts import PromptRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.scoring.scores import Scores
 
-Found = TypeVar("Found", Metric, SeedRow, SeedComparison)
+Found = TypeVar("Found", Metric, SeedRow, SeedComparison, PromptRow)
 
 
 def other_tables(scores: Scores, models: Models, *, conditions: Sequence[str] = ()) -> list[Table]:
@@ -47,6 +48,17 @@ def seed_tables(scores: Scores, models: Models) -> list[Table]:
         if of_both:
             tables.append(_table(_title("differences", dataset), of_both, _sides, _difference))
     return tables
+
+
+def prompt_tables(scores: Scores, models: Models) -> list[Table]:
+    """Means over wordings of the questions, shares apart from all others."""
+    groups: dict[tuple[bool, str | None, int], list[PromptRow]] = {}
+    for row in without_repeats(scores.prompts, ("metric", "dataset", "seed", "model", "condition")):
+        groups.setdefault((is_share(row.metric), row.dataset, row.seed), []).append(row)
+    return [
+        _table(set_title("Over wordings, mean ± std", dataset, seed), own, _arm_column(models), _worded)
+        for (_, dataset, seed), own in groups.items()
+    ]
 
 
 def aggregate_tables(scores: Scores, models: Models) -> list[Table]:
@@ -97,6 +109,7 @@ def _table(
     level = numbers.percent(rows[0].confidence, 0)
     scale = unit.name if unit.is_share else "each on its own scale"
     over = "" if isinstance(rows[0], Metric) else ", over clusters and seeds at once"
+    over = ", over clusters and wordings at once" if isinstance(rows[0], PromptRow) else over
     return Table(
         caption=title,
         note=f"{scale}; in brackets, the {level} % interval{over}",
@@ -122,8 +135,8 @@ def _with_size(cell: Cell, n: int) -> Cell:
     return replace(cell, lines=(*cell.lines, numbers.count(n, "item")))
 
 
-def _arm_column(models: Models) -> Callable[[Metric | SeedRow], Column]:
-    def column(row: Metric | SeedRow) -> Column:
+def _arm_column(models: Models) -> Callable[[Metric | SeedRow | PromptRow], Column]:
+    def column(row: Metric | SeedRow | PromptRow) -> Column:
         return Column(models.title(row.model, row.condition), arm_key(row.model, row.condition))
 
     return column
@@ -142,13 +155,25 @@ def _mean(row: SeedRow) -> Cell:
     unit = unit_of(row.metric)
     spread = numbers.percent(row.std) if unit.is_share else numerals.fraction(row.std)
     value = f"{unit.write(row.mean).removesuffix(' %')} ± {spread}{' %' if unit.is_share else ''}"
-    seeds = f"seeds {', '.join(map(str, row.seeds))}"
-    return Cell(value, unit.interval(row.ci_low, row.ci_high), (seeds,))
+    lines = [f"seeds {', '.join(map(str, row.seeds))}"]
+    if row.seed_std is not None and row.seed_std_high is not None:
+        write = numbers.percent if unit.is_share else numerals.fraction
+        lines.append(f"seed std {write(row.seed_std)}, at most {write(row.seed_std_high)}")
+    return Cell(value, unit.interval(row.ci_low, row.ci_high), tuple(lines))
+
+
+def _worded(row: PromptRow) -> Cell:
+    unit = unit_of(row.metric)
+    write = numbers.percent if unit.is_share else numerals.fraction
+    value = f"{unit.write(row.mean).removesuffix(' %')} ± {write(row.std)}{' %' if unit.is_share else ''}"
+    each = ", ".join(f"{name} {write(mean)}" for name, mean in zip(row.prompts, row.means, strict=True))
+    lines = [each, f"wording std {write(row.prompt_std)}, at most {write(row.prompt_std_high)}"]
+    return Cell(value, unit.interval(row.ci_low, row.ci_high), tuple(lines))
 
 
 def _difference(row: SeedComparison) -> Cell:
     unit = unit_of(row.metric, difference=True)
     spread = numbers.percent(row.std) if unit.is_share else numerals.fraction(row.std)
     value = f"{unit.write(row.mean).removesuffix(' pp')} ± {spread}{' pp' if unit.is_share else ''}"
-    tested = f"p {numerals.p_value(row.p_value)}"
-    return Cell(value, unit.interval(row.ci_low, row.ci_high), (tested,))
+    named = "" if row.test is None else f" by {row.test}"
+    return Cell(value, unit.interval(row.ci_low, row.ci_high), (f"p {numerals.p_value(row.p_value)}{named}",))

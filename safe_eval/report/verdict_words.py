@@ -52,9 +52,7 @@ def criterion_words(judged: Judged) -> dict[str, Any]:
     return {
         "name": spaced(judged.name),
         "value": unit.write(judged.value) if unit.is_share else numbers.plain(judged.value),
-        "interval": unit.interval(judged.ci_low, judged.ci_high)
-        if unit.is_share
-        else numbers.interval(numbers.plain(judged.ci_low), numbers.plain(judged.ci_high)),
+        "interval": _interval(judged, unit),
         "bound": bound_text(judged.bound, unit),
         "use": _USES.get(judged.use, judged.use),
         "decision": judged.decision,
@@ -62,6 +60,16 @@ def criterion_words(judged: Judged) -> dict[str, Any]:
         "evidence": judged.evidence,
         "warning": judged.severity == "warning",
     }
+
+
+def _interval(judged: Judged, unit: Unit) -> str:
+    """Both ends of the interval, or the one that there is: an upper limit."""
+    write = unit.write if unit.is_share else numbers.plain
+    if judged.ci_low is None and judged.ci_high is not None:
+        return f"at most {write(judged.ci_high)}"
+    if unit.is_share:
+        return unit.interval(judged.ci_low, judged.ci_high)
+    return numbers.interval(write(judged.ci_low), write(judged.ci_high))
 
 
 def criteria_table(verdicts: Mapping[str, Verdict]) -> Table:

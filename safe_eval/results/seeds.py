@@ -15,16 +15,14 @@ from safe_eval.arms.pairs import equal_pairs, same_seeds
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM
-from safe_eval.statistics.corpus_sums import RANDOMISATION, SeedCounts, sums_spread, swaps_over_seeds
-from safe_eval.statistics.intervals import Interval
-from safe_eval.statistics.paired import SIGN_FLIP, sign_flip
 from safe_eval.statistics.seeds import (
     SeedSpread,
     always_right,
     always_wrong,
-    one_sided_over_seeds,
+    seed_difference,
     seed_spread,
 )
+from safe_eval.statistics.sums_over_seeds import SeedCounts, sums_over_seeds, sums_spread
 
 BySeed = dict[int, ScoredArm]  # arms that differ in nothing but their seed
 
@@ -41,6 +39,7 @@ class SeedSpreadRow(msgspec.Struct, frozen=True, kw_only=True):
     std: float | None  # of the means of the seeds: mean ± std
     noise_std: float | None  # the part of `std` explained by item noise alone
     seed_std: float | None  # the rest of `std`
+    seed_std_high: float | None  # its one-sided upper limit, at `confidence`
     sampling_stderr: float | None  # clustered, of the mean of each item over the seeds
     ci_low: float | None  # over clusters and seeds at once
     ci_high: float | None
@@ -61,14 +60,14 @@ class SeedRow(SeedSpreadRow, frozen=True, kw_only=True):
 
 
 class SeedComparison(SeedSpreadRow, frozen=True, kw_only=True):
-    """a − b by item and seed. The test averages over seeds and flips the signs of whole clusters."""
+    """a − b by item and seed, with the p value of the two-way t that makes the interval."""
 
     a: str
     b: str
-    equivalence_low: float | None  # of two one-sided tests; None for corpus-level metrics
+    equivalence_low: float | None  # of two one-sided tests
     equivalence_high: float | None
-    p_value: float
-    test: str
+    p_value: float | None  # below 1 − confidence where the interval excludes 0; None without one
+    test: str | None  # as the interval was made
 
 
 def seed_rows(arms: Arms, sampling: Sampling) -> Iterator[SeedRow]:
@@ -157,11 +156,11 @@ def _row(seeds: BySeed, slice_name: str, sampling: Sampling) -> SeedRow:
     clusters, scores = first.clusters[inside], np.stack([arm.scores[inside] for arm in arms])
     counts = _counts(arms, inside)
     if counts is None or first.corpus is None:
-        spread = seed_spread(scores, clusters, sampling)
+        spread = seed_spread(scores, clusters, sampling, scale=(first.lowest, first.highest))
     else:
-        spread = sums_spread(first.corpus, counts, clusters, sampling)
+        spread = sums_spread(first.corpus, counts, clusters, sampling, highest=first.highest)
     row = SeedRow(
-        **_numbers(first, slice_name, tuple(seeds), spread, sampling),
+        **spread_fields(first.metric, first.key.dataset, slice_name, tuple(seeds), spread, sampling),
         condition=first.key.condition,
         model=first.key.model,
         always_right=None,
@@ -205,23 +204,21 @@ def _comparison(
     first = arms_a[0]
     clusters = first.clusters[in_a]
     counts, less = _counts(arms_a, in_a), _counts(arms_b, in_b)
-    one_sided = Interval()
     if counts is None or less is None or first.corpus is None:
         differences = np.stack([a.scores[in_a] - b.scores[in_b] for a, b in both.values()])
-        spread = seed_spread(differences, clusters, sampling)
-        one_sided = one_sided_over_seeds(differences, clusters, sampling)
-        p_value, test = sign_flip(differences.mean(axis=0), clusters, sampling), SIGN_FLIP
+        span = first.highest - first.lowest
+        found = seed_difference(differences, clusters, sampling, scale=(-span, span))
     else:
-        spread = sums_spread(first.corpus, counts, clusters, sampling, less=less)
-        p_value, test = swaps_over_seeds(first.corpus, counts, less, clusters, sampling), RANDOMISATION
+        found = sums_over_seeds(first.corpus, counts, less, clusters, sampling)
+    one_sided = found.inference.one_sided
     return SeedComparison(
-        **_numbers(first, slice_name, tuple(both), spread, sampling),
+        **spread_fields(first.metric, first.key.dataset, slice_name, tuple(both), found.spread, sampling),
         a=first.key.name,
         b=arms_b[0].key.name,
         equivalence_low=one_sided.low,
         equivalence_high=one_sided.high,
-        p_value=p_value,
-        test=test,
+        p_value=found.inference.p_value,
+        test=found.inference.interval.method,
     )
 
 
@@ -231,14 +228,20 @@ def _counts(arms: Sequence[ScoredArm], at: Places | Bool[ndarray, " rows"]) -> S
     return np.stack(counts) if len(counts) == len(arms) else None
 
 
-def _numbers(
-    arm: ScoredArm, slice_name: str, seeds: tuple[int, ...], spread: SeedSpread, sampling: Sampling
+def spread_fields(
+    metric: str,
+    dataset: str | None,
+    slice_name: str,
+    seeds: tuple[int, ...],
+    spread: SeedSpread,
+    sampling: Sampling,
 ) -> dict[str, Any]:
+    """The fields of a `SeedSpreadRow`."""
     numbers = asdict(spread)
     interval = numbers.pop("interval")
     return numbers | {
-        "metric": arm.metric,
-        "dataset": arm.key.dataset,
+        "metric": metric,
+        "dataset": dataset,
         "slice": slice_name,
         "seeds": seeds,
         "confidence": sampling.confidence,

@@ -92,6 +92,7 @@ def _again(run: Path, said: Scores, at: Phase) -> tuple[Arms, Scores]:
         models=CaptionModels(**models, sounds=None if sounds is None else Path(sounds)),
         baseline=made.baseline,
         pairs=made.pairs,
+        prompt=made.prompt,
         allow_partial=made.partial,
     )
     sampling = Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed)

@@ -19,6 +19,7 @@ from safe_eval.arms.coverage import coverage_by_condition, coverage_of
 from safe_eval.arms.delivery import deliveries, delivery_notes
 from safe_eval.arms.few_clusters import few_cluster_notes
 from safe_eval.arms.pairs import pairing_notes, unpaired_notes
+from safe_eval.arms.prompts import prompt_notes
 from safe_eval.arms.protocols import fact_notes, protocol_notes
 from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reference_notes, reply_notes
@@ -36,7 +37,9 @@ from safe_eval.results.lomo import lomo_rows
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.noise_curve import noise_rows
 from safe_eval.results.priors import prior_rows
+from safe_eval.results.prompts import prompt_rows
 from safe_eval.results.retention import retention_rows
+from safe_eval.results.seed_aggregates import seed_aggregate_rows, seed_calibration_rows
 from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
 from safe_eval.results.separation import separation_rows
 from safe_eval.results.shrinkage import shrinkage_rows
@@ -161,7 +164,7 @@ def scores_of(
     out: Path | None = None,
 ) -> Scores:
     """Make the content of scores.json from the arms; its notes begin with `notes`."""
-    coverage = coverage_of(arms.arms, arms.outcomes)
+    coverage = coverage_of(arms.arms, arms.outcomes, arms.worded.several)
     other_split = None if options.prior is None else read_other_split(options.prior, arms.arms)
     about_rules = spread_notes(arms) if options.spread else ()
     frontiers = frontiers_of(arms)
@@ -172,8 +175,13 @@ def scores_of(
         metrics=(*metric_rows(arms, sampling), *calibration_rows(arms, sampling)),
         comparisons=tuple(comparison_rows(arms, sampling)),
         aggregates=tuple(aggregate_rows(arms, sampling)),
-        seeds=tuple(seed_rows(arms, sampling)),
+        seeds=(
+            *seed_rows(arms, sampling),
+            *seed_aggregate_rows(arms, sampling),
+            *seed_calibration_rows(arms, sampling),
+        ),
         seed_comparisons=tuple(seed_comparison_rows(arms, sampling)),
+        prompts=tuple(prompt_rows(arms, sampling)),
         retention=tuple(retention_rows(arms, sampling)),
         priors=tuple(prior_rows(arms, sampling, other_split)),
         spread=tuple(spread_rows(arms, sampling)) if options.spread else (),
@@ -187,10 +195,11 @@ def scores_of(
         notes=(*notes, *_notes(arms), *frontier_notes(frontiers), *about_rules, *about_prior),
         provenance=Provenance(
             predictions=tuple(named_file(path, out) for path in paths),
-            rows=sum(len(arm.rows) for arm in arms.arms),
+            rows=arms.rows,
             cluster=arms.cluster,
             baseline=arms.pairing.baseline,
             pairs=options.pairs,
+            prompt=options.prompt,
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
@@ -222,6 +231,7 @@ def _arms(predictions: Sequence[Prediction], options: ScoreOptions, *, force: bo
         protocol=options.protocol,
         baseline=options.baseline,
         pairs=options.pairs,
+        prompt=options.prompt,
     )
 
 
@@ -271,6 +281,7 @@ def _notes(arms: Arms) -> Iterator[str]:
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
     yield from few_cluster_notes(arms)
     yield from arms.notes
+    yield from prompt_notes(arms.worded)
     yield from _split_notes(arms)
     yield from pairing_notes(arms.pairing, arms.arms)
     yield from unpaired_notes(arms.pairing, arms.judged | arms.requested)

@@ -21,6 +21,7 @@ from safe_eval.results.lomo import LomoRow
 from safe_eval.results.metrics import Metric
 from safe_eval.results.noise_curve import NoiseRow
 from safe_eval.results.priors import PriorRow
+from safe_eval.results.prompts import PromptRow
 from safe_eval.results.retention import RetentionRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.results.separation import SeparationRow
@@ -48,6 +49,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     cluster: str  # the field whose values are the clusters
     baseline: str | None = None  # the model that every other is compared with
     pairs: bool = False  # whether each pair of models was asked for
+    prompt: str | None = None  # the wording that tables are about, where it was named
     seed: int
     resamples: int
     confidence: float
@@ -79,6 +81,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     aggregates: tuple[AggregateRow, ...] = ()
     seeds: tuple[SeedRow, ...] = ()
     seed_comparisons: tuple[SeedComparison, ...] = ()
+    prompts: tuple[PromptRow, ...] = ()
     retention: tuple[RetentionRow, ...] = ()
     priors: tuple[PriorRow, ...] = ()
     spread: tuple[SpreadRow, ...] = ()
@@ -145,6 +148,7 @@ def score_again(run: Path, scores: Scores) -> str:
     texts = {
         "baseline": None if made.baseline == BASE else made.baseline,
         "protocol": made.protocol,
+        "prompt": made.prompt,
         "tokenizer": None if made.tokenizer == "own" else made.tokenizer,
         "confidence": None if made.confidence == usual.confidence else made.confidence,
         "resamples": None if made.resamples == usual.resamples else made.resamples,

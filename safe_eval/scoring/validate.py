@@ -9,6 +9,7 @@ import msgspec
 from safe_data.core.errors import InputError, raise_row_errors
 from safe_eval.arms.arm import cluster_field, count_examples, make_arms
 from safe_eval.arms.delivery import delivery_notes
+from safe_eval.arms.prompts import by_prompt, prompt_notes
 from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reply_notes
 from safe_eval.choice_references import settled
@@ -37,6 +38,7 @@ class ArmRows(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     model: str
     condition: str
+    prompt_id: str | None = None  # the wording, where it has a name
     rows: int
     absent: int  # examples of the dataset without a row in this arm
     errors: int  # rows with an error instead of an answer
@@ -89,6 +91,7 @@ def validate(
         raise InputError("no predictions: an empty set has no score")
     _raise_faults(predictions)
     arms = make_arms(predictions)
+    worded = by_prompt(arms)
     expected, field = count_examples(arms), cluster_field(predictions)
     validation = Validation(
         files=tuple(files),
@@ -99,6 +102,7 @@ def validate(
         cells=tuple(
             ArmRows(
                 **arm.key._asdict(),
+                prompt_id=arm.prompt_id,
                 rows=len(arm.rows),
                 absent=expected[arm.key.dataset] - len(arm.rows),
                 errors=int(arm.failed.sum()),
@@ -109,7 +113,14 @@ def validate(
         fields={name: sum(getattr(row, name) is not None for row in predictions) for name in _OPTIONAL},
         notes=(),
     )
-    found = (*notes, *_notes(validation), *question_notes(arms), *reply_notes(arms), *delivery_notes(arms))
+    found = (
+        *notes,
+        *_notes(validation),
+        *prompt_notes(worded),
+        *question_notes(worded.main),
+        *reply_notes(arms),
+        *delivery_notes(arms),
+    )
     return msgspec.structs.replace(validation, notes=found)
 
 

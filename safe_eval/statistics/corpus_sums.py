@@ -14,10 +14,9 @@ from numpy import ndarray
 from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import Labels, cluster_totals, portions, resampled_totals
 from safe_eval.statistics.intervals import Interval, percentile_interval, without_spread
-from safe_eval.statistics.seeds import SeedSpread, interval_of_ways
 
 RANDOMISATION = "cluster approximate randomisation"  # how a p value was made
-_NO_SPREAD = 1e-4  # a BLEU of 0 is made of tiny constants, which vary a little
+NO_SPREAD = 1e-4  # a BLEU of 0 is made of tiny constants, which vary a little
 Counts = Shaped[ndarray, "items counts"]
 Score = Callable[[Shaped[ndarray, "*rows counts"]], Float[ndarray, "*rows"]]  # of summed counts
 
@@ -112,7 +111,7 @@ def _intervals(
     confidences: Sequence[float],
     scale: tuple[float, float],
 ) -> list[Interval]:
-    if clusters < 2 or np.ptp(drawn) < _NO_SPREAD:
+    if clusters < 2 or np.ptp(drawn) < NO_SPREAD:
         alike = np.tile([float(np.clip(drawn.mean(), *scale)), 1.0], (clusters, 1))
         return [without_spread(alike, confidence, scale) or Interval() for confidence in confidences]
     return [percentile_interval(drawn, clusters, confidence) for confidence in confidences]
@@ -121,73 +120,3 @@ def _intervals(
 def whole_counts(sums: Float[ndarray, "resamples counts"]) -> Float[ndarray, "resamples counts"]:
     """Round sums of counts to whole numbers, because the bootstrap adds them up in 32 bits."""
     return np.asarray(np.maximum(np.rint(sums), 0.0))
-
-
-SeedCounts = Shaped[ndarray, "seeds items counts"]
-
-
-def sums_spread(
-    score: Score, counts: SeedCounts, clusters: Labels, sampling: Sampling, *, less: SeedCounts | None = None
-) -> SeedSpread:
-    """The spread over seeds of a metric of sums, or of its difference to `less`, seed by seed.
-
-    The standard error over items comes from resampling clusters, the same ones for all seeds. The metric
-    has no value per item, so `std` is not split into item noise and seed noise.
-    """
-    sides = [counts.astype(float)] if less is None else [counts.astype(float), less.astype(float)]
-    means = _difference(score, [side.sum(axis=1) for side in sides])
-    totals = np.stack([_by_cluster(side, clusters) for side in sides])
-    sampling_stderr = _stderr(score, totals, sampling)
-    seeds, groups = len(means), totals.shape[1]
-    std = float((means - means[0]).std(ddof=1)) if seeds > 1 else None
-    interval = Interval()
-    if std is not None and sampling_stderr is not None:
-        ways = ((sampling_stderr, groups), (std / np.sqrt(seeds), seeds))
-        interval = interval_of_ways(float(means.mean()), ways, sampling)
-    return SeedSpread(
-        means=tuple(map(float, means)),
-        mean=float(means.mean()),
-        std=std,
-        noise_std=None,
-        seed_std=None,
-        sampling_stderr=sampling_stderr,
-        interval=interval,
-        n=counts.shape[1],
-        clusters=groups,
-    )
-
-
-def swaps_over_seeds(
-    score: Score, counts: SeedCounts, less: SeedCounts, clusters: Labels, sampling: Sampling
-) -> float:
-    """The p value of the mean difference over seeds: whole clusters change sides, in all seeds at once."""
-    a, b = (_by_cluster(side.astype(float), clusters) for side in (counts, less))
-    return swap_test(score, a, b, sampling)
-
-
-def _by_cluster(
-    counts: Float[ndarray, "seeds items counts"], clusters: Labels
-) -> Float[ndarray, "clusters seeds counts"]:
-    seeds, items, width = counts.shape
-    totals = cluster_totals(counts.transpose(1, 0, 2).reshape(items, seeds * width), clusters)
-    return totals.reshape(-1, seeds, width)
-
-
-def _stderr(
-    score: Score, totals: Float[ndarray, "sides clusters seeds counts"], sampling: Sampling
-) -> float | None:
-    """The spread of the resamples, over √((C − 1)/C): resampling C clusters shrinks it by that factor."""
-    sides, groups, seeds, width = totals.shape
-    if groups < 2:
-        return None
-    columns = totals.transpose(1, 0, 2, 3).reshape(groups, -1)
-    drawn = whole_counts(resampled_totals(columns, sampling)).reshape(-1, sides, seeds, width)
-    values = _difference(score, [drawn[:, side] for side in range(sides)]).mean(axis=-1)
-    return float(values.std() * np.sqrt(groups / (groups - 1)))
-
-
-def _difference(
-    score: Score, sides: list[Float[ndarray, "*rows seeds counts"]]
-) -> Float[ndarray, "*rows seeds"]:
-    values = [score(side) for side in sides]
-    return np.asarray(values[0] if len(values) == 1 else values[0] - values[1])

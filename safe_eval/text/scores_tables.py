@@ -35,10 +35,15 @@ _COMPARISON = {
     "n": "n",
 }
 _SPREAD = {"mean": "mean", "std": "std", "noise std": "noise_std", "seed std": "seed_std"}
+_SPREAD |= {"seed std at most": "seed_std_high"}
 _SEED = {"model": "model", "condition": "condition", "slice": "slice"} | _SPREAD
+_SEED |= {"low": "ci_low", "high": "ci_high"}
 _SEED |= {"always right": "always_right", "always wrong": "always_wrong", "mixed": "mixed", "n": "n"}
 _SEED_COMPARISON = {"A": "a", "B": "b", "slice": "slice"} | _SPREAD
-_SEED_COMPARISON |= {"low": "ci_low", "high": "ci_high", "p": "p_value", "n": "n"}
+_SEED_COMPARISON |= {"low": "ci_low", "high": "ci_high", "p": "p_value", "test": "test", "n": "n"}
+_PROMPT = {"model": "model", "condition": "condition", "slice": "slice", "mean": "mean", "std": "std"}
+_PROMPT |= {"low": "ci_low", "high": "ci_high", "noise std": "noise_std", "wording std": "prompt_std"}
+_PROMPT |= {"wording std at most": "prompt_std_high", "n": "n", "clusters": "clusters"}
 _RETENTION = {
     "model": "model",
     "condition": "condition",
@@ -95,8 +100,9 @@ _P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
 
 # The names of the tables, as in scores.json.
 SCORES_TABLES = (
-    *("metrics", "priors", "spread", "comparisons", "aggregates", "seeds", "seed_comparisons", "retention"),
-    *("lomo", "separation", "noise_curve", "latency", "delivery", "shrinkage", "frontiers", "coverage"),
+    *("metrics", "priors", "spread", "comparisons", "aggregates"),
+    *("seeds", "seed_comparisons", "prompts", "retention", "lomo", "separation", "noise_curve"),
+    *("latency", "delivery", "shrinkage", "frontiers", "coverage"),
 )
 
 
@@ -113,6 +119,7 @@ def scores_tables(scores: Scores) -> list[Table]:
         *_tables(
             "seed_comparisons", "differences over seeds", scores.seed_comparisons, _SEED_COMPARISON, signed
         ),
+        *_tables("prompts", "over wordings", scores.prompts, _PROMPT, {}),
         *_tables("retention", "retention", scores.retention, _RETENTION, signed),
         *_as_written("lomo", scores.lomo),
         *_as_written("separation", scores.separation),

@@ -17,13 +17,14 @@ from safe_eval.results.aggregates import (
 )
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.metrics import Metric, without_repeats
-from safe_eval.results.seeds import SeedComparison, SeedRow
+from safe_eval.results.seeds import SeedRow
 from safe_eval.scorers.captions.diversity import VOCABULARY
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.scoring.scores import Scores
 from safe_eval.text.frontier_text import frontier_lines
 from safe_eval.text.lomo_text import lomo_lines
 from safe_eval.text.rules_text import prior_lines, spread_lines
+from safe_eval.text.seeds_text import prompt_lines, seed_differences, seed_means, spread_text
 from safe_eval.text.shrinkage_text import shrinkage_lines
 
 # Metrics that share a table, one column each. The first caption metric has its own table.
@@ -61,6 +62,7 @@ def scores_table(scores: Scores) -> Iterator[str]:
     yield from spread_lines(scores)
     yield from _group_lines(scores)
     yield from _seed_lines(scores)
+    yield from prompt_lines(scores)
     yield from lomo_lines(scores)
     yield from aggregate_lines(scores)
     yield from _coverage_lines(scores)
@@ -191,15 +193,15 @@ def _seed_lines(scores: Scores) -> Iterator[str]:
     Metrics in groups have one column each; their differences are in scores.json.
     """
     for metric, dataset in dict.fromkeys((row.metric, row.dataset) for row in scores.seeds):
-        if metric in GROUPED:
+        if metric in GROUPED or metric in OWN_AGGREGATES:
             continue
         rows = [row for row in scores.seeds if (row.metric, row.dataset) == (metric, dataset)]
         differences = [r for r in scores.seed_comparisons if (r.metric, r.dataset) == (metric, dataset)]
         yield ""
         yield f"{metric} over seeds" if dataset is None else f"{metric} on {dataset} over seeds"
-        yield from _seed_means(rows)
-        yield from _seed_differences(differences)
-    for title, group in GROUPS.items():
+        yield from seed_means(rows)
+        yield from seed_differences(differences)
+    for title, group in {**GROUPS, "aggregates": tuple(OWN_AGGREGATES)}.items():
         grouped = [row for row in scores.seeds if row.metric in group and row.slice == "all"]
         for dataset in dict.fromkeys(row.dataset for row in grouped):
             yield ""
@@ -207,43 +209,9 @@ def _seed_lines(scores: Scores) -> Iterator[str]:
             yield from _seed_groups([row for row in grouped if row.dataset == dataset])
 
 
-def _seed_means(rows: Sequence[SeedRow]) -> Iterator[str]:
-    judged = any(row.mixed is not None for row in rows)
-    counted = " right wrong mixed" if judged else ""
-    yield f"  {'':<{_NAME}} slice     mean ± std    seeds{counted}"
-    for row in without_repeats(rows, ("model", "condition")):
-        name = numerals.cut(f"{row.model}/{row.condition}", _NAME) if row.slice == "all" else ""
-        counts = (row.always_right, row.always_wrong, row.mixed)
-        told = "".join(f"{count:>6}" for count in counts if count is not None)
-        yield f"  {name:<{_NAME}} {row.slice:<6}{_spread(row):>14}{len(row.seeds):>7}{told}"
-    if judged:
-        yield "  right, wrong: items that every seed gets right, or every seed gets wrong"
-
-
-def _seed_differences(rows: Sequence[SeedComparison]) -> Iterator[str]:
-    if not rows:
-        return
-    yield ""
-    yield f"  {'':<{_NAME}} slice difference ± std interval               p"
-    shown = ""
-    for row in without_repeats(rows, ("a", "b")):
-        name = f"{row.a} − {row.b}"
-        title = "" if name == shown else name
-        if len(title) > _NAME:
-            yield f"  {numerals.cut(title, COLUMNS - 2)}"
-            title = ""
-        spread = f"{numerals.difference(row.mean)} ± {numerals.fraction(row.std)}"
-        interval = numerals.interval(row.ci_low, row.ci_high, signed=True)
-        yield (
-            f"  {title:<{_NAME}} {row.slice:<6}{spread:>15}  {interval:<16}{numerals.p_value(row.p_value):>8}"
-        )
-        shown = name
-    yield "  intervals over clusters and seeds at once"
-
-
 def _seed_groups(rows: Sequence[SeedRow]) -> Iterator[str]:
     names = list(dict.fromkeys(row.metric for row in rows))
-    spreads = {(row.model, row.condition, row.metric): _spread(row) for row in rows}
+    spreads = {(row.model, row.condition, row.metric): spread_text(row) for row in rows}
     for start in range(0, len(names), _SPREADS):
         shown = names[start : start + _SPREADS]
         yield f"  {'mean ± std':<{_SEED_ARM}}" + "".join(f"{name:>{_SPREAD}}" for name in shown)
@@ -251,10 +219,6 @@ def _seed_groups(rows: Sequence[SeedRow]) -> Iterator[str]:
             told = (spreads.get((model, condition, name), "") for name in shown)
             title = numerals.cut(f"{model}/{condition}", _SEED_ARM)
             yield f"  {title:<{_SEED_ARM}}" + "".join(f"{spread:>{_SPREAD}}" for spread in told)
-
-
-def _spread(row: SeedRow) -> str:
-    return f"{numerals.fraction(row.mean)} ± {numerals.fraction(row.std)}"
 
 
 def _measured(rows: Sequence[AggregateRow]) -> Iterator[str]:

@@ -21,11 +21,17 @@ def validation_lines(found: Validation) -> list[str]:
 def validation_tables(found: Validation) -> Iterator[Table]:
     """How many rows each arm has, and which metrics judge them."""
     title = f"{found.rows} rows, {found.examples} examples, {found.clusters} clusters ({found.cluster})"
+    counts = ("rows", "missing", "errors")
+    worded = ("prompt",) if any(arm.prompt_id is not None for arm in found.cells) else ()
     yield Table(
         title,
-        ("dataset", "model", "condition", "seed", "rows", "missing", "errors"),
+        ("dataset", "model", "condition", "seed", *worded, *counts),
         [
-            (arm.dataset, arm.model, arm.condition, arm.seed, arm.rows, arm.absent, arm.errors)
+            (
+                *(arm.dataset, arm.model, arm.condition, arm.seed),
+                *((arm.prompt_id,) if worded else ()),
+                *(arm.rows, arm.absent, arm.errors),
+            )
             for arm in found.cells
         ],
         name=VALIDATION_TABLES[0],

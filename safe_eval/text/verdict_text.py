@@ -60,7 +60,9 @@ def _found(row: Judged) -> str:
     if row.value is None:
         return "not measured"
     low, high = row.ends
-    if low is None and row.value.is_integer():
+    if low is None and high is None and row.value.is_integer():
         return f"{row.value:.0f}"
     value = f"{row.value:.4f}".replace("-", "−")
+    if low is None and high is not None:
+        return f"{value}, at most {numerals.fraction(high)}"
     return value if low is None else f"{value} {numerals.interval(low, high)}"

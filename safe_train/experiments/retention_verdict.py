@@ -24,7 +24,7 @@ from safe_eval.options import Sampling
 from safe_eval.results.retention import RETENTION_MARGIN
 from safe_eval.statistics.bootstrap import Labels
 from safe_eval.statistics.intervals import DIFFERENCE, Interval, mean_interval
-from safe_eval.statistics.seeds import two_way_interval
+from safe_eval.statistics.two_way import two_way_interval
 from safe_train.experiments.retention_result import Contrasted, Judged
 
 NONE, KL, NULL_SPACE, ALL = "no_retention", "kl", "nullspace", "all_retention"

@@ -65,8 +65,12 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
             "computed on the slices all, vl, not on 'audio'",
         ),
         (
-            ["metric: vqa_accuracy_seed_std", "condition: safe/full", "use: ci_high"],
-            "vqa_accuracy_seed_std has no interval",
+            ["metric: vqa_accuracy_seed_std", "condition: safe/full", "use: ci_low"],
+            "vqa_accuracy_seed_std has an upper limit and no other end; use value or ci_high",
+        ),
+        (
+            ["metric: distribution_seed_std", "condition: safe/full", "use: ci_high"],
+            "distribution_seed_std has no interval",
         ),
         (
             ["metric: vqa_accuracy_seed_std", "condition: safe/full", "slice: type:x"],
@@ -96,8 +100,8 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
             "non_inferiority needs an 'against' and a bound such as '>= -0.005'",
         ),
         (
-            ["metric: ece", "condition: safe/full", "over: seeds"],
-            "ece has no mean over seeds; leave out 'over'",
+            ["metric: share_lost", "condition: s/mute_audio", "against: s/full", "over: seeds"],
+            "share_lost has no mean over seeds; leave out 'over'",
         ),
         (
             ["metric: vqa_accuracy", "condition: safe/full", "over: seeds", "slice: type:x"],

@@ -72,11 +72,14 @@ def test_seeds_are_counted_in_every_table(three: Scores) -> None:
 def test_a_mean_over_seeds_has_its_own_interval(three: Scores) -> None:
     of_seeds = judged(three, over="seeds", bound=">= 0.75")
     assert (of_seeds.decision, of_seeds.value) == ("go", pytest.approx(0.75))
-    assert "seeds [0, 1, 2]: +0.800, +0.700, +0.750, 95 % interval" in of_seeds.evidence
+    assert "seeds [0, 1, 2]: +0.800, +0.700, +0.750, cluster and seed t p < 0.001" in of_seeds.evidence
+    assert (of_seeds.seeds, of_seeds.seed_values) == ((0, 1, 2), pytest.approx((0.8, 0.7, 0.75)))
     assert "by cluster and seed t (made)" in of_seeds.evidence
     of_each = judged(three, bound=">= 0.75")
     assert (of_each.decision, of_each.value) == ("no-go", pytest.approx(0.7))
     assert "(made, seed 1)" in of_each.evidence
+    assert "seeds [0, 1, 2]: +0.800, +0.700, +0.750" in of_each.evidence
+    assert of_each.seed_values == of_seeds.seed_values
     alone = judged(three, over="seeds", against=None, bound=">= 0.8", use="ci_low")
     assert (alone.decision, alone.value) == ("no-go", pytest.approx(0.85))
     narrow = judged(three, over="seeds", use="non_inferiority", bound=">= 0.6")
@@ -84,11 +87,48 @@ def test_a_mean_over_seeds_has_its_own_interval(three: Scores) -> None:
     assert narrow.ci_low < narrow.equivalence_low < narrow.value
 
 
-def test_one_seed_has_no_mean_over_seeds(one: Scores) -> None:
-    found = judged(one, over="seeds")
+def test_an_interval_is_judged_over_the_seeds_unless_each_is_asked_for(three: Scores) -> None:
+    combined = judged(three, use="ci_low", bound="> 0.5")
+    assert combined.decision == "go"
+    assert "seeds [0, 1, 2]: +0.800, +0.700, +0.750" in combined.evidence
+    assert (combined.ci_low, combined.value) == (judged(three, over="seeds").ci_low, pytest.approx(0.75))
+    each = judged(three, use="ci_low", bound="> 0.5", over="each_seed")
+    assert each.value == pytest.approx(0.7)
+    assert "(made, seed 1)" in each.evidence
+
+
+def test_one_seed_is_judged_alone_unless_more_are_asked_for(one: Scores) -> None:
+    assert judged(one, over="seeds") == judged(one)
+    found = judged(one, over="seeds", min_seeds=3)
+    assert (found.decision, found.value) == ("not measured", None)
+    assert "the seeds are 1, 3 are asked for" in found.evidence
+    spread = {"metric": "vqa_accuracy_seed_std", "against": None, "bound": "<= 0.005"}
+    found = judged(one, **spread, min_seeds=3)
     assert found.decision == "not measured"
-    assert "mean over seeds of safe/full against safe/mute_audio" in found.evidence
-    assert "score the predictions of several seeds" in found.evidence
+    assert "safe has 1 seed, and 3 are asked for; score the predictions of several seeds" in found.evidence
+
+
+def test_a_seed_that_was_left_out_of_a_condition_is_not_passed_over() -> None:
+    rows = [row for row in seeds(90, 80, 85) if (row.condition, row.seed) != ("mute_audio", 2)]
+    found = judged(score_predictions(rows, QUICK), use="ci_low")
+    assert found.decision == "not measured"
+    assert "safe/full against safe/mute_audio on slice audio with seed 2" in found.evidence
+
+
+def test_a_spread_is_judged_without_item_noise_and_by_its_upper_limit(three: Scores) -> None:
+    spread = {"metric": "vqa_accuracy_seed_std", "against": None}
+    row = next(r for r in three.seeds if (r.model, r.condition, r.slice) == ("safe", "full", "audio"))
+    found = judged(three, **spread, bound="<= 0.06")
+    assert (found.decision, found.value) == ("go", pytest.approx(row.seed_std))
+    assert row.std == pytest.approx(0.05)
+    assert 0 < row.seed_std < row.std < row.seed_std_high
+    assert (
+        "std 0.05, of which item noise explains 0.018; without it 0.047, 95 % upper limit 0.2"
+        in found.evidence
+    )
+    limit = judged(three, **spread, bound="<= 0.06", use="ci_high")
+    assert (limit.decision, limit.ci_high) == ("no-go", pytest.approx(row.seed_std_high))
+    assert judged(three, **spread, bound="<= 0.3", use="ci_high").decision == "go"
 
 
 def test_a_mean_over_seeds_needs_every_example() -> None:

@@ -54,6 +54,8 @@ def rows_of(criterion: Criterion) -> str:
         return "separation" if criterion.metric == SEPARATION else "lomo"
     if criterion.metric.endswith(SEED_STD):
         return "seeds"
+    if criterion.combines_seeds:
+        return "seed_comparisons" if criterion.against else "seeds"
     return "comparisons" if criterion.against else "metrics"
 
 
@@ -81,8 +83,14 @@ def broken(row: msgspec.Struct, criterion: Criterion) -> msgspec.Struct:
         return msgspec.structs.replace(row, answered=row.answered - 1)
     if criterion.metric == CHANGED:
         return msgspec.structs.replace(row, changed=1)
-    value = {"comparisons": "difference", "retention": criterion.metric, "seeds": "std", "metrics": "value"}
-    value |= {"lomo": criterion.metric, "separation": "value"}
+    value = {
+        "comparisons": "difference",
+        "retention": criterion.metric,
+        "seeds": "seed_std",
+        "metrics": "value",
+        "lomo": criterion.metric,
+        "separation": "value",
+    }
     fields = {"value": value.get(rows_of(criterion), ""), "equivalence": "equivalence_high"}
     if criterion.use == "non_inferiority":
         turned = row.a != criterion.condition  # scores.json holds one order only
@@ -108,8 +116,15 @@ def test_each_criterion_flips_by_its_own_number(scores: Scores, name: str) -> No
 @pytest.mark.parametrize("name", DECIDED)
 def test_a_number_that_is_missing_is_not_measured(scores: Scores, name: str) -> None:
     criterion = SUCCESS[name]
-    rows = tuple(row for row in getattr(scores, rows_of(criterion)) if not is_asked(row, criterion))
-    less = msgspec.structs.replace(scores, **{rows_of(criterion): rows})
+    tables = {rows_of(criterion), "comparisons" if criterion.against else "metrics"}
+    tables = tables if criterion.combines_seeds else {rows_of(criterion)}
+    less = msgspec.structs.replace(
+        scores,
+        **{
+            table: tuple(row for row in getattr(scores, table) if not is_asked(row, criterion))
+            for table in tables
+        },
+    )
     found = judge(criterion, less)
     assert (found.decision, found.value) == ("not measured", None)
     shared = name == "confidence_is_honest_beyond_chance"  # a critical criterion reads the same row
@@ -123,12 +138,19 @@ OF_A_SEED = [name for name in DECIDED if not SUCCESS[name].metric.endswith((COVE
 def test_no_seed_passes_by_lacking_a_number(scores: Scores, name: str) -> None:
     """Where the criterion is about one seed only, the other may have failed for all we know."""
     criterion = SUCCESS[name]
-    rows = tuple(
-        row for row in getattr(scores, rows_of(criterion)) if not (row.seed == 2 and is_asked(row, criterion))
-    )
-    found = judge(criterion, msgspec.structs.replace(scores, **{rows_of(criterion): rows}))
+    rows = getattr(scores, rows_of(criterion))
+    if criterion.combines_seeds:
+        rows = [
+            msgspec.structs.replace(row, seeds=row.seeds[:2], means=row.means[:2])
+            if is_asked(row, criterion)
+            else row
+            for row in rows
+        ]
+    else:
+        rows = [row for row in rows if not (row.seed == 2 and is_asked(row, criterion))]
+    found = judge(criterion, msgspec.structs.replace(scores, **{rows_of(criterion): tuple(rows)}))
     assert found.decision == "not measured"
-    assert "(made, seed 2)" in found.evidence
+    assert ("with seed 2 (made)" if criterion.combines_seeds else "(made, seed 2)") in found.evidence
 
 
 def test_one_seed_is_not_measured() -> None:

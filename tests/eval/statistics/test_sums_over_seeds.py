@@ -7,8 +7,10 @@ import pytest
 
 from safe_eval.options import Sampling
 from safe_eval.scorers.captions.caption_scores import score_of_sums
-from safe_eval.statistics.corpus_sums import sums_difference, sums_spread, swaps_over_seeds
+from safe_eval.statistics.corpus_sums import sums_difference
 from safe_eval.statistics.intervals import Interval
+from safe_eval.statistics.seeds import seed_spread
+from safe_eval.statistics.sums_over_seeds import sums_over_seeds, sums_spread
 
 BLEU_1 = partial(score_of_sums, "bleu_1")
 BLEU_4 = partial(score_of_sums, "bleu_4")
@@ -39,7 +41,7 @@ def test_means_and_std_are_those_of_the_seeds() -> None:
         pytest.approx(np.mean(by_hand)),
         pytest.approx(np.std(by_hand, ddof=1)),
     )
-    assert (spread.n, spread.clusters, spread.noise_std, spread.seed_std) == (120, 40, None, None)
+    assert (spread.n, spread.clusters) == (120, 40)
     assert spread.interval.method == "cluster and seed t"
     assert spread.interval.low < spread.mean < spread.interval.high
 
@@ -55,30 +57,41 @@ def test_the_standard_error_over_items_is_that_of_resampled_clusters() -> None:
     assert sums_spread(BLEU_1, found, CLUSTERS, SAMPLING).sampling_stderr == pytest.approx(expected, rel=0.05)
 
 
+def test_item_noise_is_that_of_resampled_clusters() -> None:
+    """BLEU-1 of captions of one length is the mean of their shares, whose noise is known."""
+    found = seeds([0, 0, 0])
+    shares = seed_spread(found[..., 0] / 10, CLUSTERS, SAMPLING)
+    spread = sums_spread(BLEU_1, found, CLUSTERS, SAMPLING)
+    assert spread.noise_std == pytest.approx(shares.noise_std, rel=0.05)
+    assert spread.seed_std == pytest.approx(shares.seed_std, abs=0.002)
+    assert spread.seed_std_high == pytest.approx(shares.seed_std_high, rel=0.1)
+
+
 def test_a_difference_is_paired_by_item_and_seed() -> None:
     """What an item adds to both sides is no uncertainty of their difference."""
     a, b = seeds([2, 2, 3], scatter=1), seeds([0, 0, 1], scatter=1)
-    spread = sums_spread(BLEU_1, a, CLUSTERS, SAMPLING, less=b)
-    assert spread.means == pytest.approx((0.2, 0.2, 0.2))
-    assert spread.std == pytest.approx(0)
-    assert spread.sampling_stderr == pytest.approx(0, abs=1e-9)
-    assert spread.interval == Interval()
-    assert swaps_over_seeds(BLEU_1, a, b, CLUSTERS, SAMPLING) < 0.001
+    found = sums_over_seeds(BLEU_1, a, b, CLUSTERS, SAMPLING)
+    assert found.spread.means == pytest.approx((0.2, 0.2, 0.2))
+    assert found.spread.std == pytest.approx(0)
+    assert found.spread.sampling_stderr == pytest.approx(0, abs=1e-9)
+    assert found.inference.interval.method == "wilson"
+    assert found.inference.p_value < 0.01
 
 
-def test_seeds_of_no_difference_have_a_large_p_value() -> None:
-    a, b = seeds([1, 1, 1], draw=1), seeds([1, 1, 1], draw=2)
-    spread = sums_spread(BLEU_4, a, CLUSTERS, SAMPLING, less=b)
-    assert spread.mean == pytest.approx(0, abs=0.05)
-    assert swaps_over_seeds(BLEU_1, a, b, CLUSTERS, SAMPLING) > 0.01
+@pytest.mark.parametrize("worth", [[0, 0, 0], [0, 1, 0], [1, 1, 1], [3, 3, 4], [0, 1, 3]])
+def test_p_is_small_exactly_where_the_interval_excludes_0(worth: list[int]) -> None:
+    found = sums_over_seeds(BLEU_4, seeds(worth, draw=1), seeds([0, 0, 0], draw=2), CLUSTERS, SAMPLING)
+    inference = found.inference
+    assert (inference.p_value <= 0.05) == (inference.interval.low > 0 or inference.interval.high < 0)
+    assert inference.interval.low < inference.one_sided.low < found.spread.mean
 
 
-def test_one_seed_swaps_as_a_comparison_does() -> None:
+def test_one_seed_has_no_test_over_seeds() -> None:
     a, b = seeds([1], draw=1), seeds([0], draw=2)
     whole = sums_difference(BLEU_1, a[0], b[0], CLUSTERS, SAMPLING, (0.95,))
-    assert swaps_over_seeds(BLEU_1, a, b, CLUSTERS, SAMPLING) == whole.p_value
-    alone = sums_spread(BLEU_1, a, CLUSTERS, SAMPLING, less=b)
-    assert (alone.mean, alone.std, alone.interval) == (pytest.approx(whole.difference), None, Interval())
+    alone = sums_over_seeds(BLEU_1, a, b, CLUSTERS, SAMPLING)
+    assert alone.spread.mean == pytest.approx(whole.difference)
+    assert (alone.spread.std, alone.spread.interval, alone.inference.p_value) == (None, Interval(), None)
 
 
 def test_a_single_cluster_has_no_interval() -> None:
