@@ -10,7 +10,8 @@ from benchmarks.simulations.case import Case
 from benchmarks.simulations.means import RESAMPLES, holds
 from benchmarks.simulations.worlds import clusters_of
 from safe_eval.options import Sampling
-from safe_eval.statistics.calibration.calibration import Forecasts, calibration
+from safe_eval.statistics.calibration.calibration import calibration
+from safe_eval.statistics.calibration.forecasts import Forecasts
 
 _NAMES = ("ece", "debiased_ece", "mce", "brier")
 

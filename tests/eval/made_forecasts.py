@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from safe_eval.statistics.calibration.calibration import Forecasts
+from safe_eval.statistics.calibration.forecasts import Forecasts
 
 
 def overconfident(n: int, seed: int) -> Forecasts:

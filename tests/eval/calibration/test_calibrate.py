@@ -17,7 +17,8 @@ from safe_eval.cli import main
 from safe_eval.options import CalibrateOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
-from safe_eval.statistics.calibration.calibration import Forecasts, calibration
+from safe_eval.statistics.calibration.calibration import calibration
+from safe_eval.statistics.calibration.forecasts import Forecasts
 from safe_eval.statistics.calibration.reliability import classwise_ece
 from safe_eval.statistics.calibration.temperature import apply_temperature, fit_temperature
 
