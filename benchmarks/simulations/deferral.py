@@ -13,7 +13,7 @@ from benchmarks.simulations.means import RESAMPLES, holds
 from benchmarks.simulations.worlds import Sizes, clusters_of, outcomes
 from safe_eval.options import Sampling
 from safe_eval.statistics.auroc import auroc_and_interval
-from safe_eval.statistics.risk_coverage import aurc_and_interval, risk_coverage_curve
+from safe_eval.statistics.risk_coverage import risk_coverage
 
 CORRELATION = 0.3  # of labels, and of scores, in a cluster
 _MANY = 300_000  # clusters, which stand for all
@@ -58,14 +58,15 @@ def of_curve(
     confidence, losses = answers(rng, clusters, logit, doubt)
     area, thresholds, risks = _truth(logit, doubt)
     sampling = Sampling(resamples=RESAMPLES, seed=int(rng.integers(1 << 30)))
+    found = risk_coverage(confidence, losses, clusters, sampling)
     curve = [
         point
-        for point in risk_coverage_curve(confidence, losses, clusters, sampling)
+        for point in found.curve
         if point.interval.low is not None  # one cluster alone is not measured
     ]
     true_risks = np.interp([point.threshold for point in curve], thresholds, risks)
     return {
-        "AURC": holds(aurc_and_interval(confidence, losses, clusters, 0.95)[1], area),
+        "AURC": holds(found.interval, area),
         "whole curve": all(
             holds(point.interval, risk) for point, risk in zip(curve, true_risks.tolist(), strict=True)
         ),
@@ -102,11 +103,8 @@ def cases() -> Iterator[Case]:
         of = f"{sizes}, {count} clusters"
         for truth, positive in itertools.product((0.6, 0.8, 0.95), (0.5, 0.8)):
             trial = partial(of_auroc, truth=truth, positive=positive, count=count, sizes=sizes)
-            yield Case(
-                f"the interval holds an AUROC of {truth}, {positive:.0%} positive; {of}",
-                "0.93 to 0.97",
-                trial,
-            )
+            name = f"the interval holds an AUROC of {truth}, {positive:.0%} positive; {of}"
+            yield Case(name, "0.93 to 0.97", trial)
         for right in (0.7, 0.95):
             decision = partial(of_decision, right=right, count=count, sizes=sizes)
             yield Case(
@@ -115,7 +113,7 @@ def cases() -> Iterator[Case]:
         for logit, doubt in ((0.0, 0.5), (1.0, 0.5), (1.0, 3.0), (2.5, 1.0)):
             curve = partial(of_curve, logit=logit, doubt=doubt, count=count, sizes=sizes)
             yield Case(
-                f"the interval holds AURC, the band the curve; logits around {logit:g}, doubt {doubt:g}; {of}",
+                f"the intervals hold AURC and the curve; logits around {logit:g}, doubt {doubt:g}; {of}",
                 "0.93 to 0.97",
                 curve,
             )

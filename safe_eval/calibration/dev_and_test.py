@@ -67,11 +67,16 @@ def forecasts_of(
         return {}
     of_row = {(row.seed, row.condition, row.dataset, row.example_id): row for row in rows}
     arms = make_arms(rows)
+    names = {
+        number: row.example_id
+        for arm in arms
+        for number, row in zip(arm.examples.tolist(), arm.rows, strict=True)
+    }
     scored = {metric: score_arms(metric, arms) for metric in ANSWER_METRICS}
     parts: dict[tuple[int, str], list[Forecasts]] = {}
     answers: dict[tuple[int, str], list[Prediction]] = {}
     for key, forecasts in confident_answers(scored).items():
-        places: list[Place] = [(key.dataset, name) for name in forecasts.examples]
+        places: list[Place] = [(key.dataset, names[number]) for number in forecasts.examples.tolist()]
         named = replace(
             forecasts,
             examples=np.array([labels[place] for place in places], dtype=object),

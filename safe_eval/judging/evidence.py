@@ -17,6 +17,7 @@ from safe_eval.judging.row_evidence import (
     of_aggregate_spread,
     of_comparison,
     of_coverage,
+    of_deferral,
     of_drift,
     of_latency,
     of_lomo,
@@ -28,6 +29,7 @@ from safe_eval.prediction import changes_sound
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.comparisons import Comparison, turned
+from safe_eval.results.deferral import DEFERRAL_METRICS
 from safe_eval.results.latency import LATENCIES, LATENCY_MS
 from safe_eval.results.lomo import SHARE_LOST
 from safe_eval.results.metrics import Metric
@@ -119,6 +121,10 @@ def _found(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
             is_pair = metric == LATENCY_MS or criterion.against == timed.against
             if is_pair and f"{timed.model}/{timed.condition}" == name:
                 yield of_latency(timed, metric)
+    elif metric in DEFERRAL_METRICS:
+        for deferral in scores.deferral:
+            if (deferral.metric, f"{deferral.model}/{deferral.condition}") == (metric, name):
+                yield of_deferral(deferral)
     elif metric == SHARE_LOST:
         for lomo in scores.lomo:
             if (lomo.slice, f"{lomo.model}/{lomo.condition}") == (criterion.slice, name):
@@ -253,7 +259,7 @@ def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
         judging = {metric}
     elif metric in OWN_AGGREGATES:
         judging = {OWN_AGGREGATES[metric]}
-    elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS, SHARE_LOST):
+    elif metric in (*CALIBRATION_METRICS, *DEFERRAL_METRICS, *DRIFT_METRICS, SHARE_LOST):
         judging = set(ANSWER_METRICS)
     over_seeds = criterion.metric.endswith(SEED_STD) or criterion.over == "seeds"
     rows = [row for row in scores.metrics if row.metric in judging and row.slice == criterion.slice]

@@ -14,6 +14,7 @@ from safe_eval.judging.headline import ACCURACY
 from safe_eval.judging.metric_names import COVERAGE, MEANS, SEED_STD
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.deferral import AUROC_GATE, DEFERRAL_METRICS, gate_of
 from safe_eval.results.latency import LATENCIES
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.scorers.captions.caption_scores import MAXIMA
@@ -90,7 +91,10 @@ def _looked_at(criterion: Criterion, arms: Arms, arm: Arm) -> Bool[ndarray, " ro
                 seen[scored.at[scored.inside(criterion.slice)]] = True
         return seen
     seen |= arm.slices.get(criterion.slice, seen)
-    if metric in CALIBRATION_METRICS:
+    if metric == AUROC_GATE:
+        seen &= ~np.isnan(gate_of(arm)[1])
+        seen &= np.array([row.needs_audio is not None for row in arm.rows])
+    elif metric in (*CALIBRATION_METRICS, *DEFERRAL_METRICS):
         seen &= ~np.isnan(arm.confidences)
     elif metric in DRIFT_METRICS:
         seen &= np.array([row.choice_probabilities is not None for row in arm.rows])

@@ -12,6 +12,7 @@ from safe_eval.judging.criterion import ONE_SIDED, Criterion, Use
 from safe_eval.judging.metric_names import CHANGED
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
+from safe_eval.results.deferral import DeferralRow
 from safe_eval.results.latency import LATENCY_MS, LatencyRow
 from safe_eval.results.lomo import LomoRow
 from safe_eval.results.metrics import Metric
@@ -20,7 +21,7 @@ from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.statistics.power import smallest_margin_shown
 
 Ends = tuple[float | None, float | None]
-_Bounded = Metric | Comparison | SeedRow | SeedComparison | LomoRow
+_Bounded = Metric | Comparison | SeedRow | SeedComparison | LomoRow | DeferralRow
 
 
 class Place(NamedTuple):
@@ -200,6 +201,20 @@ def of_lomo(row: LomoRow) -> Evidence:
         return Evidence(f"{sides} on {row.slice}: no answer is right under full", place)
     text = f"{row.lost} of {row.n} right answers lost, {sides} on {row.slice}, in {row.clusters} clusters"
     return _with_interval(text, place, row.share_lost, row)
+
+
+def of_deferral(row: DeferralRow) -> Evidence:
+    """AURC or an AUROC; nothing where answers lack the field that it orders them by."""
+    text = (
+        f"{row.metric} of {row.model}/{row.condition} by {row.field!r}, n {row.n} in {row.clusters} clusters"
+    )
+    place = Place(row.dataset, row.seed)
+    if row.unsaid:
+        return Evidence(f"{text}; without {row.field!r}: {row.unsaid} more", place)
+    if row.value is None:
+        return Evidence(f"{text}: {row.why_not}", place)
+    text += "" if row.positive is None else f", {row.positive} of them positive"
+    return _with_interval(text, place, row.value, row)
 
 
 def of_latency(row: LatencyRow, metric: str) -> Evidence:

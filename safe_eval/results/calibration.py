@@ -54,12 +54,18 @@ def confident_answers(judged: Scored, baseline: str | None = BASE) -> dict[ArmKe
     return {key: joined(parts[key]) for key in sorted(parts, key=lambda key: key.order_after(baseline))}
 
 
+def judged_counts(judged: Scored) -> dict[ArmKey, int]:
+    """The number of answers of each arm that are judged right or wrong."""
+    counts: dict[ArmKey, int] = {}
+    for metric in ANSWER_METRICS:
+        for arm in judged.get(metric, ()):
+            counts[arm.key] = counts.get(arm.key, 0) + len(arm.at)
+    return counts
+
+
 def calibration_notes(arms: Arms) -> Iterator[str]:
     """One line per arm in which only some judged answers state a confidence."""
-    judged: dict[ArmKey, int] = {}
-    for metric in ANSWER_METRICS:
-        for arm in arms.judged.get(metric, ()):
-            judged[arm.key] = judged.get(arm.key, 0) + len(arm.at)
+    judged = judged_counts(arms.judged)
     for key, answers in confident_answers(arms.judged, arms.pairing.baseline).items():
         stated = len(answers.confidence)
         if stated < judged[key]:
@@ -73,7 +79,7 @@ def _stated(arm: ScoredArm) -> Forecasts:
     confidence = arm.arm.confidences[arm.at]
     stated = np.flatnonzero(~np.isnan(confidence))
     return Forecasts(
-        examples=np.array([arm.arm.rows[at].example_id for at in arm.at[stated].tolist()], dtype=object),
+        examples=arm.examples[stated],
         clusters=arm.clusters[stated],
         confidence=confidence[stated],
         correct=arm.scores[stated],

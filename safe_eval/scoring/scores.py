@@ -15,6 +15,7 @@ from safe_eval.options import Sampling, Tokenizer
 from safe_eval.prediction import BASE
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
+from safe_eval.results.deferral import DeferralRow
 from safe_eval.results.latency import LatencyRow
 from safe_eval.results.lomo import LomoRow
 from safe_eval.results.metrics import Metric
@@ -81,6 +82,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     lomo: tuple[LomoRow, ...] = ()
     latency: tuple[LatencyRow, ...] = ()
     delivery: tuple[Delivery, ...] = ()
+    deferral: tuple[DeferralRow, ...] = ()
 
 
 class _Version(msgspec.Struct):

@@ -36,6 +36,16 @@ class CurvePoint:
 
 
 @dataclass(frozen=True)
+class RiskCoverage:
+    """The area under the risk–coverage curve with its interval, and the curve at some thresholds."""
+
+    aurc: float
+    interval: Interval
+    excess: float  # above the area of the best order
+    curve: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True)
 class _Sorted:
     """The losses by falling confidence, in groups of equal confidence."""
 
@@ -77,36 +87,56 @@ def excess_aurc(confidence: Values, losses: Losses) -> float:
     >>> excess_aurc(np.array([0.9, 0.8, 0.7]), np.array([0.0, 0.0, 1.0]))
     0.0
     """
-    best = np.cumsum(np.sort(losses)) / np.arange(1, len(losses) + 1)
-    return aurc(confidence, losses) - float(best.mean())
+    return aurc(confidence, losses) - _best(losses)
 
 
-def aurc_and_interval(
-    confidence: Values, losses: Losses, clusters: Labels, level: float
-) -> tuple[float, Interval]:
-    """AURC of losses in [0, 1], and its interval; none for a single cluster.
+def risk_coverage(
+    confidence: Values, losses: Losses, clusters: Labels, sampling: Sampling, *, points: int = POINTS
+) -> RiskCoverage:
+    """AURC of losses in [0, 1] and the curve at some thresholds, with intervals; one cluster has none.
 
-    The variance by clusters of what each item contributes says how many independent items the curve is
+    The variance by clusters of what each item contributes to the area says how many independent items it is
     worth, and the interval is that of a share of so many (Wilson), with the quantile of Student's t. A part
     of a typical cluster that may turn out otherwise counts the more, the fewer losses there are.
+
+    The thresholds are confidences of the data, at equal steps of coverage; where confidences are equal the
+    points are fewer, because no threshold parts equal ones. The intervals of the risks are those of
+    `score_interval` at a level so high that with `sampling.confidence` all of them hold at once: the quantile
+    of the largest of deviations that are correlated as the clusters' are.
 
     Raises:
         InputError: see `aurc`.
 
-    Source: Hampel 1974, "The influence curve and its role in robust estimation"; simulated coverage:
+    Source: Hampel 1974, "The influence curve and its role in robust estimation", for the area; Montiel Olea &
+    Plagborg-Møller 2019, "Simultaneous confidence bands", plug-in sup-t, for the curve. Simulated coverage:
     `python -m benchmarks coverage_simulation`.
 
-    >>> value, interval = aurc_and_interval(np.linspace(1, 0, 100), np.zeros(100), np.arange(100), 0.95)
-    >>> value, interval.low, round(interval.high, 3)
-    (0.0, 0.0, 0.073)
+    >>> sure, losses = np.tile([0.9, 0.6], 50), np.tile([0.0, 1.0], 50)
+    >>> found = risk_coverage(sure, losses, np.arange(100), Sampling())
+    >>> round(found.aurc, 3), round(found.interval.low, 3), round(found.interval.high, 3)
+    (0.156, 0.098, 0.238)
+    >>> [(point.threshold, point.coverage, point.risk) for point in found.curve]
+    [(0.9, 0.5, 0.0), (0.6, 1.0, 0.5)]
     """
     found = _sorted(confidence, losses)
-    value = float(found.risks.mean())
     codes, count = cluster_codes(clusters)
+    area = float(found.risks.mean())
+    return RiskCoverage(
+        aurc=area,
+        interval=_area_interval(found, losses, codes, count, sampling.confidence),
+        excess=area - _best(losses),
+        curve=_curve(found, confidence, losses, codes, count, sampling, points),
+    )
+
+
+def _area_interval(
+    found: _Sorted, losses: Losses, codes: Int[ndarray, " items"], count: int, level: float
+) -> Interval:
+    value = float(found.risks.mean())
     sizes = np.bincount(codes, minlength=count).astype(float)
     effective = effective_clusters(sizes)
     if effective <= 1 + 1e-9:
-        return value, Interval()
+        return Interval()
     by_cluster = np.bincount(codes, _pulls(found, losses, value), count)
     variance = float((by_cluster**2 / (1 - sizes / sizes.sum())).sum())
     binary = value * (1 - value)
@@ -116,36 +146,23 @@ def aurc_and_interval(
     weight = 1 / (1 + (effective * min(value, 1 - value)) ** 2)
     worth = 1 / ((1 - weight) * seen + weight * max(seen, unseen))
     interval = wilson_interval(value, worth * _narrowing(effective, level), level)
-    return value, Interval(interval.low, interval.high, SCORE)
+    return Interval(interval.low, interval.high, SCORE)
 
 
-def risk_coverage_curve(
-    confidence: Values, losses: Losses, clusters: Labels, sampling: Sampling, *, points: int = POINTS
+def _curve(
+    found: _Sorted,
+    confidence: Values,
+    losses: Losses,
+    codes: Int[ndarray, " items"],
+    count: int,
+    sampling: Sampling,
+    points: int,
 ) -> tuple[CurvePoint, ...]:
-    """The risk above each of some thresholds, by rising coverage, with intervals that hold jointly.
-
-    The thresholds are confidences of the data, at equal steps of coverage; where confidences are equal the
-    points are fewer, because no threshold parts equal ones. The intervals are those of `score_interval` at a
-    level so high that with `sampling.confidence` all of them hold at once: the quantile of the largest of
-    deviations that are correlated as the clusters' are.
-
-    Raises:
-        InputError: see `aurc`.
-
-    Source: Montiel Olea & Plagborg-Møller 2019, "Simultaneous confidence bands", plug-in sup-t.
-
-    >>> sure, losses = np.tile([0.9, 0.6], 50), np.tile([0.0, 1.0], 50)
-    >>> curve = risk_coverage_curve(sure, losses, np.arange(100), Sampling())
-    >>> [(point.threshold, point.coverage, point.risk) for point in curve]
-    [(0.9, 0.5, 0.0), (0.6, 1.0, 0.5)]
-    """
-    order = _sorted(confidence, losses).order
-    n = len(order)
-    falling = confidence[order]
+    order = found.order
+    n, falling = len(order), confidence[order]
     wanted = np.unique(np.ceil(n * np.arange(1, points + 1) / points).astype(int))
     # A threshold takes in all items as sure as its own.
     ends = np.unique(n - np.searchsorted(falling[::-1], falling[wanted - 1], side="left"))
-    codes, count = cluster_codes(clusters)
     sure_losses, sure_codes = losses[order], codes[order]
     level = _joint_level(sure_losses, sure_codes, count, ends, sampling)
     return tuple(
@@ -158,6 +175,11 @@ def risk_coverage_curve(
         )
         for end in ends
     )
+
+
+def _best(losses: Losses) -> float:
+    """The area of the best order: the smallest losses first."""
+    return float((np.cumsum(np.sort(losses)) / np.arange(1, len(losses) + 1)).mean())
 
 
 def _joint_level(

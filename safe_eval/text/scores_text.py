@@ -21,6 +21,7 @@ from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.scorers.captions.diversity import VOCABULARY
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.scoring.scores import Scores
+from safe_eval.text.deferral_text import deferral_lines
 from safe_eval.text.rules_text import prior_lines, spread_lines
 
 # Metrics that share a table, one column each. The first caption metric has its own table.
@@ -52,6 +53,7 @@ def scores_table(scores: Scores) -> Iterator[str]:
         yield from _comparison_lines(scores, metric, dataset, seed)
     yield from spread_lines(scores)
     yield from _group_lines(scores)
+    yield from deferral_lines(scores)
     yield from _seed_lines(scores)
     yield from aggregate_lines(scores)
     yield from _coverage_lines(scores)
