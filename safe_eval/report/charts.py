@@ -216,7 +216,9 @@ def _svg(chart: Any) -> str:
         chart.configure(font="sans-serif", background="transparent", aria=False, padding=4)
         .configure_view(stroke=None)
         .configure_title(anchor="start", frame="bounds", color=INK, fontSize=13, fontWeight=600, offset=6)
-        .configure_axis(domain=False, ticks=False, titleColor=SOFT, titleFontSize=11, titleFontWeight="normal")
+        .configure_axis(
+            domain=False, ticks=False, titleColor=SOFT, titleFontSize=11, titleFontWeight="normal"
+        )
         .configure_axisX(labelColor=SOFT, gridColor=LINE, labelFontSize=11, labelPadding=6, labelFlush=False)
         .configure_axisY(labelColor=INK, grid=False, labelFontSize=12, labelPadding=12)
     )

@@ -49,7 +49,7 @@ def calibration_tables(report: CalibrationReport, style: Style = "data") -> list
 def _of_arm(report: CalibrationReport, arm: CalibratedArm, style: Style) -> Table:
     about = arm.before
     title = (
-        f"{report.model}/{arm.condition}, seed {arm.seed}: n {about.n} in {about.clusters} clusters; "
+        f"{report.model}/{arm.condition}, seed {arm.seed}: n {about.n} in {about.clusters} clusters, "
         f"{'; '.join(map(_fitted, arm.calibrators)) or 'not calibrated'}"
     )
     rows: list[tuple[Value, ...]] = []
@@ -64,7 +64,7 @@ def _of_arm(report: CalibrationReport, arm: CalibratedArm, style: Style) -> Tabl
 def _fitted(one: Calibrator) -> str:
     """The parameters of a calibrator, for example "slope 0.550, bias −1.200"."""
     if one.temperature is not None:
-        return f"T {one.temperature:.3f}"
+        return f"temperature {one.temperature:.3f}"
     return f"slope {numerals.fraction(one.slope)}, bias {numerals.fraction(one.bias)}"
 
 
