@@ -1,6 +1,6 @@
 """AUROC: how often a positive item is scored above a negative one, with an interval for clustered items."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,27 +62,17 @@ def auroc_and_interval(
     """
     found = _placements(scores, positive)
     codes, count = cluster_codes(clusters)
-    positives, negatives = (np.bincount(codes[side], minlength=count) for side in (positive, ~positive))
-    effective = effective_clusters(positives.astype(float)), effective_clusters(negatives.astype(float))
+    by_class = [np.bincount(codes[side], minlength=count) for side in (positive, ~positive)]
+    effective = [effective_clusters(sizes.astype(float)) for sizes in by_class]
     if min(effective) <= 1 + 1e-9:
         return found.value, Interval()
-    pull = found.pulls(positive)
-    by_cluster = np.bincount(codes, pull, count)
-    share = np.maximum(positives / found.positives, negatives / found.negatives)
-    variance = float((by_cluster**2 / (1 - share)).sum())
-    of_positives = np.bincount(codes, pull * positive, count)
-    parts = (float((of_positives**2).sum()), float(((by_cluster - of_positives) ** 2).sum()))
-    weights = parts if any(parts) else (1 / found.positives, 1 / found.negatives)
-    freedom = sum(weights) ** 2 / sum(w**2 / (e - 1) for w, e in zip(weights, effective, strict=True))
-
-    at_value = _hanley_mcneil(found.value, found)
-    seen = variance / at_value if at_value else 0.0
-    sizes = np.bincount(codes, minlength=count)
-    unseen = max(1.0, _UNSEEN * len(codes) / effective_clusters(sizes.astype(float)))
-    both = 2 / (1 / effective[0] + 1 / effective[1])
-    weight = 1 / (1 + (both * min(found.value, 1 - found.value)) ** 2) if any(parts) else 1.0
-    times = (1 - weight) * seen + weight * max(seen, unseen)
-    reach = _quantile(confidence, max(freedom, 1.0)) ** 2 * times
+    pulls = found.pulls(positive)
+    of_class = [np.bincount(codes, pulls * side, count) for side in (positive, ~positive)]
+    share = np.maximum(by_class[0] / found.positives, by_class[1] / found.negatives)
+    variance = float(((of_class[0] + of_class[1]) ** 2 / (1 - share)).sum())
+    typical = len(codes) / effective_clusters((by_class[0] + by_class[1]).astype(float))
+    times = _times(found, variance, typical, effective)
+    reach = _quantile(_freedom(of_class, effective, found), confidence) ** 2 * times
     low, high = _not_refuted(found.value, lambda value: reach * _hanley_mcneil(value, found))
     return found.value, Interval(low, high, DELONG_SCORE)
 
@@ -126,7 +116,30 @@ def _hanley_mcneil(value: float, found: _Placements) -> float:
     return value * (1 - value) * spread / (found.positives * found.negatives)
 
 
-def _quantile(confidence: float, freedom: float) -> float:
+def _times(found: _Placements, variance: float, typical: float, effective: Sequence[float]) -> float:
+    """By how much the variance of these clusters is larger than that of as many independent items.
+
+    The fewer items are out of order, the more counts what may yet turn out otherwise: in a perfect order, a
+    part of a cluster of typical size.
+    """
+    independent = _hanley_mcneil(found.value, found)
+    seen = variance / independent if independent else 0.0
+    both = 2 / (1 / effective[0] + 1 / effective[1])
+    weight = 1 / (1 + both * min(found.value, 1 - found.value)) if variance else 1.0
+    unseen: float = max(1.0, _UNSEEN * typical) ** (weight**2)
+    return float((1 - weight) * seen + weight * max(seen, unseen))
+
+
+def _freedom(of_class: Sequence[Values], effective: Sequence[float], found: _Placements) -> float:
+    """Welch's degrees of freedom, from the part of the variance that each class brings."""
+    parts = [float((pulls**2).sum()) for pulls in of_class]
+    parts = parts if any(parts) else [1 / found.positives, 1 / found.negatives]
+    freedom = sum(parts) ** 2 / sum(p**2 / (e - 1) for p, e in zip(parts, effective, strict=True))
+    return max(freedom, 1.0)
+
+
+def _quantile(freedom: float, confidence: float) -> float:
+    """Of Student's t, two-sided."""
     from scipy.special import stdtrit  # scipy.stats takes half a second to load
 
     return float(stdtrit(freedom, (1 + confidence) / 2))
