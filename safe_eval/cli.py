@@ -142,11 +142,11 @@ def calibrate(
     choice: TableChoice,
     quiet: bool = False,
 ) -> None:
-    """Fit a temperature on dev predictions, and say how honest test confidences are before and after it.
+    """Fit a calibrator on dev predictions, and say how honest test confidences are before and after it.
 
     Args:
-        dev: predictions file to fit the temperature on; its untouched input (condition full) is used
-        test: predictions file to judge the temperature on, under any conditions
+        dev: predictions file to fit on; its untouched input (condition full) is used
+        test: predictions file to judge, under any conditions
         out: folder for calibration.json, which also holds the data of reliability diagrams
         format: how the tables are printed
         quiet: show no progress

@@ -1,5 +1,6 @@
-"""Calibrate: fit a temperature on dev predictions, and measure test predictions before and after it."""
+"""Calibrate: fit calibrators on dev predictions, and measure test predictions before and after them."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,30 +17,40 @@ from safe_eval.options import CalibrateOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.scoring.scores import PredictionsFile
-from safe_eval.statistics.calibration.calibration import Calibration, Forecasts, calibrate
+from safe_eval.statistics.calibration.calibration import Calibration, calibrate, calibration
+from safe_eval.statistics.calibration.calibrator import Calibrator
+from safe_eval.statistics.calibration.forecasts import Forecasts
 from safe_eval.statistics.paired import paired_difference
 
 CALIBRATION_FILE = "calibration.json"
-FITTED_ON = "full"  # the condition of the dev answers that the temperature is fitted on
+FITTED_ON = "full"  # the condition of the dev answers that calibrators are fitted on
 
 
 class CalibratedArm(msgspec.Struct, frozen=True, kw_only=True):
-    """The calibration of one seed and condition in test, before and after the temperature fitted on dev."""
+    """The calibration of one seed and condition in test, before and after what was fitted on dev.
+
+    Beside it stands a plain temperature on the confidence, with the NLL after it. `why_not` says why nothing
+    could be fitted; then there are numbers before alone.
+    """
 
     seed: int
     condition: str
-    temperature: float
+    calibrators: tuple[Calibrator, ...]
+    temperature: float | None
+    temperature_bound: str | None
+    temperature_nll: float | None
     dev_n: int
     shared_examples: int  # with dev; above 0 only if forced
     shared_clusters: int
     before: Calibration
-    after: Calibration
+    after: Calibration | None
+    why_not: str | None = None
 
 
 class ConfidenceDrop(msgspec.Struct, frozen=True, kw_only=True):
     """How much lower mean confidence is under a condition than under `full`, on the same examples.
 
-    The confidences are as stated, before the temperature.
+    The confidences are as stated, before they are calibrated.
     """
 
     seed: int
@@ -78,7 +89,7 @@ def calibrate_files(
     *,
     out: Path | None = None,
 ) -> CalibrationReport:
-    """Fit a temperature per seed on the dev answers under `full`, and judge it on test.
+    """Fit calibrators per seed on the dev answers under `full`, and judge them on test.
 
     With `out`, write the report to OUT/calibration.json; `options.force` replaces another one.
 
@@ -97,8 +108,12 @@ def calibrate_files(
     chosen = model_meant(sides, options.model)
     rows = {side: [row for row in found if row.model == chosen] for side, found in sides.items()}
     dev_forecasts, test_forecasts = forecasts_of(rows["dev"], rows["test"]), forecasts_of(rows["test"])
+    if not test_forecasts:
+        raise InputError(
+            f"all {len(rows['test'])} answers of {chosen} in test failed: no confidence to judge"
+        )
     arms = tuple(
-        _calibrated(seed, condition, _fitted_on(dev_forecasts, seed), forecasts, sampling, force)
+        _calibrated(seed, condition, _fitted_on(dev_forecasts, rows["dev"], seed), forecasts, sampling, force)
         for (seed, condition), forecasts in test_forecasts.items()
     )
     report = CalibrationReport(
@@ -120,35 +135,51 @@ def calibrate_files(
     return report
 
 
-def _fitted_on(dev: Mapping[tuple[int, str], Forecasts], seed: int) -> Forecasts:
-    """The dev forecasts for a seed's temperature: of the same seed, or of the only seed in dev."""
-    seeds = [of for of, condition in dev if condition == FITTED_ON]
-    if seed in seeds:
-        return dev[seed, FITTED_ON]
-    if len(seeds) == 1:
-        return dev[seeds[0], FITTED_ON]
-    if not seeds:
-        raise InputError(
-            f"dev has no confident answers under {FITTED_ON!r}, which the temperature is fitted on"
-        )
-    listed = ", ".join(map(str, seeds))
-    raise InputError(f"dev has no answers of seed {seed}, only of seeds {listed}; give those of every seed")
+def _fitted_on(
+    forecasts: Mapping[tuple[int, str], Forecasts], rows: Sequence[Prediction], seed: int
+) -> Forecasts | str:
+    """The dev forecasts to fit a seed on: of the same seed, or of the only one; or why there are none.
+
+    Raises:
+        InputError: dev was not asked under `full`, or was asked with several seeds and not with this one.
+    """
+    full = [row for row in rows if row.condition == FITTED_ON]
+    if not any(row.confidence is not None or row.error is not None for row in full):
+        raise InputError(f"dev has no confident answers under {FITTED_ON!r}, which calibrators are fitted on")
+    asked = sorted({row.seed for row in full})
+    if seed not in asked and len(asked) > 1:
+        listed = ", ".join(map(str, asked))
+        said = f"dev has no answers of seed {seed}, only of seeds {listed}"
+        raise InputError(f"{said}; give those of every seed")
+    of = seed if seed in asked else asked[0]
+    found = forecasts.get((of, FITTED_ON))
+    if found is not None:
+        return found
+    count = sum(row.seed == of for row in full)
+    return f"all {count} dev answers under {FITTED_ON}, seed {of}, failed or state no confidence"
 
 
 def _calibrated(
-    seed: int, condition: str, dev: Forecasts, test: Forecasts, sampling: Sampling, force: bool
+    seed: int, condition: str, dev: Forecasts | str, test: Forecasts, sampling: Sampling, force: bool
 ) -> CalibratedArm:
+    if isinstance(dev, str):
+        return CalibratedArm(
+            seed=seed,
+            condition=condition,
+            calibrators=(),
+            temperature=None,
+            temperature_bound=None,
+            temperature_nll=None,
+            dev_n=0,
+            shared_examples=0,
+            shared_clusters=0,
+            before=calibration(test, sampling),
+            after=None,
+            why_not=dev,
+        )
     found = calibrate(dev, test, sampling, force=force)
-    return CalibratedArm(
-        seed=seed,
-        condition=condition,
-        temperature=found.temperature,
-        dev_n=found.dev_n,
-        shared_examples=found.shared_examples,
-        shared_clusters=found.shared_clusters,
-        before=found.before,
-        after=found.after,
-    )
+    fields = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    return CalibratedArm(seed=seed, condition=condition, **fields)
 
 
 def _drops(test: Mapping[tuple[int, str], Forecasts], sampling: Sampling) -> Iterator[ConfidenceDrop]:
@@ -180,13 +211,12 @@ def _notes(arms: Sequence[CalibratedArm], rows: Mapping[str, Sequence[Prediction
     shared = max((arm.shared_examples for arm in arms), default=0)
     if shared:
         yield (
-            f"forced: {shared} scored examples are in dev too, so the results after the temperature "
-            "are flattered"
+            f"forced: {shared} scored examples are in dev too, so the results after calibration are flattered"
         )
     clusters = max((arm.shared_clusters for arm in arms), default=0)
     if clusters:
         field = cluster_field(rows["test"])
-        yield f"{clusters} clusters ({field}) are in dev and in test: the temperature has seen their like"
+        yield f"{clusters} clusters ({field}) are in dev and in test: the calibrators have seen their like"
     for side, found in rows.items():
         silent = sum(row.confidence is None or row.error is not None for row in found)
         if silent:

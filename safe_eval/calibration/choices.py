@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from safe_data.core.errors import InputError
 from safe_eval.arms.arm import ArmKey, cluster_field
+from safe_eval.calibration.distributions import distribution_of, right_choice
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.statistics.bca import bca_interval
@@ -18,12 +18,11 @@ from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, multicla
 from safe_eval.statistics.calibration.reliability import Classes, Probabilities
 from safe_eval.statistics.calibration.temperature import (
     apply_multiclass_temperature,
+    bound_reached,
     fit_multiclass_temperature,
 )
 
 FEWEST = 20  # examples that must share their choices, in dev and in test
-
-_SUM_TOLERANCE = 0.01
 
 Choices = tuple[str, ...]
 
@@ -39,7 +38,7 @@ class ChoiceErrors(msgspec.Struct, frozen=True, kw_only=True):
 class CalibratedChoices(msgspec.Struct, frozen=True, kw_only=True):
     """The test distributions over one set of choices, before and after a temperature fitted on dev.
 
-    `why_not` says why there is no temperature.
+    `bound` says which bound the temperature reached, and `why_not` why there is none.
     """
 
     seed: int
@@ -50,6 +49,7 @@ class CalibratedChoices(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float | None
     before: ChoiceErrors
     after: ChoiceErrors | None
+    bound: str | None = None
     why_not: str | None = None
 
 
@@ -84,20 +84,12 @@ def calibrated_choices(
 def _by_choices(rows: Sequence[Prediction]) -> dict[tuple[int, str, Choices], list[Prediction]]:
     found: dict[tuple[int, str, Choices], list[Prediction]] = {}
     for row in sorted(rows, key=lambda row: (row.dataset or "", row.example_id)):
-        if _label(row) is not None:
-            choices = tuple(sorted(row.choice_probabilities or ()))
+        given = distribution_of(row)
+        if given is not None and right_choice(row, given) is not None:
+            choices = tuple(sorted(given))
             found.setdefault((row.seed, row.condition, choices), []).append(row)
     order = sorted(found, key=lambda p: (ArmKey(None, p[0], "", p[1]).order, len(p[2]), p[2]))
     return {place: found[place] for place in order}
-
-
-def _label(row: Prediction) -> str | None:
-    """The right choice, or None if the row has no distribution that can be judged."""
-    given = row.choice_probabilities
-    if row.error is not None or not given or len(given) < 2 or abs(sum(given.values()) - 1) > _SUM_TOLERANCE:
-        return None
-    wanted = given.keys() & set(row.references)
-    return next(iter(wanted)) if len(wanted) == 1 else None
 
 
 def _calibrated(
@@ -114,10 +106,7 @@ def _calibrated(
         why_not = f"only {len(dev)} dev answers have these choices; {FEWEST} are needed"
     else:
         fit = _distributions(choices, dev)
-        try:
-            temperature = fit_multiclass_temperature(fit.probabilities, fit.labels)
-        except InputError as error:
-            why_not = str(error)
+        temperature = fit_multiclass_temperature(fit.probabilities, fit.labels)
     if temperature is not None:
         tempered = apply_multiclass_temperature(given.probabilities, temperature)
         after = _errors(_Distributions(tempered, given.labels, given.clusters), sampling)
@@ -130,16 +119,18 @@ def _calibrated(
         temperature=temperature,
         before=_errors(given, sampling),
         after=after,
+        bound=None if temperature is None else bound_reached(temperature),
         why_not=why_not,
     )
 
 
 def _distributions(choices: Choices, rows: Sequence[Prediction]) -> _Distributions:
-    given = np.array([[(row.choice_probabilities or {})[name] for name in choices] for row in rows])
+    given = [distribution_of(row) or {} for row in rows]
+    right = [right_choice(row, one) or "" for row, one in zip(rows, given, strict=True)]
     field = cluster_field(rows)
     return _Distributions(
-        given / given.sum(axis=1, keepdims=True),
-        np.array([choices.index(_label(row) or "") for row in rows]),
+        np.array([[one[name] for name in choices] for one in given]),
+        np.array([choices.index(name) for name in right]),
         np.array([str(getattr(row, field)) for row in rows], dtype=object),
     )
 

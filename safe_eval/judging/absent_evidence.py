@@ -10,6 +10,7 @@ from safe_eval.judging.headline import asks_for_headline
 from safe_eval.judging.metric_names import COVERAGE, MEANS, SEED_STD
 from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.deferral import AUROC_GATE, DEFERRAL_METRICS
 from safe_eval.results.latency import LATENCY_MS, LATENCY_RATIO
 from safe_eval.results.lomo import SHARES_LOST
 from safe_eval.results.retention import DRIFT_METRICS
@@ -21,7 +22,10 @@ from safe_eval.scoring.scores import Scores
 # Why the scores may hold none of these metrics at all.
 _WHY_NO_ROW = {
     **dict.fromkeys(CONSULTATION_METRICS, "no row says whether the sound was 'consulted'"),
-    **dict.fromkeys(CALIBRATION_METRICS, "no row that is judged right or wrong has a 'confidence'"),
+    **dict.fromkeys(
+        (*CALIBRATION_METRICS, *DEFERRAL_METRICS), "no row that is judged right or wrong has a 'confidence'"
+    ),
+    AUROC_GATE: "no row has a 'gate_score', or says whether the sound was 'consulted'",
     **dict.fromkeys(
         DRIFT_METRICS, "it needs rows of this model and of the baseline under full, on the same examples"
     ),

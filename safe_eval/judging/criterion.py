@@ -25,6 +25,7 @@ from safe_eval.judging.metric_names import (
 from safe_eval.prediction import CONDITIONS, is_condition
 from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
 from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.deferral import DEFERRAL_METRICS
 from safe_eval.results.latency import LATENCIES, LATENCY_RATIO
 from safe_eval.results.lomo import SHARES_LOST
 from safe_eval.results.retention import DRIFT_METRICS, RETENTION_SLICES
@@ -217,7 +218,8 @@ def _slice_fault(criterion: Criterion) -> str | None:
     if metric == SEPARATION and criterion.slice != "all":
         return "separation sets slice audio apart from slice vl; leave out 'slice'"
     computed_on: tuple[str, ...] = COMPARED_SLICES
-    if metric.removesuffix(SEED_STD) in (*CALIBRATION_METRICS, *OWN_AGGREGATES, *LATENCIES):
+    everywhere = (*CALIBRATION_METRICS, *DEFERRAL_METRICS, *OWN_AGGREGATES, *LATENCIES)
+    if metric.removesuffix(SEED_STD) in everywhere:
         computed_on = ("all",)
     elif metric in DRIFT_METRICS:
         computed_on = RETENTION_SLICES

@@ -17,6 +17,7 @@ from safe_eval.judging.row_evidence import (
     of_aggregate,
     of_comparison,
     of_coverage,
+    of_deferral,
     of_drift,
     of_latency,
     of_metric,
@@ -27,6 +28,7 @@ from safe_eval.prediction import changes_sound
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.comparisons import Comparison, turned
+from safe_eval.results.deferral import DEFERRAL_METRICS
 from safe_eval.results.latency import LATENCIES, LATENCY_MS
 from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import DRIFT_METRICS
@@ -163,6 +165,10 @@ def _found(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
                 yield of_latency(timed, metric)
     elif metric in LOMO_METRICS:
         yield from lomo_evidence(criterion, scores, over_seeds=False)
+    elif metric in DEFERRAL_METRICS:
+        for deferral in scores.deferral:
+            if (deferral.metric, f"{deferral.model}/{deferral.condition}") == (metric, name):
+                yield of_deferral(deferral)
     elif metric.endswith(SEED_STD):
         yield from _spreads(criterion, scores)
     elif criterion.against is None:
@@ -287,7 +293,7 @@ def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
         judging = {metric}
     elif metric in OWN_AGGREGATES:
         judging = {OWN_AGGREGATES[metric]}
-    elif metric in (*CALIBRATION_METRICS, *DRIFT_METRICS, *LOMO_METRICS):
+    elif metric in (*CALIBRATION_METRICS, *DEFERRAL_METRICS, *DRIFT_METRICS, *LOMO_METRICS):
         judging = set(ANSWER_METRICS)
     over_seeds = criterion.metric.endswith(SEED_STD)
     slices = ("audio", "vl") if metric == SEPARATION else (criterion.slice,)

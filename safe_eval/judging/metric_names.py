@@ -4,6 +4,7 @@ from safe_data.core.errors import did_you_mean
 from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.results.aggregates import HIGHEST, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.deferral import DEFERRAL_METRICS
 from safe_eval.results.latency import LATENCIES, LATENCY_RATIO
 from safe_eval.results.lomo import SHARE_LOST, SHARES_LOST
 from safe_eval.results.retention import DRIFT_METRICS
@@ -30,6 +31,7 @@ COMBINED = (*OVER_SEEDS, *SHARES_LOST, SEPARATION)  # what has a mean over seeds
 METRICS = (
     *MEANS,
     *CALIBRATION_METRICS,
+    *DEFERRAL_METRICS,
     *DRIFT_METRICS,
     *OWN_AGGREGATES,
     *LATENCIES,
@@ -51,6 +53,7 @@ def extremes(metric: str, *, difference: bool) -> tuple[float, float]:
     highest = {
         **MEANS,
         **CALIBRATION_METRICS,
+        **DEFERRAL_METRICS,
         **dict(zip(DRIFT_METRICS, (LARGEST_NLL, 1.0), strict=True)),
         **HIGHEST,
         "distribution": float("inf"),  # chi-squared

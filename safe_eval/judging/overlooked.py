@@ -14,6 +14,7 @@ from safe_eval.judging.headline import ACCURACY
 from safe_eval.judging.metric_names import COVERAGE, MEANS, SEED_STD
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.deferral import AUROC_GATE, DEFERRAL_METRICS, gate_of
 from safe_eval.results.latency import LATENCIES
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.results.separation import SEPARATION
@@ -96,7 +97,10 @@ def _looked_at(criterion: Criterion, arms: Arms, arm: Arm) -> Bool[ndarray, " ro
         return seen
     for name in ("audio", "vl") if metric == SEPARATION else (criterion.slice,):
         seen |= arm.slices.get(name, False)
-    if metric in CALIBRATION_METRICS:
+    if metric == AUROC_GATE:
+        seen &= ~np.isnan(gate_of(arm)[1])
+        seen &= np.array([row.needs_audio is not None for row in arm.rows])
+    elif metric in (*CALIBRATION_METRICS, *DEFERRAL_METRICS):
         seen &= ~np.isnan(arm.confidences)
     elif metric in DRIFT_METRICS:
         seen &= np.array([row.choice_probabilities is not None for row in arm.rows])

@@ -13,6 +13,7 @@ from safe_eval.judging.criterion import ONE_SIDED, Criterion, Use
 from safe_eval.judging.metric_names import CHANGED
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
+from safe_eval.results.deferral import DeferralRow
 from safe_eval.results.latency import LATENCY_MS, LatencyRow
 from safe_eval.results.lomo import SHARE_LOST_CORRECTED, LomoRow
 from safe_eval.results.metrics import Metric
@@ -22,7 +23,7 @@ from safe_eval.results.separation import SeparationRow
 from safe_eval.statistics.power import smallest_margin_shown
 
 Ends = tuple[float | None, float | None]
-_Bounded = Metric | Comparison | SeedRow | SeedComparison | LomoRow | SeparationRow
+_Bounded = Metric | Comparison | SeedRow | SeedComparison | LomoRow | SeparationRow | DeferralRow
 
 
 class Place(NamedTuple):
@@ -249,6 +250,20 @@ def _of_every_seed(found: Evidence, row: LomoRow | SeparationRow) -> Evidence:
     values = zip(row.seeds, row.of_each_seed, strict=True)
     by_seed = tuple((seed, value) for seed, value in values if value is not None)
     return replace(found, seeds=len(row.seeds), by_seed=by_seed)
+
+
+def of_deferral(row: DeferralRow) -> Evidence:
+    """AURC or an AUROC; nothing where answers lack the field that it orders them by."""
+    text = (
+        f"{row.metric} of {row.model}/{row.condition} by {row.field!r}, n {row.n} in {row.clusters} clusters"
+    )
+    place = Place(row.dataset, row.seed)
+    if row.unsaid:
+        return Evidence(f"{text}; without {row.field!r}: {row.unsaid} more", place)
+    if row.value is None:
+        return Evidence(f"{text}: {row.why_not}", place)
+    text += "" if row.positive is None else f", {row.positive} of them positive"
+    return _with_interval(text, place, row.value, row)
 
 
 def of_latency(row: LatencyRow, metric: str) -> Evidence:

@@ -9,13 +9,15 @@ from typing import Any
 
 from safe_eval.judging.judged import Judged
 from safe_eval.report.accuracy import Arm, Panel
-from safe_eval.report.labels import slice_title
+from safe_eval.report.labels import Models, slice_title
 from safe_eval.report.verdict_words import bound_text, criterion_unit, spaced
+from safe_eval.results.deferral import DeferralRow
 from safe_eval.results.metrics import Metric
 
 INK, SOFT, LINE, ACCENT, REST, INSIDE = "#20242b", "#667078", "#d8d5cd", "#0b6e6e", "#8b9298", "#dcebe1"
 PLOT_WIDTH, VALUE_WIDTH, LABEL_WIDTH, ROW_HEIGHT = 250, 64, 120, 25  # pixels
 MAX_LABEL_WIDTH = 240
+CURVE_HEIGHT, LABEL_GAP = 180, 0.08  # of a risk–coverage chart; the gap is a share of its height
 
 _PERCENT = "round(datum.value * 100) + ' %'"
 _FAR = 1e9  # the open end of a bound, beyond any number shown
@@ -72,6 +74,57 @@ def bounds_chart(criteria: Sequence[Judged]) -> str:
         title = f"{spaced(judged.name)} {bound_text(judged.bound, unit)}"
         strips.append(_strip(title, [mark], x, y, 1, below=[region], width=PLOT_WIDTH + LABEL_WIDTH))
     return svg_of(alt.vconcat(*strips, spacing=18)) if strips else ""
+
+
+def risk_coverage_chart(rows: Sequence[DeferralRow], models: Models) -> str:
+    """The risk of the surest answers by their share, a line and a band per arm; empty without any curve.
+
+    An arm whose confidences are all equal has no line.
+    """
+    import altair as alt
+
+    drawn = [row for row in rows if len(row.curve) > 1]
+    if not drawn:
+        return ""
+    top = max(point.ci_high or point.risk for row in drawn for point in row.curve)
+    points: list[dict[str, Any]] = []
+    names: list[dict[str, Any]] = []
+    ends = _apart([row.curve[-1].risk for row in drawn], top * LABEL_GAP)
+    for row, end in zip(drawn, ends, strict=True):
+        colour = INK if row.model == models.baseline else ACCENT if row.condition == "full" else REST
+        arm = {"arm": models.title(row.model, row.condition), "colour": colour}
+        names.append(arm | {"coverage": 1.0, "risk": end})
+        for point in row.curve:
+            band_ends = {"low": point.ci_low, "high": point.ci_high}
+            points.append(arm | {"coverage": point.coverage, "risk": point.risk} | band_ends)
+    axis = alt.Axis(labelExpr=_PERCENT, tickCount=5)
+    x = alt.X("coverage:Q", title="answers kept", scale=alt.Scale(domain=[0, 1]), axis=axis)
+    y = alt.Y("risk:Q", title="risk", scale=alt.Scale(domain=[0, top]), axis=axis)
+    colours, of_arm = alt.Color("colour:N", scale=None), alt.Detail("arm:N")
+    chart = alt.Chart(_data(points))
+    text = alt.Chart(_data(names)).mark_text(align="left", dx=6, fontSize=12)
+    band = y.copy()
+    band.shorthand = "low:Q"
+    return _svg(
+        alt.layer(
+            chart.mark_area(opacity=0.12).encode(x=x, y=band, y2="high:Q", color=colours, detail=of_arm),
+            chart.mark_line(strokeWidth=2).encode(x=x, y=y, color=colours, detail=of_arm),
+            text.encode(x=x, y=y, text="arm:N", color=colours),
+        ).properties(width=PLOT_WIDTH, height=CURVE_HEIGHT)
+    )
+
+
+def _apart(values: Sequence[float], gap: float) -> list[float]:
+    """The values, moved up as little as keeps each as far as the gap above the one below it.
+
+    >>> _apart([0.5, 0.25, 0.25], 0.125)
+    [0.5, 0.25, 0.375]
+    """
+    placed: dict[int, float] = {}
+    last = -_FAR
+    for place in sorted(range(len(values)), key=lambda place: values[place]):
+        last = placed[place] = max(values[place], last + gap)
+    return [placed[place] for place in range(len(values))]
 
 
 def _label_width(titles: Sequence[str]) -> int:
@@ -164,7 +217,9 @@ def svg_of(chart: Any) -> str:
         chart.configure(font="sans-serif", background="transparent", aria=False, padding=4)
         .configure_view(stroke=None)
         .configure_title(anchor="start", frame="bounds", color=INK, fontSize=13, fontWeight=600, offset=6)
-        .configure_axis(domain=False, ticks=False)
+        .configure_axis(
+            domain=False, ticks=False, titleColor=SOFT, titleFontSize=11, titleFontWeight="normal"
+        )
         .configure_axisX(labelColor=SOFT, gridColor=LINE, labelFontSize=11, labelPadding=6, labelFlush=False)
         .configure_axisY(labelColor=INK, grid=False, labelFontSize=12, labelPadding=12)
     )

@@ -16,14 +16,21 @@ from safe_data.shards.layout import read_dataset
 from safe_eval.report import accuracy
 from safe_eval.report.cards import item_groups, media_sentence, selection_sentence
 from safe_eval.report.chain import chain_words
-from safe_eval.report.charts import accuracy_chart, bounds_chart
+from safe_eval.report.charts import accuracy_chart, bounds_chart, risk_coverage_chart
 from safe_eval.report.comparison_tables import comparison_tables, drift_tables, equivalence_tables
 from safe_eval.report.frontier_chart import frontier_chart
 from safe_eval.report.frontiers import frontier_panels, frontier_table
+from safe_eval.report.labels import set_title
 from safe_eval.report.media import Media, collect
 from safe_eval.report.noise_chart import noise_charts
 from safe_eval.report.run_folder import Results
-from safe_eval.report.score_tables import aggregate_tables, other_tables, prompt_tables, seed_tables
+from safe_eval.report.score_tables import (
+    aggregate_tables,
+    deferral_tables,
+    other_tables,
+    prompt_tables,
+    seed_tables,
+)
 from safe_eval.report.selection import SHOWN, select_items
 from safe_eval.report.side_by_side import Shown
 from safe_eval.report.table import in_parts
@@ -90,6 +97,7 @@ def _numbers(page: Shown) -> dict[str, Any]:
         *prompt_tables(scores, models),
         *other_tables(scores, models, conditions=conditions),
         *aggregate_tables(scores, models),
+        *deferral_tables(scores, models, conditions=conditions),
     ]
     types = [
         accuracy.slice_table(
@@ -143,6 +151,7 @@ def _charts(page: Shown) -> list[dict[str, str]]:
         for panel in panels[:MOST_CHARTS]
     ]
     drawn += noise_charts(page.scores, page.models, MOST_CHARTS)
+    drawn += _curves(page)
     drawn += [
         {
             "svg": bounds_chart(run.verdict.criteria),
@@ -158,6 +167,22 @@ def _frontier_charts(page: Shown) -> list[dict[str, str]]:
     panels = frontier_panels(page.scores, page.models)[:MOST_FRONTIERS]
     return [
         {"svg": frontier_chart(panel), "title": panel.title, "caption": panel.sentence} for panel in panels
+    ]
+
+
+def _curves(page: Shown) -> list[dict[str, str]]:
+    """The risk–coverage curves under the untouched input: one chart per dataset and seed."""
+    rows = [row for row in page.scores.deferral if row.curve and row.condition == "full"]
+    places = list(dict.fromkeys((row.dataset, row.seed) for row in rows))
+    return [
+        {
+            "svg": risk_coverage_chart(
+                [row for row in rows if (row.dataset, row.seed) == place], page.models
+            ),
+            "title": set_title("Risk–coverage", *place),
+            "caption": "The mean loss (1 − score) of the surest answers. A band holds along its whole curve.",
+        }
+        for place in places[:MOST_CHARTS]
     ]
 
 

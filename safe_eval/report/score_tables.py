@@ -9,8 +9,9 @@ from safe_eval.report import numbers
 from safe_eval.report.accuracy import is_accuracy
 from safe_eval.report.labels import SLICES, Models, arm_key, noun_of, set_title, slice_title
 from safe_eval.report.table import Cell, Column, Row, Table
-from safe_eval.report.units import is_share, unit_of
+from safe_eval.report.units import PLAIN, is_share, unit_of
 from safe_eval.results.aggregates import OWN_AGGREGATES, AggregateRow
+from safe_eval.results.deferral import DEFERRAL_METRICS, DeferralRow
 from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.prompts import PromptRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
@@ -69,6 +70,44 @@ def aggregate_tables(scores: Scores, models: Models) -> list[Table]:
         title = "Aggregates" if is_share(row.name) else "Aggregates on their own scale"
         groups.setdefault((title, row.dataset, row.seed), []).append(row)
     return [_aggregate_table(set_title(*key), own, models) for key, own in groups.items()]
+
+
+def deferral_tables(scores: Scores, models: Models, *, conditions: Sequence[str] = ()) -> list[Table]:
+    """AURC and the AUROCs of confidence and gate: a row each, and a column per arm.
+
+    `conditions` are those to show (default: all).
+    """
+    rows = [
+        r for r in scores.deferral if r.value is not None and (not conditions or r.condition in conditions)
+    ]
+    tables = []
+    for dataset, seed in dict.fromkeys((row.dataset, row.seed) for row in rows):
+        own = [row for row in rows if (row.dataset, row.seed) == (dataset, seed)]
+        arms = list(dict.fromkeys((row.model, row.condition) for row in own))
+        by_place = {(row.metric, (row.model, row.condition)): row for row in own}
+        level = numbers.percent(own[0].confidence, 0)
+        tables.append(
+            Table(
+                caption=set_title("Deferral", dataset, seed),
+                note=f"AURC: lower is better, AUROC: 0.5 is chance; in brackets, the {level} % interval",
+                first="Metric",
+                columns=tuple(Column(models.title(*arm), arm_key(*arm)) for arm in arms),
+                rows=tuple(
+                    Row(metric, tuple(_deferral(by_place.get((metric, arm))) for arm in arms))
+                    for metric in DEFERRAL_METRICS
+                    if any(row.metric == metric for row in own)
+                ),
+            )
+        )
+    return tables
+
+
+def _deferral(row: DeferralRow | None) -> Cell | None:
+    if row is None:
+        return None
+    return Cell(
+        PLAIN.write(row.value), PLAIN.interval(row.ci_low, row.ci_high), (numbers.count(row.n, "item"),)
+    )
 
 
 def _aggregate_table(title: str, rows: Sequence[AggregateRow], models: Models) -> Table:

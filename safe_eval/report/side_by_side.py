@@ -157,6 +157,7 @@ def _joined_scores(names: Sequence[str], results: Sequence[Results]) -> Scores:
         cells=rows("cells"),
         metrics=rows("metrics"),
         aggregates=rows("aggregates"),
+        deferral=rows("deferral"),
         seeds=rows("seeds"),
         seed_comparisons=(),
         retention=(),

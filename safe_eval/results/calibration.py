@@ -4,7 +4,7 @@ An answer is right to the extent of its score: a VQA answer that scores 0.6 is r
 confidence is the expected score. A failed answer has no confidence.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -17,13 +17,13 @@ from safe_eval.results.metrics import Metric
 from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.statistics.bca import BCA, bca_levels
 from safe_eval.statistics.bootstrap import Resampled, Totals, cluster_totals
-from safe_eval.statistics.calibration.calibration import Forecasts
 from safe_eval.statistics.calibration.ece_interval import (
     draw_totals,
     ece_and_interval,
     method_name,
     residuals_by_bin,
 )
+from safe_eval.statistics.calibration.forecasts import Forecasts, joined
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, brier, nll
 from safe_eval.statistics.calibration.reliability import check_confidences
 from safe_eval.statistics.intervals import Interval, clustered_stderr, ratio, without_spread
@@ -52,15 +52,21 @@ def confident_answers(judged: Scored, baseline: str | None = BASE) -> dict[ArmKe
         for arm in judged.get(metric, ()):
             if len((stated := _stated(arm)).confidence):
                 parts.setdefault(arm.key, []).append(stated)
-    return {key: _together(parts[key]) for key in sorted(parts, key=lambda key: key.order_after(baseline))}
+    return {key: joined(parts[key]) for key in sorted(parts, key=lambda key: key.order_after(baseline))}
+
+
+def judged_counts(judged: Scored) -> dict[ArmKey, int]:
+    """The number of answers of each arm that are judged right or wrong."""
+    counts: dict[ArmKey, int] = {}
+    for metric in ANSWER_METRICS:
+        for arm in judged.get(metric, ()):
+            counts[arm.key] = counts.get(arm.key, 0) + len(arm.at)
+    return counts
 
 
 def calibration_notes(arms: Arms) -> Iterator[str]:
     """One line per arm in which only some judged answers state a confidence."""
-    judged: dict[ArmKey, int] = {}
-    for metric in ANSWER_METRICS:
-        for arm in arms.judged.get(metric, ()):
-            judged[arm.key] = judged.get(arm.key, 0) + len(arm.at)
+    judged = judged_counts(arms.judged)
     for key, answers in confident_answers(arms.judged, arms.pairing.baseline).items():
         stated = len(answers.confidence)
         if stated < judged[key]:
@@ -74,16 +80,11 @@ def _stated(arm: ScoredArm) -> Forecasts:
     confidence = arm.arm.confidences[arm.at]
     stated = np.flatnonzero(~np.isnan(confidence))
     return Forecasts(
-        examples=np.array([arm.arm.rows[at].example_id for at in arm.at[stated].tolist()], dtype=object),
+        examples=arm.examples[stated],
         clusters=arm.clusters[stated],
         confidence=confidence[stated],
         correct=arm.scores[stated],
     )
-
-
-def _together(parts: Sequence[Forecasts]) -> Forecasts:
-    fields = ("examples", "clusters", "confidence", "correct")
-    return Forecasts(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
 
 
 def _rows(key: ArmKey, answers: Forecasts, sampling: Sampling) -> Iterator[Metric]:

@@ -16,7 +16,7 @@ from safe_eval.scorers.scorer import ANSWER_METRICS, RIGHT_FROM
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import Interval
 from safe_eval.statistics.score_interval import score_interval
-from safe_eval.statistics.seeds import two_way_interval
+from safe_eval.statistics.two_way import two_way_interval
 
 SHARE_LOST, SHARE_LOST_CORRECTED = "share_lost", "share_lost_corrected"
 SHARES_LOST = (SHARE_LOST, SHARE_LOST_CORRECTED)

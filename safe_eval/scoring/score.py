@@ -30,6 +30,7 @@ from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.results.aggregates import OWN_AGGREGATES, aggregate_rows
 from safe_eval.results.calibration import CALIBRATION_METRICS, calibration_notes, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
+from safe_eval.results.deferral import DEFERRAL_METRICS, deferral_rows
 from safe_eval.results.flips import FLIPS_FILE, flips_csv, flips_of_models
 from safe_eval.results.frontiers import frontier_notes, frontier_rows, frontiers_of
 from safe_eval.results.latency import LATENCIES, latency_rows
@@ -190,6 +191,7 @@ def scores_of(
         noise_curve=tuple(noise_rows(arms, sampling)),
         latency=tuple(latency_rows(arms, sampling)),
         delivery=tuple(deliveries(arms.arms)),
+        deferral=tuple(deferral_rows(arms, sampling)),
         shrinkage=tuple(shrinkage_rows(arms, sampling)),
         frontiers=tuple(frontier_rows(frontiers, sampling)),
         notes=(*notes, *_notes(arms), *frontier_notes(frontiers), *about_rules, *about_prior),
@@ -237,7 +239,11 @@ def _arms(predictions: Sequence[Prediction], options: ScoreOptions, *, force: bo
 
 def _check_asked(metrics: Sequence[str]) -> None:
     """Refuse to be asked for numbers that only depend on what the rows hold."""
-    unasked = [name for name in metrics if name in (*OWN_AGGREGATES, *CALIBRATION_METRICS, *LATENCIES)]
+    unasked = [
+        name
+        for name in metrics
+        if name in (*OWN_AGGREGATES, *CALIBRATION_METRICS, *DEFERRAL_METRICS, *LATENCIES)
+    ]
     if unasked:
         raise InputError(
             f"--metric {unasked[0]}: is computed unasked wherever the rows allow it; leave the option out"

@@ -15,6 +15,7 @@ from safe_eval.options import Sampling, Tokenizer
 from safe_eval.prediction import BASE
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
+from safe_eval.results.deferral import DeferralRow
 from safe_eval.results.frontiers import FrontierRow
 from safe_eval.results.latency import LatencyRow
 from safe_eval.results.lomo import LomoRow
@@ -90,6 +91,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     noise_curve: tuple[NoiseRow, ...] = ()
     latency: tuple[LatencyRow, ...] = ()
     delivery: tuple[Delivery, ...] = ()
+    deferral: tuple[DeferralRow, ...] = ()
     shrinkage: tuple[ShrinkageRow, ...] = ()
     frontiers: tuple[FrontierRow, ...] = ()
 

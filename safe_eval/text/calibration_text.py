@@ -1,4 +1,4 @@
-"""A calibration in any format: temperatures, and every metric before and after them."""
+"""A calibration in any format: calibrators, and every metric before and after them."""
 
 import textwrap
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from safe_data.core import numerals
 from safe_data.core.table import COLUMNS, Table, Value, render
 from safe_eval.calibration.calibrate import CalibratedArm, CalibrationReport
 from safe_eval.statistics.calibration.calibration import Estimate
+from safe_eval.statistics.calibration.calibrator import MULTICLASS, PLATT, Calibrator
 
 _METRICS = {
     "accuracy": "accuracy",
@@ -20,12 +21,14 @@ _METRICS = {
     "brier": "Brier score",
     "nll": "NLL (nats)",
 }
+PLAIN = "plain temperature"
+_SHORT = {MULTICLASS: "choices", PLATT: "Platt"}  # calibrators, in a column
 _ERRORS = {"classwise_ece": "ECE", "nll": "NLL"}  # of distributions; ECE is classwise
 
 Style = Literal["text", "data"]  # an interval in one column for people, or each end in its own column
 
 
-CALIBRATION_TABLES = ("calibration", "confidence_drops", "choices")  # their names
+CALIBRATION_TABLES = ("calibration", "calibrators", "confidence_drops", "choices")  # their names
 
 
 def calibration_lines(report: CalibrationReport) -> list[str]:
@@ -34,9 +37,10 @@ def calibration_lines(report: CalibrationReport) -> list[str]:
 
 
 def calibration_tables(report: CalibrationReport, style: Style = "data") -> list[Table]:
-    """The tables of every condition and seed, of the falls of confidence, and of the choices."""
+    """The tables of every condition and seed, of the fits, of the falls of confidence, and of choices."""
     return [
         *(_of_arm(report, arm, style) for arm in report.cells),
+        *([_of_fits(report)] if any(arm.calibrators for arm in report.cells) else []),
         *([_of_falls(report, style)] if report.falls else []),
         *([_of_choices(report, style)] if report.choices else []),
     ]
@@ -46,15 +50,39 @@ def _of_arm(report: CalibrationReport, arm: CalibratedArm, style: Style) -> Tabl
     about = arm.before
     title = (
         f"{report.model}/{arm.condition}, seed {arm.seed}: n {about.n} in {about.clusters} clusters, "
-        f"temperature {arm.temperature:.3f}"
+        f"{'; '.join(map(_fitted, arm.calibrators)) or 'not calibrated'}"
     )
     rows: list[tuple[Value, ...]] = []
     for field, name in _METRICS.items():
-        sides = (getattr(arm.before, field), getattr(arm.after, field))
+        sides = (getattr(arm.before, field), getattr(arm.after, field, None))
         rows.append((name, *(part for side in sides for part in _measured(side, style))))
     facts: dict[str, Value] = {"model": report.model, "condition": arm.condition, "seed": arm.seed}
     facts |= {"n": about.n, "clusters": about.clusters, "temperature": arm.temperature}
     return Table(title, _columns("metric", style), rows, about=facts, name="calibration")
+
+
+def _fitted(one: Calibrator) -> str:
+    """The parameters of a calibrator, for example "slope 0.550, bias −1.200"."""
+    if one.temperature is not None:
+        return f"temperature {one.temperature:.3f}"
+    return f"slope {numerals.fraction(one.slope)}, bias {numerals.fraction(one.bias)}"
+
+
+def _of_fits(report: CalibrationReport) -> Table:
+    """What was fitted, one row each, and beside it the plain temperature of the same arm."""
+    rows: list[tuple[Value, ...]] = []
+    for arm in report.cells:
+        about = (arm.condition, arm.seed)
+        nll = None if arm.after is None else arm.after.nll.value
+        for one in arm.calibrators:
+            parameters = (one.temperature, one.slope, one.bias)
+            rows.append((*about, _SHORT[one.method], *parameters, one.dev_n, one.n, nll))
+        if arm.temperature is not None:
+            plain = ("plain", arm.temperature, None, None)
+            rows.append((*about, *plain, arm.dev_n, arm.before.n, arm.temperature_nll))
+    names = ("condition", "seed", "calibrator", "T", "slope", "bias", "dev n", "n", "NLL after")
+    title = f"{report.model}: calibrators fitted on dev, and the NLL of test after them"
+    return Table(title, names, rows, name="calibrators")
 
 
 def _of_falls(report: CalibrationReport, style: Style) -> Table:
@@ -67,7 +95,7 @@ def _of_falls(report: CalibrationReport, style: Style) -> Table:
         rows.append((f"full − {fall.condition}", fall.seed, fall.difference, *ends, fall.p_value, fall.n))
     columns = ("interval",) if style == "text" else ("low", "high")
     return Table(
-        "confidence under full minus under a condition, before the temperature",
+        "confidence under full minus under a condition, as stated",
         ("conditions", "seed", "difference", *columns, "p", "n"),
         rows,
         {"difference": numerals.difference, "p": numerals.p_value},
@@ -110,13 +138,13 @@ def _measured(found: Estimate | float | None, style: Style) -> tuple[Value, ...]
 
 
 def _notes(report: CalibrationReport) -> Iterator[str]:
-    fits = sorted({(arm.seed, arm.dev_n) for arm in report.cells})
-    fitted = ", ".join(f"{n} answers (seed {seed})" for seed, n in fits)
     confidence = numerals.percent(report.confidence)
     lines = [
-        f"temperature: fitted by NLL on {report.dev.name}, on the answers to the untouched input: {fitted}",
+        f"fitted by NLL on {report.dev.name}, on the answers to the untouched input: a temperature of the "
+        "choices where a row has choice_probabilities, else Platt scaling",
         f"{confidence} intervals, clustered by {report.cluster}; right is the score of an answer, in [0, 1]",
         *(f"note: {note}" for note in report.notes),
+        *dict.fromkeys(_about_fits(report)),
         *dict.fromkeys(
             f"note: no temperature for {', '.join(found.choices)}, seed {found.seed}: {found.why_not}"
             for found in report.choices
@@ -126,3 +154,23 @@ def _notes(report: CalibrationReport) -> Iterator[str]:
     yield ""
     for line in lines:
         yield from textwrap.wrap(line, COLUMNS, subsequent_indent="  ")
+
+
+def _about_fits(report: CalibrationReport) -> Iterator[str]:
+    """What a reader must know of the calibrators: bounds, an order turned round, and why there is none."""
+    for arm in report.cells:
+        if arm.why_not:
+            yield f"not calibrated, seed {arm.seed}: {arm.why_not}"
+        for one in arm.calibrators:
+            if one.bound:
+                yield f"note: {one.method}, seed {arm.seed}: {one.bound}"
+            if one.slope is not None and one.slope < 0:
+                yield (
+                    f"note: seed {arm.seed}: the slope is below 0, so surer dev answers are wrong more "
+                    "often, and the order of confidences is turned round"
+                )
+        if arm.temperature_bound:
+            yield f"note: {PLAIN}, seed {arm.seed}: {arm.temperature_bound}"
+    for found in report.choices:
+        if found.bound:
+            yield f"note: {', '.join(found.choices)}, seed {found.seed}: {found.bound}"

@@ -93,16 +93,33 @@ _RULE = {
     "n": "n",
     "source": "source",
 }
+_DEFERRAL = {
+    "metric": "metric",
+    "dataset": "dataset",
+    "seed": "seed",
+    "model": "model",
+    "condition": "condition",
+    "field": "field",
+    "value": "value",
+    "low": "ci_low",
+    "high": "ci_high",
+    "n": "n",
+    "clusters": "clusters",
+    "positive": "positive",
+    "excess": "excess",
+    "not measured": "why_not",
+}
+_CURVE = ("threshold", "coverage", "risk", "ci_low", "ci_high")
 _COVERAGE = ("model", "condition", "seed", "expected", "answered", "errored", "unparsed", "excluded")
 _DIFFERENCES = dict.fromkeys(("difference", "low", "high"), numerals.difference)
 _P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
 
 
-# The names of the tables, as in scores.json.
+# The names of the tables, as in scores.json; risk_coverage holds the curves of deferral.
 SCORES_TABLES = (
     *("metrics", "priors", "spread", "comparisons", "aggregates"),
     *("seeds", "seed_comparisons", "prompts", "retention", "lomo", "separation", "noise_curve"),
-    *("latency", "delivery", "shrinkage", "frontiers", "coverage"),
+    *("latency", "delivery", "deferral", "risk_coverage", "shrinkage", "frontiers", "coverage"),
 )
 
 
@@ -126,6 +143,7 @@ def scores_tables(scores: Scores) -> list[Table]:
         *_as_written("noise_curve", scores.noise_curve),
         *_as_written("latency", scores.latency),
         *_as_written("delivery", scores.delivery),
+        *_deferral(scores),
         *_as_written("shrinkage", scores.shrinkage),
         *_as_written("frontiers", scores.frontiers),
         *_coverage(scores),
@@ -163,6 +181,22 @@ def _as_written(name: str, rows: Sequence[msgspec.Struct]) -> Iterator[Table]:
     if rows:
         fields = rows[0].__struct_fields__
         yield Table(name, fields, _values(rows, fields), name=name)
+
+
+def _deferral(scores: Scores) -> Iterator[Table]:
+    """The numbers of the arms, and their risk–coverage curves as a table with a row per point."""
+    if not scores.deferral:
+        return
+    values = _values(scores.deferral, _DEFERRAL.values())
+    yield Table("deferral", tuple(_DEFERRAL), values, name="deferral")
+    about = ("dataset", "seed", "model", "condition")
+    points: list[tuple[Value, ...]] = [
+        (*(getattr(row, name) for name in about), *(getattr(point, name) for name in _CURVE))
+        for row in scores.deferral
+        for point in row.curve
+    ]
+    if points:
+        yield Table("risk–coverage curves", (*about, *_CURVE), points, name="risk_coverage")
 
 
 def _coverage(scores: Scores) -> Iterator[Table]:

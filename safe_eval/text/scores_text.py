@@ -21,6 +21,7 @@ from safe_eval.results.seeds import SeedRow
 from safe_eval.scorers.captions.diversity import VOCABULARY
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.scoring.scores import Scores
+from safe_eval.text.deferral_text import deferral_lines
 from safe_eval.text.frontier_text import frontier_lines
 from safe_eval.text.lomo_text import lomo_lines
 from safe_eval.text.rules_text import prior_lines, spread_lines
@@ -61,6 +62,7 @@ def scores_table(scores: Scores) -> Iterator[str]:
     yield from frontier_lines(scores)
     yield from spread_lines(scores)
     yield from _group_lines(scores)
+    yield from deferral_lines(scores)
     yield from _seed_lines(scores)
     yield from prompt_lines(scores)
     yield from lomo_lines(scores)

@@ -21,7 +21,8 @@ from safe_eval.scorers.captions.caption_scores import score_captions
 from safe_eval.scoring.score import score_predictions
 from safe_eval.statistics.bca import bca_interval
 from safe_eval.statistics.calibration import reliability
-from safe_eval.statistics.calibration.calibration import Forecasts, calibrate
+from safe_eval.statistics.calibration.calibration import calibrate
+from safe_eval.statistics.calibration.forecasts import Forecasts
 from safe_eval.statistics.intervals import clustered_stderr, mean_interval
 from safe_eval.statistics.paired import mcnemar
 

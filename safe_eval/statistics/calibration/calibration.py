@@ -1,20 +1,20 @@
-"""Calibration: is a model that says 80 % right in 80 of 100 cases? Before and after a temperature."""
+"""Calibration: is a model that says 80 % right in 80 of 100 cases? Before and after a calibrator."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_eval.statistics.bca import Statistic, bca_interval
-from safe_eval.statistics.bootstrap import Labels, Values, cluster_totals, count_clusters, resampled_totals
+from safe_eval.statistics.bootstrap import Values, cluster_totals, count_clusters, resampled_totals
+from safe_eval.statistics.calibration.calibrator import Calibrator, calibrated
 from safe_eval.statistics.calibration.ece_interval import error_interval
+from safe_eval.statistics.calibration.forecasts import Forecasts
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, brier, nll
 from safe_eval.statistics.calibration.reliability import (
     BINS,
     Bin,
-    Confidences,
-    Correct,
     Spacing,
     as_if_calibrated,
     bin_columns,
@@ -26,18 +26,8 @@ from safe_eval.statistics.calibration.reliability import (
     reliability,
 )
 from safe_eval.statistics.calibration.smooth_ece import smooth_ece
-from safe_eval.statistics.calibration.temperature import apply_temperature, fit_temperature
+from safe_eval.statistics.calibration.temperature import apply_temperature, bound_reached, fit_temperature
 from safe_eval.statistics.intervals import Interval
-
-
-@dataclass(frozen=True)
-class Forecasts:
-    """Confidences in [0, 1] that answers are right, and whether they are: 1 or 0, or a score between."""
-
-    examples: Labels
-    clusters: Labels
-    confidence: Confidences
-    correct: Correct
 
 
 @dataclass(frozen=True)
@@ -67,12 +57,18 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class TemperatureScaling:
-    """The calibration of test forecasts before and after a temperature fitted on dev forecasts."""
+class Calibrated:
+    """The calibration of test forecasts before and after the calibrators that were fitted on dev forecasts.
 
-    temperature: float
+    Beside them stands a plain temperature on the confidence, without a bias, and the mean NLL after it.
+    """
+
+    calibrators: tuple[Calibrator, ...]
     before: Calibration
     after: Calibration
+    temperature: float
+    temperature_bound: str | None
+    temperature_nll: float
     dev_n: int
     shared_examples: int  # above 0 only if forced
     shared_clusters: int
@@ -128,26 +124,32 @@ def calibration(forecasts: Forecasts, sampling: Sampling, *, bins: int = BINS) -
 
 def calibrate(
     dev: Forecasts, test: Forecasts, sampling: Sampling, *, bins: int = BINS, force: bool = False
-) -> TemperatureScaling:
-    """Fit a temperature on dev forecasts by NLL, and measure test forecasts before and after it.
+) -> Calibrated:
+    """Fit calibrators on dev forecasts, and measure test forecasts before and after them.
+
+    However bad the forecasts are, there are numbers before and after: see `calibrated`.
 
     Raises:
-        InputError: see `calibration`; no temperature fits; or dev and test share examples, which would judge
-            the temperature by what it was fitted on. `force=True` allows shared examples.
+        InputError: see `calibration`; or dev and test share examples, which would judge the calibrators by
+            what they were fitted on. `force=True` allows shared examples.
     """
     shared = np.intersect1d(dev.examples, test.examples)
     if len(shared) and not force:
         raise InputError(
             f"{len(shared)} of {len(np.unique(test.examples))} scored examples are also in dev, for example "
-            f"{str(shared[0])!r}; a temperature must be fitted on other examples than it is judged by: give "
+            f"{str(shared[0])!r}; a calibrator must be fitted on other examples than it is judged by: give "
             "another dev set, or force it"
         )
+    after, calibrators = calibrated(dev, test)
     temperature = fit_temperature(dev.confidence, dev.correct)
-    scaled = replace(test, confidence=apply_temperature(test.confidence, temperature))
-    return TemperatureScaling(
-        temperature=temperature,
+    cooled = apply_temperature(test.confidence, temperature)
+    return Calibrated(
+        calibrators=calibrators,
         before=calibration(test, sampling, bins=bins),
-        after=calibration(scaled, sampling, bins=bins),
+        after=calibration(after, sampling, bins=bins),
+        temperature=temperature,
+        temperature_bound=bound_reached(temperature),
+        temperature_nll=float(nll(cooled, test.correct).mean()),
         dev_n=len(dev.examples),
         shared_examples=len(shared),
         shared_clusters=len(np.intersect1d(dev.clusters, test.clusters)),

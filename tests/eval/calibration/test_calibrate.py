@@ -17,12 +17,15 @@ from safe_eval.cli import main
 from safe_eval.options import CalibrateOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
-from safe_eval.statistics.calibration.calibration import Forecasts, calibration
+from safe_eval.statistics.calibration.calibration import calibration
+from safe_eval.statistics.calibration.calibrator import calibrated
+from safe_eval.statistics.calibration.platt import apply_platt, fit_platt
 from safe_eval.statistics.calibration.reliability import classwise_ece
-from safe_eval.statistics.calibration.temperature import apply_temperature, fit_temperature
+from safe_eval.statistics.calibration.temperature import fit_multiclass_temperature, fit_temperature
 
 QUICK = Sampling(resamples=200)
 CHOICES = ("bell", "horn", "knock")
+ALONE = {"choice_probabilities": None}  # confidences without a distribution
 
 
 def made(side: str, n: int = 240, **fields: object) -> list[Prediction]:
@@ -73,14 +76,17 @@ def test_a_call_writes_what_the_command_writes(files: tuple[Path, Path], tmp_pat
     assert (tmp_path / "out" / "calibration.json").read_bytes() == json_bytes(found)
 
 
-def test_the_temperature_is_fitted_on_dev_and_judged_on_test(files: tuple[Path, Path]) -> None:
+def test_calibrators_are_fitted_on_dev_and_judged_on_test(files: tuple[Path, Path]) -> None:
     full, muted = report(files).cells
     dev = forecasts_of(made("d"))[0, "full"]
     test = forecasts_of(made("t"))[0, "full"]
     assert (full.condition, muted.condition, full.dev_n, full.before.n) == ("full", "mute_audio", 240, 240)
-    assert full.temperature == muted.temperature == fit_temperature(dev.confidence, dev.correct) > 1.5
-    cooled = apply_temperature(test.confidence, full.temperature)
-    by_hand = calibration(Forecasts(test.examples, test.clusters, cooled, test.correct), QUICK)
+    (one,) = full.calibrators
+    given = dev.distributions
+    assert one == muted.calibrators[0]
+    assert one.temperature == fit_multiclass_temperature(given.probabilities, given.right) > 1.5
+    after, _ = calibrated(dev, test)
+    by_hand = calibration(after, QUICK)
     assert (full.after.ece, full.after.nll) == (by_hand.ece, by_hand.nll)
     assert full.after.ece.value < full.before.ece.value / 2
     assert full.after.nll.value < full.before.nll.value
@@ -88,6 +94,97 @@ def test_the_temperature_is_fitted_on_dev_and_judged_on_test(files: tuple[Path, 
     assert full.before.clusters == 120
     assert full.before.ece.interval.low < full.before.ece.value < full.before.ece.interval.high
     assert sum(bar.n for bar in full.before.bars) == 240
+
+
+def test_a_plain_temperature_stands_beside_it(files: tuple[Path, Path]) -> None:
+    full, muted = report(files).cells
+    dev = forecasts_of(made("d"))[0, "full"]
+    assert full.temperature == muted.temperature == fit_temperature(dev.confidence, dev.correct)
+    assert full.after.nll.value < full.temperature_nll < full.before.nll.value
+
+
+def test_confidences_alone_get_a_slope_and_a_bias(tmp_path: Path) -> None:
+    full, _ = report(written(tmp_path, made("d", **ALONE), made("t", **ALONE))).cells
+    dev, test = (forecasts_of(made(side, **ALONE))[0, "full"] for side in ("d", "t"))
+    (one,) = full.calibrators
+    fitted = fit_platt(dev.confidence, dev.correct)
+    assert (one.method, one.slope, one.bias) == ("Platt scaling", fitted.slope, fitted.bias)
+    assert full.after.confidence.value == pytest.approx(apply_platt(test.confidence, fitted).mean())
+
+
+BAD = {
+    "sure and mostly wrong": lambda i: (0.9 + 0.0012 * i, i % 8 < 3),
+    "all 1": lambda i: (1.0, i % 2),
+    "all 0": lambda i: (0.0, i % 2),
+    "all 0.5": lambda i: (0.5, i % 2),
+    "all right": lambda i: (0.6 + i / 250, True),
+    "all wrong": lambda i: (0.6 + i / 250, False),
+    "sure and right": lambda i: (1.0, True),
+    "sure and wrong": lambda i: (1.0, False),
+    "turned round": lambda i: (0.9 - 0.8 * (i % 2), i % 2),
+    "without error": lambda i: (0.2 + 0.7 * (i % 2), i % 2),
+    "hardly different": lambda i: (0.6 + 1e-9 * (i % 2), i % 2),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_no_model_is_too_bad_for_numbers(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for count, clusters in ((1, 1), (80, 2), (80, 40)):
+        files = written(tmp_path, *(said(side, BAD[name], count, clusters) for side in ("d", "t")))
+        (cell,) = report(files).cells
+        assert np.isfinite([cell.before.ece.value, cell.after.ece.value, cell.after.nll.value]).all()
+        assert cell.before.ece.interval.low is not None or clusters == 1
+    assert typed(files) == 0
+    out = capsys.readouterr().out
+    assert "NLL (nats)" in out
+    assert "nan" not in out
+
+
+def said(side: str, of: object, count: int, clusters: int) -> list[Prediction]:
+    """Answers of which each number says the confidence, and whether it is right."""
+    rows = []
+    for i in range(count):
+        confidence, right = of(i)
+        group, fields = f"{side}-g{i % clusters}", {"model": "safe", "confidence": confidence}
+        rows.append(row(f"{side}{i}", "yes" if right else "no", group=group, **fields))
+    return rows
+
+
+def test_dev_all_right_and_test_all_wrong_names_the_bound(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = written(tmp_path, said("d", BAD["all right"], 80, 40), said("t", BAD["all wrong"], 80, 40))
+    assert typed(files) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "plain temperature, seed 0: the temperature reached its bound 0.001" in out
+    assert "safe/full, seed 0: n 80 in 40 clusters, slope 0.000, bias 4.394" in out
+
+
+def test_a_slope_below_0_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = written(tmp_path, *(said(side, BAD["turned round"], 80, 40) for side in ("d", "t")))
+    assert typed(files) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "the slope is below 0, so surer dev answers are wrong more often" in out
+
+
+def test_what_failed_everywhere_in_dev_is_not_calibrated_and_measured_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = [
+        msgspec.structs.replace(r, answer=None, error="out of memory", confidence=None) for r in made("d")
+    ]
+    assert typed(written(tmp_path, failed, made("t"))) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "safe/full, seed 0: n 240 in 120 clusters, not calibrated" in out
+    assert (
+        "not calibrated, seed 0: all 240 dev answers under full, seed 0, failed or state no confidence" in out
+    )
+    (full, _) = report(written(tmp_path, failed, made("t"))).cells
+    assert (full.after, full.temperature, full.before.n) == (None, None, 240)
+    with pytest.raises(InputError, match="all 480 answers of safe in test failed: no confidence to judge"):
+        report(written(tmp_path, made("d"), [msgspec.structs.replace(r, error="x") for r in made("t")]))
 
 
 def test_whether_confidence_falls_in_silence(files: tuple[Path, Path]) -> None:
@@ -142,7 +239,7 @@ def test_another_name_for_the_dataset_makes_no_other_examples(tmp_path: Path) ->
 
 def test_shared_clusters_are_a_warning(tmp_path: Path) -> None:
     found = report(written(tmp_path, made("d", group="g"), made("t", group="g")))
-    assert found.notes == ("1 clusters (group) are in dev and in test: the temperature has seen their like",)
+    assert found.notes == ("1 clusters (group) are in dev and in test: the calibrators have seen their like",)
 
 
 def test_each_seed_has_its_own_temperature_or_that_of_the_only_dev(tmp_path: Path) -> None:

@@ -11,11 +11,8 @@ from made_forecasts import overconfident
 from benchmarks.simulations.calibration import answers_of
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
-from safe_eval.statistics.calibration.calibration import (
-    Forecasts,
-    calibrate,
-    calibration,
-)
+from safe_eval.statistics.calibration.calibration import calibrate, calibration
+from safe_eval.statistics.calibration.forecasts import Forecasts
 from safe_eval.statistics.calibration.proper_scores import brier, nll
 from safe_eval.statistics.calibration.reliability import debiased_ece, ece, mce
 from safe_eval.statistics.calibration.smooth_ece import smooth_ece
