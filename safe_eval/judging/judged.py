@@ -11,8 +11,10 @@ from safe_eval.judging.evidence import find_evidence, is_sent_sound_known
 from safe_eval.judging.headline import of_each_dataset
 from safe_eval.judging.labelled import Labelled, agreement_evidence
 from safe_eval.judging.metric_names import AGREEMENT
+from safe_eval.judging.not_shown import not_shown
 from safe_eval.judging.row_evidence import Evidence
 from safe_eval.scoring.scores import Scores
+from safe_eval.statistics.sample_size import WouldShow
 
 GO, NO_GO, NOT_MEASURED = "go", "no-go", "not measured"
 _WORST_FIRST = (NO_GO, NOT_MEASURED, GO)
@@ -37,6 +39,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     n: int | None = None
     clusters: int | None = None
     smallest_effect: float | None = None  # that so many items show, in the unit of the value
+    would_show: WouldShow | None = None  # where the interval misses the bound
 
     @property
     def ends(self) -> tuple[float | None, float | None]:
@@ -64,7 +67,8 @@ def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None
         every = [found for one in asked for found in find_evidence(one, scores)]
     judged = [(_decision(criterion, found, scores), found) for found in every]
     (decision, why_not), worst = min(judged, key=lambda one: _how_bad(criterion, *one))
-    remarks = [*_remarks(criterion, worst, decision, why_not, scores)]
+    enough, more = not_shown(criterion, worst) if decision == NO_GO else (None, None)
+    remarks = [*_remarks(criterion, worst, decision, why_not, scores), *filter(None, [more])]
     if len(judged) > 1:
         counts = Counter(decision for (decision, _), _ in judged)
         all_of_them = ", ".join(f"{counts[name]} {name}" for name in _WORST_FIRST if counts[name])
@@ -87,6 +91,7 @@ def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None
         n=worst.n,
         clusters=worst.clusters,
         smallest_effect=worst.smallest_effect(criterion.use) if is_judged else None,
+        would_show=enough,
     )
 
 

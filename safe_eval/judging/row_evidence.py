@@ -38,6 +38,15 @@ _NOWHERE = Place(None, None)
 
 
 @dataclass(frozen=True)
+class Spread:
+    """What makes a mean over seeds uncertain: its standard error over items, and the seeds' deviation."""
+
+    over_items: float
+    std: float
+    noise_std: float | None = None  # the part of `std` explained by item noise alone
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What the scores say about a criterion in one place; a number that is None is not measured."""
 
@@ -52,6 +61,9 @@ class Evidence:
     n: int | None = None
     clusters: int | None = None
     seeds: int | None = None  # that the number is from, or that were judged beside it
+    method: str | None = None  # of the interval
+    effective_clusters: float | None = None  # equal clusters that would weigh as much
+    spread: Spread | None = None  # of a number over seeds
 
     def numbers(self, use: Use, operator: str) -> tuple[float | None, ...]:
         """The numbers that must all meet the bound; a number that is not finite is not measured."""
@@ -129,6 +141,8 @@ def of_seeds(row: SeedRow | SeedComparison, criterion: Criterion, unsaid: str | 
         return Evidence(f"{text}; {unsaid}", place)
     ends = (row.equivalence_low, row.equivalence_high) if isinstance(row, SeedComparison) else (None, None)
     found = _with_interval(text, place, row.mean, row, signed=signed)
+    if row.sampling_stderr is not None and row.std is not None:
+        found = replace(found, spread=Spread(row.sampling_stderr, row.std))
     return _with_one_sided(replace(found, equivalence=ends, seeds=len(row.seeds)), criterion)
 
 
@@ -137,7 +151,10 @@ def of_spread(row: SeedRow) -> Evidence:
     means = ", ".join(numerals.fraction(mean) for mean in row.means)
     text = f"{row.model}/{row.condition} on {row.slice}, n {row.n}, seeds {list(row.seeds)}: {means}"
     place = Place(row.dataset, None)
-    return Evidence(text, place, row.std, n=row.n, clusters=row.clusters, seeds=len(row.seeds))
+    found = Evidence(text, place, row.std, n=row.n, clusters=row.clusters, seeds=len(row.seeds))
+    if row.std is None or row.sampling_stderr is None:
+        return found
+    return replace(found, spread=Spread(row.sampling_stderr, row.std, row.noise_std))
 
 
 def of_aggregate_spread(rows: Sequence[AggregateRow]) -> Evidence:
@@ -187,6 +204,8 @@ def of_aggregate(row: AggregateRow) -> Evidence:
         confidence=row.confidence,
         n=row.n,
         clusters=row.clusters,
+        method=row.interval,
+        effective_clusters=row.effective_clusters,
     )
 
 
@@ -238,6 +257,8 @@ def _with_interval(
         confidence=row.confidence,
         n=row.n,
         clusters=row.clusters,
+        method=row.interval,
+        effective_clusters=getattr(row, "effective_clusters", None),
     )
 
 
