@@ -36,7 +36,7 @@ def not_shown(criterion: Criterion, evidence: Evidence) -> tuple[WouldShow | Non
     found = _found(criterion.use, evidence)
     if found is None:
         return None, None
-    if evidence.spread is not None:
+    if evidence.place.seed is None and (evidence.seeds or 1) > 1:
         return _of_seeds(evidence, found, limits)
     return _told(would_show(found, limits, evidence.clusters or 0))
 
@@ -73,7 +73,10 @@ def _risk(use: Use, confidence: float) -> float:
 def _of_seeds(
     evidence: Evidence, found: Found, limits: Sequence[float]
 ) -> tuple[WouldShow | None, str | None]:
-    """The seeds that would show it: more items of the same seeds leave these as different as they are."""
+    """The seeds that would show it: more items of the same seeds leave these as different as they are.
+
+    Nothing is said where it is not known how different they are.
+    """
     spread, room = evidence.spread, min((abs(limit - found.value) for limit in limits), default=None)
     if spread is None or room is None or evidence.seeds is None or not evidence.clusters:
         return None, None

@@ -99,6 +99,10 @@ def test_over_seeds_it_is_seeds_that_would() -> None:
     enough, words = not_shown(gain, evidence)
     assert enough == WouldShow(seeds=4)
     assert words == "about 4 seeds like these would show it"
+    unknown = Evidence(
+        "text", value=0.02, ci_low=-0.01, ci_high=0.05, confidence=0.95, n=9, clusters=9, seeds=3
+    )
+    assert not_shown(gain, unknown) == (None, None)
     too_few = over_seeds(Spread(over_items=0.02, std=0.01))
     assert not_shown(gain, too_few) == (None, "no number of seeds would show it without more items")
 
