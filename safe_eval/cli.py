@@ -240,7 +240,7 @@ def compare(
 def power(
     *, options: PowerOptions, format: Format = "text", choice: TableChoice, force: bool = False
 ) -> None:
-    """Say how many items show a difference, or what difference so many items can show.
+    """Say how many items show what is planned for, what so many items can show, or how often they do.
 
     Args:
         format: how the plan is printed
@@ -249,6 +249,9 @@ def power(
     Examples:
         safe-eval power --difference 0.01 --like runs/mine --a safe/full --b base/full
         safe-eval power --items 2000 --changed 0.1 --cluster-size 4 --correlation 0.2
+        safe-eval power --goal non_inferiority --margin 0.005 --changed 0.02
+        safe-eval power --goal lomo_drop --share-lost 0.9 --accuracy 0.7
+        safe-eval power --goal seeds --items 5000 --seed-std 0.002
     """
     from safe_eval.comparison.power import plan_power
     from safe_eval.text.power_text import POWER_TABLES, power_lines, power_tables

@@ -14,6 +14,7 @@ CORPUS = "corpus"  # in place of a file: the document frequencies of the referen
 
 By = Literal["question_type", "split", "dataset", "task"]
 Tokenizer = Literal["own", "java"]  # of captions; both give Penn Treebank tokens
+Goal = Literal["superiority", "equivalence", "non_inferiority", "lomo_drop", "seeds"]
 Relationship = Literal["first_party", "third_party", "collaborative", "other"]
 
 
@@ -158,35 +159,74 @@ class CalibrateOptions:
 
 
 @dataclass(frozen=True)
-class PowerOptions:
-    """A planned comparison of two models, of which either the difference or the number of items is given."""
+class Assumed:
+    """What is taken to be true of answers that are not there yet; --like takes most of it from a run."""
 
-    difference: float | None = None
-    """difference of two accuracies to be found, as a fraction such as 0.02; or give --items"""
-    items: int | None = None
-    """number of questions that both models answer; or give --difference"""
     changed: float = 0.1
-    """share of questions on which just one model is right, in [0, 1]; at least the difference"""
+    """share of questions on which just one model (of seeds: just one of two seeds) is right, in [0, 1]"""
     cluster_size: float = 1.0
     """mean number of questions per clip, speaker or picture"""
     correlation: float = 0.0
     """how alike the differences within one cluster are, from 0 (independent) to 1 (the same)"""
+    share_lost: float = 0.9
+    """share of the right answers that are lost without the sound (lomo_drop)"""
+    accuracy: float = 1.0
+    """share of questions answered right with the sound (lomo_drop); only those can be lost"""
+    seed_std: float = 0.0
+    """standard deviation between trained seeds, without the noise of the items, such as 0.002"""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Answers that planned ones will be like."""
+
     like: Path | None = None
-    """predictions file, or run folder, from which to take --changed, --cluster-size and --correlation"""
+    """predictions file, or run folder, from which to take --changed, --cluster-size and --correlation; for
+    lomo_drop also --share-lost and --accuracy, for seeds also --seed-std"""
     a: str | None = None
     """answers in --like, as MODEL/CONDITION"""
     b: str | None = None
     """the answers in --like to compare them with"""
     metric: str | None = None
     """metric that scores those answers; needed where several judge them"""
-    allow_partial: bool = False
-    """leave out a last line of --like that was cut off, instead of refusing the file"""
+    dataset: str | None = None
+    """dataset in --like to use; needed where there are several"""
+    seed: int | None = None
+    """trained seed in --like to use (default: the mean over all)"""
     slice: str = "all"
     """items of --like to use, such as all, audio, vl or type:NAME"""
+    allow_partial: bool = False
+    """leave out a last line of --like that was cut off, instead of refusing the file"""
+
+
+@dataclass(frozen=True)
+class PowerOptions:
+    """What answers are to show. Give the number of items, or the size of what they show; both for the power.
+
+    superiority and equivalence are two-sided, non_inferiority rules out a loss, lomo_drop shows that most
+    answers are lost without the sound, and seeds that trained seeds agree.
+    """
+
+    goal: Goal = "superiority"
+    """what is to be shown"""
+    difference: float | None = None
+    """true difference of two accuracies, as a fraction such as 0.02: the one to be found (superiority), or
+    the one that is there (equivalence and non_inferiority; default: 0)"""
+    margin: float | None = None
+    """largest difference (equivalence) or loss (non_inferiority) that does not matter, such as 0.005"""
+    bound: float | None = None
+    """least share lost that is to be shown (lomo_drop; default: 0.8), or the largest standard deviation
+    between seeds (default: 0.005)"""
+    items: int | None = None
+    """number of questions, which all models answer"""
+    seeds: int | None = None
+    """number of trained seeds (default: 1; for the goal seeds, as many as the items need, or 3)"""
     power: float = 0.8
-    """probability of finding a true difference, between 0 and 1"""
+    """probability of showing it, between 0.5 and 1"""
     confidence: float = 0.95
-    """confidence of the two-sided test, between 0 and 1"""
+    """confidence of the intervals, between 0.5 and 1"""
+    assumed: Assumed = field(default_factory=Assumed)
+    observed: Observed = field(default_factory=Observed)
 
 
 @dataclass(frozen=True)

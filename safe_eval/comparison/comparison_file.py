@@ -8,6 +8,7 @@ from safe_eval.comparison.matching import Matched
 from safe_eval.comparison.sides import Side
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.flips import Flip
+from safe_eval.statistics.sample_size import WouldShow
 
 EQUIVALENT, NOT_SHOWN, NOT_MEASURED = "equivalent", "not shown", "not measured"
 EXIT_CODES = {EQUIVALENT: command.HOLDS, NOT_SHOWN: command.DOES_NOT_HOLD, NOT_MEASURED: command.NOT_JUDGED}
@@ -28,6 +29,7 @@ class Difference(Comparison, frozen=True, kw_only=True):
     margin: float | None = None  # in the unit of the metric
     equivalence: str | None = None  # equivalent, different or undecided; None without a margin
     equivalence_p: float | None = None
+    would_show: WouldShow | None = None  # that it is equivalent; None where it is, or where no number would
 
 
 class FlipRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,9 +16,10 @@ from safe_eval.results.comparisons import compare
 from safe_eval.results.metrics import value_of
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM
 from safe_eval.statistics.bootstrap import Labels, Values
-from safe_eval.statistics.intervals import Interval
+from safe_eval.statistics.intervals import DIFFERENCE, Interval
 from safe_eval.statistics.paired import equivalence, equivalence_verdict, flips
 from safe_eval.statistics.power import minimum_detectable_effect, observed_design_effect
+from safe_eval.statistics.sample_size import Found, WouldShow, would_show
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def difference_rows(
         elif margin is not None:
             interval = Interval(found.equivalence_low, found.equivalence_high)
             row = msgspec.structs.replace(row, equivalence=equivalence_verdict(interval, margin))
-        yield row
+        yield msgspec.structs.replace(row, would_show=_would_show(row))
 
 
 def _of_means(
@@ -68,6 +69,25 @@ def _of_means(
         return row
     tested = equivalence(differences, clusters, margin, sampling, scale=(-range_, range_))
     return msgspec.structs.replace(row, equivalence=tested.verdict, equivalence_p=tested.p_value)
+
+
+def _would_show(row: Difference) -> WouldShow | None:
+    """What would show that a difference is within the margin, if it is."""
+    if row.margin is None or row.difference is None or abs(row.difference) >= row.margin:
+        return None
+    if row.equivalence_low is None or row.equivalence_high is None:
+        return None
+    found = Found(
+        value=row.difference,
+        low=row.equivalence_low,
+        high=row.equivalence_high,
+        method=row.interval,
+        risk=1 - row.confidence,
+        clusters=row.effective_clusters,
+        items=row.n,
+        scale=DIFFERENCE,
+    )
+    return would_show(found, (-row.margin, row.margin), row.clusters)
 
 
 def flip_rows(sides: MatchedArms, by: By | None) -> Iterator[FlipRow]:

@@ -11,8 +11,10 @@ from safe_eval.judging.evidence import find_evidence, is_sent_sound_known
 from safe_eval.judging.headline import of_each_dataset
 from safe_eval.judging.labelled import Labelled, agreement_evidence
 from safe_eval.judging.metric_names import AGREEMENT
+from safe_eval.judging.not_shown import not_shown
 from safe_eval.judging.row_evidence import Evidence
 from safe_eval.scoring.scores import Scores
+from safe_eval.statistics.sample_size import WouldShow
 
 GO, NO_GO, NOT_MEASURED = "go", "no-go", "not measured"
 _WORST_FIRST = (NO_GO, NOT_MEASURED, GO)
@@ -39,6 +41,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     smallest_effect: float | None = None  # that so many items show, in the unit of the value
     seeds: tuple[int, ...] = ()  # behind the value, or beside it where each seed is judged; none for one
     seed_values: tuple[float, ...] = ()  # the value of each
+    would_show: WouldShow | None = None  # where the interval misses the bound
 
     @property
     def ends(self) -> tuple[float | None, float | None]:
@@ -66,7 +69,8 @@ def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None
         every = [found for one in asked for found in find_evidence(one, scores)]
     judged = [(_decision(criterion, found, scores), found) for found in every]
     (decision, why_not), worst = min(judged, key=lambda one: _how_bad(criterion, *one))
-    remarks = [*_remarks(criterion, worst, decision, why_not, scores)]
+    enough, more = not_shown(criterion, worst) if decision == NO_GO else (None, None)
+    remarks = [*_remarks(criterion, worst, decision, why_not, scores), *filter(None, [more])]
     by_seed = worst.by_seed or _beside(worst, every)
     if by_seed and not worst.by_seed:
         write = numerals.fraction if criterion.against is None else numerals.difference
@@ -96,6 +100,7 @@ def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None
         smallest_effect=worst.smallest_effect(criterion.use) if is_judged else None,
         seeds=tuple(seed for seed, _ in by_seed),
         seed_values=tuple(value for _, value in by_seed),
+        would_show=enough,
     )
 
 

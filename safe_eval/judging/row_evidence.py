@@ -41,6 +41,15 @@ _NOWHERE = Place(None, None)
 
 
 @dataclass(frozen=True)
+class Spread:
+    """What makes a mean over seeds uncertain: its standard error over items, and the seeds' deviation."""
+
+    over_items: float
+    std: float
+    noise_std: float | None = None  # the part of `std` explained by item noise alone
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What the scores say about a criterion in one place; a number that is None is not measured."""
 
@@ -57,6 +66,9 @@ class Evidence:
     seeds: int | None = None  # that the number is from, or that were judged beside it
     datasets: tuple[str | None, ...] = ()  # that were pooled; of one dataset, none
     by_seed: tuple[tuple[int, float], ...] = ()  # the value of each seed that the number is from
+    method: str | None = None  # of the interval
+    effective_clusters: float | None = None  # equal clusters that would weigh as much
+    spread: Spread | None = None  # of a number over seeds
 
     def numbers(self, use: Use, operator: str) -> tuple[float | None, ...]:
         """The numbers that must all meet the bound; a number that is not finite is not measured."""
@@ -137,6 +149,8 @@ def of_seeds(row: SeedRow | SeedComparison, criterion: Criterion, unsaid: str | 
         text += f", {row.test} p {numerals.p_value(row.p_value)}"
     found = _with_interval(text, place, row.mean, row, signed=signed)
     by_seed = tuple(zip(row.seeds, row.means, strict=True))
+    if row.sampling_stderr is not None and row.std is not None:
+        found = replace(found, spread=Spread(row.sampling_stderr, row.std))
     found = replace(found, equivalence=ends, seeds=len(row.seeds), by_seed=by_seed)
     return _with_one_sided(found, criterion)
 
@@ -152,6 +166,8 @@ def of_spread(row: SeedRow) -> Evidence:
     found = replace(found, seeds=len(row.seeds), by_seed=tuple(zip(row.seeds, row.means, strict=True)))
     if row.std is None:
         return found
+    if row.sampling_stderr is not None:
+        found = replace(found, spread=Spread(row.sampling_stderr, row.std, row.noise_std))
     text += f", std {numerals.effect(row.std)}"
     if row.seed_std is None or row.noise_std is None:
         return replace(found, text=f"{text}, from which no item noise is taken")
@@ -198,6 +214,8 @@ def of_aggregate(row: AggregateRow) -> Evidence:
         confidence=row.confidence,
         n=row.n,
         clusters=row.clusters,
+        method=row.interval,
+        effective_clusters=row.effective_clusters,
     )
 
 
@@ -302,6 +320,8 @@ def _with_interval(
         confidence=row.confidence,
         n=row.n,
         clusters=row.clusters,
+        method=row.interval,
+        effective_clusters=getattr(row, "effective_clusters", None),
     )
 
 

@@ -101,11 +101,11 @@ def risk_coverage_chart(rows: Sequence[DeferralRow], models: Models) -> str:
     x = alt.X("coverage:Q", title="answers kept", scale=alt.Scale(domain=[0, 1]), axis=axis)
     y = alt.Y("risk:Q", title="risk", scale=alt.Scale(domain=[0, top]), axis=axis)
     colours, of_arm = alt.Color("colour:N", scale=None), alt.Detail("arm:N")
-    chart = alt.Chart(_data(points))
-    text = alt.Chart(_data(names)).mark_text(align="left", dx=6, fontSize=12)
+    chart = alt.Chart(data_of(points))
+    text = alt.Chart(data_of(names)).mark_text(align="left", dx=6, fontSize=12)
     band = y.copy()
     band.shorthand = "low:Q"
-    return _svg(
+    return svg_of(
         alt.layer(
             chart.mark_area(opacity=0.12).encode(x=x, y=band, y2="high:Q", color=colours, detail=of_arm),
             chart.mark_line(strokeWidth=2).encode(x=x, y=y, color=colours, detail=of_arm),

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from safe_eval.scorers.aggregate import Aggregate
-from safe_eval.statistics.calibration.calibration import Forecasts
 from safe_eval.statistics.calibration.ece_interval import residuals_by_bin
+from safe_eval.statistics.calibration.forecasts import Forecasts
 from safe_eval.statistics.calibration.proper_scores import brier, nll
 
 Items = Float[ndarray, " items"]

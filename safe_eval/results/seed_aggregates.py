@@ -17,7 +17,7 @@ from safe_eval.results.linear_values import Items, of_aggregate, of_calibration
 from safe_eval.results.seeds import SeedRow, spread_fields
 from safe_eval.scorers.aggregate import Aggregate
 from safe_eval.statistics.bootstrap import Labels, count_clusters
-from safe_eval.statistics.calibration.calibration import Forecasts
+from safe_eval.statistics.calibration.forecasts import Forecasts
 from safe_eval.statistics.intervals import Interval
 from safe_eval.statistics.seed_std import split_std
 from safe_eval.statistics.seeds import SeedSpread, linear_spread

@@ -1,4 +1,4 @@
-"""Power: the smallest difference that a dataset can show, and how many items a difference needs."""
+"""Power: the smallest difference that a dataset can show, and what clusters make of it."""
 
 import math
 from statistics import NormalDist
@@ -42,21 +42,6 @@ def smallest_margin_shown(
     """
     _check(1, 1, 1, confidence, power)
     return stderr * _reach(2 * confidence - 1 if one_sided else confidence, power)
-
-
-def needed_items(
-    std: float, effect: float, *, design_effect: float = 1, confidence: float = 0.95, power: float = 0.8
-) -> int:
-    """The number of items that show a mean difference of `effect` with the given power.
-
-    Raises:
-        InputError: an argument is out of range.
-
-    >>> needed_items(0.4, 0.01)
-    12559
-    """
-    _check(std, abs(effect), design_effect, confidence, power)
-    return math.ceil(design_effect * (_reach(confidence, power) * std / effect) ** 2)
 
 
 def paired_std(changed: float, difference: float = 0.0) -> float:

@@ -25,8 +25,8 @@ SCORE = "clustered score"  # how an interval was made
 LEAST_CLUSTERS = 2.0  # effective ones, below which no interval is given
 FEW_CLUSTERS = 20.0  # effective ones, below which intervals are said to be uncertain
 
-_UNKNOWN = 0.5  # items that count as wholly alike within clusters, beside those seen to differ from the mean
-_LEAST_EFFECT = 0.5  # clusters may hold less than chance would have it, but how much less is not trusted
+UNKNOWN = 0.5  # items that count as wholly alike within clusters, beside those seen to differ from the mean
+LEAST_EFFECT = 0.5  # clusters may hold less than chance would have it, but how much less is not trusted
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,10 @@ def worth(values: Values, clusters: Labels) -> Worth:
     of_shares = mean * (1 - mean) * n  # the spread if every score were 0 or 1
     spread = float(squares.sum()) / of_shares if of_shares > 0 else 1.0
     spread = min(1.0, spread + 1 / effective)
-    several, unknown = sizes > 1, _UNKNOWN * spread
+    several, unknown = sizes > 1, UNKNOWN * spread
     together = float(((sums**2 - squares)[several] / (sizes[several] - 1)).sum())
     alike = (together + unknown) / (float(squares[several].sum()) + unknown)
-    effect = max(_LEAST_EFFECT, 1 + alike * (n / effective - 1))
+    effect = max(LEAST_EFFECT, 1 + alike * (n / effective - 1))
     return Worth(mean, n / effect / spread, effective)
 
 

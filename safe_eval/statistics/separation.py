@@ -15,7 +15,8 @@ from safe_data.core.errors import InputError
 from safe_eval.statistics.bootstrap import Labels, cluster_codes
 from safe_eval.statistics.intervals import CLUSTER_T, DIFFERENCE, Interval
 from safe_eval.statistics.score_interval import effective_clusters
-from safe_eval.statistics.two_way import TWO_WAY_T, SeedScores
+from safe_eval.statistics.seeds import SeedScores
+from safe_eval.statistics.two_way import TWO_WAY_T
 
 _UNSEEN = 0.35  # of a cluster of typical size that may yet turn out otherwise, as in the score interval
 

@@ -167,6 +167,12 @@ def _readings(rows: Sequence[Difference], found: ComparisonFile) -> Iterator[str
             f"{row.equivalence} {numerals.interval(row.equivalence_low, row.equivalence_high, signed=True)}"
         ),
     )
+    yield from _by_slice(
+        f"to show that it is within ±{margin:g}",
+        rows,
+        lambda row: row.equivalence not in (None, EQUIVALENT) and row.equivalence_low is not None,
+        lambda row: "no number of items would" if row.would_show is None else str(row.would_show),
+    )
 
 
 def _by_slice(

@@ -211,11 +211,19 @@ def judged(proof: Proof, config: ParityConfig) -> tuple[Finding, ...]:
                 f"time, {name}",
                 ratio.judged(config.time_limit),
                 f"{ratio.ratio:.3f} × the base [{ratio.low:.3f}, {ratio.high:.3f}] "
-                f"(at most {config.time_limit:g}; {ratio.pairs} pairs)",
+                f"(at most {config.time_limit:g}; {ratio.pairs} pairs{_more(ratio, config.time_limit)})",
             )
             for name, ratio in (("forward", proof.forward_time), ("generation", proof.generation_time))
         ),
     )
+
+
+def _more(ratio: TimeRatio, limit: float) -> str:
+    """How many pairs would show what these do not."""
+    if ratio.judged(limit) != "not shown":
+        return ""
+    needed = ratio.pairs_that_show(limit)
+    return "; no number would show it" if needed is None else f"; about {needed:,} would show it"
 
 
 def exit_code(findings: Sequence[Finding], *, strict_time: bool) -> int:

@@ -66,6 +66,27 @@ def test_what_is_not_significant_says_what_could_have_been_found(
     assert f"from: all {found.detectable:.3f}; audio {found.detectable:.3f}" in capsys.readouterr().out
 
 
+def test_what_is_not_shown_says_what_would_show_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No picture changes, and of the sounds a fifth is lost: no number shows that they are the same."""
+    sides = [
+        answers(name, "full", lambda clip, hears, n=n: not (n and hears and clip % 5 == 0), clips=70)
+        for n, name in enumerate("ab")
+    ]
+    files = written(tmp_path / "a.jsonl", sides[0]), written(tmp_path / "b.jsonl", sides[1])
+    assert main(["compare", *map(str, files), "--margin", "0.005", "--out", str(tmp_path / "o")]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    rows = json.loads((tmp_path / "o" / "comparison.json").read_text("utf-8"))["rows"]
+    enough = {row["slice"]: row["would_show"] for row in rows}
+    assert enough["all"] is enough["audio"] is None
+    assert enough["vl"]["clusters"] == enough["vl"]["items"] == pytest.approx(598, abs=3)
+    assert (
+        "to show that it is within ±0.005: all no number of items would; audio no number of items would; "
+        f"vl about {enough['vl']['items']} items like these would"
+    ) in said
+
+
 def test_the_file_is_written_and_stdout_is_for_programs(
     files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

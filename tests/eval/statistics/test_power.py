@@ -10,7 +10,6 @@ from safe_eval.statistics.power import (
     design_effect,
     intracluster_correlation,
     minimum_detectable_effect,
-    needed_items,
     observed_design_effect,
     paired_std,
 )
@@ -22,21 +21,6 @@ def test_minimum_detectable_effect_is_statsmodels(n: int, power: float) -> None:
 
     effect = minimum_detectable_effect(0.4, n, power=power)
     assert normal_power(effect / 0.4, n, 0.05) == pytest.approx(power, abs=1e-3)
-
-
-def test_needed_items_are_the_fewest_that_detect_it() -> None:
-    n = needed_items(0.4, 0.01, design_effect=1.9)
-    assert minimum_detectable_effect(0.4, n, design_effect=1.9) <= 0.01
-    assert minimum_detectable_effect(0.4, n - 1, design_effect=1.9) > 0.01
-    assert needed_items(0.4, -0.01) == needed_items(0.4, 0.01) == math.ceil(needed_items(0.4, 0.01))
-
-
-def test_that_many_items_find_it_that_often() -> None:
-    """The promise itself: 80 of 100 samples of the needed size reject no difference."""
-    n, rng = needed_items(1.0, 0.2), np.random.default_rng(0)
-    samples = rng.normal(0.2, 1.0, size=(4000, n))
-    found = np.abs(samples.mean(axis=1)) > 1.959964 * samples.std(axis=1) / math.sqrt(n)
-    assert found.mean() == pytest.approx(0.8, abs=0.02)
 
 
 def test_observed_design_effect_and_correlation_are_those_simulated() -> None:
@@ -65,7 +49,7 @@ def test_no_correlation_without_pairs_or_spread() -> None:
 
 def test_what_has_no_power() -> None:
     with pytest.raises(InputError, match="must all be above 0"):
-        needed_items(0.4, 0.0)
+        minimum_detectable_effect(0.4, 0.0)
     with pytest.raises(InputError, match=r"80 % is 0\.8"):
         minimum_detectable_effect(0.4, 100, power=80)
     with pytest.raises(InputError, match="cannot come from"):

@@ -65,7 +65,9 @@ def test_noise_is_said_and_strictly_not_judged(
     noisy = TimeRatio(1.02, 0.97, 1.07, 3, 0.1)
     monkeypatch.setattr("safe_train.parity.parity.time_ratio", lambda *_, **__: noisy)
     assert typed(vl_only, untaught) == 0
-    assert capsys.readouterr().out.endswith(
+    said = capsys.readouterr().out
+    assert "pairs; no number would show it)" in " ".join(said.split())
+    assert said.endswith(
         "The closed gate leaves the base as it was.\n"
         "Not shown: time, forward and time, generation; more --repeats may.\n"
     )

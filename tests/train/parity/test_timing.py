@@ -32,6 +32,12 @@ def test_the_interval_decides(low: float, high: float, decision: str) -> None:
     assert TimeRatio(1.0, low, high, 9, 1.0).judged(1.01) == decision
 
 
+def test_how_many_pairs_would_show_it() -> None:
+    assert TimeRatio(1.0, 0.98, 1.02, 30, 0.1).pairs_that_show(1.01) == 120
+    assert TimeRatio(1.0, 0.99, 1.01, 30, 0.1).pairs_that_show(1.5) == 31
+    assert TimeRatio(1.02, 0.99, 1.04, 30, 0.1).pairs_that_show(1.01) is None
+
+
 def test_ways_alternate_and_what_goes_before_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine slows down steadily, and preparations take long: the ratio is still that of the ways."""
     now, calls = [0.0], []
