@@ -75,7 +75,7 @@ def broken(row: msgspec.Struct, criterion: Criterion) -> msgspec.Struct:
     if criterion.metric == CHANGED:
         return msgspec.structs.replace(row, changed=1)
     value = {"comparisons": "difference", "retention": criterion.metric, "seeds": "std", "metrics": "value"}
-    fields = {"value": value.get(rows_of(criterion), ""), "equivalence": "equivalence_high"}
+    fields = {"value": value.get(rows_of(criterion), ""), "non_inferiority": "equivalence_low"}
     return msgspec.structs.replace(row, **{fields.get(criterion.use, criterion.use): beyond})
 
 
