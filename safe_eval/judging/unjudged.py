@@ -120,8 +120,18 @@ def find_unjudged(criteria: Sequence[Criterion], arms: Arms, scope: Scope) -> Cl
     )
 
 
-def unjudged_row(part: Unjudged) -> Judged:
-    """An unjudged part as a row of the verdict: not measured, with what to add to the criteria file."""
+def row_names(parts: Sequence[Unjudged]) -> list[str]:
+    """The names of the rows of unjudged parts; of several models, with the model."""
+    several = len({part.model for part in parts}) > 1
+    return [f"{UNJUDGED}{part.name}{f' of {part.model}' if several else ''}" for part in parts]
+
+
+def unjudged_rows(parts: Sequence[Unjudged]) -> tuple[Judged, ...]:
+    """Unjudged parts as rows of the verdict: not measured, with what to add to the criteria file."""
+    return tuple(_row(name, part) for name, part in zip(row_names(parts), parts, strict=True))
+
+
+def _row(name: str, part: Unjudged) -> Judged:
     selector = Part(dataset=part.dataset, task=part.task, slice=part.slice)
     judged = f"only {part.judged:,}" if part.judged else "none"
     text = f"criteria judge {judged} of {part.text}" + "".join(f"; {reason}" for reason in part.why)
@@ -134,7 +144,7 @@ def unjudged_row(part: Unjudged) -> Judged:
     if selector != Part():
         text += f"; if they are left out on purpose, write {LEAVES_OUT}: [{selector.yaml}]"
     return Judged(
-        name=f"{UNJUDGED}{part.name}",
+        name=name,
         value=part.judged / part.items,
         bound="== 1",
         decision=NOT_MEASURED,

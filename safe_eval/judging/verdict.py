@@ -20,7 +20,7 @@ from safe_eval.judging.labelled import check_labels, find_labels
 from safe_eval.judging.metric_names import AGREEMENT, COVERAGE
 from safe_eval.judging.overlooked import Overlooked, find_overlooked
 from safe_eval.judging.scope import Scope
-from safe_eval.judging.unjudged import Unjudged, find_unjudged, unjudged_row
+from safe_eval.judging.unjudged import Unjudged, find_unjudged, unjudged_rows
 from safe_eval.scoring.recheck import recheck
 from safe_eval.scoring.scores import PredictionsFile, named_file
 
@@ -94,7 +94,7 @@ def decide(
         labelled = None if table is None else check_labels(table, run, scores)
     judged = tuple(judge(criterion, scores, labelled) for criterion in filled.criteria)
     claims = find_unjudged(filled.criteria, found.arms, filled.scope)
-    judged += tuple(map(unjudged_row, claims.unjudged))
+    judged += unjudged_rows(claims.unjudged)
     if expected is not None:
         judged += (_judged_expectation(expected),)
     verdict = Verdict(

@@ -64,7 +64,9 @@ def _left_out(verdict: Verdict) -> list[str]:
     """What the criteria file leaves out on purpose."""
     if not verdict.left_out:
         return []
-    return [f"The criteria leave out on purpose: {'; '.join(part.text for part in verdict.left_out)}."]
+    parts = "; ".join(part.text for part in verdict.left_out)
+    is_ = "is" if len(verdict.left_out) == 1 else "are"
+    return [f"The criteria leave out on purpose how well {parts} {is_} answered."]
 
 
 def _overlooked(verdict: Verdict) -> list[str]:

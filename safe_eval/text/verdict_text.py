@@ -54,7 +54,8 @@ def _beside(verdict: Verdict) -> Iterator[str]:
     if sum(row.severity == "critical" for row in verdict.criteria) > 1:
         yield "every criterion must hold, so go needs no adjustment for how many there are"
     if verdict.left_out:
-        yield f"left out on purpose: {'; '.join(part.text for part in verdict.left_out)}"
+        parts = "; ".join(part.text for part in verdict.left_out)
+        yield f"left out on purpose, how well they are answered: {parts}"
     if verdict.expected is not None:
         yield from (f"missing: {name}" for name in verdict.expected.named)
     if verdict.overlooked is not None:

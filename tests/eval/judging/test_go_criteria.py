@@ -4,21 +4,20 @@ from collections.abc import Callable
 
 import made_go
 import pytest
+from made_verdict import judged_rows
 
-from safe_eval.judging.criteria_file import fill_criteria, shipped_criteria
-from safe_eval.judging.judged import Judged, judge, overall
+from safe_eval.judging.criteria_file import shipped_criteria
+from safe_eval.judging.judged import Judged, overall
 from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
-from safe_eval.scoring.score import score_predictions
 
 World = Callable[..., list[Prediction]]
 TESTED_ELSEWHERE = {"demo", "success", "parser"}  # test_verdict.py, test_success.py, test_labelled.py
 
 
 def judged(name: str, rows: list[Prediction], *settings: str) -> dict[str, Judged]:
-    filled = fill_criteria(shipped_criteria()[name], settings)
-    scores = score_predictions(rows, Sampling(resamples=200), ScoreOptions(pairs=name == "gates"))
-    return {criterion.name: judge(criterion, scores) for criterion in filled.criteria}
+    sampling, options = Sampling(resamples=200), ScoreOptions(pairs=name == "gates")
+    return {row.name: row for row in judged_rows(rows, name, *settings, sampling=sampling, options=options)}
 
 
 WORLDS: dict[str, World] = {
