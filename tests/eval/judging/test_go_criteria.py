@@ -87,6 +87,30 @@ def test_a_world_that_just_misses_one_is_no_go(name: str, world: dict[str, objec
     assert overall(list(found.values())) == "no-go"
 
 
+@pytest.mark.parametrize(
+    ("name", "world"),
+    [
+        ("pilot", {"lost_on": -60, "lost_off": -60}),
+        ("gates", {"lost_audio": -60, "lost_vl": -60}),
+        ("retention", {"lost_vl": -60}),
+        ("lomo", {"lost_vl": -60}),
+    ],
+)
+def test_a_gain_is_no_failure(name: str, world: dict[str, object]) -> None:
+    """Kept is not worse: 60 answers gained and none lost are go."""
+    found = judged(name, WORLDS[name](**world))
+    assert overall(list(found.values())) == "go", {k: v for k, v in found.items() if v.decision != "go"}
+
+
+def test_a_gain_is_no_failure_of_success() -> None:
+    rows = [*made_go.arm("base", "full", 240, 540), *made_go.arm("safe", "full", 500, 600)]
+    found = judged("success", [*rows, *made_go.arm("safe", "swap_audio", 240, 600)])
+    kept = {name: row for name, row in found.items() if name.startswith("seeing_is_kept")}
+    assert len(kept) == 3
+    assert {(row.decision, row.use) for row in kept.values()} == {("go", "non_inferiority")}
+    assert all("60 gained, 0 lost" in row.evidence for row in kept.values())
+
+
 @pytest.mark.parametrize("name", WORLDS)
 def test_without_the_rows_nothing_is_measured_and_nothing_passes(name: str) -> None:
     """All rows are of another model, so that no criterion on a condition has a number."""
