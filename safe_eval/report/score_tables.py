@@ -150,5 +150,5 @@ def _difference(row: SeedComparison) -> Cell:
     unit = unit_of(row.metric, difference=True)
     spread = numbers.percent(row.std) if unit.is_share else numerals.fraction(row.std)
     value = f"{unit.write(row.mean).removesuffix(' pp')} ± {spread}{' pp' if unit.is_share else ''}"
-    tested = f"p {numerals.p_value(row.p_value)}"
-    return Cell(value, unit.interval(row.ci_low, row.ci_high), (tested,))
+    tested = (f"p {numerals.p_value(row.p_value)}", f"Holm {numerals.p_value(row.holm_p)}")
+    return Cell(value, unit.interval(row.ci_low, row.ci_high), tested)

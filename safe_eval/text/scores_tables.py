@@ -27,6 +27,8 @@ _COMPARISON = {
     "low": "ci_low",
     "high": "ci_high",
     "p": "p_value",
+    "Holm": "holm_p",
+    "family": "family",
     "McNemar": "mcnemar_p",
     "mid-p": "mcnemar_mid_p",
     "gained": "gained",
@@ -37,7 +39,8 @@ _SPREAD = {"mean": "mean", "std": "std", "noise std": "noise_std", "seed std": "
 _SEED = {"model": "model", "condition": "condition", "slice": "slice"} | _SPREAD
 _SEED |= {"always right": "always_right", "always wrong": "always_wrong", "mixed": "mixed", "n": "n"}
 _SEED_COMPARISON = {"A": "a", "B": "b", "slice": "slice"} | _SPREAD
-_SEED_COMPARISON |= {"low": "ci_low", "high": "ci_high", "p": "p_value", "n": "n"}
+_SEED_COMPARISON |= {"low": "ci_low", "high": "ci_high", "p": "p_value"}
+_SEED_COMPARISON |= {"Holm": "holm_p", "family": "family", "n": "n"}
 _RETENTION = {
     "model": "model",
     "condition": "condition",
@@ -87,7 +90,7 @@ _RULE = {
 }
 _COVERAGE = ("model", "condition", "seed", "expected", "answered", "errored", "unparsed", "excluded")
 _DIFFERENCES = dict.fromkeys(("difference", "low", "high"), numerals.difference)
-_P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
+_P_VALUES = dict.fromkeys(("p", "Holm", "McNemar", "mid-p"), numerals.p_value)
 
 
 # The names of the tables, as in scores.json.
