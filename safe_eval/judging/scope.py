@@ -12,6 +12,7 @@ COVERS, LEAVES_OUT = "covers", "leaves_out"  # the keys of a criteria file
 UNJUDGED = "unjudged: "  # begins the name of a row of the verdict
 
 Side = Literal["all", "audio", "vl", "neither"]
+Wanted = Literal["judge", "look", "nothing"]  # whether to judge how well these are answered, or any number
 
 NEITHER: Side = "neither"  # the questions that do not say whether they need the sound
 SIDES: tuple[Side, ...] = ("audio", "vl", NEITHER)
@@ -25,8 +26,8 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     slice: Annotated[
         Side | None,
         Meta(
-            description="how well these are answered: audio, vl, neither (no row says), or all three; "
-            "some criterion must still look at their dataset"
+            description="of audio, vl or neither (no row says); to leave out all leaves out how well they "
+            "are answered, and some criterion must still look at each dataset"
         ),
     ] = None
 
@@ -59,15 +60,18 @@ class Scope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         """Whether it covers some answers to a dataset and task."""
         return not self.covers or any(part.holds(dataset, task) for part in self.covers)
 
-    def asks_for(self, dataset: str | None, task: str) -> bool:
-        """Whether some criterion must look at a dataset and task."""
-        covered = self.covers_some(dataset, task)
-        return covered and not any(p.slice is None and p.holds(dataset, task) for p in self.leaves_out)
+    def wants(self, dataset: str | None, task: str, side: str) -> Wanted:
+        """What the criteria must do about the answers on one side of a dataset and task.
 
-    def asks_for_side(self, dataset: str | None, task: str, side: str) -> bool:
-        """Whether some criterion must judge how well one side of a dataset and task is answered."""
-        covered = not self.covers or any(part.holds_side(dataset, task, side) for part in self.covers)
-        return covered and not any(part.holds_side(dataset, task, side) for part in self.leaves_out)
+        >>> Scope(leaves_out=(Part(slice="vl"),)).wants("gqa", "vqa", "vl")
+        'nothing'
+        """
+        if self.covers and not any(part.holds_side(dataset, task, side) for part in self.covers):
+            return "nothing"
+        left_out = {part.slice for part in self.leaves_out if part.holds_side(dataset, task, side)}
+        if left_out - {"all"}:
+            return "nothing"
+        return "look" if left_out else "judge"
 
 
 def parse_parts(key: str, given: Any) -> tuple[Part, ...] | str:

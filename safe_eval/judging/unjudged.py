@@ -191,8 +191,7 @@ def _of_task(arm: Arm, task: str) -> Rows:
 def _sides(asked: _Asked, scope: Scope) -> Iterator[_Side]:
     """Each side of each task, with its state."""
     for task in _tasks(asked):
-        is_asked = scope.asks_for(asked.dataset, task)
-        is_looked_at = is_asked and any(_looks_at(one, asked, task) for one in asked.criteria)
+        is_looked_at = any(_looks_at(one, asked, task) for one in asked.criteria)
         for name in SIDES:
             of_arms = [_of_task(arm, task) & _sides_of(arm)[name] for arm in asked.leading]
             items = sum(int(inside.sum()) for inside in of_arms)
@@ -203,9 +202,9 @@ def _sides(asked: _Asked, scope: Scope) -> Iterator[_Side]:
                 seen, reasons = _judged_of(asked, arm, inside)
                 judged += int(seen.sum())
                 why |= dict.fromkeys(reasons)
+            wanted = scope.wants(asked.dataset, task, name)
             state = "judged" if judged == items else "open"
-            is_wanted = scope.asks_for_side(asked.dataset, task, name)
-            if not is_asked or (not is_wanted and is_looked_at):
+            if wanted == "nothing" or (wanted == "look" and is_looked_at):
                 state = "left out"
             yield _Side(task, name, items, judged, state, tuple(why)[:_SHOWN])
 

@@ -333,3 +333,14 @@ def test_a_forged_row_on_unjudged_answers_is_refused(tmp_path: Path) -> None:
         (tmp_path / "verdict.json").write_bytes(msgspec.json.encode(forged))
         with pytest.raises(InputError, match=said):
             read_verdict(tmp_path, read_scores(tmp_path))
+
+
+def test_a_slice_by_its_name_is_left_out_wholly_and_all_of_them_are_still_looked_at(tmp_path: Path) -> None:
+    sounds = [one for one in named(good_run(20), "clotho") if one.needs_audio]
+    rows = [*named(good_run(20), "vqav2"), *sounds]
+    assert (
+        unjudged(judged_rows(rows, criteria(tmp_path, f"leaves_out: {{slice: audio}}\ncriteria:{KEPT}")))
+        == []
+    )
+    whole = criteria(tmp_path, f"leaves_out: {{slice: all}}\ncriteria:{KEPT}")
+    assert unjudged(judged_rows(rows, whole)) == ["clotho"]
