@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/criteria.md").read_text("utf-8")
 EQUAL = """
 parameters: {model: safe, baseline: base}
+leaves_out: {slice: all}
 criteria:
   - name: as_good
     metric: vqa_accuracy
@@ -36,6 +37,7 @@ ONE = """
 parameters:
   model: safe
   dataset: null
+leaves_out: {slice: all}
 criteria:
   - name: it
     metric: vqa_accuracy
