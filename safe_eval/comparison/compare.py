@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import json_bytes
@@ -40,9 +39,10 @@ from safe_eval.comparison.sides import Side, files_of_sides, read_sides
 from safe_eval.options import CompareOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes
+from safe_eval.results.families import SameTest
 from safe_eval.results.flips import FLIPS_FILE, Flip, flips_between, flips_csv
 from safe_eval.scorers.captions.caption_scores import ASK_FOR, JAVA_METRICS
-from safe_eval.statistics.multiplicity import benjamini_hochberg, holm
+from safe_eval.statistics.multiplicity import adjusted_once, benjamini_hochberg
 
 COMPARISON_FILE = "comparison.json"
 _IN_JAVA = tuple(ASK_FOR.format(metric) for metric in JAVA_METRICS)  # in the notes on captions
@@ -56,7 +56,7 @@ class _Results:
     """The results for one condition of A and one condition of B."""
 
     coverage: list[SideCoverage]
-    differences: list[Difference]
+    differences: list[tuple[Difference, SameTest]]
     flips: list[FlipRow]
     flipped: list[Flip]
     notes: list[str]
@@ -220,17 +220,18 @@ def _coverage(arms: Arms) -> Iterator[SideCoverage]:
         yield SideCoverage(side=side, **counts)
 
 
-def _adjusted(rows: Sequence[Difference]) -> tuple[list[Difference], int]:
-    """The rows with p values adjusted over all tests, and the number of tests."""
-    p_values = np.array([row.p_value for row in rows if row.p_value is not None])
-    if not len(p_values):
-        return list(rows), 0
-    of_family = iter(zip(holm(p_values).tolist(), benjamini_hochberg(p_values).tolist(), strict=True))
-    adjusted = []
-    for row in rows:
-        of_row = (None, None) if row.p_value is None else next(of_family)
-        adjusted.append(msgspec.structs.replace(row, holm_p=of_row[0], benjamini_hochberg_p=of_row[1]))
-    return adjusted, len(p_values)
+def _adjusted(found: Sequence[tuple[Difference, SameTest]]) -> tuple[list[Difference], int]:
+    """The rows with p values adjusted over all tests, and the number of tests: repeats count once."""
+    rows, tests = [row for row, _ in found], [test for _, test in found]
+    p_values = [row.p_value for row in rows]
+    family = len({test for row, test in found if row.p_value is not None})
+    of_holm = adjusted_once(p_values, tests)
+    of_bh = adjusted_once(p_values, tests, benjamini_hochberg)
+    adjusted = [
+        msgspec.structs.replace(row, holm_p=holm_p, benjamini_hochberg_p=bh_p, family=family)
+        for row, holm_p, bh_p in zip(rows, of_holm, of_bh, strict=True)
+    ]
+    return adjusted, family
 
 
 def _decision(rows: Sequence[Difference], slice_name: str, *, same: bool) -> str:

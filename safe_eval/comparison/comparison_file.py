@@ -16,14 +16,13 @@ POWER = 0.8  # the probability of finding a detectable difference
 
 
 class Difference(Comparison, frozen=True, kw_only=True):
-    """A − B on a slice; `seed` is the seed of A.
+    """A − B on a slice; `seed` is the seed of A, and the family holds all tests in the file.
 
     The equivalence interval of a mean uses Student's t, so that it agrees with `equivalence_p`.
     """
 
     mean_a: float
     mean_b: float
-    holm_p: float | None = None  # adjusted over the family of all tests in the file
     benjamini_hochberg_p: float | None = None
     detectable: float | None = None  # the smallest difference that this many such examples show 8 times in 10
     margin: float | None = None  # in the unit of the metric
@@ -77,7 +76,7 @@ class ComparisonFile(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[Difference, ...]
     flips: tuple[FlipRow, ...]
     flipped: tuple[Flip, ...]  # each example that is right on one side only
-    family: int  # how many tests the p values are adjusted for
+    family: int  # how many tests the p values are adjusted for; rows that repeat one count once
     margins: dict[str, float]  # of each metric that decides
     decided_on: str  # the slice that decides
     same: bool  # whether all answers and scores of A and B are the same, and so equivalent

@@ -12,7 +12,8 @@ from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.comparison.comparison_file import POWER, Difference, FlipRow
 from safe_eval.options import By, Sampling
 from safe_eval.prediction import Prediction
-from safe_eval.results.comparisons import compare
+from safe_eval.results.comparisons import compare, test_of
+from safe_eval.results.families import SameTest
 from safe_eval.results.metrics import value_of
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM
 from safe_eval.statistics.bootstrap import Labels, Values
@@ -33,8 +34,8 @@ class MatchedArms:
 
 def difference_rows(
     sides: MatchedArms, by: By | None, margin: float | None, sampling: Sampling
-) -> Iterator[Difference]:
-    """A − B on the slices all, audio and vl, and per value of the field `by`."""
+) -> Iterator[tuple[Difference, SameTest]]:
+    """A − B on the slices all, audio and vl, and per value of the field `by`; each with what test it is."""
     slices = _slices(sides.a.rows, by)
     a, b = replace(sides.a, slices=slices), replace(sides.b, slices=slices)
     shared = shared_examples(a.examples, b.examples)
@@ -52,7 +53,7 @@ def difference_rows(
         elif margin is not None:
             interval = Interval(found.equivalence_low, found.equivalence_high)
             row = msgspec.structs.replace(row, equivalence=equivalence_verdict(interval, margin))
-        yield msgspec.structs.replace(row, would_show=_would_show(row))
+        yield msgspec.structs.replace(row, would_show=_would_show(row)), test_of(a, b, name, shared)
 
 
 def _of_means(

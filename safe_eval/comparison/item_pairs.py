@@ -13,7 +13,8 @@ from numpy import ndarray
 from safe_eval.arms.arm import COMPARED_SLICES, Arm, ArmKey, shared_examples
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
-from safe_eval.results.comparisons import Comparison, compare
+from safe_eval.results.comparisons import Comparison, compare, test_of
+from safe_eval.results.families import SameTest, with_holm
 from safe_eval.scorers.captions.caption_scores import MAXIMA, is_of_sums
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS, scorer_of
 
@@ -35,16 +36,23 @@ def compare_items(
     `compare` has the counts that they need.
     """
     for scored in _scored(items, cluster).values():
-        by_key = {arm.key: arm for arm in scored}
-        for a, b in pairs:
-            for key, arm in by_key.items():
-                other = _partner(by_key, key, b) if key.model == a else None
-                if other is None:
-                    continue
-                shared = shared_examples(arm.examples, other.examples)
-                for name in COMPARED_SLICES:
-                    if name in arm.slices or name in other.slices:
-                        yield compare(arm, other, name, shared, sampling)
+        yield from with_holm(_tested(scored, pairs, sampling))
+
+
+def _tested(
+    scored: Sequence[ScoredArm], pairs: Sequence[Pair], sampling: Sampling
+) -> Iterator[tuple[Comparison, SameTest]]:
+    """The comparisons by one metric, each with what makes it one test with another."""
+    by_key = {arm.key: arm for arm in scored}
+    for a, b in pairs:
+        for key, arm in by_key.items():
+            other = _partner(by_key, key, b) if key.model == a else None
+            if other is None:
+                continue
+            shared = shared_examples(arm.examples, other.examples)
+            for name in COMPARED_SLICES:
+                if name in arm.slices or name in other.slices:
+                    yield compare(arm, other, name, shared, sampling), test_of(arm, other, name, shared)
 
 
 def _partner(by_key: dict[ArmKey, ScoredArm], key: ArmKey, model: str) -> ScoredArm | None:

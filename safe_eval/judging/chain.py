@@ -18,6 +18,8 @@ from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.expected_examples import EXPECTED_ANSWERS
 from safe_eval.judging.judged import GO, Judged, bound_of, overall
 from safe_eval.judging.row_evidence import Evidence
+from safe_eval.judging.scope import UNJUDGED
+from safe_eval.judging.unjudged import row_names
 from safe_eval.judging.verdict import VERDICT_FILE, Verdict, seal_of
 from safe_eval.scoring.items import ITEMS_FILE
 from safe_eval.scoring.scores import SCORES_FILE, PredictionsFile, Scores, file_of
@@ -113,6 +115,10 @@ def _faults(run: Path, scores: Scores, verdict: Verdict) -> Iterator[str]:
 def _of_criteria(verdict: Verdict) -> Iterator[str]:
     """Rows that are not what was asked, in its order, with what was asked of them."""
     asked = [(one.name, bound_of(one), one.use, one.severity) for one in verdict.asked]
+    asked += [(name, "== 1", "value", "critical") for name in row_names(verdict.unjudged)]
+    for row in verdict.criteria:
+        if row.name.startswith(UNJUDGED) and row.decision == GO:
+            yield f"says {GO} of {row.name!r}, which no criterion judges"
     if verdict.expected is not None:
         asked.append((EXPECTED_ANSWERS, "== 1", "value", "critical"))
         if verdict.expected.missing and verdict.criteria[-1:] and verdict.criteria[-1].decision == GO:

@@ -12,6 +12,7 @@ from msgspec import Meta
 from safe_data.core.errors import InputError, did_you_mean, raise_row_errors
 from safe_eval.judging.criterion import Criterion, parse_criterion
 from safe_eval.judging.expected_examples import EXPECTED, EXPECTED_ANSWERS
+from safe_eval.judging.scope import COVERS, LEAVES_OUT, UNJUDGED, Part, Scope, parse_parts
 
 SHIPPED = Path(__file__).parents[1] / "criteria"
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
@@ -22,6 +23,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PLACE = re.compile(r"\$\{([^}]*)\}")
 _NULL = "null"  # as in the file: no value
 _CRITERIA, _PARAMETERS = "criteria", "parameters"
+_BESIDE = (_PARAMETERS, EXPECTED, COVERS, LEAVES_OUT)  # what may stand beside the criteria
 
 
 class ExpectedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -43,14 +45,23 @@ class CriteriaFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         str | ExpectedSource | tuple[str | ExpectedSource, ...],
         Meta(description="what the run should have answered: a dataset root, a file, or several"),
     ] = ()
+    covers: Annotated[
+        Part | tuple[Part, ...],
+        Meta(description="the answers that the criteria make a claim on; without it, all of the model"),
+    ] = ()
+    leaves_out: Annotated[
+        Part | tuple[Part, ...],
+        Meta(description="answers that no criterion judges, on purpose"),
+    ] = ()
 
 
 @dataclass(frozen=True)
 class Criteria:
-    """The criteria of a file, with the parameters that were filled in."""
+    """The criteria of a file and what they are about, with the parameters that were filled in."""
 
     criteria: tuple[Criterion, ...]
     parameters: Parameters
+    scope: Scope
 
 
 def criteria_schema() -> dict[str, Any]:
@@ -98,24 +109,36 @@ def fill_criteria(path: Path, settings: Sequence[str] = ()) -> Criteria:
     from safe_data.core.yaml_file import read_yaml
 
     _, content = read_yaml(path)
-    known = isinstance(content, dict) and {*content} <= {_CRITERIA, _PARAMETERS, EXPECTED}
+    known = isinstance(content, dict) and {*content} <= {_CRITERIA, *_BESIDE}
     if not known or _CRITERIA not in content:
+        beside = f"{', '.join(map(repr, _BESIDE[:-1]))} and {_BESIDE[-1]!r}"
         raise InputError(
-            f"{path}: expected a list named 'criteria', and beside it only 'parameters' and 'expected'; "
+            f"{path}: expected a list named 'criteria', and beside it only {beside}; "
             "for an example: safe-eval criteria show demo"
         )
     rows = content[_CRITERIA]
     if not isinstance(rows, list) or not rows:
         raise InputError(f"{path}: holds no criteria; a verdict on nothing would always be go")
     parameters = _parameters(path, content.get(_PARAMETERS), settings)
-    errors = list(_misused(path.name, rows, parameters))
+    parts = {key: _listed(content[key]) for key in (COVERS, LEAVES_OUT) if key in content}
+    places = {f"criterion {place}": row for place, row in enumerate(rows, 1)}
+    places |= {f"{key} {place}": row for key, own in parts.items() for place, row in enumerate(own, 1)}
+    errors = list(_misused(path.name, places, parameters))
     raise_row_errors(errors, str(path))
     read = [parse_criterion(_filled(row, parameters)) for row in rows]
-    raise_row_errors(list(_faults(path.name, rows, read)), str(path))
+    about = {key: parse_parts(key, [_filled(row, parameters) for row in own]) for key, own in parts.items()}
+    faults = [f"{path.name}: {found}" for found in about.values() if isinstance(found, str)]
+    raise_row_errors([*_faults(path.name, rows, read), *faults], str(path))
     criteria = tuple(row for row in read if isinstance(row, Criterion))
     if all(row.severity == "warning" for row in criteria):
         raise InputError(f"{path}: every criterion is a warning, so nothing would decide; make one critical")
-    return Criteria(criteria, parameters)
+    scope = Scope(**{key: found for key, found in about.items() if not isinstance(found, str)})
+    return Criteria(criteria, parameters, scope)
+
+
+def _listed(given: Any) -> list[Any]:
+    """Parts as a list: one may stand alone."""
+    return given if isinstance(given, list) else [given]
 
 
 def _faults(file: str, rows: Sequence[Any], read: Sequence[Criterion | str]) -> Iterator[str]:
@@ -126,6 +149,9 @@ def _faults(file: str, rows: Sequence[Any], read: Sequence[Criterion | str]) -> 
     for name in dict.fromkeys(name for name in names if isinstance(name, str)):
         if names.count(name) > 1:
             yield f"{file}: the name {name!r} is given twice; each criterion needs its own"
+    for given in names:
+        if isinstance(given, str) and given.startswith(UNJUDGED):
+            yield f"{file}: the name {given!r} begins with {UNJUDGED!r}, as rows on unjudged answers do"
     if EXPECTED_ANSWERS in names:
         yield f"{file}: the name {EXPECTED_ANSWERS!r} is kept for the answers that a run should have given"
 
@@ -156,19 +182,19 @@ def _parameters(path: Path, declared: Any, settings: Sequence[str]) -> Parameter
     return parameters
 
 
-def _misused(file: str, rows: Sequence[Any], parameters: Parameters) -> Iterator[str]:
+def _misused(file: str, places: Mapping[str, Any], parameters: Parameters) -> Iterator[str]:
     """Places of parameters that do not exist, and parameters that stand nowhere."""
     used = set()
-    for place, row in enumerate(rows, 1):
+    for place, row in places.items():
         for text in (row if isinstance(row, dict) else {}).values():
             for name in _PLACE.findall(text) if isinstance(text, str) else ():
                 used.add(name)
                 whole = text == f"${{{name}}}"
                 if name not in parameters:
                     hint = did_you_mean(name, parameters, "declare it below 'parameters'")
-                    yield f"{file}: criterion {place}: there is no parameter {name!r}; {hint}"
+                    yield f"{file}: {place}: there is no parameter {name!r}; {hint}"
                 elif parameters[name] is None and not whole:
-                    yield f"{file}: criterion {place}: {text!r} needs a value of {name!r}, which is null"
+                    yield f"{file}: {place}: {text!r} needs a value of {name!r}, which is null"
     for name in parameters.keys() - used:
         yield f"{file}: no criterion uses the parameter {name!r}; write ${{{name}}} where it belongs"
 

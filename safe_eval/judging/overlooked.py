@@ -73,7 +73,7 @@ def find_overlooked(criteria: Sequence[Criterion], arms: Arms) -> Overlooked:
         for criterion in deciding:
             is_asked = criterion.dataset in (None, arm.key.dataset)
             if is_asked and arm.key.name in (criterion.condition, criterion.against):
-                seen |= _looked_at(criterion, arms, arm)
+                seen |= looked_at(criterion, arms, arm)
         parts += _parts(arm, ~seen)
     main = {id(arm) for arm in arms.arms}
     parts += [
@@ -84,13 +84,13 @@ def find_overlooked(criteria: Sequence[Criterion], arms: Arms) -> Overlooked:
     return Overlooked(arms.rows, sum(part.items for part in parts), tuple(parts))
 
 
-def _looked_at(criterion: Criterion, arms: Arms, arm: Arm) -> Bool[ndarray, " rows"]:
+def looked_at(criterion: Criterion, arms: Arms, arm: Arm) -> Bool[ndarray, " rows"]:
     """The rows of an arm that a criterion takes its number from."""
-    metric = criterion.metric.removesuffix(SEED_STD)
-    metric = OWN_AGGREGATES.get(metric, metric)
+    asked = criterion.metric.removesuffix(SEED_STD)
+    metric = OWN_AGGREGATES.get(asked, asked)  # an aggregate of `accuracy` is of this metric alone
     seen = np.zeros(len(arm.rows), dtype=bool)
     if metric in MEANS:
-        metrics = [name for name in arms.judged if name not in MAXIMA] if metric == ACCURACY else [metric]
+        metrics = [name for name in arms.judged if name not in MAXIMA] if asked == ACCURACY else [metric]
         for scored in (one for name in metrics for one in arms.scored.get(name, ())):
             if scored.arm is arm:
                 seen[scored.at[scored.inside(criterion.slice)]] = True

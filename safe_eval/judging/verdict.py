@@ -19,6 +19,8 @@ from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, Judged, judge, ove
 from safe_eval.judging.labelled import check_labels, find_labels
 from safe_eval.judging.metric_names import AGREEMENT, COVERAGE
 from safe_eval.judging.overlooked import Overlooked, find_overlooked
+from safe_eval.judging.scope import Scope
+from safe_eval.judging.unjudged import Unjudged, find_unjudged, unjudged_rows
 from safe_eval.scoring.recheck import recheck
 from safe_eval.scoring.scores import PredictionsFile, named_file
 
@@ -41,6 +43,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     asked_sha256: str = ""  # of what it says, whatever its comments and spaces
     expected: Expectation | None = None
     overlooked: Overlooked | None = None
+    scope: Scope = Scope()  # the answers that the criteria file makes a claim on
+    unjudged: tuple[Unjudged, ...] = ()  # of these, what no criterion judges: each is a row of `criteria`
+    left_out: tuple[Unjudged, ...] = ()  # what the file leaves out on purpose
     notes: tuple[str, ...] = ()
     sha256: str = ""  # of all the above
 
@@ -88,6 +93,8 @@ def decide(
         table = find_labels(run, labels)
         labelled = None if table is None else check_labels(table, run, scores)
     judged = tuple(judge(criterion, scores, labelled) for criterion in filled.criteria)
+    claims = find_unjudged(filled.criteria, found.arms, filled.scope)
+    judged += unjudged_rows(claims.unjudged)
     if expected is not None:
         judged += (_judged_expectation(expected),)
     verdict = Verdict(
@@ -102,6 +109,9 @@ def decide(
         asked=filled.criteria,
         expected=expected,
         overlooked=find_overlooked(filled.criteria, found.arms),
+        scope=filled.scope,
+        unjudged=claims.unjudged,
+        left_out=claims.left_out,
         notes=(*found.notes, *(() if expected is None else expected.notes)),
     )
     verdict = sealed(verdict)

@@ -56,7 +56,8 @@ def _comparison_table(title: str, comparisons: Sequence[Comparison]) -> Table:
     return Table(
         caption=title,
         note=f"{unit_of(metric, difference=True).name}; in brackets, the {level} % interval"
-        + (f"; p by {tests[0]}" if len(tests) == 1 else ""),
+        + (f"; p by {tests[0]}" if len(tests) == 1 else "")
+        + _family(comparisons),
         first="First − second",
         columns=tuple(Column(slice_title(name, noun_of(metric))) for name in slices),
         rows=tuple(
@@ -69,6 +70,12 @@ def _comparison_table(title: str, comparisons: Sequence[Comparison]) -> Table:
             for a, b in dict.fromkeys((c.a, c.b) for c in comparisons)
         ),
     )
+
+
+def _family(comparisons: Sequence[Comparison]) -> str:
+    """What p is adjusted for; rows that repeat another are not shown."""
+    family = next((row.family for row in comparisons if row.holm_p is not None), 0)
+    return f"; Holm: p adjusted over the {family} tests of this table, repeats once" if family > 1 else ""
 
 
 def _comparison_cell(found: Comparison | None, tests: Sequence[str]) -> Cell | None:
@@ -85,6 +92,7 @@ def _comparison_cell(found: Comparison | None, tests: Sequence[str]) -> Cell | N
         interval=unit.interval(found.ci_low, found.ci_high),
         lines=(
             tested if found.p_value is not None else "p not measured",
+            *([f"Holm {numerals.p_value(found.holm_p)}"] if found.holm_p is not None else []),
             f"{numbers.count(found.gained)} gained, {numbers.count(found.lost)} lost",
         ),
         warning=f"{numbers.count(unmatched, 'item')} answered on one side only" if unmatched else "",

@@ -215,4 +215,5 @@ def _difference(row: SeedComparison) -> Cell:
     spread = numbers.percent(row.std) if unit.is_share else numerals.fraction(row.std)
     value = f"{unit.write(row.mean).removesuffix(' pp')} ± {spread}{' pp' if unit.is_share else ''}"
     named = "" if row.test is None else f" by {row.test}"
-    return Cell(value, unit.interval(row.ci_low, row.ci_high), (f"p {numerals.p_value(row.p_value)}{named}",))
+    tested = (f"p {numerals.p_value(row.p_value)}{named}", f"Holm {numerals.p_value(row.holm_p)}")
+    return Cell(value, unit.interval(row.ci_low, row.ci_high), tested)

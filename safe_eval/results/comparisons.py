@@ -9,6 +9,7 @@ from safe_eval.arms.arm import COMPARED_SLICES, ArmKey, Places, shared_examples
 from safe_eval.arms.pairs import Pairing, baseline_of, equal_pairs, same_seeds
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
+from safe_eval.results.families import SameTest, same_test, with_holm
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.corpus_sums import RANDOMISATION, sums_difference
 from safe_eval.statistics.intervals import clustered_stderr
@@ -37,6 +38,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     equivalence_low: float | None = None  # of two one-sided tests: a 90 % interval if confidence is 95 %
     equivalence_high: float | None = None
     p_value: float | None = None
+    holm_p: float | None = None  # adjusted over its family
+    family: int = 0  # how many tests that are: see `results.families`
     test: str | None = None  # the test behind p_value; it respects the clusters
     mcnemar_p: float | None = None  # exact, treats items as independent; None for graded scores
     mcnemar_mid_p: float | None = None
@@ -57,11 +60,18 @@ def comparison_rows(arms: Arms, sampling: Sampling) -> Iterator[Comparison]:
     Between equals, for each pair of models once: a/c − b/c.
     """
     for scored in arms.scored.values():
-        for a, b in _arms_to_compare(scored, arms.pairing):
-            yield from _by_slice(a, b, sampling)
-        for seed, (a, b) in matched_equals(scored, arms.pairing):
-            rows = _by_slice(a, b, sampling)
-            yield from (msgspec.structs.replace(row, seed=seed) for row in rows)
+        yield from with_holm(_tested(scored, arms.pairing, sampling))
+
+
+def _tested(
+    scored: Sequence[ScoredArm], pairing: Pairing, sampling: Sampling
+) -> Iterator[tuple[Comparison, SameTest]]:
+    """The comparisons by one metric, each with what makes it one test with another."""
+    for a, b in _arms_to_compare(scored, pairing):
+        yield from _by_slice(a, b, sampling)
+    for seed, (a, b) in matched_equals(scored, pairing):
+        for row, test in _by_slice(a, b, sampling):
+            yield msgspec.structs.replace(row, seed=seed), test
 
 
 def matched_equals(
@@ -75,14 +85,22 @@ def matched_equals(
         yield from same_seeds(by_seed[one], by_seed[other]).items()
 
 
-def _by_slice(a: ScoredArm, b: ScoredArm, sampling: Sampling) -> Iterator[Comparison]:
+def _by_slice(a: ScoredArm, b: ScoredArm, sampling: Sampling) -> Iterator[tuple[Comparison, SameTest]]:
     shared = shared_examples(a.examples, b.examples)
     whole = compare(a, b, "all", shared, sampling)
+    test = test_of(a, b, "all", shared)
     for name in COMPARED_SLICES:
         if a.is_whole(name) and b.is_whole(name):
-            yield msgspec.structs.replace(whole, slice=name)
+            yield msgspec.structs.replace(whole, slice=name), test
         elif name in a.slices or name in b.slices:
-            yield compare(a, b, name, shared, sampling)
+            yield compare(a, b, name, shared, sampling), test_of(a, b, name, shared)
+
+
+def test_of(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared) -> SameTest:
+    """What a comparison of two arms on a slice shares with another one that is the same test."""
+    both = a.inside(slice_name)[shared[0]] & b.inside(slice_name)[shared[1]]
+    at_a, at_b = shared[0][both], shared[1][both]
+    return same_test(a.examples[at_a], a.scores[at_a] - b.scores[at_b])
 
 
 def compare(a: ScoredArm, b: ScoredArm, slice_name: str, shared: Shared, sampling: Sampling) -> Comparison:

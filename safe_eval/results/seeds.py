@@ -11,9 +11,10 @@ from numpy import ndarray
 
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import COMPARED_SLICES, ArmKey, Places, shared_examples
-from safe_eval.arms.pairs import equal_pairs, same_seeds
+from safe_eval.arms.pairs import Pairing, equal_pairs, same_seeds
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
+from safe_eval.results.families import SameTest, same_test, with_holm
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM
 from safe_eval.statistics.seeds import (
     SeedSpread,
@@ -68,6 +69,8 @@ class SeedComparison(SeedSpreadRow, frozen=True, kw_only=True):
     equivalence_high: float | None
     p_value: float | None  # below 1 − confidence where the interval excludes 0; None without one
     test: str | None  # as the interval was made
+    holm_p: float | None = None  # adjusted over its family
+    family: int = 0  # how many tests that are: see `results.families`
 
 
 def seed_rows(arms: Arms, sampling: Sampling) -> Iterator[SeedRow]:
@@ -86,16 +89,23 @@ def seed_comparison_rows(arms: Arms, sampling: Sampling) -> Iterator[SeedCompari
     A model with one seed is compared with every seed of the other models.
     """
     for scored in arms.scored.values():
-        comparable = _comparable(scored, arms.pairing.baseline, least=1)
-        for key, seeds in comparable.items():
-            full = key._replace(condition="full")
-            if key != full and full in comparable:
-                yield from _comparisons(comparable[full], seeds, sampling)
-            base = None if arms.pairing.baseline is None else full._replace(model=arms.pairing.baseline)
-            if base is not None and key.model != base.model and base in comparable:
-                yield from _comparisons(seeds, comparable[base], sampling)
-        for one, other in equal_pairs(comparable, arms.pairing):
-            yield from _comparisons(comparable[one], comparable[other], sampling)
+        yield from with_holm(_tested(scored, arms.pairing, sampling))
+
+
+def _tested(
+    scored: Sequence[ScoredArm], pairing: Pairing, sampling: Sampling
+) -> Iterator[tuple[SeedComparison, SameTest]]:
+    """The comparisons by one metric, each with what makes it one test with another."""
+    comparable = _comparable(scored, pairing.baseline, least=1)
+    for key, seeds in comparable.items():
+        full = key._replace(condition="full")
+        if key != full and full in comparable:
+            yield from _comparisons(comparable[full], seeds, sampling)
+        base = None if pairing.baseline is None else full._replace(model=pairing.baseline)
+        if base is not None and key.model != base.model and base in comparable:
+            yield from _comparisons(seeds, comparable[base], sampling)
+    for one, other in equal_pairs(comparable, pairing):
+        yield from _comparisons(comparable[one], comparable[other], sampling)
 
 
 def seed_notes(arms: Arms) -> list[str]:
@@ -175,7 +185,7 @@ def _row(seeds: BySeed, slice_name: str, sampling: Sampling) -> SeedRow:
     return msgspec.structs.replace(row, always_right=right, always_wrong=wrong, mixed=mixed)
 
 
-def _comparisons(a: BySeed, b: BySeed, sampling: Sampling) -> Iterator[SeedComparison]:
+def _comparisons(a: BySeed, b: BySeed, sampling: Sampling) -> Iterator[tuple[SeedComparison, SameTest]]:
     """The differences on the examples that both answered, for the seeds that both have."""
     both = same_seeds(a, b)
     if len(both) < 2:
@@ -184,13 +194,20 @@ def _comparisons(a: BySeed, b: BySeed, sampling: Sampling) -> Iterator[SeedCompa
     at_a, at_b = shared_examples(first.examples, other.examples)
     if not len(at_a):
         return
-    whole = _comparison(both, (at_a, at_b), "all", sampling)
+    whole, test = _comparison(both, (at_a, at_b), "all", sampling), _test_of(both, (at_a, at_b))
     for name in COMPARED_SLICES:
         inside = first.inside(name)[at_a]
         if inside.all():
-            yield msgspec.structs.replace(whole, slice=name)
+            yield msgspec.structs.replace(whole, slice=name), test
         elif inside.any():
-            yield _comparison(both, (at_a[inside], at_b[inside]), name, sampling)
+            at = at_a[inside], at_b[inside]
+            yield _comparison(both, at, name, sampling), _test_of(both, at)
+
+
+def _test_of(both: Mapping[int, tuple[ScoredArm, ScoredArm]], at: tuple[Places, Places]) -> SameTest:
+    """What a comparison shares with another one that is the same test, seed by seed."""
+    differences = np.stack([a.scores[at[0]] - b.scores[at[1]] for a, b in both.values()])
+    return same_test(next(iter(both.values()))[0].examples[at[0]], differences)
 
 
 def _comparison(

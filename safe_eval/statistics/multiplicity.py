@@ -1,5 +1,7 @@
 """Multiplicity: p values adjusted for a family of tests."""
 
+from collections.abc import Callable, Hashable, Sequence
+
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
@@ -41,6 +43,30 @@ def benjamini_hochberg(p_values: PValues) -> PValues:
     order, ascending = _ascending(p_values)
     factors = len(ascending) / np.arange(1, len(ascending) + 1)
     return _in_given_order(np.minimum.accumulate((ascending * factors)[::-1])[::-1], order)
+
+
+def adjusted_once(
+    p_values: Sequence[float | None],
+    tests: Sequence[Hashable],
+    adjust: Callable[[PValues], PValues] = holm,
+) -> list[float | None]:
+    """Adjusted p values of a family in which rows with the same `tests` are one test, and count once.
+
+    None is not measured: it is in no family, and stays None.
+
+    >>> adjusted_once([0.01, 0.04, 0.01, None], ["all", "audio", "all", "vl"])
+    [0.02, 0.04, 0.02, None]
+    """
+    of_test: dict[Hashable, float] = {}
+    for p_value, test in zip(p_values, tests, strict=True):
+        if p_value is not None:
+            of_test[test] = max(p_value, of_test.get(test, 0.0))
+    if not of_test:
+        return [None] * len(p_values)
+    adjusted = dict(zip(of_test, adjust(np.array(list(of_test.values()))).tolist(), strict=True))
+    return [
+        None if p_value is None else adjusted[test] for p_value, test in zip(p_values, tests, strict=True)
+    ]
 
 
 def _ascending(p_values: PValues) -> tuple[ndarray, PValues]:

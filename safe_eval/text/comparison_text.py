@@ -98,8 +98,10 @@ def comparison_lines(found: ComparisonFile) -> Iterator[str]:
         yield from _readings(rows, found)
         yield from _flip_lines([flip for flip in found.flips if _block(flip) == key])
     yield ""
+    repeats = sum(row.p_value is not None for row in found.rows) - found.family
+    once = f"; {repeats} {'row repeats' if repeats == 1 else 'rows repeat'} another" if repeats else ""
     yield from _wrapped(
-        f"Holm: p adjusted over all {found.family} tests; other formats also show Benjamini–Hochberg"
+        f"Holm: p adjusted over all {found.family} tests{once}; other formats also show Benjamini–Hochberg"
     )
     for covered in found.coverage:
         yield from _coverage_lines(covered)

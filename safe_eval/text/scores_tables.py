@@ -28,6 +28,8 @@ _COMPARISON = {
     "low": "ci_low",
     "high": "ci_high",
     "p": "p_value",
+    "Holm": "holm_p",
+    "family": "family",
     "McNemar": "mcnemar_p",
     "mid-p": "mcnemar_mid_p",
     "gained": "gained",
@@ -40,7 +42,8 @@ _SEED = {"model": "model", "condition": "condition", "slice": "slice"} | _SPREAD
 _SEED |= {"low": "ci_low", "high": "ci_high"}
 _SEED |= {"always right": "always_right", "always wrong": "always_wrong", "mixed": "mixed", "n": "n"}
 _SEED_COMPARISON = {"A": "a", "B": "b", "slice": "slice"} | _SPREAD
-_SEED_COMPARISON |= {"low": "ci_low", "high": "ci_high", "p": "p_value", "test": "test", "n": "n"}
+_SEED_COMPARISON |= {"low": "ci_low", "high": "ci_high", "p": "p_value", "test": "test"}
+_SEED_COMPARISON |= {"Holm": "holm_p", "family": "family", "n": "n"}
 _PROMPT = {"model": "model", "condition": "condition", "slice": "slice", "mean": "mean", "std": "std"}
 _PROMPT |= {"low": "ci_low", "high": "ci_high", "noise std": "noise_std", "wording std": "prompt_std"}
 _PROMPT |= {"wording std at most": "prompt_std_high", "n": "n", "clusters": "clusters"}
@@ -112,7 +115,7 @@ _DEFERRAL = {
 _CURVE = ("threshold", "coverage", "risk", "ci_low", "ci_high")
 _COVERAGE = ("model", "condition", "seed", "expected", "answered", "errored", "unparsed", "excluded")
 _DIFFERENCES = dict.fromkeys(("difference", "low", "high"), numerals.difference)
-_P_VALUES = dict.fromkeys(("p", "McNemar", "mid-p"), numerals.p_value)
+_P_VALUES = dict.fromkeys(("p", "Holm", "McNemar", "mid-p"), numerals.p_value)
 
 
 # The names of the tables, as in scores.json; risk_coverage holds the curves of deferral.

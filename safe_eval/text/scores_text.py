@@ -16,6 +16,8 @@ from safe_eval.results.aggregates import (
     AggregateRow,
 )
 from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.comparisons import Comparison
+from safe_eval.results.families import family_text
 from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.seeds import SeedRow
 from safe_eval.scorers.captions.diversity import VOCABULARY
@@ -39,6 +41,7 @@ GROUPED = frozenset(metric for group in GROUPS.values() for metric in group)
 _NAME = 28  # "safe/mute_audio − base/full"
 _ARM, _AGGREGATE = 17, 17  # "safe/mute_audio", "balanced_accuracy"
 _GROUP_ARM, _GROUP_SLICE, _GROUP_METRIC = 20, 7, 7  # in the tables of a group; a metric has at least so many
+_PAIR = 27  # of differences: "safe/swap_audio − base/full"
 _SEED_ARM, _SPREAD, _SPREADS = 20, 14, 4  # over seeds; "0.123 ± 0.012", and how many fit on a line
 
 
@@ -114,22 +117,23 @@ def _comparison_lines(scores: Scores, metric: str, dataset: str | None, seed: in
     if not rows:
         return
     yield ""
-    yield f"  {'':<{_NAME}} slice  difference  interval               p"
+    yield f"  {'':<{_PAIR}} slice difference  interval               p    Holm"
     shown = ""
     for row in without_repeats(rows, ("a", "b")):
         name = f"{row.a} − {row.b}"
         title = "" if name == shown else name
-        if len(title) > _NAME:
+        if len(title) > _PAIR:
             yield f"  {numerals.cut(title, COLUMNS - 2)}"
             title = ""
         interval = numerals.interval(row.ci_low, row.ci_high, signed=True)
         yield (
-            f"  {title:<{_NAME}} {row.slice:<6} "
-            f"{numerals.difference(row.difference):>10}  {interval:<16} {numerals.p_value(row.p_value):>7}"
+            f"  {title:<{_PAIR}} {row.slice:<6}{numerals.difference(row.difference):>9}  {interval:<16} "
+            f"{numerals.p_value(row.p_value):>7} {numerals.p_value(row.holm_p):>7}"
         )
         shown = name
     tests = sorted({row.test for row in rows if row.test is not None})
     yield f"  p: {' or '.join(tests) or 'not measured'}"
+    yield from _family_lines(rows)
     for row in rows:
         if row.slice == "all" and (row.only_a or row.only_b):
             alone = f"{row.only_a} only by {row.a}, {row.only_b} only by {row.b}"
@@ -209,6 +213,13 @@ def _seed_lines(scores: Scores) -> Iterator[str]:
             yield ""
             yield f"{title} over seeds" if dataset is None else f"{title} on {dataset} over seeds"
             yield from _seed_groups([row for row in grouped if row.dataset == dataset])
+
+
+def _family_lines(rows: Sequence[Comparison]) -> Iterator[str]:
+    """What the p values of a table are adjusted for."""
+    measured = [row for row in rows if row.holm_p is not None]
+    if measured:
+        yield f"  {family_text(measured[0].family, len(measured))}"
 
 
 def _seed_groups(rows: Sequence[SeedRow]) -> Iterator[str]:

@@ -43,11 +43,19 @@ def verdict_table(verdict: Verdict) -> Iterator[str]:
     for text in _beside(verdict):
         yield from textwrap.wrap(text, COLUMNS, subsequent_indent="  ")
     met = sum(row.decision == GO for row in verdict.criteria)
-    yield f"verdict: {verdict.decision} ({met} of {len(verdict.criteria)} criteria hold)"
+    count = len(verdict.criteria) - len(verdict.unjudged)
+    parts = "1 part of the answers is" if len(verdict.unjudged) == 1 else f"{len(verdict.unjudged)} parts are"
+    unjudged = f"; {parts} judged by none" if verdict.unjudged else ""
+    yield f"verdict: {verdict.decision} ({met} of {count} criteria hold{unjudged})"
 
 
 def _beside(verdict: Verdict) -> Iterator[str]:
-    """What the criteria do not say: missing answers, answers that no criterion looks at, and notes."""
+    """What the criteria do not say: what they leave out, missing answers, answers nobody looks at, notes."""
+    if sum(row.severity == "critical" for row in verdict.criteria) > 1:
+        yield "every criterion must hold, so go needs no adjustment for how many there are"
+    if verdict.left_out:
+        parts = "; ".join(part.text for part in verdict.left_out)
+        yield f"left out on purpose, how well they are answered: {parts}"
     if verdict.expected is not None:
         yield from (f"missing: {name}" for name in verdict.expected.named)
     if verdict.overlooked is not None:

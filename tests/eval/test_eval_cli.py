@@ -37,7 +37,7 @@ def test_score_then_verdict(run: Path, capsys: pytest.CaptureFixture[str]) -> No
     written = f"{run / 'scores.json'}, {run / 'items.parquet'} and {run / 'flips.csv'}"
     assert said.endswith(f"wrote {written}\n")
     assert main(["verdict", str(run), *DEMO]) == 0
-    assert "verdict: go (5 of 5 criteria hold)" in capsys.readouterr().out
+    assert "verdict: go (7 of 7 criteria hold)" in capsys.readouterr().out
     assert json.loads((run / "verdict.json").read_text("utf-8"))["decision"] == "go"
 
 

@@ -24,7 +24,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     write_predictions("other.jsonl", good_run(10))
     for name in ("mine", "another"):
         criterion = f"name: {name}, metric: vqa_accuracy, slice: audio, condition: safe/full, bound: '> 0.5'"
-        Path(f"{name}.yaml").write_text(f"criteria:\n  - {{{criterion}}}\n")
+        Path(f"{name}.yaml").write_text(f"leaves_out: {{slice: vl}}\ncriteria:\n  - {{{criterion}}}\n")
     assert typed("score p.jsonl --out runs/mine") == 0
     capsys.readouterr()
     return tmp_path

@@ -53,6 +53,7 @@ def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     criteria = folder / "judge.yaml"
     criteria.write_text(
+        "leaves_out: [{slice: all}, {dataset: clips}]\n"
         "criteria:\n"
         "- {name: sound helps, metric: vqa_accuracy, condition: org/safe/full, against: base/full, "
         "bound: '>= 0.1'}\n"

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/criteria.md").read_text("utf-8")
 EQUAL = """
 parameters: {model: safe, baseline: base}
+leaves_out: {slice: all}
 criteria:
   - name: as_good
     metric: vqa_accuracy
@@ -36,6 +37,7 @@ ONE = """
 parameters:
   model: safe
   dataset: null
+leaves_out: {slice: all}
 criteria:
   - name: it
     metric: vqa_accuracy
@@ -145,7 +147,7 @@ def test_a_file_in_the_working_directory_shadows_no_shipped_name(
     assert main(["score", "p.jsonl", "--out", "run", "--resamples", "100"]) == 0
     assert main(["verdict", "run", "--criteria", "demo", "--set", "margin=0.15"]) == 0
     assert json.loads((tmp_path / "run/verdict.json").read_text())["criteria_file"]["name"] == "demo.yaml"
-    assert "verdict: go (5 of 5 criteria hold)" in capsys.readouterr().out
+    assert "verdict: go (7 of 7 criteria hold)" in capsys.readouterr().out
     assert main(["verdict", "run", "--criteria", "./demo", "--force"]) == 0
     assert "verdict: go (1 of 1 criteria hold)" in capsys.readouterr().out
 

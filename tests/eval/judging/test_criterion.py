@@ -183,10 +183,10 @@ def test_a_verdict_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture
     document = json.loads(shown["json"])
     assert document == json.loads((tmp_path / "verdict.json").read_text("utf-8"))
     rows = list(csv.DictReader(shown["csv"].splitlines()))
-    assert [row["decision"] for row in rows] == ["go"] * 5
+    assert [row["decision"] for row in rows] == ["go"] * 7
     assert float(rows[0]["value"]) == document["criteria"][0]["value"]
     assert shown["markdown"].startswith("**verdict: go**")
-    assert "verdict: go (5 of 5 criteria hold)" in shown["text"]
+    assert "verdict: go (7 of 7 criteria hold)" in shown["text"]
 
 
 def test_success_on_a_run_that_lacks_most_of_it_is_2(

@@ -69,7 +69,8 @@ def make_run(tmp_path: Path, rows: list[Prediction], criteria: str = "") -> Path
     run = tmp_path / "run"
     write_predictions(run / "predictions.jsonl", rows)
     score_files([run / "predictions.jsonl"], Sampling(resamples=100), out=run)
-    (tmp_path / "criteria.yaml").write_text(f"{criteria}criteria:{HELPS}{COVERED}", "utf-8")
+    about = "leaves_out: {slice: all}\n"
+    (tmp_path / "criteria.yaml").write_text(f"{criteria}{about}criteria:{HELPS}{COVERED}", "utf-8")
     return run
 
 
@@ -102,7 +103,7 @@ def test_what_every_arm_left_out_is_missing_and_no_go_follows(
     assert "110 of 120 examples answered" in said
     assert "110 of 120 answers that examples.jsonl expects are there; missing:" in said
     assert "missing: 'c7-audio' of made by base/full, seed 0" in said
-    (tmp_path / "criteria.yaml").write_text(f"criteria:{HELPS}", "utf-8")
+    (tmp_path / "criteria.yaml").write_text(f"leaves_out: {{slice: all}}\ncriteria:{HELPS}", "utf-8")
     assert main([*command, "--force", "--expect", str(expected)]) == 2
     verdict = json.loads((tmp_path / "run/verdict.json").read_text("utf-8"))
     assert [(one["name"], one["decision"]) for one in verdict["criteria"]] == [

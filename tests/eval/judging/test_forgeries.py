@@ -32,6 +32,7 @@ Json = Any
 Path_ = tuple[str | int, ...]
 QUICK = Sampling(resamples=100)
 CRITERIA = """
+leaves_out: [{slice: all}, {dataset: sounds}]
 criteria:
   - {name: helps, metric: vqa_accuracy, slice: audio, condition: safe/full, against: safe/mute_audio,
      bound: ">= 0.05"}

@@ -5,21 +5,20 @@ from collections.abc import Callable
 import made_go
 import msgspec
 import pytest
+from made_verdict import judged_rows
 
-from safe_eval.judging.criteria_file import fill_criteria, shipped_criteria
-from safe_eval.judging.judged import Judged, judge, overall
+from safe_eval.judging.criteria_file import shipped_criteria
+from safe_eval.judging.judged import Judged, overall
 from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
-from safe_eval.scoring.score import score_predictions
 
 World = Callable[..., list[Prediction]]
 TESTED_ELSEWHERE = {"demo", "success", "parser"}  # test_verdict.py, test_success.py, test_labelled.py
 
 
 def judged(name: str, rows: list[Prediction], *settings: str) -> dict[str, Judged]:
-    filled = fill_criteria(shipped_criteria()[name], settings)
-    scores = score_predictions(rows, Sampling(resamples=200), ScoreOptions(pairs=name == "gates"))
-    return {criterion.name: judge(criterion, scores) for criterion in filled.criteria}
+    sampling, options = Sampling(resamples=200), ScoreOptions(pairs=name == "gates")
+    return {row.name: row for row in judged_rows(rows, name, *settings, sampling=sampling, options=options)}
 
 
 WORLDS: dict[str, World] = {
@@ -118,6 +117,30 @@ def test_a_world_that_just_misses_one_is_no_go(name: str, world: dict[str, objec
     found = judged(name, WORLDS[name](**world))
     assert {key for key, row in found.items() if row.decision == "no-go"} == fails
     assert overall(list(found.values())) == "no-go"
+
+
+@pytest.mark.parametrize(
+    ("name", "world"),
+    [
+        ("pilot", {"lost_on": -60, "lost_off": -60}),
+        ("gates", {"lost_audio": -60, "lost_vl": -60}),
+        ("retention", {"lost_vl": -60}),
+        ("lomo", {"lost_vl": -60}),
+    ],
+)
+def test_a_gain_is_no_failure(name: str, world: dict[str, object]) -> None:
+    """Kept is not worse: 60 answers gained and none lost are go."""
+    found = judged(name, WORLDS[name](**world))
+    assert overall(list(found.values())) == "go", {k: v for k, v in found.items() if v.decision != "go"}
+
+
+def test_a_gain_is_no_failure_of_success() -> None:
+    rows = [*made_go.arm("base", "full", 240, 540), *made_go.arm("safe", "full", 500, 600)]
+    found = judged("success", [*rows, *made_go.arm("safe", "swap_audio", 240, 600)])
+    kept = {name: row for name, row in found.items() if name.startswith("seeing_is_kept")}
+    assert len(kept) == 3
+    assert {(row.decision, row.use) for row in kept.values()} == {("go", "non_inferiority")}
+    assert all("60 gained, 0 lost" in row.evidence for row in kept.values())
 
 
 @pytest.mark.parametrize("name", WORLDS)

@@ -48,7 +48,7 @@ def test_the_parameters_are_sealed(run: Path) -> None:
     (run / "verdict.json").write_bytes(msgspec.json.encode(milder))
     with pytest.raises(InputError, match="was changed after it was written"):
         read_verdict(run, read_scores(run))
-    assert verdict.asked[2].bound == ">= -0.06"
+    assert verdict.asked[3].bound == ">= -0.06"
 
 
 def test_the_labels_are_a_link_of_the_chain(run: Path, tmp_path: Path) -> None:
@@ -65,6 +65,7 @@ def test_a_template_may_name_what_is_expected(run: Path, tmp_path: Path) -> None
     text = """
 parameters: {model: safe}
 expected: run/predictions.jsonl
+leaves_out: {slice: vl}
 criteria:
   - {name: it, metric: vqa_accuracy, slice: audio, condition: "${model}/full", bound: "> 0.5"}
 """

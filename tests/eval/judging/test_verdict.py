@@ -52,7 +52,7 @@ def test_a_good_run_is_go_and_says_why(tmp_path: Path) -> None:
     run = make_run(tmp_path, good_run())
     verdict = decide(run, DEMO, settings=MARGIN)
     assert verdict.decision == "go"
-    assert [row.decision for row in verdict.criteria] == ["go"] * 5
+    assert [row.decision for row in verdict.criteria] == ["go"] * 7
     content = json.loads((run / "verdict.json").read_text("utf-8"))
     assert content["decision"] == "go"
     assert {"name", "value", "ci_low", "ci_high", "bound", "decision", "evidence"} <= set(
@@ -91,9 +91,10 @@ def worse(rows: list[Prediction], condition: str, slice_is_audio: bool, count: i
 @pytest.mark.parametrize(
     ("condition", "audio", "count", "fails"),
     [
-        ("full", True, 34, {"sound_helps", "sound_helps_beyond_chance"}),
+        ("full", True, 34, {"sound_helps", "sound_helps_beyond_chance", "hearing_beats_the_base"}),
         ("full", True, 32, {"sound_helps_beyond_chance"}),
         ("swap_audio", False, 1, {"seeing_is_kept"}),
+        ("full", False, 1, {"seeing_is_kept_with_its_sound"}),
         ("gate_off", False, 1, {"gate_off_is_the_base"}),
     ],
 )
@@ -219,7 +220,7 @@ def test_a_number_at_its_bound_meets_it() -> None:
 def test_the_table_fits_80_columns(tmp_path: Path) -> None:
     lines = list(verdict_table(decide(make_run(tmp_path, good_run()), DEMO, settings=MARGIN)))
     assert max(map(len, lines)) <= 80
-    assert lines[-1] == "verdict: go (5 of 5 criteria hold)"
+    assert lines[-1] == "verdict: go (7 of 7 criteria hold)"
     assert "asked for the low end > 0" in "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ from safe_eval.judging.verdict import Verdict, decide
 from safe_eval.report.report import write_report
 
 CRITERIA = """
+leaves_out: {slice: vl}
 criteria:
   - {name: hears, metric: accuracy, slice: audio, condition: parrot/full, bound: ">= 0.5"}
 """

@@ -89,7 +89,7 @@ def test_the_verdict_comes_first_and_names_what_fails(page, run):
     assert json.loads((run / "verdict.json").read_text())["decision"] == "no-go"
     opening = page.said.index("NO-GO")
     assert opening < page.said.index("Accuracy")
-    assert "of 5 criteria" in page.said
+    assert "of 7 criteria" in page.said
     assert "seeing is kept" in page.said
     assert "Coverage complete: every expected item was answered." in page.said
 

@@ -112,8 +112,9 @@ def test_score_shows_and_writes_them(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(command) == 0
     said = capsys.readouterr().out
     assert "vqa_accuracy on made over seeds" in said
-    assert "  safe/full                    all    0.550 ± 0.050      3    20    16     4" in said
-    assert "  safe/full − safe/mute_audio  all    +0.350 ± 0.050" in said
+    assert "  safe/full                      all    0.550 ± 0.050      3    20    16     4" in said
+    assert "  safe/full − safe/mute_audio\n                          all    +0.350 ± 0.050 [" in said
+    assert "  Holm: over the 6 tests of this table; 3 rows repeat another, item by item\n" in said
     assert max(map(len, said.replace(str(tmp_path), "").splitlines())) <= 80
     written = json.loads((tmp_path / "scores.json").read_text("utf-8"))
     assert len(written["seeds"]) == len(written["seed_comparisons"]) == 9

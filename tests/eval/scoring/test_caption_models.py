@@ -179,6 +179,7 @@ def test_diversity_is_an_aggregate_of_each_arm(folder: Path, capsys: pytest.Capt
     assert "caption diversity on made, seed 0\n" in printed
     assert f"  vocabulary        {rows[0].value:>7g}" in printed.replace("safe/full           ", "  ")
     (folder / "criteria.yaml").write_text(
+        "leaves_out: {slice: all}\n"
         'criteria: [{name: w, metric: vocabulary, condition: safe/full, bound: ">= 5"}]'
     )
     assert main(["verdict", f"{folder}/run", "--criteria", f"{folder}/criteria.yaml"]) == 0
