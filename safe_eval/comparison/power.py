@@ -18,7 +18,7 @@ from safe_eval.statistics.planned_power import (
 )
 from safe_eval.statistics.planned_seeds import power_of_agreement, power_over_seeds
 from safe_eval.statistics.planned_share import Share, power_of_share
-from safe_eval.statistics.power import design_effect, minimum_detectable_effect
+from safe_eval.statistics.power import design_effect
 
 SHARE_LOST, SEED_STD = 0.8, 0.005  # that are to be shown, unless others are given
 _MOST_SEEDS, _SEEDS = 1000, 3
@@ -213,7 +213,7 @@ def _fewest_seeds(asked: _Asked, clusters: int, effect: float) -> int:
 
 
 def _fewest_seeds_at_all(asked: _Asked, effect: float) -> int | None:
-    """The fewest seeds that show it with as many items as there could be, and a margin for their noise."""
+    """The fewest seeds that show it with as many items as anyone could have."""
     return _first_seeds(lambda seeds: asked.power_of(10**7, effect, seeds), asked.options.power)
 
 
@@ -225,14 +225,8 @@ def _least(asked: _Asked, clusters: int, seeds: int) -> float:
     """The least difference, or the least margin, that so many clusters show."""
     options, answers = asked.options, asked.answers
     name, _ = _EFFECT[options.goal]
-    start = max(minimum_detectable_effect(max(answers.std, 1e-3), clusters * answers.cluster_size) * 4, 0.01)
-    most = min(1.0, max(answers.changed, start) if options.goal != "superiority" else answers.changed)
-    found = None
-    while found is None and most <= 1:
-        found = least_effect(lambda effect: asked.power_of(clusters, effect, seeds), options.power, most)
-        if most >= 1 or options.goal == "superiority":
-            break
-        most = min(1.0, 2 * most)
+    most = answers.changed if options.goal == "superiority" else 1.0
+    found = least_effect(lambda effect: asked.power_of(clusters, effect, seeds), options.power, most)
     if found is None:
         raise InputError(f"--items {options.items}: no {name} is shown by so few; give more items")
     return found
@@ -261,6 +255,8 @@ def _check_planned(options: PowerOptions) -> None:
         raise InputError(f"--seeds {options.seeds}: is too few; seeds agree from 2 on")
     if options.seeds is not None and goal == "lomo_drop":
         raise InputError("--seeds: each seed must lose its answers; leave it out")
+    if options.assumed.seed_std and goal != "seeds" and (options.seeds or 1) == 1:
+        raise InputError("--seed-std: one seed does not show how seeds differ; give --seeds, or leave it out")
     if not (0 < options.confidence < 1 and 0.5 <= options.power < 1):
         raise InputError(
             f"confidence {options.confidence} or power {options.power} is out of range; 95 % is 0.95, "

@@ -97,7 +97,7 @@ def least_effect(power_of: Callable[[float], float], power: float, most: float) 
     low, high = 0.0, most
     if power_of(high) < power:
         return None
-    for _ in range(14):
+    for _ in range(18):
         middle = (low + high) / 2
         low, high = (low, middle) if power_of(middle) >= power else (middle, high)
     return high

@@ -138,7 +138,7 @@ def test_a_gain_over_seeds_needs_more_items_or_more_seeds(capsys: pytest.Capture
         (["--items", "9", "--correlation", "2"], "--correlation 2.0: is outside [0, 1]"),
         (["--items", "9", "--accuracy", "0"], "--accuracy 0.0: is not above 0"),
         (["--items", "9", "--share-lost", "90"], "--share-lost 90.0: is outside [0, 1]; 90 % is 0.9"),
-        (["--items", "9", "--seed-std", "1"], "--seed-std 1.0: is outside [0, 1); half a point is 0.005"),
+        (["--goal", "seeds", "--seed-std", "1"], "--seed-std 1.0: is outside [0, 1); half a point is 0.005"),
         (["--difference", "0.02", "--power", "80"], "80 % is 0.8"),
         (["--difference", "0.02", "--like", "absent.jsonl"], "no such predictions file"),
         (["--margin", "0.02"], "--margin: superiority takes --difference; leave it out"),
@@ -146,6 +146,10 @@ def test_a_gain_over_seeds_needs_more_items_or_more_seeds(capsys: pytest.Capture
         (["--goal", "lomo_drop", "--seeds", "3"], "--seeds: each seed must lose its answers; leave it out"),
         (["--goal", "lomo_drop", "--bound", "80"], "--bound 80.0: is not above 0 and at most 1"),
         (["--goal", "lomo_drop", "--share-lost", "0.8"], "a true share of 0.8 is not above 0.8"),
+        (
+            ["--difference", "0.02", "--seed-std", "0.01"],
+            "--seed-std: one seed does not show how seeds differ",
+        ),
         (["--goal", "seeds", "--seeds", "1"], "--seeds 1: is too few; seeds agree from 2 on"),
         (["--goal", "seeds", "--seed-std", "0.005"], "deviation of 0.005 is not below 0.005"),
         (
