@@ -249,7 +249,7 @@ def _spreads(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
             criterion.slice,
             name,
         ):
-            yield of_spread(spread)
+            yield of_spread(spread, criterion)
 
 
 def _unsaid(metric: str, count: int) -> str | None:

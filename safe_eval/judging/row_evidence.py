@@ -155,7 +155,7 @@ def of_seeds(row: SeedRow | SeedComparison, criterion: Criterion, unsaid: str | 
     return _with_one_sided(found, criterion)
 
 
-def of_spread(row: SeedRow) -> Evidence:
+def of_spread(row: SeedRow, criterion: Criterion) -> Evidence:
     """The standard deviation of a metric between seeds, without the noise of items, and its upper limit.
 
     Where the noise is not known, it is the whole standard deviation.
@@ -175,6 +175,8 @@ def of_spread(row: SeedRow) -> Evidence:
     if row.seed_std_high is not None:
         limit = f"{numerals.percent(row.confidence)} upper limit {numerals.effect(row.seed_std_high)}"
         text += f"; without it {numerals.effect(row.seed_std)}, {limit}"
+    if criterion.use == "value" and not criterion.parsed_bound().holds(row.noise_std):
+        text += "; item noise alone is beyond the bound, so this estimate shows little: ask for its ci_high"
     return replace(found, text=text, value=row.seed_std, ci_high=row.seed_std_high, confidence=row.confidence)
 
 

@@ -126,6 +126,9 @@ def test_a_spread_is_judged_without_item_noise_and_by_its_upper_limit(three: Sco
         "std 0.05, of which item noise explains 0.018; without it 0.047, 95 % upper limit 0.2"
         in found.evidence
     )
+    assert "item noise alone" not in found.evidence
+    noisy = judged(three, **spread, bound="<= 0.01")
+    assert "item noise alone is beyond the bound, so this estimate shows little" in noisy.evidence
     limit = judged(three, **spread, bound="<= 0.06", use="ci_high")
     assert (limit.decision, limit.ci_high) == ("no-go", pytest.approx(row.seed_std_high))
     assert judged(three, **spread, bound="<= 0.3", use="ci_high").decision == "go"
