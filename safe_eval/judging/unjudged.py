@@ -157,15 +157,16 @@ def _row(name: str, part: Unjudged) -> Judged:
 
 
 def _tested(criteria: Sequence[Criterion], arms: Arms) -> list[str]:
-    """The models under test, in the order of the criteria; the baseline if they name no other."""
-    baseline = arms.pairing.baseline
+    """The models under test, in the order of the criteria; all models if they name none.
+
+    The baseline is one of them only if there is no other.
+    """
+    baseline, there = arms.pairing.baseline, dict.fromkeys(arm.key.model for arm in arms.arms)
     asked = [_model(one.condition) for one in criteria]
     turned = [_model(one.against) for one in criteria if _model(one.condition) == baseline]
-    tested = [name for name in dict.fromkeys([*asked, *turned]) if name]
-    there = {arm.key.model for arm in arms.arms}
-    return [name for name in tested if name != baseline and name in there] or [
-        name for name in tested if name in there
-    ]
+    tested = [name for name in dict.fromkeys([*asked, *turned]) if name] or list(there)
+    found = [name for name in tested if name in there]
+    return [name for name in found if name != baseline] or found
 
 
 def _model(side: str | None) -> str:

@@ -44,14 +44,14 @@ def verdict_table(verdict: Verdict) -> Iterator[str]:
         yield from textwrap.wrap(text, COLUMNS, subsequent_indent="  ")
     met = sum(row.decision == GO for row in verdict.criteria)
     count = len(verdict.criteria) - len(verdict.unjudged)
-    parts = "1 part of the answers is" if len(verdict.unjudged) == 1 else f"{len(verdict.unjudged)} parts are"
-    unjudged = f"; {parts} judged by none" if verdict.unjudged else ""
+    parts = "part" if len(verdict.unjudged) == 1 else "parts"
+    unjudged = f"; {len(verdict.unjudged)} {parts} judged by none" if verdict.unjudged else ""
     yield f"verdict: {verdict.decision} ({met} of {count} criteria hold{unjudged})"
 
 
 def _beside(verdict: Verdict) -> Iterator[str]:
     """What the criteria do not say: what they leave out, missing answers, answers nobody looks at, notes."""
-    if sum(row.severity == "critical" for row in verdict.criteria) > 1:
+    if sum(criterion.severity == "critical" for criterion in verdict.asked) > 1:
         yield "every criterion must hold, so go needs no adjustment for how many there are"
     if verdict.left_out:
         parts = "; ".join(part.text for part in verdict.left_out)

@@ -209,6 +209,13 @@ def test_two_models_under_test_are_told_apart(tmp_path: Path) -> None:
     assert unjudged(found) == ["made, vqa, audio of safe", "made, vqa, audio of other"]
 
 
+def test_criteria_that_name_no_model_judge_none(tmp_path: Path) -> None:
+    covered = criteria(tmp_path, "criteria: [{name: covered, metric: coverage, bound: '== 1'}]")
+    assert unjudged(judged_rows(good_run(20), covered)) == ["made"]
+    alone = [one for one in good_run(20) if one.model == "base"]
+    assert unjudged(judged_rows(alone, covered)) == ["made"]
+
+
 def test_a_slice_left_out_still_has_a_dataset_to_look_at() -> None:
     """What goes without the sound is a claim on every dataset, whatever rule is named."""
     rows = two_datasets()
@@ -304,7 +311,7 @@ def test_the_command_says_what_to_add_and_what_was_left_out(
     assert main(["verdict", run, "--criteria", str(mine)]) == 2
     said = " ".join(capsys.readouterr().out.split())
     assert "write leaves_out: [{dataset: gqa}]" in said
-    assert "verdict: not measured (2 of 2 criteria hold; 1 part of the answers is judged by none)" in said
+    assert "verdict: not measured (2 of 2 criteria hold; 1 part judged by none)" in said
     mine.write_text(f"leaves_out: [{{dataset: gqa}}]\ncriteria:{one}", "utf-8")
     assert main(["verdict", run, "--criteria", str(mine), "--force"]) == 0
     said = " ".join(capsys.readouterr().out.split())
