@@ -73,6 +73,8 @@ def seeds_that_show(
     """
     from scipy.special import stdtrit
 
+    if not (over_items > 0 or std > 0):  # then the clusters not yet seen decide
+        return None
     for count in range(seeds + 1, _MOST_SEEDS):
         of_seeds = std**2 / count
         variance = over_items**2 + of_seeds
