@@ -127,9 +127,8 @@ def _rows(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
 
 def _if_every_seed(found: Evidence, criterion: Criterion, scores: Scores) -> Evidence:
     """The evidence over seeds, or nothing if another seed of the model was judged: it could have failed."""
-    judged = {
-        place.seed for place in _judged_places(criterion, scores) if place.dataset == found.place.dataset
-    }
+    datasets = found.datasets or (found.place.dataset,)
+    judged = {place.seed for place in _judged_places(criterion, scores) if place.dataset in datasets}
     lacking = sorted(seed for seed in judged - {seed for seed, _ in found.by_seed} if seed is not None)
     if not lacking or len(judged) == 1 or not found.by_seed:
         return found

@@ -100,8 +100,8 @@ def test_the_slices_of_every_scorer_are_accepted(tmp_path: Path, name: str) -> N
             "non_inferiority needs an 'against' and a bound such as '>= -0.005'",
         ),
         (
-            ["metric: share_lost", "condition: s/mute_audio", "against: s/full", "over: seeds"],
-            "share_lost has no mean over seeds; leave out 'over'",
+            ["metric: kl_nats", "condition: s/full", "against: base/full", "over: seeds"],
+            "kl_nats has no mean over seeds; leave out 'over'",
         ),
         (
             ["metric: vqa_accuracy", "condition: safe/full", "over: seeds", "slice: type:x"],

@@ -163,8 +163,8 @@ def test_an_aggregate_is_judged_by_its_value_and_both_ends_of_its_interval() -> 
     found = judged(gqa_run(), **fields, bound=">= 0.75")
     assert (found.decision, found.value) == ("go", 0.75)
     assert found.evidence == (
-        "safe/full on all, n 100 in 100 clusters, 95 % interval [0.660, 0.840] by cluster bootstrap "
-        "(gqa, seed 0); the smallest effect that so many items show is 0.09"
+        "safe/full on all, n 100 in 100 clusters, 95 % interval [0.656, 0.828] by clustered score "
+        "(gqa, seed 0); the smallest effect that so many items show is 0.086"
     )
     assert judged(gqa_run(), **fields, bound=">= 0.75", use="ci_low").decision == "no-go"
     assert judged(gqa_run(), **fields, bound="<= 0.9", use="ci_high").decision == "go"

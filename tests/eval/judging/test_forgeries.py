@@ -104,7 +104,7 @@ def forgeries(value: Json) -> list[Json]:
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int | float):
-        return [value + 1, value * 0.99 + 0.0001, None]
+        return [value + 1, value - 0.01 * abs(value) - 0.0001, None]
     if isinstance(value, str):
         return [value + "x", "", None]
     if value is None:
@@ -249,23 +249,26 @@ def test_versions_are_noted_and_change_nothing(run: Path) -> None:
 
 
 def test_a_forgery_within_the_tolerance_moves_no_verdict(tmp_path: Path) -> None:
-    """Three answers gained of 50: the interval ends at 0, and 0.0000005 in the file would be a go."""
+    """The interval ends 0.0000002 below the bound, and 0.0000005 more in the file would be a go."""
     rows = [
         *answers("safe", "full", lambda clip, needs_audio: clip < 8),
         *answers("safe", "mute_audio", lambda clip, needs_audio: clip < 5),
     ]
-    run = make_run(tmp_path / "run", rows)
+    first = make_run(tmp_path / "first", rows)
+    document = json.loads((first / "scores.json").read_text("utf-8"))
+    (low,) = [one["ci_low"] for one in document["comparisons"] if one["slice"] == "audio"]
+    bound = low + 2e-7
+    run = make_run(tmp_path / "run", rows, CRITERIA.replace('bound: "> 0"', f'bound: "> {bound:.9f}"'))
 
     def forge(document: Json) -> None:
         (hears,) = [one for one in document["comparisons"] if one["slice"] == "audio"]
-        assert hears["ci_low"] == 0
-        hears["ci_low"] = 5e-7
+        hears["ci_low"] = low + 5e-7
 
     rewrite(run, "scores.json", forge)
     verdict = decide(run, run / "criteria.yaml", force=True)
     assert [(one.name, one.ci_low, one.decision) for one in verdict.criteria[:2]] == [
-        ("helps", 0.0, "go"),
-        ("beyond_chance", 0.0, "no-go"),
+        ("helps", low, "go"),
+        ("beyond_chance", low, "no-go"),
     ]
 
 

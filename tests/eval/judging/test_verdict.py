@@ -107,8 +107,8 @@ def test_the_demo_criteria_can_each_fail(
 
 
 def test_the_demo_asks_for_what_its_groups_can_show(tmp_path: Path) -> None:
-    """Nothing is lost in either run; 133 groups rule out a loss of two points, 132 do not."""
-    for clips, decision in ((133, "go"), (132, "no-go")):
+    """Nothing is lost in either run; 149 groups rule out a loss of two points, 148 do not."""
+    for clips, decision in ((149, "go"), (148, "no-go")):
         verdict = decide(make_run(tmp_path / decision, good_run(clips)), "demo")
         kept = {row.name: row for row in verdict.criteria}["seeing_is_kept"]
         assert (kept.decision, kept.value) == (decision, 0.0)
@@ -181,7 +181,7 @@ def test_a_metric_alone_and_both_ends_of_its_interval() -> None:
     assert judged(rows, **alone, bound="< 0.5", use="ci_low").decision == "go"
     assert judged(rows, **alone, bound="< 0.5", use="ci_high").decision == "no-go"
     assert (
-        "safe/full on all, n 200 in 100 clusters, 95 % interval [0.386, 0.610] by cluster bootstrap"
+        "safe/full on all, n 200 in 100 clusters, 95 % interval [0.402, 0.598] by clustered score"
         in judged(rows, **alone, bound="> 0").evidence
     )
 
