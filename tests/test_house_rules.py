@@ -26,7 +26,6 @@ SHORT_FILES = {
     "safe_data/shards/tar.py": "one file format",
     "safe_data/shards/webdataset_view.py": "the one file that imports webdataset",
     "safe_data/sources/all_sources.py": "the table of sources",
-    "safe_eval/arms/few_clusters.py": "one warning about every dataset",
     "safe_data/sources/ids.py": "one rule of every corpus",
     "safe_data/sources/media_files.py": "one rule of every corpus",
     "safe_data/sources/synthetic/questions.py": "one part of a corpus",

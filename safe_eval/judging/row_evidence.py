@@ -3,9 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
-
-import msgspec
+from typing import NamedTuple, Protocol
 
 from safe_data.core import numerals
 from safe_eval.arms.coverage import ArmCoverage
@@ -15,7 +13,7 @@ from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.deferral import DeferralRow
 from safe_eval.results.latency import LATENCY_MS, LatencyRow
-from safe_eval.results.lomo import SHARE_LOST_CORRECTED, LomoRow
+from safe_eval.results.lomo import LomoRow
 from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import RetentionRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
@@ -24,6 +22,13 @@ from safe_eval.statistics.power import smallest_margin_shown
 
 Ends = tuple[float | None, float | None]
 _Bounded = Metric | Comparison | SeedRow | SeedComparison | LomoRow | SeparationRow | DeferralRow
+
+
+class _Counted(Protocol):
+    @property
+    def clusters(self) -> int | None: ...
+    @property
+    def effective_clusters(self) -> float | None: ...
 
 
 class Place(NamedTuple):
@@ -108,11 +113,11 @@ def of_coverage(arms: Sequence[ArmCoverage]) -> Evidence:
 
 def of_metric(row: Metric, unsaid: str | None) -> Evidence:
     """A mean; nothing where `unsaid` says that judged answers lack the field it is computed from."""
-    text = f"{row.model}/{row.condition} on {row.slice}, n {row.n} in {row.clusters} clusters"
+    text = f"{row.model}/{row.condition} on {row.slice}, n {row.n} in {in_clusters(row)}"
     place = Place(row.dataset, row.seed)
     if unsaid:
         return Evidence(f"{text}; {unsaid}", place)
-    return replace(_with_interval(text, place, row.value, row), stderr=row.stderr)
+    return replace(with_interval(text, place, row.value, row), stderr=row.stderr)
 
 
 def of_comparison(row: Comparison, criterion: Criterion, unsaid: str | None) -> Evidence:
@@ -125,12 +130,12 @@ def of_comparison(row: Comparison, criterion: Criterion, unsaid: str | None) -> 
         text = f"{row.changed} of {row.n} answers of {row.a} differ from {row.b}"
         return Evidence(text, place, float(row.changed), n=row.n, clusters=row.clusters)
     text = f"{row.a} − {row.b} on {row.slice}: {row.gained} gained, {row.lost} lost"
-    text += f", n {row.n} in {row.clusters} clusters"
+    text += f", n {row.n} in {in_clusters(row)}"
     if unsaid:
         return Evidence(f"{text}; {unsaid}", place)
     if row.test is not None:
         text += f", {row.test} p {numerals.p_value(row.p_value)}"
-    found = _with_interval(text, place, row.difference, row, signed=True)
+    found = with_interval(text, place, row.difference, row, signed=True)
     ends = (row.equivalence_low, row.equivalence_high)
     return _with_one_sided(replace(found, equivalence=ends, stderr=row.stderr), criterion)
 
@@ -140,14 +145,14 @@ def of_seeds(row: SeedRow | SeedComparison, criterion: Criterion, unsaid: str | 
     sides = f"{row.a} − {row.b}" if isinstance(row, SeedComparison) else f"{row.model}/{row.condition}"
     signed = isinstance(row, SeedComparison)
     means = ", ".join(map(numerals.difference if signed else numerals.fraction, row.means))
-    text = f"{sides} on {row.slice}, n {row.n} in {row.clusters} clusters, seeds {list(row.seeds)}: {means}"
+    text = f"{sides} on {row.slice}, n {row.n} in {in_clusters(row)}, seeds {list(row.seeds)}: {means}"
     place = Place(row.dataset, None)
     if unsaid:
         return Evidence(f"{text}; {unsaid}", place)
     ends = (row.equivalence_low, row.equivalence_high) if isinstance(row, SeedComparison) else (None, None)
     if isinstance(row, SeedComparison) and row.test is not None:
         text += f", {row.test} p {numerals.p_value(row.p_value)}"
-    found = _with_interval(text, place, row.mean, row, signed=signed)
+    found = with_interval(text, place, row.mean, row, signed=signed)
     by_seed = tuple(zip(row.seeds, row.means, strict=True))
     if row.sampling_stderr is not None and row.std is not None:
         found = replace(found, spread=Spread(row.sampling_stderr, row.std))
@@ -205,7 +210,7 @@ def of_aggregate(row: AggregateRow) -> Evidence:
     text += f", n {row.n}"
     if row.confidence is None:
         return Evidence(f"{text}, {row.name} has no interval", place, row.value, n=row.n)
-    text += f" in {row.clusters} clusters"
+    text += f" in {in_clusters(row)}"
     text += _interval(row.ci_low, row.ci_high, row.interval, row.confidence)
     return Evidence(
         text,
@@ -221,69 +226,16 @@ def of_aggregate(row: AggregateRow) -> Evidence:
     )
 
 
-def of_lomo(row: LomoRow, metric: str) -> Evidence:
-    """The share of right answers that a condition loses, or the same corrected for guesses."""
-    place, sides = Place(row.dataset, row.seed), f"{row.model}/{row.condition} of {row.model}/full"
-    if row.only_full or row.only_changed:
-        alone = f"{row.only_full} only under full, {row.only_changed} only under {row.condition}"
-        return Evidence(f"not every example was answered under both: {alone}", place)
-    if row.share_lost is None:
-        return Evidence(f"{sides} on {row.slice}: no answer is right under full", place)
-    text = f"{row.lost} of {row.n} right answers lost, {sides} on {row.slice}, in {row.clusters} clusters"
-    if row.seed is None:
-        shares = ", ".join(map(numerals.fraction, row.of_each_seed))
-        text += f", seeds {list(row.seeds)}: {shares}"
-    value = row.share_lost
-    if metric == SHARE_LOST_CORRECTED:
-        if row.corrected is None:
-            return Evidence(
-                f"{text}; not every row has 'choices', which say how often a guess is right", place
-            )
-        text += f", and a guess is right in {numerals.percent(row.chance or 0.0)}"
-        value, ends = row.corrected, (row.corrected_low, row.corrected_high)
-        row = msgspec.structs.replace(row, ci_low=ends[0], ci_high=ends[1])
-    return _of_every_seed(_with_interval(text, place, value, row), row)
-
-
-def of_separation(row: SeparationRow) -> Evidence:
-    """What a condition takes from questions about the sound, less what it takes from the others."""
-    place, name = Place(row.dataset, row.seed), f"{row.model}/{row.condition}"
-    where = f" over {len(row.datasets)} datasets" if len(row.datasets) > 1 else ""
-    if row.only_full or row.only_changed:
-        alone = f"{row.only_full} only under full, {row.only_changed} only under {row.condition}"
-        return Evidence(f"not every example was answered under both: {alone}{where}", place)
-    text = f"{name} takes {numerals.fraction(row.audio)} from audio and {numerals.fraction(row.vl)} from vl"
-    text += f"{where}, n {row.n_audio} and {row.n_vl} in {row.clusters} clusters"
-    if row.seed is None:
-        text += f", seeds {list(row.seeds)}: {', '.join(map(numerals.difference, row.of_each_seed))}"
-    if row.test is not None:
-        text += f", {row.test} p {numerals.p_value(row.p_value)}"
-    found = _with_interval(text, place, row.value, row, signed=True)
-    pooled = row.datasets if len(row.datasets) > 1 else ()
-    return _of_every_seed(replace(found, stderr=row.stderr, datasets=pooled), row)
-
-
-def _of_every_seed(found: Evidence, row: LomoRow | SeparationRow) -> Evidence:
-    """The evidence with the value of each seed, if it is of a row over seeds."""
-    if row.seed is not None:
-        return found
-    values = zip(row.seeds, row.of_each_seed, strict=True)
-    by_seed = tuple((seed, value) for seed, value in values if value is not None)
-    return replace(found, seeds=len(row.seeds), by_seed=by_seed)
-
-
 def of_deferral(row: DeferralRow) -> Evidence:
     """AURC or an AUROC; nothing where answers lack the field that it orders them by."""
-    text = (
-        f"{row.metric} of {row.model}/{row.condition} by {row.field!r}, n {row.n} in {row.clusters} clusters"
-    )
+    text = f"{row.metric} of {row.model}/{row.condition} by {row.field!r}, n {row.n} in {in_clusters(row)}"
     place = Place(row.dataset, row.seed)
     if row.unsaid:
         return Evidence(f"{text}; without {row.field!r}: {row.unsaid} more", place)
     if row.value is None:
         return Evidence(f"{text}: {row.why_not}", place)
     text += "" if row.positive is None else f", {row.positive} of them positive"
-    return _with_interval(text, place, row.value, row)
+    return with_interval(text, place, row.value, row)
 
 
 def of_latency(row: LatencyRow, metric: str) -> Evidence:
@@ -308,7 +260,7 @@ def of_latency(row: LatencyRow, metric: str) -> Evidence:
     return Evidence(text, place, value, *ends, confidence=row.confidence, n=n, clusters=clusters)
 
 
-def _with_interval(
+def with_interval(
     text: str, place: Place, value: float | None, row: _Bounded, *, signed: bool = False
 ) -> Evidence:
     """The value with its interval, in numbers and at the end of the text."""
@@ -323,7 +275,7 @@ def _with_interval(
         n=row.n,
         clusters=row.clusters,
         method=row.interval,
-        effective_clusters=getattr(row, "effective_clusters", None),
+        effective_clusters=row.effective_clusters,
     )
 
 
@@ -335,6 +287,14 @@ def _with_one_sided(found: Evidence, criterion: Criterion) -> Evidence:
     tests = f"one-sided tests at {numerals.percent(1 - found.confidence)}"
     text = f"{found.text}, {numerals.interval(low, high, signed=True)} by {tests}"
     return replace(found, text=text)
+
+
+def in_clusters(row: _Counted) -> str:
+    """The number of clusters, and how many equal ones they are worth where they are unequal."""
+    if row.clusters is None or row.effective_clusters is None:
+        return "0 clusters"
+    effective = "" if f"{row.effective_clusters:.0f}" == str(row.clusters) else "effective "
+    return f"{numerals.clusters(row.clusters, row.effective_clusters)} {effective}clusters"
 
 
 def _interval(

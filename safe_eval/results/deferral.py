@@ -22,6 +22,7 @@ from safe_eval.statistics.auroc import auroc_and_interval
 from safe_eval.statistics.bootstrap import Labels, Values, count_clusters
 from safe_eval.statistics.calibration.forecasts import Forecasts
 from safe_eval.statistics.risk_coverage import risk_coverage
+from safe_eval.statistics.score_interval import count_effective
 
 AURC, AUROC_CONFIDENCE, AUROC_GATE = "aurc", "auroc_confidence", "auroc_gate"
 DEFERRAL_METRICS = {AURC: 1.0, AUROC_CONFIDENCE: 1.0, AUROC_GATE: 1.0}  # and their maxima
@@ -59,6 +60,7 @@ class DeferralRow(msgspec.Struct, frozen=True, kw_only=True):
     interval: str | None = None
     n: int = 0
     clusters: int = 0
+    effective_clusters: float = 0.0
     positive: int | None = None  # of an AUROC: right answers, or questions that need the sound
     unsaid: int = 0  # answers that failed or lack the field; in no number
     excess: float | None = None  # of AURC: above that of the best order of the same answers
@@ -155,6 +157,7 @@ def _row(metric: str, key: ArmKey, field: str, clusters: Labels, sampling: Sampl
         confidence=sampling.confidence,
         n=len(clusters),
         clusters=count_clusters(clusters) if len(clusters) else 0,
+        effective_clusters=count_effective(clusters) if len(clusters) else 0.0,
     )
 
 

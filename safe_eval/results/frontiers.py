@@ -185,7 +185,7 @@ def _of_points(
     examples, everything = points[0][0].examples, points[0][0].examples
     for arm, _ in points[1:]:
         if not np.array_equal(examples, arm.examples) or len(everything) != len(examples):
-            examples = np.intersect1d(examples, arm.examples, assume_unique=True)
+            examples = examples[shared_examples(examples, arm.examples)[0]]
             everything = np.union1d(everything, arm.examples)
     at = [shared_examples(arm.examples, examples)[0] for arm, _ in points]
     values = np.stack([arm.scores[places] for (arm, _), places in zip(points, at, strict=True)])

@@ -15,7 +15,7 @@ from safe_eval.options import Sampling
 from safe_eval.scorers.scorer import ANSWER_METRICS, RIGHT_FROM
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import Interval
-from safe_eval.statistics.score_interval import score_interval
+from safe_eval.statistics.score_interval import count_effective, score_interval
 from safe_eval.statistics.two_way import two_way_interval
 
 SHARE_LOST, SHARE_LOST_CORRECTED = "share_lost", "share_lost_corrected"
@@ -56,6 +56,7 @@ class LomoRow(msgspec.Struct, frozen=True, kw_only=True):
     lost: int
     n: int  # answers that are right under `full`, and that the condition was asked as well
     clusters: int
+    effective_clusters: float
     only_full: int  # examples that only one of the two answered; in no other number
     only_changed: int
 
@@ -112,6 +113,7 @@ def _row(by_seed: dict[int, Pair], seed: int | None, slice_name: str, sampling: 
         lost=int(lost.sum()),
         n=len(lost),
         clusters=count_clusters(clusters) if len(lost) else 0,
+        effective_clusters=count_effective(clusters) if len(lost) else 0.0,
         only_full=sum(one.only_full for one in of_each),
         only_changed=sum(one.only_changed for one in of_each),
     )

@@ -14,7 +14,7 @@ from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import Interval
 from safe_eval.statistics.paired_score import difference_interval
-from safe_eval.statistics.score_interval import score_interval
+from safe_eval.statistics.score_interval import count_effective, score_interval
 
 CLEAN, SILENT = "full", "mute_audio"  # the two ends of a curve
 
@@ -39,6 +39,7 @@ class NoiseRow(msgspec.Struct, frozen=True, kw_only=True):
     difference_interval: str | None = None
     n: int
     clusters: int
+    effective_clusters: float
     only_full: int = 0  # examples that only one of the two answered; not in the difference
     only_changed: int = 0
 
@@ -90,6 +91,7 @@ def _row(arm: ScoredArm, sampling: Sampling) -> NoiseRow:
         interval=interval.method,
         n=len(scores),
         clusters=count_clusters(clusters),
+        effective_clusters=count_effective(clusters),
     )
 
 

@@ -35,6 +35,7 @@ class PromptRow(msgspec.Struct, frozen=True, kw_only=True):
     interval: str | None
     n: int  # examples, each asked in every wording
     clusters: int
+    effective_clusters: float
 
 
 def prompt_rows(arms: Arms, sampling: Sampling) -> Iterator[PromptRow]:
@@ -82,6 +83,7 @@ def _row(wordings: Sequence[ScoredArm], slice_name: str, sampling: Sampling) -> 
         interval=None if spread.interval.method is None else spread.interval.method.replace("seed", "prompt"),
         n=spread.n,
         clusters=spread.clusters,
+        effective_clusters=spread.effective_clusters,
     )
 
 

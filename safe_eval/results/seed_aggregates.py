@@ -19,6 +19,7 @@ from safe_eval.scorers.aggregate import Aggregate
 from safe_eval.statistics.bootstrap import Labels, count_clusters
 from safe_eval.statistics.calibration.forecasts import Forecasts
 from safe_eval.statistics.intervals import Interval
+from safe_eval.statistics.score_interval import count_effective
 from safe_eval.statistics.seed_std import split_std
 from safe_eval.statistics.seeds import SeedSpread, linear_spread
 
@@ -97,6 +98,7 @@ def _spread(
         interval=Interval(),
         n=items,
         clusters=groups,
+        effective_clusters=count_effective(clusters),
     )
 
 

@@ -48,6 +48,7 @@ class SeedSpreadRow(msgspec.Struct, frozen=True, kw_only=True):
     interval: str | None
     n: int
     clusters: int
+    effective_clusters: float
 
 
 class SeedRow(SeedSpreadRow, frozen=True, kw_only=True):

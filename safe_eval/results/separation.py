@@ -15,6 +15,7 @@ from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.statistics.bootstrap import count_clusters
+from safe_eval.statistics.score_interval import count_effective
 from safe_eval.statistics.separation import Losses, separation
 
 SEPARATION = "separation"
@@ -51,6 +52,7 @@ class SeparationRow(msgspec.Struct, frozen=True, kw_only=True):
     n_audio: int
     n_vl: int
     clusters: int
+    effective_clusters: float
     clusters_audio: int
     clusters_vl: int
     only_full: int  # examples of the two slices that only one of the two arms answered; in no other number
@@ -160,6 +162,7 @@ def _row(lost: Sequence[_Lost], sampling: Sampling) -> SeparationRow:
         n_audio=int(audio.sum()),
         n_vl=int(vl.sum()),
         clusters=count_clusters(clusters[audio | vl]),
+        effective_clusters=count_effective(clusters[audio | vl]),
         clusters_audio=count_clusters(heard.clusters),
         clusters_vl=count_clusters(seen.clusters),
         only_full=sum(one.only_full for one in lost),

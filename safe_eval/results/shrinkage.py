@@ -13,8 +13,7 @@ from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.results.metrics import value_of
 from safe_eval.statistics.bootstrap import count_clusters
-from safe_eval.statistics.intervals import mean_totals
-from safe_eval.statistics.score_interval import Worth, effective_clusters, worth
+from safe_eval.statistics.score_interval import Worth, count_effective, worth
 from safe_eval.statistics.shrinkage import FEWEST_SLICES, sampling_variances, shrink
 
 _PREFIX = ":"  # "type:count"; the slices all, audio and vl have none
@@ -119,7 +118,7 @@ def _raw(arm: ScoredArm, family: str, name: str, slices: int, sampling: Sampling
         value=value_of(arm, name),
         n=len(clusters),
         clusters=count_clusters(clusters),
-        effective_clusters=effective_clusters(mean_totals(np.zeros(len(clusters)), clusters)[:, 1]),
+        effective_clusters=count_effective(clusters),
         confidence=sampling.confidence,
         slices=slices,
     )

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,21 +14,14 @@ from safe_data.core.overwriting import check_not_read, check_same, check_same_ha
 from safe_data.core.phases import Phase, unseen
 from safe_eval.arms.all_arms import Arms, all_arms
 from safe_eval.arms.caption_arms import CaptionInputs
-from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.coverage import coverage_by_condition, coverage_of
-from safe_eval.arms.delivery import deliveries, delivery_notes
-from safe_eval.arms.few_clusters import few_cluster_notes
-from safe_eval.arms.pairs import pairing_notes, unpaired_notes
-from safe_eval.arms.prompts import prompt_notes
-from safe_eval.arms.protocols import fact_notes, protocol_notes
-from safe_eval.arms.questions import question_notes
-from safe_eval.arms.replies import reference_notes, reply_notes
+from safe_eval.arms.delivery import deliveries
 from safe_eval.choice_references import settled
 from safe_eval.options import CORPUS, Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.results.aggregates import OWN_AGGREGATES, aggregate_rows
-from safe_eval.results.calibration import CALIBRATION_METRICS, calibration_notes, calibration_rows
+from safe_eval.results.calibration import CALIBRATION_METRICS, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
 from safe_eval.results.deferral import DEFERRAL_METRICS, deferral_rows
 from safe_eval.results.flips import FLIPS_FILE, flips_csv, flips_of_models
@@ -41,13 +34,12 @@ from safe_eval.results.priors import prior_rows
 from safe_eval.results.prompts import prompt_rows
 from safe_eval.results.retention import retention_rows
 from safe_eval.results.seed_aggregates import seed_aggregate_rows, seed_calibration_rows
-from safe_eval.results.seeds import seed_comparison_rows, seed_notes, seed_rows
+from safe_eval.results.seeds import seed_comparison_rows, seed_rows
 from safe_eval.results.separation import separation_rows
 from safe_eval.results.shrinkage import shrinkage_rows
 from safe_eval.results.spread import spread_notes, spread_rows
-from safe_eval.scorers.pope import split_notes
-from safe_eval.scorers.scorer import VQA_METRICS, metrics_for
 from safe_eval.scoring.items import ITEMS_FILE, writing_items
+from safe_eval.scoring.notes import notes_of
 from safe_eval.scoring.other_split import prior_file, prior_notes, read_other_split
 from safe_eval.scoring.scores import (
     SCORES_FILE,
@@ -194,7 +186,7 @@ def scores_of(
         deferral=tuple(deferral_rows(arms, sampling)),
         shrinkage=tuple(shrinkage_rows(arms, sampling)),
         frontiers=tuple(frontier_rows(frontiers, sampling)),
-        notes=(*notes, *_notes(arms), *frontier_notes(frontiers), *about_rules, *about_prior),
+        notes=(*notes, *notes_of(arms), *frontier_notes(frontiers), *about_rules, *about_prior),
         provenance=Provenance(
             predictions=tuple(named_file(path, out) for path in paths),
             rows=arms.rows,
@@ -273,50 +265,3 @@ def _model(source: str, sha256: str, out: Path | None) -> PredictionsFile:
         return PredictionsFile(source, sha256)
     relative = Path(os.path.relpath(folder.resolve(), out.resolve())).as_posix()
     return PredictionsFile(folder.name, sha256, relative)
-
-
-def _notes(arms: Arms) -> Iterator[str]:
-    """What a reader of the numbers must know."""
-    few = _few_references(arms)
-    if few:
-        yield (
-            f"{few} examples have 2 or 3 references: the official VQA accuracy gives even a perfect "
-            "answer 1/3 or 2/3 there"
-        )
-    if arms.cluster != "group":
-        yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
-    yield from few_cluster_notes(arms)
-    yield from arms.notes
-    yield from prompt_notes(arms.worded)
-    yield from _split_notes(arms)
-    yield from pairing_notes(arms.pairing, arms.arms)
-    yield from unpaired_notes(arms.pairing, arms.judged | arms.requested)
-    yield from question_notes(arms.arms)
-    yield from seed_notes(arms)
-    yield from protocol_notes(arms.judged)
-    yield from fact_notes(arms.scored)
-    yield from reply_notes(arms.arms)
-    yield from reference_notes(arms.judged)
-    yield from delivery_notes(arms.arms)
-    yield from consultation_notes(arms.arms)
-    yield from calibration_notes(arms)
-
-
-def _split_notes(arms: Arms) -> Iterator[str]:
-    """The note on POPE's shared questions, once for all arms that answer them."""
-    for dataset in dict.fromkeys(arm.key.dataset for arm in arms.judged.get("yes_no_accuracy", ())):
-        first = next(arm for arm in arms.arms if arm.key.dataset == dataset)
-        yield from split_notes(first.rows)
-
-
-def _few_references(arms: Arms) -> int:
-    """The number of examples with 2 or 3 references that VQA accuracy judges."""
-    few = {
-        row.example_id
-        for arm in arms.arms
-        for asked, at in arm.tasks.items()
-        if VQA_METRICS.issuperset(metrics_for(arm.key.dataset, *asked))
-        for row in map(arm.rows.__getitem__, at.tolist())
-        if len(row.references) in (2, 3)
-    }
-    return len(few)

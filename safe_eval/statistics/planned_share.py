@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from safe_eval.statistics.planned_power import TRIALS, beta_binomial, sizes_and_shares
 from safe_eval.statistics.sample_size import narrowing
-from safe_eval.statistics.score_interval import LEAST_EFFECT, UNKNOWN
+from safe_eval.statistics.score_interval import UNKNOWN
 
 Trials = Float[ndarray, " trials"]
 Kinds = Float[ndarray, " kinds"]
@@ -69,7 +69,8 @@ def lower_ends(
     items = counts @ sizes
     share, effective = counts @ right / items, items**2 / (counts @ sizes**2)
     few = narrowing(effective, risk)
-    worth = few * items / _effect(counts, sizes, right, share, items / effective)
+    effect = np.maximum(_effect(counts, sizes, right, share), 1 / effective)
+    worth = few * items / effect
     jeffreys = betaincinv(share * worth + 0.5, (1 - share) * worth + 0.5, risk)
     square = NormalDist().inv_cdf(risk) ** 2
     spread = share * (1 - share) / worth + square / (4 * worth**2)
@@ -84,7 +85,6 @@ def _effect(
     sizes: Float[ndarray, " kinds"],
     right: Float[ndarray, " kinds"],
     share: Trials,
-    typical: Trials,
 ) -> Trials:
     """The design effect of `score_interval.worth` for right-or-wrong items."""
     several = sizes > 1
@@ -93,4 +93,5 @@ def _effect(
     squares = of_right * (1 - mean) ** 2 + (size - of_right) * mean**2
     together = (count * ((of_right - size * mean) ** 2 - squares) / (size - 1)).sum(axis=1)
     alike = (together + UNKNOWN) / ((count * squares).sum(axis=1) + UNKNOWN)
-    return np.asarray(np.maximum(LEAST_EFFECT, 1 + alike * (typical - 1)))
+    by_kind = sizes * np.maximum(1 + alike[:, None] * (sizes - 1), 0.0)
+    return np.asarray((counts * by_kind).sum(axis=1) / (counts @ sizes))

@@ -26,7 +26,6 @@ LEAST_CLUSTERS = 2.0  # effective ones, below which no interval is given
 FEW_CLUSTERS = 20.0  # effective ones, below which intervals are said to be uncertain
 
 UNKNOWN = 0.5  # items that count as wholly alike within clusters, beside those seen to differ from the mean
-LEAST_EFFECT = 0.5  # clusters may hold less than chance would have it, but how much less is not trusted
 
 
 @dataclass(frozen=True)
@@ -100,12 +99,15 @@ def worth(values: Values, clusters: Labels) -> Worth:
     How alike they are (the intracluster correlation) is estimated from all pairs of items, each item with the
     same weight, and not from the cluster sums, of which the largest clusters decide. Half an item that is
     wholly alike is added. So without any spread the clusters count and not their items, and with much of it
-    the data decide. Graded scores spread less than right-or-wrong ones of the same mean and are worth more,
-    but never so much more that a cluster not yet seen counts for nothing.
+    the data decide. Items of a cluster may also be less alike than chance makes them, as two questions of
+    which a constant reply gets one right; then they are worth more. Graded scores spread less than
+    right-or-wrong ones of the same mean and are worth more, too. Neither goes so far that a cluster not yet
+    seen counts for nothing.
 
     Source: Donner & Koval 1980, "The estimation of intraclass correlation in the analysis of family data",
     for pairs of items; Kish 1965, section 8.2, for the design effect. The added half was chosen by simulation
-    (`python -m benchmarks.coverage_simulation means`).
+    (`python -m benchmarks.coverage_simulation means`). Differs: where items are less alike, each cluster
+    counts by its own size, since none has less than no variance.
 
     >>> found = worth(np.tile([0.0, 1.0], 50).repeat(2), np.arange(200) // 2)
     >>> round(found.items), found.clusters
@@ -122,8 +124,8 @@ def worth(values: Values, clusters: Labels) -> Worth:
     several, unknown = sizes > 1, UNKNOWN * spread
     together = float(((sums**2 - squares)[several] / (sizes[several] - 1)).sum())
     alike = (together + unknown) / (float(squares[several].sum()) + unknown)
-    effect = max(LEAST_EFFECT, 1 + alike * (n / effective - 1))
-    return Worth(mean, n / effect / spread, effective)
+    effect = float(sizes @ np.maximum(1 + alike * (sizes - 1), 0.0)) / n
+    return Worth(mean, n / max(effect, 1 / effective) / spread, effective)
 
 
 def _share_interval(share: float, n: float, confidence: float) -> tuple[float, float]:

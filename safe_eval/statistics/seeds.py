@@ -41,6 +41,7 @@ class SeedSpread:
     interval: Interval  # over clusters and seeds at once
     n: int
     clusters: int
+    effective_clusters: float
 
 
 @dataclass(frozen=True)
@@ -218,4 +219,5 @@ def _spread(
         interval=interval,
         n=crossed.n,
         clusters=crossed.clusters,
+        effective_clusters=crossed.effective,
     )

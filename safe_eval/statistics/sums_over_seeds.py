@@ -76,6 +76,7 @@ def _over_seeds(
         interval=found.interval,
         n=counted[0].shape[1],
         clusters=groups,
+        effective_clusters=effective_clusters(sizes),
     )
     return SeedDifference(spread, found)
 

@@ -205,8 +205,8 @@ def test_the_evidence_says_what_was_judged_and_what_it_can_show(one: Scores) -> 
     found = judged(one, **KEPT, use="non_inferiority", bound=">= -0.06")
     assert found.evidence == (
         "safe/full − base/full on vl: 0 gained, 0 lost, n 50 in 50 clusters, exact McNemar p 1.000, "
-        "95 % interval [−0.071, +0.071] by bounded cluster mean, [−0.058, +0.058] by one-sided tests at 5 % (made, "
-        "seed 0); the smallest effect that so many items show is 0.058, and the margin is 0.06"
+        "95 % interval [−0.071, +0.071] by bounded cluster mean, [−0.058, +0.058] by one-sided tests at 5 % "
+        "(made, seed 0); the smallest effect that so many items show is 0.058, and the margin is 0.06"
     )
     assert (found.n, found.clusters) == (50, 50)
     assert found.smallest_effect == pytest.approx(0.0582, abs=1e-4)

@@ -52,7 +52,7 @@ def test_means_by_slice_and_question_type() -> None:
     both = metric(scores, "safe/full")
     assert (both.n, both.clusters, both.dataset, both.seed, both.confidence) == (100, 50, "made", 0, 0.95)
     assert both.ci_low < both.value < both.ci_high
-    assert both.interval == "cluster bootstrap"
+    assert both.interval == "clustered score"
     assert {m.metric for m in scores.metrics} == {"vqa_accuracy"}
 
 
@@ -73,7 +73,12 @@ def test_comparisons_say_what_each_condition_and_the_model_change() -> None:
     assert (heard.p_value, heard.test) == (mcnemar(35, 0), MCNEMAR)
     assert 0 < heard.ci_low < heard.equivalence_low < 0.7 < heard.equivalence_high < heard.ci_high
     same = pair(scores, "safe/gate_off", "base/full")
-    assert (same.difference, same.changed, same.p_value, same.interval) == (0.0, 0, 1.0, "wilson")
+    assert (same.difference, same.changed, same.p_value, same.interval) == (
+        0.0,
+        0,
+        1.0,
+        "bounded cluster mean",
+    )
     assert -same.ci_low == same.ci_high > 0.05
 
 
@@ -208,7 +213,9 @@ def test_the_order_of_the_rows_does_not_matter(seed: int) -> None:
 def test_a_perfect_model_scores_one_and_its_interval_does_not() -> None:
     scores = scored(answers("safe", "full", lambda clip, needs_audio: True))
     assert {m.value for m in scores.metrics} == {1.0}
-    assert all(m.ci_low < 0.95 and m.ci_high == 1.0 and m.interval == "wilson" for m in scores.metrics)
+    assert all(
+        m.ci_low < 0.95 and m.ci_high == 1.0 and m.interval == "clustered score" for m in scores.metrics
+    )
 
 
 def test_an_answer_given_twice_is_refused() -> None:

@@ -11,8 +11,8 @@ from benchmarks.simulations.case import Case, shares
 from benchmarks.simulations.lomo import of_the_separation, told_apart
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
-from safe_eval.statistics.seeds import two_way_interval
 from safe_eval.statistics.separation import Losses, Separation, separation
+from safe_eval.statistics.two_way import two_way_interval
 
 
 def losses(values: np.ndarray, clusters: np.ndarray) -> Losses:
