@@ -8,7 +8,18 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks.simulations import calibration, differences, means, seeds
+from benchmarks.simulations import (
+    calibration,
+    deferral,
+    differences,
+    families,
+    frontiers,
+    lomo,
+    means,
+    power,
+    seeds,
+    shrinkage,
+)
 from benchmarks.simulations.case import Case, lines
 
 TOPICS: dict[str, Callable[[], Iterator[Case]]] = {
@@ -16,6 +27,12 @@ TOPICS: dict[str, Callable[[], Iterator[Case]]] = {
     "differences": differences.cases,
     "seeds": seeds.cases,
     "calibration": calibration.cases,
+    "deferral": deferral.cases,
+    "lomo": lomo.cases,
+    "power": power.cases,
+    "families": families.cases,
+    "shrinkage": shrinkage.cases,
+    "frontiers": frontiers.cases,
 }
 
 

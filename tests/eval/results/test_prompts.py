@@ -185,7 +185,8 @@ def test_score_shows_them_and_the_verdict_computes_them_again(
     assert "    plain 0.833, polite 0.933, terse 0.733" in said
     assert max(map(len, said.replace(str(tmp_path), "").splitlines())) <= 80
     (tmp_path / "c.yaml").write_text(
-        "leaves_out: {slice: all}\ncriteria:\n  - {name: it, metric: accuracy, condition: safe/full, bound: '> 0.9'}\n"
+        "leaves_out: {slice: all}\n"
+        "criteria:\n  - {name: it, metric: accuracy, condition: safe/full, bound: '> 0.9'}\n"
     )
     assert main(["verdict", str(run), "--criteria", str(tmp_path / "c.yaml")]) == 0
     assert main(["report", str(run)]) == 0
