@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from safe_eval.statistics.planned_power import TRIALS, beta_binomial, sizes_and_shares
 from safe_eval.statistics.sample_size import narrowing
-from safe_eval.statistics.score_interval import UNKNOWN
+from safe_eval.statistics.score_interval import LEAST_EFFECT, UNKNOWN
 
 Trials = Float[ndarray, " trials"]
 Kinds = Float[ndarray, " kinds"]
@@ -69,7 +69,7 @@ def lower_ends(
     items = counts @ sizes
     share, effective = counts @ right / items, items**2 / (counts @ sizes**2)
     few = narrowing(effective, risk)
-    effect = np.maximum(_effect(counts, sizes, right, share), 1 / effective)
+    effect = np.maximum(_effect(counts, sizes, right, share), LEAST_EFFECT)
     worth = few * items / effect
     jeffreys = betaincinv(share * worth + 0.5, (1 - share) * worth + 0.5, risk)
     square = NormalDist().inv_cdf(risk) ** 2

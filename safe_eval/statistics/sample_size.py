@@ -16,7 +16,7 @@ from numpy import ndarray
 from safe_eval.statistics.balanced_interval import BALANCED
 from safe_eval.statistics.bounded_mean import BOUNDED
 from safe_eval.statistics.intervals import WILSON
-from safe_eval.statistics.score_interval import SCORE, UNKNOWN
+from safe_eval.statistics.score_interval import LEAST_EFFECT, SCORE, UNKNOWN
 
 Numbers = float | Float[ndarray, "*rows"]
 
@@ -181,7 +181,7 @@ def _of_score(found: Found, limit: float) -> float | None:
         if not is_clustered:
             return found.items / worth
         more_alike = (times * together + UNKNOWN) / (times * spread + UNKNOWN)
-        return max(1 / (times * found.clusters), 1 + more_alike * (typical - 1))
+        return max(LEAST_EFFECT, 1 + more_alike * (typical - 1))
 
     needed = score_items(share, asked, found.risk)
     room = 1 - asked if limit < found.value else asked

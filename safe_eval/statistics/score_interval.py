@@ -25,6 +25,7 @@ SCORE = "clustered score"  # how an interval was made
 LEAST_CLUSTERS = 2.0  # effective ones, below which no interval is given
 FEW_CLUSTERS = 20.0  # effective ones, below which intervals are said to be uncertain
 
+LEAST_EFFECT = 0.25  # items less alike than by chance make an interval at most half as wide
 UNKNOWN = 0.5  # items that count as wholly alike within clusters, beside those seen to differ from the mean
 
 
@@ -101,7 +102,7 @@ def worth(values: Values, clusters: Labels) -> Worth:
     wholly alike is added. So without any spread the clusters count and not their items, and with much of it
     the data decide. Items of a cluster may also be less alike than chance makes them, as two questions of
     which a constant reply gets one right; then they are worth more. Graded scores spread less than
-    right-or-wrong ones of the same mean and are worth more, too. Neither goes so far that a cluster not yet
+    right-or-wrong ones of the same mean and are worth more, too, but never so much that a cluster not yet
     seen counts for nothing.
 
     Source: Donner & Koval 1980, "The estimation of intraclass correlation in the analysis of family data",
@@ -125,7 +126,7 @@ def worth(values: Values, clusters: Labels) -> Worth:
     together = float(((sums**2 - squares)[several] / (sizes[several] - 1)).sum())
     alike = (together + unknown) / (float(squares[several].sum()) + unknown)
     effect = float(sizes @ np.maximum(1 + alike * (sizes - 1), 0.0)) / n
-    return Worth(mean, n / max(effect, 1 / effective) / spread, effective)
+    return Worth(mean, n / max(effect, LEAST_EFFECT) / spread, effective)
 
 
 def _share_interval(share: float, n: float, confidence: float) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from safe_eval.results.metrics import without_repeats
 from safe_eval.results.priors import CONSTANT, PriorRow
 from safe_eval.scoring.scores import Scores
 
-_NAME = 30  # the column of arms in the tables of means, below which the priors stand
+_NAME = 28  # the column of arms in the tables of means, below which the priors stand
 _SLICE = 6
 _RULE = 30
 
@@ -29,7 +29,7 @@ def prior_lines(scores: Scores, metric: str, dataset: str | None) -> Iterator[st
         interval = numerals.interval(row.ci_low, row.ci_high)
         yield (
             f"  {title:<{_NAME}} {row.slice:<{_SLICE}} {numerals.fraction(row.value):>7}  {interval:<14}"
-            f"{row.n:>7}{row.clusters:>9}"
+            f"{row.n:>7}{numerals.clusters(row.clusters, row.effective_clusters):>11}"
         )
 
 

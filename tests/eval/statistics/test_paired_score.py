@@ -14,7 +14,7 @@ from safe_eval.statistics.intervals import (
     wilson_interval,
     wilson_zero,
 )
-from safe_eval.statistics.paired import equivalence
+from safe_eval.statistics.paired import equivalence, mcnemar
 from safe_eval.statistics.paired_score import (
     difference_interval,
     items_that_show,
@@ -184,3 +184,13 @@ def test_clusters_widen_the_difference_interval() -> None:
     lost = np.repeat([-1.0, 0.0], [8, 592])
     alone, together = (difference_interval(lost, np.arange(600) // size, 0.9) for size in (1, 4))
     assert together.low < alone.low
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 200))
+@settings(max_examples=60, deadline=None)
+def test_the_interval_excludes_no_difference_where_mcnemars_exact_test_does(
+    gained: int, lost: int, same: int
+) -> None:
+    changes = np.repeat([1.0, -1.0, 0.0], [gained, lost, same + 2])
+    found = difference_interval(changes, np.arange(len(changes)), 0.95)
+    assert (found.low > 0 or found.high < 0) == (mcnemar(gained, lost) < 0.05)
