@@ -20,6 +20,7 @@ _NAMES = (
 )
 _FILES = ("predictions", "frequencies", "spice")  # compared by name and hash; they may have been moved
 _RECORDED = ("python", "versions")  # of the program that scored; a verdict notes that others judged
+_LONGEST = 200  # of a value that a message shows, such as a curve is not
 _NOWHERE = object()
 _NOT_MEASURED = "not measured"
 
@@ -163,4 +164,6 @@ def _both(said: Json, found: Json) -> str:
     texts = [f"{value:.6g}" if isinstance(value, float) else repr(value) for value in (said, found)]
     if texts[0] == texts[1]:
         texts = [repr(said), repr(found)]
+    if max(map(len, texts)) > _LONGEST:
+        return "not what the predictions give"
     return f"{texts[0]}, the predictions give {texts[1]}"

@@ -180,7 +180,7 @@ def test_without_another_split_it_is_not_measured(tmp_path: Path, capsys: pytest
     write_predictions(tmp_path / "p.jsonl", asked("test"))
     assert main(["score", str(tmp_path / "p.jsonl"), "--out", str(tmp_path / "out")]) == 0
     shown = capsys.readouterr().out
-    assert "question-only prior            not measured: give --prior\n" in shown
+    assert "question-only prior          not measured: give --prior\n" in shown
     assert "constant reply “0”             all      0.500" in shown
     write_predictions(tmp_path / "other.jsonl", asked("val", dataset="a_dataset_of_yours"))
     other = ["--prior", str(tmp_path / "other.jsonl"), "--force"]
