@@ -181,11 +181,11 @@ def test_without_another_split_it_is_not_measured(tmp_path: Path, capsys: pytest
     assert main(["score", str(tmp_path / "p.jsonl"), "--out", str(tmp_path / "out")]) == 0
     shown = capsys.readouterr().out
     assert "question-only prior          not measured: give --prior\n" in shown
-    assert "constant reply “0”             all      0.500" in shown
+    assert "constant reply “0”           all      0.500" in shown
     write_predictions(tmp_path / "other.jsonl", asked("val", dataset="a_dataset_of_yours"))
     other = ["--prior", str(tmp_path / "other.jsonl"), "--force"]
     assert main(["score", str(tmp_path / "p.jsonl"), "--out", str(tmp_path / "out"), *other]) == 0
-    said = "not measured: the other split holds no question\n" + 33 * " " + "of mine\n"
+    said = "not measured: the other split holds no question\n" + 31 * " " + "of mine\n"
     assert said in capsys.readouterr().out
 
 
