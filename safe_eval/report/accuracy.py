@@ -228,7 +228,7 @@ def _cell(panel: Panel, name: str, arm: Arm, same_size: str) -> Cell | None:
     shrunken = panel.shrunken.get((name, arm))
     if shrunken is not None and shrunken.shrunken is not None:
         within = unit.interval(shrunken.ci_low, shrunken.ci_high)
-        lines = (*lines, f"shrunken {unit.write(shrunken.shrunken)} {within}")
+        lines = (*lines, f"shrunken {unit.write(shrunken.shrunken)}", within)
     return Cell(unit.write(metric.value), unit.interval(metric.ci_low, metric.ci_high), lines)
 
 
@@ -239,4 +239,6 @@ def _same_size(panel: Panel, name: str, arms: Sequence[Arm]) -> str:
 
 
 def _size(metric: Metric) -> str:
-    return f"{numbers.count(metric.n, 'item')} in {numbers.count(metric.clusters, 'cluster')}"
+    text = f"{numbers.count(metric.n, 'item')} in {numbers.count(metric.clusters, 'cluster')}"
+    effective = round(metric.effective_clusters)
+    return text if effective == metric.clusters else f"{text}, {numbers.count(effective)} effective"

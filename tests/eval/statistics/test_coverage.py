@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from benchmarks.coverage_simulation import TOPICS
 from benchmarks.simulations.case import Case, shares
 from benchmarks.simulations.differences import loss_of_the_margin, no_difference, right_or_wrong
 from benchmarks.simulations.means import Scores, called_rare, graded, holds, of_graded, of_right_or_wrong
@@ -71,3 +72,10 @@ def test_few_independent_items_do_not_rule_out_a_loss_of_half_a_point() -> None:
     )
     found = shares(Case("losses", "<= 0.06", trial), 300)
     assert found["bounded mean"] <= 0.06 + 0.03 < 0.15 < found["t"]
+
+
+def test_every_case_of_the_simulations_has_a_name_of_its_own() -> None:
+    """The name seeds the draws; the cases of `power` are planned first, which takes seconds."""
+    names = [case.name for topic, cases in TOPICS.items() if topic != "power" for case in cases()]
+    assert len(names) > 600
+    assert [name for name in names if names.count(name) > 1] == []
