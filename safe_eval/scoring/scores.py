@@ -30,7 +30,7 @@ from safe_eval.results.shrinkage import ShrinkageRow
 from safe_eval.results.spread import SpreadRow
 
 SCORES_FILE = "scores.json"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 DATASET_FILE = "dataset.json"  # stands for a whole dataset
 
 
