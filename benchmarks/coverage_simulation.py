@@ -1,7 +1,7 @@
 """How often 95 % intervals hold the truth, and tests at 5 % say what is false, on clustered data.
 
 One JSON line per case and method: the share of trials, what it should be, its Monte Carlo standard error. All
-topics take more than an hour on two cores; `python -m benchmarks.coverage_simulation means seeds` runs some of them.
+topics take more than an hour on two cores; `python -m benchmarks.coverage_simulation means` runs one of them.
 """
 
 import json
