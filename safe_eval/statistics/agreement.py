@@ -26,7 +26,7 @@ class Kappa:
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
-    """How well a scorer agrees with a person, with intervals from the cluster bootstrap."""
+    """How well a scorer agrees with a person, with intervals that respect the clusters."""
 
     n: int  # items with a label
     clusters: int
