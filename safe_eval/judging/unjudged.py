@@ -111,7 +111,8 @@ def find_unjudged(criteria: Sequence[Criterion], arms: Arms, scope: Scope) -> Cl
             asking = tuple(one for one in criteria if one.dataset in (None, dataset))
             if own:
                 found.append(_Asked(model, dataset, own, asking, arms))
-    if not any(scope.covers_some(asked.dataset, task) for asked in found for task in _tasks(asked)):
+    there = [(asked.dataset, task) for asked in found for task in _tasks(asked)]
+    if not all(any(part.holds(*place) for place in there) for part in scope.covers):
         scope = msgspec.structs.replace(scope, covers=())  # a name that nothing has limits nothing
     sides = [(asked, [*_sides(asked, scope)]) for asked in found]
     return Claims(

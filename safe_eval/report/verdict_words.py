@@ -34,8 +34,9 @@ def tone(decision: str) -> str:
 
 
 def verdict_words(verdict: Verdict) -> dict[str, str]:
-    """The word of the verdict, its colour and its sentence."""
-    return {"word": verdict.decision.upper(), "tone": tone(verdict.decision), "sentence": _sentence(verdict)}
+    """The word of the verdict, its colour and its sentence, with what the criteria leave out on purpose."""
+    sentence = " ".join([_sentence(verdict), *filter(None, [verdict.left_out_text])])
+    return {"word": verdict.decision.upper(), "tone": tone(verdict.decision), "sentence": sentence}
 
 
 def headline(verdicts: Sequence[Verdict]) -> dict[str, str]:
@@ -63,13 +64,13 @@ def criterion_words(judged: Judged) -> dict[str, Any]:
 
 
 def _interval(judged: Judged, unit: Unit) -> str:
-    """Both ends of the interval, or the one that there is: an upper limit."""
-    write = unit.write if unit.is_share else numbers.plain
-    if judged.ci_low is None and judged.ci_high is not None:
-        return f"at most {write(judged.ci_high)}"
+    """Both ends of the interval that decides, or the one that there is: an upper limit."""
+    write, (low, high) = unit.write if unit.is_share else numbers.plain, judged.ends
+    if low is None and high is not None:
+        return f"at most {write(high)}"
     if unit.is_share:
-        return unit.interval(judged.ci_low, judged.ci_high)
-    return numbers.interval(write(judged.ci_low), write(judged.ci_high))
+        return unit.interval(low, high)
+    return numbers.interval(write(low), write(high))
 
 
 def criteria_table(verdicts: Mapping[str, Verdict]) -> Table:
