@@ -1,7 +1,7 @@
 """The verdict in words: one word, one sentence, each criterion with its bound, and the coverage."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from safe_eval.arms.coverage import ArmCoverage
@@ -52,7 +52,7 @@ def criterion_words(judged: Judged) -> dict[str, Any]:
     unit = criterion_unit(judged)
     return {
         "name": spaced(judged.name),
-        "value": unit.write(judged.value) if unit.is_share else numbers.plain(judged.value),
+        "value": _write(judged, unit)(judged.value),
         "interval": _interval(judged, unit),
         "bound": bound_text(judged.bound, unit),
         "use": _USES.get(judged.use, judged.use),
@@ -63,9 +63,17 @@ def criterion_words(judged: Judged) -> dict[str, Any]:
     }
 
 
+def _write(judged: Judged, unit: Unit) -> Callable[[float | None], str]:
+    """How its numbers are written: in points without a sign where they say how far seeds lie apart."""
+    if not unit.is_share:
+        return numbers.plain
+    is_spread = judged.metric is not None and judged.metric.endswith(SEED_STD)
+    return (lambda value: unit.write(value).removeprefix("+")) if is_spread else unit.write
+
+
 def _interval(judged: Judged, unit: Unit) -> str:
     """Both ends of the interval that decides, or the one that there is: an upper limit."""
-    write, (low, high) = unit.write if unit.is_share else numbers.plain, judged.ends
+    write, (low, high) = _write(judged, unit), judged.ends
     if low is None and high is not None:
         return f"at most {write(high)}"
     if unit.is_share:

@@ -20,9 +20,10 @@ def test_a_criterion_shows_the_interval_that_decides(use: str, shown: str) -> No
     assert criterion_words(kept)["interval"] == shown
 
 
-def test_an_upper_limit_stands_alone() -> None:
+def test_a_spread_has_no_sign_and_its_upper_limit_stands_alone() -> None:
     spread = Judged(
         name="std", value=0.004, ci_high=0.02, bound="<= 0.005", decision="no-go", evidence="", use="ci_high",
         severity="critical", metric="vqa_accuracy_seed_std",
     )  # fmt: skip
-    assert criterion_words(spread)["interval"] == "at most +2.0 pp"
+    words = criterion_words(spread)
+    assert (words["value"], words["interval"]) == ("0.4 pp", "at most 2.0 pp")
