@@ -22,7 +22,8 @@ from safe_eval.judging.metric_names import CHANGED, COVERAGE, SEED_STD
 from safe_eval.judging.overlooked import looked_at
 from safe_eval.judging.scope import LEAVES_OUT, NEITHER, SIDES, UNJUDGED, Part, Scope, Side
 from safe_eval.results.aggregates import OWN_AGGREGATES
-from safe_eval.results.lomo import SHARE_LOST
+from safe_eval.results.lomo import SHARES_LOST
+from safe_eval.results.separation import SEPARATION
 from safe_eval.scorers.benchmarks import benchmark_of
 from safe_eval.scorers.captions.caption_scores import FAILED, MAXIMA
 from safe_eval.scorers.scorer import ANSWER_METRICS, judging_metrics
@@ -221,7 +222,7 @@ def _sides_of(arm: Arm) -> dict[str, Rows]:
 def _looks_at(criterion: Criterion, asked: _Asked, task: str) -> bool:
     """Whether a critical criterion takes a number from the scores of some answers to a task."""
     metric = criterion.metric.removesuffix(SEED_STD)
-    on_scores = metric in (*ANSWER_METRICS, *MAXIMA, *OWN_AGGREGATES, SHARE_LOST, CHANGED)
+    on_scores = metric in (*ANSWER_METRICS, *MAXIMA, *OWN_AGGREGATES, *SHARES_LOST, SEPARATION, CHANGED)
     if criterion.severity != "critical" or not on_scores:
         return False
     return any(

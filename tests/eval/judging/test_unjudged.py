@@ -353,3 +353,11 @@ def test_a_slice_by_its_name_is_left_out_wholly_and_all_of_them_are_still_looked
     )
     whole = criteria(tmp_path, f"leaves_out: {{slice: all}}\ncriteria:{KEPT}")
     assert unjudged(judged_rows(rows, whole)) == ["clotho"]
+
+
+@pytest.mark.parametrize("metric", ["share_lost", "share_lost_corrected", "separation"])
+def test_what_silence_takes_is_a_look_at_the_answers(tmp_path: Path, metric: str) -> None:
+    slice_ = "" if metric == "separation" else "slice: audio, "
+    asked = f"metric: {metric}, {slice_}condition: safe/mute_audio, against: safe/full, bound: '> 0'"
+    mine = criteria(tmp_path, f"leaves_out: {{slice: all}}\ncriteria:\n  - {{name: lost, {asked}}}")
+    assert unjudged(judged_rows(named(good_run(20), "gqa"), mine)) == []
