@@ -23,9 +23,10 @@ def _section(published: Published, model: str) -> Iterator[str]:
     scores, verdict = published.scores, published.verdict
     yield from ("## Evaluation", "")
     if verdict is not None:
-        met = sum(judged.decision == "go" for judged in verdict.criteria)
-        criteria = f"{met} of {len(verdict.criteria)} criteria of `{verdict.criteria_file.name}` hold"
-        yield from (f"Verdict on the whole run: **{verdict.decision}**; {criteria}.", "")
+        by = f"by `{verdict.criteria_file.name}`"
+        yield from (f"Verdict on the whole run: **{verdict.decision}** {by}; {verdict.tally}.", "")
+        if verdict.left_out_text is not None:
+            yield from (plain(verdict.left_out_text), "")
     columns = ["dataset", "condition", "metric", "value", "interval", "items", "clusters", "seeds"]
     rows = [_row(one) for one in all_items(scores) if one.model == model]
     yield from table(columns, rows, numbers=_NUMBERS)

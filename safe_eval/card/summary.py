@@ -18,11 +18,11 @@ def summary(published: Published, verdict: Verdict) -> str:
 
 
 def _lines(published: Published, verdict: Verdict) -> Iterator[str]:
-    met = sum(judged.decision == GO for judged in verdict.criteria)
     name = plain(published.run.resolve().name)
     yield from (f"## {_sign(verdict.decision)} {name}: {verdict.decision}", "")
-    criteria = plain(verdict.criteria_file.name)
-    yield from (f"{met} of {len(verdict.criteria)} criteria of {criteria} hold.", "")
+    yield from (f"By {plain(verdict.criteria_file.name)}: {verdict.tally}.", "")
+    if verdict.left_out_text is not None:
+        yield from (plain(verdict.left_out_text), "")
     columns = ["", "criterion", "found", "bound", "evidence"]
     yield from table(columns, [_row(judged) for judged in verdict.criteria])
     yield ""

@@ -1,7 +1,7 @@
 """Evidence: the numbers in the scores that a criterion asks for, or the reason why there are none."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import msgspec
@@ -65,8 +65,9 @@ def find_evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
     if not found:
         return [Evidence(why_nothing(criterion, scores))]
     combined = {row.place.dataset for row in found if row.place.seed is None}
+    is_spread = criterion.metric.endswith(SEED_STD)
     places = {
-        Place(place.dataset, None) if place.dataset in combined else place
+        Place(place.dataset, None) if is_spread or place.dataset in combined else place
         for place in _judged_places(criterion, scores)
         if _is_asked(place.dataset, criterion)
     }
@@ -248,7 +249,7 @@ def _spreads(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
             criterion.slice,
             name,
         ):
-            yield of_spread(spread, criterion)
+            yield _if_every_seed(of_spread(spread, criterion), criterion, scores)
 
 
 def _unsaid(metric: str, count: int) -> str | None:
@@ -284,7 +285,8 @@ def _without_field_on_a_side(comparison: Comparison, scores: Scores) -> int:
 def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
     """The datasets and seeds in which the criterion's model was judged on its slice.
 
-    A dataset that only the other side answered is among them: who leaves one out could lose there.
+    A dataset that only the other side answered is among them: who leaves one out could lose there. Where the
+    model is the baseline, or has one seed that goes with each of the other model, its seeds are the other's.
     """
     model, metric = (criterion.condition or "").rpartition("/")[0], criterion.metric.removesuffix(SEED_STD)
     judging: set[str] = {*ANSWER_METRICS, *MAXIMA}
@@ -294,10 +296,24 @@ def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
         judging = {OWN_AGGREGATES[metric]}
     elif metric in (*CALIBRATION_METRICS, *DEFERRAL_METRICS, *DRIFT_METRICS, *LOMO_METRICS):
         judging = set(ANSWER_METRICS)
-    over_seeds = criterion.metric.endswith(SEED_STD)
     slices = ("audio", "vl") if metric == SEPARATION else (criterion.slice,)
     rows = [row for row in scores.metrics if row.metric in judging and row.slice in slices]
-    places = {Place(row.dataset, None if over_seeds else row.seed) for row in rows if row.model == model}
     other = (criterion.against or "").rpartition("/")[0]
-    left_out = {row.dataset for row in rows if row.model == other} - {place.dataset for place in places}
-    return places | {Place(dataset, None) for dataset in left_out}
+    own, others = _seeds_of(model, rows), _seeds_of(other, rows)
+    if other and model == scores.provenance.baseline:
+        own, others = others, own
+    places: set[Place] = set()
+    for dataset in own.keys() | others.keys():
+        mine, beside = own.get(dataset, set()), others.get(dataset, set())
+        seeds = beside if len(mine) == 1 and len(beside) > 1 else mine
+        places |= {Place(dataset, seed) for seed in seeds} or {Place(dataset, None)}
+    return places
+
+
+def _seeds_of(model: str, rows: Iterable[Metric]) -> dict[str | None, set[int]]:
+    """The seeds of a model on each dataset."""
+    seeds: dict[str | None, set[int]] = {}
+    for row in rows:
+        if row.model == model:
+            seeds.setdefault(row.dataset, set()).add(row.seed)
+    return seeds

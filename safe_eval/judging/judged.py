@@ -10,9 +10,10 @@ from safe_eval.judging.criterion import ONE_SIDED, Criterion
 from safe_eval.judging.evidence import find_evidence, is_sent_sound_known
 from safe_eval.judging.headline import of_each_dataset
 from safe_eval.judging.labelled import Labelled, agreement_evidence
-from safe_eval.judging.metric_names import AGREEMENT
+from safe_eval.judging.metric_names import AGREEMENT, CHANGED, MEANS
 from safe_eval.judging.not_shown import not_shown
 from safe_eval.judging.row_evidence import Evidence
+from safe_eval.results.separation import SEPARATION
 from safe_eval.scoring.scores import Scores
 from safe_eval.statistics.sample_size import WouldShow
 
@@ -73,8 +74,7 @@ def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None
     remarks = [*_remarks(criterion, worst, decision, why_not, scores), *filter(None, [more])]
     by_seed = worst.by_seed or _beside(worst, every)
     if by_seed and not worst.by_seed:
-        write = numerals.fraction if criterion.against is None else numerals.difference
-        values = ", ".join(write(value) for _, value in by_seed)
+        values = ", ".join(_written(value, criterion) for _, value in by_seed)
         remarks.append(f"seeds {[seed for seed, _ in by_seed]}: {values}")
     if len(judged) > 1:
         counts = Counter(decision for (decision, _), _ in judged)
@@ -112,6 +112,14 @@ def _beside(worst: Evidence, every: Sequence[Evidence]) -> tuple[tuple[int, floa
         if one.place.dataset == worst.place.dataset and one.place.seed is not None and one.value is not None
     ]
     return tuple(sorted(found)) if len(found) > 1 else ()
+
+
+def _written(value: float, criterion: Criterion) -> str:
+    """A value as the evidence writes it: only a difference has a sign, and a count no decimals."""
+    if criterion.metric == CHANGED:
+        return f"{value:.0f}"
+    is_difference = criterion.metric in (*MEANS, SEPARATION) and criterion.against is not None
+    return numerals.difference(value) if is_difference else numerals.fraction(value)
 
 
 def bound_of(criterion: Criterion) -> str:

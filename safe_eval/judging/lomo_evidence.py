@@ -1,16 +1,19 @@
 """LOMO evidence: what a criterion asks for about a modality that was left out."""
 
-from collections.abc import Iterator
+import math
+import statistics
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import msgspec
 
 from safe_data.core import numerals
 from safe_eval.judging.criterion import Criterion
-from safe_eval.judging.row_evidence import Evidence, Place, in_clusters, with_interval
+from safe_eval.judging.row_evidence import Evidence, Place, Spread, in_clusters, with_interval
 from safe_eval.results.lomo import SHARE_LOST_CORRECTED, SHARES_LOST, LomoRow
 from safe_eval.results.separation import SEPARATION, SeparationRow
 from safe_eval.scoring.scores import Scores
+from safe_eval.statistics.two_way import TWO_WAY_T
 
 LOMO_METRICS = (*SHARES_LOST, SEPARATION)
 
@@ -61,7 +64,8 @@ def of_lomo(row: LomoRow, metric: str) -> Evidence:
         text += f", and a guess is right in {numerals.percent(row.chance or 0.0)}"
         value, ends = row.corrected, (row.corrected_low, row.corrected_high)
         row = msgspec.structs.replace(row, ci_low=ends[0], ci_high=ends[1])
-    return _of_every_seed(with_interval(text, place, value, row), row)
+    scale = value / row.share_lost if row.share_lost else 1.0
+    return _of_every_seed(with_interval(text, place, value, row), row, row.sampling_stderr, scale)
 
 
 def of_separation(row: SeparationRow) -> Evidence:
@@ -79,13 +83,29 @@ def of_separation(row: SeparationRow) -> Evidence:
         text += f", {row.test} p {numerals.p_value(row.p_value)}"
     found = with_interval(text, place, row.value, row, signed=True)
     pooled = row.datasets if len(row.datasets) > 1 else ()
-    return _of_every_seed(replace(found, stderr=row.stderr, datasets=pooled), row)
+    found = replace(found, stderr=row.stderr, datasets=pooled)
+    if row.seed is not None or row.stderr is None:
+        return _of_every_seed(found, row, None)
+    between = _std(row.of_each_seed) ** 2 / len(row.seeds)
+    return _of_every_seed(found, row, math.sqrt(max(0.0, row.stderr**2 - between)))
 
 
-def _of_every_seed(found: Evidence, row: LomoRow | SeparationRow) -> Evidence:
-    """The evidence with the value of each seed, if it is of a row over seeds."""
+def _of_every_seed(
+    found: Evidence, row: LomoRow | SeparationRow, over_items: float | None, scale: float = 1.0
+) -> Evidence:
+    """The evidence with the value of each seed, if it is of a row over seeds, and what makes it uncertain.
+
+    `over_items` is the standard error by clusters alone; it and the shares are multiplied by `scale`.
+    """
     if row.seed is not None:
         return found
     values = zip(row.seeds, row.of_each_seed, strict=True)
     by_seed = tuple((seed, value) for seed, value in values if value is not None)
+    if over_items is not None and found.method == TWO_WAY_T and len(by_seed) > 1:
+        std = _std([value for _, value in by_seed])
+        found = replace(found, spread=Spread(over_items * scale, std * scale))
     return replace(found, seeds=len(row.seeds), by_seed=by_seed)
+
+
+def _std(values: Sequence[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else 0.0

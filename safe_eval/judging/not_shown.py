@@ -9,6 +9,7 @@ from safe_eval.statistics.bounded_mean import BOUNDED
 from safe_eval.statistics.intervals import DIFFERENCE, FRACTION
 from safe_eval.statistics.planned_seeds import seeds_that_agree, seeds_that_show
 from safe_eval.statistics.sample_size import Found, WouldShow, would_show
+from safe_eval.statistics.score_interval import SCORE
 
 MISSED = "no number of items would show it: the value itself misses the bound"
 ON_IT = "no number of items would show it: the value lies on the bound"
@@ -36,7 +37,7 @@ def not_shown(criterion: Criterion, evidence: Evidence) -> tuple[WouldShow | Non
     found = _found(criterion.use, evidence)
     if found is None:
         return None, None
-    if evidence.place.seed is None and (evidence.seeds or 1) > 1:
+    if evidence.place.seed is None and (evidence.seeds or 1) > 1 and evidence.method != SCORE:
         return _of_seeds(evidence, found, limits)
     return _told(would_show(found, limits, evidence.clusters or 0))
 

@@ -22,7 +22,8 @@ from safe_eval.judging.metric_names import CHANGED, COVERAGE, SEED_STD
 from safe_eval.judging.overlooked import looked_at
 from safe_eval.judging.scope import LEAVES_OUT, NEITHER, SIDES, UNJUDGED, Part, Scope, Side
 from safe_eval.results.aggregates import OWN_AGGREGATES
-from safe_eval.results.lomo import SHARE_LOST
+from safe_eval.results.lomo import SHARES_LOST
+from safe_eval.results.separation import SEPARATION
 from safe_eval.scorers.benchmarks import benchmark_of
 from safe_eval.scorers.captions.caption_scores import FAILED, MAXIMA
 from safe_eval.scorers.scorer import ANSWER_METRICS, judging_metrics
@@ -111,7 +112,8 @@ def find_unjudged(criteria: Sequence[Criterion], arms: Arms, scope: Scope) -> Cl
             asking = tuple(one for one in criteria if one.dataset in (None, dataset))
             if own:
                 found.append(_Asked(model, dataset, own, asking, arms))
-    if not any(scope.covers_some(asked.dataset, task) for asked in found for task in _tasks(asked)):
+    there = [(asked.dataset, task) for asked in found for task in _tasks(asked)]
+    if not all(any(part.holds(*place) for place in there) for part in scope.covers):
         scope = msgspec.structs.replace(scope, covers=())  # a name that nothing has limits nothing
     sides = [(asked, [*_sides(asked, scope)]) for asked in found]
     return Claims(
@@ -220,7 +222,7 @@ def _sides_of(arm: Arm) -> dict[str, Rows]:
 def _looks_at(criterion: Criterion, asked: _Asked, task: str) -> bool:
     """Whether a critical criterion takes a number from the scores of some answers to a task."""
     metric = criterion.metric.removesuffix(SEED_STD)
-    on_scores = metric in (*ANSWER_METRICS, *MAXIMA, *OWN_AGGREGATES, SHARE_LOST, CHANGED)
+    on_scores = metric in (*ANSWER_METRICS, *MAXIMA, *OWN_AGGREGATES, *SHARES_LOST, SEPARATION, CHANGED)
     if criterion.severity != "critical" or not on_scores:
         return False
     return any(

@@ -49,6 +49,23 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     sha256: str = ""  # of all the above
 
+    @property
+    def tally(self) -> str:
+        """How many criteria of the file hold, and how many parts none of them judges."""
+        met = sum(judged.decision == GO for judged in self.criteria)
+        parts = "part" if len(self.unjudged) == 1 else "parts"
+        unjudged = f"; {len(self.unjudged)} {parts} judged by none" if self.unjudged else ""
+        return f"{met} of {len(self.criteria) - len(self.unjudged)} criteria hold{unjudged}"
+
+    @property
+    def left_out_text(self) -> str | None:
+        """What the criteria file leaves out on purpose, in a sentence: a go does not speak of it."""
+        if not self.left_out:
+            return None
+        parts = "; ".join(part.text for part in self.left_out)
+        is_ = "is" if len(self.left_out) == 1 else "are"
+        return f"The criteria leave out on purpose how well {parts} {is_} answered."
+
 
 def decide(
     run: Path,

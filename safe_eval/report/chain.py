@@ -30,7 +30,12 @@ def chain_words(chain: tuple[Link, ...], verdict: Verdict) -> dict[str, Any]:
             }
             for link in chain
         ],
-        "sentences": [_expected(verdict), *_left_out(verdict), *_overlooked(verdict), *verdict.notes],
+        "sentences": [
+            _expected(verdict),
+            *filter(None, [verdict.left_out_text]),
+            *_overlooked(verdict),
+            *verdict.notes,
+        ],
         "missing": [] if verdict.expected is None else list(verdict.expected.named),
     }
 
@@ -58,15 +63,6 @@ def _expected(verdict: Verdict) -> str:
         return f"Every answer that {sources} expects is there, and asks what it expects: {examples}."
     missing = numbers.count(expected.missing)
     return f"{missing} of {numbers.count(expected.answers)} answers that {sources} expects are missing."
-
-
-def _left_out(verdict: Verdict) -> list[str]:
-    """What the criteria file leaves out on purpose."""
-    if not verdict.left_out:
-        return []
-    parts = "; ".join(part.text for part in verdict.left_out)
-    is_ = "is" if len(verdict.left_out) == 1 else "are"
-    return [f"The criteria leave out on purpose how well {parts} {is_} answered."]
 
 
 def _overlooked(verdict: Verdict) -> list[str]:

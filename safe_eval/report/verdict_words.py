@@ -1,7 +1,7 @@
 """The verdict in words: one word, one sentence, each criterion with its bound, and the coverage."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from safe_eval.arms.coverage import ArmCoverage
@@ -34,8 +34,9 @@ def tone(decision: str) -> str:
 
 
 def verdict_words(verdict: Verdict) -> dict[str, str]:
-    """The word of the verdict, its colour and its sentence."""
-    return {"word": verdict.decision.upper(), "tone": tone(verdict.decision), "sentence": _sentence(verdict)}
+    """The word of the verdict, its colour and its sentence, with what the criteria leave out on purpose."""
+    sentence = " ".join([_sentence(verdict), *filter(None, [verdict.left_out_text])])
+    return {"word": verdict.decision.upper(), "tone": tone(verdict.decision), "sentence": sentence}
 
 
 def headline(verdicts: Sequence[Verdict]) -> dict[str, str]:
@@ -51,7 +52,7 @@ def criterion_words(judged: Judged) -> dict[str, Any]:
     unit = criterion_unit(judged)
     return {
         "name": spaced(judged.name),
-        "value": unit.write(judged.value) if unit.is_share else numbers.plain(judged.value),
+        "value": _write(judged, unit)(judged.value),
         "interval": _interval(judged, unit),
         "bound": bound_text(judged.bound, unit),
         "use": _USES.get(judged.use, judged.use),
@@ -62,14 +63,22 @@ def criterion_words(judged: Judged) -> dict[str, Any]:
     }
 
 
+def _write(judged: Judged, unit: Unit) -> Callable[[float | None], str]:
+    """How its numbers are written: in points without a sign where they say how far seeds lie apart."""
+    if not unit.is_share:
+        return numbers.plain
+    is_spread = judged.metric is not None and judged.metric.endswith(SEED_STD)
+    return (lambda value: unit.write(value).removeprefix("+")) if is_spread else unit.write
+
+
 def _interval(judged: Judged, unit: Unit) -> str:
-    """Both ends of the interval, or the one that there is: an upper limit."""
-    write = unit.write if unit.is_share else numbers.plain
-    if judged.ci_low is None and judged.ci_high is not None:
-        return f"at most {write(judged.ci_high)}"
+    """Both ends of the interval that decides, or the one that there is: an upper limit."""
+    write, (low, high) = _write(judged, unit), judged.ends
+    if low is None and high is not None:
+        return f"at most {write(high)}"
     if unit.is_share:
-        return unit.interval(judged.ci_low, judged.ci_high)
-    return numbers.interval(write(judged.ci_low), write(judged.ci_high))
+        return unit.interval(low, high)
+    return numbers.interval(write(low), write(high))
 
 
 def criteria_table(verdicts: Mapping[str, Verdict]) -> Table:

@@ -14,7 +14,7 @@ from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.scorers.scorer import ANSWER_METRICS, RIGHT_FROM
 from safe_eval.statistics.bootstrap import count_clusters
-from safe_eval.statistics.intervals import Interval
+from safe_eval.statistics.intervals import Interval, clustered_stderr
 from safe_eval.statistics.score_interval import count_effective, score_interval
 from safe_eval.statistics.two_way import two_way_interval
 
@@ -49,6 +49,7 @@ class LomoRow(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     interval: str | None = None
     of_each_seed: tuple[float | None, ...] = ()  # the share of each seed
+    sampling_stderr: float | None = None  # over seeds: by clusters alone
     chance: float | None = None  # of guessing right, on average; None if an answer has no `choices`
     corrected: float | None = None  # the share, of the most that a model would lose that then guesses
     corrected_low: float | None = None
@@ -119,15 +120,17 @@ def _row(by_seed: dict[int, Pair], seed: int | None, slice_name: str, sampling: 
     )
     if not len(lost):
         return row
-    interval = score_interval(lost, clusters, sampling.confidence)
+    interval, sampling_stderr = score_interval(lost, clusters, sampling.confidence), None
     if len(of_each) > 1:
         interval = over_seeds(interval, of_each, sampling)
+        sampling_stderr = clustered_stderr(lost, clusters)
     found = msgspec.structs.replace(
         row,
         share_lost=float(lost.mean()),
         ci_low=interval.low,
         ci_high=interval.high,
         interval=interval.method,
+        sampling_stderr=sampling_stderr,
     )
     chance = float(chances.mean())
     return found if not chance < 1 else _corrected(found, chance)  # NaN: a chance is not known

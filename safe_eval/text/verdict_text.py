@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from safe_data.core import numerals
 from safe_data.core.table import COLUMNS, Table
-from safe_eval.judging.judged import GO, Judged
+from safe_eval.judging.judged import Judged
 from safe_eval.judging.verdict import Verdict
 
 _DECISION = 14  # columns of "not measured" and the space after it
@@ -42,11 +42,7 @@ def verdict_table(verdict: Verdict) -> Iterator[str]:
     yield ""
     for text in _beside(verdict):
         yield from textwrap.wrap(text, COLUMNS, subsequent_indent="  ")
-    met = sum(row.decision == GO for row in verdict.criteria)
-    count = len(verdict.criteria) - len(verdict.unjudged)
-    parts = "part" if len(verdict.unjudged) == 1 else "parts"
-    unjudged = f"; {len(verdict.unjudged)} {parts} judged by none" if verdict.unjudged else ""
-    yield f"verdict: {verdict.decision} ({met} of {count} criteria hold{unjudged})"
+    yield f"verdict: {verdict.decision} ({verdict.tally})"
 
 
 def _beside(verdict: Verdict) -> Iterator[str]:

@@ -212,6 +212,12 @@ def test_the_summary_shows_every_criterion_and_lets_no_markup_through(card):
     assert len(rows) == 6  # the header, its line, and four criteria
     assert "never \\| wrong \\<x\\>" in text
     assert "hears noise | not measured" in text
+    assert "\n\nBy judge.yaml: 1 of 4 criteria hold.\n\n" in text
+
+
+def test_a_verdict_goes_nowhere_without_what_its_criteria_leave_out(card):
+    for name in ("summary.md", "org-safe/model_card.md"):
+        assert "\n\nThe criteria leave out on purpose how well clips (" in (card[0] / name).read_text("utf-8")
 
 
 def test_a_model_card_holds_its_numbers_its_differences_and_the_proof(run, card):

@@ -115,6 +115,46 @@ def test_a_seed_that_was_left_out_of_a_condition_is_not_passed_over() -> None:
     assert "safe/full against safe/mute_audio on slice audio with seed 2" in found.evidence
 
 
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        ({}, "+0.800, +0.700, +0.750"),
+        ({"against": None}, "0.900, 0.800, 0.850"),
+        (
+            {"metric": "share_lost", "condition": "safe/mute_audio", "against": "safe/full"},
+            "0.889, 0.875, 0.882",
+        ),
+        ({"metric": "answers_changed"}, "80, 70, 75"),
+    ],
+)
+def test_only_differences_of_seeds_have_a_sign(
+    three: Scores, asked: dict[str, str | None], written: str
+) -> None:
+    assert f"seeds [0, 1, 2]: {written}; the worst of 3" in judged(three, **asked).evidence
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"condition": "base/full", "against": "safe/mute_audio", "use": "ci_high", "bound": "< 0.5"},
+        {"condition": "base/full", "against": "safe/mute_audio", "bound": "< 0.5"},
+        {
+            "metric": "vqa_accuracy_seed_std",
+            "condition": "safe/mute_audio",
+            "against": None,
+            "bound": "< 0.5",
+        },
+    ],
+)
+def test_nor_is_it_in_the_other_order_or_in_a_spread(asked: dict[str, str | None]) -> None:
+    rows = seeds(90, 80, 85)
+    assert judged(score_predictions(rows, QUICK), **asked).decision == "go"
+    rows = [row for row in rows if (row.condition, row.seed) != ("mute_audio", 2)]
+    found = judged(score_predictions(rows, QUICK), **asked)
+    assert (found.decision, found.value) == ("not measured", None)
+    assert "seed 2" in found.evidence
+
+
 def test_a_spread_is_judged_without_item_noise_and_by_its_upper_limit(three: Scores) -> None:
     spread = {"metric": "vqa_accuracy_seed_std", "against": None}
     row = next(r for r in three.seeds if (r.model, r.condition, r.slice) == ("safe", "full", "audio"))

@@ -130,3 +130,28 @@ def test_unequal_clusters_count_by_their_effective_number() -> None:
     assert needed[1] is not None
     assert needed[0].clusters == pytest.approx(50 * 598 / 10, rel=0.02)
     assert needed[0].clusters < (needed[1].clusters or 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"metric": "separation", "slice": "all", "bound": "> 0.65"}, "seeds like these would show it"),
+        ({"metric": "share_lost", "slice": "audio", "bound": "> 0.65"}, "seeds like these would show it"),
+        (
+            {"metric": "share_lost", "slice": "vl", "bound": "< 0.02", "use": "ci_high"},
+            "items) like these would",
+        ),
+    ],
+)
+def test_what_is_lost_over_seeds_says_it_too(asked: dict[str, str], words: str) -> None:
+    """By seeds where seeds differ, and by clusters where none of them loses anything."""
+    rows = []
+    for seed, kept in enumerate((10, 30, 20)):
+        sides = {"clips": 100, "clips_a_group": 2, "seed": seed}
+        rows += answers("safe", "full", lambda clip, hears: True, **sides)
+        rows += answers("safe", "mute_audio", lambda c, hears, n=kept: not hears or c >= 100 - n, **sides)
+    fields = {"condition": "safe/mute_audio", "against": "safe/full", "use": "ci_low"} | asked
+    found = judged(score_predictions(rows, QUICK), **fields)
+    assert found.decision == "no-go"
+    assert found.would_show is not None, found.evidence
+    assert words in found.evidence

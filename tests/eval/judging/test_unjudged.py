@@ -22,6 +22,7 @@ from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.report.chain import chain_words
+from safe_eval.report.verdict_words import verdict_words
 from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import read_scores
 
@@ -112,8 +113,9 @@ def test_criteria_that_name_one_dataset_say_nothing_of_another(tmp_path: Path) -
     assert unjudged(judged_rows(rows, criteria(tmp_path, f"criteria:{one}"))) == ["gqa"]
     for purpose in ("leaves_out: {dataset: gqa}", "covers: {dataset: vqav2}", "covers: [{dataset: vqav2}]"):
         assert decision(rows, criteria(tmp_path, f"{purpose}\ncriteria:{one}")) == "go"
-    misspelt = criteria(tmp_path, f"covers: {{dataset: vqav3}}\ncriteria:{one}")
-    assert unjudged(judged_rows(rows, misspelt)) == ["gqa"]
+    for misspelt in ("{dataset: vqav3}", "[{dataset: vqav2}, {dataset: gqaa}]"):
+        mine = criteria(tmp_path, f"covers: {misspelt}\ncriteria:{one}")
+        assert unjudged(judged_rows(rows, mine)) == ["gqa"]
 
 
 @pytest.mark.parametrize(
@@ -319,10 +321,10 @@ def test_the_command_says_what_to_add_and_what_was_left_out(
     verdict = msgspec.json.decode((tmp_path / "run/verdict.json").read_bytes())
     assert verdict["scope"] == {"leaves_out": [{"dataset": "gqa"}]}
     assert verdict["left_out"] == [{"model": "safe", "condition": "full", "dataset": "gqa", "items": 40}]
-    words = chain_words((), read_verdict(tmp_path / "run", read_scores(tmp_path / "run")))
-    assert (
-        "The criteria leave out on purpose how well gqa (40 of safe/full) is answered." in words["sentences"]
-    )
+    held = read_verdict(tmp_path / "run", read_scores(tmp_path / "run"))
+    left_out = "The criteria leave out on purpose how well gqa (40 of safe/full) is answered."
+    assert left_out in chain_words((), held)["sentences"]
+    assert verdict_words(held)["sentence"] == f"All 2 criteria hold. {left_out}"
 
 
 def test_a_forged_row_on_unjudged_answers_is_refused(tmp_path: Path) -> None:
@@ -351,3 +353,11 @@ def test_a_slice_by_its_name_is_left_out_wholly_and_all_of_them_are_still_looked
     )
     whole = criteria(tmp_path, f"leaves_out: {{slice: all}}\ncriteria:{KEPT}")
     assert unjudged(judged_rows(rows, whole)) == ["clotho"]
+
+
+@pytest.mark.parametrize("metric", ["share_lost", "share_lost_corrected", "separation"])
+def test_what_silence_takes_is_a_look_at_the_answers(tmp_path: Path, metric: str) -> None:
+    slice_ = "" if metric == "separation" else "slice: audio, "
+    asked = f"metric: {metric}, {slice_}condition: safe/mute_audio, against: safe/full, bound: '> 0'"
+    mine = criteria(tmp_path, f"leaves_out: {{slice: all}}\ncriteria:\n  - {{name: lost, {asked}}}")
+    assert unjudged(judged_rows(named(good_run(20), "gqa"), mine)) == []
