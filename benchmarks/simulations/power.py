@@ -15,7 +15,8 @@ from safe_eval.statistics.paired_score import difference_interval
 from safe_eval.statistics.planned_power import Changes, Shown, fewest_clusters, power_of_difference
 from safe_eval.statistics.planned_share import Share, power_of_share
 from safe_eval.statistics.score_interval import score_interval
-from safe_eval.statistics.seeds import seed_spread, two_way_interval
+from safe_eval.statistics.seeds import seed_spread
+from safe_eval.statistics.two_way import two_way_interval
 
 EQUAL = 8  # items in each cluster of `clusters_of(…, "equal")`
 UP_TO_EIGHT = tuple(float(size) for size in range(1, 9))
