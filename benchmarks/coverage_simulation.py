@@ -36,11 +36,26 @@ TOPICS: dict[str, Callable[[], Iterator[Case]]] = {
 }
 
 
-def main(topics: Sequence[str] = tuple(TOPICS)) -> None:
+def main() -> None:
+    """Print one line per case and method of every topic."""
+    simulate(tuple(TOPICS))
+
+
+def simulate(topics: Sequence[str]) -> None:
     """Print one line per case and method of these topics."""
     for line in lines(case for topic in topics for case in TOPICS[topic]()):
         print(json.dumps(line), flush=True)
 
 
+def command(words: Sequence[str]) -> int:
+    """Simulate the named topics, or all if none is named; 2 if a word is no topic."""
+    if not set(words) <= set(TOPICS):
+        usage = "python -m benchmarks.coverage_simulation [TOPIC …]"
+        print(f"usage: {usage}; there are {', '.join(TOPICS)}", file=sys.stderr)
+        return 0 if set(words) & {"-h", "--help"} else 2
+    simulate(words or tuple(TOPICS))
+    return 0
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:] or tuple(TOPICS))
+    sys.exit(command(sys.argv[1:]))

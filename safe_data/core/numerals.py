@@ -45,6 +45,16 @@ def clusters(count: int, effective: float) -> str:
     return f"{effective:.1f}/{count}" if effective < 100 else f"{effective:.0f}/{count}"
 
 
+def counted_clusters(count: int, effective: float) -> str:
+    """A number of clusters as part of a sentence, with the effective ones where these are fewer.
+
+    >>> counted_clusters(1, 1.0), counted_clusters(15, 15.0), counted_clusters(31, 3.9)
+    ('1 cluster', '15 clusters', '3.9/31 effective clusters')
+    """
+    text = clusters(count, effective)
+    return f"{text} {'' if text == str(count) else 'effective '}cluster{'s' if count > 1 else ''}"
+
+
 def points(value: float | None) -> str:
     """
     >>> points(1558.52471), points(None)

@@ -16,6 +16,7 @@ from safe_eval.calibration.dev_and_test import forecasts_of, model_meant
 from safe_eval.options import CalibrateOptions, Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes, read_predictions
+from safe_eval.scoring.notes import few_clusters_note
 from safe_eval.scoring.scores import PredictionsFile
 from safe_eval.statistics.calibration.calibration import Calibration, calibrate, calibration
 from safe_eval.statistics.calibration.calibrator import Calibrator
@@ -216,7 +217,12 @@ def _notes(arms: Sequence[CalibratedArm], rows: Mapping[str, Sequence[Prediction
     clusters = max((arm.shared_clusters for arm in arms), default=0)
     if clusters:
         field = cluster_field(rows["test"])
-        yield f"{clusters} clusters ({field}) are in dev and in test: the calibrators have seen their like"
+        counted = f"1 cluster ({field}) is" if clusters == 1 else f"{clusters} clusters ({field}) are"
+        yield f"{counted} in dev and in test: the calibrators have seen their like"
+    sizes = min(((arm.before.effective_clusters, arm.before.clusters) for arm in arms), default=None)
+    few = sizes and few_clusters_note(sizes[1], sizes[0])
+    if few:
+        yield f"test: {few}"
     for side, found in rows.items():
         silent = sum(row.confidence is None or row.error is not None for row in found)
         if silent:

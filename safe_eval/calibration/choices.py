@@ -21,6 +21,8 @@ from safe_eval.statistics.calibration.temperature import (
     bound_reached,
     fit_multiclass_temperature,
 )
+from safe_eval.statistics.intervals import Interval
+from safe_eval.statistics.score_interval import LEAST_CLUSTERS, count_effective, score_interval
 
 FEWEST = 20  # examples that must share their choices, in dev and in test
 
@@ -136,14 +138,16 @@ def _distributions(choices: Choices, rows: Sequence[Prediction]) -> _Distributio
 
 
 def _errors(given: _Distributions, sampling: Sampling) -> ChoiceErrors:
-    def mean(values: Probabilities, most: float) -> Estimate:
-        interval = bca_interval(values, given.clusters, sampling, scale=(0.0, most))
-        return Estimate(float(values.mean()), interval)
-
+    squares = multiclass_brier(given.probabilities, given.labels)
+    surprise = multiclass_nll(given.probabilities, given.labels)
+    of_surprise = Interval()
+    if count_effective(given.clusters) >= LEAST_CLUSTERS - 1e-9:
+        of_surprise = bca_interval(surprise, given.clusters, sampling, scale=(0.0, LARGEST_NLL))
+    of_squares = score_interval(squares, given.clusters, sampling.confidence, scale=(0.0, 2.0))
     return ChoiceErrors(
         classwise_ece=_classwise(given, sampling),
-        brier=mean(multiclass_brier(given.probabilities, given.labels), 2.0),
-        nll=mean(multiclass_nll(given.probabilities, given.labels), LARGEST_NLL),
+        brier=Estimate(float(squares.mean()), of_squares),
+        nll=Estimate(float(surprise.mean()), of_surprise),
     )
 
 
@@ -155,4 +159,6 @@ def _classwise(given: _Distributions, sampling: Sampling) -> Estimate:
     ]
     residuals = np.hstack(by_class)
     totals = cluster_totals(np.column_stack([residuals, np.ones(len(residuals))]), given.clusters)
-    return Estimate(*ece_and_interval(totals, draw_totals(totals, sampling), sampling, classes))
+    few = count_effective(given.clusters) < LEAST_CLUSTERS - 1e-9
+    drawn = None if few else draw_totals(totals, sampling)
+    return Estimate(*ece_and_interval(totals, drawn, sampling, classes))

@@ -42,6 +42,7 @@ from safe_eval.predictions import partial_notes
 from safe_eval.results.families import SameTest
 from safe_eval.results.flips import FLIPS_FILE, Flip, flips_between, flips_csv
 from safe_eval.scorers.captions.caption_scores import ASK_FOR, JAVA_METRICS
+from safe_eval.scoring.notes import few_clusters_notes
 from safe_eval.statistics.multiplicity import adjusted_once, benjamini_hochberg
 
 COMPARISON_FILE = "comparison.json"
@@ -155,7 +156,8 @@ def _compare(
         _sided(matches), metrics=_requested(options.metric), captions=captions, protocol=options.protocol
     )
     scored: Mapping[str, Sequence[ScoredArm]] = arms.judged | arms.requested
-    notes = [*question_notes(arms.arms), *fact_notes(arms.scored), *reference_notes(arms.judged)]
+    notes = [*few_clusters_notes(arms), *question_notes(arms.arms), *fact_notes(arms.scored)]
+    notes += reference_notes(arms.judged)
     notes += _caption_notes(arms.notes, options.metric)
     if options.metric in CONSULTATION_METRICS:
         saying, said = both_say(matches)

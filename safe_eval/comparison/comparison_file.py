@@ -18,7 +18,7 @@ POWER = 0.8  # the probability of finding a detectable difference
 class Difference(Comparison, frozen=True, kw_only=True):
     """A − B on a slice; `seed` is the seed of A, and the family holds all tests in the file.
 
-    The equivalence interval of a mean uses Student's t, so that it agrees with `equivalence_p`.
+    A mean is equivalent exactly where its equivalence interval lies within the margin.
     """
 
     mean_a: float

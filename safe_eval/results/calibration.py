@@ -27,7 +27,7 @@ from safe_eval.statistics.calibration.forecasts import Forecasts, joined
 from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL, brier, nll
 from safe_eval.statistics.calibration.reliability import check_confidences
 from safe_eval.statistics.intervals import Interval, clustered_stderr, ratio, without_spread
-from safe_eval.statistics.score_interval import effective_clusters
+from safe_eval.statistics.score_interval import LEAST_CLUSTERS, effective_clusters, score_interval
 
 CALIBRATION_METRICS = {"ece": 1.0, "brier": 1.0, "nll": LARGEST_NLL, "confidence": 1.0}  # and their maxima
 
@@ -36,7 +36,7 @@ def calibration_rows(arms: Arms, sampling: Sampling) -> list[Metric]:
     """ECE (equal width, 15 bins), Brier score, NLL and mean confidence of every arm that states confidences.
 
     Requested metrics judge the same answers again, and caption scores do not say how right a caption is, so
-    both are left out. All intervals of an arm use the same resamples.
+    both are left out. Means have the intervals of `score_interval`; ECE and NLL use the same resamples.
     """
     return [
         row
@@ -93,14 +93,18 @@ def _rows(key: ArmKey, answers: Forecasts, sampling: Sampling) -> Iterator[Metri
     means = {"brier": brier(confidence, correct), "nll": nll(confidence, correct), "confidence": confidence}
     residuals = residuals_by_bin(confidence, correct)
     totals = cluster_totals(np.column_stack([residuals, *means.values(), np.ones(len(confidence))]), clusters)
-    drawn = draw_totals(totals, sampling)
+    effective = effective_clusters(totals[:, -1])
+    drawn = None if effective < LEAST_CLUSTERS - 1e-9 else draw_totals(totals, sampling)
     of_residuals = [*range(residuals.shape[1]), -1]
     error, interval = ece_and_interval(
         totals[:, of_residuals], None if drawn is None else drawn[:, of_residuals], sampling
     )
     found: dict[str, tuple[float, float | None, Interval]] = {"ece": (error, None, interval)}
     for place, (name, values) in enumerate(means.items(), residuals.shape[1]):
-        interval = _mean_interval(totals, drawn, place, CALIBRATION_METRICS[name], sampling)
+        if CALIBRATION_METRICS[name] == 1.0:
+            interval = score_interval(values, clusters, sampling.confidence)
+        else:
+            interval = _mean_interval(totals, drawn, place, CALIBRATION_METRICS[name], sampling)
         found[name] = float(values.mean()), clustered_stderr(values, clusters), interval
     for name, (value, stderr, interval) in found.items():
         yield Metric(
@@ -115,17 +119,19 @@ def _rows(key: ArmKey, answers: Forecasts, sampling: Sampling) -> Iterator[Metri
             interval=interval.method,
             n=len(confidence),
             clusters=len(totals),
-            effective_clusters=effective_clusters(totals[:, -1]),
+            effective_clusters=effective,
         )
 
 
 def _mean_interval(
     totals: Totals, drawn: Resampled | None, place: int, highest: float, sampling: Sampling
 ) -> Interval:
+    if drawn is None:
+        return Interval()
     columns = totals[:, [place, -1]]
     certain = without_spread(columns, sampling.confidence, (0.0, highest))
-    if certain is not None or drawn is None:
-        return certain or Interval()
+    if certain is not None:
+        return certain
     means, whole = ratio(drawn[:, [place, -1]]), columns.sum(axis=0)
     levels = bca_levels(means, float(ratio(whole)), ratio(whole - columns), sampling.confidence)
     low, high = np.quantile(means, levels)

@@ -20,7 +20,7 @@ from safe_eval.scorers.scorer import ANSWER_METRICS, CAPTION_METRICS
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.frontier import Point, Standing, joint_points, jointly, standings
 from safe_eval.statistics.intervals import Interval, mean_totals
-from safe_eval.statistics.score_interval import effective_clusters
+from safe_eval.statistics.score_interval import LEAST_CLUSTERS, effective_clusters
 
 AUDIO_TOKENS = "audio_tokens"
 COSTS = (LATENCY_MS, AUDIO_TOKENS, CONSULTED)  # means over answers, of which less is better
@@ -255,7 +255,7 @@ def _slice_rows(
         "effective_clusters": effective_clusters(mean_totals(np.zeros(len(clusters)), clusters)[:, 1]),
     }
     standing: Sequence[Standing | None] = [None] * len(kept)
-    if sizes["effective_clusters"] <= 1 + 1e-9:  # nothing shows how much another cluster would differ
+    if sizes["effective_clusters"] < LEAST_CLUSTERS - 1e-9:  # what another would change is not shown
         means = zip(values.mean(axis=1).tolist(), np.nanmean(costs, axis=1).tolist(), strict=True)
         points = [Point(value, Interval(), cost, Interval()) for value, cost in means]
     else:

@@ -11,7 +11,7 @@ from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import Labels, Values, count_clusters
 from safe_eval.statistics.corpus_sums import corpus_interval, corpus_value
 from safe_eval.statistics.intervals import FRACTION, Interval, clustered_stderr, mean_interval
-from safe_eval.statistics.score_interval import count_effective, score_interval
+from safe_eval.statistics.score_interval import LEAST_CLUSTERS, count_effective, score_interval
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +64,9 @@ def _row(arm: ScoredArm, slice_name: str, sampling: Sampling) -> Metric:
     else:
         stderr = None
         interval = corpus_interval(arm.corpus, arm.counts[inside], clusters, sampling, arm.highest)
+    effective = count_effective(clusters)
+    if effective < LEAST_CLUSTERS - 1e-9:
+        interval = Interval()
     return Metric(
         metric=arm.metric,
         **arm.key._asdict(),
@@ -76,7 +79,7 @@ def _row(arm: ScoredArm, slice_name: str, sampling: Sampling) -> Metric:
         interval=interval.method,
         n=len(scores),
         clusters=count_clusters(clusters),
-        effective_clusters=count_effective(clusters),
+        effective_clusters=effective,
     )
 
 

@@ -13,7 +13,7 @@ from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.results.metrics import value_of
 from safe_eval.statistics.bootstrap import count_clusters
-from safe_eval.statistics.score_interval import Worth, count_effective, worth
+from safe_eval.statistics.score_interval import LEAST_CLUSTERS, Worth, count_effective, worth
 from safe_eval.statistics.shrinkage import FEWEST_SLICES, sampling_variances, shrink
 
 _PREFIX = ":"  # "type:count"; the slices all, audio and vl have none
@@ -105,6 +105,9 @@ def _why_not(arm: ScoredArm, names: Sequence[str]) -> str | None:
         return f"{arm.metric} is one number of all answers and has no score per answer"
     if len(names) < FEWEST_SLICES:
         return f"{len(names)} slices do not show how much slices differ; it takes {FEWEST_SLICES}"
+    effective = count_effective(arm.clusters[np.any([arm.slices[name] for name in names], axis=0)])
+    if effective < LEAST_CLUSTERS - 1e-9:
+        return f"{effective:.1f} effective clusters do not show how much clusters differ; it takes 2"
     return None
 
 

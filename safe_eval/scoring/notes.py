@@ -30,7 +30,7 @@ def notes_of(arms: Arms) -> Iterator[str]:
         )
     if arms.cluster != "group":
         yield f"no row has a 'group', so each {arms.cluster} counts as one cluster"
-    yield from _few_clusters(arms)
+    yield from few_clusters_notes(arms)
     yield from arms.notes
     yield from prompt_notes(arms.worded)
     yield from _split_notes(arms)
@@ -67,7 +67,7 @@ def _few_references(arms: Arms) -> int:
     return len(few)
 
 
-def _few_clusters(arms: Arms) -> Iterator[str]:
+def few_clusters_notes(arms: Arms) -> Iterator[str]:
     """One line per dataset and slice in which some arm has fewer than 20 effective clusters."""
     fewest: dict[tuple[str | None, str], tuple[float, int]] = {}
     for arm in arms.arms:
@@ -77,19 +77,23 @@ def _few_clusters(arms: Arms) -> Iterator[str]:
                 found = (count_effective(clusters), count_clusters(clusters))
                 fewest[arm.key.dataset, name] = min(found, fewest.get((arm.key.dataset, name), found))
     for (dataset, name), (effective, count) in fewest.items():
-        if effective >= FEW_CLUSTERS:
-            continue
-        where = name if dataset is None else f"{dataset}, {name}"
-        if effective < LEAST_CLUSTERS:
-            yield f"{where}: {_counted(count, effective)}; an interval needs {LEAST_CLUSTERS:.0f}"
-        else:
-            yield (
-                f"{where}: {_counted(count, effective)}; below {FEW_CLUSTERS:.0f}, intervals are wide, and "
-                "those of captions and calibration hold the truth less often than they say"
-            )
+        note = few_clusters_note(count, effective)
+        if note is not None:
+            yield f"{name if dataset is None else f'{dataset}, {name}'}: {note}"
 
 
-def _counted(count: int, effective: float) -> str:
-    text = numerals.clusters(count, effective)
-    equal = text == str(count)
-    return f"{text} {'' if equal else 'effective '}cluster{'s' if count > 1 else ''}"
+def few_clusters_note(count: int, effective: float) -> str | None:
+    """What a reader must know of intervals over so many clusters; None from 20 effective ones on.
+
+    >>> few_clusters_note(31, 1.4), few_clusters_note(31, 20.5)
+    ('1.4/31 effective clusters; an interval needs 2', None)
+    """
+    if effective >= FEW_CLUSTERS:
+        return None
+    counted = numerals.counted_clusters(count, effective)
+    if effective < LEAST_CLUSTERS - 1e-9:
+        return f"{counted}; an interval needs {LEAST_CLUSTERS:.0f}"
+    return (
+        f"{counted}; below {FEW_CLUSTERS:.0f}, intervals are wide, and those of captions and calibration "
+        "hold the truth less often than they say"
+    )

@@ -10,7 +10,7 @@ from numpy import ndarray
 from safe_data.core.errors import InputError
 from safe_eval.statistics.bootstrap import Labels, Values, cluster_codes
 from safe_eval.statistics.intervals import Interval
-from safe_eval.statistics.score_interval import effective_clusters
+from safe_eval.statistics.score_interval import LEAST_CLUSTERS, effective_clusters
 
 DELONG_SCORE = "clustered DeLong, score"  # how an interval was made
 
@@ -40,7 +40,7 @@ def auroc(scores: Values, positive: Positive) -> float:
 def auroc_and_interval(
     scores: Values, positive: Positive, clusters: Labels, confidence: float
 ) -> tuple[float, Interval]:
-    """AUROC, and its interval; none if the items of a class are one cluster's.
+    """AUROC, and its interval; none if a class has fewer than two effective clusters.
 
     It holds every value that the data does not refute: the standard error at a value is Hanley & McNeil's,
     times what the clusters make of it here. Student's t has the degrees of freedom of both classes, of which
@@ -64,7 +64,7 @@ def auroc_and_interval(
     codes, count = cluster_codes(clusters)
     by_class = [np.bincount(codes[side], minlength=count) for side in (positive, ~positive)]
     effective = [effective_clusters(sizes.astype(float)) for sizes in by_class]
-    if min(effective) <= 1 + 1e-9:
+    if min(effective) < LEAST_CLUSTERS - 1e-9:
         return found.value, Interval()
     pulls = found.pulls(positive)
     of_class = [np.bincount(codes, pulls * side, count) for side in (positive, ~positive)]

@@ -191,8 +191,8 @@ def equivalence(
         InputError: the margin is not above 0, or the confidence is too low for two one-sided tests.
 
     Source: Schuirmann 1987, "A comparison of the two one-sided tests procedure …"; Student's t with C − 1
-    degrees of freedom for C clusters, on scales wider than [0, 1]. Differs: scores in [0, 1] are tested by the
-    bounds of a bounded mean: see `difference_interval`.
+    degrees of freedom for C clusters, on scales wider than [0, 1]. Differs: scores in [0, 1] are tested by
+    the bounds of a bounded mean: see `difference_interval`.
 
     >>> noise = np.random.default_rng(0).normal(0, 0.1, 10_000)
     >>> equivalence(noise, np.arange(10_000), 0.005, Sampling()).verdict

@@ -14,7 +14,7 @@ from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import Labels, Values, cluster_codes
 from safe_eval.statistics.intervals import Interval, wilson_interval
-from safe_eval.statistics.score_interval import SCORE, effective_clusters, score_interval
+from safe_eval.statistics.score_interval import LEAST_CLUSTERS, SCORE, effective_clusters, score_interval
 
 POINTS = 20  # of a curve, at equal steps of coverage
 
@@ -93,7 +93,7 @@ def excess_aurc(confidence: Values, losses: Losses) -> float:
 def risk_coverage(
     confidence: Values, losses: Losses, clusters: Labels, sampling: Sampling, *, points: int = POINTS
 ) -> RiskCoverage:
-    """AURC of losses in [0, 1] and the curve at some thresholds, with intervals; one cluster has none.
+    """AURC of losses in [0, 1] and the curve at some thresholds, with intervals; see `score_interval`.
 
     The variance by clusters of what each item contributes to the area says how many independent items it is
     worth, and the interval is that of a share of so many (Wilson), with the quantile of Student's t. A part
@@ -135,7 +135,7 @@ def _area_interval(
     value = float(found.risks.mean())
     sizes = np.bincount(codes, minlength=count).astype(float)
     effective = effective_clusters(sizes)
-    if effective <= 1 + 1e-9:
+    if effective < LEAST_CLUSTERS - 1e-9:
         return Interval()
     by_cluster = np.bincount(codes, _pulls(found, losses, value), count)
     variance = float((by_cluster**2 / (1 - sizes / sizes.sum())).sum())

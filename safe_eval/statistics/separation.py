@@ -14,7 +14,7 @@ from numpy import ndarray
 from safe_data.core.errors import InputError
 from safe_eval.statistics.bootstrap import Labels, cluster_codes
 from safe_eval.statistics.intervals import CLUSTER_T, DIFFERENCE, Interval
-from safe_eval.statistics.score_interval import effective_clusters
+from safe_eval.statistics.score_interval import LEAST_CLUSTERS, effective_clusters
 from safe_eval.statistics.seeds import SeedScores
 from safe_eval.statistics.two_way import TWO_WAY_T
 
@@ -65,7 +65,8 @@ def separation(first: Losses, second: Losses, confidence: float) -> Separation:
     The standard error is that of a difference of two means by clusters. A typical cluster of each kind that
     may yet turn out otherwise is added, less of it the more clusters' worth of change there are: where
     nothing changed, or all, the interval still has a width. The degrees of freedom are the effective number
-    of clusters, weighted by what they add to the variance, less one. Several seeds that answered the same
+    of clusters, weighted by what they add to the variance, less one; a kind of question with fewer than two
+    effective clusters gives no interval. Several seeds that answered the same
     items add the variance between seeds. The p value is that of the same t.
 
     Raises:
@@ -94,7 +95,7 @@ def separation(first: Losses, second: Losses, confidence: float) -> Separation:
         second=float(other.means.mean()),
         of_each_seed=tuple(map(float, of_each)),
     )
-    if max(one.shares.max(), other.shares.max()) > 1 - 1e-9:
+    if min(effective_clusters(kind.shares) for kind in (one, other)) < LEAST_CLUSTERS - 1e-9:
         return found
     variance = float(((one.pulls - other.pulls) ** 2).sum()) + one.unseen + other.unseen
     adds = one.shares * one.variance + other.shares * other.variance

@@ -49,7 +49,8 @@ def calibration_tables(report: CalibrationReport, style: Style = "data") -> list
 def _of_arm(report: CalibrationReport, arm: CalibratedArm, style: Style) -> Table:
     about = arm.before
     title = (
-        f"{report.model}/{arm.condition}, seed {arm.seed}: n {about.n} in {about.clusters} clusters, "
+        f"{report.model}/{arm.condition}, seed {arm.seed}: n {about.n} in "
+        f"{numerals.counted_clusters(about.clusters, about.effective_clusters)}, "
         f"{'; '.join(map(_fitted, arm.calibrators)) or 'not calibrated'}"
     )
     rows: list[tuple[Value, ...]] = []
@@ -57,7 +58,8 @@ def _of_arm(report: CalibrationReport, arm: CalibratedArm, style: Style) -> Tabl
         sides = (getattr(arm.before, field), getattr(arm.after, field, None))
         rows.append((name, *(part for side in sides for part in _measured(side, style))))
     facts: dict[str, Value] = {"model": report.model, "condition": arm.condition, "seed": arm.seed}
-    facts |= {"n": about.n, "clusters": about.clusters, "temperature": arm.temperature}
+    facts |= {"n": about.n, "clusters": about.clusters, "effective": about.effective_clusters}
+    facts["plain temperature"] = arm.temperature  # the numbers after are of the calibrators
     return Table(title, _columns("metric", style), rows, about=facts, name="calibration")
 
 

@@ -36,6 +36,7 @@ _DIFFERENCES: dict[str, Callable[[Difference], Value]] = {
     "BH": lambda row: row.benjamini_hochberg_p,
     "n": lambda row: row.n,
     "clusters": lambda row: row.clusters,
+    "effective": lambda row: row.effective_clusters,
 }
 _TESTS: dict[str, Callable[[Difference], Value]] = {
     "slice": lambda row: row.slice,

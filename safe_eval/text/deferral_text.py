@@ -8,7 +8,7 @@ from safe_data.core.table import COLUMNS
 from safe_eval.results.deferral import CONSULTED, DeferralRow
 from safe_eval.scoring.scores import Scores
 
-_ARM, _METRIC = 22, 16  # widths of columns, in characters: "safe/mute_audio", "auroc_confidence"
+_ARM, _METRIC = 20, 16  # widths of columns, in characters: "safe/mute_audio", "auroc_confidence"
 _COVERAGES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)  # of the short table of a curve
 
 
@@ -26,7 +26,7 @@ def deferral_lines(scores: Scores) -> Iterator[str]:
 def _numbers(rows: Sequence[DeferralRow]) -> Iterator[str]:
     if not rows:
         return
-    yield f"  {'':<{_ARM}} {'':<{_METRIC}}  value  interval            n clusters"
+    yield f"  {'':<{_ARM}} {'':<{_METRIC}}  value  interval            n   clusters"
     shown = ""
     for row in rows:
         arm = f"{row.model}/{row.condition}"
@@ -34,7 +34,7 @@ def _numbers(rows: Sequence[DeferralRow]) -> Iterator[str]:
         interval = numerals.interval(row.ci_low, row.ci_high)
         yield (
             f"  {name:<{_ARM}} {row.metric:<{_METRIC}}{numerals.fraction(row.value):>7}  {interval:<14}"
-            f"{row.n:>7}{row.clusters:>9}"
+            f"{row.n:>7}{numerals.clusters(row.clusters, row.effective_clusters):>11}"
         )
         shown = arm
     if any(row.field == CONSULTED for row in rows):

@@ -68,7 +68,8 @@ def _together(row: FrontierRow) -> str:
 
 
 def _slice(row: FrontierRow) -> str:
-    return f"  {row.slice}: {row.n} examples in {row.clusters} clusters"
+    clusters = numerals.counted_clusters(row.clusters, row.effective_clusters)
+    return f"  {row.slice}: {row.n} examples in {clusters}"
 
 
 def _points(rows: Sequence[FrontierRow]) -> Iterator[str]:

@@ -36,7 +36,7 @@ def _family(family: str, rows: Sequence[ShrinkageRow]) -> Iterator[str]:
     if list(reasons) != [None] and None not in reasons:
         for reason in reasons:
             yield ""
-            yield numerals.cut(f"  {title}: no shrunken values: {reason}", COLUMNS)
+            yield from _wrapped(f"{title}: no shrunken values: {reason}")
         return
     yield ""
     head = (
@@ -44,16 +44,21 @@ def _family(family: str, rows: Sequence[ShrinkageRow]) -> Iterator[str]:
     )
     yield head
     for model in dict.fromkeys(row.model for row in rows):
-        shown = [row for row in rows if row.model == model and row.shrunken is not None]
-        if not shown:
-            continue
+        shown = [row for row in rows if row.model == model]
         first = shown[0]
+        if first.why_not is not None:
+            yield from _wrapped(f"{model}/full: no shrunken values: {first.why_not}")
+            continue
         yield (
             f"  {numerals.cut(f'{model}/full', 32)}: mean {numerals.fraction(first.family_mean)}, "
             f"std of true values {numerals.fraction(first.between_std)}"
         )
         yield from _ranked(shown)
     yield from textwrap.wrap(_LEGEND, COLUMNS, initial_indent="  ", subsequent_indent="  ")
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, COLUMNS, initial_indent="  ", subsequent_indent="    ")
 
 
 def _ranked(rows: Sequence[ShrinkageRow]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from safe_eval.statistics.calibration.reliability import (
 from safe_eval.statistics.calibration.smooth_ece import smooth_ece
 from safe_eval.statistics.calibration.temperature import apply_temperature, bound_reached, fit_temperature
 from safe_eval.statistics.intervals import Interval
+from safe_eval.statistics.score_interval import LEAST_CLUSTERS, count_effective, score_interval
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Calibration:
     bars: tuple[Bin, ...]
     n: int
     clusters: int
+    effective_clusters: float
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,10 @@ class Calibrated:
 def calibration(forecasts: Forecasts, sampling: Sampling, *, bins: int = BINS) -> Calibration:
     """Measure the calibration of forecasts, with intervals of the cluster bootstrap.
 
-    Means have BCa intervals. Binned errors have the intervals of `error_interval`, with the bins held fixed.
-    Smooth ECE has no interval, because that would take a minute.
+    Means have the intervals of `score_interval`, like the same means in scores.json; only NLL, whose scale is
+    far wider than its values, has BCa's. Binned errors have those of `error_interval`, with the bins held
+    fixed. Smooth ECE has no interval, because that would take a minute. Below two effective clusters there is
+    no interval at all.
 
     Raises:
         InputError: see `check_confidences`; or `bins` is less than 1.
@@ -91,24 +95,31 @@ def calibration(forecasts: Forecasts, sampling: Sampling, *, bins: int = BINS) -
     """
     confidence, correct, clusters = forecasts.confidence, forecasts.correct, forecasts.clusters
     check_confidences(confidence, correct)
+    effective = count_effective(clusters)
+    too_few = effective < LEAST_CLUSTERS - 1e-9
 
     def in_bins(statistic: Statistic, spacing: Spacing) -> Estimate:
         columns = bin_columns(confidence, correct, inner_edges(confidence, bins, spacing))
         totals = cluster_totals(columns, clusters)
         whole = totals.sum(axis=0)
         value = float(statistic(whole))
-        if len(totals) < 2:
+        if too_few:
             return Estimate(value, Interval())
         drawn = resampled_totals(totals, sampling)
         errors, by_chance = statistic(drawn), statistic(as_if_calibrated(drawn, whole))
         return Estimate(value, error_interval(value, errors, by_chance, len(totals), sampling))
 
-    def mean(values: Values, most: float = 1.0) -> Estimate:
-        return Estimate(float(values.mean()), bca_interval(values, clusters, sampling, scale=(0.0, most)))
+    def mean(values: Values) -> Estimate:
+        return Estimate(float(values.mean()), score_interval(values, clusters, sampling.confidence))
+
+    surprise = nll(confidence, correct)
+    of_surprise = Interval()
+    if not too_few:
+        of_surprise = bca_interval(surprise, clusters, sampling, scale=(0.0, LARGEST_NLL))
 
     return Calibration(
         brier=mean(brier(confidence, correct)),
-        nll=mean(nll(confidence, correct), LARGEST_NLL),
+        nll=Estimate(float(surprise.mean()), of_surprise),
         accuracy=mean(correct),
         confidence=mean(confidence),
         ece=in_bins(ece_of, "equal width"),
@@ -119,6 +130,7 @@ def calibration(forecasts: Forecasts, sampling: Sampling, *, bins: int = BINS) -
         bars=reliability(confidence, correct, bins=bins),
         n=len(confidence),
         clusters=count_clusters(clusters),
+        effective_clusters=effective,
     )
 
 

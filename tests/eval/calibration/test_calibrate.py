@@ -239,7 +239,10 @@ def test_another_name_for_the_dataset_makes_no_other_examples(tmp_path: Path) ->
 
 def test_shared_clusters_are_a_warning(tmp_path: Path) -> None:
     found = report(written(tmp_path, made("d", group="g"), made("t", group="g")))
-    assert found.notes == ("1 clusters (group) are in dev and in test: the calibrators have seen their like",)
+    assert found.notes == (
+        "1 cluster (group) is in dev and in test: the calibrators have seen their like",
+        "test: 1 cluster; an interval needs 2",
+    )
 
 
 def test_each_seed_has_its_own_temperature_or_that_of_the_only_dev(tmp_path: Path) -> None:

@@ -196,8 +196,8 @@ def test_the_tables_hold_the_numbers_and_the_curve() -> None:
     assert [line[0] for line in tables["deferral"].rows] == ["aurc", "auroc_confidence", "auroc_gate"]
     assert len(tables["risk_coverage"].rows) == 20
     text = "\n".join(deferral_lines(scores))
-    assert "safe/full              aurc" in text
-    assert "risk at coverage           10%     25%     50%     75%     90%    100%" in text
+    assert "safe/full            aurc" in text
+    assert "risk at coverage         10%     25%     50%     75%     90%    100%" in text
     (table,) = deferral_tables(scores, models_of({"safe"}, None))
     assert [line.label for line in table.rows] == ["aurc", "auroc_confidence", "auroc_gate"]
 
