@@ -21,6 +21,7 @@ from safe_eval.scorers.vqa import FULL_AGREEMENT, normalise
 
 CANDIDATES = 8  # of VQA, where a reference is one of ten: the texts that annotators gave most often
 COUNTED = 4_000  # questions, drawn at random, in which these are counted
+_SPELLINGS = 4  # of one text that are tried
 _SHORT = 6  # letters; number words and what is left of contractions are no longer
 LETTER_METRICS = frozenset(("accuracy", "avqa_accuracy", "music_avqa_accuracy", "yes_no_accuracy"))
 
@@ -108,7 +109,8 @@ def _by_annotators(
     metric: str, rows: Sequence[Prediction], slices: Slices
 ) -> Iterator[tuple[str, ConstantReply]]:
     """For VQA accuracy: how many annotators gave each frequent text bounds what it can score."""
-    codes = _Codes(_most_given(rows))
+    spellings = _most_given(rows)
+    codes = _Codes([every[0] for every in spellings])
     given = list(map(codes.__getitem__, itertools.chain.from_iterable(row.references for row in rows)))
     annotators = np.array([len(row.references) for row in rows])
     row_of, width = np.repeat(np.arange(len(rows)), annotators), len(codes.texts) + 1
@@ -120,30 +122,35 @@ def _by_annotators(
         for number in np.argsort(-totals, kind="stable").tolist():
             if totals[number] <= highest + 1e-9:
                 break
-            text = codes.texts[number]
             at = np.flatnonzero(inside & (matches[:, number] > 0))
-            scores = np.zeros(len(rows))
-            scores[at] = score_replies(metric, [rows[place] for place in at.tolist()], [text] * len(at))
-            if (total := float(scores.sum())) > highest + 1e-9:
-                best, highest = ConstantReply(text, scores[inside]), total
+            matched = [rows[place] for place in at.tolist()]
+            for text in spellings[number]:
+                scores = np.zeros(len(rows))
+                scores[at] = score_replies(metric, matched, [text] * len(at))
+                if (total := float(scores.sum())) > highest + 1e-9:
+                    best, highest = ConstantReply(text, scores[inside]), total
         if best is not None:
             yield name, best
 
 
-def _most_given(rows: Sequence[Prediction]) -> list[str]:
-    """The texts that most annotators gave to some questions, each once, however it is spelled."""
+def _most_given(rows: Sequence[Prediction]) -> list[tuple[str, ...]]:
+    """The texts that most annotators gave to some questions, each with its spellings.
+
+    Spellings differ where all annotators of a question agree: there the official script normalises nothing.
+    """
     drawn: Sequence[Prediction] = rows
     if len(rows) > COUNTED:
         places = np.random.default_rng(0).choice(len(rows), COUNTED, replace=False)
         drawn = [rows[place] for place in sorted(places.tolist())]
     given = Counter(itertools.chain.from_iterable(row.references for row in drawn))
-    texts: dict[str, str] = {}
+    texts: dict[str, list[str]] = {}
     for text in sorted(given, key=lambda text: (-given[text], text)):
-        if text.strip():
-            texts.setdefault(normalise(text), text)
-        if len(texts) == CANDIDATES:
-            break
-    return list(texts.values())
+        if not text.strip() or (len(texts) == CANDIDATES and normalise(text) not in texts):
+            continue
+        spelled = texts.setdefault(normalise(text), [])
+        if len(spelled) < _SPELLINGS:
+            spelled.append(text)
+    return [tuple(spelled) for spelled in texts.values()]
 
 
 def _bounds(

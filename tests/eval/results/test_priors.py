@@ -102,6 +102,14 @@ def test_no_reference_scores_more_than_the_best_reply(metric: str, references: l
     assert (0.0 if found is None else found.scores.sum()) == pytest.approx(most)
 
 
+def test_a_reply_is_spelled_as_it_scores_most() -> None:
+    """Where all annotators agree, VQA's script compares texts as they are written."""
+    rows = [row("a", references=("yes", "yes")), row("b", references=("Yes", "Yes", "no"))]
+    best = best_replies("vqa_accuracy", rows, {"all": np.ones(2, dtype=bool)})["all"]
+    assert best.text == "yes"
+    assert best.scores.sum() == score_replies("vqa_accuracy", rows, ["yes", "yes"]).sum()
+
+
 def test_each_slice_has_its_own_reply() -> None:
     truths = ["yes"] * 5 + ["red"] * 4 + ["no"] * 2
     rows = [row(f"q{i}", references=(t,), needs_audio=t != "red") for i, t in enumerate(truths)]
