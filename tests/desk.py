@@ -57,7 +57,7 @@ def _predictions() -> list[dict[str, Any]]:
     arms = [("base", "full"), *(("safe", name) for name in ("full", "mute_audio", "swap_audio", "gate_off"))]
     rows = []
     for model, condition in arms:
-        for clip in range(140):  # enough groups to rule out a loss of two points, as `demo` asks
+        for clip in range(160):  # enough groups to rule out a loss of two points, as `demo` asks
             for needs_audio in (True, False):
                 hears = (model, condition) == ("safe", "full")
                 right = clip % 10 != 1 if hears or not needs_audio else clip % 5 == 0
