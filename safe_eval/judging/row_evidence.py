@@ -21,7 +21,9 @@ from safe_eval.results.separation import SeparationRow
 from safe_eval.statistics.power import smallest_margin_shown
 
 Ends = tuple[float | None, float | None]
-_Bounded = Metric | Comparison | SeedRow | SeedComparison | LomoRow | SeparationRow | DeferralRow
+_Bounded = (
+    Metric | Comparison | SeedRow | SeedComparison | LomoRow | SeparationRow | DeferralRow | AggregateRow
+)
 
 
 class _Counted(Protocol):
@@ -210,20 +212,7 @@ def of_aggregate(row: AggregateRow) -> Evidence:
     text += f", n {row.n}"
     if row.confidence is None:
         return Evidence(f"{text}, {row.name} has no interval", place, row.value, n=row.n)
-    text += f" in {in_clusters(row)}"
-    text += _interval(row.ci_low, row.ci_high, row.interval, row.confidence)
-    return Evidence(
-        text,
-        place,
-        row.value,
-        row.ci_low,
-        row.ci_high,
-        confidence=row.confidence,
-        n=row.n,
-        clusters=row.clusters,
-        method=row.interval,
-        effective_clusters=row.effective_clusters,
-    )
+    return with_interval(f"{text} in {in_clusters(row)}", place, row.value, row)
 
 
 def of_deferral(row: DeferralRow) -> Evidence:
@@ -298,7 +287,14 @@ def in_clusters(row: _Counted) -> str:
 
 
 def _interval(
-    low: float | None, high: float | None, method: str | None, confidence: float, *, signed: bool = False
+    low: float | None,
+    high: float | None,
+    method: str | None,
+    confidence: float | None,
+    *,
+    signed: bool = False,
 ) -> str:
+    if confidence is None:
+        return ""
     shown = "not measured" if method is None else f"{numerals.interval(low, high, signed=signed)} by {method}"
     return f", {numerals.percent(confidence)} interval {shown}"

@@ -9,8 +9,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from safe_eval.statistics.planned_power import TRIALS, beta_binomial, sizes_and_shares
-from safe_eval.statistics.sample_size import narrowing
-from safe_eval.statistics.score_interval import LEAST_EFFECT, UNKNOWN
+from safe_eval.statistics.score_interval import LEAST_EFFECT, UNKNOWN, narrowing
 
 Trials = Float[ndarray, " trials"]
 Kinds = Float[ndarray, " kinds"]

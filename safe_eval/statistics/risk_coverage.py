@@ -14,7 +14,13 @@ from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_eval.statistics.bootstrap import Labels, Values, cluster_codes
 from safe_eval.statistics.intervals import Interval, wilson_interval
-from safe_eval.statistics.score_interval import LEAST_CLUSTERS, SCORE, effective_clusters, score_interval
+from safe_eval.statistics.score_interval import (
+    LEAST_CLUSTERS,
+    SCORE,
+    effective_clusters,
+    narrowing,
+    score_interval,
+)
 
 POINTS = 20  # of a curve, at equal steps of coverage
 
@@ -145,7 +151,7 @@ def _area_interval(
     unseen = 2 / len(losses) * max(1.0, _UNSEEN * len(losses) / effective)
     weight = 1 / (1 + (effective * min(value, 1 - value)) ** 2)
     worth = 1 / ((1 - weight) * seen + weight * max(seen, unseen))
-    interval = wilson_interval(value, worth * _narrowing(effective, level), level)
+    interval = wilson_interval(value, worth * float(narrowing(effective, (1 - level) / 2)), level)
     return Interval(interval.low, interval.high, SCORE)
 
 
@@ -235,11 +241,3 @@ def _pulls(found: _Sorted, losses: Losses, value: float) -> Values:
     pulls = np.empty(len(losses))
     pulls[found.order] = moved / len(losses)
     return pulls
-
-
-def _narrowing(clusters: float, confidence: float) -> float:
-    """The factor by which fewer items count, since few clusters give the quantile of Student's t."""
-    from scipy.special import stdtrit  # scipy.stats takes half a second to load
-
-    normal = NormalDist().inv_cdf((1 + confidence) / 2)
-    return float(normal / stdtrit(max(clusters - 1, 1.0), (1 + confidence) / 2)) ** 2

@@ -10,15 +10,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from jaxtyping import Float
-from numpy import ndarray
 
 from safe_eval.statistics.balanced_interval import BALANCED
 from safe_eval.statistics.bounded_mean import BOUNDED
 from safe_eval.statistics.intervals import WILSON
-from safe_eval.statistics.score_interval import LEAST_EFFECT, SCORE, UNKNOWN
-
-Numbers = float | Float[ndarray, "*rows"]
+from safe_eval.statistics.score_interval import LEAST_EFFECT, SCORE, UNKNOWN, Numbers, narrowing
 
 _MOST_TIMES = 1e6  # more than that nobody asks
 _MOST_ITEMS = 1e12
@@ -205,13 +201,6 @@ def score_items(share: float, at: float, risk: float) -> float:
         return (below if at < share else 1 - below) <= risk
 
     return max(wilson, _least(ends_inside, 0.0, _MOST_ITEMS, logarithmic=True))
-
-
-def narrowing(clusters: Numbers, risk: float) -> Numbers:
-    """By how much fewer items count where there are few clusters; as in `score_interval`."""
-    from scipy.special import stdtrit
-
-    return np.asarray((NormalDist().inv_cdf(risk) / stdtrit(np.maximum(clusters - 1, 1.0), risk)) ** 2)
 
 
 def _few(clusters: float, risk: float) -> float:

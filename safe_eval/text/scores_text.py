@@ -17,7 +17,6 @@ from safe_eval.results.aggregates import (
 )
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.comparisons import Comparison
-from safe_eval.results.families import family_text
 from safe_eval.results.metrics import Metric, without_repeats
 from safe_eval.results.seeds import SeedRow
 from safe_eval.scorers.captions.diversity import VOCABULARY
@@ -26,6 +25,7 @@ from safe_eval.scoring.scores import Scores
 from safe_eval.text.deferral_text import deferral_lines
 from safe_eval.text.frontier_text import frontier_lines
 from safe_eval.text.lomo_text import lomo_lines
+from safe_eval.text.pairs_text import family_lines, pair_lines
 from safe_eval.text.rules_text import prior_lines, spread_lines
 from safe_eval.text.seeds_text import prompt_lines, seed_differences, seed_means, spread_text
 from safe_eval.text.shrinkage_text import shrinkage_lines
@@ -118,27 +118,21 @@ def _comparison_lines(scores: Scores, metric: str, dataset: str | None, seed: in
         return
     yield ""
     yield f"  {'':<{_PAIR}} slice difference  interval               p    Holm"
-    shown = ""
-    for row in without_repeats(rows, ("a", "b")):
-        name = f"{row.a} − {row.b}"
-        title = "" if name == shown else name
-        if len(title) > _PAIR:
-            yield f"  {numerals.cut(title, COLUMNS - 2)}"
-            title = ""
-        interval = numerals.interval(row.ci_low, row.ci_high, signed=True)
-        yield (
-            f"  {title:<{_PAIR}} {row.slice:<6}{numerals.difference(row.difference):>9}  {interval:<16} "
-            f"{numerals.p_value(row.p_value):>7} {numerals.p_value(row.holm_p):>7}"
-        )
-        shown = name
+    yield from pair_lines(rows, _PAIR, _difference)
     tests = sorted({row.test for row in rows if row.test is not None})
     yield f"  p: {' or '.join(tests) or 'not measured'}"
-    yield from _family_lines(rows)
+    yield from family_lines(rows)
     for row in rows:
         if row.slice == "all" and (row.only_a or row.only_b):
             alone = f"{row.only_a} only by {row.a}, {row.only_b} only by {row.b}"
             text = f"{row.a} − {row.b}: {row.n} examples were answered by both, {alone}"
             yield from textwrap.wrap(text, COLUMNS, initial_indent="  ", subsequent_indent="    ")
+
+
+def _difference(row: Comparison) -> str:
+    interval = numerals.interval(row.ci_low, row.ci_high, signed=True)
+    tests = f"{numerals.p_value(row.p_value):>7} {numerals.p_value(row.holm_p):>7}"
+    return f"{row.slice:<6}{numerals.difference(row.difference):>9}  {interval:<16} {tests}"
 
 
 def _group_lines(scores: Scores) -> Iterator[str]:
@@ -213,13 +207,6 @@ def _seed_lines(scores: Scores) -> Iterator[str]:
             yield ""
             yield f"{title} over seeds" if dataset is None else f"{title} on {dataset} over seeds"
             yield from _seed_groups([row for row in grouped if row.dataset == dataset])
-
-
-def _family_lines(rows: Sequence[Comparison]) -> Iterator[str]:
-    """What the p values of a table are adjusted for."""
-    measured = [row for row in rows if row.holm_p is not None]
-    if measured:
-        yield f"  {family_text(measured[0].family, len(measured))}"
 
 
 def _seed_groups(rows: Sequence[SeedRow]) -> Iterator[str]:

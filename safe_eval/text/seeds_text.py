@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from safe_data.core import numerals
 from safe_data.core.table import COLUMNS
-from safe_eval.results.families import family_text
 from safe_eval.results.metrics import without_repeats
 from safe_eval.results.prompts import PromptRow
 from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.scoring.scores import Scores
+from safe_eval.text.pairs_text import family_lines, pair_lines
 
 _NAME = 30  # "safe/mute_audio − base/full"
 _PAIR = 23  # in the table with the most columns
@@ -45,24 +45,16 @@ def seed_differences(rows: Sequence[SeedComparison]) -> Iterator[str]:
         return
     yield ""
     yield f"  {'':<{_PAIR}} slice difference ± std interval             p    Holm"
-    shown = ""
-    for row in without_repeats(rows, ("a", "b")):
-        name = f"{row.a} − {row.b}"
-        title = "" if name == shown else name
-        if len(title) > _PAIR:
-            yield f"  {numerals.cut(title, COLUMNS - 2)}"
-            title = ""
-        spread = f"{numerals.difference(row.mean)} ± {numerals.fraction(row.std)}"
-        interval = numerals.interval(row.ci_low, row.ci_high, signed=True)
-        yield (
-            f"  {title:<{_PAIR}} {row.slice:<6}{spread:>15} {interval:<16}"
-            f"{numerals.p_value(row.p_value):>8}{numerals.p_value(row.holm_p):>8}"
-        )
-        shown = name
+    yield from pair_lines(rows, _PAIR, _seed_difference)
     yield "  intervals and p over clusters and seeds at once, by one test"
-    measured = [row for row in rows if row.holm_p is not None]
-    if measured:
-        yield f"  {family_text(measured[0].family, len(measured))}"
+    yield from family_lines(rows)
+
+
+def _seed_difference(row: SeedComparison) -> str:
+    spread = f"{numerals.difference(row.mean)} ± {numerals.fraction(row.std)}"
+    interval = numerals.interval(row.ci_low, row.ci_high, signed=True)
+    tests = f"{numerals.p_value(row.p_value):>8}{numerals.p_value(row.holm_p):>8}"
+    return f"{row.slice:<6}{spread:>15} {interval:<16}{tests}"
 
 
 def prompt_lines(scores: Scores) -> Iterator[str]:
