@@ -104,13 +104,17 @@ class Record(_Row):
 
 
 class Rejected(_Row):
-    """A row of a corpus that cannot become a Record; the manifest lists it with the reason."""
+    """A row of a corpus that cannot become a Record; the manifest lists it with the reason.
+
+    `path` is the medium that was looked for, relative to the root; None for a row that names none.
+    """
 
     id: str
     dataset: str
     split: str
     reason: str
     group: str = ""
+    path: str | None = None
 
 
 Records = Iterator[Record | Rejected]
