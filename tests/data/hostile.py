@@ -10,7 +10,6 @@ import sys
 import zlib
 from pathlib import Path
 
-import numpy as np
 from effort import peak_bytes
 from folders import picture_bytes, sound_bytes
 from videos import video_bytes
@@ -114,51 +113,5 @@ def decode_all(folder: Path) -> None:
         print(json.dumps({**said, "grown_bytes": peak_bytes() - before}), flush=True)
 
 
-def damaged(data: bytes, seed: int) -> bytes:
-    """Damage data: cut it off, or change a few bytes, half of the time in the likely header."""
-    rng = np.random.default_rng(seed)
-    changed = bytearray(data)
-    if rng.integers(3) == 0:
-        return bytes(changed[: rng.integers(1, len(data))])
-    index = max(0, data.find(b"moov"))
-    start, stop = (0, len(data)) if rng.integers(2) else (index, min(index + 2_000, len(data)))
-    for place in rng.integers(start, stop, rng.integers(1, 8)):
-        changed[place] = rng.choice([0, 255, rng.integers(256)])
-    return bytes(changed)
-
-
-def damage_all(folder: Path, cases: int) -> None:
-    """Print one line of JSON per file: how many damaged copies were decoded, and how many were refused."""
-    from safe_data.core.errors import MediaError
-    from safe_data.media.decode import decode_audio
-    from safe_data.media.picture import decode_image
-    from safe_data.media.video_frames import video_frames
-
-    decoders = {
-        "sound": (lambda data: decode_audio(data, 16_000, 0.2, 0.5), decode_audio),
-        "video": (
-            lambda data: decode_audio(data, 16_000, 0.2, 0.5),
-            decode_audio,
-            lambda data: video_frames(data, 2),
-        ),
-        "picture": (decode_image,),
-    }
-    for file in sorted(folder.iterdir()):
-        counts = {"decoded": 0, "refused": 0}
-        for seed in range(cases):
-            data = damaged(file.read_bytes(), seed)
-            for decode in decoders[file.name.partition("-")[0]]:
-                try:
-                    decode(data)
-                    counts["decoded"] += 1
-                except MediaError:
-                    counts["refused"] += 1
-        print(json.dumps({"file": file.name, **counts}), flush=True)
-
-
 if __name__ == "__main__":
-    task, folder = sys.argv[1], Path(sys.argv[2])
-    if task == "decode":
-        decode_all(folder)
-    else:
-        damage_all(folder, int(sys.argv[3]))
+    decode_all(Path(sys.argv[1]))

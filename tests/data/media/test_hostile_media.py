@@ -8,13 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from effort import STATUS
 from folders import picture_bytes, sound_bytes
 from hostile import ROOM_BYTES, hostile_files
-from PIL import Image
-from videos import video_bytes
 
 from safe_data.core.errors import MediaError
 from safe_data.media.decode import decode_audio
@@ -22,7 +19,6 @@ from safe_data.media.picture import decode_image
 from safe_data.media.video_frames import video_frames
 
 SCRIPT = Path(__file__).parents[1] / "hostile.py"
-CASES = 60
 needs_proc = pytest.mark.skipif(not STATUS.exists(), reason="memory is measured through /proc")
 
 REASONS = {
@@ -45,9 +41,9 @@ REASONS = {
 }
 
 
-def run(*arguments: str | Path) -> list[dict[str, Any]]:
+def run(folder: Path) -> list[dict[str, Any]]:
     """The output of the script, one dict per file; a crash or an error other than MediaError fails."""
-    ran = subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True, timeout=120)
+    ran = subprocess.run([sys.executable, SCRIPT, folder], capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr[-2000:]
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
@@ -59,7 +55,7 @@ def test_headers_that_promise_gigabytes_are_refused_in_little_memory(tmp_path: P
     for name, data in files.items():
         assert len(data) < 500_000
         (tmp_path / name).write_bytes(data)
-    for said in run("decode", tmp_path):
+    for said in run(tmp_path):
         kind, reason = REASONS[said["file"]]
         assert re.match(reason, said[kind]), said
         assert said["grown_bytes"] < ROOM_BYTES / 4, said
@@ -85,32 +81,6 @@ print(peak_bytes() - before)
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert int(ran.stdout) * 4 > ROOM_BYTES * 3
-
-
-def test_damaged_files_are_decoded_or_refused_and_nothing_else(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (16_000, 2))
-    for kind in ("WAV", "FLAC", "OGG", "MP3"):
-        (tmp_path / f"sound-{kind}").write_bytes(sound_bytes(noise, rate=16_000, kind=kind))
-    (tmp_path / "sound-OPUS").write_bytes(sound_bytes(noise, rate=16_000, kind="OGG", subtype="OPUS"))
-    videos = {
-        "h264": ("mp4", "libx264", "aac"),
-        "vp8": ("webm", "libvpx", "libopus"),
-        "vp9": ("webm", "libvpx-vp9", "libopus"),
-        "mpeg4": ("matroska", "mpeg4", "libmp3lame"),
-        "alac": ("mov", "libx264", "alac"),
-    }
-    for name, parts in videos.items():
-        data = video_bytes(*parts, seconds=1, rate=48_000, key_frame_every=10)
-        (tmp_path / f"video-{name}").write_bytes(data)
-    rough = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8))
-    for kind in ("PNG", "JPEG"):
-        rough.save(tmp_path / f"picture-{kind}", kind)
-    found = run("damage", tmp_path, str(CASES))
-    assert len(found) == 12
-    for counts in found:
-        assert counts["refused"] > 0, counts
-        assert counts["decoded"] > 0 or counts["file"] == "picture-PNG", counts  # its checksums see it all
-        assert (counts["decoded"] + counts["refused"]) % CASES == 0
 
 
 def test_a_playlist_opens_no_other_file_and_no_connection() -> None:

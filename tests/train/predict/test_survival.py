@@ -81,6 +81,7 @@ def killed(words: Sequence[str], out: Path, number: signal.Signals, beyond: int)
     return process.returncode, said
 
 
+@pytest.mark.slow  # half a minute; test_output.py cuts a run at any byte in every test run
 def test_killed_twice_it_ends_with_the_same_bytes(words: list[str], whole: bytes, tmp_path: Path) -> None:
     out = tmp_path / "predictions.jsonl"
     code, _ = killed(words, out, signal.SIGKILL, beyond=len(whole) // 5)

@@ -86,7 +86,8 @@ def test_two_processes_train_as_one(audio_only: Path, vl_only: Path, untaught: P
         assert second == pytest.approx(first, abs=1e-5)
 
 
-@pytest.mark.parametrize("preset", ["lora_only", pytest.param("full_finetune", marks=pytest.mark.slow)])
+@pytest.mark.slow  # twenty seconds each; two processes that train a pathway are tried every time
+@pytest.mark.parametrize("preset", ["lora_only", "full_finetune"])
 def test_two_processes_train_a_base_as_one(
     preset: str, audio_only: Path, vl_only: Path, untaught: Path, tmp_path: Path
 ) -> None:
