@@ -84,21 +84,19 @@ def damaged(data: bytes, seed: int) -> tuple[str, bytes]:
     return fault.__name__.replace("_", " "), bytes(changed)
 
 
-def decoded(medium: Medium, data: bytes) -> dict[str, np.ndarray | int]:
-    """What a build would store of it."""
+def decoded(medium: Medium, data: bytes) -> dict[str, Any]:
+    """What a build would store of it, whole and cut."""
     from safe_data.media.decode import decode_pcm
     from safe_data.media.picture import decode_image
     from safe_data.media.video_frames import video_frames
 
     if medium.kind == "picture":
         return {"picture": np.asarray(decode_image(data))}
-    pcm = decode_pcm(data)
-    shown = [np.asarray(frame) for frame in video_frames(data, 2)] if medium.kind == "video" else []
-    return {
-        "sound": pcm.samples,
-        "rate": pcm.sample_rate_hz,
-        **{f"frame {n}": f for n, f in enumerate(shown)},
-    }
+    whole, clip = decode_pcm(data), decode_pcm(data, 0.2, 0.1)
+    found = {"rate": whole.sample_rate_hz, "sound": whole.samples, "clip": clip.samples}
+    if medium.kind == "video":
+        found |= {f"frame {number}": np.asarray(shown) for number, shown in enumerate(video_frames(data, 2))}
+    return found
 
 
 def difference(found: dict[str, Any], original: dict[str, Any]) -> str:
