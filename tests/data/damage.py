@@ -145,7 +145,7 @@ def judge(medium: Medium, seeds: range) -> dict[str, Any]:
 def main(first: int, stop: int, names: list[str]) -> None:
     """Print one line of JSON per format: outcomes by fault, wrong ones, the growth of the process."""
     every = media()
-    decoded(every["mp4"], video_bytes(seconds=0.2))  # everything is loaded now
+    decoded(every["mp4"], video_bytes(seconds=0.4))  # everything is loaded now
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + ROOM_BYTES, size + ROOM_BYTES))
     before = peak_bytes()
