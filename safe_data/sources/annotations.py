@@ -69,7 +69,7 @@ def _json_rows(
             raise InputError(f"{file}: has no {under!r}; is it the official file?")
         rows = _decode(file, rows[under], list[msgspec.Raw])
     decoder = msgspec.json.Decoder(kind)
-    seen: dict[object, str] = {}
+    seen: dict[object, int] = {}
     for index, raw in enumerate(rows):
         where = f"{file.name}[{index}]"
         try:
@@ -79,8 +79,8 @@ def _json_rows(
             yield Fault(f"{where}{_name(row_id)}", _plain(error, kind), row_id)
             continue
         row_id = getattr(row, id_field)
-        if unique and (first := seen.setdefault(row_id, where)) != where:
-            yield Fault(f"{where}{_name(row_id)}", f"{id_field} {_TAKEN} {first}")
+        if unique and (first := seen.setdefault(row_id, index)) != index:
+            yield Fault(f"{where}{_name(row_id)}", f"{id_field} {_TAKEN} {file.name}[{first}]")
             continue
         yield f"{where} {row_id!r}", row
 
@@ -171,7 +171,7 @@ def _csv_rows(
         _check_header(file, first_line, kind)
         header.extend(first_line)
     place = header.index(id_field)
-    seen: dict[object, str] = {}
+    seen: dict[str, int] = {}
     for line, cells in lines:
         where = f"{file.name}:{line}"
         if isinstance(cells, str):
@@ -183,8 +183,8 @@ def _csv_rows(
         if isinstance(row, str):
             stated = dict(zip(header, cells, strict=False)).get("split", "")
             yield Fault(f"{where}{name}", row, row_id, stated)
-        elif unique and (first := seen.setdefault(row_id, where)) != where:
-            yield Fault(f"{where}{name}", f"{id_field} {_TAKEN} {first}")
+        elif unique and (first := seen.setdefault(row_id, line)) != line:
+            yield Fault(f"{where}{name}", f"{id_field} {_TAKEN} {file.name}:{first}")
         else:
             yield f"{where}{name}", row
 
@@ -244,7 +244,7 @@ def _id_of(raw: msgspec.Raw, id_field: str) -> object:
 
 def _name(row_id: object) -> str:
     """The id of a row as its place shows it."""
-    return f" {cut(repr(row_id), LONGEST_NAME)}" if isinstance(row_id, str | int) else ""
+    return f" {cut(repr(row_id), LONGEST_NAME)}" if isinstance(row_id, (str, int)) else ""
 
 
 def _plain(error: Exception, kind: type[msgspec.Struct]) -> str:

@@ -46,7 +46,7 @@ CLIP_SECONDS = 10.0
 YOUTUBE_ID_LENGTH = 11
 
 
-class Caption(msgspec.Struct):
+class Caption(msgspec.Struct, gc=False):
     audiocap_id: int
     youtube_id: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{11}\Z")]
     start_time: Annotated[float, msgspec.Meta(ge=0, lt=1e6)]

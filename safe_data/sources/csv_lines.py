@@ -50,7 +50,8 @@ def csv_lines(
             reader = csv.reader(feed(), strict=True)
         number += len(taken)
         if found:
-            yield number, _undecodable(taken, encoding) or found
+            is_plain = len(taken) == 1 and taken[0].isascii()
+            yield number, found if is_plain else _undecodable(taken, encoding) or found
 
 
 def _stands_alone(line: str, is_row: Callable[[list[str]], bool]) -> bool:

@@ -28,15 +28,15 @@ have no sound at all.
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from sys import intern
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from safe_data.records import Example, Record, Records, Rejected
+from safe_data.records import Audio, Example, Record, Records, Rejected
 from safe_data.sources.annotations import csv_rows, find_annotations
 from safe_data.sources.clip_files import (
     Clip,
-    ClipFiles,
     clip_files,
     clip_media,
     several_clips,
@@ -54,7 +54,7 @@ CLIP_SECONDS = 10.0
 MIRROR = "scratch/shared/beegfs/hchen/train_data/VGGSound_final"
 
 
-class Row(msgspec.Struct):
+class Row(msgspec.Struct, gc=False):
     youtube_id: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{11}\Z")]
     start_seconds: Annotated[int, msgspec.Meta(ge=0)]
     label: str
@@ -74,6 +74,7 @@ def read(root: Path) -> Records:
     videos = clip_files(root, video_folders(root, "train", "test"), VIDEOS, CLIP_SECONDS)
     places = with_subfolders(root, ("audio",), 2) + _mirrors(root, "audio") + list(videos.media.folders)
     sounds = clip_files(root, places, SOUNDS + VIDEOS, CLIP_SECONDS)
+    shown = replace(sounds.media, folders=("audio", "video", "train", "test"))
     for row, split in zip(rows, splits, strict=True):
         if isinstance(row, Fault):
             yield row.rejected(dataset=DATASET, split=split)
@@ -85,7 +86,13 @@ def read(root: Path) -> Records:
             "group": row.youtube_id,
         }
         clip = Clip(row.youtube_id, row.start_seconds, CLIP_SECONDS, row.youtube_id not in several)
-        yield _record(about, row, clip, sounds, videos)
+        sound, video, unclear = clip_media(sounds, videos, clip)
+        if sound is None:
+            name = f"{row.youtube_id}_{row.start_seconds:06d}"
+            reason, looked_for = unclear or shown.missing(name), shown.looked_for(name)
+            yield Rejected(**about, reason=reason, path=looked_for)
+        else:
+            yield _record(about, row.label, sound.audio, video.path if video else None)
 
 
 def video_folders(root: Path, *more: str) -> list[str]:
@@ -100,16 +107,18 @@ def _mirrors(root: Path, kind: str) -> list[str]:
 
 def _rows(file: Path) -> Iterator[Row | Fault]:
     """The rows of the list; a clip that is listed twice is a fault."""
-    first: dict[tuple[str, int], str] = {}
+    first: dict[tuple[str, int], int] = {}
     for found in csv_rows(file, Row, "youtube_id", columns=Row.__struct_fields__):
         if isinstance(found, Fault):
             yield found
             continue
         where, row = found
-        place = where.partition(" ")[0]
-        if (earlier := first.setdefault((row.youtube_id, row.start_seconds), place)) != place:
-            yield Fault(where, f"a row lists one clip, and this one is listed by {earlier}", split=row.split)
+        line = int(where.partition(" ")[0].rpartition(":")[2])
+        if (earlier := first.setdefault((row.youtube_id, row.start_seconds), line)) != line:
+            fault = f"a row lists one clip, and this one is on {file.name}:{earlier}"
+            yield Fault(where, fault, split=row.split)
         else:
+            row.label = intern(row.label)
             yield row
 
 
@@ -124,21 +133,13 @@ def _splits(rows: list[Row | Fault]) -> list[str]:
     return splits
 
 
-def _record(
-    about: dict[str, Any], row: Row, clip: Clip, sounds: ClipFiles, videos: ClipFiles
-) -> Record | Rejected:
-    sound, video, unclear = clip_media(sounds, videos, clip)
-    if sound is None:
-        name = f"{row.youtube_id}_{row.start_seconds:06d}"
-        shown = replace(sounds.media, folders=("audio", "video", "train", "test"))
-        return Rejected(**about, reason=unclear or shown.missing(name), path=shown.looked_for(name))
+def _record(about: dict[str, Any], label: str, audio: Audio, image: str | None) -> Record:
     example = Example(
         id=about["id"],
         task="classify",
         prompt=PROMPT,
-        references=(row.label,),
+        references=(label,),
         question_type="sound",
         needs_audio=True,
     )
-    image = video.path if video else None
-    return Record(**about, label=row.label, audio=sound.audio, image=image, examples=(example,))
+    return Record(**about, label=label, audio=audio, image=image, examples=(example,))
