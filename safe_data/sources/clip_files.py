@@ -116,7 +116,7 @@ def clip_files(root: Path, folders: Sequence[str], suffixes: Sequence[str], seco
     places = {folder: place for place, folder in enumerate(media.folders)}
     best: dict[tuple[str, float | None], tuple[int, int, str, str]] = {}
     for name, path in media.paths.items():
-        meaning = _meaning(name, seconds)
+        meaning = meaning_of(name, seconds)
         if meaning is not None:
             youtube_id, start, form = meaning
             candidate = (places[path.rpartition("/")[0]], form, name, path)
@@ -126,7 +126,7 @@ def clip_files(root: Path, folders: Sequence[str], suffixes: Sequence[str], seco
     return ClipFiles(root, media, by_start, by_video)
 
 
-def _meaning(name: str, seconds: float) -> tuple[str, float | None, int] | None:
+def meaning_of(name: str, seconds: float) -> tuple[str, float | None, int] | None:
     """The video and the start that a name means, and the place of its form in the order of preference."""
     match = _NAME.fullmatch(name)
     if match is None:

@@ -16,7 +16,7 @@ from safe_data.sources.clip_files import (
     Clip,
     ClipFiles,
     Part,
-    _meaning,
+    meaning_of,
     clip_files,
     clip_media,
     several_clips,
@@ -54,7 +54,7 @@ def write_sound(root: Path, name: str, seconds: float) -> None:
 @pytest.mark.parametrize("youtube_id", [ID, OTHER, "Y1234567890", "12345678901"])
 @pytest.mark.parametrize("prefix", ["", "Y"])
 def test_a_name_means_a_clip(name: str, start: float | None, youtube_id: str, prefix: str) -> None:
-    found = _meaning(prefix + name.format(youtube_id), 10.0)
+    found = meaning_of(prefix + name.format(youtube_id), 10.0)
     assert found is not None
     assert found[:2] == (youtube_id, start)
 
@@ -68,7 +68,7 @@ def test_a_name_means_a_clip(name: str, start: float | None, youtube_id: str, pr
     ],
 )
 def test_another_name_means_none(name: str) -> None:
-    assert _meaning(name.format(ID), 10.0) is None
+    assert meaning_of(name.format(ID), 10.0) is None
 
 
 starts = st.one_of(st.integers(0, 99_999), st.integers(0, 9_999_999).map(lambda number: number / 1000))
@@ -85,7 +85,7 @@ spellings: list[Callable[[float], str]] = [
 def test_every_spelling_of_a_clip_means_that_clip(
     youtube_id: str, start: float, spell: Callable[[float], str], prefix: str
 ) -> None:
-    found = _meaning(f"{prefix}{youtube_id}_{spell(start)}", 10.0)
+    found = meaning_of(f"{prefix}{youtube_id}_{spell(start)}", 10.0)
     assert found is not None
     assert found[:2] == (youtube_id, start)
 
