@@ -16,9 +16,9 @@ from safe_data.sources.clip_files import (
     Clip,
     ClipFiles,
     Part,
-    meaning_of,
     clip_files,
     clip_media,
+    meaning_of,
     several_clips,
     with_subfolders,
 )
