@@ -25,7 +25,6 @@ rejected rows. So do rows of train 2.0 in which the rest of a caption stands whe
 captions of train are faulty; `train_fixed`, a corrected list, is not read.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -33,10 +32,10 @@ import msgspec
 
 from safe_data.records import Audio, Example, Record, Records, Rejected
 from safe_data.sources.annotations import TEXT, csv_rows, find_annotations
-from safe_data.sources.clip_files import Clip, clip_files, several_clips, with_subfolders
+from safe_data.sources.clip_files import Clip, ClipFiles, Part, clip_files, several_clips, with_subfolders
 from safe_data.sources.faulty_row import Fault, by_record
 from safe_data.sources.ids import clip_id
-from safe_data.sources.media_files import SOUNDS, VIDEOS, is_video, list_media
+from safe_data.sources.media_files import SOUNDS, VIDEOS, MediaFiles, is_video, list_media
 
 DATASET = "audiocaps"
 GET = "https://github.com/cdjkim/audiocaps (dataset/ or dataset2.0/)"
@@ -66,52 +65,52 @@ def read(root: Path) -> Records:
     }
     clips = [rows for rows_of_split in lists.values() for rows in rows_of_split.values()]
     several = several_clips(_clip_of(rows[0]) for rows in clips if not isinstance(rows, Fault))
+    documented = [*(f"audio/{split}" for split in files), *files, "audio"]
+    below = [folder for folder in with_subfolders(root, ("audio",), 2) if folder not in documented]
+    cut = clip_files(root, (*documented, *below), SOUNDS + VIDEOS, CLIP_SECONDS)
+    videos = clip_files(root, with_subfolders(root, ("video", "videos"), 2), VIDEOS, CLIP_SECONDS)
     for split, rows_of_clips in lists.items():
-        yield from _clips(root, split, rows_of_clips.values(), several)
+        named = list_media(root, (f"audio/{split}", split, "audio"), SOUNDS + VIDEOS)
+        for captions in rows_of_clips.values():
+            if isinstance(captions, Fault):
+                yield captions.rejected(dataset=DATASET, split=split)
+                continue
+            first = captions[0]
+            only = first.youtube_id not in several
+            clip = Clip(first.youtube_id, first.start_time, CLIP_SECONDS, only)
+            yield _clip(split, captions, clip, named, cut, videos)
 
 
 def _clip_of(row: Caption) -> tuple[str, float]:
     return row.youtube_id, row.start_time
 
 
-def _clips(
-    root: Path, split: str, rows_of_clips: Iterable[list[Caption] | Fault], several: frozenset[str]
-) -> Records:
-    named = list_media(root, (f"audio/{split}", split, "audio"), SOUNDS + VIDEOS)
-    below = [folder for folder in with_subfolders(root, ("audio",), 2) if folder not in named.folders]
-    cut = clip_files(root, (*named.folders, *below), SOUNDS + VIDEOS, CLIP_SECONDS)
-    videos = clip_files(root, with_subfolders(root, ("video", "videos"), 2), VIDEOS, CLIP_SECONDS)
-    for captions in rows_of_clips:
-        if isinstance(captions, Fault):
-            yield captions.rejected(dataset=DATASET, split=split)
-            continue
-        first = captions[0]
-        clip = Clip(first.youtube_id, first.start_time, CLIP_SECONDS, first.youtube_id not in several)
-        ids = [str(row.audiocap_id) for row in captions]
-        media = (
-            cut.named(clip)
-            or named.find(*(name for name in ids if len(name) < YOUTUBE_ID_LENGTH))
-            or videos.named(clip)
-        )
-        if media is not None:
-            yield _record(split, captions, Audio(path=media), image=media if is_video(media) else None)
-            continue
-        found = [files.find(clip) for files in (videos, cut)]
-        part = next((part for part in found if part is not None and not isinstance(part, str)), None)
-        if part is not None:
-            image = part.path if part.is_clip and is_video(part.path) else None
-            yield _record(split, captions, part.audio, image)
-            continue
-        name = f"{first.youtube_id}_{first.start_time:.15g}"
-        unclear = next((reason for reason in found if isinstance(reason, str)), None)
-        yield Rejected(
-            id=clip_id(first.youtube_id, first.start_time),
-            dataset=DATASET,
-            split=split,
-            group=first.youtube_id,
-            reason=unclear or named.missing(name),
-            path=named.looked_for(name),
-        )
+def _clip(
+    split: str, captions: list[Caption], clip: Clip, named: MediaFiles, cut: ClipFiles, videos: ClipFiles
+) -> Record | Rejected:
+    ids = (str(row.audiocap_id) for row in captions)
+    media = (
+        cut.named(clip)
+        or named.find(*(name for name in ids if len(name) < YOUTUBE_ID_LENGTH))
+        or videos.named(clip)
+    )
+    if media is not None:
+        return _record(split, captions, Audio(path=media), image=media if is_video(media) else None)
+    found = [files.find(clip) for files in (videos, cut)]
+    part = next((part for part in found if isinstance(part, Part)), None)
+    if part is not None:
+        image = part.path if part.is_clip and is_video(part.path) else None
+        return _record(split, captions, part.audio, image)
+    name = f"{clip.youtube_id}_{clip.start_seconds:.15g}"
+    unclear = next((reason for reason in found if isinstance(reason, str)), None)
+    return Rejected(
+        id=clip_id(clip.youtube_id, clip.start_seconds),
+        dataset=DATASET,
+        split=split,
+        group=clip.youtube_id,
+        reason=unclear or named.missing(name),
+        path=named.looked_for(name),
+    )
 
 
 def _record(split: str, captions: list[Caption], audio: Audio, image: str | None) -> Record:

@@ -37,7 +37,6 @@ from safe_data.sources.clip_files import (
     ClipFiles,
     clip_files,
     clip_media,
-    several_clips,
     with_subfolders,
 )
 from safe_data.sources.faulty_row import Fault, by_record, some_good
@@ -71,19 +70,14 @@ def read(root: Path) -> Records:
         split: by_record(some_good(file, _questions(file)), lambda row: row.video_name)
         for split, file in files.items()
     }
-    several = several_clips(
-        _clip_of(str(name)) for clips in lists.values() for name in clips if not isinstance(name, Fault)
-    )
     videos = clip_files(root, video_folders(root), VIDEOS, CLIP_SECONDS)
     sounds = clip_files(root, with_subfolders(root, ("audio",), 2), SOUNDS, CLIP_SECONDS)
     for split, clips in lists.items():
-        for name, questions in clips.items():
+        for questions in clips.values():
             if isinstance(questions, Fault):
                 yield questions.rejected(dataset=DATASET, split=split)
             else:
-                youtube_id, start = _clip_of(str(name))
-                clip = Clip(youtube_id, start, CLIP_SECONDS, youtube_id not in several)
-                yield _record(split, questions, clip, sounds, videos)
+                yield _record(split, questions, _clip_of(questions[0].video_name), sounds, videos)
 
 
 def _questions(file: Path) -> Iterator[tuple[str, Question] | Fault]:
@@ -96,13 +90,13 @@ def _questions(file: Path) -> Iterator[tuple[str, Question] | Fault]:
         yield found
 
 
-def _clip_of(video_name: str) -> tuple[str, float]:
-    """The YouTube id and the start of a clip.
+def _clip_of(video_name: str) -> Clip:
+    """The clip of a video's name; VGGSound may have another of the same video.
 
     >>> _clip_of("-HG3Omg_89c_000030")
-    ('-HG3Omg_89c', 30.0)
+    Clip(youtube_id='-HG3Omg_89c', start_seconds=30.0, seconds=10.0, only=False)
     """
-    return video_name[:11], float(video_name[12:])
+    return Clip(video_name[:11], float(video_name[12:]), CLIP_SECONDS, only=False)
 
 
 def _record(
