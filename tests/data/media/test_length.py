@@ -37,6 +37,6 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
         length_seconds(tmp_path, "a")
     with pytest.raises(MediaError, match="no such file: b"):
         length_seconds(tmp_path, "b")
-    (tmp_path / "c").write_bytes(video_bytes()[:500])
+    (tmp_path / "c").write_bytes(video_bytes(picture=None, seconds=0.2, rate=8000)[:500])
     with pytest.raises(MediaError, match="undecodable video"):
         length_seconds(tmp_path, "c")

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from corpora import rejected, touch, usable, write_json
-from videos import video_bytes
+from folders import sound_bytes
 
 from safe_data.core.errors import InputError
 from safe_data.records import Audio, Record
@@ -100,7 +101,7 @@ def test_names_as_copies_of_vggsound_have_them(tmp_path: Path) -> None:
     write_json(tmp_path / "val_qa.json", [question(1), question(2, "-HIPq7T3eFI_000011")])
     touch(tmp_path, "video/boat/-HG3Omg_89c_30000_40000.mp4", "audio/-HG3Omg_89c_30.flac")
     (tmp_path / "videos").mkdir()
-    (tmp_path / "videos/-HIPq7T3eFI.mp4").write_bytes(video_bytes(picture=None, seconds=21, rate=8000))
+    (tmp_path / "videos/-HIPq7T3eFI.mp4").write_bytes(sound_bytes(np.zeros(21 * 800), rate=800))
     boat, whole = usable(read(tmp_path))
     assert (boat.audio, boat.image) == (
         Audio(path="audio/-HG3Omg_89c_30.flac"),
