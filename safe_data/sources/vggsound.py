@@ -9,7 +9,7 @@ Expected under ROOT (x is mp4 or another suffix of a video; for the sound alone 
 docs/data.md):
 
     vggsound.csv                                 no header: YouTube id, start seconds, label, train or test
-    video/{youtube_id}_{start as 000030}.x       the clip cut out; also in videos/ and {split}/
+    video/{youtube_id}_{start as 000030}.x       the clip cut out; also in videos/, clips/, {split}/
     video/{youtube_id}.x                         the whole video; its 10 s from the start are used
     audio/{youtube_id}_{start as 000030}.x       its extracted sound, optional; it is preferred to the video's
 
@@ -97,7 +97,7 @@ def read(root: Path) -> Records:
 
 def video_folders(root: Path, *more: str) -> list[str]:
     """The folders of clips: the documented ones with their subfolders, then those of the mirror."""
-    return with_subfolders(root, ("video", *more, "videos"), 2) + _mirrors(root, "video")
+    return with_subfolders(root, ("video", *more, "videos", "clips"), 2) + _mirrors(root, "video")
 
 
 def _mirrors(root: Path, kind: str) -> list[str]:

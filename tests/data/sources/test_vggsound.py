@@ -57,7 +57,7 @@ MIRROR = "scratch/shared/beegfs/hchen/train_data/VGGSound_final/video"
     "name",
     [
         *(f"video/{BIRD}_000030.mp4", f"video/{BIRD}_30000_40000.webm", f"train/Y{BIRD}_30.000_40.000.MP4"),
-        *(f"video/bird chirping, tweeting/{BIRD}_000030.mp4", f"video/train/bird/{BIRD}_30.mkv"),
+        *(f"video/bird chirping, tweeting/{BIRD}_000030.mp4", f"clips/train/bird/{BIRD}_30.mkv"),
         *(f"{MIRROR}/{BIRD}_000030.mp4", f"vggsound_03/{MIRROR}/{BIRD}_000030.mp4"),
     ],
 )
