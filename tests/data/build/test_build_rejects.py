@@ -91,8 +91,8 @@ def test_a_faulty_row_and_a_taken_id_of_a_corpus_count_as_rejected(tmp_path: Pat
         (
             "train",
             "train-csv-3-and-barks-9aaf3768584e",
-            "faulty row: train.csv:3 'and barks': audiocap_id: expected `int`, got `str`; an official row has "
-            "audiocap_id, youtube_id, start_time, caption",
+            "faulty row: train.csv:3 'and barks': audiocap_id: expected `int`, got `str`; an official row "
+            "has audiocap_id, youtube_id, start_time, caption",
         ),
         (
             "val",
