@@ -9,6 +9,7 @@ from safe_data.media.paths import open_file
 
 BYTES_PER_SAMPLE = {"PCM_U8": 1, "PCM_S8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
 LONGEST_SECONDS = 1e6
+ESTIMATED = frozenset({"aac", "ac3", "eac3"})  # without a length; FFmpeg guesses one from the bit rate
 
 
 def length_seconds(root: Path, relative: str) -> float | None:
@@ -24,6 +25,8 @@ def length_seconds(root: Path, relative: str) -> float | None:
         if container is None:
             file.seek(0)
             seconds = _of_sound(file)
+        elif container in ESTIMATED:
+            return None
         else:
             from safe_data.media.video_streams import opened
 

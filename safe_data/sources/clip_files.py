@@ -99,11 +99,12 @@ class ClipFiles:
         """The length of a file in seconds, 0 of an empty one; or that it cannot be told."""
         from safe_data.media.length import length_seconds
 
-        if not (self.root / path).stat().st_size:
-            return 0.0  # whatever it is taken for, the build rejects it
+        file = (self.root / path).resolve()  # wherever links lead: the build decides whether it follows them
         try:
-            return length_seconds(self.root, path) or "does not say how long it is"
-        except MediaError as error:
+            if not file.stat().st_size:
+                return 0.0  # whatever it is taken for, the build rejects it
+            return length_seconds(file.parent, file.name) or "does not say how long it is"
+        except (MediaError, OSError) as error:
             return f"does not say how long it is ({error})"
 
 

@@ -10,7 +10,7 @@ SOUNDS = (
     *(".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus"),
     *(".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64", ".aac", ".ac3", ".eac3"),
 )
-VIDEOS = (".mp4", ".webm", ".mkv", ".mov", ".m4v", ".avi", ".flv", ".ts", ".m2ts", ".3gp")
+VIDEOS = (".mp4", ".webm", ".mkv", ".mov", ".m4v", ".avi", ".flv", ".ts", ".m2ts", ".3gp", ".mpg")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 

@@ -143,6 +143,15 @@ def test_a_file_that_does_not_say_its_length_is_no_clip(tmp_path: Path) -> None:
     )
 
 
+def test_a_linked_file_is_measured_and_left_to_the_build(tmp_path: Path) -> None:
+    write_sound(tmp_path, "elsewhere/a.wav", 200)
+    (tmp_path / "root" / "audio").mkdir(parents=True)
+    (tmp_path / f"root/audio/{ID}.wav").symlink_to(tmp_path / "elsewhere/a.wav")
+    part = files(tmp_path / "root").find(clip())
+    assert isinstance(part, Part)
+    assert part.audio.start_seconds == 30
+
+
 def test_sound_and_picture_are_on_one_clock(tmp_path: Path) -> None:
     write_sound(tmp_path, f"video/{ID}.mp4", 100)
     write_sound(tmp_path, f"audio/{ID}_30.wav", 10)
