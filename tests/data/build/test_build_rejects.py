@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from corpora import write_csv
 from folders import files_of, row, sound_bytes, write_folder, write_media, write_rows
 
 from safe_data.build.build import build_dataset
@@ -72,3 +73,35 @@ def test_no_usable_record_is_no_dataset(tmp_path: Path) -> None:
     assert files_of(tmp_path / "out") == {}
     write_media(tmp_path / "world", rows)
     assert build_dataset(source, tmp_path / "out").rejected == 0
+
+
+def test_a_faulty_row_and_a_taken_id_of_a_corpus_count_as_rejected(tmp_path: Path) -> None:
+    header = ["audiocap_id", "youtube_id", "start_time", "caption"]
+    ids = [f"abcdefghij{number}" for number in range(4)]
+    rows = [[number, name, 30, "a dog"] for number, name in enumerate(ids)]
+    write_csv(tmp_path / "corpus" / "train.csv", header, rows[0], ["and barks"], *rows[1:3])
+    write_csv(tmp_path / "corpus" / "val.csv", header, rows[0], rows[3])
+    (tmp_path / "corpus" / "audio").mkdir()
+    for name in ids[:3]:
+        (tmp_path / "corpus" / "audio" / f"Y{name}_30.000_40.000.wav").write_bytes(sound_bytes())
+    summary = build_dataset(tmp_path / "corpus", tmp_path / "out", source="audiocaps")
+    assert (summary.rows, summary.rejected) == (6, 3)
+    written = manifest.read(tmp_path / "out" / "manifest.parquet").to_pylist()
+    assert [(row["split"], row["id"], row["error"]) for row in written if row["status"] == "rejected"] == [
+        (
+            "train",
+            "train-csv-3-and-barks-9aaf3768584e",
+            "faulty row: train.csv:3 'and barks': audiocap_id: expected `int`, got `str`; an official row "
+            "has audiocap_id, youtube_id, start_time, caption",
+        ),
+        (
+            "val",
+            "abcdefghij0_30-4",
+            "id taken: 'abcdefghij0_30' is the id of record 0; give each record its own",
+        ),
+        (
+            "val",
+            "abcdefghij3_30",
+            "no such file: abcdefghij3_30.wav in audio/val or val or audio",
+        ),
+    ]
