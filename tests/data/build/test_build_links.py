@@ -1,0 +1,86 @@
+"""Media behind links: read if they lead into the one trusted folder, and then the same bytes as copies."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from folders import files_of, row, sound_bytes, write_folder, write_media, write_rows
+
+from safe_data.build.build import build_dataset
+from safe_data.cli import main
+from safe_data.core.errors import InputError
+from safe_data.shards import manifest
+
+FILES = ("plan.json", "dataset.json", "manifest.parquet")
+
+
+def linked(world: Path, repo: Path) -> tuple[Path, Path]:
+    """The same folder as a Hugging Face snapshot: every file is a link to a blob."""
+    snapshot, blobs = repo / "snapshots" / world.name, repo / "blobs"
+    blobs.mkdir(parents=True)
+    for number, (name, data) in enumerate(files_of(world).items()):
+        (blobs / f"{number:040x}").write_bytes(data)
+        (snapshot / name).parent.mkdir(parents=True, exist_ok=True)
+        up = "../" * (2 + name.count("/"))
+        (snapshot / name).symlink_to(f"{up}blobs/{number:040x}")
+    return snapshot, blobs
+
+
+def test_a_snapshot_of_links_gives_the_bytes_of_its_copy(tmp_path: Path) -> None:
+    world = write_folder(tmp_path / "world")
+    snapshot, blobs = linked(world, tmp_path / "repo")
+    with pytest.raises(InputError, match=f"0 of 6 .* into {blobs}; --trust-links {blobs} allows it"):
+        build_dataset(snapshot, tmp_path / "linked", encoders=[])
+    build_dataset(snapshot, tmp_path / "linked", encoders=[], trust_links=blobs)
+    build_dataset(world, tmp_path / "copied", encoders=[])
+    assert files_of(tmp_path / "linked") == files_of(tmp_path / "copied")
+    build_dataset(snapshot, tmp_path / "linked", encoders=[], trust_links=blobs)  # goes on
+
+
+def test_a_build_begun_without_trust_is_not_continued_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Records that were rejected for their links would stay so in finished shards."""
+    rows = [row(number) for number in range(3)]
+    write_media(tmp_path / "world", rows)
+    world = write_rows(tmp_path / "world", rows)
+    shutil.move(world / "sounds" / "clip-001.wav", tmp_path / "far.wav")
+    (world / "sounds" / "clip-001.wav").symlink_to(tmp_path / "far.wav")
+    monkeypatch.chdir(tmp_path)
+    assert main(["build", "world", "out", "--max-reject-rate", "0.5"]) == 0
+    (reason,) = [
+        entry["error"] for entry in manifest.read(Path("out/manifest.parquet")).to_pylist() if entry["error"]
+    ]
+    assert reason == (
+        f"unreadable file: 'sounds/clip-001.wav' leads out of the root into {tmp_path}; "
+        f"--trust-links {tmp_path} allows it"
+    )
+    assert main(["build", "world", "out", "--trust-links", "."]) == 3
+    assert (
+        "was begun with another plan (other records or media in world-train-000000)"
+        in capsys.readouterr().err
+    )
+    assert main(["build", "world", "new", "--trust-links", "."]) == 0
+    assert yaml.safe_load(Path("new/options.yaml").read_text())["trust_links"] == "."
+    assert main(["build", "world", "newer", "--trust-links", "gone"]) == 3
+    assert "--trust-links gone: no such folder" in capsys.readouterr().err
+
+
+def test_a_linked_folder_of_a_corpus(tmp_path: Path) -> None:
+    corpus, sounds = tmp_path / "audiocaps", tmp_path / "disk" / "sounds"
+    for folder in (corpus / "audio", sounds):
+        folder.mkdir(parents=True)
+    (corpus / "audio" / "train").symlink_to(sounds)
+    (sounds / "abcdefghijk_30.wav").write_bytes(sound_bytes())
+    (corpus / "train.csv").write_text(
+        "audiocap_id,youtube_id,start_time,caption\n1,abcdefghijk,30,A bell rings\n", encoding="utf-8"
+    )
+    with pytest.raises(
+        InputError, match=f"'audio/train/abcdefghijk_30.wav' leads out .* --trust-links {sounds} allows"
+    ):
+        build_dataset(corpus, tmp_path / "out", source="audiocaps", encoders=[])
+    summary = build_dataset(
+        corpus, tmp_path / "out", source="audiocaps", encoders=[], trust_links=tmp_path / "disk"
+    )
+    assert (summary.rows, summary.rejected) == (1, 0)
