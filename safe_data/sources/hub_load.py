@@ -13,6 +13,7 @@ from safe_data.sources.hub_path import Named, check_files, check_saved, is_local
 from safe_data.sources.ids import as_id
 
 FILE = "hub.yaml"
+LOAD_ERRORS = (OSError, ValueError, LookupError, TypeError, ImportError, RuntimeError)
 
 Row = dict[str, Any]
 
@@ -64,7 +65,7 @@ def load(root: Path, wanted: Specification) -> Iterator[tuple[str, Iterator[Row]
         loaded = _load(root, wanted, named_by(wanted.path, root))
     except InputError as error:
         raise InputError(f"{file}: {wanted.path!r} cannot be loaded: {error}") from None
-    except (OSError, ValueError, LookupError, TypeError, ImportError, RuntimeError) as error:
+    except (*LOAD_ERRORS, datasets.exceptions.DatasetsError) as error:
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise InputError(f"{file}: {wanted.path!r} cannot be loaded: {reason}") from None
     names = {name: "val" if name == "validation" else as_id(name) for name in loaded}
@@ -83,9 +84,11 @@ def _load(root: Path, wanted: Specification, named: Named) -> Any:
             raise InputError(f"was saved by `save_to_disk`, and takes no {' and no '.join(odd)}")
         check_saved(local_path(root, wanted.path))
         found = datasets.load_from_disk(str(local_path(root, wanted.path)))
-        if isinstance(found, datasets.DatasetDict):
-            return found
-        return {str(found.split or "train").partition("[")[0]: found}
+        if isinstance(found, datasets.Dataset):
+            found = {str(found.split or "train").partition("[")[0]: found}
+        for data in found.values():
+            data.data.table.validate(full=True)  # reading a row with damaged offsets is no error, or a crash
+        return found
     if named == "format" or (wanted.data_files is not None and is_local(wanted.path)):
         check_files(root, wanted.data_files, wanted.data_dir)
     base = root.absolute() if is_local(wanted.path) else Path()

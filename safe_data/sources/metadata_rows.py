@@ -53,7 +53,7 @@ def decode_json(text: bytes | str) -> object:
     try:
         return msgspec.json.decode(text)
     except UnicodeDecodeError as error:
-        raise ValueError(f"byte 0x{error.object[error.start]:02x} is not UTF-8") from None
+        raise ValueError(f"byte 0x{error.object[error.start]:02x} is not UTF-8; save it as UTF-8") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except msgspec.DecodeError as error:
@@ -102,7 +102,8 @@ def _json_row(line: bytes) -> Row | str:
     if isinstance(row, dict):
         return row
     cut = " (the file was cut off here?)" if not line.endswith(b"\n") else ""
-    return f"not a JSON object: {reason}{cut}; write one object per line"
+    fix = "" if "; " in reason else "; write one object per line"
+    return f"not a JSON object: {reason}{cut}{fix}"
 
 
 @dataclass
@@ -147,7 +148,7 @@ def _csv_columns(file: Path) -> list[str]:
         except csv.Error as error:
             raise InputError(f"{file}: its header is not CSV: {error}") from None
     if fault := _undecodable(header):
-        raise InputError(f"{file}: its header is not CSV: {fault}; save it as UTF-8")
+        raise InputError(f"{file}: its header is not CSV: {fault}")
     return header
 
 
@@ -167,7 +168,7 @@ def _csv_rows(file: Path) -> Rows:
             if cells is None:
                 return
             if header and cells:
-                if len(cells) > len(header):
+                if len(cells) != len(header):
                     lines.give_back()
                 yield f":{number}", _csv_row(header, cells)
             header = header or cells
@@ -179,7 +180,11 @@ def _csv_row(header: list[str], cells: list[str]) -> Row | str:
     if len(cells) > len(header):
         first = cells[len(header)]
         return f"has more cells than the header has columns, from {first!r} on; quote cells with commas"
-    return _with_json({name: cell for name, cell in zip(header, cells, strict=False) if cell})
+    if len(cells) < len(header):
+        return (
+            f"has {len(cells)} cells, and the header has {len(header)} columns; leave a cell empty, not out"
+        )
+    return _with_json({name: cell for name, cell in zip(header, cells, strict=True) if cell})
 
 
 def _undecodable(cells: list[str]) -> str | None:
@@ -187,7 +192,7 @@ def _undecodable(cells: list[str]) -> str | None:
     try:
         "".join(cells).encode()
     except UnicodeEncodeError as error:
-        return f"byte 0x{ord(error.object[error.start]) - 0xDC00:02x} is not UTF-8"
+        return f"byte 0x{ord(error.object[error.start]) - 0xDC00:02x} is not UTF-8; save it as UTF-8"
     return None
 
 
