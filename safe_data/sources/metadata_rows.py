@@ -4,6 +4,7 @@ A fault concerns one row, and reading goes on with the next one. A CSV row with 
 the rows after it, so its other lines are read again as rows.
 """
 
+import codecs
 import csv
 import json
 from collections import deque
@@ -23,8 +24,6 @@ JSON_FIELDS = ("examples", "events", "metadata")  # they hold JSON where a cell 
 LONGEST_LINE = 2**24  # bytes
 BATCH_ROWS = 1024
 
-_BOM = b"\xef\xbb\xbf"
-
 Row = dict[str, Any]
 Rows = Iterator[tuple[str, Row | str]]  # the place of each, such as `:41`, and the row or its fault
 
@@ -37,8 +36,10 @@ def read_rows(file: Path) -> tuple[list[str] | None, Rows]:
     """
     with file.open("rb") as start:
         head = start.read(4)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (file.suffix != ".parquet" and b"\0" in head):
-        raise InputError(f"{file}: is no UTF-8 but UTF-16 or UTF-32; save it as UTF-8")
+    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise InputError(f"{file}: starts with a UTF-16 byte order mark; save it as UTF-8 without one")
+    if file.suffix != ".parquet" and b"\0" in head:
+        raise InputError(f"{file}: holds NUL bytes, as UTF-16 does; save it as UTF-8")
     if file.suffix == ".parquet":
         return _parquet_columns(file), _parquet_rows(file)
     return (None, _json_rows(file)) if file.suffix == ".jsonl" else (_csv_columns(file), _csv_rows(file))
@@ -59,7 +60,7 @@ def decode_json(text: bytes | str) -> object:
     except msgspec.DecodeError as error:
         constants = _constants(text)
         if constants:
-            raise ValueError(f"{constants[0]} is no JSON; write null or leave the field out") from None
+            raise ValueError(f"{constants[0]} is not JSON; write null for a missing number") from None
         raise ValueError(str(error)) from None
 
 
@@ -84,7 +85,7 @@ def _json_rows(file: Path) -> Rows:
 
 def _lines(file: BinaryIO) -> Iterator[bytes | None]:
     """The lines of a file without its byte order mark; None for one that is too long."""
-    if file.read(len(_BOM)) != _BOM:
+    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
         file.seek(0)
     while line := file.readline(LONGEST_LINE + 1):
         whole = len(line) <= LONGEST_LINE

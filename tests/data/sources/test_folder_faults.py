@@ -154,10 +154,10 @@ def test_the_second_row_with_an_id_names_the_first(tmp_path: Path) -> None:
     [
         (b"not json", "not a JSON object: JSON is malformed"),
         (b"[1, 2]", "not a JSON object: it is a list; write one object per line"),
-        (b'{"id": NaN}', "not a JSON object: NaN is no JSON; write null or leave the field out"),
+        (b'{"id": NaN}', "not a JSON object: NaN is not JSON; write null for a missing number"),
         (
             b'{"id": [-Infinity]}',
-            "not a JSON object: -Infinity is no JSON; write null or leave the field out",
+            "not a JSON object: -Infinity is not JSON; write null for a missing number",
         ),
         (b'{"id": "\xff"}', "not a JSON object: byte 0xff is not UTF-8; save it as UTF-8"),
         (b"[" * 100_000, "not a JSON object: it is nested too deeply"),
@@ -189,7 +189,7 @@ def test_a_file_that_was_cut_off_says_so(tmp_path: Path) -> None:
         ([b"a,x.png,,more"], {2: "has more cells than the header has columns, from 'more' on; quote cells"}),
         ([b"a,x.png"], {2: "has 2 cells, and the header has 3 columns; leave a cell empty, not out"}),
         ([b"a,x.png,[{"], {2: "examples is not JSON: Input data was truncated"}),
-        ([b"a,x.png,[NaN]"], {2: "examples is not JSON: NaN is no JSON; write null or leave the field out"}),
+        ([b"a,x.png,[NaN]"], {2: "examples is not JSON: NaN is not JSON; write null for a missing number"}),
         ([b"a,\xff.png,"], {2: "not CSV in UTF-8: byte 0xff is not UTF-8; save it as UTF-8"}),
         ([b'a,"x.png,', b"b,y.png,", b'c,"z".png,', b"d,z.png,"], {2: "not CSV: ", 4: "not CSV: "}),
         ([b'a,"x', b"", b"c,y.png,"], {2: "not CSV: unexpected end of data; close quotes"}),
@@ -260,11 +260,17 @@ def test_a_folder_without_a_good_row_is_refused_with_each_fault_once(tmp_path: P
     assert third.startswith("metadata.jsonl:1001: unknown field 'lable'; did you mean 'label'?, and id 'a b'")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+@pytest.mark.parametrize(
+    ("encoding", "fault"),
+    [
+        ("utf-16", "starts with a UTF-16 byte order mark; save it as UTF-8 without one"),
+        ("utf-16-le", "holds NUL bytes, as UTF-16 does; save it as UTF-8"),
+    ],
+)
 @pytest.mark.parametrize("name", ["metadata.jsonl", "metadata.csv"])
-def test_utf_16_is_named(name: str, encoding: str, tmp_path: Path) -> None:
+def test_utf_16_is_named(name: str, encoding: str, fault: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text('{"id": "a"}\n', encoding=encoding)
-    with pytest.raises(InputError, match=rf"{name}: is no UTF-8 but UTF-16 or UTF-32; save it as UTF-8$"):
+    with pytest.raises(InputError, match=rf"{name}: {fault}$"):
         list(read(tmp_path))
 
 
