@@ -7,7 +7,6 @@ bytes.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -43,8 +42,7 @@ from safe_data.shards.manifest import Rejection, count_rejections
 from safe_data.shards.plan import Plan, make_plan
 from safe_data.shards.silence import extra_silences
 from safe_data.shards.storage import Folder, Remote, Storage, open_storage
-from safe_data.sources import hub
-from safe_data.sources.all_sources import SOURCES
+from safe_data.sources.all_sources import OPENING, SOURCES
 from safe_data.sources.ids import as_id
 
 REASONS_SHOWN = 3
@@ -156,8 +154,9 @@ def address_of(storage: Storage) -> str:
 
 
 def _source(name: str, media: MediaRoot) -> Callable[[Path], Records]:
-    if SOURCES.get(name) is hub.read and isinstance(media, LinkedRoot):
-        return partial(hub.read, trust_links=media.links)  # it reads and copies media itself
+    if name in OPENING and isinstance(media, LinkedRoot):
+        read, links = OPENING[name], media.links
+        return lambda root: read(root, links)
     if name in SOURCES:
         return SOURCES[name]
     hint = did_you_mean(name, SOURCES, f"choose from {', '.join(SOURCES)}")

@@ -84,3 +84,20 @@ def test_a_linked_folder_of_a_corpus(tmp_path: Path) -> None:
         corpus, tmp_path / "out", source="audiocaps", encoders=[], trust_links=tmp_path / "disk"
     )
     assert (summary.rows, summary.rejected) == (1, 0)
+
+
+def test_a_source_that_opens_media_knows_where_links_may_lead(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    root, disk = tmp_path / "corpus", tmp_path / "disk"
+    for folder in (root, disk):
+        folder.mkdir()
+    (root / "sounds").symlink_to(disk)
+    (disk / "a.wav").write_bytes(sound_bytes())
+    (root / "rows.jsonl").write_text('{"file": "sounds/a.wav"}\n', encoding="utf-8")
+    wanted = {"path": "json", "data_files": "rows.jsonl", "columns": {"audio": "file"}}
+    (root / "hub.yaml").write_text(yaml.safe_dump(wanted), encoding="utf-8")
+    with pytest.raises(InputError, match=f"'sounds/a.wav' leads out .* --trust-links {disk} allows it"):
+        build_dataset(root, tmp_path / "out", source="hub", encoders=[])
+    summary = build_dataset(root, tmp_path / "out", source="hub", encoders=[], trust_links=disk)
+    assert (summary.rows, summary.rejected) == (1, 0)
+    assert not (root / "media").exists(), "a link that is trusted needs no copy"
