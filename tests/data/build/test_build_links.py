@@ -86,8 +86,11 @@ def test_a_linked_folder_of_a_corpus(tmp_path: Path) -> None:
     assert (summary.rows, summary.rejected) == (1, 0)
 
 
-def test_a_source_that_opens_media_knows_where_links_may_lead(tmp_path: Path) -> None:
-    pytest.importorskip("datasets")
+def test_a_source_that_opens_media_knows_where_links_may_lead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     root, disk = tmp_path / "corpus", tmp_path / "disk"
     for folder in (root, disk):
         folder.mkdir()
