@@ -9,9 +9,11 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from safe_data.core.errors import InputError, raise_row_errors
+from safe_data.core.errors import InputError
+from safe_data.core.numerals import cut
 from safe_data.media.paths import MediaRoot, size_of
 from safe_data.records import LONGEST_ID, Record, Rejected
+from safe_data.sources.ids import id_of
 
 FORMAT_VERSION = 1
 
@@ -57,21 +59,20 @@ class Plan:
 def make_plan(
     records: Iterable[Record | Rejected], root: MediaRoot, *, name: str, shard_size: int, frames: int = 1
 ) -> Plan:
-    """Assign every record to a shard of its split.
+    """Assign every record to a shard of its split; one whose id is taken or too long is rejected.
 
     Raises:
-        InputError: there are no records, an id is taken or too long, or `shard_size` or `frames` is below 1.
+        InputError: there are no records, or `shard_size` or `frames` is below 1.
     """
     if frames < 1:
         raise InputError(f"{frames} frames: a video gives one picture or more")
     if shard_size < 1:
         raise InputError(f"shard size {shard_size}: a shard holds one record or more")
     by_split: dict[str, list[Entry]] = {}
-    for index, record in enumerate(records):
+    for index, record in enumerate(_with_own_ids(list(records))):
         by_split.setdefault(record.split, []).append((index, record))
     if not by_split:
         raise InputError(f"{root}: holds no records; there is nothing to build")
-    _check_ids(by_split, root)
     shards = tuple(
         _shard(f"{name}-{split}-{number:06d}", split, part, root)
         for split, entries in sorted(by_split.items())
@@ -114,16 +115,32 @@ def _media_sizes(root: MediaRoot, record: Record | Rejected) -> bytes:
     return json.dumps([size_of(root, path) if path else None for path in paths]).encode()
 
 
-def _check_ids(by_split: dict[str, list[Entry]], root: MediaRoot) -> None:
-    errors = []
-    seen: set[str] = set()
-    for entries in by_split.values():
-        for index, record in entries:
-            if record.id in seen:
-                errors.append(f"record {index} {record.id!r}: the id is taken; give each record its own")
-            if len(record.id) > LONGEST_ID:
-                errors.append(
-                    f"record {index} {record.id!r}: longer than {LONGEST_ID} characters; shorten it"
-                )
-            seen.add(record.id)
-    raise_row_errors(errors, str(root))
+def _with_own_ids(records: list[Record | Rejected]) -> Iterator[Record | Rejected]:
+    """The records, each with an id that no other has; the first that has it keeps it, others are rejected."""
+    wanted = {record.id for record in records}
+    first: dict[str, int] = {}
+    for index, record in enumerate(records):
+        taken = first.setdefault(record.id, index)
+        if taken == index and len(record.id) <= LONGEST_ID:
+            yield record
+            continue
+        free = f"{id_of(record.id)}-{index}"
+        while free in wanted:
+            free += "-"
+        wanted.add(free)
+        yield _rejected(record, free, None if taken == index else taken)
+
+
+def _rejected(record: Record | Rejected, free_id: str, taken_by: int | None) -> Rejected:
+    """The record under an id that is free; one that was rejected before keeps its reason."""
+    if isinstance(record, Rejected):
+        return record.model_copy(update={"id": free_id})
+    shown = cut(record.id, LONGEST_ID)
+    if taken_by is None:
+        reason = f"id too long: {shown!r} has {len(record.id)} characters; shorten it to {LONGEST_ID}"
+    else:
+        reason = f"id taken: {shown!r} is the id of record {taken_by}; give each record its own"
+    path = record.audio.path if record.audio else record.image
+    return Rejected(
+        id=free_id, dataset=record.dataset, split=record.split, group=record.group, reason=reason, path=path
+    )

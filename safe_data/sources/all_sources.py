@@ -31,4 +31,9 @@ SOURCES: dict[str, Callable[[Path], Records]] = {
 }
 
 # These open media while they read, and so also take the folder that links may lead into.
-OPENING: dict[str, Callable[[Path, Path | None], Records]] = {"hub": hub.read}
+OPENING: dict[str, Callable[[Path, Path | None], Records]] = {
+    "hub": hub.read,
+    "audiocaps": audiocaps.read,
+    "vggsound": vggsound.read,
+    "avqa": avqa.read,
+}

@@ -1,12 +1,10 @@
 """Find the annotation files of a corpus, open them (.gz too), and decode them row by row.
 
 A row is a `msgspec.Struct` of the official fields that a source reads; its types and constraints are the
-checks. A faulty row adds to the caller's list of errors, so that all errors are reported at once.
+checks. A faulty row comes as a `Fault` in its place, and the rows after it are read.
 """
 
-import csv
 import gzip
-import io
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +14,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from safe_data.core.errors import InputError
+from safe_data.core.numerals import cut
+from safe_data.records import ID_PATTERN
+from safe_data.sources.csv_lines import csv_lines
+from safe_data.sources.faulty_row import Fault, some_good
 
 LARGEST_FILE_BYTES = 2**32
+TEXT = msgspec.Meta(pattern=r"\S")  # a caption that says something
+LONGEST_NAME, LONGEST_FAULT = 60, 200  # characters that a reason shows
 _TAKEN = "names one row each, and this one is taken by"
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_BOM = b"\xef\xbb\xbf"
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -44,105 +50,159 @@ def find_annotations(root: Path, names: Mapping[str, Sequence[str]], get: str) -
 
 
 def json_rows(
-    file: Path,
-    kind: type[Row],
-    id_field: str,
-    errors: list[str],
-    *,
-    under: str | None = None,
-    unique: bool = False,
-) -> Iterator[tuple[str, Row]]:
-    """The valid rows of a JSON array, or of the array at the key `under` of an object, each with its place.
+    file: Path, kind: type[Row], id_field: str, *, under: str | None = None, unique: bool = False
+) -> Iterator[tuple[str, Row] | Fault]:
+    """The rows of a JSON array, or of the array at the key `under` of an object, each with its place.
 
     Raises:
-        InputError: the file is not JSON of this corpus.
+        InputError: the file is not JSON of this corpus, or has no good row.
     """
+    yield from some_good(file, _json_rows(file, kind, id_field, under, unique))
+
+
+def _json_rows(
+    file: Path, kind: type[Row], id_field: str, under: str | None, unique: bool
+) -> Iterator[tuple[str, Row] | Fault]:
     rows = _decode(file, _read(file), list[msgspec.Raw] if under is None else dict[str, msgspec.Raw])
     if under is not None:
         if under not in rows:
             raise InputError(f"{file}: has no {under!r}; is it the official file?")
         rows = _decode(file, rows[under], list[msgspec.Raw])
-    if not rows:
-        errors.append(f"{file.name}: has no rows; get it anew")
     decoder = msgspec.json.Decoder(kind)
-    seen: dict[object, str] = {}
+    seen: dict[object, int] = {}
     for index, raw in enumerate(rows):
         where = f"{file.name}[{index}]"
         try:
             row = decoder.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            errors.append(f"{where}{_name(raw, id_field)}: {_plain(error, kind)}")
+        except _UNDECODABLE as error:
+            row_id = _id_of(raw, id_field)
+            yield Fault(f"{where}{_name(row_id)}", _plain(error, kind), row_id)
             continue
         row_id = getattr(row, id_field)
-        if unique and (first := seen.setdefault(row_id, where)) != where:
-            errors.append(f"{where} {row_id!r}: {id_field} {_TAKEN} {first}")
+        if unique and (first := seen.setdefault(row_id, index)) != index:
+            yield Fault(f"{where}{_name(row_id)}", f"{id_field} {_TAKEN} {file.name}[{first}]")
             continue
         yield f"{where} {row_id!r}", row
 
 
-def json_table(file: Path, kind: type[Row], errors: list[str]) -> Iterator[tuple[str, Row]]:
-    """The valid rows of a JSON object of rows, each with its key.
+def json_table(file: Path, kind: type[Row]) -> Iterator[tuple[str, Row] | Fault]:
+    """The rows of a JSON object of rows, each with its key.
 
     Raises:
-        InputError: the file is not JSON of this corpus.
+        InputError: the file is not JSON of this corpus, or has no good row.
     """
-    rows = _decode(file, _read(file), dict[str, msgspec.Raw])
-    if not rows:
-        errors.append(f"{file.name}: has no rows; get it anew")
+    yield from some_good(file, _json_table(file, kind))
+
+
+class _Key:
+    """The key of a row, not equal to the same key of another row, which a dict would lose."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def _json_table(file: Path, kind: type[Row]) -> Iterator[tuple[str, Row] | Fault]:
+    data = _read(file)
+    replaced = ""
+    try:
+        rows = _decode(file, data, dict[_Key, msgspec.Raw])
+    except InputError as error:
+        if not isinstance(error.__cause__, UnicodeDecodeError):  # of a key; those of a row are found below
+            raise
+        replaced = "\ufffd"
+        rows = _decode(file, data.decode("utf-8", "replace").encode(), dict[_Key, msgspec.Raw])
     decoder = msgspec.json.Decoder(kind)
+    seen: set[str] = set()
     for key, raw in rows.items():
+        where = f"{file.name}[{cut(repr(key.text), LONGEST_NAME)}]"
+        if key.text in seen:
+            yield Fault(where, "the key names one row each, and an earlier row has it")
+            continue
+        if replaced and (replaced in key.text or replaced.encode() in bytes(raw)):
+            yield Fault(where, "holds bytes that are not UTF-8; save the file anew")
+            continue
         try:
-            yield key, decoder.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            errors.append(f"{file.name}[{key!r}]: {_plain(error, kind)}")
+            row = decoder.decode(raw)
+        except _UNDECODABLE as error:
+            yield Fault(where, _plain(error, kind), key.text)
+            continue
+        if not ID_PATTERN.fullmatch(key.text):
+            yield Fault(where, "the key may hold only A-Z a-z 0-9 _ and -", key.text)
+            continue
+        seen.add(key.text)
+        yield key.text, row
 
 
 def csv_rows(
     file: Path,
     kind: type[Row],
     id_field: str,
-    errors: list[str],
     *,
     columns: Sequence[str] | None = None,
     encoding: str = "utf-8-sig",
     unique: bool = False,
-) -> Iterator[tuple[str, Row]]:
-    """The valid rows of a CSV file, each with its place; `columns` is for a file without a header.
+) -> Iterator[tuple[str, Row] | Fault]:
+    """The rows of a CSV file, each with its place; `columns` is for a file without a header.
 
     Raises:
-        InputError: the header lacks a column.
+        InputError: the header lacks a column, or no row is good.
     """
-    lines = io.TextIOWrapper(io.BytesIO(_read(file)), encoding, newline="")
-    reader = csv.DictReader(lines, columns, restkey="", strict=True)
-    count = 0
-    seen: dict[object, str] = {}
-    try:
-        _check_header(file, reader.fieldnames or (), kind)
-        for cells in reader:
-            count += 1
-            where = f"{file.name}:{reader.line_num}"
-            name = f" {cells[id_field]!r}" if cells.get(id_field) else ""
-            if "" in cells:
-                errors.append(f"{where}{name}: more cells than columns; quote cells with commas")
-                continue
-            try:
-                given = {column: cell for column, cell in cells.items() if cell is not None}
-                row = msgspec.convert(given, kind, strict=False)
-            except msgspec.ValidationError as error:
-                errors.append(f"{where}{name}: {_plain(error, kind)}")
-                continue
-            if unique and (first := seen.setdefault(cells[id_field], where)) != where:
-                errors.append(f"{where}{name}: {id_field} {_TAKEN} {first}")
-                continue
+    yield from some_good(file, _csv_rows(file, kind, id_field, columns, encoding, unique))
+
+
+def _csv_rows(
+    file: Path,
+    kind: type[Row],
+    id_field: str,
+    columns: Sequence[str] | None,
+    encoding: str,
+    unique: bool,
+) -> Iterator[tuple[str, Row] | Fault]:
+    header = list(columns or ())
+
+    def is_row(cells: list[str]) -> bool:
+        return len(cells) == len(header) and not isinstance(_convert(header, cells, kind), str)
+
+    lines = csv_lines(_read(file), encoding, is_row)
+    if columns is None:
+        _, first_line = next(lines, (1, []))
+        _check_header(file, first_line, kind)
+        header.extend(first_line)
+    place = header.index(id_field)
+    seen: dict[str, int] = {}
+    for line, cells in lines:
+        where = f"{file.name}:{line}"
+        if isinstance(cells, str):
+            yield Fault(where, cells)
+            continue
+        row = _convert(header, cells, kind)
+        row_id = cells[place] if place < len(cells) else ""
+        name = _name(row_id) if row_id else ""
+        if isinstance(row, str):
+            stated = dict(zip(header, cells, strict=False)).get("split", "")
+            yield Fault(f"{where}{name}", row, row_id, stated)
+        elif unique and (first := seen.setdefault(row_id, line)) != line:
+            yield Fault(f"{where}{name}", f"{id_field} {_TAKEN} {file.name}:{first}")
+        else:
             yield f"{where}{name}", row
-    except (csv.Error, UnicodeDecodeError) as error:
-        errors.append(f"{file.name}:{reader.line_num + 1}: not CSV in {encoding}: {error}")
-        return
-    if not count:
-        errors.append(f"{file.name}: has no rows; get it anew")
 
 
-def _check_header(file: Path, header: Sequence[str], kind: type[msgspec.Struct]) -> None:
+def _convert(header: list[str], cells: list[str], kind: type[Row]) -> Row | str:
+    """The row of these cells, or its fault."""
+    if len(cells) > len(header):
+        return "more cells than columns; quote cells with commas"
+    try:
+        row = msgspec.convert(dict(zip(header, cells, strict=False)), kind, strict=False)
+    except msgspec.ValidationError as error:
+        return _plain(error, kind)
+    return row if len(cells) == len(header) else "fewer cells than columns; is a line broken?"
+
+
+def _check_header(file: Path, header: list[str] | str, kind: type[msgspec.Struct]) -> None:
+    if isinstance(header, str):
+        raise InputError(f"{file}:1: {header}")
     lacking = [name for name in _required(kind) if name not in header]
     if lacking:
         raise InputError(
@@ -160,24 +220,31 @@ def _read(file: Path) -> bytearray:
         raise InputError(f"{file}: cannot be read to its end ({error}); get it anew") from None
     if len(data) > LARGEST_FILE_BYTES:
         raise InputError(f"{file}: unpacks to more than {LARGEST_FILE_BYTES} bytes; no official file does")
+    if data.startswith(_BOM):
+        del data[: len(_BOM)]
     return data
 
 
-def _decode(file: Path, data: bytearray | msgspec.Raw, kind: Any) -> Any:
+def _decode(file: Path, data: bytearray | bytes | msgspec.Raw, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return msgspec.json.decode(data, type=kind, dec_hook=lambda _, text: _Key(text))
+    except _UNDECODABLE as error:
         raise InputError(
             f"{file}: not the JSON of this corpus: {error}; is it the official file, whole?"
-        ) from None
+        ) from error
 
 
-def _name(raw: msgspec.Raw, id_field: str) -> str:
+def _id_of(raw: msgspec.Raw, id_field: str) -> object:
     """The id of a row that cannot be decoded, if it has one."""
     try:
-        return f" {msgspec.json.decode(raw)[id_field]!r}"
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
-        return ""
+        return msgspec.json.decode(raw)[id_field]
+    except (*_UNDECODABLE, LookupError, TypeError):
+        return None
+
+
+def _name(row_id: object) -> str:
+    """The id of a row as its place shows it."""
+    return f" {cut(repr(row_id), LONGEST_NAME)}" if isinstance(row_id, (str, int)) else ""
 
 
 def _plain(error: Exception, kind: type[msgspec.Struct]) -> str:
@@ -185,7 +252,8 @@ def _plain(error: Exception, kind: type[msgspec.Struct]) -> str:
     message, _, path = str(error).partition(" - at `$.")
     field = f"{path.rstrip('`')}: " if path else ""
     missing = re.fullmatch(r"Object missing required field `(\w+)`", message)
-    found = f"has no {missing[1]!r}" if missing else f"{message[:1].lower()}{message[1:]}"
+    message = message.replace(f"matching regex {TEXT.pattern!r}", "that is not blank")
+    found = f"has no {missing[1]!r}" if missing else cut(f"{message[:1].lower()}{message[1:]}", LONGEST_FAULT)
     return f"{field}{found}; an official row has {_fields(kind)}"
 
 

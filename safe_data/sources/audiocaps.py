@@ -6,19 +6,23 @@
 - Licence: the captions "free to use for academic purposes only" (README; the repository's file says MIT); the
   sounds are their uploaders'. Size: 136 h, about 43 GB as 32 kHz FLAC.
 
-Expected under ROOT (one split is enough; x is wav, flac, mp3, m4a, ogg, opus, mp4, webm or mkv):
+Expected under ROOT (one split is enough; x is wav, flac, mp3 or another suffix of docs/data.md):
 
     {train,val,test}.csv                         audiocap_id,youtube_id,start_time,caption
-    audio/{split}/{youtube_id}_{start_time}.x    the clip cut out; also in {split}/ or audio/
-    audio/{split}/{audiocap_id}.x                the same, named by any of its caption ids
-    video/{youtube_id}.mp4                       or webm, mkv: the whole video; 10 s from start_time are used
+    audio/{split}/{youtube_id}_{start_time}.x    the clip cut out; also in {split}/, audio/ or its subfolders
+    audio/{split}/{audiocap_id}.x                the same, named by a caption's id; also in {split}/ or audio/
+    video/{youtube_id}.x                         the whole video; the 10 s from start_time are used
+
+`clip_files` lists the other names that the clip and the whole video may have, such as
+Y{youtube_id}_30.000_40.000.wav, and tells a clip from a whole video where the name does not.
 
 A clip is one record with all its captions as references: one in train, five in val and test, on separate
 rows. `group` is the YouTube id. A clip that was cut out as a video also has a picture. Of a whole video only
 the sound is used, as its middle may be outside the clip.
 
 Faults: many videos are gone from YouTube, so most copies lack a few percent of each split; these become
-rejected rows. Some captions of train are faulty; `train_fixed`, a corrected list, is not read.
+rejected rows. So do rows of train 2.0 in which the rest of a caption stands where `audiocap_id` should. Some
+captions of train are faulty; `train_fixed`, a corrected list, is not read.
 """
 
 from pathlib import Path
@@ -26,57 +30,89 @@ from typing import Annotated
 
 import msgspec
 
-from safe_data.core.errors import raise_row_errors
+from safe_data.media.paths import media_root
 from safe_data.records import Audio, Example, Record, Records, Rejected
-from safe_data.sources.annotations import csv_rows, find_annotations
+from safe_data.sources.annotations import TEXT, csv_rows, find_annotations
+from safe_data.sources.clip_files import Clip, ClipFiles, Part, clip_files, several_clips, with_subfolders
+from safe_data.sources.faulty_row import Fault, by_record
 from safe_data.sources.ids import clip_id
-from safe_data.sources.media_files import SOUNDS, VIDEOS, is_video, list_media
+from safe_data.sources.media_files import SOUNDS, VIDEOS, MediaFiles, is_video, list_media
 
 DATASET = "audiocaps"
 GET = "https://github.com/cdjkim/audiocaps (dataset/ or dataset2.0/)"
 FILES = {split: (f"{split}.csv",) for split in ("train", "val", "test")}
 PROMPT = "Describe the sound."
 CLIP_SECONDS = 10.0
+YOUTUBE_ID_LENGTH = 11
 
 
-class Caption(msgspec.Struct):
+class Caption(msgspec.Struct, gc=False):
     audiocap_id: int
     youtube_id: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{11}\Z")]
     start_time: Annotated[float, msgspec.Meta(ge=0, lt=1e6)]
-    caption: str
+    caption: Annotated[str, TEXT]
 
 
-def read(root: Path) -> Records:
-    """Yield the clips of each split in the order of their first captions.
+def read(root: Path, trust_links: Path | None = None) -> Records:
+    """Yield the clips of each split in the order of their first captions, and the faulty rows.
 
     Raises:
-        InputError: all CSV files are missing, or rows are faulty (all of them, after the last row).
+        InputError: all CSV files are missing, or one is not of AudioCaps.
     """
-    errors: list[str] = []
-    for split, file in find_annotations(root, FILES, GET).items():
-        clips: dict[tuple[str, float], list[Caption]] = {}
-        for _, row in csv_rows(file, Caption, "audiocap_id", errors):
-            clips.setdefault((row.youtube_id, row.start_time), []).append(row)
-        cut = list_media(root, (f"audio/{split}", split, "audio"), SOUNDS + VIDEOS)
-        whole = list_media(root, ("video",), VIDEOS)
-        for captions in clips.values():
+    files = find_annotations(root, FILES, GET)
+    lists = {
+        split: by_record(csv_rows(file, Caption, "audiocap_id", unique=True), _clip_of)
+        for split, file in files.items()
+    }
+    clips = [rows for rows_of_split in lists.values() for rows in rows_of_split.values()]
+    several = several_clips(_clip_of(rows[0]) for rows in clips if not isinstance(rows, Fault))
+    documented = [*(f"audio/{split}" for split in files), *files, "audio"]
+    below = [folder for folder in with_subfolders(root, ("audio",), 2) if folder not in documented]
+    media = media_root(root, trust_links)
+    cut = clip_files(media, (*documented, *below), SOUNDS + VIDEOS, CLIP_SECONDS)
+    videos = clip_files(media, with_subfolders(root, ("video", "videos"), 2), VIDEOS, CLIP_SECONDS)
+    for split, rows_of_clips in lists.items():
+        named = list_media(root, (f"audio/{split}", split, "audio"), SOUNDS + VIDEOS)
+        for captions in rows_of_clips.values():
+            if isinstance(captions, Fault):
+                yield captions.rejected(dataset=DATASET, split=split)
+                continue
             first = captions[0]
-            name = f"{first.youtube_id}_{first.start_time:g}"
-            media = cut.find(name, *(str(row.audiocap_id) for row in captions))
-            if media is not None:
-                yield _record(split, captions, Audio(path=media), image=media if is_video(media) else None)
-            elif (video := whole.find(first.youtube_id)) is not None:
-                part = Audio(path=video, start_seconds=first.start_time, duration_seconds=CLIP_SECONDS)
-                yield _record(split, captions, part, image=None)
-            else:
-                yield Rejected(
-                    id=clip_id(first.youtube_id, first.start_time),
-                    dataset=DATASET,
-                    split=split,
-                    group=first.youtube_id,
-                    reason=cut.missing(name),
-                )
-    raise_row_errors(errors, str(root))
+            only = first.youtube_id not in several
+            clip = Clip(first.youtube_id, first.start_time, CLIP_SECONDS, only)
+            yield _clip(split, captions, clip, named, cut, videos)
+
+
+def _clip_of(row: Caption) -> tuple[str, float]:
+    return row.youtube_id, row.start_time
+
+
+def _clip(
+    split: str, captions: list[Caption], clip: Clip, named: MediaFiles, cut: ClipFiles, videos: ClipFiles
+) -> Record | Rejected:
+    ids = (str(row.audiocap_id) for row in captions)
+    media = (
+        cut.named(clip)
+        or named.find(*(name for name in ids if len(name) < YOUTUBE_ID_LENGTH))
+        or videos.named(clip)
+    )
+    if media is not None:
+        return _record(split, captions, Audio(path=media), image=media if is_video(media) else None)
+    found = [files.find(clip) for files in (videos, cut)]
+    part = next((part for part in found if isinstance(part, Part)), None)
+    if part is not None:
+        image = part.path if part.is_clip and is_video(part.path) else None
+        return _record(split, captions, part.audio, image)
+    name = f"{clip.youtube_id}_{clip.start_seconds:.15g}"
+    unclear = next((reason for reason in found if isinstance(reason, str)), None)
+    return Rejected(
+        id=clip_id(clip.youtube_id, clip.start_seconds),
+        dataset=DATASET,
+        split=split,
+        group=clip.youtube_id,
+        reason=unclear or named.missing(name),
+        path=named.looked_for(name),
+    )
 
 
 def _record(split: str, captions: list[Caption], audio: Audio, image: str | None) -> Record:

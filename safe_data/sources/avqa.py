@@ -8,8 +8,11 @@
 Expected under ROOT, the repository's `data` folder (one split is enough):
 
     {train,val}_qa.json               also in annotation/; see `Question` for the fields of a row
-    video/{video_name}.mp4            or webm, mkv; also in videos/
+    video/{video_name}.mp4            or another suffix of docs/data.md; also in videos/
     audio/{video_name}.wav            its extracted sound, optional; it is preferred to the video's
+
+A video's name is its YouTube id and the start of the clip, as in VGGSound. Whatever names of clips and of
+their folders `vggsound` reads, this source reads too.
 
 A clip of a split is one record, `{split}-{video_name}`, with all its questions. `group` is the YouTube id,
 the first eleven characters of the video's name. `needs_audio` is false where `question_relation` is "View",
@@ -20,15 +23,26 @@ Faults: there is no test split, so val is used as one; a choice may be null (lik
 it as "null"); the questions are translated into English.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
-from safe_data.core.errors import raise_row_errors
-from safe_data.records import Audio, Example, Record, Records, Rejected
+from safe_data.media.paths import media_root
+from safe_data.records import Example, Record, Records, Rejected
 from safe_data.sources.annotations import find_annotations, json_rows
-from safe_data.sources.media_files import SOUNDS, VIDEOS, list_media
+from safe_data.sources.clip_files import (
+    Clip,
+    ClipFiles,
+    clip_files,
+    clip_media,
+    with_subfolders,
+)
+from safe_data.sources.faulty_row import Fault, by_record, some_good
+from safe_data.sources.media_files import SOUNDS, VIDEOS
+from safe_data.sources.vggsound import CLIP_SECONDS, video_folders
 
 DATASET = "avqa"
 GET = "https://github.com/AlyssaYoung/AVQA (data/annotation/)"
@@ -46,41 +60,68 @@ class Question(msgspec.Struct):
     question_type: str
 
 
-def read(root: Path) -> Records:
-    """Yield the clips of each split in the order of their first questions.
+def read(root: Path, trust_links: Path | None = None) -> Records:
+    """Yield the clips of each split in the order of their first questions, and the faulty rows.
 
     Raises:
-        InputError: all annotation files are missing, or rows are faulty (all of them, after the last row).
+        InputError: all annotation files are missing, or one is not of AVQA.
     """
-    errors: list[str] = []
-    videos = list_media(root, VIDEO_FOLDERS, VIDEOS)
-    sounds = list_media(root, ("audio",), SOUNDS)
-    for split, file in find_annotations(root, FILES, GET).items():
-        clips: dict[str, list[Question]] = {}
-        for where, row in json_rows(file, Question, "id", errors, unique=True):
-            if row.answer < len(row.multi_choice):
-                clips.setdefault(row.video_name, []).append(row)
+    files = find_annotations(root, FILES, GET)
+    lists = {
+        split: by_record(some_good(file, _questions(file)), lambda row: row.video_name)
+        for split, file in files.items()
+    }
+    media = media_root(root, trust_links)
+    videos = clip_files(media, video_folders(root), VIDEOS, CLIP_SECONDS)
+    sounds = clip_files(media, with_subfolders(root, ("audio",), 2), SOUNDS, CLIP_SECONDS)
+    for split, clips in lists.items():
+        for questions in clips.values():
+            if isinstance(questions, Fault):
+                yield questions.rejected(dataset=DATASET, split=split)
             else:
-                errors.append(f"{where}: answer {row.answer} is none of its {len(row.multi_choice)} choices")
-        for name, questions in clips.items():
-            about: dict[str, Any] = {
-                "id": f"{split}-{name}",
-                "dataset": DATASET,
-                "split": split,
-                "group": name[:11],
-            }
-            video = videos.find(name)
-            if video is None:
-                yield Rejected(**about, reason=videos.missing(name))
+                yield _record(split, questions, _clip_of(questions[0].video_name), sounds, videos)
+
+
+def _questions(file: Path) -> Iterator[tuple[str, Question] | Fault]:
+    for found in json_rows(file, Question, "id", unique=True):
+        if not isinstance(found, Fault):
+            where, row = found
+            if row.answer >= len(row.multi_choice):
+                yield Fault(where, f"answer {row.answer} is none of its {len(row.multi_choice)} choices")
                 continue
-            yield Record(
-                **about,
-                audio=Audio(path=sounds.find(name) or video),
-                image=video,
-                examples=tuple(_example(split, row) for row in questions),
-                metadata={"questions": {_id(split, row): _facts(row) for row in questions}},
-            )
-    raise_row_errors(errors, str(root))
+        yield found
+
+
+def _clip_of(video_name: str) -> Clip:
+    """The clip of a video's name; VGGSound may have another of the same video.
+
+    >>> _clip_of("-HG3Omg_89c_000030")
+    Clip(youtube_id='-HG3Omg_89c', start_seconds=30.0, seconds=10.0, only=False)
+    """
+    return Clip(video_name[:11], float(video_name[12:]), CLIP_SECONDS, only=False)
+
+
+def _record(
+    split: str, questions: list[Question], clip: Clip, sounds: ClipFiles, videos: ClipFiles
+) -> Record | Rejected:
+    name = questions[0].video_name
+    about: dict[str, Any] = {
+        "id": f"{split}-{name}",
+        "dataset": DATASET,
+        "split": split,
+        "group": clip.youtube_id,
+    }
+    sound, video, unclear = clip_media(sounds, videos, clip)
+    if sound is None or video is None:
+        shown = replace(videos.media, folders=VIDEO_FOLDERS)
+        return Rejected(**about, reason=unclear or shown.missing(name), path=shown.looked_for(name))
+    return Record(
+        **about,
+        audio=sound.audio,
+        image=video.path,
+        examples=tuple(_example(split, row) for row in questions),
+        metadata={"questions": {_id(split, row): _facts(row) for row in questions}},
+    )
 
 
 def _example(split: str, row: Question) -> Example:

@@ -19,14 +19,15 @@ two. The "Karpathy" split of most papers is a third one, and is not read.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from safe_data.core.errors import InputError, raise_row_errors
+from safe_data.core.errors import InputError
 from safe_data.records import Example, Record, Records, Rejected
-from safe_data.sources.annotations import find_annotations, json_rows
-from safe_data.sources.media_files import PICTURES, list_media
+from safe_data.sources.annotations import TEXT, find_annotations, json_rows
+from safe_data.sources.faulty_row import Fault
+from safe_data.sources.media_files import PICTURES, MediaFiles, list_media
 
 DATASET = "coco_captions"
 GET = "https://cocodataset.org/#download"
@@ -43,14 +44,14 @@ class Picture(msgspec.Struct, gc=False):
 class Caption(msgspec.Struct, gc=False):
     id: int
     image_id: int
-    caption: str
+    caption: Annotated[str, TEXT]
 
 
 def read(root: Path) -> Records:
-    """Yield the pictures of each split in the order of the file's list of images.
+    """Yield the pictures of each split in the order of the file's list of images, then the faulty captions.
 
     Raises:
-        InputError: there are no caption files, or of both years, or rows are faulty (all of them).
+        InputError: there are no caption files, or of both years, or one is not of COCO.
     """
     files = find_annotations(root, FILES, GET)
     if len({part[-4:] for part in files}) > 1:
@@ -60,31 +61,54 @@ def read(root: Path) -> Records:
 
 
 def _pictures(root: Path, part: str, file: Path) -> Records:
-    errors: list[str] = []
-    images = [row for _, row in json_rows(file, Picture, "id", errors, under="images", unique=True)]
-    captions: dict[int, list[str]] = {image.id: [] for image in images}
-    for where, row in json_rows(file, Caption, "id", errors, under="annotations", unique=True):
-        if row.image_id in captions:
-            captions[row.image_id].append(row.caption)
-        else:
-            errors.append(f"{where}: is of image {row.image_id}, which the file does not list")
-    raise_row_errors(errors, str(root))
+    images = list(json_rows(file, Picture, "id", under="images", unique=True))
+    captions: dict[int, list[str]] = {image[1].id: [] for image in images if not isinstance(image, Fault)}
+    rejected = {image.row_id for image in images if isinstance(image, Fault) and image.row_id is not None}
+    faults = _add_captions(captions, file, rejected)
     pictures = list_media(root, (part, f"images/{part}", "images"), PICTURES)
     for image in images:
-        image_id = str(image.id)
-        about: dict[str, Any] = {"id": image_id, "dataset": DATASET, "split": part[:-4], "group": image_id}
-        name = Path(image.file_name).stem
-        path = pictures.find(name)
-        if path is None or not captions[image.id]:
-            reason = pictures.missing(name) if path is None else "no captions: the file has none for it"
-            yield Rejected(**about, reason=reason)
+        if isinstance(image, Fault):
+            yield image.rejected(dataset=DATASET, split=part[:-4])
+        else:
+            yield _record(image[1], captions[image[1].id], part[:-4], pictures)
+    for fault in faults:
+        yield fault.rejected(dataset=DATASET, split=part[:-4])
+
+
+def _add_captions(captions: dict[int, list[str]], file: Path, rejected: set[object]) -> list[Fault]:
+    """Add the captions to their pictures; return the faulty ones. Those of a rejected picture go with it."""
+    faults = []
+    for found in json_rows(file, Caption, "id", under="annotations", unique=True):
+        if isinstance(found, Fault):
+            faults.append(found)
             continue
-        example = Example(
-            id=image_id,
-            task="caption",
-            prompt=PROMPT,
-            references=tuple(captions[image.id]),
-            question_type="caption",
-            needs_audio=False,
-        )
-        yield Record(**about, image=path, examples=(example,))
+        where, row = found
+        if row.image_id in captions:
+            captions[row.image_id].append(row.caption)
+        elif row.image_id not in rejected:
+            faults.append(Fault(where, f"is of image {row.image_id}, which the file does not list"))
+    return faults
+
+
+def _record(image: Picture, captions: list[str], split: str, pictures: MediaFiles) -> Record | Rejected:
+    about: dict[str, Any] = {
+        "id": str(image.id),
+        "dataset": DATASET,
+        "split": split,
+        "group": str(image.id),
+    }
+    name = Path(image.file_name).stem
+    path = pictures.find(name)
+    if path is None:
+        return Rejected(**about, reason=pictures.missing(name), path=pictures.looked_for(name))
+    if not captions:
+        return Rejected(**about, reason="no captions: the file has none for it", path=path)
+    example = Example(
+        id=about["id"],
+        task="caption",
+        prompt=PROMPT,
+        references=tuple(captions),
+        question_type="caption",
+        needs_audio=False,
+    )
+    return Record(**about, image=path, examples=(example,))

@@ -19,14 +19,15 @@ Faults: the questions in *_all_questions.json are not balanced and much easier t
 `groups` and `types` hold nulls; the scene graphs, and with them some answers, are noisy.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
-from safe_data.core.errors import raise_row_errors
 from safe_data.records import Example, Record, Records, Rejected
 from safe_data.sources.annotations import find_annotations, json_table
+from safe_data.sources.faulty_row import Fault, by_record
 from safe_data.sources.media_files import PICTURES, list_media
 
 DATASET = "gqa"
@@ -54,27 +55,33 @@ class Question(msgspec.Struct, gc=False):
 
 
 def read(root: Path) -> Records:
-    """Yield the pictures of each split in the order of their first questions.
+    """Yield the pictures of each split in the order of their first questions, and the faulty rows.
 
     Raises:
-        InputError: all question files are missing, or rows are faulty (all of them).
+        InputError: all question files are missing, or one is not of GQA.
     """
     pictures = list_media(root, ("images",), PICTURES)
     for split, file in find_annotations(root, FILES, GET).items():
-        errors: list[str] = []
-        asked: dict[str, list[tuple[str, Question]]] = {}
-        for question_id, row in json_table(file, Question, errors):
-            asked.setdefault(row.imageId, []).append((question_id, row))
-        raise_row_errors(errors, str(root))
-        for image_id, rows in asked.items():
+        for rows in by_record(_questions(file), lambda question: question[1].imageId).values():
+            if isinstance(rows, Fault):
+                yield rows.rejected(dataset=DATASET, split=split)
+                continue
+            image_id = rows[0][1].imageId
             about: dict[str, Any] = {"id": image_id, "dataset": DATASET, "split": split, "group": image_id}
             path = pictures.find(image_id)
             if path is None:
-                yield Rejected(**about, reason=pictures.missing(image_id))
+                reason, looked_for = pictures.missing(image_id), pictures.looked_for(image_id)
+                yield Rejected(**about, reason=reason, path=looked_for)
                 continue
             facts = {question_id: _facts(row) for question_id, row in rows}
             examples = tuple(_example(question_id, row) for question_id, row in rows)
             yield Record(**about, image=path, examples=examples, metadata={"questions": facts})
+
+
+def _questions(file: Path) -> Iterator[tuple[str, tuple[str, Question]] | Fault]:
+    """The questions with their ids."""
+    for found in json_table(file, Question):
+        yield found if isinstance(found, Fault) else (found[0], found)
 
 
 def _example(question_id: str, row: Question) -> Example:

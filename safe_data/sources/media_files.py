@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # In order of preference, for a folder that holds the same name with several suffixes.
-SOUNDS = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus")
-VIDEOS = (".mp4", ".webm", ".mkv")
-PICTURES = (".jpg", ".jpeg", ".png")
+SOUNDS = (
+    *(".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus"),
+    *(".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64", ".aac", ".ac3", ".eac3"),
+)
+VIDEOS = (".mp4", ".webm", ".mkv", ".mov", ".m4v", ".avi", ".flv", ".ts", ".m2ts", ".3gp")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,10 @@ class MediaFiles:
     def missing(self, name: str) -> str:
         """The reason to reject a record whose file was not found."""
         return f"no such file: {name}{self.suffixes[0]} in {' or '.join(self.folders)}"
+
+    def looked_for(self, name: str) -> str:
+        """The path of a file that was not found, in the first folder and with the first suffix."""
+        return f"{self.folders[0]}/{name}{self.suffixes[0]}"
 
 
 def list_media(root: Path, folders: Sequence[str], suffixes: Sequence[str]) -> MediaFiles:

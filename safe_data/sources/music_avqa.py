@@ -8,7 +8,8 @@
 Expected under ROOT, the repository's `data` folder (one split is enough):
 
     avqa-{train,val,test}.json        also in json/; see `Question` for the fields of a row
-    video/{video_id}.mp4              or webm, mkv; also in videos/
+    video/{video_id}.mp4              or another suffix of docs/data.md; also in videos/, and in the folders
+                                      MUSIC-AVQA-videos-Real/ and -Synthetic/, here or in one of these two
     audio/{video_id}.wav              its extracted sound, optional; it is preferred to the video's
 
 A video of a split is one record, `{split}-{video_id}`. Slots of a template such as `<Object>` are filled from
@@ -29,19 +30,23 @@ Faults, and how they are treated:
 """
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
-from safe_data.core.errors import raise_row_errors
 from safe_data.records import Audio, Example, Record, Records, Rejected
 from safe_data.sources.annotations import find_annotations, json_rows
+from safe_data.sources.faulty_row import Fault, by_record, some_good
 from safe_data.sources.media_files import SOUNDS, VIDEOS, list_media
 
 DATASET = "music_avqa"
 GET = "https://github.com/GeWu-Lab/MUSIC-AVQA (data/json/)"
 FILES = {split: (f"avqa-{split}.json", f"json/avqa-{split}.json") for split in ("train", "val", "test")}
+VIDEO_FOLDERS = ("video", "videos")
+ZIPS = ("MUSIC-AVQA-videos-Real", "MUSIC-AVQA-videos-Synthetic")
 _ANSWERS = (
     "yes, no, zero, one, two, three, four, five, six, seven, eight, nine, ten, more than ten, "
     "left, middle, right, simultaneously, indoor, outdoor, accordion, acoustic_guitar, bagpipe, banjo, "
@@ -62,38 +67,49 @@ class Question(msgspec.Struct):
 
 
 def read(root: Path) -> Records:
-    """Yield the videos of each split in the order of their first questions.
+    """Yield the videos of each split in the order of their first questions, and the faulty rows.
 
     Raises:
-        InputError: all annotation files are missing, or rows are faulty (all of them, after the last row).
+        InputError: all annotation files are missing, or one is not of MUSIC-AVQA.
     """
-    errors: list[str] = []
-    videos = list_media(root, ("video", "videos"), VIDEOS)
+    within = [f"{folder}/{name}" for folder in VIDEO_FOLDERS for name in ZIPS]
+    videos = replace(list_media(root, (*VIDEO_FOLDERS, *within, *ZIPS), VIDEOS), folders=VIDEO_FOLDERS)
     sounds = list_media(root, ("audio",), SOUNDS)
     for split, file in find_annotations(root, FILES, GET).items():
-        examples: dict[str, list[Example]] = {}
-        times_seen: dict[int, int] = {}
-        for where, row in json_rows(file, Question, "question_id", errors):
-            times_seen[row.question_id] = times = times_seen.get(row.question_id, 0) + 1
-            example_id = f"{split}-{row.question_id}" + (f"-{times}" if times > 1 else "")
-            try:
-                examples.setdefault(row.video_id, []).append(_example(example_id, row))
-            except ValueError as error:
-                errors.append(f"{where}: {error}")
-        for video_id, asked in examples.items():
+        questions = by_record(some_good(file, _questions(split, file)), lambda question: question[0])
+        for video_id, asked in questions.items():
+            if isinstance(asked, Fault):
+                yield asked.rejected(dataset=DATASET, split=split)
+                continue
             about: dict[str, Any] = {
                 "id": f"{split}-{video_id}",
                 "dataset": DATASET,
                 "split": split,
-                "group": video_id[-8:],
+                "group": str(video_id)[-8:],
             }
-            video = videos.find(video_id)
+            video = videos.find(str(video_id))
             if video is None:
-                yield Rejected(**about, reason=videos.missing(video_id))
+                name = str(video_id)
+                yield Rejected(**about, reason=videos.missing(name), path=videos.looked_for(name))
                 continue
-            audio = Audio(path=sounds.find(video_id) or video)
-            yield Record(**about, audio=audio, image=video, examples=tuple(asked))
-    raise_row_errors(errors, str(root))
+            audio = Audio(path=sounds.find(str(video_id)) or video)
+            yield Record(**about, audio=audio, image=video, examples=tuple(example for _, example in asked))
+
+
+def _questions(split: str, file: Path) -> Iterator[tuple[str, tuple[str, Example]] | Fault]:
+    """The questions with the ids of their videos."""
+    times_seen: dict[int, int] = {}
+    for found in json_rows(file, Question, "question_id"):
+        if isinstance(found, Fault):
+            yield found
+            continue
+        where, row = found
+        times_seen[row.question_id] = times = times_seen.get(row.question_id, 0) + 1
+        example_id = f"{split}-{row.question_id}" + (f"-{times}" if times > 1 else "")
+        try:
+            yield where, (row.video_id, _example(example_id, row))
+        except ValueError as error:
+            yield Fault(where, str(error))
 
 
 def fill(template: str, values: list[str]) -> str:

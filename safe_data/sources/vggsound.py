@@ -5,75 +5,143 @@
   https://huggingface.co/datasets/Loie/VGGSound. Licence: CC BY 4.0 for the annotations; the videos are their
   uploaders'. Size: about 200,000 clips, 550 h, 330 GB.
 
-Expected under ROOT (x is mp4, webm or mkv, or for the sound alone wav, flac, mp3, m4a, ogg or opus):
+Expected under ROOT (x is mp4 or another suffix of a video; for the sound alone wav or another of a sound; see
+docs/data.md):
 
     vggsound.csv                                 no header: YouTube id, start seconds, label, train or test
-    video/{youtube_id}_{start as 000030}.x       the clip cut out; also in {split}/; {youtube_id}_{start} too
+    video/{youtube_id}_{start as 000030}.x       the clip cut out; also in videos/ and {split}/
+    video/{youtube_id}.x                         the whole video; its 10 s from the start are used
     audio/{youtube_id}_{start as 000030}.x       its extracted sound, optional; it is preferred to the video's
+
+All these folders may have subfolders for splits and labels. The folders that the mirror's archives unpack to
+are read too: scratch/shared/beegfs/hchen/train_data/VGGSound_final/{video,audio}/, also below vggsound_*/.
+`clip_files` lists the other names that a clip may have, such as {youtube_id}_30000_40000.mp4.
 
 `group` is the YouTube id. A record has a picture if there is a video. Its only example asks for the label;
 `choices` is left out, as the same 309 labels in each of 200,000 records would add nothing.
 
-Faults: there is no val split; each clip has one label, though some have several sounds and some labels
-overlap ("people crowd", "people cheering"); some videos are gone from YouTube; some have no sound at all.
+Faults: there is no val split; some videos have two clips; each clip has one label, though some have several
+sounds and some labels overlap ("people crowd", "people cheering"); some videos are gone from YouTube; some
+have no sound at all.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from sys import intern
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from safe_data.core.errors import raise_row_errors
+from safe_data.media.paths import media_root
 from safe_data.records import Audio, Example, Record, Records, Rejected
 from safe_data.sources.annotations import csv_rows, find_annotations
+from safe_data.sources.clip_files import (
+    Clip,
+    clip_files,
+    clip_media,
+    several_clips,
+    with_subfolders,
+)
+from safe_data.sources.faulty_row import Fault
 from safe_data.sources.ids import clip_id
-from safe_data.sources.media_files import SOUNDS, VIDEOS, list_media
+from safe_data.sources.media_files import SOUNDS, VIDEOS
 
 DATASET = "vggsound"
 GET = "https://github.com/hche11/VGGSound (data/)"
 FILES = {"all": ("vggsound.csv", "data/vggsound.csv")}
 PROMPT = "What makes the sound?"
+CLIP_SECONDS = 10.0
+MIRROR = "scratch/shared/beegfs/hchen/train_data/VGGSound_final"
 
 
-class Clip(msgspec.Struct):
+class Row(msgspec.Struct, gc=False):
     youtube_id: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{11}\Z")]
     start_seconds: Annotated[int, msgspec.Meta(ge=0)]
     label: str
     split: Literal["train", "test"]
 
 
-def read(root: Path) -> Records:
-    """Yield the clips in the order of their rows.
+def read(root: Path, trust_links: Path | None = None) -> Records:
+    """Yield the clips in the order of their rows, and the faulty rows.
 
     Raises:
-        InputError: vggsound.csv is missing, or rows are faulty (all of them, after the last row).
+        InputError: vggsound.csv is missing, or is not VGGSound's.
     """
-    errors: list[str] = []
     file = find_annotations(root, FILES, GET)["all"]
-    videos = list_media(root, ("video", "train", "test"), VIDEOS)
-    sounds = list_media(root, ("audio", "video", "train", "test"), SOUNDS + VIDEOS)
-    columns = Clip.__struct_fields__
-    for _, clip in csv_rows(file, Clip, "youtube_id", errors, columns=columns):
-        record_id = clip_id(clip.youtube_id, clip.start_seconds)
-        names = (f"{clip.youtube_id}_{clip.start_seconds:06d}", f"{clip.youtube_id}_{clip.start_seconds}")
-        about: dict[str, Any] = {
-            "id": record_id,
-            "dataset": DATASET,
-            "split": clip.split,
-            "group": clip.youtube_id,
-        }
-        sound = sounds.find(*names)
-        if sound is None:
-            yield Rejected(**about, reason=sounds.missing(names[0]))
+    rows = list(_rows(file))
+    several = several_clips((row.youtube_id, row.start_seconds) for row in rows if isinstance(row, Row))
+    splits = _splits(rows)
+    media = media_root(root, trust_links)
+    videos = clip_files(media, video_folders(root, "train", "test"), VIDEOS, CLIP_SECONDS)
+    places = with_subfolders(root, ("audio",), 2) + _mirrors(root, "audio") + list(videos.media.folders)
+    sounds = clip_files(media, places, SOUNDS + VIDEOS, CLIP_SECONDS)
+    shown = replace(sounds.media, folders=("audio", "video", "train", "test"))
+    for row, split in zip(rows, splits, strict=True):
+        if isinstance(row, Fault):
+            yield row.rejected(dataset=DATASET, split=split)
             continue
-        example = Example(
-            id=record_id,
-            task="classify",
-            prompt=PROMPT,
-            references=(clip.label,),
-            question_type="sound",
-            needs_audio=True,
-        )
-        image = videos.find(*names)
-        yield Record(**about, label=clip.label, audio=Audio(path=sound), image=image, examples=(example,))
-    raise_row_errors(errors, str(root))
+        about: dict[str, Any] = {
+            "id": clip_id(row.youtube_id, row.start_seconds),
+            "dataset": DATASET,
+            "split": split,
+            "group": row.youtube_id,
+        }
+        clip = Clip(row.youtube_id, row.start_seconds, CLIP_SECONDS, row.youtube_id not in several)
+        sound, video, unclear = clip_media(sounds, videos, clip)
+        if sound is None:
+            name = f"{row.youtube_id}_{row.start_seconds:06d}"
+            reason, looked_for = unclear or shown.missing(name), shown.looked_for(name)
+            yield Rejected(**about, reason=reason, path=looked_for)
+        else:
+            yield _record(about, row.label, sound.audio, video.path if video else None)
+
+
+def video_folders(root: Path, *more: str) -> list[str]:
+    """The folders of clips: the documented ones with their subfolders, then those of the mirror."""
+    return with_subfolders(root, ("video", *more, "videos"), 2) + _mirrors(root, "video")
+
+
+def _mirrors(root: Path, kind: str) -> list[str]:
+    found = [root / MIRROR / kind, *sorted(root.glob(f"vggsound_*/{MIRROR}/{kind}"))]
+    return [path.relative_to(root).as_posix() for path in found]
+
+
+def _rows(file: Path) -> Iterator[Row | Fault]:
+    """The rows of the list; a clip that is listed twice is a fault."""
+    first: dict[tuple[str, int], int] = {}
+    for found in csv_rows(file, Row, "youtube_id", columns=Row.__struct_fields__):
+        if isinstance(found, Fault):
+            yield found
+            continue
+        where, row = found
+        line = int(where.partition(" ")[0].rpartition(":")[2])
+        if (earlier := first.setdefault((row.youtube_id, row.start_seconds), line)) != line:
+            fault = f"a row lists one clip, and this one is on {file.name}:{earlier}"
+            yield Fault(where, fault, split=row.split)
+        else:
+            row.label = intern(row.label)
+            yield row
+
+
+def _splits(rows: list[Row | Fault]) -> list[str]:
+    """The split of each row; a faulty row that states none of the good rows' splits has the one before."""
+    split: str = next(row.split for row in rows if isinstance(row, Row))
+    known = {row.split for row in rows if isinstance(row, Row)}
+    splits = []
+    for row in rows:
+        split = row.split if row.split in known else split
+        splits.append(split)
+    return splits
+
+
+def _record(about: dict[str, Any], label: str, audio: Audio, image: str | None) -> Record:
+    example = Example(
+        id=about["id"],
+        task="classify",
+        prompt=PROMPT,
+        references=(label,),
+        question_type="sound",
+        needs_audio=True,
+    )
+    return Record(**about, label=label, audio=audio, image=image, examples=(example,))

@@ -20,16 +20,18 @@ Faults: the answers to the test questions are not public, so the test split is n
 are in COCO's 2017 train split, and in much other training data.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from sys import intern
 from typing import Annotated, Any
 
 import msgspec
 
-from safe_data.core.errors import InputError, raise_row_errors
+from safe_data.core.errors import InputError
 from safe_data.records import Example, Record, Records, Rejected
 from safe_data.sources.annotations import find_annotations, json_rows
-from safe_data.sources.media_files import PICTURES, list_media
+from safe_data.sources.faulty_row import Fault, by_record, some_good
+from safe_data.sources.media_files import PICTURES, MediaFiles, list_media
 
 DATASET = "vqav2"
 GET = "https://visualqa.org/download.html"
@@ -65,10 +67,10 @@ class Answered(msgspec.Struct, gc=False):
 
 
 def read(root: Path) -> Records:
-    """Yield the pictures of each split in the order of their first questions.
+    """Yield the pictures of each split in the order of their first questions, and the faulty rows.
 
     Raises:
-        InputError: files are missing, questions lack their annotations, or rows are faulty (all of them).
+        InputError: a file is missing, or is not of VQAv2.
     """
     questions = find_annotations(root, QUESTIONS, GET)
     annotations = find_annotations(root, ANNOTATIONS, GET)
@@ -79,44 +81,85 @@ def read(root: Path) -> Records:
 
 
 def _pictures(root: Path, split: str, questions: Path, annotations: Path) -> Records:
-    errors: list[str] = []
-    answered = _answered(annotations, errors)
-    asked: dict[int, list[Question]] = {}
-    for where, row in json_rows(questions, Question, "question_id", errors, under="questions", unique=True):
-        if row.question_id in answered:
-            asked.setdefault(row.image_id, []).append(row)
-        else:
-            errors.append(f"{where}: has no annotation in {annotations.name}; are both files of one release?")
-    unasked = answered.keys() - {row.question_id for rows in asked.values() for row in rows}
-    errors += [
-        f"{annotations.name} {number}: has no question in {questions.name}" for number in sorted(unasked)
-    ]
-    raise_row_errors(errors, str(root))
+    answered, faults = _answered(annotations)
+    asked = by_record(some_good(questions, _questions(questions, annotations, answered, faults)), _image_of)
     pictures = list_media(root, (f"{split}2014", f"images/{split}2014", "images"), PICTURES)
-    for image_id, rows in asked.items():
-        about: dict[str, Any] = {
-            "id": str(image_id),
-            "dataset": DATASET,
-            "split": split,
-            "group": str(image_id),
-        }
-        name = f"COCO_{split}2014_{image_id:012d}"
-        path = pictures.find(name)
-        if path is None:
-            yield Rejected(**about, reason=pictures.missing(name))
+    for rows in asked.values():
+        if isinstance(rows, Fault):
+            yield rows.rejected(dataset=DATASET, split=split)
+        else:
+            yield _record(split, rows, answered, pictures)
+    for fault in faults.values():
+        yield fault.rejected(dataset=DATASET, split=split)
+
+
+def _image_of(row: Question) -> int:
+    return row.image_id
+
+
+def _questions(
+    file: Path, annotations: Path, answered: dict[int, Answered], faults: dict[object, Fault]
+) -> Iterator[tuple[str, Question] | Fault]:
+    """The questions that have an annotation.
+
+    A fault of an annotation is the fault of its question, and is taken out of `faults`. An annotation whose
+    question is faulty goes with it; one without a question is added to `faults`.
+    """
+    unasked = set(answered)
+    for found in json_rows(file, Question, "question_id", under="questions", unique=True):
+        if isinstance(found, Fault):
+            unasked.discard(found.row_id)
+            yield found
             continue
-        kinds = {str(row.question_id): answered[row.question_id].question_type for row in rows}
-        examples = tuple(_example(row, answered[row.question_id]) for row in rows)
-        yield Record(**about, image=path, examples=examples, metadata={"question_types": kinds})
+        where, row = found
+        if row.question_id in answered:
+            unasked.discard(row.question_id)
+            yield found
+        elif row.question_id in faults:
+            yield faults.pop(row.question_id)
+        else:
+            yield Fault(where, f"has no annotation in {annotations.name}; are both files of one release?")
+    for number in [number for number in answered if number in unasked]:
+        where = f"{annotations.name} {number}"
+        faults[where] = Fault(where, f"has no question in {file.name}; are both files of one release?")
 
 
-def _answered(file: Path, errors: list[str]) -> dict[int, Answered]:
-    answered = {}
-    for _, row in json_rows(file, Annotation, "question_id", errors, under="annotations", unique=True):
+def _record(
+    split: str, rows: list[Question], answered: dict[int, Answered], pictures: MediaFiles
+) -> Record | Rejected:
+    image_id = rows[0].image_id
+    about: dict[str, Any] = {
+        "id": str(image_id),
+        "dataset": DATASET,
+        "split": split,
+        "group": str(image_id),
+    }
+    name = f"COCO_{split}2014_{image_id:012d}"
+    path = pictures.find(name)
+    if path is None:
+        return Rejected(**about, reason=pictures.missing(name), path=pictures.looked_for(name))
+    kinds = {str(row.question_id): answered[row.question_id].question_type for row in rows}
+    examples = tuple(_example(row, answered[row.question_id]) for row in rows)
+    return Record(**about, image=path, examples=examples, metadata={"question_types": kinds})
+
+
+def _answered(file: Path) -> tuple[dict[int, Answered], dict[object, Fault]]:
+    """The annotations by question, and the faulty ones by question where they name one without a good one."""
+    answered: dict[int, Answered] = {}
+    faults: list[Fault] = []
+    for found in json_rows(file, Annotation, "question_id", under="annotations", unique=True):
+        if isinstance(found, Fault):
+            faults.append(found)
+            continue
+        row = found[1]
         in_order = sorted(row.answers, key=lambda answer: answer.answer_id)
         references = tuple(intern(answer.answer) for answer in in_order)
         answered[row.question_id] = Answered(references, intern(row.answer_type), intern(row.question_type))
-    return answered
+    named: dict[object, Fault] = {}
+    for fault in faults:
+        is_named = isinstance(fault.row_id, int) and fault.row_id not in answered
+        named[fault.row_id if is_named and fault.row_id not in named else fault] = fault
+    return answered, named
 
 
 def _example(row: Question, answered: Answered) -> Example:

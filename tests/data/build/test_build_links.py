@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from folders import files_of, row, sound_bytes, write_folder, write_media, write_rows
@@ -84,6 +85,23 @@ def test_a_linked_folder_of_a_corpus(tmp_path: Path) -> None:
         corpus, tmp_path / "out", source="audiocaps", encoders=[], trust_links=tmp_path / "disk"
     )
     assert (summary.rows, summary.rejected) == (1, 0)
+
+
+def test_a_linked_whole_video_is_measured_where_links_may_lead(tmp_path: Path) -> None:
+    """The name of a whole sound means a clip or all of it by its length."""
+    corpus, sounds = tmp_path / "audiocaps", tmp_path / "disk"
+    for folder in (corpus, sounds):
+        folder.mkdir()
+    (corpus / "audio").symlink_to(sounds)
+    (sounds / "abcdefghijk.wav").write_bytes(sound_bytes(np.full(41 * 1000, 0.1), rate=1000))
+    (corpus / "train.csv").write_text(
+        "audiocap_id,youtube_id,start_time,caption\n1,abcdefghijk,30,A bell rings\n", encoding="utf-8"
+    )
+    with pytest.raises(InputError, match=f"unreadable file: .* --trust-links {sounds} allows it"):
+        build_dataset(corpus, tmp_path / "out", source="audiocaps", encoders=[])
+    build_dataset(corpus, tmp_path / "out", source="audiocaps", encoders=[], trust_links=sounds)
+    (entry,) = manifest.read(tmp_path / "out" / "manifest.parquet").to_pylist()
+    assert entry["duration_seconds"] == 10
 
 
 def test_a_source_that_opens_media_knows_where_links_may_lead(

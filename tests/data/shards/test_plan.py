@@ -104,7 +104,36 @@ def test_what_cannot_be_planned_is_refused() -> None:
         make_plan([record(0)], ROOT, name="n", shard_size=0)
     with pytest.raises(InputError, match=r"^0 frames: a video gives one picture or more$"):
         make_plan([record(0)], ROOT, name="n", shard_size=1, frames=0)
-    with pytest.raises(InputError, match=r"^record 1 'clip-0': the id is taken; give each record its own$"):
-        make_plan([record(0), record(0, split="test")], ROOT, name="n", shard_size=1)
-    with pytest.raises(InputError, match=r"longer than 95 characters; shorten it$"):
-        make_plan([record(0, id="x" * 96)], ROOT, name="n", shard_size=1)
+
+
+def test_an_id_that_is_taken_or_too_long_is_a_rejected_record() -> None:
+    gone = Rejected(id="clip-0", dataset="d", split="train", reason="no such file: 0.png")
+    sound = record(0, id="x" * 96, image=None, audio={"path": "0.wav"})
+    records = [record(0), record(0, split="test"), record(1, id="clip-0-1"), gone, sound, record(2)]
+    plan = make_plan(records, ROOT, name="n", shard_size=9)
+    placed = dict(entry for shard in plan.shards for entry in shard.entries)
+    assert [placed[index] for index in (0, 2, 5)] == [records[0], records[2], records[5]]
+    assert placed[1] == Rejected(
+        id="clip-0-1-",
+        dataset="d",
+        split="test",
+        group="g",
+        path="0.png",
+        reason="id taken: 'clip-0' is the id of record 0; give each record its own",
+    )
+    assert placed[3] == gone.model_copy(update={"id": "clip-0-3"})
+    long = placed[4]
+    assert isinstance(long, Rejected)
+    assert (long.path, len(long.id)) == ("0.wav", 75)
+    assert long.reason == f"id too long: '{'x' * 94}…' has 96 characters; shorten it to 95"
+    assert len({entry.id for entry in placed.values()}) == len(records)
+
+
+@given(st.lists(st.sampled_from(["a", "a-1", "a-2", "a-2-", "b", "c" * 99]), min_size=1, max_size=12))
+def test_planned_ids_differ_and_the_first_keeps_its_own(ids: list[str]) -> None:
+    records = [record(number, id=name) for number, name in enumerate(ids)]
+    plan = make_plan(records, ROOT, name="n", shard_size=20)
+    placed = [entry for _, entry in plan.shards[0].entries]
+    assert len({entry.id for entry in placed}) == len(ids)
+    kept = [entry.id for entry in placed if isinstance(entry, Record)]
+    assert kept == [name for name in dict.fromkeys(ids) if len(name) <= 95]

@@ -4,11 +4,14 @@ import csv
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from corpora import real, rejected, touch, usable, write_csv
+from folders import sound_bytes
+from videos import video_bytes
 
 from safe_data.core.errors import InputError
-from safe_data.records import Audio
+from safe_data.records import Audio, Record, Rejected
 from safe_data.sources.audiocaps import read
 
 HEADER = ["audiocap_id", "youtube_id", "start_time", "caption"]
@@ -64,19 +67,97 @@ def test_clips_of_one_video_stay_apart_and_a_missing_file_is_rejected(tmp_path: 
     first, last = rejected(iter(entries))
     assert (first.group, first.split) == ("abcdefghijk", "test")
     assert last.reason == "no such file: abcdefghijk_105.wav in audio/test or test or audio"
+    assert last.path == "audio/test/abcdefghijk_105.wav"
 
 
-def test_faulty_rows_of_all_splits_are_reported_together(tmp_path: Path) -> None:
-    write_csv(tmp_path / "train.csv", HEADER, [1, "abcdefghijk", -3, "a"], [2, "short", 3, "a"])
-    write_csv(tmp_path / "val.csv", HEADER, [3, "abcdefghijk", "nan", "a"], [4, "abc defghij", 3, "a"])
-    with pytest.raises(InputError) as caught:
+def test_a_faulty_row_is_rejected_in_its_place_and_the_others_are_clips(tmp_path: Path) -> None:
+    other = "bbbbbbbbbbb"
+    write_csv(
+        tmp_path / "train.csv",
+        HEADER,
+        [1, "abcdefghijk", -3, "a"],
+        [2, "abcdefghijk", 7, "a dog barks while"],
+        ["a man speaks in the background", "", "", ""],
+        ["and a car passes"],
+        [3, "short", 3, "a"],
+        [2, "abcdefghijk", 7, "again"],
+        [4, other, 3, "a cat"],
+        [5, other, 3, " "],
+    )
+    write_csv(tmp_path / "val.csv", HEADER, [3, "ccccccccccc", "nan", "a"], [4, "ccccccccccc", 3, "a"])
+    touch(tmp_path, "audio/train/abcdefghijk_7.wav", f"audio/{other}_3.wav", "audio/val/ccccccccccc_3.wav")
+    entries = list(read(tmp_path))
+    assert [(entry.split, entry.id) for entry in entries if isinstance(entry, Record)] == [
+        ("train", "abcdefghijk_7"),
+        ("train", f"{other}_3"),
+        ("val", "ccccccccccc_3"),
+    ]
+    official = "an official row has audiocap_id, youtube_id, start_time, caption"
+    reasons = [entry.reason for entry in rejected(iter(entries))]
+    assert reasons == [
+        f"faulty row: train.csv:2 '1': start_time: expected `float` >= 0.0; {official}",
+        "faulty row: train.csv:4 'a man speaks in the background': audiocap_id: expected `int`, got `str`; "
+        + official,
+        f"faulty row: train.csv:5 'and a car passes': audiocap_id: expected `int`, got `str`; {official}",
+        "faulty row: train.csv:6 '3': youtube_id: expected `str` matching regex "
+        rf"'\\A[A-Za-z0-9_-]{{11}}\\Z'; {official}",
+        "faulty row: train.csv:7 '2': audiocap_id names one row each, and this one is taken by train.csv:3",
+        f"faulty row: train.csv:9 '5': caption: expected `str` that is not blank; {official}",
+        f"faulty row: val.csv:2 '3': start_time: expected `float` >= 0.0; {official}",
+    ]
+    assert [entry.split for entry in rejected(iter(entries))] == ["train"] * 6 + ["val"]
+    assert len({entry.id for entry in entries}) == len(entries)
+    assert isinstance(entries[0], Rejected)
+
+
+def test_a_file_of_faulty_rows_is_refused(tmp_path: Path) -> None:
+    write_csv(tmp_path / "train.csv", HEADER, [1, "abcdefghijk", 3, "a"])
+    write_csv(tmp_path / "val.csv", HEADER, ["x", "abcdefghijk", 3, "a"])
+    with pytest.raises(InputError, match=r"val\.csv: each of its rows is faulty; is it the official file\?"):
         list(read(tmp_path))
-    message = str(caught.value)
-    assert "4 rows cannot be read" in message
-    assert "train.csv:2 '1': start_time: expected `float` >= 0.0; an official row has audiocap_id" in message
-    assert "train.csv:3 '2': youtube_id: expected `str` matching regex" in message
-    assert "val.csv:2 '3'" in message
-    assert "val.csv:3 '4'" in message
+
+
+def clip_of(root: Path) -> tuple[Audio | None, str | None]:
+    (clip,) = usable(read(root))
+    return clip.audio, clip.image
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "audio/train/Yabcdefghijk_7.wav",
+            "audio/Yabcdefghijk_7_17.caf",
+            "audio/abcdefghijk_7000_17000.wav",
+        ),
+        *("audio/Yabcdefghijk_7.000_17.000.WAV", "audio/part_00/Yabcdefghijk.wav", "train/abcdefghijk.wav"),
+    ],
+)
+def test_names_as_downloaders_of_audioset_write_them(tmp_path: Path, name: str) -> None:
+    write_csv(tmp_path / "train.csv", HEADER, [11, "abcdefghijk", 7, "a"])
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(sound_bytes(np.zeros(10 * 800), rate=800))
+    assert clip_of(tmp_path) == (Audio(path=name), None)
+
+
+def test_whole_videos_and_sounds_are_known_by_their_length(tmp_path: Path) -> None:
+    write_csv(tmp_path / "train.csv", HEADER, [11, "abcdefghijk", 7, "a"])
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio/abcdefghijk.wav").write_bytes(sound_bytes(np.zeros(40 * 800), rate=800))
+    assert clip_of(tmp_path) == (
+        Audio(path="audio/abcdefghijk.wav", start_seconds=7, duration_seconds=10),
+        None,
+    )
+    (tmp_path / "audio/abcdefghijk_7.wav").touch()
+    assert clip_of(tmp_path) == (Audio(path="audio/abcdefghijk_7.wav"), None)
+
+
+def test_a_cut_video_is_not_cut_again(tmp_path: Path) -> None:
+    write_csv(tmp_path / "train.csv", HEADER, [11, "abcdefghijk", 7, "a"])
+    (tmp_path / "video").mkdir()
+    (tmp_path / "video/abcdefghijk.mp4").write_bytes(video_bytes(picture=None, seconds=10, rate=8000))
+    assert clip_of(tmp_path) == (Audio(path="video/abcdefghijk.mp4"), "video/abcdefghijk.mp4")
 
 
 def test_no_annotations(tmp_path: Path) -> None:

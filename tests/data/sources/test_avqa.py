@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from corpora import rejected, touch, usable, write_json
+from videos import video_bytes
 
 from safe_data.core.errors import InputError
-from safe_data.records import Audio
+from safe_data.records import Audio, Record
 from safe_data.sources.avqa import read
 
 BOAT = "-HG3Omg_89c_000030"
@@ -65,17 +66,45 @@ def test_a_video_is_needed(tmp_path: Path) -> None:
     (gone,) = rejected(read(tmp_path))
     assert (gone.id, gone.group) == (f"val-{BOAT}", "-HG3Omg_89c")
     assert gone.reason == f"no such file: {BOAT}.mp4 in video or videos"
+    assert gone.path == f"video/{BOAT}.mp4"
 
 
 def test_faults(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds none of train_qa\.json, val_qa\.json; get them from https"):
         list(read(tmp_path))
     rows = [question(1, answer=4), question(2, "no-onset"), question(3), question(3), {"id": 4}]
-    write_json(tmp_path / "val_qa.json", rows)
-    with pytest.raises(InputError) as caught:
+    lost = question(5, "-HIPq7T3eFI_000011", answer=9)
+    write_json(tmp_path / "val_qa.json", [*rows, lost])
+    touch(tmp_path, f"video/{BOAT}.mp4", "video/-HIPq7T3eFI_000011.mp4")
+    entries = list(read(tmp_path))
+    (boat,) = [entry for entry in entries if isinstance(entry, Record)]
+    assert entries.index(boat) == 2
+    assert [example.id for example in boat.examples] == ["val-3"]
+    answer, name, again, short, nine = [entry.reason for entry in rejected(iter(entries))]
+    assert answer == "faulty row: val_qa.json[0] 1: answer 4 is none of its 4 choices"
+    assert name.startswith("faulty row: val_qa.json[1] 2: video_name: expected `str` matching regex")
+    assert again.endswith("[3] 3: id names one row each, and this one is taken by val_qa.json[2]")
+    assert short.startswith(
+        "faulty row: val_qa.json[4] 4: has no 'video_name'; an official row has id, video"
+    )
+    assert nine == "faulty row: val_qa.json[5] 5: answer 9 is none of its 4 choices"
+
+
+def test_answers_that_are_all_outside_the_choices_are_refused(tmp_path: Path) -> None:
+    write_json(tmp_path / "val_qa.json", [question(1, answer=4), question(2, answer=4)])
+    with pytest.raises(InputError, match=r"val_qa\.json: each of its rows is faulty; .*\n.*answer 4 is none"):
         list(read(tmp_path))
-    message = str(caught.value)
-    assert "val_qa.json[0] 1: answer 4 is none of its 4 choices" in message
-    assert "val_qa.json[1] 2: video_name: expected `str` matching regex" in message
-    assert "val_qa.json[3] 3: id names one row each, and this one is taken by val_qa.json[2]" in message
-    assert "val_qa.json[4] 4: has no 'video_name'; an official row has id, video_name" in message
+
+
+def test_names_as_copies_of_vggsound_have_them(tmp_path: Path) -> None:
+    write_json(tmp_path / "val_qa.json", [question(1), question(2, "-HIPq7T3eFI_000011")])
+    touch(tmp_path, "video/boat/-HG3Omg_89c_30000_40000.mp4", "audio/-HG3Omg_89c_30.flac")
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos/-HIPq7T3eFI.mp4").write_bytes(video_bytes(picture=None, seconds=21, rate=8000))
+    boat, whole = usable(read(tmp_path))
+    assert (boat.audio, boat.image) == (
+        Audio(path="audio/-HG3Omg_89c_30.flac"),
+        "video/boat/-HG3Omg_89c_30000_40000.mp4",
+    )
+    part = Audio(path="videos/-HIPq7T3eFI.mp4", start_seconds=11, duration_seconds=10)
+    assert (whole.audio, whole.image) == (part, "videos/-HIPq7T3eFI.mp4")

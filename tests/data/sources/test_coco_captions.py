@@ -11,6 +11,7 @@ import pytest
 from corpora import real, rejected, touch, usable, write_json
 
 from safe_data.core.errors import InputError
+from safe_data.records import Rejected
 from safe_data.sources.coco_captions import read
 
 
@@ -60,6 +61,7 @@ def test_what_cannot_be_used_has_a_reason(tmp_path: Path) -> None:
     touch(tmp_path, "val2014/COCO_val2014_000000000002.jpg")
     no_picture, no_captions = rejected(read(tmp_path))
     assert no_picture.reason.startswith("no such file: COCO_val2014_000000000001.jpg in val2014 or")
+    assert no_picture.path == "val2014/COCO_val2014_000000000001.jpg"
     assert (no_captions.id, no_captions.reason) == ("2", "no captions: the file has none for it")
 
 
@@ -69,13 +71,24 @@ def test_faults(tmp_path: Path) -> None:
     ):
         list(read(tmp_path))
     content = captions((1, "a"), (7, "b"))
-    content["annotations"].append({"id": 5, "image_id": 1, "caption": None})
+    content["annotations"] += [
+        {"id": 5, "image_id": 1, "caption": None},
+        {"id": 0, "image_id": 1, "caption": "again"},
+        {"id": 6, "image_id": 8, "caption": "of a picture that is rejected"},
+    ]
+    content["images"] += [{"id": 8}, {"id": 1, "file_name": "other.jpg"}]
     write_json(tmp_path / "captions_val2014.json", content)
-    with pytest.raises(InputError) as caught:
-        list(read(tmp_path))
-    message = str(caught.value)
-    assert "captions_val2014.json[1] 1: is of image 7, which the file does not list" in message
-    assert "captions_val2014.json[2] 5: caption: expected `str`, got `null`" in message
+    touch(tmp_path, "val2014/COCO_val2014_000000000001.jpg", "val2014/COCO_val2014_000000000002.jpg")
+    one, no_captions, no_name, twice, *rest = read(tmp_path)
+    assert (one.id, no_captions.id) == ("1", "2")
+    place = "faulty row: captions_val2014.json"
+    assert [entry.reason for entry in (no_name, twice, *rest) if isinstance(entry, Rejected)] == [
+        f"{place}[2] 8: has no 'file_name'; an official row has id, file_name",
+        f"{place}[3] 1: id names one row each, and this one is taken by captions_val2014.json[0]",
+        f"{place}[1] 1: is of image 7, which the file does not list",
+        f"{place}[2] 5: caption: expected `str`, got `null`; an official row has id, image_id, caption",
+        f"{place}[3] 0: id names one row each, and this one is taken by captions_val2014.json[0]",
+    ]
     write_json(tmp_path / "captions_val2017.json", captions(year="val2017"))
     with pytest.raises(InputError, match=r"holds captions of 2014 and 2017 .*; leave one year"):
         list(read(tmp_path))

@@ -7,6 +7,7 @@ import pytest
 from corpora import rejected, touch, usable, write_json
 
 from safe_data.core.errors import InputError
+from safe_data.records import Record, Rejected
 from safe_data.sources.gqa import read
 
 
@@ -67,6 +68,23 @@ def test_a_missing_picture_is_rejected(tmp_path: Path) -> None:
     write_json(tmp_path / "val_balanced_questions.json", {"01": question()})
     (gone,) = rejected(read(tmp_path))
     assert (gone.id, gone.reason) == ("n250821", "no such file: n250821.jpg in images")
+    assert gone.path == "images/n250821.jpg"
+
+
+def test_a_faulty_question_leaves_the_others_of_its_picture(tmp_path: Path) -> None:
+    rows = {"01": question(answer=None), "02": question(), "a b": question(), "04": question("7", types=5)}
+    write_json(tmp_path / "val_balanced_questions.json", rows)
+    touch(tmp_path, "images/n250821.jpg", "images/7.jpg")
+    first, room, key, seven = read(tmp_path)
+    assert isinstance(room, Record)
+    assert [example.id for example in room.examples] == ["02"]
+    assert [
+        entry.reason.partition(";")[0] for entry in (first, key, seven) if isinstance(entry, Rejected)
+    ] == [
+        "faulty row: val_balanced_questions.json['01']: answer: expected `str`, got `null`",
+        "faulty row: val_balanced_questions.json['a b']: the key may hold only A-Z a-z 0-9 _ and -",
+        "faulty row: val_balanced_questions.json['04']: types: expected `object`, got `int`",
+    ]
 
 
 def test_faults(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from corpora import real, rejected, touch, usable, write_json
 
 from safe_data.core.errors import InputError
-from safe_data.records import Audio
+from safe_data.records import Audio, Rejected
 from safe_data.sources.music_avqa import ANSWERS, fill, read
 
 
@@ -91,6 +91,7 @@ def test_a_missing_video_is_rejected(tmp_path: Path) -> None:
     (gone,) = rejected(read(tmp_path))
     assert (gone.id, gone.group) == ("val-esa00000652", "00000652")
     assert gone.reason == "no such file: esa00000652.mp4 in video or videos"
+    assert gone.path == "video/esa00000652.mp4"
 
 
 def test_faults(tmp_path: Path) -> None:
@@ -101,13 +102,29 @@ def test_faults(tmp_path: Path) -> None:
     spelled = {key: value for key, value in question(4).items() if key != "anser"} | {"answer": "yes"}
     rows = [question(1, templ_values='["flute"]'), question(2, type="Audio"), question(3, "../x"), spelled]
     write_json(tmp_path / "avqa-val.json", rows)
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(
+        InputError, match=r"avqa-val\.json: each of its rows is faulty; is it the official file"
+    ):
         list(read(tmp_path))
-    message = str(caught.value)
-    assert "avqa-val.json[0] 1: templ_values has 1 of the 3 values that 'Is the <Object>" in message
-    assert "avqa-val.json[1] 2: type 'Audio' or templ_values" in message
-    assert "avqa-val.json[2] 3: video_id: expected `str` matching regex" in message
-    assert "avqa-val.json[3] 4: has no 'anser'; an official row has video_id, question_id, type" in message
+    write_json(tmp_path / "avqa-val.json", [*rows, question(5)])
+    touch(tmp_path, "MUSIC-AVQA-videos-Real/00000093.mp4")
+    *faulty, good = read(tmp_path)
+    values, kind, video, answer = [entry.reason for entry in faulty if isinstance(entry, Rejected)]
+    place = "faulty row: avqa-val.json"
+    assert values.startswith(f"{place}[0] 1: templ_values has 1 of the 3 values that 'Is the <Object>")
+    assert kind.startswith(f"{place}[1] 2: type 'Audio' or templ_values")
+    assert video.startswith(f"{place}[2] 3: video_id: expected `str` matching regex")
+    assert answer.startswith(f"{place}[3] 4: has no 'anser'; an official row has video_id, question_id, type")
+    assert (good.id, good.split) == ("val-00000093", "val")
+
+
+@pytest.mark.parametrize("folder", ["", "video/", "videos/"])
+def test_the_folders_of_the_official_archives(tmp_path: Path, folder: str) -> None:
+    write_json(tmp_path / "avqa-val.json", [question(5), question(6, "va00000093")])
+    names = [f"{folder}MUSIC-AVQA-videos-{kind}" for kind in ("Real", "Synthetic")]
+    touch(tmp_path, f"{names[0]}/00000093.MP4", f"{names[1]}/va00000093.mp4")
+    real, made = usable(read(tmp_path))
+    assert (real.image, made.image) == (f"{names[0]}/00000093.MP4", f"{names[1]}/va00000093.mp4")
 
 
 def test_the_real_val_and_test_splits(tmp_path: Path) -> None:

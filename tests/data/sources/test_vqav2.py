@@ -10,6 +10,7 @@ import pytest
 from corpora import real, rejected, touch, usable, write_json
 
 from safe_data.core.errors import InputError
+from safe_data.records import Record, Rejected
 from safe_data.sources.vqav2 import read
 
 QUESTIONS = "v2_OpenEnded_mscoco_{}2014_questions.json"
@@ -75,6 +76,7 @@ def test_a_missing_picture_is_rejected(tmp_path: Path) -> None:
     (gone,) = rejected(read(tmp_path))
     assert (gone.id, gone.group) == ("3", "3")
     assert gone.reason.startswith("no such file: COCO_val2014_000000000003.jpg in val2014 or images/val2014")
+    assert gone.path == "val2014/COCO_val2014_000000000003.jpg"
 
 
 def test_faults(tmp_path: Path) -> None:
@@ -83,14 +85,22 @@ def test_faults(tmp_path: Path) -> None:
     ):
         list(read(tmp_path))
     rows = [annotation(1), annotation(1), annotation(2, ["only", "two"]), annotation(5)]
-    write(tmp_path, "val", [question(1, 1), question(2, 2), question(3, 3)], rows)
-    with pytest.raises(InputError) as caught:
-        list(read(tmp_path))
-    message = str(caught.value)
-    assert "v2_mscoco_val2014_annotations.json[1] 1: question_id names one row each" in message
-    assert "v2_mscoco_val2014_annotations.json[2] 2: answers: expected `array` of length" in message
-    assert "questions.json[2] 3: has no annotation in v2_mscoco_val2014_annotations.json" in message
-    assert "annotations.json 5: has no question in v2_OpenEnded_mscoco_val2014_questions.json" in message
+    questions = [question(1, 1), question(2, 1), question(3, 3), {"question_id": 4}, question(1, 3)]
+    write(tmp_path, "val", questions, [*rows, annotation(4)])
+    touch(tmp_path, "val2014/COCO_val2014_000000000001.jpg", "val2014/COCO_val2014_000000000003.jpg")
+    one, *faulty = read(tmp_path)
+    assert isinstance(one, Record)
+    assert [example.id for example in one.examples] == ["1"]
+    answers, lonely, short, again, twice, unasked = [
+        entry.reason.removeprefix("faulty row: ") for entry in faulty if isinstance(entry, Rejected)
+    ]
+    names = (QUESTIONS.format("val"), ANNOTATIONS.format("val"))
+    assert answers.startswith(f"{names[1]}[2] 2: answers: expected `array` of length")
+    assert lonely == f"{names[0]}[2] 3: has no annotation in {names[1]}; are both files of one release?"
+    assert short.startswith(f"{names[0]}[3] 4: has no 'image_id'")
+    assert again == f"{names[0]}[4] 1: question_id names one row each, and this one is taken by {names[0]}[0]"
+    assert twice.startswith(f"{names[1]}[1] 1: question_id names one row each")
+    assert unasked == f"{names[1]} 5: has no question in {names[0]}; are both files of one release?"
     (tmp_path / ANNOTATIONS.format("val")).rename(tmp_path / ANNOTATIONS.format("train"))
     with pytest.raises(
         InputError, match=r"has questions without v2_mscoco_val2014_annotations\.json; get them"
