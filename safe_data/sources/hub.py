@@ -68,6 +68,8 @@ def _rows(wanted: Specification, root: Path, trust_links: Path | None) -> Iterat
         for index, row in enumerate(rows):
             fields: dict[str, Any] = {"id": f"{split}-{index}", "split": split, "dataset": dataset}
             try:
+                if isinstance(row, str):
+                    raise ValueError(row)
                 fields |= _fields(wanted, row)
                 yield f"{split}[{index}]", _record(dict(fields), media)
             except InputError:  # a copy of a medium cannot be written

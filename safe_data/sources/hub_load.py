@@ -1,7 +1,7 @@
 """Load what hub.yaml names: rows with the wanted columns, undecoded media, and class labels by name."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,8 @@ def read_specification(root: Path) -> Specification:
         ) from None
 
 
-def load(root: Path, wanted: Specification) -> Iterator[tuple[str, Iterator[Row]]]:
-    """Each split with our name for it, and its rows.
+def load(root: Path, wanted: Specification) -> Iterator[tuple[str, Iterator[Row | str]]]:
+    """Each split with our name for it, and its rows, or what is wrong with a row.
 
     Raises:
         InputError: `datasets` is not installed, nothing can be loaded, or a split or column does not exist.
@@ -111,7 +111,7 @@ def trusted_folders(root: Path, wanted: Specification) -> tuple[Path, ...]:
     return (*own, Path(config.HF_DATASETS_CACHE), Path(config.HF_CACHE_HOME) / "hub")
 
 
-def _rows(data: Any, wanted: Specification, where: str) -> Iterator[Row]:
+def _rows(data: Any, wanted: Specification, where: str) -> Iterator[Row | str]:
     from datasets import Audio, ClassLabel, Image, Video
 
     columns = {path.split(".")[0] for path in wanted.columns.values()} | set(wanted.metadata)
@@ -124,7 +124,15 @@ def _rows(data: Any, wanted: Specification, where: str) -> Iterator[Row]:
         if isinstance(feature, ClassLabel):
             labels[column] = feature.int2str
     for row in data:
-        yield row | {column: name(row[column]) for column, name in labels.items() if row[column] is not None}
+        try:
+            yield row | {column: _label(row[column], name) for column, name in labels.items()}
+        except ValueError as error:
+            yield str(error)
+
+
+def _label(number: int | None, name: Callable[[int], str]) -> str | None:
+    """The name of a class; None for a null and for -1, with which `datasets` writes an unknown class."""
+    return None if number is None or number == -1 else name(number)
 
 
 def _from(base: Path, given: Any) -> Any:

@@ -30,12 +30,12 @@ def corpus(tmp_path: Path, **specification: Any) -> Path:
     return root
 
 
-def saved(rows: int = 2) -> Any:
+def saved(rows: int = 2, kinds: tuple[int, ...] = (0, 1)) -> Any:
     """Sounds as bytes, as `save_to_disk` embeds them."""
     media = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
     features = datasets.Features({"sound": media, "kind": datasets.ClassLabel(names=["bell", "horn"])})
     data = [
-        {"sound": {"bytes": sound_bytes(seed=number), "path": "a.wav"}, "kind": number % 2}
+        {"sound": {"bytes": sound_bytes(seed=number), "path": "a.wav"}, "kind": kinds[number]}
         for number in range(rows)
     ]
     return datasets.Dataset.from_list(data, features=features).cast_column("sound", datasets.Audio())
@@ -53,6 +53,26 @@ def test_a_dataset_saved_to_disk(tmp_path: Path) -> None:
     ]
     assert records[0].audio is not None
     assert (root / records[0].audio.path).read_bytes() == sound_bytes(seed=0)
+
+
+def test_a_class_without_a_name_is_a_faulty_row_and_an_unknown_one_no_label(tmp_path: Path) -> None:
+    root = corpus(tmp_path, path="./saved", columns={"audio": "sound", "label": "kind"})
+    whole = saved(3, (1, -1, 0))
+    whole.save_to_disk(root / "saved")
+    info = root / "saved" / "dataset_info.json"
+    facts = json.loads(info.read_bytes())
+    facts["features"]["kind"]["names"].remove("horn")
+    info.write_text(json.dumps(facts), encoding="utf-8")
+    faulty, unknown, bell = read(root)
+    assert isinstance(faulty, Rejected)
+    assert (faulty.id, faulty.reason) == (
+        "train-0",
+        "faulty row: train[0]: Invalid integer class label 1",
+    )
+    assert isinstance(unknown, Record)
+    assert unknown.label is None
+    assert isinstance(bell, Record)
+    assert bell.label == "bell"
 
 
 def test_one_split_saved_to_disk_elsewhere(tmp_path: Path) -> None:
