@@ -39,6 +39,7 @@ def build(
     name: str | None = None,
     shard_size: int = 1000,
     frames: int = 1,
+    trust_links: Path | None = None,
     max_reject_rate: float = 0.05,
     workers: int = 1,
     engine: str = "local",
@@ -57,6 +58,8 @@ def build(
         name: name of the dataset, the first part of the shards' names (default: the name of the folder)
         shard_size: largest number of records per shard, 1 or more
         frames: pictures to store per video, 1 or more, evenly spaced over the clip
+        trust_links: folder into which links below the corpus may lead, such as the blobs/ of a Hugging Face
+            snapshot (default: a link that leads out of the corpus is refused)
         max_reject_rate: largest share of rejected records, from 0 to 1; with more the exit code is 1
         workers: shards to process at the same time, 1 or more
         engine: what runs the workers: local (processes on this machine) or ray
@@ -81,6 +84,7 @@ def build(
         name=name,
         shard_size=shard_size,
         frames=frames,
+        trust_links=trust_links,
         workers=workers,
         engine=engine,
         ray_address=ray_address,
@@ -94,6 +98,7 @@ def build(
         "name": name,
         "shard_size": shard_size,
         "frames": frames,
+        "trust_links": trust_links,
         "max_reject_rate": max_reject_rate,
     }  # workers and engine are left out: they change no byte
     with open_storage(out).committing(OPTIONS) as file:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from safe_data.core.errors import Place, explain
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]+")
+LONGEST_ID = 95  # `{id}.json` then fills the 100 bytes that a plain tar header has for a name
 UNKNOWN_FIELD_HINT = "put facts of your own under 'metadata'"
 
 Task = Literal["vqa", "caption", "classify"]

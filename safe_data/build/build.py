@@ -20,6 +20,7 @@ from safe_data.build.shard_piece import ShardPiece, build_shard
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import Root
 from safe_data.core.progress import Progress
+from safe_data.media.paths import LinkedRoot, MediaRoot, media_root
 from safe_data.records import Records
 from safe_data.shards import manifest
 from safe_data.shards.layout import (
@@ -41,7 +42,7 @@ from safe_data.shards.manifest import Rejection, count_rejections
 from safe_data.shards.plan import Plan, make_plan
 from safe_data.shards.silence import extra_silences
 from safe_data.shards.storage import Folder, Remote, Storage, open_storage
-from safe_data.sources.all_sources import SOURCES
+from safe_data.sources.all_sources import OPENING, SOURCES
 from safe_data.sources.ids import as_id
 
 REASONS_SHOWN = 3
@@ -69,6 +70,7 @@ def build_dataset(
     name: str | None = None,
     shard_size: int = 1000,
     frames: int = 1,
+    trust_links: Path | str | None = None,
     workers: int = 1,
     engine: str = "local",
     ray_address: str | None = None,
@@ -84,6 +86,7 @@ def build_dataset(
         name: name of the dataset (default: the name of the folder)
         shard_size: largest number of records per shard
         frames: pictures to store per video
+        trust_links: folder into which links below the source may lead (default: none leads out of it)
         workers: shards to process at the same time
         engine: `local` (processes on this machine) or `ray`
         ray_address: address of a Ray cluster (default: start Ray on this machine)
@@ -92,10 +95,10 @@ def build_dataset(
     Raises:
         InputError: the source is faulty, `out` holds something else, or no record can be used.
     """
-    records = list(_source(source)(source_root))
+    media = media_root(source_root, trust_links)
     plan = make_plan(
-        records,
-        source_root,
+        list(_source(source, media)(source_root)),
+        media,
         name=as_id(name or source_root.resolve().name),
         shard_size=shard_size,
         frames=frames,
@@ -109,7 +112,13 @@ def build_dataset(
             adopt(plan, storage)
             pieces = [
                 ShardPiece(
-                    str(source_root.absolute()), address_of(storage), plan.sha256, shard, specs, frames
+                    source_root=str(source_root.absolute()),
+                    out=address_of(storage),
+                    plan_sha256=plan.sha256,
+                    shard=shard,
+                    encoders=specs,
+                    frames=frames,
+                    trust_links=str(media.links) if isinstance(media, LinkedRoot) else None,
                 )
                 for shard in plan.shards
             ]
@@ -144,7 +153,10 @@ def address_of(storage: Storage) -> str:
     return str(storage.path.absolute() if isinstance(storage, Folder) else storage)
 
 
-def _source(name: str) -> Callable[[Path], Records]:
+def _source(name: str, media: MediaRoot) -> Callable[[Path], Records]:
+    if name in OPENING and isinstance(media, LinkedRoot):
+        read, links = OPENING[name], media.links
+        return lambda root: read(root, links)
     if name in SOURCES:
         return SOURCES[name]
     hint = did_you_mean(name, SOURCES, f"choose from {', '.join(SOURCES)}")

@@ -12,7 +12,6 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from safe_data.core.errors import MediaError
 from safe_data.media.containers import container_of
 from safe_data.media.decode import decode_pcm
 from safe_data.media.measure import measure_image, measure_sound
-from safe_data.media.paths import open_file, read_open
+from safe_data.media.paths import MediaRoot, open_file, read_open
 from safe_data.media.picture import decode_image, picture_suffix
 from safe_data.media.sound import Pcm, Sound
 from safe_data.records import Audio, Record, Rejected
@@ -69,7 +68,7 @@ class Packed:
 
 
 def pack(
-    entries: Iterable[Entry], root: Path, shard: str, tar: TarWriter, tick: Tick, frames: int = 1
+    entries: Iterable[Entry], root: MediaRoot, shard: str, tar: TarWriter, tick: Tick, frames: int = 1
 ) -> list[Row]:
     """Write the samples of a shard; return one row per record, rejected ones too. Ticks once per record."""
     rows = []
@@ -79,7 +78,7 @@ def pack(
     return rows
 
 
-def load(entry: Record | Rejected, root: Path, frames: int = 1) -> Loaded:
+def load(entry: Record | Rejected, root: MediaRoot, frames: int = 1) -> Loaded:
     """Read, decode and measure the media of a record, `frames` pictures per video; write nothing."""
     if isinstance(entry, Rejected):
         return Loaded(entry, entry.reason)
@@ -109,7 +108,7 @@ def store(loaded: Iterable[tuple[int, Loaded]], shard: str, tar: TarWriter) -> I
         samples += 1
 
 
-def sound_member(root: Path, audio: Audio) -> tuple[Member, Sound, bool]:
+def sound_member(root: MediaRoot, audio: Audio) -> tuple[Member, Sound, bool]:
     """The sound of a record as a tar member, the clip in it, and whether the source file is stored unchanged.
 
     The clip equals what `decode_audio` makes of the member, bit for bit.
@@ -126,7 +125,7 @@ def sound_member(root: Path, audio: Audio) -> tuple[Member, Sound, bool]:
     return Member(suffix, data, asdict(measure_sound(pcm))), pcm.mono, False
 
 
-def picture_members(root: Path, path: str, clip: Audio | None, frames: int) -> list[Member]:
+def picture_members(root: MediaRoot, path: str, clip: Audio | None, frames: int) -> list[Member]:
     """The picture of a record as a tar member; of a video, `frames` pictures spread over the clip.
 
     Raises:

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 from safe_data.build.pack import Loaded, load
 from safe_data.core.errors import InputError
 from safe_data.media.decode import decode_pcm
+from safe_data.media.paths import MediaRoot
 from safe_data.media.sound import Sound
 from safe_data.records import Record
 from safe_data.shards.layout import ShardPaths
@@ -34,7 +34,7 @@ def hear(sound: Sound | None, rates_hz: Iterable[int]) -> Heard | None:
     return None if sound is None else {rate: sound.resampled(rate).samples for rate in rates_hz}
 
 
-def load_ahead(entries: Iterable[Entry], root: Path, frames: int) -> Generator[tuple[int, Loaded]]:
+def load_ahead(entries: Iterable[Entry], root: MediaRoot, frames: int) -> Generator[tuple[int, Loaded]]:
     """Load records with their media, in order; threads decode the next ones while one is in use."""
     upcoming: deque[tuple[int, Future[Loaded]]] = deque()
     with ThreadPoolExecutor(LOADERS) as threads:

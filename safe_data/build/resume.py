@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from safe_data.build.pack import pack
 from safe_data.core.errors import InputError
 from safe_data.core.files import PART, explaining
+from safe_data.media.paths import MediaRoot
 from safe_data.shards.layout import PLAN, Done, FileFacts, ShardPaths, read_json
 from safe_data.shards.plan import Entry, Plan
 from safe_data.shards.storage import Folder, Storage
@@ -113,7 +114,7 @@ def whole_files(storage: Storage, paths: ShardPaths, done: Done) -> dict[str, Fi
     }
 
 
-def check_media(root: Path, frames: int, entries: Sequence[Entry], rows: pa.Table, where: str) -> None:
+def check_media(root: MediaRoot, frames: int, entries: Sequence[Entry], rows: pa.Table, where: str) -> None:
     """Compare the media of a few records with the stored hashes; the plan has compared the sizes of all.
 
     Raises:

@@ -12,6 +12,7 @@ from safe_data.build.prefetch import batches, hear, load_ahead, one_ahead, store
 from safe_data.build.resume import check_media, read_done, whole_files
 from safe_data.core.errors import InputError
 from safe_data.encoders.encoder import AudioEncoder
+from safe_data.media.paths import MediaRoot, media_root
 from safe_data.shards import manifest
 from safe_data.shards.layout import (
     FORMAT_VERSION,
@@ -39,6 +40,12 @@ class ShardPiece:
     shard: PlannedShard
     encoders: tuple[str, ...]
     frames: int = 1
+    trust_links: str | None = None
+
+    @property
+    def media(self) -> MediaRoot:
+        """Where its media are."""
+        return media_root(Path(self.source_root), self.trust_links)
 
     @property
     def name(self) -> str:
@@ -66,7 +73,7 @@ def build_shard(piece: ShardPiece, tick: Tick, load: Load) -> Done:
         tick_often(tick, done.rows)
         rows = manifest.read_stored(storage, paths.rows)
         where = f"{storage}/{paths.tar}"
-        check_media(Path(piece.source_root), piece.frames, piece.shard.entries, rows, where)
+        check_media(piece.media, piece.frames, piece.shard.entries, rows, where)
         done = add_sidecars(storage, paths, done, encoders, tick)
     else:
         done = _make(storage, paths, piece, old, encoders, tick)
@@ -109,7 +116,7 @@ def _make(
     rows: list[Row] = []
     with storage.committing(paths.tar) as file, writing_sidecars(storage, paths, encoders) as sidecars:
         tar = TarWriter(file)
-        loaded = load_ahead(piece.shard.entries, Path(piece.source_root), piece.frames)
+        loaded = load_ahead(piece.shard.entries, piece.media, piece.frames)
         stored = store(loaded, paths.name, tar)
         clips = ((packed.row, hear(packed.sound, rates)) for packed in stored)
         with one_ahead(batches(clips, heard=lambda clip: clip[1])) as upcoming:

@@ -1,18 +1,17 @@
 """How long a sound or a video is, by its header; nothing is decoded."""
 
-from pathlib import Path
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import container_of
-from safe_data.media.paths import open_file
+from safe_data.media.paths import MediaRoot, open_file
 
 BYTES_PER_SAMPLE = {"PCM_U8": 1, "PCM_S8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
 LONGEST_SECONDS = 1e6
 ESTIMATED = frozenset({"aac", "ac3", "eac3"})  # without a length; FFmpeg guesses one from the bit rate
 
 
-def length_seconds(root: Path, relative: str) -> float | None:
+def length_seconds(root: MediaRoot, relative: str) -> float | None:
     """The length of a file below the root; None if it does not say.
 
     A header is trusted no further than the file is long, so it may be wrong about a damaged file.

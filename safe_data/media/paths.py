@@ -2,29 +2,68 @@
 
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from safe_data.core.errors import MediaError
+from safe_data.core.errors import InputError, MediaError
 
 MAX_FILE_BYTES = 2**28  # of a file that is read whole
 
 
-def inside(root: Path, relative: str) -> Path:
+@dataclass(frozen=True)
+class LinkedRoot:
+    """A root below which links may also lead into one other folder."""
+
+    path: Path
+    links: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+MediaRoot = Path | LinkedRoot
+
+
+def media_root(root: Path, trust_links: Path | str | None) -> MediaRoot:
+    """The root of a corpus, with the folder that links below it may lead into, if there is one.
+
+    Raises:
+        InputError: that folder does not exist.
+    """
+    if trust_links is None:
+        return root
+    links = Path(trust_links).expanduser()
+    if not links.is_dir():
+        raise InputError(
+            f"--trust-links {trust_links}: no such folder; give the one that the links lead into"
+        )
+    return LinkedRoot(root, links.absolute())
+
+
+def inside(root: MediaRoot, relative: str) -> Path:
     """The real path of a file that is named relative to the root, with links resolved.
 
     Raises:
-        ValueError: the path is absolute, or leaves the root by `..` or a link.
+        ValueError: the path is absolute, or leaves the root by `..` or by a link that is not trusted.
     """
     if Path(relative).is_absolute():
         raise ValueError(f"{relative!r} is an absolute path")
-    path = (root / relative).resolve()
-    if not path.is_relative_to(root.resolve()):
+    below, links = (root.path, root.links) if isinstance(root, LinkedRoot) else (root, None)
+    base = below.resolve()
+    path = (base / relative).resolve()
+    if path.is_relative_to(base):
+        return path
+    if ".." in Path(relative).parts:
         raise ValueError(f"{relative!r} leads out of the root")
+    if links is None or not path.is_relative_to(links.resolve()):
+        folder = _folder_outside(base, relative)
+        fix = f"--trust-links {folder} allows it" if links is None else f"--trust-links names {links}"
+        raise ValueError(f"{relative!r} leads out of the root into {folder}; {fix}")
     return path
 
 
-def open_file(root: Path, relative: str) -> BinaryIO:
+def open_file(root: MediaRoot, relative: str) -> BinaryIO:
     """Open a regular file below the root.
 
     Raises:
@@ -45,6 +84,14 @@ def open_file(root: Path, relative: str) -> BinaryIO:
         raise MediaError(f"unreadable file: {error}") from None
 
 
+def size_of(root: MediaRoot, relative: str) -> int | None:
+    """The size of a file below the root in bytes; None if it cannot be opened there."""
+    try:
+        return inside(root, relative).stat().st_size
+    except (OSError, ValueError, RuntimeError):
+        return None
+
+
 def read_open(file: BinaryIO, relative: str) -> bytes:
     """Read all bytes of an open file; `relative` is its name in messages.
 
@@ -59,3 +106,13 @@ def read_open(file: BinaryIO, relative: str) -> bytes:
         return file.read()
     except OSError as error:
         raise MediaError(f"unreadable file: {relative} ({error.strerror})") from None
+
+
+def _folder_outside(base: Path, relative: str) -> Path:
+    """The folder into which the first link on the way to a file leads out of the root."""
+    place = base
+    for part in Path(relative).parts:
+        place = (place / part).resolve()
+        if not place.is_relative_to(base):
+            return place if place.is_dir() else place.parent
+    return place.parent

@@ -8,15 +8,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from safe_data.core.errors import InputError
 from safe_data.core.numerals import cut
-from safe_data.records import Record, Rejected
+from safe_data.media.paths import MediaRoot, size_of
+from safe_data.records import LONGEST_ID, Record, Rejected
 from safe_data.sources.ids import id_of
 
 FORMAT_VERSION = 1
-LONGEST_ID = 95  # `{id}.json` then fills the 100 bytes that a plain tar header has for a name
 
 Entry = tuple[int, Record | Rejected]  # a record with its index in the source
 
@@ -58,7 +57,7 @@ class Plan:
 
 
 def make_plan(
-    records: Iterable[Record | Rejected], root: Path, *, name: str, shard_size: int, frames: int = 1
+    records: Iterable[Record | Rejected], root: MediaRoot, *, name: str, shard_size: int, frames: int = 1
 ) -> Plan:
     """Assign every record to a shard of its split; one whose id is taken or too long is rejected.
 
@@ -95,7 +94,7 @@ def record_json(record: Record | Rejected) -> bytes:
     return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _shard(name: str, split: str, entries: list[Entry], root: Path) -> PlannedShard:
+def _shard(name: str, split: str, entries: list[Entry], root: MediaRoot) -> PlannedShard:
     digest = hashlib.sha256()
     for index, record in entries:
         digest.update(b"%d %s %s\n" % (index, record_json(record), _media_sizes(root, record)))
@@ -109,18 +108,11 @@ def _even_parts(entries: list[Entry], at_most: int) -> Iterator[list[Entry]]:
         yield entries[part * len(entries) // parts : (part + 1) * len(entries) // parts]
 
 
-def _media_sizes(root: Path, record: Record | Rejected) -> bytes:
+def _media_sizes(root: MediaRoot, record: Record | Rejected) -> bytes:
     if isinstance(record, Rejected):
         return b""
     paths = (record.image, record.audio.path if record.audio else None)
-    return json.dumps([_size(root / path) if path else None for path in paths]).encode()
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except (OSError, ValueError):
-        return None
+    return json.dumps([size_of(root, path) if path else None for path in paths]).encode()
 
 
 def _with_own_ids(records: list[Record | Rejected]) -> Iterator[Record | Rejected]:

@@ -29,3 +29,11 @@ SOURCES: dict[str, Callable[[Path], Records]] = {
     "gqa": gqa.read,
     "coco_captions": coco_captions.read,
 }
+
+# These open media while they read, and so also take the folder that links may lead into.
+OPENING: dict[str, Callable[[Path, Path | None], Records]] = {
+    "hub": hub.read,
+    "audiocaps": audiocaps.read,
+    "vggsound": vggsound.read,
+    "avqa": avqa.read,
+}

@@ -30,6 +30,7 @@ from typing import Annotated
 
 import msgspec
 
+from safe_data.media.paths import media_root
 from safe_data.records import Audio, Example, Record, Records, Rejected
 from safe_data.sources.annotations import TEXT, csv_rows, find_annotations
 from safe_data.sources.clip_files import Clip, ClipFiles, Part, clip_files, several_clips, with_subfolders
@@ -52,7 +53,7 @@ class Caption(msgspec.Struct, gc=False):
     caption: Annotated[str, TEXT]
 
 
-def read(root: Path) -> Records:
+def read(root: Path, trust_links: Path | None = None) -> Records:
     """Yield the clips of each split in the order of their first captions, and the faulty rows.
 
     Raises:
@@ -67,8 +68,9 @@ def read(root: Path) -> Records:
     several = several_clips(_clip_of(rows[0]) for rows in clips if not isinstance(rows, Fault))
     documented = [*(f"audio/{split}" for split in files), *files, "audio"]
     below = [folder for folder in with_subfolders(root, ("audio",), 2) if folder not in documented]
-    cut = clip_files(root, (*documented, *below), SOUNDS + VIDEOS, CLIP_SECONDS)
-    videos = clip_files(root, with_subfolders(root, ("video", "videos"), 2), VIDEOS, CLIP_SECONDS)
+    media = media_root(root, trust_links)
+    cut = clip_files(media, (*documented, *below), SOUNDS + VIDEOS, CLIP_SECONDS)
+    videos = clip_files(media, with_subfolders(root, ("video", "videos"), 2), VIDEOS, CLIP_SECONDS)
     for split, rows_of_clips in lists.items():
         named = list_media(root, (f"audio/{split}", split, "audio"), SOUNDS + VIDEOS)
         for captions in rows_of_clips.values():

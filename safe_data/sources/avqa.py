@@ -30,6 +30,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from safe_data.media.paths import media_root
 from safe_data.records import Example, Record, Records, Rejected
 from safe_data.sources.annotations import find_annotations, json_rows
 from safe_data.sources.clip_files import (
@@ -59,7 +60,7 @@ class Question(msgspec.Struct):
     question_type: str
 
 
-def read(root: Path) -> Records:
+def read(root: Path, trust_links: Path | None = None) -> Records:
     """Yield the clips of each split in the order of their first questions, and the faulty rows.
 
     Raises:
@@ -70,8 +71,9 @@ def read(root: Path) -> Records:
         split: by_record(some_good(file, _questions(file)), lambda row: row.video_name)
         for split, file in files.items()
     }
-    videos = clip_files(root, video_folders(root), VIDEOS, CLIP_SECONDS)
-    sounds = clip_files(root, with_subfolders(root, ("audio",), 2), SOUNDS, CLIP_SECONDS)
+    media = media_root(root, trust_links)
+    videos = clip_files(media, video_folders(root), VIDEOS, CLIP_SECONDS)
+    sounds = clip_files(media, with_subfolders(root, ("audio",), 2), SOUNDS, CLIP_SECONDS)
     for split, clips in lists.items():
         for questions in clips.values():
             if isinstance(questions, Fault):

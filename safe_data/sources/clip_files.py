@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safe_data.core.errors import MediaError
+from safe_data.media.paths import LinkedRoot, MediaRoot, size_of
 from safe_data.records import Audio
 from safe_data.sources.media_files import MediaFiles, list_media
 
@@ -57,7 +58,7 @@ class Part:
 class ClipFiles:
     """Media files by what their names mean; the paths are relative to `root`."""
 
-    root: Path
+    root: MediaRoot
     media: MediaFiles
     by_start: dict[tuple[str, float], str]
     by_video: dict[str, str]
@@ -99,21 +100,20 @@ class ClipFiles:
         """The length of a file in seconds, 0 of an empty one; or that it cannot be told."""
         from safe_data.media.length import length_seconds
 
-        file = (self.root / path).resolve()  # wherever links lead: the build decides whether it follows them
+        if not size_of(self.root, path):
+            return 0.0  # empty, or behind a link: whatever it is taken for, the build rejects it
         try:
-            if not file.stat().st_size:
-                return 0.0  # whatever it is taken for, the build rejects it
-            return length_seconds(file.parent, file.name) or "does not say how long it is"
-        except (MediaError, OSError) as error:
+            return length_seconds(self.root, path) or "does not say how long it is"
+        except MediaError as error:
             return f"does not say how long it is ({error})"
 
 
-def clip_files(root: Path, folders: Sequence[str], suffixes: Sequence[str], seconds: float) -> ClipFiles:
+def clip_files(root: MediaRoot, folders: Sequence[str], suffixes: Sequence[str], seconds: float) -> ClipFiles:
     """List folders, and read from each file's name which clip of so many seconds it holds.
 
     A file in an earlier folder is preferred, and then the name that stands further up in this file.
     """
-    media = list_media(root, folders, suffixes)
+    media = list_media(root.path if isinstance(root, LinkedRoot) else root, folders, suffixes)
     places = {folder: place for place, folder in enumerate(media.folders)}
     best: dict[tuple[str, float | None], tuple[int, int, str, str]] = {}
     for name, path in media.paths.items():

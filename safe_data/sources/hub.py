@@ -22,22 +22,24 @@ Licence, size and faults depend on what is loaded. A hub id is downloaded to HF_
 network. An audiofolder needs torchcodec even undecoded; the `folder` source reads such folders without it.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from safe_data.core.errors import InputError, MediaError, raise_row_errors, unknown_field
-from safe_data.records import UNKNOWN_FIELD_HINT, Record, Records, Rejected, explain_record
+from safe_data.records import ID_PATTERN, UNKNOWN_FIELD_HINT, Record, Records, Rejected, explain_record
+from safe_data.sources.checked_rows import Checked, Faulty, checked_rows
 from safe_data.sources.hub_load import (
     FILE,
-    MediaFolder,
     Row,
     Specification,
     load,
     read_specification,
     trusted_folders,
 )
+from safe_data.sources.hub_media import MediaFolder, path_of
 from safe_data.sources.ids import as_id, id_of
 
 MEDIA = ("audio", "image")
@@ -46,37 +48,49 @@ ASKED = ("task", "prompt", "references", "choices", "question_type", "needs_audi
 FIELDS = ("id", "dataset", "group", "label", "difficulty", "transcript", *MEDIA, *CLIP, *ASKED)
 
 
-def read(root: Path) -> Records:
-    """Yield the rows of each split as records, in order.
+def read(root: Path, trust_links: Path | None = None) -> Records:
+    """Yield the rows of each split as records, in order, and a rejected row for each that is faulty.
+
+    Links below the root may lead into the folder `trust_links`.
 
     Raises:
-        InputError: hub.yaml is missing or wrong, nothing can be loaded, or rows are faulty (all of them,
-            after the last row).
+        InputError: hub.yaml is missing or wrong, nothing can be loaded, or no row is good.
     """
     wanted = read_specification(root)
     _check_fields(root / FILE, wanted)
-    errors: list[str] = []
-    seen: dict[str, str] = {}
+    return checked_rows(_rows(wanted, root, trust_links), str(root / FILE))
+
+
+def _rows(wanted: Specification, root: Path, trust_links: Path | None) -> Iterator[tuple[str, Checked]]:
+    dataset = as_id(root.resolve().name)
     for split, rows in load(root, wanted):
-        media = MediaFolder(root, trusted_folders(root, wanted))
+        media = MediaFolder(root, trusted_folders(root, wanted), trust_links)
         for index, row in enumerate(rows):
-            where = f"{split}[{index}]"
+            fields: dict[str, Any] = {"id": f"{split}-{index}", "split": split, "dataset": dataset}
             try:
-                fields = {"id": f"{split}-{index}", "split": split} | _fields(wanted, row)
-                record = _record(fields, media)
+                if isinstance(row, str):
+                    raise ValueError(row)
+                fields |= _fields(wanted, row)
+                yield f"{split}[{index}]", _record(dict(fields), media)
             except InputError:  # a copy of a medium cannot be written
                 raise
             except ValidationError as error:
-                errors += [f"{where}: {sentence}" for sentence in explain_record(error)]
-                continue
+                yield f"{split}[{index}]", _faulty(explain_record(error), fields)
             except ValueError as error:
-                errors.append(f"{where}: {error}")
-                continue
-            if (first := seen.setdefault(record.id, where)) != where:
-                errors.append(f"{where} {record.id!r}: has the id of {first}; give each row its own")
-                continue
-            yield record
-    raise_row_errors(errors, str(root / FILE))
+                yield f"{split}[{index}]", _faulty([str(error)], fields)
+
+
+def _faulty(faults: list[str], fields: dict[str, Any]) -> Faulty:
+    """A faulty row with what is sound in its fields."""
+    group, dataset = fields.get("group", ""), str(fields["dataset"])
+    return Faulty(
+        faults,
+        dataset if ID_PATTERN.fullmatch(dataset) else "dataset",
+        id=id_of(str(fields["id"])),
+        group=str(group) if isinstance(group, str | int) else "",
+        splits=(fields["split"],),
+        path=next((path for path in map(path_of, map(fields.get, MEDIA)) if path), None),
+    )
 
 
 def _check_fields(file: Path, wanted: Specification) -> None:
@@ -123,14 +137,17 @@ def _record(fields: dict[str, Any], media: MediaFolder) -> Record | Rejected:
     """
     about = {
         "id": id_of(str(fields.pop("id"))),
-        "dataset": fields.pop("dataset", as_id(media.root.resolve().name)),
+        "dataset": fields.pop("dataset"),
         "split": fields.pop("split"),
         "group": str(fields.pop("group", "")),
     }
-    try:
-        paths = {name: media.place(fields.pop(name)) for name in MEDIA if name in fields}
-    except MediaError as error:
-        return Rejected(**about, reason=str(error))
+    paths: dict[str, str | None] = {}
+    for name in [name for name in MEDIA if name in fields]:
+        value = fields.pop(name)
+        try:
+            paths[name] = media.place(value)
+        except MediaError as error:
+            return Rejected(**about, reason=str(error), path=path_of(value))
     audio, image = paths.get("audio"), paths.get("image")
     if not (audio or image):
         return Rejected(**about, reason="no media: the row has neither sound nor picture")

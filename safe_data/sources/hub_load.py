@@ -1,23 +1,19 @@
 """Load what hub.yaml names: rows with the wanted columns, undecoded media, and class labels by name."""
 
-import hashlib
-import re
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from safe_data.core.errors import InputError, MediaError, did_you_mean, require_extra
-from safe_data.core.files import write_bytes
+from safe_data.core.errors import InputError, did_you_mean, require_extra
 from safe_data.core.yaml_file import read_yaml
-from safe_data.media.paths import inside
+from safe_data.sources.hub_path import Named, check_files, check_saved, is_local, local_path, named_by
 from safe_data.sources.ids import as_id
 
 FILE = "hub.yaml"
-FOLDER = "media"
+LOAD_ERRORS = (OSError, ValueError, LookupError, TypeError, ImportError, RuntimeError)
 
 Row = dict[str, Any]
 
@@ -34,64 +30,6 @@ class Specification(msgspec.Struct, forbid_unknown_fields=True):
     revision: str | None = None
     data_dir: str | None = None
     data_files: str | list[str] | dict[str, str | list[str]] | None = None
-
-    @property
-    def is_local(self) -> bool:
-        """Whether `path` is a format or a folder, not a hub id; data_dir and data_files are then local."""
-        return "/" not in self.path or self.path.startswith((".", "/"))
-
-
-@dataclass(frozen=True)
-class MediaFolder:
-    """The media below a root; files in `trusted` folders, such as the `datasets` cache, are copied there."""
-
-    root: Path
-    trusted: tuple[Path, ...]
-
-    def place(self, value: object) -> str | None:
-        """The path of an undecoded media value relative to the root; None for a null.
-
-        A value is bytes, a path, or an undecoded feature of `datasets`: {"bytes": ..., "path": ...}.
-
-        Raises:
-            MediaError: the file does not exist or is outside the allowed folders, or the value is not media.
-            InputError: a copy cannot be written.
-        """
-        if isinstance(value, dict) and value.keys() == {"bytes", "path"}:
-            data, path = value["bytes"], value["path"]
-        else:
-            data, path = (value, None) if isinstance(value, bytes) else (None, value)
-        if isinstance(data, bytes):
-            return self._copy(data, path)
-        if path is None:
-            return None
-        if not isinstance(path, str):
-            raise MediaError(f"not a media column: it holds a {type(value).__name__}")
-        return self._find(path)
-
-    def _find(self, path: str) -> str:
-        try:
-            file = Path(path).resolve() if Path(path).is_absolute() else inside(self.root, path)
-            if not file.is_file():
-                raise MediaError(f"no such file: {path}")
-            if file.is_relative_to(self.root.resolve()):
-                return str(file.relative_to(self.root.resolve()))
-            if not any(file.is_relative_to(folder.resolve()) for folder in self.trusted):
-                raise MediaError(f"unreadable file: {path!r} leads out of the root")
-            return self._copy(file.read_bytes(), path)
-        except (MediaError, InputError):
-            raise
-        except (OSError, ValueError, RuntimeError) as error:
-            raise MediaError(f"unreadable file: {error}") from None
-
-    def _copy(self, data: bytes, path: object) -> str:
-        """Write the bytes to a file that their hash names, unless it exists."""
-        found = re.search(r"\.[A-Za-z0-9]{1,5}\Z", path) if isinstance(path, str) else None
-        name = hashlib.sha256(data).hexdigest()[:32] + (found[0].lower() if found else "")
-        target = self.root / FOLDER / name
-        if not target.is_file():
-            write_bytes(target, data)
-        return f"{FOLDER}/{name}"
 
 
 def read_specification(root: Path) -> Specification:
@@ -111,8 +49,8 @@ def read_specification(root: Path) -> Specification:
         ) from None
 
 
-def load(root: Path, wanted: Specification) -> Iterator[tuple[str, Iterator[Row]]]:
-    """Each split with our name for it, and its rows.
+def load(root: Path, wanted: Specification) -> Iterator[tuple[str, Iterator[Row | str]]]:
+    """Each split with our name for it, and its rows, or what is wrong with a row.
 
     Raises:
         InputError: `datasets` is not installed, nothing can be loaded, or a split or column does not exist.
@@ -122,17 +60,13 @@ def load(root: Path, wanted: Specification) -> Iterator[tuple[str, Iterator[Row]
 
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
-    file, base = root / FILE, root if wanted.is_local else Path()
+    file = root / FILE
     try:
-        loaded = datasets.load_dataset(
-            str(root / wanted.path) if wanted.path.startswith(".") else wanted.path,
-            wanted.name,
-            data_dir=_from(base, wanted.data_dir),
-            data_files=_from(base, wanted.data_files),
-            revision=wanted.revision,
-        )
-    except (OSError, ValueError, ImportError, datasets.exceptions.DatasetsError) as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        loaded = _load(root, wanted, named_by(wanted.path, root))
+    except InputError as error:
+        raise InputError(f"{file}: {wanted.path!r} cannot be loaded: {error}") from None
+    except (*LOAD_ERRORS, datasets.exceptions.DatasetsError) as error:
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise InputError(f"{file}: {wanted.path!r} cannot be loaded: {reason}") from None
     names = {name: "val" if name == "validation" else as_id(name) for name in loaded}
     for theirs, ours in (wanted.splits or names).items():
@@ -140,21 +74,49 @@ def load(root: Path, wanted: Specification) -> Iterator[tuple[str, Iterator[Row]
         yield ours, _rows(loaded[theirs], wanted, f"{file}: split {theirs!r}")
 
 
+def _load(root: Path, wanted: Specification, named: Named) -> Any:
+    """The splits by their names, as `datasets` loads them from the disk or the hub."""
+    import datasets
+
+    if named == "saved":
+        odd = [name for name in ("name", "revision", "data_dir", "data_files") if getattr(wanted, name)]
+        if odd:
+            raise InputError(f"was saved by `save_to_disk`, and takes no {' and no '.join(odd)}")
+        check_saved(local_path(root, wanted.path))
+        found = datasets.load_from_disk(str(local_path(root, wanted.path)))
+        if isinstance(found, datasets.Dataset):
+            found = {str(found.split or "train").partition("[")[0]: found}
+        for data in found.values():
+            data.data.table.validate(full=True)  # reading a row with damaged offsets is no error, or a crash
+        return found
+    if named == "format" or (wanted.data_files is not None and is_local(wanted.path)):
+        check_files(root, wanted.data_files, wanted.data_dir)
+    base = root.absolute() if is_local(wanted.path) else Path()
+    return datasets.load_dataset(
+        str(local_path(root, wanted.path)) if named == "folder" else wanted.path,
+        wanted.name,
+        data_dir=_from(base, wanted.data_dir),
+        data_files=_from(base, wanted.data_files),
+        revision=wanted.revision,
+    )
+
+
 def trusted_folders(root: Path, wanted: Specification) -> tuple[Path, ...]:
     """Where media of loaded rows may be: in the user's folder, or where `datasets` stores downloads."""
     from datasets import config
 
-    own = [root / wanted.path] if wanted.path.startswith((".", "/")) else []
-    own += [root / wanted.data_dir] if wanted.is_local and wanted.data_dir else []
+    local = is_local(wanted.path)
+    own = [local_path(root, wanted.path)] if local and named_by(wanted.path, root) != "format" else []
+    own += [local_path(root, wanted.data_dir)] if local and wanted.data_dir else []
     return (*own, Path(config.HF_DATASETS_CACHE), Path(config.HF_CACHE_HOME) / "hub")
 
 
-def _rows(data: Any, wanted: Specification, where: str) -> Iterator[Row]:
+def _rows(data: Any, wanted: Specification, where: str) -> Iterator[Row | str]:
     from datasets import Audio, ClassLabel, Image, Video
 
     columns = {path.split(".")[0] for path in wanted.columns.values()} | set(wanted.metadata)
     _check(sorted(columns), data.column_names, where, "column")
-    data = data.select_columns(sorted(columns))
+    data = data.with_format(None).select_columns(sorted(columns))
     labels = {}
     for column, feature in data.features.items():
         if isinstance(feature, (Audio, Image, Video)):
@@ -162,7 +124,15 @@ def _rows(data: Any, wanted: Specification, where: str) -> Iterator[Row]:
         if isinstance(feature, ClassLabel):
             labels[column] = feature.int2str
     for row in data:
-        yield row | {column: name(row[column]) for column, name in labels.items() if row[column] is not None}
+        try:
+            yield row | {column: _label(row[column], name) for column, name in labels.items()}
+        except ValueError as error:
+            yield str(error)
+
+
+def _label(number: int | None, name: Callable[[int], str]) -> str | None:
+    """The name of a class; None for a null and for -1, with which `datasets` writes an unknown class."""
+    return None if number is None or number == -1 else name(number)
 
 
 def _from(base: Path, given: Any) -> Any:
@@ -171,7 +141,7 @@ def _from(base: Path, given: Any) -> Any:
         return {key: _from(base, value) for key, value in given.items()}
     if isinstance(given, list):
         return [_from(base, value) for value in given]
-    return given if given is None or "://" in given else str(base / given)
+    return given if given is None or "://" in given else str(base / Path(given).expanduser())
 
 
 def _check(names: list[str], known: list[str], where: str, kind: str) -> None:

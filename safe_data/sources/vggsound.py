@@ -33,6 +33,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from safe_data.media.paths import media_root
 from safe_data.records import Audio, Example, Record, Records, Rejected
 from safe_data.sources.annotations import csv_rows, find_annotations
 from safe_data.sources.clip_files import (
@@ -61,7 +62,7 @@ class Row(msgspec.Struct, gc=False):
     split: Literal["train", "test"]
 
 
-def read(root: Path) -> Records:
+def read(root: Path, trust_links: Path | None = None) -> Records:
     """Yield the clips in the order of their rows, and the faulty rows.
 
     Raises:
@@ -71,9 +72,10 @@ def read(root: Path) -> Records:
     rows = list(_rows(file))
     several = several_clips((row.youtube_id, row.start_seconds) for row in rows if isinstance(row, Row))
     splits = _splits(rows)
-    videos = clip_files(root, video_folders(root, "train", "test"), VIDEOS, CLIP_SECONDS)
+    media = media_root(root, trust_links)
+    videos = clip_files(media, video_folders(root, "train", "test"), VIDEOS, CLIP_SECONDS)
     places = with_subfolders(root, ("audio",), 2) + _mirrors(root, "audio") + list(videos.media.folders)
-    sounds = clip_files(root, places, SOUNDS + VIDEOS, CLIP_SECONDS)
+    sounds = clip_files(media, places, SOUNDS + VIDEOS, CLIP_SECONDS)
     shown = replace(sounds.media, folders=("audio", "video", "train", "test"))
     for row, split in zip(rows, splits, strict=True):
         if isinstance(row, Fault):

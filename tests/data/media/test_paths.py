@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from safe_data.core.errors import MediaError
-from safe_data.media.paths import open_file, read_open
+from safe_data.core.errors import InputError, MediaError
+from safe_data.media.paths import MediaRoot, media_root, open_file, read_open, size_of
 
 
-def read_file(root: Path, relative: str) -> bytes:
+def read_file(root: MediaRoot, relative: str) -> bytes:
     with open_file(root, relative) as file:
         return read_open(file, relative)
 
@@ -24,7 +24,8 @@ def test_files_are_read_from_below_the_root_only(tmp_path: Path) -> None:
     assert read_file(root, "sub/../sub/fine") == b"yes"
     reasons = {
         "../secret": "^unreadable file: '../secret' leads out of the root$",
-        "link": "^unreadable file: 'link' leads out of the root$",
+        "link": f"^unreadable file: 'link' leads out of the root into {tmp_path}; --trust-links {tmp_path} "
+        "allows it$",
         str(tmp_path / "secret"): "^unreadable file: .* is an absolute path$",
         "gone": "^no such file: gone$",
         "sub": "^no regular file: sub$",
@@ -34,6 +35,45 @@ def test_files_are_read_from_below_the_root_only(tmp_path: Path) -> None:
     for path, reason in reasons.items():
         with pytest.raises(MediaError, match=reason):
             read_file(root, path)
+
+
+def test_links_may_lead_into_one_trusted_folder(tmp_path: Path) -> None:
+    """A Hugging Face snapshot, a linked folder, and links that lead elsewhere."""
+    root, blobs = tmp_path / "repo" / "snapshots" / "1", tmp_path / "repo" / "blobs"
+    for folder in (root, blobs / "more", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+    for file in (blobs / "abc", blobs / "more" / "x.wav", tmp_path / "elsewhere" / "secret"):
+        file.write_bytes(file.name.encode())
+    (root / "a.wav").symlink_to("../../blobs/abc")
+    (root / "audio").symlink_to(blobs / "more")
+    (root / "bad").symlink_to(tmp_path / "elsewhere" / "secret")
+    (blobs / "chain").symlink_to(tmp_path / "elsewhere" / "secret")
+    (root / "chained").symlink_to(blobs / "chain")
+    (root / "twice").symlink_to("a.wav")
+    for name, folder in (("a.wav", blobs), ("audio/x.wav", blobs / "more"), ("twice", blobs)):
+        with pytest.raises(MediaError, match=f"{name}' leads out of the root into {folder}; --trust-links"):
+            read_file(root, name)
+        assert size_of(root, name) is None
+    trusting = media_root(root, blobs)
+    assert [read_file(trusting, name) for name in ("a.wav", "twice", "audio/x.wav")] == [
+        b"abc",
+        b"abc",
+        b"x.wav",
+    ]
+    assert size_of(trusting, "audio/x.wav") == 5
+    for name in ("bad", "chained"):
+        with pytest.raises(
+            MediaError, match=rf"{name}' leads out of the root into .*; --trust-links names {blobs}$"
+        ):
+            read_file(trusting, name)
+        assert size_of(trusting, name) is None
+    for name in ("../../blobs/abc", "audio/../abc", str(blobs / "abc")):
+        with pytest.raises(MediaError, match=r"leads out of the root$|is an absolute path$"):
+            read_file(trusting, name)
+    with pytest.raises(MediaError, match="no such file: audio/gone"):
+        read_file(trusting, "audio/gone")
+    with pytest.raises(InputError, match=r"--trust-links .*gone: no such folder; give the one"):
+        media_root(root, tmp_path / "gone")
 
 
 def test_a_file_too_large_is_refused_unread(tmp_path: Path) -> None:

@@ -1,17 +1,20 @@
 """The folder source: its rows, its defaults, and every kind of faulty row."""
 
 import csv
+import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
 import pytest
 from folders import STAMPS, needs_stamps, row, write_folder, write_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
 from safe_data.core.errors import InputError
-from safe_data.records import Record
+from safe_data.records import Record, Rejected
 from safe_data.sources.folder import read, split_of
 from safe_data.sources.ids import as_id
 
@@ -115,155 +118,89 @@ def test_any_folder_name_becomes_an_id(name: str) -> None:
     Record(id=as_id(name), dataset="d", split="s", group="", image="x")
 
 
-BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown field": (
-        {"lable": "x"},
-        "metadata.jsonl:1 'clip-000': unknown field 'lable'; did you mean 'label'?",
-    ),
-    "unknown, near nothing": ({"zzz": 1}, "unknown field 'zzz'; put facts of your own under 'metadata'"),
-    "file_name": ({"file_name": "x.wav"}, "unknown field 'file_name'; did you mean 'image_file_name'?"),
-    "unknown nested": (
-        {"examples": [{"id": "q", "task": "vqa", "promt": "?", "prompt": "?", "references": ["a"]}]},
-        "unknown field 'promt' in examples[0]; did you mean 'prompt'?",
-    ),
-    "missing nested": (
-        {"examples": [{"id": "q", "task": "vqa", "references": ["a"]}]},
-        "metadata.jsonl:1 'clip-000': has no 'examples[0].prompt'; add it",
-    ),
-    "dotted id": (
-        {"id": "Y1.0_30"},
-        "metadata.jsonl:1 'Y1.0_30': id 'Y1.0_30' may hold only A-Z a-z 0-9 _ and -; WebDataset splits names",
-    ),
-    "dotted split": ({"split": "train.1"}, "'train.1' may hold only"),
-    "no media": (
-        {"image_file_name": None, "audio_file_name": None},
-        "a record needs an image, an audio, or both",
-    ),
-    "wrong task": (
-        {"examples": [{"id": "q", "task": "sing", "prompt": "?", "references": ["a"]}]},
-        "examples[0].task is 'sing': input should be 'vqa', 'caption' or 'classify'",
-    ),
-    "wrong type": ({"label": 3}, "label is 3: input should be a valid string"),
-    "event backwards": (
-        {"events": [{"label": "x", "start": 2, "end": 1}]},
-        "events[0]: event 'x' ends at 1.0 s, before its start at 2.0 s",
-    ),
-    "negative start": (
-        {"start_seconds": -1},
-        "audio.start_seconds is -1: input should be greater than or equal to 0",
-    ),
-    "start without sound": (
-        {"audio_file_name": None, "start_seconds": 1},
-        "start_seconds without audio_file_name; name the sound or leave them out",
-    ),
-    "parent": (
-        {"image_file_name": "../x.png"},
-        "metadata.jsonl:1 'clip-000': image_file_name '../x.png' leads out of the root; put media below",
-    ),
-    "absolute": ({"audio_file_name": "/etc/passwd"}, "audio_file_name '/etc/passwd' is an absolute path"),
-    "link": ({"audio_file_name": "link.wav"}, "audio_file_name 'link.wav' leads out of the root"),
-    "path of another type": (
-        {"image_file_name": 7},
-        "image_file_name is 7; write a path relative to the metadata file",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", BAD_ROWS)
-def test_a_bad_row_is_named_with_its_line(name: str, tmp_path: Path) -> None:
-    change, expected = BAD_ROWS[name]
-    (tmp_path / "secret.wav").write_bytes(b"")
-    root = write_rows(tmp_path / "root", [row(0) | change])
-    (root / "link.wav").symlink_to(tmp_path / "secret.wav")
-    with pytest.raises(InputError) as caught:
-        list(read(root))
-    assert expected in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_all_bad_rows_are_named_at_once(tmp_path: Path) -> None:
-    rows = [row(0), row(1, lable=1), row(2), row(3, id="x.y", zzz=2)]
-    with pytest.raises(InputError) as caught:
-        list(read(write_rows(tmp_path, rows)))
-    lines = str(caught.value).splitlines()
-    assert lines[0] == f"{tmp_path}: 3 rows cannot be read"
-    assert [line.partition(" ")[0] for line in lines[1:]] == [
-        "metadata.jsonl:2",
-        "metadata.jsonl:4",
-        "metadata.jsonl:4",
-    ]
-
-
-def test_an_id_that_is_given_twice_is_refused(tmp_path: Path) -> None:
-    again = row(1, id="clip-000")
-    again["examples"] = row(0)["examples"][:1]
-    with pytest.raises(InputError) as caught:
-        list(read(write_rows(tmp_path, [row(0), again])))
-    assert (
-        "metadata.jsonl:2 'clip-000': id 'clip-000' is on metadata.jsonl:1 already; give each its own"
-        in str(caught.value)
-    )
-    assert "example id 'clip-000-see' is on metadata.jsonl:1 already" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("not json", "metadata.jsonl:2: not a JSON object: JSON is malformed"),
-        ("[1, 2]", "metadata.jsonl:2: not a JSON object: it is a list; write one object per line"),
-        ('{"id": NaN}', "metadata.jsonl:2: not a JSON object"),
-        ("[" * 100_000, "metadata.jsonl:2: not a JSON object"),
-    ],
-)
-def test_a_line_that_is_no_object_is_named(line: str, expected: str, tmp_path: Path) -> None:
-    root = write_rows(tmp_path, [row(0)])
-    with (root / "metadata.jsonl").open("a") as file:
-        file.write(line + "\n")
-    with pytest.raises(InputError) as caught:
-        list(read(root))
-    assert expected in str(caught.value)
-    assert len(str(caught.value)) < 300
-
-
-def test_a_file_that_was_cut_off_says_so(tmp_path: Path) -> None:
-    root = write_rows(tmp_path, [row(0), row(1)])
-    whole = (root / "metadata.jsonl").read_bytes()
-    (root / "metadata.jsonl").write_bytes(whole[:-30])
-    with pytest.raises(
-        InputError, match=r"metadata.jsonl:2: not a JSON object: .* \(the file was cut off here\?\)"
-    ):
-        list(read(root))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (
-            "id,image_file_name\na,x.png,more\n",
-            "metadata.csv:2 has more cells than the header has columns, from 'more' on",
-        ),
-        ("id,image_file_name,examples\na,x.png,[{\n", "metadata.csv:2 examples is not JSON"),
-        ("id,image_file_name\na,\xff.png\n", "metadata.csv:1 not CSV in UTF-8"),
-        ('id,image_file_name\na,"x.png\n', "metadata.csv:2 not CSV in UTF-8"),
-    ],
-)
-def test_a_bad_line_of_csv_is_named(text: str, expected: str, tmp_path: Path) -> None:
-    (tmp_path / "metadata.csv").write_bytes(text.encode("latin-1"))
-    with pytest.raises(InputError) as caught:
-        list(read(tmp_path))
-    assert expected.replace(" ", ": ", 1) in str(caught.value)
-
-
 def test_no_folder_no_metadata_no_rows(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone: no such folder; give the one that holds metadata.jsonl$"):
         list(read(tmp_path / "gone"))
     with pytest.raises(
-        InputError, match=r"holds no metadata.jsonl or metadata.csv; write one, with one row per clip$"
+        InputError,
+        match=r"holds no metadata.jsonl, metadata.csv or metadata.parquet; write one, with one",
     ):
+        list(read(tmp_path))
+    (tmp_path / "dataset_dict.json").write_text("{}")
+    with pytest.raises(InputError, match=r"was saved by `save_to_disk`; write a hub.yaml, and read it with"):
         list(read(tmp_path))
     (tmp_path / "metadata.jsonl").write_text("\n")
     with pytest.raises(InputError, match=r"its metadata has no rows; there is nothing to read$"):
         list(read(tmp_path))
+
+
+def test_file_name_is_a_sound_a_picture_or_a_video_by_its_suffix(tmp_path: Path) -> None:
+    rows = [
+        {"file_name": "a/bell.WAV", "label": "bell"},
+        {"file_name": "cat.jpeg"},
+        {"file_name": "clip.mp4", "start_seconds": 2.5},
+        {"id": "d", "video_file_name": "clip.webm", "audio_file_name": "cut.mp4"},
+        {"id": "e", "speech_file_name": "speech.opus", "photo_file_name": "photo.webp"},
+        {"id": "f", "file_name": "same.wav", "audio_file_name": "same.wav"},
+    ]
+    records = [record for record in read(write_rows(tmp_path, rows)) if isinstance(record, Record)]
+    assert [(record.audio and record.audio.path, record.image) for record in records] == [
+        ("a/bell.WAV", None),
+        (None, "cat.jpeg"),
+        ("clip.mp4", "clip.mp4"),
+        ("cut.mp4", "clip.webm"),
+        ("speech.opus", "photo.webp"),
+        ("same.wav", None),
+    ]
+    assert [record.id for record in records] == [
+        "a-bell-WAV-" + hashlib.sha256(b"a/bell.WAV").hexdigest()[:12],
+        "cat-jpeg-" + hashlib.sha256(b"cat.jpeg").hexdigest()[:12],
+        "clip-mp4-2-5-" + hashlib.sha256(b"clip.mp4 2.5").hexdigest()[:12],
+        *"def",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "fault"),
+    [
+        (
+            {"file_name": "a.xyz"},
+            "file_name 'a.xyz' has no suffix of a sound, picture or video; call the column",
+        ),
+        ({"file_name": "a.wav", "b_file_name": "b.mp3"}, "file_name and b_file_name each name a sound"),
+        (
+            {"file_name": "a.mp4", "audio_file_name": "a.wav", "image_file_name": "a.png"},
+            "file_name names a video beside a sound and a picture; leave one out",
+        ),
+        ({"file_names": ["a.wav"]}, "unknown field 'file_names'; did you mean 'file_name'?"),
+    ],
+)
+def test_a_row_names_at_most_one_sound_and_one_picture(
+    names: dict[str, object], fault: str, tmp_path: Path
+) -> None:
+    _, entry = read(write_rows(tmp_path, [row(0), {"id": "x", **names}]))
+    assert isinstance(entry, Rejected)
+    assert fault in entry.reason
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_folder_as_datasets_writes_it(form: str, tmp_path: Path) -> None:
+    """Columns as of `audiofolder`, with examples as JSON text."""
+    examples = [{"id": "q", "task": "caption", "prompt": "Describe.", "references": ["a bell"]}]
+    fields = {"file_name": ["a.wav", "b.wav"], "examples": [json.dumps(examples), None], "label": ["x", None]}
+    table = pa.table(fields)
+    (tmp_path / "train").mkdir()
+    if form == "csv":
+        pacsv.write_csv(table, tmp_path / "train" / "metadata.csv")
+    else:
+        pq.write_table(table, tmp_path / "train" / "metadata.parquet")
+    first, second = read(tmp_path)
+    assert isinstance(first, Record)
+    assert isinstance(second, Record)
+    assert first.examples[0].references == ("a bell",)
+    assert (first.split, first.label, second.label) == ("train", "x", None)
+    assert first.audio is not None
+    assert first.audio.path == "train/a.wav"
 
 
 def test_missing_media_do_not_make_a_row_faulty(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ def test_reading_twice_gives_the_same_and_no_files_half_written(tmp_path: Path) 
         ),
         (
             {"columns": {"image": "picture"}, "data_files": "gone.parquet"},
-            "'parquet' cannot be loaded: .*gone.parquet",
+            "'parquet' cannot be loaded: data_files 'gone.parquet' match no file in .*my corpus",
         ),
     ],
 )
@@ -254,7 +254,7 @@ def test_no_yaml_and_no_rows(tmp_path: Path) -> None:
         list(read(root))
 
 
-def test_faulty_rows_are_reported_together(tmp_path: Path) -> None:
+def test_faulty_rows_are_rejected_and_named(tmp_path: Path) -> None:
     root = corpus(
         tmp_path,
         path="json",
@@ -265,14 +265,22 @@ def test_faulty_rows_are_reported_together(tmp_path: Path) -> None:
     (root / "a.png").write_bytes(picture_bytes())
     good: dict[str, Any] = {"id": 1, "file": "a.png", "answer": {"text": "yes"}, "level": "easy"}
     rows = [good, good, good | {"id": 2, "answer": {"text": None}}, good | {"id": 3, "level": "so so"}]
+    rows.append(good | {"id": 4, "file": "gone.png"})
     (root / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    with pytest.raises(InputError) as caught:
-        list(read(root))
-    message = str(caught.value)
-    assert "3 rows cannot be read" in message
-    assert "train[1] '1': has the id of train[0]; give each row its own" in message
-    assert "train[2]: has no 'examples[0].references'; add it" in message
-    assert "train[3]: difficulty is 'so so': input should be 'easy', 'medium' or 'hard'" in message
+    first, *others = read(root)
+    assert isinstance(first, Record)
+    assert [(entry.id, entry.path, entry.reason) for entry in others if isinstance(entry, Rejected)] == [
+        (others[0].id, "a.png", "faulty row: train[1]: id '1' is on train[0] already; give each its own"),
+        ("2", "a.png", "faulty row: train[2]: has no 'examples[0].references'; add it"),
+        (
+            "3",
+            "a.png",
+            "faulty row: train[3]: difficulty is 'so so': input should be 'easy', 'medium' or 'hard'",
+        ),
+        ("4", "gone.png", "no such file: gone.png"),
+    ]
+    assert others[0].id.startswith("train-1-")
+    assert {entry.split for entry in others} == {"train"}
 
 
 def test_a_field_that_is_not_within_its_column(tmp_path: Path) -> None:

@@ -1,0 +1,243 @@
+"""Read the rows of a metadata.jsonl, metadata.csv or metadata.parquet; a row that cannot be read is a fault.
+
+A fault concerns one row, and reading goes on with the next one. A CSV row with an open quote would take in
+the rows after it, so its other lines are read again as rows.
+"""
+
+import codecs
+import csv
+import json
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from safe_data.core.errors import InputError
+
+METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
+JSON_FIELDS = ("examples", "events", "metadata")  # they hold JSON where a cell is text
+LONGEST_LINE = 2**24  # bytes
+BATCH_ROWS = 1024
+
+Row = dict[str, Any]
+Rows = Iterator[tuple[str, Row | str]]  # the place of each, such as `:41`, and the row or its fault
+
+
+def read_rows(file: Path) -> tuple[list[str] | None, Rows]:
+    """The columns of a metadata file, None for JSON Lines, and its rows.
+
+    Raises:
+        InputError: the file cannot be read as what its suffix says.
+    """
+    with file.open("rb") as start:
+        head = start.read(4)
+    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise InputError(f"{file}: starts with a UTF-16 byte order mark; save it as UTF-8 without one")
+    if file.suffix != ".parquet" and b"\0" in head:
+        raise InputError(f"{file}: holds NUL bytes, as UTF-16 does; save it as UTF-8")
+    if file.suffix == ".parquet":
+        return _parquet_columns(file), _parquet_rows(file)
+    return (None, _json_rows(file)) if file.suffix == ".jsonl" else (_csv_columns(file), _csv_rows(file))
+
+
+def decode_json(text: bytes | str) -> object:
+    """Decode a JSON value.
+
+    Raises:
+        ValueError: it is not JSON; the message says why.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte 0x{error.object[error.start]:02x} is not UTF-8; save it as UTF-8") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except msgspec.DecodeError as error:
+        constants = _constants(text)
+        if constants:
+            raise ValueError(f"{constants[0]} is not JSON; write null for a missing number") from None
+        raise ValueError(str(error)) from None
+
+
+def _constants(text: bytes | str) -> list[str]:
+    """The NaN and infinities in a text that would otherwise be JSON, as Python writes them."""
+    found: list[str] = []
+    try:
+        json.loads(text, parse_constant=found.append)
+    except (ValueError, RecursionError):
+        return []
+    return found
+
+
+def _json_rows(file: Path) -> Rows:
+    with file.open("rb") as lines:
+        for number, line in enumerate(_lines(lines), 1):
+            if line is None:
+                yield f":{number}", f"is longer than {LONGEST_LINE} bytes; write one object per line"
+            elif line.strip():
+                yield f":{number}", _json_row(line)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes | None]:
+    """The lines of a file without its byte order mark; None for one that is too long."""
+    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        file.seek(0)
+    while line := file.readline(LONGEST_LINE + 1):
+        whole = len(line) <= LONGEST_LINE
+        yield line if whole else None
+        while not whole and (line := file.readline(LONGEST_LINE)):
+            whole = line.endswith(b"\n")
+
+
+def _json_row(line: bytes) -> Row | str:
+    try:
+        row = decode_json(line)
+        reason = f"it is a {type(row).__name__}"
+    except ValueError as error:
+        row, reason = None, str(error)
+    if isinstance(row, dict):
+        return row
+    cut = " (the file was cut off here?)" if not line.endswith(b"\n") else ""
+    fix = "" if "; " in reason else "; write one object per line"
+    return f"not a JSON object: {reason}{cut}{fix}"
+
+
+@dataclass
+class _Lines:
+    """The lines of a text for a CSV reader; those of an unfinished row can be given back."""
+
+    text: TextIO
+    number: int = 0  # of the last line given
+    row: list[str] = field(default_factory=list)  # the lines of the current row
+    again: deque[str] = field(default_factory=deque)
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self.again.popleft() if self.again else self.text.readline(LONGEST_LINE)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self.row.append(line)
+        return line
+
+    def begin_row(self) -> int:
+        """Forget the lines of the last row; the number of the next line."""
+        self.row.clear()
+        return self.number + 1
+
+    def give_back(self) -> None:
+        """Take back all lines of the current row but the first."""
+        self.again.extendleft(reversed(self.row[1:]))
+        self.number -= len(self.row[1:])
+
+
+def _csv_text(file: Path) -> TextIO:
+    return file.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _csv_columns(file: Path) -> list[str]:
+    with _csv_text(file) as text:
+        try:
+            header = next((cells for cells in csv.reader(_Lines(text), strict=True) if cells), [])
+        except csv.Error as error:
+            raise InputError(f"{file}: its header is not CSV: {error}") from None
+    if fault := _undecodable(header):
+        raise InputError(f"{file}: its header is not CSV: {fault}")
+    return header
+
+
+def _csv_rows(file: Path) -> Rows:
+    header: list[str] = []
+    with _csv_text(file) as text:
+        lines = _Lines(text)
+        reader = csv.reader(lines, strict=True)
+        while True:
+            number = lines.begin_row()
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                lines.give_back()
+                yield f":{number}", f"not CSV: {error}; close quotes, and double those within a cell"
+                continue
+            if cells is None:
+                return
+            if header and cells:
+                if len(cells) != len(header):
+                    lines.give_back()
+                yield f":{number}", _csv_row(header, cells)
+            header = header or cells
+
+
+def _csv_row(header: list[str], cells: list[str]) -> Row | str:
+    if fault := _undecodable(cells):
+        return f"not CSV in UTF-8: {fault}"
+    if len(cells) > len(header):
+        first = cells[len(header)]
+        return f"has more cells than the header has columns, from {first!r} on; quote cells with commas"
+    if len(cells) < len(header):
+        return (
+            f"has {len(cells)} cells, and the header has {len(header)} columns; leave a cell empty, not out"
+        )
+    return _with_json({name: cell for name, cell in zip(header, cells, strict=True) if cell})
+
+
+def _undecodable(cells: list[str]) -> str | None:
+    """Which byte of some cells is not UTF-8."""
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError as error:
+        return f"byte 0x{ord(error.object[error.start]) - 0xDC00:02x} is not UTF-8; save it as UTF-8"
+    return None
+
+
+def _with_json(row: Row) -> Row | str:
+    """The row with the values of the cells that hold JSON."""
+    for name in JSON_FIELDS:
+        try:
+            if isinstance(row.get(name), str):
+                row[name] = decode_json(row[name])
+        except ValueError as error:
+            return f"{name} is not JSON: {error}"
+    return row
+
+
+def _parquet_columns(file: Path) -> list[str]:
+    try:
+        return list(pq.read_schema(file).names)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{file}: cannot be read as Parquet ({error}); write it again") from None
+
+
+def _parquet_rows(file: Path) -> Rows:
+    index = 0
+    try:
+        with pq.ParquetFile(file) as table:
+            for batch in table.iter_batches(BATCH_ROWS):
+                for number in range(len(batch)):
+                    yield f"[{index}]", _parquet_row(batch.slice(number, 1))
+                    index += 1
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"{file}: cannot be read as Parquet from row {index} on ({error}); write it again"
+        ) from None
+
+
+def _parquet_row(row: pa.RecordBatch) -> Row | str:
+    try:
+        return _with_json(_without_nulls(row.to_pylist()[0]))
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        return f"holds a value that cannot be read: {error}"
+
+
+def _without_nulls(value: Any) -> Any:
+    """A value without the nulls of structs: Parquet gives every struct all fields."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
