@@ -10,6 +10,7 @@ from folders import sound_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safe_data.media.paths import MediaRoot, media_root
 from safe_data.records import Audio
 from safe_data.sources.clip_files import (
     MOST_SUBFOLDERS,
@@ -28,7 +29,7 @@ ID = "-a_b-c_d-30"
 OTHER = "_30_40_50_6"
 
 
-def files(root: Path, *folders: str) -> ClipFiles:
+def files(root: MediaRoot, *folders: str) -> ClipFiles:
     return clip_files(root, folders or ("audio",), SOUNDS + VIDEOS, 10.0)
 
 
@@ -143,13 +144,18 @@ def test_a_file_that_does_not_say_its_length_is_no_clip(tmp_path: Path) -> None:
     )
 
 
-def test_a_linked_file_is_measured_and_left_to_the_build(tmp_path: Path) -> None:
+def test_a_linked_file_is_measured_where_links_are_trusted_and_else_left_to_the_build(tmp_path: Path) -> None:
     write_sound(tmp_path, "elsewhere/a.wav", 200)
-    (tmp_path / "root" / "audio").mkdir(parents=True)
-    (tmp_path / f"root/audio/{ID}.wav").symlink_to(tmp_path / "elsewhere/a.wav")
-    part = files(tmp_path / "root").find(clip())
-    assert isinstance(part, Part)
-    assert part.audio.start_seconds == 30
+    root = tmp_path / "root"
+    (root / "audio").mkdir(parents=True)
+    (root / f"audio/{ID}.wav").symlink_to(tmp_path / "elsewhere/a.wav")
+    trusted, untrusted = (
+        files(media_root(root, tmp_path / "elsewhere")).find(clip()),
+        files(root).find(clip()),
+    )
+    assert isinstance(trusted, Part)
+    assert trusted.audio.start_seconds == 30
+    assert isinstance(untrusted, Part)  # the build says which option would allow it
 
 
 def test_sound_and_picture_are_on_one_clock(tmp_path: Path) -> None:
