@@ -15,7 +15,7 @@ import soundfile
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import check_whole, container_of
 from safe_data.media.sound import Pcm, Sound, after_the_end, check_format, check_length, clip_frames
-from safe_data.media.sound_stream import Block, BlockCheck, SoundStream, block_frames
+from safe_data.media.sound_stream import Block, SoundStream, block_frames
 
 SOUND_SUFFIXES = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}
 DEPTHS = {"PCM_24": 24, "PCM_32": None, "FLOAT": None, "DOUBLE": None}  # bits; 16 for all others
