@@ -12,7 +12,8 @@ from folders import picture_bytes, sound_bytes
 from PIL import Image
 from videos import FPS, number_on, video_bytes
 
-from safe_data.build.pack import encode_picture, encode_sound, picture_members, sound_member
+from safe_data.build.clip_file import ClipFile
+from safe_data.build.pack import Member, encode_picture, picture_members, sound_member
 from safe_data.core.errors import MediaError
 from safe_data.media.decode import decode_audio, decode_pcm
 from safe_data.media.measure import measure_image, measure_sound
