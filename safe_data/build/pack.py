@@ -42,6 +42,11 @@ class Member:
     contents: Contents
     facts: dict[str, Any]
 
+    @property
+    def data(self) -> bytes:
+        """All its bytes."""
+        return self.contents.read()
+
 
 @dataclass(frozen=True)
 class Loaded:
