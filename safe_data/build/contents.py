@@ -65,7 +65,7 @@ def file_contents(file: BinaryIO, root: Path, relative: str) -> Contents:
     try:
         if size <= HELD_BYTES:
             return contents_of(file.read())
-        return Contents(size, _sha256(file), None, partial(open_file, root, relative))
+        return Contents(size, sha256_of(file), None, partial(open_file, root, relative))
     except OSError as error:
         raise MediaError(f"unreadable file: {relative} ({error.strerror})") from None
 
@@ -77,7 +77,7 @@ def spooled_contents(file: IO[bytes]) -> Contents:
     if size <= HELD_BYTES:
         with file:
             return contents_of(file.read())
-    digest = _sha256(file)
+    digest = sha256_of(file)
 
     def again() -> BinaryIO:
         file.seek(0)
@@ -101,7 +101,8 @@ class _Hashing:
         return data
 
 
-def _sha256(file: IO[bytes]) -> str:
+def sha256_of(file: IO[bytes]) -> str:
+    """The hash of what is left of a file."""
     digest = hashlib.sha256()
     while piece := file.read(PIECE_BYTES):
         digest.update(piece)
