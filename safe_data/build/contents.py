@@ -55,6 +55,14 @@ def contents_of(data: bytes) -> Contents:
     return Contents(len(data), hashlib.sha256(data).hexdigest(), data, partial(io.BytesIO, data))
 
 
+def read_contents(data: bytes, root: Path, relative: str) -> Contents:
+    """The contents of a file that has been read; of a large one, the data need not stay in memory."""
+    if len(data) <= HELD_BYTES:
+        return contents_of(data)
+    digest = hashlib.sha256(data).hexdigest()
+    return Contents(len(data), digest, None, partial(open_file, root, relative))
+
+
 def file_contents(file: BinaryIO, root: Path, relative: str) -> Contents:
     """The contents of an open file below a root; `relative` is its name.
 

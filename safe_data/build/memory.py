@@ -5,6 +5,7 @@ same size. A record may be larger than that: only one worker at a time loads suc
 for it. What a pretrained encoder takes (torch, weights, activations) is not counted.
 """
 
+import ctypes
 import os
 import re
 import resource
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import NamedTuple
@@ -24,8 +26,10 @@ from safe_data.records import Record, Rejected
 MAIN_BYTES = 120_000_000  # the process that starts the workers
 OWN_BYTES = 170_000_000  # a worker without records
 DEFAULT_BYTES = 1_000_000_000
+LARGE_BLOCK_BYTES = 2**22
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
+_M_MMAP_THRESHOLD = -3
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMG]i?B)\s*", re.ASCII | re.IGNORECASE)
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -43,6 +47,7 @@ class Share:
 
     def opened(self) -> AbstractContextManager[Room]:
         """The room of a worker; at the end it gives the reserve to others."""
+        _return_memory()
         return Room(self.room, self.reserve, None if self.lock is None else Path(self.lock)).closing()
 
 
@@ -125,6 +130,18 @@ def size_of(text: str) -> int:
             f"--memory {text!r} is no size; give a number and a unit, such as 800MB, 2GB or 1GiB"
         )
     return int(float(found[1]) * UNITS[found[2].upper()])
+
+
+@cache
+def _return_memory() -> None:
+    """Let the C library give every large block back to the system when it is freed, once per process.
+
+    Otherwise glibc keeps blocks of up to 32 MiB, such as those of a decoded picture, for later.
+
+    Source: mallopt(3), M_MMAP_THRESHOLD.
+    """
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
 
 
 def machine_bytes() -> int:

@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image
 
 from safe_data.build.clip_file import ClipFile
-from safe_data.build.contents import Contents, contents_of, file_contents
+from safe_data.build.contents import Contents, contents_of, file_contents, read_contents
 from safe_data.build.engines.piece import Tick
 from safe_data.build.room import Held
 from safe_data.core.errors import MediaError
@@ -174,7 +174,7 @@ def picture_members(root: Path, path: str, clip: Audio | None, frames: int) -> l
             data = read_open(file, path)
             picture = decode_image(data)
             facts = asdict(measure_image(picture))
-            return [Member(picture_suffix(data) or "jpg", contents_of(data), facts)]
+            return [Member(picture_suffix(data) or "jpg", read_contents(data, root, path), facts)]
         from safe_data.media.video_frames import video_frames
 
         start, duration = (clip.start_seconds, clip.duration_seconds) if clip else (0.0, None)
