@@ -24,7 +24,7 @@ from safe_data.core.errors import InputError
 from safe_data.records import Record, Rejected
 
 MAIN_BYTES = 120_000_000  # the process that starts the workers
-OWN_BYTES = 170_000_000  # a worker without records
+OWN_BYTES = 160_000_000  # a worker without records
 DEFAULT_BYTES = 1_000_000_000
 LARGE_BLOCK_BYTES = 2**22
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -109,10 +109,11 @@ def share_of(
             f"--memory {memory} is too little for {workers} worker{'s' * many} and the largest record that "
             f"may come; give {-(-least // 10**6)}MB or more{', or fewer workers' * many}"
         )
-    if workers == 1:
-        return Share(limit - own)
-    room = (limit - own - needs.largest) // (workers - 1)
-    return Share(room, max(0, needs.largest - room))
+    room = (limit - own) // workers
+    if room < needs.largest:  # only with several workers, and then one at a time has the reserve
+        room = (limit - own - needs.largest) // (workers - 1)
+        return Share(room, needs.largest - room)
+    return Share(room)
 
 
 def size_of(text: str) -> int:
@@ -126,9 +127,7 @@ def size_of(text: str) -> int:
     """
     found = _SIZE.fullmatch(text)
     if found is None:
-        raise InputError(
-            f"--memory {text!r} is no size; give a number and a unit, such as 800MB, 2GB or 1GiB"
-        )
+        raise InputError(f"--memory {text!r} is no size; write a number and a unit, such as 800MB or 1GiB")
     return int(float(found[1]) * UNITS[found[2].upper()])
 
 
