@@ -29,7 +29,7 @@ DEFAULT_BYTES = 1_000_000_000
 LARGE_BLOCK_BYTES = 2**22
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
-_M_MMAP_THRESHOLD = -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMG]i?B)\s*", re.ASCII | re.IGNORECASE)
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -137,10 +137,12 @@ def _return_memory() -> None:
 
     Otherwise glibc keeps blocks of up to 32 MiB, such as those of a decoded picture, for later.
 
-    Source: mallopt(3), M_MMAP_THRESHOLD.
+    Source: mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD.
     """
     with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        library.mallopt(_M_TRIM_THRESHOLD, 2 * LARGE_BLOCK_BYTES)  # small ones are used again at once
 
 
 def machine_bytes() -> int:
