@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from safe_data.build.prefetch import BATCH_CLIPS, BATCH_SAMPLES, LOADERS, batches, load_ahead, one_ahead
 from safe_data.build.room import Room
+from safe_data.media.intake import Heard
 from safe_data.sources.folder import read
 
 
@@ -88,7 +89,7 @@ def test_an_interruption_while_the_thread_starts_stays_one(monkeypatch: pytest.M
 
 
 @given(st.lists(st.just("end") | st.none() | st.integers(0, BATCH_SAMPLES), max_size=100))
-def test_batches_hold_every_clip_once_and_are_bounded(lengths: list[int | None | str]) -> None:
+def test_batches_hold_every_clip_once_and_are_bounded(lengths: list[int | str | None]) -> None:
     clips = [None if length == "end" else clip_of(length) for length in lengths]
     found = list(batches(clips, heard=lambda clip: clip[0]))
     assert [clip for batch in found for clip in batch] == [clip for clip in clips if clip is not None]
@@ -104,7 +105,7 @@ def test_a_batch_ends_where_there_is_no_more_room() -> None:
     assert list(found) == [[one], [two, three]]
 
 
-def clip_of(length: int | None) -> tuple[dict[int, np.ndarray] | None]:
+def clip_of(length: int | None) -> tuple[Heard | None]:
     """A clip of silence, or a sample without sound."""
     return (None if length is None else {8000: np.broadcast_to(np.float32(0), length)},)
 
