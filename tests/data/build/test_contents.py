@@ -18,7 +18,7 @@ from safe_data.build import clip_file, contents
 from safe_data.build.clip_file import ClipFile
 from safe_data.build.contents import Contents, contents_of, file_contents, read_contents
 from safe_data.build.pack import sound_member
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, MediaError
 from safe_data.media.decode import decode_pcm
 from safe_data.records import Audio
 from safe_data.shards.tar import MemberFile, TarWriter
@@ -98,6 +98,21 @@ def test_a_large_source_is_stored_unchanged_and_in_part(tmp_path: Path) -> None:
     assert stored(whole.contents) == (tmp_path / "a.wav").read_bytes()
     part, _, _ = sound_member(tmp_path, Audio(path="a.wav", duration_seconds=0.9))
     assert len(decode_pcm(stored(part.contents)).stored) == 7_200
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("bits", "frames"), [(16, 100), (16, 20_000), (None, 100), (None, 20_000)])
+def test_a_clip_that_fails_leaves_no_open_file(bits: int | None, frames: int) -> None:
+    clip = ClipFile(8_000, 2, bits)
+
+    def fail() -> None:
+        with clip:
+            clip.add(np.random.default_rng(0).uniform(-1, 1, (frames, 2)).astype(np.float32))
+            raise MediaError("truncated sound: as if")
+
+    with pytest.raises(MediaError, match="truncated"):
+        fail()
+    assert clip._file.closed
 
 
 @pytest.mark.parametrize("bits", [16, None])
