@@ -15,6 +15,7 @@ import pyarrow as pa
 from safe_data.build.encoder_piece import encodings_of, store_silences
 from safe_data.build.engines.piece import Piece
 from safe_data.build.engines.start import start
+from safe_data.build.memory import locking, needs_of, resident_bytes, share_of, size_of
 from safe_data.build.resume import adopt, discard, only_build, whole_files
 from safe_data.build.shard_piece import ShardPiece, build_shard
 from safe_data.core.errors import InputError, did_you_mean
@@ -72,6 +73,7 @@ def build_dataset(
     frames: int = 1,
     trust_links: Path | str | None = None,
     workers: int = 1,
+    memory: str | None = None,
     engine: str = "local",
     ray_address: str | None = None,
     quiet: bool = False,
@@ -88,27 +90,42 @@ def build_dataset(
         frames: pictures to store per video
         trust_links: folder into which links below the source may lead (default: none leads out of it)
         workers: shards to process at the same time
+        memory: limit on the memory of all processes together, such as 800MB; see `share_of`
         engine: `local` (processes on this machine) or `ray`
         ray_address: address of a Ray cluster (default: start Ray on this machine)
         quiet: show no progress
 
     Raises:
-        InputError: the source is faulty, `out` holds something else, or no record can be used.
+        InputError: the source is faulty, `out` holds something else, the memory is too little, or no record
+            can be used.
     """
+    if memory is not None:
+        size_of(memory)  # refused before the source is read
     media = media_root(source_root, trust_links)
+    before = resident_bytes()
+    records = list(_source(source, media)(source_root))
     plan = make_plan(
-        list(_source(source, media)(source_root)),
+        records,
         media,
         name=as_id(name or source_root.resolve().name),
         shard_size=shard_size,
         frames=frames,
     )
+    planned = max(0, resident_bytes() - before)
     storage = open_storage(out)
     check_reach(storage, workers, engine)
     specs = tuple(sorted(set(encoders)))
     with start(engine, workers, ray_address) as run:
         encodings = encodings_of(specs, run)  # refuses a misspelt encoder before any work
-        with only_build(storage):
+        share = share_of(
+            memory,
+            needs_of(records, {encoding.sample_rate_hz for encoding in encodings}),
+            workers=min(workers, len(plan.shards)),
+            here=workers == 1 and engine == "local",
+            plan_bytes=planned,
+        )
+        del records
+        with only_build(storage), locking(share) as shared:
             adopt(plan, storage)
             pieces = [
                 ShardPiece(
@@ -118,6 +135,7 @@ def build_dataset(
                     shard=shard,
                     encoders=specs,
                     frames=frames,
+                    share=shared,
                     trust_links=str(media.links) if isinstance(media, LinkedRoot) else None,
                 )
                 for shard in plan.shards
