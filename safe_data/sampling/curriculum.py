@@ -101,7 +101,7 @@ class Curriculum:
     def is_extended(self, progress: Progress) -> bool:
         """Whether the stage has taken its planned steps, and goes on because its metric does not hold yet."""
         until = self.stages[self._stage_number(progress)].until
-        if until is None or until.steps is None or until.extend_steps is None:
+        if until is None or until.extend_steps is None:
             return False
         return progress.step - progress.stage_start >= until.steps
 

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import TRAIN, installed_versions, options_of, write_options
 from safe_data.sampling.curriculum_file import Stage, read_stages
+from safe_data.sampling.mixture import ORDER_VERSION
 from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
 from safe_train.augmentation import Augmentation, Ranges
@@ -266,4 +267,5 @@ def _identity(
         base=base.files,
         processes=accelerator.num_processes,
         versions=installed_versions(("torch", "transformers")),
+        draw_order=ORDER_VERSION,
     )
