@@ -74,6 +74,11 @@ class Until(_Block):
             raise ValueError(f"{why}; give 'steps', the most that the stage may last")
         return self
 
+    @property
+    def most_steps(self) -> int:
+        """The steps after which the stage ends in any case."""
+        return self.steps + (self.extend_steps or 0)
+
     def accepts(self, value: float) -> bool:
         """Whether this value of the metric is within its bound."""
         return (self.at_least is None or value >= self.at_least) and (
@@ -85,7 +90,7 @@ class Until(_Block):
         holds = self.metric is not None and held >= self.patience
         if self.extend_steps is None:
             return holds or steps >= self.steps
-        return steps >= self.steps + self.extend_steps or (holds and steps >= self.steps)
+        return steps >= self.most_steps or (holds and steps >= self.steps)
 
 
 class Stage(_Block):

@@ -6,16 +6,16 @@ drawn so far never differ from the exact shares by more than half a row for two 
 The rows of a batch stand dataset after dataset, in a circle that begins at another place in every batch; rank
 r of w takes every w-th row from r on. So the order does not depend on the number of ranks. In each batch, a
 rank has its share of every dataset, rounded down or up; or less than two rows more or fewer, if the ranks do
-not divide the batch. Later batches even it out. With two datasets, what a rank has had of each since the first
-batch differs from its exact share by less than a row. With more, the circle begins at random places: after n
-batches the difference has a standard deviation of at most √n / 2 rows, or √n if the ranks do not divide the
-batch.
+not divide the batch. Later batches even it out. With two datasets, what a rank has had of each since the
+first batch differs from its exact share by less than a row. With more, the circle begins at random places:
+after n batches the difference has a standard deviation of at most √n / 2 rows, or √n if the ranks do not
+divide the batch.
 """
 
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor, isfinite
+from math import ceil, floor, isfinite
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from safe_data.sampling.order import Order, random_bits
 
 ORDER_VERSION = 2
 """Raised when the same seed and step give other rows, or another order: a run must not go on with it."""
+MANY_EPOCHS = 10  # with so many of one dataset, one that is not seen whole is worth a note
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,26 @@ class Mixture:
         if len(self._drawn) <= 2:
             return spans[self._drawn[0]][0] % self.batch_size
         return int(random_bits(1, f"{self._dealt}/{step}")[0]) * self.batch_size >> 64
+
+    def notes(self, steps: int | None = None) -> list[str]:
+        """What a user may not expect: rows that repeat within a batch, or unequal epochs after `steps`."""
+        notes = []
+        for (name, order), exact in zip(self._orders.items(), self._per_batch, strict=True):
+            if ceil(exact) > order.length:
+                taken = f"which takes up to {ceil(exact):,} of {order.length:,}"
+                notes.append(f"rows of {name!r} repeat within a batch, {taken}")
+        if steps is None:
+            return notes
+        drawn = self.drawn_before(steps)
+        names = [name for name, exact in zip(self._orders, self._per_batch, strict=True) if exact]
+        epochs = {name: drawn[name] / self._orders[name].length for name in names}
+        most, least = (choose(names, key=lambda name: epochs[name]) for choose in (max, min))
+        if epochs[most] >= MANY_EPOCHS and epochs[least] < 1:
+            notes.append(
+                f"in {steps:,} steps, {most!r} is seen {epochs[most]:.1f} times, and {least!r} is not "
+                f"seen whole ({epochs[least]:.1%})"
+            )
+        return notes
 
     def drawn_before(self, step: int) -> dict[str, int]:
         """The number of rows that the batches before a step draw from each dataset."""

@@ -188,6 +188,8 @@ def _work(
     if config.run.eval_steps and not (evaluation or config.run.quiet) and accelerator.is_main_process:
         split = f"no dataset has a split {data.validation_split!r} with sounds"
         tqdm.write(f"stage A: {split}, so nothing is evaluated; see --validation-split", file=sys.stderr)
+    for note in sampler.curriculum.notes() if accelerator.is_main_process and not config.run.quiet else ():
+        tqdm.write(f"stage A: {note}", file=sys.stderr)
     _check_metrics(stages, evaluation.metrics if evaluation else ())
     losses = Losses(config.loss, base)
     weights = WeightRetention(config, model, loader, accelerator)
