@@ -1,9 +1,10 @@
 """Prefetch: decode each clip once for all encoders, batch it, and prepare the next batch meanwhile."""
 
 import hashlib
+import io
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,12 +15,11 @@ import pyarrow.compute as pc
 
 from safe_data.build.pack import Loaded, load
 from safe_data.core.errors import InputError
-from safe_data.media.decode import decode_pcm
-from safe_data.media.sound import Sound
+from safe_data.media.decode import opened_sound
+from safe_data.media.intake import Heard, hear
 from safe_data.records import Record
 from safe_data.shards.layout import ShardPaths
 from safe_data.shards.plan import Entry
-from safe_data.shards.sidecar import Heard
 from safe_data.shards.storage import Storage
 
 BATCH_CLIPS = 32
@@ -29,17 +29,14 @@ LOADERS = 2  # threads that read and decode
 T = TypeVar("T")
 
 
-def hear(sound: Sound | None, rates_hz: Iterable[int]) -> Heard | None:
-    """The clip at each rate; None without a clip."""
-    return None if sound is None else {rate: sound.resampled(rate).samples for rate in rates_hz}
-
-
-def load_ahead(entries: Iterable[Entry], root: Path, frames: int) -> Generator[tuple[int, Loaded]]:
+def load_ahead(
+    entries: Iterable[Entry], root: Path, frames: int, rates_hz: Collection[int]
+) -> Generator[tuple[int, Loaded]]:
     """Load records with their media, in order; threads decode the next ones while one is in use."""
     upcoming: deque[tuple[int, Future[Loaded]]] = deque()
     with ThreadPoolExecutor(LOADERS) as threads:
         for index, entry in entries:
-            upcoming.append((index, threads.submit(load, entry, root, frames)))
+            upcoming.append((index, threads.submit(load, entry, root, frames, rates_hz)))
             if len(upcoming) > LOADERS:
                 first, loading = upcoming.popleft()
                 yield first, loading.result()
@@ -48,7 +45,7 @@ def load_ahead(entries: Iterable[Entry], root: Path, frames: int) -> Generator[t
 
 
 def stored_clips(
-    storage: Storage, paths: ShardPaths, rows: pa.Table, rates_hz: Iterable[int]
+    storage: Storage, paths: ShardPaths, rows: pa.Table, rates_hz: Collection[int]
 ) -> Iterator[Heard | None]:
     """Read the sounds of a shard's samples from its tar; None for a sample without sound.
 
@@ -60,7 +57,7 @@ def stored_clips(
     with storage.local(paths.tar) as path, path.open("rb") as tar:
         for row in samples.to_pylist():
             try:
-                yield hear(_stored_sound(tar.fileno(), row), rates_hz) if row["has_audio"] else None
+                yield _stored_sound(tar.fileno(), row, rates_hz) if row["has_audio"] else None
             except ValueError:
                 raise InputError(
                     f"{storage}/{paths.tar}: the sound of {row['id']!r} is not what was stored; "
@@ -68,12 +65,13 @@ def stored_clips(
                 ) from None
 
 
-def _stored_sound(tar: int, row: dict[str, Any]) -> Sound:
+def _stored_sound(tar: int, row: dict[str, Any], rates_hz: Iterable[int]) -> Heard:
     audio = Record.model_validate_json(os.pread(tar, row["json_size"], row["json_offset"])).audio
     data = os.pread(tar, row["audio_size"], row["audio_offset"])
     if audio is None or hashlib.sha256(data).hexdigest() != row["audio_sha256"]:
         raise ValueError("damaged")
-    return decode_pcm(data, audio.start_seconds, audio.duration_seconds).mono
+    with opened_sound(io.BytesIO(data), audio.start_seconds, audio.duration_seconds) as sound:
+        return hear(sound, rates_hz)
 
 
 def batches(clips: Iterable[T], heard: Callable[[T], Heard | None]) -> Generator[list[T]]:

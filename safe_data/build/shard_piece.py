@@ -8,10 +8,11 @@ import msgspec
 
 from safe_data.build.engines.piece import Load, Tick
 from safe_data.build.pack import store
-from safe_data.build.prefetch import batches, hear, load_ahead, one_ahead, stored_clips
+from safe_data.build.prefetch import batches, load_ahead, one_ahead, stored_clips
 from safe_data.build.resume import check_media, read_done, whole_files
 from safe_data.core.errors import InputError
 from safe_data.encoders.encoder import AudioEncoder
+from safe_data.media.intake import Heard
 from safe_data.shards import manifest
 from safe_data.shards.layout import (
     FORMAT_VERSION,
@@ -24,7 +25,7 @@ from safe_data.shards.layout import (
 )
 from safe_data.shards.manifest import Row
 from safe_data.shards.plan import PlannedShard
-from safe_data.shards.sidecar import Heard, writing_sidecars
+from safe_data.shards.sidecar import writing_sidecars
 from safe_data.shards.storage import Storage, open_storage
 from safe_data.shards.tar import TarWriter
 
@@ -109,9 +110,8 @@ def _make(
     rows: list[Row] = []
     with storage.committing(paths.tar) as file, writing_sidecars(storage, paths, encoders) as sidecars:
         tar = TarWriter(file)
-        loaded = load_ahead(piece.shard.entries, Path(piece.source_root), piece.frames)
-        stored = store(loaded, paths.name, tar)
-        clips = ((packed.row, hear(packed.sound, rates)) for packed in stored)
+        loaded = load_ahead(piece.shard.entries, Path(piece.source_root), piece.frames, rates)
+        clips = ((packed.row, packed.heard) for packed in store(loaded, paths.name, tar))
         with one_ahead(batches(clips, heard=lambda clip: clip[1])) as upcoming:
             for batch in upcoming:
                 rows += [row for row, _ in batch]

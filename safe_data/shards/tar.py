@@ -3,7 +3,13 @@
 import hashlib
 import io
 import tarfile
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
+
+
+class Readable(Protocol):
+    """What a member is read from."""
+
+    def read(self, size: int) -> bytes: ...
 
 
 class TarWriter:
@@ -18,15 +24,19 @@ class TarWriter:
             fileobj=cast(BinaryIO, self._hashing),
             mode="w",
             format=tarfile.USTAR_FORMAT,
-            copybufsize=2**24,  # members are in memory already: copy each in one go
+            copybufsize=2**20,
         )
 
     def add(self, name: str, data: bytes) -> int:
         """Append a member; return the offset of its first byte in the file."""
+        return self.copy(name, io.BytesIO(data), len(data))
+
+    def copy(self, name: str, source: Readable, size: int) -> int:
+        """Append a member of `size` bytes, piece by piece; return the offset of its first byte."""
         member = tarfile.TarInfo(name)
-        member.size = len(data)
+        member.size = size
         offset = self._tar.offset + tarfile.BLOCKSIZE
-        self._tar.addfile(member, io.BytesIO(data))
+        self._tar.addfile(member, cast(BinaryIO, source))
         return offset
 
     def close(self) -> tuple[str, int]:
