@@ -55,6 +55,14 @@ def contents_of(data: bytes) -> Contents:
     return Contents(len(data), hashlib.sha256(data).hexdigest(), data, partial(io.BytesIO, data))
 
 
+def read_contents(data: bytes, root: Path, relative: str) -> Contents:
+    """The contents of a file that has been read; of a large one, the data need not stay in memory."""
+    if len(data) <= HELD_BYTES:
+        return contents_of(data)
+    digest = hashlib.sha256(data).hexdigest()
+    return Contents(len(data), digest, None, partial(open_file, root, relative))
+
+
 def file_contents(file: BinaryIO, root: Path, relative: str) -> Contents:
     """The contents of an open file below a root; `relative` is its name.
 
@@ -65,7 +73,7 @@ def file_contents(file: BinaryIO, root: Path, relative: str) -> Contents:
     try:
         if size <= HELD_BYTES:
             return contents_of(file.read())
-        return Contents(size, _sha256(file), None, partial(open_file, root, relative))
+        return Contents(size, sha256_of(file), None, partial(open_file, root, relative))
     except OSError as error:
         raise MediaError(f"unreadable file: {relative} ({error.strerror})") from None
 
@@ -77,7 +85,7 @@ def spooled_contents(file: IO[bytes]) -> Contents:
     if size <= HELD_BYTES:
         with file:
             return contents_of(file.read())
-    digest = _sha256(file)
+    digest = sha256_of(file)
 
     def again() -> BinaryIO:
         file.seek(0)
@@ -101,7 +109,8 @@ class _Hashing:
         return data
 
 
-def _sha256(file: IO[bytes]) -> str:
+def sha256_of(file: IO[bytes]) -> str:
+    """The hash of what is left of a file."""
     digest = hashlib.sha256()
     while piece := file.read(PIECE_BYTES):
         digest.update(piece)

@@ -17,8 +17,9 @@ from typing import Any
 from PIL import Image
 
 from safe_data.build.clip_file import ClipFile
-from safe_data.build.contents import Contents, contents_of, file_contents
+from safe_data.build.contents import Contents, contents_of, file_contents, read_contents
 from safe_data.build.engines.piece import Tick
+from safe_data.build.room import Held
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import container_of
 from safe_data.media.decode import opened_sound
@@ -60,6 +61,14 @@ class Loaded:
     audio: Member | None = None
     pictures: tuple[Member, ...] = ()
     heard: Heard | None = None
+    held: Held | None = None
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in memory until it is stored."""
+        members = self.pictures if self.audio is None else (self.audio, *self.pictures)
+        held = sum(len(member.contents.held or b"") for member in members)
+        return held + bytes_of(self.heard)
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,7 @@ class Packed:
 
     row: Row
     heard: Heard | None
+    held: Held | None
 
 
 def pack(
@@ -76,8 +86,9 @@ def pack(
     """Write the samples of a shard; return one row per record, rejected ones too. Ticks once per record."""
     rows = []
     for packed in store(((index, load(entry, root, frames)) for index, entry in entries), shard, tar):
-        rows.append(packed.row)
-        tick()
+        if packed is not None:
+            rows.append(packed.row)
+            tick()
     return rows
 
 
@@ -99,16 +110,34 @@ def load(entry: Record | Rejected, root: Path, frames: int = 1, rates_hz: Iterab
     return Loaded(record, None, audio, tuple(pictures), heard)
 
 
-def store(loaded: Iterable[tuple[int, Loaded]], shard: str, tar: TarWriter) -> Iterator[Packed]:
-    """Append records to a tar in the given order, each with its index in the source."""
+def store(loaded: Iterable[tuple[int, Loaded] | None], shard: str, tar: TarWriter) -> Iterator[Packed | None]:
+    """Append records to a tar in the given order, each with its index in the source; pass on each None."""
     samples = 0
-    for index, one in loaded:
-        about = {"index": index, "shard": shard, **_about(one.entry)}
-        if isinstance(one.entry, Rejected) or one.reason is not None:
-            yield Packed(Row(status="rejected", error=one.reason, **about), None)
+    for indexed in loaded:
+        if indexed is None:
+            yield None
             continue
-        yield Packed(Row(status="ok", row=samples, **about, **_append(one.entry, one, tar)), one.heard)
-        samples += 1
+        packed = _packed(*indexed, samples, shard, tar)
+        samples += packed.row.status == "ok"
+        del indexed  # the media in it; who waits for the next one must not hold this one
+        yield packed
+        del packed
+
+
+def _packed(index: int, one: Loaded, samples: int, shard: str, tar: TarWriter) -> Packed:
+    about = {"index": index, "shard": shard, **_about(one.entry)}
+    if isinstance(one.entry, Rejected) or one.reason is not None:
+        row, heard = Row(status="rejected", error=one.reason, **about), None
+    else:
+        row, heard = Row(status="ok", row=samples, **about, **_append(one.entry, one, tar)), one.heard
+    if one.held is not None:
+        one.held.shrink(bytes_of(heard))
+    return Packed(row, heard, one.held)
+
+
+def bytes_of(heard: Heard | None) -> int:
+    """What a clip at its rates takes in memory."""
+    return sum(samples.nbytes for samples in (heard or {}).values())
 
 
 def sound_member(root: Path, audio: Audio, rates_hz: Iterable[int] = ()) -> tuple[Member, Heard, bool]:
@@ -145,7 +174,7 @@ def picture_members(root: Path, path: str, clip: Audio | None, frames: int) -> l
             data = read_open(file, path)
             picture = decode_image(data)
             facts = asdict(measure_image(picture))
-            return [Member(picture_suffix(data) or "jpg", contents_of(data), facts)]
+            return [Member(picture_suffix(data) or "jpg", read_contents(data, root, path), facts)]
         from safe_data.media.video_frames import video_frames
 
         start, duration = (clip.start_seconds, clip.duration_seconds) if clip else (0.0, None)
