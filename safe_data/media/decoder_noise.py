@@ -41,8 +41,15 @@ def quietly(decode: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(decode)
     def quiet_decode(*args: P.args, **kwargs: P.kwargs) -> T:
-        with noise_in_reason(lambda: decode(*args, **kwargs)), quiet():
-            return decode(*args, **kwargs)
+        before = _stderr.printed()
+        try:
+            with quiet():
+                return decode(*args, **kwargs)
+        except MediaError as error:
+            if _stderr.printed() == before:
+                raise
+            refused = MediaError(str(error))  # without the frames of its traceback, which hold a picture
+        raise _with_noise(refused, _stderr.said_by(lambda: decode(*args, **kwargs)))
 
     return quiet_decode
 
@@ -66,7 +73,7 @@ def noise_in_reason(again: Callable[[], object]) -> Iterator[None]:
     except MediaError as error:
         if _stderr.printed() == before:
             raise
-        raise _with_noise(error, _stderr.said_by(again).splitlines()) from None
+        raise _with_noise(error, _stderr.said_by(again)) from None
 
 
 @contextmanager
@@ -125,8 +132,8 @@ class _Stderr:
         with self._turn:
             return self._dropped_bytes + self._size()
 
-    def said_by(self, decode: Callable[[], object]) -> str:
-        """What is printed while this decodes, alone."""
+    def said_by(self, decode: Callable[[], object]) -> list[str]:
+        """The lines that are printed while this decodes, alone."""
         with self._turn:
             self._turn.wait_for(lambda: self._alone is None)
             self._alone = threading.get_ident()  # from now on, none begins
@@ -137,7 +144,7 @@ class _Stderr:
                 self._drop()
             with suppress(MediaError, OSError):  # as before
                 decode()
-            return os.pread(self._descriptor, _READ_BYTES, 0).decode("utf-8", "replace")
+            return os.pread(self._descriptor, _READ_BYTES, 0).decode("utf-8", "replace").splitlines()
         finally:
             with self._turn:
                 self.restore()
