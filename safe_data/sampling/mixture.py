@@ -7,9 +7,10 @@ The rows of a batch stand dataset after dataset, in a circle that begins at anot
 r of w takes every w-th row from r on. So the order does not depend on the number of ranks. In each batch, a
 rank has its share of every dataset, rounded down or up; or less than two rows more or fewer, if the ranks do
 not divide the batch. Later batches even it out. With two datasets, what a rank has had of each since the
-first batch differs from its exact share by less than a row. With more, the circle begins at random places:
-after n batches the difference has a standard deviation of at most √n / 2 rows, or √n if the ranks do not
-divide the batch.
+first batch differs from its exact share by less than a row. With more, the circle begins at each place once
+in as many batches as a batch has rows, in random order: after so many batches, the shares are exact if every
+batch holds the same number of rows of each dataset. Otherwise, after n batches the standard deviation of the
+difference is at most √(n / 2) rows, or twice that if the ranks do not divide the batch.
 """
 
 from collections.abc import Mapping, Sequence, Sized
@@ -23,7 +24,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
-from safe_data.sampling.order import Order, random_bits
+from safe_data.sampling.order import Order
 
 ORDER_VERSION = 2
 """Raised when the same seed and step give other rows, or another order: a run must not go on with it."""
@@ -105,7 +106,7 @@ class Mixture:
             name: Order(len(dataset), seed, f"{stream}/{name}") for name, dataset in datasets.items()
         }
         self._places = np.arange(batch_size)
-        self._dealt = f"{seed}/{stream}/dealt"
+        self._first_places = Order(batch_size, seed, f"{stream} dealt")
         self._drawn = [place for place, name in enumerate(datasets) if shares[name]]
 
     def batch(self, step: int, *, rank: int = 0, ranks: int = 1) -> Draw:
@@ -144,7 +145,7 @@ class Mixture:
         """
         if len(self._drawn) <= 2:
             return spans[self._drawn[0]][0] % self.batch_size
-        return int(random_bits(1, f"{self._dealt}/{step}")[0]) * self.batch_size >> 64
+        return int(self._first_places.indices(step, step + 1)[0])
 
     def notes(self, steps: int | None = None) -> list[str]:
         """What a user may not expect: rows that repeat within a batch, or unequal epochs after `steps`."""

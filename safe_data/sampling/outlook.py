@@ -72,9 +72,21 @@ class Outlook(msgspec.Struct, frozen=True):
 
 
 def check_sampling(
-    file: Path, roots: Sequence[str], *, split: str, batch_size: int, as_json: bool = False
+    sampling: Path,
+    roots: Sequence[str] = (),
+    *,
+    split: str = "train",
+    batch_size: int = 256,
+    as_json: bool = False,
 ) -> int:
     """Print what a curriculum will draw from datasets; return 0 if it can be drawn, and 1 if not.
+
+    Args:
+        sampling: YAML file of the curriculum
+        roots: finished datasets, each as ROOT or NAME=ROOT; without any, only the file is judged
+        split: split of the datasets that is drawn from
+        batch_size: rows of a batch over all ranks
+        as_json: print JSON instead of text
 
     Raises:
         InputError: the file is not one of stages, a root is no dataset with this split, two have one name, or
@@ -82,8 +94,8 @@ def check_sampling(
     """
     if batch_size < 1:
         raise InputError(f"--batch-size {batch_size}: a batch holds one row or more")
-    stages = read_stages(file)
-    outlook = look_ahead(stages, named_difficulties(roots, split), str(file), split, batch_size)
+    stages = read_stages(sampling)
+    outlook = look_ahead(stages, named_difficulties(roots, split), str(sampling), split, batch_size)
     say(render((), "json" if as_json else "text", outlook, _lines(outlook)))
     return DOES_NOT_HOLD if outlook.faults else HOLDS
 

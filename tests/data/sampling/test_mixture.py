@@ -152,19 +152,25 @@ def test_of_two_datasets_a_rank_is_never_a_row_from_its_share(
 
 
 @pytest.mark.parametrize("names", ["ab", "azb", "abc", "abcde"])
-@pytest.mark.parametrize(("batch_size", "ranks"), [(8, 8), (8, 2), (12, 12), (32, 3)])
+@pytest.mark.parametrize(("batch_size", "ranks"), [(8, 8), (8, 2), (12, 12), (32, 3), (10, 4)])
 def test_every_rank_sees_every_dataset_in_its_share(names: str, batch_size: int, ranks: int) -> None:
     weights = {name: {"a": 1.0, "z": 0.0, "b": 3.0}.get(name, 2.0) for name in names}
     steps = 900
     off = shares_of_ranks(mixture(weights, batch_size), ranks, 0, steps)
-    deviation = steps**0.5 / (1 if batch_size % ranks else 2)
+    deviation = (steps / 2) ** 0.5 * (2 if batch_size % ranks else 1)
     assert abs(off[-1]).max() < (4 * deviation if "c" in names else 1)
     assert abs(off[-1]).max() < 0.05 * steps * batch_size / ranks  # the least share is a tenth
 
 
+@pytest.mark.parametrize("ranks", [2, 5, 10, 3])
+def test_shares_are_exact_after_as_many_batches_as_rows(ranks: int) -> None:
+    off = shares_of_ranks(mixture({"audio": 0.4, "vl": 0.4, "muted": 0.2}, 10), ranks, 0, 40)
+    assert abs(off[[9, 19, 29, 39]]).max() < 1e-9
+
+
 def test_the_order_of_a_batch_is_the_same_everywhere_and_always() -> None:
     draws = [mixture(dict.fromkeys(names, 1.0), 6).batch(5) for names in ("ab", "abc")]
-    assert [draw.dataset.tolist() for draw in draws] == [[1, 1, 1, 0, 0, 0], [0, 1, 1, 2, 2, 0]]
+    assert [draw.dataset.tolist() for draw in draws] == [[1, 1, 1, 0, 0, 0], [1, 1, 2, 2, 0, 0]]
 
 
 @pytest.mark.parametrize(
