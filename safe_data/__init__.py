@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from safe_data.sampling.curriculum_file import read_stages
     from safe_data.sampling.mixture import Mixture
     from safe_data.sampling.order import Order
+    from safe_data.sampling.outlook import check_sampling
     from safe_data.shards.dataset import ShardDataset
     from safe_data.shards.info import Info, read_info
     from safe_data.shards.verify import Verified, verify_dataset
@@ -49,6 +50,7 @@ __all__ = [
     "add_encoder",
     "build_dataset",
     "check",
+    "check_sampling",
     "decode_audio",
     "decode_image",
     "load_encoder",
@@ -81,6 +83,7 @@ _NAMES = {
     "sampling.curriculum_file": ["read_stages"],
     "sampling.mixture": ["Mixture"],
     "sampling.order": ["Order"],
+    "sampling.outlook": ["check_sampling"],
     "audit.check": ["check"],
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from safe_data.audit.suites import SUITES
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, Command, run
 from safe_data.core.errors import InputError
 from safe_data.core.terminal import say
@@ -180,28 +182,64 @@ def info(root: str, *, format: Literal["text", "json"] = "text") -> None:
         say(info_lines(facts))
 
 
+@dataclass(frozen=True)
+class CheckedRoots:
+    """What `check` judges."""
+
+    roots: tuple[str, ...] = field(default=(), metadata={"positional": True})
+    """directory of a finished dataset; with --sampling any number of them, each as ROOT or NAME=ROOT, where
+    NAME is what the curriculum calls it (default: the name in its dataset.json)"""
+
+
 def check(
-    root: Path,
+    roots: CheckedRoots,
     *,
-    suite: tuple[str, ...] = ("schema", "integrity", "leakage"),
+    suite: tuple[str, ...] = SUITES,
     out: Path | None = None,
     force: bool = False,
+    sampling: Path | None = None,
+    split: str | None = None,
+    batch_size: int | None = None,
+    format: Literal["text", "json"] = "text",
 ) -> int:
     """Judge a dataset by suites of expectations: 0 holds, 1 does not hold, 2 could not be judged.
 
+    With --sampling, judge a curriculum instead: what its stages will draw from the datasets, and whether they
+    can.
+
     Args:
-        root: directory of a finished dataset
         suite: schema, integrity, leakage, or the path of your own .json (see expectations/README.md)
         out: directory for facts.json, results.json and index.html (default: ROOT/check)
         force: replace other results that are there
+        sampling: YAML file of a curriculum (see docs/data.md); without a dataset, only the file is judged
+        split: split that the curriculum draws from, only with --sampling (default: train)
+        batch_size: rows of a batch over all ranks, only with --sampling (default: 256)
+        format: text (80 columns) or json, only with --sampling
 
     Examples:
         safe-data check runs/mine/shards
         safe-data check runs/mine/shards --suite leakage --suite my_rules.json --out runs/mine/checked
+        safe-data check audio=runs/audiocaps vl=runs/vqav2 --sampling curriculum.yaml --batch-size 64
     """
+    if sampling is not None:
+        from safe_data.sampling.outlook import check_sampling
+
+        if out is not None or force or suite != SUITES:
+            raise InputError("--suite, --out and --force judge a dataset; leave them out with --sampling")
+        return check_sampling(
+            sampling,
+            roots.roots,
+            split=split or "train",
+            batch_size=256 if batch_size is None else batch_size,
+            as_json=format == "json",
+        )
     from safe_data.audit.check import check
 
-    return check(root, suites=list(suite), out=out, force=force)
+    if split is not None or batch_size is not None or format != "text":
+        raise InputError("--split, --batch-size and --format go with --sampling; add it, or leave them out")
+    if len(roots.roots) != 1:
+        raise InputError(f"{len(roots.roots)} datasets given; name one, or add --sampling FILE")
+    return check(Path(roots.roots[0]), suites=list(suite), out=out, force=force)
 
 
 def verify(root: str) -> int:

@@ -33,7 +33,10 @@ _FREE = {
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """The content of identity.json: everything that a run's result depends on."""
+    """The content of identity.json: everything that a run's result depends on.
+
+    `draw_order` is the version of the order in which questions are drawn (safe_data/sampling/mixture.py).
+    """
 
     options: dict[str, Any]
     datasets: dict[str, str]
@@ -41,6 +44,7 @@ class Identity(msgspec.Struct, frozen=True):
     base: dict[str, str]
     processes: int
     versions: dict[str, str]
+    draw_order: int = 1  # that of runs before it was written
 
 
 def identity_options(config: TrainConfig) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import soundfile
 
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import check_whole, container_of
+from safe_data.media.decoder_noise import noise_in_reason, quiet
 from safe_data.media.sound import Pcm, Sound, after_the_end, check_format, check_length, clip_frames
 from safe_data.media.sound_stream import Block, SoundStream, block_frames
 
@@ -61,6 +62,21 @@ def opened_sound(
         MediaError: the format is unknown, or the sound is truncated, too long, empty or not finite; some of
             it only while the blocks are decoded.
     """
+    clip = file, start_seconds, duration_seconds
+    with noise_in_reason(lambda: _decode_again(*clip)), _opened_sound(*clip) as sound:
+        yield sound
+
+
+def _decode_again(file: BinaryIO, start_seconds: float, duration_seconds: float | None) -> None:
+    with _opened_sound(file, start_seconds, duration_seconds) as sound:
+        for _ in sound.blocks():
+            pass
+
+
+@contextmanager
+def _opened_sound(
+    file: BinaryIO, start_seconds: float, duration_seconds: float | None
+) -> Iterator[SoundStream]:
     check_whole(file)
     container = container_of(file)
     file.seek(0)
@@ -93,7 +109,8 @@ class _SoundFile(soundfile.SoundFile):  # type: ignore[misc]
 
 def _soundfile(file: BinaryIO) -> soundfile.SoundFile:
     try:
-        return _SoundFile(file)
+        with quiet():
+            return _SoundFile(file)
     except soundfile.LibsndfileError as error:
         raise _undecodable(error) from None
 
@@ -109,7 +126,8 @@ def _decoded(sound: soundfile.SoundFile, frames: int) -> Iterator[Block]:
     done = 0
     while done < frames:
         try:
-            block = sound.read(out=buffer[: frames - done])
+            with quiet():
+                block = sound.read(out=buffer[: frames - done])
         except soundfile.LibsndfileError as error:
             raise _undecodable(error) from None
         done += len(block)
@@ -144,7 +162,8 @@ def _seek(sound: soundfile.SoundFile, start_seconds: float, duration_seconds: fl
     check_length(frames, rate, sound.channels)
     if first:
         try:
-            sound.seek(first)
+            with quiet():
+                sound.seek(first)
         except soundfile.LibsndfileError as error:
             raise _undecodable(error) from None
     return frames

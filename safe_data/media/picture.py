@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from safe_data.core.errors import MediaError
+from safe_data.media.decoder_noise import quietly
 
 MAX_PIXELS = 2**25
 MIN_SIDE = 2  # one pixel is a placeholder, and processors mistake a side of one for the channels
@@ -36,6 +37,7 @@ def picture_suffix(data: bytes) -> str | None:
     return "jpg" if data.startswith(b"\xff\xd8\xff") else None
 
 
+@quietly
 def decode_image(data: bytes) -> Image.Image:
     """Decode a PNG or JPEG to RGB.
 

@@ -19,6 +19,7 @@ from av.stream import Discard, Stream
 
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import Container
+from safe_data.media.decoder_noise import ffmpeg_in_reason
 from safe_data.media.picture import MAX_PIXELS
 
 MAX_STREAMS = 8
@@ -67,11 +68,17 @@ class Clock:
 
 @contextmanager
 def opened(file: BinaryIO, container: Container) -> Iterator[InputContainer]:
-    """Open a video; errors of FFmpeg while it is open become MediaErrors.
+    """Open a video; errors of FFmpeg while it is open become MediaErrors, with what FFmpeg says of them.
 
     Raises:
         MediaError: FFmpeg cannot read it.
     """
+    with ffmpeg_in_reason(), _opened(file, container) as video:
+        yield video
+
+
+@contextmanager
+def _opened(file: BinaryIO, container: Container) -> Iterator[InputContainer]:
     _limit_memory()
     file.seek(0)
     try:

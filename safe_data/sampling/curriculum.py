@@ -56,10 +56,7 @@ class Curriculum:
         seed: int,
     ) -> None:
         self.stages = tuple(stages)
-        levels = {
-            name: np.array([level or UNRATED for level in column], dtype=np.str_)
-            for name, column in difficulties.items()
-        }
+        levels = {name: levels_of(column) for name, column in difficulties.items()}
         self._rows = [_rows(stage, levels) for stage in self.stages]
         self._mixtures = []
         for stage, rows in zip(self.stages, self._rows, strict=True):
@@ -101,9 +98,17 @@ class Curriculum:
     def is_extended(self, progress: Progress) -> bool:
         """Whether the stage has taken its planned steps, and goes on because its metric does not hold yet."""
         until = self.stages[self._stage_number(progress)].until
-        if until is None or until.steps is None or until.extend_steps is None:
+        if until is None or until.extend_steps is None:
             return False
         return progress.step - progress.stage_start >= until.steps
+
+    def notes(self) -> list[str]:
+        """What a user may not expect of a stage: see `Mixture.notes`."""
+        return [
+            f"stage {stage.name!r}: {note}"
+            for stage, mixture in zip(self.stages, self._mixtures, strict=True)
+            for note in mixture.notes(stage.until.most_steps if stage.until else None)
+        ]
 
     def _stage_number(self, progress: Progress) -> int:
         if not (0 <= progress.stage < len(self.stages) and 0 <= progress.stage_start <= progress.step):
@@ -114,20 +119,34 @@ class Curriculum:
         return progress.stage
 
 
+def levels_of(difficulties: Sequence[str | None]) -> ndarray:
+    """The difficulty of every row, as stages name it."""
+    return np.array([level or UNRATED for level in difficulties], dtype=np.str_)
+
+
+def rows_drawn(stage: Stage, name: str, levels: ndarray) -> Int64[ndarray, " some"]:
+    """The rows of a dataset that a stage may draw, given their difficulties.
+
+    Raises:
+        InputError: the stage wants difficulties that no row has.
+    """
+    wanted = stage.difficulty.get(name)
+    if wanted is None:
+        return np.arange(len(levels))
+    rows = np.flatnonzero(np.isin(levels, wanted))
+    if not len(rows):
+        counts = zip(*np.unique(levels, return_counts=True), strict=True)
+        found = ", ".join(f"{count} {level}" for level, count in counts) or "no rows"
+        raise InputError(f"stage {stage.name!r}: {name!r} has {found}, none {' or '.join(wanted)}")
+    return rows
+
+
 def _rows(stage: Stage, levels: Mapping[str, ndarray]) -> dict[str, Int64[ndarray, " some"]]:
     """The rows of each dataset that the stage may draw."""
     for name in stage.weights:
         if name not in levels:
             raise InputError(f"stage {stage.name!r}: weights name {name!r}; datasets are {', '.join(levels)}")
-    rows = {}
-    for name, column in levels.items():
-        wanted = stage.difficulty.get(name)
-        rows[name] = np.arange(len(column)) if wanted is None else np.flatnonzero(np.isin(column, wanted))
-        if wanted and not len(rows[name]):
-            counts = zip(*np.unique(column, return_counts=True), strict=True)
-            found = ", ".join(f"{count} {level}" for level, count in counts) or "no rows"
-            raise InputError(f"stage {stage.name!r}: {name!r} has {found}, none {' or '.join(wanted)}")
-    return rows
+    return {name: rows_drawn(stage, name, column) for name, column in levels.items()}
 
 
 def _value_of(metric: str, metrics: Mapping[str, float], stage: str) -> float:

@@ -15,10 +15,11 @@
 draw: easy, medium, hard, unrated. A row without a difficulty is unrated. Datasets without a list are drawn
 whole. The last stage has no `until` and lasts as long as training.
 
-`until` ends a stage after that many `steps`, or once its `metric` holds, whichever comes first. The metric
-holds if it was `at_least` or `at_most` its bound at the last `patience` evaluations. With `extend_steps`,
-`steps` is the planned length: the stage does not end earlier. It ends there if the metric holds by then;
-otherwise it is extended until the metric holds, by `extend_steps` at most.
+`until` ends a stage after that many `steps`, or once its `metric` holds, whichever comes first. `steps` are
+always given: a metric may never hold, and then no later stage would begin. The metric holds if it was
+`at_least` or `at_most` its bound at the last `patience` evaluations. With `extend_steps`, `steps` is the
+planned length: the stage does not end earlier. It ends there if the metric holds by then; otherwise it is
+extended until the metric holds, by `extend_steps` at most.
 """
 
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ class _Block(BaseModel):
 class Until(_Block):
     """When a stage ends; with `extend_steps`, also how much longer than planned it may last."""
 
-    steps: Positive | None = None
+    steps: Positive = 0  # not given; no such rule is accepted
     metric: Name | None = None
     at_least: Bound | None = None
     at_most: Bound | None = None
@@ -62,15 +63,21 @@ class Until(_Block):
             raise ValueError(
                 "'patience' needs a metric; add 'metric' with 'at_least' or 'at_most', or remove it"
             )
-        if self.extend_steps is not None and (self.metric is None or self.steps is None):
+        if self.extend_steps is not None and not (self.metric and self.steps):
             lacking = "metric" if self.metric is None else "steps"
             raise ValueError(
                 f"'extend_steps' needs {lacking!r}: after 'steps', the stage goes on until the metric holds; "
                 "add it, or remove 'extend_steps'"
             )
-        if self.metric is None and self.steps is None:
-            raise ValueError("is empty; give 'steps', or 'metric' with 'at_least' or 'at_most', or both")
+        if not self.steps:
+            why = "is empty" if self.metric is None else f"{self.metric!r} may never hold"
+            raise ValueError(f"{why}; give 'steps', the most that the stage may last")
         return self
+
+    @property
+    def most_steps(self) -> int:
+        """The steps after which the stage ends in any case."""
+        return self.steps + (self.extend_steps or 0)
 
     def accepts(self, value: float) -> bool:
         """Whether this value of the metric is within its bound."""
@@ -81,11 +88,9 @@ class Until(_Block):
     def is_over(self, steps: int, held: int) -> bool:
         """Whether a stage ends that took this many steps, and whose metric held this often in a row."""
         holds = self.metric is not None and held >= self.patience
-        if self.steps is None:
-            return holds
         if self.extend_steps is None:
             return holds or steps >= self.steps
-        return steps >= self.steps + self.extend_steps or (holds and steps >= self.steps)
+        return steps >= self.most_steps or (holds and steps >= self.steps)
 
 
 class Stage(_Block):

@@ -2,12 +2,21 @@
 
 Each batch holds the exact share of each dataset, rounded down or up, and later batches even it out. The rows
 drawn so far never differ from the exact shares by more than half a row for two datasets, or one row for four.
+
+The rows of a batch stand dataset after dataset, in a circle that begins at another place in every batch; rank
+r of w takes every w-th row from r on. So the order does not depend on the number of ranks. In each batch, a
+rank has its share of every dataset, rounded down or up; or less than two rows more or fewer, if the ranks do
+not divide the batch. Later batches even it out. With two datasets, what a rank has had of each since the
+first batch differs from its exact share by less than a row. With more, the circle begins at each place once
+in as many batches as a batch has rows, in random order: after so many batches, the shares are exact if every
+batch holds the same number of rows of each dataset. Otherwise, after n batches the standard deviation of the
+difference is at most √(n / 2) rows, or twice that if the ranks do not divide the batch.
 """
 
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor, isfinite
+from math import ceil, floor, isfinite
 from typing import Any
 
 import numpy as np
@@ -17,16 +26,24 @@ from numpy import ndarray
 from safe_data.core.errors import InputError
 from safe_data.sampling.order import Order
 
+ORDER_VERSION = 2
+"""Raised when the same seed and step give other rows, or another order: a run must not go on with it."""
+MANY_EPOCHS = 10  # with so many of one dataset, one that is not seen whole is worth a note
+
 
 @dataclass(frozen=True)
 class Draw:
     """The rows of a batch: row `row[i]` of the dataset `names[dataset[i]]`.
 
-    `counts` describes the whole batch, the arrays one rank's part. `stage` is set by a curriculum.
+    The arrays describe one rank's part, all else the whole batch: `counts` of rows, how many of them are in
+    the batch already (`repeated`), and how often each dataset was gone through with this batch (`epochs`).
+    `stage` is set by a curriculum, whose epochs begin anew with each stage.
     """
 
     step: int
     counts: dict[str, int]
+    repeated: dict[str, int]
+    epochs: dict[str, float]
     dataset: Int64[ndarray, " rows"]
     row: Int64[ndarray, " rows"]
     stage: str | None = None
@@ -42,10 +59,16 @@ class Draw:
         return rows
 
     def composition(self) -> dict[str, Any]:
-        """The counts of the whole batch, and its shares as fractions of 1: a line for the training log."""
+        """What the whole batch is made of, with shares as fractions of 1: a line for the training log."""
         rows = sum(self.counts.values())
-        shares = {name: count / rows for name, count in self.counts.items()}
-        return {"step": self.step, "stage": self.stage, "counts": self.counts, "shares": shares}
+        return {
+            "step": self.step,
+            "stage": self.stage,
+            "counts": self.counts,
+            "shares": {name: count / rows for name, count in self.counts.items()},
+            "repeated": self.repeated,
+            "epochs": self.epochs,
+        }
 
 
 class Mixture:
@@ -82,6 +105,9 @@ class Mixture:
         self._orders = {
             name: Order(len(dataset), seed, f"{stream}/{name}") for name, dataset in datasets.items()
         }
+        self._places = np.arange(batch_size)
+        self._first_places = Order(batch_size, seed, f"{stream} dealt")
+        self._drawn = [place for place, name in enumerate(datasets) if shares[name]]
 
     def batch(self, step: int, *, rank: int = 0, ranks: int = 1) -> Draw:
         """One rank's part of a batch: every `ranks`-th row from `rank` on.
@@ -93,17 +119,65 @@ class Mixture:
             raise InputError(f"rank {rank} of {ranks} in batches of {self.batch_size}: each rank needs a row")
         before, after = self.drawn_before(step), self.drawn_before(step + 1)
         spans = list(zip(before.values(), after.values(), strict=True))
-        counts = [int(stop - start) for start, stop in spans]
+        counts = [stop - start for start, stop in spans]
         dataset = np.repeat(np.arange(len(counts)), counts)
-        orders = self._orders.values()
-        row = np.concatenate([order.indices(*span) for order, span in zip(orders, spans, strict=True)])
-        named = dict(zip(self._orders, counts, strict=True))
-        return Draw(step, named, dataset[rank::ranks], row[rank::ranks])
+        dataset = dataset[self._places - self._first_place(step, spans)]  # negative ones count from its end
+        rows = [order.indices(*span) for order, span in zip(self._orders.values(), spans, strict=True)]
+        row = np.empty(self.batch_size, np.int64)
+        row[np.argsort(dataset, kind="stable")] = np.concatenate(rows)  # each dataset's in its own order
+        return Draw(
+            step=step,
+            counts=dict(zip(self._orders, counts, strict=True)),
+            repeated={
+                name: _repeated(found, span[0], order.length)
+                for (name, order), found, span in zip(self._orders.items(), rows, spans, strict=True)
+            },
+            epochs={name: after[name] / order.length for name, order in self._orders.items()},
+            dataset=dataset[rank::ranks],
+            row=row[rank::ranks],
+        )
+
+    def _first_place(self, step: int, spans: Sequence[tuple[int, int]]) -> int:
+        """The place in a batch at which its first dataset begins; the others follow it in a circle.
+
+        Of two datasets, the first goes on where it ended in the batch before, so that its rows take all
+        places in turn, and what remains for the second does, too.
+        """
+        if len(self._drawn) <= 2:
+            return spans[self._drawn[0]][0] % self.batch_size
+        return int(self._first_places.indices(step, step + 1)[0])
+
+    def notes(self, steps: int | None = None) -> list[str]:
+        """What a user may not expect: rows that repeat within a batch, or unequal epochs after `steps`."""
+        notes = []
+        for (name, order), exact in zip(self._orders.items(), self._per_batch, strict=True):
+            if ceil(exact) > order.length:
+                taken = f"which takes up to {ceil(exact):,} of {order.length:,}"
+                notes.append(f"rows of {name!r} repeat within a batch, {taken}")
+        if steps is None:
+            return notes
+        drawn = self.drawn_before(steps)
+        names = [name for name, exact in zip(self._orders, self._per_batch, strict=True) if exact]
+        epochs = {name: drawn[name] / self._orders[name].length for name in names}
+        most, least = (choose(names, key=lambda name: epochs[name]) for choose in (max, min))
+        if epochs[most] >= MANY_EPOCHS and epochs[least] < 1:
+            notes.append(
+                f"in {steps:,} steps, {most!r} is seen {epochs[most]:.1f} times, and {least!r} is not "
+                f"seen whole ({epochs[least]:.1%})"
+            )
+        return notes
 
     def drawn_before(self, step: int) -> dict[str, int]:
         """The number of rows that the batches before a step draw from each dataset."""
         counts = _divided(step * self.batch_size, step, self._per_batch)
         return dict(zip(self._orders, counts, strict=True))
+
+
+def _repeated(rows: Int64[ndarray, " rows"], first: int, length: int) -> int:
+    """How many rows are among those before them; `first` is the position of the first in the order."""
+    if first % length + len(rows) <= length:  # all of one epoch
+        return 0
+    return len(rows) - len(np.unique(rows))
 
 
 def exact_shares(weights: Mapping[str, float]) -> dict[str, Fraction]:

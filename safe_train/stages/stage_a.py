@@ -18,6 +18,7 @@ from tqdm import tqdm
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import TRAIN, installed_versions, options_of, write_options
 from safe_data.sampling.curriculum_file import Stage, read_stages
+from safe_data.sampling.mixture import ORDER_VERSION
 from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
 from safe_train.augmentation import Augmentation, Ranges
@@ -187,6 +188,8 @@ def _work(
     if config.run.eval_steps and not (evaluation or config.run.quiet) and accelerator.is_main_process:
         split = f"no dataset has a split {data.validation_split!r} with sounds"
         tqdm.write(f"stage A: {split}, so nothing is evaluated; see --validation-split", file=sys.stderr)
+    for note in sampler.curriculum.notes() if accelerator.is_main_process and not config.run.quiet else ():
+        tqdm.write(f"stage A: {note}", file=sys.stderr)
     _check_metrics(stages, evaluation.metrics if evaluation else ())
     losses = Losses(config.loss, base)
     weights = WeightRetention(config, model, loader, accelerator)
@@ -266,4 +269,5 @@ def _identity(
         base=base.files,
         processes=accelerator.num_processes,
         versions=installed_versions(("torch", "transformers")),
+        draw_order=ORDER_VERSION,
     )

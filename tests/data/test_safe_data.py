@@ -18,6 +18,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "verify": safe_data.verify_dataset,
     "sample": safe_data.write_sample,
 }
+OTHERS = {"check": safe_data.check_sampling}  # what a command is with one of its options
 PLURALS = {"encoder": "encoders", "suite": "suites"}  # options that may be given several times
 ONLY_TYPED = {"max_reject_rate", "format"}  # when to exit with 1, and how to print
 
@@ -44,6 +45,7 @@ def test_the_face_is_these_names() -> None:
         "add_encoder",
         "build_dataset",
         "check",
+        "check_sampling",
         "decode_audio",
         "decode_image",
         "load_encoder",
@@ -76,5 +78,6 @@ def test_every_command_has_a_function_in_the_face() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_function_takes_what_its_command_takes(command: str) -> None:
     options = inspect.signature(COMMANDS[command]).parameters.keys() - ONLY_TYPED
-    taken = inspect.signature(FUNCTIONS[command]).parameters.keys()
+    functions = [FUNCTIONS[command], *([OTHERS[command]] if command in OTHERS else [])]
+    taken = {name for function in functions for name in inspect.signature(function).parameters}
     assert {name if name in taken else PLURALS.get(name, name) for name in options} <= taken

@@ -148,6 +148,18 @@ def test_another_run_is_refused_with_all_that_differs(tmp_path: Path) -> None:
     )
 
 
+def test_a_run_does_not_go_on_with_another_order_of_draws(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    content = msgspec.to_builtins(identity())
+    del content["draw_order"]  # an older version did not write it
+    (tmp_path / "run" / "identity.json").write_bytes(msgspec.json.encode(content))
+    begin(tmp_path, identity(), force=False)
+    with pytest.raises(
+        InputError, match=r"holds another run; this one differs:\n  draw_order: 1 there, 2 here"
+    ):
+        begin(tmp_path, identity(draw_order=2), force=False)
+
+
 def test_a_long_list_is_shown_whole_because_its_end_may_be_what_differs() -> None:
     four = ["full", "mute_audio", "swap_audio", "gate_off"]
     assert differences({"conditions": four}, {"conditions": [*four, "noise_audio"]}) == [

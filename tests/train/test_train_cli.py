@@ -241,7 +241,8 @@ def test_what_cannot_be_trained_is_one_line_and_exit_3(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    until = {"metric": "audio_acuracy" if "eval" in options else "audio_accuracy", "at_least": 0.5}
+    metric = "audio_acuracy" if "eval" in options else "audio_accuracy"
+    until = {"metric": metric, "at_least": 0.5, "steps": 9}
     stages = [{"name": "one", "weights": {"audio": 1}, "until": until}, {"name": "two", "weights": {"vl": 1}}]
     Path("list.yaml").write_text("tracker: none\n")
     Path("waits.yaml").write_text(yaml.safe_dump({"stages": stages}))

@@ -115,7 +115,13 @@ FAULTS = [
     ),
     ("{steps: 200}", "{steps: 0}", 8, "stages[1].until.steps is 0: input should be greater than or equal"),
     ("200}", "9, patience: 2}", 8, "stages[1].until: 'patience' needs a metric; add 'metric' with"),
-    ("{steps: 200}", "{}", 8, "stages[1].until: is empty; give 'steps', or 'metric' with"),
+    ("{steps: 200}", "{}", 8, "stages[1].until: is empty; give 'steps', the most that the"),
+    (
+        ", steps: 4000",
+        "",
+        5,
+        "stages[0].until: 'audio_accuracy' may never hold; give 'steps', the most that the",
+    ),
     ("    until: {steps: 200}\n", "", 6, "stage 'more': without 'until' no later stage would begin"),
     (
         "0.4, vl: 0.6}\n",

@@ -10,10 +10,12 @@ import pytest
 from folders import write_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaxtyping import Float64
 
 from safe_data.build.build import build_dataset
 from safe_data.core.errors import InputError
 from safe_data.sampling.mixture import Draw, Mixture, exact_shares
+from safe_data.sampling.order import Order
 from safe_data.shards.dataset import ShardDataset
 
 BATCHES = 200
@@ -46,6 +48,8 @@ def test_40_percent_audio_is_40_percent_audio() -> None:
         "stage": None,
         "counts": {"audio": 102, "vl": 154},
         "shares": {"audio": 102 / 256, "vl": 154 / 256},
+        "repeated": {"audio": 2, "vl": 0},
+        "epochs": {"audio": 1.02, "vl": 154 / 900},
     }
 
 
@@ -102,11 +106,81 @@ def test_ranks_share_a_batch_in_its_shares(
     row, dataset = np.full(batch_size, -1), np.full(batch_size, -1)
     for rank, part in enumerate(parts):
         row[rank::ranks], dataset[rank::ranks] = part.row, part.dataset
-        assert part.counts == whole.counts
+        assert (part.counts, part.repeated, part.epochs) == (whole.counts, whole.repeated, whole.epochs)
         for name, count in whole.counts.items():
-            assert abs(len(part.rows(name)) - count / ranks) < 1
+            assert abs(len(part.rows(name)) - count / ranks) < (2 if batch_size % ranks else 1)
     np.testing.assert_array_equal(row, whole.row)
     np.testing.assert_array_equal(dataset, whole.dataset)
+
+
+@quickly
+@given(weights=weights, batch_size=st.integers(1, 64), step=st.integers(0, 10**6))
+def test_the_order_of_a_batch_changes_no_row_of_it(
+    weights: dict[str, float], batch_size: int, step: int
+) -> None:
+    mixed = mixture(weights, batch_size)
+    draw, drawn = mixed.batch(step), mixed.drawn_before(step)
+    for name, count in draw.counts.items():
+        expected = Order(50, 0, f"/{name}").indices(drawn[name], drawn[name] + count)
+        np.testing.assert_array_equal(draw.rows(name), expected)
+
+
+def shares_of_ranks(mixed: Mixture, ranks: int, first: int, steps: int) -> Float64[np.ndarray, "n w k"]:
+    """How many rows more than its exact share each rank has had of each dataset, after each of n steps."""
+    numbers = range(len(mixed.drawn_before(0)))
+    drawn = np.array([mixed.batch(step).dataset for step in range(first, first + steps)])
+    had = np.stack([(drawn == number).cumsum(axis=0) for number in numbers], axis=-1)
+    parts = np.stack([had[:, rank::ranks].sum(axis=1) for rank in range(ranks)], axis=1)
+    sizes = np.array([len(range(rank, mixed.batch_size, ranks)) for rank in range(ranks)])
+    return parts - had.sum(axis=1)[:, None] * sizes[:, None] / mixed.batch_size
+
+
+@quickly
+@given(
+    weights=st.tuples(weight, weight),
+    batch_size=st.integers(1, 24),
+    first=st.one_of(st.just(0), st.integers(0, 10**9)),
+    data=st.data(),
+)
+def test_of_two_datasets_a_rank_is_never_a_row_from_its_share(
+    weights: tuple[float, float], batch_size: int, first: int, data: st.DataObject
+) -> None:
+    ranks = data.draw(st.integers(1, batch_size))
+    mixed = mixture(dict(zip("ab", weights, strict=True)), batch_size)
+    off = shares_of_ranks(mixed, ranks, first, 60)
+    assert abs(off).max() < (1 if first == 0 else 2)  # of steps in the middle, both ends are off
+
+
+@pytest.mark.parametrize("names", ["ab", "azb", "abc", "abcde"])
+@pytest.mark.parametrize(("batch_size", "ranks"), [(8, 8), (8, 2), (12, 12), (32, 3), (10, 4)])
+def test_every_rank_sees_every_dataset_in_its_share(names: str, batch_size: int, ranks: int) -> None:
+    weights = {name: {"a": 1.0, "z": 0.0, "b": 3.0}.get(name, 2.0) for name in names}
+    steps = 900
+    off = shares_of_ranks(mixture(weights, batch_size), ranks, 0, steps)
+    deviation = (steps / 2) ** 0.5 * (2 if batch_size % ranks else 1)
+    assert abs(off[-1]).max() < (4 * deviation if "c" in names else 1)
+    assert abs(off[-1]).max() < 0.05 * steps * batch_size / ranks  # the least share is a tenth
+
+
+@pytest.mark.parametrize("ranks", [2, 5, 10, 3])
+def test_shares_are_exact_after_as_many_batches_as_rows(ranks: int) -> None:
+    off = shares_of_ranks(mixture({"audio": 0.4, "vl": 0.4, "muted": 0.2}, 10), ranks, 0, 40)
+    assert abs(off[[9, 19, 29, 39]]).max() < 1e-9
+
+
+def test_the_order_of_a_batch_is_the_same_everywhere_and_always() -> None:
+    draws = [mixture(dict.fromkeys(names, 1.0), 6).batch(5) for names in ("ab", "abc")]
+    assert [draw.dataset.tolist() for draw in draws] == [[1, 1, 1, 0, 0, 0], [1, 1, 2, 2, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "step", "repeated", "epochs"),
+    [(3, 0, 1, 4 / 3), (3, 2, 1, 4.0), (1, 0, 3, 4.0), (4, 5, 0, 6.0), (5, 0, 0, 0.8), (100, 24, 0, 1.0)],
+)
+def test_a_batch_says_which_rows_it_holds_again(rows: int, step: int, repeated: int, epochs: float) -> None:
+    draw = Mixture({"a": range(rows), "b": range(999)}, {"a": 1, "b": 1}, batch_size=8, seed=0).batch(step)
+    assert len(set(draw.rows("a").tolist())) == 4 - repeated
+    assert (draw.repeated, draw.epochs["a"]) == ({"a": repeated, "b": 0}, epochs)
 
 
 def test_a_step_is_the_same_whatever_came_before() -> None:
