@@ -35,6 +35,7 @@ from safe_data.shards.tar import TarWriter
 FLAC_LEVEL = 0.25  # level 2 of 8
 FLAC_CHANNELS = 8
 JPEG_QUALITY = 95
+PNG_LEVEL = 6
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,9 @@ def picture_members(root: Path, path: str, clip: Audio | None, frames: int) -> l
         if container_of(file) is None:
             data = read_open(file, path)
             picture = decode_image(data)
-            return [Member(picture_suffix(data) or "jpg", data, asdict(measure_image(picture)))]
+            facts = asdict(measure_image(picture))
+            suffix = picture_suffix(data)
+            return [Member(suffix, data, facts) if suffix else Member("png", encode_png(picture), facts)]
         from safe_data.media.video_frames import video_frames
 
         start, duration = (clip.start_seconds, clip.duration_seconds) if clip else (0.0, None)
@@ -175,6 +178,13 @@ def encode_picture(picture: Image.Image) -> bytes:
     """Encode a picture as JPEG, quality 95, without chroma subsampling."""
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4")
+    return file.getvalue()
+
+
+def encode_png(picture: Image.Image) -> bytes:
+    """Encode the pixels of a picture as PNG, and nothing else about it."""
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=PNG_LEVEL, icc_profile=None, transparency=None)
     return file.getvalue()
 
 
