@@ -45,7 +45,7 @@ def check_bmp(data: bytes) -> None:
     if colours > 256 or offset < 14 + header + (4 * colours if bits <= 8 else 0):
         raise MediaError("damaged picture: the pixels of a BMP begin in its header")
     if compression in _RUNS:
-        _check_runs(data[offset:])
+        _check_runs(data, offset)
         return
     size = (width * bits + 31) // 32 * 4 * abs(height)
     found = _end(data, header) - offset
@@ -65,9 +65,10 @@ def _end(data: bytes, header: int) -> int:
     return 14 + start if size and 14 + start + size >= len(data) - _SPARE else len(data)
 
 
-def _check_runs(runs: bytes) -> None:
+def _check_runs(data: bytes, offset: int) -> None:
     """Check that run lengths end with the code for the end of the picture."""
-    if len(runs) > MAX_RUN_BYTES:
-        raise MediaError(f"picture too large: {len(runs)} bytes of run lengths, of {MAX_RUN_BYTES}")
-    if not runs.rstrip(b"\0").endswith(_END_OF_RUNS):
+    size = len(data) - offset
+    if size > MAX_RUN_BYTES:
+        raise MediaError(f"picture too large: {size} bytes of run lengths, of {MAX_RUN_BYTES}")
+    if not data[offset:].rstrip(b"\0").endswith(_END_OF_RUNS):
         raise MediaError("truncated picture: the run lengths of a BMP do not end")

@@ -10,6 +10,8 @@ from safe_data.media.lzw import gif_length
 
 MAX_BLOCKS = 2**21  # a file of 256 MiB has half as many full ones
 
+_MOST_BYTES = 3  # per pixel, if the table is cleared for each
+_SPARE = 2**10
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 
 
@@ -22,24 +24,22 @@ def check_gif(data: bytes) -> None:
     Source: GIF89a specification, sections 15 to 27.
     """
     at = 13 + _table_bytes(data[10])
-    blocks, frames = 0, 0
-    while True:
-        kind = _byte(data, at)
-        if kind == _TRAILER:
-            break
+    blocks, is_first = 0, True
+    while (kind := _byte(data, at)) != _TRAILER:
         if kind == _EXTENSION:
-            at, parts = _sub_blocks(data, at + 2, MAX_BLOCKS - blocks)
+            at, count = _skip(data, at + 2)
         elif kind == _IMAGE and at + 10 <= len(data):
             start = at + 10 + _table_bytes(data[at + 9])
-            frame, bits = struct.unpack_from("<HHHH", data, at + 1), _byte(data, start)
-            at, parts = _sub_blocks(data, start + 1, MAX_BLOCKS - blocks)
-            frames += 1
-            if frames == 1:
-                _check_frame(data, frame, bits, parts)
+            if is_first:
+                _check_frame(data, struct.unpack_from("<HHHH", data, at + 1), start)
+            is_first = False
+            at, count = _skip(data, start + 1)
         else:
             raise MediaError(f"damaged picture: no GIF block where one should start, at byte {at}")
-        blocks += len(parts) + 1
-    if not frames:
+        blocks += count
+        if blocks > MAX_BLOCKS:
+            raise MediaError(f"picture too large: more than {MAX_BLOCKS} blocks")
+    if is_first:
         raise MediaError("empty picture: a GIF without a frame")
 
 
@@ -53,18 +53,18 @@ def _byte(data: bytes, at: int) -> int:
     return data[at]
 
 
-def _sub_blocks(data: bytes, at: int, most: int) -> tuple[int, list[tuple[int, int]]]:
-    """Where a chain of blocks ends, and where each of them starts and ends."""
-    parts: list[tuple[int, int]] = []
+def _skip(data: bytes, at: int) -> tuple[int, int]:
+    """Where a chain of sub-blocks ends, and how many there are."""
+    count = 1
     while length := _byte(data, at):
-        parts.append((at + 1, at + 1 + length))
-        if len(parts) > most:
-            raise MediaError(f"picture too large: more than {MAX_BLOCKS} blocks")
         at += 1 + length
-    return at + 1, parts
+        count += 1
+        if count > MAX_BLOCKS:
+            break
+    return at + 1, count
 
 
-def _check_frame(data: bytes, frame: tuple[int, ...], bits: int, parts: list[tuple[int, int]]) -> None:
+def _check_frame(data: bytes, frame: tuple[int, ...], start: int) -> None:
     canvas = struct.unpack_from("<HH", data, 6)
     left, top, width, height = frame
     if not (width and height) or left + width > canvas[0] or top + height > canvas[1]:
@@ -72,10 +72,16 @@ def _check_frame(data: bytes, frame: tuple[int, ...], bits: int, parts: list[tup
             f"damaged picture: a GIF frame of {width}×{height} at {left}, {top} on a canvas of "
             f"{canvas[0]}×{canvas[1]}"
         )
+    bits, pixels = _byte(data, start), width * height
     if not 1 <= bits <= 8:
         raise MediaError(f"damaged picture: a GIF frame with codes of {bits} bits")
-    found, ended = gif_length(b"".join(data[first:last] for first, last in parts), bits, width * height)
-    if found < width * height:
-        raise MediaError(f"truncated picture: a GIF frame has {found} of {width * height} pixels")
-    if found > width * height or not ended:
+    stream = bytearray()
+    at = start + 1
+    while (length := _byte(data, at)) and len(stream) <= _MOST_BYTES * pixels + _SPARE:
+        stream += data[at + 1 : at + 1 + length]
+        at += 1 + length
+    found, ended = gif_length(stream, bits, pixels)
+    if found < pixels:
+        raise MediaError(f"truncated picture: a GIF frame has {found} of {pixels} pixels")
+    if found > pixels or not ended or length:
         raise MediaError("damaged picture: the data of a GIF frame does not end with its last pixel")

@@ -18,6 +18,7 @@ from itertools import islice
 from safe_data.core.errors import MediaError
 
 MAX_SEGMENTS = 2**16
+MAX_SCANS = 128  # a progressive picture has about ten; each can take as long as decoding a whole picture
 MAX_EXIF_BYTES = 2**22
 SECOND_OPINION_PIXELS = 2**24  # FFmpeg would need more memory for larger ones than `av_max_alloc` allows
 
@@ -30,6 +31,7 @@ _NOTES = frozenset(range(0xE0, 0xF0)) | {0xFE}
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _LOOKAHEAD = 8  # bytes that libjpeg wants to see after the last one it needs
+_FILL = 64  # zeros at most that fill up a scan
 _SPARE = 2  # bytes that some encoders leave after the last one that is needed
 
 
@@ -64,7 +66,7 @@ class ScanFile(io.BytesIO):
         super().__init__(data)
         start, self.end = scan
         used = self.end
-        while used > start and not data[used - 1]:
+        while used > max(start, self.end - _FILL) and not data[used - 1]:
             used -= 1  # zeros may fill up the scan
         self.kept = max(start, used - _SPARE - 1)
         self.asked = 0
@@ -176,6 +178,8 @@ def _read_scan(frame: Frame, data: bytes, body: bytes, start: int) -> int:
     if frame.kind in _HUFFMAN:
         _check_restarts(frame, names, memoryview(data)[start:end])
     frame.scans.append((start, end))
+    if len(frame.scans) > MAX_SCANS:
+        raise MediaError(f"picture too large: more than {MAX_SCANS} scans")
     return end
 
 
@@ -216,8 +220,9 @@ def check_progressive(data: bytes, frame: Frame) -> None:
     Raises:
         MediaError: FFmpeg finds its data invalid.
     """
+    pixels = frame.width * frame.height
     is_known = frame.kind == _PROGRESSIVE and len(frame.sides) in (1, 3)
-    if not is_known or frame.width * frame.height > SECOND_OPINION_PIXELS:
+    if not is_known or pixels > SECOND_OPINION_PIXELS or len(data) > 2 * pixels + 2**16:
         return
     from safe_data.media.video_streams import is_invalid_jpeg
 

@@ -32,7 +32,7 @@ class Lzw:
         return 1 << self.bits
 
 
-def gif_length(data: bytes, bits: int, size: int) -> tuple[int, bool]:
+def gif_length(data: bytearray, bits: int, size: int) -> tuple[int, bool]:
     """The number of pixels in a GIF's data, counted a little beyond `size`, and whether it has its end code.
 
     Raises:
@@ -43,7 +43,7 @@ def gif_length(data: bytes, bits: int, size: int) -> tuple[int, bool]:
     return _length(data, Lzw(bits, most_significant_first=False), size)
 
 
-def tiff_length(data: bytes, size: int) -> tuple[int, bool]:
+def tiff_length(data: bytearray, size: int) -> tuple[int, bool]:
     """The number of bytes in a strip of a TIFF, counted a little beyond `size`, and whether it has an end.
 
     Raises:
@@ -54,11 +54,12 @@ def tiff_length(data: bytes, size: int) -> tuple[int, bool]:
     return _length(data, Lzw(8, most_significant_first=True), size)
 
 
-def _length(data: bytes, lzw: Lzw, size: int) -> tuple[int, bool]:
+def _length(data: bytearray, lzw: Lzw, size: int) -> tuple[int, bool]:
+    end = 8 * len(data)
     padded = np.frombuffer(data + bytes(_SPARE_BYTES), np.uint8)
     at, found, expected = 0, 0, _FEWEST_CODES
     for _ in range(MAX_TABLES):
-        codes, at, stop = _codes_of_a_table(padded, 8 * len(data), at, expected, lzw)
+        codes, at, stop = _codes_of_a_table(padded, end, at, expected, lzw)
         found += int(_lengths(codes, lzw).sum())
         if stop != lzw.clear or found > size:
             return found, stop == lzw.clear + 1

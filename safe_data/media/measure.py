@@ -124,7 +124,7 @@ def difference_hash(picture: Image.Image) -> str:
     Source: N. Krawetz, "Kind of Like That" (2013), dHash.
     Differs: each field is the mean of its pixels; Pillow's usual filters also use pixels around it.
     """
-    columns = Image.new("L", (9, picture.height))  # Pillow, too, first makes rows shorter and then columns
+    columns = Image.new("L", (9, picture.height))  # Pillow, too, makes rows shorter before columns
     for top, band in bands(picture):
         columns.paste(band.convert("L").resize((9, band.height), Image.Resampling.BOX), (0, top))
     small = np.asarray(columns.resize((9, 8), Image.Resampling.BOX))

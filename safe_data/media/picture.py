@@ -115,6 +115,8 @@ def _flatten(picture: Image.Image) -> Image.Image:
     """The RGB picture, made in bands where it is another one; it says nothing but its pixels."""
     if picture.mode == "RGB" and not picture.has_transparency_data:
         flat = Image.Image()._new(picture.im)  # the same pixels, without the file that they came from
+    elif picture.width * picture.height <= BAND_PIXELS:
+        flat = _flatten_band(picture)
     else:
         flat = Image.new("RGB", picture.size)
         for top, band in bands(picture):
@@ -136,6 +138,9 @@ def _flatten_band(band: Image.Image) -> Image.Image:
 def bands(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
     """The rows of a picture from the top, in bands of about a million pixels, each with its first row."""
     rows = max(1, BAND_PIXELS // picture.width)
+    if rows >= picture.height:
+        yield 0, picture
+        return
     for top in range(0, picture.height, rows):
         yield top, picture.crop((0, top, picture.width, min(top + rows, picture.height)))
 

@@ -21,6 +21,7 @@ _BAND_BYTES = 20  # per pixel of a band: its samples, as RGBA, on a white page, 
 _FIXED_BYTES = 2**22  # tables of decoders
 _RGB_BYTES = 4  # per pixel; Pillow pads RGB to four bytes
 _SEGMENTS_READ = 2**12
+_MOST_BITS = 96  # of a pixel of TIFF; more are refused
 _TOO_LITTLE = (struct.error, IndexError, KeyError, ValueError, ZeroDivisionError)
 
 
@@ -146,10 +147,14 @@ def _jpeg(file: BinaryIO) -> Head:
         if marker == 0xFFFF:
             offset += 1
             continue
+        if marker < 0xFF00:
+            raise MediaError(f"damaged picture: no JPEG segment where one should start, at byte {offset}")
         turned |= marker == 0xFFE1
         if 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):
             break
         offset += 2 + length
+    else:
+        raise MediaError(f"picture too large: more than {_SEGMENTS_READ} segments before its frame")
     frame = file.read(length - 2)
     height, width, count = struct.unpack_from(">HHB", frame, 1)
     sides = [(frame[7 + 3 * n] >> 4, frame[7 + 3 * n] & 15) for n in range(count)]
@@ -158,8 +163,10 @@ def _jpeg(file: BinaryIO) -> Head:
     file.seek(offset + 2 + length)
     several = marker not in (0xFFC0, 0xFFC1) or _first_scan(file) < count
     padding = (1 + 32 / max(width, 1)) * (1 + 32 / max(height, 1))  # whole blocks
-    beside = 2 * samples * padding if several else 0.0
     held = 1.0 if count == 1 else 4.0
+    beside = 2 * samples * padding if several else 0.0
+    if marker == 0xFFC2:  # FFmpeg decodes it before: coefficients, picture, and two copies of the file
+        beside = max(beside, 3 * samples * padding + 4 - held)
     return Head("JPEG", width, height, held, 0.0 if count == 3 else _RGB_BYTES, beside, turned)
 
 
@@ -204,7 +211,7 @@ def _tiff(file: BinaryIO) -> Head:
     width, height = tags.number(256), tags.number(257)
     bits = sum(tags.numbers(258) or [1])
     count = max(1, tags.number(277, 1))
-    bits = bits * count if len(tags.numbers(258)) < 2 else bits
+    bits = min(bits * count if len(tags.numbers(258)) < 2 else bits, _MOST_BITS)
     held = {1: 2.0 if bits > 8 else 1.0}.get(count, 4.0)
     strip = min(1.0, tags.number(278, height) / height) if tags.number(322, 0) == 0 else 1.0
     beside = strip * max(bits / 8, 4.0)

@@ -23,6 +23,7 @@ _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
 _SUBFILE, _SAMPLE_FORMAT, _YCBCR = 254, 339, 6
 _COUNTED = (LZW, PACKBITS)
 _BLOCK_BYTES = 2**16
+_MOST_SAMPLES = 6
 _TAIL_BYTES = 8  # that an encoder may leave in a strip
 
 
@@ -66,6 +67,8 @@ def _check_kind(tags: Tags) -> None:
             f"unknown picture format: TIFF with compression {compression}; "
             "use none, LZW, Deflate, JPEG or PackBits"
         )
+    if tags.number(_SAMPLES, 1) > _MOST_SAMPLES:
+        raise MediaError(f"unknown picture format: TIFF with {tags.number(_SAMPLES)} samples per pixel")
     bits = set(tags.numbers(_BITS)) or {1}
     formats = set(tags.numbers(_SAMPLE_FORMAT)) or {1}
     photometric = tags.number(_PHOTOMETRIC, 0)
@@ -119,7 +122,7 @@ def _check_strip(strip: memoryview, compression: int, size: int) -> None:
     elif compression in DEFLATE:
         found, too_long = _inflated(strip, size)
     elif compression == LZW:
-        found, _ = tiff_length(bytes(strip), size)
+        found, _ = tiff_length(bytearray(strip), size)
         found, too_long = min(found, size), found > size
     elif compression == JPEG:
         check_strip(bytes(strip))

@@ -112,7 +112,7 @@ def check_tags(page: Tags, size: int) -> None:
     tables = [page]
     for name in (_EXIF, _GPS, _EXIF_OF_EXIF):
         of = tables[1] if name == _EXIF_OF_EXIF and len(tables) > 1 else page
-        if name in of.tags:
+        if of.numbers(name):
             tables.append(directory_at(page.file, page.order, of.number(name)))
     used = 0
     for table in tables:
