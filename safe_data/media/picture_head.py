@@ -97,6 +97,8 @@ def read_head(file: BinaryIO) -> Head | None:
                 return _tiff(file)
             case _:
                 return None
+    except MediaError:
+        raise
     except _TOO_LITTLE:
         raise MediaError(f"truncated picture: the head of a {kind} is cut off") from None
 

@@ -125,15 +125,21 @@ def png_of_size(width: int, height: int) -> bytes:
     )
 
 
+UNKNOWN = "unknown picture format: use PNG, JPEG, WebP, GIF, BMP or TIFF"
 HOSTILE_PICTURES = {
-    "no bytes": (b"", "undecodable picture: neither PNG nor JPEG"),
-    "text": (b"no picture" * 20, "undecodable picture: neither PNG nor JPEG"),
-    "other format": (picture_bytes(kind="GIF"), "undecodable picture: neither PNG nor JPEG"),
-    "cut off PNG": (picture_bytes(side=64)[:60], "undecodable picture"),
-    "cut off JPEG": (picture_bytes(side=64, kind="JPEG")[:400], "undecodable picture"),
+    "no bytes": (b"", f"^{UNKNOWN}$"),
+    "text": (b"no picture" * 20, f"^{UNKNOWN}$"),
+    "other format": (picture_bytes(kind="PPM"), f"^{UNKNOWN}$"),
+    "cut off PNG": (
+        picture_bytes(side=64)[:60],
+        r"truncated picture: a chunk promises \d+ bytes, \d+ are there",
+    ),
+    "cut off JPEG": (picture_bytes(side=64, kind="JPEG")[:400], "truncated picture: "),
+    "PNG without its end": (picture_bytes()[:-12], "truncated picture: a PNG without its end"),
+    "JPEG without its end": (picture_bytes(kind="JPEG")[:-2], "truncated picture: a JPEG without its end"),
     "large": (png_of_size(10_000, 5_000), "picture too large: 10000×5000 of 33554432 pixels"),
-    "a bomb": (png_of_size(60_000, 60_000), "picture too large: more than 33554432 pixels"),
-    "no pixels": (png_of_size(0, 8), "undecodable picture: "),
+    "a bomb": (png_of_size(60_000, 60_000), "picture too large: 60000×60000 of 33554432 pixels"),
+    "no pixels": (png_of_size(0, 8), "picture too small: 0×8, with 2 pixels a side or more expected"),
     "a place holder": (
         picture_bytes(side=1),
         "picture too small: 1×1, with 2 pixels a side or more expected",
