@@ -136,7 +136,7 @@ def _flatten_band(band: Image.Image) -> Image.Image:
 
 
 def bands(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """The rows of a picture from the top, in bands of about a million pixels, each with its first row."""
+    """The rows of a picture from the top, in bands of half a million pixels, each with its first row."""
     rows = max(1, BAND_PIXELS // picture.width)
     if rows >= picture.height:
         yield 0, picture

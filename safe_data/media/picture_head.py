@@ -15,7 +15,7 @@ Format = Literal["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"]
 
 MAX_PIXELS = 2**25
 MIN_SIDE = 2  # one pixel is a placeholder, and processors mistake a side of one for the channels
-BAND_PIXELS = 2**20  # pictures are converted and measured in bands of so many pixels
+BAND_PIXELS = 2**19  # pictures are converted and measured in bands of so many pixels
 
 _BAND_BYTES = 20  # per pixel of a band: its samples, as RGBA, on a white page, and as RGB
 _FIXED_BYTES = 2**22  # tables of decoders

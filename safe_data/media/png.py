@@ -14,6 +14,9 @@ MAX_EXIF_BYTES = 2**22
 
 _HEADER = 13  # bytes of IHDR
 _PALETTE = 3  # the colour type that needs one
+_CHANNELS = 4  # at most
+_BLOCK_BYTES = 2**16  # that Pillow reads at once
+_UNREAD_BYTES = 16  # of a last block that may hold no more than the end of the stream
 
 
 def check_png(data: bytes) -> None:
@@ -27,8 +30,8 @@ def check_png(data: bytes) -> None:
     Source: PNG specification (W3C, 2003), sections 5.3 (chunk layout), 5.6 (order) and 11.2.
     """
     kinds: list[bytes] = []
-    split = False
-    for kind, length in _chunks(data):
+    split, tail = False, 0
+    for kind, _, length in _chunks(data):
         if not kinds and (kind != b"IHDR" or length != _HEADER):
             raise MediaError("damaged picture: a PNG that does not begin with its header")
         split |= kind == b"IDAT" and b"IDAT" in kinds and kinds[-1] != b"IDAT"
@@ -36,16 +39,38 @@ def check_png(data: bytes) -> None:
             raise MediaError(f"picture too large: its EXIF has {length} bytes of {MAX_EXIF_BYTES}")
         if not kinds or kind != kinds[-1]:
             kinds.append(kind)
+        if kind == b"IDAT":
+            tail = length % _BLOCK_BYTES
     if split or kinds.count(b"IHDR") > 1:
         raise MediaError("damaged picture: the chunks of a PNG are out of order")
     if b"IDAT" not in kinds:
         raise MediaError("truncated picture: a PNG without pixels")
     if data[25] == _PALETTE and b"PLTE" not in kinds[: kinds.index(b"IDAT")]:
         raise MediaError("damaged picture: a PNG without its palette")
+    if tail < _UNREAD_BYTES:
+        _check_stream(data)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Kind and length of the body of each chunk up to IEND, after its checksum was compared."""
+def _check_stream(data: bytes) -> None:
+    """Compare the checksum of the pixels; Pillow does not read it if all rows are there before its last block.
+
+    Source: RFC 1950, section 2.2 (ADLER32).
+    """
+    width, height, depth = struct.unpack_from(">IIB", data, 16)
+    room = 2 * height * (width * depth * _CHANNELS // 8 + 2) + _BLOCK_BYTES
+    stream = zlib.decompressobj()
+    for kind, start, length in _chunks(data):
+        waiting = memoryview(data)[start : start + length] if kind == b"IDAT" else memoryview(b"")
+        while waiting and not stream.eof and room > 0:
+            try:
+                room -= len(stream.decompress(waiting, _BLOCK_BYTES))
+            except zlib.error:
+                raise MediaError("damaged picture: the pixels of a PNG do not match their checksum") from None
+            waiting = memoryview(stream.unconsumed_tail)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and length of the body of each chunk up to IEND, after its checksum was compared."""
     view = memoryview(data)
     offset = 8
     for _ in range(MAX_CHUNKS):
@@ -60,7 +85,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
         if zlib.crc32(view[offset + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
             name = kind.decode("ascii") if kind.isalpha() else kind.hex()
             raise MediaError(f"damaged picture: the checksum of the {name} chunk at byte {offset} is wrong")
-        yield kind, length
+        yield kind, offset + 8, length
         if kind == b"IEND":
             return
         offset = end + 4

@@ -179,3 +179,24 @@ def test_threads_that_decode_leave_the_warnings_of_others_as_they_are() -> None:
         list(threads.map(decode_image, [data] * 400))
     everything = ("ignore", None, Warning, None, 0)
     assert everything not in warnings.filters or everything in before
+
+
+def test_pixels_that_do_not_match_their_checksum_are_refused_however_they_are_cut() -> None:
+    """Each chunk is right; Pillow would not read the last one."""
+    rows = zlib.compress(bytes(range(13)) * 4)
+    wrong = rows[:-1] + bytes([rows[-1] ^ 1])
+    for cut in (1, 2, 3, 4, 5, len(rows)):
+        for pixels, refused in ((rows, False), (wrong, True)):
+            data = png_of_chunks(pixels[:-cut], pixels[-cut:])
+            with pytest.raises(MediaError, match="picture: ") if refused else contextlib.nullcontext():
+                assert decode_image(data).size == (4, 4)
+
+
+def png_of_chunks(*pixels: bytes) -> bytes:
+    head = struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), *((b"IDAT", part) for part in pixels), (b"IEND", b"")]
+    made = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(made)
