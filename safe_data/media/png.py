@@ -52,7 +52,7 @@ def check_png(data: bytes) -> None:
 
 
 def _check_stream(data: bytes) -> None:
-    """Compare the checksum of the pixels; Pillow does not read it if all rows are there before its last block.
+    """Compare the checksum of the pixels; Pillow does not read it if all rows come before its last block.
 
     Source: RFC 1950, section 2.2 (ADLER32).
     """

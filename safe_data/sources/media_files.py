@@ -8,7 +8,7 @@ from pathlib import Path
 # In order of preference, for a folder that holds the same name with several suffixes.
 SOUNDS = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus")
 VIDEOS = (".mp4", ".webm", ".mkv")
-PICTURES = (".jpg", ".jpeg", ".png")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
