@@ -1,4 +1,4 @@
-"""Check that a GIF is whole: its blocks up to the trailer, and the first frame, which is the picture.
+"""Check that a GIF is whole: its blocks up to the end, and the first frame, which is the picture.
 
 GIF has no checksums; the number of pixels in a frame is what tells damage.
 """
@@ -25,7 +25,10 @@ def check_gif(data: bytes) -> None:
     """
     at = 13 + _table_bytes(data[10])
     blocks, is_first = 0, True
-    while (kind := _byte(data, at)) != _TRAILER:
+    while is_first or at < len(data):  # some programs write no trailer
+        kind = _byte(data, at)
+        if kind == _TRAILER:
+            break
         if kind == _EXTENSION:
             at, count = _skip(data, at + 2)
         elif kind == _IMAGE and at + 10 <= len(data):

@@ -17,6 +17,22 @@ SEQUENTIAL = {
     "restarts": {"restart_marker_rows": 1},
 }
 
+# Slopes of 9×8 pixels, coded by `cjpeg -arithmetic`, which Pillow reads and cannot write.
+ARITHMETIC = (
+    "ffd8ffe000104a46494600010100000100010000ffdb0043000d090a0b0a080d0b0a0b0e0e0d0f13201513121213271c"
+    "1e17202e2931302e292d2c333a4a3e333646372c2d405741464c4e525352323e5a615a50604a51524fffdb0043010e0e"
+    "0e131113261515264f352d354f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f"
+    "4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4fffc90011080008000903012200021101031101ffcc000a0010100501101105"
+    "ffda000c03010002110311003f00feedff007757508c98e64f1e38164c184bc70816e9fc1a8b9b40ffd9"
+)
+ARITHMETIC_PROGRESSIVE = (
+    "ffd8ffe000104a46494600010100000100010000ffdb0043000d090a0b0a080d0b0a0b0e0e0d0f13201513121213271c"
+    "1e17202e2931302e292d2c333a4a3e333646372c2d405741464c4e525352323e5a615a50604a51524fffca000b080008"
+    "000901011100ffcc00040010ffda0008010100000001fddc40ffcc00041005ffda0008010100010502181a02ffcc0004"
+    "1005ffda0008010100063f02c0ffcc00041005ffda0008010100013f214c64ffda0008010100000010ffcc00041005ff"
+    "da0008010100013f105492df0c40ffd9"
+)
+
 
 def scan_of(data: bytes) -> tuple[int, int]:
     return check_jpeg(data).scans[0]
@@ -35,6 +51,14 @@ def test_good_pictures_of_every_kind_are_read(subsampling: str, size: tuple[int,
             data = saved(picture.convert(mode), "JPEG", subsampling=subsampling, **options)
             expected = Image.open(io.BytesIO(data)).convert("RGB")
             assert decode_image(data).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("code", [ARITHMETIC, ARITHMETIC_PROGRESSIVE])
+def test_arithmetic_coding_is_read_and_its_end_checked(code: str) -> None:
+    data = bytes.fromhex(code)
+    assert decode_image(data).tobytes() == Image.open(io.BytesIO(data)).convert("RGB").tobytes()
+    with pytest.raises(MediaError, match="truncated picture: a JPEG without its end"):
+        decode_image(data[:-1])
 
 
 @pytest.mark.parametrize("kind", SEQUENTIAL)

@@ -239,5 +239,8 @@ def test_pages_that_point_back_to_the_first_are_not_followed() -> None:
 
 
 def test_the_first_frame_is_shown_on_its_canvas() -> None:
-    picture = decode_image(gif(8, 8, (2, 2, 2, 2), DOT))
-    assert picture.size == (8, 8)
+    data = gif(8, 8, (2, 2, 2, 2), DOT)
+    assert decode_image(data).size == (8, 8)
+    assert decode_image(data[:-1]).size == (8, 8)  # some programs write no trailer
+    with pytest.raises(MediaError, match="truncated picture: a GIF without its end"):
+        decode_image(data[:-2])
