@@ -33,6 +33,7 @@ from safe_data.shards.plan import Entry, record_json
 from safe_data.shards.tar import TarWriter
 
 JPEG_QUALITY = 95
+PNG_LEVEL = 6
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,9 @@ def picture_members(root: MediaRoot, path: str, clip: Audio | None, frames: int)
             data = read_open(file, path)
             picture = decode_image(data)
             facts = asdict(measure_image(picture))
-            return [Member(picture_suffix(data) or "jpg", read_contents(data, root, path), facts)]
+            if suffix := picture_suffix(data):
+                return [Member(suffix, read_contents(data, root, path), facts)]
+            return [Member("png", contents_of(encode_png(picture)), facts)]
         from safe_data.media.video_frames import video_frames
 
         start, duration = (clip.start_seconds, clip.duration_seconds) if clip else (0.0, None)
@@ -201,6 +204,13 @@ def encode_picture(picture: Image.Image) -> bytes:
     """Encode a picture as JPEG, quality 95, without chroma subsampling."""
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4")
+    return file.getvalue()
+
+
+def encode_png(picture: Image.Image) -> bytes:
+    """Encode the pixels of a picture as PNG, and nothing else about it."""
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=PNG_LEVEL, icc_profile=None, transparency=None)
     return file.getvalue()
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Float32, Float64, Int16
 from numpy import ndarray
 from PIL import Image
 
+from safe_data.media.picture import bands
 from safe_data.media.sound import FULL_SCALE, Pcm, in_full_scale, peak_of, to_mono
 from safe_data.media.sound_stream import Block, in_blocks
 
@@ -196,9 +197,10 @@ def _as_integers(samples: Float32[ndarray, "frames channels"]) -> Int16[ndarray,
 
 def measure_image(picture: Image.Image) -> PictureFacts:
     """Measure an RGB picture: its size, a hash of size and pixels, and a hash of what it looks like."""
-    header = f"{picture.width}x{picture.height} {picture.mode}\n".encode()
-    digest = hashlib.sha256(header + picture.tobytes()).hexdigest()
-    return PictureFacts(digest, difference_hash(picture), picture.width, picture.height)
+    digest = hashlib.sha256(f"{picture.width}x{picture.height} {picture.mode}\n".encode())
+    for _, band in bands(picture):
+        digest.update(band.tobytes())
+    return PictureFacts(digest.hexdigest(), difference_hash(picture), picture.width, picture.height)
 
 
 def difference_hash(picture: Image.Image) -> str:
@@ -211,7 +213,10 @@ def difference_hash(picture: Image.Image) -> str:
     Source: N. Krawetz, "Kind of Like That" (2013), dHash.
     Differs: each field is the mean of its pixels; Pillow's usual filters also use pixels around it.
     """
-    small = np.asarray(picture.convert("L").resize((9, 8), Image.Resampling.BOX))
+    columns = Image.new("L", (9, picture.height))  # Pillow, too, makes rows shorter before columns
+    for top, band in bands(picture):
+        columns.paste(band.convert("L").resize((9, band.height), Image.Resampling.BOX), (0, top))
+    small = np.asarray(columns.resize((9, 8), Image.Resampling.BOX))
     bits = small[:, 1:] > small[:, :-1]
     return np.packbits(bits).tobytes().hex()
 

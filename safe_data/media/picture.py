@@ -1,21 +1,39 @@
-"""Decode an untrusted picture to RGB in bounded memory, as a viewer would show it on a white page."""
+"""Decode an untrusted picture to RGB in bounded memory, as a viewer would show it on a white page.
+
+A picture is decoded only after its size and structure were checked: decoders fill up what is missing and pass
+over what is damaged.
+"""
 
 import io
 import re
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from safe_data.core.errors import MediaError
+from safe_data.media.bmp import check_bmp
 from safe_data.media.decoder_noise import quietly
+from safe_data.media.gif import check_gif
+from safe_data.media.jpeg import ScanFile, check_jpeg, check_progressive
+from safe_data.media.picture_head import (
+    BAND_PIXELS,
+    MAX_PIXELS,
+    Format,
+    check_size,
+    picture_format,
+    read_head,
+)
+from safe_data.media.png import check_png
+from safe_data.media.tiff import check_tiff
+from safe_data.media.webp import check_webp
 
-MAX_PIXELS = 2**25
-MIN_SIDE = 2  # one pixel is a placeholder, and processors mistake a side of one for the channels
-PICTURE_FORMATS = ("PNG", "JPEG")
+PICTURE_SUFFIXES = {"PNG": "png", "JPEG": "jpg"}  # of the formats that a shard holds as they are
 
+_CHECKS = {"PNG": check_png, "WEBP": check_webp, "GIF": check_gif, "BMP": check_bmp, "TIFF": check_tiff}
 _ORIENTATION = 0x0112
 _UPRIGHT = {  # how to turn a picture upright; orientations of EXIF 2.32, section 4.6.4
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -28,39 +46,61 @@ _UPRIGHT = {  # how to turn a picture upright; orientations of EXIF 2.32, sectio
 }
 _PILLOW_WARNS = ("ignore", None, Warning, re.compile(r"PIL\."), 0)  # as `warnings` keeps a filter
 _BROKEN = (OSError, SyntaxError, EOFError, struct.error, zlib.error, ValueError)
+_DEFECTS = (*_BROKEN, IndexError, KeyError, TypeError, AttributeError)  # what Pillow raises for broken files
 
 
 def picture_suffix(data: bytes) -> str | None:
-    """`png` or `jpg` by the first bytes; None for anything else."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    return "jpg" if data.startswith(b"\xff\xd8\xff") else None
+    """`png` or `jpg` by the first bytes; None for anything else, which a shard holds as a PNG."""
+    return PICTURE_SUFFIXES.get(picture_format(data[:16]) or "")
 
 
 @quietly
 def decode_image(data: bytes) -> Image.Image:
-    """Decode a PNG or JPEG to RGB.
+    """Decode a PNG, JPEG, WebP, GIF, BMP or TIFF to RGB.
 
     Transparent parts become white, EXIF orientation is applied, 16-bit samples are scaled to 8 bits, and of
-    several frames (APNG, MPO) the first is taken.
+    several frames or pages the first is taken.
 
     Raises:
-        MediaError: it is neither, truncated, smaller than 2×2, or larger than 2²⁵ pixels.
+        MediaError: it is none of these, damaged, truncated, smaller than 2×2, or larger than 2²⁵ pixels.
     """
     try:
         _silence_pillow()
-        picture = Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)
-        check_size(picture.width, picture.height)
-        picture.load()
-        return _upright(_flatten(picture), picture)
+        head = read_head(io.BytesIO(data))
+        if head is None:
+            raise MediaError("unknown picture format: use PNG, JPEG, WebP, GIF, BMP or TIFF")
+        check_size(head.width, head.height)
+        return _decode(_checked(data, head.format), head.format)
     except MediaError:
         raise
     except Image.DecompressionBombError:
         raise MediaError(f"picture too large: more than {MAX_PIXELS} pixels") from None
     except UnidentifiedImageError:
-        raise MediaError("undecodable picture: neither PNG nor JPEG") from None
-    except _BROKEN as error:
+        raise MediaError("undecodable picture: its header makes no sense") from None
+    except _DEFECTS as error:
         raise MediaError(f"undecodable picture: {error}") from None
+
+
+def _checked(data: bytes, kind: Format) -> io.BytesIO:
+    """The file to decode a picture from, after all that can be checked without decoding it."""
+    if kind != "JPEG":
+        _CHECKS[kind](data)
+        return io.BytesIO(data)
+    frame = check_jpeg(data)
+    check_progressive(data, frame)
+    return ScanFile(data, frame.scans[0]) if frame.is_one_scan else io.BytesIO(data)
+
+
+def _decode(file: io.BytesIO, kind: Format) -> Image.Image:
+    picture = Image.open(file, formats=(kind,))
+    check_size(picture.width, picture.height)
+    picture.load()
+    if isinstance(file, ScanFile):
+        file.check_all_read()
+    turn = _turn(picture)
+    flat = _flatten(picture)
+    del picture  # not both at once while it is turned
+    return flat if turn is None else flat.transpose(turn)
 
 
 def _silence_pillow() -> None:
@@ -73,34 +113,43 @@ def _silence_pillow() -> None:
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def check_size(width: int, height: int) -> None:
-    """Refuse a picture that is too large or too small.
-
-    Raises:
-        MediaError: it has more than 2²⁵ pixels, or a side under 2.
-    """
-    if width * height > MAX_PIXELS:
-        raise MediaError(f"picture too large: {width}×{height} of {MAX_PIXELS} pixels")
-    if min(width, height) < MIN_SIDE:
-        raise MediaError(
-            f"picture too small: {width}×{height}, with {MIN_SIDE} pixels a side or more expected"
-        )
-
-
 def _flatten(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # Pillow would clip 16-bit greys at 255 instead of scaling them
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    page = Image.new("RGBA", picture.size, "white")
-    page.alpha_composite(picture.convert("RGBA"))
+    """The RGB picture, made in bands where it is another one; it says nothing but its pixels."""
+    if picture.mode == "RGB" and not picture.has_transparency_data:
+        flat = Image.Image()._new(picture.im)  # the same pixels, without the file that they came from
+    elif picture.width * picture.height <= BAND_PIXELS:
+        flat = _flatten_band(picture)
+    else:
+        flat = Image.new("RGB", picture.size)
+        for top, band in bands(picture):
+            flat.paste(_flatten_band(band), (0, top))
+    flat.info = {}
+    return flat
+
+
+def _flatten_band(band: Image.Image) -> Image.Image:
+    if band.mode.startswith("I;16"):  # Pillow would clip 16-bit greys at 255 instead of scaling them
+        return Image.fromarray((np.asarray(band) >> 8).astype(np.uint8)).convert("RGB")
+    if not band.has_transparency_data:
+        return band.convert("RGB")
+    page = Image.new("RGBA", band.size, "white")
+    page.alpha_composite(band.convert("RGBA"))
     return page.convert("RGB")
 
 
-def _upright(flat: Image.Image, picture: Image.Image) -> Image.Image:
+def bands(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """The rows of a picture from the top, in bands of half a million pixels, each with its first row."""
+    rows = max(1, BAND_PIXELS // picture.width)
+    if rows >= picture.height:
+        yield 0, picture
+        return
+    for top in range(0, picture.height, rows):
+        yield top, picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
     try:
         orientation = picture.getexif().get(_ORIENTATION)
-    except (*_BROKEN, TypeError, KeyError):  # unreadable EXIF turns nothing
-        return flat
-    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return flat if turn is None else flat.transpose(turn)
+    except _DEFECTS:  # unreadable EXIF turns nothing
+        return None
+    return _UPRIGHT.get(orientation) if isinstance(orientation, int) else None

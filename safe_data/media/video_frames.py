@@ -16,7 +16,7 @@ from PIL import Image
 
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import check_whole, container_of
-from safe_data.media.picture import check_size
+from safe_data.media.picture_head import check_size
 from safe_data.media.sound import after_the_end
 from safe_data.media.video_streams import Clock, best_stream, opened
 

@@ -20,7 +20,7 @@ from av.stream import Discard, Stream
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import Container
 from safe_data.media.decoder_noise import ffmpeg_in_reason
-from safe_data.media.picture import MAX_PIXELS
+from safe_data.media.picture_head import MAX_PIXELS
 
 MAX_STREAMS = 8
 MAX_BLOCK_BYTES = 2**26  # largest block of memory that a decoder or an index may allocate
@@ -118,6 +118,21 @@ def picture_size(file: BinaryIO, container: Container) -> tuple[int, int]:
     with opened(file, container) as video:
         stream: Any = video.streams.best("video")
         return (0, 0) if stream is None else (stream.width, stream.height)
+
+
+def is_invalid_jpeg(data: bytes) -> bool:
+    """Whether FFmpeg, which is stricter than libjpeg, finds the data of a JPEG invalid."""
+    _limit_memory()
+    decoder = av.CodecContext.create("mjpeg", "r")
+    decoder.thread_count = 1
+    decoder.options = {"err_detect": "explode", "max_pixels": OPTIONS["max_pixels"]}
+    try:
+        decoder.decode(av.Packet(data))
+    except av.InvalidDataError:
+        return True
+    except (av.FFmpegError, MemoryError):  # a kind that FFmpeg does not know
+        return False
+    return False
 
 
 @cache

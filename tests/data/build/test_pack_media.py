@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,18 @@ def test_several_pictures_of_a_clip_are_numbered(root: Path) -> None:
     assert [number_on(decode_image(picture.data)) for picture in pictures] == [12, 37, 62, 87]
     (still,) = picture_members(root, "a.png", None, 4)
     assert (still.suffix, still.data) == ("png", (root / "a.png").read_bytes())
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "GIF", "BMP", "TIFF"])
+def test_a_picture_of_another_format_is_stored_as_png_with_the_same_pixels(tmp_path: Path, kind: str) -> None:
+    data = picture_bytes(side=32, kind=kind)
+    (tmp_path / "a.picture").write_bytes(data)
+    (picture,) = picture_members(tmp_path, "a.picture", None, 1)
+    assert picture.suffix == "png"
+    assert picture.contents.read().startswith(b"\x89PNG")
+    assert picture.facts == asdict(measure_image(decode_image(data)))
+    assert picture.facts == asdict(measure_image(decode_image(picture.contents.read())))
+    assert picture_members(tmp_path, "a.picture", None, 1) == [picture]
 
 
 def encoded(samples: np.ndarray, rate: int, bits: int | None) -> tuple[np.ndarray, str, bytes]:

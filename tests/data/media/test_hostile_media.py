@@ -34,7 +34,7 @@ REASONS = {
     "mp4-moov": ("sound", "undecodable video: |no sound: |empty sound: |unknown codec: "),
     "text": ("sound", "undecodable sound: Format not recognised"),
     "playlist": ("sound", "undecodable sound: Format not recognised"),
-    "png": ("picture", "picture too large: more than 33554432 pixels"),
+    "png": ("picture", "picture too large: 60000×60000 of 33554432 pixels"),
     "png-large": ("picture", "picture too large: "),
     "png-text": ("picture", "undecodable picture: "),
     "jpeg": ("picture", "picture too large: "),

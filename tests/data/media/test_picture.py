@@ -125,15 +125,21 @@ def png_of_size(width: int, height: int) -> bytes:
     )
 
 
+UNKNOWN = "unknown picture format: use PNG, JPEG, WebP, GIF, BMP or TIFF"
 HOSTILE_PICTURES = {
-    "no bytes": (b"", "undecodable picture: neither PNG nor JPEG"),
-    "text": (b"no picture" * 20, "undecodable picture: neither PNG nor JPEG"),
-    "other format": (picture_bytes(kind="GIF"), "undecodable picture: neither PNG nor JPEG"),
-    "cut off PNG": (picture_bytes(side=64)[:60], "undecodable picture"),
-    "cut off JPEG": (picture_bytes(side=64, kind="JPEG")[:400], "undecodable picture"),
+    "no bytes": (b"", f"^{UNKNOWN}$"),
+    "text": (b"no picture" * 20, f"^{UNKNOWN}$"),
+    "other format": (picture_bytes(kind="PPM"), f"^{UNKNOWN}$"),
+    "cut off PNG": (
+        picture_bytes(side=64)[:60],
+        r"truncated picture: a chunk promises \d+ bytes, \d+ are there",
+    ),
+    "cut off JPEG": (picture_bytes(side=64, kind="JPEG")[:400], "truncated picture: "),
+    "PNG without its end": (picture_bytes()[:-12], "truncated picture: a PNG without its end"),
+    "JPEG without its end": (picture_bytes(kind="JPEG")[:-2], "truncated picture: a JPEG without its end"),
     "large": (png_of_size(10_000, 5_000), "picture too large: 10000×5000 of 33554432 pixels"),
-    "a bomb": (png_of_size(60_000, 60_000), "picture too large: more than 33554432 pixels"),
-    "no pixels": (png_of_size(0, 8), "undecodable picture: "),
+    "a bomb": (png_of_size(60_000, 60_000), "picture too large: 60000×60000 of 33554432 pixels"),
+    "no pixels": (png_of_size(0, 8), "picture too small: 0×8, with 2 pixels a side or more expected"),
     "a place holder": (
         picture_bytes(side=1),
         "picture too small: 1×1, with 2 pixels a side or more expected",
@@ -173,3 +179,24 @@ def test_threads_that_decode_leave_the_warnings_of_others_as_they_are() -> None:
         list(threads.map(decode_image, [data] * 400))
     everything = ("ignore", None, Warning, None, 0)
     assert everything not in warnings.filters or everything in before
+
+
+def test_pixels_that_do_not_match_their_checksum_are_refused_however_they_are_cut() -> None:
+    """Each chunk is right; Pillow would not read the last one."""
+    rows = zlib.compress(bytes(range(13)) * 4)
+    wrong = rows[:-1] + bytes([rows[-1] ^ 1])
+    for cut in (1, 2, 3, 4, 5, len(rows)):
+        for pixels, refused in ((rows, False), (wrong, True)):
+            data = png_of_chunks(pixels[:-cut], pixels[-cut:])
+            with pytest.raises(MediaError, match="picture: ") if refused else contextlib.nullcontext():
+                assert decode_image(data).size == (4, 4)
+
+
+def png_of_chunks(*pixels: bytes) -> bytes:
+    head = struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), *((b"IDAT", part) for part in pixels), (b"IEND", b"")]
+    made = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(made)

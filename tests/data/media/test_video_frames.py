@@ -117,7 +117,7 @@ def test_a_clip_after_the_end_is_refused() -> None:
 
 
 def test_a_picture_too_large_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("safe_data.media.picture.MAX_PIXELS", SIDE * SIDE - 1)
+    monkeypatch.setattr("safe_data.media.picture_head.MAX_PIXELS", SIDE * SIDE - 1)
     with pytest.raises(MediaError, match=r"^picture too large: 60×60 of 3599 pixels$"):
         video_frames(video_bytes(seconds=0.2))
 
