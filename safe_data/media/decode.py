@@ -5,21 +5,17 @@ outside the crop are skipped, not decoded. A sound that cannot be decoded comple
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
+import numpy as np
 import soundfile
 
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import check_whole, container_of
-from safe_data.media.sound import (
-    Pcm,
-    Sound,
-    after_the_end,
-    check_format,
-    check_length,
-    check_samples,
-    clip_frames,
-)
+from safe_data.media.sound import Pcm, Sound, after_the_end, check_format, check_length, clip_frames
+from safe_data.media.sound_stream import Block, SoundStream, block_frames
 
 SOUND_SUFFIXES = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}
 DEPTHS = {"PCM_24": 24, "PCM_32": None, "FLOAT": None, "DOUBLE": None}  # bits; 16 for all others
@@ -36,7 +32,7 @@ def decode_audio(
     """Decode a clip to one channel, at a given rate or its original rate.
 
     Raises:
-        MediaError: see `decode_pcm`.
+        MediaError: see `opened_sound`.
     """
     sound = decode_pcm(media, start_seconds, duration_seconds).mono
     return sound.resampled(sample_rate_hz or sound.sample_rate_hz)
@@ -45,39 +41,85 @@ def decode_audio(
 def decode_pcm(
     media: bytes | BinaryIO, start_seconds: float = 0.0, duration_seconds: float | None = None
 ) -> Pcm:
-    """Decode a clip of a sound file, or of the sound of a video; its content decides how it is read.
+    """Decode a clip of a sound file, or of the sound of a video, into one array.
 
     Raises:
-        MediaError: the format is unknown, or the sound is truncated, too long, empty or not finite.
+        MediaError: see `opened_sound`.
     """
     file = io.BytesIO(media) if isinstance(media, bytes) else media
+    with opened_sound(file, start_seconds, duration_seconds) as sound:
+        return sound.read()
+
+
+@contextmanager
+def opened_sound(
+    file: BinaryIO, start_seconds: float = 0.0, duration_seconds: float | None = None
+) -> Iterator[SoundStream]:
+    """Open a clip of a sound file, or of the sound of a video; its content decides how it is read.
+
+    Raises:
+        MediaError: the format is unknown, or the sound is truncated, too long, empty or not finite; some of
+            it only while the blocks are decoded.
+    """
     check_whole(file)
     container = container_of(file)
     file.seek(0)
     if container:
-        from safe_data.media.video_sound import decode_track
+        from safe_data.media.video_sound import opened_track
 
-        pcm = decode_track(file, container, start_seconds, duration_seconds)
-    else:
-        pcm = _decode_file(file, start_seconds, duration_seconds)
-    check_samples(pcm)
-    return pcm
+        with opened_track(file, container, start_seconds, duration_seconds) as track:
+            yield track
+        return
+    with _soundfile(file) as sound:
+        _check_header(sound)
+        frames = _seek(sound, start_seconds, duration_seconds)
+        whole = frames == sound.frames
+        yield SoundStream(
+            decoded=_decoded(sound, frames),
+            sample_rate_hz=int(sound.samplerate),
+            channels=sound.channels,
+            expected_frames=frames,
+            suffix=SOUND_SUFFIXES[sound.format] if whole else None,
+            bits=DEPTHS.get(sound.subtype, 16),
+        )
 
 
-def _decode_file(file: BinaryIO, start_seconds: float, duration_seconds: float | None) -> Pcm:
+class _SoundFile(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is read on and on: soundfile would seek after each block to where it already is."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _soundfile(file: BinaryIO) -> soundfile.SoundFile:
     try:
-        with soundfile.SoundFile(file) as sound:
-            _check_header(sound)
-            frames = _seek(sound, start_seconds, duration_seconds)
-            kind = "int16" if sound.subtype == "PCM_16" else "float32"
-            samples = sound.read(frames, dtype=kind, always_2d=True)
-            suffix = SOUND_SUFFIXES[sound.format] if frames == sound.frames else None
-            rate, bits = int(sound.samplerate), DEPTHS.get(sound.subtype, 16)
+        return _SoundFile(file)
     except soundfile.LibsndfileError as error:
-        raise MediaError(f"undecodable sound: {error.error_string.rstrip('.')}") from None
-    if len(samples) < frames:
-        raise MediaError(f"truncated sound: the header promises {frames} frames, {len(samples)} are there")
-    return Pcm(samples, rate, suffix, bits)
+        raise _undecodable(error) from None
+
+
+def _decoded(sound: soundfile.SoundFile, frames: int) -> Iterator[Block]:
+    """Decode so many frames.
+
+    Raises:
+        MediaError: there are fewer, or they cannot be decoded.
+    """
+    kind = "int16" if sound.subtype == "PCM_16" else "float32"
+    buffer = np.empty((min(frames, block_frames(sound.channels)), sound.channels), kind)
+    done = 0
+    while done < frames:
+        try:
+            block = sound.read(out=buffer[: frames - done])
+        except soundfile.LibsndfileError as error:
+            raise _undecodable(error) from None
+        done += len(block)
+        if len(block) < min(len(buffer), frames - done + len(block)):
+            raise MediaError(f"truncated sound: the header promises {frames} frames, {done} are there")
+        yield block
+
+
+def _undecodable(error: soundfile.LibsndfileError) -> MediaError:
+    return MediaError(f"undecodable sound: {error.error_string.rstrip('.')}")
 
 
 def _check_header(sound: soundfile.SoundFile) -> None:
@@ -101,5 +143,8 @@ def _seek(sound: soundfile.SoundFile, start_seconds: float, duration_seconds: fl
     frames = min(total - first, wanted or total)
     check_length(frames, rate, sound.channels)
     if first:
-        sound.seek(first)
+        try:
+            sound.seek(first)
+        except soundfile.LibsndfileError as error:
+            raise _undecodable(error) from None
     return frames

@@ -57,7 +57,7 @@ def measure_sound(pcm: Pcm) -> SoundFacts:
     of a WAV: see `pcm_hash`. `snr_db` is the 95th minus the 10th percentile of the levels of 25 ms frames,
     which compares loud with quiet parts without a clean reference; None for fewer than four frames.
     """
-    rate, peak = pcm.sample_rate_hz, peak_of(pcm)
+    rate, peak = pcm.sample_rate_hz, peak_of(pcm.stored)
     power = np.square(pcm.mono.samples, dtype=np.float64)
     levels = _frame_levels_db(power, rate)
     snr = float(np.percentile(levels, 95) - np.percentile(levels, 10)) if len(levels) >= 4 else None

@@ -1,9 +1,10 @@
 """Decode a clip of the sound of a video: start a little before it, and cut it to the sample."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,7 +15,8 @@ from numpy import ndarray
 
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import Container
-from safe_data.media.sound import Pcm, after_the_end, check_format, check_length, clip_frames
+from safe_data.media.sound import after_the_end, check_format, check_length, clip_frames
+from safe_data.media.sound_stream import SoundStream, block_frames
 from safe_data.media.video_streams import Clock, best_stream, opened
 
 # Seconds that a decoder which starts in the middle needs to catch up: Opus 80 ms, MP3 4 frames.
@@ -22,6 +24,7 @@ PREROLL = Fraction(1, 4)
 SEEK_FROM_SECONDS = 1.0  # a clip that starts earlier is decoded from the start of the video
 GAP_SECONDS = 0.05  # a longer gap is silence, a shorter one an imprecise time stamp
 MISSING_SECONDS = 0.5  # a sound that ends this much early is truncated
+BACK_SECONDS = 0.25  # a later frame may begin this much before the end of an earlier one, and replaces it
 
 Samples = Float32[ndarray, "frames channels"]
 Piece = tuple[int, Samples]  # decoded samples with their place on the clock, in samples
@@ -58,13 +61,15 @@ class _Track:
         return nearest if precision > 1 and abs(nearest - place) <= precision else place
 
 
-def decode_track(
+@contextmanager
+def opened_track(
     file: BinaryIO, container: Container, start_seconds: float, duration_seconds: float | None
-) -> Pcm:
-    """Decode a clip of the sound of a video; it is silent before the sound begins and where it pauses.
+) -> Iterator[SoundStream]:
+    """Open a clip of the sound of a video; it is silent before the sound begins and where it pauses.
 
     Raises:
-        MediaError: the video has no sound, or the sound is truncated, too long or empty.
+        MediaError: the video has no sound, or the sound is truncated, too long or empty; some of it only
+            while the blocks are decoded.
     """
     with opened(file, container) as video:
         stream = best_stream(video, "audio")
@@ -78,35 +83,45 @@ def decode_track(
         promised = clock.end(stream)
         whole = None if promised is None else round(promised * track.rate)
         check_length(wanted or (whole or 0) - first, track.rate, track.channels)
-        pieces, there = _decode(video, stream, track, first, end)
-        if whole is not None and whole < there <= whole + 2 * track.step:
-            there = whole  # the encoder padded its last frame
-        if there <= first:
-            raise after_the_end(start_seconds, there / track.rate)
-        _check_all_there(there, whole, end, track.rate)
-        samples = _join(pieces, first, there if end is None else min(there, end), track.channels)
-        return Pcm(samples, track.rate, None, _bits(stream.codec_context.name, head[0].format.name))
+        clip = _Clip(track, start_seconds, first, end, whole)
+        yield SoundStream(
+            decoded=_decoded(_pieces(video, stream, clip), clip),
+            sample_rate_hz=track.rate,
+            channels=track.channels,
+            expected_frames=wanted or max(0, (whole or 0) - first),
+            suffix=None,
+            bits=_bits(stream.codec_context.name, head[0].format.name),
+        )
 
 
-def _decode(
-    video: InputContainer, stream: Any, track: _Track, first: int, end: int | None
-) -> tuple[list[Piece], int]:
+@dataclass(frozen=True)
+class _Clip:
+    """The wanted samples of a track: from `first` to `end`, or to its end, which is `whole` by its header."""
+
+    track: _Track
+    start_seconds: float
+    first: int
+    end: int | None
+    whole: int | None
+
+
+def _pieces(video: InputContainer, stream: Any, clip: _Clip) -> Iterator[Piece]:
     """Decode the pieces of the clip, from shortly before it if that works, or else from the start."""
-    if first > SEEK_FROM_SECONDS * track.rate:
-        video.seek(track.clock.stamp(Fraction(first, track.rate) - PREROLL), stream=stream)
+    clock, rate = clip.track.clock, clip.track.rate
+    if clip.first > SEEK_FROM_SECONDS * rate:
+        video.seek(clock.stamp(Fraction(clip.first, rate) - PREROLL), stream=stream)
         frames = islice(video.decode(stream), 1, None)  # the first frame is neither complete nor in place
-        pieces, there = _collect(frames, track, first, end)
-        if pieces and pieces[0][0] <= first:
-            return pieces, there
-    video.seek(track.clock.stamp(0), stream=stream)
-    return _collect(video.decode(stream), track, first, end)
+        pieces = _placed(frames, clip)
+        head = next(pieces, None)
+        if head is not None and len(head[1]) and head[0] <= clip.first:
+            return chain([head], pieces)
+    video.seek(clock.stamp(0), stream=stream)
+    return _placed(video.decode(stream), clip)
 
 
-def _collect(
-    frames: Iterable[AudioFrame], track: _Track, first: int, end: int | None
-) -> tuple[list[Piece], int]:
-    """Collect the frames that overlap the clip, each with its place, and where the last frame ended."""
-    pieces: list[Piece] = []
+def _placed(frames: Iterable[AudioFrame], clip: _Clip) -> Iterator[Piece]:
+    """The frames that overlap the clip, each with its place; then an empty piece where the last one ended."""
+    track, first, end = clip.track, clip.first, clip.end
     place: int | None = None
     for frame in frames:
         if (frame.sample_rate, frame.layout.nb_channels) != (track.rate, track.channels):
@@ -115,12 +130,50 @@ def _collect(
         if place is None or (stated is not None and abs(stated - place) > GAP_SECONDS * track.rate):
             place = stated or 0
         if end is not None and place >= end:
-            return pieces, max(place, end)
+            break
         if place + frame.samples > first:
             check_length((end or place + frame.samples) - first, track.rate, track.channels)
-            pieces.append((place, _samples(frame, track.channels)))
+            yield place, _samples(frame, track.channels)
         place += frame.samples
-    return pieces, place or 0
+    yield place or 0, np.zeros((0, track.channels), np.float32)
+
+
+def _decoded(pieces: Iterator[Piece], clip: _Clip) -> Iterator[Samples]:
+    """Join the pieces to blocks, with silence between them; check at the end that nothing is missing."""
+    track, first, end = clip.track, clip.first, clip.end
+    held = round(BACK_SECONDS * track.rate) + 2 * track.step  # not given yet, so that it can be replaced
+    size = block_frames(track.channels)
+    buffer = np.zeros((size + held, track.channels), np.float32)
+    begin, there = first, first  # where the buffer begins, and where the last piece ended
+    for place, samples in pieces:
+        if begin > first and place < begin + 2 * track.step:
+            raise MediaError(f"damaged sound: its time jumps back to {place / track.rate:g} s")
+        there = place + len(samples)
+        here, until = max(place, first), there if end is None else min(there, end)
+        while here < until:
+            while here >= begin + len(buffer):
+                yield buffer[:size]
+                begin = _advance(buffer, size, begin)
+            some = min(until, begin + len(buffer)) - here
+            buffer[here - begin :][:some] = samples[here - place :][:some]
+            here += some
+    if clip.whole is not None and clip.whole < there <= clip.whole + 2 * track.step:
+        there = clip.whole  # the encoder padded its last frame
+    if there <= first:
+        raise after_the_end(clip.start_seconds, there / track.rate)
+    _check_all_there(there, clip.whole, end, track.rate)
+    stop = there if end is None else min(there, end)
+    while begin < stop:
+        yield buffer[: min(size, stop - begin)]
+        begin = _advance(buffer, size, begin)
+
+
+def _advance(buffer: Samples, size: int, begin: int) -> int:
+    """Drop the first samples of the buffer, and append silence; return where it begins now."""
+    kept = len(buffer) - size
+    buffer[:kept] = buffer[size:]
+    buffer[kept:] = 0
+    return begin + size
 
 
 def _check_all_there(there: int, whole: int | None, end: int | None, rate: int) -> None:
@@ -141,15 +194,6 @@ def _samples(frame: AudioFrame, channels: int) -> Samples:
     if columns.dtype.kind == "i":
         return columns.astype(np.float32) / np.float32(2 ** (8 * columns.itemsize - 1))
     return columns.astype(np.float32)
-
-
-def _join(pieces: list[Piece], first: int, end: int, channels: int) -> Samples:
-    joined = np.zeros((end - first, channels), np.float32)
-    for place, samples in pieces:
-        here, until = max(place, first), min(place + len(samples), end)
-        if here < until:
-            joined[here - first : until - first] = samples[here - place : until - place]
-    return joined
 
 
 def _bits(codec: str, sample_format: str) -> int | None:
