@@ -61,7 +61,9 @@ def check_aiff(file: BinaryIO, start: int) -> Whole:
     if begin + stated > size:
         raise truncated(stated, size - begin)
     if frame_bytes is not None and not 0 <= payload - frames * frame_bytes < max(2, frame_bytes):
-        raise damaged(f"its header says {frames} frames of {frame_bytes} bytes, and {payload} bytes of samples")
+        raise damaged(
+            f"its header says {frames} frames of {frame_bytes} bytes, and {payload} bytes of samples"
+        )
     (form,) = struct.unpack(">I", read_at(file, start + 4, 4))
     if start + 8 + form > size and not _left_open(form):
         raise truncated(form, size - start - 8)

@@ -7,7 +7,7 @@ plus that of the second. So a long message is folded in half again and again, wi
 from functools import cache
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import UInt8, UInt16, UInt32
 from numpy import ndarray
 
 REFLECT = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # each byte with its bits reversed
@@ -56,10 +56,11 @@ def _shifted(level: int) -> UInt16[ndarray, " 65536"]:
     """Each 16-bit polynomial times x to the power of 16 · 2**level, modulo the generator."""
     if level:
         half = _shifted(level - 1)
-        return half[half]
-    table = np.arange(2**16, dtype=np.uint32)
+        twice: UInt16[ndarray, " 65536"] = half[half]
+        return twice
+    table: UInt32[ndarray, " 65536"] = np.arange(2**16, dtype=np.uint32)
     for _ in range(16):
-        table = (table << 1) ^ np.where(table & 0x8000, 0x10000 | _POLYNOMIAL, 0).astype(np.uint32)
+        table = table * np.uint32(2) ^ (table >> 15) * np.uint32(0x10000 | _POLYNOMIAL)
     return table.astype(np.uint16)
 
 

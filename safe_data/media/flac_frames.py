@@ -27,6 +27,8 @@ LAST_TRIES = 64  # places that look like the last frame
 DOUBTFUL = 64  # places that look like an earlier frame; by chance, one in ten megabytes
 MAX_PLACES = 2**20  # that begin like a frame; ten minutes have some ten thousand frames
 
+FLAC_BITS = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}  # by what libsndfile calls them
+
 _HEADER = 16  # the longest frame header
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 _RATES = (None, 88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000)
@@ -67,16 +69,16 @@ class Md5:
         self._expected, self._bits = expected, bits
         self._md5 = hashlib.md5(usedforsecurity=False)
 
-    def update(self, samples: Int16[ndarray, "frames channels"] | Float32[ndarray, "frames channels"]) -> None:
-        """Add decoded samples, all channels of them."""
-        if samples.dtype == np.int16:
-            self._md5.update(np.ascontiguousarray(samples, "<i2"))
+    def add(self, block: Int16[ndarray, "frames channels"] | Float32[ndarray, "frames channels"]) -> None:
+        """Add the next samples."""
+        if block.dtype == np.int16:
+            self._md5.update(np.ascontiguousarray(block, "<i2").data)
             return
-        whole = np.rint(samples * np.float32(2 ** (self._bits - 1))).astype("<i4")
+        whole = np.rint(block * np.float32(2 ** (self._bits - 1))).astype("<i4")
         width = (self._bits + 7) // 8
-        self._md5.update(np.ascontiguousarray(whole.reshape(-1, 1).view(np.uint8)[:, :width]))
+        self._md5.update(np.ascontiguousarray(whole.reshape(-1, 1).view(np.uint8)[:, :width]).data)
 
-    def check(self) -> None:
+    def finish(self) -> None:
         """Compare, when all samples are added.
 
         Raises:
@@ -95,7 +97,7 @@ def check_flac(file: BinaryIO, start: int) -> Whole:
         MediaError: it is damaged or truncated.
     """
     info, begin = _metadata(file, start)
-    first = frame_header(read_at(file, begin, _HEADER), info)
+    first = frame_header(read_at(file, begin, _HEADER))
     if first is None:
         raise damaged(f"no frame begins at byte {begin}")
     _check_first(info, first)
@@ -107,7 +109,7 @@ def check_flac(file: BinaryIO, start: int) -> Whole:
     if info.frames and frames is not None and frames != info.frames:
         raise MediaError(f"truncated sound: the header promises {info.frames} frames, {frames} are there")
     if last is not None:
-        _check_numbers(file, info, begin, end, last)
+        _check_numbers(file, begin, end, last)
     if info.frames:
         return Whole((file,), ("FLAC",), info.frames, md5=info.md5)
     assert frames is not None
@@ -116,8 +118,8 @@ def check_flac(file: BinaryIO, start: int) -> Whole:
     return Whole((view,), ("FLAC",), frames, unchanged=False, md5=info.md5)
 
 
-def frame_header(data: bytes, info: StreamInfo) -> Frame | None:
-    """The frame header at the start of data, if it is one by its checksum and fits the file."""
+def frame_header(data: bytes) -> Frame | None:
+    """The frame header at the start of data, if it is one by its checksum."""
     if len(data) < 6 or data[0] != 0xFF or data[1] & 0xFE != 0xF8:
         return None
     number, used = _coded_number(data[4:11])
@@ -184,7 +186,7 @@ def _last_frame(file: BinaryIO, info: StreamInfo, begin: int, end: int) -> Frame
         from_ = max(begin, end - length)
         tail = read_at(file, from_, end - from_)
         places = [match.start() for match in _SYNC.finditer(tail)][::-1]
-        found = ((place, frame_header(tail[place : place + _HEADER], info)) for place in places)
+        found = ((place, frame_header(tail[place : place + _HEADER])) for place in places)
         likely = [(place, frame) for place, frame in found if frame is not None][:LAST_TRIES]
         for place, frame in likely:
             if crc16(memoryview(tail)[place:]) == 0:
@@ -192,10 +194,10 @@ def _last_frame(file: BinaryIO, info: StreamInfo, begin: int, end: int) -> Frame
     return None
 
 
-def _check_numbers(file: BinaryIO, info: StreamInfo, begin: int, end: int, last: Frame) -> None:
+def _check_numbers(file: BinaryIO, begin: int, end: int, last: Frame) -> None:
     """Check that each frame follows the one before: none is missing, none comes twice."""
     due, before, doubtful = 0, begin, 0
-    for offset, frame in _frames(file, info, begin, end):
+    for offset, frame in _frames(file, begin, end):
         if frame.number == due:
             due, before = due + (frame.block if frame.variable else 1), offset
         elif frame.number < due:  # by chance, or a frame that comes again
@@ -206,7 +208,7 @@ def _check_numbers(file: BinaryIO, info: StreamInfo, begin: int, end: int, last:
         raise damaged(f"the frame after frame {due - 1} is missing")
 
 
-def _frames(file: BinaryIO, info: StreamInfo, begin: int, end: int) -> Iterator[tuple[int, Frame]]:
+def _frames(file: BinaryIO, begin: int, end: int) -> Iterator[tuple[int, Frame]]:
     """Whatever looks like a frame header and has the right checksum, with its offset."""
     places = 0
     for offset in range(begin, end, READ_BYTES):
@@ -215,7 +217,7 @@ def _frames(file: BinaryIO, info: StreamInfo, begin: int, end: int) -> Iterator[
             places += 1
             if places > MAX_PLACES:
                 raise damaged(f"more than {MAX_PLACES} places look like frames")
-            frame = frame_header(data[match.start() : match.start() + _HEADER], info)
+            frame = frame_header(data[match.start() : match.start() + _HEADER])
             if frame is not None:
                 yield offset + match.start(), frame
 

@@ -100,7 +100,7 @@ def check_mp3(file: BinaryIO, start: int) -> Whole:
         raise damaged(f"{end - walk.stop} bytes at byte {walk.stop} are no frame")
     if tag is None:
         return Whole((_long_enough(file, music, walk),), ("MP3",), walk.frames * first.frames)
-    true = tag.checked(walk.frames, walk.stop - start, walk.stop - music, walk.music_crc)
+    true = tag.checked(walk.frames, walk.stop - start, walk.music_crc)
     if true == tag and walk.stop == end:
         return Whole((file,), ("MP3",))
     return Whole((view_of(file, [true.data, range(music, walk.stop)]),), ("MP3",))

@@ -32,33 +32,35 @@ class Tag:
     music_bytes: int | None = None
     music_crc: int | None = None
 
-    def checked(self, frames: int, file_bytes: int, music_bytes: int, music_crc: int) -> "Tag":
+    def checked(self, frames: int, file_bytes: int, music_crc: int) -> "Tag":
         """The tag with the true number of frames, if it differs by one from what it says or was damaged.
 
         Raises:
             MediaError: the sound is not the one that the tag describes.
         """
-        true = replace(self, data=self.data[: self.at] + struct.pack(">I", frames) + self.data[self.at + 4 :])
-        true = replace(true, frames=frames)
+        data = self.data[: self.at] + struct.pack(">I", frames) + self.data[self.at + 4 :]
+        true = replace(self, data=data, frames=frames)
         proven = self.checksum_at is not None and true._checksum_is_right()
         if self.checksum_at is not None and not proven and not self._checksum_is_right():
             raise damaged("the checksum of its first frame, which says its length, is wrong")
         more = self.frames - frames
         short = self.file_bytes is not None and self.file_bytes > file_bytes
+        detail = f"the header promises {self.frames} frames, {frames} are there"
         if not proven and (more > 1 or (more == 1 and short)):
-            raise MediaError(f"truncated sound: the header promises {self.frames} frames, {frames} are there")
+            raise MediaError(f"truncated sound: {detail}")
         if not proven and more < -1:
-            raise damaged(f"the header promises {self.frames} frames, {frames} are there")
+            raise damaged(detail)
         if self.music_crc is not None and self.music_bytes == file_bytes and self.music_crc != music_crc:
             raise damaged("the checksum over all of its frames is wrong")
         return true
 
     def _checksum_is_right(self) -> bool:
-        """Whether it fits the bytes before it, or as FFmpeg does it, the first 190 with zeros in its place."""
+        """Whether it fits the bytes before it, or as FFmpeg does it, the first 190 with it left out."""
         at = self.checksum_at or 0
-        zeroed = self.data[:at] + b"\0\0" + self.data[at + 2 : _FFMPEG_BYTES]
         stored = int.from_bytes(self.data[at : at + 2])
-        return stored in (crc16_reflected(self.data[:at]), crc16_reflected(zeroed))
+        zeroed = self.data[:at] + b"\0\0" + self.data[at + 2 : _FFMPEG_BYTES]
+        both = self.data[:at], zeroed.ljust(_FFMPEG_BYTES, b"\0")
+        return stored in map(crc16_reflected, both)
 
 
 def read_tag(frame: bytes, header: "Header") -> Tag | None:

@@ -15,7 +15,7 @@ from safe_data.media.spliced import view_of
 from safe_data.media.whole import Whole, damaged
 
 READ_BYTES = 2**20
-MAX_STREAMS = 1024  # in one file, side by side or in a chain
+MAX_STREAMS = 32  # in one file, side by side or in a chain: as many decoders are open
 
 _HEADER, _LARGEST = 27, 27 + 255 + 255 * 255
 _CONTINUED, _BEGIN, _END = 1, 2, 4
@@ -65,8 +65,10 @@ def check_ogg(file: BinaryIO, start: int) -> Whole:
         if flags & _BEGIN:
             if not links or all(stream.ended for stream in links[-1].values()):
                 links.append({})
-            if serial in links[-1] or sum(map(len, links)) >= MAX_STREAMS:
-                raise damaged(f"a stream begins twice, at byte {page.start}")
+            if serial in links[-1]:
+                raise damaged(f"a stream begins again at byte {page.start}")
+            if sum(map(len, links)) == MAX_STREAMS:
+                raise MediaError(f"unknown sound format: Ogg with more than {MAX_STREAMS} streams")
             links[-1][serial] = _Stream(_codec(body), next_number=number)
         stream = links[-1].get(serial) if links else None
         if stream is None or stream.ended:
@@ -89,7 +91,7 @@ def _sound_of(streams: list[_Stream]) -> _Stream:
     names = [stream.codec or "an unknown stream" for stream in streams]
     sounds = [stream for stream in streams if stream.codec in _SOUNDS.values()]
     if len(sounds) > 1:
-        raise MediaError(f"unknown sound format: Ogg with {len(sounds)} sounds side by side; use one sound")
+        raise MediaError(f"unknown sound format: Ogg with {len(sounds)} sounds at once; use one")
     if not sounds or sounds[0].codec not in _READ.values():
         raise MediaError(f"unknown sound format: Ogg with {', '.join(names)}; use Vorbis or Opus")
     return sounds[0]
@@ -101,7 +103,7 @@ def _codec(body: bytes) -> str | None:
 
 
 def _pages(file: BinaryIO, start: int) -> Iterator[tuple[range, bytes, bytes]]:
-    """Each page: its offsets, its header and its first bytes; read in pieces, each checked against its CRC."""
+    """Each page, checked against its CRC: its offsets, its header and its first bytes."""
     file.seek(start)
     data = turned = b""
     offset, place, at_end = start, 0, False  # `data` lies at `offset`; the next page begins at `place` in it
@@ -134,7 +136,9 @@ def _end_of_page(data: bytes, place: int, offset: int) -> int | None:
         rest = data[place:]
         if b"OggS".startswith(rest):
             raise MediaError("truncated sound: its last page does not end the stream")
-        if (len(rest) < READ_BYTES and not rest.strip(b"\0")) or (len(rest) == 128 and rest.startswith(b"TAG")):
+        if (len(rest) < READ_BYTES and not rest.strip(b"\0")) or (
+            len(rest) == 128 and rest.startswith(b"TAG")
+        ):
             return None
         following = data.find(b"OggS", place)
         length = (following if following >= 0 else len(data)) - place

@@ -1,9 +1,9 @@
 """Find the samples of a WAV, RF64 or W64 file, and check its sizes and its format against each other.
 
-A program that writes into a pipe cannot go back to write the sizes. They are then 0, or within 4 KiB of 2³¹ or
-2³² (or above): the samples go on to the end of the file. A size that is too large by no more than the header
-is long, in a file that its RIFF size says is whole, is a mistake of the program that wrote it. Any other size
-beyond the end of the file means that the file was cut off.
+A program that writes into a pipe cannot go back to write the sizes. They are then 0, or within 4 KiB of 2³¹
+or 2³²: the samples go on to the end of the file. A size that is too large by no more than the header is long,
+in a file that is whole by its RIFF size, is a mistake of its writer. Any other size that leads beyond the end
+of the file means that it was cut off.
 Source: RIFF, Multimedia Programming Interface and Data Specifications 1.0; EBU Tech 3306 (RF64); the
 description of Sony's Wave64.
 """
@@ -22,12 +22,12 @@ _GUIDS = {  # of W64, after the four letters
     b"riff": bytes.fromhex("2e91cf11a5d628db04c10000"),
     b"wave": bytes.fromhex("f3acd3118cd100c04f8edb8a"),
 }
-_ONE_SAMPLE = {1: None, 3: None, 6: 1, 7: 1}  # PCM, float, A-law, µ-law: bytes a sample, None if bits say it
+_ONE_SAMPLE = {1: None, 3: None, 6: 1, 7: 1}  # PCM, float, A-law, µ-law: bytes a sample; None: see bits
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a format writes chunks: byte order, bytes of a chunk's header, alignment, and what its sizes count."""
+    """How chunks are written: byte order, bytes of a chunk's header, alignment, and what a size counts."""
 
     order: str
     head: int = 8
@@ -87,7 +87,9 @@ def check_wav(file: BinaryIO, start: int) -> Whole:
         return Whole((file,), ("WAV", "WAVEX", "RF64"), _frames(samples, end), not large)
     length = end - samples.start
     if length >= 2**32 - 4096:
-        raise MediaError("unknown length: the header does not say how long the sound is; write the file again")
+        raise MediaError(
+            "unknown length: the header does not say how long the sound is; write the file again"
+        )
     changes = {start + 4: layout.stated(end - start - 8), samples.start - 4: layout.stated(length)}
     if large:
         changes = {start: b"RIFF", **changes}
@@ -114,9 +116,7 @@ def check_w64(file: BinaryIO, start: int) -> Whole:
     return Whole((patched(file, changes, start, end),), ("W64",), _frames(samples, end), unchanged=False)
 
 
-def _find_samples(
-    file: BinaryIO, offset: int, layout: _Layout, size: int
-) -> tuple[_Samples, int | None]:
+def _find_samples(file: BinaryIO, offset: int, layout: _Layout, size: int) -> tuple[_Samples, int | None]:
     """Walk the chunks up to the samples; also the offset of the sizes of RF64."""
     frame_bytes, has_format, sizes = None, False, None
     for _ in range(MAX_CHUNKS):
@@ -164,12 +164,14 @@ def _end_of_samples(
     if stated > 0 and end <= size:
         after = -(-end // layout.align) * layout.align
         whole_file = min(size, file_end) if file_end >= end else size
-        if file_end in (end, after) or any(_ends_with_chunks(file, after, layout, at) for at in (size, whole_file)):
+        if file_end in (end, after) or any(
+            _ends_with_chunks(file, after, layout, at) for at in (size, whole_file)
+        ):
             return end
         raise damaged(f"{size - end} bytes after the samples are no chunk")
     if stated == 0 and _ends_with_chunks(file, start, layout, size):
         return start
-    by_mistake = end - size <= start and file_end < end
+    by_mistake = end - size <= start and size <= file_end <= size + 8 and file_end < end
     if not is_unstated(stated) and not by_mistake:
         raise truncated(stated, size - start)
     surplus = (size - start) % samples.frame_bytes if samples.frame_bytes else 0

@@ -18,7 +18,7 @@ class Whole:
     """What libsndfile reads, part after part; each is the file, or a view of it with a true header.
 
     `frames` is the length over all parts where the format says it. `unchanged` says whether other readers
-    find the same samples in the file, so that a shard may hold it as it is. `md5` is FLAC's own, of the samples.
+    find the same samples in the file, so that a shard may hold it as it is. `md5` is FLAC's, of the samples.
     """
 
     parts: tuple[BinaryIO, ...]
