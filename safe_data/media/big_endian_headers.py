@@ -18,7 +18,7 @@ SOX_UNSTATED = 0x7F000000  # what SoX writes into the sizes of an AIFF in a pipe
 
 # Bytes a sample, where the format does not say it in bits.
 _AIFC_PCM = (b"NONE", b"twos", b"sowt", b"raw ", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64")
-_AIFC_BYTES = {b"ulaw": 1, b"ULAW": 1, b"alaw": 1, b"ALAW": 1, b"fl64": 8, b"FL64": 8}
+_AIFC_BYTES = {b"ima4": 34, b"ulaw": 1, b"ULAW": 1, b"alaw": 1, b"ALAW": 1, b"fl64": 8, b"FL64": 8}
 _AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
 _AIFF_FIXED = 8  # bytes before the samples in their chunk
 _CAF_EDITS = 4
@@ -49,7 +49,7 @@ def check_aiff(file: BinaryIO, start: int) -> Whole:
         raise truncated(stated, size - begin)
     if _left_open(stated) or (stated <= _AIFF_FIXED and first < size):
         end = _to_the_end(first, size, frame_bytes)
-        if frame_bytes is None:
+        if frame_bytes is None or kind == b"ima4":
             raise MediaError("unknown length: the header does not say how long the sound is; write it again")
         frames = (end - first) // frame_bytes
         changes = {
@@ -60,6 +60,7 @@ def check_aiff(file: BinaryIO, start: int) -> Whole:
         return Whole((patched(file, changes, start, end),), ("AIFF",), frames, unchanged=False)
     if begin + stated > size:
         raise truncated(stated, size - begin)
+    linear = frame_bytes is not None and kind != b"ima4"
     if frame_bytes is not None and not 0 <= payload - frames * frame_bytes < max(2, frame_bytes):
         raise damaged(
             f"its header says {frames} frames of {frame_bytes} bytes, and {payload} bytes of samples"
@@ -67,7 +68,7 @@ def check_aiff(file: BinaryIO, start: int) -> Whole:
     (form,) = struct.unpack(">I", read_at(file, start + 4, 4))
     if start + 8 + form > size and not _left_open(form):
         raise truncated(form, size - start - 8)
-    return Whole((patched(file, {}, start, size),), ("AIFF",), frames if width else None, unchanged=False)
+    return Whole((patched(file, {}, start, size),), ("AIFF",), frames if linear else None, unchanged=False)
 
 
 def _aiff_chunks(file: BinaryIO, offset: int, size: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
@@ -75,6 +76,8 @@ def _aiff_chunks(file: BinaryIO, offset: int, size: int) -> Iterator[tuple[bytes
     for _ in range(MAX_CHUNKS):
         head = read_at(file, offset, 8)
         if len(head) < 8:
+            if head.strip(b"\0"):
+                raise damaged(f"{len(head)} bytes at byte {offset} are no chunk")
             return
         (length,) = struct.unpack_from(">I", head, 4)
         yield head[:4], (offset + 8, length)

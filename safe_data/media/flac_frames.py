@@ -23,7 +23,6 @@ from safe_data.media.whole import Whole, before_tags, damaged, read_at
 READ_BYTES = 2**20
 MAX_METADATA = 1024  # blocks; real files have fewer than ten
 MAX_FRAME = 2**21 + 2**16  # bytes; 65535 samples of 8 channels take as much if they cannot be compressed
-LAST_TRIES = 64  # places that look like the last frame
 DOUBTFUL = 64  # places that look like an earlier frame; by chance, one in ten megabytes
 MAX_PLACES = 2**20  # that begin like a frame; ten minutes have some ten thousand frames
 
@@ -41,7 +40,6 @@ class StreamInfo:
 
     min_block: int
     max_block: int
-    max_bytes: int
     rate: int
     channels: int
     bits: int
@@ -89,7 +87,7 @@ class Md5:
 
 
 def check_flac(file: BinaryIO, start: int) -> Whole:
-    """Check the header against the first and the last frame, and that no frame between is missing.
+    """Check the header against the first frame, and that frame follows frame up to the length in the header.
 
     A header that does not say how many samples follow, as from a pipe, is completed from the last frame.
 
@@ -102,17 +100,12 @@ def check_flac(file: BinaryIO, start: int) -> Whole:
         raise damaged(f"no frame begins at byte {begin}")
     _check_first(info, first)
     end = before_tags(file, begin)
-    last = _last_frame(file, info, begin, end)
-    frames = None if last is None else _first_sample(last, info) + last.block
-    if frames is None and (info.md5 is None or not info.frames):
-        raise MediaError("truncated sound: it does not end with a whole frame")
-    if info.frames and frames is not None and frames != info.frames:
+    last = _last_frame(file, begin, end, to_the_end=not info.frames)
+    frames = last.block + (last.number if last.variable else last.number * first.block)
+    if info.frames and frames != info.frames:
         raise MediaError(f"truncated sound: the header promises {info.frames} frames, {frames} are there")
-    if last is not None:
-        _check_numbers(file, begin, end, last)
     if info.frames:
         return Whole((file,), ("FLAC",), info.frames, md5=info.md5)
-    assert frames is not None
     total = (read_at(file, start + 21, 1)[0] & 0xF0) << 32 | frames
     view = patched(file, {start + 21: total.to_bytes(5)}, start, end)
     return Whole((view,), ("FLAC",), frames, unchanged=False, md5=info.md5)
@@ -148,7 +141,6 @@ def _metadata(file: BinaryIO, start: int) -> tuple[StreamInfo, int]:
     info = StreamInfo(
         min_block=int.from_bytes(data[8:10]),
         max_block=int.from_bytes(data[10:12]),
-        max_bytes=int.from_bytes(data[15:18]),
         rate=packed >> 44,
         channels=(packed >> 41 & 7) + 1,
         bits=(packed >> 36 & 31) + 1,
@@ -180,32 +172,26 @@ def _check_first(info: StreamInfo, first: Frame) -> None:
         raise damaged(f"the header says blocks of {info.max_block}, the first frame has {first.block}")
 
 
-def _last_frame(file: BinaryIO, info: StreamInfo, begin: int, end: int) -> Frame | None:
-    """The frame that ends where the frames end; None if no frame does."""
-    for length in (2**15, info.max_bytes + _HEADER, MAX_FRAME):
-        from_ = max(begin, end - length)
-        tail = read_at(file, from_, end - from_)
-        places = [match.start() for match in _SYNC.finditer(tail)][::-1]
-        found = ((place, frame_header(tail[place : place + _HEADER])) for place in places)
-        likely = [(place, frame) for place, frame in found if frame is not None][:LAST_TRIES]
-        for place, frame in likely:
-            if crc16(memoryview(tail)[place:]) == 0:
-                return frame
-    return None
+def _last_frame(file: BinaryIO, begin: int, end: int, to_the_end: bool) -> Frame:
+    """Go from frame to frame: none is missing, none comes twice, and if `to_the_end`, the last is whole.
 
-
-def _check_numbers(file: BinaryIO, begin: int, end: int, last: Frame) -> None:
-    """Check that each frame follows the one before: none is missing, none comes twice."""
-    due, before, doubtful = 0, begin, 0
+    A frame ends where its checksum is right; by chance, other bytes look like a header.
+    """
+    due, before, doubtful, last = 0, begin, 0, None
     for offset, frame in _frames(file, begin, end):
         if frame.number == due:
-            due, before = due + (frame.block if frame.variable else 1), offset
-        elif frame.number < due:  # by chance, or a frame that comes again
-            doubtful += 1
-            if doubtful > DOUBTFUL or crc16(read_at(file, before, min(offset - before, MAX_FRAME))) == 0:
-                raise damaged(f"frame {frame.number} comes again at byte {offset}")
-    if due != last.number + (last.block if last.variable else 1):
-        raise damaged(f"the frame after frame {due - 1} is missing")
+            due, before, last = due + (frame.block if frame.variable else 1), offset, frame
+            continue
+        doubtful += 1
+        if doubtful > DOUBTFUL or _is_whole(file, before, offset):
+            raise damaged(f"frame {frame.number} begins at byte {offset} instead of frame {due}")
+    if last is None or (to_the_end and not _is_whole(file, before, end)):
+        raise MediaError("truncated sound: its last frame is not whole")
+    return last
+
+
+def _is_whole(file: BinaryIO, begin: int, end: int) -> bool:
+    return end - begin <= MAX_FRAME and crc16(read_at(file, begin, end - begin)) == 0
 
 
 def _frames(file: BinaryIO, begin: int, end: int) -> Iterator[tuple[int, Frame]]:
@@ -220,10 +206,6 @@ def _frames(file: BinaryIO, begin: int, end: int) -> Iterator[tuple[int, Frame]]
             frame = frame_header(data[match.start() : match.start() + _HEADER])
             if frame is not None:
                 yield offset + match.start(), frame
-
-
-def _first_sample(frame: Frame, info: StreamInfo) -> int:
-    return frame.number if frame.variable else frame.number * info.max_block
 
 
 def _coded_number(data: bytes) -> tuple[int, int]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from safe_data.media.mp3_frames import Header
 
 _FRAMES, _BYTES, _SEEKING, _QUALITY = 1, 2, 4, 8
+_LAME_AFTER = 120  # bytes after the beginning of the tag, if it has all of its fields
 _LAME_BYTES, _FFMPEG_BYTES = 36, 190
 _CHECKED = re.compile(rb"LAME3\.(9\d|\d{3})|Lav[cf]")  # encoders that write checksums
 
@@ -77,6 +78,8 @@ def read_tag(frame: bytes, header: "Header") -> Tag | None:
             after = place + fields + (100 if flags & _SEEKING else 0) + (4 if flags & _QUALITY else 0)
             tag = Tag(frame, place, frames, size)
             return _with_lame(tag, after)
+        if not any(frame[4:at]) and _CHECKED.match(frame, at + _LAME_AFTER):
+            raise damaged("its first frame has the tag of LAME without its beginning")
     return None
 
 
@@ -84,9 +87,7 @@ def _with_lame(tag: Tag, at: int) -> Tag:
     lame = tag.data[at : at + _LAME_BYTES]
     if len(lame) < _LAME_BYTES or not _CHECKED.match(lame):
         return tag
-    music_bytes, music_crc, checksum = struct.unpack_from(">IHH", lame, _LAME_BYTES - 8)
-    if not checksum:
-        return tag
+    music_bytes, music_crc = struct.unpack_from(">IH", lame, _LAME_BYTES - 8)
     return replace(
         tag,
         checksum_at=at + _LAME_BYTES - 2,

@@ -14,10 +14,14 @@ from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
 from safe_data.media.spliced import patched
-from safe_data.media.whole import Whole, damaged, read_at, truncated
+from safe_data.media.whole import Whole, before_tags, damaged, read_at, truncated
 
 MAX_CHUNKS = 64  # before the samples, and after them; real sounds have fewer
 
+PADDING = 2**16  # bytes of zeros after the samples, at most
+
+_BLOCKS = (0x02, 0x11, 0x31)
+_AFTER = (b"LIST", b"list", b"id3 ", b"ID3 ", b"bext", b"iXML", b"_PMX", b"cue ", b"smpl", b"PEAK", b"JUNK")
 _GUIDS = {  # of W64, after the four letters
     b"riff": bytes.fromhex("2e91cf11a5d628db04c10000"),
     b"wave": bytes.fromhex("f3acd3118cd100c04f8edb8a"),
@@ -147,6 +151,7 @@ def _check_format(body: bytes, order: str) -> int | None:
     if tag == 0xFFFE and len(body) >= 26:
         (tag,) = struct.unpack_from(order + "H", body, 24)
     if tag not in _ONE_SAMPLE:
+        _check_blocks(body, order, rate, bytes_a_second, frame_bytes)
         return None
     width = _ONE_SAMPLE[tag] or (bits + 7) // 8
     if frame_bytes != channels * width and (bits, frame_bytes) != (24, channels * 4):
@@ -156,6 +161,15 @@ def _check_format(body: bytes, order: str) -> int | None:
     return frame_bytes or None
 
 
+def _check_blocks(body: bytes, order: str, rate: int, bytes_a_second: int, block_bytes: int) -> None:
+    """Check the rate of ADPCM or GSM 6.10, whose blocks of bytes have a number of samples."""
+    if struct.unpack_from(order + "H", body)[0] not in _BLOCKS or len(body) < 20:
+        return
+    samples, wanted = struct.unpack_from(order + "H", body, 18)[0], rate * block_bytes
+    if abs(bytes_a_second * samples - wanted) > max(2 * samples, wanted // 1000):
+        raise damaged(f"its header says {bytes_a_second} bytes a second for {rate} Hz")
+
+
 def _end_of_samples(
     file: BinaryIO, samples: _Samples, stated: int, file_end: int, layout: _Layout, size: int
 ) -> int:
@@ -163,35 +177,43 @@ def _end_of_samples(
     start, end = samples.start, samples.start + stated
     if stated > 0 and end <= size:
         after = -(-end // layout.align) * layout.align
-        whole_file = min(size, file_end) if file_end >= end else size
-        if file_end in (end, after) or any(
-            _ends_with_chunks(file, after, layout, at) for at in (size, whole_file)
-        ):
+        stop = before_tags(file, min(after, size))
+        if _only_chunks(file, after, layout, stop, file_end > size) or _is_padding(file, end, stop):
             return end
         raise damaged(f"{size - end} bytes after the samples are no chunk")
-    if stated == 0 and _ends_with_chunks(file, start, layout, size):
+    if stated == 0 and _only_chunks(file, start, layout, size):
         return start
     by_mistake = end - size <= start and size <= file_end <= size + 8 and file_end < end
-    if not is_unstated(stated) and not by_mistake:
+    if not by_mistake and not is_unstated(stated):
         raise truncated(stated, size - start)
+    if start < file_end < size - 1 or (file_end > size and not is_unstated(file_end - start)):
+        raise damaged(f"the file has {size} bytes, its header says {file_end}")
     surplus = (size - start) % samples.frame_bytes if samples.frame_bytes else 0
     if surplus > 1 or (surplus and read_at(file, size - 1, 1) != b"\0"):
         raise MediaError(f"truncated sound: {surplus} bytes of its last frame are there")
     return size - surplus
 
 
-def _ends_with_chunks(file: BinaryIO, offset: int, layout: _Layout, size: int) -> bool:
-    """Whether nothing but chunks lies between an offset and the end of the file."""
+def _only_chunks(file: BinaryIO, offset: int, layout: _Layout, stop: int, cut_off: bool = False) -> bool:
+    """Whether nothing but chunks lies between two offsets; the last one may be cut off."""
     for _ in range(MAX_CHUNKS):
-        if offset >= size:
+        if offset >= stop:
             return True
         chunk = layout.chunk(file, offset)
         if chunk is None or chunk[1] < 0 or not chunk[0].isascii() or not chunk[0].decode().isprintable():
             return False
         offset += -(-(layout.head + chunk[1]) // layout.align) * layout.align
-        if offset > size + layout.align:
-            return False
+        if offset > stop + layout.align:
+            return cut_off and chunk[0] in _AFTER
     return False
+
+
+def _is_padding(file: BinaryIO, end: int, stop: int) -> bool:
+    """Whether zeros follow the samples, but do not end them: else bytes were inserted, and moved them."""
+    length = stop - end
+    if length > PADDING or any(read_at(file, end, length)):
+        return False
+    return length < 2 or any(read_at(file, max(0, end - 8), 8))
 
 
 def _frames(samples: _Samples, end: int) -> int | None:
