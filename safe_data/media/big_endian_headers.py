@@ -24,14 +24,14 @@ _AIFF_FIXED = 8  # bytes before the samples in their chunk
 _CAF_EDITS = 4
 
 
-def check_aiff(file: BinaryIO, start: int) -> Whole:
+def check_aiff(file: BinaryIO) -> Whole:
     """Check an AIFF or AIFC file.
 
     Raises:
         MediaError: it is truncated or damaged.
     """
     size = file.seek(0, 2)
-    chunks = dict(_aiff_chunks(file, start + 12, size))
+    chunks = dict(_aiff_chunks(file, 12, size))
     if b"COMM" not in chunks or b"SSND" not in chunks:
         raise damaged("it has no chunk with samples, or none with their format")
     comm, (begin, stated) = chunks[b"COMM"][0], chunks[b"SSND"]
@@ -39,7 +39,7 @@ def check_aiff(file: BinaryIO, start: int) -> Whole:
     if len(common) < 18:
         raise damaged("its format is cut off")
     channels, frames, bits = struct.unpack_from(">HIH", common)
-    kind = common[18:22] if read_at(file, start + 8, 4) == b"AIFC" else b"NONE"
+    kind = common[18:22] if read_at(file, 8, 4) == b"AIFC" else b"NONE"
     width = _AIFC_BYTES.get(kind) or ((bits + 7) // 8 if kind in _AIFC_PCM else None)
     (skipped,) = struct.unpack(">I", read_at(file, begin, 4).ljust(4, b"\0"))
     first = begin + _AIFF_FIXED + skipped
@@ -53,11 +53,11 @@ def check_aiff(file: BinaryIO, start: int) -> Whole:
             raise MediaError("unknown length: the header does not say how long the sound is; write it again")
         frames = (end - first) // frame_bytes
         changes = {
-            start + 4: struct.pack(">I", end - start - 8),
+            4: struct.pack(">I", end - 8),
             comm + 2: struct.pack(">I", frames),
             begin - 4: struct.pack(">I", end - begin),
         }
-        return Whole((patched(file, changes, start, end),), ("AIFF",), frames, unchanged=False)
+        return Whole((patched(file, changes, end),), ("AIFF",), frames, unchanged=False)
     if begin + stated > size:
         raise truncated(stated, size - begin)
     linear = frame_bytes is not None and kind != b"ima4"
@@ -65,10 +65,10 @@ def check_aiff(file: BinaryIO, start: int) -> Whole:
         raise damaged(
             f"its header says {frames} frames of {frame_bytes} bytes, and {payload} bytes of samples"
         )
-    (form,) = struct.unpack(">I", read_at(file, start + 4, 4))
-    if start + 8 + form > size and not _left_open(form):
-        raise truncated(form, size - start - 8)
-    return Whole((patched(file, {}, start, size),), ("AIFF",), frames if linear else None, unchanged=False)
+    (form,) = struct.unpack(">I", read_at(file, 4, 4))
+    if 8 + form > size and not _left_open(form):
+        raise truncated(form, size - 8)
+    return Whole((patched(file, {}, size),), ("AIFF",), frames if linear else None, unchanged=False)
 
 
 def _aiff_chunks(file: BinaryIO, offset: int, size: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
@@ -88,18 +88,18 @@ def _aiff_chunks(file: BinaryIO, offset: int, size: int) -> Iterator[tuple[bytes
             raise truncated(length, size - offset + length)
 
 
-def check_au(file: BinaryIO, start: int) -> Whole:
+def check_au(file: BinaryIO) -> Whole:
     """Check an AU file.
 
     Raises:
         MediaError: it is truncated or damaged.
     """
     size = file.seek(0, 2)
-    head = read_at(file, start, 24)
+    head = read_at(file, 0, 24)
     if len(head) < 24:
         raise truncated(24, len(head))
     offset, stated, encoding, _, channels = struct.unpack_from(">5I", head, 4)
-    first = start + offset
+    first = offset
     frame_bytes = channels * _AU_BYTES[encoding] if encoding in _AU_BYTES else None
     if offset < 24 or first > size:
         raise damaged(f"its samples begin at byte {offset}")
@@ -114,18 +114,18 @@ def check_au(file: BinaryIO, start: int) -> Whole:
     if frame_bytes and (end - first) % frame_bytes:
         raise damaged(f"{end - first} bytes of samples are no whole number of frames of {frame_bytes}")
     frames = (end - first) // frame_bytes if frame_bytes else None
-    view = patched(file, {start + 8: struct.pack(">I", end - first)}, start, end)
+    view = patched(file, {8: struct.pack(">I", end - first)}, end)
     return Whole((view,), ("AU",), frames, unchanged=False)
 
 
-def check_caf(file: BinaryIO, start: int) -> Whole:
+def check_caf(file: BinaryIO) -> Whole:
     """Check a CAF file.
 
     Raises:
         MediaError: it is truncated or damaged.
     """
     size = file.seek(0, 2)
-    offset, frame_bytes, kind, frames = start + 8, 0, b"", None
+    offset, frame_bytes, kind, frames = 8, 0, b"", None
     place: tuple[int, int] | None = None
     for _ in range(MAX_CHUNKS):
         head = read_at(file, offset, 12)
@@ -137,8 +137,8 @@ def check_caf(file: BinaryIO, start: int) -> Whole:
         body = offset + 12
         offset = body + length
         if name == b"data":
-            place = (body + _CAF_EDITS, size if length < 0 else offset)
-            if length < 0:
+            place = (body + _CAF_EDITS, size if length == -1 else offset)
+            if length == -1:
                 break
         if length < 0 or offset > size:
             raise truncated(max(length, 0), size - body)
@@ -155,7 +155,7 @@ def check_caf(file: BinaryIO, start: int) -> Whole:
         end = _to_the_end(first, end, frame_bytes)
         frames = (end - first) // frame_bytes
     changes = {first - _CAF_EDITS - 8: struct.pack(">q", end - first + _CAF_EDITS)}
-    view = patched(file, changes, start, size)
+    view = patched(file, changes, size)
     return Whole((view,), ("CAF",), frames, unchanged=False)
 
 

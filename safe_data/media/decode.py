@@ -28,6 +28,8 @@ DEPTHS = {  # bits; 16 for all others
     **dict.fromkeys(("PCM_32", "FLOAT", "DOUBLE", "ALAC_32")),
 }
 
+VORBIS_BLOCK = 2**13  # frames of the longest
+
 _LENGTH_UNKNOWN = 2**40
 
 
@@ -90,7 +92,7 @@ def opened_sound(
         first, frames = _clip(total, sound, start_seconds, duration_seconds)
         complete, bits = frames == total, DEPTHS.get(sound.subtype, 16)
         yield SoundStream(
-            decoded=_joined(sounds, first, frames),
+            decoded=_joined(sounds, whole.tails, first, frames),
             sample_rate_hz=int(sound.samplerate),
             channels=sound.channels,
             expected_frames=frames,
@@ -181,7 +183,9 @@ def _clip(
     return first, frames
 
 
-def _joined(sounds: Sequence[soundfile.SoundFile], first: int, frames: int) -> Iterator[Block]:
+def _joined(
+    sounds: Sequence[soundfile.SoundFile], tails: Sequence[int], first: int, frames: int
+) -> Iterator[Block]:
     """Decode so many frames from the first on, of one part after the other."""
     for number, sound in enumerate(sounds):
         last = number == len(sounds) - 1
@@ -189,7 +193,7 @@ def _joined(sounds: Sequence[soundfile.SoundFile], first: int, frames: int) -> I
             first -= int(sound.frames)
             continue
         if first:
-            _seek(sound, first)
+            _seek(sound, first, tails[number] if tails else 0)
         here = frames if last else min(frames, int(sound.frames) - first)
         yield from _decoded(sound, here)
         first, frames = 0, frames - here
@@ -197,8 +201,15 @@ def _joined(sounds: Sequence[soundfile.SoundFile], first: int, frames: int) -> I
             return
 
 
-def _seek(sound: soundfile.SoundFile, first: int) -> None:
+def _seek(sound: soundfile.SoundFile, first: int, tail: int) -> None:
+    """Go to a frame; one in the last page of Vorbis is reached by decoding what precedes it.
+
+    libvorbisfile counts that page from its end, where samples may have been trimmed, and lands too late.
+    """
+    from_ = min(first, max(0, int(sound.frames) - tail - VORBIS_BLOCK)) if tail else first
     try:
-        sound.seek(first)
+        sound.seek(from_)
     except soundfile.LibsndfileError as error:
         raise _undecodable(error) from None
+    for _ in _decoded(sound, first - from_):
+        pass

@@ -24,7 +24,7 @@ READ_BYTES = 2**20
 MAX_METADATA = 1024  # blocks; real files have fewer than ten
 MAX_FRAME = 2**21 + 2**16  # bytes; 65535 samples of 8 channels take as much if they cannot be compressed
 DOUBTFUL = 64  # places that look like an earlier frame; by chance, one in ten megabytes
-MAX_PLACES = 2**20  # that begin like a frame; ten minutes have some ten thousand frames
+MAX_PLACES = 2**18  # that begin like a frame; ten minutes have some ten thousand frames
 
 FLAC_BITS = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}  # by what libsndfile calls them
 
@@ -86,7 +86,7 @@ class Md5:
             raise damaged("the MD5 of its samples is not the one in its header")
 
 
-def check_flac(file: BinaryIO, start: int) -> Whole:
+def check_flac(file: BinaryIO) -> Whole:
     """Check the header against the first frame, and that frame follows frame up to the length in the header.
 
     A header that does not say how many samples follow, as from a pipe, is completed from the last frame.
@@ -94,7 +94,7 @@ def check_flac(file: BinaryIO, start: int) -> Whole:
     Raises:
         MediaError: it is damaged or truncated.
     """
-    info, begin = _metadata(file, start)
+    info, begin = _metadata(file)
     first = frame_header(read_at(file, begin, _HEADER))
     if first is None:
         raise damaged(f"no frame begins at byte {begin}")
@@ -106,8 +106,8 @@ def check_flac(file: BinaryIO, start: int) -> Whole:
         raise MediaError(f"truncated sound: the header promises {info.frames} frames, {frames} are there")
     if info.frames:
         return Whole((file,), ("FLAC",), info.frames, md5=info.md5)
-    total = (read_at(file, start + 21, 1)[0] & 0xF0) << 32 | frames
-    view = patched(file, {start + 21: total.to_bytes(5)}, start, end)
+    total = (read_at(file, 21, 1)[0] & 0xF0) << 32 | frames
+    view = patched(file, {21: total.to_bytes(5)}, end)
     return Whole((view,), ("FLAC",), frames, unchanged=False, md5=info.md5)
 
 
@@ -132,9 +132,9 @@ def frame_header(data: bytes) -> Frame | None:
     return Frame(bool(data[1] & 1), number, block, rate, channels, _BITS[data[3] >> 1 & 7]) if fits else None
 
 
-def _metadata(file: BinaryIO, start: int) -> tuple[StreamInfo, int]:
+def _metadata(file: BinaryIO) -> tuple[StreamInfo, int]:
     """STREAMINFO, and the offset of the first frame."""
-    data, offset = read_at(file, start, 42), start + 4
+    data, offset = read_at(file, 0, 42), 4
     if len(data) < 42 or data[4] & 0x7F or int.from_bytes(data[5:8]) != 34:
         raise damaged("its first block is not STREAMINFO")
     packed = int.from_bytes(data[18:26])

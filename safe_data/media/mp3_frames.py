@@ -76,19 +76,19 @@ def header_of(data: bytes) -> Header | None:
     return Header((version, layer, data[1] & 1, rate, one), size if bitrate else 0, frames, side)
 
 
-def check_mp3(file: BinaryIO, start: int) -> Whole:
+def check_mp3(file: BinaryIO) -> Whole:
     """Check that frame follows frame up to the end of the file, or to the tags there.
 
     Raises:
         MediaError: frames are damaged or missing, or the bitrate is free.
     """
-    end = before_tags(file, start)
-    first = header_of(read_at(file, start, 4))
+    end = before_tags(file, 0)
+    first = header_of(read_at(file, 0, 4))
     assert first is not None
     if not first.frame_bytes:
         raise MediaError("unknown sound format: MP3 with a free bitrate; use a stated one")
-    tag = read_tag(read_at(file, start, min(first.frame_bytes, end - start)), first)
-    music = start + first.frame_bytes if tag else start
+    tag = read_tag(read_at(file, 0, min(first.frame_bytes, end)), first)
+    music = first.frame_bytes if tag else 0
     walk = _walk(file, music, end, checks=tag is not None and tag.music_crc is not None)
     if walk.frames <= 1 and walk.stop < end and tag is None:
         return Whole((file,))  # by chance, its first bytes look like a frame
@@ -100,7 +100,7 @@ def check_mp3(file: BinaryIO, start: int) -> Whole:
         raise damaged(f"{end - walk.stop} bytes at byte {walk.stop} are no frame")
     if tag is None:
         return Whole((_long_enough(file, music, walk),), ("MP3",), walk.frames * first.frames)
-    true = tag.checked(walk.frames, walk.stop - start, walk.music_crc)
+    true = tag.checked(walk.frames, walk.stop, walk.music_crc)
     if true == tag and walk.stop == end:
         return Whole((file,), ("MP3",))
     return Whole((view_of(file, [true.data, range(music, walk.stop)]),), ("MP3",))

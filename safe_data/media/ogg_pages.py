@@ -18,7 +18,8 @@ READ_BYTES = 2**20
 MAX_STREAMS = 32  # in one file, side by side or in a chain: as many decoders are open
 
 _HEADER, _LARGEST = 27, 27 + 255 + 255 * 255
-_CONTINUED, _BEGIN, _END = 1, 2, 4
+_BEGIN, _END = 2, 4
+_NO_POSITION = 2**64 - 1  # of a page in which no packet ends
 _INVERTED = 0xFFFFFFFF  # zlib inverts before and after; Ogg does not
 
 # The first bytes of a stream, and what it is called; Source: the mapping of each codec into Ogg.
@@ -41,16 +42,20 @@ class _Stream:
     pages: list[range] = field(default_factory=list)
     next_number: int = 0
     ended: bool = False
+    last_position: int = 0
+    last_frames: int = 0  # that the last page adds
 
-    def add(self, page: range) -> None:
-        """Add a page, to the last range if it follows it."""
+    def add(self, page: range, position: int) -> None:
+        """Add a page, to the last range if it follows it, with the number of frames up to its end."""
+        if position != _NO_POSITION:
+            self.last_frames, self.last_position = position - self.last_position, position
         if self.pages and self.pages[-1].stop == page.start:
             self.pages[-1] = range(self.pages[-1].start, page.stop)
         else:
             self.pages.append(page)
 
 
-def check_ogg(file: BinaryIO, start: int) -> Whole:
+def check_ogg(file: BinaryIO) -> Whole:
     """Check that no page is damaged, missing or followed by anything else, and that every stream ends.
 
     A chain of streams one after the other is read as one sound. Of streams side by side, the sound is read.
@@ -59,7 +64,7 @@ def check_ogg(file: BinaryIO, start: int) -> Whole:
         MediaError: it is damaged or truncated, or its sound is not one stream of Vorbis or Opus at a time.
     """
     links: list[dict[int, _Stream]] = []
-    for page, head, body in _pages(file, start):
+    for page, head, body in _pages(file):
         flags, serial = head[5], int.from_bytes(head[14:18], "little")
         number = int.from_bytes(head[18:22], "little")
         if flags & _BEGIN:
@@ -77,13 +82,14 @@ def check_ogg(file: BinaryIO, start: int) -> Whole:
             raise damaged(f"page {number} follows page {stream.next_number - 1} at byte {page.start}")
         stream.next_number = (number + 1) % 2**32
         stream.ended = bool(flags & _END)
-        stream.add(page)
+        stream.add(page, int.from_bytes(head[6:14], "little"))
     if not links or not all(stream.ended for stream in links[-1].values()):
         raise MediaError("truncated sound: its last page does not end the stream")
     sounds = [_sound_of(list(link.values())) for link in links]
     alone = len(sounds) == 1 and len(links[0]) == 1
     parts = (file,) if alone else tuple(view_of(file, sound.pages) for sound in sounds)
-    return Whole(parts, ("OGG",), unchanged=alone)
+    tails = tuple(sound.last_frames if sound.codec == "Vorbis" else 0 for sound in sounds)
+    return Whole(parts, ("OGG",), unchanged=alone, tails=tails)
 
 
 def _sound_of(streams: list[_Stream]) -> _Stream:
@@ -102,11 +108,11 @@ def _codec(body: bytes) -> str | None:
     return next(known, None)
 
 
-def _pages(file: BinaryIO, start: int) -> Iterator[tuple[range, bytes, bytes]]:
+def _pages(file: BinaryIO) -> Iterator[tuple[range, bytes, bytes]]:
     """Each page, checked against its CRC: its offsets, its header and its first bytes."""
-    file.seek(start)
+    file.seek(0)
     data = turned = b""
-    offset, place, at_end = start, 0, False  # `data` lies at `offset`; the next page begins at `place` in it
+    offset, place, at_end = 0, 0, False  # `data` lies at `offset`; the next page begins at `place` in it
     while True:
         if len(data) - place < _LARGEST and not at_end:
             more = file.read(READ_BYTES)

@@ -64,10 +64,10 @@ def view_of(file: BinaryIO, pieces: Sequence[bytes | range]) -> BinaryIO:
     return io.BufferedReader(Spliced(file, pieces))
 
 
-def patched(file: BinaryIO, changes: Mapping[int, bytes], start: int, stop: int) -> BinaryIO:
-    """A part of a file, with some bytes in it replaced by as many others."""
+def patched(file: BinaryIO, changes: Mapping[int, bytes], stop: int) -> BinaryIO:
+    """A file up to an offset, with some bytes in it replaced by as many others."""
     pieces: list[bytes | range] = []
-    end = start
+    end = 0
     for offset, new in sorted(changes.items()):
         pieces += [range(end, offset), new]
         end = offset + len(new)

@@ -71,53 +71,53 @@ def is_unstated(size: int) -> bool:
     return size == 0 or any(top - 4096 <= size <= top + 64 for top in near) or size >= 2**62 or size < 0
 
 
-def check_wav(file: BinaryIO, start: int) -> Whole:
+def check_wav(file: BinaryIO) -> Whole:
     """Check a WAV (RIFF, RIFX) or RF64 file; one whose sizes are not true is read to its end.
 
     Raises:
         MediaError: it is truncated or damaged.
     """
     size = file.seek(0, 2)
-    magic = read_at(file, start, 4)
+    magic = read_at(file, 0, 4)
     layout, large = _RIFX if magic == b"RIFX" else _RIFF, magic in (b"RF64", b"BW64")
-    samples, sizes = _find_samples(file, start + 12, layout, size)
-    (riff,) = struct.unpack(layout.order + "I", read_at(file, start + 4, 4))
+    samples, sizes = _find_samples(file, 12, layout, size)
+    (riff,) = struct.unpack(layout.order + "I", read_at(file, 4, 4))
     stated = samples.stated
     if large and sizes is not None:
         riff, ds64_data = struct.unpack("<QQ", read_at(file, sizes, 16))
         stated = ds64_data if stated == 2**32 - 1 else stated
-    end = _end_of_samples(file, samples, stated, start + 8 + riff, layout, size)
-    if end == samples.start + stated and start == 0 and magic != b"BW64":
+    end = _end_of_samples(file, samples, stated, 8 + riff, layout, size)
+    if end == samples.start + stated and magic != b"BW64":
         return Whole((file,), ("WAV", "WAVEX", "RF64"), _frames(samples, end), not large)
     length = end - samples.start
     if length >= 2**32 - 4096:
         raise MediaError(
             "unknown length: the header does not say how long the sound is; write the file again"
         )
-    changes = {start + 4: layout.stated(end - start - 8), samples.start - 4: layout.stated(length)}
+    changes = {4: layout.stated(end - 8), samples.start - 4: layout.stated(length)}
     if large:
-        changes = {start: b"RIFF", **changes}
+        changes = {0: b"RIFF", **changes}
         changes |= {} if sizes is None else {sizes - 8: b"JUNK"}
-    view = patched(file, changes, start, end)
+    view = patched(file, changes, end)
     return Whole((view,), ("WAV", "WAVEX"), _frames(samples, end), unchanged=False)
 
 
-def check_w64(file: BinaryIO, start: int) -> Whole:
+def check_w64(file: BinaryIO) -> Whole:
     """Check a W64 file; one whose sizes are not true is read to its end.
 
     Raises:
         MediaError: it is truncated or damaged.
     """
     size = file.seek(0, 2)
-    head = read_at(file, start, 40)
+    head = read_at(file, 0, 40)
     if head[4:16] != _GUIDS[b"riff"] or head[28:40] != _GUIDS[b"wave"]:
         raise damaged("its identifiers are not those of W64")
-    samples, _ = _find_samples(file, start + 40, _W64, size)
+    samples, _ = _find_samples(file, 40, _W64, size)
     (riff,) = struct.unpack_from("<Q", head, 16)
-    end = _end_of_samples(file, samples, samples.stated, start + riff, _W64, size)
-    changes = {start + 16: struct.pack("<Q", end - start)}
+    end = _end_of_samples(file, samples, samples.stated, riff, _W64, size)
+    changes = {16: struct.pack("<Q", end)}
     changes |= {samples.start - 8: _W64.stated(end - samples.start)}
-    return Whole((patched(file, changes, start, end),), ("W64",), _frames(samples, end), unchanged=False)
+    return Whole((patched(file, changes, end),), ("W64",), _frames(samples, end), unchanged=False)
 
 
 def _find_samples(file: BinaryIO, offset: int, layout: _Layout, size: int) -> tuple[_Samples, int | None]:
@@ -186,7 +186,9 @@ def _end_of_samples(
     by_mistake = end - size <= start and size <= file_end <= size + 8 and file_end < end
     if not by_mistake and not is_unstated(stated):
         raise truncated(stated, size - start)
-    if start < file_end < size - 1 or (file_end > size and not is_unstated(file_end - start)):
+    if not by_mistake and (
+        start < file_end < size - 1 or (file_end > size and not is_unstated(file_end - start))
+    ):
         raise damaged(f"the file has {size} bytes, its header says {file_end}")
     surplus = (size - start) % samples.frame_bytes if samples.frame_bytes else 0
     if surplus > 1 or (surplus and read_at(file, size - 1, 1) != b"\0"):

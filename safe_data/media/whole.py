@@ -5,10 +5,11 @@ checks what the format lets a reader check.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
+from safe_data.media.spliced import view_of
 
 ID3_HEADER = 10
 
@@ -19,6 +20,7 @@ class Whole:
 
     `frames` is the length over all parts where the format says it. `unchanged` says whether other readers
     find the same samples in the file, so that a shard may hold it as it is. `md5` is FLAC's, of the samples.
+    `tails` has the frames at the end of each part in which libvorbisfile miscounts when it seeks there.
     """
 
     parts: tuple[BinaryIO, ...]
@@ -26,6 +28,7 @@ class Whole:
     frames: int | None = None
     unchanged: bool = True
     md5: bytes | None = field(default=None, repr=False)
+    tails: tuple[int, ...] = ()
 
 
 def whole_sound(file: BinaryIO) -> Whole:
@@ -34,18 +37,20 @@ def whole_sound(file: BinaryIO) -> Whole:
     Raises:
         MediaError: it is damaged or truncated, or a kind of its format that is not read.
     """
-    start = after_id3(file)
-    check = _check_for(read_at(file, start, 16))
+    start, frames_at = after_id3(file)
+    check = _check_for(read_at(file, frames_at, 16))
     if check is None:
         file.seek(0)
         return Whole((file,))
-    whole = check(file, start)
+    size = file.seek(0, 2)
+    whole = check(view_of(file, [range(frames_at, size)]) if frames_at else file)
     for part in whole.parts:
         part.seek(0)
-    return whole
+    unchanged = whole.unchanged and (not start or "MP3" in whole.formats or "FLAC" in whole.formats)
+    return replace(whole, unchanged=unchanged and start == frames_at)
 
 
-def _check_for(head: bytes) -> Callable[[BinaryIO, int], Whole] | None:
+def _check_for(head: bytes) -> Callable[[BinaryIO], Whole] | None:
     """The check for a file that begins so."""
     from safe_data.media import big_endian_headers, flac_frames, mp3_frames, ogg_pages, wav_header
 
@@ -65,8 +70,8 @@ def _check_for(head: bytes) -> Callable[[BinaryIO, int], Whole] | None:
     return mp3_frames.check_mp3 if mp3_frames.may_begin(head) else None
 
 
-def after_id3(file: BinaryIO) -> int:
-    """The offset after the ID3v2 tags at the start of a file.
+def after_id3(file: BinaryIO) -> tuple[int, int]:
+    """The offset after the ID3v2 tags at the start of a file, and after the zeros that follow them.
 
     Source: ID3v2.4, section 3.1: the size has seven bits a byte, and excludes the header and the footer.
     """
@@ -75,10 +80,10 @@ def after_id3(file: BinaryIO) -> int:
         head = read_at(file, offset, ID3_HEADER)
         if head[:3] != b"ID3" or len(head) < ID3_HEADER or max(head[6:]) > 0x7F:
             break
-        size = int.from_bytes(bytes(head[6:7])) << 21 | head[7] << 14 | head[8] << 7 | head[9]
+        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
         offset += ID3_HEADER + size + (ID3_HEADER if head[5] & 0x10 else 0)
     padding = read_at(file, offset, 2**20) if offset else b""
-    return offset + len(padding) - len(padding.lstrip(b"\0"))
+    return offset, offset + len(padding) - len(padding.lstrip(b"\0"))
 
 
 def before_tags(file: BinaryIO, begin: int) -> int:

@@ -28,7 +28,7 @@ needs_proc = pytest.mark.skipif(not STATUS.exists(), reason="memory is measured 
 
 REASONS = {
     "wav": ("sound", "truncated sound: the header promises 4026531840 bytes, 16000 are there"),
-    "wav-no-channels": ("sound", "undecodable sound: Channel count is zero"),
+    "wav-no-channels": ("sound", "damaged sound: its header says 2 bytes for 0 samples of 16 bits"),
     "wav-many-channels": ("sound", "absurd number of channels: 1024|undecodable sound: "),
     "flac": ("sound", r"truncated sound: the header promises 68719476735 frames, 8000 are there"),
     "ogg": ("sound", "decoded|sound too long: |truncated sound: "),  # libsndfile believes in no such time
