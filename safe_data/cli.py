@@ -41,6 +41,7 @@ def build(
     frames: int = 1,
     max_reject_rate: float = 0.05,
     workers: int = 1,
+    memory: str | None = None,
     engine: str = "local",
     ray_address: str | None = None,
     quiet: bool = False,
@@ -59,6 +60,9 @@ def build(
         frames: pictures to store per video, 1 or more, evenly spaced over the clip
         max_reject_rate: largest share of rejected records, from 0 to 1; with more the exit code is 1
         workers: shards to process at the same time, 1 or more
+        memory: limit on the memory of all processes together, such as 800MB or 2GiB, without what a
+            pretrained encoder takes (default: the smaller of 1 GB and a quarter of the machine's memory, or
+            what the workers need at least)
         engine: what runs the workers: local (processes on this machine) or ray
         ray_address: address of a Ray cluster, only with engine ray (default: start Ray on this machine)
         quiet: show no progress
@@ -82,6 +86,7 @@ def build(
         shard_size=shard_size,
         frames=frames,
         workers=workers,
+        memory=memory,
         engine=engine,
         ray_address=ray_address,
         quiet=quiet,
@@ -95,7 +100,7 @@ def build(
         "shard_size": shard_size,
         "frames": frames,
         "max_reject_rate": max_reject_rate,
-    }  # workers and engine are left out: they change no byte
+    }  # workers, memory and engine are left out: they change no byte
     with open_storage(out).committing(OPTIONS) as file:
         file.write(options_yaml("safe-data build", options, CORE))
     _print_summary(out, summary)
@@ -111,6 +116,7 @@ def add_encoder(
     encoder: str,
     *,
     workers: int = 1,
+    memory: str | None = None,
     engine: str = "local",
     ray_address: str | None = None,
     quiet: bool = False,
@@ -122,6 +128,9 @@ def add_encoder(
         encoder: logmel, clap:SOURCE, clap-tokens:SOURCE or whisper:SOURCE, where SOURCE is a directory or a
             hub id
         workers: shards to process at the same time, 1 or more
+        memory: limit on the memory of all processes together, such as 800MB or 2GiB, without what a
+            pretrained encoder takes (default: the smaller of 1 GB and a quarter of the machine's memory, or
+            what the workers need at least)
         engine: what runs the workers: local (processes on this machine) or ray
         ray_address: address of a Ray cluster, only with engine ray (default: start Ray on this machine)
         quiet: show no progress
@@ -132,7 +141,13 @@ def add_encoder(
     from safe_data.build.add_encoder import add_encoder
 
     added, dataset = add_encoder(
-        root, encoder, workers=workers, engine=engine, ray_address=ray_address, quiet=quiet
+        root,
+        encoder,
+        workers=workers,
+        memory=memory,
+        engine=engine,
+        ray_address=ray_address,
+        quiet=quiet,
     )
     samples = sum(split.samples for split in dataset.splits.values())
     shape = "×".join(map(str, added.shape))

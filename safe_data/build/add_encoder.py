@@ -5,13 +5,16 @@ from dataclasses import dataclass
 import msgspec
 
 from safe_data.build.build import address_of, check_reach, progress
+from safe_data.build.cost import heard_bytes
 from safe_data.build.encoder_piece import encodings_of, store_silences
 from safe_data.build.engines.piece import Load, Tick
 from safe_data.build.engines.start import start
+from safe_data.build.memory import Needs, Share, locking, share_of
 from safe_data.build.resume import only_build, whole_files
 from safe_data.build.shard_piece import add_sidecars
 from safe_data.core.errors import InputError
 from safe_data.core.files import Root
+from safe_data.media.sound import MAX_CLIP_SECONDS
 from safe_data.shards.layout import (
     DATASET,
     Dataset,
@@ -35,6 +38,7 @@ class SidecarPiece:
     paths: ShardPaths
     rows: int
     encoder: str
+    share: Share
 
     @property
     def name(self) -> str:
@@ -50,6 +54,7 @@ def add_encoder(
     encoder: str,
     *,
     workers: int = 1,
+    memory: str | None = None,
     engine: str = "local",
     ray_address: str | None = None,
     quiet: bool = False,
@@ -63,23 +68,34 @@ def add_encoder(
         root: folder or URL of a finished dataset
         encoder: `logmel`, or a pretrained one such as `clap:DIRECTORY`; see `load_encoder`
         workers: shards to process at the same time
+        memory: limit on the memory of all processes together, such as 800MB; see `share_of`
         engine: `local` (processes on this machine) or `ray`
         ray_address: address of a Ray cluster (default: start Ray on this machine)
         quiet: show no progress
 
     Raises:
-        InputError: there is no finished dataset, it is damaged, or the encoder cannot be loaded.
+        InputError: there is no finished dataset, it is damaged, the memory is too little, or the encoder
+            cannot be loaded.
     """
     storage = open_storage(root)
     check_reach(storage, workers, engine)
     dataset = read_dataset(storage)
     with start(engine, workers, ray_address) as run:
         (encoding,) = encodings_of([encoder], run)
-        with only_build(storage):
+        shards = shards_of(dataset)
+        longest = heard_bytes(MAX_CLIP_SECONDS, [encoding.sample_rate_hz])
+        share = share_of(
+            memory,
+            Needs(longest, longest),
+            workers=max(1, min(workers, len(shards))),
+            here=workers == 1 and engine == "local",
+            plan_bytes=0,
+        )
+        with only_build(storage), locking(share) as shared:
             where, plan = address_of(storage), dataset.plan_sha256
             pieces = [
-                SidecarPiece(where, plan, paths, read_json(storage, paths.done, Done).rows, encoder)
-                for paths in shards_of(dataset)
+                SidecarPiece(where, plan, paths, read_json(storage, paths.done, Done).rows, encoder, shared)
+                for paths in shards
             ]
             with progress(pieces, f"embedding {dataset.name}", quiet=quiet) as shown:
                 done = run(embed_shard, pieces, shown.update)
@@ -105,6 +121,6 @@ def embed_shard(piece: SidecarPiece, tick: Tick, load: Load) -> Done:
     done = read_json(storage, paths.done, Done)
     if done.plan_sha256 != piece.plan_sha256 or whole_files(storage, paths, done) != done.files:
         raise InputError(f"{storage}/{paths.tar}: damaged or incomplete; `safe-data verify` says what is")
-    done = add_sidecars(storage, paths, done, [load(piece.encoder)], tick)
+    done = add_sidecars(storage, paths, done, [load(piece.encoder)], tick, piece.share)
     write_json(storage, paths.done, done)
     return done

@@ -15,6 +15,7 @@ import pyarrow as pa
 from safe_data.build.encoder_piece import encodings_of, store_silences
 from safe_data.build.engines.piece import Piece
 from safe_data.build.engines.start import start
+from safe_data.build.memory import locking, needs_of, resident_bytes, share_of
 from safe_data.build.resume import adopt, discard, only_build, whole_files
 from safe_data.build.shard_piece import ShardPiece, build_shard
 from safe_data.core.errors import InputError, did_you_mean
@@ -70,6 +71,7 @@ def build_dataset(
     shard_size: int = 1000,
     frames: int = 1,
     workers: int = 1,
+    memory: str | None = None,
     engine: str = "local",
     ray_address: str | None = None,
     quiet: bool = False,
@@ -85,13 +87,16 @@ def build_dataset(
         shard_size: largest number of records per shard
         frames: pictures to store per video
         workers: shards to process at the same time
+        memory: limit on the memory of all processes together, such as 800MB; see `share_of`
         engine: `local` (processes on this machine) or `ray`
         ray_address: address of a Ray cluster (default: start Ray on this machine)
         quiet: show no progress
 
     Raises:
-        InputError: the source is faulty, `out` holds something else, or no record can be used.
+        InputError: the source is faulty, `out` holds something else, the memory is too little, or no record
+            can be used.
     """
+    before = resident_bytes()
     records = list(_source(source)(source_root))
     plan = make_plan(
         records,
@@ -100,19 +105,24 @@ def build_dataset(
         shard_size=shard_size,
         frames=frames,
     )
+    planned = max(0, resident_bytes() - before)
     storage = open_storage(out)
     check_reach(storage, workers, engine)
     specs = tuple(sorted(set(encoders)))
     with start(engine, workers, ray_address) as run:
         encodings = encodings_of(specs, run)  # refuses a misspelt encoder before any work
-        with only_build(storage):
+        share = share_of(
+            memory,
+            needs_of(records, {encoding.sample_rate_hz for encoding in encodings}),
+            workers=min(workers, len(plan.shards)),
+            here=workers == 1 and engine == "local",
+            plan_bytes=planned,
+        )
+        del records
+        with only_build(storage), locking(share) as shared:
             adopt(plan, storage)
-            pieces = [
-                ShardPiece(
-                    str(source_root.absolute()), address_of(storage), plan.sha256, shard, specs, frames
-                )
-                for shard in plan.shards
-            ]
+            where = str(source_root.absolute()), address_of(storage), plan.sha256
+            pieces = [ShardPiece(*where, shard, specs, frames, shared) for shard in plan.shards]
             with progress(pieces, f"building {plan.name}", quiet=quiet) as shown:
                 done = run(build_shard, pieces, shown.update)
             if not any(shard.samples for shard in done):

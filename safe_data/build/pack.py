@@ -3,37 +3,35 @@
 `pack` does all of it. A build that also encodes the sounds does it in two steps: `load` records in threads,
 then `store` them in order and hand each clip to the encoders:
 
-    loaded = executor.map(lambda entry: (entry[0], load(entry[1], root)), entries)
+    loaded = executor.map(lambda entry: (entry[0], load(entry[1], root, rates_hz=[8_000])), entries)
     for packed in store(loaded, shard, tar):
-        packed.row, packed.sound  # packed.sound.resampled(encoder.sample_rate_hz).samples
+        packed.row, packed.heard  # packed.heard[8_000]
 """
 
-import hashlib
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import soundfile
 from PIL import Image
 
+from safe_data.build.clip_file import ClipFile
+from safe_data.build.contents import Contents, contents_of, file_contents, read_contents
 from safe_data.build.engines.piece import Tick
+from safe_data.build.room import Held
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import container_of
-from safe_data.media.decode import decode_pcm
-from safe_data.media.measure import measure_image, measure_sound
+from safe_data.media.decode import opened_sound
+from safe_data.media.intake import Heard, Intake
+from safe_data.media.measure import measure_image
 from safe_data.media.paths import open_file, read_open
 from safe_data.media.picture import decode_image, picture_suffix
-from safe_data.media.sound import Pcm, Sound
 from safe_data.records import Audio, Record, Rejected
 from safe_data.shards.manifest import Row
 from safe_data.shards.plan import Entry, record_json
 from safe_data.shards.tar import TarWriter
 
-FLAC_LEVEL = 0.25  # level 2 of 8
-FLAC_CHANNELS = 8
 JPEG_QUALITY = 95
 
 
@@ -42,30 +40,44 @@ class Member:
     """A media file for the tar, and the manifest columns that describe it."""
 
     suffix: str
-    data: bytes
+    contents: Contents
     facts: dict[str, Any]
+
+    @property
+    def data(self) -> bytes:
+        """All its bytes."""
+        return self.contents.read()
 
 
 @dataclass(frozen=True)
 class Loaded:
     """A record as it will be stored, with its media; or the reason for its rejection.
 
-    `sound` is the clip at its original rate; resampled, it equals `decode_audio` of `audio` bit for bit.
+    `heard` is the clip at each rate that an encoder needs; it equals `decode_audio` of `audio` bit for bit.
     """
 
     entry: Record | Rejected
     reason: str | None = None
     audio: Member | None = None
     pictures: tuple[Member, ...] = ()
-    sound: Sound | None = None
+    heard: Heard | None = None
+    held: Held | None = None
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in memory until it is stored."""
+        members = self.pictures if self.audio is None else (self.audio, *self.pictures)
+        held = sum(len(member.contents.held or b"") for member in members)
+        return held + bytes_of(self.heard)
 
 
 @dataclass(frozen=True)
 class Packed:
-    """The manifest row of a record, and its sound if it is stored with one."""
+    """The manifest row of a record, and what encoders hear of it if it is stored with a sound."""
 
     row: Row
-    sound: Sound | None
+    heard: Heard | None
+    held: Held | None
 
 
 def pack(
@@ -74,56 +86,81 @@ def pack(
     """Write the samples of a shard; return one row per record, rejected ones too. Ticks once per record."""
     rows = []
     for packed in store(((index, load(entry, root, frames)) for index, entry in entries), shard, tar):
-        rows.append(packed.row)
-        tick()
+        if packed is not None:
+            rows.append(packed.row)
+            tick()
     return rows
 
 
-def load(entry: Record | Rejected, root: Path, frames: int = 1) -> Loaded:
+def load(entry: Record | Rejected, root: Path, frames: int = 1, rates_hz: Iterable[int] = ()) -> Loaded:
     """Read, decode and measure the media of a record, `frames` pictures per video; write nothing."""
     if isinstance(entry, Rejected):
         return Loaded(entry, entry.reason)
-    audio = sound = None
+    audio = heard = None
     pictures: list[Member] = []
     record = entry
     try:
         if entry.audio is not None:
-            audio, sound, unchanged = sound_member(root, entry.audio)
+            audio, heard, unchanged = sound_member(root, entry.audio, rates_hz)
             record = entry if unchanged else _of_the_clip(entry, entry.audio)
         if entry.image is not None:
             pictures = picture_members(root, entry.image, entry.audio, frames)
     except MediaError as error:
         return Loaded(entry, str(error))
-    return Loaded(record, None, audio, tuple(pictures), sound)
+    return Loaded(record, None, audio, tuple(pictures), heard)
 
 
-def store(loaded: Iterable[tuple[int, Loaded]], shard: str, tar: TarWriter) -> Iterator[Packed]:
-    """Append records to a tar in the given order, each with its index in the source."""
+def store(loaded: Iterable[tuple[int, Loaded] | None], shard: str, tar: TarWriter) -> Iterator[Packed | None]:
+    """Append records to a tar in the given order, each with its index in the source; pass on each None."""
     samples = 0
-    for index, one in loaded:
-        about = {"index": index, "shard": shard, **_about(one.entry)}
-        if isinstance(one.entry, Rejected) or one.reason is not None:
-            yield Packed(Row(status="rejected", error=one.reason, **about), None)
+    for indexed in loaded:
+        if indexed is None:
+            yield None
             continue
-        yield Packed(Row(status="ok", row=samples, **about, **_append(one.entry, one, tar)), one.sound)
-        samples += 1
+        packed = _packed(*indexed, samples, shard, tar)
+        samples += packed.row.status == "ok"
+        del indexed  # the media in it; who waits for the next one must not hold this one
+        yield packed
+        del packed
 
 
-def sound_member(root: Path, audio: Audio) -> tuple[Member, Sound, bool]:
+def _packed(index: int, one: Loaded, samples: int, shard: str, tar: TarWriter) -> Packed:
+    about = {"index": index, "shard": shard, **_about(one.entry)}
+    if isinstance(one.entry, Rejected) or one.reason is not None:
+        row, heard = Row(status="rejected", error=one.reason, **about), None
+    else:
+        row, heard = Row(status="ok", row=samples, **about, **_append(one.entry, one, tar)), one.heard
+    if one.held is not None:
+        one.held.shrink(bytes_of(heard))
+    return Packed(row, heard, one.held)
+
+
+def bytes_of(heard: Heard | None) -> int:
+    """What a clip at its rates takes in memory."""
+    return sum(samples.nbytes for samples in (heard or {}).values())
+
+
+def sound_member(root: Path, audio: Audio, rates_hz: Iterable[int] = ()) -> tuple[Member, Heard, bool]:
     """The sound of a record as a tar member, the clip in it, and whether the source file is stored unchanged.
 
-    The clip equals what `decode_audio` makes of the member, bit for bit.
+    The clip at each rate equals what `decode_audio` makes of the member, bit for bit.
 
     Raises:
         MediaError: it cannot be used.
     """
     with open_file(root, audio.path) as file:
-        pcm = decode_pcm(file, audio.start_seconds, audio.duration_seconds)
-        if pcm.suffix is not None:
-            member = Member(pcm.suffix, read_open(file, audio.path), asdict(measure_sound(pcm)))
-            return member, pcm.mono, True
-    pcm, suffix, data = encode_sound(pcm)
-    return Member(suffix, data, asdict(measure_sound(pcm))), pcm.mono, False
+        with opened_sound(file, audio.start_seconds, audio.duration_seconds) as sound:
+            intake = Intake(sound, rates_hz)
+            clip = None
+            if sound.suffix is None:
+                clip = ClipFile(sound.sample_rate_hz, sound.channels, sound.bits)
+            for block in sound.blocks():
+                intake.add(block if clip is None else clip.add(block))
+        if clip is None:
+            suffix, contents = str(sound.suffix), file_contents(file, root, audio.path)
+        else:
+            suffix, contents = clip.suffix, clip.close()
+    return Member(suffix, contents, asdict(intake.facts())), intake.heard(), clip is None
 
 
 def picture_members(root: Path, path: str, clip: Audio | None, frames: int) -> list[Member]:
@@ -136,39 +173,17 @@ def picture_members(root: Path, path: str, clip: Audio | None, frames: int) -> l
         if container_of(file) is None:
             data = read_open(file, path)
             picture = decode_image(data)
-            return [Member(picture_suffix(data) or "jpg", data, asdict(measure_image(picture)))]
+            facts = asdict(measure_image(picture))
+            return [Member(picture_suffix(data) or "jpg", read_contents(data, root, path), facts)]
         from safe_data.media.video_frames import video_frames
 
         start, duration = (clip.start_seconds, clip.duration_seconds) if clip else (0.0, None)
         pictures = [encode_picture(picture) for picture in video_frames(file, frames, start, duration)]
     suffixes = ["jpg"] if frames == 1 else [f"frame{number}.jpg" for number in range(frames)]
     return [
-        Member(suffix, data, asdict(measure_image(decode_image(data))))
+        Member(suffix, contents_of(data), asdict(measure_image(decode_image(data))))
         for suffix, data in zip(suffixes, pictures, strict=True)
     ]
-
-
-def encode_sound(pcm: Pcm) -> tuple[Pcm, str, bytes]:
-    """Encode a clip as FLAC, or as WAV where FLAC cannot hold it: samples as stored, suffix, bytes."""
-    file = io.BytesIO()
-    if pcm.bits is None or pcm.channels > FLAC_CHANNELS:
-        from scipy.io import wavfile  # libsndfile would write the date into the file
-
-        wavfile.write(file, pcm.sample_rate_hz, pcm.samples.astype("<f4"))
-        return replace(pcm, suffix="wav"), "wav", file.getvalue()
-    full_scale = 2 ** (pcm.bits - 1)
-    scaled = np.rint(pcm.samples.astype(np.float64) * full_scale)
-    whole = np.clip(scaled, -full_scale, full_scale - 1).astype(np.int32)
-    soundfile.write(
-        file,
-        whole << (32 - pcm.bits),
-        pcm.sample_rate_hz,
-        format="FLAC",
-        subtype=f"PCM_{pcm.bits}",
-        compression_level=FLAC_LEVEL,
-    )
-    samples = (whole / full_scale).astype(np.float32)
-    return replace(pcm, stored=samples, suffix="flac"), "flac", file.getvalue()
 
 
 def encode_picture(picture: Image.Image) -> bytes:
@@ -212,7 +227,7 @@ def _add(kind: str, record_id: str, member: Member, tar: TarWriter) -> dict[str,
     return member.facts | {
         f"has_{kind}": True,
         f"{kind}_name": name,
-        f"{kind}_offset": tar.add(name, member.data),
-        f"{kind}_size": len(member.data),
-        f"{kind}_sha256": hashlib.sha256(member.data).hexdigest(),
+        f"{kind}_offset": member.contents.add_to(tar, name),
+        f"{kind}_size": member.contents.size,
+        f"{kind}_sha256": member.contents.sha256,
     }

@@ -1,93 +1,157 @@
 """Prefetch: decode each clip once for all encoders, batch it, and prepare the next batch meanwhile."""
 
-import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from safe_data.build.pack import Loaded, load
+from safe_data.build.contents import sha256_of
+from safe_data.build.cost import heard_bytes, record_bytes
+from safe_data.build.pack import Loaded, bytes_of, load
+from safe_data.build.room import Held, Room
 from safe_data.core.errors import InputError
-from safe_data.media.decode import decode_pcm
-from safe_data.media.sound import Sound
+from safe_data.media.decode import opened_sound
+from safe_data.media.intake import Heard, hear
 from safe_data.records import Record
 from safe_data.shards.layout import ShardPaths
 from safe_data.shards.plan import Entry
-from safe_data.shards.sidecar import Heard
 from safe_data.shards.storage import Storage
+from safe_data.shards.tar import MemberFile
 
 BATCH_CLIPS = 32
 BATCH_SAMPLES = 2**24  # 64 MiB of float32; a batch of long clips has fewer of them
 LOADERS = 2  # threads that read and decode
+STORED_COLUMNS = [
+    "id",
+    "has_audio",
+    "duration_seconds",
+    "json_offset",
+    "json_size",
+    "audio_offset",
+    "audio_size",
+    "audio_sha256",
+]
 
 T = TypeVar("T")
 
 
-def hear(sound: Sound | None, rates_hz: Iterable[int]) -> Heard | None:
-    """The clip at each rate; None without a clip."""
-    return None if sound is None else {rate: sound.resampled(rate).samples for rate in rates_hz}
+def load_ahead(
+    entries: Iterable[Entry], root: Path, frames: int, rates_hz: Collection[int], room: Room
+) -> Generator[tuple[int, Loaded] | None]:
+    """Load records with their media, in order; threads decode the next ones while one is in use.
 
-
-def load_ahead(entries: Iterable[Entry], root: Path, frames: int) -> Generator[tuple[int, Loaded]]:
-    """Load records with their media, in order; threads decode the next ones while one is in use."""
+    A record is loaded while there is room for it. None comes where it must wait for the records that were
+    given before: whoever collects them has to pass them on, or there would never be room.
+    """
     upcoming: deque[tuple[int, Future[Loaded]]] = deque()
     with ThreadPoolExecutor(LOADERS) as threads:
+
+        def oldest() -> tuple[int, Loaded]:
+            index, loading = upcoming.popleft()
+            return index, loading.result()
+
         for index, entry in entries:
-            upcoming.append((index, threads.submit(load, entry, root, frames)))
+            cost = record_bytes(entry, root, frames, rates_hz)
+            held = room.admit(cost)
+            while held is None and upcoming:
+                yield oldest()
+                held = room.admit(cost)
+            if held is None:
+                yield None
+                held = room.wait(cost)
+            upcoming.append((index, threads.submit(_load, entry, root, frames, rates_hz, held)))
             if len(upcoming) > LOADERS:
-                first, loading = upcoming.popleft()
-                yield first, loading.result()
-        for first, loading in upcoming:
-            yield first, loading.result()
+                yield oldest()
+        while upcoming:
+            yield oldest()
+
+
+def _load(entry: Any, root: Path, frames: int, rates_hz: Collection[int], held: Held) -> Loaded:
+    loaded = load(entry, root, frames, rates_hz)
+    held.shrink(loaded.bytes)
+    return replace(loaded, held=held)
+
+
+@dataclass(frozen=True)
+class StoredClip:
+    """What encoders hear of a sample, None for one without sound; and what that takes."""
+
+    heard: Heard | None
+    held: Held | None = None
 
 
 def stored_clips(
-    storage: Storage, paths: ShardPaths, rows: pa.Table, rates_hz: Iterable[int]
-) -> Iterator[Heard | None]:
-    """Read the sounds of a shard's samples from its tar; None for a sample without sound.
+    storage: Storage, paths: ShardPaths, rows: pa.Table, rates_hz: Collection[int], room: Room
+) -> Iterator[StoredClip | None]:
+    """Read the sounds of a shard's samples from its tar; None comes as from `load_ahead`.
 
     Raises:
         InputError: a sound is damaged.
     """
-    columns = ["id", "has_audio", "json_offset", "json_size", "audio_offset", "audio_size", "audio_sha256"]
-    samples = rows.filter(pc.equal(rows["status"], "ok")).select(columns)
+    samples = rows.filter(pc.equal(rows["status"], "ok")).select(STORED_COLUMNS)
     with storage.local(paths.tar) as path, path.open("rb") as tar:
         for row in samples.to_pylist():
+            if not row["has_audio"]:
+                yield StoredClip(None)
+                continue
+            cost = heard_bytes(row["duration_seconds"], rates_hz)
+            if (held := room.admit(cost)) is None:
+                yield None
+                held = room.wait(cost)
             try:
-                yield hear(_stored_sound(tar.fileno(), row), rates_hz) if row["has_audio"] else None
+                heard = _stored_sound(tar.fileno(), row, rates_hz)
             except ValueError:
                 raise InputError(
                     f"{storage}/{paths.tar}: the sound of {row['id']!r} is not what was stored; "
                     "`safe-data verify` says what else is damaged"
                 ) from None
+            held.shrink(bytes_of(heard))
+            yield StoredClip(heard, held)
+            del heard
 
 
-def _stored_sound(tar: int, row: dict[str, Any]) -> Sound:
+def _stored_sound(tar: int, row: dict[str, Any], rates_hz: Iterable[int]) -> Heard:
     audio = Record.model_validate_json(os.pread(tar, row["json_size"], row["json_offset"])).audio
-    data = os.pread(tar, row["audio_size"], row["audio_offset"])
-    if audio is None or hashlib.sha256(data).hexdigest() != row["audio_sha256"]:
-        raise ValueError("damaged")
-    return decode_pcm(data, audio.start_seconds, audio.duration_seconds).mono
+    with MemberFile(tar, row["audio_offset"], row["audio_size"]) as file:
+        if audio is None or sha256_of(file) != row["audio_sha256"]:
+            raise ValueError("damaged")
+        with opened_sound(file, audio.start_seconds, audio.duration_seconds) as sound:
+            return hear(sound, rates_hz)
 
 
-def batches(clips: Iterable[T], heard: Callable[[T], Heard | None]) -> Generator[list[T]]:
-    """Group clips into batches, limited by their number and their total length."""
+def batches(clips: Iterable[T | None], heard: Callable[[T], Heard | None]) -> Generator[list[T]]:
+    """Group clips into batches, limited by their number and their total length; a None ends a batch."""
     batch: list[T] = []
     held = 0
     for clip in clips:
-        batch.append(clip)
-        held += sum(len(samples) for samples in (heard(clip) or {}).values())
-        if len(batch) == BATCH_CLIPS or held >= BATCH_SAMPLES:
+        if clip is not None:
+            batch.append(clip)
+            held += sum(len(samples) for samples in (heard(clip) or {}).values())
+        if batch and (clip is None or len(batch) == BATCH_CLIPS or held >= BATCH_SAMPLES):
             yield batch
             batch, held = [], 0
+        del clip  # who waits for the next one must not hold this one
     if batch:
         yield batch
+
+
+@contextmanager
+def leaving(batch: list[Any]) -> Iterator[None]:
+    """Use a batch; then nothing of it is in memory, though the list may still be."""
+    try:
+        yield
+    finally:
+        for clip in batch:
+            if clip.held is not None:
+                clip.held.release()
+        batch.clear()
 
 
 @contextmanager

@@ -1,17 +1,19 @@
 """Build one shard: a function of plain data that runs in this process, in other processes and on Ray."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from safe_data.build.engines.piece import Load, Tick
+from safe_data.build.memory import Share
 from safe_data.build.pack import store
-from safe_data.build.prefetch import batches, hear, load_ahead, one_ahead, stored_clips
+from safe_data.build.prefetch import batches, leaving, load_ahead, one_ahead, stored_clips
 from safe_data.build.resume import check_media, read_done, whole_files
 from safe_data.core.errors import InputError
 from safe_data.encoders.encoder import AudioEncoder
+from safe_data.media.intake import Heard
 from safe_data.shards import manifest
 from safe_data.shards.layout import (
     FORMAT_VERSION,
@@ -24,7 +26,7 @@ from safe_data.shards.layout import (
 )
 from safe_data.shards.manifest import Row
 from safe_data.shards.plan import PlannedShard
-from safe_data.shards.sidecar import Heard, writing_sidecars
+from safe_data.shards.sidecar import SidecarWriter, writing_sidecars
 from safe_data.shards.storage import Storage, open_storage
 from safe_data.shards.tar import TarWriter
 
@@ -39,6 +41,7 @@ class ShardPiece:
     shard: PlannedShard
     encoders: tuple[str, ...]
     frames: int = 1
+    share: Share = field(default_factory=Share)
 
     @property
     def name(self) -> str:
@@ -67,7 +70,7 @@ def build_shard(piece: ShardPiece, tick: Tick, load: Load) -> Done:
         rows = manifest.read_stored(storage, paths.rows)
         where = f"{storage}/{paths.tar}"
         check_media(Path(piece.source_root), piece.frames, piece.shard.entries, rows, where)
-        done = add_sidecars(storage, paths, done, encoders, tick)
+        done = add_sidecars(storage, paths, done, encoders, tick, piece.share)
     else:
         done = _make(storage, paths, piece, old, encoders, tick)
         if old:  # the tar is the same, so the embeddings of other encoders still belong to it
@@ -77,7 +80,12 @@ def build_shard(piece: ShardPiece, tick: Tick, load: Load) -> Done:
 
 
 def add_sidecars(
-    storage: Storage, paths: ShardPaths, done: Done, encoders: Sequence[AudioEncoder], tick: Tick
+    storage: Storage,
+    paths: ShardPaths,
+    done: Done,
+    encoders: Sequence[AudioEncoder],
+    tick: Tick,
+    share: Share,
 ) -> Done:
     """Write the missing embeddings of a shard from the sounds in its tar; return its new done.json."""
     missing = [encoder for encoder in encoders if Encoding.of(encoder) not in done.encoders]
@@ -85,15 +93,21 @@ def add_sidecars(
     if not missing:
         return done
     rows = manifest.read_stored(storage, paths.rows)
-    clips = stored_clips(storage, paths, rows, {encoder.sample_rate_hz for encoder in missing})
-    with writing_sidecars(storage, paths, missing) as sidecars:
-        with one_ahead(batches(clips, heard=lambda clip: clip)) as upcoming:
+    rates = {encoder.sample_rate_hz for encoder in missing}
+    with share.opened() as room, writing_sidecars(storage, paths, missing) as sidecars:
+        clips = stored_clips(storage, paths, rows, rates, room)
+        with one_ahead(batches(clips, heard=lambda clip: clip.heard)) as upcoming:
             for batch in upcoming:
-                for sidecar in sidecars:
-                    sidecar.add(batch)
-                    tick_often(tick, len(batch))
+                with leaving(batch):
+                    _embed([clip.heard for clip in batch], sidecars, tick, len(batch))
         files = {paths.sidecar(sidecar.encoding).name: sidecar.close() for sidecar in sidecars}
     return _merged(done, [sidecar.encoding for sidecar in sidecars], files)
+
+
+def _embed(clips: Sequence[Heard | None], sidecars: Sequence[SidecarWriter], tick: Tick, steps: int) -> None:
+    for sidecar in sidecars:
+        sidecar.add(clips)
+        tick_often(tick, steps)
 
 
 def _make(
@@ -107,19 +121,22 @@ def _make(
     """Write tar, embeddings and rows in one pass, so that each medium is read and decoded once."""
     rates = {encoder.sample_rate_hz for encoder in encoders}
     rows: list[Row] = []
-    with storage.committing(paths.tar) as file, writing_sidecars(storage, paths, encoders) as sidecars:
+    with (
+        piece.share.opened() as room,
+        storage.committing(paths.tar) as file,
+        writing_sidecars(storage, paths, encoders) as sidecars,
+    ):
         tar = TarWriter(file)
-        loaded = load_ahead(piece.shard.entries, Path(piece.source_root), piece.frames)
+        loaded = load_ahead(piece.shard.entries, Path(piece.source_root), piece.frames, rates, room)
         stored = store(loaded, paths.name, tar)
-        clips = ((packed.row, hear(packed.sound, rates)) for packed in stored)
-        with one_ahead(batches(clips, heard=lambda clip: clip[1])) as upcoming:
+        with one_ahead(batches(stored, heard=lambda packed: packed.heard)) as upcoming:
             for batch in upcoming:
-                rows += [row for row, _ in batch]
-                tick_often(tick, len(batch))
-                ok: list[Heard | None] = [heard for row, heard in batch if row.status == "ok"]
-                for sidecar in sidecars:
-                    sidecar.add(ok)
+                with leaving(batch):
+                    rows += [packed.row for packed in batch]
                     tick_often(tick, len(batch))
+                    ok = [packed.heard for packed in batch if packed.row.status == "ok"]
+                    _embed(ok, sidecars, tick, len(batch))
+                    ok.clear()
         files = {paths.sidecar(sidecar.encoding).name: sidecar.close() for sidecar in sidecars}
         files[paths.tar.name] = FileFacts(*tar.close())
         _check_same(f"{storage}/{paths.tar}", old, files[paths.tar.name])

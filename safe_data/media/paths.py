@@ -51,11 +51,21 @@ def read_open(file: BinaryIO, relative: str) -> bytes:
     Raises:
         MediaError: it is larger than 256 MiB, or cannot be read.
     """
-    size = file.seek(0, os.SEEK_END)
-    if size > MAX_FILE_BYTES:
-        raise MediaError(f"file too large: {relative} has {size} bytes of {MAX_FILE_BYTES}")
-    file.seek(0)
+    check_file_size(file, relative)
     try:
         return file.read()
     except OSError as error:
         raise MediaError(f"unreadable file: {relative} ({error.strerror})") from None
+
+
+def check_file_size(file: BinaryIO, relative: str) -> int:
+    """The size of an open file in bytes; it is read from its start next.
+
+    Raises:
+        MediaError: it is larger than 256 MiB.
+    """
+    size = file.seek(0, os.SEEK_END)
+    if size > MAX_FILE_BYTES:
+        raise MediaError(f"file too large: {relative} has {size} bytes of {MAX_FILE_BYTES}")
+    file.seek(0)
+    return size

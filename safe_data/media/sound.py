@@ -64,7 +64,7 @@ class Pcm:
     @property
     def samples(self) -> Float32[ndarray, "frames channels"]:
         """The samples as floats, where 1 is full scale."""
-        return _in_full_scale(self.stored, self.stored)
+        return in_full_scale(self.stored)
 
     @cached_property
     def mono(self) -> Sound:
@@ -78,22 +78,27 @@ def to_mono(
 ) -> Float32[ndarray, " frames"]:
     """The mean of the channels; adding them one by one is thirty times as fast as `mean(axis=1)`."""
     channels = samples.shape[1]
-    mono = samples[:, 0].astype(np.float32)
+    floats = samples.astype(np.float32, copy=channels == 1)  # adding strided integers takes twice the time
+    mono: Float32[ndarray, " frames"] = floats[:, 0]
     for channel in range(1, channels):
-        mono += samples[:, channel]
-    mono = _in_full_scale(mono, samples)
-    if channels > 1:
+        mono = np.add(mono, floats[:, channel], out=None if channel == 1 else mono)
+    scale = 1 / FULL_SCALE if samples.dtype == np.int16 else 1.0
+    if channels & (channels - 1):
         mono /= np.float32(channels)
+    else:
+        scale /= channels  # a power of two, so this is exact
+    if scale != 1:
+        mono *= np.float32(scale)
     return mono
 
 
-def _in_full_scale(
-    values: Float32[ndarray, " *shape"] | Int16[ndarray, " *shape"], stored: ndarray
+def in_full_scale(
+    stored: Float32[ndarray, " *shape"] | Int16[ndarray, " *shape"],
 ) -> Float32[ndarray, " *shape"]:
-    """Scale values in the units of `stored` so that 1 is full scale; for 16-bit integers this is exact."""
+    """Samples as floats, where 1 is full scale; for 16-bit integers this is exact."""
     if stored.dtype != np.int16:
-        return values
-    scaled: Float32[ndarray, " *shape"] = values * np.float32(1 / FULL_SCALE)
+        return stored
+    scaled: Float32[ndarray, " *shape"] = stored * np.float32(1 / FULL_SCALE)
     return scaled
 
 
@@ -105,9 +110,14 @@ def resample(samples: Float32[ndarray, " old"], old_hz: int, new_hz: int) -> Flo
     """
     if old_hz == new_hz:
         return samples
-    length = (2 * len(samples) * new_hz + old_hz) // (2 * old_hz)
+    length = resampled_length(len(samples), old_hz, new_hz)
     result: Float32[ndarray, " new"] = soxr.resample(samples, old_hz, new_hz, quality="HQ")[:length]
     return np.pad(result, (0, length - len(result)))
+
+
+def resampled_length(samples: int, old_hz: int, new_hz: int) -> int:
+    """The number of samples at a new rate, rounded."""
+    return (2 * samples * new_hz + old_hz) // (2 * old_hz)
 
 
 def clip_frames(start_seconds: float, duration_seconds: float | None, rate: int) -> tuple[int, int | None]:

@@ -102,6 +102,17 @@ def best_stream(video: InputContainer, kind: Literal["audio", "video"]) -> Any:
     return stream
 
 
+def picture_size(file: BinaryIO, container: Container) -> tuple[int, int]:
+    """Width and height of the pictures of a video, by its header; 0 without pictures.
+
+    Raises:
+        MediaError: FFmpeg cannot read it.
+    """
+    with opened(file, container) as video:
+        stream: Any = video.streams.best("video")
+        return (0, 0) if stream is None else (stream.width, stream.height)
+
+
 @cache
 def _limit_memory() -> None:
     """Limit FFmpeg's memory, once per process: a file of some kilobytes could make it index gigabytes.

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from jaxtyping import Float16, Float32, Int
+from jaxtyping import Float16, Int
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_data.encoders.encoder import AudioEncoder
+from safe_data.media.intake import Heard
 from safe_data.shards.layout import Encoding, FileFacts, ShardPaths, hash_file
 from safe_data.shards.storage import Storage
 
 MAPS_OPEN = 256  # each map holds a file descriptor, and a process may read several datasets
 
-Heard = dict[int, Float32[ndarray, " samples"]]  # a clip at each rate in Hz that an encoder needs
 Map = Float16[ndarray, "rows *shape"]
 Shards = Int[ndarray, " n"]
 Rows = Int[ndarray, " n"]

@@ -1,9 +1,16 @@
-"""TarWriter: write the tar of a shard member by member; report each offset and the hash of the file."""
+"""TarWriter: write the tar of a shard member by member, with its hash; MemberFile: read a member of it."""
 
 import hashlib
 import io
+import os
 import tarfile
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
+
+
+class Readable(Protocol):
+    """What a member is read from."""
+
+    def read(self, size: int) -> bytes: ...
 
 
 class TarWriter:
@@ -18,15 +25,19 @@ class TarWriter:
             fileobj=cast(BinaryIO, self._hashing),
             mode="w",
             format=tarfile.USTAR_FORMAT,
-            copybufsize=2**24,  # members are in memory already: copy each in one go
+            copybufsize=2**20,
         )
 
     def add(self, name: str, data: bytes) -> int:
         """Append a member; return the offset of its first byte in the file."""
+        return self.copy(name, io.BytesIO(data), len(data))
+
+    def copy(self, name: str, source: Readable, size: int) -> int:
+        """Append a member of `size` bytes, piece by piece; return the offset of its first byte."""
         member = tarfile.TarInfo(name)
-        member.size = len(data)
+        member.size = size
         offset = self._tar.offset + tarfile.BLOCKSIZE
-        self._tar.addfile(member, io.BytesIO(data))
+        self._tar.addfile(member, cast(BinaryIO, source))
         return offset
 
     def close(self) -> tuple[str, int]:
@@ -49,3 +60,32 @@ class _Hashing:
 
     def tell(self) -> int:
         return self._size
+
+
+class MemberFile(io.BufferedReader):
+    """A member of an open tar as a file; several may be read at the same time."""
+
+    def __init__(self, tar: int, offset: int, size: int) -> None:
+        super().__init__(_Window(tar, offset, size))
+
+
+class _Window(io.RawIOBase):
+    def __init__(self, tar: int, offset: int, size: int) -> None:
+        self._tar, self._offset, self._size, self._place = tar, offset, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = memoryview(buffer)[: max(0, self._size - self._place)]
+        read = os.preadv(self._tar, [left], self._offset + self._place) if len(left) else 0
+        self._place += read
+        return read
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        self._place = max(0, start + offset)
+        return self._place

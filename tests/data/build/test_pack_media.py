@@ -10,14 +10,16 @@ import pytest
 import soundfile
 from folders import picture_bytes, sound_bytes
 from PIL import Image
+from scipy.io import wavfile
 from videos import FPS, number_on, video_bytes
 
-from safe_data.build.pack import encode_picture, encode_sound, picture_members, sound_member
+from safe_data.build.clip_file import ClipFile
+from safe_data.build.pack import encode_picture, picture_members, sound_member
 from safe_data.core.errors import MediaError
 from safe_data.media.decode import decode_audio, decode_pcm
 from safe_data.media.measure import measure_image, measure_sound
 from safe_data.media.picture import decode_image
-from safe_data.media.sound import Pcm
+from safe_data.media.sound import in_full_scale
 from safe_data.records import Audio
 
 
@@ -47,11 +49,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "float.wav", "a.ogg", "a.mp3"])
 @pytest.mark.parametrize("duration", [None, 4.0, 60.0])
 def test_a_whole_file_is_stored_as_it_came(root: Path, name: str, duration: float | None) -> None:
-    member, clip, as_it_came = sound_member(root, Audio(path=name, duration_seconds=duration))
+    member, heard, as_it_came = sound_member(root, Audio(path=name, duration_seconds=duration), [44_100])
     assert as_it_came
     assert member.data == (root / name).read_bytes()
     assert member.suffix == name.rpartition(".")[2]
-    np.testing.assert_array_equal(clip.samples, decode_audio(member.data).samples)
+    np.testing.assert_array_equal(heard[44_100], decode_audio(member.data).samples)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,8 @@ def test_a_whole_file_is_stored_as_it_came(root: Path, name: str, duration: floa
 )
 def test_only_the_wanted_part_is_stored(root: Path, name: str, suffix: str, subtype: str) -> None:
     audio = Audio(path=name, start_seconds=1.5, duration_seconds=0.75)
-    member, clip, as_it_came = sound_member(root, audio)
+    rates = (8_000, 44_100, 48_000)
+    member, heard, as_it_came = sound_member(root, audio, rates)
     assert not as_it_came
     assert member.suffix == suffix
     stored = soundfile.info(io.BytesIO(member.data))
@@ -84,9 +87,8 @@ def test_only_the_wanted_part_is_stored(root: Path, name: str, suffix: str, subt
     assert member.facts["pcm_sha256"] == measure_sound(again).pcm_sha256
     if lossless:
         assert member.facts["pcm_sha256"] == measure_sound(source).pcm_sha256
-    for rate in (8_000, 44_100, 48_000):
-        heard = clip.resampled(rate).samples
-        assert heard.tobytes() == decode_audio(member.data, rate).samples.tobytes()
+    for rate in rates:
+        assert heard[rate].tobytes() == decode_audio(member.data, rate).samples.tobytes()
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.m4a"])
@@ -121,27 +123,53 @@ def test_several_pictures_of_a_clip_are_numbered(root: Path) -> None:
     assert (still.suffix, still.data) == ("png", (root / "a.png").read_bytes())
 
 
+def encoded(samples: np.ndarray, rate: int, bits: int | None) -> tuple[np.ndarray, str, bytes]:
+    """Samples as stored, suffix, bytes; in blocks of 1,500 frames."""
+    clip = ClipFile(rate, samples.shape[1], bits)
+    stored = [clip.add(samples[first : first + 1_500]).copy() for first in range(0, len(samples), 1_500)]
+    return in_full_scale(np.concatenate(stored)), clip.suffix, clip.close().read()
+
+
 def test_samples_above_full_scale_are_clipped_in_integers() -> None:
     loud = np.array([[1.5], [-1.5], [1.0], [-1.0], [0.25]], np.float32)
-    lossy, suffix, data = encode_sound(Pcm(loud, 8_000, None, 16))
+    lossy, suffix, data = encoded(loud, 8_000, 16)
     assert suffix == "flac"
-    np.testing.assert_array_equal(lossy.samples[:, 0], [32767 / 32768, -1, 32767 / 32768, -1, 0.25])
-    np.testing.assert_array_equal(decode_pcm(data).samples, lossy.samples)
-    floats, suffix, data = encode_sound(Pcm(loud, 8_000, None, None))
+    np.testing.assert_array_equal(lossy[:, 0], [32767 / 32768, -1, 32767 / 32768, -1, 0.25])
+    np.testing.assert_array_equal(decode_pcm(data).samples, lossy)
+    floats, suffix, data = encoded(loud, 8_000, None)
     assert suffix == "wav"
     np.testing.assert_array_equal(decode_pcm(data).samples, loud)
-    assert floats.samples is loud
+    np.testing.assert_array_equal(floats, loud)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 6, 8, 9])
 @pytest.mark.parametrize("frames", [1, 1_000, 5_000])
 def test_any_number_of_channels_and_samples_is_stored(channels: int, frames: int) -> None:
     samples = np.random.default_rng(channels).uniform(-1, 1, (frames, channels)).astype(np.float32)
-    stored, suffix, data = encode_sound(Pcm(samples, 44_100, None, 16))
+    stored, suffix, data = encoded(samples, 44_100, 16)
     assert suffix == ("flac" if channels <= 8 else "wav")
     again = decode_pcm(data)
-    np.testing.assert_array_equal(again.samples, stored.samples)
+    np.testing.assert_array_equal(again.samples, stored)
     assert again.suffix == suffix
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+def test_blocks_are_encoded_like_the_whole(bits: int) -> None:
+    samples = np.random.default_rng(0).uniform(-1, 1, (5_000, 2)).astype(np.float32)
+    whole = np.clip(np.rint(samples.astype(np.float64) * 2 ** (bits - 1)), None, 2 ** (bits - 1) - 1)
+    file = io.BytesIO()
+    integers = whole.astype(np.int32) << (32 - bits)
+    soundfile.write(file, integers, 8_000, format="FLAC", subtype=f"PCM_{bits}", compression_level=0.25)
+    assert encoded(samples, 8_000, bits)[2] == file.getvalue()
+    if bits == 16:
+        assert encoded(whole.astype(np.int16), 8_000, bits)[2] == file.getvalue()
+
+
+def test_floats_are_encoded_as_scipy_does() -> None:
+    samples = np.random.default_rng(0).uniform(-1, 1, (5_000, 9)).astype(np.float32)
+    file = io.BytesIO()
+    wavfile.write(file, 8_000, samples)
+    assert encoded(samples, 8_000, None)[2] == file.getvalue()
 
 
 SCRIPT = """
@@ -172,9 +200,9 @@ def test_two_processes_at_two_times_make_the_same_bytes(root: Path) -> None:
 
 def test_no_date_is_written() -> None:
     samples = np.zeros((100, 1), np.float32)
-    _, _, data = encode_sound(Pcm(samples, 8_000, None, None))
+    _, _, data = encoded(samples, 8_000, None)
     assert b"PEAK" not in data  # libsndfile's, with the time it was written
-    _, _, data = encode_sound(Pcm(samples, 8_000, None, 16))
+    _, _, data = encoded(samples, 8_000, 16)
     assert data.count(b"libFLAC") == 1
     assert b"=" not in data[: data.index(b"libFLAC") + 60]  # no tags
     jpeg = Image.open(io.BytesIO(encode_picture(Image.new("RGB", (8, 8), (200, 40, 90)))))

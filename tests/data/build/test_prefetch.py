@@ -11,9 +11,7 @@ from builds import write_world
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safe_data.build.prefetch import BATCH_CLIPS, BATCH_SAMPLES, LOADERS, batches, hear, load_ahead, one_ahead
-from safe_data.media.decode import decode_audio
-from safe_data.media.sound import Sound
+from safe_data.build.prefetch import BATCH_CLIPS, BATCH_SAMPLES, LOADERS, batches, load_ahead, one_ahead
 from safe_data.sources.folder import read
 
 
@@ -99,17 +97,6 @@ def test_batches_hold_every_clip_once_and_are_bounded(lengths: list[int | None])
         assert held < BATCH_SAMPLES  # one clip more than that is the most that is held
 
 
-def test_a_clip_is_heard_as_it_would_be_decoded(tmp_path: Path) -> None:
-    write_world(tmp_path, 1)
-    data = (tmp_path / "sounds" / "clip-000.wav").read_bytes()
-    heard = hear(decode_audio(data), {8000, 48000})
-    assert heard is not None
-    for rate in (8000, 48000):
-        np.testing.assert_array_equal(heard[rate], decode_audio(data, rate).samples)
-    assert hear(None, {8000}) is None
-    assert hear(Sound(np.zeros(3, np.float32), 8000, 8000, 1), []) == {}
-
-
 def test_records_are_loaded_in_order_a_few_ahead(tmp_path: Path) -> None:
     asked: list[int] = []
     write_world(tmp_path, 10)
@@ -121,7 +108,7 @@ def test_records_are_loaded_in_order_a_few_ahead(tmp_path: Path) -> None:
             yield entry
 
     found = []
-    for index, loaded in load_ahead(entries(), tmp_path, 1):  # type: ignore[arg-type]
+    for index, loaded in load_ahead(entries(), tmp_path, 1, ()):  # type: ignore[arg-type]
         assert len(asked) <= index + 1 + LOADERS
         found.append((index, loaded.entry.id))
     assert found == [(number, record.id) for number, record in enumerate(records)]
