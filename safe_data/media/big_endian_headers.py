@@ -76,7 +76,7 @@ def _aiff_chunks(file: BinaryIO, offset: int, size: int) -> Iterator[tuple[bytes
     for _ in range(MAX_CHUNKS):
         head = read_at(file, offset, 8)
         if len(head) < 8:
-            if head.strip(b"\0"):
+            if head:
                 raise damaged(f"{len(head)} bytes at byte {offset} are no chunk")
             return
         (length,) = struct.unpack_from(">I", head, 4)
@@ -109,7 +109,7 @@ def check_au(file: BinaryIO) -> Whole:
         end = first + stated
         if end > size:
             raise truncated(stated, size - first)
-        if size - end > 1:
+        if size - end > stated % 2:
             raise damaged(f"{size - end} bytes after the samples")
     if frame_bytes and (end - first) % frame_bytes:
         raise damaged(f"{end - first} bytes of samples are no whole number of frames of {frame_bytes}")
@@ -127,15 +127,16 @@ def check_caf(file: BinaryIO) -> Whole:
     size = file.seek(0, 2)
     offset, frame_bytes, kind, frames = 8, 0, b"", None
     place: tuple[int, int] | None = None
+    padded = False
     for _ in range(MAX_CHUNKS):
         head = read_at(file, offset, 12)
-        if not head.strip(b"\0"):
-            break  # padding
+        if not head or (head == b"\0" and padded):
+            break
         if len(head) < 12:
             raise damaged(f"{len(head)} bytes at byte {offset} are no chunk")
         name, length = head[:4], struct.unpack_from(">q", head, 4)[0]
         body = offset + 12
-        offset = body + length
+        offset, padded = body + length, length % 2 == 1
         if name == b"data":
             place = (body + _CAF_EDITS, size if length == -1 else offset)
             if length == -1:

@@ -87,9 +87,9 @@ def check_mp3(file: BinaryIO) -> Whole:
     assert first is not None
     if not first.frame_bytes:
         raise MediaError("unknown sound format: MP3 with a free bitrate; use a stated one")
-    tag = read_tag(read_at(file, 0, min(first.frame_bytes, end)), first)
+    tag = read_tag(read_at(file, 0, min(first.frame_bytes, end)), first, end)
     music = first.frame_bytes if tag else 0
-    walk = _walk(file, music, end, checks=tag is not None and tag.music_crc is not None)
+    walk = _walk(file, music, end, checks=tag is not None and bool(tag.music_crc))
     if walk.frames <= 1 and walk.stop < end and tag is None:
         return Whole((file,))  # by chance, its first bytes look like a frame
     if walk.stop > end:
@@ -119,6 +119,7 @@ def _walk(file: BinaryIO, start: int, end: int, checks: bool) -> _Walk:
     template = header_of(read_at(file, start, 4))
     walk = _Walk(0, start)
     known: dict[bytes, int] = {}
+    before = 0  # the length of the frame before
     data, offset = b"", start
     file.seek(start)
     while template is not None:
@@ -133,6 +134,11 @@ def _walk(file: BinaryIO, start: int, end: int, checks: bool) -> _Walk:
                 length = known[head] = header.frame_bytes if header and fits else 0
             if not length or (place + length > len(data) and more):
                 break
+            if length != before:
+                inside = place + before if length > before else place - before + length
+                if before and known.get(data[inside : inside + 4]):
+                    break  # a wrong bitrate, and a frame swallowed
+                before = length
             if not head[1] & 1:
                 protected.append(place)
             place += length

@@ -32,6 +32,7 @@ class Tag:
     checksum_at: int | None = None
     music_bytes: int | None = None
     music_crc: int | None = None
+    is_named: bool = False
 
     def checked(self, frames: int, file_bytes: int, music_crc: int) -> "Tag":
         """The tag with the true number of frames, if it differs by one from what it says or was damaged.
@@ -41,8 +42,9 @@ class Tag:
         """
         data = self.data[: self.at] + struct.pack(">I", frames) + self.data[self.at + 4 :]
         true = replace(self, data=data, frames=frames)
-        proven = self.checksum_at is not None and true._checksum_is_right()
-        if self.checksum_at is not None and not proven and not self._checksum_is_right():
+        proven = true._checksum_is_right()
+        by_lame = self.is_named or self.music_bytes == file_bytes or self._checksum_is_right()
+        if by_lame and not proven and not self._checksum_is_right():
             raise damaged("the checksum of its first frame, which says its length, is wrong")
         more = self.frames - frames
         short = self.file_bytes is not None and self.file_bytes > file_bytes
@@ -51,21 +53,27 @@ class Tag:
             raise MediaError(f"truncated sound: {detail}")
         if not proven and more < -1:
             raise damaged(detail)
-        if self.music_crc is not None and self.music_bytes == file_bytes and self.music_crc != music_crc:
+        if by_lame and self.music_crc and self.music_bytes == file_bytes and self.music_crc != music_crc:
             raise damaged("the checksum over all of its frames is wrong")
         return true
 
     def _checksum_is_right(self) -> bool:
         """Whether it fits the bytes before it, or as FFmpeg does it, the first 190 with it left out."""
-        at = self.checksum_at or 0
+        if self.checksum_at is None:
+            return False
+        at = self.checksum_at
         stored = int.from_bytes(self.data[at : at + 2])
         zeroed = self.data[:at] + b"\0\0" + self.data[at + 2 : _FFMPEG_BYTES]
         both = self.data[:at], zeroed.ljust(_FFMPEG_BYTES, b"\0")
         return stored in map(crc16_reflected, both)
 
 
-def read_tag(frame: bytes, header: "Header") -> Tag | None:
-    """The tag in a first frame; None if it holds sound."""
+def read_tag(frame: bytes, header: "Header", file_bytes: int) -> Tag | None:
+    """The tag in a first frame, of so many bytes of frames; None if it holds sound.
+
+    Raises:
+        MediaError: it holds what is left of a tag.
+    """
     for at in (4 + header.side_bytes, 6 + header.side_bytes):
         if frame[at : at + 4] in (b"Xing", b"Info") and len(frame) >= at + 8:
             (flags,) = struct.unpack_from(">I", frame, at + 4)
@@ -78,19 +86,28 @@ def read_tag(frame: bytes, header: "Header") -> Tag | None:
             after = place + fields + (100 if flags & _SEEKING else 0) + (4 if flags & _QUALITY else 0)
             tag = Tag(frame, place, frames, size)
             return _with_lame(tag, after)
-        if not any(frame[4:at]) and _CHECKED.match(frame, at + _LAME_AFTER):
+        lame = frame[at + _LAME_AFTER : at + _LAME_AFTER + _LAME_BYTES]
+        if len(lame) == _LAME_BYTES and _music(lame)[0] == file_bytes:
             raise damaged("its first frame has the tag of LAME without its beginning")
     return None
 
 
 def _with_lame(tag: Tag, at: int) -> Tag:
     lame = tag.data[at : at + _LAME_BYTES]
-    if len(lame) < _LAME_BYTES or not _CHECKED.match(lame):
+    if len(lame) < _LAME_BYTES or not any(lame):
         return tag
-    music_bytes, music_crc = struct.unpack_from(">IH", lame, _LAME_BYTES - 8)
+    music_bytes, music_crc = _music(lame)
+    named = _CHECKED.match(lame) is not None
     return replace(
         tag,
         checksum_at=at + _LAME_BYTES - 2,
         music_bytes=music_bytes or None,
-        music_crc=music_crc if music_bytes and music_crc else None,
+        music_crc=music_crc,
+        is_named=named,
     )
+
+
+def _music(lame: bytes) -> tuple[int, int]:
+    """The number of bytes from the first of the file on, and the checksum of those after the first frame."""
+    size, checksum = struct.unpack_from(">IH", lame, _LAME_BYTES - 8)
+    return size, checksum

@@ -18,8 +18,6 @@ from safe_data.media.whole import Whole, before_tags, damaged, read_at, truncate
 
 MAX_CHUNKS = 64  # before the samples, and after them; real sounds have fewer
 
-PADDING = 2**16  # bytes of zeros after the samples, at most
-
 _BLOCKS = (0x02, 0x11, 0x31)
 _AFTER = (b"LIST", b"list", b"id3 ", b"ID3 ", b"bext", b"iXML", b"_PMX", b"cue ", b"smpl", b"PEAK", b"JUNK")
 _GUIDS = {  # of W64, after the four letters
@@ -178,7 +176,7 @@ def _end_of_samples(
     if stated > 0 and end <= size:
         after = -(-end // layout.align) * layout.align
         stop = before_tags(file, min(after, size))
-        if _only_chunks(file, after, layout, stop, file_end > size) or _is_padding(file, end, stop):
+        if _only_chunks(file, after, layout, stop, file_end > size):
             return end
         raise damaged(f"{size - end} bytes after the samples are no chunk")
     if stated == 0 and _only_chunks(file, start, layout, size):
@@ -208,14 +206,6 @@ def _only_chunks(file: BinaryIO, offset: int, layout: _Layout, stop: int, cut_of
         if offset > stop + layout.align:
             return cut_off and chunk[0] in _AFTER
     return False
-
-
-def _is_padding(file: BinaryIO, end: int, stop: int) -> bool:
-    """Whether zeros follow the samples, but do not end them: else bytes were inserted, and moved them."""
-    length = stop - end
-    if length > PADDING or any(read_at(file, end, length)):
-        return False
-    return length < 2 or any(read_at(file, max(0, end - 8), 8))
 
 
 def _frames(samples: _Samples, end: int) -> int | None:

@@ -88,7 +88,8 @@ def test_a_header_that_contradicts_itself_is_damaged(
 
 def test_what_follows_the_last_chunk() -> None:
     for data in (AIFF, CAF):
-        assert same(decoded(data + b"\0"), WHOLE)
         assert refusal(data + b"12345").endswith("are no chunk")
-    assert same(decoded(AU + b"\0"), WHOLE)
     assert refusal(AU + b"12345") == "damaged sound: 5 bytes after the samples"
+    for kind in ("AIFF", "CAF", "AU"):
+        odd = encoded(kind, "PCM_S8", tone()[:-1])
+        assert len(decoded(odd).stored) in (7999, 8000)  # libsndfile counts the padding of AIFF

@@ -90,8 +90,7 @@ def test_chunks_after_the_samples_are_passed_over() -> None:
         assert decoded(data).suffix == "wav"
     odd = encoded("WAV", "PCM_U8", tone()[:-1])  # libsndfile pads it
     assert len(decoded(odd).stored) == len(decoded(odd[:-1]).stored) == 7999
-    for harmless in (b"TAG" + bytes(125), bytes(500)):
-        assert same(decoded(WAV + harmless), WHOLE)
+    assert same(decoded(WAV + b"TAG" + bytes(125)), WHOLE)
 
 
 def test_bytes_that_were_inserted_are_seen_even_where_the_end_is_silent() -> None:
