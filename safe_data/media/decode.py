@@ -90,14 +90,14 @@ def opened_sound(
         total = _length(sounds, whole)
         sound = sounds[0]
         first, frames = _clip(total, sound, start_seconds, duration_seconds)
-        complete, bits = frames == total, DEPTHS.get(sound.subtype, 16)
+        complete = frames == total
         yield SoundStream(
             decoded=_joined(sounds, whole.tails, first, frames),
             sample_rate_hz=int(sound.samplerate),
             channels=sound.channels,
             expected_frames=frames,
             suffix=SOUND_SUFFIXES[sound.format] if complete and whole.unchanged else None,
-            bits=bits,
+            bits=DEPTHS.get(sound.subtype, 16),
             checks=(Md5(whole.md5, FLAC_BITS[sound.subtype]),) if complete and whole.md5 else (),
         )
 
@@ -137,7 +137,8 @@ def _decoded(sound: soundfile.SoundFile, frames: int) -> Iterator[Block]:
 
 
 def _undecodable(error: soundfile.LibsndfileError) -> MediaError:
-    return MediaError(f"undecodable sound: {error.error_string.rstrip('.')}")
+    said = error.error_string.removeprefix("Error : ").rstrip(".")
+    return MediaError(f"undecodable sound: {said}")
 
 
 def _length(sounds: Sequence[soundfile.SoundFile], whole: Whole) -> int:

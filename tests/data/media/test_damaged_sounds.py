@@ -1,7 +1,7 @@
 """Sounds with one fault: what is accepted is equal to the original, or the format cannot tell.
 
 What each format cannot tell:
-- WAV, RF64, W64, AIFF, AU, CAF: that samples are others, as they have no checksum. Of AIFF, AU and CAF also the
+- WAV, RF64, W64, AIFF, AU, CAF: that samples are others, as they have no checksum; of AIFF, AU and CAF the
   rate, which they say once; of a WAV from a pipe how many whole frames were lost or came in.
 - MP3 by LAME: that its first frame, which has the checksum of all others, was one before several bytes of it
   were lost. MP3 without that frame: the samples, and how many whole frames were lost or came in.

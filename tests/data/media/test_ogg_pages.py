@@ -82,6 +82,14 @@ def test_a_chain_is_read_whole_and_stored_anew(first: bytes, second: bytes | Non
     np.testing.assert_allclose(after.samples, chain.samples[round((end + 0.1) * rate) :], atol=1e-3)
 
 
+@pytest.mark.parametrize("start", [0.5, 2.0, 2.7, 2.9, 2.99])
+def test_a_clip_in_the_last_page_is_a_slice_of_the_whole(start: float) -> None:
+    """libvorbisfile lands too late when it seeks there."""
+    clip = decode_pcm(VORBIS, start, 0.05)
+    first = round(start * 16_000)
+    np.testing.assert_array_equal(clip.samples, decoded(VORBIS).samples[first : first + 800])
+
+
 def test_a_chain_of_unlike_or_too_many_parts_is_refused() -> None:
     stereo = encoded("OGG", samples=tone(channels=2))
     assert refusal(VORBIS + stereo) == (
