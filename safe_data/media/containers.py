@@ -1,6 +1,6 @@
 """Recognise a media file by its first bytes, and check that it is complete.
 
-Decoders read a truncated MP4 or Matroska file as a shorter one, without an error. Sounds: see `whole`.
+Decoders read a truncated MP4 or Matroska file as a shorter one, without an error. `sound_file` checks sounds.
 """
 
 import struct

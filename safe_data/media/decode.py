@@ -1,6 +1,6 @@
 """Decode an untrusted sound in bounded memory: crop it, mix it to one channel, resample it.
 
-soundfile reads WAV, FLAC, Ogg, MP3 and others, each of which `whole` checks; PyAV (`video_sound`) reads MP4,
+soundfile reads WAV, FLAC, Ogg, MP3 and others, each checked by `sound_file`; PyAV (`video_sound`) reads MP4,
 M4A, MOV, WebM and Matroska. Parts outside the crop are skipped, not decoded. A sound that cannot be decoded
 completely raises MediaError.
 """
@@ -18,8 +18,9 @@ from safe_data.core.errors import MediaError
 from safe_data.media.containers import check_whole, container_of
 from safe_data.media.flac_frames import FLAC_BITS, Md5
 from safe_data.media.sound import Pcm, Sound, after_the_end, check_format, check_length, clip_frames
+from safe_data.media.sound_file import whole_sound
 from safe_data.media.sound_stream import Block, SoundStream, block_frames
-from safe_data.media.whole import Whole, whole_sound
+from safe_data.media.whole import Whole
 
 SOUND_SUFFIXES = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}
 OTHER_FORMATS = ("RF64", "W64", "AIFF", "AU", "CAF")  # read, and stored as FLAC or WAV

@@ -6,14 +6,11 @@ Source: the Xing VBR header as in mp3's `dist10` decoders, and the LAME tag, rev
 import re
 import struct
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from safe_data.core.errors import MediaError
 from safe_data.media.crc16 import crc16_reflected
+from safe_data.media.mp3_header import Header
 from safe_data.media.whole import damaged
-
-if TYPE_CHECKING:
-    from safe_data.media.mp3_frames import Header
 
 _FRAMES, _BYTES, _SEEKING, _QUALITY = 1, 2, 4, 8
 _LAME_AFTER = 120  # bytes after the beginning of the tag, if it has all of its fields
@@ -68,7 +65,7 @@ class Tag:
         return stored in map(crc16_reflected, both)
 
 
-def read_tag(frame: bytes, header: "Header", file_bytes: int) -> Tag | None:
+def read_tag(frame: bytes, header: Header, file_bytes: int) -> Tag | None:
     """The tag in a first frame, of so many bytes of frames; None if it holds sound.
 
     Raises:

@@ -4,14 +4,10 @@ Decoders read a damaged or truncated sound as a shorter one, without an error. E
 checks what the format lets a reader check.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
-from safe_data.media.spliced import view_of
-
-ID3_HEADER = 10
 
 
 @dataclass(frozen=True)
@@ -29,61 +25,6 @@ class Whole:
     unchanged: bool = True
     md5: bytes | None = field(default=None, repr=False)
     tails: tuple[int, ...] = ()
-
-
-def whole_sound(file: BinaryIO) -> Whole:
-    """Check a sound that libsndfile reads; a file of another format is left to the decoder.
-
-    Raises:
-        MediaError: it is damaged or truncated, or a kind of its format that is not read.
-    """
-    start, frames_at = after_id3(file)
-    check = _check_for(read_at(file, frames_at, 16))
-    if check is None:
-        file.seek(0)
-        return Whole((file,))
-    size = file.seek(0, 2)
-    whole = check(view_of(file, [range(frames_at, size)]) if frames_at else file)
-    for part in whole.parts:
-        part.seek(0)
-    unchanged = whole.unchanged and (not start or "MP3" in whole.formats or "FLAC" in whole.formats)
-    return replace(whole, unchanged=unchanged and start == frames_at)
-
-
-def _check_for(head: bytes) -> Callable[[BinaryIO], Whole] | None:
-    """The check for a file that begins so."""
-    from safe_data.media import big_endian_headers, flac_frames, mp3_frames, ogg_pages, wav_header
-
-    if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
-        return wav_header.check_wav if head[8:12] == b"WAVE" else None
-    if head[:4] == b"FORM":
-        return big_endian_headers.check_aiff if head[8:12] in (b"AIFF", b"AIFC") else None
-    checks = {
-        b"OggS": ogg_pages.check_ogg,
-        b"fLaC": flac_frames.check_flac,
-        b"riff": wav_header.check_w64,
-        b".snd": big_endian_headers.check_au,
-        b"caff": big_endian_headers.check_caf,
-    }
-    if head[:4] in checks:
-        return checks[head[:4]]
-    return mp3_frames.check_mp3 if mp3_frames.may_begin(head) else None
-
-
-def after_id3(file: BinaryIO) -> tuple[int, int]:
-    """The offset after the ID3v2 tags at the start of a file, and after the zeros that follow them.
-
-    Source: ID3v2.4, section 3.1: the size has seven bits a byte, and excludes the header and the footer.
-    """
-    offset = 0
-    for _ in range(16):
-        head = read_at(file, offset, ID3_HEADER)
-        if head[:3] != b"ID3" or len(head) < ID3_HEADER or max(head[6:]) > 0x7F:
-            break
-        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-        offset += ID3_HEADER + size + (ID3_HEADER if head[5] & 0x10 else 0)
-    padding = read_at(file, offset, 2**20) if offset else b""
-    return offset, offset + len(padding) - len(padding.lstrip(b"\0"))
 
 
 def before_tags(file: BinaryIO, begin: int) -> int:

@@ -8,7 +8,7 @@ from broken_sounds import crc16_bit_by_bit, decoded, encoded, mp3_frames, replac
 
 from safe_data.core.errors import MediaError
 from safe_data.media.decode import decode_pcm
-from safe_data.media.mp3_frames import header_of
+from safe_data.media.mp3_header import header_of
 
 MP3 = encoded("MP3", samples=tone(1.5))
 WHOLE = decoded(MP3)
