@@ -15,7 +15,7 @@ import pyarrow as pa
 from safe_data.build.encoder_piece import encodings_of, store_silences
 from safe_data.build.engines.piece import Piece
 from safe_data.build.engines.start import start
-from safe_data.build.memory import locking, needs_of, resident_bytes, share_of
+from safe_data.build.memory import locking, needs_of, resident_bytes, share_of, size_of
 from safe_data.build.resume import adopt, discard, only_build, whole_files
 from safe_data.build.shard_piece import ShardPiece, build_shard
 from safe_data.core.errors import InputError, did_you_mean
@@ -96,6 +96,8 @@ def build_dataset(
         InputError: the source is faulty, `out` holds something else, the memory is too little, or no record
             can be used.
     """
+    if memory is not None:
+        size_of(memory)  # refused before the source is read
     before = resident_bytes()
     records = list(_source(source)(source_root))
     plan = make_plan(

@@ -3,6 +3,7 @@
 import io
 import struct
 import tempfile
+from contextlib import suppress
 from typing import IO, cast
 
 import numpy as np
@@ -19,7 +20,7 @@ FLAC_CHANNELS = 8
 
 
 class ClipFile:
-    """Encode a clip block by block; a long one goes to a temporary file."""
+    """Encode a clip block by block; a long one goes to a temporary file, which a failure removes."""
 
     def __init__(self, sample_rate_hz: int, channels: int, bits: int | None) -> None:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(HELD_BYTES)  # noqa: SIM115  the tar closes it
@@ -30,6 +31,15 @@ class ClipFile:
             if flac
             else _Wav(self._file, sample_rate_hz, channels)
         )
+
+    def __enter__(self) -> "ClipFile":
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed:  # nobody will read the file
+            with suppress(OSError):
+                self._encoder.close()
+            self._file.close()
 
     def add(self, block: Block) -> Block:
         """Encode the next samples; return them as stored.

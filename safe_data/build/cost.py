@@ -15,7 +15,7 @@ from safe_data.media.sound import MAX_CLIP_SECONDS
 from safe_data.records import Audio, Record, Rejected
 
 SOUND_BYTES = 2**24 + 2**22  # decoder, blocks, resamplers, and the file of up to 4 MiB
-PICTURE_BYTES = 2**25 * 4 + 2**26 + 2**25  # a picture of the most pixels in a file of 64 MiB
+PICTURE_BYTES = 2**27 + 2**25 + 2**25  # of the most pixels: 4 bytes for each, buffers, a file of 32 MiB
 REFERENCES = 20  # pictures that a decoder of videos holds
 SAMPLE_BYTES = 4
 GROWTH = 9 / 8  # of the array of a sound whose length is unknown

@@ -24,12 +24,12 @@ from safe_data.core.errors import InputError
 from safe_data.records import Record, Rejected
 
 MAIN_BYTES = 120_000_000  # the process that starts the workers
-OWN_BYTES = 170_000_000  # a worker without records
+OWN_BYTES = 160_000_000  # a worker without records
 DEFAULT_BYTES = 1_000_000_000
 LARGE_BLOCK_BYTES = 2**22
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
-_M_MMAP_THRESHOLD = -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMG]i?B)\s*", re.ASCII | re.IGNORECASE)
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -109,10 +109,11 @@ def share_of(
             f"--memory {memory} is too little for {workers} worker{'s' * many} and the largest record that "
             f"may come; give {-(-least // 10**6)}MB or more{', or fewer workers' * many}"
         )
-    if workers == 1:
-        return Share(limit - own)
-    room = (limit - own - needs.largest) // (workers - 1)
-    return Share(room, max(0, needs.largest - room))
+    room = (limit - own) // workers
+    if room < needs.largest:  # only with several workers, and then one at a time has the reserve
+        room = (limit - own - needs.largest) // (workers - 1)
+        return Share(room, needs.largest - room)
+    return Share(room)
 
 
 def size_of(text: str) -> int:
@@ -126,9 +127,7 @@ def size_of(text: str) -> int:
     """
     found = _SIZE.fullmatch(text)
     if found is None:
-        raise InputError(
-            f"--memory {text!r} is no size; give a number and a unit, such as 800MB, 2GB or 1GiB"
-        )
+        raise InputError(f"--memory {text!r} is no size; write a number and a unit, such as 800MB or 1GiB")
     return int(float(found[1]) * UNITS[found[2].upper()])
 
 
@@ -138,10 +137,12 @@ def _return_memory() -> None:
 
     Otherwise glibc keeps blocks of up to 32 MiB, such as those of a decoded picture, for later.
 
-    Source: mallopt(3), M_MMAP_THRESHOLD.
+    Source: mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD.
     """
     with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        library.mallopt(_M_TRIM_THRESHOLD, 2 * LARGE_BLOCK_BYTES)  # small ones are used again at once
 
 
 def machine_bytes() -> int:

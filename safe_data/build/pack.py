@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image
 
 from safe_data.build.clip_file import ClipFile
-from safe_data.build.contents import Contents, contents_of, file_contents, read_contents
+from safe_data.build.contents import HELD_BYTES, Contents, contents_of, file_contents, read_contents
 from safe_data.build.engines.piece import Tick
 from safe_data.build.room import Held
 from safe_data.core.errors import MediaError
@@ -27,6 +27,7 @@ from safe_data.media.intake import Heard, Intake
 from safe_data.media.measure import measure_image
 from safe_data.media.paths import open_file, read_open
 from safe_data.media.picture import decode_image, picture_suffix
+from safe_data.media.sound_stream import SoundStream
 from safe_data.records import Audio, Record, Rejected
 from safe_data.shards.manifest import Row
 from safe_data.shards.plan import Entry, record_json
@@ -149,18 +150,29 @@ def sound_member(root: Path, audio: Audio, rates_hz: Iterable[int] = ()) -> tupl
         MediaError: it cannot be used.
     """
     with open_file(root, audio.path) as file:
-        with opened_sound(file, audio.start_seconds, audio.duration_seconds) as sound:
+        whole = audio.start_seconds == 0 and audio.duration_seconds is None
+        small = whole and file.seek(0, io.SEEK_END) <= HELD_BYTES
+        data = read_open(file, audio.path) if small else None  # read once, to decode and to store
+        source = file if data is None else io.BytesIO(data)
+        with opened_sound(source, audio.start_seconds, audio.duration_seconds) as sound:
             intake = Intake(sound, rates_hz)
-            clip = None
             if sound.suffix is None:
-                clip = ClipFile(sound.sample_rate_hz, sound.channels, sound.bits)
-            for block in sound.blocks():
-                intake.add(block if clip is None else clip.add(block))
-        if clip is None:
-            suffix, contents = str(sound.suffix), file_contents(file, root, audio.path)
-        else:
-            suffix, contents = clip.suffix, clip.close()
-    return Member(suffix, contents, asdict(intake.facts())), intake.heard(), clip is None
+                suffix, contents = _encoded(sound, intake)
+            else:
+                for block in sound.blocks():
+                    intake.add(block)
+        if sound.suffix is not None:
+            suffix = sound.suffix
+            contents = file_contents(file, root, audio.path) if data is None else contents_of(data)
+    return Member(suffix, contents, asdict(intake.facts())), intake.heard(), sound.suffix is not None
+
+
+def _encoded(sound: SoundStream, intake: Intake) -> tuple[str, Contents]:
+    """Encode a clip that is no whole file, and take it in as it is stored."""
+    with ClipFile(sound.sample_rate_hz, sound.channels, sound.bits) as clip:
+        for block in sound.blocks():
+            intake.add(clip.add(block))
+        return clip.suffix, clip.close()
 
 
 def picture_members(root: Path, path: str, clip: Audio | None, frames: int) -> list[Member]:

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safe_data.build.prefetch import BATCH_CLIPS, BATCH_SAMPLES, LOADERS, batches, load_ahead, one_ahead
+from safe_data.build.room import Room
+from safe_data.media.intake import Heard
 from safe_data.sources.folder import read
 
 
@@ -86,15 +88,26 @@ def test_an_interruption_while_the_thread_starts_stays_one(monkeypatch: pytest.M
         next(upcoming)
 
 
-@given(st.lists(st.none() | st.integers(0, BATCH_SAMPLES), max_size=100))
-def test_batches_hold_every_clip_once_and_are_bounded(lengths: list[int | None]) -> None:
-    clips = [None if length is None else {8000: np.broadcast_to(np.float32(0), length)} for length in lengths]
-    found = list(batches(clips, heard=lambda clip: clip))
-    assert [clip for batch in found for clip in batch] == clips
+@given(st.lists(st.just("end") | st.none() | st.integers(0, BATCH_SAMPLES), max_size=100))
+def test_batches_hold_every_clip_once_and_are_bounded(lengths: list[int | str | None]) -> None:
+    clips = [None if length == "end" else clip_of(length) for length in lengths]
+    found = list(batches(clips, heard=lambda clip: clip[0]))
+    assert [clip for batch in found for clip in batch] == [clip for clip in clips if clip is not None]
     for batch in found:
         assert 1 <= len(batch) <= BATCH_CLIPS
-        held = sum(len(clip[8000]) for clip in batch[:-1] if clip)
+        held = sum(len(clip[0][8000]) for clip in batch[:-1] if clip[0])
         assert held < BATCH_SAMPLES  # one clip more than that is the most that is held
+
+
+def test_a_batch_ends_where_there_is_no_more_room() -> None:
+    one, two, three = (clip_of(length) for length in (1, None, 3))
+    found = batches([None, one, None, None, two, three, None], heard=lambda clip: clip[0])
+    assert list(found) == [[one], [two, three]]
+
+
+def clip_of(length: int | None) -> tuple[Heard | None]:
+    """A clip of silence, or a sample without sound."""
+    return (None if length is None else {8000: np.broadcast_to(np.float32(0), length)},)
 
 
 def test_records_are_loaded_in_order_a_few_ahead(tmp_path: Path) -> None:
@@ -108,7 +121,7 @@ def test_records_are_loaded_in_order_a_few_ahead(tmp_path: Path) -> None:
             yield entry
 
     found = []
-    for index, loaded in load_ahead(entries(), tmp_path, 1, ()):  # type: ignore[arg-type]
+    for index, loaded in load_ahead(entries(), tmp_path, 1, (), Room(2**30)):  # type: ignore[arg-type]
         assert len(asked) <= index + 1 + LOADERS
         found.append((index, loaded.entry.id))
     assert found == [(number, record.id) for number, record in enumerate(records)]
