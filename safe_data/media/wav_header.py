@@ -164,7 +164,7 @@ def _check_blocks(body: bytes, order: str, rate: int, bytes_a_second: int, block
     if struct.unpack_from(order + "H", body)[0] not in _BLOCKS or len(body) < 20:
         return
     samples, wanted = struct.unpack_from(order + "H", body, 18)[0], rate * block_bytes
-    if abs(bytes_a_second * samples - wanted) > max(2 * samples, wanted // 1000):
+    if bytes_a_second and abs(bytes_a_second * samples - wanted) > max(2 * samples, wanted // 1000):
         raise damaged(f"its header says {bytes_a_second} bytes a second for {rate} Hz")
 
 
