@@ -23,6 +23,8 @@ SHORT_FILES = {
     "safe_data/build/engines/start.py": "the choice between engines",
     "safe_data/build/sample.py": "one command",
     "safe_data/core/terminal.py": "the one place that prints",
+    "safe_data/media/mp3_header.py": "what the walk and the tag of an MP3 share",
+    "safe_data/media/whole.py": "what the checks of all formats share",
     "safe_data/shards/tar.py": "one file format",
     "safe_data/shards/webdataset_view.py": "the one file that imports webdataset",
     "safe_data/sources/all_sources.py": "the table of sources",

@@ -1,6 +1,6 @@
 """Recognise a media file by its first bytes, and check that it is complete.
 
-Decoders read a truncated WAV, Ogg, MP4 or Matroska file as a shorter one, without an error.
+Decoders read a truncated MP4 or Matroska file as a shorter one, without an error. `sound_file` checks sounds.
 """
 
 import struct
@@ -11,7 +11,6 @@ from safe_data.core.errors import MediaError
 Container = Literal["mp4", "matroska"]
 
 BOXES_READ = 2**16  # a fragmented MP4 of ten minutes has some hundred
-OGG_PAGE = 27 + 255 + 255 * 255  # bytes of the largest page
 
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
@@ -26,50 +25,18 @@ def container_of(file: BinaryIO) -> Container | None:
 
 
 def check_whole(file: BinaryIO) -> None:
-    """Refuse a truncated file; the decoders of FLAC, MP3 and pictures notice truncation themselves.
+    """Refuse a truncated file.
 
     Raises:
         MediaError: the file is shorter than its header says.
     """
     size = file.seek(0, 2)
-    head = _read(file, 0, 12)
-    if head[:4] == b"RIFF" and head[8:] == b"WAVE":
-        _check_riff(file, size)
-    elif head[:4] == b"OggS":
-        _check_ogg(file, size)
-    elif head[:4] == _EBML:
+    head = _read(file, 0, 4)
+    if head[:4] == _EBML:
         _check_matroska(file, size)
     elif container_of(file) == "mp4":
         _check_mp4(file, size)
     file.seek(0)
-
-
-def _check_riff(file: BinaryIO, size: int) -> None:
-    """Check that every chunk up to the samples lies within the file."""
-    offset = 12
-    for _ in range(64):  # chunks before the samples; real sounds have fewer
-        head = _read(file, offset, 8)
-        if len(head) < 8:
-            return
-        (length,) = struct.unpack_from("<I", head, 4)
-        if head[:4] == b"data":
-            _check_end("sound", offset + 8, length, size)
-            return
-        offset += 8 + length + length % 2
-
-
-def _check_ogg(file: BinaryIO, size: int) -> None:
-    """Check that the last page is complete and marks the end of the stream.
-
-    Source: RFC 3533, section 6: header_type_flag, page_segments and segment_table.
-    """
-    tail = _read(file, max(0, size - OGG_PAGE), OGG_PAGE)
-    page = tail.rfind(b"OggS")
-    header = tail[page : page + 27] if page >= 0 else b""
-    sizes = tail[page + 27 : page + 27 + header[26]] if len(header) == 27 else b""
-    end = page + 27 + len(sizes) + sum(sizes)
-    if len(header) < 27 or len(sizes) < header[26] or end > len(tail) or not header[5] & 0x04:
-        raise MediaError("truncated sound: its last page does not end the stream")
 
 
 def _check_mp4(file: BinaryIO, size: int) -> None:

@@ -22,12 +22,12 @@ SCRIPT = Path(__file__).parents[1] / "hostile.py"
 needs_proc = pytest.mark.skipif(not STATUS.exists(), reason="memory is measured through /proc")
 
 REASONS = {
-    "wav": ("sound", "truncated sound: the header promises 4294967040 bytes, 16000 are there"),
-    "wav-no-channels": ("sound", "undecodable sound: Channel count is zero"),
+    "wav": ("sound", "truncated sound: the header promises 4026531840 bytes, 16000 are there"),
+    "wav-no-channels": ("sound", "damaged sound: its header says 2 bytes for 0 samples of 16 bits"),
     "wav-many-channels": ("sound", "absurd number of channels: 1024|undecodable sound: "),
-    "flac": ("sound", r"sound too long: \d+ s of 1 channels at 8000 Hz; name a clip of up to 600 s"),
+    "flac": ("sound", r"truncated sound: the header promises 68719476735 frames, 8000 are there"),
     "ogg": ("sound", "decoded|sound too long: |truncated sound: "),  # libsndfile believes in no such time
-    "mp3": ("sound", "sound too long: |unknown length: |truncated sound: "),
+    "mp3": ("sound", "decoded"),  # a checksum tells what the header said
     "mp4-index": ("video", "undecodable video: |empty video: |truncated video: "),
     "mp4-hours": ("sound", "sound too long: |empty sound: |truncated sound: "),
     "mkv-hours": ("video", r"truncated video: nothing to see at 5e\+08 s, its last frame is at 0.44 s"),
