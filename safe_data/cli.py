@@ -1,5 +1,6 @@
 """safe-data: the command line; make a synthetic world, and build, describe, check and verify shards."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -140,24 +141,40 @@ def add_encoder(
     print(f"  embeddings: {', '.join(encoding.label for encoding in dataset.encoders)}")
 
 
-def info(root: str, *, format: Literal["text", "json"] = "text") -> None:
+def info(
+    root: str,
+    *,
+    rejected: bool = False,
+    reason: str | None = None,
+    format: Literal["text", "json", "csv"] = "text",
+) -> None:
     """Print what a dataset holds: clips, sizes, hours, embeddings, rejected records, and one record.
 
     Args:
         root: directory or URL of a finished dataset
-        format: text (80 columns) or json
+        rejected: list every rejected record instead: its id, the medium that was looked for, the reason
+        reason: only records rejected for this reason, or for reasons that begin so, such as 'no such file'
+        format: text (80 columns) or json; with --rejected also csv
 
     Examples:
         safe-data info runs/mine/shards
         safe-data info runs/mine/shards --format json
+        safe-data info runs/mine/shards --rejected --reason 'no such file' --format csv
     """
     from safe_data.shards.info import info_json, info_lines, read_info
 
+    if rejected:
+        from safe_data.shards.rejected import read_rejected, rejected_csv, rejected_json, rejected_lines
+
+        write = {"text": rejected_lines, "json": rejected_json, "csv": rejected_csv}[format]
+        say(write(read_rejected(root, reason)))
+        return
+    if reason is not None:
+        raise InputError(f"--reason {reason}: chooses among the rejected records; add --rejected")
+    if format == "csv":
+        raise InputError("--format csv: lists rejected records, one a line; add --rejected, or take json")
     facts = read_info(root)
-    if format == "json":
-        print(info_json(facts))
-    else:
-        say(info_lines(facts))
+    say(info_json(facts) if format == "json" else info_lines(facts))
 
 
 def check(
@@ -232,6 +249,8 @@ def _print_summary(out: str, summary: "Summary") -> None:
     print(f"{out}: {_count(summary.rows - summary.rejected, 'clip')} ok, {summary.rejected} rejected")
     print(f"  {', '.join(splits)}; embeddings: {encodings}")
     say(rejection_table(summary.rejections, summary.rows))
+    if summary.rejected:
+        say([f"  every one of them: safe-data info {shlex.quote(out)} --rejected"])
 
 
 def _count(number: int, noun: str) -> str:

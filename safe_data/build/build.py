@@ -26,6 +26,7 @@ from safe_data.shards.layout import (
     DATASET,
     FORMAT_VERSION,
     MANIFEST,
+    REJECTED,
     Dataset,
     Done,
     EncoderFacts,
@@ -39,6 +40,7 @@ from safe_data.shards.layout import (
 )
 from safe_data.shards.manifest import Rejection, count_rejections
 from safe_data.shards.plan import Plan, make_plan
+from safe_data.shards.rejected import write_rejected
 from safe_data.shards.silence import extra_silences
 from safe_data.shards.storage import Folder, Remote, Storage, open_storage
 from safe_data.sources.all_sources import SOURCES
@@ -170,6 +172,8 @@ def _finish(
     """Write the manifest of all shards, then dataset.json, which makes the dataset complete."""
     with storage.committing(MANIFEST) as file:
         manifest.write(file, _tables(plan, storage))
+    with storage.committing(REJECTED) as file:
+        write_rejected(file, _tables(plan, storage))
     shards: dict[str, list[Done]] = {}
     for shard in done:
         shards.setdefault(shard.split, []).append(shard)
@@ -192,6 +196,7 @@ def _finish(
             for encoding in everywhere
             if encoding.label in encoder_facts
         },
+        rejected_sha256=stored_facts(storage, REJECTED).sha256,
     )
     write_json(storage, DATASET, dataset)
     for name in extra_silences(storage, dataset):

@@ -48,7 +48,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A record as it will be stored, with its media; or the reason for its rejection.
+    """A record as it will be stored, with its media; or the reason for its rejection, and the path at fault.
 
     `sound` is the clip at its original rate; resampled, it equals `decode_audio` of `audio` bit for bit.
     """
@@ -58,6 +58,7 @@ class Loaded:
     audio: Member | None = None
     pictures: tuple[Member, ...] = ()
     sound: Sound | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,18 +83,20 @@ def pack(
 def load(entry: Record | Rejected, root: Path, frames: int = 1) -> Loaded:
     """Read, decode and measure the media of a record, `frames` pictures per video; write nothing."""
     if isinstance(entry, Rejected):
-        return Loaded(entry, entry.reason)
+        return Loaded(entry, entry.reason, path=entry.path)
     audio = sound = None
     pictures: list[Member] = []
-    record = entry
+    record, path = entry, None
     try:
         if entry.audio is not None:
+            path = entry.audio.path
             audio, sound, unchanged = sound_member(root, entry.audio)
             record = entry if unchanged else _of_the_clip(entry, entry.audio)
         if entry.image is not None:
+            path = entry.image
             pictures = picture_members(root, entry.image, entry.audio, frames)
     except MediaError as error:
-        return Loaded(entry, str(error))
+        return Loaded(entry, str(error), path=path)
     return Loaded(record, None, audio, tuple(pictures), sound)
 
 
@@ -103,7 +106,7 @@ def store(loaded: Iterable[tuple[int, Loaded]], shard: str, tar: TarWriter) -> I
     for index, one in loaded:
         about = {"index": index, "shard": shard, **_about(one.entry)}
         if isinstance(one.entry, Rejected) or one.reason is not None:
-            yield Packed(Row(status="rejected", error=one.reason, **about), None)
+            yield Packed(Row(status="rejected", error=one.reason, source_path=one.path, **about), None)
             continue
         yield Packed(Row(status="ok", row=samples, **about, **_append(one.entry, one, tar)), one.sound)
         samples += 1

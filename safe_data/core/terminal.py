@@ -17,6 +17,17 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
+def escaped(text: str) -> str:
+    """Write characters that could control the terminal as Python does, so that a name can still be found.
+
+    >>> escaped("a\\x1b[2Jb")
+    'a\\\\x1b[2Jb'
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
+
+
 def say(lines: Iterable[str]) -> None:
     """Print lines that may contain text from a user's files.
 

@@ -16,6 +16,7 @@ from safe_data.shards.layout import (
     DATASET,
     MANIFEST,
     PLAN,
+    REJECTED,
     Dataset,
     Done,
     FileFacts,
@@ -165,6 +166,11 @@ def _total_findings(storage: Storage, dataset: Dataset, done: list[Done], *, com
         yield f"{MANIFEST}: damaged, its bytes have changed; run the build again"
     elif complete and len(manifest.read_stored(storage, MANIFEST)) != sum(shard.rows for shard in done):
         yield f"{MANIFEST}: not the rows of the shards; run the build again"
+    if dataset.rejected_sha256 is not None:  # an older dataset has no such file
+        if storage.size(REJECTED) is None:
+            yield f"{REJECTED}: missing; run the build again"
+        elif stored_facts(storage, REJECTED).sha256 != dataset.rejected_sha256:
+            yield f"{REJECTED}: damaged, its bytes have changed; run the build again"
     if not complete:
         return
     tars = [shard.files[f"{shard.shard}.tar"].sha256 for shard in done if f"{shard.shard}.tar" in shard.files]

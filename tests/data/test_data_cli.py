@@ -84,6 +84,7 @@ def test_rejected_records_are_counted_by_reason_and_too_many_do_not_hold(
         "  rejected  share  reason",
         "         1  25.0%  no such file",
         "                   'clip-002': no such file: sounds/clip-002.wav",
+        f"  every one of them: safe-data info {tmp_path / 'out'} --rejected",
     ]
     assert (
         printed.err
