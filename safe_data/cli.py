@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, Command, run
 from safe_data.core.errors import InputError
-from safe_data.core.terminal import say
+from safe_data.core.terminal import complain, say
 
 if TYPE_CHECKING:
     from safe_data.build.build import Summary
@@ -28,7 +28,7 @@ def synth(out: Path, *, clips: int = 2000, seed: int = 0) -> None:
     from safe_data.sources.synthetic.world import write_world
 
     write_world(out, clips=clips, seed=seed)
-    print(f"{out}: {clips} clips of seed {seed}")
+    say([f"{out}: {clips} clips of seed {seed}"])
 
 
 def build(
@@ -103,7 +103,7 @@ def build(
     if summary.rejected <= max_reject_rate * summary.rows:
         return HOLDS
     share = f"{summary.rejected / summary.rows:.1%} of the records were rejected"
-    print(f"safe-data build: {share}, more than --max-reject-rate {max_reject_rate:.1%}", file=sys.stderr)
+    complain([f"safe-data build: {share}, more than --max-reject-rate {max_reject_rate:.1%}"])
     return DOES_NOT_HOLD
 
 
@@ -137,8 +137,9 @@ def add_encoder(
     )
     samples = sum(split.samples for split in dataset.splits.values())
     shape = "×".join(map(str, added.shape))
-    print(f"{root}: {added.label}, {added.dtype} {shape}, of {_count(samples, 'clip')}")
-    print(f"  embeddings: {', '.join(encoding.label for encoding in dataset.encoders)}")
+    embeddings = ", ".join(encoding.label for encoding in dataset.encoders)
+    what = f"{added.label}, {added.dtype} {shape}, of {_count(samples, 'clip')}"
+    say([f"{root}: {what}", f"  embeddings: {embeddings}"])
 
 
 def info(
@@ -215,7 +216,7 @@ def verify(root: str) -> int:
     found = verify_dataset(root)
     if not found.findings:
         size = f"{found.files} files, {found.bytes / 1e6:.1f} MB"
-        print(f"{root}: OK, {_count(found.samples, 'clip')} in {size}")
+        say([f"{root}: OK, {_count(found.samples, 'clip')} in {size}"])
         return HOLDS
     say([*found.findings, f"{root}: not as it was written, {_count(len(found.findings), 'fault')}"])
     return DOES_NOT_HOLD
@@ -246,11 +247,14 @@ def _print_summary(out: str, summary: "Summary") -> None:
         for split, facts in summary.dataset.splits.items()
     ]
     encodings = ", ".join(encoding.label for encoding in summary.dataset.encoders) or "none"
-    print(f"{out}: {_count(summary.rows - summary.rejected, 'clip')} ok, {summary.rejected} rejected")
-    print(f"  {', '.join(splits)}; embeddings: {encodings}")
-    say(rejection_table(summary.rejections, summary.rows))
+    lines = [
+        f"{out}: {_count(summary.rows - summary.rejected, 'clip')} ok, {summary.rejected} rejected",
+        f"  {', '.join(splits)}; embeddings: {encodings}",
+        *rejection_table(summary.rejections, summary.rows),
+    ]
     if summary.rejected:
-        say([f"  every one of them: safe-data info {shlex.quote(out)} --rejected"])
+        lines.append(f"  every one of them: safe-data info {shlex.quote(out)} --rejected")
+    say(lines)
 
 
 def _count(number: int, noun: str) -> str:

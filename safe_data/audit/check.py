@@ -63,7 +63,7 @@ def check(
     facts = compute_facts(manifest)
     findings = judge(chosen, manifest, facts)
     say([f"{dataset.name}: {manifest.num_rows} records", *table(findings), "", summary(findings)])
-    print(f"written to {_write_outputs(out, facts, findings, about, force=force)}")
+    say([f"written to {_write_outputs(out, facts, findings, about, force=force)}"])
     return exit_code(findings)
 
 
@@ -79,7 +79,8 @@ def read_manifest(root: Path, dataset: Dataset) -> pa.Table:
     if file_sha256(path) != dataset.manifest_sha256:
         raise InputError(f"{path}: not the one the dataset was finished with; see safe-data verify {root}")
     try:
-        manifest = pq.read_table(path, partitioning=None)
+        with path.open("rb") as file:  # a path of bytes that are no UTF-8 would be refused
+            manifest = pq.read_table(file)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: cannot be read as a manifest ({error}); build the dataset again") from None
     if not manifest.num_rows:

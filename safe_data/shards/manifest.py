@@ -145,7 +145,7 @@ def read_parquet(storage: Storage, name: FileName, what: str) -> pa.Table:
         InputError: it is missing, or not a Parquet file.
     """
     try:
-        with storage.local(name) as path, pq.ParquetFile(path) as file:
+        with storage.local(name) as path, path.open("rb") as stream, pq.ParquetFile(stream) as file:
             return file.read()
     except (pa.ArrowException, OSError) as error:
         raise InputError(

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import PART, Root
+from safe_data.core.terminal import printable
 from safe_data.shards import manifest
 from safe_data.shards.layout import (
     DATASET,
@@ -59,7 +60,9 @@ def verify_dataset(root: Root) -> Verified:
     found = [name for name in storage.names() if "/" in name and name.endswith(SHARD_SUFFIXES)]
     done: list[Done] = []
     known: set[str] = set()
-    for paths in tqdm(shards, unit="shard", disable=None, leave=False, desc=f"verifying {dataset.name}"):
+    for paths in tqdm(
+        shards, unit="shard", disable=None, leave=False, desc=printable(f"verifying {dataset.name}")
+    ):
         try:
             facts = read_json(storage, paths.done, Done)
         except InputError as error:
