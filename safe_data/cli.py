@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, Command, run
+from safe_data.core.command_help import Topics, lists
 from safe_data.core.errors import InputError
 from safe_data.core.terminal import complain, say
 
@@ -31,6 +32,19 @@ def synth(out: Path, *, clips: int = 2000, seed: int = 0) -> None:
     say([f"{out}: {clips} clips of seed {seed}"])
 
 
+def _encoders() -> Topics:
+    from safe_data.encoders.encoder import encoder_specs
+
+    return {"Encoders, where SOURCE is a directory or a hub id:": encoder_specs()}
+
+
+def _sources_and_encoders() -> Topics:
+    from safe_data.sources.all_sources import source_lines
+
+    return {"Sources (docs/data.md shows their files):": source_lines(), **_encoders()}
+
+
+@lists(_sources_and_encoders)
 def build(
     source_root: Path,
     out: str,
@@ -51,10 +65,8 @@ def build(
     Args:
         source_root: folder of the corpus, laid out as its source expects (see docs/data.md)
         out: directory or URL of the dataset; new, or begun with the same records and options
-        source: how the corpus is laid out: folder, hub, audiocaps, clotho, vggsound, avqa, music_avqa, vqav2,
-            gqa or coco_captions
-        encoder: encoder of the embeddings: logmel, clap:SOURCE, clap-tokens:SOURCE or whisper:SOURCE, where
-            SOURCE is a directory or a hub id
+        source: how the corpus is laid out, one of the names below
+        encoder: encoder of the embeddings, as listed below
         name: name of the dataset, the first part of the shards' names (default: the name of the folder)
         shard_size: largest number of records per shard, 1 or more
         frames: pictures to store per video, 1 or more, evenly spaced over the clip
@@ -66,7 +78,7 @@ def build(
 
     Examples:
         safe-data build my_folder runs/mine/shards
-        safe-data build corpora/audiocaps runs/audiocaps --source audiocaps --encoder logmel --workers 8
+        safe-data build corpora/audiocaps runs/heard --source audiocaps --workers 8
     """
     from safe_data.build.build import build_dataset
     from safe_data.core.options_file import CORE, OPTIONS, options_yaml
@@ -107,6 +119,7 @@ def build(
     return DOES_NOT_HOLD
 
 
+@lists(_encoders)
 def add_encoder(
     root: str,
     encoder: str,
@@ -120,8 +133,7 @@ def add_encoder(
 
     Args:
         root: directory or URL of a finished dataset
-        encoder: logmel, clap:SOURCE, clap-tokens:SOURCE or whisper:SOURCE, where SOURCE is a directory or a
-            hub id
+        encoder: encoder of the embeddings, as listed below
         workers: shards to process at the same time, 1 or more
         engine: what runs the workers: local (processes on this machine) or ray
         ray_address: address of a Ray cluster, only with engine ray (default: start Ray on this machine)
@@ -160,7 +172,8 @@ def info(
     Examples:
         safe-data info runs/mine/shards
         safe-data info runs/mine/shards --format json
-        safe-data info runs/mine/shards --rejected --reason 'no such file' --format csv
+        safe-data info runs/mine/shards --rejected --reason 'no such file'
+        safe-data info runs/mine/shards --rejected --format csv
     """
     from safe_data.shards.info import info_json, info_lines, read_info
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
-from safe_data.core.command_help import examples_of, examples_text, formatter, helps_of, summary_of
+from safe_data.core.command_help import epilog_of, examples_of, examples_text, formatter, helps_of, summary_of
 from safe_data.core.completion import OPTION, SHELLS, script, shell_of
 from safe_data.core.errors import InputError
 from safe_data.core.options_file import (
@@ -170,7 +170,7 @@ def _parser(
     for name, command in commands.items():
         subparser = Parser(
             description=summary_of(command),
-            epilog=examples_text(examples_of(command)),
+            epilog=epilog_of(command) if command is chosen else None,
             formatter_class=help_format,
             parser_mode=_SECTIONED if chosen else "yaml",
         )
