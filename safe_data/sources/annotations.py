@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from safe_data.core.byte_order import encoding_fault, without_mark
 from safe_data.core.errors import InputError
+from safe_data.core.json_document import json_fault
 
 LARGEST_FILE_BYTES = 2**32
 _TAKEN = "names one row each, and this one is taken by"
@@ -160,15 +162,18 @@ def _read(file: Path) -> bytearray:
         raise InputError(f"{file}: cannot be read to its end ({error}); get it anew") from None
     if len(data) > LARGEST_FILE_BYTES:
         raise InputError(f"{file}: unpacks to more than {LARGEST_FILE_BYTES} bytes; no official file does")
-    return data
+    if fault := encoding_fault(data):
+        raise InputError(f"{file}: {fault}")
+    return without_mark(data)
 
 
 def _decode(file: Path, data: bytearray | msgspec.Raw, kind: Any) -> Any:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        fault = json_fault(data if isinstance(data, bytearray) else bytes(data), error)
         raise InputError(
-            f"{file}: not the JSON of this corpus: {error}; is it the official file, whole?"
+            f"{file}: not the JSON of this corpus: {fault}; is it the official file, whole?"
         ) from None
 
 

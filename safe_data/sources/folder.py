@@ -22,7 +22,9 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
+from safe_data.core.byte_order import encoding_fault, without_mark
 from safe_data.core.errors import InputError, raise_row_errors, unknown_field
+from safe_data.core.json_document import json_fault
 from safe_data.media.paths import inside
 from safe_data.records import UNKNOWN_FIELD_HINT, Record, Records, explain_record
 from safe_data.sources.ids import as_id
@@ -75,6 +77,10 @@ def _metadata_files(root: Path) -> list[Path]:
     files = [folder / name for folder in folders for name in METADATA if (folder / name).is_file()]
     if not files:
         raise InputError(f"{root}: holds no {' or '.join(METADATA)}; write one, with one row per clip")
+    for file in files:
+        with file.open("rb") as begins:
+            if fault := encoding_fault(begins.read(64)):
+                raise InputError(f"{file}: {fault}")
     return files
 
 
@@ -84,9 +90,9 @@ def _json_rows(file: Path) -> Numbered:
             if not line.strip():
                 continue
             try:
-                row = msgspec.json.decode(line)
+                row = msgspec.json.decode(line := without_mark(line))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                row = str(error)
+                row = json_fault(line, error)
             yield number, row if isinstance(row, dict) else _no_object(row, line)
 
 
@@ -115,7 +121,7 @@ def _csv_row(row: dict[str, Any]) -> dict[str, Any] | str:
             if name in given:
                 given[name] = msgspec.json.decode(given[name])
         except (msgspec.DecodeError, RecursionError) as error:
-            return f"{name} is not JSON: {error}"
+            return f"{name} is not JSON: {json_fault(given[name].encode(), error)}"
     return given
 
 
