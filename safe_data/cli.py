@@ -265,6 +265,8 @@ def _print_summary(out: str, summary: "Summary") -> None:
         f"  {', '.join(splits)}; embeddings: {encodings}",
         *rejection_table(summary.rejections, summary.rows),
     ]
+    if summary.repaired:
+        lines.append(f"  damaged, and made again: {', '.join(summary.repaired)}")
     if summary.rejected:
         lines.append(f"  every one of them: safe-data info {shlex.quote(out)} --rejected")
     say(lines)

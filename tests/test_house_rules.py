@@ -23,7 +23,6 @@ SHORT_FILES = {
     "safe_data/build/engines/start.py": "the choice between engines",
     "safe_data/build/sample.py": "one command",
     "safe_data/core/byte_order.py": "one rule of every file of text",
-    "safe_data/shards/tar.py": "one file format",
     "safe_data/shards/webdataset_view.py": "the one file that imports webdataset",
     "safe_data/sources/all_sources.py": "the table of sources",
     "safe_eval/text/pairs_text.py": "the lines that two tables of differences share",

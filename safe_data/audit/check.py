@@ -9,6 +9,7 @@ table, drops an unknown type of expectation with a log line, and fails the whole
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -79,7 +80,7 @@ def read_manifest(root: Path, dataset: Dataset) -> pa.Table:
     if file_sha256(path) != dataset.manifest_sha256:
         raise InputError(f"{path}: not the one the dataset was finished with; see safe-data verify {root}")
     try:
-        with path.open("rb") as file:  # a path of bytes that are no UTF-8 would be refused
+        with pa.OSFile(os.fsencode(path)) as file:  # as bytes, a path need not be UTF-8
             manifest = pq.read_table(file)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: cannot be read as a manifest ({error}); build the dataset again") from None

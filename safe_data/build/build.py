@@ -6,7 +6,7 @@ bytes.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 from safe_data.build.encoder_piece import encodings_of, store_silences
 from safe_data.build.engines.piece import Piece
 from safe_data.build.engines.start import start
-from safe_data.build.resume import adopt, discard, only_build, whole_files
+from safe_data.build.resume import adopt, damaged_files, discard, only_build, whole_files
 from safe_data.build.shard_piece import ShardPiece, build_shard
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import Root
@@ -51,11 +51,12 @@ REASONS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Summary:
-    """The dataset that a build made, and which records it rejected."""
+    """The dataset that a build made, which records it rejected, and which damaged files it made again."""
 
     dataset: Dataset
     rows: int
     rejections: tuple[Rejection, ...]
+    repaired: tuple[str, ...] = ()
 
     @property
     def rejected(self) -> int:
@@ -109,10 +110,10 @@ def build_dataset(
         encodings = encodings_of(specs, run)  # refuses a misspelt encoder before any work
         with only_build(storage):
             adopt(plan, storage)
+            damaged = damaged_files(storage, plan, encodings, workers, quiet=quiet)
+            where, place = str(source_root.absolute()), address_of(storage)
             pieces = [
-                ShardPiece(
-                    str(source_root.absolute()), address_of(storage), plan.sha256, shard, specs, frames
-                )
+                ShardPiece(where, place, plan.sha256, shard, specs, frames, damaged.get(shard.name, ()))
                 for shard in plan.shards
             ]
             with progress(pieces, f"building {plan.name}", quiet=quiet) as shown:
@@ -123,7 +124,8 @@ def build_dataset(
             facts = store_silences(
                 storage, dict(zip(specs, encodings, strict=True)), _known_facts(storage), run
             )
-            return _finish(plan, storage, done, facts)
+            repaired = tuple(name for names in damaged.values() for name in names)
+            return replace(_finish(plan, storage, done, facts), repaired=repaired)
 
 
 def progress(pieces: Sequence[Piece], what: str, *, quiet: bool) -> Progress:

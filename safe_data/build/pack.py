@@ -204,6 +204,7 @@ def _append(record: Record, loaded: Loaded, tar: TarWriter) -> dict[str, Any]:
     """Append the files of a record next to each other; return the columns that describe them."""
     text = record_json(record)
     facts: dict[str, Any] = {"json_offset": tar.add(f"{record.id}.json", text), "json_size": len(text)}
+    facts["json_sha256"] = hashlib.sha256(text).hexdigest()
     if loaded.audio is not None:
         facts |= _add("audio", record.id, loaded.audio, tar)
     added = [_add("image", record.id, picture, tar) for picture in loaded.pictures]

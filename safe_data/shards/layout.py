@@ -163,7 +163,9 @@ def read_json(storage: Storage, name: str | PurePath, kind: type[Facts]) -> Fact
     except OSError as error:
         raise InputError(f"{where}: cannot be read ({error.strerror or error})") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{where}: not a {Path(name).name} of format {FORMAT_VERSION}: {error}") from None
+        raise InputError(
+            f"{where}: not a {Path(name).name} of format {FORMAT_VERSION}: {error}; run the build again"
+        ) from None
 
 
 def read_dataset(root: Root | Storage) -> Dataset:

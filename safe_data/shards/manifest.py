@@ -1,5 +1,6 @@
 """Manifest: a Parquet table with one row per input record; rejected records have their reason."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -26,9 +27,9 @@ Long = Annotated[int, pa.int64()]
 class Row:
     """One input record; offsets and sizes are bytes in the tar, `row` is the row in the sidecars.
 
-    `audio_sha256` and `image_sha256` hash the stored files; `pcm_sha256` and `pixel_sha256` hash the decoded
-    samples and pixels; `image_dhash` describes what a picture looks like. All facts are of the stored media.
-    `source_path`, in the corpus, is the medium for which a record was rejected.
+    `json_sha256`, `audio_sha256` and `image_sha256` hash the stored files; `pcm_sha256` and `pixel_sha256`
+    hash the decoded samples and pixels; `image_dhash` describes what a picture looks like. All facts are of
+    the stored media. `source_path`, in the corpus, is the medium for which a record was rejected.
     """
 
     index: Long
@@ -47,6 +48,7 @@ class Row:
     has_image: Flag = False
     json_offset: Long | None = None
     json_size: Long | None = None
+    json_sha256: Text | None = None
     audio_name: Text | None = None
     audio_offset: Long | None = None
     audio_size: Long | None = None
@@ -84,7 +86,7 @@ def _arrow_fields() -> list[pa.Field]:
 
 
 SCHEMA = pa.schema(_arrow_fields())
-LATER_COLUMNS = ("source_path",)  # which an older dataset lacks, and which are null there
+LATER_COLUMNS = ("source_path", "json_sha256")  # which an older dataset lacks, and which are null there
 
 
 def table(rows: Iterable[Row]) -> pa.Table:
@@ -145,8 +147,9 @@ def read_parquet(storage: Storage, name: FileName, what: str) -> pa.Table:
         InputError: it is missing, or not a Parquet file.
     """
     try:
-        with storage.local(name) as path, path.open("rb") as stream, pq.ParquetFile(stream) as file:
-            return file.read()
+        # As bytes, a path may be any; through a file of Python, Arrow's threads may end after Python does.
+        with storage.local(name) as path, pa.OSFile(os.fsencode(path)) as opened:
+            return pq.ParquetFile(opened).read()
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             f"{storage}/{name}: cannot be read as {what} ({error}); build the dataset again"

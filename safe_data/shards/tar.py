@@ -23,16 +23,25 @@ class TarWriter:
 
     def add(self, name: str, data: bytes) -> int:
         """Append a member; return the offset of its first byte in the file."""
-        member = tarfile.TarInfo(name)
-        member.size = len(data)
         offset = self._tar.offset + tarfile.BLOCKSIZE
-        self._tar.addfile(member, io.BytesIO(data))
+        self._tar.addfile(_member(name, len(data)), io.BytesIO(data))
         return offset
 
     def close(self) -> tuple[str, int]:
         """Write the end of the tar; return its SHA-256 and its size in bytes."""
         self._tar.close()
         return self._hashing.digest.hexdigest(), self._hashing.tell()
+
+
+def header(name: str, size: int) -> bytes:
+    """The header that `TarWriter` writes before a member."""
+    return _member(name, size).tobuf(tarfile.USTAR_FORMAT)
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member
 
 
 class _Hashing:
