@@ -19,7 +19,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sample": safe_data.write_sample,
 }
 PLURALS = {"encoder": "encoders", "suite": "suites"}  # options that may be given several times
-ONLY_TYPED = {"max_reject_rate", "format"}  # when to exit with 1, and how to print
+ONLY_TYPED = {"max_reject_rate", "format", "rejected"}  # when to exit with 1, what to print, and how
 
 
 def test_the_face_is_these_names() -> None:
@@ -37,6 +37,7 @@ def test_the_face_is_these_names() -> None:
         "Progress",
         "Record",
         "Rejected",
+        "Rejects",
         "ShardDataset",
         "Sound",
         "Summary",
@@ -48,6 +49,7 @@ def test_the_face_is_these_names() -> None:
         "decode_image",
         "load_encoder",
         "read_info",
+        "read_rejected",
         "read_stages",
         "to_webdataset",
         "verify_dataset",
@@ -76,5 +78,7 @@ def test_every_command_has_a_function_in_the_face() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_function_takes_what_its_command_takes(command: str) -> None:
     options = inspect.signature(COMMANDS[command]).parameters.keys() - ONLY_TYPED
-    taken = inspect.signature(FUNCTIONS[command]).parameters.keys()
+    taken = set(inspect.signature(FUNCTIONS[command]).parameters)
+    if command == "info":
+        taken |= inspect.signature(safe_data.read_rejected).parameters.keys()  # `info --rejected`
     assert {name if name in taken else PLURALS.get(name, name) for name in options} <= taken
