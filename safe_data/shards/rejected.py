@@ -7,8 +7,9 @@ kind     the reason up to its first colon, by which reasons are counted
 reason
 """
 
+import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -108,7 +109,7 @@ def rejected_lines(rejects: Rejects) -> list[str]:
     """At most 80 columns: how many of each kind; below, the id, the path and the details of each record."""
     total = sum(rejects.reasons.values())
     some = "" if len(rejects.rejected) == total else f", {len(rejects.rejected)} of them shown"
-    lines = [rejects.root, f"  {total} of {rejects.rows} records rejected{some}"]
+    lines = [escaped(rejects.root), f"  {total} of {rejects.rows} records rejected{some}"]
     if total:
         lines.append("  rejected  share  reason")
     for kind, count in rejects.reasons.items():
@@ -121,11 +122,21 @@ def rejected_lines(rejects: Rejects) -> list[str]:
     return [cut(line, COLUMNS) for line in lines]
 
 
-def _record_lines(row: dict[str, Any]) -> Sequence[str]:
+def _record_lines(row: dict[str, Any]) -> list[str]:
+    """The id and the path of a record, and its details below where they say more."""
     path = "" if row["path"] is None else f"  {escaped(row['path'])}"
     details = row["reason"].removeprefix(row["kind"]).removeprefix(":").strip()
-    about = [] if details in ("", row["path"]) else [f"      {escaped(details)}"]
-    return [f"    {row['id']}{path}", *about]
+    about = [] if details in ("", row["path"]) else _wrapped(escaped(details), 6)
+    return [*_wrapped(f"{row['id']}{path}", 4), *about]
+
+
+def _wrapped(text: str, columns: int) -> list[str]:
+    """Lines of at most 80 columns, indented by so many, which hold all of the text."""
+    first, rest = " " * columns, " " * (columns + 4)
+    wrapper = textwrap.TextWrapper(
+        COLUMNS, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+    )
+    return wrapper.wrap(text)
 
 
 def rejected_json(rejects: Rejects) -> list[str]:

@@ -6,10 +6,11 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import picture_bytes, row, sound_bytes, write_rows
+from folders import picture_bytes, row, sound_bytes, write_media, write_rows
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -106,3 +107,20 @@ def test_a_long_wait_shows_no_name_raw(capsys: pytest.CaptureFixture[str]) -> No
     with Progress("building\x1b[2J", 3, labels=["at"], clock=lambda: float(next(clock))) as progress:
         progress.update(shown={"at": "\u202ename"})
     assert "building�[2J 1/3  at �name" in capsys.readouterr().err
+
+
+def test_a_medium_whose_name_is_not_utf_8_is_a_rejected_row(tmp_path: Path) -> None:
+    part = tmp_path / os.fsdecode(b"tr\xff\x1b[31m")
+    write_media(part, [row(0)])
+    write_rows(part, [row(0)])
+    write_media(tmp_path, [row(1)])
+    write_rows(tmp_path, [row(1)])
+    for encoding in ("utf-8", "ascii"):
+        text = said(
+            encoding,
+            ["build", tmp_path, tmp_path / "out", "--max-reject-rate", 1],
+            ["info", tmp_path / "out", "--rejected"],
+        )
+    assert "1 clip ok, 1 rejected" in text
+    assert r"clip-000  tr\udcff\x1b[31m/sounds/clip-000.wav" in text
+    assert "      a file name or another text is not Unicode; rename it, in UTF-8\n" in text

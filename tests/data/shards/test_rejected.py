@@ -17,7 +17,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_data.records import Rejected
 from safe_data.shards import manifest
-from safe_data.shards.rejected import SCHEMA, read_rejected, rejected_of
+from safe_data.shards.rejected import SCHEMA, Rejects, read_rejected, rejected_lines, rejected_of
 from safe_data.shards.verify import verify_dataset
 from safe_data.sources import folder
 from safe_data.sources.all_sources import SOURCES
@@ -161,6 +161,15 @@ def test_the_text_counts_by_kind_and_lists_every_record(
         "    clip-003  sounds/clip-003.wav",
         "      the header promises 16000 bytes, 656 are there",
     ]
+
+
+def test_long_paths_and_reasons_are_wrapped_and_whole() -> None:
+    long = {"id": "a" * 95, "path": f"sounds/{'b' * 150}.wav", "kind": "k", "reason": f"k: {'word ' * 40}end"}
+    lines = rejected_lines(Rejects("root", 1, {"k": 1}, [long]))
+    assert max(map(len, lines)) <= 80
+    text = "".join("".join(lines).split())
+    for part in ("a" * 95, f"sounds/{'b' * 150}.wav", "word" * 40 + "end"):
+        assert part in text
 
 
 def test_csv_and_json_are_complete_and_run_nothing(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
