@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from safe_data.sampling.outlook import check_sampling
     from safe_data.shards.dataset import ShardDataset
     from safe_data.shards.info import Info, read_info
+    from safe_data.shards.rejected import Rejects, read_rejected
     from safe_data.shards.verify import Verified, verify_dataset
     from safe_data.shards.webdataset_view import to_webdataset
     from safe_data.sources.synthetic.world import write_world
@@ -43,6 +44,7 @@ __all__ = [
     "Progress",
     "Record",
     "Rejected",
+    "Rejects",
     "ShardDataset",
     "Sound",
     "Summary",
@@ -55,6 +57,7 @@ __all__ = [
     "decode_image",
     "load_encoder",
     "read_info",
+    "read_rejected",
     "read_stages",
     "to_webdataset",
     "verify_dataset",
@@ -74,6 +77,7 @@ _NAMES = {
     "encoders.encoder": ["AudioEncoder", "load_encoder"],
     "shards.dataset": ["ShardDataset"],
     "shards.info": ["Info", "read_info"],
+    "shards.rejected": ["Rejects", "read_rejected"],
     "shards.verify": ["Verified", "verify_dataset"],
     "shards.webdataset_view": ["to_webdataset"],
     "build.build": ["Summary", "build_dataset"],

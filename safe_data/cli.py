@@ -1,5 +1,6 @@
 """safe-data: the command line; make a synthetic world, and build, describe, check and verify shards."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 from safe_data.audit.suites import SUITES
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, Command, run
+from safe_data.core.command_help import Topics, lists
 from safe_data.core.errors import InputError
-from safe_data.core.terminal import say
+from safe_data.core.terminal import complain, say
 
 if TYPE_CHECKING:
     from safe_data.build.build import Summary
@@ -29,9 +31,22 @@ def synth(out: Path, *, clips: int = 2000, seed: int = 0) -> None:
     from safe_data.sources.synthetic.world import write_world
 
     write_world(out, clips=clips, seed=seed)
-    print(f"{out}: {clips} clips of seed {seed}")
+    say([f"{out}: {clips} clips of seed {seed}"])
 
 
+def _encoders() -> Topics:
+    from safe_data.encoders.encoder import encoder_specs
+
+    return {"Encoders, where SOURCE is a directory or a hub id:": encoder_specs()}
+
+
+def _sources_and_encoders() -> Topics:
+    from safe_data.sources.all_sources import source_lines
+
+    return {"Sources (docs/data.md shows their files):": source_lines(), **_encoders()}
+
+
+@lists(_sources_and_encoders)
 def build(
     source_root: Path,
     out: str,
@@ -54,10 +69,8 @@ def build(
     Args:
         source_root: folder of the corpus, laid out as its source expects (see docs/data.md)
         out: directory or URL of the dataset; new, or begun with the same records and options
-        source: how the corpus is laid out: folder, hub, audiocaps, clotho, vggsound, avqa, music_avqa, vqav2,
-            gqa or coco_captions
-        encoder: encoder of the embeddings: logmel, clap:SOURCE, clap-tokens:SOURCE or whisper:SOURCE, where
-            SOURCE is a directory or a hub id
+        source: how the corpus is laid out, one of the names below
+        encoder: encoder of the embeddings, as listed below
         name: name of the dataset, the first part of the shards' names (default: the name of the folder)
         shard_size: largest number of records per shard, 1 or more
         frames: pictures to store per video, 1 or more, evenly spaced over the clip
@@ -74,7 +87,7 @@ def build(
 
     Examples:
         safe-data build my_folder runs/mine/shards
-        safe-data build corpora/audiocaps runs/audiocaps --source audiocaps --encoder logmel --workers 8
+        safe-data build corpora/audiocaps runs/heard --source audiocaps --workers 8
     """
     from safe_data.build.build import build_dataset
     from safe_data.core.options_file import CORE, OPTIONS, options_yaml
@@ -114,10 +127,11 @@ def build(
     if summary.rejected <= max_reject_rate * summary.rows:
         return HOLDS
     share = f"{summary.rejected / summary.rows:.1%} of the records were rejected"
-    print(f"safe-data build: {share}, more than --max-reject-rate {max_reject_rate:.1%}", file=sys.stderr)
+    complain([f"safe-data build: {share}, more than --max-reject-rate {max_reject_rate:.1%}"])
     return DOES_NOT_HOLD
 
 
+@lists(_encoders)
 def add_encoder(
     root: str,
     encoder: str,
@@ -132,8 +146,7 @@ def add_encoder(
 
     Args:
         root: directory or URL of a finished dataset
-        encoder: logmel, clap:SOURCE, clap-tokens:SOURCE or whisper:SOURCE, where SOURCE is a directory or a
-            hub id
+        encoder: encoder of the embeddings, as listed below
         workers: shards to process at the same time, 1 or more
         memory: limit on the memory of all processes together, such as 800MB or 2GiB, without what a
             pretrained encoder takes (default: the smaller of 1 GB and a quarter of the machine's memory, or
@@ -158,28 +171,46 @@ def add_encoder(
     )
     samples = sum(split.samples for split in dataset.splits.values())
     shape = "×".join(map(str, added.shape))
-    print(f"{root}: {added.label}, {added.dtype} {shape}, of {_count(samples, 'clip')}")
-    print(f"  embeddings: {', '.join(encoding.label for encoding in dataset.encoders)}")
+    embeddings = ", ".join(encoding.label for encoding in dataset.encoders)
+    what = f"{added.label}, {added.dtype} {shape}, of {_count(samples, 'clip')}"
+    say([f"{root}: {what}", f"  embeddings: {embeddings}"])
 
 
-def info(root: str, *, format: Literal["text", "json"] = "text") -> None:
+def info(
+    root: str,
+    *,
+    rejected: bool = False,
+    reason: str | None = None,
+    format: Literal["text", "json", "csv"] = "text",
+) -> None:
     """Print what a dataset holds: clips, sizes, hours, embeddings, rejected records, and one record.
 
     Args:
         root: directory or URL of a finished dataset
-        format: text (80 columns) or json
+        rejected: list every rejected record instead: its id, the medium that was looked for, the reason
+        reason: only records rejected for this reason, or for reasons that begin so, such as 'no such file'
+        format: text (80 columns) or json; with --rejected also csv
 
     Examples:
         safe-data info runs/mine/shards
         safe-data info runs/mine/shards --format json
+        safe-data info runs/mine/shards --rejected --reason 'no such file'
+        safe-data info runs/mine/shards --rejected --format csv
     """
     from safe_data.shards.info import info_json, info_lines, read_info
 
+    if rejected:
+        from safe_data.shards.rejected import read_rejected, rejected_csv, rejected_json, rejected_lines
+
+        write = {"text": rejected_lines, "json": rejected_json, "csv": rejected_csv}[format]
+        say(write(read_rejected(root, reason)))
+        return
+    if reason is not None:
+        raise InputError(f"--reason {reason}: chooses among the rejected records; add --rejected")
+    if format == "csv":
+        raise InputError("--format csv: lists rejected records, one a line; add --rejected, or take json")
     facts = read_info(root)
-    if format == "json":
-        print(info_json(facts))
-    else:
-        say(info_lines(facts))
+    say(info_json(facts) if format == "json" else info_lines(facts))
 
 
 @dataclass(frozen=True)
@@ -256,7 +287,7 @@ def verify(root: str) -> int:
     found = verify_dataset(root)
     if not found.findings:
         size = f"{found.files} files, {found.bytes / 1e6:.1f} MB"
-        print(f"{root}: OK, {_count(found.samples, 'clip')} in {size}")
+        say([f"{root}: OK, {_count(found.samples, 'clip')} in {size}"])
         return HOLDS
     say([*found.findings, f"{root}: not as it was written, {_count(len(found.findings), 'fault')}"])
     return DOES_NOT_HOLD
@@ -287,9 +318,16 @@ def _print_summary(out: str, summary: "Summary") -> None:
         for split, facts in summary.dataset.splits.items()
     ]
     encodings = ", ".join(encoding.label for encoding in summary.dataset.encoders) or "none"
-    print(f"{out}: {_count(summary.rows - summary.rejected, 'clip')} ok, {summary.rejected} rejected")
-    print(f"  {', '.join(splits)}; embeddings: {encodings}")
-    say(rejection_table(summary.rejections, summary.rows))
+    lines = [
+        f"{out}: {_count(summary.rows - summary.rejected, 'clip')} ok, {summary.rejected} rejected",
+        f"  {', '.join(splits)}; embeddings: {encodings}",
+        *rejection_table(summary.rejections, summary.rows),
+    ]
+    if summary.repaired:
+        lines.append(f"  damaged, and made again: {', '.join(summary.repaired)}")
+    if summary.rejected:
+        lines.append(f"  every one of them: safe-data info {shlex.quote(out)} --rejected")
+    say(lines)
 
 
 def _count(number: int, noun: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import require_extra
-from safe_data.core.terminal import say, wrote
+from safe_data.core.terminal import complain, say, wrote
 from safe_train.presets import PRESETS
 from safe_train.settings.audit import AuditConfig
 from safe_train.settings.parity import ParityConfig
@@ -56,7 +56,7 @@ def audit(config: AuditConfig) -> int:
     from safe_train.audit.page import page
 
     found = run_audit(config)
-    print("\n".join(page(found)))
+    say(page(found))
     if config.run.out is not None:
         write_audit(found, config.run.out, force=config.run.force)
     return HOLDS if found.holds else DOES_NOT_HOLD
@@ -78,7 +78,7 @@ def stage_a(config: TrainConfig) -> int:
         trained = train(config)
     except DriftedError as stopped:
         if PartialState().is_main_process:
-            print(f"safe-train stage-a: {stopped}", file=sys.stderr)
+            complain([f"safe-train stage-a: {stopped}"])
         return DOES_NOT_HOLD
     if not PartialState().is_main_process:
         return HOLDS
@@ -90,15 +90,15 @@ def stage_a(config: TrainConfig) -> int:
     else:
         base = f"the base's {checkpoint.base.parameters:,} unchanged"
     trained_on = f"{checkpoint.trained_parameters:,} parameters trained on {records:,} records"
-    print(f"{config.run.out}: {trained_on}, {base}")
+    lines = [f"{config.run.out}: {trained_on}, {base}"]
     if trained.losses:
-        print(f"  last batch, in nats per token: {last_losses(trained.losses[-1])}")
+        lines.append(f"  last batch, in nats per token: {last_losses(trained.losses[-1])}")
     if trained.metrics:
         heard = trained.metrics.get("audio_accuracy")
         shown = "not measured" if heard is None else f"{heard:.3f}"
-        print(f"  last evaluation, on the validation split: audio accuracy {shown}")
-        for line in drift_table(trained.metrics, config.run.drift_stop):
-            print(f"  {line}")
+        lines.append(f"  last evaluation, on the validation split: audio accuracy {shown}")
+        lines += [f"  {line}" for line in drift_table(trained.metrics, config.run.drift_stop)]
+    say(lines)
     return HOLDS
 
 
@@ -130,9 +130,9 @@ def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config:
         return HOLDS
     finished = predicted.finished
     note = "; it was finished before, and nothing was done" if predicted.was_there else ""
-    print(f"{out}: {finished.rows} predictions, {finished.errors} errors{note}")
+    say([f"{out}: {finished.rows} predictions, {finished.errors} errors{note}"])
     if finished.first_error is not None:
-        print(f"the first: {finished.first_error}", file=sys.stderr)
+        complain([f"the first: {finished.first_error}"])
     return NOT_JUDGED if finished.errors else HOLDS
 
 
@@ -174,7 +174,7 @@ def retention(
     from safe_train.experiments.retention import TABLE, exit_code, run_retention
 
     result = run_retention(out, seeds=seed, mechanisms=mechanism, quiet=quiet)
-    print(f"\n{(out / TABLE).read_text('utf-8')}")
+    say(["", *(out / TABLE).read_text("utf-8").split("\n")])
     wrote([out / "retention.json", out / TABLE])
     return exit_code(result)
 

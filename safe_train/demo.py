@@ -13,6 +13,7 @@ from safe_data.core.command import DOES_NOT_HOLD, HOLDS
 from safe_data.core.errors import InputError
 from safe_data.core.files import write_json
 from safe_data.core.options_file import TRAIN, write_options
+from safe_data.core.terminal import say
 from safe_data.encoders.inference import one_thread
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
@@ -79,8 +80,8 @@ def run_demo(out: Path, *, seed: int = 0, config: DemoConfig | None = None) -> i
         trained = _train(out, seed, config)
         freeze = _predict(out, seed, trained)
     scores, verdict = _judge(out, seed, config)
-    print(f"\n{_table(scores)}\n\n{_freeze_lines(freeze)}\n{_verdict_lines(verdict)}")
-    print(f"report: {out / 'report.html'} ({time.monotonic() - started:.0f} s in all)")
+    say(["", *_table(scores), "", *_freeze_lines(freeze), *_verdict_lines(verdict)])
+    say([f"report: {out / 'report.html'} ({time.monotonic() - started:.0f} s in all)"])
     code = EXIT_CODES[verdict.decision]
     return DOES_NOT_HOLD if code == HOLDS and not freeze.holds else code
 
@@ -170,10 +171,11 @@ def _step(number: int, text: str) -> Iterator[Callable[[str], None]]:
     parts = [text]
     started = time.monotonic()
     yield parts.append
-    print(f"{number}/{_LAST_STEP} {'; '.join(parts)} ({time.monotonic() - started:.1f} s)", flush=True)
+    took = f"({time.monotonic() - started:.1f} s)"
+    say([f"{number}/{_LAST_STEP} {'; '.join(parts)} {took}"], flush=True)
 
 
-def _table(scores: Scores) -> str:
+def _table(scores: Scores) -> list[str]:
     """A table of accuracies in percent with their intervals: a line per slice, a column per arm."""
     found = {(m.slice, m.model, m.condition): m for m in scores.metrics if m.metric == METRIC}
     lines = [[f"accuracy (%) [{scores.provenance.confidence:.0%} interval]", *_ARMS]]
@@ -181,7 +183,7 @@ def _table(scores: Scores) -> str:
         metrics = [found[part, model, condition] for model, condition in _ARMS.values()]
         lines.append([f"{title} ({metrics[0].n})", *map(_percent, metrics)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
 
 
 def _percent(metric: Metric) -> str:
@@ -190,21 +192,21 @@ def _percent(metric: Metric) -> str:
     return f"{100 * metric.value:.1f} [{100 * metric.ci_low:.1f}, {100 * metric.ci_high:.1f}]"
 
 
-def _freeze_lines(freeze: FreezeProof) -> str:
+def _freeze_lines(freeze: FreezeProof) -> list[str]:
     gate_off = freeze.gate_off
     same = "unchanged" if freeze.base_weights_sha256_before == freeze.base_weights_sha256_after else "CHANGED"
-    return (
+    return [
         f"base: weights {same} by sha256, {freeze.trainable_base_parameters} of {freeze.base_parameters:,} "
-        "parameters trainable\n"
+        "parameters trainable",
         f"gate off: logits bit-identical in {gate_off.identical_batches} of {gate_off.batches} batches of "
-        "questions"
-    )
+        "questions",
+    ]
 
 
-def _verdict_lines(verdict: Verdict) -> str:
+def _verdict_lines(verdict: Verdict) -> list[str]:
     held = sum(row.decision == GO for row in verdict.criteria)
     lines = [f"verdict: {verdict.decision} ({held} of {len(verdict.criteria)} criteria hold)"]
     lines += [
         f"  {row.decision}: {row.name}: {row.evidence}" for row in verdict.criteria if row.decision != GO
     ]
-    return "\n".join(lines)
+    return lines

@@ -97,11 +97,9 @@ def begin(out: Path, identity: Identity, *, force: bool) -> None:
     if file.is_file():
         now = msgspec.json.decode(msgspec.json.encode(identity))  # as it was written: tuples are lists
         if lines := differences(_earlier(file), now):
-            shown = "\n  ".join(lines)
-            raise InputError(
-                f"{out}: holds another run; this one differs:\n  {shown}\n"
-                "choose another folder, or add --force to start over"
-            )
+            shown = [f"  {line}" for line in lines]
+            fix = "choose another folder, or add --force to start over"
+            raise InputError(f"{out}: holds another run; this one differs:", *shown, fix)
     else:
         write_json(file, identity)
     _remove_parts(out)

@@ -22,10 +22,9 @@ SHORT_FILES = {
     "safe_data/build/engines/piece.py": "what passes between a build and its engines",
     "safe_data/build/engines/start.py": "the choice between engines",
     "safe_data/build/sample.py": "one command",
-    "safe_data/core/terminal.py": "the one place that prints",
     "safe_data/media/mp3_header.py": "what the walk and the tag of an MP3 share",
     "safe_data/media/whole.py": "what the checks of all formats share",
-    "safe_data/shards/tar.py": "one file format",
+    "safe_data/core/byte_order.py": "one rule of every file of text",
     "safe_data/shards/webdataset_view.py": "the one file that imports webdataset",
     "safe_data/sources/all_sources.py": "the table of sources",
     "safe_eval/text/pairs_text.py": "the lines that two tables of differences share",
@@ -72,6 +71,7 @@ SHORT_FILES = {
     "safe_train/stages/schedule.py": "one formula that every training loop uses",
     "safe_train/stages/work.py": "what a stage hands to the loop",
 }
+PRINTER = "safe_data/core/terminal.py"  # the one file that prints
 WRITER = "safe_data/core/files.py"  # the one file that moves a file into its place
 HINTS = "safe_data/core/errors.py"  # the one file that guesses what a misspelt name meant
 
@@ -206,6 +206,25 @@ def test_no_private_name_is_imported() -> None:
 
 def test_a_private_import_is_found() -> None:
     assert private_imports("", "def f():\n    from safe_data.records import Record, _check\n")
+
+
+def raw_prints(name: str, source: str) -> list[str]:
+    """Calls of `print` outside the file whose functions replace what could control a terminal."""
+    if name == PRINTER:
+        return []
+    return [
+        f"line {node.lineno} prints; call say or complain of {PRINTER}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+    ]
+
+
+def test_one_file_prints() -> None:
+    assert faults(raw_prints, package_files()) == []
+
+
+def test_a_print_elsewhere_is_found() -> None:
+    assert raw_prints("safe_data/cli.py", "def f():\n    print('a')\n")
 
 
 def second_definitions(name: str, source: str) -> list[str]:

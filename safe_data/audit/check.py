@@ -9,6 +9,7 @@ table, drops an unknown type of expectation with a log line, and fails the whole
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -63,7 +64,7 @@ def check(
     facts = compute_facts(manifest)
     findings = judge(chosen, manifest, facts)
     say([f"{dataset.name}: {manifest.num_rows} records", *table(findings), "", summary(findings)])
-    print(f"written to {_write_outputs(out, facts, findings, about, force=force)}")
+    say([f"written to {_write_outputs(out, facts, findings, about, force=force)}"])
     return exit_code(findings)
 
 
@@ -79,7 +80,8 @@ def read_manifest(root: Path, dataset: Dataset) -> pa.Table:
     if file_sha256(path) != dataset.manifest_sha256:
         raise InputError(f"{path}: not the one the dataset was finished with; see safe-data verify {root}")
     try:
-        manifest = pq.read_table(path, partitioning=None)
+        with pa.OSFile(os.fsencode(path)) as file:  # as bytes, a path need not be UTF-8
+            manifest = pq.read_table(file)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: cannot be read as a manifest ({error}); build the dataset again") from None
     if not manifest.num_rows:

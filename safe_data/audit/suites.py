@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from safe_data.core.byte_order import without_mark
 from safe_data.core.errors import InputError, raise_row_errors
+from safe_data.core.json_document import json_fault
 
 SUITES = ("schema", "integrity", "leakage")
 MAX_SUITE_BYTES = 2**20
@@ -99,9 +101,11 @@ def _read(path: Path) -> Suite:
     if len(data) > MAX_SUITE_BYTES:
         raise InputError(f"{path}: larger than a suite can be ({MAX_SUITE_BYTES} bytes)")
     try:
-        suite = msgspec.json.decode(data, type=Suite)
+        suite = msgspec.json.decode(text := without_mark(data), type=Suite)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not a suite: {error}; expectations/README.md shows one") from None
+        raise InputError(
+            f"{path}: not a suite: {json_fault(text, error)}; expectations/README.md shows one"
+        ) from None
     if not suite.expectations:
         raise InputError(f"{path}: has no expectations; an empty suite would hold for anything")
     errors = [

@@ -6,7 +6,7 @@ bytes.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,7 +16,7 @@ from safe_data.build.encoder_piece import encodings_of, store_silences
 from safe_data.build.engines.piece import Piece
 from safe_data.build.engines.start import start
 from safe_data.build.memory import locking, needs_of, resident_bytes, share_of, size_of
-from safe_data.build.resume import adopt, discard, only_build, whole_files
+from safe_data.build.resume import adopt, damaged_files, discard, only_build, whole_files
 from safe_data.build.shard_piece import ShardPiece, build_shard
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import Root
@@ -28,6 +28,7 @@ from safe_data.shards.layout import (
     DATASET,
     FORMAT_VERSION,
     MANIFEST,
+    REJECTED,
     Dataset,
     Done,
     EncoderFacts,
@@ -41,6 +42,7 @@ from safe_data.shards.layout import (
 )
 from safe_data.shards.manifest import Rejection, count_rejections
 from safe_data.shards.plan import Plan, make_plan
+from safe_data.shards.rejected import write_rejected
 from safe_data.shards.silence import extra_silences
 from safe_data.shards.storage import Folder, Remote, Storage, open_storage
 from safe_data.sources.all_sources import OPENING, SOURCES
@@ -51,11 +53,12 @@ REASONS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Summary:
-    """The dataset that a build made, and which records it rejected."""
+    """The dataset that a build made, which records it rejected, and which damaged files it made again."""
 
     dataset: Dataset
     rows: int
     rejections: tuple[Rejection, ...]
+    repaired: tuple[str, ...] = ()
 
     @property
     def rejected(self) -> int:
@@ -127,14 +130,17 @@ def build_dataset(
         del records
         with only_build(storage), locking(share) as shared:
             adopt(plan, storage)
+            damaged = damaged_files(storage, plan, encodings, workers, quiet=quiet)
+            where, place = str(source_root.absolute()), address_of(storage)
             pieces = [
                 ShardPiece(
-                    source_root=str(source_root.absolute()),
-                    out=address_of(storage),
+                    source_root=where,
+                    out=place,
                     plan_sha256=plan.sha256,
                     shard=shard,
                     encoders=specs,
                     frames=frames,
+                    damaged=damaged.get(shard.name, ()),
                     share=shared,
                     trust_links=str(media.links) if isinstance(media, LinkedRoot) else None,
                 )
@@ -148,7 +154,8 @@ def build_dataset(
             facts = store_silences(
                 storage, dict(zip(specs, encodings, strict=True)), _known_facts(storage), run
             )
-            return _finish(plan, storage, done, facts)
+            repaired = tuple(name for names in damaged.values() for name in names)
+            return replace(_finish(plan, storage, done, facts), repaired=repaired)
 
 
 def progress(pieces: Sequence[Piece], what: str, *, quiet: bool) -> Progress:
@@ -200,6 +207,8 @@ def _finish(
     """Write the manifest of all shards, then dataset.json, which makes the dataset complete."""
     with storage.committing(MANIFEST) as file:
         manifest.write(file, _tables(plan, storage))
+    with storage.committing(REJECTED) as file:
+        write_rejected(file, _tables(plan, storage))
     shards: dict[str, list[Done]] = {}
     for shard in done:
         shards.setdefault(shard.split, []).append(shard)
@@ -222,6 +231,7 @@ def _finish(
             for encoding in everywhere
             if encoding.label in encoder_facts
         },
+        rejected_sha256=stored_facts(storage, REJECTED).sha256,
     )
     write_json(storage, DATASET, dataset)
     for name in extra_silences(storage, dataset):

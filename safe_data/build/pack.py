@@ -8,6 +8,7 @@ then `store` them in order and hand each clip to the encoders:
         packed.row, packed.heard  # packed.heard[8_000]
 """
 
+import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -52,7 +53,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A record as it will be stored, with its media; or the reason for its rejection.
+    """A record as it will be stored, with its media; or the reason for its rejection, and the path at fault.
 
     `heard` is the clip at each rate that an encoder needs; it equals `decode_audio` of `audio` bit for bit.
     """
@@ -63,6 +64,7 @@ class Loaded:
     pictures: tuple[Member, ...] = ()
     heard: Heard | None = None
     held: Held | None = None
+    path: str | None = None
 
     @property
     def bytes(self) -> int:
@@ -96,18 +98,20 @@ def pack(
 def load(entry: Record | Rejected, root: MediaRoot, frames: int = 1, rates_hz: Iterable[int] = ()) -> Loaded:
     """Read, decode and measure the media of a record, `frames` pictures per video; write nothing."""
     if isinstance(entry, Rejected):
-        return Loaded(entry, entry.reason)
+        return Loaded(entry, entry.reason, path=entry.path)
     audio = heard = None
     pictures: list[Member] = []
-    record = entry
+    record, path = entry, None
     try:
         if entry.audio is not None:
+            path = entry.audio.path
             audio, heard, unchanged = sound_member(root, entry.audio, rates_hz)
             record = entry if unchanged else _of_the_clip(entry, entry.audio)
         if entry.image is not None:
+            path = entry.image
             pictures = picture_members(root, entry.image, entry.audio, frames)
     except MediaError as error:
-        return Loaded(entry, str(error))
+        return Loaded(entry, str(error), path=path)
     return Loaded(record, None, audio, tuple(pictures), heard)
 
 
@@ -128,7 +132,8 @@ def store(loaded: Iterable[tuple[int, Loaded] | None], shard: str, tar: TarWrite
 def _packed(index: int, one: Loaded, samples: int, shard: str, tar: TarWriter) -> Packed:
     about = {"index": index, "shard": shard, **_about(one.entry)}
     if isinstance(one.entry, Rejected) or one.reason is not None:
-        row, heard = Row(status="rejected", error=one.reason, **about), None
+        row = Row(status="rejected", error=one.reason, source_path=one.path, **about)
+        heard = None
     else:
         row, heard = Row(status="ok", row=samples, **about, **_append(one.entry, one, tar)), one.heard
     if one.held is not None:
@@ -237,6 +242,7 @@ def _append(record: Record, loaded: Loaded, tar: TarWriter) -> dict[str, Any]:
     """Append the files of a record next to each other; return the columns that describe them."""
     text = record_json(record)
     facts: dict[str, Any] = {"json_offset": tar.add(f"{record.id}.json", text), "json_size": len(text)}
+    facts["json_sha256"] = hashlib.sha256(text).hexdigest()
     if loaded.audio is not None:
         facts |= _add("audio", record.id, loaded.audio, tar)
     added = [_add("image", record.id, picture, tar) for picture in loaded.pictures]

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,8 +13,19 @@ from filelock import FileLock, Timeout
 from safe_data.build.pack import pack
 from safe_data.core.errors import InputError
 from safe_data.core.files import PART, explaining
+from safe_data.core.progress import Progress
 from safe_data.media.paths import MediaRoot
-from safe_data.shards.layout import PLAN, Done, FileFacts, ShardPaths, read_json
+from safe_data.shards.layout import (
+    DATASET,
+    PLAN,
+    Dataset,
+    Done,
+    Encoding,
+    FileFacts,
+    ShardPaths,
+    read_json,
+    stored_facts,
+)
 from safe_data.shards.plan import Entry, Plan
 from safe_data.shards.storage import Folder, Storage
 from safe_data.shards.tar import TarWriter
@@ -66,13 +78,15 @@ def adopt(plan: Plan, storage: Storage) -> None:
     Raises:
         InputError: the place holds another plan, or something that is not a dataset.
     """
+    if _dataset_plan(storage) == plan.sha256:  # its own plan.json may be damaged or missing
+        _write_plan(plan, storage)
+        return
     if storage.size(PLAN) is None:
         foreign = [name for name in storage.names() if not name.startswith(".")]
         if foreign:
             first = foreign[0].partition("/")[0]
             raise InputError(f"{storage}: holds {first!r} and no dataset; name an empty or new directory")
-        with storage.committing(PLAN) as file:
-            file.write(plan.to_json())
+        _write_plan(plan, storage)
         return
     with storage.open(PLAN) as file:
         found = file.read()
@@ -81,6 +95,25 @@ def adopt(plan: Plan, storage: Storage) -> None:
             f"{storage}: was begun with another plan ({_difference(found, plan)}); "
             "give the same records, media and options, or name a new directory"
         )
+
+
+def _dataset_plan(storage: Storage) -> str | None:
+    """The plan that a finished dataset was built by; None if there is none."""
+    try:
+        return read_json(storage, DATASET, Dataset).plan_sha256
+    except InputError:
+        return None
+
+
+def _write_plan(plan: Plan, storage: Storage) -> None:
+    """Write plan.json, unless it is there."""
+    content = plan.to_json()
+    if storage.size(PLAN) == len(content):
+        with storage.open(PLAN) as file:
+            if file.read() == content:
+                return
+    with storage.committing(PLAN) as file:
+        file.write(content)
 
 
 def _difference(found: bytes, plan: Plan) -> str:
@@ -112,6 +145,54 @@ def whole_files(storage: Storage, paths: ShardPaths, done: Done) -> dict[str, Fi
     return {
         name: facts for name, facts in done.files.items() if storage.size(paths.folder / name) == facts.bytes
     }
+
+
+def damaged_files(
+    storage: Storage, plan: Plan, encodings: Sequence[Encoding], workers: int, *, quiet: bool
+) -> dict[str, tuple[str, ...]]:
+    """The names of the files of finished shards that are not what was written, by shard.
+
+    Every byte is read: a build that goes on must not take damaged files for finished ones.
+
+    Raises:
+        InputError: the embeddings of another encoder are damaged, which this build would not make again.
+    """
+    finished = [ShardPaths(Path(), shard.split, shard.name) for shard in plan.shards]
+    done = [(paths, found) for paths in finished if (found := read_done(storage, paths, plan.sha256))]
+    files = [(paths, name, facts) for paths, found in done for name, facts in found.files.items()]
+    damaged: dict[str, tuple[str, ...]] = {}
+    with (
+        Progress(f"checking {plan.name}", len(files), unit="file", quiet=quiet) as progress,
+        ThreadPoolExecutor(workers) as threads,
+    ):
+        for (paths, name, _), fits in zip(
+            files, threads.map(lambda of: _fits(storage, *of), files), strict=True
+        ):
+            progress.update()
+            if not fits:
+                damaged[paths.name] = (*damaged.get(paths.name, ()), name)
+    labels = {encoding.label for encoding in encodings}
+    for paths, found in done:
+        for encoding in found.encoders:
+            if paths.sidecar(encoding).name in damaged.get(paths.name, ()) and encoding.label not in labels:
+                raise InputError(
+                    f"{storage}/{paths.sidecar(encoding)}: damaged, and this build would not make it again; "
+                    f"add --encoder {_source_of(storage, encoding)}, or remove the file and its embeddings"
+                )
+    return damaged
+
+
+def _fits(storage: Storage, paths: ShardPaths, name: str, facts: FileFacts) -> bool:
+    """Whether a file is missing, or what was written."""
+    size = storage.size(paths.folder / name)
+    return size is None or (size == facts.bytes and stored_facts(storage, paths.folder / name) == facts)
+
+
+def _source_of(storage: Storage, encoding: Encoding) -> str:
+    try:
+        return read_json(storage, DATASET, Dataset).encoder_facts[encoding.label].source
+    except (InputError, KeyError):
+        return encoding.name
 
 
 def check_media(root: MediaRoot, frames: int, entries: Sequence[Entry], rows: pa.Table, where: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+import pyarrow.compute as pc
 
 from safe_data.build.engines.piece import Load, Tick
 from safe_data.build.memory import Share
@@ -23,6 +24,7 @@ from safe_data.shards.layout import (
     FileFacts,
     ShardPaths,
     hash_file,
+    stored_facts,
     write_json,
 )
 from safe_data.shards.manifest import Row
@@ -34,7 +36,10 @@ from safe_data.shards.tar import TarWriter
 
 @dataclass(frozen=True)
 class ShardPiece:
-    """The arguments of `build_shard`, which can be sent to another process or machine."""
+    """The arguments of `build_shard`, which can be sent to another process or machine.
+
+    `damaged` are files of the shard that must be made again.
+    """
 
     source_root: str
     out: str
@@ -44,6 +49,7 @@ class ShardPiece:
     frames: int = 1
     share: Share = field(default_factory=Share)
     trust_links: str | None = None
+    damaged: tuple[str, ...] = ()
 
     @property
     def media(self) -> MediaRoot:
@@ -71,12 +77,15 @@ def build_shard(piece: ShardPiece, tick: Tick, load: Load) -> Done:
     encoders = [load(spec) for spec in piece.encoders]
     old = read_done(storage, paths, piece.plan_sha256)
     whole = whole_files(storage, paths, old) if old else {}
+    whole = {name: facts for name, facts in whole.items() if name not in piece.damaged}
     if old and {paths.tar.name, paths.rows.name} <= whole.keys():
         done = _with_files(old, whole)
         tick_often(tick, done.rows)
         rows = manifest.read_stored(storage, paths.rows)
         where = f"{storage}/{paths.tar}"
         check_media(piece.media, piece.frames, piece.shard.entries, rows, where)
+        samples = pc.sum(pc.equal(rows["status"], "ok")).as_py() or 0
+        done = msgspec.structs.replace(done, rows=len(rows), samples=samples)  # whatever a damaged one said
         done = add_sidecars(storage, paths, done, encoders, tick, piece.share)
     else:
         done = _make(storage, paths, piece, old, encoders, tick)
@@ -146,7 +155,7 @@ def _make(
                     ok.clear()
         files = {paths.sidecar(sidecar.encoding).name: sidecar.close() for sidecar in sidecars}
         files[paths.tar.name] = FileFacts(*tar.close())
-        _check_same(f"{storage}/{paths.tar}", old, files[paths.tar.name])
+        _check_same(storage, paths, old, files[paths.tar.name])
     with storage.committing(paths.rows) as file:
         manifest.write(file, [manifest.table(rows)])
         files[paths.rows.name] = hash_file(file)
@@ -179,10 +188,13 @@ def _with_files(done: Done, files: dict[str, FileFacts]) -> Done:
     return msgspec.structs.replace(done, encoders=encoders, files=dict(sorted(files.items())))
 
 
-def _check_same(where: str, old: Done | None, tar: FileFacts) -> None:
-    if old and old.files.get(Path(where).name, tar) != tar:
+def _check_same(storage: Storage, paths: ShardPaths, old: Done | None, tar: FileFacts) -> None:
+    """Refuse a tar that is neither the one that was recorded nor the one that is there."""
+    if old is None or old.files.get(paths.tar.name, tar) == tar:
+        return
+    if storage.size(paths.tar) != tar.bytes or stored_facts(storage, paths.tar) != tar:
         raise InputError(
-            f"{where}: made again, it differs, so the media have changed; give the same media, "
+            f"{storage}/{paths.tar}: made again, it differs, so the media have changed; give the same media, "
             "or name a new directory"
         )
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
-from safe_data.core.command_help import examples_of, examples_text, formatter, helps_of, summary_of
+from safe_data.core.command_help import epilog_of, examples_of, examples_text, formatter, helps_of, summary_of
 from safe_data.core.completion import OPTION, SHELLS, script, shell_of
 from safe_data.core.errors import InputError
 from safe_data.core.options_file import (
@@ -41,7 +41,7 @@ from safe_data.core.options_file import (
     with_presets,
     without_sections,
 )
-from safe_data.core.terminal import flush, replace_closed, silence
+from safe_data.core.terminal import complain, flush, prepare, silence, write
 from safe_data.core.usage_error import SEE, empty_argument, misplaced_option, usage_error
 
 Command = Callable[..., int | None]
@@ -65,7 +65,7 @@ def run(
     arguments = list(sys.argv[1:] if argv is None else argv)
     said_by = " ".join([program, *(word for word in arguments[:1] if word in commands)])
     code = NOT_JUDGED
-    replace_closed()
+    prepare()
     try:
         code = _guarded(said_by, lambda: _run(program, summary, commands, arguments, presets))
         code = _guarded(said_by, flush) or code  # here, where a reader who has gone away is no fault
@@ -83,13 +83,14 @@ def _guarded(said_by: str, work: Callable[[], int]) -> int:
     except SystemExit as stop:  # after --help and --print_config
         return BAD_INPUT if stop.code else HOLDS
     except KeyboardInterrupt:
-        print(f"{said_by}: interrupted; run the same command again", file=sys.stderr)
+        complain([f"{said_by}: interrupted; run the same command again"])
         return NOT_JUDGED
     except (InputError, OSError) as error:
-        print(f"{said_by}: {error}", file=sys.stderr)
+        first, *others = error.lines if isinstance(error, InputError) else [str(error)]
+        complain([f"{said_by}: {first}", *others])
         return BAD_INPUT
     except Exception:
-        traceback.print_exc()
+        complain(traceback.format_exc().splitlines())
         return DEFECT
 
 
@@ -99,7 +100,7 @@ def _run(
     if shell := shell_of(arguments):
         completion = script(_parser(program, summary, commands, presets, list(commands)), shell)
         try:
-            print(completion)
+            write(completion)
         except BrokenPipeError:
             silence()
         return HOLDS
@@ -169,7 +170,7 @@ def _parser(
     for name, command in commands.items():
         subparser = Parser(
             description=summary_of(command),
-            epilog=examples_text(examples_of(command)),
+            epilog=epilog_of(command) if command is chosen else None,
             formatter_class=help_format,
             parser_mode=_SECTIONED if chosen else "yaml",
         )

@@ -5,10 +5,18 @@ A docstring of a command ends in a section `Examples:`, with one command a line.
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from safe_data.core.table import COLUMNS
 
 EXAMPLES = "Examples:"
+
+_TOPICS = "topics"
+
+C = TypeVar("C", bound=Callable[..., Any])
+Topics = Mapping[str, Mapping[str, str]]  # of each title: names, and what each of them is
 
 
 def summary_of(command: Callable[..., Any]) -> str:
@@ -26,6 +34,43 @@ def examples_text(examples: Iterable[str]) -> str:
     """The end of a help text; nothing where there are no examples."""
     lines = [f"  {line}" for line in examples]
     return "\n".join([EXAMPLES, *lines]) if lines else ""
+
+
+def lists(topics: Callable[[], Topics]) -> Callable[[C], C]:
+    """Have the help of a command list names, such as those of a table; they are looked up only then."""
+
+    def with_topics(command: C) -> C:
+        setattr(command, _TOPICS, topics)
+        return command
+
+    return with_topics
+
+
+def epilog_of(command: Callable[..., Any]) -> str:
+    """The end of the help of a command: what it lists, and its examples."""
+    topics: Callable[[], Topics] = getattr(command, _TOPICS, dict)
+    return topics_text(topics()) + examples_text(examples_of(command))
+
+
+def topics_text(topics: Topics) -> str:
+    """Lists of names, each with a line of explanation, below a title.
+
+    >>> print(topics_text({"Fruit:": {"fig": "Grows on trees.", "melon": "Grows on the ground."}}), end="")
+    Fruit:
+      fig    Grows on trees.
+      melon  Grows on the ground.
+    <BLANKLINE>
+    """
+    lines = []
+    for title, names in topics.items():
+        width = max(map(len, names)) + 4
+        wrapped = textwrap.TextWrapper(COLUMNS, subsequent_indent=" " * width, break_on_hyphens=False)
+        lines.append(title)
+        for name, told in names.items():
+            wrapped.initial_indent = f"  {name}".ljust(width)
+            lines += wrapped.wrap(told)
+        lines.append("")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def helps_of(described: Any) -> dict[str, str]:
@@ -58,6 +103,6 @@ def formatter() -> Any:
             return plain_types(str(super()._expand_help(action)))
 
         def _fill_text(self, text: str, width: int, indent: str) -> str:
-            return text if text.startswith(EXAMPLES) else str(super()._fill_text(text, width, indent))
+            return text if EXAMPLES in text else str(super()._fill_text(text, width, indent))
 
     return Help

@@ -18,7 +18,20 @@ Place = tuple[int | str, ...]  # the keys and indices that lead to a field
 
 
 class InputError(ValueError):
-    """Bad input: the command line prints the message without a traceback and exits with 3."""
+    """Bad input: the command line prints the message without a traceback and exits with 3.
+
+    Each argument is a line of the message, so that a line break in a file name does not begin another one.
+
+    >>> str(InputError("a.csv: 2 rows cannot be read", "a.csv:1: has no 'id'"))
+    "a.csv: 2 rows cannot be read\\na.csv:1: has no 'id'"
+    """
+
+    @property
+    def lines(self) -> list[str]:
+        return [str(line) for line in self.args]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class MediaError(ValueError):
@@ -83,7 +96,7 @@ def raise_row_errors(errors: Sequence[str], where: str) -> None:
     if len(errors) == 1:
         raise InputError(errors[0])
     if errors:
-        raise InputError("\n".join([f"{where}: {len(errors)} rows cannot be read", *first_errors(errors)]))
+        raise InputError(f"{where}: {len(errors)} rows cannot be read", *first_errors(errors))
 
 
 def first_errors(errors: Sequence[str]) -> list[str]:

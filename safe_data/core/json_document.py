@@ -6,11 +6,20 @@ check and another to a person. Here a repeated key is an error.
 
 import hashlib
 import json
+import re
 from typing import Any
 
 import msgspec
 
+from safe_data.core.byte_order import encoding_fault, without_mark
+
 Json = Any  # what JSON can hold: dicts, lists, texts, numbers, booleans and None
+
+
+# JavaScript's and Python's numbers that are not finite, and where msgspec says that it cannot go on.
+_NO_NUMBER = re.compile(rb"-?\b(?:nan|infinity|inf)\b", re.IGNORECASE)
+_PLACE = re.compile(r"\(byte (\d+)\)")
+_LONGEST_NUMBER = 12  # bytes
 
 
 class DocumentError(ValueError):
@@ -30,11 +39,35 @@ def read_document(data: bytes) -> Json:
     safe_data.core.json_document.DocumentError: has the key 'value' twice
     """
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refuse)
+        text = without_mark(data).decode("utf-8")
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
     except RecursionError:
         raise DocumentError("is nested too deeply") from None
     except ValueError as error:
-        raise DocumentError(str(error)) from None
+        raise DocumentError(json_fault(data, error)) from None
+
+
+def json_fault(data: bytes | bytearray, error: Exception) -> str:
+    """Why bytes are no JSON, by its name where it has one: another encoding, or a number that JSON lacks.
+
+    Args:
+        data: what was decoded, without the byte order mark of UTF-8
+        error: of `json` or msgspec
+
+    >>> json_fault(b'{"a": NaN}', ValueError("JSON is malformed: invalid character (byte 6)"))
+    'NaN is not JSON; write null for a missing number'
+    """
+    if fault := encoding_fault(data):
+        return fault
+    if place := _PLACE.search(str(error)):
+        at = int(place[1])
+        first = max(0, at - _LONGEST_NUMBER)
+        for found in _NO_NUMBER.finditer(data[first : at + _LONGEST_NUMBER]):
+            if first + found.start() <= at <= first + found.end() + 1:
+                line = data.count(b"\n", 0, at) + 1
+                where = f" (line {line})" if b"\n" in data.rstrip() else ""
+                return f"{found[0].decode()} is not JSON; write null for a missing number{where}"
+    return str(error)
 
 
 def document_of(content: msgspec.Struct) -> Json:
@@ -64,4 +97,4 @@ def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def _refuse(constant: str) -> Json:
-    raise ValueError(f"{constant} is not JSON")
+    raise ValueError(f"{constant} is not JSON; write null for a missing number")

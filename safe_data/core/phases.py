@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from safe_data.core.numerals import duration
 from safe_data.core.progress import LINE_INTERVAL_SECONDS, Clock
+from safe_data.core.terminal import complain, printable
 
 _WAKES_SECONDS = 0.5
 
@@ -54,7 +55,7 @@ class Phases:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._bar = tqdm(
-            desc=what,
+            desc=printable(what),
             bar_format="{desc} {elapsed}",
             leave=False,
             dynamic_ncols=True,
@@ -86,7 +87,7 @@ class Phases:
             elif self._clock() - self._line_at >= LINE_INTERVAL_SECONDS:
                 self._line_at = self._clock()
                 line = f"{self._text()}  {duration(self._line_at - self._began)} so far"
-                print(line, file=sys.stderr, flush=True)
+                complain([line])
 
     def _text(self) -> str:
-        return f"{self._what}: {self._phase}" if self._phase else self._what
+        return printable(f"{self._what}: {self._phase}" if self._phase else self._what)

@@ -13,6 +13,7 @@ from types import TracebackType
 from tqdm import tqdm
 
 from safe_data.core.numerals import duration
+from safe_data.core.terminal import complain, printable
 
 LINE_INTERVAL_SECONDS = 10.0
 
@@ -50,7 +51,7 @@ class Progress:
         ends_with_line: bool = False,
         clock: Clock = time.monotonic,
     ) -> None:
-        self.what = what
+        self.what = printable(what)
         self.total = total
         self.done = start
         self._start = start
@@ -64,7 +65,7 @@ class Progress:
         on_terminal = sys.stderr.isatty()
         self._prints = not quiet and not on_terminal
         self._bar = tqdm(
-            desc=what,
+            desc=self.what,
             total=total,
             unit=unit,
             initial=start,
@@ -111,11 +112,11 @@ class Progress:
     def _print(self) -> None:
         count = f"{self.what} {self.done}" + ("" if self.total is None else f"/{self.total}")
         line = "  ".join([count, *self._texts(), *self._rate(), *self._time()])
-        print(line, file=sys.stderr, flush=True)
+        complain([line])
         self._line_at, self._line_of = self._clock(), self.done
 
     def _texts(self) -> list[str]:
-        return [f"{label} {text}" for label, text in self._shown.items() if text]
+        return [printable(f"{label} {text}") for label, text in self._shown.items() if text]
 
     def _rate(self) -> list[str]:
         """What was done per second; nothing before anything was."""

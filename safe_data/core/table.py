@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeGuard
@@ -18,6 +19,7 @@ COLUMNS = 80
 
 _NARROWEST = 8  # a column of names is never cut below this width
 _FORMULA = ("=", "+", "-", "@")  # a spreadsheet runs a cell that begins so
+_NOT_SPACES = re.compile(r"[^\S ]+")  # line breaks and tabs
 _LATEX = {
     "\\": r"\textbackslash{}",
     **{letter: "\\" + letter for letter in "&%$#_{}"},
@@ -230,5 +232,5 @@ def _cell(value: Value) -> Value:
     """Put an apostrophe before text that a spreadsheet would run, and join its lines; keep numbers."""
     if not isinstance(value, str):
         return value
-    text = " ".join(value.split())
-    return "'" + text if text.startswith(_FORMULA) else text
+    text = _NOT_SPACES.sub(" ", value)
+    return "'" + text if text.lstrip().startswith(_FORMULA) else text

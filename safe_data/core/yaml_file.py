@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from safe_data.core.byte_order import encoding_fault
 from safe_data.core.errors import InputError
 
 MAX_LEVELS = 50
@@ -55,7 +56,10 @@ def read_yaml(path: Path) -> tuple[yaml.Node | None, Any]:
         InputError: the file cannot be read, or is not such YAML.
     """
     try:
-        return parse_yaml(path.read_text("utf-8"))
+        data = path.read_bytes()
+        if fault := encoding_fault(data):
+            raise InputError(f"{path}: {fault}")
+        return parse_yaml(data.decode("utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -1,5 +1,6 @@
 """AudioEncoder: turn the samples of a clip into an embedding; `load_encoder` finds an encoder by name."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -42,18 +43,21 @@ class AudioEncoder(Protocol):
 
 
 def _clap(source: str) -> AudioEncoder:
+    """CLAP, one vector of 512 per clip, such as clap:laion/clap-htsat-unfused."""
     from safe_data.encoders.clap import ClapEncoder
 
     return ClapEncoder(source)
 
 
 def _clap_tokens(source: str) -> AudioEncoder:
+    """CLAP, 64 token states of 768 per clip, such as clap-tokens:laion/clap-htsat-unfused."""
     from safe_data.encoders.clap import ClapEncoder
 
     return ClapEncoder(source, "tokens")
 
 
 def _whisper(source: str) -> AudioEncoder:
+    """Whisper's encoder, 32 frames of states per clip, such as whisper:openai/whisper-tiny."""
     from safe_data.encoders.whisper import WhisperEncoder
 
     return WhisperEncoder(source)
@@ -66,6 +70,12 @@ PRETRAINED: dict[str, Callable[[str], AudioEncoder]] = {
     "clap-tokens": _clap_tokens,
     "whisper": _whisper,
 }
+
+
+def encoder_specs() -> dict[str, str]:
+    """How each encoder is named on the command line, and what it is: the first line of its docstring."""
+    specs = {**ENCODERS, **{f"{name}:SOURCE": load for name, load in PRETRAINED.items()}}
+    return {spec: (inspect.getdoc(load) or "").partition("\n")[0] for spec, load in specs.items()}
 
 
 def load_encoder(spec: str) -> AudioEncoder:
@@ -84,8 +94,7 @@ def load_encoder(spec: str) -> AudioEncoder:
         return ENCODERS[name]()
     if name in ENCODERS:
         raise InputError(f"encoder {spec!r}: {name} has no weights to load; write {name!r}")
-    known = [*ENCODERS, *(f"{pretrained}:SOURCE" for pretrained in PRETRAINED)]
-    hint = did_you_mean(name, [*ENCODERS, *PRETRAINED], f"choose from {', '.join(known)}")
+    hint = did_you_mean(name, [*ENCODERS, *PRETRAINED], f"choose from {', '.join(encoder_specs())}")
     raise InputError(f"encoder {spec!r} is unknown; {hint}")
 
 

@@ -109,8 +109,11 @@ class ShardDataset:
 
     def record(self, index: int) -> Record:
         """The record of a sample; its `audio` says which part of the stored sound is the clip."""
+        data, stored = self._member(index, "json"), self.value(index, "json_sha256")
+        if stored is not None and hashlib.sha256(data).hexdigest() != stored:  # None in an older dataset
+            raise self._damaged(index, "json")
         try:
-            record = Record.model_validate_json(self._member(index, "json"))
+            record = Record.model_validate_json(data)
         except ValidationError:
             raise self._damaged(index, "json") from None
         if record.id != self.value(index, "id"):

@@ -9,10 +9,11 @@ import pyarrow.compute as pc
 
 from safe_data.core.files import Root
 from safe_data.core.numerals import cut
-from safe_data.core.table import COLUMNS
+from safe_data.core.table import COLUMNS, render
 from safe_data.shards import manifest
 from safe_data.shards.layout import (
     MANIFEST,
+    REJECTED,
     Done,
     EncoderFacts,
     Encoding,
@@ -80,7 +81,7 @@ def read_info(root: Root) -> Info:
     ok = rows.filter(pc.equal(rows["status"], "ok"))
     done = [read_json(storage, paths.done, Done) for paths in shards_of(dataset)]
     return Info(
-        root=str(root),
+        root=str(root).encode("utf-8", "backslashreplace").decode(),
         name=dataset.name,
         fingerprint=dataset.fingerprint,
         splits={
@@ -97,7 +98,8 @@ def read_info(root: Root) -> Info:
             "tars": _bytes(done, ".tar"),
             "embeddings": _bytes(done, ".npy")
             + sum(facts.silence.bytes for facts in dataset.encoder_facts.values()),
-            "manifests": _bytes(done, ".parquet") + (storage.size(MANIFEST) or 0),
+            "manifests": _bytes(done, ".parquet")
+            + sum(storage.size(name) or 0 for name in (MANIFEST, REJECTED)),
         },
         sample=_sample(storage, ok.slice(0, 1).to_pylist()[0]),
     )
@@ -145,9 +147,9 @@ def _sample(storage: Storage, row: dict[str, Any]) -> dict[str, Any]:
     return {"row": facts, "record": record}
 
 
-def info_json(info: Info) -> str:
-    """The whole of it as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(info), indent=2).decode()
+def info_json(info: Info) -> list[str]:
+    """The whole of it as lines of JSON."""
+    return render((), "json", info)
 
 
 def info_lines(info: Info) -> list[str]:

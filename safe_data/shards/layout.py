@@ -1,6 +1,6 @@
 """Layout: the names of a dataset's files, and the contents of dataset.json and done.json.
 
-ROOT/dataset.json  plan.json  manifest.parquet
+ROOT/dataset.json  plan.json  manifest.parquet  rejected.parquet
 ROOT/silence.ENCODER.npy                    float16, the embedding of one second of digital silence
 ROOT/train/NAME-train-000000.tar            WebDataset: {id}.json {id}.wav|flac|ogg|mp3 {id}.png|jpg
 ROOT/train/NAME-train-000000.parquet        the manifest rows of this shard
@@ -24,7 +24,7 @@ from safe_data.records import ID_PATTERN
 from safe_data.shards.storage import Storage, open_storage
 
 FORMAT_VERSION = 1
-DATASET, PLAN, MANIFEST = "dataset.json", "plan.json", "manifest.parquet"
+DATASET, PLAN, MANIFEST, REJECTED = "dataset.json", "plan.json", "manifest.parquet", "rejected.parquet"
 
 _SHARD = f"^{ID_PATTERN.pattern}-[0-9]{{6}}"
 Name = Annotated[str, msgspec.Meta(pattern=f"^{ID_PATTERN.pattern}$")]
@@ -89,7 +89,7 @@ class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A finished dataset. The fingerprint covers the plan and the tars, not the embeddings.
 
-    `encoder_facts` has the label of each encoder; older datasets lack it.
+    `encoder_facts` has the label of each encoder; older datasets lack it, and have no `rejected_sha256`.
     """
 
     format_version: int
@@ -100,6 +100,7 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     encoders: tuple[Encoding, ...]
     splits: dict[Name, Split]
     encoder_facts: dict[Name, EncoderFacts] = {}
+    rejected_sha256: Hex | None = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,9 @@ def read_json(storage: Storage, name: str | PurePath, kind: type[Facts]) -> Fact
     except OSError as error:
         raise InputError(f"{where}: cannot be read ({error.strerror or error})") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{where}: not a {Path(name).name} of format {FORMAT_VERSION}: {error}") from None
+        raise InputError(
+            f"{where}: not a {Path(name).name} of format {FORMAT_VERSION}: {error}; run the build again"
+        ) from None
 
 
 def read_dataset(root: Root | Storage) -> Dataset:

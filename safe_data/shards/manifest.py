@@ -1,5 +1,6 @@
 """Manifest: a Parquet table with one row per input record; rejected records have their reason."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -26,8 +27,9 @@ Long = Annotated[int, pa.int64()]
 class Row:
     """One input record; offsets and sizes are bytes in the tar, `row` is the row in the sidecars.
 
-    `audio_sha256` and `image_sha256` hash the stored files; `pcm_sha256` and `pixel_sha256` hash the decoded
-    samples and pixels; `image_dhash` describes what a picture looks like. All facts are of the stored media.
+    `json_sha256`, `audio_sha256` and `image_sha256` hash the stored files; `pcm_sha256` and `pixel_sha256`
+    hash the decoded samples and pixels; `image_dhash` describes what a picture looks like. All facts are of
+    the stored media. `source_path`, in the corpus, is the medium for which a record was rejected.
     """
 
     index: Long
@@ -39,12 +41,14 @@ class Row:
     difficulty: Text | None = None
     status: Annotated[Literal["ok", "rejected"], pa.string()]
     error: Text | None = None
+    source_path: Text | None = None
     shard: Text
     row: Int | None = None
     has_audio: Flag = False
     has_image: Flag = False
     json_offset: Long | None = None
     json_size: Long | None = None
+    json_sha256: Text | None = None
     audio_name: Text | None = None
     audio_offset: Long | None = None
     audio_size: Long | None = None
@@ -82,6 +86,7 @@ def _arrow_fields() -> list[pa.Field]:
 
 
 SCHEMA = pa.schema(_arrow_fields())
+LATER_COLUMNS = ("source_path", "json_sha256")  # which an older dataset lacks, and which are null there
 
 
 def table(rows: Iterable[Row]) -> pa.Table:
@@ -91,13 +96,18 @@ def table(rows: Iterable[Row]) -> pa.Table:
 
 def write(file: BinaryIO, tables: Iterable[pa.Table]) -> None:
     """Write Parquet with one row group per table; the same rows give the same bytes."""
+    write_parquet(file, SCHEMA, tables)
+
+
+def write_parquet(file: BinaryIO, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """Write Parquet with these columns, in the one way that gives the same rows the same bytes."""
     options: dict[str, Any] = {
         "compression": "zstd",
         "use_dictionary": False,  # nearly every value is unique
         "write_statistics": False,
         "store_schema": False,
     }
-    with pq.ParquetWriter(file, SCHEMA, **options) as writer:
+    with pq.ParquetWriter(file, schema, **options) as writer:
         for rows in tables:
             writer.write_table(rows)
 
@@ -117,20 +127,33 @@ def read_stored(storage: Storage, name: FileName) -> pa.Table:
     Raises:
         InputError: it is not a Parquet file, or has other columns.
     """
-    where = f"{storage}/{name}"
-    try:
-        with storage.local(name) as path, pq.ParquetFile(path) as file:
-            found = file.read()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"{where}: cannot be read as a manifest ({error}); build the dataset again"
-        ) from None
+    found = read_parquet(storage, name, "a manifest")
+    for column in LATER_COLUMNS:
+        if column not in found.schema.names:
+            place = SCHEMA.get_field_index(column)
+            found = found.add_column(place, SCHEMA.field(column), [pa.nulls(len(found), pa.string())])
     if not found.schema.equals(SCHEMA):
         odd = set(found.schema.names) ^ set(SCHEMA.names)
         raise InputError(
-            f"{where}: not the columns of a manifest ({', '.join(sorted(odd)) or 'other types'})"
+            f"{storage}/{name}: not the columns of a manifest ({', '.join(sorted(odd)) or 'other types'})"
         )
     return found
+
+
+def read_parquet(storage: Storage, name: FileName, what: str) -> pa.Table:
+    """Read a Parquet file of a dataset with whatever columns it has.
+
+    Raises:
+        InputError: it is missing, or not a Parquet file.
+    """
+    try:
+        # As bytes, a path may be any; through a file of Python, Arrow's threads may end after Python does.
+        with storage.local(name) as path, pa.OSFile(os.fsencode(path)) as opened:
+            return pq.ParquetFile(opened).read()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"{storage}/{name}: cannot be read as {what} ({error}); build the dataset again"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -142,6 +165,11 @@ class Rejection:
     first: str
 
 
+def kind_of(reason: str) -> str:
+    """The text before the first colon of a reason."""
+    return reason.partition(":")[0]
+
+
 def count_rejections(tables: Iterable[pa.Table]) -> tuple[Rejection, ...]:
     """Count rejected records by kind of reason (the text before the colon), most frequent first."""
     counts: Counter[str] = Counter()
@@ -149,7 +177,7 @@ def count_rejections(tables: Iterable[pa.Table]) -> tuple[Rejection, ...]:
     for rows in tables:
         rejected = rows.filter(pc.equal(rows["status"], "rejected")).select(["id", "error"])
         for row in rejected.to_pylist():
-            kind = row["error"].partition(":")[0]
+            kind = kind_of(row["error"])
             counts[kind] += 1
             first.setdefault(kind, f"{row['id']!r}: {row['error']}")
     return tuple(Rejection(kind, count, first[kind]) for kind, count in counts.most_common())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from safe_data.core.errors import InputError
 from safe_data.core.numerals import cut
+from safe_data.core.terminal import escaped
 from safe_data.media.paths import MediaRoot, size_of
 from safe_data.records import LONGEST_ID, Record, Rejected
 from safe_data.sources.ids import id_of
@@ -96,9 +97,34 @@ def record_json(record: Record | Rejected) -> bytes:
 
 def _shard(name: str, split: str, entries: list[Entry], root: MediaRoot) -> PlannedShard:
     digest = hashlib.sha256()
-    for index, record in entries:
-        digest.update(b"%d %s %s\n" % (index, record_json(record), _media_sizes(root, record)))
-    return PlannedShard(name, split, tuple(entries), digest.hexdigest())
+    planned: list[Entry] = []
+    for index, given in entries:
+        record = given
+        try:
+            encoded = record_json(record)
+        except UnicodeEncodeError:
+            encoded = record_json(record := _not_unicode(given))
+        digest.update(b"%d %s %s\n" % (index, encoded, _media_sizes(root, record)))
+        planned.append((index, record))
+    return PlannedShard(name, split, tuple(planned), digest.hexdigest())
+
+
+def _not_unicode(record: Record | Rejected) -> Rejected:
+    """The row for a record with text that no file can hold, such as a file name in another encoding."""
+    if isinstance(record, Rejected):
+        paths, reason = [record.path], record.reason
+    else:
+        paths = [record.audio.path if record.audio else None, record.image]
+        reason = "faulty row: a file name or another text is not Unicode; rename it, in UTF-8"
+    path = next((escaped(path) for path in paths if path and escaped(path) != path), None)
+    return Rejected(
+        id=record.id,
+        dataset=record.dataset,
+        split=record.split,
+        reason=escaped(reason),
+        group=escaped(record.group),
+        path=path,
+    )
 
 
 def _even_parts(entries: list[Entry], at_most: int) -> Iterator[list[Entry]]:

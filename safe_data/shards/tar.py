@@ -34,16 +34,25 @@ class TarWriter:
 
     def copy(self, name: str, source: Readable, size: int) -> int:
         """Append a member of `size` bytes, piece by piece; return the offset of its first byte."""
-        member = tarfile.TarInfo(name)
-        member.size = size
         offset = self._tar.offset + tarfile.BLOCKSIZE
-        self._tar.addfile(member, cast(BinaryIO, source))
+        self._tar.addfile(_member(name, size), cast(BinaryIO, source))
         return offset
 
     def close(self) -> tuple[str, int]:
         """Write the end of the tar; return its SHA-256 and its size in bytes."""
         self._tar.close()
         return self._hashing.digest.hexdigest(), self._hashing.tell()
+
+
+def header(name: str, size: int) -> bytes:
+    """The header that `TarWriter` writes before a member."""
+    return _member(name, size).tobuf(tarfile.USTAR_FORMAT)
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member
 
 
 class _Hashing:

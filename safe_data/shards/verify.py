@@ -1,21 +1,27 @@
 """Verify a dataset: compare every hash and count on disk with done.json and dataset.json."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
+import yaml
 from tqdm import tqdm
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import PART, Root
+from safe_data.core.options_file import OPTIONS
+from safe_data.core.terminal import printable
+from safe_data.core.yaml_file import load_yaml
 from safe_data.shards import manifest
+from safe_data.shards.damage import damaged_places, silence_places
 from safe_data.shards.layout import (
     DATASET,
     MANIFEST,
     PLAN,
+    REJECTED,
     Dataset,
     Done,
     FileFacts,
@@ -27,6 +33,7 @@ from safe_data.shards.layout import (
     silence_name,
     stored_facts,
 )
+from safe_data.shards.plan import FORMAT_VERSION as PLAN_VERSION
 from safe_data.shards.plan import plan_sha256
 from safe_data.shards.silence import extra_silences
 from safe_data.shards.storage import Storage, open_storage
@@ -53,12 +60,14 @@ def verify_dataset(root: Root) -> Verified:
     """
     storage = open_storage(root)
     dataset = read_dataset(storage)
-    findings = list(_plan_findings(storage, dataset))
+    findings: list[str] = []
     shards = shards_of(dataset)
     found = [name for name in storage.names() if "/" in name and name.endswith(SHARD_SUFFIXES)]
     done: list[Done] = []
     known: set[str] = set()
-    for paths in tqdm(shards, unit="shard", disable=None, leave=False, desc=f"verifying {dataset.name}"):
+    for paths in tqdm(
+        shards, unit="shard", disable=None, leave=False, desc=printable(f"verifying {dataset.name}")
+    ):
         try:
             facts = read_json(storage, paths.done, Done)
         except InputError as error:
@@ -68,6 +77,8 @@ def verify_dataset(root: Root) -> Verified:
         done.append(facts)
         known |= {str(paths.done), *(str(paths.folder / name) for name in facts.files)}
         findings += _shard_findings(storage, paths, facts, dataset)
+    findings += _plan_findings(storage, dataset, done)
+    findings += _options_findings(storage)
     findings += _total_findings(storage, dataset, done, complete=len(done) == len(shards))
     findings += [f"{name}: extra, in no done.json; remove it" for name in found if name not in known]
     findings += _silence_findings(storage, dataset)
@@ -81,6 +92,8 @@ def _shard_findings(storage: Storage, paths: ShardPaths, done: Done, dataset: Da
     if done.plan_sha256 != dataset.plan_sha256 or done.shard != paths.name:
         yield f"{paths.done}: of another plan; build the dataset again"
     for encoding in dataset.encoders:
+        if encoding not in done.encoders and paths.sidecar(encoding).name in done.files:
+            yield f"{paths.done}: not the {encoding.label} of {DATASET}; run the build again"
         if paths.sidecar(encoding).name not in done.files:
             yield f"{paths.done}: has no {encoding.label} embeddings; build with --encoder {encoding.name}"
     whole = True
@@ -88,8 +101,8 @@ def _shard_findings(storage: Storage, paths: ShardPaths, done: Done, dataset: Da
         fault = _fault(storage, paths.folder / name, facts)
         if fault:
             whole = False
-            fix = "run the build again" if fault == MISSING else "remove it and run the build again"
-            yield f"{paths.folder / name}: {fault}; {fix}"
+            places = "" if fault == MISSING else damaged_places(storage, paths, done, dataset, name)
+            yield f"{paths.folder / name}: {fault}{places and f': {places}'}; run the build again"
     if whole:
         yield from (f"{paths.done}: {finding}" for finding in _count_findings(storage, paths, done))
 
@@ -111,7 +124,9 @@ def _silence_findings(storage: Storage, dataset: Dataset) -> Iterator[str]:
         if label not in encodings:
             yield f"{DATASET}: has encoder_facts of {label}, which is not among its encoders"
         elif fault := _fault(storage, name, facts.silence):
-            yield f"{name}: {fault}; run `safe-data add-encoder {storage} {facts.source}`"
+            places = "" if fault == MISSING else silence_places(storage, name, encodings[label])
+            fix = f"run `safe-data add-encoder {storage} {facts.source}`"
+            yield f"{name}: {fault}{places and f': {places}'}; {fix}"
         elif (shape := _npy_shape(storage, name)) != encodings[label].shape:
             yield f"{name}: is {shape or 'no .npy'}, the embeddings of {label} are {encodings[label].shape}"
     for extra in extra_silences(storage, dataset):
@@ -143,19 +158,38 @@ def _npy_shape(storage: Storage, name: Path) -> tuple[int, ...] | None:
         return shape
 
 
-def _plan_findings(storage: Storage, dataset: Dataset) -> Iterator[str]:
+def _plan_findings(storage: Storage, dataset: Dataset, done: Sequence[Done]) -> Iterator[str]:
     try:
         with storage.open(PLAN) as file:
             plan = json.loads(file.read())
+        known = {shard.shard: shard.rows for shard in done}
+        records = {name: known.get(name, facts["records"]) for name, facts in plan["shards"].items()}
         shards = [(name, facts["sha256"]) for name, facts in plan["shards"].items()]
-        same = plan_sha256(plan["name"], plan["shard_size"], plan["frames"], shards) == dataset.plan_sha256
+        found = plan_sha256(plan["name"], plan["shard_size"], plan["frames"], shards)
+        same = (found, plan["name"], plan["format_version"]) == (plan["sha256"], dataset.name, PLAN_VERSION)
+        same = same and found == dataset.plan_sha256
+        same = same and {name: facts["records"] for name, facts in plan["shards"].items()} == records
     except OSError:
-        yield f"{PLAN}: missing; without it the build cannot go on"
+        yield f"{PLAN}: missing; run the build again"
         return
     except (ValueError, KeyError, TypeError, AttributeError):
         same = False
     if not same:
-        yield f"{PLAN}: damaged, not the plan that dataset.json names"
+        yield f"{PLAN}: damaged, not the plan that dataset.json names; run the build again"
+
+
+def _options_findings(storage: Storage) -> Iterator[str]:
+    """Whether options.yaml can be read, if it is there; it has no hash, since a user may edit it."""
+    if storage.size(OPTIONS) is None:
+        return
+    try:
+        with storage.open(OPTIONS) as file:
+            options = load_yaml(file.read().decode("utf-8"))
+        fault = None if isinstance(options, dict) else "holds no options"
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        fault = " ".join(str(error).split())
+    if fault:
+        yield f"{OPTIONS}: damaged, {fault}; the next build writes it again"
 
 
 def _total_findings(storage: Storage, dataset: Dataset, done: list[Done], *, complete: bool) -> Iterator[str]:
@@ -165,6 +199,11 @@ def _total_findings(storage: Storage, dataset: Dataset, done: list[Done], *, com
         yield f"{MANIFEST}: damaged, its bytes have changed; run the build again"
     elif complete and len(manifest.read_stored(storage, MANIFEST)) != sum(shard.rows for shard in done):
         yield f"{MANIFEST}: not the rows of the shards; run the build again"
+    if dataset.rejected_sha256 is not None:  # an older dataset has no such file
+        if storage.size(REJECTED) is None:
+            yield f"{REJECTED}: missing; run the build again"
+        elif stored_facts(storage, REJECTED).sha256 != dataset.rejected_sha256:
+            yield f"{REJECTED}: damaged, its bytes have changed; run the build again"
     if not complete:
         return
     tars = [shard.files[f"{shard.shard}.tar"].sha256 for shard in done if f"{shard.shard}.tar" in shard.files]

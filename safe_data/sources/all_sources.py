@@ -1,5 +1,6 @@
 """All sources by the name that `--source` takes. To add one, write a file and add a line here."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,3 +38,11 @@ OPENING: dict[str, Callable[[Path, Path | None], Records]] = {
     "vggsound": vggsound.read,
     "avqa": avqa.read,
 }
+
+
+def source_lines() -> dict[str, str]:
+    """What each source reads: the first sentence of the docstring of its file."""
+    docstrings = {
+        name: getattr(sys.modules[read.__module__], "__doc__", "") for name, read in SOURCES.items()
+    }
+    return {name: " ".join(told.partition("\n\n")[0].split()) for name, told in docstrings.items()}

@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from safe_data.core.byte_order import encoding_fault, without_mark
 from safe_data.core.errors import InputError
+from safe_data.core.json_document import json_fault
 from safe_data.core.numerals import cut
 from safe_data.records import ID_PATTERN
 from safe_data.sources.csv_lines import csv_lines
@@ -24,7 +26,6 @@ TEXT = msgspec.Meta(pattern=r"\S")  # a caption that says something
 LONGEST_NAME, LONGEST_FAULT = 60, 200  # characters that a reason shows
 _TAKEN = "names one row each, and this one is taken by"
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_BOM = b"\xef\xbb\xbf"
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -220,17 +221,18 @@ def _read(file: Path) -> bytearray:
         raise InputError(f"{file}: cannot be read to its end ({error}); get it anew") from None
     if len(data) > LARGEST_FILE_BYTES:
         raise InputError(f"{file}: unpacks to more than {LARGEST_FILE_BYTES} bytes; no official file does")
-    if data.startswith(_BOM):
-        del data[: len(_BOM)]
-    return data
+    if fault := encoding_fault(data):
+        raise InputError(f"{file}: {fault}")
+    return without_mark(data)
 
 
 def _decode(file: Path, data: bytearray | bytes | msgspec.Raw, kind: Any) -> Any:
     try:
         return msgspec.json.decode(data, type=kind, dec_hook=lambda _, text: _Key(text))
     except _UNDECODABLE as error:
+        fault = json_fault(data if isinstance(data, bytearray) else bytes(data), error)
         raise InputError(
-            f"{file}: not the JSON of this corpus: {error}; is it the official file, whole?"
+            f"{file}: not the JSON of this corpus: {fault}; is it the official file, whole?"
         ) from error
 
 

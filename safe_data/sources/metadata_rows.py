@@ -6,7 +6,6 @@ the rows after it, so its other lines are read again as rows.
 
 import codecs
 import csv
-import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +16,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from safe_data.core.byte_order import encoding_fault
 from safe_data.core.errors import InputError
+from safe_data.core.json_document import json_fault
 
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 JSON_FIELDS = ("examples", "events", "metadata")  # they hold JSON where a cell is text
@@ -36,10 +37,8 @@ def read_rows(file: Path) -> tuple[list[str] | None, Rows]:
     """
     with file.open("rb") as start:
         head = start.read(4)
-    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        raise InputError(f"{file}: starts with a UTF-16 byte order mark; save it as UTF-8 without one")
-    if file.suffix != ".parquet" and b"\0" in head:
-        raise InputError(f"{file}: holds NUL bytes, as UTF-16 does; save it as UTF-8")
+    if file.suffix != ".parquet" and (fault := encoding_fault(head)):
+        raise InputError(f"{file}: {fault}")
     if file.suffix == ".parquet":
         return _parquet_columns(file), _parquet_rows(file)
     return (None, _json_rows(file)) if file.suffix == ".jsonl" else (_csv_columns(file), _csv_rows(file))
@@ -58,20 +57,7 @@ def decode_json(text: bytes | str) -> object:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except msgspec.DecodeError as error:
-        constants = _constants(text)
-        if constants:
-            raise ValueError(f"{constants[0]} is not JSON; write null for a missing number") from None
-        raise ValueError(str(error)) from None
-
-
-def _constants(text: bytes | str) -> list[str]:
-    """The NaN and infinities in a text that would otherwise be JSON, as Python writes them."""
-    found: list[str] = []
-    try:
-        json.loads(text, parse_constant=found.append)
-    except (ValueError, RecursionError):
-        return []
-    return found
+        raise ValueError(json_fault(text if isinstance(text, bytes) else text.encode(), error)) from None
 
 
 def _json_rows(file: Path) -> Rows:

@@ -78,7 +78,7 @@ def match(
         only_b_ids=tuple(example for _, example in only_b[:IDS_SHOWN]),
     )
     if not shared or ((only_a or only_b) and not intersect):
-        raise InputError(_unmatched(found, only_a, only_b))
+        raise InputError(*_unmatched(found, only_a, only_b))
     _check_same(matches)
     return found, [(_filled(one, other), _filled(other, one)) for one, other in matches]
 
@@ -87,7 +87,7 @@ def _order(key: Key) -> tuple[str, str]:
     return key[0] or "", key[1]
 
 
-def _unmatched(found: Matched, only_a: Sequence[Key], only_b: Sequence[Key]) -> str:
+def _unmatched(found: Matched, only_a: Sequence[Key], only_b: Sequence[Key]) -> list[str]:
     lines = [
         f"A {found.condition_a} and B {found.condition_b} do not hold the same examples: {found.matched} in "
         f"both, {found.only_a} only in A, {found.only_b} only in B"
@@ -108,7 +108,7 @@ def _unmatched(found: Matched, only_a: Sequence[Key], only_b: Sequence[Key]) -> 
         if found.matched
         else "nothing can be compared; use the same example ids in both files"
     )
-    return "\n".join(lines)
+    return lines
 
 
 def _check_same(matches: Iterable[tuple[Prediction, Prediction]]) -> None:
@@ -119,7 +119,7 @@ def _check_same(matches: Iterable[tuple[Prediction, Prediction]]) -> None:
         f"{len(errors)} examples are not the same in A and B; answer the same questions on both sides",
         *first_errors(errors),
     ]
-    raise InputError("\n".join(lines))
+    raise InputError(*lines)
 
 
 def _differing(a: Prediction, b: Prediction) -> str | None:

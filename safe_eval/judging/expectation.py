@@ -70,7 +70,7 @@ def check_expected(wanted: Sequence[Wanted], arms: Arms, run: Path) -> Expectati
         names = ", ".join(str(source.wanted.source) for source in sources)
         places = "1 place" if len(faults) == 1 else f"{len(faults)} places"
         lines = [f"{run}: contradicts what {names} expects in {places}", *first_errors(faults)]
-        raise InputError("\n".join([*lines, "answer the examples as they are expected, and score again"]))
+        raise InputError(*lines, "answer the examples as they are expected, and score again")
     return _expectation(sources, by_id, arms, run, tuple(_notes(pairs)))
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from safe_data.core.errors import InputError
+from safe_data.core.terminal import printable
 from safe_data.records import Record
 from safe_eval.models.model import Input, Model
 from safe_eval.prediction import BASE, Prediction, changes_sound
@@ -91,7 +92,7 @@ def _predictions(
     from tqdm import tqdm
 
     errors: list[str] = []
-    with tqdm(total=len(requests), desc=model.name, unit="example", disable=None) as progress:
+    with tqdm(total=len(requests), desc=printable(model.name), unit="example", disable=None) as progress:
         for start in range(0, len(requests), batch_size):
             batch = requests[start : start + batch_size]
             for prediction in _answer_batch(model, dataset, batch, seed):

@@ -69,7 +69,7 @@ def recheck(run: Path, at: Phase = unseen) -> Rechecked:
     faults = list(differences(document := read_document(data), document_of(found), TOLERANCE))
     notes = tuple(_unchecked(said, found, document))
     if faults:
-        raise InputError(_complaint(run, said, faults, notes))
+        raise InputError(*_complaint(run, said, faults, notes))
     at("checking items.parquet")
     _check_items(run, said, arms)
     return Rechecked(found, arms, hashlib.sha256(data).hexdigest(), notes)
@@ -130,7 +130,7 @@ def _check_items(run: Path, said: Scores, arms: Arms) -> None:
     faults = list(item_faults(run, said.provenance.items_sha256, arms, TOLERANCE))
     if faults:
         lines = [f"{run / ITEMS_FILE}: does not hold what the predictions give", *first_errors(faults)]
-        raise InputError("\n".join([*lines, f"score them again: {score_again(run, said)}"]))
+        raise InputError(*lines, f"score them again: {score_again(run, said)}")
 
 
 def _unchecked(said: Scores, found: Scores, document: Json) -> list[str]:
@@ -154,9 +154,9 @@ def _versions(made: Provenance) -> dict[str, str]:
     return {"python": made.python, **made.versions}
 
 
-def _complaint(run: Path, said: Scores, faults: list[str], notes: tuple[str, ...]) -> str:
+def _complaint(run: Path, said: Scores, faults: list[str], notes: tuple[str, ...]) -> list[str]:
     what = "1 entry is not what its predictions give"
     if len(faults) > 1:
         what = f"{len(faults)} entries are not what its predictions give"
     lines = [f"{run / SCORES_FILE}: {what}", *first_errors(faults), *notes]
-    return "\n".join([*lines, f"score them again: {score_again(run, said)}"])
+    return [*lines, f"score them again: {score_again(run, said)}"]

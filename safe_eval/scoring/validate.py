@@ -133,12 +133,12 @@ def _raise_faults(predictions: Sequence[Prediction]) -> None:
     try:
         cluster_field(predictions)
     except InputError as fault:
-        faults.append(str(fault))
+        faults += fault.lines
     for rows in captions.values():
         try:
             check_rows(rows)
         except InputError as fault:
-            faults.append(str(fault))
+            faults += fault.lines
     raise_row_errors(faults, "predictions")
 
 

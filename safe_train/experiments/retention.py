@@ -20,6 +20,7 @@ import msgspec
 from safe_data.core.errors import InputError, check_seed, did_you_mean
 from safe_data.core.files import write_bytes, write_json
 from safe_data.core.options_file import TRAIN, write_options
+from safe_data.core.terminal import say
 from safe_data.encoders.inference import one_thread
 from safe_eval.judging.verdict import EXIT_CODES
 from safe_eval.options import Sampling, ScoreOptions
@@ -200,4 +201,4 @@ def _together(folder: Path, mechanisms: Sequence[str]) -> list[Prediction]:
 
 
 def _say(text: str, started: float) -> None:
-    print(f"{text} ({time.monotonic() - started:.0f} s)", flush=True)
+    say([f"{text} ({time.monotonic() - started:.0f} s)"], flush=True)

@@ -111,8 +111,8 @@ def find_run(out: Path, identity: Identity) -> Finished | bool:
     if found.finished is not None:  # then it no longer matters how many processes there were
         theirs["processes"] = ours["processes"]
     if lines := differences(theirs, ours):
-        shown = "\n  ".join(lines)
-        raise InputError(f"{out}: is of another run, which differs:\n  {shown}\n{_START_OVER}")
+        shown = [f"  {line}" for line in lines]
+        raise InputError(f"{out}: is of another run, which differs:", *shown, _START_OVER)
     if found.finished is None:
         return True
     if not out.is_file():

@@ -18,6 +18,7 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from safe_data.core.options_file import options_of
+from safe_data.core.terminal import printable
 from safe_data.sampling.curriculum import Progress
 from safe_train.base.adaptation import adapted_weights, load_adapted
 from safe_train.base.loading import input_device
@@ -250,7 +251,7 @@ class Loop:
 
     def _say(self, text: str) -> None:
         if text and not self.config.run.quiet and self.accelerator.is_main_process:
-            tqdm.write(f"{self.work.name}: {text}", file=sys.stderr)
+            tqdm.write(printable(f"{self.work.name}: {text}"), file=sys.stderr)
 
     def _warn(self, texts: Sequence[str]) -> None:
         for text in texts:

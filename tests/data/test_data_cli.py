@@ -12,7 +12,7 @@ import yaml
 from folders import STAMPS, needs_stamps, row, sound_bytes, write_folder, write_media, write_rows
 
 from safe_data.cli import COMMANDS, main
-from safe_data.encoders.encoder import ENCODERS, PRETRAINED
+from safe_data.encoders.encoder import ENCODERS, PRETRAINED, encoder_specs
 from safe_data.sources.all_sources import SOURCES
 
 
@@ -85,6 +85,7 @@ def test_rejected_records_are_counted_by_reason_and_too_many_do_not_hold(
         "  rejected  share  reason",
         "         1  25.0%  no such file",
         "                   'clip-002': no such file: sounds/clip-002.wav",
+        f"  every one of them: safe-data info {tmp_path / 'out'} --rejected",
     ]
     assert (
         printed.err
@@ -193,6 +194,22 @@ def test_the_help_of_build_names_every_source_encoder_and_engine(capsys: pytest.
     said = "".join(capsys.readouterr().out.split())  # lines may break within a name
     for name in (*SOURCES, *ENCODERS, *PRETRAINED, "local", "ray"):
         assert name in said
+
+
+def test_the_help_of_build_says_what_each_source_and_encoder_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for command, names in {"build": [*SOURCES, *encoder_specs()], "add-encoder": encoder_specs()}.items():
+        assert safe_data(command, "--help") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= 80
+        for name in names:
+            (told,) = [line for line in lines if line.startswith(f"  {name}  ")]
+            assert len(told.split(maxsplit=1)[1]) > 20
+    said = " ".join(" ".join(lines).split())
+    assert "whisper:SOURCE Whisper's encoder" in said
+    assert "such as clap-tokens:laion/clap-htsat-unfused" in said
 
 
 def _children_seconds() -> float:

@@ -20,7 +20,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 OTHERS = {"check": safe_data.check_sampling}  # what a command is with one of its options
 PLURALS = {"encoder": "encoders", "suite": "suites"}  # options that may be given several times
-ONLY_TYPED = {"max_reject_rate", "format"}  # when to exit with 1, and how to print
+ONLY_TYPED = {"max_reject_rate", "format", "rejected"}  # when to exit with 1, what to print, and how
 
 
 def test_the_face_is_these_names() -> None:
@@ -38,6 +38,7 @@ def test_the_face_is_these_names() -> None:
         "Progress",
         "Record",
         "Rejected",
+        "Rejects",
         "ShardDataset",
         "Sound",
         "Summary",
@@ -50,6 +51,7 @@ def test_the_face_is_these_names() -> None:
         "decode_image",
         "load_encoder",
         "read_info",
+        "read_rejected",
         "read_stages",
         "to_webdataset",
         "verify_dataset",
@@ -80,4 +82,6 @@ def test_a_function_takes_what_its_command_takes(command: str) -> None:
     options = inspect.signature(COMMANDS[command]).parameters.keys() - ONLY_TYPED
     functions = [FUNCTIONS[command], *([OTHERS[command]] if command in OTHERS else [])]
     taken = {name for function in functions for name in inspect.signature(function).parameters}
+    if command == "info":
+        taken |= inspect.signature(safe_data.read_rejected).parameters.keys()  # `info --rejected`
     assert {name if name in taken else PLURALS.get(name, name) for name in options} <= taken

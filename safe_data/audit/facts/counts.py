@@ -7,16 +7,19 @@ import pyarrow.compute as pc
 
 from safe_data.audit.facts.fact import Fact, Offender, first_offenders, loaded, require_values, sounding
 from safe_data.media.measure import QUIET_DB
-from safe_data.shards.manifest import SCHEMA
+from safe_data.shards.manifest import LATER_COLUMNS, SCHEMA
 
 
 def wrong_columns(manifest: pa.Table) -> Fact:
-    """Columns of the format that are missing or have another type; extra columns are allowed."""
+    """Columns of the format that are missing or have another type; extra columns are allowed.
+
+    A column that an older dataset lacks is not missing.
+    """
     found = dict(zip(manifest.schema.names, manifest.schema.types, strict=True))
     wrong = [
         Offender(f"{field.name} is {found.get(field.name, 'missing')}, the format says {field.type}", ())
         for field in SCHEMA
-        if found.get(field.name) != field.type
+        if found.get(field.name) != field.type and (field.name in found or field.name not in LATER_COLUMNS)
     ]
     return Fact(len(wrong), len(SCHEMA), tuple(wrong))
 

@@ -111,7 +111,8 @@ def _write_clip(
     scene = draw_scene(rng)
     samples, events = play(kind, count, place.difficulty, rng)
     Image.fromarray(render(scene, place.shade, rng)).save(root / "images" / f"{clip}.png")
-    soundfile.write(root / "sounds" / f"{clip}.wav", samples, SAMPLE_RATE_HZ, subtype="PCM_16")
+    with (root / "sounds" / f"{clip}.wav").open("wb") as file:
+        soundfile.write(file, samples, SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
     seen = about_picture(scene)
     first = choose(seen, rng)
     second = choose([question for question in seen if question.type != first.type], rng)

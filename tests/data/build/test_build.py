@@ -50,6 +50,7 @@ def test_a_build_is_what_the_design_says(whole: dict[str, bytes]) -> None:
     expected = [
         "dataset.json",
         "manifest.parquet",
+        "rejected.parquet",
         "plan.json",
         "silence.logmel-0f573aec.npy",
         *(shard + suffix for shard in shards for suffix in suffixes),

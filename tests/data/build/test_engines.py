@@ -255,7 +255,7 @@ def test_every_engine_gives_the_same_bytes_with_a_model(tmp_path: Path) -> None:
         config = found[-1]["options.yaml"].replace(str(out).encode(), b"OUT")
         assert found[-1] | {"options.yaml": config} == found[0] | {"options.yaml": config}
         assert config == found[0]["options.yaml"].replace(str(tmp_path / "0").encode(), b"OUT")
-    assert len(found[0]) == 4 + 2 + 5 * 5
+    assert len(found[0]) == 5 + 2 + 5 * 5
 
 
 def test_an_unreachable_ray_is_reported_at_once(tmp_path: Path) -> None:

@@ -185,7 +185,8 @@ def test_bad_arguments_are_one_line_with_a_hint_and_exit_3(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"\xff\xfe", "c[.]yaml: is not YAML: .*can't decode"),
+        (b"\xff\xfe", "c[.]yaml: starts with a UTF-16 byte order mark; save it as UTF-8 without one"),
+        (b"\xffseed", "c[.]yaml: is not YAML: .*can't decode"),
         (b"seed: [1", "c[.]yaml: is not YAML: while parsing a flow sequence: expected .*, line 1, column 9"),
         (b"seed: 1\nseed: 2", "c[.]yaml: is not YAML: 'seed' is given twice, line 2, column 1"),
         (b"sead: 1", "does not accept option 'sead'; did you mean 'seed'[?]"),

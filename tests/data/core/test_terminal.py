@@ -4,13 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from safe_data.core.terminal import printable, say, wrote
+from safe_data.core.terminal import escaped, printable, say, wrote
 
 
 def test_control_characters_are_replaced() -> None:
     assert printable("clip\x1b]0;owned\x07\r\n") == "clip�]0;owned���"
     assert printable("right\u202eleft") == "right�left"
     assert printable("Größe – 東京 ×") == "Größe – 東京 ×"
+
+
+def test_a_name_can_be_found_by_its_escapes() -> None:
+    assert escaped("a\x1b\n\udc80\u202eé") == r"a\x1b\n\udc80\u202eé"
 
 
 def test_lines_are_printed_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:

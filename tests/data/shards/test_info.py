@@ -58,7 +58,7 @@ def test_json_is_complete(
     monkeypatch.setattr(sys, "argv", ["safe-data", "info", str(root), "--format", "json"])
     assert main() == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts == json.loads(info_json(read_info(root)))
+    assert facts == json.loads("\n".join(info_json(read_info(root))))
     assert set(facts) == {
         "root",
         "name",

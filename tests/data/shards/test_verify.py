@@ -57,18 +57,26 @@ def test_a_new_dataset_has_no_faults(root: Path) -> None:
     assert found.bytes == sum(sizes)
 
 
-@pytest.mark.parametrize("suffix", [".tar", ".parquet", ".logmel-0f573aec.npy"])
+PLACES = {  # what is in the middle of each file
+    ".tar": "the sound of 'clip-003' (clip-003.wav, bytes 20480 to 36523)",
+    ".parquet": "",
+    ".logmel-0f573aec.npy": "the embeddings of a sound; it cannot be told which",
+}
+
+
+@pytest.mark.parametrize("suffix", PLACES)
 def test_a_file_of_a_shard(root: Path, suffix: str) -> None:
     path = root / (TRAIN + suffix)
     flip(path)
+    place = PLACES[suffix] and f": {PLACES[suffix]}"
     assert verify_dataset(root).findings == (
-        f"{TRAIN}{suffix}: damaged, its bytes have changed; remove it and run the build again",
+        f"{TRAIN}{suffix}: damaged, its bytes have changed{place}; run the build again",
     )
     size = path.stat().st_size
     cut(path)
-    assert verify_dataset(root).findings == (
-        f"{TRAIN}{suffix}: damaged, {size - 1} bytes instead of {size}; remove it and run the build again",
-    )
+    (finding,) = verify_dataset(root).findings
+    assert finding.startswith(f"{TRAIN}{suffix}: damaged, {size - 1} bytes instead of {size}")
+    assert finding.endswith("; run the build again")
     path.unlink()
     assert verify_dataset(root).findings == (f"{TRAIN}{suffix}: missing; run the build again",)
 
@@ -79,6 +87,10 @@ def test_the_embedding_of_silence(root: Path) -> None:
     assert verify_dataset(root).findings == (f"{SILENCE}: damaged, its bytes have changed; {fix}",)
     cut(path)
     assert verify_dataset(root).findings == (f"{SILENCE}: damaged, 1151 bytes instead of 1152; {fix}",)
+    path.write_bytes(b"\x93NUMPY\x02" + bytes(1145))
+    assert verify_dataset(root).findings == (
+        f"{SILENCE}: damaged, its bytes have changed: the header, from byte 6 on; {fix}",
+    )
     path.unlink()
     assert verify_dataset(root).findings == (f"{SILENCE}: missing; {fix}",)
     add_encoder(root, "logmel")
@@ -131,6 +143,11 @@ def fake_silence(root: Path) -> None:
     (root / "dataset.json").write_text(json.dumps(facts))
 
 
+def edit_hash(root: Path) -> None:
+    found = hashlib.sha256((root / f"{TRAIN}.tar").read_bytes()).hexdigest()
+    edit(root / f"{TRAIN}.done.json", found, "0" * 64)
+
+
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "extra sidecar": (extra_sidecar, f"{TRAIN}.clap-00000000.npy: extra, in no done.json; remove it"),
     "extra shard": (extra_shard, "train/world-train-000002.tar: extra, in no done.json; remove it"),
@@ -177,13 +194,34 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "plan missing": (
         lambda root: (root / "plan.json").unlink(),
-        "plan.json: missing; without it the build cannot go on",
+        "plan.json: missing; run the build again",
     ),
     "plan damaged": (
         lambda root: edit(root / "plan.json", '"shard_size": 2', '"shard_size": 3'),
         "plan.json: damaged, not the plan that dataset.json names",
     ),
+    "plan of other counts": (
+        lambda root: edit(root / "plan.json", '"records": 2', '"records": 3'),
+        "plan.json: damaged, not the plan that dataset.json names; run the build again",
+    ),
     "plan no plan": (lambda root: (root / "plan.json").write_text("[]"), "plan.json: damaged"),
+    "encoder of another kind": (
+        lambda root: edit(root / "dataset.json", '"sample_rate_hz": 8000', '"sample_rate_hz": 8001'),
+        f"{TRAIN}.done.json: not the logmel-0f573aec of dataset.json; run the build again",
+    ),
+    "options unreadable": (
+        lambda root: (root / "options.yaml").write_bytes(b"name: \xff"),
+        "options.yaml: damaged, 'utf-8' codec can't decode byte 0xff",
+    ),
+    "options of nothing": (
+        lambda root: (root / "options.yaml").write_text("name"),
+        "options.yaml: damaged, holds no options; the next build writes it again",
+    ),
+    "hash of a tar": (
+        lambda root: edit_hash(root),
+        f"{TRAIN}.tar: damaged, its bytes have changed: no part of it, so it is its hash in "
+        "world-train-000001.done.json that has changed; run the build again",
+    ),
     "split count": (
         lambda root: edit(root / "dataset.json", '"samples": 4', '"samples": 5'),
         "dataset.json: counts 5 train samples, the shards have 4",
