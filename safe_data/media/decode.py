@@ -1,6 +1,6 @@
 """Decode an untrusted sound in bounded memory: crop it, mix it to one channel, resample it.
 
-soundfile reads WAV, FLAC, Ogg and MP3; PyAV (`video_sound`) reads MP4, M4A, MOV, WebM and Matroska. Parts
+soundfile reads WAV, FLAC, Ogg and MP3; PyAV (`video_sound`) reads AC-3, AAC and the sound of videos. Parts
 outside the crop are skipped, not decoded. A sound that cannot be decoded completely raises MediaError.
 """
 
@@ -14,6 +14,7 @@ import soundfile
 
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import check_whole, container_of
+from safe_data.media.formats import head_of, unknown, unread
 from safe_data.media.sound import Pcm, Sound, after_the_end, check_format, check_length, clip_frames
 from safe_data.media.sound_stream import Block, SoundStream, block_frames
 
@@ -61,7 +62,7 @@ def opened_sound(
         MediaError: the format is unknown, or the sound is truncated, too long, empty or not finite; some of
             it only while the blocks are decoded.
     """
-    check_whole(file)
+    check_whole(file, start_seconds, duration_seconds)
     container = container_of(file)
     file.seek(0)
     if container:
@@ -95,7 +96,7 @@ def _soundfile(file: BinaryIO) -> soundfile.SoundFile:
     try:
         return _SoundFile(file)
     except soundfile.LibsndfileError as error:
-        raise _undecodable(error) from None
+        raise unread(head_of(file), "sound") or _undecodable(error) from None
 
 
 def _decoded(sound: soundfile.SoundFile, frames: int) -> Iterator[Block]:
@@ -124,7 +125,7 @@ def _undecodable(error: soundfile.LibsndfileError) -> MediaError:
 
 def _check_header(sound: soundfile.SoundFile) -> None:
     if sound.format not in SOUND_SUFFIXES:
-        raise MediaError(f"unknown sound format: {sound.format}; use WAV, FLAC, Ogg, MP3, MP4 or WebM")
+        raise unknown("sound", sound.format)
     check_format(sound.samplerate, sound.channels)
     if sound.frames <= 0:
         raise MediaError("empty sound: no samples")

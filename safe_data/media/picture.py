@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from safe_data.core.errors import MediaError
+from safe_data.media.formats import HEAD_BYTES, unread
 
 MAX_PIXELS = 2**25
 MIN_SIDE = 2  # one pixel is a placeholder, and processors mistake a side of one for the channels
@@ -56,7 +57,8 @@ def decode_image(data: bytes) -> Image.Image:
     except Image.DecompressionBombError:
         raise MediaError(f"picture too large: more than {MAX_PIXELS} pixels") from None
     except UnidentifiedImageError:
-        raise MediaError("undecodable picture: neither PNG nor JPEG") from None
+        reason = unread(data[:HEAD_BYTES], "picture")
+        raise reason or MediaError("undecodable picture: its header is damaged") from None
     except _BROKEN as error:
         raise MediaError(f"undecodable picture: {error}") from None
 

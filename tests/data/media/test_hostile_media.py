@@ -32,12 +32,12 @@ REASONS = {
     "flac": ("sound", r"sound too long: \d+ s of 1 channels at 8000 Hz; name a clip of up to 600 s"),
     "ogg": ("sound", "decoded|sound too long: |truncated sound: "),  # libsndfile believes in no such time
     "mp3": ("sound", "sound too long: |unknown length: |truncated sound: "),
-    "mp4-index": ("video", "undecodable video: |empty video: |truncated video: "),
-    "mp4-hours": ("sound", "sound too long: |empty sound: |truncated sound: "),
-    "mkv-hours": ("video", r"truncated video: nothing to see at 5e\+08 s, its last frame is at 0.44 s"),
-    "mp4-moov": ("sound", "undecodable video: |no sound: |empty sound: |unknown codec: "),
-    "text": ("sound", "undecodable sound: Format not recognised"),
-    "playlist": ("sound", "undecodable sound: Format not recognised"),
+    "mp4-index": ("video", "truncated video: a sample ends at byte |damaged video: "),
+    "mp4-hours": ("sound", r"damaged video: the header promises .* s, its samples last .* s"),
+    "mkv-hours": ("video", "damaged video: a wrong checksum at byte "),
+    "mp4-moov": ("sound", "damaged video: "),
+    "text": ("sound", "not a sound: a text file"),
+    "playlist": ("sound", "not a sound: a playlist"),
     "png": ("picture", "picture too large: more than 33554432 pixels"),
     "png-large": ("picture", "picture too large: "),
     "png-text": ("picture", "undecodable picture: "),
@@ -109,7 +109,8 @@ def test_damaged_files_are_decoded_or_refused_and_nothing_else(tmp_path: Path) -
     assert len(found) == 12
     for counts in found:
         assert counts["refused"] > 0, counts
-        assert counts["decoded"] > 0 or counts["file"] == "picture-PNG", counts  # its checksums see it all
+        all_seen = counts["file"] in ("picture-PNG", "video-mpeg4")  # PNG and Matroska have checksums
+        assert counts["decoded"] > 0 or all_seen, counts
         assert (counts["decoded"] + counts["refused"]) % CASES == 0
 
 
@@ -139,7 +140,7 @@ def test_names_do_not_matter_only_what_is_inside(tmp_path: Path) -> None:
         ("a.png", picture_bytes(kind="JPEG")),
     ):
         (tmp_path / name).write_bytes(data)
-    with (tmp_path / "a.wav").open("rb") as file, pytest.raises(MediaError, match="Format not recognised"):
+    with (tmp_path / "a.wav").open("rb") as file, pytest.raises(MediaError, match=r"^not a sound: a text"):
         decode_audio(file)  # type: ignore[arg-type]
     with (tmp_path / "a.mp4").open("rb") as file:
         assert len(decode_audio(file).samples) == 8_000  # type: ignore[arg-type]

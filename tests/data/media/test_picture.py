@@ -126,9 +126,9 @@ def png_of_size(width: int, height: int) -> bytes:
 
 
 HOSTILE_PICTURES = {
-    "no bytes": (b"", "undecodable picture: neither PNG nor JPEG"),
-    "text": (b"no picture" * 20, "undecodable picture: neither PNG nor JPEG"),
-    "other format": (picture_bytes(kind="GIF"), "undecodable picture: neither PNG nor JPEG"),
+    "no bytes": (b"", "empty picture: the file has no bytes"),
+    "text": (b"no picture" * 20, "not a picture: a text file"),
+    "other format": (picture_bytes(kind="ICO"), "unknown picture format: ICO; convert it to one of PNG"),
     "cut off PNG": (picture_bytes(side=64)[:60], "undecodable picture"),
     "cut off JPEG": (picture_bytes(side=64, kind="JPEG")[:400], "undecodable picture"),
     "large": (png_of_size(10_000, 5_000), "picture too large: 10000×5000 of 33554432 pixels"),
