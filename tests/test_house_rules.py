@@ -27,6 +27,8 @@ SHORT_FILES = {
     "safe_data/media/formats.py": "the list of formats that are read",
     "safe_data/media/mpeg_ps.py": "one file format",
     "safe_data/media/pauses.py": "one rule of every format",
+    "safe_data/media/mp3_header.py": "what the walk and the tag of an MP3 share",
+    "safe_data/media/whole.py": "what the checks of all formats share",
     "safe_data/shards/tar.py": "one file format",
     "safe_data/shards/webdataset_view.py": "the one file that imports webdataset",
     "safe_data/sources/all_sources.py": "the table of sources",

@@ -20,7 +20,7 @@ ROOM_BYTES = 2**29
 
 def hostile_files() -> dict[str, bytes]:
     return {
-        "wav": _with(sound_bytes(), 40, struct.pack("<I", 0xFFFFFF00)),
+        "wav": _with(sound_bytes(), 40, struct.pack("<I", 0xF0000000)),
         "wav-no-channels": _with(sound_bytes(), 22, struct.pack("<H", 0)),
         "wav-many-channels": _with(sound_bytes(), 22, struct.pack("<HIIH", 1024, 8000, 8000 * 2048, 2048)),
         "flac": _with(sound_bytes(kind="FLAC"), 21, b"\xff" * 5),

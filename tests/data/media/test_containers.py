@@ -43,13 +43,13 @@ def test_whole_files_pass_and_are_rewound(files: dict[str, bytes]) -> None:
         assert file.tell() == 0
 
 
-@pytest.mark.parametrize("name", [*VIDEOS, "wav", "ogg"])
+@pytest.mark.parametrize("name", VIDEOS)
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
 def test_a_file_cut_off_anywhere_is_refused(files: dict[str, bytes], name: str, share: float) -> None:
     data = files[name]
-    with pytest.raises(MediaError, match=r"^truncated (sound|video): "):
+    with pytest.raises(MediaError, match=r"^truncated video: "):
         check_whole(io.BytesIO(data[: int(share * len(data))]))
-    with pytest.raises(MediaError, match=r"^truncated (sound|video): "):
+    with pytest.raises(MediaError, match=r"^truncated video: "):
         check_whole(io.BytesIO(data[:-1]))
 
 

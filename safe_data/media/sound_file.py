@@ -1,0 +1,70 @@
+"""Check a sound file before libsndfile reads it, each format by its own file."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import BinaryIO
+
+from safe_data.media.big_endian_headers import check_aiff, check_au, check_caf
+from safe_data.media.flac_frames import check_flac
+from safe_data.media.mp3_frames import check_mp3
+from safe_data.media.mp3_header import header_of
+from safe_data.media.ogg_pages import check_ogg
+from safe_data.media.spliced import view_of
+from safe_data.media.wav_header import check_w64, check_wav
+from safe_data.media.whole import Whole, read_at
+
+ID3_HEADER = 10
+MAX_TAGS = 16  # at the start of a file
+
+
+def whole_sound(file: BinaryIO) -> Whole:
+    """Check a sound that libsndfile reads; a file of another format is left to the decoder.
+
+    Raises:
+        MediaError: it is damaged or truncated, or a kind of its format that is not read.
+    """
+    start, frames_at = after_id3(file)
+    check = _check_for(read_at(file, frames_at, 16))
+    if check is None:
+        file.seek(0)
+        return Whole((file,))
+    size = file.seek(0, 2)
+    whole = check(view_of(file, [range(frames_at, size)]) if frames_at else file)
+    for part in whole.parts:
+        part.seek(0)
+    unchanged = whole.unchanged and (not start or "MP3" in whole.formats or "FLAC" in whole.formats)
+    return replace(whole, unchanged=unchanged and start == frames_at)
+
+
+def _check_for(head: bytes) -> Callable[[BinaryIO], Whole] | None:
+    """The check for a file that begins so."""
+    if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
+        return check_wav if head[8:12] == b"WAVE" else None
+    if head[:4] == b"FORM":
+        return check_aiff if head[8:12] in (b"AIFF", b"AIFC") else None
+    checks = {
+        b"OggS": check_ogg,
+        b"fLaC": check_flac,
+        b"riff": check_w64,
+        b".snd": check_au,
+        b"caff": check_caf,
+    }
+    if head[:4] in checks:
+        return checks[head[:4]]
+    return check_mp3 if header_of(head[:4]) else None
+
+
+def after_id3(file: BinaryIO) -> tuple[int, int]:
+    """The offset after the ID3v2 tags at the start of a file, and after the zeros that follow them.
+
+    Source: ID3v2.4, section 3.1: the size has seven bits a byte, and excludes the header and the footer.
+    """
+    offset = 0
+    for _ in range(MAX_TAGS):
+        head = read_at(file, offset, ID3_HEADER)
+        if head[:3] != b"ID3" or len(head) < ID3_HEADER or max(head[6:]) > 0x7F:
+            break
+        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+        offset += ID3_HEADER + size + (ID3_HEADER if head[5] & 0x10 else 0)
+    padding = read_at(file, offset, 2**20) if offset else b""
+    return offset, offset + len(padding) - len(padding.lstrip(b"\0"))
