@@ -31,7 +31,7 @@ Piece = tuple[int, Samples]  # decoded samples with their place on the clock, in
 
 
 @dataclass(frozen=True)
-class _Track:
+class Track:
     """How to place the frames of a stream on its clock, in samples.
 
     `grid` is the start of its second frame, `step` the length of that frame.
@@ -45,12 +45,12 @@ class _Track:
     counted: bool = False  # whether its time stamps are only used for its first frame
 
     @staticmethod
-    def of(clock: Clock, head: list[AudioFrame], counted: bool) -> "_Track":
+    def of(clock: Clock, head: list[AudioFrame], counted: bool) -> "Track":
         first = head[0]
         rate, channels = first.sample_rate, first.layout.nb_channels
         check_format(rate, channels)
         grid = round(clock.seconds(first.pts or 0) * rate) + first.samples
-        return _Track(clock, rate, channels, grid, max(1, head[-1].samples), counted)
+        return Track(clock, rate, channels, grid, max(1, head[-1].samples), counted)
 
     def place(self, frame: AudioFrame) -> int | None:
         """The place of a frame's first sample; moved to the grid if time stamps are coarser than samples."""
@@ -79,19 +79,19 @@ def opened_track(
         head = list(islice(frames, 2))
         if not head:
             raise MediaError("empty sound: no samples")
-        track = _Track.of(clock, head, container in COUNTED)
+        track = Track.of(clock, head, container in COUNTED)
         first, wanted = clip_frames(start_seconds, duration_seconds, track.rate)
         end = None if wanted is None else first + wanted
         promised = None if container in ESTIMATED else clock.end(stream)
         whole = None if promised is None else round(promised * track.rate)
         check_length(wanted or (whole or 0) - first, track.rate, track.channels)
-        clip = _Clip(track, start_seconds, first, end, whole)
+        clip = WantedClip(track, start_seconds, first, end, whole)
         if container in ESTIMATED:
             pieces = _placed(chain(head, frames), clip)
         else:
             pieces = _pieces(video, stream, clip)
         yield SoundStream(
-            decoded=_decoded(pieces, clip),
+            decoded=in_blocks(pieces, clip),
             sample_rate_hz=track.rate,
             channels=track.channels,
             expected_frames=wanted or max(0, (whole or 0) - first),
@@ -101,17 +101,17 @@ def opened_track(
 
 
 @dataclass(frozen=True)
-class _Clip:
+class WantedClip:
     """The wanted samples of a track: from `first` to `end`, or to its end, which is `whole` by its header."""
 
-    track: _Track
+    track: Track
     start_seconds: float
     first: int
     end: int | None
     whole: int | None
 
 
-def _pieces(video: InputContainer, stream: Any, clip: _Clip) -> Iterator[Piece]:
+def _pieces(video: InputContainer, stream: Any, clip: WantedClip) -> Iterator[Piece]:
     """Decode the pieces of the clip, from shortly before it if that works, or else from the start."""
     clock, rate = clip.track.clock, clip.track.rate
     if clip.first > SEEK_FROM_SECONDS * rate:
@@ -127,7 +127,7 @@ def _pieces(video: InputContainer, stream: Any, clip: _Clip) -> Iterator[Piece]:
     return _placed(decoded(video.demux(stream), stream), clip)
 
 
-def _placed(frames: Iterable[AudioFrame], clip: _Clip) -> Iterator[Piece]:
+def _placed(frames: Iterable[AudioFrame], clip: WantedClip) -> Iterator[Piece]:
     """The frames that overlap the clip, each with its place; then an empty piece where the last one ended."""
     track, first, end = clip.track, clip.first, clip.end
     place: int | None = None
@@ -150,7 +150,7 @@ def _placed(frames: Iterable[AudioFrame], clip: _Clip) -> Iterator[Piece]:
     yield place or 0, np.zeros((0, track.channels), np.float32)
 
 
-def _decoded(pieces: Iterator[Piece], clip: _Clip) -> Iterator[Samples]:
+def in_blocks(pieces: Iterator[Piece], clip: WantedClip) -> Iterator[Samples]:
     """Join the pieces to blocks, with silence between them; check at the end that nothing is missing."""
     track, first, end = clip.track, clip.first, clip.end
     held = round(BACK_SECONDS * track.rate) + 2 * track.step  # not given yet, so that it can be replaced
