@@ -1,7 +1,7 @@
 """Decode an untrusted sound in bounded memory: crop it, mix it to one channel, resample it.
 
-soundfile reads WAV, FLAC, Ogg, MP3 and others, each checked by `sound_file`; PyAV (`video_sound`) reads MP4,
-M4A, MOV, WebM and Matroska. Parts outside the crop are skipped, not decoded. A sound that cannot be decoded
+soundfile reads WAV, FLAC, Ogg, MP3 and others, each checked by `sound_file`; PyAV (`video_sound`) reads AC-3,
+AAC and the sound of videos. Parts outside the crop are skipped, not decoded. A sound that cannot be decoded
 completely raises MediaError.
 """
 
@@ -18,6 +18,7 @@ from safe_data.core.errors import MediaError
 from safe_data.media.containers import check_whole, container_of
 from safe_data.media.decoder_noise import noise_in_reason, quiet
 from safe_data.media.flac_frames import FLAC_BITS, Md5
+from safe_data.media.formats import head_of, unknown, unread
 from safe_data.media.sound import Pcm, Sound, after_the_end, check_format, check_length, clip_frames
 from safe_data.media.sound_file import whole_sound
 from safe_data.media.sound_stream import Block, SoundStream, block_frames
@@ -97,7 +98,7 @@ def _opened_sound(
     if container:
         from safe_data.media.video_sound import opened_track
 
-        check_whole(file)
+        check_whole(file, start_seconds, duration_seconds)
         with opened_track(file, container, start_seconds, duration_seconds) as track:
             yield track
         return
@@ -131,7 +132,7 @@ def _soundfile(file: BinaryIO) -> soundfile.SoundFile:
         with quiet():
             return _SoundFile(file)
     except soundfile.LibsndfileError as error:
-        raise _undecodable(error) from None
+        raise unread(head_of(file), "sound") or _undecodable(error) from None
 
 
 def _decoded(sound: soundfile.SoundFile, frames: int) -> Iterator[Block]:
@@ -178,7 +179,7 @@ def _length(sounds: Sequence[soundfile.SoundFile], whole: Whole) -> int:
 
 def _check_header(sound: soundfile.SoundFile, whole: Whole) -> None:
     if sound.format not in SOUND_SUFFIXES and sound.format not in OTHER_FORMATS:
-        raise MediaError(f"unknown sound format: {sound.format}; use WAV, FLAC, Ogg, MP3, MP4 or WebM")
+        raise unknown("sound", sound.format)
     if sound.format not in whole.formats:
         raise MediaError(f"damaged sound: it does not begin as {sound.format} does")
     check_format(sound.samplerate, sound.channels)

@@ -68,7 +68,9 @@ def decode_image(data: bytes) -> Image.Image:
         _silence_pillow()
         head = read_head(io.BytesIO(data))
         if head is None:
-            raise MediaError("unknown picture format: use PNG, JPEG, WebP, GIF, BMP or TIFF")
+            raise unread(data[:HEAD_BYTES], "picture") or MediaError(
+                "undecodable picture: its header is damaged"
+            )
         check_size(head.width, head.height)
         return _decode(_checked(data, head.format), head.format)
     except MediaError:

@@ -1,9 +1,11 @@
 """Decode the pictures that a video shows at given times."""
 
 import io
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby
+from itertools import dropwhile, groupby
 from typing import Any, BinaryIO
 
 import av
@@ -15,10 +17,11 @@ from av.video.reformatter import Colorspace, Interpolation
 from PIL import Image
 
 from safe_data.core.errors import MediaError
-from safe_data.media.containers import check_whole, container_of
+from safe_data.media.containers import Container, check_whole, container_of
+from safe_data.media.formats import head_of, unread
 from safe_data.media.picture_head import check_size
 from safe_data.media.sound import after_the_end
-from safe_data.media.video_streams import Clock, best_stream, opened
+from safe_data.media.video_streams import ESTIMATED, Clock, best_stream, decoded, opened
 
 MAX_FRAMES = 3000  # decoded from a key frame to a picture: 100 s at 30 frames per second
 
@@ -48,19 +51,59 @@ def video_frames(
         MediaError: it is not a video, is truncated, has no pictures, or is too large.
     """
     file = io.BytesIO(media) if isinstance(media, bytes) else media
-    check_whole(file)
+    check_whole(file, start_seconds, duration_seconds)
     container = container_of(file)
     if container is None:
-        raise MediaError("undecodable video: neither MP4 nor Matroska")
+        raise unread(head_of(file), "video") or MediaError("undecodable video: its header is damaged")
     with opened(file, container) as video:
         stream = best_stream(video, "video")
         clock = Clock.of(video, stream)
-        end = float(clock.end(stream) or _end_of_all(video, stream, clock))
+        scan = _scanned(video, stream, clock) if container in ESTIMATED else None
+        end = float(scan.end if scan else clock.end(stream) or _end_of_all(video, stream, clock))
         if start_seconds >= end:
             raise after_the_end(start_seconds, end, "video")
         length = min(end - start_seconds, duration_seconds or end)
         times = [start_seconds + length * (2 * part + 1) / (2 * count) for part in range(count)]
-        return [_picture(frame) for frame in _frames_at(video, stream, clock, times)]
+        if scan is None:
+            return [_picture(frame) for frame in _frames_at(video, stream, clock, times)]
+    return [_picture(frame) for frame in _frames_after(file, container, scan, times)]
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """The time stamps of the key frames, and where the last frame ends."""
+
+    keys: list[int]
+    key_seconds: list[Fraction]
+    end: Fraction
+
+
+def _scanned(video: InputContainer, stream: Stream, clock: Clock) -> _Scan:
+    """Read all packets, without decoding any: FFmpeg only estimates where to seek to."""
+    keys, end = [], 0
+    for packet in video.demux(stream):
+        if packet.pts is not None:
+            end = max(end, packet.pts + (packet.duration or 0))
+            if packet.is_keyframe:
+                keys.append(packet.pts)
+    return _Scan(keys, [clock.seconds(key) for key in keys], clock.seconds(end))
+
+
+def _frames_after(
+    file: BinaryIO, container: Container, scan: _Scan, times: Sequence[float]
+) -> Iterator[VideoFrame]:
+    """The frame shown at each time, from packets read in order; those before a key frame are not decoded."""
+    before = [(max(0, bisect_right(scan.key_seconds, time) - 1), time) for time in times]
+    for number, group in groupby(before, key=lambda number_and_time: number_and_time[0]):
+        with opened(file, container) as video:
+            stream = best_stream(video, "video")
+            packets = _from_key(video.demux(stream), scan.keys[number] if scan.keys else None)
+            shown = _shown(decoded(packets, stream), Clock.of(video, stream), [time for _, time in group])
+            yield from shown
+
+
+def _from_key(packets: Iterator[Any], key: int | None) -> Iterator[Any]:
+    return dropwhile(lambda packet: packet.pts != key, packets)
 
 
 def _end_of_all(video: InputContainer, stream: Stream, clock: Clock) -> Fraction:
@@ -78,7 +121,7 @@ def _frames_at(
     keys = [(_key_before(video, stream, clock, time), time) for time in times]
     for key, group in groupby(keys, key=lambda key_and_time: key_and_time[0]):
         video.seek(key, stream=stream)
-        yield from _shown(video.decode(stream), clock, [time for _, time in group])
+        yield from _shown(decoded(video.demux(stream), stream), clock, [time for _, time in group])
 
 
 def _key_before(video: InputContainer, stream: Any, clock: Clock, time: float) -> int:
@@ -126,8 +169,6 @@ def _picture(frame: VideoFrame) -> Image.Image:
     Differs: swscale treats every untagged video as SD; like players, we treat 720 lines and more as HD.
     """
     check_size(frame.width, frame.height)
-    if frame.is_corrupt:
-        raise MediaError("undecodable video: a damaged frame")
     untagged = frame.colorspace == _UNSPECIFIED
     space = (Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601) if untagged else None
     flags = _EXACT | Interpolation.BITEXACT

@@ -17,7 +17,7 @@ from safe_data.core.errors import MediaError
 from safe_data.media.containers import Container
 from safe_data.media.sound import after_the_end, check_format, check_length, clip_frames
 from safe_data.media.sound_stream import SoundStream, block_frames
-from safe_data.media.video_streams import Clock, best_stream, opened
+from safe_data.media.video_streams import COUNTED, ESTIMATED, Clock, best_stream, decoded, opened
 
 # Seconds that a decoder which starts in the middle needs to catch up: Opus 80 ms, MP3 4 frames.
 PREROLL = Fraction(1, 4)
@@ -31,7 +31,7 @@ Piece = tuple[int, Samples]  # decoded samples with their place on the clock, in
 
 
 @dataclass(frozen=True)
-class _Track:
+class Track:
     """How to place the frames of a stream on its clock, in samples.
 
     `grid` is the start of its second frame, `step` the length of that frame.
@@ -42,14 +42,15 @@ class _Track:
     channels: int
     grid: int
     step: int
+    counted: bool = False  # whether its time stamps are only used for its first frame
 
     @staticmethod
-    def of(clock: Clock, head: list[AudioFrame]) -> "_Track":
+    def of(clock: Clock, head: list[AudioFrame], counted: bool) -> "Track":
         first = head[0]
         rate, channels = first.sample_rate, first.layout.nb_channels
         check_format(rate, channels)
         grid = round(clock.seconds(first.pts or 0) * rate) + first.samples
-        return _Track(clock, rate, channels, grid, max(1, head[-1].samples))
+        return Track(clock, rate, channels, grid, max(1, head[-1].samples), counted)
 
     def place(self, frame: AudioFrame) -> int | None:
         """The place of a frame's first sample; moved to the grid if time stamps are coarser than samples."""
@@ -74,18 +75,23 @@ def opened_track(
     with opened(file, container) as video:
         stream = best_stream(video, "audio")
         clock = Clock.of(video, stream)
-        head = list(islice(video.decode(stream), 2))
+        frames = decoded(video.demux(stream), stream)
+        head = list(islice(frames, 2))
         if not head:
             raise MediaError("empty sound: no samples")
-        track = _Track.of(clock, head)
+        track = Track.of(clock, head, container in COUNTED)
         first, wanted = clip_frames(start_seconds, duration_seconds, track.rate)
         end = None if wanted is None else first + wanted
-        promised = clock.end(stream)
+        promised = None if container in ESTIMATED else clock.end(stream)
         whole = None if promised is None else round(promised * track.rate)
         check_length(wanted or (whole or 0) - first, track.rate, track.channels)
-        clip = _Clip(track, start_seconds, first, end, whole)
+        clip = WantedClip(track, start_seconds, first, end, whole)
+        if container in ESTIMATED:
+            pieces = _placed(chain(head, frames), clip)
+        else:
+            pieces = _pieces(video, stream, clip)
         yield SoundStream(
-            decoded=_decoded(_pieces(video, stream, clip), clip),
+            decoded=in_blocks(pieces, clip),
             sample_rate_hz=track.rate,
             channels=track.channels,
             expected_frames=wanted or max(0, (whole or 0) - first),
@@ -95,31 +101,33 @@ def opened_track(
 
 
 @dataclass(frozen=True)
-class _Clip:
+class WantedClip:
     """The wanted samples of a track: from `first` to `end`, or to its end, which is `whole` by its header."""
 
-    track: _Track
+    track: Track
     start_seconds: float
     first: int
     end: int | None
     whole: int | None
 
 
-def _pieces(video: InputContainer, stream: Any, clip: _Clip) -> Iterator[Piece]:
+def _pieces(video: InputContainer, stream: Any, clip: WantedClip) -> Iterator[Piece]:
     """Decode the pieces of the clip, from shortly before it if that works, or else from the start."""
     clock, rate = clip.track.clock, clip.track.rate
     if clip.first > SEEK_FROM_SECONDS * rate:
         video.seek(clock.stamp(Fraction(clip.first, rate) - PREROLL), stream=stream)
-        frames = islice(video.decode(stream), 1, None)  # the first frame is neither complete nor in place
+        frames = islice(
+            decoded(video.demux(stream), stream), 1, None
+        )  # the first frame is neither complete nor in place
         pieces = _placed(frames, clip)
         head = next(pieces, None)
         if head is not None and len(head[1]) and head[0] <= clip.first:
             return chain([head], pieces)
     video.seek(clock.stamp(0), stream=stream)
-    return _placed(video.decode(stream), clip)
+    return _placed(decoded(video.demux(stream), stream), clip)
 
 
-def _placed(frames: Iterable[AudioFrame], clip: _Clip) -> Iterator[Piece]:
+def _placed(frames: Iterable[AudioFrame], clip: WantedClip) -> Iterator[Piece]:
     """The frames that overlap the clip, each with its place; then an empty piece where the last one ended."""
     track, first, end = clip.track, clip.first, clip.end
     place: int | None = None
@@ -127,8 +135,12 @@ def _placed(frames: Iterable[AudioFrame], clip: _Clip) -> Iterator[Piece]:
         if (frame.sample_rate, frame.layout.nb_channels) != (track.rate, track.channels):
             raise MediaError("undecodable video: the rate or the channels of its sound change")
         stated = track.place(frame)
-        if place is None or (stated is not None and abs(stated - place) > GAP_SECONDS * track.rate):
+        if place is None:
             place = stated or 0
+        elif stated is not None and not track.counted and abs(stated - place) > GAP_SECONDS * track.rate:
+            if stated < place - BACK_SECONDS * track.rate:
+                raise MediaError(f"damaged sound: its time jumps back to {stated / track.rate:g} s")
+            place = stated
         if end is not None and place >= end:
             break
         if place + frame.samples > first:
@@ -138,7 +150,7 @@ def _placed(frames: Iterable[AudioFrame], clip: _Clip) -> Iterator[Piece]:
     yield place or 0, np.zeros((0, track.channels), np.float32)
 
 
-def _decoded(pieces: Iterator[Piece], clip: _Clip) -> Iterator[Samples]:
+def in_blocks(pieces: Iterator[Piece], clip: WantedClip) -> Iterator[Samples]:
     """Join the pieces to blocks, with silence between them; check at the end that nothing is missing."""
     track, first, end = clip.track, clip.first, clip.end
     held = round(BACK_SECONDS * track.rate) + 2 * track.step  # not given yet, so that it can be replaced
@@ -198,6 +210,6 @@ def _samples(frame: AudioFrame, channels: int) -> Samples:
 
 def _bits(codec: str, sample_format: str) -> int | None:
     """The bit depth that holds the samples of a codec; None for floats."""
-    if codec == "pcm_f32le":
+    if codec.startswith(("pcm_f", "pcm_s32")):
         return None
     return 24 if sample_format.startswith("s32") else 16

@@ -6,7 +6,7 @@ stream, so that the sound and the pictures of a clip are from the same moment.
 
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,8 +26,10 @@ MAX_STREAMS = 8
 MAX_BLOCK_BYTES = 2**26  # largest block of memory that a decoder or an index may allocate
 MAX_STAMP = 2**62
 CODECS = {
-    "audio": "aac,alac,flac,mp3,mp3float,opus,libopus,vorbis,pcm_s16le,pcm_s16be,pcm_s24le,pcm_f32le",
-    "video": "h264,hevc,vp8,vp9,libdav1d,av1,mpeg4",
+    "audio": "aac,aac_latm,ac3,alac,amrnb,amrwb,eac3,flac,mp2,mp2float,mp3,mp3float,opus,libopus,vorbis,"
+    "adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,adpcm_swf,pcm_alaw,pcm_bluray,pcm_dvd,pcm_f32be,pcm_f32le,pcm_f64be,"
+    "pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_s8,pcm_u8",
+    "video": "h264,hevc,vp8,vp9,libdav1d,av1,mpeg4,mpeg1video,mpeg2video,mjpeg,flv,h263",
 }
 OPTIONS = {
     "codec_whitelist": ",".join(CODECS.values()),
@@ -36,6 +38,10 @@ OPTIONS = {
     "protocol_whitelist": "none",  # a file cannot open another file or the network
     "threads": "1",
 }
+# A decoder checks the checksums of its format, and refuses what it would otherwise guess.
+DECODER_OPTIONS = {"max_pixels": OPTIONS["max_pixels"], "err_detect": "crccheck+explode"}
+COUNTED = ("mpeg", "ac3", "eac3", "aac", "avi")  # FFmpeg estimates when a frame begins: samples are counted,
+ESTIMATED = (*COUNTED, "mpegts", "flv")  # how long they are, and where to seek to
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,8 @@ def _opened(file: BinaryIO, container: Container) -> Iterator[InputContainer]:
             yield video
     except av.FFmpegError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise MediaError(f"undecodable video: {reason}") from None
+        kind = "sound" if container in ("aac", "ac3", "eac3") else "video"
+        raise MediaError(f"undecodable {kind}: {reason}") from None
 
 
 def best_stream(video: InputContainer, kind: Literal["audio", "video"]) -> Any:
@@ -105,8 +112,24 @@ def best_stream(video: InputContainer, kind: Literal["audio", "video"]) -> Any:
         if other.index != stream.index:
             other.discard = Discard.all
     stream.codec_context.thread_count = 1
-    stream.codec_context.options = {"max_pixels": OPTIONS["max_pixels"]}
+    stream.codec_context.options = dict(DECODER_OPTIONS)
     return stream
+
+
+def decoded(packets: Iterable[Any], stream: Any) -> Iterator[Any]:
+    """The frames of packets of a stream.
+
+    Raises:
+        MediaError: a packet is cut off, or a frame was made up where it is damaged.
+    """
+    kind = "sound" if stream.type == "audio" else "video"
+    for packet in packets:
+        if packet.is_corrupt:
+            raise MediaError(f"damaged {kind}: a packet is cut off or lost")
+        for frame in packet.decode():
+            if frame.is_corrupt:
+                raise MediaError(f"damaged {kind}: a damaged frame")
+            yield frame
 
 
 def picture_size(file: BinaryIO, container: Container) -> tuple[int, int]:

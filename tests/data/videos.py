@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import av
@@ -12,6 +13,35 @@ from PIL import Image
 FPS = 25
 SIDE = 60  # of a frame; a bar is 6 pixels wide
 RATE = 44_100
+FORMATS = {  # what FFmpeg's muxers write: container, pictures, sound, options
+    "mp4": ("mp4", "libx264", "aac", {}),
+    "mp4-fragments": ("mp4", "libx264", "aac", {"movflags": "frag_keyframe+empty_moov"}),
+    "mp4-cmaf": ("mp4", None, "aac", {"movflags": "cmaf+frag_keyframe+empty_moov"}),
+    "mp4-flac": ("mp4", None, "flac", {}),
+    "m4a-alac": ("ipod", None, "alac", {}),
+    "mov-pcm": ("mov", None, "pcm_s16le", {}),
+    "mov-pcm24": ("mov", None, "pcm_s24be", {}),
+    "3gp": ("3gp", "libx264", "aac", {}),
+    "mkv": ("matroska", "libx264", "aac", {}),
+    "mkv-flac": ("matroska", None, "flac", {}),
+    "mkv-pcm": ("matroska", None, "pcm_f32le", {}),
+    "webm": ("webm", "libvpx", "libopus", {}),
+    "webm-live": ("webm", None, "libopus", {"live": "1"}),
+    "webm-vorbis": ("webm", None, "vorbis", {}),
+    "ac3": ("ac3", None, "ac3", {}),
+    "eac3": ("eac3", None, "eac3", {}),
+    "aac": ("adts", None, "aac", {}),
+    "ts": ("mpegts", "libx264", "aac", {}),
+    "ts-mp2": ("mpegts", "mpeg2video", "mp2", {}),
+    "m2ts": ("mpegts", "libx264", "ac3", {"mpegts_m2ts_mode": "1"}),
+    "mpg": ("mpeg", "mpeg1video", "mp2", {}),
+    "vob": ("vob", "mpeg2video", "ac3", {}),
+    "flv": ("flv", "libx264", "aac", {}),
+    "flv-mp3": ("flv", "flv", "libmp3lame", {}),
+    "avi": ("avi", "mpeg4", "libmp3lame", {}),
+    "avi-mjpeg": ("avi", "mjpeg", "pcm_s16le", {}),
+    "avi-adpcm": ("avi", None, "adpcm_ms", {}),
+}
 
 
 def chirp(seconds: float, rate: int = RATE, channels: int = 2) -> np.ndarray:
@@ -31,6 +61,14 @@ def numbered(number: int) -> np.ndarray:
 def number_on(picture: Image.Image) -> int:
     width = SIDE // 10
     return sum((picture.getpixel((bar * width + width // 2, SIDE // 2))[0] > 127) << bar for bar in range(10))
+
+
+@cache
+def sample(name: str, seconds: float = 1.2) -> bytes:
+    """A file of one of FORMATS."""
+    kind, picture, sound, options = FORMATS[name]
+    rate = 48_000 if sound == "libopus" else RATE
+    return video_bytes(kind, picture, sound, seconds=seconds, rate=rate, key_frame_every=10, options=options)
 
 
 def video_bytes(
@@ -57,13 +95,15 @@ def video_bytes(
             # no key frames where the picture changes, only where they are asked for
             own = {"sc_threshold": "0"} if picture == "libx264" else {}
             shown = container.add_stream(picture, rate=FPS, options=own)
-            shown.width, shown.height, shown.pix_fmt = side[1], side[0], "yuv420p"
+            shown.width, shown.height = side[1], side[0]
+            shown.pix_fmt = "yuvj420p" if picture == "mjpeg" else "yuv420p"
             shown.codec_context.gop_size = key_frame_every
             shown.codec_context.thread_count = 1
             prepare(shown)
         if sound:
             # what FFmpeg's AAC replaces by noise is drawn anew each time it is decoded
-            heard = container.add_stream(sound, rate=rate, options={"aac_pns": "0"} if sound == "aac" else {})
+            own = {"aac": {"aac_pns": "0"}, "vorbis": {"strict": "experimental"}}
+            heard = container.add_stream(sound, rate=rate, options=own.get(sound, {}))
             heard.layout = "stereo" if channels == 2 else "mono"
             heard.bit_rate = 128_000
         if shown:

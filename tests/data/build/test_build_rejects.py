@@ -29,12 +29,12 @@ def test_a_record_that_cannot_be_used_keeps_its_row_and_its_reason(tmp_path: Pat
     (tmp_path / "world" / "images" / "clip-004.png").unlink()
     summary = build_dataset(write_rows(tmp_path / "world", rows), tmp_path / "out")
     assert (summary.rows, summary.rejected) == (6, 3)
-    assert [(r.kind, r.count) for r in summary.rejections] == [("no such file", 2), ("undecodable sound", 1)]
+    assert [(r.kind, r.count) for r in summary.rejections] == [("no such file", 2), ("not a sound", 1)]
     assert summary.rejections[0].first == "'clip-002': no such file: sounds/clip-002.wav"
     rows_written = manifest.read(tmp_path / "out" / "manifest.parquet").to_pylist()
     assert [r["index"] for r in rows_written] == list(range(6))
     assert [r["status"] for r in rows_written] == ["ok", "rejected", "rejected", "ok", "rejected", "ok"]
-    assert rows_written[1]["error"] == "undecodable sound: Format not recognised"
+    assert rows_written[1]["error"] == "not a sound: a text file"
     assert rows_written[1]["group"] == "g0"
     assert [r["row"] for r in rows_written] == [0, None, None, 1, None, 2]
     dataset = ShardDataset(tmp_path / "out", "train")

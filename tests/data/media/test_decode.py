@@ -104,9 +104,9 @@ def longer_noise(kind: str) -> bytes:
 
 
 HOSTILE_SOUNDS = {
-    "no bytes": (b"", "undecodable sound: Format not recognised"),
-    "text": (b"this is no sound\n" * 9, "undecodable sound: Format not recognised"),
-    "a picture": (picture_bytes(), "undecodable sound: Format not recognised"),
+    "no bytes": (b"", "empty sound: the file has no bytes"),
+    "text": (b"this is no sound\n" * 9, "not a sound: a text file"),
+    "a picture": (picture_bytes(), r"not a sound: a picture \(PNG\)"),
     "gigabytes promised": (
         wav_that_promises(0xF0000000),
         "truncated sound: the header promises 4026531840 bytes, 16000 are there",
@@ -127,7 +127,7 @@ HOSTILE_SOUNDS = {
     ),
     "other format": (
         sound_bytes(kind="VOC"),
-        "unknown sound format: VOC; use WAV, FLAC, Ogg, MP3, MP4 or WebM",
+        "unknown sound format: VOC; convert it to one of WAV, FLAC, ",
     ),
     "absurd rate": (sound_bytes(rate=100), "absurd sample rate: 100 Hz"),
 }

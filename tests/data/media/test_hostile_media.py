@@ -28,12 +28,12 @@ REASONS = {
     "flac": ("sound", r"truncated sound: the header promises 68719476735 frames, 8000 are there"),
     "ogg": ("sound", "decoded|sound too long: |truncated sound: "),  # libsndfile believes in no such time
     "mp3": ("sound", "decoded"),  # a checksum tells what the header said
-    "mp4-index": ("video", "undecodable video: |empty video: |truncated video: "),
-    "mp4-hours": ("sound", "sound too long: |empty sound: |truncated sound: "),
-    "mkv-hours": ("video", r"truncated video: nothing to see at 5e\+08 s, its last frame is at 0.44 s"),
-    "mp4-moov": ("sound", "undecodable video: |no sound: |empty sound: |unknown codec: "),
-    "text": ("sound", "undecodable sound: Format not recognised"),
-    "playlist": ("sound", "undecodable sound: Format not recognised"),
+    "mp4-index": ("video", "truncated video: a sample ends at byte |damaged video: "),
+    "mp4-hours": ("sound", r"damaged video: the header promises .* s, its samples last .* s"),
+    "mkv-hours": ("video", "damaged video: a wrong checksum at byte "),
+    "mp4-moov": ("sound", "damaged video: "),
+    "text": ("sound", "not a sound: a text file"),
+    "playlist": ("sound", "not a sound: a playlist"),
     "png": ("picture", "picture too large: 60000×60000 of 33554432 pixels"),
     "png-large": ("picture", "picture too large: "),
     "png-text": ("picture", "undecodable picture: "),
@@ -109,7 +109,7 @@ def test_names_do_not_matter_only_what_is_inside(tmp_path: Path) -> None:
         ("a.png", picture_bytes(kind="JPEG")),
     ):
         (tmp_path / name).write_bytes(data)
-    with (tmp_path / "a.wav").open("rb") as file, pytest.raises(MediaError, match="Format not recognised"):
+    with (tmp_path / "a.wav").open("rb") as file, pytest.raises(MediaError, match=r"^not a sound: a text"):
         decode_audio(file)  # type: ignore[arg-type]
     with (tmp_path / "a.mp4").open("rb") as file:
         assert len(decode_audio(file).samples) == 8_000  # type: ignore[arg-type]

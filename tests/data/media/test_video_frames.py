@@ -107,7 +107,7 @@ def test_two_calls_see_the_same() -> None:
 def test_a_sound_shows_nothing() -> None:
     with pytest.raises(MediaError, match=r"^no picture: only a sound$"):
         video_frames(video_bytes("ipod", None, "aac", seconds=0.5))
-    with pytest.raises(MediaError, match=r"^undecodable video: neither MP4 nor Matroska$"):
+    with pytest.raises(MediaError, match=r"^not a video: a sound \(WAV\)$"):
         video_frames(b"RIFF....WAVE")
 
 
@@ -126,3 +126,24 @@ def test_an_endless_wait_for_a_key_frame_is_given_up(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("safe_data.media.video_frames.MAX_FRAMES", 20)
     with pytest.raises(MediaError, match=r"^undecodable video: no key frame in 20 frames$"):
         video_frames(video_bytes(seconds=3, key_frame_every=1000))
+
+
+def refused(data: bytes) -> str:
+    try:
+        video_frames(data, 1, 0.9, 0.04)
+    except MediaError as error:
+        return str(error)
+    return ""
+
+
+def test_damage_before_the_shown_frame_is_not_concealed() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    data = video_bytes("mp4", "libx264", None, seconds=1, draw=lambda number: np.roll(noise, 5 * number, 0))
+    assert refused(data) == ""
+    places = range(len(data) // 4, len(data) // 2, len(data) // 40)
+    reasons = [refused(data[:place] + bytes(20) + data[place + 20 :]) for place in places]
+    assert set(reasons) - {""} <= {
+        "damaged video: a damaged frame",
+        "undecodable video: invalid data found when processing input",
+    }
+    assert reasons.count("") < len(reasons) / 2  # H.264 has no checksums

@@ -49,7 +49,7 @@ def test_the_counts_are_those_of_the_files(root: Path) -> None:
     assert (encoder.label, encoder.shape, encoder.source) == ("logmel-0f573aec", (512,), "logmel")
     assert encoder.silence_bytes == sizes["silence.logmel-0f573aec.npy"]
     assert encoder.bytes + encoder.silence_bytes == info.bytes["embeddings"]
-    assert [(r.kind, r.count) for r in info.rejected] == [("undecodable sound", 1), ("no such file", 1)]
+    assert [(r.kind, r.count) for r in info.rejected] == [("not a sound", 1), ("no such file", 1)]
 
 
 def test_json_is_complete(
@@ -93,8 +93,8 @@ ROOT
 
   2 of 10 records rejected
   rejected  share  reason
-         1  10.0%  undecodable sound
-                   'clip-009': undecodable sound: Format not recognised
+         1  10.0%  not a sound
+                   'clip-009': not a sound: a text file
          1  10.0%  no such file
                    'clip-005': no such file: images/clip-005.png
 

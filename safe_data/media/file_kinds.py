@@ -1,0 +1,191 @@
+"""Recognise files by their first bytes: media that are read and media that are not, and what is no medium."""
+
+from dataclasses import dataclass
+
+from safe_data.media.containers import PICTURES_IN_BOXES
+from safe_data.media.mpeg_ts import packet_stride
+
+SOUND, PICTURE, VIDEO, EITHER = ("sound",), ("picture",), ("video",), ("sound", "video")
+NO_MEDIUM: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """The name of a format, and what it can hold; for what is no medium, what it is, and what to do."""
+
+    name: str
+    holds: tuple[str, ...]
+
+
+_ARCHIVE = "; unpack it"
+_DOWNLOAD = "; download the file again"
+
+# Formats by their first bytes. A longer start comes before a shorter one that it begins with.
+_STARTS: list[tuple[bytes, str, tuple[str, ...]]] = [
+    (b"fLaC", "FLAC", SOUND),
+    (b"ID3", "MP3", SOUND),
+    (b".snd", "AU", SOUND),
+    (b"caff", "CAF", SOUND),
+    (b"RF64", "WAV", SOUND),
+    (b"BW64", "WAV", SOUND),
+    (b"RIFX", "WAV", SOUND),
+    (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00", "WAV", SOUND),  # W64
+    (b"\x0b\x77", "AC-3", SOUND),
+    (b"FLV\1", "FLV", VIDEO),
+    (b"\x1a\x45\xdf\xa3", "Matroska", VIDEO),
+    (b"\0\0\1\xba", "MPEG-PS", VIDEO),
+    (b"\x89PNG\r\n\x1a\n", "PNG", PICTURE),
+    (b"\xff\xd8\xff", "JPEG", PICTURE),
+    (b"GIF8", "GIF", PICTURE),
+    (b"BM", "BMP", PICTURE),
+    (b"II*\0", "TIFF", PICTURE),
+    (b"MM\0*", "TIFF", PICTURE),
+    (b"#!AMR", "AMR", SOUND),
+    (b"wvpk", "WavPack", SOUND),
+    (b"MAC ", "Monkey's Audio", SOUND),
+    (b"MPCK", "Musepack", SOUND),
+    (b"MP+", "Musepack", SOUND),
+    (b"TTA1", "TTA", SOUND),
+    (b"tBaK", "TAK", SOUND),
+    (b"ADIF", "AAC in ADIF", SOUND),
+    (b"OFR ", "OptimFROG", SOUND),
+    (b"ajkg", "Shorten", SOUND),
+    (b"DSD ", "DSD", SOUND),
+    (b"FRM8", "DSD", SOUND),
+    (b"MThd", "MIDI", SOUND),
+    (b".ra\xfd", "RealAudio", SOUND),
+    (b"Creative Voice File", "VOC", SOUND),
+    (b"NIST_1A", "NIST SPHERE", SOUND),
+    (b"\x7f\xfe\x80\x01", "DTS", SOUND),
+    (b"\xfe\x7f\x01\x80", "DTS", SOUND),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c", "WMA or WMV", EITHER),
+    (b".RMF", "RealMedia", EITHER),
+    (b"nut/multimedia container", "NUT", EITHER),
+    (b"\x06\x0e\x2b\x34", "MXF", VIDEO),
+    (b"DKIF", "IVF", VIDEO),
+    (b"YUV4MPEG2", "Y4M", VIDEO),
+    (b"\0\0\0\1\x67", "H.264 without a container", VIDEO),
+    (b"\0\0\0\1\x09", "H.264 without a container", VIDEO),
+    (b"\0\0\0\1\x40", "HEVC without a container", VIDEO),
+    (b"\0\0\1\xb3", "MPEG video without a container", VIDEO),
+    (b"FWS", "Flash", VIDEO),
+    (b"CWS", "Flash", VIDEO),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000", PICTURE),
+    (b"\xff\x4f\xff\x51", "JPEG 2000", PICTURE),
+    (b"\0\0\0\x0cJXL ", "JPEG XL", PICTURE),
+    (b"\xff\x0a", "JPEG XL", PICTURE),
+    (b"8BPS", "PSD", PICTURE),
+    (b"\0\0\1\0", "ICO", PICTURE),
+    (b"%!PS", "EPS", PICTURE),
+    (b"\xc5\xd0\xd3\xc6", "EPS", PICTURE),
+    (b"\x76\x2f\x31\x01", "OpenEXR", PICTURE),
+    (b"SDPX", "DPX", PICTURE),
+    (b"XPDS", "DPX", PICTURE),
+    (b"#?RADIANCE", "Radiance HDR", PICTURE),
+    (b"DDS ", "DDS", PICTURE),
+    (b"qoif", "QOI", PICTURE),
+    *((b"P%d" % number, "PNM", PICTURE) for number in range(1, 7)),
+    (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer; run git lfs pull", NO_MEDIUM),
+    (b"/annex/objects/", "a git-annex pointer; run git annex get", NO_MEDIUM),
+    (b"\0\5\x16\7", "an AppleDouble file, which macOS writes beside a file; leave it out", NO_MEDIUM),
+    (b"%PDF", "a PDF", NO_MEDIUM),
+    (b"PK\3\4", f"a ZIP archive{_ARCHIVE}", NO_MEDIUM),
+    (b"PK\5\6", f"a ZIP archive{_ARCHIVE}", NO_MEDIUM),
+    (b"\x1f\x8b", f"a gzip file{_ARCHIVE}", NO_MEDIUM),
+    (b"BZh", f"a bzip2 file{_ARCHIVE}", NO_MEDIUM),
+    (b"\xfd7zXZ\0", f"an xz file{_ARCHIVE}", NO_MEDIUM),
+    (b"\x28\xb5\x2f\xfd", f"a Zstandard file{_ARCHIVE}", NO_MEDIUM),
+    (b"7z\xbc\xaf\x27\x1c", f"a 7z archive{_ARCHIVE}", NO_MEDIUM),
+    (b"Rar!\x1a\7", f"a RAR archive{_ARCHIVE}", NO_MEDIUM),
+    (b"PAR1", "a Parquet file", NO_MEDIUM),
+    (b"ARROW1", "an Arrow file", NO_MEDIUM),
+    (b"\x93NUMPY", "a NumPy array", NO_MEDIUM),
+    (b"\x89HDF", "an HDF5 file", NO_MEDIUM),
+    (b"SQLite format 3", "an SQLite database", NO_MEDIUM),
+    (b"\x7fELF", "a program", NO_MEDIUM),
+    (b"#EXTM3U", "a playlist", NO_MEDIUM),
+]
+_PARTS = {  # formats with a name for the whole and one for the kind, four bytes each
+    (b"RIFF", b"WAVE"): ("WAV", SOUND),
+    (b"RIFF", b"AVI "): ("AVI", VIDEO),
+    (b"RIFF", b"WEBP"): ("WebP", PICTURE),
+    (b"FORM", b"AIFF"): ("AIFF", SOUND),
+    (b"FORM", b"AIFC"): ("AIFF", SOUND),
+    (b"FORM", b"8SVX"): ("8SVX", SOUND),
+    (b"FORM", b"ILBM"): ("ILBM", PICTURE),
+    (b"RIFF", b"RMID"): ("MIDI", SOUND),
+    (b"RIFF", b"QLCM"): ("QCELP", SOUND),
+}
+_OGG = {
+    b"\x80theora": ("Ogg Theora", VIDEO),
+    b"fishead\0": ("Ogg Skeleton", VIDEO),
+    b"Speex   ": ("Speex", SOUND),
+}
+
+
+def kind_of(head: bytes) -> FileKind | None:
+    """What a file is by its first kilobyte; None if they say nothing.
+
+    Source: the specification of each format; for those of MPEG, ISO/IEC 11172-3, section 2.4.1.3.
+    """
+    for start, name, holds in _STARTS:
+        if head.startswith(start):
+            return FileKind(name, holds)
+    if (head[:4], head[8:12]) in _PARTS:
+        return FileKind(*_PARTS[head[:4], head[8:12]])
+    return _boxed(head) or _packets(head) or _written(head)
+
+
+def _boxed(head: bytes) -> FileKind | None:
+    if head[:4] == b"OggS":
+        found = [known for start, known in _OGG.items() if start in head[27:64]]
+        return FileKind(*(found[0] if found else ("Ogg", SOUND)))
+    if head[4:12] in PICTURES_IN_BOXES:
+        return FileKind("AVIF" if head[8:10] == b"av" else "HEIC", PICTURE)
+    return FileKind("MP4", VIDEO) if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") else None
+
+
+def _packets(head: bytes) -> FileKind | None:
+    if packet_stride(head):
+        return FileKind("MPEG-TS", VIDEO)
+    if head[257:262] == b"ustar":
+        return FileKind(f"a tar archive{_ARCHIVE}", NO_MEDIUM)
+    if head[128:132] == b"DICM":
+        return FileKind("DICOM", PICTURE)
+    if len(head) > 2 and head[0] == 0xFF and head[1] >= 0xE0:
+        if head[1] & 0xF6 == 0xF0:
+            return FileKind("AAC", SOUND)
+        if head[1] & 0x06 and head[1] & 0x18 != 0x08:
+            return FileKind("MP3", SOUND)
+    if len(head) > 2 and head[0] == 0x56 and head[1] & 0xE0 == 0xE0:
+        return FileKind("AAC in LATM", SOUND)
+    if len(head) >= 16 and not any(head):
+        return FileKind(f"zeros, as an interrupted copy leaves{_DOWNLOAD}", NO_MEDIUM)
+    return None
+
+
+def _written(head: bytes) -> FileKind | None:
+    """What a text is; the first kilobyte may end within a character."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    lower = text[:600].lower()
+    if b"<svg" in lower and lower.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")):
+        return FileKind("SVG", PICTURE)
+    if b"<html" in lower or lower.startswith(b"<!doctype html"):
+        return FileKind(f"an HTML page, as a failed download leaves{_DOWNLOAD}", NO_MEDIUM)
+    if lower.startswith(b"<?xml"):
+        return FileKind(f"an XML file, as a failed download leaves{_DOWNLOAD}", NO_MEDIUM)
+    if lower.startswith((b"{", b"[")) and _is_text(head):
+        return FileKind(f"a JSON file, as a failed download leaves{_DOWNLOAD}", NO_MEDIUM)
+    return FileKind("a text file", NO_MEDIUM) if text and _is_text(head) else None
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether all of it is printable; a long one may end within a character."""
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    for end in range(4 if len(head) >= 1000 else 1):
+        try:
+            text = head[: len(head) - end].decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return all(letter.isprintable() or letter.isspace() for letter in text.lstrip("\ufeff"))
+    return False
