@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from safe_data.core.errors import MediaError
 from safe_data.media.bmp import check_bmp
 from safe_data.media.decoder_noise import quietly
+from safe_data.media.formats import HEAD_BYTES, unread
 from safe_data.media.gif import check_gif
 from safe_data.media.jpeg import ScanFile, check_jpeg, check_progressive
 from safe_data.media.picture_head import (
