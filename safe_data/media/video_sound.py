@@ -31,7 +31,7 @@ Piece = tuple[int, Samples]  # decoded samples with their place on the clock, in
 
 
 @dataclass(frozen=True)
-class _Track:
+class Track:
     """How to place the frames of a stream on its clock, in samples.
 
     `grid` is the start of its second frame, `step` the length of that frame.
@@ -44,12 +44,12 @@ class _Track:
     step: int
 
     @staticmethod
-    def of(clock: Clock, head: list[AudioFrame]) -> "_Track":
+    def of(clock: Clock, head: list[AudioFrame]) -> "Track":
         first = head[0]
         rate, channels = first.sample_rate, first.layout.nb_channels
         check_format(rate, channels)
         grid = round(clock.seconds(first.pts or 0) * rate) + first.samples
-        return _Track(clock, rate, channels, grid, max(1, head[-1].samples))
+        return Track(clock, rate, channels, grid, max(1, head[-1].samples))
 
     def place(self, frame: AudioFrame) -> int | None:
         """The place of a frame's first sample; moved to the grid if time stamps are coarser than samples."""
@@ -77,15 +77,15 @@ def opened_track(
         head = list(islice(video.decode(stream), 2))
         if not head:
             raise MediaError("empty sound: no samples")
-        track = _Track.of(clock, head)
+        track = Track.of(clock, head)
         first, wanted = clip_frames(start_seconds, duration_seconds, track.rate)
         end = None if wanted is None else first + wanted
         promised = clock.end(stream)
         whole = None if promised is None else round(promised * track.rate)
         check_length(wanted or (whole or 0) - first, track.rate, track.channels)
-        clip = _Clip(track, start_seconds, first, end, whole)
+        clip = WantedClip(track, start_seconds, first, end, whole)
         yield SoundStream(
-            decoded=_decoded(_pieces(video, stream, clip), clip),
+            decoded=in_blocks(_pieces(video, stream, clip), clip),
             sample_rate_hz=track.rate,
             channels=track.channels,
             expected_frames=wanted or max(0, (whole or 0) - first),
@@ -95,17 +95,17 @@ def opened_track(
 
 
 @dataclass(frozen=True)
-class _Clip:
+class WantedClip:
     """The wanted samples of a track: from `first` to `end`, or to its end, which is `whole` by its header."""
 
-    track: _Track
+    track: Track
     start_seconds: float
     first: int
     end: int | None
     whole: int | None
 
 
-def _pieces(video: InputContainer, stream: Any, clip: _Clip) -> Iterator[Piece]:
+def _pieces(video: InputContainer, stream: Any, clip: WantedClip) -> Iterator[Piece]:
     """Decode the pieces of the clip, from shortly before it if that works, or else from the start."""
     clock, rate = clip.track.clock, clip.track.rate
     if clip.first > SEEK_FROM_SECONDS * rate:
@@ -119,7 +119,7 @@ def _pieces(video: InputContainer, stream: Any, clip: _Clip) -> Iterator[Piece]:
     return _placed(video.decode(stream), clip)
 
 
-def _placed(frames: Iterable[AudioFrame], clip: _Clip) -> Iterator[Piece]:
+def _placed(frames: Iterable[AudioFrame], clip: WantedClip) -> Iterator[Piece]:
     """The frames that overlap the clip, each with its place; then an empty piece where the last one ended."""
     track, first, end = clip.track, clip.first, clip.end
     place: int | None = None
@@ -138,7 +138,7 @@ def _placed(frames: Iterable[AudioFrame], clip: _Clip) -> Iterator[Piece]:
     yield place or 0, np.zeros((0, track.channels), np.float32)
 
 
-def _decoded(pieces: Iterator[Piece], clip: _Clip) -> Iterator[Samples]:
+def in_blocks(pieces: Iterator[Piece], clip: WantedClip) -> Iterator[Samples]:
     """Join the pieces to blocks, with silence between them; check at the end that nothing is missing."""
     track, first, end = clip.track, clip.first, clip.end
     held = round(BACK_SECONDS * track.rate) + 2 * track.step  # not given yet, so that it can be replaced

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safe_data.core.errors import MediaError
-from safe_data.media import sound_stream, video_sound
-from safe_data.media.video_sound import BACK_SECONDS
+from safe_data.media import sound_stream
+from safe_data.media.video_sound import BACK_SECONDS, Track, WantedClip, in_blocks
 from safe_data.media.video_streams import Clock
 
 RATE, STEP = 1_000, 20
@@ -38,15 +38,15 @@ def joined(pieces: list[Piece], first: int, end: int) -> np.ndarray:
     return samples
 
 
-def blocks(pieces: list[Piece], clip: video_sound._Clip) -> np.ndarray:
+def blocks(pieces: list[Piece], clip: WantedClip) -> np.ndarray:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sound_stream, "BLOCK_SAMPLES", 64)
-        return np.concatenate([block.copy() for block in video_sound._decoded(iter(pieces), clip)])
+        return np.concatenate([block.copy() for block in in_blocks(iter(pieces), clip)])
 
 
-def clip_of(first: int, end: int | None, whole: int | None) -> video_sound._Clip:
-    track = video_sound._Track(Clock(Fraction(1, RATE), Fraction(0)), RATE, 1, 0, STEP)
-    return video_sound._Clip(track, first / RATE, first, end, whole)
+def clip_of(first: int, end: int | None, whole: int | None) -> WantedClip:
+    track = Track(Clock(Fraction(1, RATE), Fraction(0)), RATE, 1, 0, STEP)
+    return WantedClip(track, first / RATE, first, end, whole)
 
 
 @settings(max_examples=60, deadline=None)
