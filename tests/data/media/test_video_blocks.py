@@ -4,12 +4,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from safe_data.core.errors import MediaError
-from safe_data.media import sound_stream, video_sound
-from safe_data.media.video_sound import BACK_SECONDS
+from safe_data.media import sound_stream
+from safe_data.media.video_sound import BACK_SECONDS, Track, WantedClip, in_blocks
 from safe_data.media.video_streams import Clock
 
 RATE, STEP = 1_000, 20
@@ -38,15 +38,15 @@ def joined(pieces: list[Piece], first: int, end: int) -> np.ndarray:
     return samples
 
 
-def blocks(pieces: list[Piece], clip: video_sound._Clip) -> np.ndarray:
+def blocks(pieces: list[Piece], clip: WantedClip) -> np.ndarray:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sound_stream, "BLOCK_SAMPLES", 64)
-        return np.concatenate([block.copy() for block in video_sound._decoded(iter(pieces), clip)])
+        return np.concatenate([block.copy() for block in in_blocks(iter(pieces), clip)])
 
 
-def clip_of(first: int, end: int | None, whole: int | None) -> video_sound._Clip:
-    track = video_sound._Track(Clock(Fraction(1, RATE), Fraction(0)), RATE, 1, 0, STEP)
-    return video_sound._Clip(track, first / RATE, first, end, whole)
+def clip_of(first: int, end: int | None, whole: int | None) -> WantedClip:
+    track = Track(Clock(Fraction(1, RATE), Fraction(0)), RATE, 1, 0, STEP)
+    return WantedClip(track, first / RATE, first, end, whole)
 
 
 @settings(max_examples=60, deadline=None)
@@ -63,8 +63,10 @@ def test_blocks_are_what_one_array_would_be(
     gaps: list[tuple[int, int]], start: int, first: int, length: int | None, padding: int
 ) -> None:
     pieces = pieces_of(gaps, start)
-    if any(place < start for place, _ in pieces):
-        return  # before the beginning: the next test
+    ends = [place + len(piece) for place, piece in pieces]
+    furthest = [start, *(max(ends[:number]) for number in range(1, len(ends)))]
+    assume(all(place >= end - BACK for (place, _), end in zip(pieces, furthest, strict=True)))
+    assume(all(place >= start for place, _ in pieces))
     there = pieces[-1][0]
     whole = there - padding
     end = None if length is None else first + length
