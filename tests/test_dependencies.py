@@ -23,6 +23,7 @@ EXTRAS_OF = {
     "safe_data/core/completion.py": {"completion"},
     "safe_data/encoders/": {"train"},
     "safe_data/sources/hub_load.py": {"hub"},
+    "safe_data/sources/hub_path.py": {"hub"},
     "safe_eval/report/": {"report"},
     "safe_eval/scorers/captions/java.py": {"captions"},
     "safe_eval/scorers/captions/learned_metrics/": {"train"},

@@ -15,7 +15,7 @@ import pyarrow as pa
 from safe_data.build.encoder_piece import encodings_of, store_silences
 from safe_data.build.engines.piece import Piece
 from safe_data.build.engines.start import start
-from safe_data.build.memory import locking, needs_of, resident_bytes, share_of, size_of
+from safe_data.build.memory import exact_needs, locking, needs_of, resident_bytes, share_of, size_of
 from safe_data.build.resume import adopt, damaged_files, discard, only_build, whole_files
 from safe_data.build.shard_piece import ShardPiece, build_shard
 from safe_data.core.errors import InputError, did_you_mean
@@ -120,9 +120,11 @@ def build_dataset(
     specs = tuple(sorted(set(encoders)))
     with start(engine, workers, ray_address) as run:
         encodings = encodings_of(specs, run)  # refuses a misspelt encoder before any work
+        rates = {encoding.sample_rate_hz for encoding in encodings}
         share = share_of(
             memory,
-            needs_of(records, {encoding.sample_rate_hz for encoding in encodings}),
+            needs_of(records, rates),
+            lambda: exact_needs(records, media, frames, rates),
             workers=min(workers, len(plan.shards)),
             here=workers == 1 and engine == "local",
             plan_bytes=planned,

@@ -4,17 +4,17 @@ They bound what is decoded at the same time; a record that turns out smaller giv
 """
 
 from collections.abc import Collection
-from typing import BinaryIO
 
 from safe_data.build.contents import HELD_BYTES
 from safe_data.core.errors import MediaError
 from safe_data.media.containers import container_of
 from safe_data.media.paths import MAX_FILE_BYTES, MediaRoot, open_file
+from safe_data.media.picture_head import MAX_DECODING_BYTES, decode_cost_bytes
 from safe_data.media.sound import MAX_CLIP_SECONDS
 from safe_data.records import Audio, Record, Rejected
 
 SOUND_BYTES = 2**24 + 2**22  # decoder, blocks, resamplers, and the file of up to 4 MiB
-PICTURE_BYTES = 2**27 + 2**25 + 2**25  # of the most pixels: 4 bytes for each, buffers, a file of 32 MiB
+PICTURE_BYTES = MAX_DECODING_BYTES + 2**25  # and a file of 32 MiB
 REFERENCES = 20  # pictures that a decoder of videos holds
 SAMPLE_BYTES = 4
 GROWTH = 9 / 8  # of the array of a sound whose length is unknown
@@ -53,22 +53,10 @@ def _picture_bytes(root: MediaRoot, path: str, frames: int) -> int:
             size = file.seek(0, 2)
             container = container_of(file)
             if container is None:
-                return 0 if size > MAX_FILE_BYTES else size + _decoding_bytes(file)
+                return 0 if size > MAX_FILE_BYTES else size + decode_cost_bytes(file)
             from safe_data.media.video_streams import picture_size
 
             width, height = picture_size(file, container)
             return width * height * (3 * REFERENCES + 8 * frames) + HELD_BYTES
     except (MediaError, OSError):
-        return 0
-
-
-def _decoding_bytes(file: BinaryIO) -> int:
-    """Bound the memory that decoding and measuring a picture takes."""
-    from PIL import Image
-
-    file.seek(0)
-    try:
-        with Image.open(file) as picture:
-            return picture.width * picture.height * 16
-    except Exception:  # the picture will be rejected
         return 0

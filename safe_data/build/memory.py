@@ -10,7 +10,7 @@ import os
 import re
 import resource
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,9 +18,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
-from safe_data.build.cost import largest_bytes, sound_bytes
+from safe_data.build.cost import largest_bytes, record_bytes, sound_bytes
 from safe_data.build.room import Room
 from safe_data.core.errors import InputError
+from safe_data.media.paths import MediaRoot
 from safe_data.records import Record, Rejected
 
 MAIN_BYTES = 120_000_000  # the process that starts the workers
@@ -68,7 +69,7 @@ class Needs(NamedTuple):
     largest: int
 
 
-def needs_of(records: Iterable[Record | Rejected], rates_hz: Iterable[int]) -> Needs:
+def needs_of(records: Iterable[Record | Rejected], rates_hz: Collection[int]) -> Needs:
     """What these records may take, without a look at their files."""
     rates = frozenset(rates_hz)
     sound = largest = 0
@@ -79,9 +80,19 @@ def needs_of(records: Iterable[Record | Rejected], rates_hz: Iterable[int]) -> N
     return Needs(sound, largest)
 
 
+def exact_needs(
+    records: Iterable[Record | Rejected], root: MediaRoot, frames: int, rates_hz: Collection[int]
+) -> Needs:
+    """What these records take, by the heads of their files; this opens every picture."""
+    found = list(records)
+    largest = max((record_bytes(record, root, frames, rates_hz) for record in found), default=0)
+    return Needs(needs_of(found, rates_hz).sound, largest)
+
+
 def share_of(
     memory: str | None,
     needs: Needs,
+    exact: Callable[[], Needs] | None = None,
     *,
     workers: int,
     here: bool,
@@ -93,6 +104,7 @@ def share_of(
         memory: limit such as 800MB (default: the smaller of 1 GB and a quarter of the machine's memory, or
             what the workers need at least)
         needs: what one record may take
+        exact: what one record does take, which is asked only if the memory were too little otherwise
         workers: number of workers
         here: whether the one worker is this process
         plan_bytes: what the plan takes in this process
@@ -103,6 +115,9 @@ def share_of(
     own = plan_bytes + workers * OWN_BYTES + (0 if here else MAIN_BYTES)
     least = own + needs.largest + (workers - 1) * needs.sound
     limit = max(least, min(DEFAULT_BYTES, machine_bytes() // 4)) if memory is None else size_of(memory)
+    if limit < least and exact is not None:
+        needs = exact()
+        least = own + needs.largest + (workers - 1) * needs.sound
     if limit < least:
         many = workers > 1
         raise InputError(

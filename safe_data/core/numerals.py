@@ -116,3 +116,12 @@ def cut(name: str, columns: int) -> str:
     ('safe/mut…', 'safe/full')
     """
     return name if len(name) <= columns else name[: columns - 1] + "…"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "clip"), counted(2, "clip")
+    ('1 clip', '2 clips')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from safe_data.core.errors import MediaError
+from safe_data.media.picture_head import SECOND_OPINION_PIXELS
 
 MAX_SEGMENTS = 2**16
 MAX_SCANS = 128  # a progressive picture has about ten; each can take as long as decoding a whole picture
 MAX_EXIF_BYTES = 2**22
-SECOND_OPINION_PIXELS = 2**24  # FFmpeg would need more memory for larger ones than `av_max_alloc` allows
 
 _SEQUENTIAL = (0xC0, 0xC1)
 _HUFFMAN = (0xC0, 0xC1, 0xC2)

@@ -24,6 +24,7 @@ from safe_data.media.picture_head import (
     BAND_PIXELS,
     MAX_PIXELS,
     Format,
+    check_head,
     check_size,
     picture_format,
     read_head,
@@ -72,7 +73,7 @@ def decode_image(data: bytes) -> Image.Image:
             raise unread(data[:HEAD_BYTES], "picture") or MediaError(
                 "undecodable picture: its header is damaged"
             )
-        check_size(head.width, head.height)
+        check_head(head)
         return _decode(_checked(data, head.format), head.format)
     except MediaError:
         raise

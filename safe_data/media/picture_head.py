@@ -14,7 +14,11 @@ from safe_data.media.tiff_tags import first_directory
 Format = Literal["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"]
 
 MAX_PIXELS = 2**25
+MAX_DECODING_BYTES = (
+    2**25 * 25 // 2
+)  # 12.5 for each pixel: only some WebP, TIFF and progressive JPEG need more
 MIN_SIDE = 2  # one pixel is a placeholder, and processors mistake a side of one for the channels
+SECOND_OPINION_PIXELS = 2**24  # of a progressive JPEG; FFmpeg would need more than `av_max_alloc` for more
 BAND_PIXELS = 2**19  # pictures are converted and measured in bands of so many pixels
 
 _BAND_BYTES = 20  # per pixel of a band: its samples, as RGBA, on a white page, and as RGB
@@ -71,6 +75,20 @@ def check_size(width: int, height: int) -> None:
         )
 
 
+def check_head(head: Head) -> None:
+    """Refuse a picture that is too large or too small, by its head.
+
+    Raises:
+        MediaError: see `check_size`; or decoding it takes more than 12.5 bytes for each of 2²⁵ pixels.
+    """
+    check_size(head.width, head.height)
+    if (needs := _decoding_bytes(head)) > MAX_DECODING_BYTES:
+        raise MediaError(
+            f"picture too large: {head.width}×{head.height} takes {needs // 10**6} MB to decode as "
+            f"{head.format}; store it as PNG"
+        )
+
+
 def read_head(file: BinaryIO) -> Head | None:
     """Read the head of a picture; None if there is no picture in a known format.
 
@@ -112,9 +130,13 @@ def decode_cost_bytes(media: bytes | BinaryIO) -> int:
         head = read_head(io.BytesIO(media) if isinstance(media, bytes) else media)
         if head is None:
             return 0
-        check_size(head.width, head.height)
+        check_head(head)
     except MediaError:
         return 0
+    return _decoding_bytes(head)
+
+
+def _decoding_bytes(head: Head) -> int:
     pixels = head.width * head.height
     stored = 0.0 if head.format in ("PNG", "JPEG") else 1.2 * 3  # its PNG, which grows as it is written
     rgb = head.rgb or head.held
@@ -167,7 +189,8 @@ def _jpeg(file: BinaryIO) -> Head:
     padding = (1 + 32 / max(width, 1)) * (1 + 32 / max(height, 1))  # whole blocks
     held = 1.0 if count == 1 else 4.0
     beside = 2 * samples * padding if several else 0.0
-    if marker == 0xFFC2:  # FFmpeg decodes it before: coefficients, picture, and two copies of the file
+    if marker == 0xFFC2 and width * height <= SECOND_OPINION_PIXELS:
+        # FFmpeg decodes it before: coefficients, picture, and two copies of the file
         beside = max(beside, 3 * samples * padding + 4 - held)
     return Head("JPEG", width, height, held, 0.0 if count == 3 else _RGB_BYTES, beside, turned)
 

@@ -18,7 +18,7 @@ def id_of(name: str) -> str:
     if len(name) <= LONGEST_LEGIBLE and ID_PATTERN.fullmatch(name):
         return name
     legible = re.sub(r"[^A-Za-z0-9]+", "-", name[:LONGEST_LEGIBLE]).strip("-")
-    return f"{legible}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return f"{legible}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:12]}"
 
 
 def clip_id(name: str, start_seconds: float) -> str:

@@ -129,6 +129,7 @@ def test_a_faulty_row_among_many_is_one_rejected_row(
         "  rejected  share  reason",
         "         1  33.3%  faulty row",
         "                   'clip-001': faulty row: metadata.jsonl:2: unknown field 'lab…",
+        f"  every one of them: safe-data info {tmp_path / 'out'} --rejected",
     ]
     assert safe_data("build", tmp_path / "world", tmp_path / "out") == 1
 

@@ -12,9 +12,10 @@ import psutil
 import pytest
 import soundfile
 from builds import COMMAND
+from folders import picture_bytes
 
 from safe_data.build import memory
-from safe_data.build.memory import Needs, Share, needs_of, share_of, size_of
+from safe_data.build.memory import Needs, Share, exact_needs, needs_of, share_of, size_of
 from safe_data.core.errors import InputError
 from safe_data.records import Audio, Record, Rejected
 
@@ -81,10 +82,26 @@ def test_the_default_is_never_too_little(monkeypatch: pytest.MonkeyPatch) -> Non
     assert share(None, 8).room >= NEEDS.sound
 
 
-def test_the_default_suits_a_machine_of_2_gb_whatever_the_media() -> None:
+def test_800_mb_are_enough_for_one_worker_whatever_the_media() -> None:
     record = Record(id="a", **ABOUT, image="a.png", audio=Audio(path="a.wav"))
-    for rates in ([8_000], [16_000], [48_000]):
-        assert share_of("512MB", needs_of([record], rates), workers=1, here=True, plan_bytes=0).room > 0
+    for rates in ([8_000], [16_000], [16_000, 48_000]):
+        assert share_of("800MB", needs_of([record], rates), workers=1, here=True, plan_bytes=0).room > 0
+
+
+def test_the_files_are_looked_at_before_a_memory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(picture_bytes())
+    record = Record(id="a", **ABOUT, image="a.png")
+    most = needs_of([record], [8_000])
+
+    def of_the_file() -> Needs:
+        return exact_needs([record], tmp_path, 1, [8_000])
+
+    assert of_the_file().largest < most.largest / 50
+    with pytest.raises(InputError):
+        share_of("300MB", most, workers=1, here=True, plan_bytes=0)
+    assert share_of("300MB", most, of_the_file, workers=1, here=True, plan_bytes=0).room > 0
+    with pytest.raises(InputError, match=r"; give 16\dMB or more$"):
+        share_of("100MB", most, of_the_file, workers=1, here=True, plan_bytes=0)
 
 
 def test_what_the_records_may_take() -> None:

@@ -49,5 +49,5 @@ def test_a_frame_of_another_format_is_refused() -> None:
 def test_a_flipped_bit_is_seen_by_the_checksum(name: str) -> None:
     data = bytearray(sample(name))
     data[len(data) // 2 + 100] ^= 1
-    with pytest.raises(MediaError, match=r"^undecodable sound: invalid data found when processing input$"):
+    with pytest.raises(MediaError, match=r"^undecodable sound: .*; the decoder said: frame CRC mismatch$"):
         decode_pcm(bytes(data))

@@ -142,7 +142,7 @@ def test_damage_before_the_shown_frame_is_not_concealed() -> None:
     assert refused(data) == ""
     places = range(len(data) // 4, len(data) // 2, len(data) // 40)
     reasons = [refused(data[:place] + bytes(20) + data[place + 20 :]) for place in places]
-    assert set(reasons) - {""} <= {
+    assert {reason.partition("; the decoder said: ")[0] for reason in reasons} - {""} <= {
         "damaged video: a damaged frame",
         "undecodable video: invalid data found when processing input",
     }

@@ -63,7 +63,7 @@ def test_it_names_the_medium_at_fault(built: Path) -> None:
         (0, "row-1", "", None, "faulty row"),
         (1, "row-2", "v2", "audio/v2.wav", "no such file"),
         (3, "clip-001", "g0", HOSTILE, "no such file"),
-        (4, "clip-002", "g1", "images/clip-002.png", "undecodable picture"),
+        (4, "clip-002", "g1", "images/clip-002.png", "not a picture"),
         (5, "clip-003", "g1", "sounds/clip-003.wav", "truncated sound"),
     ]
     assert found["reason"].to_pylist()[0] == "faulty row: a.csv:1: has no 'id'"
@@ -141,7 +141,7 @@ def test_the_text_counts_by_kind_and_lists_every_record(
         "  rejected  share  reason",
         "         2  33.3%  no such file",
         "         1  16.7%  faulty row",
-        "         1  16.7%  undecodable picture",
+        "         1  16.7%  not a picture",
         "         1  16.7%  truncated sound",
         "",
         "  no such file",
@@ -153,9 +153,9 @@ def test_the_text_counts_by_kind_and_lists_every_record(
         "    row-1",
         "      a.csv:1: has no 'id'",
         "",
-        "  undecodable picture",
+        "  not a picture",
         "    clip-002  images/clip-002.png",
-        "      neither PNG nor JPEG",
+        "      a text file",
         "",
         "  truncated sound",
         "    clip-003  sounds/clip-003.wav",
@@ -189,7 +189,7 @@ def test_csv_and_json_are_complete_and_run_nothing(built: Path, capsys: pytest.C
 def test_a_reason_is_a_kind_or_how_kinds_begin(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for reason, ids in {
         "no such file": ["row-2", "clip-001"],
-        "und": ["clip-002"],
+        "not": ["clip-002"],
         "t": ["clip-003"],
     }.items():
         assert [one["id"] for one in read_rejected(built, reason).rejected] == ids
@@ -199,7 +199,7 @@ def test_a_reason_is_a_kind_or_how_kinds_begin(built: Path, capsys: pytest.Captu
     assert code == 3
     assert err == (
         f"safe-data info: --reason nosuch: no record of {built} was rejected for it; the reasons are "
-        "no such file (2), faulty row (1), undecodable picture (1), truncated sound (1)\n"
+        "no such file (2), faulty row (1), not a picture (1), truncated sound (1)\n"
     )
 
 
