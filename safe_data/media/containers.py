@@ -6,14 +6,14 @@ Sounds that libsndfile reads: see `sound_file`.
 
 from typing import BinaryIO, Literal
 
-from safe_data.media.avi import check_avi
-from safe_data.media.extents import read_at
-from safe_data.media.flv import check_flv
-from safe_data.media.matroska import check_matroska
-from safe_data.media.mp4 import check_mp4
-from safe_data.media.mpeg_ps import PACK, check_mpeg_ps
-from safe_data.media.mpeg_ts import PACKET_BYTES, check_mpeg_ts, packet_stride
-from safe_data.media.sound_frames import check_frames, frames_of
+from safe_data.media.checks.avi import check_avi
+from safe_data.media.checks.extents import read_at
+from safe_data.media.checks.flv import check_flv
+from safe_data.media.checks.matroska import check_matroska
+from safe_data.media.checks.mp4 import check_mp4
+from safe_data.media.checks.mpeg_ps import PACK, check_mpeg_ps
+from safe_data.media.checks.mpeg_ts import PACKET_BYTES, check_mpeg_ts, packet_stride
+from safe_data.media.checks.sound_frames import check_frames, frames_of
 
 Container = Literal["mp4", "matroska", "mpegts", "mpeg", "flv", "avi", "ac3", "eac3", "aac"]
 

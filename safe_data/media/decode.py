@@ -15,14 +15,14 @@ import numpy as np
 import soundfile
 
 from safe_data.core.errors import MediaError
+from safe_data.media.checks.flac_frames import FLAC_BITS, Md5
+from safe_data.media.checks.sound_file import whole_sound
+from safe_data.media.checks.whole import Whole
 from safe_data.media.containers import check_whole, container_of
 from safe_data.media.decoder_noise import noise_in_reason, quiet
-from safe_data.media.flac_frames import FLAC_BITS, Md5
 from safe_data.media.formats import head_of, unknown, unread
 from safe_data.media.sound import Pcm, Sound, after_the_end, check_format, check_length, clip_frames
-from safe_data.media.sound_file import whole_sound
 from safe_data.media.sound_stream import Block, SoundStream, block_frames
-from safe_data.media.whole import Whole
 
 SOUND_SUFFIXES = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}
 OTHER_FORMATS = ("RF64", "W64", "AIFF", "AU", "CAF")  # read, and stored as FLAC or WAV

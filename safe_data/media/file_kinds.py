@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from safe_data.media.checks.mpeg_ts import packet_stride
 from safe_data.media.containers import PICTURES_IN_BOXES
-from safe_data.media.mpeg_ts import packet_stride
 
 SOUND, PICTURE, VIDEO, EITHER = ("sound",), ("picture",), ("video",), ("sound", "video")
 NO_MEDIUM: tuple[str, ...] = ()

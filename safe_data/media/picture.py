@@ -15,11 +15,14 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from safe_data.core.errors import MediaError
-from safe_data.media.bmp import check_bmp
+from safe_data.media.checks.bmp import check_bmp
+from safe_data.media.checks.gif import check_gif
+from safe_data.media.checks.jpeg import ScanFile, check_jpeg, check_progressive
+from safe_data.media.checks.png import check_png
+from safe_data.media.checks.tiff import check_tiff
+from safe_data.media.checks.webp import check_webp
 from safe_data.media.decoder_noise import quietly
 from safe_data.media.formats import HEAD_BYTES, unread
-from safe_data.media.gif import check_gif
-from safe_data.media.jpeg import ScanFile, check_jpeg, check_progressive
 from safe_data.media.picture_head import (
     BAND_PIXELS,
     MAX_PIXELS,
@@ -29,9 +32,6 @@ from safe_data.media.picture_head import (
     picture_format,
     read_head,
 )
-from safe_data.media.png import check_png
-from safe_data.media.tiff import check_tiff
-from safe_data.media.webp import check_webp
 
 PICTURE_SUFFIXES = {"PNG": "png", "JPEG": "jpg"}  # of the formats that a shard holds as they are
 

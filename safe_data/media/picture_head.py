@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from safe_data.core.errors import MediaError
-from safe_data.media.tiff_tags import first_directory
+from safe_data.media.checks.tiff_tags import first_directory
 
 Format = Literal["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"]
 

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import soundfile
 
-from safe_data.media.crc16 import REFLECT
+from safe_data.media.checks.crc16 import REFLECT
+from safe_data.media.checks.flac_frames import frame_header
+from safe_data.media.checks.mp3_header import header_of
 from safe_data.media.decode import decode_pcm
-from safe_data.media.flac_frames import frame_header
-from safe_data.media.mp3_header import header_of
 from safe_data.media.sound import Pcm
 
 FAULTS = ("bit", "bytes", "zeros", "cut off", "cut out", "inserted", "repeated")

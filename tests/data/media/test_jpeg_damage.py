@@ -8,7 +8,7 @@ from pictures import photo, pictures, saved
 from PIL import Image
 
 from safe_data.core.errors import MediaError
-from safe_data.media.jpeg import check_jpeg
+from safe_data.media.checks.jpeg import check_jpeg
 from safe_data.media.picture import decode_image
 
 SEQUENTIAL = {

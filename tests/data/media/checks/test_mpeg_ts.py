@@ -6,8 +6,8 @@ import pytest
 from videos import sample
 
 from safe_data.core.errors import MediaError
+from safe_data.media.checks.mpeg_ts import packet_stride
 from safe_data.media.containers import check_whole, container_of
-from safe_data.media.mpeg_ts import packet_stride
 
 
 def check(data: bytes) -> None:

@@ -7,8 +7,8 @@ import pytest
 from broken_sounds import crc16_bit_by_bit, decoded, encoded, mp3_frames, replaced, same, tone
 
 from safe_data.core.errors import MediaError
+from safe_data.media.checks.mp3_header import header_of
 from safe_data.media.decode import decode_pcm
-from safe_data.media.mp3_header import header_of
 
 MP3 = encoded("MP3", samples=tone(1.5))
 WHOLE = decoded(MP3)

@@ -16,9 +16,9 @@ from jaxtyping import Float32, Int16
 from numpy import ndarray
 
 from safe_data.core.errors import MediaError
-from safe_data.media.crc16 import crc16
-from safe_data.media.spliced import patched
-from safe_data.media.whole import Whole, before_tags, damaged, read_at
+from safe_data.media.checks.crc16 import crc16
+from safe_data.media.checks.spliced import patched
+from safe_data.media.checks.whole import Whole, before_tags, damaged, read_at
 
 READ_BYTES = 2**20
 MAX_METADATA = 1024  # blocks; real files have fewer than ten

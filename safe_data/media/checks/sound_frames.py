@@ -7,7 +7,7 @@ AC-3 and E-AC-3; AAC has none.
 from typing import BinaryIO, Literal
 
 from safe_data.core.errors import MediaError
-from safe_data.media.extents import damaged, read_at
+from safe_data.media.checks.extents import damaged, read_at
 
 FramesOf = Literal["ac3", "eac3", "aac"]
 

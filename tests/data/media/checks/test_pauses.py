@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from safe_data.core.errors import MediaError
-from safe_data.media.pauses import Packets, check_pauses
+from safe_data.media.checks.pauses import Packets, check_pauses
 
 
 def packets(*ranges: tuple[float, float], step: float = 0.02) -> Packets:

@@ -8,9 +8,9 @@ import struct
 from dataclasses import dataclass, replace
 
 from safe_data.core.errors import MediaError
-from safe_data.media.crc16 import crc16_reflected
-from safe_data.media.mp3_header import Header
-from safe_data.media.whole import damaged
+from safe_data.media.checks.crc16 import crc16_reflected
+from safe_data.media.checks.mp3_header import Header
+from safe_data.media.checks.whole import damaged
 
 _FRAMES, _BYTES, _SEEKING, _QUALITY = 1, 2, 4, 8
 _LAME_AFTER = 120  # bytes after the beginning of the tag, if it has all of its fields

@@ -1,6 +1,6 @@
 """Check the frames in a block of Matroska: FFmpeg drops a block that is not well-formed, without an error."""
 
-from safe_data.media.extents import damaged
+from safe_data.media.checks.extents import damaged
 
 XIPH, FIXED, EBML = 0x02, 0x04, 0x06
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
-from safe_data.media.extents import blocks_of, damaged, read_at
+from safe_data.media.checks.extents import blocks_of, damaged, read_at
 
 Read = Callable[[int, int], bytes]  # of an offset and a length
 Element = tuple[int, int, int | None]  # what it is, where its content starts, and where it ends if known

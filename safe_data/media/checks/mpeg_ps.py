@@ -3,7 +3,7 @@
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
-from safe_data.media.extents import damaged, read_at
+from safe_data.media.checks.extents import damaged, read_at
 
 PACK = b"\0\0\1\xba"
 PACKETS_READ = 2**20

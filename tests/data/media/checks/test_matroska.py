@@ -122,7 +122,7 @@ def test_a_block_that_ffmpeg_would_drop_is_refused(sound: bytes, flags: int, rea
 
 
 def test_laced_blocks_are_read() -> None:
-    from safe_data.media.matroska_frames import check_laced
+    from safe_data.media.checks.matroska_frames import check_laced
 
     head = b"\x81\0\0"
     check_laced(head + b"\x02" + bytes([1]) + bytes([5]) + bytes(9), 0x02, 0)

@@ -6,7 +6,7 @@ from broken_sounds import crc16_bit_by_bit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safe_data.media.crc16 import crc16, crc16_reflected, crc16_rows
+from safe_data.media.checks.crc16 import crc16, crc16_reflected, crc16_rows
 
 
 @pytest.mark.parametrize(("reflected", "checksum"), [(False, 0xFEE8), (True, 0xBB3D)])

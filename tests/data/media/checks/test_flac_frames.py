@@ -5,9 +5,9 @@ import pytest
 from broken_sounds import decoded, encoded, flac_frames, replaced, same, tone
 
 from safe_data.core.errors import MediaError
-from safe_data.media import flac_frames as flac_frames_module
+from safe_data.media.checks import flac_frames as flac_frames_module
+from safe_data.media.checks.flac_frames import frame_header
 from safe_data.media.decode import decode_audio, decode_pcm
-from safe_data.media.flac_frames import frame_header
 
 FLAC = encoded("FLAC", samples=tone(1.5, channels=2))
 HEAD, *FRAMES = flac_frames(FLAC)

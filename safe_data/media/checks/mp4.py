@@ -11,9 +11,16 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from safe_data.core.errors import MediaError
-from safe_data.media.extents import damaged, read_at
-from safe_data.media.mp4_boxes import BOXES_READ, boxes_of, children, found, scale_and_duration, table_of
-from safe_data.media.mp4_fragments import check_fragments
+from safe_data.media.checks.extents import damaged, read_at
+from safe_data.media.checks.mp4_boxes import (
+    BOXES_READ,
+    boxes_of,
+    children,
+    found,
+    scale_and_duration,
+    table_of,
+)
+from safe_data.media.checks.mp4_fragments import check_fragments
 
 INDEX_BYTES = 2**24  # of the largest moov: six hours or more
 ROUNDING_SECONDS = 0.002  # some programs add up rounded times

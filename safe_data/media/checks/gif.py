@@ -6,7 +6,7 @@ GIF has no checksums; the number of pixels in a frame is what tells damage.
 import struct
 
 from safe_data.core.errors import MediaError
-from safe_data.media.lzw import gif_length
+from safe_data.media.checks.lzw import gif_length
 
 MAX_BLOCKS = 2**21  # a file of 256 MiB has half as many full ones
 

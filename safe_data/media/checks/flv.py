@@ -5,8 +5,8 @@ import struct
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
-from safe_data.media.extents import check_seconds, check_within, damaged, read_at
-from safe_data.media.pauses import Packets, check_pauses
+from safe_data.media.checks.extents import check_seconds, check_within, damaged, read_at
+from safe_data.media.checks.pauses import Packets, check_pauses
 
 TAGS_READ = 2**20
 _CHUNK_BYTES = 2**20

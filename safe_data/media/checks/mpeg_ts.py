@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int64, UInt8
 from numpy import ndarray
 
 from safe_data.core.errors import MediaError
-from safe_data.media.extents import blocks_of, damaged
+from safe_data.media.checks.extents import blocks_of, damaged
 
 PACKET_BYTES = 188
 SYNC = 0x47

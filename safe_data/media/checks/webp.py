@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 
 from safe_data.core.errors import MediaError
-from safe_data.media.png import MAX_EXIF_BYTES
+from safe_data.media.checks.png import MAX_EXIF_BYTES
 
 MAX_CHUNKS = 2**18
 

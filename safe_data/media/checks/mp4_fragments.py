@@ -9,9 +9,9 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from safe_data.core.errors import MediaError
-from safe_data.media.extents import MISSING_SECONDS, damaged, read_at
-from safe_data.media.mp4_boxes import Box, children, found, scale_and_duration
-from safe_data.media.pauses import Packets, check_pauses
+from safe_data.media.checks.extents import MISSING_SECONDS, damaged, read_at
+from safe_data.media.checks.mp4_boxes import Box, children, found, scale_and_duration
+from safe_data.media.checks.pauses import Packets, check_pauses
 
 HEADER_BYTES = 2**24  # of the largest moof
 _SAMPLES_READ = 2**21  # in all fragments

@@ -9,7 +9,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from safe_data.core.errors import MediaError
-from safe_data.media.extents import check_within, read_at
+from safe_data.media.checks.extents import check_within, read_at
 
 BOXES_READ = 2**16  # a fragmented file of ten minutes has some hundred
 CHILDREN_READ = 2**12

@@ -8,10 +8,10 @@ import zlib
 from collections.abc import Sequence
 
 from safe_data.core.errors import MediaError
-from safe_data.media.jpeg import check_strip
-from safe_data.media.lzw import tiff_length
+from safe_data.media.checks.jpeg import check_strip
+from safe_data.media.checks.lzw import tiff_length
+from safe_data.media.checks.tiff_tags import MAX_VALUES, Tags, check_tags, first_directory
 from safe_data.media.picture_head import MAX_PIXELS
-from safe_data.media.tiff_tags import MAX_VALUES, Tags, check_tags, first_directory
 
 NONE, LZW, JPEG, DEFLATE, PACKBITS = 1, 5, 7, (8, 32946), 32773
 MAX_COUNTED_BYTES = 2**24  # of LZW and PackBits, which take longer to count than to decode

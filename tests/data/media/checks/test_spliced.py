@@ -5,7 +5,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safe_data.media.spliced import patched, view_of
+from safe_data.media.checks.spliced import patched, view_of
 
 DATA = bytes(range(256))
 ranges = st.tuples(st.integers(0, 256), st.integers(0, 40)).map(lambda at: range(at[0], min(256, sum(at))))

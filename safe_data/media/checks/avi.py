@@ -10,7 +10,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from safe_data.core.errors import MediaError
-from safe_data.media.extents import check_within, damaged, read_at
+from safe_data.media.checks.extents import check_within, damaged, read_at
 
 CHUNKS_READ = 2**20
 _CHUNK_BYTES = 2**20

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
-from safe_data.media.crc16 import REFLECT
-from safe_data.media.spliced import view_of
-from safe_data.media.whole import Whole, damaged
+from safe_data.media.checks.crc16 import REFLECT
+from safe_data.media.checks.spliced import view_of
+from safe_data.media.checks.whole import Whole, damaged
 
 READ_BYTES = 2**20
 MAX_STREAMS = 32  # in one file, side by side or in a chain: as many decoders are open

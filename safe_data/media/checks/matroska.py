@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
-from safe_data.media.ebml import Read, check_crc, children, element, parsed, reading, reading_at_once
-from safe_data.media.extents import check_seconds, check_within, damaged
-from safe_data.media.matroska_frames import check_laced, check_opus
-from safe_data.media.pauses import Packets, check_pauses
+from safe_data.media.checks.ebml import Read, check_crc, children, element, parsed, reading, reading_at_once
+from safe_data.media.checks.extents import check_seconds, check_within, damaged
+from safe_data.media.checks.matroska_frames import check_laced, check_opus
+from safe_data.media.checks.pauses import Packets, check_pauses
 
 ELEMENTS_READ = 2**16  # clusters of a second make 18 hours
 BLOCKS_READ = 2**20  # of the clusters that are checked

@@ -8,7 +8,7 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from safe_data.core.errors import MediaError
-from safe_data.media.extents import MISSING_SECONDS
+from safe_data.media.checks.extents import MISSING_SECONDS
 
 BACK_SECONDS = 0.25  # a packet may begin this much before an earlier one
 
