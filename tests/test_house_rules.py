@@ -33,7 +33,6 @@ SHORT_FILES = {
     "safe_data/sources/all_sources.py": "the table of sources",
     "safe_eval/text/pairs_text.py": "the lines that two tables of differences share",
     "safe_data/sources/faulty_row.py": "one rule of every corpus",
-    "safe_data/sources/medium_kind.py": "the suffixes of sounds, pictures and videos",
     "safe_data/media/length.py": "one question to a file",
     "safe_data/sources/ids.py": "one rule of every corpus",
     "safe_data/sources/media_files.py": "one rule of every corpus",

@@ -14,7 +14,8 @@ from safe_data.core.numerals import cut
 from safe_data.core.terminal import escaped
 from safe_data.media.paths import MediaRoot, size_of
 from safe_data.records import LONGEST_ID, Record, Rejected
-from safe_data.sources.ids import id_of
+from safe_data.sources.checked_rows import medium_of
+from safe_data.sources.ids import free_id, too_long
 
 FORMAT_VERSION = 1
 
@@ -150,23 +151,25 @@ def _with_own_ids(records: list[Record | Rejected]) -> Iterator[Record | Rejecte
         if taken == index and len(record.id) <= LONGEST_ID:
             yield record
             continue
-        free = f"{id_of(record.id)}-{index}"
-        while free in wanted:
-            free += "-"
+        free = free_id(record.id, index, wanted)
         wanted.add(free)
         yield _rejected(record, free, None if taken == index else taken)
 
 
-def _rejected(record: Record | Rejected, free_id: str, taken_by: int | None) -> Rejected:
+def _rejected(record: Record | Rejected, own_id: str, taken_by: int | None) -> Rejected:
     """The record under an id that is free; one that was rejected before keeps its reason."""
     if isinstance(record, Rejected):
-        return record.model_copy(update={"id": free_id})
-    shown = cut(record.id, LONGEST_ID)
+        return record.model_copy(update={"id": own_id})
     if taken_by is None:
-        reason = f"id too long: {shown!r} has {len(record.id)} characters; shorten it to {LONGEST_ID}"
+        reason = f"id too long: {too_long(record.id)}"
     else:
+        shown = cut(record.id, LONGEST_ID)
         reason = f"id taken: {shown!r} is the id of record {taken_by}; give each record its own"
-    path = record.audio.path if record.audio else record.image
     return Rejected(
-        id=free_id, dataset=record.dataset, split=record.split, group=record.group, reason=reason, path=path
+        id=own_id,
+        dataset=record.dataset,
+        split=record.split,
+        group=record.group,
+        reason=reason,
+        path=medium_of(record),
     )

@@ -5,6 +5,7 @@ checks. A faulty row comes as a `Fault` in its place, and the rows after it are 
 """
 
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -164,9 +165,10 @@ def _csv_rows(
     header = list(columns or ())
 
     def is_row(cells: list[str]) -> bool:
-        return len(cells) == len(header) and not isinstance(_convert(header, cells, kind), str)
+        return not isinstance(_convert(header, cells, kind), str)
 
-    lines = csv_lines(_read(file), encoding, is_row)
+    text = io.TextIOWrapper(io.BytesIO(bytes(_read(file))), encoding, "surrogateescape", newline="")
+    lines = csv_lines(text, is_row, len(header))
     if columns is None:
         _, first_line = next(lines, (1, []))
         _check_header(file, first_line, kind)
@@ -182,8 +184,8 @@ def _csv_rows(
         row_id = cells[place] if place < len(cells) else ""
         name = _name(row_id) if row_id else ""
         if isinstance(row, str):
-            stated = dict(zip(header, cells, strict=False)).get("split", "")
-            yield Fault(f"{where}{name}", row, row_id, stated)
+            stated = dict(zip(header, cells, strict=False)).get("split")
+            yield Fault(f"{where}{name}", row, row_id, (stated,))
         elif unique and (first := seen.setdefault(row_id, line)) != line:
             yield Fault(f"{where}{name}", f"{id_field} {_TAKEN} {file.name}:{first}")
         else:

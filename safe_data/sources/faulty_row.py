@@ -1,43 +1,91 @@
-"""Faults of annotation rows: a row that cannot become a record is a rejected row, the others are read."""
+"""Faulty rows: a row that cannot become a record is a rejected row in its place, and the others are read.
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+Readers of annotations give each row with its place, or a `Fault`. A faulty row keeps what is sound in it, so
+that it can be found again.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from safe_data.core.errors import ROW_ERRORS_SHOWN, InputError, first_errors
+from safe_data.core.numerals import cut
 from safe_data.records import Rejected
 from safe_data.sources.ids import id_of
 
+FAULTS_SHOWN = 3  # per row
+LONGEST_FAULT = 240  # characters
+
+
+class _InSplit(Protocol):
+    @property
+    def split(self) -> str: ...
+
+
 Found = TypeVar("Found")
 Row = TypeVar("Row")
+Good = TypeVar("Good", bound=_InSplit)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A faulty row: its place such as `train.csv:41 'id'`, what is wrong, and its id if that is legible."""
+    """A faulty row: its place such as `train.csv:41 'id'`, what is wrong, and what it says about itself.
+
+    `splits` are those that it may belong to, the likeliest first; `path` is a medium that it names.
+
+    >>> row = Fault("train.csv:41", "has no 'caption'; add it").rejected(dataset="mine", split="train")
+    >>> row.id, row.reason
+    ('train-csv-41-97ba628c507a', "faulty row: train.csv:41: has no 'caption'; add it")
+    """
 
     where: str
     what: str
     row_id: object = None
-    split: str = ""  # where the row states it
+    splits: tuple[object, ...] = ()
+    dataset: str = ""
+    group: object = None
+    path: str | None = None
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
 
-    def rejected(self, *, dataset: str, split: str) -> Rejected:
-        """The row of the manifest."""
-        return faulty_row(self.where, self.what, dataset=dataset, split=split)
+    def rejected(self, *, split: str, dataset: str = "") -> Rejected:
+        """The row of the manifest; its id is made of the place."""
+        return Rejected(
+            id=id_of(self.where),
+            dataset=self.dataset or dataset,
+            split=split,
+            reason=f"faulty row: {self}",
+            group=self.group if isinstance(self.group, str) else "",
+            path=self.path,
+        )
 
 
-def faulty_row(where: str, fault: str, *, dataset: str, split: str) -> Rejected:
-    """The row at a place such as `train.csv:41`, rejected with the fault; its id is made of the place.
+def shown_faults(faults: Sequence[str]) -> str:
+    """The first faults of a row in one line, of bounded length.
 
-    >>> row = faulty_row("train.csv:41", "has no 'caption'; add it", dataset="mine", split="train")
-    >>> row.id, row.reason
-    ('train-csv-41-97ba628c507a', "faulty row: train.csv:41: has no 'caption'; add it")
+    >>> shown_faults(["has no 'id'; add it", "x" * 300])[:30], len(shown_faults(["x" * 300]))
+    ("has no 'id'; add it, and xxxxx", 240)
     """
-    return Rejected(id=id_of(where), dataset=dataset, split=split, reason=f"faulty row: {where}: {fault}")
+    shown = [cut(fault, LONGEST_FAULT) for fault in faults[:FAULTS_SHOWN]]
+    hidden = len(faults) - FAULTS_SHOWN
+    return ", and ".join([*shown, *([f"{hidden} more faults"] if hidden > 0 else [])])
+
+
+def splits_of(rows: Sequence[Good | Fault]) -> Iterator[str]:
+    """The split of each row; that of a faulty row is one that it names, or else that of the nearest good row.
+
+    No split comes into being by faulty rows alone. Of two equally near rows, the earlier one decides.
+    """
+    good = [(number, row.split) for number, row in enumerate(rows) if not isinstance(row, Fault)]
+    known = {split for _, split in good}
+    at = 0
+    for number, row in enumerate(rows):
+        while at + 1 < len(good) and good[at + 1][0] - number < abs(number - good[at][0]):
+            at += 1
+        named = row.splits if isinstance(row, Fault) else ()
+        yield next((split for split in named if isinstance(split, str) and split in known), good[at][1])
 
 
 def some_good(file: Path, rows: Iterable[Found | Fault]) -> Iterator[Found | Fault]:
@@ -61,7 +109,7 @@ def some_good(file: Path, rows: Iterable[Found | Fault]) -> Iterator[Found | Fau
     if not faulty:
         raise InputError(f"{file}: has no rows; get it anew")
     shown = first_errors([*first, *[""] * (faulty - len(first))])
-    raise InputError("\n".join([f"{file}: each of its rows is faulty; is it the official file?", *shown]))
+    raise InputError(f"{file}: each of its rows is faulty; is it the official file?", *shown)
 
 
 def by_record(

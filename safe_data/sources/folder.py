@@ -29,9 +29,10 @@ from pydantic import ValidationError
 
 from safe_data.core.errors import InputError, unknown_field
 from safe_data.records import ID_PATTERN, UNKNOWN_FIELD_HINT, Record, Records, explain_record
-from safe_data.sources.checked_rows import Checked, Faulty, checked_rows
+from safe_data.sources.checked_rows import Checked, checked_rows
+from safe_data.sources.faulty_row import Fault, shown_faults
 from safe_data.sources.ids import as_id, id_of
-from safe_data.sources.medium_kind import kind_of
+from safe_data.sources.media_files import kind_of
 from safe_data.sources.metadata_rows import METADATA, Row, read_rows
 
 FILE_NAME, IMAGE, AUDIO = "file_name", "image_file_name", "audio_file_name"
@@ -78,7 +79,7 @@ def _metadata_files(root: Path) -> list[Path]:
     return files
 
 
-def _rows(root: Path) -> Iterator[tuple[str, Checked]]:
+def _rows(root: Path) -> Iterator[Checked]:
     dataset = as_id(root.resolve().name)
     for file in _metadata_files(root):
         columns, rows = read_rows(file)
@@ -88,9 +89,9 @@ def _rows(root: Path) -> Iterator[tuple[str, Checked]]:
         for place, row in rows:
             where = f"{file.relative_to(root)}{place}"
             if isinstance(row, str):
-                yield where, Faulty([row], dataset, splits=about.splits)
+                yield Fault(where, shown_faults([row]), splits=about.splits, dataset=dataset)
             else:
-                yield where, _checked(row, about)
+                yield _checked(where, row, about)
 
 
 def _is_file_name(column: str) -> bool:
@@ -158,7 +159,7 @@ class _About:
         return relative
 
 
-def _checked(row: Row, about: _About) -> Checked:
+def _checked(where: str, row: Row, about: _About) -> Checked:
     """The row as a Record with paths relative to the root, or what is faulty in it."""
     given = {name: value for name, value in row.items() if value is not None}
     names = [name for name in given if _is_file_name(name)]
@@ -187,13 +188,14 @@ def _checked(row: Row, about: _About) -> Checked:
     except ValidationError as error:
         faults += explain_record(error)
     if not faults:
-        return record
-    return Faulty(
-        faults,
-        about.dataset_of(fields["dataset"]),
-        id=fields.get("id"),
-        group=fields["group"],
+        return where, record
+    return Fault(
+        where,
+        shown_faults(faults),
+        row_id=fields.get("id"),
         splits=(fields["split"], *about.splits),
+        dataset=about.dataset_of(fields["dataset"]),
+        group=fields["group"],
         path=path or next((given[name] for name in names if isinstance(given[name], str)), None),
     )
 

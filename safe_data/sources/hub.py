@@ -30,7 +30,8 @@ from pydantic import ValidationError
 
 from safe_data.core.errors import InputError, MediaError, raise_row_errors, unknown_field
 from safe_data.records import ID_PATTERN, UNKNOWN_FIELD_HINT, Record, Records, Rejected, explain_record
-from safe_data.sources.checked_rows import Checked, Faulty, checked_rows
+from safe_data.sources.checked_rows import Checked, checked_rows
+from safe_data.sources.faulty_row import Fault, shown_faults
 from safe_data.sources.hub_load import (
     FILE,
     Row,
@@ -61,34 +62,36 @@ def read(root: Path, trust_links: Path | None = None) -> Records:
     return checked_rows(_rows(wanted, root, trust_links), str(root / FILE))
 
 
-def _rows(wanted: Specification, root: Path, trust_links: Path | None) -> Iterator[tuple[str, Checked]]:
+def _rows(wanted: Specification, root: Path, trust_links: Path | None) -> Iterator[Checked]:
     dataset = as_id(root.resolve().name)
     for split, rows in load(root, wanted):
         media = MediaFolder(root, trusted_folders(root, wanted), trust_links)
         for index, row in enumerate(rows):
+            where = f"{split}[{index}]"
             fields: dict[str, Any] = {"id": f"{split}-{index}", "split": split, "dataset": dataset}
             try:
                 if isinstance(row, str):
                     raise ValueError(row)
                 fields |= _fields(wanted, row)
-                yield f"{split}[{index}]", _record(dict(fields), media)
+                yield where, _record(dict(fields), media)
             except InputError:  # a copy of a medium cannot be written
                 raise
             except ValidationError as error:
-                yield f"{split}[{index}]", _faulty(explain_record(error), fields)
+                yield _faulty(where, explain_record(error), fields)
             except ValueError as error:
-                yield f"{split}[{index}]", _faulty([str(error)], fields)
+                yield _faulty(where, [str(error)], fields)
 
 
-def _faulty(faults: list[str], fields: dict[str, Any]) -> Faulty:
+def _faulty(where: str, faults: list[str], fields: dict[str, Any]) -> Fault:
     """A faulty row with what is sound in its fields."""
     group, dataset = fields.get("group", ""), str(fields["dataset"])
-    return Faulty(
-        faults,
-        dataset if ID_PATTERN.fullmatch(dataset) else "dataset",
-        id=id_of(str(fields["id"])),
-        group=str(group) if isinstance(group, str | int) else "",
+    return Fault(
+        where,
+        shown_faults(faults),
+        row_id=id_of(str(fields["id"])),
         splits=(fields["split"],),
+        dataset=dataset if ID_PATTERN.fullmatch(dataset) else "dataset",
+        group=str(group) if isinstance(group, str | int) else "",
         path=next((path for path in map(path_of, map(fields.get, MEDIA)) if path), None),
     )
 

@@ -2,9 +2,11 @@
 
 import hashlib
 import re
+from collections.abc import Container
 from decimal import Decimal
 
-from safe_data.records import ID_PATTERN
+from safe_data.core.numerals import cut
+from safe_data.records import ID_PATTERN, LONGEST_ID
 
 LONGEST_LEGIBLE = 60
 
@@ -36,3 +38,24 @@ def clip_id(name: str, start_seconds: float) -> str:
 def as_id(name: str) -> str:
     """The id closest to a name, such as the name of a folder; two names may give the same id."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "dataset"
+
+
+def free_id(name: str, index: int, taken: Container[str]) -> str:
+    """An id for the row with this index whose own id is another row's, or is too long.
+
+    >>> free_id("dog-01", 7, {"dog-01"}), free_id("dog-01", 7, {"dog-01", "dog-01-7"})
+    ('dog-01-7', 'dog-01-7-')
+    """
+    free = f"{id_of(name)}-{index}"
+    while free in taken:
+        free += "-"
+    return free
+
+
+def too_long(record_id: str) -> str:
+    """What is wrong with an id of more than 95 characters.
+
+    >>> too_long("dog" * 40)[-42:]
+    "…' has 120 characters; shorten it to 95"
+    """
+    return f"{cut(record_id, LONGEST_ID)!r} has {len(record_id)} characters; shorten it to {LONGEST_ID}"

@@ -1,9 +1,16 @@
-"""Find the media files of a corpus by their documented names, listing each folder once."""
+"""Find the media files of a corpus by their documented names, listing each folder once.
+
+A suffix says only which of our fields a file is meant for. Its content decides how it is read, and whether it
+can be read at all.
+"""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+Kind = Literal["sound", "picture", "video"]
 
 # In order of preference, for a folder that holds the same name with several suffixes.
 SOUNDS = (
@@ -12,6 +19,15 @@ SOUNDS = (
 )
 VIDEOS = (".mp4", ".webm", ".mkv", ".mov", ".m4v", ".avi", ".flv", ".ts", ".m2ts", ".3gp", ".mpg")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+# Suffixes that no corpus uses; formats that cannot be read are here too, so that a rejection names them.
+_OTHERS: dict[Kind, str] = {
+    "sound": ".wave .oga .mp2 .m4b .adts .ec3 .snd .mka .weba .wma .amr .ape .wv",
+    "picture": ".apng .jpe .jfif .avif .heic .heif .jp2 .jxl",
+    "video": ".mts .mpeg .3g2 .ogv .wmv",
+}
+_NAMED: dict[Kind, tuple[str, ...]] = {"sound": SOUNDS, "picture": PICTURES, "video": VIDEOS}
+_KINDS = {suffix: kind for kind in _NAMED for suffix in (*_NAMED[kind], *_OTHERS[kind].split())}
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,15 @@ def list_media(root: Path, folders: Sequence[str], suffixes: Sequence[str]) -> M
                     found[name] = min(found.get(name, candidate), candidate)
     paths = {name: path for name, (_, _, path) in found.items()}
     return MediaFiles(tuple(folders), tuple(suffixes), paths)
+
+
+def kind_of(path: str) -> Kind | None:
+    """Whether the suffix is that of a sound, a picture or a video; None for any other.
+
+    >>> kind_of("a/Bell.WAV"), kind_of("a/b.jpeg"), kind_of("clip.v2.webm"), kind_of("notes.txt")
+    ('sound', 'picture', 'video', None)
+    """
+    return _KINDS.get(PurePosixPath(path).suffix.lower())
 
 
 def is_video(path: str) -> bool:

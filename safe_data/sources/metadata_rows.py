@@ -1,16 +1,12 @@
 """Read the rows of a metadata.jsonl, metadata.csv or metadata.parquet; a row that cannot be read is a fault.
 
-A fault concerns one row, and reading goes on with the next one. A CSV row with an open quote would take in
-the rows after it, so its other lines are read again as rows.
+A fault concerns one row, and reading goes on with the next one.
 """
 
 import codecs
-import csv
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 import msgspec
 import pyarrow as pa
@@ -19,6 +15,8 @@ import pyarrow.parquet as pq
 from safe_data.core.byte_order import encoding_fault
 from safe_data.core.errors import InputError
 from safe_data.core.json_document import json_fault
+from safe_data.sources.csv_lines import csv_lines
+from safe_data.sources.media_files import kind_of
 
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 JSON_FIELDS = ("examples", "events", "metadata")  # they hold JSON where a cell is text
@@ -41,7 +39,7 @@ def read_rows(file: Path) -> tuple[list[str] | None, Rows]:
         raise InputError(f"{file}: {fault}")
     if file.suffix == ".parquet":
         return _parquet_columns(file), _parquet_rows(file)
-    return (None, _json_rows(file)) if file.suffix == ".jsonl" else (_csv_columns(file), _csv_rows(file))
+    return (None, _json_rows(file)) if file.suffix == ".jsonl" else _csv(file)
 
 
 def decode_json(text: bytes | str) -> object:
@@ -93,77 +91,22 @@ def _json_row(line: bytes) -> Row | str:
     return f"not a JSON object: {reason}{cut}{fix}"
 
 
-@dataclass
-class _Lines:
-    """The lines of a text for a CSV reader; those of an unfinished row can be given back."""
-
-    text: TextIO
-    number: int = 0  # of the last line given
-    row: list[str] = field(default_factory=list)  # the lines of the current row
-    again: deque[str] = field(default_factory=deque)
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        line = self.again.popleft() if self.again else self.text.readline(LONGEST_LINE)
-        if not line:
-            raise StopIteration
-        self.number += 1
-        self.row.append(line)
-        return line
-
-    def begin_row(self) -> int:
-        """Forget the lines of the last row; the number of the next line."""
-        self.row.clear()
-        return self.number + 1
-
-    def give_back(self) -> None:
-        """Take back all lines of the current row but the first."""
-        self.again.extendleft(reversed(self.row[1:]))
-        self.number -= len(self.row[1:])
+def _csv_lines(file: Path) -> Iterator[tuple[int, list[str] | str]]:
+    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+        yield from csv_lines(text, lambda cells: any(map(kind_of, cells)))
 
 
-def _csv_text(file: Path) -> TextIO:
-    return file.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+def _csv(file: Path) -> tuple[list[str], Rows]:
+    lines = _csv_lines(file)
+    _, header = next(lines, (1, []))
+    if isinstance(header, str):
+        raise InputError(f"{file}: its header is not CSV: {header.removeprefix('not CSV: ')}")
+    return header, ((f":{line}", _csv_row(header, cells)) for line, cells in lines)
 
 
-def _csv_columns(file: Path) -> list[str]:
-    with _csv_text(file) as text:
-        try:
-            header = next((cells for cells in csv.reader(_Lines(text), strict=True) if cells), [])
-        except csv.Error as error:
-            raise InputError(f"{file}: its header is not CSV: {error}") from None
-    if fault := _undecodable(header):
-        raise InputError(f"{file}: its header is not CSV: {fault}")
-    return header
-
-
-def _csv_rows(file: Path) -> Rows:
-    header: list[str] = []
-    with _csv_text(file) as text:
-        lines = _Lines(text)
-        reader = csv.reader(lines, strict=True)
-        while True:
-            number = lines.begin_row()
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                lines.give_back()
-                yield f":{number}", f"not CSV: {error}; close quotes, and double those within a cell"
-                continue
-            if cells is None:
-                return
-            if header and cells:
-                if len(cells) != len(header):
-                    lines.give_back()
-                yield f":{number}", _csv_row(header, cells)
-            header = header or cells
-
-
-def _csv_row(header: list[str], cells: list[str]) -> Row | str:
-    if fault := _undecodable(cells):
-        return f"not CSV in UTF-8: {fault}"
+def _csv_row(header: list[str], cells: list[str] | str) -> Row | str:
+    if isinstance(cells, str):
+        return cells
     if len(cells) > len(header):
         first = cells[len(header)]
         return f"has more cells than the header has columns, from {first!r} on; quote cells with commas"
@@ -172,15 +115,6 @@ def _csv_row(header: list[str], cells: list[str]) -> Row | str:
             f"has {len(cells)} cells, and the header has {len(header)} columns; leave a cell empty, not out"
         )
     return _with_json({name: cell for name, cell in zip(header, cells, strict=True) if cell})
-
-
-def _undecodable(cells: list[str]) -> str | None:
-    """Which byte of some cells is not UTF-8."""
-    try:
-        "".join(cells).encode()
-    except UnicodeEncodeError as error:
-        return f"byte 0x{ord(error.object[error.start]) - 0xDC00:02x} is not UTF-8; save it as UTF-8"
-    return None
 
 
 def _with_json(row: Row) -> Row | str:

@@ -25,7 +25,7 @@ sounds and some labels overlap ("people crowd", "people cheering"); some videos 
 have no sound at all.
 """
 
-from collections.abc import Iterator
+from array import array
 from dataclasses import replace
 from pathlib import Path
 from sys import intern
@@ -40,10 +40,9 @@ from safe_data.sources.clip_files import (
     Clip,
     clip_files,
     clip_media,
-    several_clips,
     with_subfolders,
 )
-from safe_data.sources.faulty_row import Fault
+from safe_data.sources.faulty_row import Fault, splits_of
 from safe_data.sources.ids import clip_id
 from safe_data.sources.media_files import SOUNDS, VIDEOS
 
@@ -69,15 +68,13 @@ def read(root: Path, trust_links: Path | None = None) -> Records:
         InputError: vggsound.csv is missing, or is not VGGSound's.
     """
     file = find_annotations(root, FILES, GET)["all"]
-    rows = list(_rows(file))
-    several = several_clips((row.youtube_id, row.start_seconds) for row in rows if isinstance(row, Row))
-    splits = _splits(rows)
+    rows, several = _rows(file)
     media = media_root(root, trust_links)
     videos = clip_files(media, video_folders(root, "train", "test"), VIDEOS, CLIP_SECONDS)
     places = with_subfolders(root, ("audio",), 2) + _mirrors(root, "audio") + list(videos.media.folders)
     sounds = clip_files(media, places, SOUNDS + VIDEOS, CLIP_SECONDS)
     shown = replace(sounds.media, folders=("audio", "video", "train", "test"))
-    for row, split in zip(rows, splits, strict=True):
+    for row, split in zip(rows, splits_of(rows), strict=True):
         if isinstance(row, Fault):
             yield row.rejected(dataset=DATASET, split=split)
             continue
@@ -107,32 +104,30 @@ def _mirrors(root: Path, kind: str) -> list[str]:
     return [path.relative_to(root).as_posix() for path in found]
 
 
-def _rows(file: Path) -> Iterator[Row | Fault]:
-    """The rows of the list; a clip that is listed twice is a fault."""
-    first: dict[tuple[str, int], int] = {}
-    for found in csv_rows(file, Row, "youtube_id", columns=Row.__struct_fields__):
+def _rows(file: Path) -> tuple[list[Row | Fault], set[str]]:
+    """The rows of the list, and the videos with several clips; a clip that is listed twice is a fault."""
+    rows: list[Row | Fault] = []
+    lines = array("Q")  # of the rows
+    several: set[str] = set()
+    first: dict[str | tuple[str, int], int] = {}  # rows by video, those of other clips of it by clip
+    for number, found in enumerate(csv_rows(file, Row, "youtube_id", columns=Row.__struct_fields__)):
         if isinstance(found, Fault):
-            yield found
+            lines.append(0)
+            rows.append(found)
             continue
         where, row = found
-        line = int(where.partition(" ")[0].rpartition(":")[2])
-        if (earlier := first.setdefault((row.youtube_id, row.start_seconds), line)) != line:
-            fault = f"a row lists one clip, and this one is on {file.name}:{earlier}"
-            yield Fault(where, fault, split=row.split)
-        else:
-            row.label = intern(row.label)
-            yield row
-
-
-def _splits(rows: list[Row | Fault]) -> list[str]:
-    """The split of each row; a faulty row that states none of the good rows' splits has the one before."""
-    split: str = next(row.split for row in rows if isinstance(row, Row))
-    known = {row.split for row in rows if isinstance(row, Row)}
-    splits = []
-    for row in rows:
-        split = row.split if row.split in known else split
-        splits.append(split)
-    return splits
+        row.label = intern(row.label)
+        rows.append(row)
+        lines.append(int(where.partition(" ")[0].rpartition(":")[2]))
+        earlier = first.setdefault(row.youtube_id, number)
+        known = rows[earlier]
+        if isinstance(known, Row) and known.start_seconds != row.start_seconds:
+            several.add(row.youtube_id)
+            earlier = first.setdefault((row.youtube_id, row.start_seconds), number)
+        if earlier != number:
+            fault = f"a row lists one clip, and this one is on {file.name}:{lines[earlier]}"
+            rows[number] = Fault(where, fault, splits=(row.split,))
+    return rows, several
 
 
 def _record(about: dict[str, Any], label: str, audio: Audio, image: str | None) -> Record:

@@ -13,7 +13,7 @@ from corpora import write_csv, write_json
 from safe_data.core.errors import InputError
 from safe_data.sources import annotations
 from safe_data.sources.annotations import csv_rows, find_annotations, json_rows, json_table
-from safe_data.sources.csv_lines import UNCLOSED
+from safe_data.sources.csv_lines import FIX, UNCLOSED
 from safe_data.sources.faulty_row import Fault
 
 
@@ -192,7 +192,7 @@ def test_csv_rows_with_and_without_a_header(tmp_path: Path) -> None:
     )
     write_csv(tmp_path / "b.csv", [1, "a"])
     assert list(csv_rows(tmp_path / "a.csv", Line, "id")) == [
-        ("a.csv:3 '1'", Line(1, 'a, "b"\nc', 2.5)),
+        ("a.csv:2 '1'", Line(1, 'a, "b"\nc', 2.5)),
         ("a.csv:4 '2'", Line(2, "d", 3.0)),
     ]
     assert [row for _, row in csv_rows(tmp_path / "b.csv", Line, "id", columns=["id", "text"])] == [
@@ -241,8 +241,8 @@ def test_a_faulty_csv_line_costs_that_line_alone(tmp_path: Path, end: str) -> No
     ]
     assert faults == [
         f"a.csv:3: {UNCLOSED}",
-        "a.csv:5: the byte 0xe9 is not utf-8; save the file anew",
-        "a.csv:8: not CSV: ',' expected after '\"'",
+        "a.csv:5: byte 0xe9 is not UTF-8; save it as UTF-8",
+        f"a.csv:8: not CSV: ',' expected after '\"'; {FIX}",
         f"a.csv:9: {UNCLOSED}",
     ]
 
@@ -267,11 +267,9 @@ def test_csv_that_is_of_another_corpus_or_encoding(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.csv:1: has no column text; an official file has id, text"):
         list(csv_rows(tmp_path / "a.csv", Line, "id"))
     write_csv(tmp_path / "b.csv", ["id", "text"], [1, "é"], encoding="iso-8859-1")
-    with pytest.raises(
-        InputError, match=r"each of its rows is faulty.*\nb\.csv:2: the byte 0xe9 is not utf-8"
-    ):
+    with pytest.raises(InputError, match=r"each of its rows is faulty.*\nb\.csv:2: byte 0xe9 is not UTF-8"):
         list(csv_rows(tmp_path / "b.csv", Line, "id"))
     assert len(list(csv_rows(tmp_path / "b.csv", Line, "id", encoding="iso-8859-1"))) == 1
     write_csv(tmp_path / "c.csv", ["id", "té"], [1, "é"], encoding="iso-8859-1")
-    with pytest.raises(InputError, match=r"c\.csv:1: the byte 0xe9 is not utf-8"):
+    with pytest.raises(InputError, match=r"c\.csv:1: byte 0xe9 is not UTF-8"):
         list(csv_rows(tmp_path / "c.csv", Line, "id"))

@@ -190,9 +190,9 @@ def test_a_file_that_was_cut_off_says_so(tmp_path: Path) -> None:
         ([b"a,x.png"], {2: "has 2 cells, and the header has 3 columns; leave a cell empty, not out"}),
         ([b"a,x.png,[{"], {2: "examples is not JSON: Input data was truncated"}),
         ([b"a,x.png,[NaN]"], {2: "examples is not JSON: NaN is not JSON; write null for a missing number"}),
-        ([b"a,\xff.png,"], {2: "not CSV in UTF-8: byte 0xff is not UTF-8; save it as UTF-8"}),
+        ([b"a,\xff.png,"], {2: "byte 0xff is not UTF-8; save it as UTF-8"}),
         ([b'a,"x.png,', b"b,y.png,", b'c,"z".png,', b"d,z.png,"], {2: "not CSV: ", 4: "not CSV: "}),
-        ([b'a,"x', b"", b"c,y.png,"], {2: "not CSV: unexpected end of data; close quotes"}),
+        ([b'a,"x', b"", b"c,y.png,"], {2: "not CSV: a quote is not closed; close quotes"}),
         ([b'a,"x.png', b'b",y.png,,', b"c,y.png,"], {2: "has more cells than", 3: "has more cells than"}),
     ],
 )
