@@ -175,8 +175,9 @@ def _csv_rows(
         header.extend(first_line)
     place = header.index(id_field)
     seen: dict[str, int] = {}
+    file_name = file.name  # costs a search for the last slash each time
     for line, cells in lines:
-        where = f"{file.name}:{line}"
+        where = f"{file_name}:{line}"
         if isinstance(cells, str):
             yield Fault(where, cells)
             continue
@@ -187,7 +188,7 @@ def _csv_rows(
             stated = dict(zip(header, cells, strict=False)).get("split")
             yield Fault(f"{where}{name}", row, row_id, (stated,))
         elif unique and (first := seen.setdefault(row_id, line)) != line:
-            yield Fault(f"{where}{name}", f"{id_field} {_TAKEN} {file.name}:{first}")
+            yield Fault(f"{where}{name}", f"{id_field} {_TAKEN} {file_name}:{first}")
         else:
             yield f"{where}{name}", row
 
@@ -248,7 +249,10 @@ def _id_of(raw: msgspec.Raw, id_field: str) -> object:
 
 def _name(row_id: object) -> str:
     """The id of a row as its place shows it."""
-    return f" {cut(repr(row_id), LONGEST_NAME)}" if isinstance(row_id, (str, int)) else ""
+    if not isinstance(row_id, (str, int)):
+        return ""
+    name = repr(row_id)
+    return f" {name}" if len(name) <= LONGEST_NAME else f" {cut(name, LONGEST_NAME)}"
 
 
 def _plain(error: Exception, kind: type[msgspec.Struct]) -> str:

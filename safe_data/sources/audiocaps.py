@@ -90,21 +90,17 @@ def _clip_of(row: Caption) -> tuple[str, float]:
 def _clip(
     split: str, captions: list[Caption], clip: Clip, named: MediaFiles, cut: ClipFiles, videos: ClipFiles
 ) -> Record | Rejected:
-    ids = (str(row.audiocap_id) for row in captions)
-    media = (
-        cut.named(clip)
-        or named.find(*(name for name in ids if len(name) < YOUTUBE_ID_LENGTH))
-        or videos.named(clip)
-    )
+    media = cut.named(clip) or _by_caption(captions, named) or videos.named(clip)
     if media is not None:
         return _record(split, captions, Audio(path=media), image=media if is_video(media) else None)
-    found = [files.find(clip) for files in (videos, cut)]
-    part = next((part for part in found if isinstance(part, Part)), None)
-    if part is not None:
-        image = part.path if part.is_clip and is_video(part.path) else None
-        return _record(split, captions, part.audio, image)
+    unclear = None
+    for files in (videos, cut):
+        part = files.find(clip)
+        if isinstance(part, Part):
+            image = part.path if part.is_clip and is_video(part.path) else None
+            return _record(split, captions, part.audio, image)
+        unclear = unclear or part
     name = f"{clip.youtube_id}_{clip.start_seconds:.15g}"
-    unclear = next((reason for reason in found if isinstance(reason, str)), None)
     return Rejected(
         id=clip_id(clip.youtube_id, clip.start_seconds),
         dataset=DATASET,
@@ -113,6 +109,15 @@ def _clip(
         reason=unclear or named.missing(name),
         path=named.looked_for(name),
     )
+
+
+def _by_caption(captions: list[Caption], named: MediaFiles) -> str | None:
+    """The file that is named by a caption's id, unless a YouTube id may look like it."""
+    for row in captions:
+        name = str(row.audiocap_id)
+        if len(name) < YOUTUBE_ID_LENGTH and name in named.paths:
+            return named.paths[name]
+    return None
 
 
 def _record(split: str, captions: list[Caption], audio: Audio, image: str | None) -> Record:

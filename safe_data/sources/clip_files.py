@@ -19,6 +19,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from safe_data.core.errors import MediaError
 from safe_data.media.paths import LinkedRoot, MediaRoot, size_of
 from safe_data.records import Audio
@@ -31,8 +33,7 @@ _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 _NAME = re.compile(rf"(Y?)([A-Za-z0-9_-]{{11}})(?:_({_NUMBER})(?:_({_NUMBER}))?)?")
 
 
-@dataclass(frozen=True)
-class Clip:
+class Clip(msgspec.Struct, frozen=True, gc=False):
     """A clip of a list; `only` if the lists have no other clip of its video."""
 
     youtube_id: str
@@ -41,8 +42,7 @@ class Clip:
     only: bool
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """A file that holds a clip: all of it, or a part."""
 
     path: str
@@ -69,7 +69,7 @@ class ClipFiles:
 
     def find(self, clip: Clip) -> Part | str | None:
         """The file that holds a clip, or why there is none under a name without a start."""
-        path = self.named(clip)
+        path = self.by_start.get((clip.youtube_id, clip.start_seconds))
         if path is not None:
             return Part(path, Audio(path=path))
         path = self.by_video.get(clip.youtube_id)
@@ -149,6 +149,8 @@ def clip_media(sounds: ClipFiles, videos: ClipFiles, clip: Clip) -> tuple[Part |
     If one is the clip and the other the whole video, both are taken from the video's file.
     """
     sound, video = sounds.find(clip), videos.find(clip)
+    if sound is None and video is None:
+        return None, None, ""
     unclear = next((found for found in (sound, video) if isinstance(found, str)), "")
     heard = sound if isinstance(sound, Part) else None
     if not isinstance(video, Part):

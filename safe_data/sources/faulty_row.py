@@ -4,7 +4,7 @@ Readers of annotations give each row with its place, or a `Fault`. A faulty row 
 that it can be found again.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -78,14 +78,26 @@ def splits_of(rows: Sequence[Good | Fault]) -> Iterator[str]:
 
     No split comes into being by faulty rows alone. Of two equally near rows, the earlier one decides.
     """
-    good = [(number, row.split) for number, row in enumerate(rows) if not isinstance(row, Fault)]
-    known = {split for _, split in good}
-    at = 0
+    known = {row.split for row in rows if not isinstance(row, Fault)}
+    before: tuple[int, str] | None = None
+    waiting: list[tuple[int, Fault]] = []  # for the next good row
     for number, row in enumerate(rows):
-        while at + 1 < len(good) and good[at + 1][0] - number < abs(number - good[at][0]):
-            at += 1
-        named = row.splits if isinstance(row, Fault) else ()
-        yield next((split for split in named if isinstance(split, str) and split in known), good[at][1])
+        if isinstance(row, Fault):
+            waiting.append((number, row))
+            continue
+        split = row.split
+        for place, fault in waiting:
+            is_next = before is None or number - place < place - before[0]
+            yield _named(fault, known) or (split if before is None or is_next else before[1])
+        waiting.clear()
+        before = number, split
+        yield split
+    if before is not None:
+        yield from (_named(fault, known) or before[1] for _, fault in waiting)
+
+
+def _named(fault: Fault, known: Set[str]) -> str | None:
+    return next((split for split in fault.splits if isinstance(split, str) and split in known), None)
 
 
 def some_good(file: Path, rows: Iterable[Found | Fault]) -> Iterator[Found | Fault]:
@@ -121,7 +133,10 @@ def by_record(
         if isinstance(row, Fault):
             found[row] = row
             continue
-        rows_of_record = found.setdefault(record_of(row[1]), [])
-        if isinstance(rows_of_record, list):
+        record = record_of(row[1])
+        rows_of_record = found.get(record)
+        if rows_of_record is None:
+            found[record] = [row[1]]
+        elif isinstance(rows_of_record, list):
             rows_of_record.append(row[1])
     return found
