@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, BinaryIO, cast
 
@@ -22,7 +22,7 @@ class Contents:
     size: int
     sha256: str
     held: bytes | None
-    open: Callable[[], BinaryIO]
+    open: Callable[[], BinaryIO] = field(compare=False)
 
     def read(self) -> bytes:
         """All of it."""

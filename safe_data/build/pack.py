@@ -1,11 +1,12 @@
 """Pack records into a tar and manifest rows: read their media, check, measure and store them.
 
-`pack` does all of it. A build that also encodes the sounds does it in two steps: `load` records in threads,
-then `store` them in order and hand each clip to the encoders:
+`pack` does all of it. A build that also encodes the sounds loads the next records meanwhile, `store`s them in
+order, and hands each clip to the encoders; a None asks it to pass on what it has (see `prefetch`):
 
-    loaded = executor.map(lambda entry: (entry[0], load(entry[1], root, rates_hz=[8_000])), entries)
+    loaded = load_ahead(entries, root, frames=1, rates_hz=[8_000], room=room)
     for packed in store(loaded, shard, tar):
-        packed.row, packed.heard  # packed.heard[8_000]
+        if packed is not None:
+            packed.row, packed.heard  # packed.heard[8_000]
 """
 
 import hashlib
@@ -44,11 +45,6 @@ class Member:
     suffix: str
     contents: Contents
     facts: dict[str, Any]
-
-    @property
-    def data(self) -> bytes:
-        """All its bytes."""
-        return self.contents.read()
 
 
 @dataclass(frozen=True)

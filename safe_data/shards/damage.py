@@ -101,7 +101,7 @@ def _tar_places(file: BinaryIO, samples: pa.Table) -> Generator[str]:
         if offset + length > size:
             yield f"{what} and all after it, which are cut off"
             return
-        at = yield from _unlisted(file, at, offset - tarfile.BLOCKSIZE)
+        yield from _unlisted(file, at, offset - tarfile.BLOCKSIZE)
         yield from _header_fault(file, offset - tarfile.BLOCKSIZE, header(name, length), name)
         data = os.pread(file.fileno(), length, offset)
         if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:

@@ -39,7 +39,7 @@ from safe_data.shards.silence import extra_silences
 from safe_data.shards.storage import Storage, open_storage
 
 SHARD_SUFFIXES = (".tar", ".parquet", ".npy", ".done.json", PART)
-MISSING = "missing"
+MISSING, CHANGED = "missing", "damaged, its bytes have changed"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,14 @@ def _fault(storage: Storage, name: Path, expected: FileFacts) -> str | None:
         return MISSING
     if size != expected.bytes:
         return f"damaged, {size} bytes instead of {expected.bytes}"
-    return None if stored_facts(storage, name) == expected else "damaged, its bytes have changed"
+    return None if stored_facts(storage, name) == expected else CHANGED
+
+
+def _hash_fault(storage: Storage, name: str, sha256: str) -> str | None:
+    """What is wrong with a file whose size is not recorded."""
+    if storage.size(name) is None:
+        return MISSING
+    return None if stored_facts(storage, name).sha256 == sha256 else CHANGED
 
 
 def _silence_findings(storage: Storage, dataset: Dataset) -> Iterator[str]:
@@ -193,17 +200,13 @@ def _options_findings(storage: Storage) -> Iterator[str]:
 
 
 def _total_findings(storage: Storage, dataset: Dataset, done: list[Done], *, complete: bool) -> Iterator[str]:
-    if storage.size(MANIFEST) is None:
-        yield f"{MANIFEST}: missing; run the build again"
-    elif stored_facts(storage, MANIFEST).sha256 != dataset.manifest_sha256:
-        yield f"{MANIFEST}: damaged, its bytes have changed; run the build again"
+    if fault := _hash_fault(storage, MANIFEST, dataset.manifest_sha256):
+        yield f"{MANIFEST}: {fault}; run the build again"
     elif complete and len(manifest.read_stored(storage, MANIFEST)) != sum(shard.rows for shard in done):
         yield f"{MANIFEST}: not the rows of the shards; run the build again"
-    if dataset.rejected_sha256 is not None:  # an older dataset has no such file
-        if storage.size(REJECTED) is None:
-            yield f"{REJECTED}: missing; run the build again"
-        elif stored_facts(storage, REJECTED).sha256 != dataset.rejected_sha256:
-            yield f"{REJECTED}: damaged, its bytes have changed; run the build again"
+    rejected = dataset.rejected_sha256  # an older dataset has no such file
+    if rejected is not None and (fault := _hash_fault(storage, REJECTED, rejected)):
+        yield f"{REJECTED}: {fault}; run the build again"
     if not complete:
         return
     tars = [shard.files[f"{shard.shard}.tar"].sha256 for shard in done if f"{shard.shard}.tar" in shard.files]

@@ -52,9 +52,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_whole_file_is_stored_as_it_came(root: Path, name: str, duration: float | None) -> None:
     member, heard, as_it_came = sound_member(root, Audio(path=name, duration_seconds=duration), [44_100])
     assert as_it_came
-    assert member.data == (root / name).read_bytes()
+    assert member.contents.read() == (root / name).read_bytes()
     assert member.suffix == name.rpartition(".")[2]
-    np.testing.assert_array_equal(heard[44_100], decode_audio(member.data).samples)
+    np.testing.assert_array_equal(heard[44_100], decode_audio(member.contents.read()).samples)
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def test_only_the_wanted_part_is_stored(root: Path, name: str, suffix: str, subt
     member, heard, as_it_came = sound_member(root, audio, rates)
     assert not as_it_came
     assert member.suffix == suffix
-    stored = soundfile.info(io.BytesIO(member.data))
+    stored = soundfile.info(io.BytesIO(member.contents.read()))
     source = decode_pcm((root / name).read_bytes(), 1.5, 0.75)
     assert (stored.frames, stored.samplerate) == (len(source.samples), source.sample_rate_hz)
     assert stored.subtype == subtype
-    again = decode_pcm(member.data)
+    again = decode_pcm(member.contents.read())
     lossless = name in ("a.wav", "a.flac", "fine.flac", "float.wav")
     expected = source.samples if lossless else source.samples.clip(-1, 1 - 2**-15)
     np.testing.assert_allclose(again.samples, expected, atol=0 if lossless else 2**-16)
@@ -89,7 +89,7 @@ def test_only_the_wanted_part_is_stored(root: Path, name: str, suffix: str, subt
     if lossless:
         assert member.facts["pcm_sha256"] == measure_sound(source).pcm_sha256
     for rate in rates:
-        assert heard[rate].tobytes() == decode_audio(member.data, rate).samples.tobytes()
+        assert heard[rate].tobytes() == decode_audio(member.contents.read(), rate).samples.tobytes()
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.m4a"])
@@ -104,24 +104,24 @@ def test_a_whole_video_is_stored_as_its_sound_and_its_picture(root: Path, name: 
         return
     (picture,) = picture_members(root, name, Audio(path=name), 1)
     assert picture.suffix == "jpg"
-    assert number_on(decode_image(picture.data)) == 2 * FPS
-    assert picture.facts["pixel_sha256"] == measure_image(decode_image(picture.data)).pixel_sha256
+    assert number_on(decode_image(picture.contents.read())) == 2 * FPS
+    assert picture.facts["pixel_sha256"] == measure_image(decode_image(picture.contents.read())).pixel_sha256
 
 
 def test_the_picture_is_of_the_clip_even_where_its_sound_lies_elsewhere(root: Path) -> None:
     clip = Audio(path="a.wav", start_seconds=1.0, duration_seconds=1.0)
     (picture,) = picture_members(root, "a.mp4", clip, 1)
-    assert number_on(decode_image(picture.data)) == int(1.5 * FPS)
+    assert number_on(decode_image(picture.contents.read())) == int(1.5 * FPS)
     (silent,) = picture_members(root, "silent.mp4", None, 1)
-    assert number_on(decode_image(silent.data)) == FPS // 2
+    assert number_on(decode_image(silent.contents.read())) == FPS // 2
 
 
 def test_several_pictures_of_a_clip_are_numbered(root: Path) -> None:
     pictures = picture_members(root, "a.mp4", Audio(path="a.mp4"), 4)
     assert [picture.suffix for picture in pictures] == [f"frame{number}.jpg" for number in range(4)]
-    assert [number_on(decode_image(picture.data)) for picture in pictures] == [12, 37, 62, 87]
+    assert [number_on(decode_image(picture.contents.read())) for picture in pictures] == [12, 37, 62, 87]
     (still,) = picture_members(root, "a.png", None, 4)
-    assert (still.suffix, still.data) == ("png", (root / "a.png").read_bytes())
+    assert (still.suffix, still.contents.read()) == ("png", (root / "a.png").read_bytes())
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "GIF", "BMP", "TIFF"])
@@ -195,7 +195,7 @@ for name in ("a.wav", "fine.flac", "float.wav", "a.ogg", "a.mp3", "a.mp4", "a.we
     members = [sound_member(Path(sys.argv[1]), clip)[0]]
     if name in ("a.mp4", "a.webm"):
         members += picture_members(Path(sys.argv[1]), name, clip, 2)
-    print(name, *(hashlib.sha256(member.data).hexdigest() for member in members))
+    print(name, *(hashlib.sha256(member.contents.read()).hexdigest() for member in members))
 """
 
 

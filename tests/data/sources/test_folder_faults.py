@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,10 @@ def test_a_file_that_was_cut_off_says_so(tmp_path: Path) -> None:
         ([b"a,\xff.png,"], {2: "byte 0xff is not UTF-8; save it as UTF-8"}),
         ([b'a,"x.png,', b"b,y.png,", b'c,"z".png,', b"d,z.png,"], {2: "not CSV: ", 4: "not CSV: "}),
         ([b'a,"x', b"", b"c,y.png,"], {2: "not CSV: a quote is not closed; close quotes"}),
+        (
+            [b'a,x.png,"[]', b"b,y.png,", b'c,z.png,"[]"', b'd,z.png,"'],
+            {2: "not CSV: a quote", 5: "not CSV: "},
+        ),
         ([b'a,"x.png', b'b",y.png,,', b"c,y.png,"], {2: "has more cells than", 3: "has more cells than"}),
     ],
 )
@@ -209,6 +214,20 @@ def test_a_bad_line_of_csv_is_rejected_alone(
     good = [entry.id for entry in entries if isinstance(entry, Record)]
     wanted = [line[:1].decode() for number, line in enumerate(lines, 2) if line and number not in faults]
     assert good == [*wanted, "last"]
+
+
+def test_a_cell_of_many_lines_is_read_and_open_quotes_take_bounded_time(tmp_path: Path) -> None:
+    cell = "[\n" + '{""a, b"": ""c""},\n' * 500 + "1]"
+    header, good = "id,image_file_name,metadata\n", 'a,a.png,"{""a"": ' + cell + '}"\n'
+    (tmp_path / "metadata.csv").write_text(header + good, encoding="utf-8")
+    (record,) = read(tmp_path)
+    assert isinstance(record, Record)
+    assert len(record.metadata["a"]) == 501
+    (tmp_path / "metadata.csv").write_text(header + good + 'b,"x ""\n' * 6_000, encoding="utf-8")
+    start = time.process_time()
+    entries = list(read(tmp_path))
+    assert [isinstance(entry, Record) for entry in entries] == [True] + [False] * 6_000
+    assert time.process_time() - start < 4
 
 
 def test_a_changed_byte_costs_one_row_of_csv_at_most(tmp_path: Path) -> None:
