@@ -55,7 +55,7 @@ def free_id(name: str, index: int, taken: Container[str]) -> str:
 def too_long(record_id: str) -> str:
     """What is wrong with an id of more than 95 characters.
 
-    >>> too_long("dog" * 40)[-42:]
+    >>> too_long("dog" * 40)[-39:]
     "…' has 120 characters; shorten it to 95"
     """
     return f"{cut(record_id, LONGEST_ID)!r} has {len(record_id)} characters; shorten it to {LONGEST_ID}"

@@ -109,7 +109,7 @@ def test_faults(tmp_path: Path) -> None:
     assert f"vggsound.csv:3 '{ORGAN}': more cells than columns; quote cells with commas" in message
 
 
-def test_a_faulty_row_is_of_the_split_it_states_or_else_of_the_one_before(tmp_path: Path) -> None:
+def test_a_faulty_row_is_of_the_split_it_states_or_else_of_the_nearest(tmp_path: Path) -> None:
     write_csv(
         tmp_path / "vggsound.csv",
         ["x", 1, "a", "test"],
