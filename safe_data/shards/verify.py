@@ -89,8 +89,9 @@ def verify_dataset(root: Root) -> Verified:
 
 
 def _shard_findings(storage: Storage, paths: ShardPaths, done: Done, dataset: Dataset) -> Iterator[str]:
-    if done.plan_sha256 != dataset.plan_sha256 or done.shard != paths.name:
-        yield f"{paths.done}: of another plan; build the dataset again"
+    own = (dataset.format_version, paths.name, paths.split, dataset.plan_sha256)
+    if (done.format_version, done.shard, done.split, done.plan_sha256) != own:
+        yield f"{paths.done}: of another shard, plan or format; build the dataset again"
     for encoding in dataset.encoders:
         if encoding not in done.encoders and paths.sidecar(encoding).name in done.files:
             yield f"{paths.done}: not the {encoding.label} of {DATASET}; run the build again"

@@ -174,7 +174,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "done.json of another plan": (
         lambda root: edit(root / f"{TRAIN}.done.json", '"plan_sha256": "', '"plan_sha256": "00'),
-        f"{TRAIN}.done.json: of another plan",
+        f"{TRAIN}.done.json: of another shard, plan or format",
     ),
     "wrong counts": (
         lie_about_counts,
