@@ -71,7 +71,9 @@ def verify_dataset(root: Root) -> Verified:
         try:
             facts = read_json(storage, paths.done, Done)
         except InputError as error:
-            findings.append(f"{paths.done}: {_short(error, f'{storage}/{paths.done}')}")
+            lost = storage.size(paths.done) is None
+            said = f"{MISSING}; run the build again" if lost else _short(error, f"{storage}/{paths.done}")
+            findings.append(f"{paths.done}: {said}")
             known |= {name for name in found if name.startswith(f"{paths.folder / paths.name}.")}
             continue
         done.append(facts)

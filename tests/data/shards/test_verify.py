@@ -166,7 +166,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "done.json missing": (
         lambda root: (root / f"{TRAIN}.done.json").unlink(),
-        f"{TRAIN}.done.json: cannot be read (No such file or directory)",
+        f"{TRAIN}.done.json: missing; run the build again",
     ),
     "done.json damaged": (
         lambda root: cut(root / f"{TRAIN}.done.json") or edit(root / f"{TRAIN}.done.json", "{", "["),
