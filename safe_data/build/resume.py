@@ -17,6 +17,7 @@ from safe_data.core.progress import Progress
 from safe_data.media.paths import MediaRoot
 from safe_data.shards.layout import (
     DATASET,
+    FORMAT_VERSION,
     PLAN,
     Dataset,
     Done,
@@ -132,12 +133,13 @@ def _difference(found: bytes, plan: Plan) -> str:
 
 
 def read_done(storage: Storage, paths: ShardPaths, plan_sha256: str) -> Done | None:
-    """Read done.json of a shard; None if it is missing, damaged, or from another plan."""
+    """Read done.json of a shard; None if it is missing, damaged, or from another plan or shard."""
     try:
         done = read_json(storage, paths.done, Done)
     except InputError:
         return None
-    return done if done.plan_sha256 == plan_sha256 else None
+    own = (FORMAT_VERSION, paths.name, paths.split, plan_sha256)
+    return done if (done.format_version, done.shard, done.split, done.plan_sha256) == own else None
 
 
 def whole_files(storage: Storage, paths: ShardPaths, done: Done) -> dict[str, FileFacts]:

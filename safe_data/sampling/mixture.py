@@ -115,7 +115,9 @@ class Mixture:
         Raises:
             InputError: there is no such rank, or there are more ranks than rows.
         """
-        if not 0 <= rank < ranks <= self.batch_size:
+        if not 0 <= rank < ranks:
+            raise InputError(f"rank {rank} of {ranks}: a rank is 0 or more, and less than their number")
+        if ranks > self.batch_size:
             raise InputError(f"rank {rank} of {ranks} in batches of {self.batch_size}: each rank needs a row")
         before, after = self.drawn_before(step), self.drawn_before(step + 1)
         spans = list(zip(before.values(), after.values(), strict=True))

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, get_args, get_type_hints
 
@@ -91,7 +91,7 @@ LATER_COLUMNS = ("source_path", "json_sha256")  # which an older dataset lacks, 
 
 def table(rows: Iterable[Row]) -> pa.Table:
     """Make one table of the rows."""
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+    return pa.Table.from_pylist([vars(row) for row in rows], schema=SCHEMA)
 
 
 def write(file: BinaryIO, tables: Iterable[pa.Table]) -> None:

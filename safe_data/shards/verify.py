@@ -71,7 +71,9 @@ def verify_dataset(root: Root) -> Verified:
         try:
             facts = read_json(storage, paths.done, Done)
         except InputError as error:
-            findings.append(f"{paths.done}: {_short(error, f'{storage}/{paths.done}')}")
+            lost = storage.size(paths.done) is None
+            said = f"{MISSING}; run the build again" if lost else _short(error, f"{storage}/{paths.done}")
+            findings.append(f"{paths.done}: {said}")
             known |= {name for name in found if name.startswith(f"{paths.folder / paths.name}.")}
             continue
         done.append(facts)
@@ -89,8 +91,9 @@ def verify_dataset(root: Root) -> Verified:
 
 
 def _shard_findings(storage: Storage, paths: ShardPaths, done: Done, dataset: Dataset) -> Iterator[str]:
-    if done.plan_sha256 != dataset.plan_sha256 or done.shard != paths.name:
-        yield f"{paths.done}: of another plan; build the dataset again"
+    own = (dataset.format_version, paths.name, paths.split, dataset.plan_sha256)
+    if (done.format_version, done.shard, done.split, done.plan_sha256) != own:
+        yield f"{paths.done}: of another shard, plan or format; build the dataset again"
     for encoding in dataset.encoders:
         if encoding not in done.encoders and paths.sidecar(encoding).name in done.files:
             yield f"{paths.done}: not the {encoding.label} of {DATASET}; run the build again"

@@ -274,7 +274,7 @@ def test_impossible_weights_are_refused(weights: dict[str, float], message: str)
     [
         (lambda: mixture({"a": 1}, 0), "batch size 0: a batch holds one row or more"),
         (lambda: mixture({"a": 1}, 4, rows=0), "dataset 'a' has no rows; leave it out"),
-        (lambda: mixture({"a": 1}, 4).batch(0, rank=2, ranks=2), "rank 2 of 2 in batches of 4: "),
+        (lambda: mixture({"a": 1}, 4).batch(0, rank=2, ranks=2), "rank 2 of 2: a rank is 0 or more"),
         (
             lambda: mixture({"a": 1}, 4).batch(0, rank=0, ranks=5),
             "rank 0 of 5 in batches of 4: each rank needs a row",

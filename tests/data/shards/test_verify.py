@@ -166,7 +166,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "done.json missing": (
         lambda root: (root / f"{TRAIN}.done.json").unlink(),
-        f"{TRAIN}.done.json: cannot be read (No such file or directory)",
+        f"{TRAIN}.done.json: missing; run the build again",
     ),
     "done.json damaged": (
         lambda root: cut(root / f"{TRAIN}.done.json") or edit(root / f"{TRAIN}.done.json", "{", "["),
@@ -174,7 +174,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "done.json of another plan": (
         lambda root: edit(root / f"{TRAIN}.done.json", '"plan_sha256": "', '"plan_sha256": "00'),
-        f"{TRAIN}.done.json: of another plan",
+        f"{TRAIN}.done.json: of another shard, plan or format",
     ),
     "wrong counts": (
         lie_about_counts,
