@@ -234,10 +234,10 @@ def _before_padding(file: BinaryIO, samples: _Samples, whole: int, stop: int) ->
     More zeros within the RIFF chunk may be samples whose number is wrong. Zeros behind samples that end in
     silence may be samples too, moved there by bytes that were inserted, unless they fill a sector.
     """
-    end, frame = samples.start + samples.stated, samples.frame_bytes or 1
+    end, frame = samples.start + samples.stated, samples.frame_bytes or 0
     if end <= stop < end + frame and is_zeros(file, end, stop):
         return end
-    known = stop % SECTOR_BYTES == 0 or not is_zeros(file, end - frame, end) or whole > end + 1
+    known = stop % SECTOR_BYTES == 0 or whole > end + 1 or not is_zeros(file, end - frame, end)
     return whole if known and whole < stop and is_zeros(file, whole, stop) else stop
 
 
