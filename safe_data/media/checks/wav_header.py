@@ -232,12 +232,14 @@ def _before_padding(file: BinaryIO, samples: _Samples, whole: int, stop: int) ->
     """Where the file ends without zeros behind its RIFF chunk, or fewer than a frame behind its samples.
 
     More zeros within the RIFF chunk may be samples whose number is wrong. Zeros behind samples that end in
-    silence may be samples too, moved there by bytes that were inserted, unless they fill a sector.
+    silence may be samples too, moved there by bytes that were inserted, unless they fill a sector; the last
+    block of ADPCM mostly ends so.
     """
     end, frame = samples.start + samples.stated, samples.frame_bytes or 0
     if end <= stop < end + frame and is_zeros(file, end, stop):
         return end
-    known = stop % SECTOR_BYTES == 0 or whole > end + 1 or not is_zeros(file, end - frame, end)
+    known = frame > 0 and (stop % SECTOR_BYTES == 0 or not is_zeros(file, end - frame, end))
+    known |= whole > end + 1
     return whole if known and whole < stop and is_zeros(file, whole, stop) else stop
 
 
