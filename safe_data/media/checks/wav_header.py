@@ -261,12 +261,16 @@ def _only_chunks(file: BinaryIO, offset: int, layout: _Layout, stop: int, cut_of
             offset += tag
             continue
         chunk = layout.chunk(file, offset)
-        if chunk is None or chunk[1] < 0 or chunk[0] in _WHOLES or min(chunk[0]) < ord(" "):
+        if chunk is None or chunk[1] < 0 or chunk[0] in _WHOLES or not _is_name(chunk[0]):
             return number > 0 and is_zeros(file, offset, stop)
         offset = layout.after(file, offset + layout.head, chunk[1])
         if offset > stop + layout.align:
             return cut_off and chunk[0] in _AFTER
     return False
+
+
+def _is_name(name: bytes) -> bool:
+    return name.isascii() and name.decode().isprintable()
 
 
 def _frames(samples: _Samples, end: int) -> int | None:
