@@ -32,6 +32,7 @@ DEPTHS = {  # bits; 16 for all others
 }
 
 VORBIS_BLOCK = 2**13  # frames of the longest
+MP3_BEFORE = 32 * 1152  # at 8 kbit/s, a frame needs up to 24 before it
 
 _LENGTH_UNKNOWN = 2**40
 
@@ -223,15 +224,22 @@ def _joined(
 
 
 def _seek(sound: soundfile.SoundFile, first: int, tail: int) -> None:
-    """Go to a frame; one in the last page of Vorbis is reached by decoding what precedes it.
+    """Go to a frame; where the decoder would land elsewhere or lack what came before, decode up to it.
 
-    libvorbisfile counts that page from its end, where samples may have been trimmed, and lands too late.
+    libvorbisfile counts the last page from its end, where samples may have been trimmed, and lands too late.
+    A frame of MP3 may need the bytes of many frames before it, and libmpg123 goes back by four. In Opus that
+    does not begin at 0, libsndfile lands elsewhere. Some kinds of ADPCM cannot be sought in.
     """
     from_ = min(first, max(0, int(sound.frames) - tail - VORBIS_BLOCK)) if tail else first
+    if sound.format == "MP3":
+        from_ = max(0, first - MP3_BEFORE)
+    if sound.subtype == "OPUS":
+        from_ = 0
     try:
         with quiet():
-            sound.seek(from_)
-    except soundfile.LibsndfileError as error:
-        raise _undecodable(error) from None
+            if from_:  # to go to the beginning of such an Opus would lead past it
+                sound.seek(from_)
+    except soundfile.LibsndfileError:
+        from_ = 0
     for _ in _decoded(sound, first - from_):
         pass

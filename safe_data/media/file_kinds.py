@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from safe_data.media.checks.mp3_header import header_of
 from safe_data.media.checks.mpeg_ts import packet_stride
 from safe_data.media.containers import PICTURES_IN_BOXES
 
@@ -19,12 +20,14 @@ class FileKind:
 
 _ARCHIVE = "; unpack it"
 _DOWNLOAD = "; download the file again"
+_LFS, _ANNEX = "a Git LFS pointer; run git lfs pull", "a git-annex pointer; run git annex get"
 
 # Formats by their first bytes. A longer start comes before a shorter one that it begins with.
 _STARTS: list[tuple[bytes, str, tuple[str, ...]]] = [
     (b"fLaC", "FLAC", SOUND),
     (b"ID3", "MP3", SOUND),
     (b".snd", "AU", SOUND),
+    (b"dns.", "AU", SOUND),
     (b"caff", "CAF", SOUND),
     (b"RF64", "WAV", SOUND),
     (b"BW64", "WAV", SOUND),
@@ -74,6 +77,8 @@ _STARTS: list[tuple[bytes, str, tuple[str, ...]]] = [
     (b"\xff\x4f\xff\x51", "JPEG 2000", PICTURE),
     (b"\0\0\0\x0cJXL ", "JPEG XL", PICTURE),
     (b"\xff\x0a", "JPEG XL", PICTURE),
+    (b"II+\0", "BigTIFF", PICTURE),
+    (b"MM\0+", "BigTIFF", PICTURE),
     (b"8BPS", "PSD", PICTURE),
     (b"\0\0\1\0", "ICO", PICTURE),
     (b"%!PS", "EPS", PICTURE),
@@ -85,8 +90,8 @@ _STARTS: list[tuple[bytes, str, tuple[str, ...]]] = [
     (b"DDS ", "DDS", PICTURE),
     (b"qoif", "QOI", PICTURE),
     *((b"P%d" % number, "PNM", PICTURE) for number in range(1, 7)),
-    (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer; run git lfs pull", NO_MEDIUM),
-    (b"/annex/objects/", "a git-annex pointer; run git annex get", NO_MEDIUM),
+    (b"version https://git-lfs.github.com/spec/v1", _LFS, NO_MEDIUM),
+    (b"/annex/objects/", _ANNEX, NO_MEDIUM),
     (b"\0\5\x16\7", "an AppleDouble file, which macOS writes beside a file; leave it out", NO_MEDIUM),
     (b"%PDF", "a PDF", NO_MEDIUM),
     (b"PK\3\4", f"a ZIP archive{_ARCHIVE}", NO_MEDIUM),
@@ -103,8 +108,15 @@ _STARTS: list[tuple[bytes, str, tuple[str, ...]]] = [
     (b"\x89HDF", "an HDF5 file", NO_MEDIUM),
     (b"SQLite format 3", "an SQLite database", NO_MEDIUM),
     (b"\x7fELF", "a program", NO_MEDIUM),
+    (b"MZ", "a program", NO_MEDIUM),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE file, such as Thumbs.db or an old Office file", NO_MEDIUM),
+    (b"\0\0\0\1Bud1", "a .DS_Store file, which macOS leaves in folders; leave it out", NO_MEDIUM),
+    (b"\xef\xbf\xbd", f"a file that was copied as if it were text{_DOWNLOAD}", NO_MEDIUM),
+    (b"\x89PNG\n", f"a PNG that was copied as if it were text{_DOWNLOAD}", NO_MEDIUM),
     (b"#EXTM3U", "a playlist", NO_MEDIUM),
 ]
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_POINTERS = {b"version https://git-lfs.github.com/": _LFS, b".git/annex/objects/": _ANNEX}
 _PARTS = {  # formats with a name for the whole and one for the kind, four bytes each
     (b"RIFF", b"WAVE"): ("WAV", SOUND),
     (b"RIFF", b"AVI "): ("AVI", VIDEO),
@@ -131,6 +143,8 @@ def kind_of(head: bytes) -> FileKind | None:
     for start, name, holds in _STARTS:
         if head.startswith(start):
             return FileKind(name, holds)
+    if head[:2] in _UTF_16 and _is_text(head):
+        return _written(head[: len(head) // 2 * 2].decode("utf-16", "ignore").encode())
     if (head[:4], head[8:12]) in _PARTS:
         return FileKind(*_PARTS[head[:4], head[8:12]])
     return _boxed(head) or _packets(head) or _written(head)
@@ -155,7 +169,7 @@ def _packets(head: bytes) -> FileKind | None:
     if len(head) > 2 and head[0] == 0xFF and head[1] >= 0xE0:
         if head[1] & 0xF6 == 0xF0:
             return FileKind("AAC", SOUND)
-        if head[1] & 0x06 and head[1] & 0x18 != 0x08:
+        if header_of(head[:4]):
             return FileKind("MP3", SOUND)
     if len(head) > 2 and head[0] == 0x56 and head[1] & 0xE0 == 0xE0:
         return FileKind("AAC in LATM", SOUND)
@@ -168,6 +182,9 @@ def _written(head: bytes) -> FileKind | None:
     """What a text is; the first kilobyte may end within a character."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     lower = text[:600].lower()
+    for start, is_a in _POINTERS.items():
+        if text.startswith(start) or (is_a == _ANNEX and start in text[:300] and _is_text(head)):
+            return FileKind(is_a, NO_MEDIUM)
     if b"<svg" in lower and lower.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")):
         return FileKind("SVG", PICTURE)
     if b"<html" in lower or lower.startswith(b"<!doctype html"):
@@ -176,12 +193,12 @@ def _written(head: bytes) -> FileKind | None:
         return FileKind(f"an XML file, as a failed download leaves{_DOWNLOAD}", NO_MEDIUM)
     if lower.startswith((b"{", b"[")) and _is_text(head):
         return FileKind(f"a JSON file, as a failed download leaves{_DOWNLOAD}", NO_MEDIUM)
-    return FileKind("a text file", NO_MEDIUM) if text and _is_text(head) else None
+    return FileKind("a text file", NO_MEDIUM) if _is_text(head) else None
 
 
 def _is_text(head: bytes) -> bool:
     """Whether all of it is printable; a long one may end within a character."""
-    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    encoding = "utf-16" if head[:2] in _UTF_16 else "utf-8"
     for end in range(4 if len(head) >= 1000 else 1):
         try:
             text = head[: len(head) - end].decode(encoding)

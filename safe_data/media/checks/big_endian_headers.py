@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
 from safe_data.media.checks.spliced import patched
-from safe_data.media.checks.wav_header import is_unstated
-from safe_data.media.checks.whole import Whole, damaged, read_at, truncated
+from safe_data.media.checks.wav_header import SECTOR_BYTES, is_unstated
+from safe_data.media.checks.whole import Whole, damaged, is_zeros, read_at, truncated
 
 MAX_CHUNKS = 256
 SOX_UNSTATED = 0x7F000000  # what SoX writes into the sizes of an AIFF in a pipe
@@ -68,17 +68,21 @@ def check_aiff(file: BinaryIO) -> Whole:
     (form,) = struct.unpack(">I", read_at(file, 4, 4))
     if 8 + form > size and not _left_open(form):
         raise truncated(form, size - 8)
-    return Whole((patched(file, {}, size),), ("AIFF",), frames if linear else None, unchanged=False)
+    changes, end = {}, size
+    if linear and frame_bytes and payload > frames * frame_bytes:  # Python's aifc counts a byte of padding
+        end = first + frames * frame_bytes if comm < begin else size
+        changes = {begin - 4: struct.pack(">I", first + frames * frame_bytes - begin)}
+    return Whole((patched(file, changes, end),), ("AIFF",), frames if linear else None, unchanged=False)
 
 
 def _aiff_chunks(file: BinaryIO, offset: int, size: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
     """Each chunk: its name, where its body begins, and the length that it states."""
     for _ in range(MAX_CHUNKS):
         head = read_at(file, offset, 8)
-        if len(head) < 8:
-            if head:
-                raise damaged(f"{len(head)} bytes at byte {offset} are no chunk")
+        if not head or (not any(head[:4]) and _is_padding(file, offset, size)):
             return
+        if len(head) < 8:
+            raise damaged(f"{len(head)} bytes at byte {offset} are no chunk")
         (length,) = struct.unpack_from(">I", head, 4)
         yield head[:4], (offset + 8, length)
         offset += 8 + length + length % 2
@@ -88,17 +92,25 @@ def _aiff_chunks(file: BinaryIO, offset: int, size: int) -> Iterator[tuple[bytes
             raise truncated(length, size - offset + length)
 
 
+def _is_padding(file: BinaryIO, offset: int, size: int) -> bool:
+    """Whether the rest of an AIFF is zeros that fill a sector, or that follow what does not end in zeros."""
+    known = size % SECTOR_BYTES == 0 or not is_zeros(file, offset - _AIFF_FIXED, offset)
+    form = int.from_bytes(read_at(file, 4, 4))
+    return known and offset >= 8 + form and is_zeros(file, offset, size)
+
+
 def check_au(file: BinaryIO) -> Whole:
-    """Check an AU file.
+    """Check an AU file, in either byte order.
 
     Raises:
         MediaError: it is truncated or damaged.
     """
     size = file.seek(0, 2)
     head = read_at(file, 0, 24)
+    order = "<" if head[:4] == b"dns." else ">"
     if len(head) < 24:
         raise truncated(24, len(head))
-    offset, stated, encoding, _, channels = struct.unpack_from(">5I", head, 4)
+    offset, stated, encoding, _, channels = struct.unpack_from(order + "5I", head, 4)
     first = offset
     frame_bytes = channels * _AU_BYTES[encoding] if encoding in _AU_BYTES else None
     if offset < 24 or first > size:
@@ -114,7 +126,7 @@ def check_au(file: BinaryIO) -> Whole:
     if frame_bytes and (end - first) % frame_bytes:
         raise damaged(f"{end - first} bytes of samples are no whole number of frames of {frame_bytes}")
     frames = (end - first) // frame_bytes if frame_bytes else None
-    view = patched(file, {8: struct.pack(">I", end - first)}, end)
+    view = patched(file, {8: struct.pack(order + "I", end - first)}, end)
     return Whole((view,), ("AU",), frames, unchanged=False)
 
 

@@ -19,6 +19,7 @@ from safe_data.media.checks.spliced import view_of
 from safe_data.media.checks.whole import Whole, before_tags, damaged, read_at
 
 READ_BYTES = 2**20
+MAX_TAG_BYTES = 2**20  # behind the frames
 
 _START = 0xFFFF  # of the checksum of a frame
 
@@ -59,10 +60,18 @@ def check_mp3(file: BinaryIO) -> Whole:
         raise damaged(f"{end - walk.stop} bytes at byte {walk.stop} are no frame")
     if tag is None:
         return Whole((_long_enough(file, music, walk),), ("MP3",), walk.frames * first.frames)
-    true = tag.checked(walk.frames, walk.stop, walk.music_crc)
+    true = tag.checked(walk.frames, walk.stop, None if _has_other_gain(file, end) else walk.music_crc)
     if true == tag and walk.stop == end:
         return Whole((file,), ("MP3",))
     return Whole((view_of(file, [true.data, range(music, walk.stop)]),), ("MP3",))
+
+
+def _has_other_gain(file: BinaryIO, end: int) -> bool:
+    """Whether the tags say that mp3gain has changed the loudness of all frames, but not LAME's checksum.
+
+    Source: mp3gain's apetag.c.
+    """
+    return b"MP3GAIN_" in read_at(file, end, MAX_TAG_BYTES)
 
 
 def _long_enough(file: BinaryIO, start: int, walk: _Walk) -> BinaryIO:

@@ -31,8 +31,10 @@ class Tag:
     music_crc: int | None = None
     is_named: bool = False
 
-    def checked(self, frames: int, file_bytes: int, music_crc: int) -> "Tag":
+    def checked(self, frames: int, file_bytes: int, music_crc: int | None) -> "Tag":
         """The tag with the true number of frames, if it differs by one from what it says or was damaged.
+
+        Without a checksum of the music, LAME's is not compared.
 
         Raises:
             MediaError: the sound is not the one that the tag describes.
@@ -48,9 +50,11 @@ class Tag:
         detail = f"the header promises {self.frames} frames, {frames} are there"
         if not proven and (more > 1 or (more == 1 and short)):
             raise MediaError(f"truncated sound: {detail}")
-        if not proven and more < -1:
+        other_bytes = bool(self.music_bytes) and self.music_bytes != file_bytes
+        if not proven and (more < -1 or (more and other_bytes and self._checksum_is_right())):
             raise damaged(detail)
-        if by_lame and self.music_crc and self.music_bytes == file_bytes and self.music_crc != music_crc:
+        compared = by_lame and self.music_crc and self.music_bytes == file_bytes and music_crc is not None
+        if compared and self.music_crc != music_crc:
             raise damaged("the checksum over all of its frames is wrong")
         return true
 

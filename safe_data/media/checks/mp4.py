@@ -21,6 +21,7 @@ from safe_data.media.checks.mp4_boxes import (
     table_of,
 )
 from safe_data.media.checks.mp4_fragments import check_fragments
+from safe_data.media.checks.whole import is_zeros
 
 INDEX_BYTES = 2**24  # of the largest moov: six hours or more
 ROUNDING_SECONDS = 0.002  # some programs add up rounded times
@@ -44,7 +45,8 @@ def check_mp4(file: BinaryIO, size: int) -> None:
     index = [(start, end) for kind, start, end in boxes if kind == b"moov"]
     fragmented = any(kind == b"moof" for kind, _, _ in boxes)
     end = boxes[-1][2] if boxes else 0
-    if end < size and (fragmented or not index or not media):
+    padded = not fragmented or (boxes[-1][0] == b"mfra" and is_zeros(file, end, size))
+    if end < size and not (index and media and padded):
         raise damaged("video", "no box", end)
     if not index:
         raise MediaError("truncated video: it has no index, which some programs write last")

@@ -80,9 +80,33 @@ def check_fragments(file: BinaryIO, moov: bytes, boxes: list[Box]) -> None:
             packets.setdefault(part.track, Packets()).starts.extend((starts / scale).tolist())
             ends[part.track] = begin + int(part.lasts.sum())
         last = number
+    _check_index(file, boxes)
     pictures = [times for track, times in packets.items() if tracks[track][1] == b"vide"]
     for sound in (times for track, times in packets.items() if tracks[track][1] == b"soun"):
         check_pauses(sound, pictures)
+
+
+def _check_index(file: BinaryIO, boxes: list[Box]) -> None:
+    """Compare the index at the end, if there is one, with the fragments.
+
+    Source: ISO/IEC 14496-12, section 8.8.10 (tfra).
+    """
+    kind, begin, end = boxes[-1]
+    if kind != b"mfra" or end - begin > HEADER_BYTES:
+        return
+    starts = {start - head for kind, start, _ in boxes if kind == b"moof" for head in (8, 16)}
+    for name, content in children(read_at(file, begin, end - begin)):
+        if name != b"tfra" or len(content) < 16:
+            continue
+        lengths, count = struct.unpack_from(">II", content, 8)
+        width = 8 if content[0] == 1 else 4
+        entry = 2 * width + sum((lengths >> shift & 3) + 1 for shift in (0, 2, 4))
+        listed = content[16 : 16 + min(count, (len(content) - 16) // entry) * entry]
+        rows = np.frombuffer(listed, np.uint8).reshape(-1, entry)
+        places = rows[:, width : 2 * width].copy().view(f">u{width}").ravel().tolist()
+        lost = [place for place in places if place not in starts]
+        if lost:
+            raise damaged("video", "no fragment where the index has one,", lost[0])
 
 
 def _check_gap(gap_seconds: float, in_a_row: bool, offset: int) -> None:

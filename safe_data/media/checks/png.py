@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from safe_data.core.errors import MediaError
 
-MAX_CHUNKS = 2**20  # a file of 256 MiB in chunks of 256 bytes
+MAX_CHUNKS = 2**17  # a file of 256 MiB in chunks of 2 KiB; libpng's have 8
 MAX_EXIF_BYTES = 2**22
 
 _HEADER = 13  # bytes of IHDR

@@ -11,10 +11,7 @@ from safe_data.media.checks.mp3_header import header_of
 from safe_data.media.checks.ogg_pages import check_ogg
 from safe_data.media.checks.spliced import view_of
 from safe_data.media.checks.wav_header import check_w64, check_wav
-from safe_data.media.checks.whole import Whole, read_at
-
-ID3_HEADER = 10
-MAX_TAGS = 16  # at the start of a file
+from safe_data.media.checks.whole import ID3_HEADER, MAX_TAGS, Whole, id3v2_bytes, read_at
 
 
 def whole_sound(file: BinaryIO) -> Whole:
@@ -47,6 +44,7 @@ def _check_for(head: bytes) -> Callable[[BinaryIO], Whole] | None:
         b"fLaC": check_flac,
         b"riff": check_w64,
         b".snd": check_au,
+        b"dns.": check_au,
         b"caff": check_caf,
     }
     if head[:4] in checks:
@@ -55,16 +53,12 @@ def _check_for(head: bytes) -> Callable[[BinaryIO], Whole] | None:
 
 
 def after_id3(file: BinaryIO) -> tuple[int, int]:
-    """The offset after the ID3v2 tags at the start of a file, and after the zeros that follow them.
-
-    Source: ID3v2.4, section 3.1: the size has seven bits a byte, and excludes the header and the footer.
-    """
+    """The offset after the ID3v2 tags at the start of a file, and after the zeros that follow them."""
     offset = 0
     for _ in range(MAX_TAGS):
-        head = read_at(file, offset, ID3_HEADER)
-        if head[:3] != b"ID3" or len(head) < ID3_HEADER or max(head[6:]) > 0x7F:
+        length = id3v2_bytes(read_at(file, offset, ID3_HEADER))
+        if not length:
             break
-        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-        offset += ID3_HEADER + size + (ID3_HEADER if head[5] & 0x10 else 0)
+        offset += length
     padding = read_at(file, offset, 2**20) if offset else b""
     return offset, offset + len(padding) - len(padding.lstrip(b"\0"))

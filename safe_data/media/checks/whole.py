@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
+from safe_data.media.checks.extents import blocks_of
+
+ID3_HEADER = 10
+MAX_TAGS = 16  # at the start of a file, and at its end
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,33 @@ class Whole:
 
 
 def before_tags(file: BinaryIO, begin: int) -> int:
-    """Where the sound ends: before an ID3v1, a Lyrics3 and an APE tag at the end of the file."""
+    """Where the sound ends: before ID3v1, Lyrics3 and APE tags at the end of the file, in any order."""
     end = file.seek(0, 2)
+    for _ in range(MAX_TAGS):
+        stop = _before_tags(file, begin, end)
+        if stop == end:
+            break
+        end = stop
+    return end
+
+
+def id3v2_bytes(head: bytes) -> int:
+    """The length of the ID3v2 tag that begins with these ten bytes; 0 if none does.
+
+    Source: ID3v2.4, section 3.1: the size has seven bits a byte, and excludes the header and the footer.
+    """
+    if head[:3] != b"ID3" or len(head) < ID3_HEADER or max(head[6:ID3_HEADER]) > 0x7F or head[3] > 4:
+        return 0
+    size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+    return ID3_HEADER + size + (ID3_HEADER if head[5] & 0x10 else 0)
+
+
+def is_zeros(file: BinaryIO, begin: int, end: int) -> bool:
+    """Whether nothing but zeros lies between two offsets."""
+    return all(block.count(0) == len(block) for block in blocks_of(file, begin, end))
+
+
+def _before_tags(file: BinaryIO, begin: int, end: int) -> int:
     if end - 128 >= begin and read_at(file, end - 128, 3) == b"TAG":
         end -= 128
     foot = read_at(file, max(begin, end - 15), min(15, end - begin))

@@ -43,6 +43,7 @@ KINDS = (
     "undecodable sound: ",
     "unknown sound format: ",
     "unknown length: ",
+    "not a sound: ",
     "empty sound: ",
     "absurd ",
     "sound too long: ",

@@ -20,6 +20,33 @@ NO_MEDIA = {
         "a Git LFS pointer; run git lfs pull",
     ),
     "annex": (b"/annex/objects/SHA256E-s4--0.wav\n", "a git-annex pointer; run git annex get"),
+    "lfs with a mark": (
+        b"\xef\xbb\xbfversion https://git-lfs.github.com/spec/v1\r\noid sha256:0\r\n",
+        "a Git LFS pointer; run git lfs pull",
+    ),
+    "annex without links": (
+        b"../../.git/annex/objects/Xq/0f/SHA256E-s4--0.wav/SHA256E-s4--0.wav",
+        "a git-annex pointer; run git annex get",
+    ),
+    "html in UTF-16": (
+        "<html><body>Not found</body></html>".encode("utf-16"),
+        "an HTML page, as a failed download leaves; download the file again",
+    ),
+    "space": (b" \r\n", "a text file"),
+    "mangled": (
+        b"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\0\x10JFIF",
+        "a file that was copied as if it were text; download the file again",
+    ),
+    "mangled png": (
+        b"\x89PNG\n\x1a\n\0\0\0\rIHDR",
+        "a PNG that was copied as if it were text; download the file again",
+    ),
+    "thumbs": (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(40),
+        "an OLE file, such as Thumbs.db or an old Office file",
+    ),
+    "ds_store": (b"\0\0\0\1Bud1\0", "a .DS_Store file, which macOS leaves in folders; leave it out"),
+    "program": (b"MZ\x90\0\3", "a program"),
     "html": (
         b"\n<!DOCTYPE html>\n<html><body>Not found</body></html>",
         "an HTML page, as a failed download leaves; download the file again",
@@ -66,6 +93,7 @@ UNREAD = {
         "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n",
         "JPEG XL": b"\xff\x0a\xfa\x1f",
         "PSD": b"8BPS\0\1",
+        "BigTIFF": b"II+\0\x08\0\0\0",
         "SVG": b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>",
         "ICO": b"\0\0\1\0\1\0",
         "EPS": b"%!PS-Adobe-3.0 EPSF-3.0",
@@ -129,6 +157,8 @@ def test_bytes_that_say_nothing_are_shown() -> None:
         MediaError, match=r"^unknown sound format: it begins with de ad be ef; convert it to one of WAV"
     ):
         decode_audio(b"\xde\xad\xbe\xef" + bytes(range(256)))
+    with pytest.raises(MediaError, match=r"^unknown sound format: it begins with ff ff ff ff; "):
+        decode_audio(b"\xff" * 1000)  # no frame of MP3
 
 
 @pytest.mark.parametrize("name", FORMATS)

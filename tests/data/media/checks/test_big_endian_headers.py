@@ -93,3 +93,23 @@ def test_what_follows_the_last_chunk() -> None:
     for kind in ("AIFF", "CAF", "AU"):
         odd = encoded(kind, "PCM_S8", tone()[:-1])
         assert len(decoded(odd).stored) in (7999, 8000)  # libsndfile counts the padding of AIFF
+    assert same(decoded(AIFF + bytes(500)), WHOLE)
+    silent = AIFF[:-400] + bytes(400)
+    assert refusal(silent + bytes(12)).startswith("damaged sound: ")  # may be samples that were moved
+    assert len(decoded(silent + bytes(-len(silent) % 512)).stored) == 8000
+
+
+def test_padding_that_is_counted_as_samples_is_none() -> None:
+    """As Python's aifc writes it."""
+    odd = encoded("AIFF", "PCM_S8", tone()[:-1])
+    size = odd.index(b"SSND") + 4
+    assert odd[size : size + 4] == struct.pack(">I", 8000 + 8)
+    frames = replaced(odd, odd.index(b"COMM") + 10, struct.pack(">I", 7999))
+    assert np.array_equal(decoded(frames).stored, decoded(odd).stored[:7999])
+
+
+def test_an_au_in_the_other_byte_order() -> None:
+    head = struct.pack("<4s5I", b"dns.", 24, 16_000, 3, 16_000, 1)
+    samples = np.frombuffer(encoded("WAV")[44:], "<i2").tobytes()
+    assert same(decoded(head + samples), WHOLE)
+    assert refusal(head + samples[:-2]).startswith("truncated sound: ")

@@ -96,6 +96,24 @@ def test_a_flipped_bit_in_the_samples_is_seen_by_the_checksum_of_lame() -> None:
     assert said == "damaged sound: the checksum of its first frame, which says its length, is wrong"
 
 
+def test_a_frame_that_comes_twice_is_seen_by_the_tag_of_lame() -> None:
+    """The number of frames may be one off, but not if the number of bytes is wrong too."""
+    said = f"damaged sound: the header promises {len(FRAMES)} frames, {len(FRAMES) + 1} are there"
+    assert refusal(TAG + b"".join(FRAMES[:9] + FRAMES[8:])) == said
+
+
+def test_a_gain_that_was_changed_leaves_no_checksum_to_compare() -> None:
+    """mp3gain changes a field of every frame, says so in a tag, and leaves LAME's checksum as it was."""
+    louder = [frame[:9] + bytes([frame[9] ^ 1]) + frame[10:] for frame in FRAMES]
+    changed = TAG + b"".join(louder)
+    item = struct.pack("<II", 13, 0) + b"MP3GAIN_UNDO\0" + b"+002,+002,N,x"
+    foot = b"APETAGEX" + struct.pack("<III", 2000, 32 + len(item), 1)
+    assert refusal(changed) == "damaged sound: the checksum over all of its frames is wrong"
+    pcm = decoded(changed + item + foot + bytes(12))
+    assert pcm.suffix == "mp3"
+    assert len(pcm.stored) == len(WHOLE.stored)
+
+
 def test_what_has_no_tag_is_read_to_its_last_frame() -> None:
     pcm = decoded(BARE)
     assert pcm.suffix == "mp3"
@@ -120,6 +138,9 @@ def test_tags_around_it_are_passed_over() -> None:
     for tagged in (id3 + MP3, id3 + bytes(99) + MP3, MP3 + b"TAG" + bytes(125), MP3 + ape):
         assert same(decoded(tagged), WHOLE)
     assert same(decoded(MP3 + ape + lyrics + b"TAG" + bytes(125)), WHOLE)
+    bare = decoded(BARE)
+    for tagged in (BARE + b"TAG" + bytes(125) + ape, BARE + (b"TAG" + bytes(125)) * 2):
+        assert same(decoded(tagged), bare)
     assert same(decoded(MP3 + b"junk"), WHOLE)  # the tag says that all frames are there
     assert refusal(BARE + b"junk") == f"damaged sound: 4 bytes at byte {len(BARE)} are no frame"
 

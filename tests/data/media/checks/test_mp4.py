@@ -68,6 +68,23 @@ def parts() -> bytes:
     return video_bytes("mp4", None, "aac", seconds=3, options=options)
 
 
+def test_the_index_at_the_end_tells_that_the_last_fragment_is_lost(parts: bytes) -> None:
+    last, index = fragments(parts)[-1], parts.rindex(b"mfra") - 4
+    with pytest.raises(
+        MediaError, match=rf"^damaged video: no fragment where the index has one, at byte {last}$"
+    ):
+        check(parts[:last] + parts[index:])
+    check(changed(parts, b"tfra", 12, ">I", 2**31))  # more entries than are there
+    check(parts[:last])  # without the index, nothing tells
+
+
+def test_zeros_behind_a_fragmented_file_that_is_complete_are_passed_over(parts: bytes) -> None:
+    assert b"mfra" in parts
+    check(parts + bytes(1000))
+    with pytest.raises(MediaError, match=r"^damaged video: no box at byte \d+$"):
+        check(parts[: parts.rindex(b"mfra") - 4] + bytes(1000))
+
+
 def test_a_lost_fragment_is_a_loss(parts: bytes) -> None:
     check(parts)
     starts = fragments(parts)

@@ -93,6 +93,60 @@ def test_chunks_after_the_samples_are_passed_over() -> None:
     assert same(decoded(WAV + b"TAG" + bytes(125)), WHOLE)
 
 
+@pytest.mark.parametrize("length", [1, 2, 100, 468, 2**20])
+@pytest.mark.parametrize("riff", [SAMPLES + 36, SAMPLES + 36 + len(LIST)])
+def test_zeros_behind_the_file_are_passed_over(riff: int, length: int) -> None:
+    data = sized(riff, SAMPLES, WAV + LIST if riff > SAMPLES + 36 else WAV)
+    pcm = decoded(data + bytes(length))
+    assert same(pcm, WHOLE)
+    assert pcm.suffix == "wav"
+    with pytest.raises(MediaError, match="bytes after the samples are no chunk"):
+        decode_pcm(data + bytes(length) + b"\1" * 9)
+
+
+def test_zeros_that_may_be_samples_are_damage() -> None:
+    counted = sized(SAMPLES + 36 + 100, SAMPLES, WAV + bytes(100))
+    assert refusal(counted) == "damaged sound: 100 bytes after the samples are no chunk"
+    listed = sized(SAMPLES + 36 + len(LIST) + 100, SAMPLES, WAV + LIST + bytes(100))
+    assert same(decoded(listed), WHOLE)  # a chunk lies between them
+    assert same(decoded(sized(SAMPLES + 37, SAMPLES, WAV + b"\0")), WHOLE)  # less than a sample
+    silent = WAV[:-400] + bytes(400)
+    assert refusal(silent + bytes(10)) == "damaged sound: 10 bytes after the samples are no chunk"
+    assert len(decoded(silent + bytes(-len(silent) % 512)).stored) == 8000
+
+
+def test_another_file_behind_it_is_damage() -> None:
+    assert refusal(WAV + WAV) == "damaged sound: 16044 bytes after the samples are no chunk"
+
+
+def test_odd_chunks_without_padding_and_a_tag_behind_the_samples_are_passed_over() -> None:
+    odd = encoded("WAV", "PCM_U8", tone()[:-1])[:-1]
+    text = b"LIST" + struct.pack("<I", 9) + b"INFOabcde"
+    for behind in (LIST, text + LIST, text + b"\0" + LIST):
+        assert len(decoded(odd + behind).stored) == 7999
+    tag = b"ID3\x04\0\0\0\0\0\x0a" + bytes(10)
+    assert same(decoded(WAV + tag), WHOLE)
+    assert refusal(WAV + tag[:-1] + b"\1\1").endswith("are no chunk")
+
+
+def test_chunks_behind_the_samples_of_a_pipe_are_no_samples() -> None:
+    for behind in (LIST, LIST + LIST, LIST + b"TAG" + bytes(125)):
+        assert same(decoded(sized(0xFFFFFFFF, 0xFFFFFFFF, WAV + behind)), WHOLE)
+
+
+def test_a_header_that_is_right_but_for_a_common_mistake_is_read() -> None:
+    stereo = encoded("WAV", samples=tone(channels=2))
+    for data, wrong in ((WAV, (16_000, 256_000)), (stereo, (16_000, 32_000, 512_000))):
+        for bytes_a_second in wrong:
+            pcm = decoded(replaced(data, 28, struct.pack("<I", bytes_a_second)))
+            assert same(pcm, decoded(data))
+            assert pcm.suffix == "wav"
+    for format_ in (struct.pack("<IH", 32_000, 4), bytes(6)):
+        pcm = decoded(replaced(WAV, 28, format_))
+        assert same(pcm, WHOLE)
+        assert pcm.suffix is None  # other programs believe the bytes a frame
+
+
 def test_bytes_that_were_inserted_are_seen_even_where_the_end_is_silent() -> None:
     assert refusal(WAV + b"junk") == "damaged sound: 4 bytes after the samples are no chunk"
     silent = WAV[:-400] + bytes(400)
@@ -107,7 +161,7 @@ def test_bytes_that_were_inserted_are_seen_even_where_the_end_is_silent() -> Non
         (22, b"\2", "its header says 2 bytes for 2 samples of 16 bits"),
         (24, b"\x81", "its header says 32000 bytes a second for 16001 Hz of 2 bytes"),
         (28, b"\1", "its header says 32001 bytes a second for 16000 Hz of 2 bytes"),
-        (32, b"\4", "its header says 4 bytes for 1 samples of 16 bits"),
+        (28, struct.pack("<IH", 48_000, 4), "its header says 4 bytes for 1 samples of 16 bits"),
         (34, b"\x18", "its header says 2 bytes for 1 samples of 24 bits"),
         (36, b"D", "it has no chunk with samples"),
         (12, b"F", "its samples come before their format"),
@@ -158,6 +212,9 @@ def test_what_a_pipe_leaves_open_in_rf64_bw64_and_w64() -> None:
             decoded(replaced(replaced(w64, 16, struct.pack("<Q", size)), at, struct.pack("<Q", size))), WHOLE
         )
     assert same(decoded(b"BW64" + rf64[4:]), WHOLE)
+    for size in (0, 2**64 - 1):
+        unsized = replaced(rf64, sizes, struct.pack("<QQ", size, size))
+        assert same(decoded(replaced(unsized, rf64.index(b"data") + 4, struct.pack("<I", SAMPLES))), WHOLE)
     assert refusal(replaced(w64, 5, b"x")) == "damaged sound: its identifiers are not those of W64"
 
 
