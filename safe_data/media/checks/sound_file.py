@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from safe_data.media.checks.big_endian_headers import check_aiff, check_au, check_caf
+from safe_data.media.checks.extents import read_at
 from safe_data.media.checks.flac_frames import check_flac
 from safe_data.media.checks.mp3_frames import check_mp3
 from safe_data.media.checks.mp3_header import header_of
 from safe_data.media.checks.ogg_pages import check_ogg
 from safe_data.media.checks.spliced import view_of
 from safe_data.media.checks.wav_header import check_w64, check_wav
-from safe_data.media.checks.whole import Whole, read_at
+from safe_data.media.checks.whole import Whole
 
 ID3_HEADER = 10
 MAX_TAGS = 16  # at the start of a file

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
+from safe_data.media.checks.extents import read_at
 from safe_data.media.checks.spliced import patched
-from safe_data.media.checks.whole import Whole, before_tags, damaged, read_at, truncated
+from safe_data.media.checks.whole import Whole, before_tags, damaged, truncated
 
 MAX_CHUNKS = 64  # before the samples, and after them; real sounds have fewer
 
