@@ -26,9 +26,6 @@ _STARTS: list[tuple[bytes, str, tuple[str, ...]]] = [
     (b"ID3", "MP3", SOUND),
     (b".snd", "AU", SOUND),
     (b"caff", "CAF", SOUND),
-    (b"RF64", "WAV", SOUND),
-    (b"BW64", "WAV", SOUND),
-    (b"RIFX", "WAV", SOUND),
     (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00", "WAV", SOUND),  # W64
     (b"\x0b\x77", "AC-3", SOUND),
     (b"FLV\1", "FLV", VIDEO),
@@ -106,7 +103,7 @@ _STARTS: list[tuple[bytes, str, tuple[str, ...]]] = [
     (b"#EXTM3U", "a playlist", NO_MEDIUM),
 ]
 _PARTS = {  # formats with a name for the whole and one for the kind, four bytes each
-    (b"RIFF", b"WAVE"): ("WAV", SOUND),
+    **{(whole, b"WAVE"): ("WAV", SOUND) for whole in (b"RIFF", b"RIFX", b"RF64", b"BW64")},
     (b"RIFF", b"AVI "): ("AVI", VIDEO),
     (b"RIFF", b"WEBP"): ("WebP", PICTURE),
     (b"FORM", b"AIFF"): ("AIFF", SOUND),
