@@ -88,6 +88,7 @@ _CHECKSUMS = ("mkv", "mkv-flac", "mkv-pcm", "mp4-flac", "ac3", "eac3")  # over e
 _ENDLESS = ("ac3", "eac3", "aac", "ts", "ts-mp2", "m2ts", "mpg", "vob", "webm-live")
 _FRAMES_LOST = dict.fromkeys(("end", "shorter"), "no length: whole frames lost")
 _EDITS = {"lost": "no checksum over its edit list"}
+_ADPCM = {"rate": "the rate is said once, beside bytes a second, which encoders estimate"}
 _CODEC = dict.fromkeys(("rate", "channels"), "no checksum over the header of the codec")
 _PAYLOAD = {
     **dict.fromkeys(("values", "moved"), "no checksum over the sound"),
@@ -104,6 +105,7 @@ def containers() -> dict[str, Medium]:
         untold = untold | (_FRAMES_LOST if name in _ENDLESS else {})
         untold = untold | (_EDITS if kind in ("mp4", "mov", "ipod", "3gp") else {})
         untold = untold | (_CODEC if kind == "webm" else {})
+        untold = untold | (_ADPCM if name == "avi-adpcm" else {})
         if picture and kind != "matroska":
             untold = untold | {"frames": "no checksum over the pictures"}
         slack = 0.0 if name in _CHECKSUMS else SLACK_SECONDS
