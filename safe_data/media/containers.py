@@ -11,32 +11,27 @@ from safe_data.media.checks.extents import read_at
 from safe_data.media.checks.flv import check_flv
 from safe_data.media.checks.matroska import check_matroska
 from safe_data.media.checks.mp4 import check_mp4
-from safe_data.media.checks.mpeg_ps import PACK, check_mpeg_ps
+from safe_data.media.checks.mpeg_ps import check_mpeg_ps
 from safe_data.media.checks.mpeg_ts import PACKET_BYTES, check_mpeg_ts, packet_stride
 from safe_data.media.checks.sound_frames import check_frames, frames_of
+from safe_data.media.file_kinds import HEAD_BYTES, kind_of
 
 Container = Literal["mp4", "matroska", "mpegts", "mpeg", "flv", "avi", "ac3", "eac3", "aac"]
 
-
-PICTURES_IN_BOXES = {b"ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"avif", b"avis", b"crx ")}
-
-_EBML = b"\x1a\x45\xdf\xa3"
+_CONTAINERS: dict[str, Container] = {
+    "MP4": "mp4",
+    "Matroska": "matroska",
+    "MPEG-TS": "mpegts",
+    "MPEG-PS": "mpeg",
+    "FLV": "flv",
+    "AVI": "avi",
+}
 
 
 def container_of(file: BinaryIO) -> Container | None:
     """The container, as FFmpeg names it, if PyAV must read it; else None."""
-    head = read_at(file, 0, 600)
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
-        return None if head[4:12] in PICTURES_IN_BOXES else "mp4"
-    if head[:4] == _EBML:
-        return "matroska"
-    if head[:4] == b"FLV\1":
-        return "flv"
-    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
-        return "avi"
-    if head[:4] == PACK:
-        return "mpeg"
-    return "mpegts" if packet_stride(head) else frames_of(file)
+    kind = kind_of(read_at(file, 0, HEAD_BYTES))
+    return _CONTAINERS.get(kind.name if kind else "") or frames_of(file)
 
 
 def check_whole(file: BinaryIO, start_seconds: float = 0.0, duration_seconds: float | None = None) -> None:
@@ -52,7 +47,7 @@ def check_whole(file: BinaryIO, start_seconds: float = 0.0, duration_seconds: fl
     if container == "matroska":
         check_matroska(file, size, start_seconds, duration_seconds)
     elif container == "mpegts":
-        check_mpeg_ts(file, size, packet_stride(read_at(file, 0, 600)) or PACKET_BYTES)
+        check_mpeg_ts(file, size, packet_stride(read_at(file, 0, HEAD_BYTES)) or PACKET_BYTES)
     elif container is not None:
         _CHECKS[container](file, size)
     file.seek(0)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from safe_data.media.checks.mp3_header import header_of
 from safe_data.media.checks.mpeg_ts import packet_stride
-from safe_data.media.containers import PICTURES_IN_BOXES
 
 SOUND, PICTURE, VIDEO, EITHER = ("sound",), ("picture",), ("video",), ("sound", "video")
 NO_MEDIUM: tuple[str, ...] = ()
+HEAD_BYTES = 1024  # which tell what a file is
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,8 @@ _STARTS: list[tuple[bytes, str, tuple[str, ...]]] = [
     (b"ID3", "MP3", SOUND),
     (b".snd", "AU", SOUND),
     (b"dns.", "AU", SOUND),
+    (b"dns.", "AU", SOUND),
     (b"caff", "CAF", SOUND),
-    (b"RF64", "WAV", SOUND),
-    (b"BW64", "WAV", SOUND),
-    (b"RIFX", "WAV", SOUND),
     (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00", "WAV", SOUND),  # W64
     (b"\x0b\x77", "AC-3", SOUND),
     (b"FLV\1", "FLV", VIDEO),
@@ -39,8 +37,8 @@ _STARTS: list[tuple[bytes, str, tuple[str, ...]]] = [
     (b"\0\0\1\xba", "MPEG-PS", VIDEO),
     (b"\x89PNG\r\n\x1a\n", "PNG", PICTURE),
     (b"\xff\xd8\xff", "JPEG", PICTURE),
-    (b"GIF8", "GIF", PICTURE),
-    (b"BM", "BMP", PICTURE),
+    (b"GIF87a", "GIF", PICTURE),
+    (b"GIF89a", "GIF", PICTURE),
     (b"II*\0", "TIFF", PICTURE),
     (b"MM\0*", "TIFF", PICTURE),
     (b"#!AMR", "AMR", SOUND),
@@ -118,7 +116,7 @@ _STARTS: list[tuple[bytes, str, tuple[str, ...]]] = [
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _POINTERS = {b"version https://git-lfs.github.com/": _LFS, b".git/annex/objects/": _ANNEX}
 _PARTS = {  # formats with a name for the whole and one for the kind, four bytes each
-    (b"RIFF", b"WAVE"): ("WAV", SOUND),
+    **{(whole, b"WAVE"): ("WAV", SOUND) for whole in (b"RIFF", b"RIFX", b"RF64", b"BW64")},
     (b"RIFF", b"AVI "): ("AVI", VIDEO),
     (b"RIFF", b"WEBP"): ("WebP", PICTURE),
     (b"FORM", b"AIFF"): ("AIFF", SOUND),
@@ -128,6 +126,8 @@ _PARTS = {  # formats with a name for the whole and one for the kind, four bytes
     (b"RIFF", b"RMID"): ("MIDI", SOUND),
     (b"RIFF", b"QLCM"): ("QCELP", SOUND),
 }
+_BOXES = (b"ftyp", b"moov", b"mdat", b"wide")  # the first of an MP4
+_PICTURES_IN_BOXES = {b"ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"avif", b"avis", b"crx ")}
 _OGG = {
     b"\x80theora": ("Ogg Theora", VIDEO),
     b"fishead\0": ("Ogg Skeleton", VIDEO),
@@ -140,6 +140,8 @@ def kind_of(head: bytes) -> FileKind | None:
 
     Source: the specification of each format; for those of MPEG, ISO/IEC 11172-3, section 2.4.1.3.
     """
+    if boxed := _boxed(head):  # first, since a box begins with its length, which may be any bytes
+        return boxed
     for start, name, holds in _STARTS:
         if head.startswith(start):
             return FileKind(name, holds)
@@ -147,21 +149,25 @@ def kind_of(head: bytes) -> FileKind | None:
         return _written(head[: len(head) // 2 * 2].decode("utf-16", "ignore").encode())
     if (head[:4], head[8:12]) in _PARTS:
         return FileKind(*_PARTS[head[:4], head[8:12]])
-    return _boxed(head) or _packets(head) or _written(head)
-
-
-def _boxed(head: bytes) -> FileKind | None:
     if head[:4] == b"OggS":
         found = [known for start, known in _OGG.items() if start in head[27:64]]
         return FileKind(*(found[0] if found else ("Ogg", SOUND)))
-    if head[4:12] in PICTURES_IN_BOXES:
+    return _by_place(head) or _written(head)
+
+
+def _boxed(head: bytes) -> FileKind | None:
+    """What boxes or packets of bytes without a fixed start hold."""
+    if head[4:12] in _PICTURES_IN_BOXES:
         return FileKind("AVIF" if head[8:10] == b"av" else "HEIC", PICTURE)
-    return FileKind("MP4", VIDEO) if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") else None
+    if head[4:8] in _BOXES:
+        return FileKind("MP4", VIDEO)
+    return FileKind("MPEG-TS", VIDEO) if packet_stride(head) else None
 
 
-def _packets(head: bytes) -> FileKind | None:
-    if packet_stride(head):
-        return FileKind("MPEG-TS", VIDEO)
+def _by_place(head: bytes) -> FileKind | None:
+    """What has its mark after its beginning, or in single bits."""
+    if head[:2] == b"BM" and head[6:10] == bytes(4):
+        return FileKind("BMP", PICTURE)
     if head[257:262] == b"ustar":
         return FileKind(f"a tar archive{_ARCHIVE}", NO_MEDIUM)
     if head[128:132] == b"DICM":

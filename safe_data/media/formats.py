@@ -3,9 +3,7 @@
 from typing import BinaryIO, Literal
 
 from safe_data.core.errors import MediaError
-from safe_data.media.file_kinds import NO_MEDIUM, kind_of
-
-HEAD_BYTES = 1024
+from safe_data.media.file_kinds import HEAD_BYTES, NO_MEDIUM, kind_of
 
 SOUNDS = ("WAV", "FLAC", "Ogg", "MP3", "AIFF", "AU", "CAF", "AC-3", "AAC")
 VIDEOS = ("MP4", "Matroska", "WebM", "MPEG-TS", "MPEG-PS", "FLV", "AVI")

@@ -22,7 +22,8 @@ from safe_data.media.checks.png import check_png
 from safe_data.media.checks.tiff import check_tiff
 from safe_data.media.checks.webp import check_webp
 from safe_data.media.decoder_noise import quietly
-from safe_data.media.formats import HEAD_BYTES, unread
+from safe_data.media.file_kinds import HEAD_BYTES
+from safe_data.media.formats import unread
 from safe_data.media.picture_head import (
     BAND_PIXELS,
     MAX_PIXELS,

@@ -10,6 +10,7 @@ from typing import BinaryIO, Literal
 
 from safe_data.core.errors import MediaError
 from safe_data.media.checks.tiff_tags import first_directory
+from safe_data.media.file_kinds import kind_of
 
 Format = Literal["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"]
 
@@ -26,6 +27,14 @@ _FIXED_BYTES = 2**22  # tables of decoders
 _RGB_BYTES = 4  # per pixel; Pillow pads RGB to four bytes
 _SEGMENTS_READ = 2**12
 _MOST_BITS = 96  # of a pixel of TIFF; more are refused
+_FORMATS: dict[str, Format] = {
+    "PNG": "PNG",
+    "JPEG": "JPEG",
+    "WebP": "WEBP",
+    "GIF": "GIF",
+    "BMP": "BMP",
+    "TIFF": "TIFF",
+}
 _TOO_LITTLE = (struct.error, IndexError, KeyError, ValueError, ZeroDivisionError)
 
 
@@ -48,17 +57,8 @@ class Head:
 
 def picture_format(head: bytes) -> Format | None:
     """The format of a picture by its first bytes; None for anything else."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[:6] in (b"GIF87a", b"GIF89a"):
-        return "GIF"
-    if head[:2] == b"BM" and head[6:10] == bytes(4):
-        return "BMP"
-    return "TIFF" if head[:4] in (b"II*\0", b"MM\0*") else None
+    kind = kind_of(head)
+    return _FORMATS.get(kind.name) if kind else None
 
 
 def check_size(width: int, height: int) -> None:

@@ -14,6 +14,7 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from safe_data.core.errors import MediaError
+from safe_data.media.checks.extents import MISSING_SECONDS
 from safe_data.media.containers import Container
 from safe_data.media.sound import after_the_end, check_format, check_length, clip_frames
 from safe_data.media.sound_stream import SoundStream, block_frames
@@ -23,7 +24,6 @@ from safe_data.media.video_streams import COUNTED, ESTIMATED, Clock, best_stream
 PREROLL = Fraction(1, 4)
 SEEK_FROM_SECONDS = 1.0  # a clip that starts earlier is decoded from the start of the video
 GAP_SECONDS = 0.05  # a longer gap is silence, a shorter one an imprecise time stamp
-MISSING_SECONDS = 0.5  # a sound that ends this much early is truncated
 BACK_SECONDS = 0.25  # a later frame may begin this much before the end of an earlier one, and replaces it
 
 Samples = Float32[ndarray, "frames channels"]
@@ -131,6 +131,7 @@ def _placed(frames: Iterable[AudioFrame], clip: WantedClip) -> Iterator[Piece]:
     """The frames that overlap the clip, each with its place; then an empty piece where the last one ended."""
     track, first, end = clip.track, clip.first, clip.end
     place: int | None = None
+    overlap = 0  # of all frames that began before the end of the one before
     for frame in frames:
         if (frame.sample_rate, frame.layout.nb_channels) != (track.rate, track.channels):
             raise MediaError("undecodable video: the rate or the channels of its sound change")
@@ -140,6 +141,9 @@ def _placed(frames: Iterable[AudioFrame], clip: WantedClip) -> Iterator[Piece]:
         elif stated is not None and not track.counted and abs(stated - place) > GAP_SECONDS * track.rate:
             if stated < place - BACK_SECONDS * track.rate:
                 raise MediaError(f"damaged sound: its time jumps back to {stated / track.rate:g} s")
+            overlap += max(0, place - stated)
+            if overlap > MISSING_SECONDS * track.rate:
+                raise MediaError(f"damaged sound: {overlap / track.rate:g} s of its frames overlap")
             place = stated
         if end is not None and place >= end:
             break

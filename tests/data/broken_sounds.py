@@ -1,4 +1,4 @@
-"""Small sounds of every format that libsndfile reads, taken apart and damaged."""
+"""Small sounds of every format that libsndfile reads, and how to take them apart."""
 
 import io
 import struct
@@ -12,8 +12,6 @@ from safe_data.media.checks.flac_frames import frame_header
 from safe_data.media.checks.mp3_header import header_of
 from safe_data.media.decode import decode_pcm
 from safe_data.media.sound import Pcm
-
-FAULTS = ("bit", "bytes", "zeros", "cut off", "cut out", "inserted", "repeated")
 
 
 def tone(seconds: float = 0.5, rate: int = 16_000, channels: int = 1) -> np.ndarray:
@@ -34,27 +32,6 @@ def encoded(kind: str, subtype: str | None = None, samples: np.ndarray | None = 
 def replaced(data: bytes, offset: int, new: bytes) -> bytes:
     """Data with some bytes replaced by as many others."""
     return data[:offset] + new + data[offset + len(new) :]
-
-
-def mutated(data: bytes, fault: str, seed: int) -> bytes:
-    """Data with one fault, in a third of the cases near the beginning."""
-    rng = np.random.default_rng([seed, FAULTS.index(fault)])
-    stop = min(200, len(data)) if rng.integers(3) == 0 else len(data)
-    at = int(rng.integers(stop))
-    after = at + int(rng.integers(1, 3000))
-    if fault == "bit":
-        return replaced(data, at, bytes([data[at] ^ 1 << int(rng.integers(8))]))
-    if fault == "bytes":
-        for place in rng.integers(0, stop, rng.integers(1, 5)):
-            data = replaced(data, int(place), rng.bytes(1))
-        return data
-    return {
-        "zeros": data[:at] + bytes(min(after, len(data)) - at) + data[after:],
-        "cut off": data[:at],
-        "cut out": data[:at] + data[after:],
-        "inserted": data[:at] + rng.bytes(int(rng.integers(1, 300))) + data[at:],
-        "repeated": data[:after] + data[at:],
-    }[fault]
 
 
 def same(one: Pcm, other: Pcm) -> bool:

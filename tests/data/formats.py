@@ -1,115 +1,135 @@
-"""One small file of every format that is read, and what its own checks cannot tell."""
+"""One small file of every kind that is read, and which differences its own checks cannot tell, with why.
 
-import io
+A difference has a name: see `damage.differences`. Of a kind that is not named here, everything is told.
+"""
+
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
-from folders import sound_bytes
-from PIL import Image
-from videos import chirp, video_bytes
+from broken_sounds import encoded, mp3_frames, replaced, tone
+from pictures import pictures
+from videos import FORMATS, sample
 
-RATE = 16_000
-WHOLE = frozenset[str]()  # checksums cover it all: what is accepted is the original
-VALUES = frozenset({"values"})  # no checksum over the payload: a sample may differ, none may be lost
-HEADER = frozenset({"values", "rate", "length"})  # and no redundancy in the header either
+SLACK_SECONDS = 0.5  # of containers, whose time stamps leave open where exactly the sound ends
 
 
 @dataclass(frozen=True)
 class Medium:
-    """A file of a format; `untold` names the differences that a damaged copy may have unnoticed."""
+    """A file of a format; `untold` has the differences that its checks cannot tell, each with the reason.
+
+    Lengths within `slack_seconds` of each other are one difference, `length`, for files of any size.
+    """
 
     kind: str  # sound, video or picture
-    data: bytes
-    untold: frozenset[str]
+    data: bytes = field(repr=False)
+    untold: dict[str, str]
+    slack_seconds: float = 0.0
 
 
 def media() -> dict[str, Medium]:
-    """Every format, by name."""
-    return {**sounds(), **streams(), **videos(), **pictures()}
+    """Every kind of file, by name."""
+    return sounds() | containers() | all_pictures()
+
+
+_SAMPLES = {"values": "no checksum"}
+_SAMPLES_AND_RATE = _SAMPLES | {"rate": "the rate is said once"}
+_AU = _SAMPLES_AND_RATE | dict.fromkeys(("lost", "gained", "channels"), "the encoding is said once")
+_ALAC = _SAMPLES_AND_RATE | {"moved": "the byte that fills it up may be missing"}
+_WHOLE_FRAMES = {
+    **_SAMPLES,
+    **dict.fromkeys(
+        ("end", "shorter", "lost", "longer", "gained", "moved"), "no length: whole frames lost or new"
+    ),
+}
+_CUT_OFF = {"end": "no length: whole frames cut off"}
+_LAME = {"gained": "its first frame, which has the checksum, is read as sound"}
+
+
+def _from_a_pipe(data: bytes) -> bytes:
+    return replaced(replaced(data, 4, b"\xff" * 4), 40, b"\xff" * 4)
+
+
+def _flac_from_a_pipe() -> bytes:
+    data = encoded("FLAC", samples=tone(1.5, channels=2))
+    return replaced(data, 21, bytes([data[21] & 0xF0]) + bytes(20))
+
+
+_SOUNDS: dict[str, tuple[Callable[[], bytes], dict[str, str]]] = {
+    "Vorbis": (lambda: encoded("OGG", samples=tone(3)), {}),
+    "Opus": (lambda: encoded("OGG", "OPUS"), {}),
+    "Ogg of two parts": (lambda: encoded("OGG") * 2, {}),
+    "FLAC": (lambda: encoded("FLAC", samples=tone(1.5, channels=2)), {}),
+    "FLAC of 24 bits": (lambda: encoded("FLAC", "PCM_24"), {}),
+    "FLAC without MD5": (lambda: replaced(encoded("FLAC", samples=tone(1.5)), 26, bytes(16)), {}),
+    "FLAC from a pipe": (_flac_from_a_pipe, _CUT_OFF),
+    "MP3 by LAME": (lambda: encoded("MP3", samples=tone(1.5)), _LAME),
+    "MP3 without a tag": (lambda: b"".join(mp3_frames(encoded("MP3"))[1:]), _WHOLE_FRAMES),
+    "WAV": (lambda: encoded("WAV"), _SAMPLES),
+    "WAV of floats": (lambda: encoded("WAV", "FLOAT"), _SAMPLES),
+    "WAV from a pipe": (lambda: _from_a_pipe(encoded("WAV", samples=tone(channels=3))), _WHOLE_FRAMES),
+    "WAVEX": (lambda: encoded("WAVEX", "PCM_24"), _SAMPLES),
+    "µ-law": (lambda: encoded("WAV", "ULAW"), _SAMPLES),
+    "ADPCM": (lambda: encoded("WAV", "IMA_ADPCM"), _SAMPLES),
+    "RF64": (lambda: encoded("RF64"), _SAMPLES),
+    "W64": (lambda: encoded("W64"), _SAMPLES),
+    "AIFF": (lambda: encoded("AIFF"), _SAMPLES_AND_RATE),
+    "AU": (lambda: encoded("AU"), _AU),
+    "CAF": (lambda: encoded("CAF"), _SAMPLES_AND_RATE),
+    "ALAC": (lambda: encoded("CAF", "ALAC_24"), _ALAC),
+}
 
 
 def sounds() -> dict[str, Medium]:
     """What libsndfile reads."""
-    wave = chirp(0.5, RATE)
-    kinds: dict[str, tuple[str, str | None, frozenset[str]]] = {
-        "wav": ("WAV", "PCM_16", VALUES),
-        "wav24": ("WAV", "PCM_24", VALUES),
-        "wav-float": ("WAV", "FLOAT", VALUES),
-        "rf64": ("RF64", "PCM_16", VALUES),
-        "w64": ("W64", "PCM_16", VALUES),
-        "aiff": ("AIFF", "PCM_16", HEADER),
-        "au": ("AU", "PCM_16", HEADER),
-        "caf": ("CAF", "PCM_16", HEADER),
-        "flac": ("FLAC", None, WHOLE),
-        "flac24": ("FLAC", "PCM_24", WHOLE),
-        "vorbis": ("OGG", "VORBIS", WHOLE),
-        "opus": ("OGG", "OPUS", WHOLE),
-        "mp3": ("MP3", None, VALUES),
-    }
-    return {
-        name: Medium("sound", sound_bytes(wave, rate=RATE, kind=kind, subtype=subtype), untold)
-        for name, (kind, subtype, untold) in kinds.items()
-    }
+    return {name: Medium("sound", make(), untold) for name, (make, untold) in _SOUNDS.items()}
 
 
-def streams() -> dict[str, Medium]:
-    """Sounds that PyAV reads."""
-    kinds = {
-        "ac3": ("ac3", "ac3", VALUES),
-        "eac3": ("eac3", "eac3", VALUES),
-        "adts": ("adts", "aac", VALUES),
-        "m4a": ("ipod", "aac", HEADER),
-    }
-    return {
-        name: Medium("sound", video_bytes(kind, None, codec, seconds=0.5, rate=48_000), untold)
-        for name, (kind, codec, untold) in kinds.items()
-    }
+_CHECKSUMS = ("mkv", "mkv-flac", "mkv-pcm", "mp4-flac", "ac3", "eac3")  # over every sample of the sound
+_ENDLESS = ("ac3", "eac3", "aac", "ts", "ts-mp2", "m2ts", "mpg", "vob", "webm-live")
+_FRAMES_LOST = dict.fromkeys(("end", "shorter"), "no length: whole frames lost")
+_EDITS = {"lost": "no checksum over its edit list"}
+_ADPCM = {"rate": "the rate is said once, beside bytes a second, which encoders estimate"}
+_CODEC = dict.fromkeys(("rate", "channels"), "no checksum over the header of the codec")
+_PAYLOAD = {
+    **dict.fromkeys(("values", "moved"), "no checksum over the sound"),
+    "length": "no checksum over its last time stamps",
+    "late": "no checksum over its first time stamp",
+}
 
 
-def videos() -> dict[str, Medium]:
-    """Sound and pictures; a frame of a video without checksums may show anything."""
-    kinds = {
-        "mp4": ("mp4", "libx264", "aac"),
-        "mov": ("mov", "libx264", "alac"),
-        "webm": ("webm", "libvpx", "libopus"),
-        "webm-vp9": ("webm", "libvpx-vp9", "libopus"),
-        "mkv": ("matroska", "mpeg4", "libmp3lame"),
-        "mpegts": ("mpegts", "libx264", "aac"),
-        "flv": ("flv", "libx264", "aac"),
-        "avi": ("avi", "mpeg4", "libmp3lame"),
-    }
-    return {
-        name: Medium(
-            "video",
-            video_bytes(*parts, seconds=0.6, rate=48_000, key_frame_every=5),
-            HEADER,
-        )
-        for name, parts in kinds.items()
-    }
+def containers() -> dict[str, Medium]:
+    """What PyAV reads: sounds, and videos, whose pictures have no checksum but in Matroska."""
+    found = {}
+    for name, (kind, picture, _, _) in FORMATS.items():
+        untold = {} if name in _CHECKSUMS else _PAYLOAD
+        untold = untold | (_FRAMES_LOST if name in _ENDLESS else {})
+        untold = untold | (_EDITS if kind in ("mp4", "mov", "ipod", "3gp") else {})
+        untold = untold | (_CODEC if kind == "webm" else {})
+        untold = untold | (_ADPCM if name == "avi-adpcm" else {})
+        if picture and kind != "matroska":
+            untold = untold | {"frames": "no checksum over the pictures"}
+        slack = 0.0 if name in _CHECKSUMS else SLACK_SECONDS
+        found[name] = Medium("video" if picture else "sound", sample(name), untold, slack)
+    return found
 
 
-def pictures() -> dict[str, Medium]:
-    """Noise and a ramp, so that every field of the picture tells where it is."""
-    rng = np.random.default_rng(0)
-    ramp = np.linspace(0, 200, 40 * 36 * 3).reshape(40, 36, 3)
-    picture = Image.fromarray((ramp + rng.integers(0, 56, ramp.shape)).astype(np.uint8))
+_PIXELS = {"pixels": "no checksum"}
+_PIXELS_AND_SIZE = _PIXELS | {"size": "the size is said once"}
+_UNTOLD_PIXELS = {
+    "png": {},
+    "jpeg": _PIXELS | {"size": "sizes with as many blocks of pixels are coded alike"},
+    "bmp": _PIXELS | {"size": "rows are filled up, so that widths share a length"},
+    "bmp-32": _PIXELS,
+    "tiff-deflate": {},
+    **dict.fromkeys(("webp", "gif", "tiff"), _PIXELS_AND_SIZE),
+}
 
-    def saved(
-        kind: str, how: Callable[[Image.Image], Image.Image] = lambda one: one, **options: object
-    ) -> bytes:
-        file = io.BytesIO()
-        how(picture).save(file, kind, **options)
-        return file.getvalue()
 
-    return {
-        "png": Medium("picture", saved("PNG"), WHOLE),
-        "jpeg": Medium("picture", saved("JPEG", quality=95), VALUES),
-        "jpeg-progressive": Medium("picture", saved("JPEG", progressive=True), VALUES),
-        "webp": Medium("picture", saved("WEBP"), HEADER),
-        "webp-lossless": Medium("picture", saved("WEBP", lossless=True), HEADER),
-        "gif": Medium("picture", saved("GIF"), HEADER),
-        "bmp": Medium("picture", saved("BMP"), VALUES),
-        "tiff": Medium("picture", saved("TIFF"), HEADER),
-        "tiff-lzw": Medium("picture", saved("TIFF", compression="tiff_lzw"), HEADER),
-    }
+def all_pictures() -> dict[str, Medium]:
+    """What Pillow reads; the name begins with the format."""
+    found = {}
+    for name, data in pictures().items():
+        untold = _UNTOLD_PIXELS.get(name, _UNTOLD_PIXELS.get(name.partition("-")[0]))
+        assert untold is not None, name
+        found[name] = Medium("picture", data, untold)
+    return found

@@ -1,7 +1,6 @@
-"""Small pictures in every format and mode, and copies with planted damage."""
+"""Small pictures in every format and mode."""
 
 import io
-import random
 import struct
 from typing import Any
 
@@ -90,26 +89,3 @@ def bmp_of_runs() -> bytes:
         "<IIIIiiHHIIIIII", 54 + 1024 + len(rows), 0, 1078, 40, 16, 8, 1, 8, 1, len(rows), 0, 0, 0, 0
     )
     return b"BM" + head + table + rows
-
-
-def mutated(data: bytes, seed: int) -> bytes:
-    """A copy with one fault: a bit or a byte, zeros, a cut, bytes lost or twice."""
-    rng = random.Random(seed)
-    changed = bytearray(data)
-    place, length = rng.randrange(len(data)), rng.choice((1, 16, 512))
-    match rng.choice(("bit", "bit", "byte", "head", "zeros", "cut", "lost", "twice")):
-        case "bit":
-            changed[place] ^= 1 << rng.randrange(8)
-        case "byte":
-            changed[place] = rng.randrange(256)
-        case "head":
-            changed[place % 64 % len(data)] = rng.choice((0, 255, rng.randrange(256)))
-        case "zeros":
-            changed[place : place + length] = bytes(len(changed[place : place + length]))
-        case "cut":
-            del changed[place:]
-        case "lost":
-            del changed[place : place + length]
-        case "twice":
-            changed[place:place] = changed[place : place + length]
-    return bytes(changed)

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
+from safe_data.media.checks.extents import read_at
 from safe_data.media.checks.spliced import patched
 from safe_data.media.checks.wav_header import SECTOR_BYTES, is_unstated
-from safe_data.media.checks.whole import Whole, damaged, is_zeros, read_at, truncated
+from safe_data.media.checks.whole import Whole, damaged, is_zeros, truncated
 
 MAX_CHUNKS = 256
 SOX_UNSTATED = 0x7F000000  # what SoX writes into the sizes of an AIFF in a pipe

@@ -17,8 +17,9 @@ from numpy import ndarray
 
 from safe_data.core.errors import MediaError
 from safe_data.media.checks.crc16 import crc16
+from safe_data.media.checks.extents import read_at
 from safe_data.media.checks.spliced import patched
-from safe_data.media.checks.whole import Whole, before_tags, damaged, read_at
+from safe_data.media.checks.whole import Whole, before_tags, damaged
 
 READ_BYTES = 2**20
 MAX_METADATA = 1024  # blocks; real files have fewer than ten
@@ -100,6 +101,9 @@ def check_flac(file: BinaryIO) -> Whole:
         raise damaged(f"no frame begins at byte {begin}")
     _check_first(info, first)
     end = before_tags(file, begin)
+    if not first.variable and info.min_block != info.max_block:
+        # libFLAC would guess where it is, and after a damaged frame give a clip of another place
+        file = patched(file, {8: first.block.to_bytes(2) * 2}, file.seek(0, 2))
     last = _last_frame(file, begin, end, to_the_end=not info.frames)
     frames = last.block + (last.number if last.variable else last.number * first.block)
     if info.frames and frames != info.frames:

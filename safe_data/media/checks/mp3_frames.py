@@ -13,10 +13,11 @@ import numpy as np
 
 from safe_data.core.errors import MediaError
 from safe_data.media.checks.crc16 import crc16_reflected, crc16_rows
+from safe_data.media.checks.extents import read_at
 from safe_data.media.checks.mp3_header import Header, header_of
 from safe_data.media.checks.mp3_tag import read_tag
 from safe_data.media.checks.spliced import view_of
-from safe_data.media.checks.whole import Whole, before_tags, damaged, read_at
+from safe_data.media.checks.whole import Whole, before_tags, damaged
 
 READ_BYTES = 2**20
 MAX_TAG_BYTES = 2**20  # behind the frames

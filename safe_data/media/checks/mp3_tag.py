@@ -80,13 +80,11 @@ def read_tag(frame: bytes, header: Header, file_bytes: int) -> Tag | None:
             (flags,) = struct.unpack_from(">I", frame, at + 4)
             place = at + 8
             fields = (flags & _FRAMES) * 4 + (flags & _BYTES) * 2
-            if not flags & _FRAMES or len(frame) < place + fields:
-                return None
-            (frames,) = struct.unpack_from(">I", frame, place)
-            size = struct.unpack_from(">I", frame, place + 4)[0] if flags & _BYTES else None
-            after = place + fields + (100 if flags & _SEEKING else 0) + (4 if flags & _QUALITY else 0)
-            tag = Tag(frame, place, frames, size)
-            return _with_lame(tag, after)
+            if flags & _FRAMES and len(frame) >= place + fields:
+                (frames,) = struct.unpack_from(">I", frame, place)
+                size = struct.unpack_from(">I", frame, place + 4)[0] if flags & _BYTES else None
+                after = place + fields + (100 if flags & _SEEKING else 0) + (4 if flags & _QUALITY else 0)
+                return _with_lame(Tag(frame, place, frames, size), after)
         lame = frame[at + _LAME_AFTER : at + _LAME_AFTER + _LAME_BYTES]
         if len(lame) == _LAME_BYTES and _music(lame)[0] == file_bytes:
             raise damaged("its first frame has the tag of LAME without its beginning")

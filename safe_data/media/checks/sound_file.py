@@ -5,13 +5,24 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from safe_data.media.checks.big_endian_headers import check_aiff, check_au, check_caf
+from safe_data.media.checks.extents import read_at
 from safe_data.media.checks.flac_frames import check_flac
 from safe_data.media.checks.mp3_frames import check_mp3
 from safe_data.media.checks.mp3_header import header_of
 from safe_data.media.checks.ogg_pages import check_ogg
 from safe_data.media.checks.spliced import view_of
 from safe_data.media.checks.wav_header import check_w64, check_wav
-from safe_data.media.checks.whole import ID3_HEADER, MAX_TAGS, Whole, id3v2_bytes, read_at
+from safe_data.media.checks.whole import ID3_HEADER, MAX_TAGS, Whole, id3v2_bytes
+from safe_data.media.file_kinds import kind_of
+
+_CHECKS = {
+    "WAV": check_wav,
+    "AIFF": check_aiff,
+    "Ogg": check_ogg,
+    "FLAC": check_flac,
+    "AU": check_au,
+    "CAF": check_caf,
+}
 
 
 def whole_sound(file: BinaryIO) -> Whole:
@@ -35,20 +46,11 @@ def whole_sound(file: BinaryIO) -> Whole:
 
 def _check_for(head: bytes) -> Callable[[BinaryIO], Whole] | None:
     """The check for a file that begins so."""
-    if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
-        return check_wav if head[8:12] == b"WAVE" else None
-    if head[:4] == b"FORM":
-        return check_aiff if head[8:12] in (b"AIFF", b"AIFC") else None
-    checks = {
-        b"OggS": check_ogg,
-        b"fLaC": check_flac,
-        b"riff": check_w64,
-        b".snd": check_au,
-        b"dns.": check_au,
-        b"caff": check_caf,
-    }
-    if head[:4] in checks:
-        return checks[head[:4]]
+    if head[:4] == b"riff":
+        return check_w64
+    kind = kind_of(head)
+    if kind is not None and kind.name in _CHECKS:
+        return _CHECKS[kind.name]
     return check_mp3 if header_of(head[:4]) else None
 
 

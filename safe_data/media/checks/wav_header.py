@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
+from safe_data.media.checks.extents import read_at
 from safe_data.media.checks.spliced import patched
 from safe_data.media.checks.whole import (
     Whole,
@@ -21,7 +22,6 @@ from safe_data.media.checks.whole import (
     damaged,
     id3v2_bytes,
     is_zeros,
-    read_at,
     truncated,
 )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
-from safe_data.media.checks.extents import blocks_of
+from safe_data.media.checks.extents import blocks_of, read_at
 
 ID3_HEADER = 10
 MAX_TAGS = 16  # at the start of a file, and at its end
@@ -68,12 +68,6 @@ def _before_tags(file: BinaryIO, begin: int, end: int) -> int:
     if foot[:8] == b"APETAGEX" and len(foot) == 32:
         end = max(begin, end - int.from_bytes(foot[12:16], "little") - (32 if foot[23] & 0x80 else 0))
     return end
-
-
-def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
-    """Up to `length` bytes at an offset."""
-    file.seek(offset)
-    return file.read(length)
 
 
 def damaged(detail: str) -> MediaError:

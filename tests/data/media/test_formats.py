@@ -166,6 +166,13 @@ def test_what_is_read_is_known(name: str) -> None:
     assert unread(sample(name)[:1024], "sound") is None
 
 
+def test_a_box_of_any_length_may_come_first() -> None:
+    for length in (b"\0\0\1\0", b"\0\0\1\xba", b"\0\0\1\xb3"):  # an ICO and two kinds of MPEG begin so
+        found = kind_of(length + b"ftypisom" + bytes(300))
+        assert found is not None
+        assert found.name == "MP4"
+
+
 def test_sounds_and_pictures_that_are_read_are_known() -> None:
     for kind in ("WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64"):
         assert unread(sound_bytes(kind=kind)[:1024], "sound") is None, kind

@@ -1,16 +1,12 @@
-"""Every picture format gives the pixels that it holds; damage is refused, or is beyond what can be seen."""
+"""Every picture format gives the pixels that it holds; hostile ones are refused."""
 
 import io
-import re
 import struct
-from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pictures import deep, mutated, photo, pictures, saved, see_through
+from pictures import deep, photo, pictures, saved, see_through
 from PIL import Image
 
 from safe_data.build.pack import encode_png
@@ -20,14 +16,6 @@ from safe_data.media.picture import decode_image
 from safe_data.media.picture_head import BAND_PIXELS, picture_format
 
 PICTURES = pictures()
-# What a format's own checks see. "all": checksums over everything; "length": whether all of it is there, so
-# that changed bytes pass where they leave the number of pixels as it is.
-SEEN = {
-    "png": "all",
-    "tiff-deflate": "all",  # but not its tags
-    **dict.fromkeys(("jpeg", "gif", "tiff", "webp", "bmp"), "length"),
-}
-
 REFUSED = r"^(((truncated|damaged|undecodable|empty|not a) picture)|unknown picture format): "
 
 
@@ -88,39 +76,6 @@ def test_a_picture_made_in_bands_has_the_same_pixels_and_hashes(
     monkeypatch.setattr("safe_data.media.picture.BAND_PIXELS", 61 * 4)
     assert decode_image(data).tobytes() == whole.tobytes()
     assert measure_image(decode_image(data)) == facts
-
-
-@settings(max_examples=60, deadline=None)
-@given(name=st.sampled_from(sorted(PICTURES)), seed=st.integers(0, 2**32))
-def test_damage_is_refused_or_beyond_what_the_format_can_see(name: str, seed: int) -> None:
-    check_damage(name, seed)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", PICTURES)
-def test_thousands_of_damaged_copies(name: str) -> None:
-    found = Counter(check_damage(name, seed) for seed in range(3000))
-    assert found["refused"] > 300
-
-
-def check_damage(name: str, seed: int) -> str:
-    """Decode a damaged copy; where the format has checksums, other pixels than the original's are a fault."""
-    data, whole = mutated(PICTURES[name], seed), PICTURES[name]
-    try:
-        picture = decode_image(data)
-    except MediaError as error:
-        reason = str(error)
-    else:
-        reason = ""
-    if reason:
-        assert re.match(
-            r"((truncated|damaged|undecodable|empty|unknown) picture|picture too \w+).*: .", reason
-        )
-        return "refused"
-    if picture.tobytes() == decode_image(whole).tobytes():
-        return "equal"
-    assert SEEN.get(name, SEEN[name.partition("-")[0]]) != "all", f"seed {seed}: other pixels"
-    return "unseen"
 
 
 def tiff(tags: dict[int, tuple[int, int, int]], data: bytes = b"", following: int = 0) -> bytes:

@@ -165,3 +165,11 @@ def test_time_stamps_that_go_back_are_damage() -> None:
     data[tags[20] + 4 : tags[20] + 7] = bytes(3)
     with pytest.raises(MediaError, match=r"^damaged sound: its time jumps back to 0 s$"):
         decode_pcm(bytes(data))
+
+
+def test_time_stamps_that_run_too_slowly_are_damage() -> None:
+    """Of frames a twelfth of their length apart, most would be replaced by the next."""
+    data = video_bytes("webm", None, "libopus", seconds=1.2, rate=48_000, options={"live": "1"})
+    scale = data.index(b"\x2a\xd7\xb1\x83\x0f\x42\x40") + 4
+    with pytest.raises(MediaError, match=r"^damaged sound: 0\.55\d* s of its frames overlap$"):
+        decode_pcm(data[:scale] + b"\x01" + data[scale + 1 :])

@@ -101,6 +101,20 @@ def test_tags_around_it_are_passed_over(data: bytes) -> None:
         assert same(decoded(tagged), decoded(FLAC))
 
 
+@pytest.mark.parametrize("block_sizes", [(4097, 4096), (4096, 8192), (3520, 4096), (16, 65535)])
+def test_wrong_block_sizes_in_the_header_hide_no_damaged_frame(block_sizes: tuple[int, int]) -> None:
+    """libFLAC seeks by them; some encoders count the last block among them."""
+    for file in (FLAC, NO_MD5):
+        said = replaced(file, 8, b"".join(size.to_bytes(2) for size in block_sizes))
+        assert same(decoded(said), decoded(FLAC))
+        assert decoded(said).suffix == decoded(file).suffix
+        broken = replaced(said, len(HEAD) + 35, bytes([said[len(HEAD) + 35] ^ 9]))
+        for clip in ((), (0.2, 0.2)):
+            assert refusal(broken, *clip).startswith(
+                ("damaged sound: ", "undecodable sound: ", "truncated sound: ")
+            )
+
+
 def test_a_frame_header_is_one_by_its_checksum() -> None:
     frame = frame_header(FRAMES[3])
     assert frame is not None

@@ -47,6 +47,14 @@ def test_without_a_checksum_the_number_may_be_off_by_one(more: int) -> None:
     assert len(expected.stored) > 24_000 + 576  # nothing says what the encoder added
 
 
+def test_a_tag_of_lame_that_says_nothing_before_it_is_damaged() -> None:
+    """Its frame would be taken for sound, and every sample would come later."""
+    for tag in (replaced(TAG, COUNT_AT - 4, bytes(4)), replaced(TAG, COUNT_AT - 8, bytes(20))):
+        assert (
+            refusal(tag + BARE) == "damaged sound: its first frame has the tag of LAME without its beginning"
+        )
+
+
 def test_without_a_checksum_any_other_number_is_refused() -> None:
     more, fewer = len(FRAMES) + 2, len(FRAMES) - 2
     said = f"frames, {len(FRAMES)} are there"
