@@ -61,7 +61,7 @@ def some_good(file: Path, rows: Iterable[Found | Fault]) -> Iterator[Found | Fau
     if not faulty:
         raise InputError(f"{file}: has no rows; get it anew")
     shown = first_errors([*first, *[""] * (faulty - len(first))])
-    raise InputError("\n".join([f"{file}: each of its rows is faulty; is it the official file?", *shown]))
+    raise InputError(f"{file}: each of its rows is faulty; is it the official file?", *shown)
 
 
 def by_record(

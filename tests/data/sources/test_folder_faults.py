@@ -254,7 +254,7 @@ def test_a_folder_without_a_good_row_is_refused_with_each_fault_once(tmp_path: P
     rows = [row(number, lable="x") for number in range(1000)] + [row(1000, id="a b", lable="x")]
     with pytest.raises(InputError) as caught:
         list(read(write_rows(tmp_path, rows)))
-    first, second, third = str(caught.value).splitlines()
+    first, second, third = caught.value.lines
     assert first == f"{tmp_path}: none of its 1001 rows can be read"
     assert second == "metadata.jsonl:1: unknown field 'lable'; did you mean 'label'? (and 999 more rows)"
     assert third.startswith("metadata.jsonl:1001: unknown field 'lable'; did you mean 'label'?, and id 'a b'")
