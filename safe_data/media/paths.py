@@ -1,6 +1,7 @@
 """Open files that the data names, and refuse paths that lead out of the root."""
 
 import os
+import shlex
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -62,7 +63,11 @@ def inside(root: MediaRoot, relative: str) -> Path:
     if links is None or not path.is_relative_to(links.resolve()):
         folder = _folder_outside(base, relative)
         folder = folder if path.is_relative_to(folder) else path.parent  # a link there leads elsewhere
-        fix = f"--trust-links {folder} allows it" if links is None else f"--trust-links names {links}"
+        fix = (
+            f"--trust-links {shlex.quote(str(folder))} allows it"
+            if links is None
+            else f"--trust-links names {links}"
+        )
         raise ValueError(f"{relative!r} leads out of the root into {folder}; {fix}")
     return path
 

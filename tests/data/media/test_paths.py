@@ -73,6 +73,10 @@ def test_links_may_lead_into_one_trusted_folder(tmp_path: Path) -> None:
         with pytest.raises(MediaError, match=f"into {elsewhere}; --trust-links {fix}$"):
             read_file(place, "audio/chained")
     assert read_file(media_root(root, elsewhere), "audio/chained") == b"secret"
+    (tmp_path / "my disk").mkdir()
+    (root / "spaced").symlink_to(tmp_path / "my disk")
+    with pytest.raises(MediaError, match=f"--trust-links '{tmp_path}/my disk' allows it$"):
+        read_file(root, "spaced/x.wav")
     for name in ("../../blobs/abc", "audio/../abc", str(blobs / "abc")):
         with pytest.raises(MediaError, match=r"leads out of the root$|is an absolute path$"):
             read_file(trusting, name)
