@@ -124,10 +124,10 @@ def build(
     with open_storage(out).committing(OPTIONS) as file:
         file.write(options_yaml("safe-data build", options, CORE))
     _print_summary(out, summary)
-    if summary.rejected <= max_reject_rate * summary.rows:
+    if summary.rejected / summary.rows <= max_reject_rate:
         return HOLDS
-    share = f"{summary.rejected / summary.rows:.1%} of the records were rejected"
-    complain([f"safe-data build: {share}, more than --max-reject-rate {max_reject_rate:.1%}"])
+    share = f"{summary.rejected} of {summary.rows} records were rejected"
+    complain([f"safe-data build: {share}, more than --max-reject-rate {max_reject_rate:g} allows"])
     return DOES_NOT_HOLD
 
 

@@ -6,6 +6,7 @@ asked about it. Paths are relative to the dataset's root, or URIs.
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -26,8 +27,8 @@ class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
 
 
-def check_id(value: str) -> str:
-    """Return the id if it can name a sample.
+def check_id(value: str, field: str = "id") -> str:
+    """Return the id, or another field that names files, if it can name a sample.
 
     Source: WebDataset groups the files of a sample by their name up to the first dot, so `Y1.0` and `Y1.5`
     become one sample without a warning.
@@ -37,7 +38,7 @@ def check_id(value: str) -> str:
     """
     if not ID_PATTERN.fullmatch(value):
         raise ValueError(
-            f"id {value!r} may hold only A-Z a-z 0-9 _ and -; WebDataset splits names at the first dot"
+            f"{field} {value!r} may hold only A-Z a-z 0-9 _ and -; WebDataset splits names at the first dot"
         )
     return value
 
@@ -95,7 +96,9 @@ class Record(_Row):
     examples: tuple[Example, ...] = ()
     metadata: dict[str, Any] = Field(default_factory=dict)
 
-    _id = field_validator("id", "dataset", "split")(check_id)
+    _id = field_validator("id")(check_id)
+    _dataset = field_validator("dataset")(partial(check_id, field="dataset"))
+    _split = field_validator("split")(partial(check_id, field="split"))
 
     @model_validator(mode="after")
     def _has_media(self) -> "Record":

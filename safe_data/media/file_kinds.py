@@ -155,6 +155,21 @@ def kind_of(head: bytes) -> FileKind | None:
     return _by_place(head) or _written(head)
 
 
+def no_rows(head: bytes) -> str | None:
+    """What a file is that should hold rows of text, by its first kilobyte; None if it may hold them.
+
+    >>> no_rows(b"version https://git-lfs.github.com/spec/v1")
+    'a Git LFS pointer; run git lfs pull'
+    >>> no_rows(b"id,label")
+    """
+    kind = kind_of(head)
+    if kind is None or kind.holds:
+        return None
+    pointer = head.startswith((b"version https://git-lfs", b"/annex/objects/"))
+    page = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
+    return kind.name if pointer or page or not _is_text(head) else None
+
+
 def _boxed(head: bytes) -> FileKind | None:
     """What boxes or packets of bytes without a fixed start hold."""
     if head[4:12] in _PICTURES_IN_BOXES:

@@ -1,8 +1,12 @@
 """Open files that the data names, and refuse paths that lead out of the root."""
 
 import os
+import shlex
 import stat
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,7 +62,12 @@ def inside(root: MediaRoot, relative: str) -> Path:
         raise ValueError(f"{relative!r} leads out of the root")
     if links is None or not path.is_relative_to(links.resolve()):
         folder = _folder_outside(base, relative)
-        fix = f"--trust-links {folder} allows it" if links is None else f"--trust-links names {links}"
+        folder = folder if path.is_relative_to(folder) else path.parent  # a link there leads elsewhere
+        fix = (
+            f"--trust-links {shlex.quote(str(folder))} allows it"
+            if links is None
+            else f"--trust-links names {links}"
+        )
         raise ValueError(f"{relative!r} leads out of the root into {folder}; {fix}")
     return path
 
@@ -90,6 +99,28 @@ def size_of(root: MediaRoot, relative: str) -> int | None:
         return inside(root, relative).stat().st_size
     except (OSError, ValueError, RuntimeError):
         return None
+
+
+def sizes_below(root: MediaRoot) -> Callable[[str], int | None]:
+    """`size_of` for many files: a folder is resolved once, and a file in it only if it is a link itself."""
+
+    @cache
+    def resolved(folder: str) -> str | None:
+        with suppress(OSError, ValueError, RuntimeError):
+            return str(inside(root, folder))
+        return None
+
+    def size(relative: str) -> int | None:
+        parent, _, name = relative.rpartition("/")
+        folder = resolved(parent) if name not in ("", ".", "..") and not relative.startswith("/") else None
+        if folder is not None:
+            with suppress(OSError, ValueError):
+                found = os.lstat(f"{folder}/{name}")
+                if not stat.S_ISLNK(found.st_mode):
+                    return found.st_size
+        return size_of(root, relative)
+
+    return size
 
 
 def read_open(file: BinaryIO, relative: str) -> bytes:

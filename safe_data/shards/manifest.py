@@ -184,15 +184,16 @@ def count_rejections(tables: Iterable[pa.Table]) -> tuple[Rejection, ...]:
 
 
 def rejection_table(rejections: Sequence[Rejection], rows: int) -> list[str]:
-    """Table lines: how many records, their share of all, the reason, and below it the first such record.
+    """Table lines: how many records, their share of all, the kind of reason, and below the first such record.
 
     >>> print(*rejection_table([Rejection("no such file", 3, "'a-1': no such file: a.wav")], 60), sep="\\n")
       rejected  share  reason
              3   5.0%  no such file
-                       'a-1': no such file: a.wav
+                       'a-1': a.wav
     """
     lines = ["  rejected  share  reason"] if rejections else []
     for rejection in rejections:
         lines.append(f"  {rejection.count:8}  {rejection.count / rows:5.1%}  {rejection.kind}")
-        lines.append(" " * 19 + cut(" ".join(rejection.first.split()), COLUMNS - 19))
+        first = rejection.first.replace(f": {rejection.kind}: ", ": ", 1)
+        lines.append(" " * 19 + cut(" ".join(first.split()), COLUMNS - 19))
     return lines

@@ -6,13 +6,13 @@ its media files, so that a build never continues with different data.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from safe_data.core.errors import InputError
 from safe_data.core.numerals import cut
 from safe_data.core.terminal import escaped
-from safe_data.media.paths import MediaRoot, size_of
+from safe_data.media.paths import MediaRoot, sizes_below
 from safe_data.records import LONGEST_ID, Record, Rejected
 from safe_data.sources.checked_rows import medium_of
 from safe_data.sources.ids import free_id, too_long
@@ -20,6 +20,7 @@ from safe_data.sources.ids import free_id, too_long
 FORMAT_VERSION = 1
 
 Entry = tuple[int, Record | Rejected]  # a record with its index in the source
+SizeOf = Callable[[str], int | None]
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,9 @@ def make_plan(
         by_split.setdefault(record.split, []).append((index, record))
     if not by_split:
         raise InputError(f"{root}: holds no records; there is nothing to build")
+    size_of = sizes_below(root)
     shards = tuple(
-        _shard(f"{name}-{split}-{number:06d}", split, part, root)
+        _shard(f"{name}-{split}-{number:06d}", split, part, size_of)
         for split, entries in sorted(by_split.items())
         for number, part in enumerate(_even_parts(entries, shard_size))
     )
@@ -96,7 +98,7 @@ def record_json(record: Record | Rejected) -> bytes:
     return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _shard(name: str, split: str, entries: list[Entry], root: MediaRoot) -> PlannedShard:
+def _shard(name: str, split: str, entries: list[Entry], size_of: SizeOf) -> PlannedShard:
     digest = hashlib.sha256()
     planned: list[Entry] = []
     for index, given in entries:
@@ -105,7 +107,7 @@ def _shard(name: str, split: str, entries: list[Entry], root: MediaRoot) -> Plan
             encoded = record_json(record)
         except UnicodeEncodeError:
             encoded = record_json(record := _not_unicode(given))
-        digest.update(b"%d %s %s\n" % (index, encoded, _media_sizes(root, record)))
+        digest.update(b"%d %s %s\n" % (index, encoded, _media_sizes(size_of, record)))
         planned.append((index, record))
     return PlannedShard(name, split, tuple(planned), digest.hexdigest())
 
@@ -135,11 +137,11 @@ def _even_parts(entries: list[Entry], at_most: int) -> Iterator[list[Entry]]:
         yield entries[part * len(entries) // parts : (part + 1) * len(entries) // parts]
 
 
-def _media_sizes(root: MediaRoot, record: Record | Rejected) -> bytes:
+def _media_sizes(size_of: SizeOf, record: Record | Rejected) -> bytes:
     if isinstance(record, Rejected):
         return b""
     paths = (record.image, record.audio.path if record.audio else None)
-    return json.dumps([size_of(root, path) if path else None for path in paths]).encode()
+    return json.dumps([size_of(path) if path else None for path in paths]).encode()
 
 
 def _with_own_ids(records: list[Record | Rejected]) -> Iterator[Record | Rejected]:

@@ -18,11 +18,13 @@ from safe_data.core.byte_order import encoding_fault, without_mark
 from safe_data.core.errors import InputError
 from safe_data.core.json_document import json_fault
 from safe_data.core.numerals import cut
+from safe_data.media.file_kinds import no_rows
 from safe_data.records import ID_PATTERN
 from safe_data.sources.csv_lines import csv_lines
 from safe_data.sources.faulty_row import Fault, some_good
 
 LARGEST_FILE_BYTES = 2**32
+HEAD_BYTES = 1024  # which say what a file is
 TEXT = msgspec.Meta(pattern=r"\S")  # a caption that says something
 LONGEST_NAME, LONGEST_FAULT = 60, 200  # characters that a reason shows
 _TAKEN = "names one row each, and this one is taken by"
@@ -224,6 +226,10 @@ def _read(file: Path) -> bytearray:
         raise InputError(f"{file}: cannot be read to its end ({error}); get it anew") from None
     if len(data) > LARGEST_FILE_BYTES:
         raise InputError(f"{file}: unpacks to more than {LARGEST_FILE_BYTES} bytes; no official file does")
+    if other := no_rows(bytes(data[:HEAD_BYTES])):
+        raise InputError(f"{file}: is {other}")
+    if not data:
+        raise InputError(f"{file}: is empty; get it anew")
     if fault := encoding_fault(data):
         raise InputError(f"{file}: {fault}")
     return without_mark(data)

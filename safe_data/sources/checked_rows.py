@@ -101,5 +101,5 @@ def _all_faulty(rows: Sequence[Fault], where: str) -> InputError:
         for fault, at in places.items()
     ]
     if len(rows) == 1:
-        return InputError(lines[0])
+        return InputError(f"{where}: {lines[0]}")
     return InputError(f"{where}: none of its {len(rows)} rows can be read", *first_errors(lines))

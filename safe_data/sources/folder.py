@@ -175,13 +175,19 @@ def _checked(where: str, row: Row, about: _About) -> Checked:
     path = media.audio or media.image
     if path and FILE_NAME in given:
         fields.setdefault("id", id_of(f"{path} {clip[CLIP[0]]}" if CLIP[0] in clip else path))
+    if not names:
+        faults.append("a record needs an image, an audio, or both")
+    own_id = fields.get("id")
+    if not path and (FILE_NAME in given or not names):
+        fields.setdefault("id", "-")  # a medium would give one, and its lack is said already
     fields.setdefault("dataset", about.dataset)
     fields.setdefault("group", path or "")
     fields.setdefault("split", *(about.splits or [split_of(str(fields["group"]))]))
-    fields |= {"image": media.image or ("?" if media.faults else None)}  # one fault, said once
+    unnamed = "?" if media.faults or not names else None  # one fault, said once
+    fields |= {"image": media.image or unnamed}
     if media.audio:
         fields["audio"] = {"path": media.audio, **clip}
-    elif clip and not media.faults:
+    elif clip and unnamed is None:
         faults.append(f"{' and '.join(clip)} without {AUDIO}; name the sound or leave them out")
     try:
         record = Record.model_validate(fields)
@@ -192,7 +198,7 @@ def _checked(where: str, row: Row, about: _About) -> Checked:
     return Fault(
         where,
         shown_faults(faults),
-        row_id=fields.get("id"),
+        row_id=own_id,
         splits=(fields["split"], *about.splits),
         dataset=about.dataset_of(fields["dataset"]),
         group=fields["group"],

@@ -5,6 +5,7 @@ else is a hub id, so that a misspelt folder is an error.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,8 @@ Named = Literal["format", "folder", "saved", "hub id"]
 STATE, INFO, SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"  # of `save_to_disk`
 _LOCAL = (".", "/", "~")
 _URL = "://"
+_HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+", re.ASCII)
+_FILES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".arrow")
 
 
 def is_local(path: str) -> bool:
@@ -96,16 +99,20 @@ def _format(path: str, root: Path) -> Named:
 
 
 def _hub_id(path: str, root: Path) -> Named:
-    if _URL in path:
+    if path.startswith("hf://"):
         return "hub id"
+    if _URL in path:
+        raise InputError("is a URL; write a format such as parquet, and the URL under data_files")
     first = path.partition("/")[0]
     for place in dict.fromkeys((root.absolute(), Path.cwd())):
         if (place / first).is_dir():
             here = f"./{path}" if place == root.absolute() else place / path
             there = f"hf://datasets/{path} for a dataset of the hub"
             raise InputError(f"may be meant as a folder, as {place / first} is one; write {here}, or {there}")
-    if path.count("/") > 1 and first != "buckets":
+    if not _HUB_ID.fullmatch(path) and first != "buckets":
         raise InputError(f"is no hub id, which is OWNER/NAME; write ./{path} for a folder")
+    if path.lower().endswith(_FILES):
+        raise InputError("names a file; write its format, such as parquet, and the file under data_files")
     return "hub id"
 
 

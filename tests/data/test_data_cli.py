@@ -84,18 +84,33 @@ def test_rejected_records_are_counted_by_reason_and_too_many_do_not_hold(
         "  train 3 in 1 shard; embeddings: logmel-0f573aec",
         "  rejected  share  reason",
         "         1  25.0%  no such file",
-        "                   'clip-002': no such file: sounds/clip-002.wav",
+        "                   'clip-002': sounds/clip-002.wav",
         f"  every one of them: safe-data info {tmp_path / 'out'} --rejected",
     ]
     assert (
         printed.err
-        == "safe-data build: 25.0% of the records were rejected, more than --max-reject-rate 5.0%\n"
+        == "safe-data build: 1 of 4 records were rejected, more than --max-reject-rate 0.05 allows\n"
     )
-    assert safe_data("build", world, tmp_path / "out", "--max-reject-rate", 0.3) == 0
+    assert safe_data("build", world, tmp_path / "out", "--max-reject-rate", 0.25) == 0
     capsys.readouterr()
     assert safe_data("build", world, tmp_path / "out", "--max-reject-rate", 5) == 3
     said = capsys.readouterr().err
     assert said == "safe-data build: --max-reject-rate 5 is no share; give a number from 0 to 1\n"
+
+
+def test_a_share_of_rejects_that_is_the_largest_allowed_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """29 of 100 are 0.29, although 0.29 × 100 is less than 29 in floating point."""
+    from safe_data.build import build
+
+    dataset = build.Dataset(1, "mine", "", "", "", (), {})
+    for rejected, code in ((29, 0), (30, 1)):
+        rejections = (build.Rejection("no such file", rejected, "'a': no such file: a.wav"),)
+        summary = build.Summary(dataset, 100, rejections)
+        monkeypatch.setattr(build, "build_dataset", lambda *_, summary=summary, **__: summary)
+        assert safe_data("build", tmp_path, tmp_path / "out", "--max-reject-rate", 0.29) == code
+    assert "30 of 100 records were rejected, more than --max-reject-rate 0.29" in capsys.readouterr().err
 
 
 def test_add_encoder_says_what_it_added(
@@ -128,10 +143,26 @@ def test_a_faulty_row_among_many_is_one_rejected_row(
     assert capsys.readouterr().out.splitlines()[2:] == [
         "  rejected  share  reason",
         "         1  33.3%  faulty row",
-        "                   'clip-001': faulty row: metadata.jsonl:2: unknown field 'lab…",
+        "                   'clip-001': metadata.jsonl:2: unknown field 'lable'; did you…",
         f"  every one of them: safe-data info {tmp_path / 'out'} --rejected",
     ]
     assert safe_data("build", tmp_path / "world", tmp_path / "out") == 1
+
+
+def test_a_corpus_of_faulty_rows_is_said_in_several_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = write_rows(tmp_path / "world", [row(0, lable="x"), row(1, grup="x")])
+    assert safe_data("build", world, tmp_path / "out") == 3
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first == f"safe-data build: {world}: none of its 2 rows can be read"
+    assert [line.strip()[:17] for line in others] == ["metadata.jsonl:1:", "metadata.jsonl:2:"]
+    for name in ("train.csv", "val.csv"):
+        (world / name).write_text("audiocap_id,youtube_id,start_time,caption\nx,y,z,a\n")
+    assert safe_data("build", world, tmp_path / "out", "--source", "audiocaps") == 3
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("train.csv: each of its rows is faulty; is it the official file?")
+    assert second.strip().startswith("train.csv:2 'x': audiocap_id")
 
 
 def leaving_the_root(world: Path) -> None:
@@ -152,7 +183,8 @@ def gone(world: Path) -> None:
         (gone, "safe-data build: {world}: no such folder; give the one that holds metadata.jsonl"),
         (
             leaving_the_root,
-            "safe-data build: metadata.jsonl:1: image_file_name '../../secret.png' leads out of the root",
+            "safe-data build: {world}: metadata.jsonl:1: image_file_name '../../secret.png' leads out of "
+            "the root",
         ),
         (
             corrupt_only_clip,

@@ -101,3 +101,26 @@ def test_hub_yaml_is_read_like_any_other(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=UTF_16):
         list(read(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 3\n",
+            "a Git LFS pointer; run git lfs pull",
+        ),
+        (
+            b"<!DOCTYPE html>\n<html><body>404</body></html>\n",
+            "an HTML page, as a failed download leaves; download",
+        ),
+        (b"PK\3\4" + bytes(range(60)), "a ZIP archive; unpack it"),
+        (bytes(600), "zeros, as an interrupted copy leaves; download the file again"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["annotations", "metadata.jsonl", "metadata.csv", "metadata.parquet"])
+def test_what_stands_where_rows_should_is_named(tmp_path: Path, kind: str, data: bytes, what: str) -> None:
+    name, _, read = FILES.get(kind, (kind, "", read_folder))
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(InputError, match=f"{name}: is {what}"):
+        read(tmp_path / name)

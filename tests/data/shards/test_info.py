@@ -94,9 +94,9 @@ ROOT
   2 of 10 records rejected
   rejected  share  reason
          1  10.0%  not a sound
-                   'clip-009': not a sound: a text file
+                   'clip-009': a text file
          1  10.0%  no such file
-                   'clip-005': no such file: images/clip-005.png
+                   'clip-005': images/clip-005.png
 
   for example clip-008 (test): group g4, dog
     sound    clip-008.wav, 16.0 kB, 1.0 s, 8000 Hz, -20.0 dB

@@ -33,7 +33,7 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
         {"id": "Y1.0_30"},
         "metadata.jsonl:2: id 'Y1.0_30' may hold only A-Z a-z 0-9 _ and -; WebDataset splits names",
     ),
-    "dotted split": ({"split": "train.1"}, "'train.1' may hold only"),
+    "dotted split": ({"split": "train.1"}, "metadata.jsonl:2: split 'train.1' may hold only"),
     "no media": (
         {"image_file_name": None, "audio_file_name": None},
         "a record needs an image, an audio, or both",
@@ -83,6 +83,31 @@ def test_a_faulty_row_is_one_rejected_row_with_its_line(name: str, tmp_path: Pat
     assert second.reason.count("; ") + second.reason.count(", and ") <= 2, "one fault is said once"
     assert (second.split, second.group) == ("train", "g0")
     assert (second.id == "clip-000") is (name != "dotted id")
+
+
+@pytest.mark.parametrize(
+    ("cells", "fault"),
+    [
+        ("x,,1", "a record needs an image, an audio, or both"),
+        (
+            "x,noext,",
+            "file_name 'noext' has no suffix of a sound, picture or video; call the column "
+            "image_file_name or audio_file_name",
+        ),
+        (
+            "x,../a.wav,",
+            "file_name '../a.wav' leads out of the root; put media below the folder, and name "
+            "them relative to it",
+        ),
+    ],
+)
+def test_a_row_without_a_medium_is_not_asked_for_the_id_that_it_would_give(
+    cells: str, fault: str, tmp_path: Path
+) -> None:
+    (tmp_path / "metadata.csv").write_text(f"label,file_name,start_seconds\nx,a.wav,\n{cells}\n")
+    _, found = read(tmp_path)
+    assert isinstance(found, Rejected)
+    assert (found.id[:15], found.reason) == ("metadata-csv-3-", f"faulty row: metadata.csv:3: {fault}")
 
 
 def test_a_faulty_row_keeps_what_is_sound_in_it(tmp_path: Path) -> None:
@@ -273,7 +298,7 @@ def test_a_folder_without_a_good_row_is_refused_with_each_fault_once(tmp_path: P
     rows = [row(number, lable="x") for number in range(1000)] + [row(1000, id="a b", lable="x")]
     with pytest.raises(InputError) as caught:
         list(read(write_rows(tmp_path, rows)))
-    first, second, third = str(caught.value).splitlines()
+    first, second, third = caught.value.lines
     assert first == f"{tmp_path}: none of its 1001 rows can be read"
     assert second == "metadata.jsonl:1: unknown field 'lable'; did you mean 'label'? (and 999 more rows)"
     assert third.startswith("metadata.jsonl:1001: unknown field 'lable'; did you mean 'label'?, and id 'a b'")

@@ -107,6 +107,10 @@ def test_one_split_saved_to_disk_elsewhere(tmp_path: Path) -> None:
         ("data", "is no format; write ./data for the folder$"),
         ("parqet", "is no format that `datasets` reads; did you mean 'parquet'"),
         ("a/b/c", "is no hub id, which is OWNER/NAME; write ./a/b/c for a folder"),
+        ("gone/", "is no hub id, which is OWNER/NAME; write ./gone/ for a folder"),
+        ("my data/set", "is no hub id, which is OWNER/NAME; write ./my data/set for a folder"),
+        ("gone/rows.parquet", "names a file; write its format, such as parquet, and the file under data_fi"),
+        ("s3://gone/rows", "is a URL; write a format such as parquet, and the URL under data_files"),
         ("parquet", "names neither data_files nor data_dir; a format needs one"),
     ],
 )
