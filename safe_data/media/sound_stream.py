@@ -14,7 +14,7 @@ from numpy import ndarray
 from safe_data.core.errors import MediaError
 from safe_data.media.sound import MAX_PEAK, Pcm, peak_of
 
-BLOCK_SAMPLES = 2**16  # over all channels; they fit into the cache of a core
+BLOCK_SAMPLES = 2**19  # over all channels; with fewer, threads wait for one another between short calls
 
 Block = Float32[ndarray, "frames channels"] | Int16[ndarray, "frames channels"]
 
