@@ -80,14 +80,15 @@ def add_encoder(
     storage = open_storage(root)
     check_reach(storage, workers, engine)
     dataset = read_dataset(storage)
+    shards = shards_of(dataset)
+    workers = min(workers, len(shards)) if workers > 1 else workers
     with start(engine, workers, ray_address) as run:
         (encoding,) = encodings_of([encoder], run)
-        shards = shards_of(dataset)
         longest = heard_bytes(MAX_CLIP_SECONDS, [encoding.sample_rate_hz])
         share = share_of(
             memory,
             Needs(longest, longest),
-            workers=max(1, min(workers, len(shards))),
+            workers=workers,
             here=workers == 1 and engine == "local",
             plan_bytes=0,
         )

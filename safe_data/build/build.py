@@ -118,6 +118,7 @@ def build_dataset(
     storage = open_storage(out)
     check_reach(storage, workers, engine)
     specs = tuple(sorted(set(encoders)))
+    workers = min(workers, len(plan.shards)) if workers > 1 else workers
     with start(engine, workers, ray_address) as run:
         encodings = encodings_of(specs, run)  # refuses a misspelt encoder before any work
         rates = {encoding.sample_rate_hz for encoding in encodings}
@@ -125,7 +126,7 @@ def build_dataset(
             memory,
             needs_of(records, rates),
             lambda: exact_needs(records, media, frames, rates),
-            workers=min(workers, len(plan.shards)),
+            workers=workers,
             here=workers == 1 and engine == "local",
             plan_bytes=planned,
         )

@@ -28,7 +28,10 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 @contextmanager
 def local_engine(workers: int) -> Iterator[Run]:
-    """Run up to `workers` pieces at a time, each in its own process; with 1, in this one."""
+    """Run up to `workers` pieces at a time, each in its own process; with 1, in this one.
+
+    All processes start at the first piece, so that they load what they need at the same time.
+    """
     if workers == 1:
         yield _run_here
         return
@@ -36,7 +39,7 @@ def local_engine(workers: int) -> Iterator[Run]:
 
     def run(work: Callable[[P, Tick, Load], R], pieces: Sequence[P], advance: Advance) -> list[R]:
         try:
-            return _run(pool, min(workers, len(pieces)), work, pieces, advance)
+            return _run(pool, workers, work, pieces, advance)
         except BaseException:  # workers must have ended before their files are cleared away
             _end(pool)
             raise

@@ -52,10 +52,10 @@ def test_processes_are_reused_for_later_pieces_and_ended_in_the_end() -> None:
     assert not any(psutil.pid_exists(process) for process in first)
 
 
-def test_there_are_no_more_processes_than_pieces() -> None:
-    with start("local", 5) as run:
+def test_all_processes_start_together_and_load_at_the_same_time() -> None:
+    with start("local", 2) as run:
         assert run(square, NUMBERS[:1], print)[0][0] == 0
-        assert len(multiprocessing_children()) == 1
+        assert len(multiprocessing_children()) == 2
 
 
 def multiprocessing_children() -> list[psutil.Process]:
