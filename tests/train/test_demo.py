@@ -15,6 +15,8 @@ from safe_train.demo import DemoConfig, run_demo
 from safe_train.predict.predict import predictions, wanted_encoders
 from safe_train.toy.recipe import Recipe
 
+pytestmark = pytest.mark.xdist_group("demo")  # one worker has them all, and makes one run
+
 SMALL = DemoConfig(
     clips=120,
     recipe=Recipe(pictures=600, vision_steps=60, language_steps=60, held_out_questions=50),

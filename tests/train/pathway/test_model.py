@@ -290,6 +290,7 @@ def test_activation_checkpointing_gives_the_same_gradients(
     assert all(torch.equal(one, other) for one, other in zip(plain, again, strict=True))
 
 
+@pytest.mark.slow  # two processes train as one in every test run, in stages/test_distributed.py
 def test_two_processes_have_the_gradients_of_one(llava, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
