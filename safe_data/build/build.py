@@ -15,7 +15,7 @@ import pyarrow as pa
 from safe_data.build.encoder_piece import encodings_of, store_silences
 from safe_data.build.engines.piece import Piece
 from safe_data.build.engines.start import start
-from safe_data.build.memory import exact_needs, locking, needs_of, resident_bytes, share_of, size_of
+from safe_data.build.memory import Share, exact_needs, locking, needs_of, resident_bytes, share_of, size_of
 from safe_data.build.resume import adopt, damaged_files, discard, only_build, whole_files
 from safe_data.build.shard_piece import ShardPiece, build_shard
 from safe_data.core.errors import InputError, did_you_mean
@@ -134,21 +134,7 @@ def build_dataset(
         with only_build(storage), locking(share) as shared:
             adopt(plan, storage)
             damaged = damaged_files(storage, plan, encodings, workers, quiet=quiet)
-            where, place = str(source_root.absolute()), address_of(storage)
-            pieces = [
-                ShardPiece(
-                    source_root=where,
-                    out=place,
-                    plan_sha256=plan.sha256,
-                    shard=shard,
-                    encoders=specs,
-                    frames=frames,
-                    damaged=damaged.get(shard.name, ()),
-                    share=shared,
-                    trust_links=str(media.links) if isinstance(media, LinkedRoot) else None,
-                )
-                for shard in plan.shards
-            ]
+            pieces = _pieces(plan, media, storage, specs, damaged, shared)
             with progress(pieces, f"building {plan.name}", quiet=quiet) as shown:
                 done = run(build_shard, pieces, shown.update)
             if not any(shard.samples for shard in done):
@@ -159,6 +145,32 @@ def build_dataset(
             )
             repaired = tuple(name for names in damaged.values() for name in names)
             return replace(_finish(plan, storage, done, facts), repaired=repaired)
+
+
+def _pieces(
+    plan: Plan,
+    media: MediaRoot,
+    storage: Storage,
+    encoders: tuple[str, ...],
+    damaged: Mapping[str, tuple[str, ...]],
+    share: Share,
+) -> list[ShardPiece]:
+    """A piece per shard, as plain data."""
+    root, links = (media.path, str(media.links)) if isinstance(media, LinkedRoot) else (media, None)
+    return [
+        ShardPiece(
+            source_root=str(root.absolute()),
+            out=address_of(storage),
+            plan_sha256=plan.sha256,
+            shard=shard,
+            encoders=encoders,
+            frames=plan.frames,
+            damaged=damaged.get(shard.name, ()),
+            share=share,
+            trust_links=links,
+        )
+        for shard in plan.shards
+    ]
 
 
 def progress(pieces: Sequence[Piece], what: str, *, quiet: bool) -> Progress:
