@@ -49,12 +49,15 @@ def facts_of(root: Path, clip: int) -> dict[str, Any]:
     return dict(rows[clip])
 
 
-@pytest.mark.parametrize("clip", [0, 1])
-@pytest.mark.parametrize(("kind", "what"), [("json", "record"), ("audio", "sound"), ("image", "picture")])
+@pytest.mark.parametrize(
+    ("clip", "kind", "what"),
+    [  # the second clip has no sound
+        *((0, kind, what) for kind, what in (("json", "record"), ("audio", "sound"), ("image", "picture"))),
+        *((1, kind, what) for kind, what in (("json", "record"), ("image", "picture"))),
+    ],
+)
 def test_a_member(root: Path, clip: int, kind: str, what: str) -> None:
     facts = facts_of(root, clip)
-    if facts[f"{kind}_offset"] is None:
-        pytest.skip("the second clip has no sound")
     name = facts.get(f"{kind}_name", f"clip-{clip:03d}.json")
     first, last = facts[f"{kind}_offset"], facts[f"{kind}_offset"] + facts[f"{kind}_size"] - 1
     for at in (first, (first + last) // 2, last):

@@ -94,6 +94,7 @@ def test_killed_twice_it_ends_with_the_same_bytes(words: list[str], whole: bytes
     assert finish(words, out) == whole
 
 
+@pytest.mark.slow  # test_output.py tries the parts of two processes every time
 def test_two_processes_write_what_one_writes(words: list[str], whole: bytes, tmp_path: Path) -> None:
     out = tmp_path / "predictions.jsonl"
     with socket.socket() as free:

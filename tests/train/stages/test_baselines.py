@@ -144,6 +144,7 @@ def test_a_checkpoint_leaves_the_base_as_it_was(
     assert weights_sha256(base.model) == weights_sha256(fresh)
 
 
+@pytest.mark.slow  # killed runs of the pathway are tried every time
 @pytest.mark.parametrize("name", ["lora_only", "full_finetune", "random_audio"])
 def test_a_killed_run_ends_with_the_same_bytes(
     name: str,

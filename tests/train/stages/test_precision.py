@@ -87,6 +87,7 @@ def test_the_pathway_stays_in_float32_and_learns_another_thing(train: Train, tmp
     assert last.cross_entropy == pytest.approx(exact.cross_entropy, rel=0.01)
 
 
+@pytest.mark.slow  # stopped runs in float32 are tried every time
 @pytest.mark.parametrize(
     "changes",
     [

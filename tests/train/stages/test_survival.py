@@ -296,6 +296,7 @@ def size_of(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
+@pytest.mark.slow  # ten seconds and more; kills within a process are tried every time
 def test_the_command_survives_a_kill_and_a_preemption(
     audio_only: Path, vl_only: Path, untaught: Path, tmp_path: Path
 ) -> None:
