@@ -26,6 +26,7 @@ from safe_data.shards.layout import (
     ShardPaths,
     read_json,
     stored_facts,
+    write_unless_there,
 )
 from safe_data.shards.plan import Entry, Plan
 from safe_data.shards.storage import Folder, Storage
@@ -80,14 +81,14 @@ def adopt(plan: Plan, storage: Storage) -> None:
         InputError: the place holds another plan, or something that is not a dataset.
     """
     if _dataset_plan(storage) == plan.sha256:  # its own plan.json may be damaged or missing
-        _write_plan(plan, storage)
+        write_unless_there(storage, PLAN, plan.to_json())
         return
     if storage.size(PLAN) is None:
         foreign = [name for name in storage.names() if not name.startswith(".")]
         if foreign:
             first = foreign[0].partition("/")[0]
             raise InputError(f"{storage}: holds {first!r} and no dataset; name an empty or new directory")
-        _write_plan(plan, storage)
+        write_unless_there(storage, PLAN, plan.to_json())
         return
     with storage.open(PLAN) as file:
         found = file.read()
@@ -104,17 +105,6 @@ def _dataset_plan(storage: Storage) -> str | None:
         return read_json(storage, DATASET, Dataset).plan_sha256
     except InputError:
         return None
-
-
-def _write_plan(plan: Plan, storage: Storage) -> None:
-    """Write plan.json, unless it is there."""
-    content = plan.to_json()
-    if storage.size(PLAN) == len(content):
-        with storage.open(PLAN) as file:
-            if file.read() == content:
-                return
-    with storage.committing(PLAN) as file:
-        file.write(content)
 
 
 def _difference(found: bytes, plan: Plan) -> str:

@@ -24,6 +24,7 @@ from safe_data.records import ID_PATTERN
 from safe_data.shards.storage import Storage, open_storage
 
 FORMAT_VERSION = 1
+MISSING, CHANGED = "missing", "damaged, its bytes have changed"  # what is wrong with a file
 DATASET, PLAN, MANIFEST, REJECTED = "dataset.json", "plan.json", "manifest.parquet", "rejected.parquet"
 
 _SHARD = f"^{ID_PATTERN.pattern}-[0-9]{{6}}"
@@ -136,9 +137,20 @@ def silence_name(label: str) -> str:
     return f"silence.{label}.npy"
 
 
+def hash_fault(storage: Storage, name: str, sha256: str) -> str | None:
+    """What is wrong with a file of which only the hash is recorded; None if nothing is."""
+    if storage.size(name) is None:
+        return MISSING
+    return None if stored_facts(storage, name).sha256 == sha256 else CHANGED
+
+
 def write_json(storage: Storage, name: str | PurePath, facts: msgspec.Struct) -> None:
     """Write the facts, unless the file already holds them."""
-    data = json_bytes(facts)
+    write_unless_there(storage, name, json_bytes(facts))
+
+
+def write_unless_there(storage: Storage, name: str | PurePath, data: bytes) -> None:
+    """Write a file, unless it already holds these bytes."""
     if storage.size(name) == len(data):
         with storage.open(name) as file:
             if file.read() == data:

@@ -28,10 +28,10 @@ from safe_data.shards.layout import (
     REJECTED,
     Dataset,
     Done,
+    hash_fault,
     read_dataset,
     read_json,
     shards_of,
-    stored_facts,
 )
 from safe_data.shards.manifest import kind_of, read_parquet, write_parquet
 from safe_data.shards.storage import Storage, open_storage
@@ -98,10 +98,8 @@ def read_rejected(root: Root, reason: str | None = None) -> Rejects:
 def _stored(storage: Storage, dataset: Dataset) -> pa.Table:
     if dataset.rejected_sha256 is None:  # of an older version, which wrote no such file
         return rejected_of(manifest.read_stored(storage, MANIFEST))
-    if storage.size(REJECTED) is None:
-        raise InputError(f"{storage}/{REJECTED}: missing; run the build again")
-    if stored_facts(storage, REJECTED).sha256 != dataset.rejected_sha256:
-        raise InputError(f"{storage}/{REJECTED}: damaged, its bytes have changed; run the build again")
+    if fault := hash_fault(storage, REJECTED, dataset.rejected_sha256):
+        raise InputError(f"{storage}/{REJECTED}: {fault}; run the build again")
     return read_parquet(storage, Path(REJECTED), "a table of rejected records")
 
 

@@ -18,8 +18,10 @@ from safe_data.core.yaml_file import load_yaml
 from safe_data.shards import manifest
 from safe_data.shards.damage import damaged_places, silence_places
 from safe_data.shards.layout import (
+    CHANGED,
     DATASET,
     MANIFEST,
+    MISSING,
     PLAN,
     REJECTED,
     Dataset,
@@ -27,6 +29,7 @@ from safe_data.shards.layout import (
     FileFacts,
     ShardPaths,
     fingerprint,
+    hash_fault,
     read_dataset,
     read_json,
     shards_of,
@@ -39,7 +42,6 @@ from safe_data.shards.silence import extra_silences
 from safe_data.shards.storage import Storage, open_storage
 
 SHARD_SUFFIXES = (".tar", ".parquet", ".npy", ".done.json", PART)
-MISSING, CHANGED = "missing", "damaged, its bytes have changed"
 
 
 @dataclass(frozen=True)
@@ -119,13 +121,6 @@ def _fault(storage: Storage, name: Path, expected: FileFacts) -> str | None:
     return None if stored_facts(storage, name) == expected else CHANGED
 
 
-def _hash_fault(storage: Storage, name: str, sha256: str) -> str | None:
-    """What is wrong with a file whose size is not recorded."""
-    if storage.size(name) is None:
-        return MISSING
-    return None if stored_facts(storage, name).sha256 == sha256 else CHANGED
-
-
 def _silence_findings(storage: Storage, dataset: Dataset) -> Iterator[str]:
     """The faults of the embeddings of silence; an older dataset has none, and is not at fault."""
     encodings = {encoding.label: encoding for encoding in dataset.encoders}
@@ -203,12 +198,12 @@ def _options_findings(storage: Storage) -> Iterator[str]:
 
 
 def _total_findings(storage: Storage, dataset: Dataset, done: list[Done], *, complete: bool) -> Iterator[str]:
-    if fault := _hash_fault(storage, MANIFEST, dataset.manifest_sha256):
+    if fault := hash_fault(storage, MANIFEST, dataset.manifest_sha256):
         yield f"{MANIFEST}: {fault}; run the build again"
     elif complete and len(manifest.read_stored(storage, MANIFEST)) != sum(shard.rows for shard in done):
         yield f"{MANIFEST}: not the rows of the shards; run the build again"
     rejected = dataset.rejected_sha256  # an older dataset has no such file
-    if rejected is not None and (fault := _hash_fault(storage, REJECTED, rejected)):
+    if rejected is not None and (fault := hash_fault(storage, REJECTED, rejected)):
         yield f"{REJECTED}: {fault}; run the build again"
     if not complete:
         return

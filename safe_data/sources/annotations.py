@@ -18,13 +18,12 @@ from safe_data.core.byte_order import encoding_fault, without_mark
 from safe_data.core.errors import InputError
 from safe_data.core.json_document import json_fault
 from safe_data.core.numerals import cut
-from safe_data.media.file_kinds import no_rows
+from safe_data.media.file_kinds import HEAD_BYTES, no_rows
 from safe_data.records import ID_PATTERN
 from safe_data.sources.csv_lines import csv_lines
 from safe_data.sources.faulty_row import Fault, some_good
 
 LARGEST_FILE_BYTES = 2**32
-HEAD_BYTES = 1024  # which say what a file is
 TEXT = msgspec.Meta(pattern=r"\S")  # a caption that says something
 LONGEST_NAME, LONGEST_FAULT = 60, 200  # characters that a reason shows
 _TAKEN = "names one row each, and this one is taken by"

@@ -15,13 +15,12 @@ import pyarrow.parquet as pq
 from safe_data.core.byte_order import encoding_fault
 from safe_data.core.errors import InputError
 from safe_data.core.json_document import json_fault
-from safe_data.media.file_kinds import no_rows
+from safe_data.media.file_kinds import HEAD_BYTES, no_rows
 from safe_data.sources.csv_lines import csv_lines
 from safe_data.sources.media_files import kind_of
 
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 JSON_FIELDS = ("examples", "events", "metadata")  # they hold JSON where a cell is text
-HEAD_BYTES = 1024  # which say what a file is
 LONGEST_LINE = 2**24  # bytes
 BATCH_ROWS = 1024
 

@@ -10,10 +10,9 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from safe_data.core.errors import MediaError
-from safe_data.media.checks.extents import check_within, damaged, read_at
+from safe_data.media.checks.extents import Ahead, check_within, damaged, read_at
 
 CHUNKS_READ = 2**20
-_CHUNK_BYTES = 2**20
 _HAS_INDEX = 0x10  # in the flags of avih
 _INDEX_BYTES = 16 * CHUNKS_READ
 
@@ -60,13 +59,11 @@ def check_avi(file: BinaryIO, size: int) -> None:
 
 def _chunks(file: BinaryIO, at: int, end: int) -> Iterator[Chunk]:
     """The chunks from one place to another."""
-    block, origin = b"", 0
+    ahead = Ahead(file)
     for _ in range(CHUNKS_READ):
         if at + 8 > end:
             return
-        if at + 8 > origin + len(block):
-            block, origin = read_at(file, at, _CHUNK_BYTES), at
-        name, length = struct.unpack_from("<4sI", block, at - origin)
+        name, length = struct.unpack("<4sI", ahead.read(at, 8))
         if not name.isascii() or not name.strip().isalnum() or at + 8 + length > end:
             raise damaged("video", "no chunk", at)
         yield name, at + 8, length

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
-from safe_data.media.checks.extents import read_at
+from safe_data.media.checks.extents import read_at, truncated
 from safe_data.media.checks.spliced import patched
 from safe_data.media.checks.wav_header import SECTOR_BYTES, is_unstated
-from safe_data.media.checks.whole import Whole, damaged, is_zeros, truncated
+from safe_data.media.checks.whole import Whole, damaged, is_zeros
 
 MAX_CHUNKS = 256
 SOX_UNSTATED = 0x7F000000  # what SoX writes into the sizes of an AIFF in a pipe
@@ -47,7 +47,7 @@ def check_aiff(file: BinaryIO) -> Whole:
     payload = stated - _AIFF_FIXED - skipped
     frame_bytes = channels * width if width else None
     if first > size:
-        raise truncated(stated, size - begin)
+        raise truncated("sound", stated, size - begin)
     if _left_open(stated) or (stated <= _AIFF_FIXED and first < size):
         end = _to_the_end(first, size, frame_bytes)
         if frame_bytes is None or kind == b"ima4":
@@ -60,7 +60,7 @@ def check_aiff(file: BinaryIO) -> Whole:
         }
         return Whole((patched(file, changes, end),), ("AIFF",), frames, unchanged=False)
     if begin + stated > size:
-        raise truncated(stated, size - begin)
+        raise truncated("sound", stated, size - begin)
     linear = frame_bytes is not None and kind != b"ima4"
     if frame_bytes is not None and not 0 <= payload - frames * frame_bytes < max(2, frame_bytes):
         raise damaged(
@@ -68,7 +68,7 @@ def check_aiff(file: BinaryIO) -> Whole:
         )
     (form,) = struct.unpack(">I", read_at(file, 4, 4))
     if 8 + form > size and not _left_open(form):
-        raise truncated(form, size - 8)
+        raise truncated("sound", form, size - 8)
     changes, end = {}, size
     if linear and frame_bytes and payload > frames * frame_bytes:  # Python's aifc counts a byte of padding
         end = first + frames * frame_bytes if comm < begin else size
@@ -90,7 +90,7 @@ def _aiff_chunks(file: BinaryIO, offset: int, size: int) -> Iterator[tuple[bytes
         if head[:4] == b"SSND" and (_left_open(length) or offset > size + 1):
             return
         if offset > size + 1:
-            raise truncated(length, size - offset + length)
+            raise truncated("sound", length, size - offset + length)
 
 
 def _is_padding(file: BinaryIO, offset: int, size: int) -> bool:
@@ -110,7 +110,7 @@ def check_au(file: BinaryIO) -> Whole:
     head = read_at(file, 0, 24)
     order = "<" if head[:4] == b"dns." else ">"
     if len(head) < 24:
-        raise truncated(24, len(head))
+        raise truncated("sound", 24, len(head))
     offset, stated, encoding, _, channels = struct.unpack_from(order + "5I", head, 4)
     first = offset
     frame_bytes = channels * _AU_BYTES[encoding] if encoding in _AU_BYTES else None
@@ -121,7 +121,7 @@ def check_au(file: BinaryIO) -> Whole:
     else:
         end = first + stated
         if end > size:
-            raise truncated(stated, size - first)
+            raise truncated("sound", stated, size - first)
         if size - end > stated % 2:
             raise damaged(f"{size - end} bytes after the samples")
     if frame_bytes and (end - first) % frame_bytes:
@@ -155,7 +155,7 @@ def check_caf(file: BinaryIO) -> Whole:
             if length == -1:
                 break
         if length < 0 or offset > size:
-            raise truncated(max(length, 0), size - body)
+            raise truncated("sound", max(length, 0), size - body)
         if name == b"desc" and length == 32:
             kind, frame_bytes = _caf_format(read_at(file, body, 32))
         if name == b"pakt" and length >= 24:

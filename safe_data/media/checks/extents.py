@@ -21,6 +21,21 @@ def blocks_of(file: BinaryIO, start: int, end: int, block_bytes: int = BLOCK_BYT
         yield read_at(file, offset, min(block_bytes, end - offset))
 
 
+class Ahead:
+    """Reads small parts of a file, one after the other, from blocks of bounded size."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._block, self._start = file, b"", 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        """The bytes from an offset on; fewer at the end of the file."""
+        place = offset - self._start
+        if place < 0 or place + length > len(self._block):
+            self._block = read_at(self._file, offset, max(BLOCK_BYTES, length))
+            self._start, place = offset, 0
+        return self._block[place : place + length]
+
+
 def check_within(kind: str, start: int, length: int, size: int) -> None:
     """Refuse a part that ends after its file.
 
@@ -28,8 +43,7 @@ def check_within(kind: str, start: int, length: int, size: int) -> None:
         MediaError: the file ends within the part.
     """
     if start + length > size:
-        there = max(0, size - start)
-        raise MediaError(f"truncated {kind}: the header promises {length} bytes, {there} are there")
+        raise truncated(kind, length, size - start)
 
 
 def check_seconds(kind: str, promised_seconds: float, there_seconds: float) -> None:
@@ -42,6 +56,11 @@ def check_seconds(kind: str, promised_seconds: float, there_seconds: float) -> N
         raise MediaError(
             f"truncated {kind}: the header promises {promised_seconds:g} s, {there_seconds:g} s are there"
         )
+
+
+def truncated(kind: str, promised: int, there: int) -> MediaError:
+    """The error for a file that ends before its header says; both are bytes."""
+    return MediaError(f"truncated {kind}: the header promises {promised} bytes, {max(0, there)} are there")
 
 
 def damaged(kind: str, what: str, offset: int) -> MediaError:

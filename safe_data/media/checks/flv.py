@@ -5,11 +5,18 @@ import struct
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
-from safe_data.media.checks.extents import check_seconds, check_within, damaged, read_at
+from safe_data.media.checks.extents import (
+    BLOCK_BYTES,
+    Ahead,
+    check_seconds,
+    check_within,
+    damaged,
+    read_at,
+    truncated,
+)
 from safe_data.media.checks.pauses import Packets, check_pauses
 
 TAGS_READ = 2**20
-_CHUNK_BYTES = 2**20
 _SOUND, _PICTURE, _SCRIPT = 8, 9, 18
 _TAG_BYTES = 11
 
@@ -27,30 +34,26 @@ def check_flv(file: BinaryIO, size: int) -> None:
     at = int.from_bytes(read_at(file, 5, 4)) + 4
     if at > size:
         raise MediaError("truncated video: it ends within its header")
-    chunk, origin = b"", 0
+    ahead = Ahead(file)
     for _ in range(TAGS_READ):
         if at >= size:
             break
-        if at + _TAG_BYTES > origin + len(chunk):
-            chunk, origin = read_at(file, at, _CHUNK_BYTES), at
-        tag = chunk[at - origin : at - origin + _TAG_BYTES]
+        tag = ahead.read(at, _TAG_BYTES)
         kind, length = _tag(tag, at)
         check_within("video", at, _TAG_BYTES + length + 4, size)
         body = at + _TAG_BYTES
         if kind == _SCRIPT:
-            stated = stated or _stated(read_at(file, body, min(length, _CHUNK_BYTES)))
+            stated = stated or _stated(read_at(file, body, min(length, BLOCK_BYTES)))
         elif length > 2:
             packets[kind].add((tag[7] << 24 | int.from_bytes(tag[4:7])) / 1000)
         at = body + length + 4
-        end = chunk[at - 4 - origin : at - origin] if at <= origin + len(chunk) else read_at(file, at - 4, 4)
-        if int.from_bytes(end) not in (_TAG_BYTES + length, length):  # some programs leave out the header
+        end = int.from_bytes(ahead.read(at - 4, 4))
+        if end not in (_TAG_BYTES + length, length):  # some programs leave out the header
             raise damaged("video", "a tag that is not as long as it says", body - _TAG_BYTES)
     else:
         raise damaged("video", f"more than {TAGS_READ} tags", at)
     if stated.get("filesize", 0) > size:
-        raise MediaError(
-            f"truncated video: the header promises {stated['filesize']:.0f} bytes, {size} are there"
-        )
+        raise truncated("video", round(stated["filesize"]), size)
     ends = [float(there.ends(longest=True).max()) for there in packets.values() if there.starts]
     if ends and "duration" in stated:
         check_seconds("video", stated["duration"], max(ends))

@@ -3,11 +3,10 @@
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
-from safe_data.media.checks.extents import damaged, read_at
+from safe_data.media.checks.extents import Ahead, damaged
 
 PACK = b"\0\0\1\xba"
 PACKETS_READ = 2**20
-_CHUNK_BYTES = 2**20
 _PREFIX = b"\0\0\1"
 _PROGRAM_END = 0xB9
 _FIRST_PACKET = 0xBB  # the system header; what follows are the streams
@@ -21,13 +20,11 @@ def check_mpeg_ps(file: BinaryIO, size: int) -> None:
     Raises:
         MediaError: it is truncated or damaged.
     """
-    at, chunk, origin = 0, b"", 0
+    at, ahead = 0, Ahead(file)
     for _ in range(PACKETS_READ):
         if at >= size:
             return
-        if at + 14 > origin + len(chunk):
-            chunk, origin = read_at(file, at, _CHUNK_BYTES), at
-        length = _length(chunk[at - origin : at - origin + 14], at)
+        length = _length(ahead.read(at, 14), at)
         if at + length > size:
             raise MediaError(f"truncated video: its last packet has {size - at} of {length} bytes")
         at += length

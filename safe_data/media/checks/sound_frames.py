@@ -7,13 +7,13 @@ AC-3 and E-AC-3; AAC has none.
 from typing import BinaryIO, Literal
 
 from safe_data.core.errors import MediaError
-from safe_data.media.checks.extents import damaged, read_at
+from safe_data.media.checks.extents import Ahead, damaged, read_at
+from safe_data.media.checks.whole import ID3_HEADER, id3v2_bytes
 
 FramesOf = Literal["ac3", "eac3", "aac"]
 
 HEADER_BYTES = 7
 FRAMES_READ = 2**20  # six hours of AAC
-_CHUNK_BYTES = 2**20
 
 # Source: ETSI TS 102 366, table 4.13: kilobits per second by frmsizecod // 2; AC-3 has 1536 samples a frame.
 _AC3_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
@@ -22,7 +22,7 @@ _AC3_RATES = (48_000, 44_100, 32_000)
 
 def frames_of(file: BinaryIO) -> FramesOf | None:
     """What the frames are, if the file begins with one and another follows it, or the file ends there."""
-    start = _after_id3(file)
+    start = id3v2_bytes(read_at(file, 0, ID3_HEADER))
     head = read_at(file, start, HEADER_BYTES)
     found = _frame(head)
     if found is None:
@@ -42,12 +42,10 @@ def check_frames(file: BinaryIO, size: int) -> None:
     Raises:
         MediaError: it is truncated or damaged.
     """
-    at = start = _after_id3(file)
-    chunk, origin, first = b"", 0, None
+    at = start = id3v2_bytes(read_at(file, 0, ID3_HEADER))
+    ahead, first = Ahead(file), None
     for _ in range(FRAMES_READ):
-        if at + HEADER_BYTES > origin + len(chunk):
-            chunk, origin = read_at(file, at, _CHUNK_BYTES), at
-        head = chunk[at - origin : at - origin + HEADER_BYTES]
+        head = ahead.read(at, HEADER_BYTES)
         if not head or (first and first[0] == "aac" and _is_tag(head, size - at)):
             return
         found = _frame(head)
@@ -62,18 +60,6 @@ def check_frames(file: BinaryIO, size: int) -> None:
             raise MediaError(f"truncated sound: its last frame has {size - at} of {found[1]} bytes")
         at += found[1]
     raise damaged("sound", f"more than {FRAMES_READ} frames", start)
-
-
-def _after_id3(file: BinaryIO) -> int:
-    """Where the sound begins: after the tag that some programs write before it.
-
-    Source: ID3v2.4.0, section 3.1: four times seven bits, and ten bytes more with a footer.
-    """
-    head = read_at(file, 0, 10)
-    if head[:3] != b"ID3" or len(head) < 10 or any(byte & 0x80 for byte in head[6:]):
-        return 0
-    size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-    return 10 + size + (10 if head[5] & 0x10 else 0)
 
 
 def _is_tag(head: bytes, left: int) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from safe_data.core.errors import MediaError
-from safe_data.media.checks.extents import read_at
+from safe_data.media.checks.extents import read_at, truncated
 from safe_data.media.checks.spliced import patched
 from safe_data.media.checks.whole import (
     Whole,
@@ -22,7 +22,6 @@ from safe_data.media.checks.whole import (
     damaged,
     id3v2_bytes,
     is_zeros,
-    truncated,
 )
 
 SECTOR_BYTES = 512
@@ -153,7 +152,7 @@ def _find_samples(file: BinaryIO, offset: int, layout: _Layout, size: int) -> tu
                 raise damaged("its samples come before their format")
             return _Samples(offset + layout.head, length, frame_bytes, misstated), sizes
         if length < 0 or offset + layout.head + length > size:
-            raise truncated(length, size - offset - layout.head)
+            raise truncated("sound", length, size - offset - layout.head)
         if name == b"fmt ":
             body = read_at(file, offset + layout.head, min(length, 40))
             (frame_bytes, misstated), has_format = _check_format(body, layout.order), True
@@ -216,7 +215,7 @@ def _end_of_samples(
         return start
     by_mistake = end - size <= start and size <= file_end <= size + 8 and file_end < end
     if not by_mistake and not is_unstated(stated):
-        raise truncated(stated, size - start)
+        raise truncated("sound", stated, size - start)
     if not by_mistake and (
         start < file_end < size - 1 or (file_end > size and not is_unstated(file_end - start))
     ):

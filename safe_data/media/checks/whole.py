@@ -73,8 +73,3 @@ def _before_tags(file: BinaryIO, begin: int, end: int) -> int:
 def damaged(detail: str) -> MediaError:
     """The error for a sound that contradicts itself."""
     return MediaError(f"damaged sound: {detail}")
-
-
-def truncated(promised: int, there: int) -> MediaError:
-    """The error for a sound that ends before its header says."""
-    return MediaError(f"truncated sound: the header promises {promised} bytes, {max(0, there)} are there")
