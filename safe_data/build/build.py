@@ -15,7 +15,7 @@ import pyarrow as pa
 from safe_data.build.encoder_piece import encodings_of, store_silences
 from safe_data.build.engines.piece import Piece
 from safe_data.build.engines.start import start
-from safe_data.build.memory import Share, exact_needs, locking, needs_of, resident_bytes, share_of, size_of
+from safe_data.build.memory import Share, bytes_in, exact_needs, locking, needs_of, resident_bytes, share_of
 from safe_data.build.resume import adopt, damaged_files, discard, only_build, whole_files
 from safe_data.build.shard_piece import ShardPiece, build_shard
 from safe_data.core.errors import InputError, did_you_mean
@@ -103,7 +103,7 @@ def build_dataset(
             can be used.
     """
     if memory is not None:
-        size_of(memory)  # refused before the source is read
+        bytes_in(memory)  # refused before the source is read
     media = media_root(source_root, trust_links)
     before = resident_bytes()
     records = list(_source(source, media)(source_root))

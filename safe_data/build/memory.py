@@ -114,7 +114,7 @@ def share_of(
     """
     own = plan_bytes + workers * OWN_BYTES + (0 if here else MAIN_BYTES)
     least = own + needs.largest + (workers - 1) * needs.sound
-    limit = max(least, min(DEFAULT_BYTES, machine_bytes() // 4)) if memory is None else size_of(memory)
+    limit = max(least, min(DEFAULT_BYTES, machine_bytes() // 4)) if memory is None else bytes_in(memory)
     if limit < least and exact is not None:
         needs = exact()
         least = own + needs.largest + (workers - 1) * needs.sound
@@ -131,13 +131,13 @@ def share_of(
     return Share(room)
 
 
-def size_of(text: str) -> int:
+def bytes_in(text: str) -> int:
     """A size in bytes.
 
     Raises:
         InputError: it is not a number with a unit.
 
-    >>> size_of("800MB"), size_of("1.5 GiB")
+    >>> bytes_in("800MB"), bytes_in("1.5 GiB")
     (800000000, 1610612736)
     """
     found = _SIZE.fullmatch(text)

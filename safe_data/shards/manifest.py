@@ -165,7 +165,7 @@ class Rejection:
     first: str
 
 
-def kind_of(reason: str) -> str:
+def reason_kind(reason: str) -> str:
     """The text before the first colon of a reason."""
     return reason.partition(":")[0]
 
@@ -177,7 +177,7 @@ def count_rejections(tables: Iterable[pa.Table]) -> tuple[Rejection, ...]:
     for rows in tables:
         rejected = rows.filter(pc.equal(rows["status"], "rejected")).select(["id", "error"])
         for row in rejected.to_pylist():
-            kind = kind_of(row["error"])
+            kind = reason_kind(row["error"])
             counts[kind] += 1
             first.setdefault(kind, f"{row['id']!r}: {row['error']}")
     return tuple(Rejection(kind, count, first[kind]) for kind, count in counts.most_common())

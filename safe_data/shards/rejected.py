@@ -33,7 +33,7 @@ from safe_data.shards.layout import (
     read_json,
     shards_of,
 )
-from safe_data.shards.manifest import kind_of, read_parquet, write_parquet
+from safe_data.shards.manifest import read_parquet, reason_kind, write_parquet
 from safe_data.shards.storage import Storage, open_storage
 
 SCHEMA = pa.schema(
@@ -63,7 +63,7 @@ def rejected_of(rows: pa.Table) -> pa.Table:
     found = rows.filter(pc.equal(rows["status"], "rejected"))
     reasons = found["error"].to_pylist()
     columns = {name: found[name] for name in ("index", "id", "dataset", "split", "group")}
-    columns |= {"path": found["source_path"], "kind": [kind_of(reason) for reason in reasons]}
+    columns |= {"path": found["source_path"], "kind": [reason_kind(reason) for reason in reasons]}
     return pa.table({**columns, "reason": reasons}, schema=SCHEMA)
 
 

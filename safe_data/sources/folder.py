@@ -32,7 +32,7 @@ from safe_data.records import ID_PATTERN, UNKNOWN_FIELD_HINT, Record, Records, e
 from safe_data.sources.checked_rows import Checked, checked_rows
 from safe_data.sources.faulty_row import Fault, shown_faults
 from safe_data.sources.ids import as_id, id_of
-from safe_data.sources.media_files import kind_of
+from safe_data.sources.media_files import kind_by_suffix
 from safe_data.sources.metadata_rows import METADATA, Row, read_rows
 
 FILE_NAME, IMAGE, AUDIO = "file_name", "image_file_name", "audio_file_name"
@@ -225,7 +225,7 @@ def _media(given: Row, about: _About) -> _Media:
         except ValueError as error:
             faults.append(f"{name} {error}")
             continue
-        kind = {IMAGE: "picture", AUDIO: "sound"}.get(name) or kind_of(path)
+        kind = {IMAGE: "picture", AUDIO: "sound"}.get(name) or kind_by_suffix(path)
         if kind is None:
             fix = f"call the column {IMAGE} or {AUDIO}"
             faults.append(f"{name} {value!r} has no suffix of a sound, picture or video; {fix}")

@@ -72,11 +72,11 @@ def list_media(root: Path, folders: Sequence[str], suffixes: Sequence[str]) -> M
     return MediaFiles(tuple(folders), tuple(suffixes), paths)
 
 
-def kind_of(path: str) -> Kind | None:
+def kind_by_suffix(path: str) -> Kind | None:
     """Whether the suffix is that of a sound, a picture or a video; None for any other.
 
-    >>> kind_of("a/Bell.WAV"), kind_of("a/b.jpeg"), kind_of("clip.v2.webm"), kind_of("notes.txt")
-    ('sound', 'picture', 'video', None)
+    >>> [kind_by_suffix(path) for path in ("a/Bell.WAV", "a/b.jpeg", "clip.v2.webm", "notes.txt")]
+    ['sound', 'picture', 'video', None]
     """
     return _KINDS.get(PurePosixPath(path).suffix.lower())
 

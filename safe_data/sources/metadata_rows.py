@@ -17,7 +17,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.json_document import json_fault
 from safe_data.media.file_kinds import HEAD_BYTES, no_rows
 from safe_data.sources.csv_lines import csv_lines
-from safe_data.sources.media_files import kind_of
+from safe_data.sources.media_files import kind_by_suffix
 
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 JSON_FIELDS = ("examples", "events", "metadata")  # they hold JSON where a cell is text
@@ -96,7 +96,7 @@ def _json_row(line: bytes) -> Row | str:
 
 def _csv_lines(file: Path) -> Iterator[tuple[int, list[str] | str]]:
     with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-        yield from csv_lines(text, lambda cells: any(map(kind_of, cells)))
+        yield from csv_lines(text, lambda cells: any(map(kind_by_suffix, cells)))
 
 
 def _csv(file: Path) -> tuple[list[str], Rows]:

@@ -15,7 +15,7 @@ from builds import COMMAND
 from folders import picture_bytes
 
 from safe_data.build import memory
-from safe_data.build.memory import Needs, Share, exact_needs, needs_of, share_of, size_of
+from safe_data.build.memory import Needs, Share, bytes_in, exact_needs, needs_of, share_of
 from safe_data.core.errors import InputError
 from safe_data.records import Audio, Record, Rejected
 
@@ -27,14 +27,14 @@ NEEDS = Needs(sound=40_000_000, largest=260_000_000)
     ("text", "size"), [("800MB", 800_000_000), ("2 gb", 2_000_000_000), ("1GiB", 2**30), ("0.5GiB", 2**29)]
 )
 def test_sizes_have_units(text: str, size: int) -> None:
-    assert size_of(text) == size
+    assert bytes_in(text) == size
 
 
 @pytest.mark.parametrize("text", ["800", "MB", "-1GB", "1TB", "1e9", "٣GB", ""])
 def test_anything_else_is_refused(text: str) -> None:
     message = rf"^--memory '{text}' is no size; write a number and a unit, such as 800MB or 1GiB$"
     with pytest.raises(InputError, match=message):
-        size_of(text)
+        bytes_in(text)
 
 
 def share(text: str | None, workers: int = 1, here: bool = False, plan: int = 0) -> Share:
