@@ -33,6 +33,7 @@ from safe_data.shards.layout import MANIFEST, Dataset, read_dataset
 
 FORMAT_VERSION = 1
 PACKAGES = ("safe-hearing", "great_expectations", "pandas", "pyarrow")
+ABOUT_NULLS = ("expect_column_to_exist", "expect_column_proportion_of_non_null_values_to_be_between")
 OUTPUTS = ("facts.json", "results.json", "index.html")
 
 
@@ -142,8 +143,10 @@ def _why_not_judged(
         if entry["raised_exception"]:
             return str(entry["exception_message"])
     seen = result["result"]
-    if seen.get("element_count", 1) == 0 or (empty and seen.get("observed_value", 0) is None):
+    if seen.get("element_count", 1) == 0:
         return "there was no value to look at"
+    if empty and "element_count" not in seen and rule.type not in ABOUT_NULLS:
+        return f"there was no value to look at: every {empty[0]} is null"
     return None
 
 

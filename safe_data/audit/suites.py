@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from safe_data.audit.rule_faults import rule_fault
 from safe_data.core.byte_order import without_mark
-from safe_data.core.errors import InputError, raise_row_errors
+from safe_data.core.errors import InputError, first_errors
 from safe_data.core.json_document import json_fault
 
 SUITES = ("schema", "integrity", "leakage")
@@ -109,20 +110,11 @@ def _read(path: Path) -> Suite:
     if not suite.expectations:
         raise InputError(f"{path}: has no expectations; an empty suite would hold for anything")
     errors = [
-        f"{path}: expectation {number} ({expectation.type}): {fault}"
+        f"expectation {number} ({expectation.type}): {fault}"
         for number, expectation in enumerate(suite.expectations)
-        if (fault := _fault(expectation))
+        if (fault := rule_fault(expectation.type, expectation.kwargs))
     ]
-    raise_row_errors(errors, str(path))
+    if errors:
+        count = "a rule is" if len(errors) == 1 else f"{len(errors)} rules are"
+        raise InputError(f"{path}: {count} refused", *first_errors(errors))
     return msgspec.structs.replace(suite, sha256=hashlib.sha256(data).hexdigest())
-
-
-def _fault(expectation: Expectation) -> str | None:
-    """Why an expectation is refused: it would hold for anything, or run code."""
-    kwargs = expectation.kwargs
-    bounds = [name for name in ("min_value", "max_value") if name in kwargs]
-    if bounds and all(kwargs[name] is None for name in bounds):
-        return "min_value and max_value are both null, so it would hold for anything; give one"
-    if kwargs.get("row_condition") is not None:
-        return "row_condition is evaluated as code, and may choose no row at all; state a rule for all rows"
-    return None

@@ -32,7 +32,7 @@ def test_trap_1_an_unknown_type_is_refused_where_great_expectations_drops_it(
     assert dropped.expectations == []
     root = write_dataset(tmp_path, rows(4))
     assert check(root, write_suite(tmp_path / "mine.json", *company, unknown)) == 3
-    assert "Great Expectations has no such type" in capsys.readouterr().err
+    assert "Great Expectations has no such type; mind the spelling" in capsys.readouterr().err
 
 
 def test_trap_1_fewer_results_than_expectations_is_not_judged(
