@@ -124,7 +124,7 @@ def _finding(
         return Finding(*about, holds, good, rows, _offending_rows(rule, seen))
     if rule.meta.data == "facts" and len(rule.columns) == 1:
         fact = facts[rule.columns[0]]
-        return Finding(*about, success, fact.value, fact.among, fact.offenders)
+        return Finding(*about, success, fact.value, fact.among, fact.offenders, detail=fact.detail)
     return Finding(*about, success, seen.get("observed_value"))
 
 

@@ -9,7 +9,7 @@ from safe_data.audit.suites import Severity
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED
 from safe_data.core.terminal import printable
 
-OFFENDERS_PRINTED = 3
+REASONS_PRINTED = 4
 REASON_WIDTH, SEEN_WIDTH = 200, 40
 VERDICTS = {HOLDS: "holds", DOES_NOT_HOLD: "does not hold", NOT_JUDGED: "could not be judged"}
 LABELS: dict[Severity, str] = {"critical": "FAIL", "warning": "warn", "info": "info"}
@@ -30,6 +30,7 @@ class Finding:
     among: int | None = None
     offenders: tuple[Offender, ...] = ()
     exception: str | None = None
+    detail: str = ""
 
     @property
     def label(self) -> str:
@@ -50,9 +51,10 @@ class Finding:
         if self.success:
             return []
         lines = [self.exception.partition("\n")[0]] if self.exception else []
+        lines += [self.detail] if self.detail else []
         lines += [": ".join(filter(None, (o.what, " = ".join(o.records)))) for o in self.offenders]
-        hidden = len(lines) - OFFENDERS_PRINTED
-        shown = [printable(line)[:REASON_WIDTH] for line in lines[:OFFENDERS_PRINTED]]
+        hidden = len(lines) - REASONS_PRINTED
+        shown = [printable(line)[:REASON_WIDTH] for line in lines[:REASONS_PRINTED]]
         return [*shown, f"… and {hidden} more in results.json"] if hidden > 0 else shown
 
 

@@ -31,6 +31,7 @@ TEMPLATE = """<!doctype html>
   <td>{{ finding.description }}<br>
     <small>{{ finding.expectation }}({{ finding.columns | join(", ") }})</small>
   {% if finding.exception and not finding.success %}<p>{{ finding.exception }}</p>{% endif %}
+  {% if finding.detail and not finding.success %}<p>{{ finding.detail }}</p>{% endif %}
   {% if finding.offenders and not finding.success %}<ul>
     {% for offender in finding.offenders %}
     <li>{{ offender.what }}: {{ offender.records | join(" = ") }}</li>

@@ -19,12 +19,16 @@ class Offender:
 
 @dataclass(frozen=True)
 class Fact:
-    """A number, the total it was counted among, and the first offenders; without a number, the reason."""
+    """A number, the total it was counted among, and the first offenders; without a number, the reason.
+
+    `detail` adds to the number what a person wants to know, such as `29.6 % of test`.
+    """
 
     value: float | None
     among: int | None = None
     offenders: tuple[Offender, ...] = ()
     why_not: str | None = None
+    detail: str = ""
 
 
 def loaded(manifest: pa.Table, *columns: str) -> pa.Table:

@@ -7,6 +7,8 @@ import pyarrow.compute as pc
 
 from safe_data.audit.facts.fact import HASH_DIGITS, MOST_OFFENDERS, Fact, Offender, loaded, require_values
 
+TRAIN = "train"
+
 
 def duplicate_ids(manifest: pa.Table) -> Fact:
     """Ids that more than one loaded record has."""
@@ -19,14 +21,34 @@ def duplicate_ids(manifest: pa.Table) -> Fact:
 
 
 def in_two_splits(manifest: pa.Table, of: Callable[..., pa.Table], key: str) -> Fact:
-    """Values of `key` that occur in more than one split; offenders name the first record in each split."""
+    """Records for evaluation whose value of `key` also occurs in another split.
+
+    Every split but `train` is for evaluation; without a split of that name, all are. The fact counts records,
+    not values, since one picture may be behind every question of a test. Offenders name the first record of
+    each split that has the value.
+    """
     rows = of(manifest, *dict.fromkeys([key, "split", "id"]))
     require_values(rows, key, "split", "id")
     firsts = rows.group_by([key, "split"], use_threads=False).aggregate([("id", "first")])
     splits = firsts.group_by(key, use_threads=False).aggregate([("split", "count")])
     shared = splits.filter(pc.greater(splits["split_count"], 1))[key].combine_chunks().sort()
+    asked = _for_evaluation(rows)
+    affected = asked.filter(pc.is_in(asked[key], value_set=shared))
     leaking = firsts.filter(pc.is_in(firsts[key], value_set=shared[:MOST_OFFENDERS]))
-    return Fact(len(shared), rows.num_rows, _by_value(leaking, key, "id_first"))
+    offenders = _by_value(leaking, key, "id_first")
+    return Fact(affected.num_rows, asked.num_rows, offenders, detail=_shares(affected, asked))
+
+
+def _for_evaluation(rows: pa.Table) -> pa.Table:
+    trained = pc.equal(rows["split"], TRAIN)
+    return rows.filter(pc.invert(trained)) if pc.any(trained).as_py() else rows
+
+
+def _shares(affected: pa.Table, asked: pa.Table) -> str:
+    """The share of each split that is affected, such as `29.6 % of test, 4.1 % of val`."""
+    counts = {one["values"]: one["counts"] for one in pc.value_counts(affected["split"]).to_pylist()}
+    totals = {one["values"]: one["counts"] for one in pc.value_counts(asked["split"]).to_pylist()}
+    return ", ".join(f"{100 * counts[split] / totals[split]:.1f} % of {split}" for split in sorted(counts))
 
 
 def _by_value(rows: pa.Table, key: str, id_column: str) -> tuple[Offender, ...]:

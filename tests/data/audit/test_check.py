@@ -157,6 +157,8 @@ def test_without_great_expectations_the_extra_is_named(
 def test_without_jinja2_the_page_is_left_out_and_a_line_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    import great_expectations  # noqa: F401  (it needs jinja2 itself, when it is loaded)
+
     monkeypatch.setitem(sys.modules, "jinja2", None)
     root = write_dataset(tmp_path, rows(4))
     assert check(root) == 0

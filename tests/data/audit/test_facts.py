@@ -66,7 +66,8 @@ def test_what_two_splits_share_is_counted_and_named(fact: str, column: str) -> N
         row(index, split, **{column: "same"}) for index, split in enumerate(["train", "train", "val", "test"])
     ]
     found = facts_of([*shared, row(9)])
-    assert (found[fact].value, found[fact].among) == (1, 5)
+    assert (found[fact].value, found[fact].among) == (2, 2)  # the records of val and test
+    assert found[fact].detail == "100.0 % of test, 100.0 % of val"
     (offender,) = found[fact].offenders
     assert offender.what == f"{column} same"
     assert offender.records == ("test/clip-3", "train/clip-0", "val/clip-2")  # the first of each split
@@ -89,12 +90,17 @@ def test_sharing_within_a_split_and_with_rejected_records_is_no_leak() -> None:
 def test_silence_is_its_own_issue_and_not_a_sound_that_two_splits_share() -> None:
     silent = {"audio_sha256": "s", "pcm_sha256": "s", "peak": 0.0, "rms_db": -120.0}
     facts = facts_of(
-        [row(0, "train", **silent), row(1, "test", **silent), row(2, rms_db=-60.5), row(3, rms_db=-60.0)]
+        [
+            row(0, "train", **silent),
+            row(1, "test", **silent),
+            row(2, rms_db=-60.5),
+            row(3, "test", rms_db=-60),
+        ]
     )
     assert facts["silent_sounds"].value == 3
     assert facts["silent_sounds"].offenders[0].records == ("train/clip-0",)
     for name in ("sound_files_in_two_splits", "sounds_in_two_splits"):
-        assert (facts[name].value, facts[name].among) == (0, 2)
+        assert (facts[name].value, facts[name].among) == (0, 1)
 
 
 @pytest.mark.parametrize(("missing", "count"), [(None, 1), ("", 1)])
@@ -107,7 +113,7 @@ def test_a_hash_that_was_never_written_is_not_measured_rather_than_no_leak(
 
 def test_records_without_a_sound_need_no_hash_of_one() -> None:
     mute = {"has_audio": False, "audio_sha256": None, "pcm_sha256": None, "peak": None, "rms_db": None}
-    facts = facts_of([row(0), row(1, "test", **mute)])
+    facts = facts_of([row(0, "test"), row(1, **mute)])
     assert (facts["sounds_in_two_splits"].value, facts["sounds_in_two_splits"].among) == (0, 1)
     assert (facts["sounds"].value, facts["sounds"].among) == (1, 2)
 
@@ -179,8 +185,24 @@ def test_leaks_equal_a_plain_count_in_any_order_of_rows(
     ]
     order.shuffle(built)
     loaded = [(split, group) for split, group, ok in found if ok]
-    leaked = [group for group in "abcd" if len({s for s, g in loaded if g == group}) > 1]
-    assert facts_of(built)["groups_in_two_splits"].value == (len(leaked) if loaded else None)
+    leaked = {group for group in "abcd" if len({s for s, g in loaded if g == group}) > 1}
+    trained = any(split == "train" for split, _ in loaded)
+    asked = [group for split, group in loaded if not trained or split != "train"]
+    found_fact = facts_of(built)["groups_in_two_splits"]
+    expected = (sum(group in leaked for group in asked), len(asked)) if loaded else (None, None)
+    assert (found_fact.value, found_fact.among) == expected
+
+
+def test_records_are_counted_rather_than_what_they_share() -> None:
+    one_picture = {"image_sha256": "same", "pixel_sha256": "same"}
+    built = [row(index, "test" if index >= 20 else "train", **one_picture) for index in range(60)]
+    fact = facts_of([*built, *(row(index, "test") for index in range(60, 100))])["pictures_in_two_splits"]
+    assert (fact.value, fact.among, fact.detail) == (40, 80, "50.0 % of test")
+
+
+def test_without_a_train_split_every_split_is_for_evaluation() -> None:
+    fact = facts_of([row(0, "val", group="g"), row(1, "test", group="g"), row(2, "test")])
+    assert fact["groups_in_two_splits"].detail == "50.0 % of test, 100.0 % of val"
 
 
 def test_facts_have_the_names_the_suites_use() -> None:
