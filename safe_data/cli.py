@@ -17,21 +17,29 @@ if TYPE_CHECKING:
     from safe_data.build.build import Summary
 
 
-def synth(out: Path, *, clips: int = 2000, seed: int = 0) -> None:
+def synth(out: Path, *, clips: int = 2000, seed: int = 0, faults: str | None = None) -> None:
     """Write a synthetic world of pictures and sounds as a folder dataset.
 
     Args:
         out: new directory; one that already holds the same world is left as it is, any other is refused
         clips: number of clips, 24 or more
         seed: seed of the random numbers, 0 or more; the same seed gives the same bytes
+        faults: faults to plant, as KIND=NUMBER,…, where KIND is leakage, near_leakage, duplicate,
+            near_duplicate, label_conflict, mismatch, silent, corrupt, or imbalance, whose NUMBER is the ratio
+            of the most frequent label to the rarest; OUT/faults.json tells where they are
 
     Examples:
         safe-data synth runs/world --clips 200 --seed 0
+        safe-data synth runs/faulty --clips 400 --faults leakage=3,near_duplicate=5,silent=2
     """
+    from safe_data.sources.synthetic.faults import parse_faults
+    from safe_data.sources.synthetic.faults_key import FAULTS_JSON
     from safe_data.sources.synthetic.world import write_world
 
-    write_world(out, clips=clips, seed=seed)
-    say([f"{out}: {clips} clips of seed {seed}"])
+    wanted = parse_faults(faults) if faults is not None else None
+    write_world(out, clips=clips, seed=seed, faults=wanted)
+    planted = f", with {faults}; the key is {out / FAULTS_JSON}" if wanted else ""
+    say([f"{out}: {clips} clips of seed {seed}{planted}"])
 
 
 def _encoders() -> Topics:

@@ -18,7 +18,6 @@ LONGEST_FILE_LINES, SHORTEST_FILE_LINES = 320, 60
 SHORT_FILES = {
     **{f"{package}/__main__.py": "python -m, the second way to a program" for package in PACKAGES},
     "safe_data/audit/facts/all_facts.py": "the table of facts",
-    "safe_data/audit/facts/leakage.py": "one kind of fact",
     "safe_data/build/engines/piece.py": "what passes between a build and its engines",
     "safe_data/build/engines/start.py": "the choice between engines",
     "safe_data/build/sample.py": "one command",

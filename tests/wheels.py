@@ -45,6 +45,7 @@ CORE_COMMANDS = """
     safe-data info runs/mine/shards --format json
     safe-data verify runs/mine/shards
     safe-data sample runs/sample
+    safe-data synth runs/faulty --clips 120 --faults leakage=2,near_duplicate=8,silent=1
     safe-eval validate predictions.jsonl
     safe-eval compare predictions.jsonl predictions.jsonl --model-a safe --model-b base --condition-a full
     safe-eval calibrate --dev dev.jsonl --test predictions.jsonl --model safe

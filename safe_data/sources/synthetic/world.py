@@ -6,7 +6,7 @@ Clips of a group share a place: its light, its noise and its split.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from PIL import Image
 from safe_data.core.errors import InputError, check_seed
 from safe_data.core.files import committing_folder
 from safe_data.records import Example
+from safe_data.sources.synthetic.faults import plant
 from safe_data.sources.synthetic.pictures import DARKEST, LIGHTEST, draw_scene, render
 from safe_data.sources.synthetic.questions import Question, about_picture, about_sound, choose
 from safe_data.sources.synthetic.sounds import MOST_EVENTS, NOISE_DB, SAMPLE_RATE_HZ, SOUNDS, play
@@ -38,17 +39,21 @@ class _Place(NamedTuple):
     difficulty: str
 
 
-def write_world(out: Path, *, clips: int, seed: int) -> None:
+def write_world(out: Path, *, clips: int, seed: int, faults: Mapping[str, int] | None = None) -> None:
     """Write the world of (clips, seed) to a new directory; do nothing if it is there already.
 
+    With faults, they are planted in it and `faults.json` is the key to them (see `faults.plant`).
+
     Raises:
-        InputError: there are too few clips for three splits, the seed is negative, or the directory holds
-            something else.
+        InputError: there are too few clips for three splits or for the faults, the seed is negative, or the
+            directory holds something else.
     """
     if clips < FEWEST_CLIPS:
         raise InputError(f"clips={clips}: fewer than {FEWEST_CLIPS} do not fill three splits; ask for more")
     check_seed(seed)
     world = {"dataset": DATASET, "format_version": FORMAT_VERSION, "clips": clips, "seed": seed}
+    if faults:
+        world["faults"] = dict(faults)
     if _holds(out, world):
         return
     sounds = {split: _sounds(split, seed) for split in _SPLITS}
@@ -60,6 +65,8 @@ def write_world(out: Path, *, clips: int, seed: int) -> None:
                 rng = np.random.default_rng((seed, 3, index))
                 row = _write_clip(part, f"clip-{index:05d}", place, *next(sounds[place.split]), rng)
                 file.write(json.dumps(row) + "\n")
+        if faults:
+            plant(part, faults, seed)
         (part / "world.json").write_text(json.dumps(world) + "\n", encoding="utf-8")
 
 
