@@ -9,27 +9,25 @@ table, drops an unknown type of expectation with a log line, and fails the whole
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from safe_data.audit.corpus import open_corpus
 from safe_data.audit.expectations import Result, validate
-from safe_data.audit.facts.all_facts import compute_facts
+from safe_data.audit.facts.all_facts import FACTS, compute_facts
 from safe_data.audit.facts.fact import Fact, Offender
 from safe_data.audit.findings import VERDICTS, Finding, exit_code, summary, table
 from safe_data.audit.page import html_page
 from safe_data.audit.suites import SUITES, Expectation, Suite, load_suites
 from safe_data.core.errors import InputError, install_extra
-from safe_data.core.files import file_sha256
 from safe_data.core.options_file import installed_versions
 from safe_data.core.overwriting import write_all_new
 from safe_data.core.terminal import say
-from safe_data.shards.layout import MANIFEST, Dataset, read_dataset
+from safe_data.shards.layout import Dataset
 
 FORMAT_VERSION = 1
 PACKAGES = ("safe-hearing", "great_expectations", "pandas", "pyarrow")
@@ -58,36 +56,22 @@ def check(
     for path in filter(Path.is_file, (out / name for name in OUTPUTS if force)):
         path.unlink()  # an older verdict must not outlive a check that fails
     chosen = load_suites(suites or SUITES)
-    dataset = read_dataset(root)
+    corpus = open_corpus([str(root)])
+    (dataset,) = corpus.datasets
     about = _provenance(dataset, chosen)
     _check_same_judged(out / "results.json", about)
-    manifest = read_manifest(root, dataset)
-    facts = compute_facts(manifest)
-    findings = judge(chosen, manifest, facts)
-    say([f"{dataset.name}: {manifest.num_rows} records", *table(findings), "", summary(findings)])
+    facts = compute_facts(corpus, facts_named(chosen))
+    findings = judge(chosen, corpus.manifest, facts)
+    say([f"{dataset.name}: {corpus.manifest.num_rows} records", *table(findings), "", summary(findings)])
     say([f"written to {_write_outputs(out, facts, findings, about, force=force)}"])
     return exit_code(findings)
 
 
-def read_manifest(root: Path, dataset: Dataset) -> pa.Table:
-    """Read the manifest with whatever columns it has: the suites say whether they are the format's.
-
-    Raises:
-        InputError: it is missing, unreadable, without rows, or not the one that dataset.json names.
-    """
-    path = root / MANIFEST
-    if not path.is_file():
-        raise InputError(f"{path}: missing; build the dataset again")
-    if file_sha256(path) != dataset.manifest_sha256:
-        raise InputError(f"{path}: not the one the dataset was finished with; see safe-data verify {root}")
-    try:
-        with pa.OSFile(os.fsencode(path)) as file:  # as bytes, a path need not be UTF-8
-            manifest = pq.read_table(file)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: cannot be read as a manifest ({error}); build the dataset again") from None
-    if not manifest.num_rows:
-        raise InputError(f"{path}: has no rows, so there is nothing to judge")
-    return manifest.replace_schema_metadata(None)  # pandas would act on it, and strangers may have written it
+def facts_named(suites: Sequence[Suite]) -> list[str]:
+    """The facts that rules name, in the order in which they are listed; others are not computed."""
+    rules = (rule for suite in suites for rule in suite.expectations if rule.meta.data == "facts")
+    named = {column for rule in rules for column in rule.columns}
+    return [name for name in FACTS if name in named]
 
 
 def judge(suites: Sequence[Suite], manifest: pa.Table, facts: Mapping[str, Fact]) -> list[Finding]:

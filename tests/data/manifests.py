@@ -5,10 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from safe_data import cli
+from safe_data.audit.corpus import Corpus, Given
 from safe_data.core.command import run
 from safe_data.shards import manifest
 from safe_data.shards.layout import DATASET, FORMAT_VERSION, MANIFEST, Dataset, write_json
@@ -58,6 +60,12 @@ def rejected(
 def rows(count: int, **changes: object) -> list[manifest.Row]:
     """Loaded records, every other one in the test split."""
     return [row(index, "test" if index % 2 else "train", **changes) for index in range(count)]
+
+
+def corpus_of(table: pa.Table, given: Given = Given()) -> Corpus:  # noqa: B008 - it is frozen
+    """A corpus of one dataset that consists of only its manifest."""
+    dataset = Dataset(FORMAT_VERSION, "world", "ab" * 32, "cd" * 32, "ef" * 32, (), {})
+    return Corpus(("world",), (Path("nowhere"),), (dataset,), table, np.zeros(table.num_rows, int), given)
 
 
 def write_dataset(root: Path, rows: list[manifest.Row] | pa.Table) -> Path:

@@ -5,7 +5,17 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from safe_data.audit.facts.fact import Fact, Offender, first_offenders, loaded, require_values, sounding
+from safe_data.audit.facts.fact import (
+    Fact,
+    FactKind,
+    Offender,
+    first_offenders,
+    loaded,
+    of_manifest,
+    pictured,
+    require_values,
+    sounding,
+)
 from safe_data.media.measure import QUIET_DB
 from safe_data.shards.manifest import LATER_COLUMNS, SCHEMA
 
@@ -77,3 +87,18 @@ def silent_sounds(manifest: pa.Table) -> Fact:
     require_values(sounds, "peak", "rms_db")
     quiet = sounds.filter(pc.or_(pc.equal(sounds["peak"], 0.0), pc.less(sounds["rms_db"], QUIET_DB)))
     return Fact(quiet.num_rows, sounds.num_rows, first_offenders(quiet, "rms_db"))
+
+
+FACTS: dict[str, FactKind] = {
+    "wrong_columns": of_manifest(wrong_columns, "columns of the format that are missing or of another type"),
+    "rows": of_manifest(all_rows, "records, rejected ones too"),
+    "loaded": of_manifest(loaded_rows, "records that are in a shard"),
+    "load_rate": of_manifest(load_rate, "fraction of all records that are in a shard"),
+    "splits": of_manifest(split_count, "splits that have a loaded record"),
+    "sounds": of_manifest(count, "loaded records that have a sound", of=sounding),
+    "pictures": of_manifest(count, "loaded records that have a picture", of=pictured),
+    "examples": of_manifest(total, "questions and captions about loaded records", column="examples"),
+    "audio_examples": of_manifest(total, "of these, those that need the sound", column="audio_examples"),
+    "records_without_group": of_manifest(without_group, "loaded records whose group is missing or empty"),
+    "silent_sounds": of_manifest(silent_sounds, "sounds that are silence, or quieter than -60 dBFS"),
+}

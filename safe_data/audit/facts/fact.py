@@ -1,9 +1,13 @@
-"""Fact: one number about a dataset and the records behind it; and how the kinds of fact choose their rows."""
+"""Fact: one number about a corpus and the records behind it; and how the kinds of fact choose their rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from safe_data.audit.corpus import Corpus
 
 MOST_OFFENDERS = 20
 HASH_DIGITS = 12
@@ -21,7 +25,8 @@ class Offender:
 class Fact:
     """A number, the total it was counted among, and the first offenders; without a number, the reason.
 
-    `detail` adds to the number what a person wants to know, such as `29.6 % of test`.
+    `detail` adds to the number what a person wants to know, such as `29.6 % of test`. Where `applies` is
+    False, the dataset has nothing that the fact is about, and a rule about it asks for nothing.
     """
 
     value: float | None
@@ -29,6 +34,24 @@ class Fact:
     offenders: tuple[Offender, ...] = ()
     why_not: str | None = None
     detail: str = ""
+    applies: bool = True
+
+
+class FactKind(NamedTuple):
+    """How a fact is computed, and what it says, for the list of all facts."""
+
+    compute: Callable[[Corpus], Fact]
+    about: str
+
+
+def of_manifest(compute: Callable[..., Fact], about: str, **arguments: Any) -> FactKind:
+    """A fact that is computed from the table of records alone."""
+    return FactKind(lambda corpus: compute(corpus.manifest, **arguments), about)
+
+
+def not_applicable(why: str) -> Fact:
+    """A fact about something that the dataset does not have, such as transcripts."""
+    return Fact(None, why_not=why, applies=False)
 
 
 def loaded(manifest: pa.Table, *columns: str) -> pa.Table:

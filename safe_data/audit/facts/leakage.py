@@ -5,7 +5,18 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from safe_data.audit.facts.fact import HASH_DIGITS, MOST_OFFENDERS, Fact, Offender, loaded, require_values
+from safe_data.audit.facts.fact import (
+    HASH_DIGITS,
+    MOST_OFFENDERS,
+    Fact,
+    FactKind,
+    Offender,
+    audible,
+    loaded,
+    of_manifest,
+    pictured,
+    require_values,
+)
 
 TRAIN = "train"
 
@@ -62,3 +73,23 @@ def _by_value(rows: pa.Table, key: str, id_column: str) -> tuple[Offender, ...]:
 
 def _short(column: str, value: str) -> str:
     return value[:HASH_DIGITS] if column.endswith("sha256") else value
+
+
+_SHARED: dict[str, tuple[Callable[..., pa.Table], str, str]] = {
+    "ids_in_two_splits": (loaded, "id", "id"),
+    "groups_in_two_splits": (loaded, "group", "group"),
+    "sound_files_in_two_splits": (audible, "audio_sha256", "sound file"),
+    "sounds_in_two_splits": (audible, "pcm_sha256", "decoded sound"),
+    "picture_files_in_two_splits": (pictured, "image_sha256", "picture file"),
+    "pictures_in_two_splits": (pictured, "pixel_sha256", "decoded picture"),
+}
+
+FACTS: dict[str, FactKind] = {
+    "duplicate_ids": of_manifest(duplicate_ids, "ids that more than one loaded record has"),
+    **{
+        name: of_manifest(
+            in_two_splits, f"records for evaluation whose {what} is in another split too", of=of, key=key
+        )
+        for name, (of, key, what) in _SHARED.items()
+    },
+}

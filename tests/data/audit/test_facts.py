@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from manifests import rejected, row, rows
+from manifests import corpus_of, rejected, row, rows
 
 from safe_data.audit.facts.all_facts import FACTS, compute_facts
 from safe_data.audit.facts.fact import MOST_OFFENDERS, Fact
@@ -14,7 +14,7 @@ from safe_data.shards import manifest
 
 
 def facts_of(found: list[manifest.Row]) -> dict[str, Fact]:
-    return compute_facts(manifest.table(found))
+    return compute_facts(corpus_of(manifest.table(found)))
 
 
 def test_a_good_dataset_has_no_faults() -> None:
@@ -137,7 +137,7 @@ def test_an_empty_manifest_has_no_load_rate() -> None:
 
 
 def test_a_missing_column_leaves_the_other_facts_alone() -> None:
-    facts = compute_facts(manifest.table(rows(4)).drop_columns("pcm_sha256"))
+    facts = compute_facts(corpus_of(manifest.table(rows(4)).drop_columns("pcm_sha256")))
     assert facts["sounds_in_two_splits"].value is None
     assert "pcm_sha256" in (facts["sounds_in_two_splits"].why_not or "")
     assert facts["sound_files_in_two_splits"].value == 0
@@ -149,7 +149,8 @@ def test_a_column_of_another_type_is_named_and_an_extra_column_is_not() -> None:
     table = manifest.table(rows(4))
     place = table.schema.get_field_index("row")
     table = table.set_column(place, "row", table["row"].cast(pa.int64()))
-    wrong = compute_facts(table.append_column("mine", pa.array([1, 2, 3, 4])))["wrong_columns"]
+    mine = table.append_column("mine", pa.array([1, 2, 3, 4]))
+    wrong = compute_facts(corpus_of(mine))["wrong_columns"]
     assert (wrong.value, wrong.among) == (1, len(manifest.SCHEMA))
     assert wrong.offenders[0].what == "row is int64, the format says int32"
 
@@ -157,7 +158,7 @@ def test_a_column_of_another_type_is_named_and_an_extra_column_is_not() -> None:
 def test_flags_that_are_no_flags_are_not_measured() -> None:
     table = manifest.table(rows(2))
     place = table.schema.get_field_index("has_audio")
-    facts = compute_facts(table.set_column(place, "has_audio", pa.array(["yes", "no"])))
+    facts = compute_facts(corpus_of(table.set_column(place, "has_audio", pa.array(["yes", "no"]))))
     assert facts["sounds"].value is None
     assert facts["pictures"].value == 2
 
