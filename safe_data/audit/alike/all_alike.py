@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from safe_data.audit.alike import exact
+from safe_data.audit.alike import exact, sounds
 from safe_data.audit.alike.likeness import Likeness, unavailable
 from safe_data.audit.corpus import Corpus
 from safe_data.core.errors import InputError
@@ -10,6 +10,7 @@ from safe_data.core.errors import InputError
 KINDS: dict[str, Callable[[Corpus], Likeness]] = {
     "sound_file": exact.same_sound_files,
     "sound": exact.same_sounds,
+    "near_sound": sounds.near_sounds,
     "picture_file": exact.same_picture_files,
     "picture": exact.same_pictures,
 }

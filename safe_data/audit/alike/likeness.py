@@ -15,7 +15,8 @@ class Likeness:
     """Pairs of rows of a corpus, each once with `left < right`, in ascending order.
 
     `score` is 1 for what is the same and less for what is only similar; `evidence` says in words what it is.
-    Where the pairs could not be looked for, there are none and `why_not` says why.
+    Where the pairs could not be looked for, there are none and `why_not` says why; `unread` are the rows
+    whose media could not be read, so that they are like nothing.
     """
 
     kind: str
@@ -24,6 +25,7 @@ class Likeness:
     score: Float[ndarray, " pairs"]
     evidence: str = ""
     why_not: str | None = None
+    unread: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.left)
@@ -34,7 +36,9 @@ class Likeness:
         return np.stack([self.left, self.right], axis=1)
 
 
-def from_pairs(kind: str, pairs: Iterable[tuple[int, int, float]], evidence: str = "") -> Likeness:
+def from_pairs(
+    kind: str, pairs: Iterable[tuple[int, int, float]], evidence: str = "", unread: tuple[int, ...] = ()
+) -> Likeness:
     """A likeness of (row, row, score) in any order; of a pair that comes twice, the highest score counts.
 
     >>> from_pairs("near_sound", [(4, 2, 0.9), (2, 4, 0.95)]).pairs.tolist()
@@ -47,7 +51,8 @@ def from_pairs(kind: str, pairs: Iterable[tuple[int, int, float]], evidence: str
             best[pair] = max(score, best.get(pair, 0.0))
     ordered = sorted(best)
     rows = np.array(ordered, np.int64).reshape(-1, 2)
-    return Likeness(kind, rows[:, 0], rows[:, 1], np.array([best[pair] for pair in ordered], float), evidence)
+    scores = np.array([best[pair] for pair in ordered], float)
+    return Likeness(kind, rows[:, 0], rows[:, 1], scores, evidence, unread=unread)
 
 
 def from_keys(
@@ -95,4 +100,6 @@ def joined(kind: str, likenesses: Sequence[Likeness]) -> Likeness:
     left, right, score = left[order], right[order], score[order]
     first = np.append(True, (np.diff(left) != 0) | (np.diff(right) != 0))[: len(left)]
     evidence = ", ".join(dict.fromkeys(one.evidence for one in likenesses if one.evidence))
-    return Likeness(kind, left[first].astype(np.int64), right[first].astype(np.int64), score[first], evidence)
+    unread = tuple(sorted({row for one in likenesses for row in one.unread}))
+    left, right = left[first].astype(np.int64), right[first].astype(np.int64)
+    return Likeness(kind, left, right, score[first], evidence, unread=unread)
