@@ -18,6 +18,7 @@ LONGEST_FILE_LINES, SHORTEST_FILE_LINES = 320, 60
 SHORT_FILES = {
     **{f"{package}/__main__.py": "python -m, the second way to a program" for package in PACKAGES},
     "safe_data/audit/facts/all_facts.py": "the table of facts",
+    "safe_data/audit/check_files.py": "the files of one command",
     "safe_data/build/engines/piece.py": "what passes between a build and its engines",
     "safe_data/build/engines/start.py": "the choice between engines",
     "safe_data/build/sample.py": "one command",
@@ -37,7 +38,7 @@ SHORT_FILES = {
     "safe_eval/arms/replies.py": "the notes on one kind of answer",
     "safe_eval/card/hub_results.py": "one format",
     "safe_eval/card/junit.py": "one format",
-    "safe_eval/card/markdown.py": "the one place that escapes Markdown",
+    "safe_data/core/markdown.py": "the one place that escapes Markdown",
     "safe_eval/card/summary.py": "one format",
     "safe_eval/judging/headline.py": "one rule",
     "safe_eval/judging/lomo_evidence.py": "one kind of evidence",
