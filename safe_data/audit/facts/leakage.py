@@ -38,7 +38,7 @@ def in_two_splits(manifest: pa.Table, of: Callable[..., pa.Table], key: str) -> 
     not values, since one picture may be behind every question of a test. Offenders name the first record of
     each split that has the value.
     """
-    rows = of(manifest, *dict.fromkeys([key, "split", "id"]))
+    rows = of(manifest, *dict.fromkeys([key, "split", "id", *_counted(manifest)]))
     require_values(rows, key, "split", "id")
     firsts = rows.group_by([key, "split"], use_threads=False).aggregate([("id", "first")])
     splits = firsts.group_by(key, use_threads=False).aggregate([("split", "count")])
@@ -47,7 +47,13 @@ def in_two_splits(manifest: pa.Table, of: Callable[..., pa.Table], key: str) -> 
     affected = asked.filter(pc.is_in(asked[key], value_set=shared))
     leaking = firsts.filter(pc.is_in(firsts[key], value_set=shared[:MOST_OFFENDERS]))
     offenders = _by_value(leaking, key, "id_first")
-    return Fact(affected.num_rows, asked.num_rows, offenders, detail=_shares(affected, asked))
+    everything = loaded(manifest, "split", *_counted(manifest))
+    return Fact(affected.num_rows, asked.num_rows, offenders, detail=split_shares(affected, everything))
+
+
+def _counted(manifest: pa.Table) -> list[str]:
+    """The column that counts questions, if there is one."""
+    return [name for name in ("examples",) if name in manifest.schema.names]
 
 
 def _for_evaluation(rows: pa.Table) -> pa.Table:
@@ -55,11 +61,27 @@ def _for_evaluation(rows: pa.Table) -> pa.Table:
     return rows.filter(pc.invert(trained)) if pc.any(trained).as_py() else rows
 
 
-def _shares(affected: pa.Table, asked: pa.Table) -> str:
-    """The share of each split that is affected, such as `29.6 % of test, 4.1 % of val`."""
-    counts = {one["values"]: one["counts"] for one in pc.value_counts(affected["split"]).to_pylist()}
-    totals = {one["values"]: one["counts"] for one in pc.value_counts(asked["split"]).to_pylist()}
-    return ", ".join(f"{100 * counts[split] / totals[split]:.1f} % of {split}" for split in sorted(counts))
+def split_shares(affected: pa.Table, everything: pa.Table) -> str:
+    """The share of each split that is affected: `29.6 % of test and 31.2 % of its questions, 4.1 % of val …`.
+
+    Args:
+        affected: records, with their split and the number of their examples
+        everything: the same of all loaded records
+    """
+    parts = []
+    of, out_of = _sums(affected), _sums(everything)
+    for split in sorted(of):
+        (records, questions), (all_records, all_questions) = of[split], out_of[split]
+        asked = f" and {100 * questions / all_questions:.1f} % of its questions" if all_questions else ""
+        parts.append(f"{100 * records / all_records:.1f} % of {split}{asked}")
+    return ", ".join(parts)
+
+
+def _sums(rows: pa.Table) -> dict[str, tuple[int, int]]:
+    """Records and questions of each split."""
+    counted = [("split", "count"), *((name, "sum") for name in _counted(rows))]
+    sums = rows.group_by("split", use_threads=False).aggregate(counted).to_pylist()
+    return {one["split"]: (one["split_count"], one.get("examples_sum") or 0) for one in sums}
 
 
 def _by_value(rows: pa.Table, key: str, id_column: str) -> tuple[Offender, ...]:

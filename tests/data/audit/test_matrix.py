@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from manifests import corpus_of, rejected, row
 
@@ -21,6 +21,7 @@ def found(rows: list[manifest.Row], labels: list[int]) -> dict[tuple[str, str], 
     return {(names[one.seen_in], names[one.part]): one for one in matrix.leaks if one.kind == "made"}
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
