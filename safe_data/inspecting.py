@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from safe_data.audit.suites import SUITES
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS
 from safe_data.core.errors import InputError
 from safe_data.core.numerals import counted
@@ -53,59 +52,108 @@ class CheckedRoots:
     """What `check` judges."""
 
     roots: tuple[str, ...] = field(default=(), metadata={"positional": True})
-    """directory of a finished dataset; with --sampling any number of them, each as ROOT or NAME=ROOT, where
-    NAME is what the curriculum calls it (default: the name in its dataset.json)"""
+    """directories of finished datasets, judged together, each as ROOT or NAME=ROOT, where NAME is what the
+    results and a curriculum call it (default: the name in its dataset.json)"""
+
+
+@dataclass(frozen=True)
+class CheckedRules:
+    """By which rules `check` judges."""
+
+    suites: Path | None = None
+    """folder of suites, each a .json file"""
+    suite: tuple[str, ...] = ()
+    """suite that comes with SAFE, or the path of your own .json (see expectations/README.md; without --suites
+    and --suite: all that come with SAFE)"""
+    only: tuple[str, ...] = ()
+    """suite, fact or column: judge only the rules of this name"""
+    list: bool = False
+    """print the facts and columns that a rule may be about, and the suites; judge nothing"""
+
+
+@dataclass(frozen=True)
+class CheckedBy:
+    """What `check` is given beside datasets."""
+
+    annotations: Path | None = None
+    """JSON of pairs of sound and picture that a person marked as aligned or mismatched"""
+    sampling: Path | None = None
+    """YAML file of a curriculum (see docs/data.md); without a dataset, only the file is judged"""
+    split: str | None = None
+    """split that the curriculum draws from, only with --sampling (default: train)"""
+    batch_size: int | None = None
+    """rows of a batch over all ranks, only with --sampling (default: 256)"""
 
 
 def check(
     roots: CheckedRoots,
+    rules: CheckedRules = CheckedRules(),
+    by: CheckedBy = CheckedBy(),
     *,
-    suite: tuple[str, ...] = SUITES,
     out: Path | None = None,
+    format: Literal["text", "json", "markdown", "junit"] = "text",
     force: bool = False,
-    sampling: Path | None = None,
-    split: str | None = None,
-    batch_size: int | None = None,
-    format: Literal["text", "json"] = "text",
+    quiet: bool = False,
 ) -> int:
-    """Judge a dataset by suites of expectations: 0 holds, 1 does not hold, 2 could not be judged.
+    """Judge datasets by suites of rules: 0 holds, 1 does not hold, 2 could not be judged.
 
-    With --sampling, judge a curriculum instead: what its stages will draw from the datasets, and whether they
+    With --sampling, judge a curriculum as well: what its stages will draw from the datasets, and whether they
     can.
 
     Args:
-        suite: schema, integrity, leakage, or the path of your own .json (see expectations/README.md)
-        out: directory for facts.json, results.json and index.html (default: ROOT/check)
+        out: directory for facts.json, results.json, junit.xml, summary.md and index.html (default: of one
+            dataset ROOT/check, of several none)
+        format: what is printed: text, json, markdown (for a summary in CI) or junit (XML)
         force: replace other results that are there
-        sampling: YAML file of a curriculum (see docs/data.md); without a dataset, only the file is judged
-        split: split that the curriculum draws from, only with --sampling (default: train)
-        batch_size: rows of a batch over all ranks, only with --sampling (default: 256)
-        format: text (80 columns) or json, only with --sampling
+        quiet: show no progress
 
     Examples:
         safe-data check runs/mine/shards
         safe-data check runs/mine/shards --suite leakage --suite my_rules.json --out runs/mine/checked
+        safe-data check runs/mine/shards --only duplicates --only load_rate --format markdown
         safe-data check audio=runs/audiocaps vl=runs/vqav2 --sampling curriculum.yaml --batch-size 64
+        safe-data check --list
     """
-    if sampling is not None:
+    if rules.list:
+        return _list(format)
+    if by.sampling is None and (by.split is not None or by.batch_size is not None):
+        raise InputError("--split and --batch-size go with --sampling; add it, or leave them out")
+    split, batch_size = by.split or "train", 256 if by.batch_size is None else by.batch_size
+    if by.sampling is not None and not roots.roots:
         from safe_data.sampling.outlook import check_sampling
 
-        if out is not None or force or suite != SUITES:
-            raise InputError("--suite, --out and --force judge a dataset; leave them out with --sampling")
-        return check_sampling(
-            sampling,
-            roots.roots,
-            split=split or "train",
-            batch_size=256 if batch_size is None else batch_size,
-            as_json=format == "json",
-        )
+        if rules != CheckedRules() or by.annotations is not None or out is not None or force:
+            options = "--suites, --suite, --only, --annotations, --out and --force"
+            raise InputError(f"{options} judge a dataset; name one, or leave them out")
+        if format not in ("text", "json"):
+            raise InputError(f"--format {format}: judges a dataset; name one, or take text or json")
+        return check_sampling(by.sampling, split=split, batch_size=batch_size, as_json=format == "json")
+    if not roots.roots:
+        raise InputError("no dataset is given; name the directory of a finished one")
     from safe_data.audit.check import check
+    from safe_data.audit.corpus import Given
 
-    if split is not None or batch_size is not None or format != "text":
-        raise InputError("--split, --batch-size and --format go with --sampling; add it, or leave them out")
-    if len(roots.roots) != 1:
-        raise InputError(f"{len(roots.roots)} datasets given; name one, or add --sampling FILE")
-    return check(Path(roots.roots[0]), suites=list(suite), out=out, force=force)
+    return check(
+        *roots.roots,
+        suites=rules.suite,
+        suites_folder=rules.suites,
+        only=rules.only,
+        given=Given(by.annotations, by.sampling, split, batch_size),
+        out=out,
+        format=format,
+        force=force,
+        quiet=quiet,
+    )
+
+
+def _list(format: str) -> int:
+    from safe_data.audit.check_list import check_list, check_list_lines
+
+    if format not in ("text", "json"):
+        raise InputError(f"--format {format}: does not go with --list; take text or json")
+    found = check_list()
+    say(found.json_lines() if format == "json" else check_list_lines(found))
+    return HOLDS
 
 
 def verify(root: str) -> int:

@@ -19,7 +19,6 @@ IMPORTERS = ("import_module", "find_spec", "__import__")
 EXTRAS_OF = {
     "safe_data/audit/expectations.py": {"gx"},
     "safe_data/audit/page.py": {"report"},
-    "safe_data/audit/rule_faults.py": {"gx"},
     "safe_data/build/engines/ray.py": {"ray"},
     "safe_data/core/completion.py": {"completion"},
     "safe_data/encoders/": {"train"},

@@ -16,8 +16,13 @@ from safe_data.core.errors import raise_row_errors, require_extra
 Result = dict[str, Any]
 
 
-def validate(rules: Sequence[Expectation], tables: Mapping[str, pa.Table]) -> list[Result | None]:
-    """The result of each rule on the table that its `meta.data` names; None where there is no result.
+def validate(
+    rules: Sequence[Expectation],
+    looks_at: Sequence[str],
+    tables: Mapping[str, pa.Table],
+    index_columns: Sequence[str] = (),
+) -> list[Result | None]:
+    """The result of each rule on the table at which it looks; None where there is no result.
 
     Raises:
         InputError: Great Expectations is not installed, or cannot read a rule.
@@ -29,7 +34,7 @@ def validate(rules: Sequence[Expectation], tables: Mapping[str, pa.Table]) -> li
     source = _context().data_sources.add_pandas("safe")
     results: list[Result | None] = [None] * len(rules)
     for name, table in tables.items():
-        chosen = [built[position] for position, rule in enumerate(rules) if rule.meta.data == name]
+        chosen = [built[position] for position, at in enumerate(looks_at) if at == name]
         if not chosen:
             continue
         frame = table.to_pandas()
@@ -39,7 +44,7 @@ def validate(rules: Sequence[Expectation], tables: Mapping[str, pa.Table]) -> li
             result_format={
                 "result_format": "SUMMARY",
                 "partial_unexpected_count": MOST_OFFENDERS,
-                "unexpected_index_column_names": [column for column in ("split", "id") if column in frame],
+                "unexpected_index_column_names": [column for column in index_columns if column in frame],
             },
         )
         for result in answer.to_json_dict()["results"]:

@@ -1,147 +1,169 @@
-"""Matrix: what every two parts of a corpus share, where a part is a split of a dataset.
+"""Matrix: which parts share what, where a part is a split of a dataset; records and questions affected.
 
-A cell says how many records of a part, and how many of its questions, have a twin in another part. Rejected
-records count for ids and groups, which are known without any media: whether official splits leak can be
-seen before a corpus is downloaded.
+A record of part B is affected by part A if a record of A is alike: it has the same id, group, medium, or
+whatever the kind of likeness is. Likeness is taken as transitive within one kind.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from numpy import ndarray
+from scipy.sparse import coo_array, csr_array
 
-from safe_data.audit.alike.all_alike import KINDS, alike
-from safe_data.audit.alike.clusters import components
 from safe_data.audit.corpus import Corpus
 
-SHARED_KEYS = ("id", "group")
-MOST_TWINS = 20
+ANY = "any"
+NOT_IN_ANY = ("id", "near_text")  # two splits may number from 1, and many clips are "a dog barks"
+
+Labels = Int[ndarray, " records"]  # equal for records that are alike, -1 for one that is like no other
 
 
-class Shared(msgspec.Struct, frozen=True):
-    """What records of `part` share with those of `other`, each as `dataset/split`.
+class Part(msgspec.Struct, frozen=True):
+    """A split of a dataset, its loaded records, and how much is asked about them."""
 
-    `records` of the part's `among` have a twin there, and `questions` of its `asked` are about them; the
-    first twins are named as (record of the part, record of the other).
+    dataset: str
+    split: str
+    records: int
+    questions: int
+
+
+class Leak(msgspec.Struct, frozen=True):
+    """How many records of `part` are alike one of `seen_in`, and how many of its questions are about them.
+
+    Both are numbers of `Matrix.parts`; shares are of all loaded records, and all questions, of `part`.
     """
 
     kind: str
-    part: str
-    other: str
+    seen_in: int
+    part: int
     records: int
-    among: int
+    share: float
     questions: int
-    asked: int
-    twins: tuple[tuple[str, str], ...]
-
-    @property
-    def share(self) -> float:
-        """The share of the part's records."""
-        return self.records / self.among
-
-    @property
-    def share_of_questions(self) -> float | None:
-        """The share of the part's questions; None if it has none."""
-        return self.questions / self.asked if self.asked else None
+    question_share: float | None
 
 
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """The parts of a corpus by name, the number of each record's part, and how many questions it has."""
+class NotLookedFor(msgspec.Struct, frozen=True):
+    """A kind of finding that could not be looked for, and why."""
 
-    names: tuple[str, ...]
-    of: Int[ndarray, " records"]
+    kind: str
+    why: str
+
+
+class Matrix(msgspec.Struct, frozen=True):
+    """The parts, every leak that there is (a pair of parts that is not listed shares nothing), by kind."""
+
+    parts: tuple[Part, ...]
+    kinds: tuple[str, ...]
+    leaks: tuple[Leak, ...]
+    not_looked_for: tuple[NotLookedFor, ...]
+
+
+class Places(NamedTuple):
+    """The part of each record, -1 for a rejected one, and how much is asked about it."""
+
+    parts: tuple[Part, ...]
+    part_of: Int[ndarray, " records"]
     questions: Int[ndarray, " records"]
 
 
-def matrix(corpus: Corpus) -> list[Shared]:
-    """What each part shares with each other part, by kind, most affected first."""
-    found = [shared for kind in (*SHARED_KEYS, *KINDS) for shared in shared_by(corpus, kind)]
-    return sorted(found, key=lambda one: (-one.share, one.kind, one.part, one.other))
+def places(corpus: Corpus) -> Places:
+    """Where each record stands; parts come in the order of the datasets, splits by name."""
+    manifest = corpus.manifest
+    splits = pc.fill_null(manifest["split"], "").combine_chunks().dictionary_encode()
+    names = splits.dictionary.to_pylist()
+    rank = np.argsort(np.argsort(np.array(names, dtype=object), kind="stable"), kind="stable")
+    codes = corpus.dataset_of * len(names) + rank[splits.indices.to_numpy(zero_copy_only=False)]
+    loaded = pc.fill_null(pc.equal(manifest["status"], "ok"), False).to_numpy()
+    questions = pc.fill_null(manifest["examples"], 0).to_numpy().astype(np.int64)
+    found, dense = np.unique(codes[loaded], return_inverse=True)
+    part_of = np.full(manifest.num_rows, -1)
+    part_of[loaded] = dense
+    records = np.bincount(dense, minlength=len(found))
+    asked = np.bincount(dense, questions[loaded], minlength=len(found))
+    ordered = sorted(names)
+    parts = tuple(
+        Part(corpus.names[code // len(names)], ordered[code % len(names)], int(count), int(number))
+        for code, count, number in zip(found.tolist(), records, asked, strict=True)
+    )
+    return Places(parts, part_of, questions)
 
 
-def shared_by(corpus: Corpus, kind: str) -> list[Shared]:
-    """What the parts share by one kind: `id`, `group` or a kind of likeness."""
-    return list(_shared(corpus, kind, twins_of(corpus, kind), corpus.once(parts)))
+def same_value(corpus: Corpus, column: str, *, across: bool) -> Labels:
+    """Labels of the loaded records that have the same value of a column; empty ones are like no other.
 
-
-def twins_of(corpus: Corpus, kind: str) -> Int[ndarray, " records"]:
-    """A number for each row, the same for rows that are alike by this kind; -1 for a row without anything.
-
-    Ids and groups are compared within a dataset only: others may use the same words for other things.
+    Args:
+        corpus: the datasets
+        column: such as `group`
+        across: whether a value means the same in every dataset
     """
-    if kind not in SHARED_KEYS:
-        return components(corpus.manifest.num_rows, [alike(corpus, kind)])
-    column = corpus.manifest[kind]
-    given = np.asarray(pc.fill_null(pc.not_equal(column, ""), False))
-    codes = np.asarray(pc.dictionary_encode(column).combine_chunks().indices.fill_null(0)).astype(np.int64)
-    numbers = corpus.dataset_of * (int(codes.max(initial=0)) + 1) + codes
-    return np.where(given, numbers, -1)
+    values = pc.if_else(pc.equal(corpus.manifest["status"], "ok"), corpus.manifest[column], None)
+    values = pc.if_else(pc.equal(values, ""), pa.scalar(None, values.type), values)
+    codes = pc.fill_null(values.combine_chunks().dictionary_encode().indices, -1).to_numpy().astype(np.int64)
+    labels: Labels = codes
+    if not across:
+        labels = np.where(codes < 0, -1, codes * len(corpus.names) + corpus.dataset_of)
+    return labels
 
 
-def parts(corpus: Corpus) -> Parts:
-    """The parts in the order of the datasets and of their first records."""
-    splits = pc.dictionary_encode(pc.fill_null(corpus.manifest["split"], "")).combine_chunks()
-    words = splits.dictionary.to_pylist()
-    keys = corpus.dataset_of * len(words) + np.asarray(splits.indices)
-    found, numbers = np.unique(keys, return_inverse=True)
-    names = tuple(f"{corpus.names[key // len(words)]}/{words[key % len(words)]}" for key in found.tolist())
-    questions = np.asarray(corpus.manifest["examples"].fill_null(0).to_numpy(), np.int64)
-    return Parts(names, numbers, questions)
+def touching(labels: Labels, part_of: Int[ndarray, " records"], parts: int) -> csr_array:
+    """A table of records × parts: 1 where a record is like one of the part, its own part left out."""
+    rows = np.flatnonzero((labels >= 0) & (part_of >= 0))
+    _, clusters = np.unique(labels[rows], return_inverse=True)
+    ones = np.ones(len(rows), np.int8)
+    shape = (int(clusters.max(initial=-1)) + 1, parts)
+    present = csr_array(coo_array((ones.astype(np.int64), (clusters, part_of[rows])), shape=shape) > 0)
+    crossing = np.diff(present.indptr)[clusters] > 1
+    rows, clusters = rows[crossing], clusters[crossing]
+    met = coo_array(present[clusters])
+    others = met.col != part_of[rows[met.row]]
+    found = coo_array(
+        (np.ones(int(others.sum()), np.int8), (rows[met.row[others]], met.col[others])),
+        shape=(len(labels), parts),
+    )
+    return csr_array(found)
 
 
-def _shared(corpus: Corpus, kind: str, twins: Int[ndarray, " records"], among: Parts) -> Iterator[Shared]:
-    looked_at = (twins >= 0) & _counted(corpus, kind)
-    rows = np.flatnonzero(looked_at)
-    if not len(rows):
-        return
-    numbers = np.unique(twins[rows], return_inverse=True)[1]
-    count = len(among.names)
-    present = np.zeros((int(numbers.max()) + 1, count), bool)
-    present[numbers, among.of[rows]] = True
-    crossing = present.sum(axis=1) > 1
-    for part in range(count):
-        of_part = among.of[rows] == part
-        for other in range(count):
-            affected = of_part & present[numbers, other] & crossing[numbers]
-            if part == other or not affected.any():
-                continue
-            yield Shared(
-                kind,
-                among.names[part],
-                among.names[other],
-                records=int(affected.sum()),
-                among=int(of_part.sum()),
-                questions=int(among.questions[rows[affected]].sum()),
-                asked=int(among.questions[rows[of_part]].sum()),
-                twins=_first_twins(corpus, rows, numbers, affected, among.of[rows] == other),
-            )
+def leaks_of(kind: str, touched: csr_array, at: Places) -> list[Leak]:
+    """The cells of one kind that are not empty, the largest share of questions, then of records, first."""
+    met = coo_array(touched)
+    count = len(at.parts)
+    cells = met.col.astype(np.int64) * count + at.part_of[met.row]
+    records = np.bincount(cells, minlength=count * count)
+    questions = np.bincount(cells, at.questions[met.row], minlength=count * count)
+    leaks = []
+    for cell in np.flatnonzero(records).tolist():
+        part = at.parts[cell % count]
+        affected, asked = int(records[cell]), int(questions[cell])
+        of_questions = asked / part.questions if part.questions else None
+        leaks.append(
+            Leak(kind, cell // count, cell % count, affected, affected / part.records, asked, of_questions)
+        )
+    return sorted(leaks, key=lambda leak: (-(leak.question_share or 0), -leak.share))
 
 
-def _counted(corpus: Corpus, kind: str) -> Bool[ndarray, " records"]:
-    """The rows that a kind is looked for among: for media the loaded ones that have it, else every row."""
-    if kind in SHARED_KEYS:
-        return np.ones(corpus.manifest.num_rows, bool)
-    medium = "has_image" if "picture" in kind else "has_audio" if "sound" in kind else None
-    counted = pc.equal(corpus.manifest["status"], "ok")
-    if medium:
-        counted = pc.and_(counted, corpus.manifest[medium])
-    return np.asarray(pc.fill_null(counted, False))
+def leakage_matrix(corpus: Corpus, kinds: Mapping[str, Callable[[Corpus], Labels]]) -> Matrix:
+    """Compare all parts by each kind, and by any of them but those that say too little alone.
 
-
-def _first_twins(
-    corpus: Corpus,
-    rows: Int[ndarray, " some"],
-    numbers: Int[ndarray, " some"],
-    affected: Bool[ndarray, " some"],
-    others: Bool[ndarray, " some"],
-) -> tuple[tuple[str, str], ...]:
-    """The first affected records, each with its first twin in the other part."""
-    places = np.flatnonzero(others)
-    first_of = dict(zip(numbers[places][::-1].tolist(), rows[places][::-1].tolist(), strict=True))
-    shown = np.flatnonzero(affected)[:MOST_TWINS]
-    return tuple((corpus.label(int(rows[one])), corpus.label(first_of[int(numbers[one])])) for one in shown)
+    A kind whose labels raise ValueError was not looked for.
+    """
+    at = corpus.once(places)
+    leaks: list[Leak] = []
+    missed = []
+    together: csr_array | None = None
+    for kind, labels_of in kinds.items():
+        try:
+            labels = corpus.once(labels_of)
+        except (ValueError, KeyError) as error:
+            missed.append(NotLookedFor(kind, str(error.args[0]) if error.args else repr(error)))
+            continue
+        touched = touching(labels, at.part_of, len(at.parts))
+        leaks += leaks_of(kind, touched, at)
+        if kind not in NOT_IN_ANY:
+            together = touched if together is None else together + touched
+    found = leaks_of(ANY, together, at) if together is not None else []
+    return Matrix(at.parts, (ANY, *kinds), (*found, *leaks), tuple(missed))

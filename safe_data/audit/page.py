@@ -1,66 +1,101 @@
-"""Findings as one HTML file that needs no network; every value in it is escaped."""
+"""Page: what came of a check as one HTML file that needs no network; every value in it is escaped.
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from safe_data.audit.findings import Finding, summary
-
-TEMPLATE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{{ title }}: {{ summary }}</title>
-<style>
-  body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; color: #222; }
-  table { border-collapse: collapse; width: 100%; }
-  th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; }
-  td { border-bottom: 1px solid #ddd; }
-  .ok { color: #27632a; } .FAIL, .not.judged { color: #a11; font-weight: 600; } .warn { color: #8a5a00; }
-  small, dd { color: #666; } li { overflow-wrap: anywhere; }
-</style>
-<h1>{{ title }}</h1>
-<p>{{ summary }}</p>
-<table>
-{% for finding in findings %}
-{% if loop.first or finding.suite != findings[loop.index0 - 1].suite %}
-<tr><th colspan="4"><h2>{{ finding.suite }}</h2></th></tr>
-<tr><th></th><th>Expectation</th><th>Observed</th><th>Bound</th></tr>
-{% endif %}
-<tr>
-  <td class="{{ finding.label }}">{{ finding.label }}</td>
-  <td>{{ finding.description }}<br>
-    <small>{{ finding.expectation }}({{ finding.columns | join(", ") }})</small>
-  {% if finding.exception and not finding.success %}<p>{{ finding.exception }}</p>{% endif %}
-  {% if finding.detail and not finding.success %}<p>{{ finding.detail }}</p>{% endif %}
-  {% if finding.offenders and not finding.success %}<ul>
-    {% for offender in finding.offenders %}
-    <li>{{ offender.what }}: {{ offender.records | join(" = ") }}</li>
-    {% endfor %}
-  </ul>{% endif %}</td>
-  <td>{{ finding.seen }}</td>
-  <td>{{ finding.bound }}</td>
-</tr>
-{% endfor %}
-</table>
-<h2>Provenance</h2>
-<dl>
-{% for name, value in provenance.items() %}
-<dt>{{ name }}</dt>
-{% if value is mapping %}{% for part in value.items() %}<dd>{{ part | join(" ") }}</dd>{% endfor %}
-{% else %}<dd>{{ value }}</dd>{% endif %}
-{% endfor %}
-</dl>
-</html>
+What fails stands first, with its worst examples to hear and to see; what holds is folded.
 """
 
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any, NamedTuple
 
-def html_page(title: str, findings: Sequence[Finding], provenance: Mapping[str, Any]) -> str:
+from safe_data.audit.corpus import Corpus
+from safe_data.audit.judged import Judged
+from safe_data.audit.page_media import MAX_PAGE_BYTES, OFFENDERS_SHOWN, PageMedia
+from safe_data.audit.rule_results import RuleResult
+from safe_data.core.command import DOES_NOT_HOLD, HOLDS
+from safe_data.sampling.outlook import outlook_lines
+
+TONES = {
+    "FAIL": "bad",
+    "not judged": "unknown",
+    "warn": "unknown",
+    "info": "rest",
+    "ok": "good",
+    "n/a": "rest",
+}
+_VERDICT_TONES = {HOLDS: "good", DOES_NOT_HOLD: "bad"}
+_PARTS = (
+    ("FAIL", "failures", "Does not hold", False),
+    ("not judged", "unjudged", "Could not be judged", False),
+    ("warn", "warnings", "Warnings", False),
+    ("info", "information", "For information", False),
+    ("ok", "holds", "Holds", True),
+    ("n/a", "rest", "Does not apply", True),
+)
+
+
+class Part(NamedTuple):
+    """The rules with one outcome under a title."""
+
+    id: str
+    title: str
+    folded: bool
+    results: list[RuleResult]
+
+
+def html_page(judged: Judged, corpus: Corpus) -> str:
     """Fill in the page.
 
     Raises:
         ImportError: jinja2 is not installed (extra `report`).
     """
     from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
 
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(TEMPLATE)
-    return template.render(title=title, summary=summary(findings), findings=findings, provenance=provenance)
+    style = _resource("check.css")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    parts = [
+        Part(name, title, folded, found)
+        for label, name, title, folded in _PARTS
+        if (found := judged.with_label(label))
+    ]
+    ordered = [result for part in parts for result in part.results]
+    return (
+        environment.from_string(_resource("check.html.j2")).render(
+            judged=judged,
+            parts=parts,
+            media=PageMedia(corpus, ordered),
+            offenders_shown=OFFENDERS_SHOWN,
+            page_megabytes=f"{MAX_PAGE_BYTES / 1e6:g}",
+            tones=TONES,
+            verdict_tone=_VERDICT_TONES.get(judged.exit_code, "unknown"),
+            outlook="" if judged.outlook is None else "\n".join(outlook_lines(judged.outlook)),
+            provenance=list(_flat("", judged.about)),
+            style=Markup(style),  # noqa: S704 - our own file
+            style_hash=_csp_hash(style),
+        )
+        + "\n"
+    )
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Nested facts as pairs of `outer · inner` and text."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(f"{prefix} · {key}" if prefix else str(key), inner)
+    elif isinstance(value, list | tuple):
+        yield prefix, ", ".join(map(str, value)) or "–"
+    else:
+        yield prefix.replace("_", " "), str(value)
+
+
+def _resource(name: str) -> str:
+    return resources.files("safe_data.audit").joinpath(name).read_text(encoding="utf-8")
+
+
+def _csp_hash(style: str) -> str:
+    """The hash by which the page's security policy allows its own style sheet and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")

@@ -92,12 +92,21 @@ def check_sampling(
         InputError: the file is not one of stages, a root is no dataset with this split, two have one name, or
             the batch size is below 1.
     """
+    outlook = read_outlook(sampling, roots, split=split, batch_size=batch_size)
+    say(render((), "json" if as_json else "text", outlook, outlook_lines(outlook)))
+    return DOES_NOT_HOLD if outlook.faults else HOLDS
+
+
+def read_outlook(sampling: Path, roots: Sequence[str], *, split: str, batch_size: int) -> Outlook:
+    """What a curriculum will draw from datasets; see `check_sampling`, which prints it.
+
+    Raises:
+        InputError: see `check_sampling`.
+    """
     if batch_size < 1:
         raise InputError(f"--batch-size {batch_size}: a batch holds one row or more")
     stages = read_stages(sampling)
-    outlook = look_ahead(stages, named_difficulties(roots, split), str(sampling), split, batch_size)
-    say(render((), "json" if as_json else "text", outlook, _lines(outlook)))
-    return DOES_NOT_HOLD if outlook.faults else HOLDS
+    return look_ahead(stages, named_difficulties(roots, split), str(sampling), split, batch_size)
 
 
 def named_difficulties(roots: Sequence[str], split: str) -> dict[str, ndarray]:
@@ -221,7 +230,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _lines(outlook: Outlook) -> Iterator[str]:
+def outlook_lines(outlook: Outlook) -> Iterator[str]:
     """The outlook in at most 80 columns."""
     count = _counted(len(outlook.stages), "stage")
     yield f"{outlook.file}: {count}, batches of {_counted(outlook.batch_size, 'row')}"

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from safe_data.core import numerals
+from safe_data.core.markdown import plain, table
 from safe_eval.card.headline import Headline, all_items, headlines
-from safe_eval.card.markdown import plain, table
 from safe_eval.card.published import Published, hashes, name_of
 from safe_eval.results.comparisons import Comparison
 

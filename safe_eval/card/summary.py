@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from safe_data.core import numerals
-from safe_eval.card.markdown import plain, table
+from safe_data.core.markdown import plain, table
 from safe_eval.card.published import Published, hashes
 from safe_eval.judging.judged import GO, NO_GO, Judged
 from safe_eval.judging.verdict import Verdict

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from safe_data.audit.alike import exact, sounds
+from safe_data.audit.alike import exact, pictures, sounds
 from safe_data.audit.alike.likeness import Likeness, unavailable
 from safe_data.audit.corpus import Corpus
 from safe_data.core.errors import InputError
@@ -13,6 +13,7 @@ KINDS: dict[str, Callable[[Corpus], Likeness]] = {
     "near_sound": sounds.near_sounds,
     "picture_file": exact.same_picture_files,
     "picture": exact.same_pictures,
+    "near_picture": pictures.near_pictures,
 }
 SOUNDS = ("sound_file", "sound", "near_sound")
 PICTURES = ("picture_file", "picture", "near_picture")

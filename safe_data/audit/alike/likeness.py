@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from safe_data.core.numerals import counted
+
 
 @dataclass(frozen=True, eq=False)
 class Likeness:
@@ -103,3 +105,15 @@ def joined(kind: str, likenesses: Sequence[Likeness]) -> Likeness:
     unread = tuple(sorted({row for one in likenesses for row in one.unread}))
     left, right = left[first].astype(np.int64), right[first].astype(np.int64)
     return Likeness(kind, left, right, score[first], evidence, unread=unread)
+
+
+def require_all_read(likeness: Likeness) -> None:
+    """Refuse a likeness that was not looked for among all records: a count of it would be too low.
+
+    Raises:
+        ValueError: it could not be looked for, or media could not be read.
+    """
+    if likeness.why_not:
+        raise ValueError(likeness.why_not)
+    if unread := len(likeness.unread):
+        raise ValueError(f"the media of {counted(unread, 'record')} cannot be read; see `safe-data verify`")

@@ -1,62 +1,81 @@
-"""What parts of a corpus share: which records, and which share of records and questions."""
+"""The leakage matrix counts what a plain loop counts, in records and questions, for every pair of parts."""
 
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from manifests import corpus_of, rejected, row
 
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.matrix import Shared, matrix, shared_by
+from safe_data.audit.leak_kinds import group_labels, id_labels
+from safe_data.audit.matrix import ANY, Labels, Leak, leakage_matrix
 from safe_data.shards import manifest
 
-
-def corpus(*rows: manifest.Row) -> Corpus:
-    return corpus_of(manifest.table(rows))
+SPLITS = ("train", "val", "test")
 
 
-def cell(found: list[Shared], part: str, other: str) -> Shared:
-    (one,) = [
-        shared for shared in found if (shared.part, shared.other) == (f"world/{part}", f"world/{other}")
-    ]
-    return one
+def found(rows: list[manifest.Row], labels: list[int]) -> dict[tuple[str, str], Leak]:
+    """The cells of one made-up kind, as (seen in, part)."""
+    matrix = leakage_matrix(corpus_of(manifest.table(rows)), {"made": lambda _: np.array(labels)})
+    names = [part.split for part in matrix.parts]
+    return {(names[one.seen_in], names[one.part]): one for one in matrix.leaks if one.kind == "made"}
 
 
-def test_each_direction_counts_its_own_records_and_questions() -> None:
-    found = shared_by(
-        corpus(
-            row(0, group="g", examples=1),
-            row(1, group="g", examples=1),
-            row(2, "test", group="g", examples=6),
-            row(3, "test", examples=2),
-            row(4, "val", group="other"),
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(SPLITS), st.integers(-1, 4), st.booleans(), st.integers(min_value=0, max_value=3)
         ),
-        "group",
+        min_size=1,
+        max_size=25,
     )
-    assert len(found) == 2
-    test = cell(found, "test", "train")
-    assert (test.records, test.among, test.share, test.share_of_questions) == (1, 2, 0.5, 0.75)
-    assert test.twins == (("test/clip-2", "train/clip-0"),)
-    train = cell(found, "train", "test")
-    assert (train.records, train.among, train.questions, train.asked) == (2, 2, 2, 2)
-
-
-def test_official_splits_that_leak_are_seen_without_any_media() -> None:
-    first, second = rejected(0, "val"), rejected(1, "test")
-    named = [{**vars(one), "group": "video"} for one in (first, second)]
-    found = matrix(corpus(*(manifest.Row(**one) for one in named)))
-    assert [(one.kind, one.part, one.records) for one in found] == [
-        ("group", "world/test", 1),
-        ("group", "world/val", 1),
+)
+def test_the_matrix_equals_a_plain_count(records: list[tuple[str, int, bool, int]]) -> None:
+    rows = [
+        row(index, split, examples=asked) if ok else rejected(index, split)
+        for index, (split, _, ok, asked) in enumerate(records)
     ]
-    assert found[0].share_of_questions is None
+    cells = found(rows, [label for _, label, _, _ in records])
+    loaded = [(split, label, asked) for split, label, ok, asked in records if ok]
+    for seen_in in SPLITS:
+        for part in SPLITS:
+            there = {label for split, label, _ in loaded if split == seen_in and label >= 0}
+            hit = [asked for split, label, asked in loaded if split == part and label in there]
+            if seen_in == part or not hit:
+                assert (seen_in, part) not in cells
+                continue
+            of_part = [asked for split, _, asked in loaded if split == part]
+            cell = cells[seen_in, part]
+            assert (cell.records, cell.questions) == (len(hit), sum(hit))
+            assert cell.share == pytest.approx(len(hit) / len(of_part))
+            assert cell.question_share == (sum(hit) / sum(of_part) if sum(of_part) else None)
 
 
-def test_silence_is_shared_by_nobody_and_a_record_without_sound_is_not_counted() -> None:
-    silent = {"audio_sha256": "s", "pcm_sha256": "s", "peak": 0.0, "rms_db": -120.0}
-    mute = {"has_audio": False, "audio_sha256": None, "pcm_sha256": None, "peak": None, "rms_db": None}
-    found = corpus(row(0, **silent), row(1, "test", **silent), row(2, "test", **mute))
-    assert shared_by(found, "sound") == []
-    same = corpus(row(0, pcm_sha256="p"), row(1, "test", pcm_sha256="p"), row(2, "test", **mute))
-    assert cell(shared_by(same, "sound"), "test", "train").among == 1
+def test_any_counts_a_record_once_and_leaves_out_what_says_too_little_alone() -> None:
+    rows = [row(0, id="1", group="a"), row(1, "test", id="1", group="a"), row(2, "test", group="b")]
+
+    def same_sound(_: Corpus) -> Labels:
+        return np.array([0, 0, 0])
+
+    kinds = {"id": id_labels, "group": group_labels, "sound": same_sound}
+    matrix = leakage_matrix(corpus_of(manifest.table(rows)), kinds)
+    into_test = {one.kind: one.records for one in matrix.leaks if matrix.parts[one.part].split == "test"}
+    assert into_test == {"id": 1, "group": 1, "sound": 2, ANY: 2}
+    only_id = leakage_matrix(corpus_of(manifest.table(rows)), {"id": id_labels})
+    assert [one.kind for one in only_id.leaks] == ["id", "id"]
 
 
-def test_the_most_affected_part_comes_first() -> None:
-    rows = [row(0, group="g"), row(1, "test", group="g"), *(row(index) for index in range(2, 9))]
-    assert [one.part for one in matrix(corpus(*rows))] == ["world/test", "world/train"]
+def test_a_kind_that_cannot_be_looked_for_is_named_and_does_not_stop_the_others() -> None:
+    def broken(_: Corpus) -> Labels:
+        raise ValueError("no sound was decoded")
+
+    rows = [row(0, group="a"), row(1, "test", group="a")]
+    matrix = leakage_matrix(corpus_of(manifest.table(rows)), {"sound": broken, "group": group_labels})
+    assert [(one.kind, one.why) for one in matrix.not_looked_for] == [("sound", "no sound was decoded")]
+    assert {one.kind for one in matrix.leaks} == {ANY, "group"}
+
+
+def test_an_empty_group_is_shared_with_nobody() -> None:
+    rows = [row(0, group=""), row(1, "test", group=""), rejected(2, "test")]
+    assert not leakage_matrix(corpus_of(manifest.table(rows)), {"group": group_labels}).leaks

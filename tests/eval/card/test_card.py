@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from safe_data.core.errors import InputError
+from safe_data.core.markdown import plain
 from safe_eval.card.card import write_card
 from safe_eval.card.junit import junit_xml
-from safe_eval.card.markdown import plain
 from safe_eval.card.published import file_names, read_published
 from safe_eval.card.summary import summary
 from safe_eval.judging.judged import Judged
