@@ -8,7 +8,7 @@ Differs: Great Expectations leaves nulls out of the denominator of `mostly`, pas
 table, and drops an unknown type of expectation with a log line.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -29,6 +29,7 @@ ABOUT_NULLS = (
     "expect_column_values_to_be_null",
     "expect_column_values_to_not_be_null",
 )
+_ALL_MISS: Result = {"success": False, "result": {"element_count": 0, "unexpected_count": 0}}  # all are null
 ROW = "row of the corpus"  # a column that Great Expectations gives back, to name the rows that break a rule
 
 
@@ -57,7 +58,10 @@ def judge(suites: Sequence[Suite], corpus: Corpus, facts: Mapping[str, Fact]) ->
     for name, rule, reason in zip(names, rules, why_not, strict=True):
         result = next(seen) if reason is None else None
         table = tables[_table_of(rule, nulls)]
-        reason = reason or _why_not_judged(rule, result, table, corpus.manifest)
+        if result is not None and not table.num_rows and corpus.manifest.num_rows:
+            result = _ALL_MISS
+        else:
+            reason = reason or _why_not_judged(rule, result, table)
         results.append(_result(name, rule, result, reason, facts, corpus, nulls.get(_complete(rule.columns))))
     return results
 
@@ -90,16 +94,16 @@ def _tables(
     of_manifest = [rule for rule in rules if rule.meta.data == "manifest" and not rule.about_table]
     rows = manifest.append_column(ROW, pa.array(np.arange(manifest.num_rows)))
 
-    def chosen(columns: Iterable[str]) -> pa.Table:
-        return rows.select([*(name for name in manifest.schema.names if name in set(columns)), ROW])
+    def chosen(columns: set[str]) -> pa.Table:
+        return rows.select([*(name for name in manifest.schema.names if name in columns), ROW])
 
     complete = {
-        key: chosen(rule.columns).filter(pc.invert(nulls[key]))
+        key: chosen(set(rule.columns)).filter(pc.invert(nulls[key]))
         for rule in of_manifest
         if (key := _complete(rule.columns)) in nulls
     }
     return {
-        "manifest": chosen(column for rule in of_manifest for column in rule.columns),
+        "manifest": chosen({column for rule in of_manifest for column in rule.columns}),
         "facts": pa.table({name: pa.array([fact.value], pa.float64()) for name, fact in facts.items()}),
         "columns": manifest.slice(0, 1),  # all columns, for rules about which there are
         **complete,
@@ -183,14 +187,10 @@ def _of_facts(named: Sequence[Fact]) -> dict[str, Any]:
     }
 
 
-def _why_not_judged(
-    rule: Expectation, result: Result | None, table: pa.Table, manifest: pa.Table
-) -> str | None:
+def _why_not_judged(rule: Expectation, result: Result | None, table: pa.Table) -> str | None:
     """Why an expectation could not be judged: no result, an exception, or no value; else None."""
     if result is None:
         return "Great Expectations gave no result"
-    if not table.num_rows and manifest.num_rows:
-        return f"there was no value to look at: every {' or '.join(rule.columns)} is null"
     info = result["exception_info"]
     for entry in [info] if "raised_exception" in info else info.values():
         if entry["raised_exception"]:
