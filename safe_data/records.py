@@ -110,7 +110,8 @@ class Record(_Row):
 class Rejected(_Row):
     """A row of a corpus that cannot become a Record; the manifest lists it with the reason.
 
-    `path` is the medium that was looked for, relative to the root; None for a row that names none.
+    `path` is the medium that was looked for, relative to the root; None for a row that names none. `examples`
+    is what is asked about a medium that is not there: an audit reads it, and no file of a build holds it.
     """
 
     id: str
@@ -119,6 +120,7 @@ class Rejected(_Row):
     reason: str
     group: str = ""
     path: str | None = None
+    examples: tuple[Example, ...] = Field(default=(), exclude=True)
 
 
 Records = Iterator[Record | Rejected]

@@ -38,7 +38,8 @@ class Given:
 class Corpus:
     """Datasets that are judged together; row i of `manifest` is a record of dataset `dataset_of[i]`.
 
-    `manifest` holds the manifests one after another, rejected records too, in the order of `names`.
+    `manifest` holds the manifests one after another, rejected records too, in the order of `names`. Where
+    only annotations are looked at, before there are shards, `described` holds the JSON of each record.
     """
 
     names: tuple[str, ...]
@@ -47,6 +48,7 @@ class Corpus:
     manifest: pa.Table
     dataset_of: Int[ndarray, " records"]
     given: Given = Given()
+    described: tuple[bytes, ...] = ()
     _found: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def once(self, find: Callable[["Corpus"], Found]) -> Found:
@@ -74,6 +76,8 @@ class Corpus:
         Raises:
             InputError: the tar is missing or shorter than its manifest says.
         """
+        if self.described:
+            return self.described[row] or None if kind == "json" else None
         values = {name: self.manifest[f"{kind}_{name}"][row].as_py() for name in ("offset", "size")}
         if values["offset"] is None or values["size"] is None:
             return None

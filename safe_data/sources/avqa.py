@@ -110,6 +110,7 @@ def _record(
         "dataset": DATASET,
         "split": split,
         "group": clip.youtube_id,
+        "examples": tuple(_example(split, row) for row in questions),
     }
     sound, video, unclear = clip_media(sounds, videos, clip)
     if sound is None or video is None:
@@ -119,7 +120,6 @@ def _record(
         **about,
         audio=sound.audio,
         image=video.path,
-        examples=tuple(_example(split, row) for row in questions),
         metadata={"questions": {_id(split, row): _facts(row) for row in questions}},
     )
 

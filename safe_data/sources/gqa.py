@@ -68,14 +68,14 @@ def read(root: Path) -> Records:
                 continue
             image_id = rows[0][1].imageId
             about: dict[str, Any] = {"id": image_id, "dataset": DATASET, "split": split, "group": image_id}
+            about["examples"] = tuple(_example(question_id, row) for question_id, row in rows)
             path = pictures.find(image_id)
             if path is None:
                 reason, looked_for = pictures.missing(image_id), pictures.looked_for(image_id)
                 yield Rejected(**about, reason=reason, path=looked_for)
                 continue
             facts = {question_id: _facts(row) for question_id, row in rows}
-            examples = tuple(_example(question_id, row) for question_id, row in rows)
-            yield Record(**about, image=path, examples=examples, metadata={"questions": facts})
+            yield Record(**about, image=path, metadata={"questions": facts})
 
 
 def _questions(file: Path) -> Iterator[tuple[str, tuple[str, Question]] | Fault]:

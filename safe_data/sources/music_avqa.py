@@ -87,13 +87,13 @@ def read(root: Path) -> Records:
                 "split": split,
                 "group": str(video_id)[-8:],
             }
+            about["examples"] = tuple(example for _, example in asked)
             video = videos.find(str(video_id))
             if video is None:
                 name = str(video_id)
                 yield Rejected(**about, reason=videos.missing(name), path=videos.looked_for(name))
                 continue
-            audio = Audio(path=sounds.find(str(video_id)) or video)
-            yield Record(**about, audio=audio, image=video, examples=tuple(example for _, example in asked))
+            yield Record(**about, audio=Audio(path=sounds.find(str(video_id)) or video), image=video)
 
 
 def _questions(split: str, file: Path) -> Iterator[tuple[str, tuple[str, Example]] | Fault]:

@@ -133,14 +133,14 @@ def _record(
         "dataset": DATASET,
         "split": split,
         "group": str(image_id),
+        "examples": tuple(_example(row, answered[row.question_id]) for row in rows),
     }
     name = f"COCO_{split}2014_{image_id:012d}"
     path = pictures.find(name)
     if path is None:
         return Rejected(**about, reason=pictures.missing(name), path=pictures.looked_for(name))
     kinds = {str(row.question_id): answered[row.question_id].question_type for row in rows}
-    examples = tuple(_example(row, answered[row.question_id]) for row in rows)
-    return Record(**about, image=path, examples=examples, metadata={"question_types": kinds})
+    return Record(**about, image=path, metadata={"question_types": kinds})
 
 
 def _answered(file: Path) -> tuple[dict[int, Answered], dict[object, Fault]]:

@@ -1,0 +1,169 @@
+"""Matrix: which parts share what, where a part is a split of a dataset; records and questions affected.
+
+A record of part B is affected by part A if a record of A is alike: it has the same id, group, medium, or
+whatever the kind of likeness is. Likeness is taken as transitive within one kind.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Int
+from numpy import ndarray
+from scipy.sparse import coo_array, csr_array
+
+from safe_data.audit.corpus import Corpus
+
+ANY = "any"
+NOT_IN_ANY = ("id", "near_text")  # two splits may number from 1, and many clips are "a dog barks"
+
+Labels = Int[ndarray, " records"]  # equal for records that are alike, -1 for one that is like no other
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A split of a dataset, its loaded records, and how much is asked about them."""
+
+    dataset: str
+    split: str
+    records: int
+    questions: int
+
+
+class Leak(msgspec.Struct, frozen=True):
+    """How many records of `part` are alike one of `seen_in`, and how many of its questions are about them.
+
+    Both are numbers of `Matrix.parts`; shares are of all loaded records, and all questions, of `part`.
+    """
+
+    kind: str
+    seen_in: int
+    part: int
+    records: int
+    share: float
+    questions: int
+    question_share: float | None
+
+
+class NotLookedFor(msgspec.Struct, frozen=True):
+    """A kind of finding that could not be looked for, and why."""
+
+    kind: str
+    why: str
+
+
+class Matrix(msgspec.Struct, frozen=True):
+    """The parts, every leak that there is (a pair of parts that is not listed shares nothing), by kind."""
+
+    parts: tuple[Part, ...]
+    kinds: tuple[str, ...]
+    leaks: tuple[Leak, ...]
+    not_looked_for: tuple[NotLookedFor, ...]
+
+
+class Places(NamedTuple):
+    """The part of each record, -1 for a rejected one, and how much is asked about it."""
+
+    parts: tuple[Part, ...]
+    part_of: Int[ndarray, " records"]
+    questions: Int[ndarray, " records"]
+
+
+def places(corpus: Corpus) -> Places:
+    """Where each record stands; parts come in the order of the datasets, splits by name."""
+    manifest = corpus.manifest
+    splits = pc.fill_null(manifest["split"], "").combine_chunks().dictionary_encode()
+    names = splits.dictionary.to_pylist()
+    rank = np.argsort(np.argsort(np.array(names, dtype=object), kind="stable"), kind="stable")
+    codes = corpus.dataset_of * len(names) + rank[splits.indices.to_numpy(zero_copy_only=False)]
+    loaded = pc.fill_null(pc.equal(manifest["status"], "ok"), False).to_numpy()
+    questions = pc.fill_null(manifest["examples"], 0).to_numpy().astype(np.int64)
+    found, dense = np.unique(codes[loaded], return_inverse=True)
+    part_of = np.full(manifest.num_rows, -1)
+    part_of[loaded] = dense
+    records = np.bincount(dense, minlength=len(found))
+    asked = np.bincount(dense, questions[loaded], minlength=len(found))
+    ordered = sorted(names)
+    parts = tuple(
+        Part(corpus.names[code // len(names)], ordered[code % len(names)], int(count), int(number))
+        for code, count, number in zip(found.tolist(), records, asked, strict=True)
+    )
+    return Places(parts, part_of, questions)
+
+
+def same_value(corpus: Corpus, column: str, *, across: bool) -> Labels:
+    """Labels of the loaded records that have the same value of a column; empty ones are like no other.
+
+    Args:
+        corpus: the datasets
+        column: such as `group`
+        across: whether a value means the same in every dataset
+    """
+    values = pc.if_else(pc.equal(corpus.manifest["status"], "ok"), corpus.manifest[column], None)
+    values = pc.if_else(pc.equal(values, ""), pa.scalar(None, values.type), values)
+    codes = pc.fill_null(values.combine_chunks().dictionary_encode().indices, -1).to_numpy().astype(np.int64)
+    labels: Labels = codes
+    if not across:
+        labels = np.where(codes < 0, -1, codes * len(corpus.names) + corpus.dataset_of)
+    return labels
+
+
+def touching(labels: Labels, part_of: Int[ndarray, " records"], parts: int) -> csr_array:
+    """A table of records × parts: 1 where a record is like one of the part, its own part left out."""
+    rows = np.flatnonzero((labels >= 0) & (part_of >= 0))
+    _, clusters = np.unique(labels[rows], return_inverse=True)
+    ones = np.ones(len(rows), np.int8)
+    shape = (int(clusters.max(initial=-1)) + 1, parts)
+    present = csr_array(coo_array((ones.astype(np.int64), (clusters, part_of[rows])), shape=shape) > 0)
+    crossing = np.diff(present.indptr)[clusters] > 1
+    rows, clusters = rows[crossing], clusters[crossing]
+    met = coo_array(present[clusters])
+    others = met.col != part_of[rows[met.row]]
+    found = coo_array(
+        (np.ones(int(others.sum()), np.int8), (rows[met.row[others]], met.col[others])),
+        shape=(len(labels), parts),
+    )
+    return csr_array(found)
+
+
+def leaks_of(kind: str, touched: csr_array, at: Places) -> list[Leak]:
+    """The cells of one kind that are not empty, the largest share of questions, then of records, first."""
+    met = coo_array(touched)
+    count = len(at.parts)
+    cells = met.col.astype(np.int64) * count + at.part_of[met.row]
+    records = np.bincount(cells, minlength=count * count)
+    questions = np.bincount(cells, at.questions[met.row], minlength=count * count)
+    leaks = []
+    for cell in np.flatnonzero(records).tolist():
+        part = at.parts[cell % count]
+        affected, asked = int(records[cell]), int(questions[cell])
+        of_questions = asked / part.questions if part.questions else None
+        leaks.append(
+            Leak(kind, cell // count, cell % count, affected, affected / part.records, asked, of_questions)
+        )
+    return sorted(leaks, key=lambda leak: (-(leak.question_share or 0), -leak.share))
+
+
+def leakage_matrix(corpus: Corpus, kinds: Mapping[str, Callable[[Corpus], Labels]]) -> Matrix:
+    """Compare all parts by each kind, and by any of them but those that say too little alone.
+
+    A kind whose labels raise ValueError was not looked for.
+    """
+    at = corpus.once(places)
+    leaks: list[Leak] = []
+    missed = []
+    together: csr_array | None = None
+    for kind, labels_of in kinds.items():
+        try:
+            labels = corpus.once(labels_of)
+        except (ValueError, KeyError) as error:
+            missed.append(NotLookedFor(kind, str(error.args[0]) if error.args else repr(error)))
+            continue
+        touched = touching(labels, at.part_of, len(at.parts))
+        leaks += leaks_of(kind, touched, at)
+        if kind not in NOT_IN_ANY:
+            together = touched if together is None else together + touched
+    found = leaks_of(ANY, together, at) if together is not None else []
+    return Matrix(at.parts, (ANY, *kinds), (*found, *leaks), tuple(missed))
