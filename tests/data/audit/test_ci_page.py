@@ -43,7 +43,12 @@ def test_gitlab_reads_the_tests_after_a_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("which", "faults"), [("github", None), ("github", "leakage=2"), ("gitlab", "leakage=2")]
+    ("which", "faults"),
+    [
+        ("github", "leakage=2"),
+        pytest.param("github", None, marks=pytest.mark.slow),
+        pytest.param("gitlab", "leakage=2", marks=pytest.mark.slow),
+    ],
 )
 def test_a_step_fails_by_the_exit_code_of_the_check(which: str, faults: str | None, tmp_path: Path) -> None:
     """Both services run a step as `bash -e`, and fail it by its exit code."""
