@@ -35,9 +35,7 @@ def group_labels(corpus: Corpus) -> Labels:
 
 
 def path_labels(corpus: Corpus) -> Labels:
-    """Records for which the annotations of one corpus name one medium; a built dataset knows no paths."""
-    if not corpus.described:
-        raise ValueError("a built dataset compares the media themselves")
+    """Records for which the annotations of one corpus name one medium."""
     return same_value(corpus, "source_path", across=False)
 
 
@@ -70,12 +68,18 @@ KINDS: dict[str, LeakKind] = {
     "group": LeakKind(group_labels, "a group"),
     "id": LeakKind(id_labels, "an id"),
 }
-ANNOTATED = ("media_path", "group", "id")  # the kinds that annotations alone can show
+WITHOUT_MEDIA = ("media_path", "group", "id")  # the kinds that annotations alone can show
 
 
 def matrix_of(corpus: Corpus) -> Matrix:
-    """The leakage matrix of a corpus, by every kind."""
-    return leakage_matrix(corpus, {name: kind.labels for name, kind in KINDS.items()})
+    """The leakage matrix of a corpus, by every kind that it can show."""
+    return leakage_matrix(corpus, labels_of(corpus))
+
+
+def labels_of(corpus: Corpus) -> dict[str, Callable[[Corpus], Labels]]:
+    """How records are labelled by kind; a built dataset compares media, and knows no paths of them."""
+    names = WITHOUT_MEDIA if corpus.described else [name for name in KINDS if name != "media_path"]
+    return {name: KINDS[name].labels for name in names}
 
 
 def _same_sound(corpus: Corpus, column: str) -> Labels:
@@ -88,10 +92,8 @@ def _same_medium(corpus: Corpus, medium: str, column: str) -> Labels:
     """Labels by a hash.
 
     Raises:
-        ValueError: the media were not read, or one that is there has no hash.
+        ValueError: a medium that is there has no hash.
     """
-    if corpus.described:
-        raise ValueError(NOT_READ)
     rows = corpus.manifest
     there = pc.and_(pc.equal(rows["status"], "ok"), pc.fill_null(rows[medium], False))
     hashless = pc.and_(there, pc.equal(pc.fill_null(rows[column], ""), ""))
