@@ -92,6 +92,7 @@ def check(
     *,
     out: Path | None = None,
     format: Literal["text", "json", "markdown", "junit"] = "text",
+    data_docs: Path | None = None,
     force: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -104,6 +105,7 @@ def check(
         out: directory for facts.json, results.json, junit.xml, summary.md and index.html (default: of one
             dataset ROOT/check, of several none)
         format: what is printed: text, json, markdown (for a summary in CI) or junit (XML)
+        data_docs: new directory for Great Expectations' own pages, Data Docs
         force: replace other results that are there
         quiet: show no progress
 
@@ -140,6 +142,7 @@ def check(
         only=rules.only,
         given=Given(by.annotations, by.sampling, split, batch_size),
         out=out,
+        data_docs=data_docs,
         format=format,
         force=force,
         quiet=quiet,

@@ -14,7 +14,7 @@ _SIGNS = {HOLDS: "✅", DOES_NOT_HOLD: "❌"}
 _UNKNOWN = "❔"
 _SIGN_OF = {"FAIL": "❌", "not judged": "❔", "warn": "⚠️", "info": "ℹ️", "ok": "✅", "n/a": "➖"}
 _FOLDED = ("ok", "n/a")
-_COLUMNS = ("", "suite", "rule", "observed", "bound", "why")
+_COLUMNS = ("", "suite", "rule", "observed", "bound", "what it is about")
 MOST_BYTES = 900_000  # GitHub shows no summary above 1 MiB
 
 
@@ -55,10 +55,10 @@ def _table(results: Sequence[RuleResult]) -> Iterator[str]:
         [
             _SIGN_OF[result.label],
             result.suite,
-            result.description,
+            result.name,
             result.seen,
             result.bound,
-            "; ".join(result.reasons),
+            "; ".join(result.reasons or [result.description]),
         ]
         for result in results
     ]

@@ -14,6 +14,7 @@ from safe_data.audit.judged import Judged
 from safe_data.audit.page_media import MAX_PAGE_BYTES, OFFENDERS_SHOWN, PageMedia
 from safe_data.audit.rule_results import RuleResult
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS
+from safe_data.core.terminal import printable
 from safe_data.sampling.outlook import outlook_lines
 
 TONES = {
@@ -55,7 +56,11 @@ def html_page(judged: Judged, corpus: Corpus) -> str:
 
     style = _resource("check.css")
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
     )
     parts = [
         Part(name, title, folded, found)
@@ -79,6 +84,13 @@ def html_page(judged: Judged, corpus: Corpus) -> str:
         )
         + "\n"
     )
+
+
+def _shown(value: Any) -> Any:
+    """A text without what could turn or hide other text; our own markup is of another type."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return "\n".join(printable(line) for line in value.split("\n"))
 
 
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:

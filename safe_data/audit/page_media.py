@@ -20,7 +20,7 @@ MAX_SOUND_BYTES = 200_000
 MAX_PAGE_BYTES = 8_000_000  # of all media, as base64
 MAX_READ_BYTES = 2**26  # a larger file is not even read
 SHORTENED_SECONDS, SHORTENED_RATE_HZ = 10.0, 16_000
-THUMBNAIL_PIXELS = 240
+THUMBNAIL_PIXELS, FEW_PIXELS = 240, 128
 
 # What browsers play, by its first bytes; SVG is left out, as it can hold scripts.
 _PLAYED = (
@@ -41,6 +41,8 @@ class ShownRecord:
     sound: str | None = None
     picture: str | None = None
     note: str = ""
+    anchor: str = ""  # of the page, where its media are; empty if it has none
+    is_again: bool = False  # its media are shown above
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class PageMedia:
     def __init__(self, corpus: Corpus, results: Iterable[RuleResult]) -> None:
         self._corpus = corpus
         self._left = MAX_PAGE_BYTES
-        self._shown: set[str] = set()
+        self._anchors: dict[str, str] = {}
         self._rows = _rows_of(corpus, [result for result in results if not result.success])
         self.left_out = 0  # media for which there was no room
 
@@ -75,13 +77,13 @@ class PageMedia:
         row = self._rows.get(name)
         if row is None:
             return ShownRecord(name)
-        if name in self._shown:
-            return ShownRecord(name, note="its media are shown above")
-        self._shown.add(name)
+        if name in self._anchors:
+            return ShownRecord(name, anchor=self._anchors[name], is_again=True)
+        anchor = self._anchors.setdefault(name, f"record-{len(self._anchors) + 1}")
         notes: list[str] = []
         picture = self._embedded(self._thumbnail(row, notes), "picture", notes)
         sound = self._embedded(self._clip(row, notes), "sound", notes)
-        return ShownRecord(name, sound, picture, "; ".join(notes))
+        return ShownRecord(name, sound, picture, "; ".join(notes), anchor)
 
     def _embedded(self, uri: str | None, noun: str, notes: list[str]) -> str | None:
         if uri is not None and len(uri) > self._left:
@@ -92,6 +94,8 @@ class PageMedia:
         return uri
 
     def _thumbnail(self, row: int, notes: list[str]) -> str | None:
+        from PIL.Image import Resampling
+
         from safe_data.media.picture import decode_image
 
         try:
@@ -100,6 +104,8 @@ class PageMedia:
                 return None
             picture = decode_image(data)
             picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+            if (times := FEW_PIXELS // max(picture.size)) > 1:  # so small that its pixels are looked at
+                picture = picture.resize((picture.width * times, picture.height * times), Resampling.NEAREST)
             smaller = io.BytesIO()
             picture.save(smaller, "JPEG", quality=80)
         except _UNREADABLE as error:
