@@ -17,6 +17,9 @@ LONGEST_FILE_LINES, SHORTEST_FILE_LINES = 320, 60
 # Files below the shortest length, and why each is a file. Corpora, scorers and `__init__` need no reason.
 SHORT_FILES = {
     **{f"{package}/__main__.py": "python -m, the second way to a program" for package in PACKAGES},
+    "safe_data/audit/alike/all_alike.py": "the table of kinds of likeness",
+    "safe_data/audit/alike/neighbours.py": "one search, for prints and embeddings",
+    "safe_data/audit/alike/exact.py": "what the manifest knows without reading a file",
     "safe_data/audit/facts/all_facts.py": "the table of facts",
     "safe_data/audit/check_files.py": "the files of one command",
     "safe_data/build/engines/piece.py": "what passes between a build and its engines",

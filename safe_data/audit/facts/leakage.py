@@ -1,10 +1,22 @@
-"""Leakage: ids that occur twice, and ids, groups, sounds or pictures that occur in more than one split."""
+"""Leakage: ids that occur twice, and what records of more than one split share.
+
+What is shared is an id, a group, a sound, a picture or a question. Facts count the records for evaluation
+that are affected, not what they share: one picture may be behind every question of a test.
+"""
 
 from collections.abc import Callable
+from functools import partial
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from jaxtyping import Int
+from numpy import ndarray
 
+from safe_data.audit.alike.all_alike import alike
+from safe_data.audit.alike.clusters import components
+from safe_data.audit.alike.likeness import require_all_read
+from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import (
     HASH_DIGITS,
     MOST_OFFENDERS,
@@ -19,6 +31,7 @@ from safe_data.audit.facts.fact import (
 )
 
 TRAIN = "train"
+WITHIN_A_DATASET = ("id", "group")  # another dataset may use the same words for other things
 
 
 def duplicate_ids(manifest: pa.Table) -> Fact:
@@ -31,34 +44,81 @@ def duplicate_ids(manifest: pa.Table) -> Fact:
     return Fact(len(repeated), rows.num_rows, _by_value(twins, "id", "id"))
 
 
-def in_two_splits(manifest: pa.Table, of: Callable[..., pa.Table], key: str) -> Fact:
+def in_two_splits(corpus: Corpus, of: Callable[..., pa.Table], key: str) -> Fact:
     """Records for evaluation whose value of `key` also occurs in another split.
 
-    Every split but `train` is for evaluation; without a split of that name, all are. The fact counts records,
-    not values, since one picture may be behind every question of a test. Offenders name the first record of
-    each split that has the value.
+    Every split but `train` is for evaluation; without a split of that name, all are. Offenders name the first
+    record of each split that has the value.
     """
-    rows = of(manifest, *dict.fromkeys([key, "split", "id", *_counted(manifest)]))
+    manifest = corpus.manifest.append_column("place", pa.array(np.arange(corpus.manifest.num_rows)))
+    rows = of(manifest, *dict.fromkeys([key, "split", "id", "place", "examples"]))
     require_values(rows, key, "split", "id")
-    firsts = rows.group_by([key, "split"], use_threads=False).aggregate([("id", "first")])
-    splits = firsts.group_by(key, use_threads=False).aggregate([("split", "count")])
-    shared = splits.filter(pc.greater(splits["split_count"], 1))[key].combine_chunks().sort()
-    asked = _for_evaluation(rows)
-    affected = asked.filter(pc.is_in(asked[key], value_set=shared))
-    leaking = firsts.filter(pc.is_in(firsts[key], value_set=shared[:MOST_OFFENDERS]))
-    offenders = _by_value(leaking, key, "id_first")
-    everything = loaded(manifest, "split", *_counted(manifest))
-    return Fact(affected.num_rows, asked.num_rows, offenders, detail=split_shares(affected, everything))
+    codes = pc.dictionary_encode(rows[key]).combine_chunks()
+    numbers = np.asarray(codes.indices, np.int64)
+    if key in WITHIN_A_DATASET:
+        numbers = numbers + len(codes.dictionary) * corpus.dataset_of[np.asarray(rows["place"])]
+    words = rows[key]
+    return _shared(corpus, rows, numbers, lambda place: f"{key} {_short(key, words[place].as_py())}")
 
 
-def _counted(manifest: pa.Table) -> list[str]:
-    """The column that counts questions, if there is one."""
-    return [name for name in ("examples",) if name in manifest.schema.names]
+def alike_in_two_splits(corpus: Corpus, of: Callable[..., pa.Table], kinds: tuple[str, ...]) -> Fact:
+    """Records for evaluation that are like one in another split, by any of these kinds of likeness.
+
+    Raises:
+        ValueError: a kind could not be looked for, or not among all records.
+    """
+    found = [alike(corpus, kind) for kind in kinds]
+    for one in found:
+        require_all_read(one)
+    manifest = corpus.manifest.append_column("place", pa.array(np.arange(corpus.manifest.num_rows)))
+    rows = of(manifest, "split", "id", "place", "examples")
+    numbers = components(manifest.num_rows, found)[np.asarray(rows["place"])]
+    return _shared(corpus, rows, numbers, lambda _: found[-1].evidence)
 
 
-def _for_evaluation(rows: pa.Table) -> pa.Table:
-    trained = pc.equal(rows["split"], TRAIN)
-    return rows.filter(pc.invert(trained)) if pc.any(trained).as_py() else rows
+def _shared(
+    corpus: Corpus, rows: pa.Table, numbers: Int[ndarray, " rows"], what: Callable[[int], str]
+) -> Fact:
+    """Records for evaluation whose number another split has as well; `rows` are those that are looked at."""
+    splits = pc.dictionary_encode(rows["split"]).combine_chunks()
+    words, of_split = splits.dictionary.to_pylist(), np.asarray(splits.indices, np.int64)
+    values, numbers = np.unique(numbers, return_inverse=True)
+    present = np.zeros((len(values), len(words)), bool)
+    present[numbers, of_split] = True
+    shared = present.sum(axis=1) > 1
+    asked = of_split != words.index(TRAIN) if TRAIN in words else np.ones(len(of_split), bool)
+    affected = asked & shared[numbers]
+    everything = loaded(corpus.manifest, "split", "examples")
+    return Fact(
+        int(affected.sum()),
+        int(asked.sum()),
+        _offenders(corpus, rows, numbers, of_split, shared, what),
+        detail=split_shares(rows.select(["split", "examples"]).filter(pa.array(affected)), everything),
+    )
+
+
+def _offenders(
+    corpus: Corpus,
+    rows: pa.Table,
+    numbers: Int[ndarray, " rows"],
+    of_split: Int[ndarray, " rows"],
+    shared: ndarray,
+    what: Callable[[int], str],
+) -> tuple[Offender, ...]:
+    """The first shared values, each with its first record of each split."""
+    places = np.flatnonzero(shared[numbers])
+    _, firsts = np.unique(np.stack([numbers[places], of_split[places]]), axis=1, return_index=True)
+    places = np.sort(places[firsts])
+    names: dict[int, list[str]] = {}
+    whats: dict[int, str] = {}
+    row_of = np.asarray(rows["place"])
+    for place in places.tolist():
+        number = int(numbers[place])
+        if number in names or len(names) < MOST_OFFENDERS:
+            names.setdefault(number, []).append(corpus.label(int(row_of[place])))
+            whats.setdefault(number, what(place))
+    found = sorted((whats[number], tuple(sorted(names[number]))) for number in names)
+    return tuple(Offender(word, records) for word, records in found)
 
 
 def split_shares(affected: pa.Table, everything: pa.Table) -> str:
@@ -79,9 +139,8 @@ def split_shares(affected: pa.Table, everything: pa.Table) -> str:
 
 def _sums(rows: pa.Table) -> dict[str, tuple[int, int]]:
     """Records and questions of each split."""
-    counted = [("split", "count"), *((name, "sum") for name in _counted(rows))]
-    sums = rows.group_by("split", use_threads=False).aggregate(counted).to_pylist()
-    return {one["split"]: (one["split_count"], one.get("examples_sum") or 0) for one in sums}
+    sums = rows.group_by("split", use_threads=False).aggregate([("split", "count"), ("examples", "sum")])
+    return {one["split"]: (one["split_count"], one["examples_sum"] or 0) for one in sums.to_pylist()}
 
 
 def _by_value(rows: pa.Table, key: str, id_column: str) -> tuple[Offender, ...]:
@@ -105,13 +164,25 @@ _SHARED: dict[str, tuple[Callable[..., pa.Table], str, str]] = {
     "picture_files_in_two_splits": (pictured, "image_sha256", "picture file"),
     "pictures_in_two_splits": (pictured, "pixel_sha256", "decoded picture"),
 }
+_ALIKE: dict[str, tuple[Callable[..., pa.Table], tuple[str, ...], str]] = {
+    "near_sounds_in_two_splits": (audible, ("sound", "near_sound"), "sound, or a disguise of it,"),
+    "near_pictures_in_two_splits": (pictured, ("picture", "near_picture"), "picture, or a copy of it,"),
+}
 
 FACTS: dict[str, FactKind] = {
     "duplicate_ids": of_manifest(duplicate_ids, "ids that more than one loaded record has"),
     **{
-        name: of_manifest(
-            in_two_splits, f"records for evaluation whose {what} is in another split too", of=of, key=key
+        name: FactKind(
+            partial(in_two_splits, of=of, key=key),
+            f"records for evaluation whose {what} is in another split too",
         )
         for name, (of, key, what) in _SHARED.items()
+    },
+    **{
+        name: FactKind(
+            partial(alike_in_two_splits, of=of, kinds=kinds),
+            f"records for evaluation whose {what} is in another split too",
+        )
+        for name, (of, kinds, what) in _ALIKE.items()
     },
 }

@@ -59,19 +59,22 @@ def test_what_leaks_between_splits_fails_and_is_named(
     first, second = ({**names, column: names.get(column, "same")} for names in ids)
     root = write_dataset(tmp_path, [*rows(3), row(3, "train", **first), row(7, "test", **second)])
     assert check(root, "leakage") == 1
-    (failed,) = [result for result in results(root).values() if not result["success"]]
+    found = results(root)
+    near = found.pop("near_sounds_in_two_splits")
+    assert near["success"] is (column != "pcm_sha256")  # what is the same is also nearly the same
+    (failed,) = [result for result in found.values() if not result["success"]]
     records = [f"test/{second['id']}", "train/clip-3"]
     assert failed["offenders"] == [{"what": f"{column} {first[column]}", "records": records}]
     printed = capsys.readouterr().out
     assert f"{column} {first[column]}: test/{second['id']} = train/clip-3\n" in printed
-    assert re.search(r"^does not hold: \d+ rules, 1 FAIL", printed, re.MULTILINE)
+    assert re.search(rf"^does not hold: \d+ rules, {1 if near['success'] else 2} FAIL", printed, re.MULTILINE)
 
 
 def test_a_picture_in_two_splits_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     same = {"image_sha256": "same", "pixel_sha256": "same"}
     root = write_dataset(tmp_path, [row(0, "train", **same), row(1, "test", **same)])
     assert check(root) == 0
-    assert re.search(r"^holds: \d+ rules, 2 warn", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(r"^holds: \d+ rules, 3 warn", capsys.readouterr().out, re.MULTILINE)
     assert results(root)["pictures_in_two_splits"]["success"] is False
 
 
@@ -79,7 +82,7 @@ def test_a_column_of_another_type_does_not_hold(tmp_path: Path) -> None:
     table = manifest.table(rows(4))
     wide = table.set_column(table.schema.get_field_index("row"), "row", table["row"].cast(pa.int64()))
     root = write_dataset(tmp_path, wide)
-    assert check(root) == 1
+    assert check(root, "schema") == 1
     assert results(root)["wrong_columns"]["offenders"][0]["what"] == "row is int64, the format says int32"
 
 
@@ -186,7 +189,7 @@ def test_text_from_strangers_moves_no_cursor_and_is_no_html(
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "{{ 777 * 777 }}" in page
-    assert not re.search(r'src=|href="[^#]|https?://', page)
+    assert not re.search(r'src="(?!data:)|href="[^#]|https?://', page)
     assert results(root)["groups_in_two_splits"]["offenders"][0]["what"] == f"group {hostile}"
 
 
@@ -204,7 +207,13 @@ def test_nothing_is_sent_and_no_folder_is_made_but_check(
     root = write_dataset(tmp_path / "shards", rows(4))
     assert check(root) == 0
     assert list((tmp_path / "home").iterdir()) == []
-    assert {path.name for path in root.iterdir()} == {"manifest.parquet", "dataset.json", "check"}
+    assert {path.name for path in root.iterdir()} == {
+        "manifest.parquet",
+        "dataset.json",
+        "train",
+        "test",
+        "check",
+    }
 
 
 # The committed suites

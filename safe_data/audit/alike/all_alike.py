@@ -1,0 +1,36 @@
+"""All kinds of likeness by name, and which of them are about sounds and pictures, strongest first."""
+
+from collections.abc import Callable
+
+from safe_data.audit.alike import exact, pictures, sounds
+from safe_data.audit.alike.likeness import Likeness, unavailable
+from safe_data.audit.corpus import Corpus
+from safe_data.core.errors import InputError
+
+KINDS: dict[str, Callable[[Corpus], Likeness]] = {
+    "sound_file": exact.same_sound_files,
+    "sound": exact.same_sounds,
+    "near_sound": sounds.near_sounds,
+    "picture_file": exact.same_picture_files,
+    "picture": exact.same_pictures,
+    "near_picture": pictures.near_pictures,
+}
+SOUNDS = ("sound_file", "sound", "near_sound")
+PICTURES = ("picture_file", "picture", "near_picture")
+
+
+def alike(corpus: Corpus, kind: str) -> Likeness:
+    """The pairs of a kind, found once; without pairs and with the reason where they cannot be looked for."""
+    found = corpus.once(_found)
+    if kind not in KINDS:
+        return unavailable(kind, f"nothing looks for the likeness {kind!r}")
+    if kind not in found:
+        try:
+            found[kind] = KINDS[kind](corpus)
+        except (InputError, ValueError, KeyError) as error:
+            found[kind] = unavailable(kind, str(error.args[0]) if error.args else repr(error))
+    return found[kind]
+
+
+def _found(_: Corpus) -> dict[str, Likeness]:
+    return {}
