@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
+from safe_data.audit.alike.clusters import clusters
 from safe_data.audit.audit_findings import LEAKAGE, AuditFinding, fact_findings, worst_first
 from safe_data.audit.committed_suites import RULES
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.all_facts import FACTS, compute_facts
 from safe_data.audit.facts.fact import Fact, not_applicable
-from safe_data.audit.leak_kinds import NOT_READ, matrix_of
-from safe_data.audit.leaked import leak_findings
+from safe_data.audit.leak_kinds import NOT_READ, matrix_of, passed_over
+from safe_data.audit.leaked import labels, leak_findings
 from safe_data.audit.matrix import Matrix, NotLookedFor
 from safe_data.core.files import file_sha256
 from safe_data.core.options_file import installed_versions
@@ -52,6 +53,15 @@ class AuditedDataset(msgspec.Struct, frozen=True):
     loaded: int
 
 
+class FoundCluster(msgspec.Struct, frozen=True):
+    """Records that are one and the same, each as `split/id`: the strongest evidence, and the weakest link."""
+
+    records: tuple[str, ...]
+    evidence: str
+    score: float
+    weakest: float
+
+
 class About(msgspec.Struct, frozen=True):
     """What an audit is about, and what else its result depends on; `given` are hashes of files."""
 
@@ -68,6 +78,7 @@ class Audit(msgspec.Struct, frozen=True):
     about: About
     findings: tuple[AuditFinding, ...]
     leakage: Matrix
+    clusters: tuple[FoundCluster, ...]
     facts: dict[str, dict[str, Any]]
     not_looked_for: tuple[NotLookedFor, ...]
 
@@ -88,12 +99,13 @@ def audit_corpus(corpus: Corpus, at: Phase = unseen) -> Audit:
         about=about_corpus(corpus),
         findings=worst_first(findings),
         leakage=matrix,
+        clusters=_clusters(corpus),
         facts={
             suite: {name: asdict(facts[name]) for name in names if name in facts}
             for suite, names in _names_by_suite().items()
             if any(name in facts for name in names)
         },
-        not_looked_for=(*matrix.not_looked_for, *_not_looked_for(corpus, facts)),
+        not_looked_for=(*matrix.not_looked_for, *passed_over(corpus), *_not_looked_for(corpus, facts)),
     )
 
 
@@ -141,6 +153,16 @@ def _not_looked_for(corpus: Corpus, facts: dict[str, Fact]) -> list[NotLookedFor
         *([NotLookedFor("sounds and pictures", NOT_READ)] if corpus.described else []),
         *(NotLookedFor(name, why) for name, why in why_not.items()),
     ]
+
+
+def _clusters(corpus: Corpus) -> tuple[FoundCluster, ...]:
+    if corpus.described:
+        return ()
+    names = labels(corpus)
+    return tuple(
+        FoundCluster(tuple(names[row] for row in one.rows), one.evidence, one.score, one.weakest)
+        for one in clusters(corpus)
+    )
 
 
 def _datasets(corpus: Corpus) -> tuple[AuditedDataset, ...]:

@@ -89,6 +89,17 @@ def fact_findings(corpus: Corpus, facts: Mapping[str, Fact]) -> list[AuditFindin
                 continue
             if breaks(rule, fact.value):
                 found.setdefault(rule.about, _fact_finding(corpus, rule, fact, fact.value))
+    rejected = facts.get("load_rate")
+    if (
+        rejected is not None
+        and "load_rate" not in found
+        and rejected.value is not None
+        and rejected.value < 1
+    ):
+        rule = Rule(
+            "load_rate", "share of records that are loaded; the others were rejected", severity="info"
+        )
+        found["load_rate"] = _fact_finding(corpus, rule, rejected, rejected.value)
     return list(found.values())
 
 

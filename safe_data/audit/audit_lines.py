@@ -4,6 +4,7 @@ The page and the JSON say more; these lines fit a terminal and a log.
 """
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 
 from safe_data.audit.audit import Audit
@@ -24,6 +25,7 @@ def audit_lines(audit: Audit) -> list[str]:
         *_headline(audit),
         *_findings(audit),
         *leakage_lines(audit.leakage),
+        *_clusters(audit),
         *_missed(audit),
     ]
 
@@ -94,6 +96,21 @@ def leakage_lines(matrix: Matrix) -> list[str]:
         )
     columns = ("of", "in", "records", "share", "questions", "share of questions")
     return ["", *render([Table("What is in another split too", columns, rows)], "text")]
+
+
+def clusters_told(audit: Audit) -> str:
+    """How many records are duplicates of others: `10 clusters of 20 records: 5 by sound_file`."""
+    if not audit.clusters:
+        return ""
+    kinds = Counter(cluster.evidence for cluster in audit.clusters)
+    records = sum(len(cluster.records) for cluster in audit.clusters)
+    by_kind = ", ".join(f"{count} by {kind}" for kind, count in kinds.most_common())
+    return f"{counted(len(audit.clusters), 'cluster')} of {records} records that are the same: {by_kind}"
+
+
+def _clusters(audit: Audit) -> list[str]:
+    told = clusters_told(audit)
+    return ["", *textwrap.wrap(told, COLUMNS)] if told else []
 
 
 def _name(matrix: Matrix, number: int) -> str:

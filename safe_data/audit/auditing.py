@@ -12,9 +12,10 @@ import msgspec
 from safe_data.audit.annotated import annotated_corpus
 from safe_data.audit.audit import About, Audit, about_corpus, audit_corpus
 from safe_data.audit.audit_lines import audit_lines
+from safe_data.audit.audit_page import audit_page
 from safe_data.audit.corpus import Corpus, Given, named_root, open_corpus
 from safe_data.audit.findings_table import findings_parquet
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, install_extra
 from safe_data.core.files import json_bytes
 from safe_data.core.overwriting import write_all_new
 from safe_data.core.phases import Phases
@@ -54,9 +55,16 @@ def audit_datasets(
         audit = audit_corpus(corpus, at)
         at("findings.parquet")
         contents = {out / JSON: json_bytes(audit), out / TABLE: findings_parquet(corpus, audit)}
+        at("page")
+        try:
+            contents[out / PAGE] = audit_page(corpus, audit).encode()
+        except ImportError:
+            hint = f" (for a page to look at, {install_extra('report')})"
+        else:
+            hint = ""
     write_all_new(contents, force=force)
-    say(audit_lines(audit))
-    say(["", f"written to {out / JSON}; every record that is named: {out / TABLE}"])
+    first = out / (PAGE if out / PAGE in contents else JSON)
+    say([*audit_lines(audit), "", f"written to {first}{hint}; every record that leaks is in {TABLE} there"])
     return audit
 
 

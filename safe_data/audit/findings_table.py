@@ -6,7 +6,8 @@ ids                 the records, as `split/id`, with `DATASET:` in front if ther
 evidence, score     what it rests on; the score is from 0 to 1, and 1 says that they are the same
 to_do               what to do about it
 
-A leak has a row for each record that leaks. A fact lists its first records, and `records` counts all of them.
+A leak has a row for each record that leaks, and `cluster` one for all records that are one and the same, with
+the score of the weakest link. A fact lists its first records, and `records` counts all of them.
 """
 
 import io
@@ -16,10 +17,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from safe_data.audit.alike.clusters import clusters
 from safe_data.audit.audit import Audit
 from safe_data.audit.audit_findings import LEAKAGE
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.leaked import leaked_records
+from safe_data.audit.leaked import labels, leaked_records
+
+CLUSTER = "cluster"
+KEEP_ONE = "keep one of them, and all of them in one split"
 
 SCHEMA = pa.schema(
     [
@@ -35,7 +40,7 @@ SCHEMA = pa.schema(
 
 def findings_parquet(corpus: Corpus, audit: Audit) -> bytes:
     """The bytes of findings.parquet."""
-    rows = [*_leaks(corpus, audit), *_others(audit)]
+    rows = [*_leaks(corpus, audit), *_clusters(corpus, audit), *_others(audit)]
     file = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), file, compression="zstd")
     return file.getvalue()
@@ -44,7 +49,7 @@ def findings_parquet(corpus: Corpus, audit: Audit) -> bytes:
 def _leaks(corpus: Corpus, audit: Audit) -> Iterator[dict[str, Any]]:
     parts = audit.leakage.parts
     findings = {(one.dataset, one.split, one.seen_in): one for one in audit.findings if one.kind == LEAKAGE}
-    names = _names(corpus)
+    names = labels(corpus)
     for leaked in leaked_records(corpus, audit.leakage):
         part, seen_in = parts[leaked.leak.part], parts[leaked.leak.seen_in]
         finding = findings[part.dataset, part.split, f"{seen_in.dataset}/{seen_in.split}"]
@@ -63,6 +68,24 @@ def _leaks(corpus: Corpus, audit: Audit) -> Iterator[dict[str, Any]]:
             }
 
 
+def _clusters(corpus: Corpus, audit: Audit) -> Iterator[dict[str, Any]]:
+    """Records of one medium, in whatever splits; those of several splits are in the rows of leaks as well."""
+    found_clusters = clusters(corpus) if audit.clusters else []
+    for found, cluster in zip(found_clusters, audit.clusters, strict=True):
+        first = found.rows[0]
+        yield {
+            "kind": CLUSTER,
+            "severity": "warning",
+            "dataset": corpus.names[corpus.dataset_of[first]],
+            "split": corpus.manifest["split"][first].as_py(),
+            "ids": cluster.records,
+            "evidence": cluster.evidence,
+            "score": cluster.weakest,
+            "records": len(cluster.records),
+            "to_do": KEEP_ONE,
+        }
+
+
 def _others(audit: Audit) -> Iterator[dict[str, Any]]:
     for finding in audit.findings:
         if finding.kind == LEAKAGE:
@@ -79,13 +102,3 @@ def _others(audit: Audit) -> Iterator[dict[str, Any]]:
                 "records": finding.records,
                 "to_do": finding.to_do,
             }
-
-
-def _names(corpus: Corpus) -> list[str]:
-    """`Corpus.label` of every row."""
-    datasets = [f"{name}:" if len(corpus.names) > 1 else "" for name in corpus.names]
-    splits, ids = corpus.manifest["split"].to_pylist(), corpus.manifest["id"].to_pylist()
-    return [
-        f"{datasets[which]}{split}/{name}"
-        for which, split, name in zip(corpus.dataset_of.tolist(), splits, ids, strict=True)
-    ]

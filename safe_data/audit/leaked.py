@@ -3,18 +3,19 @@
 `train` is for evaluation only if no split has that name, as in the facts about leakage.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from safe_data.audit.alike.all_alike import alike
 from safe_data.audit.audit_findings import LEAKAGE, AuditFinding
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import MOST_OFFENDERS, Offender
 from safe_data.audit.facts.leakage import TRAIN
-from safe_data.audit.leak_kinds import KINDS, labels_of
+from safe_data.audit.leak_kinds import KINDS, labels_of, strictest
 from safe_data.audit.matrix import ANY, NOT_IN_ANY, Leak, Matrix, places, touched_by
 from safe_data.core.numerals import counted, share_text
 
@@ -71,19 +72,45 @@ def _leaked(corpus: Corpus, leak: Leak, by_kind: Mapping[str, Int[ndarray, " row
         twins[places_of] = np.where(twins[places_of] < 0, found, twins[places_of])
     names = list(by_kind)
     words = {
-        code: ", ".join(name for number, name in enumerate(names) if code >> number & 1)
+        code: ", ".join(strictest(name for number, name in enumerate(names) if code >> number & 1))
         for code in np.unique(mask).tolist()
     }
-    scores = np.ones(len(rows))
+    scores = _scores(corpus, rows, by_kind)
     counts = {name: len(affected) for name, affected in by_kind.items()}
     return LeakedRecords(leak, rows, twins, [words[code] for code in mask.tolist()], scores, counts)
+
+
+def _scores(
+    corpus: Corpus, rows: Int[ndarray, " leaked"], by_kind: Mapping[str, Int[ndarray, " rows"]]
+) -> Float[ndarray, " leaked"]:
+    """1 for what is exactly the same; of what is nearly the same, the score of the best pair of a record."""
+    scores = np.zeros(len(rows))
+    for name, affected in by_kind.items():
+        best = np.zeros(corpus.manifest.num_rows)
+        if name.startswith("near_"):
+            found = alike(corpus, name)
+            np.maximum.at(best, found.left, found.score)
+            np.maximum.at(best, found.right, found.score)
+        else:
+            best[affected] = 1.0
+        places_of = np.searchsorted(rows, affected)
+        scores[places_of] = np.maximum(scores[places_of], best[affected])
+    return scores
+
+
+def telling(leaks: Sequence[Leak]) -> list[Leak]:
+    """Without the kinds that touch no more records than a stricter kind, in the order of the kinds."""
+    counts = {leak.kind: leak.records for leak in leaks}
+    said = [one for one in leaks if counts.get(KINDS[one.kind].implied_by) != one.records]
+    return sorted(said, key=lambda one: list(KINDS).index(one.kind))
 
 
 def _leak_finding(corpus: Corpus, matrix: Matrix, leaked: LeakedRecords) -> AuditFinding:
     leak = leaked.leak
     part, seen_in = matrix.parts[leak.part], matrix.parts[leak.seen_in]
-    by_kind = [one for one in matrix.leaks if (one.part, one.seen_in) == (leak.part, leak.seen_in)]
-    evidence = "; ".join(_words(one) for one in by_kind if one.kind in leaked.by)
+    between = (leak.part, leak.seen_in)
+    by_kind = [one for one in matrix.leaks if one.kind in KINDS and (one.part, one.seen_in) == between]
+    evidence = "; ".join(_words(one) for one in telling(by_kind) if one.kind in leaked.by)
     is_elsewhere = seen_in.split != TRAIN and part.dataset != seen_in.dataset
     pairs = zip(leaked.rows[:MOST_OFFENDERS].tolist(), leaked.twins.tolist(), leaked.evidence, strict=False)
     where = seen_in.split if part.dataset == seen_in.dataset else f"{seen_in.dataset}/{seen_in.split}"
@@ -115,3 +142,13 @@ def _words(leak: Leak) -> str:
 
 def _are(number: int) -> str:
     return "is" if number == 1 else "are"
+
+
+def labels(corpus: Corpus) -> list[str]:
+    """`Corpus.label` of every row."""
+    datasets = [f"{name}:" if len(corpus.names) > 1 else "" for name in corpus.names]
+    splits, ids = corpus.manifest["split"].to_pylist(), corpus.manifest["id"].to_pylist()
+    return [
+        f"{datasets[which]}{split}/{name}"
+        for which, split, name in zip(corpus.dataset_of.tolist(), splits, ids, strict=True)
+    ]

@@ -56,8 +56,15 @@ def test_a_leak_is_found_named_and_measured_in_records_and_questions(tmp_path: P
         "test/clip-13": "train/clip-0",
         "test/clip-14": "train/clip-1",
     }
-    assert leaks["test/clip-14"]["evidence"] == "picture_file, picture"
+    assert {name: one["evidence"] for name, one in leaks.items()} == {
+        "test/clip-11": "sound_file",  # and so the sound, which goes without saying
+        "test/clip-12": "sound_file",
+        "test/clip-13": "sound_file",
+        "test/clip-14": "picture_file",
+    }
     assert {one["score"] for one in leaks.values()} == {1.0}
+    (cluster,) = [one for one in table if one["kind"] == "cluster"]  # a picture with two sounds joins nothing
+    assert cluster["ids"] == ["train/clip-0", "test/clip-11", "test/clip-12", "test/clip-13"]
 
 
 def test_a_picture_alone_and_another_datasets_test_are_warnings(tmp_path: Path) -> None:
@@ -89,7 +96,7 @@ def test_what_could_not_be_looked_for_is_said(tmp_path: Path, capsys: pytest.Cap
     built = [*rows(3), row(3, "test", pcm_sha256=None), rejected(4)]
     assert audit(write_dataset(tmp_path / "set", built)) == 0
     missed = {one["kind"]: one["why"] for one in found(tmp_path / "set/audit")["not_looked_for"]}
-    assert missed["sound"] == "1 record of 5 have no pcm_sha256"
+    assert missed["sound"] == "1 record without pcm_sha256, compared with none"
     assert "Not looked for" in (printed := capsys.readouterr().out)
     assert max(map(len, printed.splitlines()[:-1])) <= 80
 
@@ -114,3 +121,25 @@ def test_the_same_audit_can_be_run_again_and_another_is_not_overwritten(
 def test_bad_input_is_told(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert audit(*words) == 3
+
+
+def test_the_page_shows_the_worst_first_escapes_what_it_shows_and_loads_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    built = [
+        one if index else row(0, group="<script>alert(1)</script>") for index, one in enumerate(leaking())
+    ]
+    built[15] = row(15, "test", group="<script>alert(1)</script>", peak=0.0, rms_db=-120.0)
+    assert audit(write_dataset(tmp_path / "set", built)) == 0
+    page = (tmp_path / "set/audit/audit.html").read_text()
+    assert page.index("records of test are in train too") < page.index("<code>silent_sounds</code>")
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert "data:image/jpeg" in page
+    assert "data:audio" in page
+
+
+def test_rejected_records_are_told_even_where_they_are_few(tmp_path: Path) -> None:
+    built = [*(row(index, "test" if index % 2 else "train") for index in range(60)), rejected(60)]
+    assert audit(write_dataset(tmp_path / "set", built)) == 0
+    kinds = {one["kind"]: one["severity"] for one in found(tmp_path / "set/audit")["findings"]}
+    assert kinds == {"load_rate": "info"}
