@@ -11,7 +11,7 @@ from safe_data.core.command_help import Topics, lists
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.numerals import counted
 from safe_data.core.terminal import complain, say
-from safe_data.inspecting import check, info, verify
+from safe_data.inspecting import audit, check, info, verify
 
 if TYPE_CHECKING:
     from safe_data.build.build import Summary
@@ -252,6 +252,7 @@ COMMANDS: dict[str, Command] = {
     "build": build,
     "add-encoder": add_encoder,
     "info": info,
+    "audit": audit,
     "check": check,
     "verify": verify,
     "sample": sample,

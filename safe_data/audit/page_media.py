@@ -5,13 +5,13 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import Offender
-from safe_data.audit.rule_results import RuleResult
 from safe_data.core.errors import InputError, MediaError
 
 OFFENDERS_SHOWN = 5  # per rule
@@ -54,17 +54,27 @@ class ShownOffender:
     more: int
 
 
+class Broken(Protocol):
+    """What has records to show: the result of a rule, or a finding."""
+
+    @property
+    def success(self) -> bool | None: ...
+
+    @property
+    def offenders(self) -> tuple[Offender, ...]: ...
+
+
 class PageMedia:
     """Reads the media of offenders in the order in which they are shown, until the page is full."""
 
-    def __init__(self, corpus: Corpus, results: Iterable[RuleResult]) -> None:
+    def __init__(self, corpus: Corpus, results: Iterable[Broken]) -> None:
         self._corpus = corpus
         self._left = MAX_PAGE_BYTES
         self._anchors: dict[str, str] = {}
         self._rows = _rows_of(corpus, [result for result in results if not result.success])
         self.left_out = 0  # media for which there was no room
 
-    def of(self, result: RuleResult) -> list[ShownOffender]:
+    def of(self, result: Broken) -> list[ShownOffender]:
         """The first offenders of a rule with their media."""
         return [self._offender(offender) for offender in result.offenders[:OFFENDERS_SHOWN]]
 
@@ -135,7 +145,7 @@ class PageMedia:
         return self._corpus.member(row, "audio" if kind == "audio" else "image")
 
 
-def _rows_of(corpus: Corpus, results: Sequence[RuleResult]) -> dict[str, int]:
+def _rows_of(corpus: Corpus, results: Sequence[Broken]) -> dict[str, int]:
     """The rows of the records that are shown, by their names."""
     names = {
         name
