@@ -33,7 +33,7 @@ def info(
         safe-data info runs/mine/shards --format json
         safe-data info runs/mine/shards --rejected --reason 'no such file'
         safe-data info runs/mine/shards --rejected --format csv
-        safe-data info runs/mine/shards --croissant > runs/mine/shards/croissant.json
+        safe-data info runs/mine/shards --croissant
     """
     from safe_data.shards.info import info_json, info_lines, read_info
 
