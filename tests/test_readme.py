@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from desk import LOCAL, readme_commands, write_desk, write_models
 
 import safe_data.cli
@@ -121,3 +122,14 @@ def test_paths_named_exist() -> None:
 def test_the_demo_table_is_filled_in() -> None:
     assert "VL questions" in README
     assert "<!--" not in README
+
+
+def test_the_numbers_of_criteria_are_those_of_the_files() -> None:
+    text = " ".join(README.split())
+    demo, success = (
+        len(yaml.safe_load((ROOT / "safe_eval" / "criteria" / f"{name}.yaml").read_text("utf-8"))["criteria"])
+        for name in ("demo", "success")
+    )
+    # The verdict of the demo has one row more: whether every expected answer is there.
+    assert f"{demo + 1} of {demo + 1} criteria hold: the {demo} of `demo`, and that every answer" in text
+    assert f"Of the {success} criteria that SAFE itself must meet (`success`)" in text
