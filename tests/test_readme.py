@@ -78,7 +78,7 @@ def doc_commands(page: str) -> list[list[str]]:
     """The commands of a page of docs/ that are whole: what is left out is written as an ellipsis."""
     lines = (ROOT / "docs" / page).read_text("utf-8").replace("\\\n", "").splitlines()
     commands = [line for line in lines if re.match(r"    safe-\w+ (?!\S+:)", line)]  # not what one prints
-    typed = [part for line in commands for part in line.split("&&")]
+    typed = [part.partition(" > ")[0] for line in commands for part in line.split("&&")]
     words = [shlex.split(part, comments=True) for part in typed if "…" not in part]
     return [found for found in words if found[-1] != "--help"]
 
