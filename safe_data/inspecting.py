@@ -15,6 +15,7 @@ def info(
     *,
     rejected: bool = False,
     reason: str | None = None,
+    croissant: bool = False,
     format: Literal["text", "json", "csv"] = "text",
 ) -> None:
     """Print what a dataset holds: clips, sizes, hours, embeddings, rejected records, and one record.
@@ -23,6 +24,8 @@ def info(
         root: directory or URL of a finished dataset
         rejected: list every rejected record instead: its id, the medium that was looked for, the reason
         reason: only records rejected for this reason, or for reasons that begin so, such as 'no such file'
+        croissant: print Croissant metadata instead, for dataset search and other loaders; keep them in ROOT
+            (see docs/data.md)
         format: text (80 columns) or json; with --rejected also csv
 
     Examples:
@@ -30,9 +33,14 @@ def info(
         safe-data info runs/mine/shards --format json
         safe-data info runs/mine/shards --rejected --reason 'no such file'
         safe-data info runs/mine/shards --rejected --format csv
+        safe-data info runs/mine/shards --croissant
     """
     from safe_data.shards.info import info_json, info_lines, read_info
 
+    if croissant and (rejected or format == "csv"):
+        raise InputError(
+            "--croissant: is one JSON document about all records; leave out --rejected and --format csv"
+        )
     if rejected:
         from safe_data.shards.rejected import read_rejected, rejected_csv, rejected_json, rejected_lines
 
@@ -43,6 +51,11 @@ def info(
         raise InputError(f"--reason {reason}: chooses among the rejected records; add --rejected")
     if format == "csv":
         raise InputError("--format csv: lists rejected records, one a line; add --rejected, or take json")
+    if croissant:
+        from safe_data.shards.croissant import croissant_lines
+
+        say(croissant_lines(root))
+        return
     facts = read_info(root)
     say(info_json(facts) if format == "json" else info_lines(facts))
 
