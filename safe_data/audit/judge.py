@@ -8,11 +8,10 @@ Differs: Great Expectations leaves nulls out of the denominator of `mostly`, pas
 table, and drops an unknown type of expectation with a log line.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -29,7 +28,8 @@ ABOUT_NULLS = (
     "expect_column_values_to_be_null",
     "expect_column_values_to_not_be_null",
 )
-ROW = "row of the corpus"  # a column that Great Expectations gives back, to name the rows that break a rule
+_ALL_MISS: Result = {"success": False, "result": {"element_count": 0, "unexpected_count": 0}}  # all are null
+_CANDIDATES = 1000  # rows that are looked at to name those that break a rule
 
 
 def facts_named(suites: Sequence[Suite]) -> list[str]:
@@ -52,12 +52,15 @@ def judge(suites: Sequence[Suite], corpus: Corpus, facts: Mapping[str, Fact]) ->
     nulls = {key: mask for rule in asked for key, mask in _null_rows(rule, corpus.manifest)}
     tables = _tables(asked, corpus.manifest, facts, nulls)
     looks_at = [_table_of(rule, nulls) for rule in asked]
-    seen = iter(validate(asked, looks_at, tables, index_columns=[ROW]) if asked else [])
+    seen = iter(validate(asked, looks_at, tables) if asked else [])
     results = []
     for name, rule, reason in zip(names, rules, why_not, strict=True):
         result = next(seen) if reason is None else None
         table = tables[_table_of(rule, nulls)]
-        reason = reason or _why_not_judged(rule, result, table, corpus.manifest)
+        if result is not None and not table.num_rows and corpus.manifest.num_rows:
+            result = _ALL_MISS
+        else:
+            reason = reason or _why_not_judged(rule, result, table)
         results.append(_result(name, rule, result, reason, facts, corpus, nulls.get(_complete(rule.columns))))
     return results
 
@@ -88,18 +91,17 @@ def _tables(
 ) -> dict[str, pa.Table]:
     """What the rules look at: the columns that they name, since a manifest may have a million rows."""
     of_manifest = [rule for rule in rules if rule.meta.data == "manifest" and not rule.about_table]
-    rows = manifest.append_column(ROW, pa.array(np.arange(manifest.num_rows)))
 
-    def chosen(columns: Iterable[str]) -> pa.Table:
-        return rows.select([*(name for name in manifest.schema.names if name in set(columns)), ROW])
+    def chosen(columns: set[str]) -> pa.Table:
+        return manifest.select([name for name in manifest.schema.names if name in columns])
 
     complete = {
-        key: chosen(rule.columns).filter(pc.invert(nulls[key]))
+        key: chosen(set(rule.columns)).filter(pc.invert(nulls[key]))
         for rule in of_manifest
         if (key := _complete(rule.columns)) in nulls
     }
     return {
-        "manifest": chosen(column for rule in of_manifest for column in rule.columns),
+        "manifest": chosen({column for rule in of_manifest for column in rule.columns}),
         "facts": pa.table({name: pa.array([fact.value], pa.float64()) for name, fact in facts.items()}),
         "columns": manifest.slice(0, 1),  # all columns, for rules about which there are
         **complete,
@@ -183,14 +185,10 @@ def _of_facts(named: Sequence[Fact]) -> dict[str, Any]:
     }
 
 
-def _why_not_judged(
-    rule: Expectation, result: Result | None, table: pa.Table, manifest: pa.Table
-) -> str | None:
+def _why_not_judged(rule: Expectation, result: Result | None, table: pa.Table) -> str | None:
     """Why an expectation could not be judged: no result, an exception, or no value; else None."""
     if result is None:
         return "Great Expectations gave no result"
-    if not table.num_rows and manifest.num_rows:
-        return f"there was no value to look at: every {' or '.join(rule.columns)} is null"
     info = result["exception_info"]
     for entry in [info] if "raised_exception" in info else info.values():
         if entry["raised_exception"]:
@@ -206,10 +204,36 @@ def _why_not_judged(
 
 
 def _offending_rows(rule: Expectation, seen: Result, corpus: Corpus) -> tuple[Offender, ...]:
-    rows = seen.get("partial_unexpected_index_list") or []
-    whats = (", ".join(f"{name} {row.get(name)}" for name in rule.columns) for row in rows)
-    wheres = (corpus.label(row[ROW]) for row in rows)
-    return tuple(Offender(what, (where,)) for what, where in zip(whats, wheres, strict=True))
+    """The first records whose values Great Expectations found to break the rule; it would take minutes to
+    name the rows itself, where a million of them do.
+    """
+    found = [_values(rule, value) for value in seen.get("partial_unexpected_list") or []]
+    of = [corpus.manifest[name] for name in rule.columns]
+    try:
+        masks = [
+            pc.is_in(column, pa.array([values[place] for values in found], column.type))
+            for place, column in enumerate(of)
+        ]
+        rows = pc.indices_nonzero(reduce(pc.and_, masks)).slice(0, _CANDIDATES).to_pylist() if found else []
+    except (pa.ArrowException, TypeError, IndexError):  # a value is shown in another form than it is stored
+        return tuple(Offender(_what(rule, values), ()) for values in found)
+    offenders = []
+    for row in rows:
+        values = tuple(column[row].as_py() for column in of)
+        if values in found:
+            offenders.append(Offender(_what(rule, values), (corpus.label(row),)))
+    return tuple(offenders[:MOST_OFFENDERS])
+
+
+def _values(rule: Expectation, value: Any) -> tuple[Any, ...]:
+    """What Great Expectations shows of a row, as the values of the rule's columns."""
+    if isinstance(value, dict):
+        return tuple(value.get(name) for name in rule.columns)
+    return tuple(value) if isinstance(value, list | tuple) and len(rule.columns) > 1 else (value,)
+
+
+def _what(rule: Expectation, values: Sequence[Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in zip(rule.columns, values, strict=False))
 
 
 def _offending_nulls(

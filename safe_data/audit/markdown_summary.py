@@ -20,7 +20,7 @@ MOST_BYTES = 900_000  # GitHub shows no summary above 1 MiB
 
 def markdown_summary(judged: Judged) -> str:
     """The verdict, the rules that do not hold with their reasons, and the others folded."""
-    text = "\n".join(_lines(judged)) + "\n"
+    text = "\n".join(_lines(judged)).rstrip() + "\n"
     if len(text.encode()) <= MOST_BYTES:
         return text
     return "\n".join([*_head(judged), "The rules are too many to be shown here; see results.json."]) + "\n"

@@ -239,6 +239,8 @@ def _free_set(kind: str, kwargs: Mapping[str, Any], data: str) -> str | None:
     is_flag = column in manifest.SCHEMA.names and pa.types.is_boolean(manifest.SCHEMA.field(column).type)
     if kind.endswith("to_be_in_set") and is_flag and {True, False} <= _hashable(kwargs["value_set"]):
         return f"value_set has both values of {column}, {ANYTHING}; name one"
+    if kwargs.get("column_index") is not None:
+        return "column_index is not looked at by Great Expectations; leave it out"
     if kwargs.get("threshold", 0) is None:
         return f"threshold is null, {ANYTHING}; give one"
     return None

