@@ -12,10 +12,12 @@ from numpy import ndarray
 from scipy.sparse import csr_array, hstack
 
 SIZE_WEIGHT = 2.0  # of the number of records, against 1 of each class
-_PAIRS, _LARGEST_BLOCK = 4096, 300_000  # candidates at a time, and numbers that they take
+_PAIRS, _LARGEST_BLOCK = 4096, 100_000  # candidates at a time, and numbers that they take
 _TRIED_AGAIN = 64  # of the candidates, the best
 _ROUNDS, _FRUITLESS_ROUNDS = 400, 12
 _LEAST_GAIN = 1e-12
+_GOOD = 1e-6  # a sum of squares for which no other start is tried: no share is off by 0.001
+_SMALLEST_PART = 0.1  # of the wanted size, below which shares of classes count no more than there
 # A unit costs a split its squared deviation over this power of its fraction: with 1, as in chi-squared, any
 # split may get a large unit that fits; with 0, the largest split gets them all, and small ones fill the rest.
 _STARTS = (1, 0)
@@ -43,12 +45,12 @@ def assign(
     counts.sort_indices()
     weights = np.full(counts.shape[1], 1.0)
     weights[0] = SIZE_WEIGHT
-    per_split = weights / fractions[:, None] ** 2
     found = []
     for power in _STARTS:
         split_of, deviations = _placed(counts, weights / fractions[:, None] ** power, fractions, rng)
-        _improve(counts, per_split, split_of, deviations, rng)
-        found.append((float((per_split * deviations**2).sum()), split_of))
+        found.append((_improve(counts, weights, fractions, split_of, deviations, rng), split_of))
+        if found[-1][0] < _GOOD:
+            break
     split_of = min(found, key=lambda one: one[0])[1]
     _keep_within_largest(sizes, fractions, split_of)
     return split_of
@@ -105,46 +107,76 @@ def _quotas(
 
 def _improve(
     counts: csr_array,
-    per_split: Float[ndarray, "splits counts"],
+    weights: Float[ndarray, " counts"],
+    fractions: Float[ndarray, " splits"],
     split_of: Units,
     deviations: Deviations,
     rng: np.random.Generator,
-) -> None:
-    """Let units move, and pairs change places, where that lowers the squared deviations of shares."""
+) -> float:
+    """Let units move, and pairs change places, while that brings shares nearer; how far off they then are.
+
+    That is a weighted sum of squares: of sizes in parts of the wanted size, and of class shares.
+    """
     units, columns = counts.shape
-    if units < 2 or len(per_split) < 2:
-        return
-    block = max(16, min(_PAIRS, _LARGEST_BLOCK // columns))
+    totals = np.asarray(counts.sum(axis=0))
+    rates = totals / totals[0]
+    off = _per_class(deviations, rates)
+    block = max(16, min(_PAIRS, _LARGEST_BLOCK // columns, 16 * units))
     fruitless = 0
     for _ in range(_ROUNDS):
-        left, right, target = _candidates(split_of, len(per_split), block, rng)
-        changes = counts[left] * -1.0
-        swaps = right >= 0
-        changes = changes.toarray()
-        changes[swaps] += counts[right[swaps]].toarray()
+        per_split = _weights(weights, fractions, off[:, 0], totals[0])
+        left, right, target = _candidates(split_of, len(fractions), block, rng)
+        changes = _per_class(_changes(counts, left, right), rates)
         source = split_of[left]
-        gain = _growth(changes, deviations, per_split, source, target)
+        gain = _growth(changes, off, per_split, source, target)
         gained = False
         for one in np.argsort(gain, kind="stable")[:_TRIED_AGAIN].tolist():
             if gain[one] >= -_LEAST_GAIN:
                 break
-            unit, other, into = left[one], right[one], target[one]
-            if split_of[unit] != source[one] or (other >= 0 and split_of[other] != into):
+            unit, other, away, into = left[one], right[one], source[one], target[one]
+            if split_of[unit] != away or (other >= 0 and split_of[other] != into):
                 continue  # moved by a better candidate
-            chosen = slice(one, one + 1)
-            if (
-                _growth(changes[chosen], deviations, per_split, source[chosen], target[chosen])[0]
-                < -_LEAST_GAIN
-            ):
-                deviations[source[one]] += changes[one]
-                deviations[into] -= changes[one]
+            here = slice(one, one + 1)
+            if _growth(changes[here], off, per_split, source[here], target[here])[0] < -_LEAST_GAIN:
+                off[away] += changes[one]
+                off[into] -= changes[one]
                 split_of[unit] = into
                 if other >= 0:
-                    split_of[other] = source[one]
+                    split_of[other] = away
                 gained = True
         fruitless = 0 if gained else fruitless + 1
         if fruitless == _FRUITLESS_ROUNDS:
-            return
+            break
+    return float((_weights(weights, fractions, off[:, 0], totals[0]) * off**2).sum())
+
+
+def _per_class(counts: Deviations, rates: Float[ndarray, " counts"]) -> Deviations:
+    """Counts of classes as differences from what the same number of records would have of each."""
+    found: Deviations = counts - counts[:, :1] * rates
+    found[:, 0] = counts[:, 0]
+    return found
+
+
+def _weights(
+    weights: Float[ndarray, " counts"],
+    fractions: Float[ndarray, " splits"],
+    off: Float[ndarray, " splits"],
+    records: float,
+) -> Float[ndarray, "splits counts"]:
+    """What a square counts: for sizes in parts of the wanted size, for classes of the size that is there."""
+    wanted = fractions * records
+    sizes = np.maximum(wanted + off, _SMALLEST_PART * wanted)
+    per_split: Float[ndarray, "splits counts"] = weights / sizes[:, None] ** 2
+    per_split[:, 0] = weights[0] / wanted**2
+    return per_split
+
+
+def _changes(counts: csr_array, left: Units, right: Units) -> Float[ndarray, "candidates counts"]:
+    """What the split of each unit on the left gains if it leaves, and the one on the right comes, if any."""
+    changes: Float[ndarray, "candidates counts"] = -counts[left].toarray()
+    swaps = right >= 0
+    changes[swaps] += counts[right[swaps]].toarray()
+    return changes
 
 
 def _candidates(
