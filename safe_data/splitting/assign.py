@@ -6,12 +6,15 @@ dealt out together. Then pairs of units change places as long as that brings the
 wanted.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.sparse import csr_array, hstack
 
 SIZE_WEIGHT = 2.0  # of the number of records, against 1 of each class
+_MOST_DENSE = 10_000_000  # numbers; more are kept sparse
 _PAIRS, _LARGEST_BLOCK = 4096, 100_000  # candidates at a time, and numbers that they take
 _TRIED_AGAIN = 64  # of the candidates, the best
 _ROUNDS, _FRUITLESS_ROUNDS = 400, 12
@@ -121,12 +124,13 @@ def _improve(
     totals = np.asarray(counts.sum(axis=0))
     rates = totals / totals[0]
     off = _per_class(deviations, rates)
+    rows = _per_class(counts.toarray(), rates) if units * columns <= _MOST_DENSE else _Sparse(counts, rates)
     block = max(16, min(_PAIRS, _LARGEST_BLOCK // columns, 16 * units))
     fruitless = 0
     for _ in range(_ROUNDS):
         per_split = _weights(weights, fractions, off[:, 0], totals[0])
         left, right, target = _candidates(split_of, len(fractions), block, rng)
-        changes = _per_class(_changes(counts, left, right), rates)
+        changes = _changes(rows, left, right)
         source = split_of[left]
         gain = _growth(changes, off, per_split, source, target)
         gained = False
@@ -171,11 +175,22 @@ def _weights(
     return per_split
 
 
-def _changes(counts: csr_array, left: Units, right: Units) -> Float[ndarray, "candidates counts"]:
+@dataclass(frozen=True, eq=False)
+class _Sparse:
+    """The rows of `_per_class` of many units, made when they are asked for."""
+
+    counts: csr_array
+    rates: Float[ndarray, " counts"]
+
+    def __getitem__(self, units: Units) -> Deviations:
+        return _per_class(self.counts[units].toarray(), self.rates)
+
+
+def _changes(rows: Deviations | _Sparse, left: Units, right: Units) -> Float[ndarray, "candidates counts"]:
     """What the split of each unit on the left gains if it leaves, and the one on the right comes, if any."""
-    changes: Float[ndarray, "candidates counts"] = -counts[left].toarray()
+    changes = -rows[left]
     swaps = right >= 0
-    changes[swaps] += counts[right[swaps]].toarray()
+    changes[swaps] += rows[right[swaps]]
     return changes
 
 

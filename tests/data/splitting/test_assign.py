@@ -13,7 +13,7 @@ FRACTIONS = st.lists(st.integers(1, 9), min_size=1, max_size=5).map(
 )
 
 
-quickly = settings(max_examples=60, deadline=None)
+quickly = settings(max_examples=30, deadline=None)
 
 
 @st.composite
