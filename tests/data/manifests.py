@@ -103,9 +103,14 @@ def _stored(root: Path, row: manifest.Row) -> manifest.Row:
 
 
 def _record_json(row: manifest.Row) -> bytes:
-    asked = {"task": "vqa", "prompt": "which?", "question_type": "which", "needs_audio": True}
+    asked = {"task": "vqa", "question_type": "which", "needs_audio": True}
     examples = [
-        {"id": f"{row.id}-{number}", "references": [f"answer {number}"], **asked}
+        {
+            "id": f"{row.id}-{number}",
+            "prompt": f"which {number}?",
+            "references": [f"answer {number}"],
+            **asked,
+        }
         for number in range(row.examples)
     ]
     return json.dumps({"id": row.id, "label": row.label, "examples": examples}).encode()

@@ -16,6 +16,7 @@ from numpy import ndarray
 from safe_data.audit.alike.all_alike import alike
 from safe_data.audit.alike.clusters import components
 from safe_data.audit.alike.likeness import require_all_read
+from safe_data.audit.alike.questions import leaking_questions
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import (
     HASH_DIGITS,
@@ -74,6 +75,38 @@ def alike_in_two_splits(corpus: Corpus, of: Callable[..., pa.Table], kinds: tupl
     rows = of(manifest, "split", "id", "place", "examples")
     numbers = components(manifest.num_rows, found)[np.asarray(rows["place"])]
     return _shared(corpus, rows, numbers, lambda _: found[-1].evidence)
+
+
+def questions_in_two_splits(corpus: Corpus) -> Fact:
+    """Records for evaluation with a question that another split asks on the same media, with the same answer.
+
+    Raises:
+        ValueError: the media could not be compared.
+    """
+    found = corpus.once(leaking_questions)
+    splits = pc.dictionary_encode(corpus.manifest["split"].take(pa.array(found.rows))).combine_chunks()
+    words, of_split = splits.dictionary.to_pylist(), np.asarray(splits.indices, np.int64)
+    both = np.unique(np.stack([found.answer, of_split]), axis=1)[0]
+    shared = np.bincount(both, minlength=int(found.answer.max(initial=0)) + 1)[found.answer] > 1
+    asked = of_split != words.index(TRAIN) if TRAIN in words else np.ones(len(of_split), bool)
+    rows, counts = np.unique(found.rows[asked & shared], return_counts=True)
+    affected = corpus.manifest.select(["split"]).take(pa.array(rows))
+    affected = affected.append_column("examples", pa.array(counts))
+    places = np.flatnonzero(shared)
+    _, firsts = np.unique(np.stack([found.answer[places], of_split[places]]), axis=1, return_index=True)
+    names: dict[int, list[int]] = {}
+    for place in places[np.sort(firsts)].tolist():
+        if (number := int(found.answer[place])) in names or len(names) < MOST_OFFENDERS:
+            names.setdefault(number, []).append(place)
+    return Fact(
+        len(rows),
+        len(np.unique(found.rows[asked])),
+        tuple(
+            Offender(found.says(those[0]), tuple(sorted(corpus.label(int(found.rows[one])) for one in those)))
+            for those in names.values()
+        ),
+        detail=split_shares(affected, loaded(corpus.manifest, "split", "examples")),
+    )
 
 
 def _shared(
@@ -185,4 +218,8 @@ FACTS: dict[str, FactKind] = {
         )
         for name, (of, kinds, what) in _ALIKE.items()
     },
+    "questions_in_two_splits": FactKind(
+        questions_in_two_splits,
+        "records for evaluation with a question, on the same media, that another split answers alike",
+    ),
 }
