@@ -24,6 +24,7 @@ IMPORTERS = ("import_module", "find_spec", "__import__")
 # Which files may import what only an extra installs; everything else runs on the core alone.
 EXTRAS_OF = {
     "safe_data/audit/alike/neighbours.py": {"faiss"},
+    "safe_data/audit/data_docs.py": {"gx"},
     "safe_data/audit/expectations.py": {"gx"},
     "safe_data/audit/page.py": {"report"},
     "safe_data/build/engines/ray.py": {"ray"},

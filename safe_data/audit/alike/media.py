@@ -25,12 +25,8 @@ def sound_numbers(corpus: Corpus) -> Numbers:
     Raises:
         ValueError: sounds could not be compared.
     """
-    return _heard(corpus, _numbers(corpus, "has_audio", "sound", "near_sound"))
-
-
-def exact_sound_numbers(corpus: Corpus) -> Numbers:
-    """The number of each record's decoded sound, -1 where nothing is heard."""
-    return _heard(corpus, _numbers(corpus, "has_audio", "sound"))
+    silent = np.asarray(pc.fill_null(pc.equal(corpus.manifest["peak"], 0.0), False))
+    return np.where(silent, NONE, _numbers(corpus, "has_audio", "sound", "near_sound"))
 
 
 def picture_numbers(corpus: Corpus) -> Numbers:
@@ -66,8 +62,3 @@ def _numbers(corpus: Corpus, medium: str, *kinds: str) -> Numbers:
     numbers = np.full(corpus.manifest.num_rows, NONE, np.int64)
     numbers[rows] = components(corpus.manifest.num_rows, found)[rows]
     return numbers
-
-
-def _heard(corpus: Corpus, numbers: Numbers) -> Numbers:
-    silent = np.asarray(pc.fill_null(pc.equal(corpus.manifest["peak"], 0.0), False))
-    return np.where(silent, NONE, numbers)

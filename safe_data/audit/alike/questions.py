@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from numpy import ndarray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -41,7 +41,6 @@ class Questions(NamedTuple):
     prompts: pa.Array
     tasks: pa.Array
     references: pa.ListArray
-    needs_audio: Bool[ndarray, " examples"]
 
     def says(self, place: int) -> str:
         """The question and its first answer: `what is heard? bell`."""
@@ -63,17 +62,11 @@ def leaking_questions(corpus: Corpus) -> Questions:
 
 
 def repeated_questions(corpus: Corpus) -> Questions:
-    """Questions on media that are surely the same: the same pixels, or the same sound with the same picture.
+    """Questions on the same sound, for those that need it, or the same pixels; on both where nobody said.
 
-    Two pictures that are nearly the same may differ in just what is asked for, and a question that needs the
-    sound may need the picture as well.
+    Two pictures that are nearly the same may differ in just what is asked for.
     """
     return _questions(corpus, _certain_likeness)
-
-
-def heard_questions(corpus: Corpus) -> Questions:
-    """Questions that need the sound, on the same sound, whatever is seen."""
-    return _questions(corpus, _same_sound)
 
 
 def _any_likeness(corpus: Corpus) -> Media:
@@ -84,13 +77,7 @@ def _any_likeness(corpus: Corpus) -> Media:
 
 def _certain_likeness(corpus: Corpus) -> Media:
     sounds, pixels = corpus.once(sound_numbers), corpus.once(exact_picture_numbers)
-    heard = np.where(sounds == NONE, NONE, together(sounds, corpus.once(picture_numbers)))
-    return Media(heard, _first_known(pixels, sounds), together(sounds, pixels))
-
-
-def _same_sound(corpus: Corpus) -> Media:
-    nothing = np.full(corpus.manifest.num_rows, NONE)
-    return Media(corpus.once(sound_numbers), nothing, nothing)
+    return Media(sounds, _first_known(pixels, sounds), together(sounds, pixels))
 
 
 def _first_known(one: Numbers, other: Numbers) -> Numbers:
@@ -119,7 +106,7 @@ def _questions(corpus: Corpus, find: Callable[[Corpus], Media]) -> Questions:
     references = asked["references"].combine_chunks()
     answer = _with_common_answer(question, references)
     prompts, tasks = (asked[name].combine_chunks() for name in ("prompt", "task"))
-    return Questions(rows, question, answer, prompts, tasks, references, about[0][chosen])
+    return Questions(rows, question, answer, prompts, tasks, references)
 
 
 def _with_common_answer(

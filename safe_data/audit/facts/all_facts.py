@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.facts import conflicts, counts, duplicates, leakage
+from safe_data.audit.facts import balance, conflicts, content, counts, duplicates, leakage
 from safe_data.audit.facts.fact import Fact, FactKind
 from safe_data.core.errors import InputError
 
@@ -17,6 +17,8 @@ FACTS: dict[str, FactKind] = {
     **leakage.FACTS,
     **duplicates.FACTS,
     **conflicts.FACTS,
+    **balance.FACTS,
+    **content.FACTS,
 }
 
 _NOT_COMPUTABLE = (pa.ArrowException, KeyError, TypeError, ValueError, InputError)

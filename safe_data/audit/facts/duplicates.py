@@ -1,153 +1,149 @@
-"""Duplicates: records of a split that are one and the same, or whose sound, picture or text is another's.
+"""Duplicates within a split: records with the same media, and with media that are another's, made anew.
 
-A duplicate counts twice in training and in every result. What two splits share is in `leakage`.
+A record counts if it is not the first of its kind in its split: so many could be dropped without losing
+anything. What two splits share is leakage, and is counted there.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from numpy import ndarray
 
 from safe_data.audit.alike.all_alike import alike
 from safe_data.audit.alike.clusters import components
+from safe_data.audit.alike.exact import loaded_rows
 from safe_data.audit.alike.likeness import require_all_read
-from safe_data.audit.alike.media import (
-    NONE,
-    exact_picture_numbers,
-    exact_sound_numbers,
-    picture_numbers,
-    sound_numbers,
-    together,
-)
+from safe_data.audit.alike.media import NONE, exact_picture_numbers, picture_numbers
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import (
-    HASH_DIGITS,
     MOST_OFFENDERS,
     Fact,
     FactKind,
     Offender,
+    audible,
     loaded,
     not_applicable,
-    pictured,
     require_values,
-    sounding,
 )
-from safe_data.audit.facts.leakage import split_shares
 
-Numbers = Int[ndarray, " records"]
+Rows = Int[ndarray, " records"]
 
 
 def duplicate_records(corpus: Corpus) -> Fact:
-    """Records with the same sound and the same picture as another of their split.
+    """Records whose sound and picture are both those of an earlier record of their split.
 
-    Of records with only one medium, or with a silent sound, that medium decides. Re-made copies are counted
-    by the facts about near duplicates.
+    A record without sound, or with a silent one, is compared by its picture, and the other way round.
     """
-    manifest = corpus.manifest
-    loaded(manifest, "status")
-    require_values(sounding(manifest, "pcm_sha256"), "pcm_sha256")
-    require_values(pictured(manifest, "pixel_sha256"), "pixel_sha256")
-    numbers = together(exact_sound_numbers(corpus), exact_picture_numbers(corpus))
+    rows = loaded(corpus.manifest, "has_audio", "has_image", "pcm_sha256", "pixel_sha256", "peak")
+    heard = pc.and_(rows["has_audio"], pc.fill_null(pc.not_equal(rows["peak"], 0.0), True))
+    for medium, name in ((heard, "pcm_sha256"), (rows["has_image"], "pixel_sha256")):
+        require_values(rows.filter(medium), name)
+    sounds = pc.if_else(heard, rows["pcm_sha256"], "")
+    pictures = pc.if_else(rows["has_image"], rows["pixel_sha256"], "")
+    keys = pc.binary_join_element_wise(pc.fill_null(sounds, ""), pc.fill_null(pictures, ""), " ")
+    codes = np.asarray(pc.dictionary_encode(keys).combine_chunks().indices)
+    nothing = np.asarray(pc.equal(keys, " "))
+    places = np.flatnonzero(np.asarray(pc.equal(corpus.manifest["status"], "ok")))
+    return repeated(corpus, places[~nothing], codes[~nothing].astype(np.int64), rows.num_rows)
 
-    def what(row: int) -> str:
-        hashes = [("sound", manifest["pcm_sha256"][row]), ("picture", manifest["pixel_sha256"][row])]
-        return " and ".join(f"{name} {one.as_py()[:HASH_DIGITS]}" for name, one in hashes if one.as_py())
 
-    return repeated(corpus, numbers, what)
+def near_duplicates(corpus: Corpus, of: Callable[..., pa.Table], kinds: tuple[str, ...]) -> Fact:
+    """Records that are like an earlier one of their split by any of these kinds of likeness.
 
-
-def near_duplicate_sounds(corpus: Corpus) -> Fact:
-    """Records whose sound is that of another record of their split, or a disguise of it."""
-    if not sounding(corpus.manifest, "status").num_rows:
-        return not_applicable("no record has a sound")
-    evidence = alike(corpus, "near_sound").evidence
-    return repeated(corpus, sound_numbers(corpus), lambda _: evidence)
+    Raises:
+        ValueError: a kind could not be looked for, or not among all records.
+    """
+    numbered = corpus.manifest.append_column("place", pa.array(np.arange(corpus.manifest.num_rows)))
+    rows = np.asarray(of(numbered, "place")["place"])
+    if not len(rows):
+        return not_applicable("no loaded record has such a medium")
+    found = [alike(corpus, kind) for kind in kinds]
+    for one in found:
+        require_all_read(one)
+    numbers = components(corpus.manifest.num_rows, found)
+    return repeated(corpus, rows, numbers[rows], len(rows))
 
 
 def near_duplicate_pictures(corpus: Corpus) -> Fact:
-    """Records whose picture is nearly that of another record of their split.
+    """Records whose picture was made of that of an earlier record of their split: encoded or sized anew.
 
-    Records that all show the very same pixels are not counted: a picture gets several sounds on purpose.
+    Records that show the very same pixels as an earlier one do not count: a picture gets several sounds on
+    purpose, and where the sounds are the same as well, the records are duplicates.
+
+    Raises:
+        ValueError: pictures could not be compared.
     """
-    if not pictured(corpus.manifest, "status").num_rows:
-        return not_applicable("no record has a picture")
     near, exact = picture_numbers(corpus), exact_picture_numbers(corpus)
-    by_split = together(near, _split_of(corpus))
-    found, whose = np.unique(by_split, return_inverse=True)
-    pixels = np.unique(np.stack([whose, exact]), axis=1)[0]
-    remade = np.bincount(pixels, minlength=len(found))[whose] > 1
-    evidence = alike(corpus, "near_picture").evidence
-    return repeated(corpus, near, lambda _: evidence, counted=remade)
+    rows = np.flatnonzero(exact != NONE)
+    if not len(rows):
+        return not_applicable("no loaded record has such a medium")
+    of_split = _parts(corpus)[rows] * corpus.manifest.num_rows + exact[rows]
+    _, firsts = np.unique(of_split, return_index=True)
+    rows = np.sort(rows[firsts])
+    return repeated(corpus, rows, near[rows], int((exact != NONE).sum()))
 
 
 def near_duplicate_texts(corpus: Corpus) -> Fact:
-    """Records that have a text of five words or more which is also another's of their split, or nearly."""
+    """Records with a text of five words or more that an earlier one of their split has, or nearly has.
+
+    Raises:
+        ValueError: what is asked is not known.
+    """
     found = alike(corpus, "near_text")
     require_all_read(found)
-    numbers = components(corpus.manifest.num_rows, [found])
-    numbers[~np.asarray(pc.equal(corpus.manifest["status"], "ok"))] = NONE
-    return repeated(corpus, numbers, lambda _: found.evidence)
+    rows = loaded_rows(corpus)
+    return repeated(corpus, rows, components(corpus.manifest.num_rows, [found])[rows], len(rows))
 
 
-def repeated(
-    corpus: Corpus,
-    numbers: Numbers,
-    what: Callable[[int], str],
-    counted: Bool[ndarray, " records"] | None = None,
-) -> Fact:
-    """Records whose number another record of their split has as well; -1 is the number of nothing.
-
-    Args:
-        corpus: the datasets
-        numbers: equal for records that are the same
-        what: says of a row what it shares with the others
-        counted: which records count, if not all
-    """
-    manifest = corpus.manifest
-    looked_at = numbers != NONE
-    by_split = together(numbers, _split_of(corpus))
-    _, firsts, whose, counts = np.unique(
-        by_split[looked_at], return_index=True, return_inverse=True, return_counts=True
-    )
-    rows = np.flatnonzero(looked_at)
-    many = counts[whose] > 1
-    if counted is not None:
-        many &= counted[rows]
-    affected, groups = rows[many], whose[many]
-    different = len(np.unique(groups))
-    columns = loaded(manifest, "split", "examples")
-    shares = split_shares(manifest.select(["split", "examples"]).take(pa.array(affected)), columns)
-    detail = f"{shares}; {len(affected) - different} more than there are different ones" if shares else ""
-    chosen = np.unique(groups)[np.argsort(-counts[np.unique(groups)], kind="stable")][:MOST_OFFENDERS]
-    offenders = tuple(
-        Offender(
-            what(int(rows[firsts[group]])),
-            tuple(map(corpus.label, affected[groups == group][:MOST_OFFENDERS].tolist())),
-        )
-        for group in chosen.tolist()
-    )
-    return Fact(len(affected), len(rows), offenders, detail=detail)
+def repeated(corpus: Corpus, rows: Rows, numbers: Rows, among: int) -> Fact:
+    """How many of the rows have the number of an earlier one of their split, and which they repeat."""
+    parts = _parts(corpus)[rows]
+    order = np.lexsort((rows, numbers, parts))
+    rows, numbers, parts = rows[order], numbers[order], parts[order]
+    new = np.append(True, (np.diff(numbers) != 0) | (np.diff(parts) != 0))[: len(rows)]
+    firsts = rows[np.maximum.accumulate(np.where(new, np.arange(len(rows)), 0))] if len(rows) else rows
+    again = np.sort(rows[~new])
+    first_of = dict(zip(rows[~new].tolist(), firsts[~new].tolist(), strict=True))
+    offenders = [
+        Offender("", (corpus.label(row), corpus.label(first_of[row])))
+        for row in again[:MOST_OFFENDERS].tolist()
+    ]
+    return Fact(len(again), among, tuple(offenders), detail=shares_by_split(corpus, again))
 
 
-def _split_of(corpus: Corpus) -> Numbers:
-    codes = pc.dictionary_encode(pc.fill_null(corpus.manifest["split"], "")).combine_chunks()
-    return np.asarray(codes.indices, np.int64)
+def shares_by_split(corpus: Corpus, affected: Rows) -> str:
+    """The share of each split's loaded records that is affected, such as `1.2 % of train, 0.4 % of test`."""
+    splits = corpus.manifest["split"]
+    counts = pc.value_counts(splits.take(pa.array(affected))).to_pylist()
+    ok = splits.filter(pc.equal(corpus.manifest["status"], "ok"))
+    totals = {one["values"]: one["counts"] for one in pc.value_counts(ok).to_pylist()}
+    found = sorted((one["values"], one["counts"]) for one in counts)
+    return ", ".join(f"{100 * count / totals[split]:.1f} % of {split}" for split, count in found)
+
+
+def _parts(corpus: Corpus) -> Rows:
+    """A number for the dataset and split of each record."""
+    splits = pc.dictionary_encode(pc.fill_null(corpus.manifest["split"], "")).combine_chunks()
+    parts: Rows = corpus.dataset_of * len(splits.dictionary) + np.asarray(splits.indices)
+    return parts
 
 
 FACTS: dict[str, FactKind] = {
     "duplicate_records": FactKind(
-        duplicate_records, "records with the same sound and picture as another of their split"
+        duplicate_records, "records with the sound and picture of an earlier record of their split"
     ),
     "near_duplicate_sounds": FactKind(
-        near_duplicate_sounds, "records whose sound, or a disguise of it, another of their split has"
+        partial(near_duplicates, of=audible, kinds=("sound", "near_sound")),
+        "records whose sound is, or was made of, that of an earlier record of their split",
     ),
     "near_duplicate_pictures": FactKind(
-        near_duplicate_pictures, "records whose picture is another's of their split, encoded or sized anew"
+        near_duplicate_pictures, "records whose picture was made of that of an earlier record of their split"
     ),
     "near_duplicate_texts": FactKind(
-        near_duplicate_texts, "records with a text of five words or more that another of their split has"
+        near_duplicate_texts, "records with a text of five words or more that an earlier one has, or nearly"
     ),
 }
