@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, Command, run
 from safe_data.core.command_help import Topics, lists
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.numerals import counted
 from safe_data.core.terminal import complain, say
-from safe_data.inspecting import check, info, verify
+from safe_data.inspecting import audit, check, info, verify
+from safe_data.splitting.command import split
 
 if TYPE_CHECKING:
     from safe_data.build.build import Summary
@@ -65,11 +66,13 @@ def build(
     shard_size: int = 1000,
     frames: int = 1,
     trust_links: Path | None = None,
+    splits: Path | None = None,
     max_reject_rate: float = 0.05,
     workers: int = 1,
     memory: str | None = None,
     engine: str = "local",
     ray_address: str | None = None,
+    declare: tuple[str, ...] = (),
     quiet: bool = False,
 ) -> int:
     """Build shards with cached embeddings, or continue a build that was stopped.
@@ -84,6 +87,8 @@ def build(
         frames: pictures to store per video, 1 or more, evenly spaced over the clip
         trust_links: folder into which links below the corpus may lead, such as the blobs/ of a Hugging Face
             snapshot (default: a link that leads out of the corpus is refused)
+        splits: file with the split of each record, as `safe-data split` writes it (default: the splits of the
+            source)
         max_reject_rate: largest share of rejected records, from 0 to 1; with more the exit code is 1
         workers: shards to process at the same time, 1 or more
         memory: limit on the memory of all processes together, such as 800MB or 2GiB, without what a
@@ -91,6 +96,8 @@ def build(
             what the workers need at least)
         engine: what runs the workers: local (processes on this machine) or ray
         ray_address: address of a Ray cluster, only with engine ray (default: start Ray on this machine)
+        declare: what is on purpose and no fault, and why, as imbalance=WHY for unequal numbers of labels;
+            dataset.json keeps it, and audits repeat it
         quiet: show no progress
 
     Examples:
@@ -112,10 +119,12 @@ def build(
         shard_size=shard_size,
         frames=frames,
         trust_links=trust_links,
+        splits=splits,
         workers=workers,
         memory=memory,
         engine=engine,
         ray_address=ray_address,
+        declared=_declared(declare),
         quiet=quiet,
     )
     options = {
@@ -127,7 +136,9 @@ def build(
         "shard_size": shard_size,
         "frames": frames,
         "trust_links": trust_links,
+        "splits": splits,
         "max_reject_rate": max_reject_rate,
+        "declare": list(declare) or None,
     }  # workers, memory and engine are left out: they change no byte
     with open_storage(out).committing(OPTIONS) as file:
         file.write(options_yaml("safe-data build", options, CORE))
@@ -137,6 +148,27 @@ def build(
     share = f"{summary.rejected} of {summary.rows} records were rejected"
     complain([f"safe-data build: {share}, more than --max-reject-rate {max_reject_rate:g} allows"])
     return DOES_NOT_HOLD
+
+
+def _declared(words: Sequence[str]) -> dict[str, str]:
+    """Read what KEY=WHY declares.
+
+    Raises:
+        InputError: a key is unknown or given twice, or there is no reason.
+    """
+    from safe_data.shards.layout import DECLARABLE
+
+    declared: dict[str, str] = {}
+    for word in words:
+        key, _, why = (part.strip() for part in word.partition("="))
+        if key not in DECLARABLE:
+            hint = did_you_mean(key, DECLARABLE, f"a dataset may declare {', '.join(DECLARABLE)}")
+            raise InputError(f"--declare {word!r}: nothing is called {key!r}; {hint}")
+        if not why or key in declared:
+            fault = "says twice what is on purpose" if key in declared else "gives no reason"
+            raise InputError(f"--declare {word!r}: {fault}; write {key}=WHY, once")
+        declared[key] = why
+    return declared
 
 
 @lists(_encoders)
@@ -224,8 +256,10 @@ def _print_summary(out: str, summary: "Summary") -> None:
 COMMANDS: dict[str, Command] = {
     "synth": synth,
     "build": build,
+    "split": split,
     "add-encoder": add_encoder,
     "info": info,
+    "audit": audit,
     "check": check,
     "verify": verify,
     "sample": sample,

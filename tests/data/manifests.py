@@ -41,6 +41,9 @@ def row(index: int, split: str = "train", **changes: object) -> manifest.Row:
         "pixel_sha256": hashlib.sha256(b"x%d" % index).hexdigest(),
         "rms_db": -20.0,
         "peak": 0.5,
+        "duration_seconds": 0.2,
+        "clipped_fraction": 0.0,
+        "image_dhash": hashlib.sha256(b"d%d" % index).hexdigest()[:16],
         "examples": 4,
         "audio_examples": 2,
     }
