@@ -17,6 +17,7 @@ MODULES = {"pillow": "PIL", "pyyaml": "yaml", "vl_convert_python": "vl_convert",
 IMPORTERS = ("import_module", "find_spec", "__import__")
 # Which files may import what only an extra installs; everything else runs on the core alone.
 EXTRAS_OF = {
+    "safe_data/audit/data_docs.py": {"gx"},
     "safe_data/audit/expectations.py": {"gx"},
     "safe_data/audit/page.py": {"report"},
     "safe_data/build/engines/ray.py": {"ray"},
