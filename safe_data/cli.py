@@ -12,6 +12,7 @@ from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.numerals import counted
 from safe_data.core.terminal import complain, say
 from safe_data.inspecting import audit, check, info, verify
+from safe_data.splitting.command import split
 
 if TYPE_CHECKING:
     from safe_data.build.build import Summary
@@ -65,6 +66,7 @@ def build(
     shard_size: int = 1000,
     frames: int = 1,
     trust_links: Path | None = None,
+    splits: Path | None = None,
     max_reject_rate: float = 0.05,
     workers: int = 1,
     memory: str | None = None,
@@ -85,6 +87,8 @@ def build(
         frames: pictures to store per video, 1 or more, evenly spaced over the clip
         trust_links: folder into which links below the corpus may lead, such as the blobs/ of a Hugging Face
             snapshot (default: a link that leads out of the corpus is refused)
+        splits: file with the split of each record, as `safe-data split` writes it (default: the splits of the
+            source)
         max_reject_rate: largest share of rejected records, from 0 to 1; with more the exit code is 1
         workers: shards to process at the same time, 1 or more
         memory: limit on the memory of all processes together, such as 800MB or 2GiB, without what a
@@ -115,6 +119,7 @@ def build(
         shard_size=shard_size,
         frames=frames,
         trust_links=trust_links,
+        splits=splits,
         workers=workers,
         memory=memory,
         engine=engine,
@@ -131,6 +136,7 @@ def build(
         "shard_size": shard_size,
         "frames": frames,
         "trust_links": trust_links,
+        "splits": splits,
         "max_reject_rate": max_reject_rate,
         "declare": list(declare) or None,
     }  # workers, memory and engine are left out: they change no byte
@@ -250,6 +256,7 @@ def _print_summary(out: str, summary: "Summary") -> None:
 COMMANDS: dict[str, Command] = {
     "synth": synth,
     "build": build,
+    "split": split,
     "add-encoder": add_encoder,
     "info": info,
     "audit": audit,

@@ -20,6 +20,7 @@ EXTRAS_OF = {
     "safe_data/audit/data_docs.py": {"gx"},
     "safe_data/audit/expectations.py": {"gx"},
     "safe_data/audit/page.py": {"report"},
+    "safe_data/audit/speech.py": {"speech"},
     "safe_data/build/engines/ray.py": {"ray"},
     "safe_data/core/completion.py": {"completion"},
     "safe_data/encoders/": {"train"},

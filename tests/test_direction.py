@@ -16,7 +16,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = {
-    "safe_data": "core records media sources encoders shards build sampling audit inspecting cli __main__",
+    "safe_data": "core records media sources encoders shards build sampling audit "
+    "splitting "
+    "inspecting cli __main__",
     "safe_eval": "options prediction choice_references annotator_rows prediction_row predictions models "
     "runner logs scorers statistics arms results scoring comparison calibration annotation "
     "judging text report card viewer labelling publishing cli __main__",

@@ -55,7 +55,7 @@ def test_the_commands_for_your_data_and_your_model(desk: Path) -> None:
             done = run(typed, desk)
             assert done.returncode == 0, f"{shlex.join(typed)}\n{done.stdout}{done.stderr}"
             ran.append(typed[1])
-    assert ran == ["build", "check", "stage-a", "predict", "build", "build", "info"]
+    assert ran == ["build", "audit", "check", "stage-a", "predict", "build", "build", "info"]
     assert (desk / "runs/mine/predictions.jsonl").stat().st_size
 
 

@@ -34,6 +34,7 @@ ANNOTATED = (
     "audio_examples",
     "class_imbalance",
     "answer_prior",
+    "conflicting_answers",
     "near_duplicate_texts",
     "empty_references",
     "records_without_examples",

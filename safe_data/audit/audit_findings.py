@@ -71,10 +71,12 @@ class AuditFinding(msgspec.Struct, frozen=True):
 
 
 def worst_first(findings: Sequence[AuditFinding]) -> tuple[AuditFinding, ...]:
-    """Critical ones first, then those that touch the largest share."""
+    """Critical ones first, of these leaks, those of test before others; then what touches the most."""
 
-    def place(finding: AuditFinding) -> tuple[int, float]:
-        return SEVERITIES.index(finding.severity), -max(finding.question_share or 0, finding.share or 0)
+    def place(finding: AuditFinding) -> tuple[int, bool, bool, float]:
+        share = max(finding.question_share or 0, finding.share or 0)
+        is_leak = finding.kind == LEAKAGE
+        return SEVERITIES.index(finding.severity), not is_leak, is_leak and finding.split != "test", -share
 
     return tuple(sorted(findings, key=place))
 

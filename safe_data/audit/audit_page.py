@@ -12,7 +12,7 @@ from safe_data.audit.audit_findings import LEAKAGE, AuditFinding
 from safe_data.audit.audit_lines import clusters_told, headline, looked_at
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import Offender
-from safe_data.audit.leak_kinds import KINDS
+from safe_data.audit.leak_kinds import shares_of
 from safe_data.audit.leaked import telling
 from safe_data.audit.matrix import ANY, Leak, Matrix
 from safe_data.audit.page import styled, template
@@ -152,7 +152,7 @@ def _kind_rows(matrix: Matrix) -> Iterator[KindRow]:
             part_name(matrix, leak.part),
             part_name(matrix, leak.seen_in),
             leak.kind,
-            KINDS[leak.kind].shares,
+            shares_of(leak.kind),
             f"{leak.records} of {part.records} ({share_text(leak.share)})",
             f"{leak.questions} of {part.questions} ({share_text(leak.question_share)})",
         )

@@ -6,13 +6,23 @@ Each kind gives labels, equal for records that are alike; a kind that is less st
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+import msgspec
 import pyarrow.compute as pc
 
 from safe_data.audit.alike.all_alike import KINDS as ALIKE
 from safe_data.audit.alike.all_alike import alike
 from safe_data.audit.alike.clusters import components
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.matrix import Labels, Matrix, NotLookedFor, leakage_matrix, same_value
+from safe_data.audit.matrix import (
+    QUESTION,
+    Labels,
+    Matrix,
+    NotLookedFor,
+    leakage_matrix,
+    question_leaks,
+    same_value,
+)
+from safe_data.core.errors import InputError
 from safe_data.core.numerals import counted
 
 NOT_READ = "no media were read, only annotations; build the dataset, then audit it"
@@ -65,6 +75,7 @@ KINDS: dict[str, LeakKind] = {
     "group": LeakKind(group_labels, "a group"),
     "id": LeakKind(id_labels, "an id"),
 }
+SAME_QUESTION = "a question and its answer about the same medium"
 HASHES = {
     "sound_file": ("has_audio", "audio_sha256"),
     "sound": ("has_audio", "pcm_sha256"),
@@ -75,8 +86,20 @@ WITHOUT_MEDIA = ("media_path", "group", "id")  # the kinds that annotations alon
 
 
 def matrix_of(corpus: Corpus) -> Matrix:
-    """The leakage matrix of a corpus, by every kind that it can show."""
-    return leakage_matrix(corpus, labels_of(corpus))
+    """The leakage matrix of a corpus, by every kind that it can show, and by the questions themselves."""
+    matrix = leakage_matrix(corpus, labels_of(corpus))
+    try:
+        asked = question_leaks(corpus)
+    except (ValueError, KeyError, InputError) as error:
+        missed = NotLookedFor(QUESTION, str(error.args[0]) if error.args else repr(error))
+        return msgspec.structs.replace(matrix, not_looked_for=(*matrix.not_looked_for, missed))
+    kinds, leaks = (*matrix.kinds, QUESTION), (*matrix.leaks, *asked)
+    return msgspec.structs.replace(matrix, kinds=kinds, leaks=leaks)
+
+
+def shares_of(kind: str) -> str:
+    """What records that are alike by a kind share, in words."""
+    return SAME_QUESTION if kind == QUESTION else KINDS[kind].shares
 
 
 def labels_of(corpus: Corpus) -> dict[str, Callable[[Corpus], Labels]]:

@@ -16,7 +16,7 @@ from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import MOST_OFFENDERS, Offender
 from safe_data.audit.facts.leakage import TRAIN
 from safe_data.audit.leak_kinds import KINDS, labels_of, strictest
-from safe_data.audit.matrix import ANY, NOT_IN_ANY, Leak, Matrix, places, touched_by
+from safe_data.audit.matrix import ANY, NOT_IN_ANY, QUESTION, Leak, Matrix, places, touched_by
 from safe_data.core.numerals import counted, share_text
 
 TO_DO = "split again by `safe-data split … --group group --merge-duplicates`, or leave these records out"
@@ -101,16 +101,18 @@ def _scores(
 def telling(leaks: Sequence[Leak]) -> list[Leak]:
     """Without the kinds that touch no more records than a stricter kind, in the order of the kinds."""
     counts = {leak.kind: leak.records for leak in leaks}
-    said = [one for one in leaks if counts.get(KINDS[one.kind].implied_by) != one.records]
-    return sorted(said, key=lambda one: list(KINDS).index(one.kind))
+    order = [*KINDS, QUESTION]
+    stricter = {name: kind.implied_by for name, kind in KINDS.items()}
+    said = [one for one in leaks if counts.get(stricter.get(one.kind, "")) != one.records]
+    return sorted(said, key=lambda one: order.index(one.kind))
 
 
 def _leak_finding(corpus: Corpus, matrix: Matrix, leaked: LeakedRecords) -> AuditFinding:
     leak = leaked.leak
     part, seen_in = matrix.parts[leak.part], matrix.parts[leak.seen_in]
     between = (leak.part, leak.seen_in)
-    by_kind = [one for one in matrix.leaks if one.kind in KINDS and (one.part, one.seen_in) == between]
-    evidence = "; ".join(_words(one) for one in telling(by_kind) if one.kind in leaked.by)
+    by_kind = [one for one in matrix.leaks if one.kind != ANY and (one.part, one.seen_in) == between]
+    evidence = "; ".join(_words(one) for one in telling(by_kind) if one.kind in (*leaked.by, QUESTION))
     is_elsewhere = seen_in.split != TRAIN and part.dataset != seen_in.dataset
     pairs = zip(leaked.rows[:MOST_OFFENDERS].tolist(), leaked.twins.tolist(), leaked.evidence, strict=False)
     where = seen_in.split if part.dataset == seen_in.dataset else f"{seen_in.dataset}/{seen_in.split}"

@@ -15,10 +15,11 @@ from jaxtyping import Int
 from numpy import ndarray
 from scipy.sparse import coo_array, csr_array
 
+from safe_data.audit.alike.questions import asked_and_answered_the_same
 from safe_data.audit.corpus import Corpus
 from safe_data.core.errors import InputError
 
-ANY = "any"
+ANY, QUESTION = "any", "question"
 NOT_IN_ANY = ("id", "near_text")  # two splits may number from 1, and many clips are "a dog barks"
 
 Labels = Int[ndarray, " records"]  # equal for records that are alike, -1 for one that is like no other
@@ -145,6 +146,26 @@ def leaks_of(kind: str, touched: csr_array, at: Places) -> list[Leak]:
             Leak(kind, cell // count, cell % count, affected, affected / part.records, asked, of_questions)
         )
     return sorted(leaks, key=lambda leak: (-(leak.question_share or 0), -leak.share))
+
+
+def question_leaks(corpus: Corpus) -> list[Leak]:
+    """The cells of questions that are asked about the same media, and answered the same, in another part.
+
+    Raises:
+        ValueError: media could not be compared.
+    """
+    at = corpus.once(places)
+    asked = corpus.once(asked_and_answered_the_same)
+    of_record = at.part_of[asked.rows]
+    met = coo_array(touching(asked.numbers, of_record, len(at.parts)))
+    of_questions = Places(at.parts, of_record, np.ones(len(asked.rows), np.int64))
+    leaks = []
+    for leak in leaks_of(QUESTION, csr_array(met), of_questions):
+        here = met.row[(met.col == leak.seen_in) & (of_record[met.row] == leak.part)]
+        records = len(np.unique(asked.rows[here]))
+        share = records / at.parts[leak.part].records
+        leaks.append(msgspec.structs.replace(leak, records=records, share=share))
+    return leaks
 
 
 def touched_by(

@@ -41,9 +41,10 @@ from safe_data.shards.layout import (
     write_json,
 )
 from safe_data.shards.manifest import Rejection, count_rejections
-from safe_data.shards.plan import Plan, make_plan
+from safe_data.shards.plan import Plan, make_plan, with_own_ids
 from safe_data.shards.rejected import write_rejected
 from safe_data.shards.silence import extra_silences
+from safe_data.shards.splits_file import read_splits, with_splits
 from safe_data.shards.storage import Folder, Remote, Storage, open_storage
 from safe_data.sources.all_sources import OPENING, SOURCES
 from safe_data.sources.ids import as_id
@@ -75,6 +76,7 @@ def build_dataset(
     shard_size: int = 1000,
     frames: int = 1,
     trust_links: Path | str | None = None,
+    splits: Path | None = None,
     workers: int = 1,
     memory: str | None = None,
     engine: str = "local",
@@ -93,6 +95,7 @@ def build_dataset(
         shard_size: largest number of records per shard
         frames: pictures to store per video
         trust_links: folder into which links below the source may lead (default: none leads out of it)
+        splits: CSV or Parquet with the split of each id, in place of those of the source (default: none)
         workers: shards to process at the same time
         memory: limit on the memory of all processes together, such as 800MB; see `share_of`
         engine: `local` (processes on this machine) or `ray`
@@ -101,14 +104,17 @@ def build_dataset(
         quiet: show no progress
 
     Raises:
-        InputError: the source is faulty, `out` holds something else, the memory is too little, or no record
-            can be used.
+        InputError: the source is faulty or does not fit `splits`, `out` holds something else, the memory
+            is too little, or no record can be used.
     """
     if memory is not None:
         bytes_in(memory)  # refused before the source is read
     media = media_root(source_root, trust_links)
     before = resident_bytes()
+    split_of = read_splits(splits) if splits is not None else {}
     records = list(_source(source, media)(source_root))
+    if splits is not None:
+        records = list(with_splits(with_own_ids(records), split_of, splits))
     plan = make_plan(
         records,
         media,

@@ -6,7 +6,7 @@ its media files, so that a build never continues with different data.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from safe_data.core.errors import InputError
@@ -15,7 +15,7 @@ from safe_data.core.terminal import escaped
 from safe_data.media.paths import MediaRoot, sizes_below
 from safe_data.records import LONGEST_ID, Record, Rejected
 from safe_data.sources.checked_rows import medium_of
-from safe_data.sources.ids import free_id, too_long
+from safe_data.sources.ids import own_ids, too_long
 
 FORMAT_VERSION = 1
 
@@ -72,7 +72,7 @@ def make_plan(
     if shard_size < 1:
         raise InputError(f"shard size {shard_size}: a shard holds one record or more")
     by_split: dict[str, list[Entry]] = {}
-    for index, record in enumerate(_with_own_ids(list(records))):
+    for index, record in enumerate(with_own_ids(list(records))):
         by_split.setdefault(record.split, []).append((index, record))
     if not by_split:
         raise InputError(f"{root}: holds no records; there is nothing to build")
@@ -144,18 +144,12 @@ def _media_sizes(size_of: SizeOf, record: Record | Rejected) -> bytes:
     return json.dumps([size_of(path) if path else None for path in paths]).encode()
 
 
-def _with_own_ids(records: list[Record | Rejected]) -> Iterator[Record | Rejected]:
+def with_own_ids(records: Sequence[Record | Rejected]) -> Iterator[Record | Rejected]:
     """The records, each with an id that no other has; the first that has it keeps it, others are rejected."""
-    wanted = {record.id for record in records}
     first: dict[str, int] = {}
-    for index, record in enumerate(records):
+    for index, (record, own) in enumerate(zip(records, own_ids([one.id for one in records]), strict=True)):
         taken = first.setdefault(record.id, index)
-        if taken == index and len(record.id) <= LONGEST_ID:
-            yield record
-            continue
-        free = free_id(record.id, index, wanted)
-        wanted.add(free)
-        yield _rejected(record, free, None if taken == index else taken)
+        yield record if own == record.id else _rejected(record, own, None if taken == index else taken)
 
 
 def _rejected(record: Record | Rejected, own_id: str, taken_by: int | None) -> Rejected:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from decimal import Decimal
 
 from safe_data.core.numerals import cut
@@ -50,6 +50,24 @@ def free_id(name: str, index: int, taken: Container[str]) -> str:
     while free in taken:
         free += "-"
     return free
+
+
+def own_ids(ids: Sequence[str]) -> list[str]:
+    """An id for each row that no other has: the first row that has one keeps it, unless it is too long.
+
+    >>> own_ids(["dog", "crow", "dog"])
+    ['dog', 'crow', 'dog-2']
+    """
+    wanted, taken = set(ids), set()
+    found = []
+    for index, name in enumerate(ids):
+        own = name
+        if name in taken or len(name) > LONGEST_ID:
+            own = free_id(name, index, wanted)
+            wanted.add(own)
+        taken.add(name)
+        found.append(own)
+    return found
 
 
 def too_long(record_id: str) -> str:

@@ -8,7 +8,16 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.facts import balance, conflicts, content, counts, duplicates, leakage, sampling
+from safe_data.audit.facts import (
+    alignment,
+    balance,
+    conflicts,
+    content,
+    counts,
+    duplicates,
+    leakage,
+    sampling,
+)
 from safe_data.audit.facts.fact import Fact, FactKind
 from safe_data.core.errors import InputError
 
@@ -20,6 +29,7 @@ FACTS: dict[str, FactKind] = {
     **balance.FACTS,
     **content.FACTS,
     **sampling.FACTS,
+    **alignment.FACTS,
 }
 
 _NOT_COMPUTABLE = (pa.ArrowException, KeyError, TypeError, ValueError, InputError)

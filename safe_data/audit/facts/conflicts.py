@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from jaxtyping import Int
 from numpy import ndarray
 
-from safe_data.audit.alike.all_alike import KINDS, PICTURES, SOUNDS, alike
-from safe_data.audit.alike.clusters import cluster_of, components
+from safe_data.audit.alike.all_alike import KINDS, SOUNDS, alike
+from safe_data.audit.alike.clusters import cluster_of
 from safe_data.audit.alike.likeness import require_all_read
+from safe_data.audit.alike.questions import asked_the_same, codes_of
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.examples import examples
 from safe_data.audit.facts.duplicates import shares_by_split
 from safe_data.audit.facts.fact import MOST_OFFENDERS, Fact, FactKind, Offender, not_applicable
 
@@ -33,7 +33,7 @@ def conflicting_labels(corpus: Corpus) -> Fact:
         return not_applicable("no loaded record has a label")
     _require_compared(corpus, SOUNDS)
     words = labels.take(pa.array(rows))
-    affected = _differing(cluster_of(corpus)[rows], _codes(words))
+    affected = _differing(cluster_of(corpus)[rows], codes_of(words))
     said = [f"label {word}" for word in words.take(pa.array(affected)).to_pylist()]
     return _conflict(corpus, rows[affected], cluster_of(corpus)[rows[affected]], said, len(rows))
 
@@ -44,15 +44,11 @@ def conflicting_answers(corpus: Corpus) -> Fact:
     The sound must be the same for questions that need it, the picture for the others, and both where it is
     not known what is needed.
     """
-    asked = corpus.once(examples)
-    asked = asked.filter(pc.equal(asked["task"], "vqa"))
+    asked, rows, same = corpus.once(asked_the_same)
     if not asked.num_rows:
         return not_applicable("no question is asked")
-    _require_compared(corpus, SOUNDS + PICTURES)
-    rows = np.asarray(asked["row"])
-    same = _same_question(corpus, asked, rows)
     answers = pc.binary_join(asked["references"], "\x1f")
-    places = _differing(same, _codes(answers))
+    places = _differing(same, codes_of(answers))
     affected, firsts = np.unique(rows[places], return_index=True)
     prompts = asked["prompt"].take(pa.array(places[firsts])).to_pylist()
     given = asked["references"].take(pa.array(places[firsts])).to_pylist()
@@ -60,27 +56,10 @@ def conflicting_answers(corpus: Corpus) -> Fact:
     return _conflict(corpus, affected, same[places[firsts]], said, len(np.unique(rows)))
 
 
-def _same_question(corpus: Corpus, asked: pa.Table, rows: Numbers) -> Numbers:
-    """A number for each example, the same for the same question about the same media; 0 for media of none."""
-    count = corpus.manifest.num_rows
-    sounds = components(count, [alike(corpus, kind) for kind in SOUNDS if kind in KINDS])[rows]
-    pictures = components(count, [alike(corpus, kind) for kind in PICTURES if kind in KINDS])[rows]
-    needs = np.asarray(pc.fill_null(asked["needs_audio"].cast(pa.int8()), 2))
-    prompts = _codes(asked["prompt"])
-    seen, heard = np.where(needs == 1, -1, pictures), np.where(needs == 0, -1, sounds)
-    _, numbers = np.unique(np.stack([prompts, seen, heard]), axis=1, return_inverse=True)
-    return numbers.astype(np.int64)
-
-
 def _require_compared(corpus: Corpus, kinds: tuple[str, ...]) -> None:
     for kind in kinds:
         if kind in KINDS:
             require_all_read(alike(corpus, kind))
-
-
-def _codes(words: pa.ChunkedArray) -> Numbers:
-    """A number for each text."""
-    return np.asarray(pc.dictionary_encode(words).combine_chunks().indices).astype(np.int64)
 
 
 def _differing(groups: Numbers, values: Numbers) -> Numbers:
