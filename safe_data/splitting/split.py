@@ -7,6 +7,7 @@ corpus is split by its annotations, before media are there.
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -190,12 +191,41 @@ def _classes(corpus: Corpus, stratify: str | None, counts: ndarray) -> Classes:
     if stratify is None:
         return NO_CLASSES
     if stratify == QUESTION_TYPE:
-        asked = examples(corpus)
-        if not asked.num_rows or asked[QUESTION_TYPE].null_count == asked.num_rows:
+        asked, types = _question_types(corpus)
+        if types.null_count == len(types):
             raise InputError("--stratify question_type: no question has a type; stratify by another column")
-        return classes_of(asked["row"].to_numpy(), asked[QUESTION_TYPE].combine_chunks())
+        return classes_of(asked, types)
     rows: Int[ndarray, " some"] = np.flatnonzero(counts)
     return classes_of(rows, _column(corpus.manifest, stratify, "--stratify").take(pa.array(rows)))
+
+
+class _Question(msgspec.Struct):
+    question_type: str | None = None
+
+
+class _Asked(msgspec.Struct):
+    examples: tuple[_Question, ...] = ()
+
+
+def _question_types(corpus: Corpus) -> tuple[Rows, pa.Array]:
+    """The record of each question, and its type.
+
+    Raises:
+        InputError: the records of a built dataset cannot be read.
+    """
+    if not corpus.described:
+        try:
+            asked = examples(corpus)
+        except ValueError as error:
+            raise InputError(f"{corpus.roots[0]}: {error}") from None
+        return asked["row"].to_numpy(), asked[QUESTION_TYPE].combine_chunks()
+    decoder = msgspec.json.Decoder(_Asked)
+    found = [
+        (row, question.question_type)
+        for row, data in enumerate(corpus.described)
+        for question in (decoder.decode(data).examples if data else ())
+    ]
+    return np.array([row for row, _ in found], np.int64), pa.array([kind for _, kind in found], pa.string())
 
 
 def _column(manifest: pa.Table, name: str, option: str) -> pa.Array:
