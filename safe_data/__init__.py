@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from safe_data.audit.auditing import audit_datasets
     from safe_data.audit.check import check
     from safe_data.build.add_encoder import add_encoder
     from safe_data.build.build import Summary, build_dataset
@@ -50,6 +51,7 @@ __all__ = [
     "Summary",
     "Verified",
     "add_encoder",
+    "audit_datasets",
     "build_dataset",
     "check",
     "check_sampling",
@@ -88,6 +90,7 @@ _NAMES = {
     "sampling.mixture": ["Mixture"],
     "sampling.order": ["Order"],
     "sampling.outlook": ["check_sampling"],
+    "audit.auditing": ["audit_datasets"],
     "audit.check": ["check"],
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, Command, run
 from safe_data.core.command_help import Topics, lists
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.numerals import counted
 from safe_data.core.terminal import complain, say
-from safe_data.inspecting import check, info, verify
+from safe_data.inspecting import audit, check, info, verify
 from safe_data.splitting.command import split
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def synth(out: Path, *, clips: int = 2000, seed: int = 0, faults: str | None = N
         clips: number of clips, 24 or more
         seed: seed of the random numbers, 0 or more; the same seed gives the same bytes
         faults: faults to plant, as KIND=NUMBER,…, where KIND is leakage, near_leakage, duplicate,
-            near_duplicate, label_conflict, mismatch, silent, corrupt, or imbalance, whose NUMBER is the ratio
-            of the most frequent label to the rarest; OUT/faults.json tells where they are
+            near_duplicate, label_conflict, mismatch, silent, corrupt, ungrouped, or imbalance, whose NUMBER
+            is the ratio of the most frequent label to the rarest; OUT/faults.json tells where they are
 
     Examples:
         safe-data synth runs/world --clips 200 --seed 0
@@ -72,6 +72,7 @@ def build(
     memory: str | None = None,
     engine: str = "local",
     ray_address: str | None = None,
+    declare: tuple[str, ...] = (),
     quiet: bool = False,
 ) -> int:
     """Build shards with cached embeddings, or continue a build that was stopped.
@@ -95,6 +96,8 @@ def build(
             what the workers need at least)
         engine: what runs the workers: local (processes on this machine) or ray
         ray_address: address of a Ray cluster, only with engine ray (default: start Ray on this machine)
+        declare: what is on purpose and no fault, and why, as imbalance=WHY for unequal numbers of labels;
+            dataset.json keeps it, and audits repeat it
         quiet: show no progress
 
     Examples:
@@ -121,6 +124,7 @@ def build(
         memory=memory,
         engine=engine,
         ray_address=ray_address,
+        declared=_declared(declare),
         quiet=quiet,
     )
     options = {
@@ -134,6 +138,7 @@ def build(
         "trust_links": trust_links,
         "splits": splits,
         "max_reject_rate": max_reject_rate,
+        "declare": list(declare) or None,
     }  # workers, memory and engine are left out: they change no byte
     with open_storage(out).committing(OPTIONS) as file:
         file.write(options_yaml("safe-data build", options, CORE))
@@ -143,6 +148,27 @@ def build(
     share = f"{summary.rejected} of {summary.rows} records were rejected"
     complain([f"safe-data build: {share}, more than --max-reject-rate {max_reject_rate:g} allows"])
     return DOES_NOT_HOLD
+
+
+def _declared(words: Sequence[str]) -> dict[str, str]:
+    """Read what KEY=WHY declares.
+
+    Raises:
+        InputError: a key is unknown or given twice, or there is no reason.
+    """
+    from safe_data.shards.layout import DECLARABLE
+
+    declared: dict[str, str] = {}
+    for word in words:
+        key, _, why = (part.strip() for part in word.partition("="))
+        if key not in DECLARABLE:
+            hint = did_you_mean(key, DECLARABLE, f"a dataset may declare {', '.join(DECLARABLE)}")
+            raise InputError(f"--declare {word!r}: nothing is called {key!r}; {hint}")
+        if not why or key in declared:
+            fault = "says twice what is on purpose" if key in declared else "gives no reason"
+            raise InputError(f"--declare {word!r}: {fault}; write {key}=WHY, once")
+        declared[key] = why
+    return declared
 
 
 @lists(_encoders)
@@ -233,6 +259,7 @@ COMMANDS: dict[str, Command] = {
     "split": split,
     "add-encoder": add_encoder,
     "info": info,
+    "audit": audit,
     "check": check,
     "verify": verify,
     "sample": sample,

@@ -1,4 +1,4 @@
-"""The commands that look at a dataset: info describes it, check judges it, verify compares its bytes."""
+"""The commands that look at a dataset: info describes it, audit finds its faults, check judges it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ def info(
     *,
     rejected: bool = False,
     reason: str | None = None,
+    croissant: bool = False,
     format: Literal["text", "json", "csv"] = "text",
 ) -> None:
     """Print what a dataset holds: clips, sizes, hours, embeddings, rejected records, and one record.
@@ -23,6 +24,8 @@ def info(
         root: directory or URL of a finished dataset
         rejected: list every rejected record instead: its id, the medium that was looked for, the reason
         reason: only records rejected for this reason, or for reasons that begin so, such as 'no such file'
+        croissant: print Croissant metadata instead, for dataset search and other loaders; keep them in ROOT
+            (see docs/data.md)
         format: text (80 columns) or json; with --rejected also csv
 
     Examples:
@@ -30,9 +33,14 @@ def info(
         safe-data info runs/mine/shards --format json
         safe-data info runs/mine/shards --rejected --reason 'no such file'
         safe-data info runs/mine/shards --rejected --format csv
+        safe-data info runs/mine/shards --croissant
     """
     from safe_data.shards.info import info_json, info_lines, read_info
 
+    if croissant and (rejected or format == "csv"):
+        raise InputError(
+            "--croissant: is one JSON document about all records; leave out --rejected and --format csv"
+        )
     if rejected:
         from safe_data.shards.rejected import read_rejected, rejected_csv, rejected_json, rejected_lines
 
@@ -43,6 +51,11 @@ def info(
         raise InputError(f"--reason {reason}: chooses among the rejected records; add --rejected")
     if format == "csv":
         raise InputError("--format csv: lists rejected records, one a line; add --rejected, or take json")
+    if croissant:
+        from safe_data.shards.croissant import croissant_lines
+
+        say(croissant_lines(root))
+        return
     facts = read_info(root)
     say(info_json(facts) if format == "json" else info_lines(facts))
 
@@ -92,6 +105,7 @@ def check(
     *,
     out: Path | None = None,
     format: Literal["text", "json", "markdown", "junit"] = "text",
+    data_docs: Path | None = None,
     force: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -104,6 +118,7 @@ def check(
         out: directory for facts.json, results.json, junit.xml, summary.md and index.html (default: of one
             dataset ROOT/check, of several none)
         format: what is printed: text, json, markdown (for a summary in CI) or junit (XML)
+        data_docs: new directory for Great Expectations' own pages, Data Docs
         force: replace other results that are there
         quiet: show no progress
 
@@ -140,6 +155,7 @@ def check(
         only=rules.only,
         given=Given(by.annotations, by.sampling, split, batch_size),
         out=out,
+        data_docs=data_docs,
         format=format,
         force=force,
         quiet=quiet,
@@ -154,6 +170,58 @@ def _list(format: str) -> int:
     found = check_list()
     say(found.json_lines() if format == "json" else check_list_lines(found))
     return HOLDS
+
+
+@dataclass(frozen=True)
+class AuditedRoots:
+    """What `audit` looks at."""
+
+    roots: tuple[str, ...] = field(default=(), metadata={"positional": True})
+    """directories of finished datasets, compared with each other too, each as ROOT or NAME=ROOT; with
+    --source the folder of a corpus"""
+
+
+def audit(
+    roots: AuditedRoots,
+    *,
+    source: str | None = None,
+    out: Path | None = None,
+    annotations: Path | None = None,
+    sampling: Path | None = None,
+    force: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Find what is wrong with datasets: leaks between splits, duplicates, silence, imbalance and more.
+
+    It judges nothing, so the exit code is 0 whatever it finds; `safe-data check` judges.
+
+    Args:
+        source: audit the annotations of a corpus alone, as this source reads them, before its media are there
+        out: directory for audit.json, audit.html and findings.parquet (default: ROOT/audit of one dataset;
+            otherwise audit in the current directory)
+        annotations: JSON of pairs of sound and picture that a person marked as aligned or mismatched
+        sampling: YAML file of a curriculum (see docs/data.md), whose batches are compared with its shares
+        force: replace other results that are there
+        quiet: show no progress
+
+    Examples:
+        safe-data audit runs/mine/shards
+        safe-data audit runs/audiocaps runs/vggsound --out runs/audited
+        safe-data audit corpora/MUSIC-AVQA/data --source music_avqa
+    """
+    from safe_data.audit.auditing import audit_datasets
+
+    if not roots.roots:
+        raise InputError("no dataset is given; name the directory of a finished one")
+    audit_datasets(
+        *roots.roots,
+        source=source,
+        out=out,
+        annotations=annotations,
+        sampling=sampling,
+        force=force,
+        quiet=quiet,
+    )
 
 
 def verify(root: str) -> int:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from desk import LOCAL, readme_commands, write_desk, write_models
 
 import safe_data.cli
@@ -54,7 +55,7 @@ def test_the_commands_for_your_data_and_your_model(desk: Path) -> None:
             done = run(typed, desk)
             assert done.returncode == 0, f"{shlex.join(typed)}\n{done.stdout}{done.stderr}"
             ran.append(typed[1])
-    assert ran == ["build", "check", "stage-a", "predict", "build", "build", "info"]
+    assert ran == ["build", "audit", "check", "stage-a", "predict", "build", "build", "info"]
     assert (desk / "runs/mine/predictions.jsonl").stat().st_size
 
 
@@ -77,7 +78,7 @@ def doc_commands(page: str) -> list[list[str]]:
     """The commands of a page of docs/ that are whole: what is left out is written as an ellipsis."""
     lines = (ROOT / "docs" / page).read_text("utf-8").replace("\\\n", "").splitlines()
     commands = [line for line in lines if re.match(r"    safe-\w+ (?!\S+:)", line)]  # not what one prints
-    typed = [part for line in commands for part in line.split("&&")]
+    typed = [part.partition(" > ")[0] for line in commands for part in line.split("&&")]
     words = [shlex.split(part, comments=True) for part in typed if "…" not in part]
     return [found for found in words if found[-1] != "--help"]
 
@@ -121,3 +122,14 @@ def test_paths_named_exist() -> None:
 def test_the_demo_table_is_filled_in() -> None:
     assert "VL questions" in README
     assert "<!--" not in README
+
+
+def test_the_numbers_of_criteria_are_those_of_the_files() -> None:
+    text = " ".join(README.split())
+    demo, success = (
+        len(yaml.safe_load((ROOT / "safe_eval" / "criteria" / f"{name}.yaml").read_text("utf-8"))["criteria"])
+        for name in ("demo", "success")
+    )
+    # The verdict of the demo has one row more: whether every expected answer is there.
+    assert f"{demo + 1} of {demo + 1} criteria hold: the {demo} of `demo`, and that every answer" in text
+    assert f"Of the {success} criteria that SAFE itself must meet (`success`)" in text

@@ -11,6 +11,7 @@ from typing import Any
 
 from safe_data.audit.check_files import FILES, Format, check_same_judged, formatted, write_files
 from safe_data.audit.corpus import Corpus, Given, named_root, open_corpus
+from safe_data.audit.data_docs import write_data_docs
 from safe_data.audit.facts.all_facts import compute_facts
 from safe_data.audit.facts.fact import Fact
 from safe_data.audit.judge import facts_named, judge
@@ -34,6 +35,7 @@ def check(
     only: Sequence[str] = (),
     given: Given = Given(),  # noqa: B008 - it is frozen
     out: Path | None = None,
+    data_docs: Path | None = None,
     format: Format = "text",
     force: bool = False,
     quiet: bool = True,
@@ -47,6 +49,7 @@ def check(
         only: names of suites, facts or columns; only their rules are judged
         given: annotations, and a curriculum with what it draws from
         out: where to write the results (default: ROOT/check, if there is one dataset)
+        data_docs: an empty or new folder for Great Expectations' own pages as well
         format: what is printed
         force: replace other results that are there
         quiet: show no progress
@@ -81,8 +84,10 @@ def check(
         outlook=outlook,
     )
     say(formatted(judged, format))
+    tell = say if format == "text" else complain
+    if data_docs is not None:
+        tell([f"Data Docs written to {write_data_docs(judged, data_docs, force=force)}"])
     if out is not None:
-        tell = say if format == "text" else complain
         tell([f"written to {write_files(judged, corpus, out, force=force)}"])
     return judged.exit_code
 

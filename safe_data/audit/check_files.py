@@ -24,11 +24,11 @@ FILES = ("facts.json", "results.json", "junit.xml", "summary.md", "index.html")
 def formatted(judged: Judged, format: Format) -> list[str]:
     """The lines that are printed in a format."""
     if format == "json":
-        return _json(judged.document()).decode().splitlines()
+        return _json(judged.document()).decode().rstrip().split("\n")
     if format == "markdown":
-        return markdown_summary(judged).splitlines()
+        return markdown_summary(judged).rstrip().split("\n")
     if format == "junit":
-        return junit_xml(judged).decode().splitlines()
+        return junit_xml(judged).decode().rstrip().split("\n")
     return judged.lines()
 
 

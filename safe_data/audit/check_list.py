@@ -33,7 +33,7 @@ class CheckList(msgspec.Struct, frozen=True):
 
     def json_lines(self) -> list[str]:
         """The list as lines of JSON."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=1).decode().splitlines()
+        return msgspec.json.format(msgspec.json.encode(self), indent=1).decode().split("\n")
 
 
 def check_list() -> CheckList:

@@ -80,6 +80,9 @@ def _members(corpus: Corpus) -> Iterator[tuple[int, bytes]]:
     """The JSON of each loaded record, tar by tar."""
     manifest = corpus.manifest
     rows = np.flatnonzero(np.asarray(pc.equal(manifest["status"], "ok")))
+    if corpus.described:
+        yield from ((row, corpus.described[row]) for row in rows.tolist())
+        return
     offsets, sizes = (manifest[name].fill_null(-1).to_numpy()[rows] for name in ("json_offset", "json_size"))
     if (offsets < 0).any() or (sizes < 0).any():
         raise ValueError("the manifest does not say where the records are; build the dataset again")

@@ -20,7 +20,6 @@ def validate(
     rules: Sequence[Expectation],
     looks_at: Sequence[str],
     tables: Mapping[str, pa.Table],
-    index_columns: Sequence[str] = (),
 ) -> list[Result | None]:
     """The result of each rule on the table at which it looks; None where there is no result.
 
@@ -41,11 +40,7 @@ def validate(
         whole = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
         answer = whole.get_batch({"dataframe": frame}).validate(
             gx.ExpectationSuite(name=name, expectations=chosen),
-            result_format={
-                "result_format": "SUMMARY",
-                "partial_unexpected_count": MOST_OFFENDERS,
-                "unexpected_index_column_names": [column for column in index_columns if column in frame],
-            },
+            result_format={"result_format": "BASIC", "partial_unexpected_count": MOST_OFFENDERS},
         )
         for result in answer.to_json_dict()["results"]:
             results[result["expectation_config"]["meta"]["position"]] = result

@@ -47,8 +47,7 @@ def _case(suite: ElementTree.Element, title: str, name: str) -> ElementTree.Elem
 
 
 def _add_case(suite: ElementTree.Element, result: RuleResult, title: str) -> None:
-    about = ", ".join(result.columns) or result.expectation
-    case = _case(suite, title, f"{about}: {result.description}")
+    case = _case(suite, title, result.name)
     if result.label == "ok":
         return
     tag = {"FAIL": "failure", "not judged": "error"}.get(result.label, "skipped")

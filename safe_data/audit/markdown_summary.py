@@ -14,13 +14,13 @@ _SIGNS = {HOLDS: "✅", DOES_NOT_HOLD: "❌"}
 _UNKNOWN = "❔"
 _SIGN_OF = {"FAIL": "❌", "not judged": "❔", "warn": "⚠️", "info": "ℹ️", "ok": "✅", "n/a": "➖"}
 _FOLDED = ("ok", "n/a")
-_COLUMNS = ("", "suite", "rule", "observed", "bound", "why")
+_COLUMNS = ("", "suite", "rule", "observed", "bound", "what it is about")
 MOST_BYTES = 900_000  # GitHub shows no summary above 1 MiB
 
 
 def markdown_summary(judged: Judged) -> str:
     """The verdict, the rules that do not hold with their reasons, and the others folded."""
-    text = "\n".join(_lines(judged)) + "\n"
+    text = "\n".join(_lines(judged)).rstrip() + "\n"
     if len(text.encode()) <= MOST_BYTES:
         return text
     return "\n".join([*_head(judged), "The rules are too many to be shown here; see results.json."]) + "\n"
@@ -55,10 +55,10 @@ def _table(results: Sequence[RuleResult]) -> Iterator[str]:
         [
             _SIGN_OF[result.label],
             result.suite,
-            result.description,
+            result.name,
             result.seen,
             result.bound,
-            "; ".join(result.reasons),
+            "; ".join(result.reasons or [result.description]),
         ]
         for result in results
     ]

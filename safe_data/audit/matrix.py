@@ -15,9 +15,11 @@ from jaxtyping import Int
 from numpy import ndarray
 from scipy.sparse import coo_array, csr_array
 
+from safe_data.audit.alike.questions import leaking_questions
 from safe_data.audit.corpus import Corpus
+from safe_data.core.errors import InputError
 
-ANY = "any"
+ANY, QUESTION = "any", "question"
 NOT_IN_ANY = ("id", "near_text")  # two splits may number from 1, and many clips are "a dog barks"
 
 Labels = Int[ndarray, " records"]  # equal for records that are alike, -1 for one that is like no other
@@ -146,24 +148,45 @@ def leaks_of(kind: str, touched: csr_array, at: Places) -> list[Leak]:
     return sorted(leaks, key=lambda leak: (-(leak.question_share or 0), -leak.share))
 
 
-def leakage_matrix(corpus: Corpus, kinds: Mapping[str, Callable[[Corpus], Labels]]) -> Matrix:
-    """Compare all parts by each kind, and by any of them but those that say too little alone.
+def question_leaks(corpus: Corpus) -> list[Leak]:
+    """The cells of questions that are asked about the same media, and answered the same, in another part.
 
-    A kind whose labels raise ValueError was not looked for.
+    Raises:
+        ValueError: media could not be compared.
     """
     at = corpus.once(places)
-    leaks: list[Leak] = []
-    missed = []
-    together: csr_array | None = None
+    asked = corpus.once(leaking_questions)
+    of_record = at.part_of[asked.rows]
+    met = coo_array(touching(asked.answer, of_record, len(at.parts)))
+    of_questions = Places(at.parts, of_record, np.ones(len(asked.rows), np.int64))
+    leaks = []
+    for leak in leaks_of(QUESTION, csr_array(met), of_questions):
+        here = met.row[(met.col == leak.seen_in) & (of_record[met.row] == leak.part)]
+        records = len(np.unique(asked.rows[here]))
+        share = records / at.parts[leak.part].records
+        leaks.append(msgspec.structs.replace(leak, records=records, share=share))
+    return leaks
+
+
+def touched_by(
+    corpus: Corpus, kinds: Mapping[str, Callable[[Corpus], Labels]]
+) -> tuple[dict[str, csr_array], tuple[NotLookedFor, ...]]:
+    """The table of `touching` of each kind; and the kinds whose labels raise, which were not looked for."""
+    at = corpus.once(places)
+    tables, missed = {}, []
     for kind, labels_of in kinds.items():
         try:
-            labels = corpus.once(labels_of)
-        except (ValueError, KeyError) as error:
+            tables[kind] = touching(corpus.once(labels_of), at.part_of, len(at.parts))
+        except (ValueError, KeyError, InputError) as error:
             missed.append(NotLookedFor(kind, str(error.args[0]) if error.args else repr(error)))
-            continue
-        touched = touching(labels, at.part_of, len(at.parts))
-        leaks += leaks_of(kind, touched, at)
-        if kind not in NOT_IN_ANY:
-            together = touched if together is None else together + touched
-    found = leaks_of(ANY, together, at) if together is not None else []
-    return Matrix(at.parts, (ANY, *kinds), (*found, *leaks), tuple(missed))
+    return tables, tuple(missed)
+
+
+def leakage_matrix(corpus: Corpus, kinds: Mapping[str, Callable[[Corpus], Labels]]) -> Matrix:
+    """Compare all parts by each kind, and by any of them but those that say too little alone."""
+    at = corpus.once(places)
+    tables, missed = touched_by(corpus, kinds)
+    leaks = [leak for kind, touched in tables.items() for leak in leaks_of(kind, touched, at)]
+    telling = [touched for kind, touched in tables.items() if kind not in NOT_IN_ANY]
+    together = leaks_of(ANY, sum(telling[1:], telling[0]), at) if telling else []
+    return Matrix(at.parts, (ANY, *tables), (*together, *leaks), missed)

@@ -7,14 +7,18 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.judged import Judged
 from safe_data.audit.page_media import MAX_PAGE_BYTES, OFFENDERS_SHOWN, PageMedia
 from safe_data.audit.rule_results import RuleResult
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS
+from safe_data.core.terminal import printable
 from safe_data.sampling.outlook import outlook_lines
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 TONES = {
     "FAIL": "bad",
@@ -50,13 +54,6 @@ def html_page(judged: Judged, corpus: Corpus) -> str:
     Raises:
         ImportError: jinja2 is not installed (extra `report`).
     """
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    style = _resource("check.css")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     parts = [
         Part(name, title, folded, found)
         for label, name, title, folded in _PARTS
@@ -64,7 +61,7 @@ def html_page(judged: Judged, corpus: Corpus) -> str:
     ]
     ordered = [result for part in parts for result in part.results]
     return (
-        environment.from_string(_resource("check.html.j2")).render(
+        template("check.html.j2").render(
             judged=judged,
             parts=parts,
             media=PageMedia(corpus, ordered),
@@ -74,11 +71,43 @@ def html_page(judged: Judged, corpus: Corpus) -> str:
             verdict_tone=_VERDICT_TONES.get(judged.exit_code, "unknown"),
             outlook="" if judged.outlook is None else "\n".join(outlook_lines(judged.outlook)),
             provenance=list(_flat("", judged.about)),
-            style=Markup(style),  # noqa: S704 - our own file
-            style_hash=_csp_hash(style),
+            **styled("check.css"),
         )
         + "\n"
     )
+
+
+def template(name: str) -> "Template":
+    """A template of this folder, which escapes every value.
+
+    Raises:
+        ImportError: jinja2 is not installed (extra `report`).
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    return environment.from_string(_resource(name))
+
+
+def styled(*names: str) -> dict[str, str]:
+    """Style sheets of this folder as `style`, and as `style_hash` what lets a page use them and no other."""
+    from markupsafe import Markup
+
+    style = "".join(map(_resource, names))
+    return {"style": Markup(style), "style_hash": _csp_hash(style)}  # noqa: S704 - our own files
+
+
+def _shown(value: Any) -> Any:
+    """A text without what could turn or hide other text; our own markup is of another type."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return "\n".join(printable(line) for line in value.split("\n"))
 
 
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -5,13 +5,13 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import Offender
-from safe_data.audit.rule_results import RuleResult
 from safe_data.core.errors import InputError, MediaError
 
 OFFENDERS_SHOWN = 5  # per rule
@@ -20,7 +20,7 @@ MAX_SOUND_BYTES = 200_000
 MAX_PAGE_BYTES = 8_000_000  # of all media, as base64
 MAX_READ_BYTES = 2**26  # a larger file is not even read
 SHORTENED_SECONDS, SHORTENED_RATE_HZ = 10.0, 16_000
-THUMBNAIL_PIXELS = 240
+THUMBNAIL_PIXELS, FEW_PIXELS = 240, 128
 
 # What browsers play, by its first bytes; SVG is left out, as it can hold scripts.
 _PLAYED = (
@@ -41,6 +41,8 @@ class ShownRecord:
     sound: str | None = None
     picture: str | None = None
     note: str = ""
+    anchor: str = ""  # of the page, where its media are; empty if it has none
+    is_again: bool = False  # its media are shown above
 
 
 @dataclass(frozen=True)
@@ -52,17 +54,27 @@ class ShownOffender:
     more: int
 
 
+class Broken(Protocol):
+    """What has records to show: the result of a rule, or a finding."""
+
+    @property
+    def success(self) -> bool | None: ...
+
+    @property
+    def offenders(self) -> tuple[Offender, ...]: ...
+
+
 class PageMedia:
     """Reads the media of offenders in the order in which they are shown, until the page is full."""
 
-    def __init__(self, corpus: Corpus, results: Iterable[RuleResult]) -> None:
+    def __init__(self, corpus: Corpus, results: Iterable[Broken]) -> None:
         self._corpus = corpus
         self._left = MAX_PAGE_BYTES
-        self._shown: set[str] = set()
+        self._anchors: dict[str, str] = {}
         self._rows = _rows_of(corpus, [result for result in results if not result.success])
         self.left_out = 0  # media for which there was no room
 
-    def of(self, result: RuleResult) -> list[ShownOffender]:
+    def of(self, result: Broken) -> list[ShownOffender]:
         """The first offenders of a rule with their media."""
         return [self._offender(offender) for offender in result.offenders[:OFFENDERS_SHOWN]]
 
@@ -75,13 +87,13 @@ class PageMedia:
         row = self._rows.get(name)
         if row is None:
             return ShownRecord(name)
-        if name in self._shown:
-            return ShownRecord(name, note="its media are shown above")
-        self._shown.add(name)
+        if name in self._anchors:
+            return ShownRecord(name, anchor=self._anchors[name], is_again=True)
+        anchor = self._anchors.setdefault(name, f"record-{len(self._anchors) + 1}")
         notes: list[str] = []
         picture = self._embedded(self._thumbnail(row, notes), "picture", notes)
         sound = self._embedded(self._clip(row, notes), "sound", notes)
-        return ShownRecord(name, sound, picture, "; ".join(notes))
+        return ShownRecord(name, sound, picture, "; ".join(notes), anchor)
 
     def _embedded(self, uri: str | None, noun: str, notes: list[str]) -> str | None:
         if uri is not None and len(uri) > self._left:
@@ -92,6 +104,8 @@ class PageMedia:
         return uri
 
     def _thumbnail(self, row: int, notes: list[str]) -> str | None:
+        from PIL.Image import Resampling
+
         from safe_data.media.picture import decode_image
 
         try:
@@ -100,6 +114,8 @@ class PageMedia:
                 return None
             picture = decode_image(data)
             picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+            if (times := FEW_PIXELS // max(picture.size)) > 1:  # so small that its pixels are looked at
+                picture = picture.resize((picture.width * times, picture.height * times), Resampling.NEAREST)
             smaller = io.BytesIO()
             picture.save(smaller, "JPEG", quality=80)
         except _UNREADABLE as error:
@@ -129,7 +145,7 @@ class PageMedia:
         return self._corpus.member(row, "audio" if kind == "audio" else "image")
 
 
-def _rows_of(corpus: Corpus, results: Sequence[RuleResult]) -> dict[str, int]:
+def _rows_of(corpus: Corpus, results: Sequence[Broken]) -> dict[str, int]:
     """The rows of the records that are shown, by their names."""
     names = {
         name

@@ -55,10 +55,12 @@ _FREE_WHEN_EMPTY = {
     "expect_table_columns_to_match_set": "column_set",
     "expect_table_columns_to_match_ordered_list": "column_list",
 }
-# Rules about several columns that hold for one column and itself.
+# Rules that compare columns, and hold for a column and itself.
 _NEED_TWO = (
     "expect_column_pair_values_to_be_equal",
     "expect_column_pair_values_a_to_be_greater_than_b",
+    "expect_compound_columns_to_be_unique",
+    "expect_multicolumn_sum_to_equal",
     "expect_multicolumn_values_to_be_equal",
     "expect_select_column_values_to_be_unique_within_record",
 )
@@ -124,7 +126,8 @@ def _wrong_arguments(kind: str, kwargs: Mapping[str, Any]) -> str | None:
         if not isinstance(names, list) or not all(isinstance(one, str) and one for one in names):
             what = "columns in a list" if name in LISTS_OF_COLUMNS else "a column"
             return f"{name} is {kwargs[name]!r}; name {what}"
-    if kwargs.get("ignore_row_if", "never") != "never":
+    ignore = RULE_TYPES[kind].defaults.get("ignore_row_if")
+    if kwargs.get("ignore_row_if", ignore) != ignore:
         return "ignore_row_if leaves out rows, perhaps all of them; leave it out, as a null is a miss"
     return None
 
@@ -222,14 +225,22 @@ def _excludes_nothing(low: float, high: float, strict: tuple[bool, bool], whole:
     return above and below
 
 
-def _free_set(kind: str, kwargs: Mapping[str, Any], _: str) -> str | None:
+def _free_set(kind: str, kwargs: Mapping[str, Any], data: str) -> str | None:
     argument = _FREE_WHEN_EMPTY.get(kind)
     if argument and (not kwargs[argument] or kwargs[argument] is True):
         return f"{argument} is empty, {ANYTHING}; name what you mean"
+    for name in ("value_set", "value_pairs_set"):
+        if name in kwargs and not (isinstance(kwargs[name], list) and kwargs[name]):
+            return f"{name} is {kwargs[name]!r}; name one value or more, in a list"
+    is_number = data == "facts" or _is_numeric(kwargs.get("column"))
+    if is_number and not all(_is_number_or_null(value) for value in kwargs.get("value_set", [])):
+        return f"value_set is {kwargs['value_set']!r}; name numbers, without quotes"
     column = kwargs.get("column")
     is_flag = column in manifest.SCHEMA.names and pa.types.is_boolean(manifest.SCHEMA.field(column).type)
     if kind.endswith("to_be_in_set") and is_flag and {True, False} <= _hashable(kwargs["value_set"]):
         return f"value_set has both values of {column}, {ANYTHING}; name one"
+    if kwargs.get("column_index") is not None:
+        return "column_index is not looked at by Great Expectations; leave it out"
     if kwargs.get("threshold", 0) is None:
         return f"threshold is null, {ANYTHING}; give one"
     return None
@@ -260,5 +271,5 @@ def _free_pattern(kind: str, kwargs: Mapping[str, Any], _: str) -> str | None:
 
 def _free_columns(kind: str, kwargs: Mapping[str, Any], _: str) -> str | None:
     if kind in _NEED_TWO and len(set(columns_of(kwargs))) < 2:
-        return "compares a column with itself; name two columns"
+        return "is about several columns, and compares no column with itself; name two or more"
     return None

@@ -4,7 +4,8 @@ The table is ours, so that a rule is read and completed without loading Great Ex
 seconds, and so that no change of its defaults affects a suite.
 
 Source: the expectations of Great Expectations 1.24, `great_expectations/expectations/core`.
-Differs: `ignore_row_if` is `never`, since a null is a miss; `double_sided` and `or_equal` have a default.
+Differs: `ignore_row_if` leaves out no row, since a null is a miss; `double_sided` and `or_equal` have
+defaults.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ LISTS_OF_COLUMNS = ("column_list", "column_set")
 
 _BOUNDS = {"min_value": None, "max_value": None, "strict_min": False, "strict_max": False}
 _SHARE = {"mostly": 1.0}
-_NULLS_COUNT = {"ignore_row_if": "never"}
+_PAIR_NULLS_COUNT, _NULLS_COUNT = {"ignore_row_if": "neither"}, {"ignore_row_if": "never"}
 
 
 class RuleType(NamedTuple):
@@ -53,7 +54,9 @@ def _distinct() -> RuleType:
 
 
 def _pair(*needs: str, **defaults: Any) -> RuleType:
-    return RuleType(("column_A", "column_B", *needs), {**defaults, **_NULLS_COUNT, **_SHARE}, of_one_row=True)
+    return RuleType(
+        ("column_A", "column_B", *needs), {**defaults, **_PAIR_NULLS_COUNT, **_SHARE}, of_one_row=True
+    )
 
 
 def _columns(*needs: str) -> RuleType:

@@ -81,6 +81,7 @@ def build_dataset(
     memory: str | None = None,
     engine: str = "local",
     ray_address: str | None = None,
+    declared: Mapping[str, str] | None = None,
     quiet: bool = False,
 ) -> Summary:
     """Build the dataset in `out`, or continue a build that was stopped.
@@ -99,6 +100,7 @@ def build_dataset(
         memory: limit on the memory of all processes together, such as 800MB; see `share_of`
         engine: `local` (processes on this machine) or `ray`
         ray_address: address of a Ray cluster (default: start Ray on this machine)
+        declared: what is on purpose, and why, such as the imbalance of labels
         quiet: show no progress
 
     Raises:
@@ -150,7 +152,7 @@ def build_dataset(
                 storage, dict(zip(specs, encodings, strict=True)), _known_facts(storage), run
             )
             repaired = tuple(name for names in damaged.values() for name in names)
-            return replace(_finish(plan, storage, done, facts), repaired=repaired)
+            return replace(_finish(plan, storage, done, facts, declared or {}), repaired=repaired)
 
 
 def _pieces(
@@ -223,7 +225,11 @@ def _known_facts(storage: Storage) -> dict[str, EncoderFacts]:
 
 
 def _finish(
-    plan: Plan, storage: Storage, done: Sequence[Done], encoder_facts: Mapping[str, EncoderFacts]
+    plan: Plan,
+    storage: Storage,
+    done: Sequence[Done],
+    encoder_facts: Mapping[str, EncoderFacts],
+    declared: Mapping[str, str],
 ) -> Summary:
     """Write the manifest of all shards, then dataset.json, which makes the dataset complete."""
     with storage.committing(MANIFEST) as file:
@@ -253,6 +259,7 @@ def _finish(
             if encoding.label in encoder_facts
         },
         rejected_sha256=stored_facts(storage, REJECTED).sha256,
+        declared=dict(declared),
     )
     write_json(storage, DATASET, dataset)
     for name in extra_silences(storage, dataset):

@@ -11,7 +11,8 @@ order, and hands each clip to the encoders; a None asks it to pass on what it ha
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ from safe_data.media.measure import measure_image
 from safe_data.media.paths import MediaRoot, open_file, read_open
 from safe_data.media.picture import decode_image, picture_suffix
 from safe_data.media.sound_stream import SoundStream
-from safe_data.records import Audio, Record, Rejected
+from safe_data.records import Audio, Event, Record, Rejected
 from safe_data.shards.manifest import Row
 from safe_data.shards.plan import Entry, record_json
 from safe_data.shards.tar import TarWriter
@@ -221,7 +222,14 @@ def _about(entry: Record | Rejected) -> dict[str, Any]:
     if isinstance(entry, Record):
         about |= {"label": entry.label, "difficulty": entry.difficulty, "examples": len(entry.examples)}
         about["audio_examples"] = sum(example.needs_audio is True for example in entry.examples)
+        about |= {"events": _events_json(entry.events), "transcript": entry.transcript}
     return about
+
+
+def _events_json(events: Sequence[Event]) -> str | None:
+    if not events:
+        return None
+    return json.dumps([event.model_dump() for event in events], ensure_ascii=False, separators=(",", ":"))
 
 
 def _of_the_clip(record: Record, audio: Audio) -> Record:

@@ -98,6 +98,19 @@ def percent(share: float) -> str:
     return f"{100 * share:.4g} %"
 
 
+def share_text(share: float | None) -> str:
+    """A share with one decimal, never rounded to none or to all.
+
+    >>> share_text(0.32553), share_text(0.00001), share_text(0.99999), share_text(None)
+    ('32.6 %', '< 0.1 %', '> 99.9 %', '–')
+    """
+    if share is None:
+        return MISSING
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
+    return "> 99.9 %" if 0.9995 < share < 1 else f"{100 * share:.1f} %"
+
+
 def duration(seconds: float) -> str:
     """
     >>> [duration(seconds) for seconds in (0.4, 59.6, 80, 7265, 93600)]

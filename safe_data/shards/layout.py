@@ -24,6 +24,7 @@ from safe_data.records import ID_PATTERN
 from safe_data.shards.storage import Storage, open_storage
 
 FORMAT_VERSION = 1
+DECLARABLE = ("imbalance",)  # what a dataset may declare to be on purpose
 MISSING, CHANGED = "missing", "damaged, its bytes have changed"  # what is wrong with a file
 DATASET, PLAN, MANIFEST, REJECTED = "dataset.json", "plan.json", "manifest.parquet", "rejected.parquet"
 
@@ -91,6 +92,7 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A finished dataset. The fingerprint covers the plan and the tars, not the embeddings.
 
     `encoder_facts` has the label of each encoder; older datasets lack it, and have no `rejected_sha256`.
+    `declared` says why something is on purpose that an audit would otherwise call a fault.
     """
 
     format_version: int
@@ -102,6 +104,7 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     splits: dict[Name, Split]
     encoder_facts: dict[Name, EncoderFacts] = {}
     rejected_sha256: Hex | None = None
+    declared: dict[str, str] = {}
 
 
 @dataclass(frozen=True)

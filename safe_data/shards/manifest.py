@@ -29,7 +29,8 @@ class Row:
 
     `json_sha256`, `audio_sha256` and `image_sha256` hash the stored files; `pcm_sha256` and `pixel_sha256`
     hash the decoded samples and pixels; `image_dhash` describes what a picture looks like. All facts are of
-    the stored media. `source_path`, in the corpus, is the medium for which a record was rejected.
+    the stored media. `source_path`, in the corpus, is the medium for which a record was rejected. `events` is
+    the JSON list of what happens in the clip, as in the record.
     """
 
     index: Long
@@ -72,6 +73,8 @@ class Row:
     image_height: Int | None = None
     examples: Int = 0
     audio_examples: Int = 0
+    events: Text | None = None
+    transcript: Text | None = None
 
 
 def _arrow_fields() -> list[pa.Field]:
@@ -86,7 +89,12 @@ def _arrow_fields() -> list[pa.Field]:
 
 
 SCHEMA = pa.schema(_arrow_fields())
-LATER_COLUMNS = ("source_path", "json_sha256")  # which an older dataset lacks, and which are null there
+LATER_COLUMNS = (
+    "source_path",
+    "json_sha256",
+    "events",
+    "transcript",
+)  # which an older dataset lacks, and which are null there
 
 
 def table(rows: Iterable[Row]) -> pa.Table:

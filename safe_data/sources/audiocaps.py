@@ -36,7 +36,15 @@ from safe_data.sources.annotations import TEXT, csv_rows, find_annotations
 from safe_data.sources.clip_files import Clip, ClipFiles, Part, clip_files, several_clips, with_subfolders
 from safe_data.sources.faulty_row import Fault, by_record
 from safe_data.sources.ids import clip_id
-from safe_data.sources.media_files import SOUNDS, VIDEOS, MediaFiles, is_video, list_media
+from safe_data.sources.media_files import (
+    SOUNDS,
+    VIDEOS,
+    MediaFiles,
+    is_video,
+    list_folders,
+    list_media,
+    media_among,
+)
 
 DATASET = "audiocaps"
 GET = "https://github.com/cdjkim/audiocaps (dataset/ or dataset2.0/)"
@@ -69,10 +77,13 @@ def read(root: Path, trust_links: Path | None = None) -> Records:
     documented = [*(f"audio/{split}" for split in files), *files, "audio"]
     below = [folder for folder in with_subfolders(root, ("audio",), 2) if folder not in documented]
     media = media_root(root, trust_links)
-    cut = clip_files(media, (*documented, *below), SOUNDS + VIDEOS, CLIP_SECONDS)
-    videos = clip_files(media, with_subfolders(root, ("video", "videos"), 2), VIDEOS, CLIP_SECONDS)
+    folders, suffixes = (*documented, *below), SOUNDS + VIDEOS
+    listed = list_folders(root, folders, suffixes)
+    cut = clip_files(media, media_among(listed, folders, suffixes), CLIP_SECONDS)
+    whole = list_media(root, with_subfolders(root, ("video", "videos"), 2), VIDEOS)
+    videos = clip_files(media, whole, CLIP_SECONDS)
     for split, rows_of_clips in lists.items():
-        named = list_media(root, (f"audio/{split}", split, "audio"), SOUNDS + VIDEOS)
+        named = media_among(listed, (f"audio/{split}", split, "audio"), suffixes)
         for captions in rows_of_clips.values():
             if isinstance(captions, Fault):
                 yield captions.rejected(dataset=DATASET, split=split)

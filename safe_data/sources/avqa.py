@@ -41,7 +41,7 @@ from safe_data.sources.clip_files import (
     with_subfolders,
 )
 from safe_data.sources.faulty_row import Fault, by_record, some_good
-from safe_data.sources.media_files import SOUNDS, VIDEOS
+from safe_data.sources.media_files import SOUNDS, VIDEOS, list_media
 from safe_data.sources.vggsound import CLIP_SECONDS, video_folders
 
 DATASET = "avqa"
@@ -72,8 +72,8 @@ def read(root: Path, trust_links: Path | None = None) -> Records:
         for split, file in files.items()
     }
     media = media_root(root, trust_links)
-    videos = clip_files(media, video_folders(root), VIDEOS, CLIP_SECONDS)
-    sounds = clip_files(media, with_subfolders(root, ("audio",), 2), SOUNDS, CLIP_SECONDS)
+    videos = clip_files(media, list_media(root, video_folders(root), VIDEOS), CLIP_SECONDS)
+    sounds = clip_files(media, list_media(root, with_subfolders(root, ("audio",), 2), SOUNDS), CLIP_SECONDS)
     for split, clips in lists.items():
         for questions in clips.values():
             if isinstance(questions, Fault):

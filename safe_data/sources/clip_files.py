@@ -22,9 +22,9 @@ from pathlib import Path
 import msgspec
 
 from safe_data.core.errors import MediaError
-from safe_data.media.paths import LinkedRoot, MediaRoot, size_of
+from safe_data.media.paths import MediaRoot, size_of
 from safe_data.records import Audio
-from safe_data.sources.media_files import MediaFiles, list_media
+from safe_data.sources.media_files import MediaFiles
 
 MOST_SUBFOLDERS = 1000  # of labels, say; a folder with more holds something else, such as frames of each clip
 LONGER_SECONDS = 1.0  # a clip may be this much longer than it should be, and a video this much shorter
@@ -108,12 +108,11 @@ class ClipFiles:
             return f"does not say how long it is ({error})"
 
 
-def clip_files(root: MediaRoot, folders: Sequence[str], suffixes: Sequence[str], seconds: float) -> ClipFiles:
-    """List folders, and read from each file's name which clip of so many seconds it holds.
+def clip_files(root: MediaRoot, media: MediaFiles, seconds: float) -> ClipFiles:
+    """Read from the name of each file below the root which clip of so many seconds it holds.
 
     A file in an earlier folder is preferred, and then the name that stands further up in this file.
     """
-    media = list_media(root.path if isinstance(root, LinkedRoot) else root, folders, suffixes)
     places = {folder: place for place, folder in enumerate(media.folders)}
     best: dict[tuple[str, float | None], tuple[int, int, str, str]] = {}
     for name, path in media.paths.items():

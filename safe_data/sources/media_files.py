@@ -5,12 +5,13 @@ can be read at all.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 Kind = Literal["sound", "picture", "video"]
+Listed = Mapping[str, Sequence[str]]  # the names of the files in each folder
 
 # In order of preference, for a folder that holds the same name with several suffixes.
 SOUNDS = (
@@ -57,19 +58,37 @@ def list_media(root: Path, folders: Sequence[str], suffixes: Sequence[str]) -> M
     Afterwards a name costs one look-up; asking the disk for every possible name takes long, above all over a
     network.
     """
+    return media_among(list_folders(root, folders, suffixes), folders, suffixes)
+
+
+def list_folders(root: Path, folders: Sequence[str], suffixes: Sequence[str]) -> Listed:
+    """The names of the files with these suffixes in each folder below the root that exists."""
+    listed = {}
+    for folder in folders:
+        if (root / folder).is_dir():
+            with os.scandir(root / folder) as entries:
+                listed[folder] = [
+                    entry.name for entry in entries if _parts(entry.name)[1] in suffixes and entry.is_file()
+                ]
+    return listed
+
+
+def media_among(listed: Listed, folders: Sequence[str], suffixes: Sequence[str]) -> MediaFiles:
+    """The files of some of the folders that were listed; see `list_media`."""
     found: dict[str, tuple[int, int, str]] = {}
     for place, folder in enumerate(folders):
-        if not (root / folder).is_dir():
-            continue
-        with os.scandir(root / folder) as entries:
-            for entry in entries:
-                name, _, suffix = entry.name.rpartition(".")
-                suffix = f".{suffix.lower()}"
-                if name and suffix in suffixes and entry.is_file():
-                    candidate = (place, suffixes.index(suffix), f"{folder}/{entry.name}")
-                    found[name] = min(found.get(name, candidate), candidate)
+        for file in listed.get(folder, ()):
+            name, suffix = _parts(file)
+            if name and suffix in suffixes:
+                candidate = (place, suffixes.index(suffix), f"{folder}/{file}")
+                found[name] = min(found.get(name, candidate), candidate)
     paths = {name: path for name, (_, _, path) in found.items()}
     return MediaFiles(tuple(folders), tuple(suffixes), paths)
+
+
+def _parts(file: str) -> tuple[str, str]:
+    name, _, suffix = file.rpartition(".")
+    return name, f".{suffix.lower()}"
 
 
 def kind_by_suffix(path: str) -> Kind | None:

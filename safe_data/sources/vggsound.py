@@ -44,7 +44,7 @@ from safe_data.sources.clip_files import (
 )
 from safe_data.sources.faulty_row import Fault, splits_of
 from safe_data.sources.ids import clip_id
-from safe_data.sources.media_files import SOUNDS, VIDEOS
+from safe_data.sources.media_files import SOUNDS, VIDEOS, list_media
 
 DATASET = "vggsound"
 GET = "https://github.com/hche11/VGGSound (data/)"
@@ -70,9 +70,9 @@ def read(root: Path, trust_links: Path | None = None) -> Records:
     file = find_annotations(root, FILES, GET)["all"]
     rows, several = _rows(file)
     media = media_root(root, trust_links)
-    videos = clip_files(media, video_folders(root, "train", "test"), VIDEOS, CLIP_SECONDS)
+    videos = clip_files(media, list_media(root, video_folders(root, "train", "test"), VIDEOS), CLIP_SECONDS)
     places = with_subfolders(root, ("audio",), 2) + _mirrors(root, "audio") + list(videos.media.folders)
-    sounds = clip_files(media, places, SOUNDS + VIDEOS, CLIP_SECONDS)
+    sounds = clip_files(media, list_media(root, places, SOUNDS + VIDEOS), CLIP_SECONDS)
     shown = replace(sounds.media, folders=("audio", "video", "train", "test"))
     for row, split in zip(rows, splits_of(rows), strict=True):
         if isinstance(row, Fault):

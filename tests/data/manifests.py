@@ -41,6 +41,9 @@ def row(index: int, split: str = "train", **changes: object) -> manifest.Row:
         "pixel_sha256": hashlib.sha256(b"x%d" % index).hexdigest(),
         "rms_db": -20.0,
         "peak": 0.5,
+        "duration_seconds": 0.2,
+        "clipped_fraction": 0.0,
+        "image_dhash": hashlib.sha256(b"d%d" % index).hexdigest()[:16],
         "examples": 4,
         "audio_examples": 2,
     }
@@ -103,9 +106,14 @@ def _stored(root: Path, row: manifest.Row) -> manifest.Row:
 
 
 def _record_json(row: manifest.Row) -> bytes:
-    asked = {"task": "vqa", "prompt": "which?", "question_type": "which", "needs_audio": True}
+    asked = {"task": "vqa", "question_type": "which", "needs_audio": True}
     examples = [
-        {"id": f"{row.id}-{number}", "references": [f"answer {number}"], **asked}
+        {
+            "id": f"{row.id}-{number}",
+            "prompt": f"which, {number}?",
+            "references": [f"answer {number}"],
+            **asked,
+        }
         for number in range(row.examples)
     ]
     return json.dumps({"id": row.id, "label": row.label, "examples": examples}).encode()

@@ -200,8 +200,10 @@ with tracking(Accelerator(**accelerator_options(TRACKERS, folder)), folder, CONF
 def test_a_killed_run_loses_nothing_that_is_older_than_a_second(tmp_path: Path) -> None:
     search = os.pathsep.join([*filter(None, sys.path), str(Path(__file__).parent)])
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    # An earlier test left W&B's service running; it would keep the run open after the process was killed.
+    inherited = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": search}
+        command, stdout=subprocess.PIPE, env={**inherited, "PYTHONPATH": search}
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"

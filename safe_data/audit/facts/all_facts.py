@@ -8,13 +8,28 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.facts import counts, leakage
+from safe_data.audit.facts import (
+    alignment,
+    balance,
+    conflicts,
+    content,
+    counts,
+    duplicates,
+    leakage,
+    sampling,
+)
 from safe_data.audit.facts.fact import Fact, FactKind
 from safe_data.core.errors import InputError
 
 FACTS: dict[str, FactKind] = {
     **counts.FACTS,
     **leakage.FACTS,
+    **duplicates.FACTS,
+    **conflicts.FACTS,
+    **balance.FACTS,
+    **content.FACTS,
+    **sampling.FACTS,
+    **alignment.FACTS,
 }
 
 _NOT_COMPUTABLE = (pa.ArrowException, KeyError, TypeError, ValueError, InputError)

@@ -16,6 +16,7 @@ from numpy import ndarray
 from safe_data.audit.alike.all_alike import alike
 from safe_data.audit.alike.clusters import components
 from safe_data.audit.alike.likeness import require_all_read
+from safe_data.audit.alike.questions import leaking_questions
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import (
     HASH_DIGITS,
@@ -25,6 +26,7 @@ from safe_data.audit.facts.fact import (
     Offender,
     audible,
     loaded,
+    not_applicable,
     of_manifest,
     pictured,
     require_values,
@@ -76,10 +78,33 @@ def alike_in_two_splits(corpus: Corpus, of: Callable[..., pa.Table], kinds: tupl
     return _shared(corpus, rows, numbers, lambda _: found[-1].evidence)
 
 
+def questions_in_two_splits(corpus: Corpus) -> Fact:
+    """Records for evaluation with a question that another split asks on the same media, with the same answer.
+
+    Raises:
+        ValueError: media could not be compared.
+    """
+    found = corpus.once(leaking_questions)
+    if not len(found.rows):
+        return not_applicable("no question with an answer is asked about a sound or a picture")
+    rows = corpus.manifest.select(["split"]).append_column("place", pa.array(np.arange(len(corpus.manifest))))
+    rows = rows.take(pa.array(found.rows))
+    ones = pa.array(np.ones(len(found.rows), np.int64))
+    return _shared(corpus, rows.append_column("examples", ones), found.answer, found.says)
+
+
 def _shared(
     corpus: Corpus, rows: pa.Table, numbers: Int[ndarray, " rows"], what: Callable[[int], str]
 ) -> Fact:
-    """Records for evaluation whose number another split has as well; `rows` are those that are looked at."""
+    """Records for evaluation whose number another split has as well.
+
+    Args:
+        corpus: the datasets
+        rows: what is looked at, with its `split`, its `place` in the manifest and its number of `examples`;
+            a record may have several
+        numbers: the same for rows that share something
+        what: what a row shares, in words
+    """
     splits = pc.dictionary_encode(rows["split"]).combine_chunks()
     words, of_split = splits.dictionary.to_pylist(), np.asarray(splits.indices, np.int64)
     values, numbers = np.unique(numbers, return_inverse=True)
@@ -89,11 +114,14 @@ def _shared(
     asked = of_split != words.index(TRAIN) if TRAIN in words else np.ones(len(of_split), bool)
     affected = asked & shared[numbers]
     everything = loaded(corpus.manifest, "split", "examples")
+    places = np.asarray(rows["place"])
+    hit = rows.select(["split", "place", "examples"]).filter(pa.array(affected))
+    hit = hit.group_by(["place", "split"], use_threads=False).aggregate([("examples", "sum")])
     return Fact(
-        int(affected.sum()),
-        int(asked.sum()),
+        hit.num_rows,
+        len(np.unique(places[asked])),
         _offenders(corpus, rows, numbers, of_split, shared, what),
-        detail=split_shares(rows.select(["split", "examples"]).filter(pa.array(affected)), everything),
+        detail=split_shares(hit.rename_columns({"examples_sum": "examples"}), everything),
     )
 
 
@@ -178,6 +206,11 @@ FACTS: dict[str, FactKind] = {
         )
         for name, (of, key, what) in _SHARED.items()
     },
+    "questions_in_two_splits": FactKind(
+        questions_in_two_splits,
+        "records for evaluation of which a question, about the same media and with the same answer, is in "
+        "another split too",
+    ),
     **{
         name: FactKind(
             partial(alike_in_two_splits, of=of, kinds=kinds),

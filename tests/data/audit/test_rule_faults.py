@@ -1,8 +1,8 @@
 """A rule that does not exist, or would hold for anything, is refused before any data are read."""
 
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,8 @@ TWICE = {"column_A": "id", "column_B": "id"}
             {"column": "has_audio", "value_set": [False, True]},
             "value_set has both values of has_audio",
         ),
+        ("expect_column_values_to_be_in_set", {**ID, "value_set": []}, "name one value or more, in a list"),
+        ("expect_column_values_to_be_in_set", {**ID, "value_set": "ok"}, "value_set is 'ok'; name one value"),
         (REGEX, {**ID, "regex": ".*"}, "is found in any text"),
         (REGEX, {**ID, "regex": ""}, "is found in any text"),
         (REGEX, {**ID, "regex": "[a-z]*$"}, "is found in any text"),
@@ -65,8 +67,8 @@ TWICE = {"column_A": "id", "column_B": "id"}
         (LIST, {**ID, "regex_list": ["^a$", "x?"]}, "regex 'x?' is found in any text"),
         ("expect_column_values_to_match_json_schema", {**ID, "json_schema": {}}, "json_schema is empty"),
         ("expect_table_columns_to_match_set", {"column_set": [], "exact_match": False}, "is empty"),
-        ("expect_column_pair_values_to_be_equal", TWICE, "compares a column with itself"),
-        ("expect_multicolumn_values_to_be_equal", {"column_list": ["id"]}, "compares a column with itself"),
+        ("expect_column_pair_values_to_be_equal", TWICE, "compares no column with itself"),
+        ("expect_multicolumn_values_to_be_equal", {"column_list": ["id"]}, "compares no column with itself"),
         (
             "expect_column_pair_values_to_be_equal",
             {**TWICE, "ignore_row_if": "either_value_is_missing"},
@@ -102,7 +104,6 @@ def test_a_rule_without_force_is_refused(kind: str, kwargs: dict[str, Any], faul
         (MAX, {"column": "label", "min_value": "a"}),
         (MAX, {"column": "my_date", "min_value": "2026-01-01"}),
         ("expect_column_sum_to_be_between", {"column": "silence_fraction", "max_value": 1}),
-        ("expect_column_values_to_be_in_set", {**ID, "value_set": []}),
         ("expect_column_values_to_be_in_set", {"column": "has_audio", "value_set": [True]}),
         (REGEX, {**ID, "regex": "^[a-z]*$"}),
         (LIST, {**ID, "regex_list": ["^a$", "x?"], "match_on": "all"}),
@@ -156,7 +157,7 @@ def test_the_table_of_types_is_that_of_great_expectations() -> None:
 def test_a_typo_is_told_with_the_nearest_name_in_a_second(tmp_path: Path) -> None:
     typo = {**fact_rule("rows", min_value=1), "type": "expect_column_min_to_be_betwen"}
     suite = write_suite(tmp_path / "mine.json", typo, fact_rule("duplicate_idz", max_value=0))
-    began = time.monotonic()
+    began = os.times()
     done = subprocess.run(
         [Path(sys.executable).with_name("safe-data"), "check", tmp_path / "none", "--suite", suite],
         capture_output=True,
@@ -166,7 +167,9 @@ def test_a_typo_is_told_with_the_nearest_name_in_a_second(tmp_path: Path) -> Non
     assert done.returncode == 3
     assert "did you mean 'expect_column_min_to_be_between'?" in done.stderr
     assert "no fact is named 'duplicate_idz'; did you mean 'duplicate_ids'?" in done.stderr
-    assert time.monotonic() - began < 5  # beside other tests; alone it takes half a second
+    ended = os.times()  # of the processor, as other work on the machine does not count
+    seconds = ended.children_user + ended.children_system - began.children_user - began.children_system
+    assert seconds < 2.5, "Great Expectations alone takes three"
 
 
 @pytest.mark.parametrize("kwargs", [{"max_value": 3}, {"min_value": 0, "max_value": 3}])

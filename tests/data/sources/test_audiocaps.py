@@ -1,6 +1,7 @@
 """AudioCaps: captions grouped by clip, its file names, and the real val split."""
 
 import csv
+import os
 import shutil
 from pathlib import Path
 
@@ -158,6 +159,21 @@ def test_a_cut_video_is_not_cut_again(tmp_path: Path) -> None:
     (tmp_path / "video").mkdir()
     (tmp_path / "video/abcdefghijk.mp4").write_bytes(video_bytes(picture=None, seconds=10, rate=8000))
     assert clip_of(tmp_path) == (Audio(path="video/abcdefghijk.mp4"), "video/abcdefghijk.mp4")
+
+
+def test_each_folder_is_listed_once_for_clips_and_captions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, split in enumerate(("train", "val")):
+        write_csv(tmp_path / f"{split}.csv", HEADER, [number, f"abcdefghij{number}", 7, "a"])
+    touch(tmp_path, "audio/train/abcdefghij0_7.wav", "audio/1.wav", "val/x.wav", "video/y.mp4")
+    scanned = []
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: (scanned.append(str(path)), scan(path))[1])
+    assert len(usable(read(tmp_path))) == 2
+    # with_subfolders looks for folders below these two, and only there.
+    for folder, times in {"audio": 2, "audio/train": 2, "val": 1, "video": 2}.items():
+        assert scanned.count(str(tmp_path / folder)) == times
 
 
 def test_no_annotations(tmp_path: Path) -> None:

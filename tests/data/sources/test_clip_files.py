@@ -10,7 +10,7 @@ from folders import sound_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safe_data.media.paths import MediaRoot, media_root
+from safe_data.media.paths import LinkedRoot, MediaRoot, media_root
 from safe_data.records import Audio
 from safe_data.sources.clip_files import (
     MOST_SUBFOLDERS,
@@ -23,14 +23,15 @@ from safe_data.sources.clip_files import (
     several_clips,
     with_subfolders,
 )
-from safe_data.sources.media_files import SOUNDS, VIDEOS
+from safe_data.sources.media_files import SOUNDS, VIDEOS, list_media
 
 ID = "-a_b-c_d-30"
 OTHER = "_30_40_50_6"
 
 
 def files(root: MediaRoot, *folders: str) -> ClipFiles:
-    return clip_files(root, folders or ("audio",), SOUNDS + VIDEOS, 10.0)
+    below = root.path if isinstance(root, LinkedRoot) else root
+    return clip_files(root, list_media(below, folders or ("audio",), SOUNDS + VIDEOS), 10.0)
 
 
 def clip(start: float = 30, youtube_id: str = ID, *, only: bool = True) -> Clip:

@@ -1,0 +1,149 @@
+"""Duplicates within a split: records with the same media, and with media that are another's, made anew.
+
+A record counts if it is not the first of its kind in its split: so many could be dropped without losing
+anything. What two splits share is leakage, and is counted there.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Int
+from numpy import ndarray
+
+from safe_data.audit.alike.all_alike import alike
+from safe_data.audit.alike.clusters import components
+from safe_data.audit.alike.exact import loaded_rows
+from safe_data.audit.alike.likeness import require_all_read
+from safe_data.audit.alike.media import NONE, exact_picture_numbers, picture_numbers
+from safe_data.audit.corpus import Corpus
+from safe_data.audit.facts.fact import (
+    MOST_OFFENDERS,
+    Fact,
+    FactKind,
+    Offender,
+    audible,
+    loaded,
+    not_applicable,
+    require_values,
+)
+
+Rows = Int[ndarray, " records"]
+
+
+def duplicate_records(corpus: Corpus) -> Fact:
+    """Records whose sound and picture are both those of an earlier record of their split.
+
+    A record without sound, or with a silent one, is compared by its picture, and the other way round.
+    """
+    rows = loaded(corpus.manifest, "has_audio", "has_image", "pcm_sha256", "pixel_sha256", "peak")
+    heard = pc.and_(rows["has_audio"], pc.fill_null(pc.not_equal(rows["peak"], 0.0), True))
+    for medium, name in ((heard, "pcm_sha256"), (rows["has_image"], "pixel_sha256")):
+        require_values(rows.filter(medium), name)
+    sounds = pc.if_else(heard, rows["pcm_sha256"], "")
+    pictures = pc.if_else(rows["has_image"], rows["pixel_sha256"], "")
+    keys = pc.binary_join_element_wise(pc.fill_null(sounds, ""), pc.fill_null(pictures, ""), " ")
+    codes = np.asarray(pc.dictionary_encode(keys).combine_chunks().indices)
+    nothing = np.asarray(pc.equal(keys, " "))
+    places = np.flatnonzero(np.asarray(pc.equal(corpus.manifest["status"], "ok")))
+    return repeated(corpus, places[~nothing], codes[~nothing].astype(np.int64), rows.num_rows)
+
+
+def near_duplicates(corpus: Corpus, of: Callable[..., pa.Table], kinds: tuple[str, ...]) -> Fact:
+    """Records that are like an earlier one of their split by any of these kinds of likeness.
+
+    Raises:
+        ValueError: a kind could not be looked for, or not among all records.
+    """
+    numbered = corpus.manifest.append_column("place", pa.array(np.arange(corpus.manifest.num_rows)))
+    rows = np.asarray(of(numbered, "place")["place"])
+    if not len(rows):
+        return not_applicable("no loaded record has such a medium")
+    found = [alike(corpus, kind) for kind in kinds]
+    for one in found:
+        require_all_read(one)
+    numbers = components(corpus.manifest.num_rows, found)
+    return repeated(corpus, rows, numbers[rows], len(rows))
+
+
+def near_duplicate_pictures(corpus: Corpus) -> Fact:
+    """Records whose picture was made of that of an earlier record of their split: encoded or sized anew.
+
+    Records that show the very same pixels as an earlier one do not count: a picture gets several sounds on
+    purpose, and where the sounds are the same as well, the records are duplicates.
+
+    Raises:
+        ValueError: pictures could not be compared.
+    """
+    near, exact = picture_numbers(corpus), exact_picture_numbers(corpus)
+    rows = np.flatnonzero(exact != NONE)
+    if not len(rows):
+        return not_applicable("no loaded record has such a medium")
+    of_split = _parts(corpus)[rows] * corpus.manifest.num_rows + exact[rows]
+    _, firsts = np.unique(of_split, return_index=True)
+    rows = np.sort(rows[firsts])
+    return repeated(corpus, rows, near[rows], int((exact != NONE).sum()))
+
+
+def near_duplicate_texts(corpus: Corpus) -> Fact:
+    """Records with a text of five words or more that an earlier one of their split has, or nearly has.
+
+    Raises:
+        ValueError: what is asked is not known.
+    """
+    found = alike(corpus, "near_text")
+    require_all_read(found)
+    rows = loaded_rows(corpus)
+    return repeated(corpus, rows, components(corpus.manifest.num_rows, [found])[rows], len(rows))
+
+
+def repeated(corpus: Corpus, rows: Rows, numbers: Rows, among: int) -> Fact:
+    """How many of the rows have the number of an earlier one of their split, and which they repeat."""
+    parts = _parts(corpus)[rows]
+    order = np.lexsort((rows, numbers, parts))
+    rows, numbers, parts = rows[order], numbers[order], parts[order]
+    new = np.append(True, (np.diff(numbers) != 0) | (np.diff(parts) != 0))[: len(rows)]
+    firsts = rows[np.maximum.accumulate(np.where(new, np.arange(len(rows)), 0))] if len(rows) else rows
+    again = np.sort(rows[~new])
+    first_of = dict(zip(rows[~new].tolist(), firsts[~new].tolist(), strict=True))
+    offenders = [
+        Offender("", (corpus.label(row), corpus.label(first_of[row])))
+        for row in again[:MOST_OFFENDERS].tolist()
+    ]
+    return Fact(len(again), among, tuple(offenders), detail=shares_by_split(corpus, again))
+
+
+def shares_by_split(corpus: Corpus, affected: Rows) -> str:
+    """The share of each split's loaded records that is affected, such as `1.2 % of train, 0.4 % of test`."""
+    splits = corpus.manifest["split"]
+    counts = pc.value_counts(splits.take(pa.array(affected))).to_pylist()
+    ok = splits.filter(pc.equal(corpus.manifest["status"], "ok"))
+    totals = {one["values"]: one["counts"] for one in pc.value_counts(ok).to_pylist()}
+    found = sorted((one["values"], one["counts"]) for one in counts)
+    return ", ".join(f"{100 * count / totals[split]:.1f} % of {split}" for split, count in found)
+
+
+def _parts(corpus: Corpus) -> Rows:
+    """A number for the dataset and split of each record."""
+    splits = pc.dictionary_encode(pc.fill_null(corpus.manifest["split"], "")).combine_chunks()
+    parts: Rows = corpus.dataset_of * len(splits.dictionary) + np.asarray(splits.indices)
+    return parts
+
+
+FACTS: dict[str, FactKind] = {
+    "duplicate_records": FactKind(
+        duplicate_records, "records with the sound and picture of an earlier record of their split"
+    ),
+    "near_duplicate_sounds": FactKind(
+        partial(near_duplicates, of=audible, kinds=("sound", "near_sound")),
+        "records whose sound is, or was made of, that of an earlier record of their split",
+    ),
+    "near_duplicate_pictures": FactKind(
+        near_duplicate_pictures, "records whose picture was made of that of an earlier record of their split"
+    ),
+    "near_duplicate_texts": FactKind(
+        near_duplicate_texts, "records with a text of five words or more that an earlier one has, or nearly"
+    ),
+}
