@@ -7,7 +7,6 @@ corpus is split by its annotations, before media are there.
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -199,33 +198,17 @@ def _classes(corpus: Corpus, stratify: str | None, counts: ndarray) -> Classes:
     return classes_of(rows, _column(corpus.manifest, stratify, "--stratify").take(pa.array(rows)))
 
 
-class _Question(msgspec.Struct):
-    question_type: str | None = None
-
-
-class _Asked(msgspec.Struct):
-    examples: tuple[_Question, ...] = ()
-
-
 def _question_types(corpus: Corpus) -> tuple[Rows, pa.Array]:
     """The record of each question, and its type.
 
     Raises:
         InputError: the records of a built dataset cannot be read.
     """
-    if not corpus.described:
-        try:
-            asked = examples(corpus)
-        except ValueError as error:
-            raise InputError(f"{corpus.roots[0]}: {error}") from None
-        return asked["row"].to_numpy(), asked[QUESTION_TYPE].combine_chunks()
-    decoder = msgspec.json.Decoder(_Asked)
-    found = [
-        (row, question.question_type)
-        for row, data in enumerate(corpus.described)
-        for question in (decoder.decode(data).examples if data else ())
-    ]
-    return np.array([row for row, _ in found], np.int64), pa.array([kind for _, kind in found], pa.string())
+    try:
+        asked = examples(corpus)
+    except ValueError as error:
+        raise InputError(f"{corpus.roots[0]}: {error}") from None
+    return asked["row"].to_numpy(), asked[QUESTION_TYPE].combine_chunks()
 
 
 def _column(manifest: pa.Table, name: str, option: str) -> pa.Array:
