@@ -1,8 +1,8 @@
-"""Splits by group and class, ours against scikit-learn's: how far sizes and class shares are off, and seconds.
+"""Splits by group and class, ours and scikit-learn's: how far off sizes and class shares are.
 
 100,000 records in each case, 80/10/10. `StratifiedGroupKFold(10)` gives fractions by merging folds: eight are
-train, those whose sizes are furthest from a tenth. `GroupShuffleSplit` takes fractions of groups, twice. One line per case and way; `SCALE=0.1 python -m
-benchmarks splits` is a quick look. Needs the dev extra.
+train, those whose sizes are furthest from a tenth. `GroupShuffleSplit` takes fractions of groups, twice. One
+line per case and way; `SCALE=0.1 python -m benchmarks splits` is a quick look. Needs the dev extra.
 """
 
 import os
