@@ -13,10 +13,17 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("safe_data", "safe_eval", "safe_train")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # Distributions whose modules have another name.
-MODULES = {"pillow": "PIL", "pyyaml": "yaml", "vl_convert_python": "vl_convert", "mlflow_skinny": "mlflow"}
+MODULES = {
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "vl_convert_python": "vl_convert",
+    "mlflow_skinny": "mlflow",
+    "faiss_cpu": "faiss",
+}
 IMPORTERS = ("import_module", "find_spec", "__import__")
 # Which files may import what only an extra installs; everything else runs on the core alone.
 EXTRAS_OF = {
+    "safe_data/audit/alike/neighbours.py": {"faiss"},
     "safe_data/audit/data_docs.py": {"gx"},
     "safe_data/audit/expectations.py": {"gx"},
     "safe_data/audit/page.py": {"report"},

@@ -15,7 +15,7 @@ from jaxtyping import Int
 from numpy import ndarray
 from scipy.sparse import coo_array, csr_array
 
-from safe_data.audit.alike.questions import asked_and_answered_the_same
+from safe_data.audit.alike.questions import leaking_questions
 from safe_data.audit.corpus import Corpus
 from safe_data.core.errors import InputError
 
@@ -155,9 +155,9 @@ def question_leaks(corpus: Corpus) -> list[Leak]:
         ValueError: media could not be compared.
     """
     at = corpus.once(places)
-    asked = corpus.once(asked_and_answered_the_same)
+    asked = corpus.once(leaking_questions)
     of_record = at.part_of[asked.rows]
-    met = coo_array(touching(asked.numbers, of_record, len(at.parts)))
+    met = coo_array(touching(asked.answer, of_record, len(at.parts)))
     of_questions = Places(at.parts, of_record, np.ones(len(asked.rows), np.int64))
     leaks = []
     for leak in leaks_of(QUESTION, csr_array(met), of_questions):

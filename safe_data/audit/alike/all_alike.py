@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from safe_data.audit.alike import exact, pictures, sounds
+from safe_data.audit.alike import embeddings, exact, pictures, sounds, texts
 from safe_data.audit.alike.likeness import Likeness, unavailable
 from safe_data.audit.corpus import Corpus
 from safe_data.core.errors import InputError
@@ -14,6 +14,8 @@ KINDS: dict[str, Callable[[Corpus], Likeness]] = {
     "picture_file": exact.same_picture_files,
     "picture": exact.same_pictures,
     "near_picture": pictures.near_pictures,
+    "near_text": texts.near_texts,
+    "near_embedding": embeddings.near_embeddings,
 }
 SOUNDS = ("sound_file", "sound", "near_sound")
 PICTURES = ("picture_file", "picture", "near_picture")

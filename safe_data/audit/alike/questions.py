@@ -1,5 +1,9 @@
-"""The same question: asked in the same words about the same media, and whether it has the same answer."""
+"""Questions: which of them ask the same on the same media, and which of these have an answer in common.
 
+A leak needs the same question with the same answer; a conflict is the same question with another answer.
+"""
+
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -7,68 +11,114 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Int
 from numpy import ndarray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from safe_data.audit.alike.all_alike import KINDS, PICTURES, SOUNDS, alike
-from safe_data.audit.alike.clusters import components
-from safe_data.audit.alike.likeness import require_all_read
+from safe_data.audit.alike.media import (
+    NONE,
+    Numbers,
+    exact_picture_numbers,
+    picture_numbers,
+    sound_numbers,
+    together,
+)
+from safe_data.audit.alike.texts import plain_answers, plain_texts
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.examples import examples
 
-Numbers = Int[ndarray, " examples"]
 
+class Questions(NamedTuple):
+    """For each example its row, and two numbers; examples without media or without a reference are left out.
 
-class Asked(NamedTuple):
-    """Questions, the row of the record of each, and a number that is the same for what is asked the same."""
-
-    questions: pa.Table
-    rows: Numbers
-    numbers: Numbers
-
-
-def asked_the_same(corpus: Corpus) -> Asked:
-    """Questions with the same words about the same media, whatever their answers.
-
-    The sound must be the same for questions that need it, the picture for the others, and both where it is
-    not known what is needed. Of annotations alone, what they name as the medium must be the same.
-
-    Raises:
-        ValueError: media could not be compared.
+    `question` is equal for the same question, with the same choices, on the same media; `answer` for those
+    of them that have an answer in common, directly or through others. `prompts` and `tasks` say
+    what is asked.
     """
+
+    rows: Int[ndarray, " examples"]
+    question: Int[ndarray, " examples"]
+    answer: Int[ndarray, " examples"]
+    prompts: pa.Array
+    tasks: pa.Array
+    references: pa.ListArray
+
+    def says(self, place: int) -> str:
+        """The question and its first answer: `what is heard? bell`."""
+        return f"{self.prompts[place]} {self.references[place][0]}"
+
+
+class Media(NamedTuple):
+    """The medium that a question is about, as a number for each record: -1 where it is missing."""
+
+    sound: Numbers
+    picture: Numbers
+    both: Numbers
+    """for questions of which nobody said whether they need the sound"""
+
+
+def leaking_questions(corpus: Corpus) -> Questions:
+    """Questions on media that are alike: the same sound, for those that need it, or the same picture."""
+    return _questions(corpus, _any_likeness)
+
+
+def repeated_questions(corpus: Corpus) -> Questions:
+    """Questions on the same sound, for those that need it, or the same pixels; on both where nobody said.
+
+    Two pictures that are nearly the same may differ in just what is asked for.
+    """
+    return _questions(corpus, _certain_likeness)
+
+
+def _any_likeness(corpus: Corpus) -> Media:
+    sounds, pictures = corpus.once(sound_numbers), corpus.once(picture_numbers)
+    seen = _first_known(pictures, sounds)
+    return Media(sounds, seen, _first_known(sounds, pictures))
+
+
+def _certain_likeness(corpus: Corpus) -> Media:
+    sounds, pixels = corpus.once(sound_numbers), corpus.once(exact_picture_numbers)
+    return Media(sounds, _first_known(pixels, sounds), together(sounds, pixels))
+
+
+def _first_known(one: Numbers, other: Numbers) -> Numbers:
+    """The first number if there is one, else the second; numbers of the two are never equal."""
+    return np.where(one != NONE, 2 * one, np.where(other != NONE, 2 * other + 1, NONE))
+
+
+def _questions(corpus: Corpus, find: Callable[[Corpus], Media]) -> Questions:
     asked = corpus.once(examples)
-    asked = asked.filter(pc.equal(asked["task"], "vqa"))
+    media = find(corpus)
+    needs = asked["needs_audio"]
     rows = np.asarray(asked["row"])
-    prompts = codes_of(asked["prompt"])
-    if corpus.described:
-        paths = corpus.manifest["source_path"]
-        named = np.where(np.asarray(pc.is_valid(paths)), codes_of(pc.fill_null(paths, "")), -1)
-        media = np.where(named < 0, np.arange(len(named)) + len(named), named)[rows][None]
-    else:
-        needs = np.asarray(pc.fill_null(asked["needs_audio"].cast(pa.int8()), 2))
-        sounds, pictures = (_compared(corpus, kinds)[rows] for kinds in (SOUNDS, PICTURES))
-        media = np.stack([np.where(needs == 1, -1, pictures), np.where(needs == 0, -1, sounds)])
-    _, numbers = np.unique(np.concatenate([prompts[None], media]), axis=1, return_inverse=True)
-    return Asked(asked, rows, numbers.reshape(-1).astype(np.int64))
+    about = [np.asarray(pc.fill_null(pc.equal(needs, value), False)) for value in (True, False)]
+    number = np.select(about, [3 * media.sound[rows], 3 * media.picture[rows] + 1], 3 * media.both[rows] + 2)
+    chosen = (number >= 0) & (np.asarray(pc.list_value_length(asked["references"])) > 0)
+    asked, number, rows = asked.filter(pa.array(chosen)), number[chosen], rows[chosen]
+    choices = pc.binary_join(pc.fill_null(asked["choices"].combine_chunks(), []), "\n")
+    words = [plain_texts(asked["prompt"].combine_chunks()), pc.utf8_lower(choices)]
+    question = number
+    for column in words:
+        codes = pc.dictionary_encode(column)
+        question = np.unique(question, return_inverse=True)[1] * len(codes.dictionary) + np.asarray(
+            codes.indices
+        )
+    question = np.unique(question, return_inverse=True)[1].astype(np.int64)
+    references = asked["references"].combine_chunks()
+    answer = _with_common_answer(question, references)
+    prompts, tasks = (asked[name].combine_chunks() for name in ("prompt", "task"))
+    return Questions(rows, question, answer, prompts, tasks, references)
 
 
-def asked_and_answered_the_same(corpus: Corpus) -> Asked:
-    """Questions with the same words and the same references about the same media.
-
-    Raises:
-        ValueError: media could not be compared.
-    """
-    asked = corpus.once(asked_the_same)
-    answers = codes_of(pc.binary_join(asked.questions["references"], "\x1f"))
-    _, numbers = np.unique(np.stack([asked.numbers, answers]), axis=1, return_inverse=True)
-    return asked._replace(numbers=numbers.reshape(-1).astype(np.int64))
-
-
-def codes_of(words: pa.ChunkedArray) -> Numbers:
-    """A number for each text."""
-    return np.asarray(pc.dictionary_encode(words).combine_chunks().indices).astype(np.int64)
-
-
-def _compared(corpus: Corpus, kinds: tuple[str, ...]) -> Int[ndarray, " records"]:
-    found = [alike(corpus, kind) for kind in kinds if kind in KINDS]
-    for one in found:
-        require_all_read(one)
-    return components(corpus.manifest.num_rows, found)
+def _with_common_answer(
+    question: Int[ndarray, " examples"], references: pa.ListArray
+) -> Int[ndarray, " examples"]:
+    """A number for each example, equal for those of one question that an answer connects."""
+    count = len(question)
+    whose = np.asarray(pc.list_parent_indices(references), np.int64)
+    coded = plain_answers(pc.list_flatten(references)).dictionary_encode()
+    answers = question[whose] * (len(coded.dictionary) + 1) + np.asarray(coded.indices)
+    found, numbers = np.unique(answers, return_inverse=True)
+    size = count + len(found)
+    links = coo_array((np.ones(len(whose), np.int8), (whose, count + numbers)), shape=(size, size))
+    connected: Int[ndarray, " examples"] = connected_components(links, directed=False)[1][:count]
+    return connected.astype(np.int64)

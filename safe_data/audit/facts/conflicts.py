@@ -10,19 +10,23 @@ import pyarrow.compute as pc
 from jaxtyping import Int
 from numpy import ndarray
 
-from safe_data.audit.alike.all_alike import KINDS, SOUNDS, alike
-from safe_data.audit.alike.clusters import cluster_of
-from safe_data.audit.alike.likeness import require_all_read
-from safe_data.audit.alike.questions import asked_the_same, codes_of
+from safe_data.audit.alike.media import NONE, exact_picture_numbers, sound_numbers, together
+from safe_data.audit.alike.questions import repeated_questions
+from safe_data.audit.alike.texts import plain_texts
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.duplicates import shares_by_split
 from safe_data.audit.facts.fact import MOST_OFFENDERS, Fact, FactKind, Offender, not_applicable
+
+_CAPTION = "caption"
 
 Numbers = Int[ndarray, " some"]
 
 
 def conflicting_labels(corpus: Corpus) -> Fact:
-    """Records of a cluster of one recording whose labels differ; a record without label is in no conflict.
+    """Records of one recording whose labels differ; a record without label is in no conflict.
+
+    Of a record without a sound, or with a silent one, the pixels are compared. Labels of two datasets are not
+    compared, as each has its own words, and neither are case and punctuation.
 
     Raises:
         ValueError: sounds could not be compared.
@@ -31,35 +35,37 @@ def conflicting_labels(corpus: Corpus) -> Fact:
     rows = np.flatnonzero(np.asarray(pc.fill_null(pc.not_equal(labels, ""), False)))
     if not len(rows):
         return not_applicable("no loaded record has a label")
-    _require_compared(corpus, SOUNDS)
-    words = labels.take(pa.array(rows))
-    affected = _differing(cluster_of(corpus)[rows], codes_of(words))
+    sounds = corpus.once(sound_numbers)
+    numbers = together(sounds, np.where(sounds == NONE, corpus.once(exact_picture_numbers), NONE))[rows]
+    groups = np.where(numbers == NONE, NONE - rows, together(numbers, corpus.dataset_of[rows]))
+    words = labels.take(pa.array(rows)).combine_chunks()
+    affected = _differing(groups, _codes(plain_texts(words)))
     said = [f"label {word}" for word in words.take(pa.array(affected)).to_pylist()]
-    return _conflict(corpus, rows[affected], cluster_of(corpus)[rows[affected]], said, len(rows))
+    return _conflict(corpus, rows[affected], groups[affected], said, len(rows))
 
 
 def conflicting_answers(corpus: Corpus) -> Fact:
-    """Records that are asked what another with the same media is asked, and give another answer.
+    """Records that are asked what another with the same media is asked, and have no answer in common with it.
 
-    The sound must be the same for questions that need it, the picture for the others, and both where it is
-    not known what is needed.
+    Captions are left out, as several may be true.
+
+    Raises:
+        ValueError: the media could not be compared, or what is asked is not known.
     """
-    asked, rows, same = corpus.once(asked_the_same)
-    if not asked.num_rows:
+    found = corpus.once(repeated_questions)
+    asked = np.flatnonzero(np.asarray(pc.not_equal(found.tasks, _CAPTION)))
+    if not len(asked):
         return not_applicable("no question is asked")
-    answers = pc.binary_join(asked["references"], "\x1f")
-    places = _differing(same, codes_of(answers))
+    rows, same = found.rows[asked], found.question[asked]
+    places = _differing(same, found.answer[asked])
     affected, firsts = np.unique(rows[places], return_index=True)
-    prompts = asked["prompt"].take(pa.array(places[firsts])).to_pylist()
-    given = asked["references"].take(pa.array(places[firsts])).to_pylist()
-    said = [f"{prompt} {', '.join(words[:3])}" for prompt, words in zip(prompts, given, strict=True)]
+    said = [found.says(int(place)) for place in asked[places[firsts]]]
     return _conflict(corpus, affected, same[places[firsts]], said, len(np.unique(rows)))
 
 
-def _require_compared(corpus: Corpus, kinds: tuple[str, ...]) -> None:
-    for kind in kinds:
-        if kind in KINDS:
-            require_all_read(alike(corpus, kind))
+def _codes(words: pa.Array) -> Numbers:
+    """A number for each text."""
+    return np.asarray(pc.dictionary_encode(words).indices).astype(np.int64)
 
 
 def _differing(groups: Numbers, values: Numbers) -> Numbers:

@@ -15,7 +15,9 @@ from numpy import ndarray
 
 from safe_data.audit.alike.all_alike import alike
 from safe_data.audit.alike.clusters import components
+from safe_data.audit.alike.exact import loaded_rows
 from safe_data.audit.alike.likeness import require_all_read
+from safe_data.audit.alike.media import NONE, exact_picture_numbers, picture_numbers
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import (
     MOST_OFFENDERS,
@@ -25,7 +27,6 @@ from safe_data.audit.facts.fact import (
     audible,
     loaded,
     not_applicable,
-    pictured,
     require_values,
 )
 
@@ -65,6 +66,37 @@ def near_duplicates(corpus: Corpus, of: Callable[..., pa.Table], kinds: tuple[st
         require_all_read(one)
     numbers = components(corpus.manifest.num_rows, found)
     return repeated(corpus, rows, numbers[rows], len(rows))
+
+
+def near_duplicate_pictures(corpus: Corpus) -> Fact:
+    """Records whose picture was made of that of an earlier record of their split: encoded or sized anew.
+
+    Records that show the very same pixels as an earlier one do not count: a picture gets several sounds on
+    purpose, and where the sounds are the same as well, the records are duplicates.
+
+    Raises:
+        ValueError: pictures could not be compared.
+    """
+    near, exact = picture_numbers(corpus), exact_picture_numbers(corpus)
+    rows = np.flatnonzero(exact != NONE)
+    if not len(rows):
+        return not_applicable("no loaded record has such a medium")
+    of_split = _parts(corpus)[rows] * corpus.manifest.num_rows + exact[rows]
+    _, firsts = np.unique(of_split, return_index=True)
+    rows = np.sort(rows[firsts])
+    return repeated(corpus, rows, near[rows], int((exact != NONE).sum()))
+
+
+def near_duplicate_texts(corpus: Corpus) -> Fact:
+    """Records with a text of five words or more that an earlier one of their split has, or nearly has.
+
+    Raises:
+        ValueError: what is asked is not known.
+    """
+    found = alike(corpus, "near_text")
+    require_all_read(found)
+    rows = loaded_rows(corpus)
+    return repeated(corpus, rows, components(corpus.manifest.num_rows, [found])[rows], len(rows))
 
 
 def repeated(corpus: Corpus, rows: Rows, numbers: Rows, among: int) -> Fact:
@@ -109,7 +141,9 @@ FACTS: dict[str, FactKind] = {
         "records whose sound is, or was made of, that of an earlier record of their split",
     ),
     "near_duplicate_pictures": FactKind(
-        partial(near_duplicates, of=pictured, kinds=("picture", "near_picture")),
-        "records whose picture is, or was made of, that of an earlier record of their split",
+        near_duplicate_pictures, "records whose picture was made of that of an earlier record of their split"
+    ),
+    "near_duplicate_texts": FactKind(
+        near_duplicate_texts, "records with a text of five words or more that an earlier one has, or nearly"
     ),
 }

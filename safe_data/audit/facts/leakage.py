@@ -16,7 +16,7 @@ from numpy import ndarray
 from safe_data.audit.alike.all_alike import alike
 from safe_data.audit.alike.clusters import components
 from safe_data.audit.alike.likeness import require_all_read
-from safe_data.audit.alike.questions import asked_and_answered_the_same
+from safe_data.audit.alike.questions import leaking_questions
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import (
     HASH_DIGITS,
@@ -79,24 +79,18 @@ def alike_in_two_splits(corpus: Corpus, of: Callable[..., pa.Table], kinds: tupl
 
 
 def questions_in_two_splits(corpus: Corpus) -> Fact:
-    """Records for evaluation asked, about the same media, what another split asks and answers the same.
+    """Records for evaluation with a question that another split asks on the same media, with the same answer.
 
     Raises:
         ValueError: media could not be compared.
     """
-    asked = corpus.once(asked_and_answered_the_same)
-    if not len(asked.rows):
-        return not_applicable("no question is asked")
+    found = corpus.once(leaking_questions)
+    if not len(found.rows):
+        return not_applicable("no question with an answer is asked about a sound or a picture")
     rows = corpus.manifest.select(["split"]).append_column("place", pa.array(np.arange(len(corpus.manifest))))
-    rows = rows.take(pa.array(asked.rows))
-    ones = pa.array(np.ones(len(asked.rows), np.int64))
-    prompts = asked.questions["prompt"]
-    return _shared(
-        corpus,
-        rows.append_column("examples", ones),
-        asked.numbers,
-        lambda place: str(prompts[place].as_py()),
-    )
+    rows = rows.take(pa.array(found.rows))
+    ones = pa.array(np.ones(len(found.rows), np.int64))
+    return _shared(corpus, rows.append_column("examples", ones), found.answer, found.says)
 
 
 def _shared(

@@ -21,7 +21,7 @@ from safe_data.sources.synthetic.sounds import CLIP_SECONDS, SAMPLE_RATE_HZ, SOU
 from safe_data.sources.synthetic.transforms import TRANSFORMS, disguise, fits, moved, wav
 
 COPIES = ("leakage", "near_leakage", "duplicate", "near_duplicate", "label_conflict")
-KINDS = (*COPIES, "mismatch", "silent", "corrupt", "imbalance")
+KINDS = (*COPIES, "mismatch", "silent", "corrupt", "ungrouped", "imbalance")
 WRITE = f"write leakage=3,near_duplicate=5 and so on, of {', '.join(KINDS)}"
 # The synthetic world is at 8 kHz, so that a copy at 8 kHz would be no disguise.
 _DISGUISES = tuple(one for one in TRANSFORMS if one != "resample_8k")
@@ -196,7 +196,7 @@ class _Field:
         _copy_examples(original, copy, needs_audio=False)
 
     def _spoil(self, kind: str, row: _Row) -> None:
-        """Give a clip another sound than its label says, silence, or half a file."""
+        """Give a clip another sound than its label says, silence, half a file, or no group."""
         path = self.root / row["audio_file_name"]
         heard = None
         match kind:
@@ -213,6 +213,8 @@ class _Field:
             case "corrupt":
                 file = path.read_bytes()
                 path.write_bytes(file[: len(file) // 2])
+            case "ungrouped":
+                row["group"] = ""
         self._note(kind, row, heard=heard)
 
 

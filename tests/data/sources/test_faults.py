@@ -23,8 +23,8 @@ from safe_data.sources.synthetic.world import write_world
 
 CLIPS = 400
 ALL = (
-    "leakage=3,near_leakage=9,duplicate=5,near_duplicate=9,mismatch=4,silent=2,corrupt=2,label_conflict=3,"
-    "imbalance=8"
+    "leakage=3,near_leakage=9,duplicate=5,near_duplicate=9,mismatch=4,silent=2,corrupt=2,ungrouped=2,"
+    "label_conflict=3,imbalance=8"
 )
 
 Rows = dict[str, dict[str, Any]]
@@ -137,6 +137,8 @@ def test_spoilt_clips_are_spoilt_as_the_key_says(faulty: Path, clean: Path) -> N
         path = rows[one.records[0]]["audio_file_name"]
         whole = (clean / path).read_bytes()
         assert (faulty / path).read_bytes() == whole[: len(whole) // 2]
+    for one in key.of("ungrouped"):
+        assert rows[one.records[0]] == {**before[one.records[0]], "group": ""}
 
 
 def test_train_is_as_unbalanced_as_asked(faulty: Path) -> None:

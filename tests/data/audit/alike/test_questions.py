@@ -41,7 +41,7 @@ def test_questions_are_counted_and_not_all_that_is_asked_about_their_records() -
     assert (fact.value, fact.among) == (1, 2)
     assert fact.detail == "50.0 % of test and 20.0 % of its questions"
     assert [(one.what, one.records) for one in fact.offenders] == [
-        ("how many?", ("test/clip-2", "train/clip-0"))
+        ("how many? two", ("test/clip-2", "train/clip-0"))
     ]
 
 

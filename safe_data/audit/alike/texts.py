@@ -1,0 +1,112 @@
+"""Near-identical texts: captions and answers of two records that have the same words, or all but one.
+
+A short text is no evidence: "a dog barks" says what many clips are about, and "a crow" is no "a cow". So
+texts of fewer than five words are left out, those of fewer than ten must be equal, and longer ones may differ
+in one word that is other, missing or more. Case, punctuation and the order of words in longer texts do not
+count.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Int, UInt64
+from numpy import ndarray
+
+from safe_data.audit.alike.likeness import Likeness, from_keys, joined
+from safe_data.audit.corpus import Corpus
+from safe_data.audit.examples import examples
+
+KIND, EVIDENCE = "near_text", "the same words, or all but one of ten or more"
+LEAST_WORDS, LEAST_WORDS_BUT_ONE = 5, 10
+
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def near_texts(corpus: Corpus) -> Likeness:
+    """Pairs of records with a reference that is nearly the same."""
+    asked = corpus.once(examples)
+    references = asked["references"].combine_chunks()
+    rows = np.asarray(asked["row"])[np.asarray(pc.list_parent_indices(references))]
+    coded = plain_texts(pc.list_flatten(references)).dictionary_encode()
+    words = pc.utf8_split_whitespace(coded.dictionary)
+    counts = np.asarray(pc.list_value_length(words), np.int64)
+    codes = np.asarray(coded.indices)
+    long = counts[codes] >= LEAST_WORDS
+    equal = from_keys(KIND, rows[long], pa.array(codes[long]).cast(pa.string()), EVIDENCE)
+    first_row = np.full(len(counts), np.iinfo(np.int64).max)
+    np.minimum.at(first_row, codes, rows)
+    left, right, score = but_one_word(words.filter(pa.array(counts >= LEAST_WORDS_BUT_ONE)))
+    of_text = first_row[counts >= LEAST_WORDS_BUT_ONE]
+    left, right = of_text[left], of_text[right]
+    near = Likeness(KIND, np.minimum(left, right), np.maximum(left, right), score, EVIDENCE)
+    return joined(KIND, [_of_two_records(one) for one in (equal, near)])
+
+
+def plain_texts(texts: pa.Array) -> pa.Array:
+    """Texts in lower case without punctuation; one that consists of nothing else stays as it is.
+
+    >>> plain_texts(pa.array(["A dog  barks.", "C#", "?"])).to_pylist()
+    ['a dog barks', 'c', '?']
+    """
+    coded = texts.dictionary_encode()
+    words = pc.replace_substring_regex(pc.utf8_lower(coded.dictionary), r"[^\p{L}\p{M}\p{N}]+", " ")
+    words = pc.utf8_trim_whitespace(words)
+    return pc.if_else(pc.equal(words, ""), coded.dictionary, words).take(coded.indices)
+
+
+def plain_answers(answers: pa.Array) -> pa.Array:
+    """Plain texts without articles, and with small numbers as digits.
+
+    >>> plain_answers(pa.array(["The dog", "two", "a"])).to_pylist()
+    ['dog', '2', 'a']
+    """
+    coded = plain_texts(answers).dictionary_encode()
+    words = coded.dictionary
+    for number, name in enumerate(_NUMBERS):
+        words = pc.replace_substring_regex(words, rf"\b{name}\b", str(number))
+    words = pc.replace_substring_regex(words, r"\b(a|an|the) ", "")
+    return pc.utf8_trim_whitespace(words).take(coded.indices)
+
+
+def but_one_word(
+    texts: pa.ListArray,
+) -> tuple[Int[ndarray, " pairs"], Int[ndarray, " pairs"], ndarray]:
+    """Pairs of texts, each a list of words, whose sets of words differ in one word; and the share they have.
+
+    The sum of the hashes of a set's words stands for the set. Two sets differ in one word if they are equal
+    once a word is left out of one of them or of each. Pairs are of each text with the first of its kind.
+
+    >>> but_one_word(pa.array([["a", "b", "c"], ["x"], ["c", "d", "a"]]))
+    (array([0]), array([2]), array([0.5]))
+    """
+    words = pc.list_flatten(texts).dictionary_encode()
+    whose = np.asarray(pc.list_parent_indices(texts), np.int64)
+    pairs = np.unique(whose * (len(words.dictionary) + 1) + np.asarray(words.indices))
+    whose, hashes = pairs // (len(words.dictionary) + 1), _hashes(pairs % (len(words.dictionary) + 1))
+    sums = np.zeros(len(texts), np.uint64)
+    np.add.at(sums, whose, hashes)
+    sizes = np.bincount(whose, minlength=len(texts))
+    keys = np.concatenate([sums, sums[whose] - hashes])
+    of_text = np.concatenate([np.arange(len(texts)), whose])
+    left_out = np.concatenate([np.zeros(len(texts), np.int64), np.ones(len(whose), np.int64)])
+    order = np.lexsort((of_text, keys))
+    keys, of_text, left_out = keys[order], of_text[order], left_out[order]
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
+    first = np.repeat(starts, np.diff(np.append(starts, len(keys))))
+    other = of_text != of_text[first]
+    one, two = first[other], np.flatnonzero(other)
+    common = sizes[of_text[one]] - left_out[one]
+    return of_text[one], of_text[two], common / (common + left_out[one] + left_out[two])
+
+
+def _of_two_records(likeness: Likeness) -> Likeness:
+    two = likeness.left != likeness.right
+    return Likeness(KIND, likeness.left[two], likeness.right[two], likeness.score[two], likeness.evidence)
+
+
+def _hashes(numbers: Int[ndarray, " words"]) -> UInt64[ndarray, " words"]:
+    """Numbers of 64 bits that look like chance, by splitmix64."""
+    mixed = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))

@@ -1,0 +1,207 @@
+"""Each suite is tripped by the faults that it is for, and by no other; a world without faults trips none.
+
+Everything runs as a user runs it: a world is written, built and checked, and the written results are read.
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safe_data import cli
+from safe_data.audit.suites import SUITES, load_suites
+from safe_data.build.build import build_dataset
+from safe_data.core.command import run
+from safe_data.sources.synthetic.faults import KINDS, parse_faults
+from safe_data.sources.synthetic.faults_key import Key, Planted, read_key
+from safe_data.sources.synthetic.world import write_world
+
+JUDGED = {suite.name for suite in load_suites()}
+
+CURRICULUM = """\
+stages:
+  - name: easy
+    weights: {world: 1}
+    difficulty: {world: [easy]}
+    until: {steps: 8}
+  - name: all
+    weights: {world: 1}
+"""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is planted, and the critical rules that it breaks, with what they observe.
+
+    `unjudged` are rules of other suites that cannot be judged any more, and `given` the files that a user
+    gives besides the dataset, by option.
+    """
+
+    suite: str
+    breaks: dict[str, float]
+    planted: str = ""
+    unjudged: frozenset[str] = frozenset()
+    given: dict[str, str] = field(default_factory=dict)
+    names_records: bool = True
+
+
+FAULTS = {
+    "ungrouped": Fault(
+        "schema",
+        {"records_without_group": 2},
+        "ungrouped=2",
+        unjudged=frozenset({"groups_in_two_splits"}),  # what has no group may be in any
+    ),
+    "corrupt": Fault("load", {"load_rate": 56 / 60}, "corrupt=4"),
+    "imbalance": Fault("balance", {"class_imbalance": 5}, "imbalance=5", names_records=False),
+    "leakage": Fault(
+        "leakage",
+        {
+            "sound_files_in_two_splits": 2,
+            "sounds_in_two_splits": 2,
+            "near_sounds_in_two_splits": 2,
+            "questions_in_two_splits": 2,
+        },
+        "leakage=2",
+    ),
+    "near_leakage": Fault(
+        "leakage", {"near_sounds_in_two_splits": 3, "questions_in_two_splits": 3}, "near_leakage=3"
+    ),
+    "duplicate": Fault("duplicates", {"duplicate_records": 2}, "duplicate=2"),
+    "label_conflict": Fault(
+        "duplicates", {"duplicate_records": 2, "conflicting_labels": 4}, "label_conflict=2"
+    ),
+    "silent": Fault("content", {"silent_sounds": 2}, "silent=2"),
+    "undrawable curriculum": Fault(
+        "sampling",
+        {"undrawable_stages": 1},
+        given={"--sampling": CURRICULUM.replace("[easy]", "[unrated]")},
+        names_records=False,
+    ),
+}
+CLIPS, SEED = 60, 11
+
+Results = list[dict[str, Any]]
+
+
+def built(folder: Path, clips: int, planted: str = "", split: Callable[[Path], None] | None = None) -> Path:
+    """A world with its faults, and the dataset that is built of it; `split` may change the world before."""
+    write_world(folder / "world", clips=clips, seed=SEED, faults=parse_faults(planted) if planted else None)
+    if split is not None:
+        split(folder / "world")
+    build_dataset(folder / "world", str(folder / "shards"), encoders=(), quiet=True)
+    return folder / "shards"
+
+
+def checked(root: Path, *words: str) -> tuple[int, Results]:
+    """The exit code of `safe-data check`, and its written results."""
+    code = run("safe-data", "", {"check": cli.check}, ["check", str(root), "--quiet", "--force", *words])
+    return code, json.loads((root / "check" / "results.json").read_text())["results"]
+
+
+def labelled(results: Results, *labels: str) -> dict[str, dict[str, Any]]:
+    return {"+".join(one["columns"]): one for one in results if one["label"] in labels}
+
+
+def test_every_suite_and_every_kind_of_fault_has_a_case() -> None:
+    """Copies in disguise within a split are a warning, and a mismatch is not found by its files alone."""
+    assert {fault.suite for fault in FAULTS.values()} | {"alignment"} == set(SUITES)
+    assert {*FAULTS} | {"near_duplicate", "mismatch"} > set(KINDS)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_trips_its_suite_and_no_other(name: str, tmp_path: Path) -> None:
+    fault = FAULTS[name]
+    if fault.suite not in JUDGED:
+        pytest.skip(f"the suite {fault.suite} is not written yet")
+    root = built(tmp_path, CLIPS, fault.planted)
+    code, results = checked(root, *written(tmp_path, fault.given))
+    failed = labelled(results, "FAIL")
+    known = {rule for suite in load_suites() for one in suite.expectations for rule in one.columns}
+    assert {rule: one["observed"] for rule, one in failed.items()} == {
+        rule: pytest.approx(count) for rule, count in fault.breaks.items() if rule in known
+    }
+    assert {one["suite"] for one in failed.values()} == {fault.suite}
+    assert {*labelled(results, "not judged")} == fault.unjudged
+    assert code == (2 if fault.unjudged else 1)
+    if fault.names_records:
+        with_fault = touched(read_key(tmp_path / "world"))
+        for rule, one in failed.items():
+            assert named(one) == with_fault, rule
+
+
+def written(folder: Path, given: dict[str, str]) -> Iterator[str]:
+    """The options whose values are files of these texts."""
+    for number, (option, text) in enumerate(given.items()):
+        path = folder / f"given-{number}.yaml"
+        path.write_text(text)
+        yield from (option, str(path))
+
+
+def named(result: dict[str, Any]) -> set[str]:
+    """The ids of the records that a result names."""
+    return {label.rpartition("/")[2] for one in result["offenders"] for label in one["records"]}
+
+
+def touched(key: Key) -> set[str]:
+    """The ids of records with a fault, and of those of which they are copies."""
+    return {name for one in key.planted for name in (*one.records, one.copy_of) if name is not None}
+
+
+def test_a_world_without_faults_trips_no_suite(tmp_path: Path) -> None:
+    root = built(tmp_path, 200)
+    code, results = checked(root, *written(tmp_path, {"--sampling": CURRICULUM}))
+    assert labelled(results, "FAIL", "warn", "info", "not judged") == {}
+    assert code == 0
+    assert {one["suite"] for one in results} == JUDGED
+
+
+# A split at random, of data that hold one recording several times
+
+COPIES = "duplicate=6,near_duplicate=9"
+
+
+def split_at_random(world: Path, merged: bool) -> None:
+    """Give each group a split at random; `merged` groups have all copies of a recording in one of them."""
+    rows = [json.loads(line) for line in (world / "metadata.jsonl").read_text().splitlines()]
+    if merged:
+        row_of = {row["id"]: row for row in rows}
+        for one in read_key(world).planted:
+            old, new = row_of[one.records[0]]["group"], row_of[str(one.copy_of)]["group"]
+            for row in rows:
+                row["group"] = new if row["group"] == old else row["group"]
+    rng = random.Random(SEED)
+    split_of = {group: rng.choice(["train", "train", "test"]) for group in sorted({r["group"] for r in rows})}
+    text = "".join(json.dumps({**row, "split": split_of[row["group"]]}) + "\n" for row in rows)
+    (world / "metadata.jsonl").write_text(text)
+
+
+def torn(root: Path, key: Key) -> list[Planted]:
+    """The copies of whose recordings one is in train and the other in test."""
+    rows = [json.loads(line) for line in (root / "metadata.jsonl").read_text().splitlines()]
+    split_of = {row["id"]: row["split"] for row in rows}
+    return [one for one in key.planted if split_of[one.records[0]] != split_of[str(one.copy_of)]]
+
+
+def test_a_random_split_of_duplicated_data_is_caught(tmp_path: Path) -> None:
+    """No group is in two splits, so that only the likeness of the recordings tells."""
+    root = built(tmp_path, 150, COPIES, lambda world: split_at_random(world, merged=False))
+    _, results = checked(root, "--suite", "leakage")
+    apart = torn(tmp_path / "world", read_key(tmp_path / "world"))
+    exact = [one for one in apart if one.transform == "same"]
+    assert len(apart) > len(exact) > 0
+    failed = labelled(results, "FAIL")
+    assert "groups_in_two_splits" not in failed
+    assert failed["sounds_in_two_splits"]["observed"] == len(exact)
+    assert failed["near_sounds_in_two_splits"]["observed"] == len(apart)
+
+
+def test_the_same_data_split_by_recording_do_not_leak(tmp_path: Path) -> None:
+    root = built(tmp_path, 150, COPIES, lambda world: split_at_random(world, merged=True))
+    assert not torn(tmp_path / "world", read_key(tmp_path / "world"))
+    code, results = checked(root, "--suite", "leakage")
+    assert (code, labelled(results, "FAIL", "warn")) == (0, {})
