@@ -23,6 +23,8 @@ from safe_data.shards.layout import MANIFEST, Dataset, ShardPaths, read_dataset
 Found = TypeVar("Found")
 Member = Literal["json", "audio", "image"]
 
+_ROWS_AT_ONCE = 2**16
+
 
 @dataclass(frozen=True)
 class Given:
@@ -135,9 +137,12 @@ def named_root(given: str) -> tuple[str, Path]:
 def read_manifest(root: Path, dataset: Dataset) -> pa.Table:
     """Read the manifest with whatever columns it has: the suites say whether they are the format's.
 
+    From now on Arrow gives back what it no longer needs: its own pool would keep as much as the table takes.
+
     Raises:
         InputError: it is missing, unreadable, without rows, or not the one that dataset.json names.
     """
+    pa.set_memory_pool(pa.system_memory_pool())
     path = root / MANIFEST
     if not path.is_file():
         raise InputError(f"{path}: missing; build the dataset again")
@@ -145,7 +150,9 @@ def read_manifest(root: Path, dataset: Dataset) -> pa.Table:
         raise InputError(f"{path}: not the one the dataset was finished with; see safe-data verify {root}")
     try:
         with pa.OSFile(os.fsencode(path)) as file:  # as bytes, a path need not be UTF-8
-            manifest = pq.read_table(file)
+            opened = pq.ParquetFile(file)
+            batches = opened.iter_batches(_ROWS_AT_ONCE, use_threads=False)  # so few are decoded at once
+            manifest = pa.Table.from_batches(batches, opened.schema_arrow)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: cannot be read as a manifest ({error}); build the dataset again") from None
     if not manifest.num_rows:

@@ -27,6 +27,7 @@ KIND, EVIDENCE = "near_picture", "small copies of both match in colour"
 # fewer and correlated at 0.93 or more; of 6 million pairs of other pictures, those with as few bits were at
 # 0.88 or less. In the stamps, copies of half the size were at 0.94 and others at 0.80.
 MOST_BITS = 12  # of 64 in which hashes of candidates may differ
+MOST_BITS_OF_MANY = 10  # among a million hashes, chance alone gives 50,000 pairs in 12 bits and 4,000 in 10
 SAME_PICTURE = 0.93  # correlation of the small copies
 SIDE = 16  # pixels of a small copy
 
@@ -80,7 +81,7 @@ def near_hashes(hashes: UInt64[ndarray, " pictures"]) -> tuple[ndarray, ndarray]
     """Numbers of hashes that differ in at most 12 bits, as pairs with `left < right`.
 
     All pairs are compared, or, of more than 20,000 hashes, those that have two of their eight bytes in
-    common: that is all that differ in six bits or fewer, and most of the others.
+    common and differ in at most 10 bits: that is all that differ in six or fewer, and most of the others.
     """
     blocks = _in_blocks(hashes) if len(hashes) <= _COMPARED else _by_two_bytes(hashes)
     pairs = np.unique(np.concatenate([np.zeros(0, np.int64), *blocks]))
@@ -111,7 +112,7 @@ def _by_two_bytes(hashes: UInt64[ndarray, " pictures"]) -> Iterator[Int[ndarray,
             places = places[keys[places] == keys[places + further]]
             if not len(places):
                 break
-            near = np.bitwise_count(kept[places] ^ kept[places + further]) <= MOST_BITS
+            near = np.bitwise_count(kept[places] ^ kept[places + further]) <= MOST_BITS_OF_MANY
             found = members[places[near]], members[places[near] + further]
             yield np.minimum(*found) * len(hashes) + np.maximum(*found)
 

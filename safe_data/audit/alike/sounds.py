@@ -59,11 +59,12 @@ def _different_sounds(corpus: Corpus) -> Int[ndarray, " sounds"]:
     rows = loaded_rows(corpus, "has_audio")
     chosen = corpus.manifest.select(["pcm_sha256", "peak"]).take(pa.array(rows))
     audible = np.asarray(pc.fill_null(pc.not_equal(chosen["peak"], 0.0), True))
-    hashes = pc.fill_null(chosen["pcm_sha256"], "").to_numpy(zero_copy_only=False)
-    known = hashes != ""
-    names = np.where(known, hashes, np.char.add("row ", rows.astype(str)).astype(object))
-    _, firsts = np.unique(names[audible].astype(str), return_index=True)
-    return np.sort(rows[audible][firsts])
+    rows, hashes = rows[audible], chosen["pcm_sha256"].filter(pa.array(audible))
+    coded = pc.dictionary_encode(pc.fill_null(hashes, "")).combine_chunks()
+    codes = np.asarray(coded.indices)
+    known = np.asarray(pc.not_equal(coded.dictionary, ""))[codes]
+    _, firsts = np.unique(np.where(known, codes, -1 - rows), return_index=True)
+    return np.sort(rows[firsts])
 
 
 class _Waveforms:
