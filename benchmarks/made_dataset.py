@@ -4,7 +4,6 @@ Every record has a picture of its own, by its hashes; stored are one picture and
 a million records take 1.5 GB, and what reads pictures and sounds finds few that differ.
 """
 
-import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pyarrow as pa
 import soundfile
 from PIL import Image
 
+from safe_data.core.files import file_sha256
 from safe_data.shards import manifest
 from safe_data.shards.layout import DATASET, FORMAT_VERSION, MANIFEST, Dataset, ShardPaths, write_json
 from safe_data.shards.storage import Folder
@@ -35,8 +35,7 @@ def write_dataset(root: Path, records: int) -> Path:
     root.mkdir(parents=True)
     with (root / MANIFEST).open("wb") as file:
         manifest.write(file, _shards(root, records, rng))
-    with (root / MANIFEST).open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    sha256 = file_sha256(root / MANIFEST)
     write_json(Folder(root), DATASET, Dataset(FORMAT_VERSION, NAME, "ab" * 32, "cd" * 32, sha256, (), {}))
     return root
 
