@@ -1,4 +1,4 @@
-"""Questions of annotations alone: the same where their words, the named medium and their answer are.
+"""Questions of annotations alone: the same where their words, the named medium and their answer are."""
 
 import json
 
