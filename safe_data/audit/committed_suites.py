@@ -102,7 +102,10 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "duplicates": [
         _none_of("duplicate_records", "records with the media of another in their split, which count twice"),
         _none_of("conflicting_labels", "records whose duplicate has another label, so one is wrong"),
-        _none_of("conflicting_answers", "questions whose duplicate has another answer, so one is wrong"),
+        _none_of(
+            "conflicting_answers",
+            "records whose question has another answer on the same media, so one is wrong",
+        ),
         _none_of("near_duplicate_sounds", "records whose sound is another's, re-made", "warning"),
         _none_of("near_duplicate_pictures", "records whose picture is another's, re-made", "warning"),
         _none_of("near_duplicate_texts", "records whose texts are nearly another's", "warning"),
