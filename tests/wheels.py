@@ -6,7 +6,7 @@ must end with exit code 3 and one line that says how to install it. Prints a lin
 any fails.
 
 The Python that runs this file gets an environment per extra. Each other Python that pyproject.toml names, if
-it is on this machine, gets one without extras and one with all of them but `train`: the build of torch that
+it is on this machine, gets one without extras and one with all of them that bring no torch: the build that
 constraints.txt pins is small on the former only, and brings gigabytes of CUDA elsewhere.
 
     python tests/wheels.py              # every environment
@@ -43,6 +43,8 @@ LIMIT_SECONDS = 600
 # What README does not show. These need no extra, and are typed where there is none.
 CORE_COMMANDS = """
     safe-data info runs/mine/shards --format json
+    safe-data info runs/mine/shards --croissant
+    safe-data split runs/mine/shards runs/splits --stratify label --merge-duplicates
     safe-data verify runs/mine/shards
     safe-data sample runs/sample
     safe-data synth runs/faulty --clips 120 --faults leakage=2,near_duplicate=8,silent=1
@@ -64,6 +66,15 @@ EXTRA_COMMANDS = """
     safe-eval --completion bash
     safe-train demo --out runs/demo
 """
+# What no command fails without: a call that needs an extra, and what it prints.
+EXTRA_CALLS = {
+    "speech": (
+        "import numpy; from safe_data.audit.speech import Listener, speech_finder; "
+        "print(speech_finder()(numpy.zeros(16_000, numpy.float32)), Listener().knows('a dog'))",
+        "False True",
+    ),
+}
+TORCH = {"train", "speech"}  # the extras that bring it
 
 
 class Environment(NamedTuple):
@@ -162,7 +173,7 @@ def environments(pythons: Mapping[str, Path]) -> Iterator[Environment]:
     for version, python in pythons.items():
         if version != HERE:
             yield Environment(version, python, ())
-            yield Environment(version, python, tuple(extra for extra in EXTRAS if extra != "train"))
+            yield Environment(version, python, tuple(extra for extra in EXTRAS if extra not in TORCH))
 
 
 def build_wheel(folder: Path) -> Path:
@@ -205,7 +216,7 @@ def install(environment: Environment, wheel: Path, place: Path) -> str:
     pins = ROOT / "constraints.txt"
     torch = re.search(r"^torch==\S+$", pins.read_text("utf-8"), re.MULTILINE)
     extras = f"[{','.join(environment.extras)}]" if environment.extras else ""
-    wanted = [f"{wheel}{extras}", *([torch[0]] if torch and "train" in environment.extras else [])]
+    wanted = [f"{wheel}{extras}", *([torch[0]] if torch and TORCH & {*environment.extras} else [])]
     pip = [place / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     for command in ([environment.python, "-m", "venv", place], [*pip, "--no-compile", "-c", pins, *wanted]):
         done = subprocess.run(command, capture_output=True, text=True)
@@ -234,6 +245,7 @@ def check_desk(desk: Desk) -> list[Outcome]:
         elif not refused.intersection(words):  # what a refused command would have made cannot be looked at
             outcomes.append(check_command(desk, words))
     outcomes.append(check_meteor(desk))
+    outcomes += [check_call(desk, extra) for extra in EXTRA_CALLS]
     return outcomes if desk.environment.extras else [*outcomes, *check_help(desk)]
 
 
@@ -295,6 +307,18 @@ def check_meteor(desk: Desk) -> Outcome:
         right = f"METEOR is not measured: pycocoevalcap is {not_installed('captions')}" in text
     fault = "" if done.returncode == 0 and "meteor" in text and right else said(done)
     return Outcome(title, time.monotonic() - started, fault)
+
+
+def check_call(desk: Desk, extra: str) -> Outcome:
+    """Does the call of an extra work where it is installed, and name it where it is not?"""
+    started = time.monotonic()
+    call, printed = EXTRA_CALLS[extra]
+    done = desk.run("python", "-c", call)
+    if extra in desk.environment.extras:
+        title, right = f"the call of {extra}", done.stdout.strip() == printed
+    else:
+        title, right = f"the call → {extra}", done.stderr.strip().endswith(not_installed(extra))
+    return Outcome(title, time.monotonic() - started, "" if right else said(done))
 
 
 def check_help(desk: Desk) -> Iterator[Outcome]:
