@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from safe_data.sampling.mixture import Mixture
     from safe_data.sampling.order import Order
     from safe_data.sampling.outlook import check_sampling
+    from safe_data.shards.croissant import croissant
     from safe_data.shards.dataset import ShardDataset
     from safe_data.shards.info import Info, read_info
     from safe_data.shards.rejected import Rejects, read_rejected
     from safe_data.shards.verify import Verified, verify_dataset
     from safe_data.shards.webdataset_view import to_webdataset
     from safe_data.sources.synthetic.world import write_world
+    from safe_data.splitting.command import split
 
 __all__ = [
     "Audio",
@@ -55,12 +57,14 @@ __all__ = [
     "build_dataset",
     "check",
     "check_sampling",
+    "croissant",
     "decode_audio",
     "decode_image",
     "load_encoder",
     "read_info",
     "read_rejected",
     "read_stages",
+    "split",
     "to_webdataset",
     "verify_dataset",
     "video_frames",
@@ -80,6 +84,8 @@ _NAMES = {
     "shards.dataset": ["ShardDataset"],
     "shards.info": ["Info", "read_info"],
     "shards.rejected": ["Rejects", "read_rejected"],
+    "shards.croissant": ["croissant"],
+    "splitting.command": ["split"],
     "shards.verify": ["Verified", "verify_dataset"],
     "shards.webdataset_view": ["to_webdataset"],
     "build.build": ["Summary", "build_dataset"],

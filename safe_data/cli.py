@@ -26,8 +26,9 @@ def synth(out: Path, *, clips: int = 2000, seed: int = 0, faults: str | None = N
         clips: number of clips, 24 or more
         seed: seed of the random numbers, 0 or more; the same seed gives the same bytes
         faults: faults to plant, as KIND=NUMBER,…, where KIND is leakage, near_leakage, duplicate,
-            near_duplicate, label_conflict, mismatch, silent, corrupt, ungrouped, or imbalance, whose NUMBER
-            is the ratio of the most frequent label to the rarest; OUT/faults.json tells where they are
+            near_duplicate, label_conflict, answer_conflict, mismatch, silent, corrupt, ungrouped,
+            shared_group, or imbalance, whose NUMBER is the ratio of the most frequent label to the rarest;
+            OUT/faults.json tells where they are
 
     Examples:
         safe-data synth runs/world --clips 200 --seed 0

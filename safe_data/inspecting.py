@@ -188,6 +188,7 @@ def audit(
     out: Path | None = None,
     annotations: Path | None = None,
     sampling: Path | None = None,
+    spot_check: int | None = None,
     force: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -201,12 +202,14 @@ def audit(
             otherwise audit in the current directory)
         annotations: JSON of pairs of sound and picture that a person marked as aligned or mismatched
         sampling: YAML file of a curriculum (see docs/data.md), whose batches are compared with its shares
+        spot_check: number of pairs on a page, spot_check.html, to be marked as aligned or mismatched
         force: replace other results that are there
         quiet: show no progress
 
     Examples:
         safe-data audit runs/mine/shards
         safe-data audit runs/audiocaps runs/vggsound --out runs/audited
+        safe-data audit runs/mine/shards --spot-check 100
         safe-data audit corpora/MUSIC-AVQA/data --source music_avqa
     """
     from safe_data.audit.auditing import audit_datasets
@@ -219,6 +222,7 @@ def audit(
         out=out,
         annotations=annotations,
         sampling=sampling,
+        spot_check=spot_check,
         force=force,
         quiet=quiet,
     )

@@ -3,6 +3,7 @@
 audit.json       everything that was found, with versions and the fingerprints of what was read
 findings.parquet a row for each record that is behind a finding
 audit.html       the same to look at, with sounds to play; needs the extra `report`
+spot_check.html  with --spot-check, pairs to listen to and to mark
 """
 
 from pathlib import Path
@@ -14,9 +15,12 @@ from safe_data.audit.audit import About, Audit, about_corpus, audit_corpus
 from safe_data.audit.audit_lines import audit_lines
 from safe_data.audit.audit_page import audit_page
 from safe_data.audit.corpus import Corpus, Given, named_root, open_corpus
+from safe_data.audit.facts.alignment import given_annotations
 from safe_data.audit.findings_table import findings_parquet
+from safe_data.audit.spot_check import SpotCheck, write_spot_check
 from safe_data.core.errors import InputError, install_extra
 from safe_data.core.files import json_bytes
+from safe_data.core.numerals import counted
 from safe_data.core.overwriting import write_all_new
 from safe_data.core.phases import Phases
 from safe_data.core.terminal import say
@@ -30,6 +34,7 @@ def audit_datasets(
     out: Path | None = None,
     annotations: Path | None = None,
     sampling: Path | None = None,
+    spot_check: int | None = None,
     force: bool = False,
     quiet: bool = True,
 ) -> Audit:
@@ -41,6 +46,7 @@ def audit_datasets(
         out: where to write the results (default: ROOT/audit of one dataset; otherwise audit in this folder)
         annotations: pairs of sound and picture that a person marked
         sampling: a curriculum, whose batches are compared with its shares
+        spot_check: pairs of a page on which a person marks what belongs together (default: no page)
         force: replace other results that are there
         quiet: show no progress
 
@@ -51,10 +57,16 @@ def audit_datasets(
     out = out or (named_root(str(roots[0]))[1] / "audit" if len(roots) == 1 and not source else Path("audit"))
     if not force:
         _check_same_audited(out / JSON, corpus)
+    if annotations is not None:
+        corpus.once(given_annotations)
+    check = None
     with Phases("audit", quiet=quiet) as at:
         audit = audit_corpus(corpus, at)
         at("findings.parquet")
         contents = {out / JSON: json_bytes(audit), out / TABLE: findings_parquet(corpus, audit)}
+        if spot_check is not None:
+            at("spot check")
+            check = write_spot_check(corpus, out, spot_check, force=force)
         at("page")
         try:
             contents[out / PAGE] = audit_page(corpus, audit).encode()
@@ -65,7 +77,16 @@ def audit_datasets(
     write_all_new(contents, force=force)
     first = out / (PAGE if out / PAGE in contents else JSON)
     say([*audit_lines(audit), "", f"written to {first}{hint}; every record that leaks is in {TABLE} there"])
+    if check is not None:
+        say(_spot_check_lines(check))
     return audit
+
+
+def _spot_check_lines(check: SpotCheck) -> list[str]:
+    """Where the page of a spot check is, what is on it, and which suspicions were not looked for."""
+    pairs = f"{counted(check.random, 'random pair')} and {counted(check.suspicious, 'suspicious one')}"
+    missed = [f"  not looked for: {one}" for one in check.not_looked_for]
+    return [f"{check.path}: {pairs} to listen to; read what you save by --annotations", *missed]
 
 
 def _corpus(roots: tuple[str | Path, ...], source: str | None, given: Given) -> Corpus:

@@ -12,6 +12,7 @@ from typing import Any
 from safe_data.audit.check_files import FILES, Format, check_same_judged, formatted, write_files
 from safe_data.audit.corpus import Corpus, Given, named_root, open_corpus
 from safe_data.audit.data_docs import write_data_docs
+from safe_data.audit.facts.alignment import given_annotations
 from safe_data.audit.facts.all_facts import compute_facts
 from safe_data.audit.facts.fact import Fact
 from safe_data.audit.judge import facts_named, judge
@@ -68,6 +69,8 @@ def check(
     chosen = narrowed(load_suites(suites, suites_folder), only)
     require_extra("the check", "gx", "great_expectations", "pandas")
     corpus = open_corpus([str(root) for root in roots], given)
+    if given.annotations is not None:
+        corpus.once(given_annotations)  # refused before any work
     about = _provenance(corpus, chosen, only)
     if out is not None:
         check_same_judged(out / "results.json", about)

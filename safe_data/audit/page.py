@@ -103,6 +103,14 @@ def styled(*names: str) -> dict[str, str]:
     return {"style": Markup(style), "style_hash": _csp_hash(style)}  # noqa: S704 - our own files
 
 
+def scripted(name: str) -> dict[str, str]:
+    """A script of this folder as `script`, and as `script_hash` what lets a page run it and no other."""
+    from markupsafe import Markup
+
+    script = _resource(name)
+    return {"script": Markup(script), "script_hash": _csp_hash(script)}  # noqa: S704 - our own file
+
+
 def _shown(value: Any) -> Any:
     """A text without what could turn or hide other text; our own markup is of another type."""
     if type(value) is not str or value.isprintable():
@@ -125,6 +133,6 @@ def _resource(name: str) -> str:
     return resources.files("safe_data.audit").joinpath(name).read_text(encoding="utf-8")
 
 
-def _csp_hash(style: str) -> str:
-    """The hash by which the page's security policy allows its own style sheet and no other."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+def _csp_hash(text: str) -> str:
+    """The hash by which a page's security policy allows its own style sheet or script, and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

@@ -91,8 +91,8 @@ class PageMedia:
             return ShownRecord(name, anchor=self._anchors[name], is_again=True)
         anchor = self._anchors.setdefault(name, f"record-{len(self._anchors) + 1}")
         notes: list[str] = []
-        picture = self._embedded(self._thumbnail(row, notes), "picture", notes)
-        sound = self._embedded(self._clip(row, notes), "sound", notes)
+        picture = self._embedded(thumbnail_uri(self._corpus, row, notes), "picture", notes)
+        sound = self._embedded(clip_uri(self._corpus, row, notes), "sound", notes)
         return ShownRecord(name, sound, picture, "; ".join(notes), anchor)
 
     def _embedded(self, uri: str | None, noun: str, notes: list[str]) -> str | None:
@@ -103,46 +103,51 @@ class PageMedia:
         self._left -= len(uri or "")
         return uri
 
-    def _thumbnail(self, row: int, notes: list[str]) -> str | None:
-        from PIL.Image import Resampling
 
-        from safe_data.media.picture import decode_image
+def thumbnail_uri(corpus: Corpus, row: int, notes: list[str]) -> str | None:
+    """A small copy of the picture of a record; None, and a note, where there is none to show."""
+    from PIL.Image import Resampling
 
-        try:
-            data = self._member(row, "image")
-            if data is None:
-                return None
-            picture = decode_image(data)
-            picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-            if (times := FEW_PIXELS // max(picture.size)) > 1:  # so small that its pixels are looked at
-                picture = picture.resize((picture.width * times, picture.height * times), Resampling.NEAREST)
-            smaller = io.BytesIO()
-            picture.save(smaller, "JPEG", quality=80)
-        except _UNREADABLE as error:
-            notes.append(f"its picture cannot be shown ({error})")
+    from safe_data.media.picture import decode_image
+
+    try:
+        data = _member(corpus, row, "image")
+        if data is None:
             return None
-        return _uri("image/jpeg", smaller.getvalue())
+        picture = decode_image(data)
+        picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+        if (times := FEW_PIXELS // max(picture.size)) > 1:  # so small that its pixels are looked at
+            picture = picture.resize((picture.width * times, picture.height * times), Resampling.NEAREST)
+        smaller = io.BytesIO()
+        picture.save(smaller, "JPEG", quality=80)
+    except _UNREADABLE as error:
+        notes.append(f"its picture cannot be shown ({error})")
+        return None
+    return _uri("image/jpeg", smaller.getvalue())
 
-    def _clip(self, row: int, notes: list[str]) -> str | None:
-        try:
-            data = self._member(row, "audio")
-            if data is None:
-                return None
-            kind = next((kind for head, kind in _PLAYED if re.match(head, data[:16], re.DOTALL)), None)
-            if kind is not None and len(data) <= MAX_SOUND_BYTES:
-                return _uri(kind, data)
-            shorter = _shortened(data, self._corpus.manifest["duration_seconds"][row].as_py())
-        except _UNREADABLE as error:
-            notes.append(f"its sound cannot be played ({error})")
+
+def clip_uri(corpus: Corpus, row: int, notes: list[str]) -> str | None:
+    """The sound of a record, shortened if it is large; None, and a note, where there is none to play."""
+    try:
+        data = _member(corpus, row, "audio")
+        if data is None:
             return None
-        notes.append(f"its sound is shown as {SHORTENED_SECONDS:g} s of Ogg at most")
-        return _uri("audio/ogg", shorter)
+        kind = next((kind for head, kind in _PLAYED if re.match(head, data[:16], re.DOTALL)), None)
+        if kind is not None and len(data) <= MAX_SOUND_BYTES:
+            return _uri(kind, data)
+        shorter = _shortened(data, corpus.manifest["duration_seconds"][row].as_py())
+    except _UNREADABLE as error:
+        notes.append(f"its sound cannot be played ({error})")
+        return None
+    notes.append(f"its sound is shown as {SHORTENED_SECONDS:g} s of Ogg at most")
+    return _uri("audio/ogg", shorter)
 
-    def _member(self, row: int, kind: str) -> bytes | None:
-        size = self._corpus.manifest[f"{kind}_size"][row].as_py()
-        if size is not None and size > MAX_READ_BYTES:
-            raise InputError(f"{size / 1e6:.0f} MB are too many")
-        return self._corpus.member(row, "audio" if kind == "audio" else "image")
+
+def _member(corpus: Corpus, row: int, kind: str) -> bytes | None:
+    size = corpus.manifest[f"{kind}_size"][row].as_py()
+    if size is not None and size > MAX_READ_BYTES:
+        raise InputError(f"{size / 1e6:.0f} MB are too many")
+    return corpus.member(row, "audio" if kind == "audio" else "image")
 
 
 def _rows_of(corpus: Corpus, results: Sequence[Broken]) -> dict[str, int]:

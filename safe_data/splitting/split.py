@@ -190,12 +190,25 @@ def _classes(corpus: Corpus, stratify: str | None, counts: ndarray) -> Classes:
     if stratify is None:
         return NO_CLASSES
     if stratify == QUESTION_TYPE:
-        asked = examples(corpus)
-        if not asked.num_rows or asked[QUESTION_TYPE].null_count == asked.num_rows:
+        asked, types = _question_types(corpus)
+        if types.null_count == len(types):
             raise InputError("--stratify question_type: no question has a type; stratify by another column")
-        return classes_of(asked["row"].to_numpy(), asked[QUESTION_TYPE].combine_chunks())
+        return classes_of(asked, types)
     rows: Int[ndarray, " some"] = np.flatnonzero(counts)
     return classes_of(rows, _column(corpus.manifest, stratify, "--stratify").take(pa.array(rows)))
+
+
+def _question_types(corpus: Corpus) -> tuple[Rows, pa.Array]:
+    """The record of each question, and its type.
+
+    Raises:
+        InputError: the records of a built dataset cannot be read.
+    """
+    try:
+        asked = examples(corpus)
+    except ValueError as error:
+        raise InputError(f"{corpus.roots[0]}: {error}") from None
+    return asked["row"].to_numpy(), asked[QUESTION_TYPE].combine_chunks()
 
 
 def _column(manifest: pa.Table, name: str, option: str) -> pa.Array:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import Image
 from safe_data import cli
 from safe_data.audit.corpus import Corpus, Given
 from safe_data.core.command import run
+from safe_data.records import Example
 from safe_data.shards import manifest
 from safe_data.shards.layout import DATASET, FORMAT_VERSION, MANIFEST, Dataset, write_json
 from safe_data.shards.storage import Folder
@@ -76,23 +78,33 @@ def corpus_of(table: pa.Table, given: Given = Given()) -> Corpus:  # noqa: B008 
     return Corpus(("world",), (Path("nowhere"),), (dataset,), table, np.zeros(table.num_rows, int), given)
 
 
-def write_dataset(root: Path, rows: list[manifest.Row] | pa.Table) -> Path:
+def write_dataset(
+    root: Path, rows: list[manifest.Row] | pa.Table, asked: Mapping[str, Sequence[Example]] | None = None
+) -> Path:
     """A dataset of a manifest and dataset.json, and, if rows are given, of what stands for the shards.
 
-    Records with the same hash have the same noise as their sound, or the same random picture.
+    Records with the same hash have the same noise as their sound, or the same random picture. `asked` has the
+    examples of a record by its id; without it, each has as many questions as its row says.
     """
     root.mkdir(parents=True, exist_ok=True)
-    table = rows if isinstance(rows, pa.Table) else manifest.table([_stored(root, row) for row in rows])
+    table = (
+        rows if isinstance(rows, pa.Table) else manifest.table([_stored(root, row, asked) for row in rows])
+    )
     pq.write_table(table, root / MANIFEST)
     finish(root)
     return root
 
 
-def _stored(root: Path, row: manifest.Row) -> manifest.Row:
+def _stored(root: Path, row: manifest.Row, asked: Mapping[str, Sequence[Example]] | None) -> manifest.Row:
     """The row with the places of its members, which are appended to its tar."""
     if row.status != "ok" or row.json_offset is not None:
         return row
-    members = {"json": _record_json(row)}
+    if asked is None:
+        members = {"json": _record_json(row)}
+    else:
+        examples = [one.model_dump(mode="json") for one in asked.get(row.id, ())]
+        members = {"json": json.dumps({"examples": examples}).encode()}
+        row = replace(row, examples=len(examples))
     members |= {"audio": _noise(row.pcm_sha256)} if row.has_audio else {}
     members |= {"image": _picture(row.pixel_sha256)} if row.has_image else {}
     tar = root / row.split / f"{row.shard}.tar"

@@ -16,12 +16,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "info": safe_data.read_info,
     "audit": safe_data.audit_datasets,
     "check": safe_data.check,
+    "split": safe_data.split,
     "verify": safe_data.verify_dataset,
     "sample": safe_data.write_sample,
 }
 OTHERS = {"check": safe_data.check_sampling}  # what a command is with one of its options
-PLURALS = {"encoder": "encoders", "suite": "suites"}  # options that may be given several times
-ONLY_TYPED = {"max_reject_rate", "format", "rejected"}  # when to exit with 1, what to print, and how
+PLURALS = {"encoder": "encoders", "declare": "declared"}  # options that may be given several times
+# When to exit with 1, what to print, and how; and options that a function takes one by one.
+ONLY_TYPED = {"max_reject_rate", "format", "rejected", "croissant", "rules", "by"}
 
 
 def test_the_face_is_these_names() -> None:
@@ -49,12 +51,14 @@ def test_the_face_is_these_names() -> None:
         "build_dataset",
         "check",
         "check_sampling",
+        "croissant",
         "decode_audio",
         "decode_image",
         "load_encoder",
         "read_info",
         "read_rejected",
         "read_stages",
+        "split",
         "to_webdataset",
         "verify_dataset",
         "video_frames",

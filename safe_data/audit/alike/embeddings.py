@@ -91,5 +91,5 @@ def common_encoding(corpus: Corpus) -> Encoding:
         if all(one in dataset.encoders for dataset in corpus.datasets)
     ]
     if not shared:
-        raise InputError("there are no embeddings that all datasets have; see `safe-data add-encoder`")
+        raise InputError("no embeddings are in all datasets; add them by `safe-data add-encoder`")
     return min(shared, key=lambda one: (*_PREFERRED, one.name).index(one.name))

@@ -5,12 +5,15 @@ of them; what it finds is computed anew, so that it may miss a pair and never ma
 """
 
 import importlib.util
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float16, Float32, Int
 from numpy import ndarray
+from threadpoolctl import threadpool_limits
 
 from safe_data.core.errors import require_extra
 
@@ -58,7 +61,10 @@ def near_pairs(vectors: Vectors, at_least: float) -> Near:
     >>> near_pairs(np.eye(3, dtype=np.float32)[[0, 1, 0]], 0.9)[:2]
     (array([0]), array([2]))
     """
-    return _gathered(_blocks(vectors, at_least), at_least)
+    tops = range(0, len(vectors), _BLOCK)
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        rows = pool.map(lambda top: _gathered(_row_of_blocks(vectors, top, at_least), at_least), tops)
+        return _gathered(rows, at_least)
 
 
 def indexed_pairs(vectors: Vectors, at_least: float) -> Near:
@@ -71,11 +77,13 @@ def indexed_pairs(vectors: Vectors, at_least: float) -> Near:
         ValueError: there are more than 20 million pairs.
     """
     require_extra("a fast search for neighbours", "faiss", "faiss")
+    if len(vectors) < _IN_A_CELL:
+        return near_pairs(vectors, at_least)
     return _gathered(_cells(vectors, at_least), at_least)
 
 
-def _gathered(blocks: Iterator[Near], at_least: float) -> Near:
-    """All pairs, in ascending order."""
+def _gathered(blocks: Iterable[Near], at_least: float) -> Near:
+    """All pairs, each once, in ascending order."""
     found, pairs = [Near(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))], 0
     for block in blocks:
         found.append(block)
@@ -87,24 +95,25 @@ def _gathered(blocks: Iterator[Near], at_least: float) -> Near:
             )
     left, right, cosine = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.lexsort((right, left))
-    return Near(left[order], right[order], cosine[order])
+    left, right, cosine = left[order], right[order], cosine[order]
+    new = np.append(True, (np.diff(left) != 0) | (np.diff(right) != 0))[: len(left)]
+    return Near(left[new], right[new], cosine[new])
 
 
-def _blocks(vectors: Vectors, at_least: float) -> Iterator[Near]:
-    """The pairs of each block of vectors with itself and with all later blocks."""
-    for top in range(0, len(vectors), _BLOCK):
-        rows = vectors[top : top + _BLOCK].astype(np.float32)
-        for start in range(top, len(vectors), _BLOCK):
-            columns = rows if start == top else vectors[start : start + _BLOCK].astype(np.float32)
-            cosines = rows @ columns.T
-            left, right = np.nonzero(cosines >= at_least)
-            chosen = left + top < right + start
-            left, right = left[chosen], right[chosen]
-            yield Near(left + top, right + start, cosines[left, right].astype(float))
+def _row_of_blocks(vectors: Vectors, top: int, at_least: float) -> Iterator[Near]:
+    """The pairs of one block of vectors with itself and with each later block."""
+    rows = vectors[top : top + _BLOCK].astype(np.float32)
+    for start in range(top, len(vectors), _BLOCK):
+        columns = rows if start == top else vectors[start : start + _BLOCK].astype(np.float32)
+        cosines = rows @ columns.T
+        left, right = np.nonzero(cosines >= at_least)
+        chosen = left + top < right + start
+        left, right = left[chosen], right[chosen]
+        yield Near(left + top, right + start, cosines[left, right].astype(float))
 
 
 def _cells(vectors: Vectors, at_least: float) -> Iterator[Near]:
-    """The pairs of each block of vectors with the later ones in the cells around."""
+    """The pairs of each block of vectors with those in the cells around; most are found from both sides."""
     import faiss
 
     count, dims = vectors.shape
@@ -120,5 +129,6 @@ def _cells(vectors: Vectors, at_least: float) -> Iterator[Near]:
         left = np.repeat(np.arange(len(block)), np.diff(limits.astype(np.int64)))
         cosine = np.einsum("ij,ij->i", block[left], vectors[right].astype(np.float32))
         left = left + first
-        once = np.sort(np.stack([left, right]), axis=0)[:, (cosine >= at_least) & (left != right)]
-        yield Near(once[0], once[1], cosine[(cosine >= at_least) & (left != right)].astype(float))
+        chosen = (cosine >= at_least) & (left != right)
+        low, high = np.sort(np.stack([left, right])[:, chosen], axis=0)
+        yield Near(low, high, cosine[chosen].astype(float))

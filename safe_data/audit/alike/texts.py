@@ -74,7 +74,8 @@ def but_one_word(
     """Pairs of texts, each a list of words, whose sets of words differ in one word; and the share they have.
 
     The sum of the hashes of a set's words stands for the set. Two sets differ in one word if they are equal
-    once a word is left out of one of them or of each. Pairs are of each text with the first of its kind.
+    once a word is left out of one of them or of each. Pairs are of each text with the first of its kind, and
+    one that is found twice has its share the higher time.
 
     >>> but_one_word(pa.array([["a", "b", "c"], ["x"], ["c", "d", "a"]]))
     (array([0]), array([2]), array([0.5]))
@@ -89,7 +90,7 @@ def but_one_word(
     keys = np.concatenate([sums, sums[whose] - hashes])
     of_text = np.concatenate([np.arange(len(texts)), whose])
     left_out = np.concatenate([np.zeros(len(texts), np.int64), np.ones(len(whose), np.int64)])
-    order = np.lexsort((of_text, keys))
+    order = np.lexsort((of_text, left_out, keys))
     keys, of_text, left_out = keys[order], of_text[order], left_out[order]
     starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     first = np.repeat(starts, np.diff(np.append(starts, len(keys))))

@@ -6,6 +6,7 @@ belongs to a picture is known from events, where a record has both kinds, or fro
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -40,7 +41,7 @@ def annotated_rate(corpus: Corpus, verdict: Verdict) -> Fact:
     """
     if corpus.given.annotations is None:
         return not_applicable("no annotations were given; make some by `safe-data audit --spot-check`")
-    annotated = corpus.once(_annotations)
+    annotated = corpus.once(given_annotations)
     among = len(annotated.judged)
     if among < FEWEST_ANNOTATIONS:
         raise ValueError(f"{counted(among, 'pair')} annotated, {FEWEST_ANNOTATIONS} or more say something")
@@ -51,14 +52,19 @@ def annotated_rate(corpus: Corpus, verdict: Verdict) -> Fact:
     return Fact(len(rows) / among, among, offenders, detail=f"{len(rows)} of {among} pairs, {how}")
 
 
-def _annotations(corpus: Corpus) -> Annotated:
+def given_annotations(corpus: Corpus) -> Annotated:
+    """What a person marked.
+
+    Raises:
+        InputError: it cannot be read, or has faults.
+    """
     if corpus.given.annotations is None:
         raise ValueError("no annotations were given")
     return read_annotations(corpus.given.annotations, corpus)
 
 
 def _not_aligned(corpus: Corpus) -> Rows:
-    annotated = corpus.once(_annotations)
+    annotated = corpus.once(given_annotations)
     return np.concatenate([rows_with(annotated, verdict) for verdict in ("mismatched", "unsure")])
 
 
@@ -112,10 +118,10 @@ def speech_agreement(corpus: Corpus) -> Fact:
     Raises:
         InputError: the extra `speech` is not installed.
     """
-    if not _transcribed(corpus).any():
+    if not transcribed(corpus).any():
         return not_applicable("no record has a transcript")
-    heard, spoken = corpus.once(_speech)
-    said = _transcribed(corpus)[heard]
+    heard, spoken = corpus.once(found_speech)
+    said = transcribed(corpus)[heard]
     wrong = np.flatnonzero(said != spoken)
     offenders = tuple(
         Offender(
@@ -137,27 +143,45 @@ def transcript_agreement(corpus: Corpus) -> Fact:
         InputError: the extra `speech` is not installed.
         ValueError: fewer than two different transcripts can be heard.
     """
-    if not _transcribed(corpus).any():
+    if not transcribed(corpus).any():
         return not_applicable("no record has a transcript")
+    heard = corpus.once(heard_transcripts)
+    wrong = [one for one in heard if one.chosen != one.said]
+    offenders = tuple(Offender(one.what, (corpus.label(one.row),)) for one in wrong[:MOST_OFFENDERS])
+    return Fact(1 - len(wrong) / len(heard), len(heard), offenders)
+
+
+class HeardTranscript(NamedTuple):
+    """What a transcript says, and as which transcript its sound is heard; None if as none."""
+
+    row: int
+    said: str
+    chosen: str | None
+
+    @property
+    def what(self) -> str:
+        """The difference in words."""
+        return f"heard as {self.chosen or 'nothing'}, said to be {self.said}"
+
+
+def heard_transcripts(corpus: Corpus) -> list[HeardTranscript]:
+    """What is heard of the transcripts that only have words of the dictionary; see `transcript_agreement`."""
     listener = Listener()
     texts = corpus.manifest["transcript"]
-    rows = [row for row in _drawn(_transcribed(corpus)) if listener.knows(texts[row].as_py())]
+    rows = [row for row in _drawn(transcribed(corpus)) if listener.knows(texts[row].as_py())]
     words = {row: " ".join(spoken_words(texts[row].as_py())) for row in rows}
     if len(set(words.values())) < 2:
         raise ValueError("fewer than two different transcripts have only words of the English dictionary")
-    wrong, judged = [], 0
+    found = []
     for start in range(0, len(rows), CHOICES):
         batch = rows[start : start + CHOICES]
+        choices = [words[row] for row in batch]
         for row, samples in _sounds(corpus, batch):
-            judged += 1
-            chosen = listener.choose(samples, [words[one] for one in batch])
-            if chosen != words[row]:
-                said = f"heard as {chosen or 'nothing'}, said to be {words[row]}"
-                wrong.append(Offender(said, (corpus.label(row),)))
-    return Fact(1 - len(wrong) / judged, judged, tuple(wrong[:MOST_OFFENDERS]))
+            found.append(HeardTranscript(row, words[row], listener.choose(samples, choices)))
+    return found
 
 
-def _speech(corpus: Corpus) -> tuple[Rows, ndarray]:
+def found_speech(corpus: Corpus) -> tuple[Rows, ndarray]:
     """The rows that were listened to, and whether somebody speaks in each."""
     speaks = speech_finder()
     found = [(row, speaks(samples)) for row, samples in _sounds(corpus, _drawn(_sounding(corpus)))]
@@ -199,7 +223,7 @@ def _sounding(corpus: Corpus) -> ndarray:
     return loaded
 
 
-def _transcribed(corpus: Corpus) -> ndarray:
+def transcribed(corpus: Corpus) -> ndarray:
     """Which rows have a sound and a transcript."""
     if "transcript" not in corpus.manifest.schema.names:
         return np.zeros(corpus.manifest.num_rows, bool)

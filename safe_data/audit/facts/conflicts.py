@@ -55,7 +55,7 @@ def conflicting_answers(corpus: Corpus) -> Fact:
     found = corpus.once(repeated_questions)
     asked = np.flatnonzero(np.asarray(pc.not_equal(found.tasks, _CAPTION)))
     if not len(asked):
-        return not_applicable("no question is asked")
+        return not_applicable("no question is asked about media that are there")
     rows, same = found.rows[asked], found.question[asked]
     places = _differing(same, found.answer[asked])
     affected, firsts = np.unique(rows[places], return_index=True)

@@ -20,8 +20,8 @@ from safe_data.sources.synthetic.faults_key import FORMAT_VERSION, Key, Planted,
 from safe_data.sources.synthetic.sounds import CLIP_SECONDS, SAMPLE_RATE_HZ, SOUNDS, play
 from safe_data.sources.synthetic.transforms import TRANSFORMS, disguise, fits, moved, wav
 
-COPIES = ("leakage", "near_leakage", "duplicate", "near_duplicate", "label_conflict")
-KINDS = (*COPIES, "mismatch", "silent", "corrupt", "ungrouped", "imbalance")
+COPIES = ("leakage", "near_leakage", "duplicate", "near_duplicate", "label_conflict", "answer_conflict")
+KINDS = (*COPIES, "mismatch", "silent", "corrupt", "ungrouped", "shared_group", "imbalance")
 WRITE = f"write leakage=3,near_duplicate=5 and so on, of {', '.join(KINDS)}"
 # The synthetic world is at 8 kHz, so that a copy at 8 kHz would be no disguise.
 _DISGUISES = tuple(one for one in TRANSFORMS if one != "resample_8k")
@@ -84,7 +84,8 @@ class _Field:
     def plant(self, kind: str, number: int) -> None:
         """Plant one fault; transforms take turns, so that each is planted equally often."""
         if kind not in COPIES:
-            self._spoil(kind, self._take(kind, lambda _: True))
+            place = "test" if kind == "shared_group" else None
+            self._spoil(kind, self._take(kind, lambda row: place in (None, row["split"])))
             return
         transform = _DISGUISES[number % len(_DISGUISES)] if kind.startswith("near_") else "same"
         leaks = kind.endswith("leakage")
@@ -104,6 +105,10 @@ class _Field:
         if kind == "label_conflict":
             others = [one for one in SOUNDS if one not in (original["label"], self.rare)]
             copy["label"] = others[self.rng.integers(len(others))]
+        if kind == "answer_conflict":
+            asked = next(one for one in copy["examples"] if one["question_type"] == "sound")
+            others = [one for one in asked["choices"] if one not in asked["references"]]
+            asked["references"] = [others[self.rng.integers(len(others))]]
         self._note(
             kind,
             copy,
@@ -196,7 +201,7 @@ class _Field:
         _copy_examples(original, copy, needs_audio=False)
 
     def _spoil(self, kind: str, row: _Row) -> None:
-        """Give a clip another sound than its label says, silence, half a file, or no group."""
+        """Give a clip another sound than its label says, silence, half a file, no group, or a wrong one."""
         path = self.root / row["audio_file_name"]
         heard = None
         match kind:
@@ -215,6 +220,8 @@ class _Field:
                 path.write_bytes(file[: len(file) // 2])
             case "ungrouped":
                 row["group"] = ""
+            case "shared_group":
+                row["group"] = self._take(kind, lambda other: bool(other["split"] == "train"))["group"]
         self._note(kind, row, heard=heard)
 
 

@@ -24,7 +24,7 @@ from safe_data.sources.synthetic.world import write_world
 CLIPS = 400
 ALL = (
     "leakage=3,near_leakage=9,duplicate=5,near_duplicate=9,mismatch=4,silent=2,corrupt=2,ungrouped=2,"
-    "label_conflict=3,imbalance=8"
+    "label_conflict=3,answer_conflict=2,shared_group=2,imbalance=8"
 )
 
 Rows = dict[str, dict[str, Any]]
@@ -77,7 +77,7 @@ def test_nothing_else_changes(clean: Path, faulty: Path) -> None:
     assert all(isinstance(record, Record) for record in SOURCES["folder"](faulty))
 
 
-@pytest.mark.parametrize("kind", ["leakage", "duplicate", "label_conflict"])
+@pytest.mark.parametrize("kind", ["leakage", "duplicate", "label_conflict", "answer_conflict"])
 def test_an_exact_copy_is_one(faulty: Path, kind: str) -> None:
     rows = rows_of(faulty)
     for one in read_key(faulty).of(kind):
@@ -92,6 +92,8 @@ def test_an_exact_copy_is_one(faulty: Path, kind: str) -> None:
         assert copy["group"] != original["group"]
         assert (copy["label"] == original["label"]) == (kind != "label_conflict")
         assert copy["events"] == original["events"]
+        heard = [[e["references"] for e in row["examples"] if e["needs_audio"]] for row in (copy, original)]
+        assert (heard[0] == heard[1]) == (kind != "answer_conflict")
 
 
 @pytest.mark.parametrize("kind", ["near_leakage", "near_duplicate"])
@@ -139,6 +141,9 @@ def test_spoilt_clips_are_spoilt_as_the_key_says(faulty: Path, clean: Path) -> N
         assert (faulty / path).read_bytes() == whole[: len(whole) // 2]
     for one in key.of("ungrouped"):
         assert rows[one.records[0]] == {**before[one.records[0]], "group": ""}
+    for one in key.of("shared_group"):
+        group = rows[one.records[0]]["group"]
+        assert {row["split"] for row in rows.values() if row["group"] == group} == {"train", "test"}
 
 
 def test_train_is_as_unbalanced_as_asked(faulty: Path) -> None:
