@@ -38,9 +38,7 @@ def main() -> None:
 def measure_check(root: Path, records: int) -> None:
     """All suites; it counts only if every rule was judged or is about what the dataset does not have."""
     program = process.program("safe-data")
-    taken = process.run(
-        [program, "check", str(root), "--quiet", "--force"], allowed=(HOLDS, DOES_NOT_HOLD)
-    )
+    taken = process.run([program, "check", str(root), "--quiet", "--force"], allowed=(HOLDS, DOES_NOT_HOLD))
     labels = [one["label"] for one in json.loads((root / "check" / "results.json").read_bytes())["results"]]
     _print("safe-data check, all suites", taken, records, rules=len(labels), judged=_judged(labels))
 
