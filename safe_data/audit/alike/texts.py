@@ -82,14 +82,14 @@ def but_one_word(
     """
     words = pc.list_flatten(texts).dictionary_encode()
     whose = np.asarray(pc.list_parent_indices(texts), np.int64)
-    pairs = np.unique(whose * (len(words.dictionary) + 1) + np.asarray(words.indices))
+    pairs = _different(whose * (len(words.dictionary) + 1) + np.asarray(words.indices))
     whose, hashes = pairs // (len(words.dictionary) + 1), _hashes(pairs % (len(words.dictionary) + 1))
     sums = np.zeros(len(texts), np.uint64)
     np.add.at(sums, whose, hashes)
     sizes = np.bincount(whose, minlength=len(texts))
     keys = np.concatenate([sums, sums[whose] - hashes])
     ordered = np.sort(keys)
-    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    twice = _different(ordered[1:][ordered[1:] == ordered[:-1]])
     chosen = np.flatnonzero(_among(keys, twice))
     keys = keys[chosen]
     of_text = np.where(chosen < len(texts), chosen, whose[chosen - len(texts)])
@@ -102,6 +102,13 @@ def but_one_word(
     one, two = first[other], np.flatnonzero(other)
     common = sizes[of_text[one]] - left_out[one]
     return of_text[one], of_text[two], common / (common + left_out[one] + left_out[two])
+
+
+def _different(values: ndarray) -> ndarray:
+    """The different values in ascending order; of millions, several times as fast as np.unique."""
+    ordered = np.sort(values)
+    found: ndarray = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    return found
 
 
 def _among(keys: UInt64[ndarray, " keys"], wanted: UInt64[ndarray, " wanted"]) -> Bool[ndarray, " keys"]:
