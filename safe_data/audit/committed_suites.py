@@ -125,6 +125,12 @@ RULES: Mapping[str, Sequence[Rule]] = {
             "speech_agreement", "share of records that have speech just where a transcript says so", least=0.9
         ),
         Rule("transcript_agreement", "share of records whose speech is their transcript", least=0.9),
+        Rule(
+            "caption_match",
+            "share of captioned sounds nearer to their caption than to most others; by chance it is half",
+            least=0.75,
+            severity="warning",
+        ),
     ],
     "sampling": [
         Rule("ratio_error", "largest distance of a drawn share from the declared one", most=0.02),
