@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "vocab.txt")  # one of them is there if there is any
 
+_BATCH = 32
 _FORMATS = ("float32", "bfloat16")  # in which the sounds may have been embedded
 _EMBEDDINGS = ("word_embeddings.", "position_embeddings.", "token_type_embeddings.", "LayerNorm.")
 _PARTS = (
@@ -52,8 +53,8 @@ def local_clap(source: str) -> Path | None:
 class ClapText:
     """Encode captions as unit vectors that can be compared with the pooled vectors of `ClapEncoder`.
 
-    Each caption is encoded alone, so its vector does not depend on the others. What is longer than the model
-    reads is cut off.
+    Captions are encoded once each, sorted by length, so that their order does not matter. What is longer than
+    the model reads is cut off.
 
     **Source:** Wu et al. 2023, arXiv 2211.06687; transformers' ClapModel.get_text_features.
     """
@@ -87,20 +88,23 @@ class ClapText:
         import torch
 
         tokenizer, model = self._tokenizer, self._model
-        unique = dict.fromkeys(captions)
+        unique = sorted(set(captions), key=lambda caption: (len(caption), caption))
         longest = self._config.max_position_embeddings - self._config.pad_token_id - 1
-        vectors = {}
+        vectors: dict[str, ndarray] = {}
         with one_thread(), torch.inference_mode():
-            for caption in unique:
+            for start in range(0, len(unique), _BATCH):
+                batch = unique[start : start + _BATCH]
                 tokens = tokenizer(
-                    caption,
+                    batch,
+                    padding=True,
                     truncation=True,
                     max_length=min(tokenizer.model_max_length, longest),
                     return_tensors="pt",
                 ).to(device())
                 ids = tokens["input_ids"]
                 made = model(ids, tokens["attention_mask"], token_type_ids=torch.zeros_like(ids)).text_embeds
-                vectors[caption] = torch.nn.functional.normalize(made.float(), dim=-1)[0].cpu().numpy()
+                directions = torch.nn.functional.normalize(made.float(), dim=-1).cpu().numpy()
+                vectors |= dict(zip(batch, directions, strict=True))
         found: Float32[ndarray, "captions dims"] = np.stack([vectors[caption] for caption in captions])
         if not np.isfinite(found).all():
             raise InputError(f"{self._directory}: gives vectors that are not finite; check its weights")
