@@ -21,6 +21,7 @@ SHORT_FILES = {
     "safe_data/audit/alike/neighbours.py": "one search, for prints and embeddings",
     "safe_data/audit/alike/exact.py": "what the manifest knows without reading a file",
     "safe_data/audit/facts/all_facts.py": "the table of facts",
+    "safe_data/audit/facts/captions.py": "the one fact that reads texts with a model",
     "safe_data/audit/check_files.py": "the files of one command",
     "safe_data/build/engines/piece.py": "what passes between a build and its engines",
     "safe_data/build/engines/start.py": "the choice between engines",

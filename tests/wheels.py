@@ -73,6 +73,12 @@ EXTRA_CALLS = {
         "print(speech_finder()(numpy.zeros(16_000, numpy.float32)), Listener().knows('a dog'))",
         "False True",
     ),
+    "faiss": (
+        "import numpy; from safe_data.audit.alike.neighbours import indexed_pairs; "
+        "vectors = numpy.eye(64, dtype=numpy.float32); vectors[63] = vectors[0]; "
+        "found = indexed_pairs(vectors, 0.9); print({*zip(found.left.tolist(), found.right.tolist())})",
+        "{(0, 63)}",
+    ),
 }
 TORCH = {"train", "speech"}  # the extras that bring it
 

@@ -13,6 +13,7 @@ from safe_data.audit.alike.clusters import clusters
 from safe_data.audit.audit_findings import LEAKAGE, AuditFinding, fact_findings, worst_first
 from safe_data.audit.committed_suites import RULES
 from safe_data.audit.corpus import Corpus
+from safe_data.audit.distribution import Distribution, distributions
 from safe_data.audit.facts.all_facts import FACTS, compute_facts
 from safe_data.audit.facts.fact import Fact, not_applicable
 from safe_data.audit.leak_kinds import NOT_READ, matrix_of, passed_over
@@ -81,6 +82,7 @@ class Audit(msgspec.Struct, frozen=True):
     leakage: Matrix
     clusters: tuple[FoundCluster, ...]
     facts: dict[str, dict[str, Any]]
+    distributions: tuple[Distribution, ...]
     not_looked_for: tuple[NotLookedFor, ...]
 
     @property
@@ -106,6 +108,7 @@ def audit_corpus(corpus: Corpus, at: Phase = unseen) -> Audit:
             for suite, names in _names_by_suite().items()
             if any(name in facts for name in names)
         },
+        distributions=distributions(corpus),
         not_looked_for=(*matrix.not_looked_for, *passed_over(corpus), *_not_looked_for(corpus, facts)),
     )
 

@@ -41,6 +41,7 @@ ADVICE = {
     "event_overlap": "check the times of events; sound and picture may be shifted",
     "speech_agreement": "listen to these records; the transcript may be another clip's",
     "transcript_agreement": "listen to these records; the transcript may be another clip's",
+    "caption_match": "listen to these records; the caption may be another clip's",
     "ratio_error": "see `safe-data check ROOT --sampling FILE`; mend the shares or add rows",
     "difficulty_violations": "mend the difficulties that the stages of the curriculum name",
     "undrawable_stages": "see `safe-data check ROOT --sampling FILE`",

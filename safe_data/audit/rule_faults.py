@@ -35,7 +35,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "expect_table_column_count_to_be_between": (0, math.inf),
 }
 _FRACTIONS = ("clipped_fraction", "silence_fraction")
-_SIGNED = ("rms_db", "snr_db", "caption_match")  # columns and facts that may be below 0
+_SIGNED = ("rms_db", "snr_db")  # columns that may be below 0
 _SHARES = (  # facts
     "load_rate",
     "answer_prior",
@@ -44,6 +44,7 @@ _SHARES = (  # facts
     "event_overlap",
     "speech_agreement",
     "transcript_agreement",
+    "caption_match",
 )
 # Sets that forbid or demand nothing when they are empty.
 _FREE_WHEN_EMPTY = {

@@ -97,7 +97,7 @@ def load_suites(chosen: Sequence[str] = (), folder: Path | None = None) -> list[
     if folder is not None:
         paths += _paths_in(folder)
     elif not chosen:
-        paths = [committed_folder() / f"{name}.json" for name in _committed()]
+        paths = [committed_folder() / f"{name}.json" for name in SUITES]
     suites = [_read(path) for path in paths]
     names = [suite.name for suite in suites]
     for name in names:
@@ -114,7 +114,7 @@ def narrowed(suites: Sequence[Suite], only: Sequence[str]) -> list[Suite]:
     """
     if not only:
         return list(suites)
-    known = {suite.name for suite in suites} | {*SUITES}.difference(_committed())
+    known = {suite.name for suite in suites}
     columns = {name for suite in suites for rule in suite.expectations for name in rule.columns}
     for name in only:
         if name not in known | columns:
@@ -135,10 +135,6 @@ def committed_folder() -> Path:
     package = Path(__file__).resolve().parents[1]
     places = [package / "expectations", package.parent / "expectations"]
     return next((place for place in places if place.is_dir()), places[0])
-
-
-def _committed() -> list[str]:
-    return [name for name in SUITES if (committed_folder() / f"{name}.json").is_file()]
 
 
 def _path(word: str) -> Path:

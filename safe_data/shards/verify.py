@@ -64,7 +64,9 @@ def verify_dataset(root: Root) -> Verified:
     dataset = read_dataset(storage)
     findings: list[str] = []
     shards = shards_of(dataset)
-    found = [name for name in storage.names() if "/" in name and name.endswith(SHARD_SUFFIXES)]
+    # Other folders, such as that of an audit, are not the dataset's.
+    in_splits = [name for name in storage.names() if name.partition("/")[0] in dataset.splits]
+    found = [name for name in in_splits if name.endswith(SHARD_SUFFIXES)]
     done: list[Done] = []
     known: set[str] = set()
     for paths in tqdm(

@@ -18,9 +18,9 @@ class SplitInto:
     """Which splits are made."""
 
     fractions: tuple[float, ...] = field(default=(), metadata={"nargs": "+"})
-    """share of each split, such as .8 .1 .1, with the sum 1 (default: these)"""
+    """share of each split, with the sum 1; if not given, .8 .1 .1"""
     names: tuple[str, ...] = field(default=(), metadata={"nargs": "+"})
-    """names of the splits, that of train first (default: train val test, or train test)"""
+    """names of the splits, that of train first; if not given, train val test, or train test for two"""
     dev: float | None = None
     """share of train that becomes the split dev"""
     folds: int | None = None

@@ -77,9 +77,18 @@ def indexed_pairs(vectors: Vectors, at_least: float) -> Near:
         ValueError: there are more than 20 million pairs.
     """
     require_extra("a fast search for neighbours", "faiss", "faiss")
-    if len(vectors) < _IN_A_CELL:
+    count, dims = vectors.shape
+    if count < _IN_A_CELL:
         return near_pairs(vectors, at_least)
-    return _gathered(_cells(vectors, at_least), at_least)
+    import faiss
+
+    cells = min(_CELLS, count // _IN_A_CELL)
+    index: Any = faiss.IndexIVFFlat(faiss.IndexFlatIP(dims), dims, cells, faiss.METRIC_INNER_PRODUCT)
+    index.cp.niter = 4  # cells that are good enough; more rounds take longer than they save
+    index.nprobe = _CELLS_AROUND
+    with threadpool_limits(len(os.sched_getaffinity(0)), "openmp"):
+        index.train(vectors[:: max(1, count // (_IN_A_CELL * cells))].astype(np.float32))
+        return _gathered(_cells(index, vectors, at_least), at_least)
 
 
 def _gathered(blocks: Iterable[Near], at_least: float) -> Near:
@@ -112,18 +121,11 @@ def _row_of_blocks(vectors: Vectors, top: int, at_least: float) -> Iterator[Near
         yield Near(left + top, right + start, cosines[left, right].astype(float))
 
 
-def _cells(vectors: Vectors, at_least: float) -> Iterator[Near]:
+def _cells(index: Any, vectors: Vectors, at_least: float) -> Iterator[Near]:
     """The pairs of each block of vectors with those in the cells around; most are found from both sides."""
-    import faiss
-
-    count, dims = vectors.shape
-    cells = max(1, min(_CELLS, count // _IN_A_CELL))
-    index: Any = faiss.IndexIVFFlat(faiss.IndexFlatIP(dims), dims, cells, faiss.METRIC_INNER_PRODUCT)
-    index.train(vectors[:: max(1, count // (_IN_A_CELL * cells))].astype(np.float32))
-    for first in range(0, count, _BLOCK):
+    for first in range(0, len(vectors), _BLOCK):
         index.add(vectors[first : first + _BLOCK].astype(np.float32))
-    index.nprobe = _CELLS_AROUND
-    for first in range(0, count, _BLOCK):
+    for first in range(0, len(vectors), _BLOCK):
         block = vectors[first : first + _BLOCK].astype(np.float32)
         limits, _, right = index.range_search(block, at_least - _ROUNDING)
         left = np.repeat(np.arange(len(block)), np.diff(limits.astype(np.int64)))

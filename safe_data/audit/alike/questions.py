@@ -112,13 +112,20 @@ def _questions(corpus: Corpus, find: Callable[[Corpus], Media]) -> Questions:
 def _with_common_answer(
     question: Int[ndarray, " examples"], references: pa.ListArray
 ) -> Int[ndarray, " examples"]:
-    """A number for each example, equal for those of one question that an answer connects."""
-    count = len(question)
+    """A number for each example, equal for those of one question that an answer connects.
+
+    Only questions that are asked more than once are looked at, as the others have a number of their own.
+    """
+    numbers = np.arange(len(question))
+    places = np.flatnonzero(np.bincount(question)[question] > 1)
+    question, references = question[places], references.take(pa.array(places))
     whose = np.asarray(pc.list_parent_indices(references), np.int64)
     coded = plain_answers(pc.list_flatten(references)).dictionary_encode()
     answers = question[whose] * (len(coded.dictionary) + 1) + np.asarray(coded.indices)
-    found, numbers = np.unique(answers, return_inverse=True)
-    size = count + len(found)
-    links = coo_array((np.ones(len(whose), np.int8), (whose, count + numbers)), shape=(size, size))
-    connected: Int[ndarray, " examples"] = connected_components(links, directed=False)[1][:count]
-    return connected.astype(np.int64)
+    found, answer_of = np.unique(answers, return_inverse=True)
+    size = len(places) + len(found)
+    links = coo_array((np.ones(len(whose), np.int8), (whose, len(places) + answer_of)), shape=(size, size))
+    connected = connected_components(links, directed=False)[1][: len(places)]
+    _, firsts, inverse = np.unique(connected, return_index=True, return_inverse=True)
+    numbers[places] = places[firsts][inverse]
+    return numbers

@@ -9,7 +9,7 @@ count.
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Int, UInt64
+from jaxtyping import Bool, Int, UInt64
 from numpy import ndarray
 
 from safe_data.audit.alike.likeness import Likeness, from_keys, joined
@@ -82,15 +82,19 @@ def but_one_word(
     """
     words = pc.list_flatten(texts).dictionary_encode()
     whose = np.asarray(pc.list_parent_indices(texts), np.int64)
-    pairs = np.unique(whose * (len(words.dictionary) + 1) + np.asarray(words.indices))
+    pairs = _different(whose * (len(words.dictionary) + 1) + np.asarray(words.indices))
     whose, hashes = pairs // (len(words.dictionary) + 1), _hashes(pairs % (len(words.dictionary) + 1))
     sums = np.zeros(len(texts), np.uint64)
     np.add.at(sums, whose, hashes)
     sizes = np.bincount(whose, minlength=len(texts))
     keys = np.concatenate([sums, sums[whose] - hashes])
-    of_text = np.concatenate([np.arange(len(texts)), whose])
-    left_out = np.concatenate([np.zeros(len(texts), np.int64), np.ones(len(whose), np.int64)])
-    order = np.lexsort((of_text, left_out, keys))
+    ordered = np.sort(keys)
+    twice = _different(ordered[1:][ordered[1:] == ordered[:-1]])
+    chosen = np.flatnonzero(_among(keys, twice))
+    keys = keys[chosen]
+    of_text = np.where(chosen < len(texts), chosen, whose[chosen - len(texts)])
+    left_out = (chosen >= len(texts)).astype(np.int64)
+    order = np.argsort(keys, kind="stable")  # whole sets stay before those that lack a word
     keys, of_text, left_out = keys[order], of_text[order], left_out[order]
     starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     first = np.repeat(starts, np.diff(np.append(starts, len(keys))))
@@ -98,6 +102,20 @@ def but_one_word(
     one, two = first[other], np.flatnonzero(other)
     common = sizes[of_text[one]] - left_out[one]
     return of_text[one], of_text[two], common / (common + left_out[one] + left_out[two])
+
+
+def _different(values: ndarray) -> ndarray:
+    """The different values in ascending order; of millions, several times as fast as np.unique."""
+    ordered = np.sort(values)
+    found: ndarray = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    return found
+
+
+def _among(keys: UInt64[ndarray, " keys"], wanted: UInt64[ndarray, " wanted"]) -> Bool[ndarray, " keys"]:
+    """Which keys are among those that are wanted, which are sorted."""
+    places = np.minimum(np.searchsorted(wanted, keys), max(len(wanted) - 1, 0))
+    found: Bool[ndarray, " keys"] = wanted[places] == keys if len(wanted) else np.zeros(len(keys), bool)
+    return found
 
 
 def _of_two_records(likeness: Likeness) -> Likeness:

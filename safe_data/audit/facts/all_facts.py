@@ -11,6 +11,7 @@ from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts import (
     alignment,
     balance,
+    captions,
     conflicts,
     content,
     counts,
@@ -30,6 +31,7 @@ FACTS: dict[str, FactKind] = {
     **content.FACTS,
     **sampling.FACTS,
     **alignment.FACTS,
+    **captions.FACTS,
 }
 
 _NOT_COMPUTABLE = (pa.ArrowException, KeyError, TypeError, ValueError, InputError)

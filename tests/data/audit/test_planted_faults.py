@@ -236,3 +236,33 @@ def test_the_same_data_split_by_recording_do_not_leak(tmp_path: Path) -> None:
     assert not torn(tmp_path / "world", read_key(tmp_path / "world"))
     code, results = checked(root, "--suite", "leakage")
     assert (code, labelled(results, "FAIL", "warn")) == (0, {})
+
+
+# The audit, which names records where a check only judges
+
+FOUND_AS = {
+    "leakage": "leakage",
+    "near_leakage": "leakage",
+    "duplicate": "duplicate_records",
+    "near_duplicate": "near_duplicate_sounds",
+    "label_conflict": "conflicting_labels",
+    "answer_conflict": "conflicting_answers",
+    "silent": "silent_sounds",
+    "corrupt": "load_rate",
+    "ungrouped": "records_without_group",
+}
+
+
+def test_an_audit_names_every_planted_record_and_no_other(tmp_path: Path) -> None:
+    """Each disguise of a sound is there once among the leaks, and once among the duplicates."""
+    counts = {kind: 9 if kind.startswith("near_") else 2 for kind in FOUND_AS}
+    root = built(tmp_path, 200, ",".join(f"{kind}={count}" for kind, count in counts.items()))
+    key = read_key(tmp_path / "world")
+    assert run("safe-data", "", {"audit": cli.audit}, ["audit", str(root), "--quiet"]) == 0
+    found: dict[str, set[str]] = {}
+    for finding in pq.read_table(root / "audit" / "findings.parquet").to_pylist():
+        names = {label.rpartition("/")[2] for label in finding["ids"]}
+        found[finding["kind"]] = found.get(finding["kind"], set()) | names
+    for one in key.planted:
+        assert found[FOUND_AS[one.kind]].issuperset(one.records), one
+    assert set.union(*found.values()) <= touched(key)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from folders import without_silence, write_folder
 
+from safe_data.audit.auditing import audit_datasets
 from safe_data.build.add_encoder import add_encoder
 from safe_data.build.build import build_dataset
 from safe_data.core.errors import InputError
@@ -267,6 +268,12 @@ def test_other_files_beside_the_shards_are_ignored(root: Path) -> None:
     (root / "silence.mine.npy").write_text("mine")
     (root / "check").mkdir()
     (root / "check" / "results.json").write_text("{}")
+    assert verify_dataset(root).findings == ()
+
+
+def test_what_an_audit_wrote_into_a_dataset_is_no_fault_of_it(root: Path) -> None:
+    audit_datasets(str(root), quiet=True)
+    assert (root / "audit" / "findings.parquet").is_file()
     assert verify_dataset(root).findings == ()
 
 

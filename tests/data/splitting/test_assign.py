@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from safe_data.splitting import improve
 from safe_data.splitting.assign import assign
 
 FRACTIONS = st.lists(st.integers(1, 9), min_size=1, max_size=5).map(
@@ -102,3 +103,12 @@ def class_error(split: np.ndarray, label: np.ndarray) -> float:
         np.bincount(label[split == one], minlength=len(overall)) / (split == one).sum() for one in range(5)
     ]
     return float(np.abs(np.stack(shares) - overall).max())
+
+
+def test_many_units_are_improved_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 5, (60, 6))
+    world = counts.sum(axis=1) + 1, counts, np.array([0.7, 0.3])
+    dense = assigned(*world)
+    monkeypatch.setattr(improve, "_MOST_DENSE", 0)
+    assert assigned(*world).tolist() == dense.tolist()

@@ -18,12 +18,15 @@ from safe_data.cli import main
 from safe_data.sources import folder
 
 LEAKS = [
+    "ids_in_two_splits",
     "groups_in_two_splits",
     "sound_files_in_two_splits",
     "sounds_in_two_splits",
     "near_sounds_in_two_splits",
     "picture_files_in_two_splits",
     "pictures_in_two_splits",
+    "near_pictures_in_two_splits",
+    "questions_in_two_splits",
 ]
 
 
@@ -49,7 +52,9 @@ def write_copies(root: Path, sounds: int = 8) -> Path:
             "image_file_name": f"{name}.png",
             "audio_file_name": f"{name}.{'ogg' if copy == 2 else 'wav'}",
         }
-        rows.append({"id": name, "group": f"g{number}", "label": "ab"[sound % 2], "split": "train", **media})
+        asked = {"task": "vqa", "prompt": "which?", "references": [f"sound {sound}"], "needs_audio": True}
+        about = {"id": name, "group": f"g{number}", "label": "ab"[sound % 2], "split": "train"}
+        rows.append({**about, **media, "examples": [{"id": f"{name}-q", **asked}]})
         root.mkdir(exist_ok=True)
         (root / media["image_file_name"]).write_bytes(
             picture_bytes(colour=(number * 9, 255 - number * 9, 40))
@@ -84,6 +89,7 @@ def test_a_random_split_of_copies_is_caught_and_a_split_by_clusters_is_not(tmp_p
     assert caught["groups_in_two_splits"] == 0
     assert caught["sounds_in_two_splits"]
     assert caught["near_sounds_in_two_splits"] > caught["sounds_in_two_splits"]
+    assert caught["questions_in_two_splits"]
     assert set(leaks(tmp_path / "merged-built").values()) == {0}
     report = json.loads((tmp_path / "merged/split.json").read_bytes())
     assert (report["clusters"], report["units"], report["joined_units"], report["groups"]) == (8, 8, 8, 24)
