@@ -54,9 +54,18 @@ def examples(corpus: Corpus) -> pa.Table:
         InputError: a tar is missing or damaged, so that what is asked is not known.
     """
     found = [_table(rows) for rows in _batches(corpus)]
-    table = pa.concat_tables(found) if found else SCHEMA.empty_table()
-    order = pc.sort_indices(table["row"])  # stable
-    return table.take(order)
+    table = pa.concat_tables(found or [SCHEMA.empty_table()]).combine_chunks()
+    found.clear()
+    rows = np.asarray(table["row"])
+    if (rows[1:] >= rows[:-1]).all():
+        return table
+    return table.take(pc.sort_indices(table["row"]))  # stable
+
+
+def column(asked: pa.Table, name: str) -> pa.Array:
+    """A column of examples as one array; Arrow's `combine_chunks` would copy one that is whole already."""
+    found = asked[name]
+    return found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
 
 
 def _batches(corpus: Corpus) -> Iterator[list[tuple[int, _Example]]]:

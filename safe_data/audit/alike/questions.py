@@ -24,7 +24,7 @@ from safe_data.audit.alike.media import (
 )
 from safe_data.audit.alike.texts import plain_answers, plain_texts
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.examples import examples
+from safe_data.audit.examples import column, examples
 
 
 class Questions(NamedTuple):
@@ -93,19 +93,20 @@ def _questions(corpus: Corpus, find: Callable[[Corpus], Media]) -> Questions:
     about = [np.asarray(pc.fill_null(pc.equal(needs, value), False)) for value in (True, False)]
     number = np.select(about, [3 * media.sound[rows], 3 * media.picture[rows] + 1], 3 * media.both[rows] + 2)
     chosen = (number >= 0) & (np.asarray(pc.list_value_length(asked["references"])) > 0)
-    asked, number, rows = asked.filter(pa.array(chosen)), number[chosen], rows[chosen]
-    choices = pc.binary_join(pc.fill_null(asked["choices"].combine_chunks(), []), "\n")
-    words = [plain_texts(asked["prompt"].combine_chunks()), pc.utf8_lower(choices)]
+    if not chosen.all():  # else a million texts would be copied
+        asked, number, rows = asked.filter(pa.array(chosen)), number[chosen], rows[chosen]
+    choices = pc.binary_join(pc.fill_null(column(asked, "choices"), []), "\n")
+    words = [plain_texts(column(asked, "prompt")), pc.utf8_lower(choices)]
     question = number
-    for column in words:
-        codes = pc.dictionary_encode(column)
+    for texts in words:
+        codes = pc.dictionary_encode(texts)
         question = np.unique(question, return_inverse=True)[1] * len(codes.dictionary) + np.asarray(
             codes.indices
         )
     question = np.unique(question, return_inverse=True)[1].astype(np.int64)
-    references = asked["references"].combine_chunks()
+    references = column(asked, "references")
     answer = _with_common_answer(question, references)
-    prompts, tasks = (asked[name].combine_chunks() for name in ("prompt", "task"))
+    prompts, tasks = (column(asked, name) for name in ("prompt", "task"))
     return Questions(rows, question, answer, prompts, tasks, references)
 
 

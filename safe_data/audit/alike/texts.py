@@ -6,6 +6,8 @@ in one word that is other, missing or more. Case, punctuation and the order of w
 count.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,28 +16,28 @@ from numpy import ndarray
 
 from safe_data.audit.alike.likeness import Likeness, from_keys, joined
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.examples import examples
+from safe_data.audit.examples import column, examples
 
 KIND, EVIDENCE = "near_text", "the same words, or all but one of ten or more"
 LEAST_WORDS, LEAST_WORDS_BUT_ONE = 5, 10
 
+_AT_ONCE = 50_000  # texts that are split into words
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def near_texts(corpus: Corpus) -> Likeness:
     """Pairs of records with a reference that is nearly the same."""
     asked = corpus.once(examples)
-    references = asked["references"].combine_chunks()
+    references = column(asked, "references")
     rows = np.asarray(asked["row"])[np.asarray(pc.list_parent_indices(references))]
     coded = plain_texts(pc.list_flatten(references)).dictionary_encode()
-    words = pc.utf8_split_whitespace(coded.dictionary)
-    counts = np.asarray(pc.list_value_length(words), np.int64)
+    counts = _word_counts(coded.dictionary)
     codes = np.asarray(coded.indices)
     long = counts[codes] >= LEAST_WORDS
     equal = from_keys(KIND, rows[long], pa.array(codes[long]).cast(pa.string()), EVIDENCE)
     first_row = np.full(len(counts), np.iinfo(np.int64).max)
     np.minimum.at(first_row, codes, rows)
-    left, right, score = but_one_word(words.filter(pa.array(counts >= LEAST_WORDS_BUT_ONE)))
+    left, right, score = but_one_word(coded.dictionary.filter(pa.array(counts >= LEAST_WORDS_BUT_ONE)))
     of_text = first_row[counts >= LEAST_WORDS_BUT_ONE]
     left, right = of_text[left], of_text[right]
     near = Likeness(KIND, np.minimum(left, right), np.maximum(left, right), score, EVIDENCE)
@@ -69,27 +71,19 @@ def plain_answers(answers: pa.Array) -> pa.Array:
 
 
 def but_one_word(
-    texts: pa.ListArray,
+    texts: pa.StringArray,
 ) -> tuple[Int[ndarray, " pairs"], Int[ndarray, " pairs"], ndarray]:
-    """Pairs of texts, each a list of words, whose sets of words differ in one word; and the share they have.
+    """Pairs of texts whose sets of words differ in one word; and the share they have.
 
     The sum of the hashes of a set's words stands for the set. Two sets differ in one word if they are equal
     once a word is left out of one of them or of each. Pairs are of each text with the first of its kind, and
     one that is found twice has its share the higher time.
 
-    >>> but_one_word(pa.array([["a", "b", "c"], ["x"], ["c", "d", "a"]]))
+    >>> but_one_word(pa.array(["a b c", "x", "c d a"]))
     (array([0]), array([2]), array([0.5]))
     """
-    words = pc.list_flatten(texts).dictionary_encode()
-    whose = np.asarray(pc.list_parent_indices(texts), np.int64)
-    pairs = _different(whose * (len(words.dictionary) + 1) + np.asarray(words.indices))
-    whose, hashes = pairs // (len(words.dictionary) + 1), _hashes(pairs % (len(words.dictionary) + 1))
-    sums = np.zeros(len(texts), np.uint64)
-    np.add.at(sums, whose, hashes)
-    sizes = np.bincount(whose, minlength=len(texts))
-    keys = np.concatenate([sums, sums[whose] - hashes])
-    ordered = np.sort(keys)
-    twice = _different(ordered[1:][ordered[1:] == ordered[:-1]])
+    keys, whose, sizes = _keys(texts)
+    twice = _twice(keys)
     chosen = np.flatnonzero(_among(keys, twice))
     keys = keys[chosen]
     of_text = np.where(chosen < len(texts), chosen, whose[chosen - len(texts)])
@@ -102,6 +96,49 @@ def but_one_word(
     one, two = first[other], np.flatnonzero(other)
     common = sizes[of_text[one]] - left_out[one]
     return of_text[one], of_text[two], common / (common + left_out[one] + left_out[two])
+
+
+def _keys(
+    texts: pa.StringArray,
+) -> tuple[UInt64[ndarray, " keys"], Int[ndarray, " words"], Int[ndarray, " texts"]]:
+    """The sum of each text's set of words, then those that lack a word, whose they are, and sizes of sets."""
+    whose, hashes = _sets(texts)
+    sums = np.zeros(len(texts), np.uint64)
+    np.add.at(sums, whose, hashes)
+    keys = np.concatenate([sums, hashes])
+    np.subtract(sums[whose], hashes, out=keys[len(sums) :])
+    return keys, whose, np.bincount(whose, minlength=len(texts))
+
+
+def _sets(texts: pa.StringArray) -> tuple[Int[ndarray, " words"], UInt64[ndarray, " words"]]:
+    """The number of the text, and the hash, of each different word of each text."""
+    different = [pc.list_flatten(words).unique() for words in _split(texts)]
+    known = pa.chunked_array(different, pa.string()).unique()
+    whose, hashes = [np.zeros(0, np.int32)], [np.zeros(0, np.uint64)]
+    for number, words in enumerate(_split(texts)):
+        places = np.asarray(pc.index_in(pc.list_flatten(words), known), np.int64)
+        of_text = np.asarray(pc.list_parent_indices(words), np.int64)
+        pairs = _different(of_text * len(known) + places)
+        whose.append((pairs // len(known) + number * _AT_ONCE).astype(np.int32))
+        hashes.append(_hashes(pairs % len(known)))
+    return np.concatenate(whose), np.concatenate(hashes)
+
+
+def _word_counts(texts: pa.StringArray) -> Int[ndarray, " texts"]:
+    counts = [np.asarray(pc.list_value_length(words), np.int64) for words in _split(texts)]
+    return np.concatenate([np.zeros(0, np.int64), *counts])
+
+
+def _split(texts: pa.StringArray) -> Iterator[pa.ListArray]:
+    """The words of the texts, of so many at once as memory hardly notices."""
+    for first in range(0, len(texts), _AT_ONCE):
+        yield pc.utf8_split_whitespace(texts.slice(first, _AT_ONCE))
+
+
+def _twice(values: UInt64[ndarray, " values"]) -> UInt64[ndarray, " some"]:
+    """The values that occur more than once, in ascending order."""
+    ordered = np.sort(values)
+    return _different(ordered[1:][ordered[1:] == ordered[:-1]])
 
 
 def _different(values: ndarray) -> ndarray:

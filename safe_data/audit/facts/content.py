@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.examples import examples
+from safe_data.audit.examples import column, examples
 from safe_data.audit.facts.duplicates import shares_by_split
 from safe_data.audit.facts.fact import (
     MOST_OFFENDERS,
@@ -31,7 +31,7 @@ def empty_references(corpus: Corpus) -> Fact:
     asked = corpus.once(examples)
     if not asked.num_rows:
         return not_applicable("nothing is asked about any record")
-    words = asked["references"].combine_chunks()
+    words = column(asked, "references")
     parents = np.asarray(pc.list_parent_indices(words))
     empty = np.asarray(pc.invert(pc.match_substring_regex(words.flatten(), r"[\p{L}\p{N}\p{S}]")))
     faulty = np.asarray(pc.equal(pc.list_value_length(words), 0)).copy()

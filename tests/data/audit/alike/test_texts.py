@@ -68,7 +68,7 @@ def test_what_cannot_be_read_is_not_measured(tmp_path: Path) -> None:
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=6), max_size=8))
 def test_sets_that_differ_in_one_word_are_connected_and_no_others(texts: list[list[str]]) -> None:
-    left, right, score = but_one_word(pa.array(texts, pa.list_(pa.string())))
+    left, right, score = but_one_word(pa.array([" ".join(words) for words in texts], pa.string()))
     best: dict[tuple[int, int], float] = {}  # a pair may be found by several words
     for one, other, share in zip(left.tolist(), right.tolist(), score.tolist(), strict=True):
         best[one, other] = max(share, best.get((one, other), 0))
