@@ -93,21 +93,29 @@ def _questions(corpus: Corpus, find: Callable[[Corpus], Media]) -> Questions:
     about = [np.asarray(pc.fill_null(pc.equal(needs, value), False)) for value in (True, False)]
     number = np.select(about, [3 * media.sound[rows], 3 * media.picture[rows] + 1], 3 * media.both[rows] + 2)
     chosen = (number >= 0) & (np.asarray(pc.list_value_length(asked["references"])) > 0)
+    words = corpus.once(_words)
     if not chosen.all():  # else a million texts would be copied
-        asked, number, rows = asked.filter(pa.array(chosen)), number[chosen], rows[chosen]
-    choices = pc.binary_join(pc.fill_null(column(asked, "choices"), []), "\n")
-    words = [plain_texts(column(asked, "prompt")), pc.utf8_lower(choices)]
-    question = number
-    for texts in words:
-        codes = pc.dictionary_encode(texts)
-        question = np.unique(question, return_inverse=True)[1] * len(codes.dictionary) + np.asarray(
-            codes.indices
-        )
+        asked = asked.filter(pa.array(chosen))
+        number, rows, words = number[chosen], rows[chosen], words[chosen]
+    question = np.unique(number, return_inverse=True)[1] * (int(words.max(initial=0)) + 1) + words
     question = np.unique(question, return_inverse=True)[1].astype(np.int64)
     references = column(asked, "references")
     answer = _with_common_answer(question, references)
     prompts, tasks = (column(asked, name) for name in ("prompt", "task"))
     return Questions(rows, question, answer, prompts, tasks, references)
+
+
+def _words(corpus: Corpus) -> Int[ndarray, " examples"]:
+    """A number for what each example asks in words, with its choices."""
+    asked = corpus.once(examples)
+    prompts = pc.dictionary_encode(plain_texts(column(asked, "prompt")))
+    number = np.asarray(prompts.indices, np.int64)
+    choices = column(asked, "choices")
+    if choices.null_count < len(choices):
+        coded = pc.dictionary_encode(pc.utf8_lower(pc.binary_join(pc.fill_null(choices, []), "\n")))
+        number = number * len(coded.dictionary) + np.asarray(coded.indices)
+        number = np.unique(number, return_inverse=True)[1].astype(np.int64)
+    return number
 
 
 def _with_common_answer(
