@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.coverage_simulation import TOPICS, command
+from benchmarks.made_dataset import EXAMPLES, write_dataset
+from safe_data.audit.corpus import open_corpus
+from safe_data.audit.facts.all_facts import FACTS, compute_facts
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMED = re.compile(r"python -m benchmarks[. ]([a-z_]+)")
@@ -44,3 +47,11 @@ def test_an_unknown_topic_is_refused_with_those_there_are(
 def test_help_names_the_topics(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["--help"]) == 0
     assert capsys.readouterr().err.startswith("usage: python -m benchmarks.coverage_simulation [TOPIC …]; ")
+
+
+def test_every_fact_reads_the_dataset_that_an_audit_is_timed_on(tmp_path: Path) -> None:
+    facts = compute_facts(open_corpus([str(write_dataset(tmp_path / "made", 400))]), FACTS)
+    assert [(name, fact.why_not) for name, fact in facts.items() if fact.value is None and fact.applies] == []
+    assert facts["examples"].value == 400 * EXAMPLES
+    assert {facts[name].value for name in FACTS if name.endswith("in_two_splits")} == {0}
+    assert facts["empty_references"].value == facts["conflicting_answers"].value == 0

@@ -99,10 +99,12 @@ def _members(corpus: Corpus) -> Iterator[tuple[int, bytes]]:
         tar = corpus.tar(int(rows[chosen[0]]))
         try:
             with open(os.fsencode(tar), "rb") as file:  # noqa: PTH123 - as bytes, a path need not be UTF-8
-                for place in chosen[np.argsort(offsets[chosen], kind="stable")].tolist():
-                    if sizes[place] > LARGEST_JSON_BYTES:
-                        raise InputError(f"{tar}: the JSON of a record is said to have {sizes[place]} bytes")
-                    yield int(rows[place]), os.pread(file.fileno(), int(sizes[place]), int(offsets[place]))
+                ordered = chosen[np.argsort(offsets[chosen], kind="stable")]
+                columns = (values[ordered].tolist() for values in (rows, sizes, offsets))
+                for row, size, offset in zip(*columns, strict=True):
+                    if size > LARGEST_JSON_BYTES:
+                        raise InputError(f"{tar}: the JSON of a record is said to have {size} bytes")
+                    yield row, os.pread(file.fileno(), size, offset)
         except OSError as error:
             raise InputError(f"{tar}: cannot be read ({error.strerror or error})") from None
 

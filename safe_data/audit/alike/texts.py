@@ -64,8 +64,11 @@ def plain_answers(answers: pa.Array) -> pa.Array:
     """
     coded = plain_texts(answers).dictionary_encode()
     words = coded.dictionary
+    has_number = pc.match_substring_regex(words, rf"\b({'|'.join(_NUMBERS)})\b")  # most have none
+    numbered = words.filter(has_number)
     for number, name in enumerate(_NUMBERS):
-        words = pc.replace_substring_regex(words, rf"\b{name}\b", str(number))
+        numbered = pc.replace_substring_regex(numbered, rf"\b{name}\b", str(number))
+    words = pc.replace_with_mask(words, has_number, numbered)
     words = pc.replace_substring_regex(words, r"\b(a|an|the) ", "")
     return pc.utf8_trim_whitespace(words).take(coded.indices)
 

@@ -17,7 +17,7 @@ from safe_data.audit.alike.all_alike import alike
 from safe_data.audit.alike.clusters import components
 from safe_data.audit.alike.exact import loaded_rows
 from safe_data.audit.alike.likeness import require_all_read
-from safe_data.audit.alike.media import NONE, exact_picture_numbers, picture_numbers
+from safe_data.audit.alike.media import NONE, exact_picture_numbers, picture_numbers, together
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import (
     MOST_OFFENDERS,
@@ -40,15 +40,15 @@ def duplicate_records(corpus: Corpus) -> Fact:
     """
     rows = loaded(corpus.manifest, "has_audio", "has_image", "pcm_sha256", "pixel_sha256", "peak")
     heard = pc.and_(rows["has_audio"], pc.fill_null(pc.not_equal(rows["peak"], 0.0), True))
+    codes = []
     for medium, name in ((heard, "pcm_sha256"), (rows["has_image"], "pixel_sha256")):
-        require_values(rows.filter(medium), name)
-    sounds = pc.if_else(heard, rows["pcm_sha256"], "")
-    pictures = pc.if_else(rows["has_image"], rows["pixel_sha256"], "")
-    keys = pc.binary_join_element_wise(pc.fill_null(sounds, ""), pc.fill_null(pictures, ""), " ")
-    codes = np.asarray(pc.dictionary_encode(keys).combine_chunks().indices)
-    nothing = np.asarray(pc.equal(keys, " "))
+        require_values(rows.select([name]).filter(medium), name)
+        coded = pc.dictionary_encode(pc.if_else(medium, rows[name], None)).combine_chunks()
+        codes.append(np.asarray(pc.fill_null(coded.indices, NONE), np.int64))
+    numbers = together(*codes)
+    nothing = numbers == NONE
     places = np.flatnonzero(np.asarray(pc.equal(corpus.manifest["status"], "ok")))
-    return repeated(corpus, places[~nothing], codes[~nothing].astype(np.int64), rows.num_rows)
+    return repeated(corpus, places[~nothing], numbers[~nothing], rows.num_rows)
 
 
 def near_duplicates(corpus: Corpus, of: Callable[..., pa.Table], kinds: tuple[str, ...]) -> Fact:
