@@ -19,6 +19,7 @@ from safe_data.sampling.mixture import exact_shares
 
 MOST_BATCHES = 200  # that are drawn of a stage; its shares only come nearer to the declared ones after them
 SEED = 0
+NOTHING_DRAWN = "no stage of the curriculum can be drawn, which undrawable_stages counts"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def ratio_error(corpus: Corpus) -> Fact:
         return _no_curriculum()
     drawn = [one for one in corpus.once(draw) if one.fault is None]
     if not drawn:
-        raise ValueError("no stage of the curriculum can be drawn")
+        return not_applicable(NOTHING_DRAWN)
     errors = sorted(
         ((abs(error), one, name, error) for one in drawn for name, error in one.errors().items()),
         key=lambda found: -found[0],
@@ -65,7 +66,7 @@ def difficulty_violations(corpus: Corpus) -> Fact:
         return _no_curriculum()
     drawn = [one for one in corpus.once(draw) if one.fault is None]
     if not drawn:
-        raise ValueError("no stage of the curriculum can be drawn")
+        return not_applicable(NOTHING_DRAWN)
     offenders = tuple(
         Offender(f"stage {one.stage.name!r} drew {count} rows of {name!r} that it excludes", ())
         for one in drawn

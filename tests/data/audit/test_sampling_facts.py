@@ -10,7 +10,7 @@ from manifests import corpus_of, rejected, row
 from safe_data.audit.corpus import Corpus, Given
 from safe_data.audit.facts.all_facts import FACTS, compute_facts
 from safe_data.audit.facts.fact import Fact
-from safe_data.audit.facts.sampling import MOST_BATCHES, difficulty_violations, draw
+from safe_data.audit.facts.sampling import MOST_BATCHES, NOTHING_DRAWN, difficulty_violations, draw
 from safe_data.core.errors import InputError
 from safe_data.sampling import curriculum
 from safe_data.shards import manifest
@@ -57,7 +57,8 @@ def test_a_stage_that_no_row_fits_cannot_be_drawn(tmp_path: Path) -> None:
     found = facts(corpus)
     assert found["undrawable_stages"].value == 1
     assert "'world' has 4 easy, 4 hard, none medium" in found["undrawable_stages"].offenders[0].what
-    assert found["ratio_error"].why_not == "no stage of the curriculum can be drawn"
+    assert found["ratio_error"].why_not == NOTHING_DRAWN
+    assert found["ratio_error"].applies is False
 
 
 def test_rows_that_a_stage_excludes_would_be_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
