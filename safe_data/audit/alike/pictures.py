@@ -5,7 +5,9 @@ candidates; of these, small copies are compared in colour. A hash alone over-fir
 on a white page have almost the same.
 """
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import combinations
 
@@ -99,22 +101,30 @@ def _in_blocks(hashes: UInt64[ndarray, " pictures"]) -> Iterator[Int[ndarray, " 
 
 def _by_two_bytes(hashes: UInt64[ndarray, " pictures"]) -> Iterator[Int[ndarray, " pairs"]]:
     """Pairs, each as one number, of hashes with two bytes in common; bytes that many share say nothing."""
-    for one, other in combinations(range(0, 64, 8), 2):
-        first, second = (hashes >> np.uint64(shift) & np.uint64(0xFF) for shift in (one, other))
-        window = (first << np.uint64(8) | second).astype(np.uint16)
-        members = np.argsort(window, kind="stable")
-        sizes = np.bincount(window, minlength=2**16)[window[members]]
-        members = members[sizes <= _MOST_IN_A_WINDOW]
-        kept, keys = hashes[members], window[members]
-        places = np.arange(len(members) - 1)
-        for further in range(1, _MOST_IN_A_WINDOW):  # each with the next, then with the one after that, …
-            places = places[: np.searchsorted(places, len(members) - further)]
-            places = places[keys[places] == keys[places + further]]
-            if not len(places):
-                break
-            near = np.bitwise_count(kept[places] ^ kept[places + further]) <= MOST_BITS_OF_MANY
-            found = members[places[near]], members[places[near] + further]
-            yield np.minimum(*found) * len(hashes) + np.maximum(*found)
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:  # NumPy lets other threads work
+        yield from pool.map(lambda shifts: _of_bytes(hashes, *shifts), combinations(range(0, 64, 8), 2))
+
+
+def _of_bytes(hashes: UInt64[ndarray, " pictures"], one: int, other: int) -> Int[ndarray, " pairs"]:
+    """Pairs of hashes whose bytes at these two places are equal."""
+    first, second = (hashes >> np.uint64(shift) & np.uint64(0xFF) for shift in (one, other))
+    window = (first << np.uint64(8) | second).astype(np.uint16)
+    members = np.argsort(window, kind="stable")
+    sizes = np.bincount(window, minlength=2**16)[window[members]]
+    members = members[sizes <= _MOST_IN_A_WINDOW]
+    kept, keys = hashes[members], window[members]
+    places = np.arange(len(members) - 1)
+    pairs = [np.zeros(0, np.int64)]
+    for further in range(1, _MOST_IN_A_WINDOW):  # each with the next, then with the one after that, …
+        places = places[: np.searchsorted(places, len(members) - further)]
+        places = places[keys[places] == keys[places + further]]
+        if not len(places):
+            break
+        near = np.bitwise_count(kept[places] ^ kept[places + further]) <= MOST_BITS_OF_MANY
+        found = members[places[near]], members[places[near] + further]
+        pairs.append(np.minimum(*found) * len(hashes) + np.maximum(*found))
+    return np.concatenate(pairs)
 
 
 def _different_pictures(corpus: Corpus) -> tuple[Int[ndarray, " pictures"], UInt64[ndarray, " pictures"]]:

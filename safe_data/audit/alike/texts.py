@@ -6,7 +6,8 @@ in one word that is other, missing or more. Case, punctuation and the order of w
 count.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,7 @@ from safe_data.audit.examples import column, examples
 KIND, EVIDENCE = "near_text", "the same words, or all but one of ten or more"
 LEAST_WORDS, LEAST_WORDS_BUT_ONE = 5, 10
 
-_AT_ONCE = 50_000  # texts that are split into words
+_AT_ONCE = 50_000  # texts of which copies are made, or words
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -51,9 +52,13 @@ def plain_texts(texts: pa.Array) -> pa.Array:
     ['a dog barks', 'c', '?']
     """
     coded = texts.dictionary_encode()
-    words = pc.replace_substring_regex(pc.utf8_lower(coded.dictionary), r"[^\p{L}\p{M}\p{N}]+", " ")
+    return _each(coded.dictionary, _plain).take(coded.indices)
+
+
+def _plain(texts: pa.StringArray) -> pa.StringArray:
+    words = pc.replace_substring_regex(pc.utf8_lower(texts), r"[^\p{L}\p{M}\p{N}]+", " ")
     words = pc.utf8_trim_whitespace(words)
-    return pc.if_else(pc.equal(words, ""), coded.dictionary, words).take(coded.indices)
+    return pc.if_else(pc.equal(words, ""), texts, words)
 
 
 def plain_answers(answers: pa.Array) -> pa.Array:
@@ -63,14 +68,23 @@ def plain_answers(answers: pa.Array) -> pa.Array:
     ['dog', '2', 'a']
     """
     coded = plain_texts(answers).dictionary_encode()
-    words = coded.dictionary
+    return _each(coded.dictionary, _plain_answers).take(coded.indices)
+
+
+def _plain_answers(words: pa.StringArray) -> pa.StringArray:
     has_number = pc.match_substring_regex(words, rf"\b({'|'.join(_NUMBERS)})\b")  # most have none
     numbered = words.filter(has_number)
     for number, name in enumerate(_NUMBERS):
         numbered = pc.replace_substring_regex(numbered, rf"\b{name}\b", str(number))
     words = pc.replace_with_mask(words, has_number, numbered)
-    words = pc.replace_substring_regex(words, r"\b(a|an|the) ", "")
-    return pc.utf8_trim_whitespace(words).take(coded.indices)
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(words, r"\b(a|an|the) ", ""))
+
+
+def _each(texts: pa.StringArray, change: Callable[[pa.StringArray], pa.StringArray]) -> pa.StringArray:
+    """Texts that were changed, a few at once, so that there are not two more copies of a million."""
+    parts = (texts.slice(first, _AT_ONCE) for first in range(0, len(texts), _AT_ONCE))
+    with ThreadPoolExecutor() as pool:  # Arrow lets other threads work
+        return pa.chunked_array(pool.map(change, parts), pa.string()).combine_chunks()
 
 
 def but_one_word(
