@@ -36,19 +36,20 @@ def main() -> None:
 
 
 def measure_check(root: Path, records: int) -> None:
-    """All suites; it counts only if every rule was judged or is about what the dataset does not have."""
+    """All suites; a rule that could not be judged stops the benchmark, by the exit code."""
     program = process.program("safe-data")
     taken = process.run([program, "check", str(root), "--quiet", "--force"], allowed=(HOLDS, DOES_NOT_HOLD))
     labels = [one["label"] for one in json.loads((root / "check" / "results.json").read_bytes())["results"]]
-    _print("safe-data check, all suites", taken, records, rules=len(labels), judged=_judged(labels))
-
-
-def _judged(labels: list[str]) -> int:
-    return sum(label not in ("n/a", "not judged") for label in labels)
+    met = taken.wall_seconds <= GOAL_SECONDS and taken.peak_mb <= GOAL_MB
+    judged = sum(label not in ("n/a", "not judged") for label in labels)
+    goal = f"<= {GOAL_SECONDS} s, <= {GOAL_MB} MB"
+    _print(
+        "safe-data check, all suites", taken, records, goal=goal, met=met, rules=len(labels), judged=judged
+    )
 
 
 def measure_audit(root: Path, records: int) -> None:
-    """The audit writes its three files."""
+    """The audit writes its files, the page too; no goal is set for it."""
     taken = process.run([process.program("safe-data"), "audit", str(root), "--quiet"])
     _print("safe-data audit, with its page", taken, records)
 
@@ -83,8 +84,6 @@ def _print(what: str, taken: process.Taken, records: int, **more: object) -> Non
         seconds=taken.wall_seconds,
         processor_seconds=taken.processor_seconds,
         peak_mb=taken.peak_mb,
-        goal=f"<= {GOAL_SECONDS} s, <= {GOAL_MB} MB",
-        met=taken.wall_seconds <= GOAL_SECONDS and taken.peak_mb <= GOAL_MB,
         records=records,
         examples=records * EXAMPLES,
         **more,

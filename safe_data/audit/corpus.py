@@ -157,4 +157,5 @@ def read_manifest(root: Path, dataset: Dataset) -> pa.Table:
         raise InputError(f"{path}: cannot be read as a manifest ({error}); build the dataset again") from None
     if not manifest.num_rows:
         raise InputError(f"{path}: has no rows, so there is nothing to judge")
+    pa.default_memory_pool().release_unused()
     return manifest.replace_schema_metadata(None)  # pandas would act on it, and strangers may have written it

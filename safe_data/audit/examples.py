@@ -57,6 +57,7 @@ def examples(corpus: Corpus) -> pa.Table:
     found = [_table(rows) for rows in _batches(corpus)]
     table = pa.concat_tables(found or [SCHEMA.empty_table()]).combine_chunks()
     found.clear()
+    pa.default_memory_pool().release_unused()
     rows = np.asarray(table["row"])
     if (rows[1:] >= rows[:-1]).all():
         return table

@@ -6,6 +6,7 @@ in one word that is other, missing or more. Case, punctuation and the order of w
 count.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,7 +23,7 @@ from safe_data.audit.examples import column, examples
 KIND, EVIDENCE = "near_text", "the same words, or all but one of ten or more"
 LEAST_WORDS, LEAST_WORDS_BUT_ONE = 5, 10
 
-_AT_ONCE = 50_000  # texts of which copies are made, or words
+_AT_ONCE = 50_000  # texts, or keys, of which copies are made
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -31,14 +32,17 @@ def near_texts(corpus: Corpus) -> Likeness:
     asked = corpus.once(examples)
     references = column(asked, "references")
     rows = np.asarray(asked["row"])[np.asarray(pc.list_parent_indices(references))]
-    coded = plain_texts(pc.list_flatten(references)).dictionary_encode()
-    counts = _word_counts(coded.dictionary)
-    codes = np.asarray(coded.indices)
+    coded = _each(pc.list_flatten(references), _plain).dictionary_encode()
+    texts, codes = coded.dictionary, np.asarray(coded.indices)
+    del coded  # of a million captions, any copy is large
+    counts = _word_counts(texts)
     long = counts[codes] >= LEAST_WORDS
     equal = from_keys(KIND, rows[long], pa.array(codes[long]).cast(pa.string()), EVIDENCE)
     first_row = np.full(len(counts), np.iinfo(np.int64).max)
     np.minimum.at(first_row, codes, rows)
-    left, right, score = but_one_word(coded.dictionary.filter(pa.array(counts >= LEAST_WORDS_BUT_ONE)))
+    texts = texts.filter(pa.array(counts >= LEAST_WORDS_BUT_ONE))
+    pa.default_memory_pool().release_unused()
+    left, right, score = but_one_word(texts)
     of_text = first_row[counts >= LEAST_WORDS_BUT_ONE]
     left, right = of_text[left], of_text[right]
     near = Likeness(KIND, np.minimum(left, right), np.maximum(left, right), score, EVIDENCE)
@@ -83,8 +87,11 @@ def _plain_answers(words: pa.StringArray) -> pa.StringArray:
 def _each(texts: pa.StringArray, change: Callable[[pa.StringArray], pa.StringArray]) -> pa.StringArray:
     """Texts that were changed, a few at once, so that there are not two more copies of a million."""
     parts = (texts.slice(first, _AT_ONCE) for first in range(0, len(texts), _AT_ONCE))
-    with ThreadPoolExecutor() as pool:  # Arrow lets other threads work
-        return pa.chunked_array(pool.map(change, parts), pa.string()).combine_chunks()
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:  # Arrow lets other threads work
+        changed = pa.chunked_array(pool.map(change, parts), pa.string()).combine_chunks()
+    pa.default_memory_pool().release_unused()
+    return changed
 
 
 def but_one_word(
@@ -129,16 +136,20 @@ def _keys(
 
 def _sets(texts: pa.StringArray) -> tuple[Int[ndarray, " words"], UInt64[ndarray, " words"]]:
     """The number of the text, and the hash, of each different word of each text."""
-    different = [pc.list_flatten(words).unique() for words in _split(texts)]
-    known = pa.chunked_array(different, pa.string()).unique()
-    whose, hashes = [np.zeros(0, np.int32)], [np.zeros(0, np.uint64)]
+    parts, most = [], 0
+    for words in _split(texts):
+        parts.append(pc.list_flatten(words).unique())
+        most += len(words.values)
+    known = pa.chunked_array(parts, pa.string()).unique()
+    whose, hashes, count = np.zeros(most, np.int32), np.zeros(most, np.uint64), 0
     for number, words in enumerate(_split(texts)):
         places = np.asarray(pc.index_in(pc.list_flatten(words), known), np.int64)
         of_text = np.asarray(pc.list_parent_indices(words), np.int64)
         pairs = _different(of_text * len(known) + places)
-        whose.append((pairs // len(known) + number * _AT_ONCE).astype(np.int32))
-        hashes.append(_hashes(pairs % len(known)))
-    return np.concatenate(whose), np.concatenate(hashes)
+        filled = slice(count, count := count + len(pairs))
+        whose[filled] = pairs // len(known) + number * _AT_ONCE
+        hashes[filled] = _hashes(pairs % len(known))
+    return whose[:count], hashes[:count]
 
 
 def _word_counts(texts: pa.StringArray) -> Int[ndarray, " texts"]:
@@ -167,8 +178,11 @@ def _different(values: ndarray) -> ndarray:
 
 def _among(keys: UInt64[ndarray, " keys"], wanted: UInt64[ndarray, " wanted"]) -> Bool[ndarray, " keys"]:
     """Which keys are among those that are wanted, which are sorted."""
-    places = np.minimum(np.searchsorted(wanted, keys), max(len(wanted) - 1, 0))
-    found: Bool[ndarray, " keys"] = wanted[places] == keys if len(wanted) else np.zeros(len(keys), bool)
+    found = np.zeros(len(keys), bool)
+    for first in range(0, len(keys) if len(wanted) else 0, _AT_ONCE):
+        some = keys[first : first + _AT_ONCE]
+        places = np.minimum(np.searchsorted(wanted, some), len(wanted) - 1)
+        found[first : first + _AT_ONCE] = wanted[places] == some
     return found
 
 

@@ -45,4 +45,5 @@ def compute_facts(corpus: Corpus, names: Iterable[str] = FACTS) -> dict[str, Fac
             facts[name] = FACTS[name].compute(corpus)
         except _NOT_COMPUTABLE as error:
             facts[name] = Fact(None, why_not=str(error.args[0]) if error.args else repr(error))
+        pa.default_memory_pool().release_unused()  # what a fact about a million records leaves is large
     return facts
