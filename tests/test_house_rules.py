@@ -32,6 +32,7 @@ SHORT_FILES = {
     "safe_data/media/checks/pauses.py": "one rule of every format",
     "safe_data/media/checks/mp3_header.py": "what the walk and the tag of an MP3 share",
     "safe_data/media/checks/whole.py": "what the checks of all formats share",
+    "safe_data/core/cores.py": "one question to the machine",
     "safe_data/core/byte_order.py": "one rule of every file of text",
     "safe_data/shards/webdataset_view.py": "the one file that imports webdataset",
     "safe_data/sources/all_sources.py": "the table of sources",

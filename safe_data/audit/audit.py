@@ -3,13 +3,14 @@
 It judges nothing: the findings say what is wrong and how much of it there is, and what was not looked for.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from safe_data.audit.alike.clusters import clusters
+from safe_data.audit.alike.exact import loaded_rows
 from safe_data.audit.audit_findings import LEAKAGE, AuditFinding, fact_findings, worst_first
 from safe_data.audit.committed_suites import RULES
 from safe_data.audit.corpus import Corpus
@@ -17,7 +18,7 @@ from safe_data.audit.distribution import Distribution, distributions
 from safe_data.audit.facts.all_facts import FACTS, compute_facts
 from safe_data.audit.facts.fact import Fact, not_applicable
 from safe_data.audit.leak_kinds import NOT_READ, matrix_of, passed_over
-from safe_data.audit.leaked import labels, leak_findings
+from safe_data.audit.leaked import leak_findings
 from safe_data.audit.matrix import Matrix, NotLookedFor
 from safe_data.core.files import file_sha256
 from safe_data.core.options_file import installed_versions
@@ -94,10 +95,10 @@ class Audit(msgspec.Struct, frozen=True):
 def audit_corpus(corpus: Corpus, at: Phase = unseen) -> Audit:
     """Find what is wrong with the datasets of a corpus; `at` is told which part of the work begins."""
     at("leakage between splits")
-    matrix = matrix_of(corpus)
+    matrix = corpus.once(matrix_of)
     facts = _facts(corpus, at)
     at("findings")
-    findings = [*leak_findings(corpus, matrix), *fact_findings(corpus, facts)]
+    findings = [*leak_findings(corpus), *fact_findings(corpus, facts)]
     return Audit(
         about=about_corpus(corpus),
         findings=worst_first(findings),
@@ -162,7 +163,7 @@ def _not_looked_for(corpus: Corpus, facts: dict[str, Fact]) -> list[NotLookedFor
 def _clusters(corpus: Corpus) -> tuple[FoundCluster, ...]:
     if corpus.described:
         return ()
-    names = labels(corpus)
+    names = corpus.labels()
     return tuple(
         FoundCluster(tuple(names[row] for row in one.rows), one.evidence, one.score, one.weakest)
         for one in clusters(corpus)
@@ -170,15 +171,10 @@ def _clusters(corpus: Corpus) -> tuple[FoundCluster, ...]:
 
 
 def _datasets(corpus: Corpus) -> tuple[AuditedDataset, ...]:
-    status = corpus.manifest["status"].to_pylist()
-    counts: Sequence[list[str]] = [[] for _ in corpus.names]
-    for which, state in zip(corpus.dataset_of.tolist(), status, strict=True):
-        counts[which].append(state)
+    rows = np.bincount(corpus.dataset_of, minlength=len(corpus.names))
+    loaded = np.bincount(corpus.dataset_of[loaded_rows(corpus)], minlength=len(corpus.names))
+    about = zip(corpus.names, corpus.roots, corpus.datasets, rows.tolist(), loaded.tolist(), strict=True)
     return tuple(
-        AuditedDataset(
-            name, str(root), dataset.fingerprint, dataset.manifest_sha256, len(states), states.count("ok")
-        )
-        for name, root, dataset, states in zip(
-            corpus.names, corpus.roots, corpus.datasets, counts, strict=True
-        )
+        AuditedDataset(name, str(root), dataset.fingerprint, dataset.manifest_sha256, of, ok)
+        for name, root, dataset, of, ok in about
     )

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float32, Int
 from numpy import ndarray
 
 from safe_data.audit.alike.embeddings import unit
-from safe_data.audit.alike.exact import loaded_rows
+from safe_data.audit.alike.exact import audible_rows, loaded_rows
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.examples import examples
 from safe_data.core.errors import InputError
@@ -113,19 +113,11 @@ def _captions(corpus: Corpus, numbers: Sequence[int]) -> pa.Table:
     written = pc.not_equal(captions, "")
     rows = table["row"].filter(written).to_numpy()
     rows, first = np.unique(rows, return_index=True)
-    chosen = np.flatnonzero(np.isin(rows, _audible(corpus)) & np.isin(corpus.dataset_of[rows], numbers))
+    chosen = np.flatnonzero(np.isin(rows, audible_rows(corpus)) & np.isin(corpus.dataset_of[rows], numbers))
     if len(chosen) > SAMPLED:
         chosen = np.sort(np.random.default_rng(SEED).choice(chosen, SAMPLED, replace=False))
     texts = captions.filter(written).take(pa.array(first[chosen]))
     return pa.table({"row": pa.array(rows[chosen], pa.int64()), "caption": texts})
-
-
-def _audible(corpus: Corpus) -> Rows:
-    """The rows of loaded sounds that are not silent."""
-    rows = loaded_rows(corpus, "has_audio")
-    peaks = np.asarray(corpus.manifest["peak"].to_numpy(zero_copy_only=False), float)
-    audible: Rows = rows[peaks[rows] != 0]  # a peak that is not known is NaN, and stays
-    return audible
 
 
 def _compared(

@@ -60,17 +60,20 @@ class Corpus:
         found: Found = self._found[find]
         return found
 
-    @cached_property
-    def parts(self) -> list[tuple[str, str]]:
-        """The (dataset, split) of each record."""
-        splits = self.manifest["split"].to_pylist()
-        return [(self.names[which], split) for which, split in zip(self.dataset_of, splits, strict=True)]
-
     def label(self, row: int) -> str:
         """How a record is named in a finding: `split/id`, with the dataset in front if there are several."""
         split, name = self.manifest["split"][row].as_py(), self.manifest["id"][row].as_py()
-        dataset = f"{self.names[self.dataset_of[row]]}:" if len(self.names) > 1 else ""
-        return f"{dataset}{split}/{name}"
+        return f"{self._ahead[self.dataset_of[row]]}{split}/{name}"
+
+    def labels(self) -> list[str]:
+        """`label` of every row."""
+        splits, ids = self.manifest["split"].to_pylist(), self.manifest["id"].to_pylist()
+        rows = zip(self.dataset_of.tolist(), splits, ids, strict=True)
+        return [f"{self._ahead[which]}{split}/{name}" for which, split, name in rows]
+
+    @cached_property
+    def _ahead(self) -> list[str]:
+        return [f"{name}:" if len(self.names) > 1 else "" for name in self.names]
 
     def member(self, row: int, kind: Member) -> bytes | None:
         """The stored bytes of a record's JSON, sound or picture; None if it has none.

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.examples import examples
+from safe_data.audit.examples import column, examples, word_counts
 from safe_data.audit.facts.content import MOST_CLIPPED, SHORTEST_SECONDS
 from safe_data.core.errors import InputError
 from safe_data.media.measure import QUIET_DB
@@ -93,7 +93,6 @@ class _Asked(NamedTuple):
     answers: ndarray
     is_caption: ndarray
     words: Int[ndarray, " examples"]
-    empty: ndarray
 
 
 def distributions(corpus: Corpus) -> tuple[Distribution, ...]:
@@ -158,7 +157,7 @@ def _distribution(
         question_types=() if here is None else _types(here),
         priors=() if here is None else _priors(here),
         caption_words=None if here is None else _quantiles(here.words[here.is_caption].astype(float)),
-        empty_references=0 if here is None else int(here.empty.sum()),
+        empty_references=0 if here is None else int((here.words == 0).sum()),
     )
 
 
@@ -168,17 +167,15 @@ def _asked(corpus: Corpus) -> _Asked | None:
         found = corpus.once(examples)
     except (InputError, ValueError):
         return None
-    references = found["references"].combine_chunks()
+    references = column(found, "references")
     lengths = np.asarray(pc.list_value_length(references))
     firsts = pc.list_element(references.filter(pa.array(lengths > 0)), 0)
     answers = np.full(len(lengths), "", object)
     answers[lengths > 0] = firsts.to_pylist()
-    trimmed = pc.utf8_trim_whitespace(pa.array(answers, pa.string()))
-    words = np.asarray(pc.list_value_length(pc.utf8_split_whitespace(trimmed)))
-    empty = np.asarray(pc.equal(trimmed, ""))
+    words = word_counts(pa.array(answers, pa.string()))
     types = np.asarray(pc.fill_null(found["question_type"], "").to_pylist(), dtype=object)
     is_caption = np.asarray(pc.equal(found["task"], "caption"))
-    return _Asked(np.asarray(found["row"]), types, answers, is_caption, np.where(empty, 0, words), empty)
+    return _Asked(np.asarray(found["row"]), types, answers, is_caption, words)
 
 
 def _within(asked: _Asked, rows: Int[ndarray, " records"]) -> _Asked:

@@ -70,6 +70,17 @@ def column(asked: pa.Table, name: str) -> pa.Array:
     return found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
 
 
+def word_counts(texts: pa.Array) -> Int[ndarray, " texts"]:
+    """How many words each text has, with blanks between them.
+
+    >>> word_counts(pa.array([" a dog", " ", ""])).tolist()
+    [2, 0, 0]
+    """
+    trimmed = pc.utf8_trim_whitespace(texts)
+    counts = np.asarray(pc.list_value_length(pc.utf8_split_whitespace(trimmed)), np.int64)
+    return np.where(np.asarray(pc.equal(trimmed, "")), 0, counts)
+
+
 def _batches(corpus: Corpus) -> Iterator[list[tuple[int, _Example]]]:
     batch: list[tuple[int, _Example]] = []
     decode = msgspec.json.Decoder(_Asked).decode  # six times as fast as a new one for each

@@ -21,7 +21,7 @@ from safe_data.audit.alike.clusters import clusters
 from safe_data.audit.audit import Audit
 from safe_data.audit.audit_findings import LEAKAGE
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.leaked import labels, leaked_records
+from safe_data.audit.leaked import leaked_records
 
 CLUSTER = "cluster"
 KEEP_ONE = "keep one of them, and all of them in one split"
@@ -49,8 +49,8 @@ def findings_parquet(corpus: Corpus, audit: Audit) -> bytes:
 def _leaks(corpus: Corpus, audit: Audit) -> Iterator[dict[str, Any]]:
     parts = audit.leakage.parts
     findings = {(one.dataset, one.split, one.seen_in): one for one in audit.findings if one.kind == LEAKAGE}
-    names = labels(corpus)
-    for leaked in leaked_records(corpus, audit.leakage):
+    names = corpus.labels()
+    for leaked in corpus.once(leaked_records):
         part, seen_in = parts[leaked.leak.part], parts[leaked.leak.seen_in]
         finding = findings[part.dataset, part.split, f"{seen_in.dataset}/{seen_in.split}"]
         pairs = zip(leaked.rows.tolist(), leaked.twins.tolist(), leaked.evidence, leaked.scores, strict=True)

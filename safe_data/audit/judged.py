@@ -6,7 +6,7 @@ from typing import Any
 
 from safe_data.audit.facts.fact import Fact
 from safe_data.audit.rule_results import VERDICTS, RuleResult, exit_code, summary, table, unjudged
-from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED
+from safe_data.core.command import DOES_NOT_HOLD, NOT_JUDGED
 from safe_data.sampling.outlook import Outlook, outlook_lines
 
 # What a reader should see first: what fails, then what nobody knows, then the rest.
@@ -32,16 +32,10 @@ class Judged:
     @property
     def exit_code(self) -> int:
         """Of the rules; a curriculum that cannot be drawn does not hold whatever the suites ask."""
-        if self.outlook is not None and self.outlook.faults and self.of_rules != NOT_JUDGED:
+        of_rules = exit_code(self.results, self.asked)
+        if self.outlook is not None and self.outlook.faults and of_rules != NOT_JUDGED:
             return DOES_NOT_HOLD
-        return self.of_rules
-
-    @property
-    def of_rules(self) -> int:
-        """The exit code of the rules alone; a curriculum may be all that is judged."""
-        if self.outlook is not None and not self.results:
-            return HOLDS
-        return exit_code(self.results, self.asked)
+        return of_rules
 
     @property
     def verdict(self) -> str:
@@ -55,7 +49,7 @@ class Judged:
     @property
     def unjudged(self) -> list[str]:
         """What was to be judged and could not be, as sentences."""
-        return [] if self.outlook is not None and not self.results else unjudged(self.results, self.asked)
+        return unjudged(self.results, self.asked)
 
     def with_label(self, *labels: str) -> list[RuleResult]:
         """The results that have one of these labels, in the order of the suites."""

@@ -12,17 +12,10 @@ import pyarrow.compute as pc
 from safe_data.audit.alike.all_alike import KINDS as ALIKE
 from safe_data.audit.alike.all_alike import alike
 from safe_data.audit.alike.clusters import components
+from safe_data.audit.alike.exact import same_value
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.matrix import (
-    QUESTION,
-    Labels,
-    Matrix,
-    NotLookedFor,
-    leakage_matrix,
-    question_leaks,
-    same_value,
-)
-from safe_data.core.errors import InputError
+from safe_data.audit.matrix import QUESTION, Labels, Matrix, NotLookedFor, leakage_matrix, question_leaks
+from safe_data.core.errors import words_of
 from safe_data.core.numerals import counted
 
 NOT_READ = "no media were read, only annotations; build the dataset, then audit it"
@@ -90,8 +83,8 @@ def matrix_of(corpus: Corpus) -> Matrix:
     matrix = leakage_matrix(corpus, labels_of(corpus))
     try:
         asked = question_leaks(corpus)
-    except (ValueError, KeyError, InputError) as error:
-        missed = NotLookedFor(QUESTION, str(error.args[0]) if error.args else repr(error))
+    except (ValueError, KeyError) as error:
+        missed = NotLookedFor(QUESTION, words_of(error))
         return msgspec.structs.replace(matrix, not_looked_for=(*matrix.not_looked_for, missed))
     kinds, leaks = (*matrix.kinds, QUESTION), (*matrix.leaks, *asked)
     return msgspec.structs.replace(matrix, kinds=kinds, leaks=leaks)

@@ -15,7 +15,7 @@ from safe_data.audit.audit_findings import LEAKAGE, AuditFinding
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import MOST_OFFENDERS, Offender
 from safe_data.audit.facts.leakage import TRAIN
-from safe_data.audit.leak_kinds import KINDS, labels_of, strictest
+from safe_data.audit.leak_kinds import KINDS, labels_of, matrix_of, strictest
 from safe_data.audit.matrix import ANY, NOT_IN_ANY, QUESTION, Leak, Matrix, places, touched_by
 from safe_data.core.numerals import counted, share_text
 
@@ -35,13 +35,18 @@ class LeakedRecords(NamedTuple):
     """how many records each kind of likeness touches"""
 
 
-def leak_findings(corpus: Corpus, matrix: Matrix) -> list[AuditFinding]:
+def leak_findings(corpus: Corpus) -> list[AuditFinding]:
     """One finding for each part for evaluation and each other part in which records of it are, too."""
-    return [_leak_finding(corpus, matrix, leaked) for leaked in leaked_records(corpus, matrix)]
+    matrix = corpus.once(matrix_of)
+    return [_leak_finding(corpus, matrix, leaked) for leaked in corpus.once(leaked_records)]
 
 
-def leaked_records(corpus: Corpus, matrix: Matrix) -> Iterator[LeakedRecords]:
+def leaked_records(corpus: Corpus) -> list[LeakedRecords]:
     """The leaking records of every part for evaluation, by every other part."""
+    return list(_leaked_records(corpus, corpus.once(matrix_of)))
+
+
+def _leaked_records(corpus: Corpus, matrix: Matrix) -> Iterator[LeakedRecords]:
     at = corpus.once(places)
     tables, _ = touched_by(corpus, labels_of(corpus))
     telling = {name: touched.tocsc() for name, touched in tables.items() if name not in NOT_IN_ANY}
@@ -144,13 +149,3 @@ def _words(leak: Leak) -> str:
 
 def _are(number: int) -> str:
     return "is" if number == 1 else "are"
-
-
-def labels(corpus: Corpus) -> list[str]:
-    """`Corpus.label` of every row."""
-    datasets = [f"{name}:" if len(corpus.names) > 1 else "" for name in corpus.names]
-    splits, ids = corpus.manifest["split"].to_pylist(), corpus.manifest["id"].to_pylist()
-    return [
-        f"{datasets[which]}{split}/{name}"
-        for which, split, name in zip(corpus.dataset_of.tolist(), splits, ids, strict=True)
-    ]

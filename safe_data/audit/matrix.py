@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Int
 from numpy import ndarray
@@ -17,7 +16,7 @@ from scipy.sparse import coo_array, csr_array
 
 from safe_data.audit.alike.questions import leaking_questions
 from safe_data.audit.corpus import Corpus
-from safe_data.core.errors import InputError
+from safe_data.core.errors import words_of
 
 ANY, QUESTION = "any", "question"
 NOT_IN_ANY = ("id", "near_text")  # two splits may number from 1, and many clips are "a dog barks"
@@ -95,23 +94,6 @@ def places(corpus: Corpus) -> Places:
     return Places(parts, part_of, questions)
 
 
-def same_value(corpus: Corpus, column: str, *, across: bool) -> Labels:
-    """Labels of the loaded records that have the same value of a column; empty ones are like no other.
-
-    Args:
-        corpus: the datasets
-        column: such as `group`
-        across: whether a value means the same in every dataset
-    """
-    values = pc.if_else(pc.equal(corpus.manifest["status"], "ok"), corpus.manifest[column], None)
-    values = pc.if_else(pc.equal(values, ""), pa.scalar(None, values.type), values)
-    codes = pc.fill_null(values.combine_chunks().dictionary_encode().indices, -1).to_numpy().astype(np.int64)
-    labels: Labels = codes
-    if not across:
-        labels = np.where(codes < 0, -1, codes * len(corpus.names) + corpus.dataset_of)
-    return labels
-
-
 def touching(labels: Labels, part_of: Int[ndarray, " records"], parts: int) -> csr_array:
     """A table of records × parts: 1 where a record is like one of the part, its own part left out."""
     rows = np.flatnonzero((labels >= 0) & (part_of >= 0))
@@ -172,14 +154,20 @@ def touched_by(
     corpus: Corpus, kinds: Mapping[str, Callable[[Corpus], Labels]]
 ) -> tuple[dict[str, csr_array], tuple[NotLookedFor, ...]]:
     """The table of `touching` of each kind; and the kinds whose labels raise, which were not looked for."""
-    at = corpus.once(places)
+    at, made = corpus.once(places), corpus.once(_tables)
     tables, missed = {}, []
     for kind, labels_of in kinds.items():
         try:
-            tables[kind] = touching(corpus.once(labels_of), at.part_of, len(at.parts))
-        except (ValueError, KeyError, InputError) as error:
-            missed.append(NotLookedFor(kind, str(error.args[0]) if error.args else repr(error)))
+            if labels_of not in made:
+                made[labels_of] = touching(corpus.once(labels_of), at.part_of, len(at.parts))
+            tables[kind] = made[labels_of]
+        except (ValueError, KeyError) as error:
+            missed.append(NotLookedFor(kind, words_of(error)))
     return tables, tuple(missed)
+
+
+def _tables(_: Corpus) -> dict[Callable[[Corpus], Labels], csr_array]:
+    return {}
 
 
 def leakage_matrix(corpus: Corpus, kinds: Mapping[str, Callable[[Corpus], Labels]]) -> Matrix:

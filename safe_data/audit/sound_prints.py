@@ -9,7 +9,6 @@ Time Delay", IEEE Trans. ASSP 24 (1976).
 Differs: the whitening is partial, so that rounding errors between the tones of a pure sound do not count.
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -21,8 +20,8 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import uniform_filter1d
 
 from safe_data.audit.corpus import Corpus
+from safe_data.core.cores import cores
 from safe_data.core.errors import InputError, MediaError
-from safe_data.core.progress import Progress
 from safe_data.media.decode import decode_audio
 
 SAMPLE_RATE_HZ = 8_000
@@ -49,21 +48,16 @@ class Prints(NamedTuple):
     unread: tuple[int, ...]
 
 
-def sound_prints(corpus: Corpus, rows: Sequence[int], *, quiet: bool = True) -> Prints:
+def sound_prints(corpus: Corpus, rows: Sequence[int]) -> Prints:
     """The print of the sound of each of these records; silence and what cannot be read have none."""
     prints = np.zeros((len(rows), LENGTH), np.float16)
     unread = []
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with (
-        ThreadPoolExecutor(workers) as pool,
-        Progress("sounds", len(rows), unit="sound", quiet=quiet) as seen,
-    ):
+    with ThreadPoolExecutor(cores()) as pool:
         for place, samples in enumerate(pool.map(lambda row: _print_of(corpus, row), rows)):
             if samples is None:
                 unread.append(rows[place])
             else:
                 prints[place] = samples
-            seen.update()
     found = np.flatnonzero(prints.any(axis=1))
     return Prints(np.asarray(rows, np.int64)[found], prints[found], tuple(unread))
 

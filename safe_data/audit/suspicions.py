@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from safe_data.audit.alike.exact import loaded_rows
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.alignment import found_speech, heard_transcripts, transcribed
-from safe_data.core.errors import InputError
+from safe_data.core.errors import words_of
 from safe_data.shards.dataset import ShardDataset
 
 NEIGHBOURS = 5
@@ -37,8 +37,8 @@ def suspicions(corpus: Corpus) -> tuple[list[Suspicion], list[str]]:
             for one in look(corpus):
                 if one.row not in found or one.score > found[one.row].score:
                     found[one.row] = one
-        except (InputError, ValueError, KeyError) as error:
-            missed.append(f"{what}: {error.args[0] if error.args else error!r}")
+        except (ValueError, KeyError) as error:
+            missed.append(f"{what}: {words_of(error)}")
     return sorted(found.values(), key=lambda one: (-one.score, one.row)), missed
 
 

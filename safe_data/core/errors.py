@@ -105,6 +105,15 @@ def first_errors(errors: Sequence[str]) -> list[str]:
     return [*errors[:ROW_ERRORS_SHOWN], *([f"… and {hidden} more"] if hidden > 0 else [])]
 
 
+def words_of(error: Exception) -> str:
+    """What an error says, in its first line.
+
+    >>> words_of(KeyError("pcm_sha256")), words_of(ValueError())
+    ('pcm_sha256', 'ValueError()')
+    """
+    return str(error.args[0]) if error.args else repr(error)
+
+
 def require_extra(use: str, extra: str, *modules: str) -> None:
     """Refuse to go on where a module that only an extra installs is not installed.
 

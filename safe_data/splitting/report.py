@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
+from safe_data.audit.matrix import NotLookedFor
 from safe_data.core.numerals import counted, cut, percent
 from safe_data.core.table import COLUMNS, Table, render
 from safe_data.splitting.divide import NOWHERE, Divided, Divisible, Wanted
@@ -60,13 +61,6 @@ class Cleaned(msgspec.Struct, frozen=True):
     leaking_questions: int
     seen_in: dict[str, int]
     file: str
-
-
-class NotLookedFor(msgspec.Struct, frozen=True):
-    """A kind of likeness that was not looked for among all records, and why."""
-
-    kind: str
-    why: str
 
 
 class Report(msgspec.Struct, frozen=True):

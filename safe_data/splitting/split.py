@@ -18,6 +18,7 @@ from safe_data.audit.alike.clusters import components
 from safe_data.audit.annotated import annotated_corpus
 from safe_data.audit.corpus import Corpus, Given, open_corpus
 from safe_data.audit.examples import examples
+from safe_data.audit.matrix import NotLookedFor
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import json_bytes
 from safe_data.core.numerals import counted
@@ -30,7 +31,6 @@ from safe_data.splitting.divide import NOWHERE, Divided, Divisible, Wanted, divi
 from safe_data.splitting.metadata import METADATA, metadata_jsonl
 from safe_data.splitting.report import (
     FORMAT_VERSION,
-    NotLookedFor,
     Report,
     cleaned_of,
     largest_units,

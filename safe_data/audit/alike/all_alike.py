@@ -5,7 +5,7 @@ from collections.abc import Callable
 from safe_data.audit.alike import embeddings, exact, pictures, sounds, texts
 from safe_data.audit.alike.likeness import Likeness, unavailable
 from safe_data.audit.corpus import Corpus
-from safe_data.core.errors import InputError
+from safe_data.core.errors import words_of
 
 KINDS: dict[str, Callable[[Corpus], Likeness]] = {
     "sound_file": exact.same_sound_files,
@@ -29,8 +29,8 @@ def alike(corpus: Corpus, kind: str) -> Likeness:
     if kind not in found:
         try:
             found[kind] = KINDS[kind](corpus)
-        except (InputError, ValueError, KeyError) as error:
-            found[kind] = unavailable(kind, str(error.args[0]) if error.args else repr(error))
+        except (ValueError, KeyError) as error:
+            found[kind] = unavailable(kind, words_of(error))
     return found[kind]
 
 

@@ -15,8 +15,8 @@ from numpy import ndarray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from safe_data.audit.alike.all_alike import KINDS, PICTURES, SOUNDS, alike
-from safe_data.audit.alike.likeness import Likeness
+from safe_data.audit.alike.all_alike import PICTURES, SOUNDS, alike
+from safe_data.audit.alike.likeness import Likeness, require_all_read
 from safe_data.audit.corpus import Corpus
 
 
@@ -58,6 +58,18 @@ def components(count: int, likenesses: Sequence[Likeness]) -> Int[ndarray, " rec
     return named
 
 
+def numbers_by(corpus: Corpus, *kinds: str) -> Int[ndarray, " records"]:
+    """`components` of all rows by these kinds of likeness.
+
+    Raises:
+        ValueError: a kind could not be looked for, or not among all records.
+    """
+    found = [alike(corpus, kind) for kind in kinds]
+    for one in found:
+        require_all_read(one)
+    return components(corpus.manifest.num_rows, found)
+
+
 def _clusters(corpus: Corpus) -> list[Cluster]:
     numbers = cluster_of(corpus)
     strongest: dict[int, tuple[str, float]] = {}
@@ -86,8 +98,8 @@ def _clusters(corpus: Corpus) -> list[Cluster]:
 def _evidence(corpus: Corpus) -> list[Likeness]:
     """The pairs that make two records one, the strongest kind first."""
     has_sound = np.asarray(pc.fill_null(corpus.manifest["has_audio"], False))
-    found = [alike(corpus, kind) for kind in SOUNDS if kind in KINDS]
-    for one in (alike(corpus, kind) for kind in PICTURES if kind in KINDS):
+    found = [alike(corpus, kind) for kind in SOUNDS]
+    for one in (alike(corpus, kind) for kind in PICTURES):
         chosen = ~(has_sound[one.left] & has_sound[one.right])
         found.append(replace(one, left=one.left[chosen], right=one.right[chosen], score=one.score[chosen]))
     return found

@@ -41,9 +41,31 @@ def loaded_rows(corpus: Corpus, medium: str | None = None) -> Int[ndarray, " rec
     return np.flatnonzero(np.asarray(pc.fill_null(chosen, False)))
 
 
+def audible_rows(corpus: Corpus) -> Int[ndarray, " sounds"]:
+    """The rows of loaded sounds that are not digital silence; one whose peak is not known is not."""
+    rows = loaded_rows(corpus, "has_audio")
+    peaks = np.asarray(corpus.manifest["peak"].to_numpy(zero_copy_only=False), float)
+    audible: Int[ndarray, " sounds"] = rows[peaks[rows] != 0]  # a peak that is not known is NaN
+    return audible
+
+
+def same_value(corpus: Corpus, column: str, *, across: bool) -> Int[ndarray, " records"]:
+    """Numbers of the loaded records that have the same value of a column; an empty one is -1.
+
+    Args:
+        corpus: the datasets
+        column: such as `group`
+        across: whether a value means the same in every dataset
+    """
+    values = pc.if_else(pc.equal(corpus.manifest["status"], "ok"), corpus.manifest[column], None)
+    values = pc.if_else(pc.equal(values, ""), pa.scalar(None, values.type), values)
+    codes = pc.fill_null(values.combine_chunks().dictionary_encode().indices, -1).to_numpy().astype(np.int64)
+    numbers: Int[ndarray, " records"] = codes
+    if not across:
+        numbers = np.where(codes < 0, -1, codes * len(corpus.names) + corpus.dataset_of)
+    return numbers
+
+
 def _same(corpus: Corpus, kind: str, column: str, medium: str, evidence: str) -> Likeness:
-    rows = loaded_rows(corpus, medium)
-    if medium == "has_audio":
-        peaks = np.asarray(corpus.manifest["peak"].to_numpy(zero_copy_only=False), float)
-        rows = rows[peaks[rows] != 0]  # a peak that is not known is NaN, and stays
+    rows = audible_rows(corpus) if medium == "has_audio" else loaded_rows(corpus, medium)
     return from_keys(kind, rows, corpus.manifest[column].take(pa.array(rows)), evidence)

@@ -4,14 +4,11 @@ Facts that ask whether two records have one sound and one picture compare these 
 """
 
 import numpy as np
-import pyarrow.compute as pc
 from jaxtyping import Int
 from numpy import ndarray
 
-from safe_data.audit.alike.all_alike import alike
-from safe_data.audit.alike.clusters import components
-from safe_data.audit.alike.exact import loaded_rows
-from safe_data.audit.alike.likeness import require_all_read
+from safe_data.audit.alike.clusters import numbers_by
+from safe_data.audit.alike.exact import audible_rows, loaded_rows, same_value
 from safe_data.audit.corpus import Corpus
 
 NONE = -1  # of a record without such a medium, or whose sound is digital silence
@@ -25,8 +22,7 @@ def sound_numbers(corpus: Corpus) -> Numbers:
     Raises:
         ValueError: sounds could not be compared.
     """
-    silent = np.asarray(pc.fill_null(pc.equal(corpus.manifest["peak"], 0.0), False))
-    return np.where(silent, NONE, _numbers(corpus, "has_audio", "sound", "near_sound"))
+    return _numbers(corpus, "has_audio", "sound", "near_sound")
 
 
 def picture_numbers(corpus: Corpus) -> Numbers:
@@ -55,20 +51,10 @@ def together(one: Numbers, other: Numbers) -> Numbers:
 
 
 def _numbers(corpus: Corpus, medium: str, *kinds: str) -> Numbers:
+    """The number of each record's medium: of annotations alone, that of the path that they name."""
     if corpus.described:
-        return _named(corpus)
-    found = [alike(corpus, kind) for kind in kinds]
-    for one in found:
-        require_all_read(one)
-    rows = loaded_rows(corpus, medium)
+        return same_value(corpus, "source_path", across=False)
+    rows = audible_rows(corpus) if medium == "has_audio" else loaded_rows(corpus, medium)
     numbers = np.full(corpus.manifest.num_rows, NONE, np.int64)
-    numbers[rows] = components(corpus.manifest.num_rows, found)[rows]
+    numbers[rows] = numbers_by(corpus, *kinds)[rows]
     return numbers
-
-
-def _named(corpus: Corpus) -> Numbers:
-    """The number of the medium that annotations name for each record, -1 where they name none."""
-    paths = corpus.manifest["source_path"]
-    given = np.asarray(pc.fill_null(pc.not_equal(paths, ""), False))
-    codes = np.asarray(pc.dictionary_encode(pc.fill_null(paths, "")).combine_chunks().indices, np.int64)
-    return np.where(given, codes * len(corpus.names) + corpus.dataset_of, NONE)

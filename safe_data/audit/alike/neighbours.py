@@ -5,7 +5,6 @@ of them; what it finds is computed anew, so that it may miss a pair and never ma
 """
 
 import importlib.util
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from jaxtyping import Float, Float16, Float32, Int
 from numpy import ndarray
 from threadpoolctl import threadpool_limits
 
+from safe_data.core.cores import cores
 from safe_data.core.errors import require_extra
 
 FEW = 20_000  # vectors that are compared in seconds, so that an index does not pay off
@@ -62,7 +62,7 @@ def near_pairs(vectors: Vectors, at_least: float) -> Near:
     (array([0]), array([2]))
     """
     tops = range(0, len(vectors), _BLOCK)
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores()) as pool:
         rows = pool.map(lambda top: _gathered(_row_of_blocks(vectors, top, at_least), at_least), tops)
         return _gathered(rows, at_least)
 
@@ -86,7 +86,7 @@ def indexed_pairs(vectors: Vectors, at_least: float) -> Near:
     index: Any = faiss.IndexIVFFlat(faiss.IndexFlatIP(dims), dims, cells, faiss.METRIC_INNER_PRODUCT)
     index.cp.niter = 4  # cells that are good enough; more rounds take longer than they save
     index.nprobe = _CELLS_AROUND
-    with threadpool_limits(len(os.sched_getaffinity(0)), "openmp"):
+    with threadpool_limits(cores(), "openmp"):
         index.train(vectors[:: max(1, count // (_IN_A_CELL * cells))].astype(np.float32))
         return _gathered(_cells(index, vectors, at_least), at_least)
 

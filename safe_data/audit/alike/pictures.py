@@ -5,7 +5,6 @@ candidates; of these, small copies are compared in colour. A hash alone over-fir
 on a white page have almost the same.
 """
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -21,6 +20,7 @@ from PIL import Image
 from safe_data.audit.alike.exact import loaded_rows
 from safe_data.audit.alike.likeness import Likeness, from_pairs
 from safe_data.audit.corpus import Corpus
+from safe_data.core.cores import cores
 from safe_data.core.errors import InputError, MediaError
 from safe_data.media.picture import decode_image
 
@@ -101,8 +101,7 @@ def _in_blocks(hashes: UInt64[ndarray, " pictures"]) -> Iterator[Int[ndarray, " 
 
 def _by_two_bytes(hashes: UInt64[ndarray, " pictures"]) -> Iterator[Int[ndarray, " pairs"]]:
     """Pairs, each as one number, of hashes with two bytes in common; bytes that many share say nothing."""
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:  # NumPy lets other threads work
+    with ThreadPoolExecutor(cores()) as pool:  # NumPy lets other threads work
         yield from pool.map(lambda shifts: _of_bytes(hashes, *shifts), combinations(range(0, 64, 8), 2))
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from jaxtyping import Int
 from numpy import ndarray
 
-from safe_data.audit.alike.exact import loaded_rows
+from safe_data.audit.alike.exact import audible_rows
 from safe_data.audit.alike.likeness import Likeness, from_pairs
 from safe_data.audit.alike.neighbours import near_pairs
 from safe_data.audit.corpus import Corpus
@@ -27,13 +27,13 @@ SAME_RECORDING, SURELY_SAME_RECORDING = 0.78, 0.9
 _KEPT_BYTES = 2**28  # of decoded sounds that wait to be compared again
 
 
-def near_sounds(corpus: Corpus, *, quiet: bool = True) -> Likeness:
+def near_sounds(corpus: Corpus) -> Likeness:
     """Pairs of sounds that are one recording; of sounds with the same samples, only the first is looked at.
 
     Digital silence is left out, and so is what cannot be read; the result says how many.
     """
     rows = _different_sounds(corpus)
-    found = sound_prints(corpus, rows.tolist(), quiet=quiet)
+    found = sound_prints(corpus, rows.tolist())
     near = near_pairs(found.prints, ALIKE_PRINTS)
     waveforms = _Waveforms(corpus)
     pairs = []
@@ -56,10 +56,8 @@ def are_one(prints: float, waveforms: float) -> bool:
 
 def _different_sounds(corpus: Corpus) -> Int[ndarray, " sounds"]:
     """The rows of sounds that are not silent, the first of those with the same samples."""
-    rows = loaded_rows(corpus, "has_audio")
-    chosen = corpus.manifest.select(["pcm_sha256", "peak"]).take(pa.array(rows))
-    audible = np.asarray(pc.fill_null(pc.not_equal(chosen["peak"], 0.0), True))
-    rows, hashes = rows[audible], chosen["pcm_sha256"].filter(pa.array(audible))
+    rows = audible_rows(corpus)
+    hashes = corpus.manifest["pcm_sha256"].take(pa.array(rows))
     coded = pc.dictionary_encode(pc.fill_null(hashes, "")).combine_chunks()
     codes = np.asarray(coded.indices)
     known = np.asarray(pc.not_equal(coded.dictionary, ""))[codes]

@@ -6,7 +6,6 @@ in one word that is other, missing or more. Case, punctuation and the order of w
 count.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +18,7 @@ from numpy import ndarray
 from safe_data.audit.alike.likeness import Likeness, from_keys, joined
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.examples import column, examples
+from safe_data.core.cores import cores
 
 KIND, EVIDENCE = "near_text", "the same words, or all but one of ten or more"
 LEAST_WORDS, LEAST_WORDS_BUT_ONE = 5, 10
@@ -87,8 +87,7 @@ def _plain_answers(words: pa.StringArray) -> pa.StringArray:
 def _each(texts: pa.StringArray, change: Callable[[pa.StringArray], pa.StringArray]) -> pa.StringArray:
     """Texts that were changed, a few at once, so that there are not two more copies of a million."""
     parts = (texts.slice(first, _AT_ONCE) for first in range(0, len(texts), _AT_ONCE))
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:  # Arrow lets other threads work
+    with ThreadPoolExecutor(cores()) as pool:  # Arrow lets other threads work
         changed = pa.chunked_array(pool.map(change, parts), pa.string()).combine_chunks()
     pa.default_memory_pool().release_unused()
     return changed

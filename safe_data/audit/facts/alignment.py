@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from jaxtyping import Int
 from numpy import ndarray
 
+from safe_data.audit.alike.exact import audible_rows
 from safe_data.audit.annotations import Annotated, Verdict, read_annotations, rows_with
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import MOST_OFFENDERS, Fact, FactKind, Offender, not_applicable
@@ -218,10 +219,9 @@ def _drawn(chosen: ndarray) -> list[int]:
 
 def _sounding(corpus: Corpus) -> ndarray:
     """Which rows have a sound that is not silent."""
-    rows = corpus.manifest
-    audible = pc.and_(rows["has_audio"], pc.fill_null(pc.not_equal(rows["peak"], 0.0), True))
-    loaded: ndarray = np.asarray(pc.fill_null(pc.and_(pc.equal(rows["status"], "ok"), audible), False))
-    return loaded
+    sounding = np.zeros(corpus.manifest.num_rows, bool)
+    sounding[audible_rows(corpus)] = True
+    return sounding
 
 
 def transcribed(corpus: Corpus) -> ndarray:

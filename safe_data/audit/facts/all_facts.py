@@ -20,7 +20,7 @@ from safe_data.audit.facts import (
     sampling,
 )
 from safe_data.audit.facts.fact import Fact, FactKind
-from safe_data.core.errors import InputError
+from safe_data.core.errors import words_of
 
 FACTS: dict[str, FactKind] = {
     **counts.FACTS,
@@ -34,7 +34,7 @@ FACTS: dict[str, FactKind] = {
     **captions.FACTS,
 }
 
-_NOT_COMPUTABLE = (pa.ArrowException, KeyError, TypeError, ValueError, InputError)
+_NOT_COMPUTABLE = (pa.ArrowException, KeyError, TypeError, ValueError)
 
 
 def compute_facts(corpus: Corpus, names: Iterable[str] = FACTS) -> dict[str, Fact]:
@@ -44,6 +44,6 @@ def compute_facts(corpus: Corpus, names: Iterable[str] = FACTS) -> dict[str, Fac
         try:
             facts[name] = FACTS[name].compute(corpus)
         except _NOT_COMPUTABLE as error:
-            facts[name] = Fact(None, why_not=str(error.args[0]) if error.args else repr(error))
+            facts[name] = Fact(None, why_not=words_of(error))
         pa.default_memory_pool().release_unused()  # what a fact about a million records leaves is large
     return facts

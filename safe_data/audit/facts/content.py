@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from safe_data.audit.corpus import Corpus
-from safe_data.audit.examples import column, examples
+from safe_data.audit.examples import column, examples, word_counts
 from safe_data.audit.facts.duplicates import shares_by_split
 from safe_data.audit.facts.fact import (
     MOST_OFFENDERS,
@@ -61,8 +61,7 @@ def caption_words(corpus: Corpus, *, longest: bool) -> Fact:
     texts = words.flatten()
     if not len(texts):
         return not_applicable("there are no captions")
-    lengths = np.asarray(pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(texts))))
-    lengths = np.where(np.asarray(pc.equal(pc.utf8_trim_whitespace(texts), "")), 0, lengths)
+    lengths = word_counts(texts)
     order = np.argsort(-lengths if longest else lengths, kind="stable")[:MOST_OFFENDERS]
     rows = np.asarray(captions["row"])[np.asarray(pc.list_parent_indices(words))[order]]
     offenders = tuple(

@@ -4,19 +4,14 @@ A record counts if it is not the first of its kind in its split: so many could b
 anything. What two splits share is leakage, and is counted there.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Int
 from numpy import ndarray
 
-from safe_data.audit.alike.all_alike import alike
-from safe_data.audit.alike.clusters import components
+from safe_data.audit.alike.clusters import numbers_by
 from safe_data.audit.alike.exact import loaded_rows
-from safe_data.audit.alike.likeness import require_all_read
 from safe_data.audit.alike.media import NONE, exact_picture_numbers, picture_numbers, together
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import (
@@ -29,6 +24,7 @@ from safe_data.audit.facts.fact import (
     not_applicable,
     require_values,
 )
+from safe_data.audit.matrix import places
 
 Rows = Int[ndarray, " records"]
 
@@ -47,25 +43,20 @@ def duplicate_records(corpus: Corpus) -> Fact:
         codes.append(np.asarray(pc.fill_null(coded.indices, NONE), np.int64))
     numbers = together(*codes)
     nothing = numbers == NONE
-    places = np.flatnonzero(np.asarray(pc.equal(corpus.manifest["status"], "ok")))
-    return repeated(corpus, places[~nothing], numbers[~nothing], rows.num_rows)
+    return repeated(corpus, loaded_rows(corpus)[~nothing], numbers[~nothing], rows.num_rows)
 
 
-def near_duplicates(corpus: Corpus, of: Callable[..., pa.Table], kinds: tuple[str, ...]) -> Fact:
-    """Records that are like an earlier one of their split by any of these kinds of likeness.
+def near_duplicate_sounds(corpus: Corpus) -> Fact:
+    """Records whose sound is, or was made of, that of an earlier record of their split.
 
     Raises:
-        ValueError: a kind could not be looked for, or not among all records.
+        ValueError: sounds could not be compared.
     """
     numbered = corpus.manifest.append_column("place", pa.array(np.arange(corpus.manifest.num_rows)))
-    rows = np.asarray(of(numbered, "place")["place"])
+    rows = np.asarray(audible(numbered, "place")["place"])
     if not len(rows):
         return not_applicable("no loaded record has such a medium")
-    found = [alike(corpus, kind) for kind in kinds]
-    for one in found:
-        require_all_read(one)
-    numbers = components(corpus.manifest.num_rows, found)
-    return repeated(corpus, rows, numbers[rows], len(rows))
+    return repeated(corpus, rows, numbers_by(corpus, "sound", "near_sound")[rows], len(rows))
 
 
 def near_duplicate_pictures(corpus: Corpus) -> Fact:
@@ -77,11 +68,11 @@ def near_duplicate_pictures(corpus: Corpus) -> Fact:
     Raises:
         ValueError: pictures could not be compared.
     """
-    near, exact = picture_numbers(corpus), exact_picture_numbers(corpus)
+    near, exact = corpus.once(picture_numbers), corpus.once(exact_picture_numbers)
     rows = np.flatnonzero(exact != NONE)
     if not len(rows):
         return not_applicable("no loaded record has such a medium")
-    of_split = _parts(corpus)[rows] * corpus.manifest.num_rows + exact[rows]
+    of_split = corpus.once(places).part_of[rows] * corpus.manifest.num_rows + exact[rows]
     _, firsts = np.unique(of_split, return_index=True)
     rows = np.sort(rows[firsts])
     return repeated(corpus, rows, near[rows], int((exact != NONE).sum()))
@@ -93,15 +84,13 @@ def near_duplicate_texts(corpus: Corpus) -> Fact:
     Raises:
         ValueError: what is asked is not known.
     """
-    found = alike(corpus, "near_text")
-    require_all_read(found)
     rows = loaded_rows(corpus)
-    return repeated(corpus, rows, components(corpus.manifest.num_rows, [found])[rows], len(rows))
+    return repeated(corpus, rows, numbers_by(corpus, "near_text")[rows], len(rows))
 
 
 def repeated(corpus: Corpus, rows: Rows, numbers: Rows, among: int) -> Fact:
     """How many of the rows have the number of an earlier one of their split, and which they repeat."""
-    parts = _parts(corpus)[rows]
+    parts = corpus.once(places).part_of[rows]
     order = np.lexsort((rows, numbers, parts))
     rows, numbers, parts = rows[order], numbers[order], parts[order]
     new = np.append(True, (np.diff(numbers) != 0) | (np.diff(parts) != 0))[: len(rows)]
@@ -125,19 +114,12 @@ def shares_by_split(corpus: Corpus, affected: Rows) -> str:
     return ", ".join(f"{100 * count / totals[split]:.1f} % of {split}" for split, count in found)
 
 
-def _parts(corpus: Corpus) -> Rows:
-    """A number for the dataset and split of each record."""
-    splits = pc.dictionary_encode(pc.fill_null(corpus.manifest["split"], "")).combine_chunks()
-    parts: Rows = corpus.dataset_of * len(splits.dictionary) + np.asarray(splits.indices)
-    return parts
-
-
 FACTS: dict[str, FactKind] = {
     "duplicate_records": FactKind(
         duplicate_records, "records with the sound and picture of an earlier record of their split"
     ),
     "near_duplicate_sounds": FactKind(
-        partial(near_duplicates, of=audible, kinds=("sound", "near_sound")),
+        near_duplicate_sounds,
         "records whose sound is, or was made of, that of an earlier record of their split",
     ),
     "near_duplicate_pictures": FactKind(

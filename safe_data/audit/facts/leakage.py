@@ -14,8 +14,7 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from safe_data.audit.alike.all_alike import alike
-from safe_data.audit.alike.clusters import components
-from safe_data.audit.alike.likeness import require_all_read
+from safe_data.audit.alike.clusters import numbers_by
 from safe_data.audit.alike.questions import leaking_questions
 from safe_data.audit.corpus import Corpus
 from safe_data.audit.facts.fact import (
@@ -69,13 +68,11 @@ def alike_in_two_splits(corpus: Corpus, of: Callable[..., pa.Table], kinds: tupl
     Raises:
         ValueError: a kind could not be looked for, or not among all records.
     """
-    found = [alike(corpus, kind) for kind in kinds]
-    for one in found:
-        require_all_read(one)
+    labels = numbers_by(corpus, *kinds)
     manifest = corpus.manifest.append_column("place", pa.array(np.arange(corpus.manifest.num_rows)))
     rows = of(manifest, "split", "id", "place", "examples")
-    numbers = components(manifest.num_rows, found)[np.asarray(rows["place"])]
-    return _shared(corpus, rows, numbers, lambda _: found[-1].evidence)
+    evidence = alike(corpus, kinds[-1]).evidence
+    return _shared(corpus, rows, labels[np.asarray(rows["place"])], lambda _: evidence)
 
 
 def questions_in_two_splits(corpus: Corpus) -> Fact:

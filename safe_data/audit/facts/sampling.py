@@ -4,8 +4,9 @@ These facts need a curriculum (`--sampling`); without one they do not apply.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow.compute as pc
@@ -19,6 +20,7 @@ from safe_data.sampling.mixture import exact_shares
 
 MOST_BATCHES = 200  # that are drawn of a stage; its shares only come nearer to the declared ones after them
 SEED = 0
+NO_CURRICULUM = "no curriculum was given; name its file by --sampling"
 NOTHING_DRAWN = "no stage of the curriculum can be drawn, which undrawable_stages counts"
 
 
@@ -39,13 +41,16 @@ class DrawnStage:
         return {name: self.counts.get(name, 0) / total - float(share) for name, share in shares.items()}
 
 
-def ratio_error(corpus: Corpus) -> Fact:
-    """The largest distance between the share of a dataset that a stage drew and the one it declares."""
+def of_drawn(corpus: Corpus, measure: Callable[[list[DrawnStage]], Fact]) -> Fact:
+    """A fact about what the stages drew that can be drawn."""
     if corpus.given.sampling is None:
-        return _no_curriculum()
+        return not_applicable(NO_CURRICULUM)
     drawn = [one for one in corpus.once(draw) if one.fault is None]
-    if not drawn:
-        return not_applicable(NOTHING_DRAWN)
+    return measure(drawn) if drawn else not_applicable(NOTHING_DRAWN)
+
+
+def ratio_error(drawn: list[DrawnStage]) -> Fact:
+    """The largest distance between the share of a dataset that a stage drew and the one it declares."""
     errors = sorted(
         ((abs(error), one, name, error) for one in drawn for name, error in one.errors().items()),
         key=lambda found: -found[0],
@@ -60,13 +65,8 @@ def ratio_error(corpus: Corpus) -> Fact:
     return Fact(errors[0][0], offenders=offenders[:5], detail=offenders[0].what if offenders else "")
 
 
-def difficulty_violations(corpus: Corpus) -> Fact:
+def difficulty_violations(drawn: list[DrawnStage]) -> Fact:
     """Rows that a stage drew although it excludes their difficulty."""
-    if corpus.given.sampling is None:
-        return _no_curriculum()
-    drawn = [one for one in corpus.once(draw) if one.fault is None]
-    if not drawn:
-        return not_applicable(NOTHING_DRAWN)
     offenders = tuple(
         Offender(f"stage {one.stage.name!r} drew {count} rows of {name!r} that it excludes", ())
         for one in drawn
@@ -79,7 +79,7 @@ def difficulty_violations(corpus: Corpus) -> Fact:
 def undrawable_stages(corpus: Corpus) -> Fact:
     """Stages of which no batch can be drawn, such as one whose difficulties no row has."""
     if corpus.given.sampling is None:
-        return _no_curriculum()
+        return not_applicable(NO_CURRICULUM)
     drawn = corpus.once(draw)
     faults = tuple(Offender(one.fault, ()) for one in drawn if one.fault is not None)
     return Fact(len(faults), len(drawn), faults)
@@ -130,14 +130,13 @@ def _levels(corpus: Corpus) -> dict[str, list[str | None]]:
     }
 
 
-def _no_curriculum() -> Fact:
-    return not_applicable("no curriculum was given; name its file by --sampling")
-
-
 FACTS: dict[str, FactKind] = {
-    "ratio_error": FactKind(ratio_error, "largest distance of a drawn share from the one a stage declares"),
+    "ratio_error": FactKind(
+        partial(of_drawn, measure=ratio_error),
+        "largest distance of a drawn share from the one a stage declares",
+    ),
     "difficulty_violations": FactKind(
-        difficulty_violations, "drawn rows whose difficulty their stage excludes"
+        partial(of_drawn, measure=difficulty_violations), "drawn rows whose difficulty their stage excludes"
     ),
     "undrawable_stages": FactKind(undrawable_stages, "stages of which no batch can be drawn"),
 }

@@ -10,7 +10,7 @@ from manifests import corpus_of, rejected, row
 from safe_data.audit.corpus import Corpus, Given
 from safe_data.audit.facts.all_facts import FACTS, compute_facts
 from safe_data.audit.facts.fact import Fact
-from safe_data.audit.facts.sampling import MOST_BATCHES, NOTHING_DRAWN, difficulty_violations, draw
+from safe_data.audit.facts.sampling import MOST_BATCHES, NOTHING_DRAWN, draw
 from safe_data.core.errors import InputError
 from safe_data.sampling import curriculum
 from safe_data.shards import manifest
@@ -64,7 +64,7 @@ def test_a_stage_that_no_row_fits_cannot_be_drawn(tmp_path: Path) -> None:
 def test_rows_that_a_stage_excludes_would_be_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = drawn(tmp_path, "stages: [{name: all, weights: {world: 1}, difficulty: {world: [easy]}}]")
     monkeypatch.setattr(curriculum, "rows_drawn", lambda stage, name, levels: np.arange(len(levels)))
-    found = difficulty_violations(corpus)
+    found = FACTS["difficulty_violations"].compute(corpus)
     assert found.value == pytest.approx(5 * MOST_BATCHES, rel=0.01)
     assert found.offenders[0].what.startswith("stage 'all' drew ")
 

@@ -47,7 +47,7 @@ def test_equal_embeddings_join_no_cluster_and_zeros_are_like_nothing(datasets: l
     stored[0], stored[1:] = 0, stored[1]
     np.save(path, stored)
     corpus = opened(datasets[:1])
-    rows = [row for row in range(corpus.manifest.num_rows) if corpus.parts[row][1] == "train"]
+    rows = [row for row, split in enumerate(corpus.manifest["split"].to_pylist()) if split == "train"]
     found = alike(corpus, "near_embedding")
     silent = next(row for row in rows if corpus.manifest["row"][row].as_py() == 0)
     joined = {tuple(pair) for pair in found.pairs.tolist()}
