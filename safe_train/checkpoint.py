@@ -247,7 +247,9 @@ def attach_checkpoint(checkpoint: Checkpoint, backbone: Backbone) -> SafeModel:
     if expected != stored:
         wrong = sorted(name for name in expected | stored if expected.get(name) != stored.get(name))
         raise InputError(f"{checkpoint.folder}: weights and {CONFIG} disagree about {', '.join(wrong[:3])}")
-    pathway.load_state_dict(checkpoint.weights, assign=True)
+    # In a safetensors file, weights lie at any byte, and what a matrix product gives can depend on it.
+    weights = {name: tensor.clone() for name, tensor in checkpoint.weights.items()}
+    pathway.load_state_dict(weights, assign=True)
     adapted = config.adapted
     adaptation = attach_adapted(checkpoint.folder, base, adapted.settings) if adapted else None
     return SafeModel(base, pathway.eval(), adaptation)

@@ -2,15 +2,16 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Protocol
-
-import numpy as np
-from jaxtyping import Float16, Float32
-from numpy import ndarray
+from typing import TYPE_CHECKING, Protocol
 
 from safe_data.core.errors import InputError, did_you_mean
-from safe_data.encoders.inference import MelChange
-from safe_data.encoders.logmel import LogMelEncoder
+
+# The help of a command lists the encoders, and waits for what is loaded here.
+if TYPE_CHECKING:
+    from jaxtyping import Float16, Float32
+    from numpy import ndarray
+
+    from safe_data.encoders.inference import MelChange
 
 
 class AudioEncoder(Protocol):
@@ -33,13 +34,20 @@ class AudioEncoder(Protocol):
         """The shape of one embedding."""
 
     def encode(
-        self, clips: Sequence[Float32[ndarray, " samples"]], changes: Sequence[MelChange | None] = ()
-    ) -> Float16[ndarray, "clips *shape"]:
+        self, clips: 'Sequence[Float32[ndarray, " samples"]]', changes: Sequence["MelChange | None"] = ()
+    ) -> 'Float16[ndarray, "clips *shape"]':
         """Embed clips of any length, sampled at `sample_rate_hz`.
 
         `changes`, one per clip or none at all, change the log-mel features that the encoder hears, as
         training does to vary its sounds. The fingerprint does not depend on them; None changes not a byte.
         """
+
+
+def _logmel() -> AudioEncoder:
+    """The mean power in 64 mel bands and 8 equal parts of a clip, in dB; it needs no weights."""
+    from safe_data.encoders.logmel import LogMelEncoder
+
+    return LogMelEncoder()
 
 
 def _clap(source: str) -> AudioEncoder:
@@ -64,7 +72,7 @@ def _whisper(source: str) -> AudioEncoder:
 
 
 # A pretrained encoder also names its checkpoint: `clap:DIRECTORY` or `clap:owner/name`.
-ENCODERS: dict[str, Callable[[], AudioEncoder]] = {"logmel": LogMelEncoder}
+ENCODERS: dict[str, Callable[[], AudioEncoder]] = {"logmel": _logmel}
 PRETRAINED: dict[str, Callable[[str], AudioEncoder]] = {
     "clap": _clap,
     "clap-tokens": _clap_tokens,
@@ -98,11 +106,13 @@ def load_encoder(spec: str) -> AudioEncoder:
     raise InputError(f"encoder {spec!r} is unknown; {hint}")
 
 
-def embed_silence(encoder: AudioEncoder) -> Float16[ndarray, "*shape"]:
+def embed_silence(encoder: AudioEncoder) -> 'Float16[ndarray, "*shape"]':
     """Embed one second of digital silence.
 
-    >>> embed_silence(LogMelEncoder())[:3].tolist()
+    >>> embed_silence(load_encoder("logmel"))[:3].tolist()
     [-1.0, -1.0, -1.0]
     """
+    import numpy as np
+
     silence: Float16[ndarray, "*shape"] = encoder.encode([np.zeros(encoder.sample_rate_hz, np.float32)])[0]
     return silence

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from safe_data.core.errors import InputError, check_at_least_one, check_choices
-from safe_data.sampling.mixture import exact_shares
 
 ROLES = ("audio", "vl", "muted")
 HeardSound = Literal["own", "random"]
@@ -86,4 +85,6 @@ class DataConfig:
                 f"encoder_source={list(self.encoder_source)}: no sound is encoded without --freq-mask, "
                 "--time-mask or --time-shift-ms; give one of them, or leave it out"
             )
+        from safe_data.sampling.mixture import exact_shares
+
         exact_shares(self.weights)
