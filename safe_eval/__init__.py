@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from safe_eval.comparison.compare import compare_files
     from safe_eval.comparison.comparison_file import ComparisonFile
     from safe_eval.comparison.power import PowerPlan, plan_power
+    from safe_eval.condition import CONDITIONS
     from safe_eval.judging.verdict import Verdict, decide
     from safe_eval.models.model import Answer, Input, Model
     from safe_eval.options import (
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
         Sampling,
         ScoreOptions,
     )
-    from safe_eval.prediction import CONDITIONS, Prediction
+    from safe_eval.prediction import Prediction
     from safe_eval.predictions import read_predictions, write_predictions
     from safe_eval.report.report import write_report
     from safe_eval.runner.run import run
@@ -87,7 +88,8 @@ _MODULES = {
         "Sampling",
         "ScoreOptions",
     ),
-    "prediction": ("CONDITIONS", "Prediction"),
+    "condition": ("CONDITIONS",),
+    "prediction": ("Prediction",),
     "predictions": ("read_predictions", "write_predictions"),
     "report.report": ("write_report",),
     "runner.run": ("run",),

@@ -1,27 +1,16 @@
 """Prediction: what one model said to one example under one condition. One row of a predictions file."""
 
 import math
-import re
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from safe_data.core.errors import did_you_mean
+from safe_eval.condition import KNOWN, condition_hint, is_condition
 
 BASE = "base"  # the model without hearing, the baseline of every comparison
 
-# What was done to the input before the model saw it; `snr_10db` stands for any `snr_<n>db`.
-CONDITIONS = {
-    "full": "nothing",
-    "mute_audio": "the sound replaced by digital silence of the same length",
-    "noise_audio": "the sound replaced by noise of the same loudness",
-    "swap_audio": "the sound replaced by a sound of another group",
-    "mute_vision": "the picture replaced by uniform grey",
-    "gate_off": "the audio pathway switched off",
-}
-_SNR_CONDITION = re.compile(r"snr_(-?\d{1,3})db")
 _NAMES = ("dataset", "group", "model", "prompt_id")  # that may not be blank
 _names = attrgetter(*_NAMES)
 _LONGEST_QUOTED = 80  # characters of a text that an error message repeats
@@ -33,6 +22,7 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     Probabilities and `gate_score` lie in [0, 1], `latency_ms` is in milliseconds, `audio_rms_db` in dBFS.
     `prompt_id` names a wording of the question, where an example is asked in several.
+    `scores` holds what another harness scored this answer, by its own names.
     `references` holds one answer per annotator: an answer that two annotators gave stands there twice.
     """
 
@@ -60,38 +50,9 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     latency_ms: float | None = None
     audio_sha256: str | None = None
     audio_rms_db: float | None = None
+    scores: dict[str, float] | None = None
     error: str | None = None
     metadata: dict[str, Any] | None = None
-
-
-def is_condition(name: str) -> bool:
-    """Whether a condition is known. A misspelt condition must not pass as a new one."""
-    return name in CONDITIONS or snr_db(name) is not None
-
-
-def unknown_condition(name: str) -> str:
-    """A message about a condition that is not known, with the nearest one that is.
-
-    >>> unknown_condition("mute_adio")
-    "unknown condition 'mute_adio'; did you mean 'mute_audio'?"
-    """
-    hint = did_you_mean(name, CONDITIONS, f"there are {', '.join(CONDITIONS)}, snr_<n>db")
-    return f"unknown condition {name!r}; {hint}"
-
-
-def snr_db(condition: str) -> int | None:
-    """The signal-to-noise ratio in dB of a condition `snr_<n>db`; None for other conditions.
-
-    >>> snr_db("snr_-5db"), snr_db("full")
-    (-5, None)
-    """
-    match = _SNR_CONDITION.fullmatch(condition)
-    return int(match[1]) if match else None
-
-
-def changes_sound(condition: str) -> bool:
-    """Whether a condition changes the sound, and so needs one."""
-    return condition in ("mute_audio", "noise_audio", "swap_audio") or snr_db(condition) is not None
 
 
 def quoted(text: object) -> str:
@@ -137,11 +98,6 @@ def _blank(field: str) -> str:
     return f"{field} is blank; write a name, or leave the field out"
 
 
-@lru_cache(maxsize=128)  # a misspelt condition is misspelt in all rows
-def _condition_like(condition: str) -> str:
-    return did_you_mean(condition, CONDITIONS)
-
-
 def _out_of_range(row: Prediction) -> str | None:
     if is_blank(row.example_id):
         return f"example_id is {'blank' if row.example_id else 'empty'}; give each example its own id"
@@ -152,9 +108,8 @@ def _out_of_range(row: Prediction) -> str | None:
     if not row.references and row.error is None:
         return "references is empty; give at least one"
     if not is_condition(row.condition):
-        known = f"{', '.join(CONDITIONS)}, snr_<n>db"
-        hint = _condition_like(row.condition)
-        return f"condition {quoted(row.condition)} is not one of {known}{hint and '; '}{hint}"
+        hint = condition_hint(row.condition)
+        return f"condition {quoted(row.condition)} is not one of {KNOWN}{hint and '; '}{hint}"
     if row.answer is None and row.error is None:
         return "answer is null; write the text, or say in 'error' why there is none"
     if row.confidence is not None and not 0 <= row.confidence <= 1:
@@ -166,6 +121,9 @@ def _out_of_range(row: Prediction) -> str | None:
             return f"probability {value} of choice {quoted(choice)} is outside [0, 1]"
     if row.latency_ms is not None and not (row.latency_ms >= 0 and math.isfinite(row.latency_ms)):
         return f"latency_ms {row.latency_ms} is not a time"
+    for metric, value in (row.scores or {}).items():
+        if is_blank(metric) or not math.isfinite(value):
+            return f"score {value} of {quoted(metric)} is not a number under a name; leave it out"
     if row.audio_rms_db is not None and not math.isfinite(row.audio_rms_db):
         return f"audio_rms_db {row.audio_rms_db} is not a level; digital silence is written as -120"
     return None

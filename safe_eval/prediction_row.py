@@ -19,7 +19,7 @@ Raw = bytes | dict[str, Any]  # a line of JSON, or a row of Parquet
 
 _FIELDS = [field.name for field in msgspec.structs.fields(AnnotatorRow)]
 _REQUIRED = ("example_id", "references", "answer")
-_DICTS = ("choice_probabilities", "metadata")
+_DICTS = ("choice_probabilities", "scores", "metadata")
 _NOT_A_NUMBER = re.compile(rb"[:\[,]\s*(-?(?:NaN|Infinity))\b")
 # A pair of surrogates, a lone one (the group), or another escape.
 _ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)

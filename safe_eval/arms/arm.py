@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
-from safe_eval.prediction import BASE, CONDITIONS, Prediction
+from safe_eval.condition import CONDITIONS
+from safe_eval.prediction import BASE, Prediction
 from safe_eval.scorers.reading.reply import is_failure
 
 COMPARED_SLICES = ("all", "audio", "vl")

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 import msgspec
 
 from safe_eval.arms.arm import Arm
-from safe_eval.prediction import Prediction, changes_sound, snr_db
+from safe_eval.condition import changes_sound, snr_db
+from safe_eval.prediction import Prediction
 
 _SILENCE_DB = -119.0  # digital silence is written as −120
 

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from safe_data.core.errors import InputError, did_you_mean
 from safe_eval.arms.arm import COMPARED_SLICES
+from safe_eval.condition import CONDITIONS, is_condition
 from safe_eval.judging.metric_names import (
     AGREEMENT,
     CHANGED,
@@ -22,7 +23,6 @@ from safe_eval.judging.metric_names import (
     extremes,
     unknown_metric,
 )
-from safe_eval.prediction import CONDITIONS, is_condition
 from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.deferral import DEFERRAL_METRICS

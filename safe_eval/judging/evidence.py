@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from safe_eval.arms.consultation import CONSULTATION_METRICS
+from safe_eval.condition import changes_sound
 from safe_eval.judging.absent_evidence import absent_arms, in_words, why_nothing
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.lomo_evidence import LOMO_METRICS, lomo_evidence, pooled_places
@@ -24,7 +25,6 @@ from safe_eval.judging.row_evidence import (
     of_seeds,
     of_spread,
 )
-from safe_eval.prediction import changes_sound
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.comparisons import Comparison, turned

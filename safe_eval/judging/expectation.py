@@ -15,6 +15,7 @@ from safe_data.core.json_document import content_sha256
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import Arm
 from safe_eval.arms.coverage import ArmCoverage, coverage_by_condition
+from safe_eval.condition import changes_sound
 from safe_eval.judging.expected_examples import (
     FACTS,
     ExpectedExample,
@@ -22,7 +23,7 @@ from safe_eval.judging.expected_examples import (
     Wanted,
     read_expected,
 )
-from safe_eval.prediction import BASE, Prediction, changes_sound, quoted
+from safe_eval.prediction import BASE, Prediction, quoted
 from safe_eval.scoring.scores import PredictionsFile, Scores, named_file
 
 _MAY_BE_UNSTATED = ("record_id", "split")  # they change no number

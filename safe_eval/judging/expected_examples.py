@@ -10,7 +10,8 @@ import msgspec
 from safe_data.core.errors import InputError, did_you_mean, raise_row_errors
 from safe_data.core.files import file_sha256
 from safe_data.core.json_document import DocumentError, read_document
-from safe_eval.prediction import Prediction, changes_sound, quoted
+from safe_eval.condition import changes_sound
+from safe_eval.prediction import Prediction, quoted
 from safe_eval.prediction_row import without_lone_surrogates
 from safe_eval.predictions import raw_rows
 

@@ -1,7 +1,13 @@
-"""Model: anything that answers examples. What it is given (Input), and what it says (Answer)."""
+"""Model: anything that answers examples. What it is given (Input), and what it says (Answer).
 
-from collections.abc import Sequence
+A model may also have `facts`: what its answers depend on beside the question, such as the hash of its
+weights, its system prompt and the settings of its generation, in plain data. A run writes them down, and goes
+on only with the same.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jaxtyping import Float32
@@ -10,7 +16,11 @@ from numpy import ndarray
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from safe_data.media.sound import Sound
     from safe_data.records import Example
+
+ReadSound = Callable[[], "Sound"]
+ReadPicture = Callable[[], "Image"]
 
 
 class Model(Protocol):
@@ -21,15 +31,45 @@ class Model(Protocol):
     def answer(self, inputs: Sequence["Input"]) -> Sequence["Answer"]: ...
 
 
+def facts_of(model: Model) -> dict[str, Any]:
+    """What a model says that its answers depend on; empty if it says nothing."""
+    return dict(getattr(model, "facts", {}))
+
+
 @dataclass(frozen=True)
 class Input:
-    """One example as a model gets it, with a condition already applied to its picture and its sound."""
+    """One example as a model gets it, with a condition already applied to its picture and its sound.
+
+    Media are read when they are first asked for; `sound_of` and `picture_of` say whose they are, where they
+    are stored and were not changed: the index of a record in the dataset.
+    """
 
     example: "Example"
-    image: "Image | None"
-    audio: Float32[ndarray, " samples"] | None
-    sample_rate_hz: int | None
+    picture: ReadPicture | None = None
+    sound: ReadSound | None = None
     gate: float = 1.0  # multiplies the output of the audio pathway; 0.0 switches it off
+    sound_is: str | None = None  # own, silence, noise, of:RECORD or own:CHANGE; None: no sound
+    sound_of: int | None = None
+    picture_sha256: str | None = None  # as sent
+
+    @cached_property
+    def image(self) -> "Image | None":
+        """The picture as sent."""
+        return None if self.picture is None else self.picture()
+
+    @cached_property
+    def _read_sound(self) -> "Sound | None":
+        return None if self.sound is None else self.sound()
+
+    @property
+    def audio(self) -> Float32[ndarray, " samples"] | None:
+        """The samples of the sound as sent: one channel."""
+        return None if self._read_sound is None else self._read_sound.samples
+
+    @property
+    def sample_rate_hz(self) -> int | None:
+        """The sample rate of `audio`."""
+        return None if self._read_sound is None else self._read_sound.sample_rate_hz
 
 
 @dataclass(frozen=True)
@@ -42,4 +82,5 @@ class Answer:
     consulted: bool | None = None  # whether it used the sound
     audio_tokens: int | None = None
     gate_score: float | None = None  # how far its gate was open, in [0, 1]
+    latency_ms: float | None = None  # as the model measured it; None: whoever asked may have
     metadata: dict[str, Any] | None = None  # anything else that the row shall keep

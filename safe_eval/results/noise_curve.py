@@ -8,8 +8,8 @@ import numpy as np
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import shared_examples
 from safe_eval.arms.scored_arm import ScoredArm
+from safe_eval.condition import snr_db
 from safe_eval.options import Sampling
-from safe_eval.prediction import snr_db
 from safe_eval.scorers.scorer import ANSWER_METRICS
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import Interval

@@ -17,7 +17,8 @@ from numpy.random import Generator
 from safe_data.core.errors import InputError
 from safe_data.media.sound import Sound
 from safe_data.records import Record
-from safe_eval.prediction import changes_sound, is_condition, snr_db, unknown_condition
+from safe_eval.condition import changes_sound, is_condition, snr_db, unknown_condition
+from safe_eval.models.model import ReadPicture, ReadSound
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,9 +27,6 @@ Waveform = Float32[ndarray, " samples"]
 GREY = (128, 128, 128)
 _ROUNDS, _TRIES = 50, 20  # of exchanging sources until no record hears its own group or its own answers
 _SAME_GROUP = 1000  # outweighs any number of shared answers
-
-ReadSound = Callable[[], Sound]
-ReadPicture = Callable[[], "Image"]
 
 
 class Media(NamedTuple):
@@ -141,6 +139,15 @@ def noise(sound: Waveform, rng: Generator) -> Waveform:
 def record_rng(seed: int, record_id: str) -> Generator:
     """A generator for one record, whatever its place in the dataset or in a batch."""
     return np.random.default_rng([seed, int.from_bytes(hashlib.sha256(record_id.encode()).digest()[:8])])
+
+
+def partners_of(condition: str, records: Sequence[Record], seed: int) -> dict[int, int]:
+    """For each record, the index of the record whose sound or picture it gets under a condition.
+
+    Raises:
+        InputError: there is nothing to get from another.
+    """
+    return swap_partners(records, seed) if condition == "swap_audio" else {}
 
 
 def swap_partners(records: Sequence[Record], seed: int) -> dict[int, int]:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from safe_data.core.errors import InputError
 from safe_data.core.terminal import printable
 from safe_data.records import Record
-from safe_eval.models.model import Input, Model
-from safe_eval.prediction import BASE, Prediction, changes_sound
+from safe_eval.condition import changes_sound
+from safe_eval.models.model import Input, Model, ReadPicture, ReadSound
+from safe_eval.prediction import BASE, Prediction
 from safe_eval.runner.conditions import (
     Media,
     Partner,
-    ReadPicture,
-    ReadSound,
     apply_condition,
     check_conditions,
     swap_partners,
@@ -153,13 +152,8 @@ def _give(model: Model, dataset: Dataset, request: Request, seed: int) -> _Given
         partner = Partner(request.partner_id, Media(_sound(model, dataset, request.partner_index), None))
     sent = apply_condition(request.condition, request.record, seed, own, partner)
     sound = None if sent.sound is None else sent.sound()
-    given = Input(
-        example=request.example,
-        image=None if sent.picture is None else sent.picture(),
-        audio=None if sound is None else sound.samples,
-        sample_rate_hz=None if sound is None else sound.sample_rate_hz,
-        gate=sent.gate,
-    )
+    read = None if sound is None else lambda: sound
+    given = Input(request.example, sent.picture, read, sent.gate)
     return _Given(given, None if sound is None else hear(sound), sent.note)
 
 

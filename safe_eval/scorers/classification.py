@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from numpy import ndarray
 
-from safe_eval.prediction import Prediction, snr_db
+from safe_eval.condition import snr_db
+from safe_eval.prediction import Prediction
 from safe_eval.scorers import multiple_choice
 from safe_eval.scorers.aggregate import Aggregate, check_one_arm, mean_of, not_measured
 

@@ -10,8 +10,9 @@ from numpy import ndarray
 from safe_data.media.sound import Sound
 from safe_data.records import Record
 from safe_data.shards.dataset import ShardDataset
+from safe_eval.models.model import ReadSound
 from safe_eval.prediction import BASE
-from safe_eval.runner.conditions import Media, Partner, ReadSound, Sent, apply_condition
+from safe_eval.runner.conditions import Media, Partner, Sent, apply_condition
 from safe_eval.runner.row import Heard, hear, in_one_line
 from safe_train.base.prompts import Picture, stored_picture
 from safe_train.predict.plan import Arm

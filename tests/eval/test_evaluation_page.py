@@ -8,7 +8,7 @@ import pytest
 
 from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.cli import COMMANDS, main
-from safe_eval.prediction import CONDITIONS
+from safe_eval.condition import CONDITIONS
 from safe_eval.predictions import read_predictions
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS

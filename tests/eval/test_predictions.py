@@ -11,7 +11,7 @@ from made_rows import row
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
-from safe_eval.prediction import is_condition
+from safe_eval.condition import is_condition
 from safe_eval.predictions import read_predictions, select, write_predictions
 
 GOOD = {"condition": "full", "example_id": "q1", "references": ["yes"], "answer": "no"}

@@ -9,7 +9,7 @@ from PIL import Image
 from safe_data.core.errors import InputError
 from safe_data.media.sound import Sound
 from safe_data.records import Audio, Example, Record
-from safe_eval.prediction import changes_sound
+from safe_eval.condition import changes_sound
 from safe_eval.runner.conditions import (
     GREY,
     Media,
