@@ -19,37 +19,17 @@ from uuid import uuid4
 
 import msgspec
 
+from safe_data.core.differences import differences
 from safe_data.core.errors import InputError
 from safe_data.core.files import PART, committing, explaining, file_sha256, write_json
 from safe_eval.prediction import Prediction
-from safe_train.run_identity import differences
-from safe_train.settings.predict import SAFE
 
-FORMAT_VERSION = 2
 _START_OVER = "name another file, or add --force to start over"
 _decoder = msgspec.json.Decoder(Prediction)
 
 
-class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything that the rows depend on, and the number of processes that share the batches."""
-
-    checkpoint: str
-    base: str
-    dataset: str
-    split: str
-    conditions: tuple[str, ...]
-    seed: int
-    batch_size: int
-    encoders: dict[str, str]
-    loading: dict[str, Any]
-    asking: dict[str, Any]
-    latency: bool
-    device: str
-    processes: int
-    versions: dict[str, str]
-    name: str = SAFE
-    without_base: bool = False
-    format_version: int = FORMAT_VERSION
+Identity = dict[str, Any]
+"""Everything that the rows depend on, in plain data; `processes` is how many share the batches."""
 
 
 class Finished(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -182,7 +162,7 @@ def join(out: Path, identity: Identity, rows: Sequence[int]) -> Finished:
     Raises:
         InputError: all rows of a model are errors, a part is damaged, or the disk is full; no OUT is written.
     """
-    parts = [part_file(out, number, identity.processes) for number in range(identity.processes)]
+    parts = [part_file(out, number, identity["processes"]) for number in range(identity["processes"])]
     tally = Tally()
     _remove(path for path in left_over(out) if path not in parts)
     with committing(out) as file, ExitStack() as stack:
