@@ -19,7 +19,7 @@ ORDER = {
     "safe_data": "core records media sources encoders shards build sampling audit "
     "splitting "
     "inspecting cli __main__",
-    "safe_eval": "options condition prediction choice_references annotator_rows prediction_row predictions "
+    "safe_eval": "options run_options condition prediction choice_references annotator_rows prediction_row predictions "
     "models runner logs scorers statistics arms results scoring comparison calibration annotation "
     "judging text report card viewer labelling publishing running cli __main__",
     "safe_train": "settings presets augmentation base pathway corpora questions batches "
