@@ -19,8 +19,9 @@ from safe_eval.options import (
     ScoreOptions,
 )
 from safe_eval.publishing import card, report
+from safe_eval.running import run
 
-SUMMARY = "Score predictions, judge the scores, and write the report."
+SUMMARY = "Ask models, score their answers, judge the scores, and write the report."
 
 
 def score(
@@ -263,6 +264,7 @@ def power(
 
 
 COMMANDS: dict[str, command.Command] = {
+    "run": run,
     "import": import_logs,
     "score": score,
     "calibrate": calibrate,
