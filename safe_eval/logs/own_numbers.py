@@ -28,6 +28,7 @@ class Fact(NamedTuple):
     example: str
     category: str
     group: str
+    split: str
     right: bool  # the right answer is yes
     said: bool  # what the harness read is yes
 
@@ -109,21 +110,22 @@ def _fact(row: Prediction, value: float) -> Fact:
     read = (row.metadata or {}).get("extracted") or row.answer or ""
     right = row.references[0].strip().lower() == _YES if row.references else False
     category, group = row.question_type or row.split or "", row.group or ""
-    return Fact(value, row.example_id, category, group, right, str(read).strip().lower() == _YES)
+    split = row.split or ""
+    return Fact(value, row.example_id, category, group, split, right, str(read).strip().lower() == _YES)
 
 
 def _by_rule(one: OwnNumber, facts: Sequence[Fact]) -> float | None:
     """What a rule makes of the rows; a category with commas counts once for each of them, as in POPE."""
     if one.rule == "mme":
         return _mme(facts, one.category)
-    if one.rule == "circular":
-        return one.scale * _mean(min(values) for values in _grouped(facts, lambda fact: fact.group))
     if one.rule == "mean_of_ids":
         return one.scale * _mean(_mean(values) for values in _grouped(facts, lambda fact: fact.example))
     each = [fact._replace(category=of) for fact in facts for of in fact.category.split(",")]
-    kept = [fact for fact in each if one.category in (None, fact.category.strip())]
+    kept = [fact for fact in each if one.category in (None, fact.category.strip(), fact.split)]
     if not kept:
         return None
+    if one.rule == "circular":
+        return one.scale * _mean(min(values) for values in _grouped(kept, lambda fact: fact.group))
     if one.rule in ("mean", "mean_by_split", "unknown"):
         return one.scale * _mean(fact.value for fact in kept)
     hits = sum(fact.right and fact.said for fact in kept)

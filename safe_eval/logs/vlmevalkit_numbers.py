@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from safe_data.core.errors import InputError
 from safe_eval.logs.literals import number_of
 from safe_eval.logs.log import OwnNumber, Rule
 from safe_eval.logs.table_rows import table_rows
@@ -24,7 +25,7 @@ _POPE_RULES: dict[str, Rule] = {
     "recall": "recall",
 }
 _MME_SUMS = ("perception", "reasoning")
-_OVERALL = ("Overall", "overall", "acc", "Final Score Norm")
+_OVERALL = ("Overall", "overall", "acc")
 _ALL = ("none", "overall", "all", "")
 
 
@@ -33,8 +34,23 @@ def stated_numbers(path: Path, stem: str, dataset: str) -> Iterator[OwnNumber]:
     for beside in sorted(path.parent.iterdir()):
         named = beside.stem.startswith(stem) and AGGREGATES.search(beside.stem)
         if named and beside.suffix in (".csv", ".json", ".tsv") and _is_of(beside.stem, stem):
-            for _, row in table_rows(beside):
-                yield from _numbers(row, dataset)
+            yield from _of_file(beside, dataset)
+
+
+def _of_file(path: Path, dataset: str) -> Iterator[OwnNumber]:
+    """The numbers of one file; one that is no table states none that can be computed again."""
+    try:
+        rows = [row for _, row in table_rows(path)]
+    except InputError:
+        return
+    for row in rows:
+        label = "" if len(rows) == 1 else next(filter(_is_label, row.values()), "")
+        yield from _numbers(row, dataset, str(label))
+
+
+def _is_label(value: object) -> bool:
+    """Whether a cell says what a row is about: a split, or a category."""
+    return isinstance(value, str) and number_of(value) is None
 
 
 def _is_of(named: str, stem: str) -> bool:
@@ -43,9 +59,8 @@ def _is_of(named: str, stem: str) -> bool:
     return rest == "" or (rest.startswith("_") and not rest.lstrip("_").isupper())
 
 
-def _numbers(row: dict[str, object], dataset: str) -> Iterator[OwnNumber]:
-    split = str(row.get("split") or "")
-    of_all = split.lower() in _ALL
+def _numbers(row: dict[str, object], dataset: str, label: str) -> Iterator[OwnNumber]:
+    of = None if label.lower() in _ALL else label
     for name, said in row.items():
         value = number_of(said)
         if value is None or name in ("split", "index"):
@@ -54,16 +69,12 @@ def _numbers(row: dict[str, object], dataset: str) -> Iterator[OwnNumber]:
             yield OwnNumber(name, value, "score", "mme", category=name)
         elif _POPE.match(dataset):
             rule = _POPE_RULES.get(name, "unknown")
-            of = None if of_all else split
-            yield OwnNumber(f"{name} {split}".strip(), value, "score", rule, _PERCENT, of, name)
-        elif name in _OVERALL and (of_all or _one_split(row)):
+            yield OwnNumber(f"{name} {label}".strip(), value, "score", rule, _PERCENT, of, name)
+        elif name in _OVERALL:
             rule = "circular" if _CIRCULAR.match(dataset) else "mean"
             metric = "hit" if rule == "circular" or "split" in row else "score"
-            yield OwnNumber(name, value, metric, rule, _PERCENT if value > 1 else 1.0, None, name)
-
-
-def _one_split(row: dict[str, object]) -> bool:
-    return "split" in row
+            scale = _PERCENT if value > 1 else 1.0
+            yield OwnNumber(f"{name} {label}".strip(), value, metric, rule, scale, of, name)
 
 
 def mme_categories(name: str) -> tuple[str, ...] | None:

@@ -136,6 +136,30 @@ def test_popes_numbers_count_a_row_once_a_split(tmp_path: Path) -> None:
     assert [tally.reproduced(found, own).agrees for own in found.own] == [True] * 8
 
 
+def reproduced(path: Path) -> list[tuple[str, bool | None]]:
+    found, kept, _ = read(path)
+    tally = Tally(found.own)
+    for row in kept:
+        tally.add(row)
+    return [(own.name, tally.reproduced(found, own).agrees) for own in found.own]
+
+
+def test_numbers_of_splits_and_categories_are_over_their_rows(tmp_path: Path) -> None:
+    titles = ("index", "answer", "category", "split", "prediction", "hit", "score")
+    rows = [(1, "a", "x", "dev", "a", 1, 1), (2, "a", "y", "validation", "b", 0, 0)]
+    path = write_sheet(tmp_path / "m_MMMU_DEV_VAL.xlsx", titles, rows)
+    (tmp_path / "m_MMMU_DEV_VAL_acc.csv").write_text('"split","Overall"\n"dev","1"\n"validation","0"\n')
+    assert reproduced(path) == [("Overall dev", True), ("Overall validation", True)]
+    (tmp_path / "m_MMVet_score.csv").write_text('"Category","tot","acc"\n"x","1","100"\n"Overall","2","50"\n')
+    assert reproduced(path.rename(tmp_path / "m_MMVet.xlsx")) == [("acc x", True), ("acc Overall", True)]
+
+
+def test_an_aggregate_that_is_no_table_states_nothing(tmp_path: Path) -> None:
+    path = log(tmp_path, (1, "Q", "B", "cat", "dog", "x", "a", "B"), name="m_OCRBench")
+    (tmp_path / "m_OCRBench_score.json").write_text('{"Final Score": 559}')
+    assert reproduced(path) == []
+
+
 @needs_real
 def test_real_files() -> None:
     folder = REAL / "vlmevalkit"
