@@ -31,7 +31,7 @@ class Sample(msgspec.Struct, frozen=True):
     choices: list[str] | None = None
     target: Any = None
     output: Any = None
-    scores: dict[str, Score] | None = None
+    scores: dict[str, Score | None] | None = None
     metadata: Any = None
     attachments: dict[str, Any] | None = None
     error: Any = None
@@ -104,6 +104,9 @@ def sample_scores(sample: Sample, wanted: Sequence[str]) -> tuple[dict[str, floa
     answers: dict[str, str] = {}
     unscored = 0
     for name, score in (sample.scores or {}).items():
+        if score is None:
+            unscored += 1
+            continue
         parts = _parts(name, score.value)
         kept = {key: value for key, value in parts.items() if not wanted or name in wanted or key in wanted}
         if not kept:

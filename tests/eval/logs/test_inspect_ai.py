@@ -79,6 +79,11 @@ def test_values_of_scores(tmp_path: Path, value: object, scores: object) -> None
     assert one(tmp_path, scores={"match": {"value": value, "answer": "Yes"}}).scores == scores
 
 
+def test_a_scorer_that_gave_nothing(tmp_path: Path) -> None:
+    row = one(tmp_path, scores={"match": None})
+    assert (row.scores, row.answer) == (None, "Yes")
+
+
 def test_scorers_that_read_different_answers(tmp_path: Path) -> None:
     scores = {"match": {"value": "C", "answer": "Yes"}, "model": {"value": "I", "answer": "No"}}
     with pytest.raises(InputError, match=r"a\.eval/samples/1_epoch_1\.json: its scorers read diff"):
