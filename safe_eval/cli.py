@@ -9,6 +9,7 @@ from safe_data.core.phases import Phases
 from safe_data.core.table import Format
 from safe_data.core.table_choice import TableChoice
 from safe_data.core.terminal import say
+from safe_eval.importing import import_logs
 from safe_eval.labelling import agreement, annotate
 from safe_eval.options import (
     CalibrateOptions,
@@ -264,6 +265,7 @@ def power(
 
 COMMANDS: dict[str, command.Command] = {
     "run": run,
+    "import": import_logs,
     "score": score,
     "calibrate": calibrate,
     "verdict": verdict,

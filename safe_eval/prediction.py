@@ -105,7 +105,7 @@ def _out_of_range(row: Prediction) -> str | None:
         return _blank("record_id")
     if (fault := _blank_name(_names(row))) is not None:
         return fault
-    if not row.references and row.error is None:
+    if not row.references and row.error is None and not row.scores:  # a judge's score needs no reference
         return "references is empty; give at least one"
     if not is_condition(row.condition):
         hint = condition_hint(row.condition)

@@ -1,4 +1,4 @@
-"""Run options: how a model is asked, and what. The text below a field is its help. This file loads nothing."""
+"""Run options: how a model is asked, and what. The text below a field is its help; nothing is loaded here."""
 
 from dataclasses import dataclass, field
 from typing import Literal
