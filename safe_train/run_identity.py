@@ -7,23 +7,22 @@ numbered in it.
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from filelock import FileLock, Timeout
 
+from safe_data.core.differences import differences
 from safe_data.core.errors import InputError
 from safe_data.core.files import PART, explaining, write_json
+from safe_data.core.only_writer import LOCK
 from safe_train.base.adapted_files import remove_adapted
 from safe_train.checkpoint import CONFIG, WEIGHTS
 from safe_train.settings.train import TrainConfig
 
 RUN, IDENTITY = "run", "identity.json"
 START_OVER = "restore it, or add --force to start over"
-LOCK = ".lock"
 # Settings that may differ between the parts of a run, because nothing that is learnt depends on them.
 _FREE = {
     "run": ("out", "drift_warning", "checkpoint_steps", "trackers", "quiet", "force"),
@@ -112,28 +111,6 @@ def _earlier(file: Path) -> Any:
         raise InputError(f"{file}: is not of this version ({error}); add --force to start over") from None
 
 
-@contextmanager
-def only_writer(path: Path) -> Iterator[None]:
-    """Lock a file or folder that is written, so that the same command started twice does not write it twice.
-
-    Raises:
-        InputError: another process holds it.
-    """
-    lock = FileLock(path.with_name(f".{path.name}{LOCK}"), timeout=0)
-    with explaining(path):
-        try:
-            lock.acquire()
-        except Timeout:
-            raise InputError(
-                f"{path}: another process is writing it; wait for it, or name another path"
-            ) from None
-    try:
-        yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
-
-
 def _holds_something(out: Path) -> bool:
     """Whether a folder holds a file that is not the rest of a run killed before its first step."""
     return any(not path.is_dir() and not path.name.endswith((PART, LOCK)) for path in out.rglob("*"))
@@ -146,23 +123,3 @@ def _remove_parts(out: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-
-
-def differences(earlier: Any, now: Any, place: str = "") -> list[str]:
-    """What differs between two identities, a line each."""
-    if isinstance(earlier, dict) and isinstance(now, dict):
-        if earlier.keys() == now.keys() and [*earlier] != [*now]:  # questions are numbered in this order
-            return [f"{place}: in the order {', '.join(earlier)} there, {', '.join(now)} here"]
-        names = [*earlier, *(name for name in now if name not in earlier)]
-        return [
-            line
-            for name in names
-            for line in differences(earlier.get(name), now.get(name), f"{place}.{name}" if place else name)
-        ]
-    return [] if earlier == now else [f"{place}: {_short(earlier)} there, {_short(now)} here"]
-
-
-def _short(value: Any) -> str:
-    """A value in a few words; of a list, every item may be what differs."""
-    text = str(value)
-    return text if len(text) <= 40 or isinstance(value, list) else f"{text[:12]}…"

@@ -16,10 +16,10 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from safe_data.core.errors import InputError
+from safe_data.core.recent import Recent
 from safe_data.shards.dataset import ShardDataset
 from safe_train.base.padding import PER_TOKEN, SEEN_BY, of_one_size, padded_left, with_blank_pictures
 from safe_train.base.processors import answer_type, picture_token, plain_text, process
-from safe_train.base.recent import Recent
 from safe_train.settings.backbone import AskingConfig, filled
 
 if TYPE_CHECKING:

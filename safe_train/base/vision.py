@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from safe_data.core.recent import Recent
 from safe_train.base.loading import input_device
 from safe_train.base.prompts import Inputs, Picture
-from safe_train.base.recent import Recent
 
 FEATURE_CACHE_BYTES = 2**30
 _PIXELS = "pixel"  # the names of the tensors that only the vision tower reads begin so

@@ -19,6 +19,7 @@ import msgspec
 
 from safe_data.core.errors import InputError, check_seed, did_you_mean
 from safe_data.core.files import write_bytes, write_json
+from safe_data.core.interruption import interrupted_by_sigterm
 from safe_data.core.options_file import TRAIN, write_options
 from safe_data.core.terminal import say
 from safe_data.encoders.inference import one_thread
@@ -31,7 +32,6 @@ from safe_train.demo import build_world
 from safe_train.experiments.retention_result import Contrasted, Kept, RetentionResult, kept_rows, vl_losses
 from safe_train.experiments.retention_text import retention_markdown
 from safe_train.experiments.retention_verdict import judge_retention
-from safe_train.interruption import interrupted_by_sigterm
 from safe_train.predict.predict import predict_dataset
 from safe_train.presets import preset_config
 from safe_train.settings.predict import SAFE, PredictConfig

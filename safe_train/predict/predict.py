@@ -5,27 +5,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import torch
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
+from safe_data.core.interruption import interrupted_by_sigterm
+from safe_data.core.only_writer import only_writer
 from safe_data.core.options_file import TRAIN, installed_versions
 from safe_data.core.progress import Progress
 from safe_data.shards.dataset import ShardDataset
-from safe_eval.prediction import Prediction
-from safe_train.base.backbone import Backbone, backbone_folder, load_backbone
-from safe_train.base.files import base_files
-from safe_train.base.loading import check_processes, place
-from safe_train.base.prompts import check_pictures
-from safe_train.checkpoint import CONFIG, Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
-from safe_train.interruption import interrupted_by_sigterm
-from safe_train.pathway.model import SafeModel
-from safe_train.predict.given import Giver
-from safe_train.predict.output import (
+from safe_eval.prediction import BASE, Prediction
+from safe_eval.runner.asker import Asker, Latency
+from safe_eval.runner.output import (
     Finished,
     Identity,
     Part,
@@ -36,16 +32,22 @@ from safe_train.predict.output import (
     join,
     part_file,
 )
-from safe_train.predict.plan import Plan, make_plan
+from safe_eval.runner.plan import Arm, Plan, make_plan
+from safe_train.base.backbone import Backbone, backbone_folder, load_backbone
+from safe_train.base.files import base_files
+from safe_train.base.loading import check_processes, place
+from safe_train.base.prompts import check_pictures
+from safe_train.checkpoint import CONFIG, Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
+from safe_train.pathway.model import SafeModel
 from safe_train.predict.predictor import Predictor
 from safe_train.predict.sounds import Sounds, WantedEncoder
-from safe_train.run_identity import only_writer
 from safe_train.settings.backbone import AskingConfig
-from safe_train.settings.predict import CONDITIONS, PredictConfig
+from safe_train.settings.predict import CONDITIONS, SAFE, PredictConfig
 
 if TYPE_CHECKING:
     from accelerate import PartialState
 
+FORMAT_VERSION = 3
 _PATIENCE = timedelta(days=7)  # one process may finish long before another
 
 
@@ -78,33 +80,31 @@ def predict_dataset(
     read = read_checkpoint(checkpoint)
     dataset = ShardDataset(shards, config.split)
     check_dataset(read, dataset, allow_other=config.allow_other_dataset)
-    asking, loading = config.asking(read.config.asking), config.loading(read.config.loading)
-    check_pictures(asking, [dataset])
-    sounds = Sounds(dataset, wanted_encoders(read, config.encoders))
-    plan = make_plan(
-        dataset,
-        config.conditions,
-        seed=config.seed,
-        batch_size=config.batch_size,
-        name=config.name,
-        without_base=config.without_base,
-    )
+    loading = config.loading(read.config.loading)
+    check_pictures(config.asking(read.config.asking), [dataset])
+    encoders = wanted_encoders(read, config.encoders)
+    Sounds(dataset, encoders)  # which finds out early that an embedding is missing
+    arms = arms_of(config.name, config.conditions, without_base=config.without_base)
+    plan = make_plan(dataset, arms, seed=config.seed, batch_size=config.batch_size)
     # On a machine without an accelerator, accelerate must be told so before it lets processes work together.
     state = PartialState(cpu=not torch.accelerator.is_available(), timeout=_PATIENCE)
     check_processes(loading, state.num_processes)
     part = part_file(out, state.process_index, state.num_processes)
     with only_writer(part):
-        identity = _identity(read, backbone_folder(backbone), dataset, config, state)
+        facts = facts_of_run(read, backbone_folder(backbone), config, state)
+        identity = _identity(facts, dataset, config, state)
         found = False if config.force else find_run(out, identity)
         if isinstance(found, Finished):
             return Predicted(found, was_there=True) if state.is_main_process else None
-        base = load_backbone(backbone, loading)
-        predictor = _predictor(read, base, dataset, sounds, plan, config, state)
+        predictor = load_predictor(read, load_backbone(backbone, loading), encoders, config, state)
+        predictor.prepare(dataset, config.conditions)
+        latency: Latency = "each" if config.latency else "no"
+        asker = Asker([predictor, predictor.base], dataset, plan, seed=config.seed, latency=latency)
         state.wait_for_everyone()  # before anything is written, so that all have found the same
         if not found and state.is_main_process:
             begin(out, identity)
         state.wait_for_everyone()
-        _answer(predictor, plan, part, config, state)
+        _answer(asker, plan, part, config, state)
         state.wait_for_everyone()
         return Predicted(join(out, identity, plan.rows), was_there=False) if state.is_main_process else None
 
@@ -127,20 +127,24 @@ def predictions(
     Raises:
         InputError: see `predict_dataset`.
     """
-    plan = make_plan(dataset, conditions, seed=seed, batch_size=batch_size)
-    giver = Giver(dataset, Sounds(dataset, encoders), plan.partners, seed)
+    plan = make_plan(dataset, arms_of(SAFE, conditions), seed=seed, batch_size=batch_size)
     asking = asking or AskingConfig()
-    predictor = Predictor(
-        model, backbone, dataset, giver, plan, asking=asking, seed=seed, batch_size=batch_size
-    )
+    predictor = Predictor(model, backbone, encoders, name=SAFE, asking=asking, batch_size=batch_size)
+    predictor.prepare(dataset, ())
+    asker = Asker([predictor, predictor.base], dataset, plan, seed=seed)
     tally = Tally()
     with Progress("predicting", sum(plan.rows), unit="row") as progress:
         for batch, count in enumerate(plan.rows):
-            rows = predictor.rows(batch)
+            rows = asker.rows(batch)
             tally.count(rows)
             progress.update(count)
             yield from rows
     tally.check()
+
+
+def arms_of(name: str, conditions: Sequence[str], *, without_base: bool = False) -> list[Arm]:
+    """The base under `full`, and the checkpoint's model under each condition."""
+    return [Arm(BASE, "full"), *(Arm(name, condition) for condition in conditions)][without_base:]
 
 
 def wanted_encoders(checkpoint: Checkpoint, specs: Sequence[str] = ()) -> tuple[WantedEncoder, ...]:
@@ -163,36 +167,34 @@ def wanted_encoders(checkpoint: Checkpoint, specs: Sequence[str] = ()) -> tuple[
     )
 
 
-def _predictor(
+def load_predictor(
     checkpoint: Checkpoint,
     backbone: Backbone,
-    dataset: ShardDataset,
-    sounds: Sounds,
-    plan: Plan,
+    encoders: Sequence[WantedEncoder],
     config: PredictConfig,
     state: "PartialState",
+    facts: dict[str, Any] | None = None,
 ) -> Predictor:
-    """Load and check all that the answers need."""
+    """Put a checkpoint's pathway into its base, on this process's device.
+
+    Raises:
+        InputError: the checkpoint does not fit the base.
+    """
     place(backbone.model, config.loading(checkpoint.config.loading), state.device)
-    model = attach_checkpoint(checkpoint, backbone)
-    giver = Giver(dataset, sounds, plan.partners, config.seed)
-    giver.prepare(config.conditions)
     return Predictor(
-        model,
+        attach_checkpoint(checkpoint, backbone),
         backbone,
-        dataset,
-        giver,
-        plan,
+        encoders,
+        name=config.name,
         asking=config.asking(checkpoint.config.asking),
-        seed=config.seed,
         batch_size=config.batch_size,
         latency=config.latency,
+        facts=facts,
+        check=partial(check_dataset, checkpoint, allow_other=config.allow_other_dataset),
     )
 
 
-def _answer(
-    predictor: Predictor, plan: Plan, path: Path, config: PredictConfig, state: "PartialState"
-) -> None:
+def _answer(asker: Asker, plan: Plan, path: Path, config: PredictConfig, state: "PartialState") -> None:
     """Answer the batches of this process that its part does not hold yet."""
     mine = range(state.process_index, len(plan.batches), state.num_processes)
     rows = [plan.rows[batch] for batch in mine]
@@ -202,35 +204,41 @@ def _answer(
     progress = Progress("predicting", sum(rows), unit="row", start=done, quiet=quiet)
     with closing(part), progress:
         for batch in mine[part.done :]:
-            part.write(predictor.rows(batch))
+            part.write(asker.rows(batch))
             progress.update(plan.rows[batch])
 
 
-def _identity(
-    checkpoint: Checkpoint,
-    backbone: Path,
-    dataset: ShardDataset,
-    config: PredictConfig,
-    state: "PartialState",
-) -> Identity:
+def facts_of_run(
+    checkpoint: Checkpoint, backbone: Path, config: PredictConfig, state: "PartialState"
+) -> dict[str, Any]:
+    """What the answers depend on beside the questions: weights, precision, wording, device and versions."""
     device, facts = f"{state.device.type}, {torch.get_num_threads()} threads", checkpoint.config
     if state.device.type == "cuda":
         device = torch.cuda.get_device_name(state.device)
-    return Identity(
-        checkpoint=file_sha256(checkpoint.folder / CONFIG),  # it holds the hash of the weights
-        base=hashlib.sha256(msgspec.json.encode(base_files(backbone), order="deterministic")).hexdigest(),
-        dataset=dataset.fingerprint,
-        split=dataset.split,
-        conditions=config.conditions,
-        name=config.name,
-        without_base=config.without_base,
-        seed=config.seed,
-        batch_size=config.batch_size,
-        encoders={encoder.name: encoder.fingerprint for encoder in facts.encoders},
-        loading=asdict(config.loading(facts.loading)),
-        asking=asdict(config.asking(facts.asking)),
-        latency=config.latency,
-        device=device,
-        processes=state.num_processes,
-        versions=installed_versions(TRAIN),
-    )
+    return {
+        "checkpoint": file_sha256(checkpoint.folder / CONFIG),  # it holds the hash of the weights
+        "base": hashlib.sha256(msgspec.json.encode(base_files(backbone), order="deterministic")).hexdigest(),
+        "encoders": {encoder.name: encoder.fingerprint for encoder in facts.encoders},
+        "loading": asdict(config.loading(facts.loading)),
+        "asking": asdict(config.asking(facts.asking)),
+        "latency": config.latency,
+        "device": device,
+        "versions": installed_versions(TRAIN),
+    }
+
+
+def _identity(
+    facts: dict[str, Any], dataset: ShardDataset, config: PredictConfig, state: "PartialState"
+) -> Identity:
+    return {
+        **facts,
+        "dataset": dataset.fingerprint,
+        "split": dataset.split,
+        "conditions": config.conditions,
+        "name": config.name,
+        "without_base": config.without_base,
+        "seed": config.seed,
+        "batch_size": config.batch_size,
+        "processes": state.num_processes,
+        "format_version": FORMAT_VERSION,
+    }

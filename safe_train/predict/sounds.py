@@ -1,11 +1,9 @@
 """Sounds: what SAFE hears, as embeddings: those stored with the dataset wherever the sound is not changed."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from jaxtyping import Float16
 from numpy import ndarray
 
@@ -13,12 +11,11 @@ from safe_data.core.errors import InputError
 from safe_data.encoders.encoder import AudioEncoder, load_encoder
 from safe_data.media.sound import Sound
 from safe_data.shards.dataset import ShardDataset
-from safe_eval.runner.row import Heard, hear
-from safe_train.base.recent import Recent
+from safe_eval.condition import changes_sound
+from safe_eval.models.model import Input
 
-SOUND_CACHE_BYTES = 2**28
-_FACTS = 2**16  # sounds whose hash and level are remembered
-
+_STORED = ("swap_audio", "contradict", "text_only")  # these change the sound for a stored one, or for none
+Embedding = tuple[Float16[ndarray, "*shape"], ...]  # one array per encoder
 Embeddings = tuple[Float16[ndarray, "sounds *shape"], ...]  # one array per encoder
 
 
@@ -42,24 +39,47 @@ class Sounds:
     """
 
     def __init__(self, dataset: ShardDataset, encoders: Sequence[WantedEncoder]) -> None:
-        self._dataset = dataset
         self._wanted = tuple(encoders)
         self._stored = [dataset.with_encoder(f"{e.name}-{e.fingerprint[:8]}") for e in encoders]
         self.shapes = [tuple((one.encoder or {})["shape"]) for one in self._stored]
         self._encoders: list[AudioEncoder] = []
-        self._recent: Recent[Sound] = Recent(SOUND_CACHE_BYTES)
-        self.heard = lru_cache(_FACTS)(self._heard)
-        self._hear_silence = lru_cache(_FACTS)(_hear_silence)
 
-    def read(self, index: int) -> Sound:
-        """The decoded sound of a record that has one."""
-        sound = self._recent.get(index)
-        if sound is None:
-            sound = self._dataset.audio(index)
-            if sound is None:
-                raise InputError(f"{self._dataset.root}: sample {index} should have a sound and has none")
-            self._recent.put(index, sound, sound.samples.nbytes)
-        return sound
+    def prepare(self, conditions: Sequence[str]) -> None:
+        """Load early what the conditions need: stored silence, and encoders for sounds stored nowhere.
+
+        Raises:
+            InputError: the dataset has no silence, or an encoder cannot be loaded or is another one.
+        """
+        for condition in conditions:
+            if condition == "mute_audio":
+                self.silence()
+            elif changes_sound(condition) and condition not in _STORED:
+                self.load()
+
+    def of(self, inputs: Sequence[Input]) -> list[Embedding | None]:
+        """The embedding of the sound of each input, one array per encoder; None without a sound.
+
+        Sounds that are stored nowhere are embedded, each once for all questions about it.
+        """
+        found: list[Embedding | None] = [None] * len(inputs)
+        stored = {row: one.sound_of for row, one in enumerate(inputs) if one.sound_of is not None}
+        if stored:
+            for row, embedding in zip(stored, _each(self.stored([*stored.values()])), strict=True):
+                found[row] = embedding
+        changed: dict[int, list[int]] = {}
+        for row, one in enumerate(inputs):
+            if one.sound is None or one.sound_of is not None:
+                continue
+            if one.sound_is == "silence":
+                found[row] = _each(self.silence())[0]
+            else:
+                changed.setdefault(id(one.sound), []).append(row)
+        if changed:
+            embedded = self.embed([_read(inputs[rows[0]]) for rows in changed.values()])
+            for rows, embedding in zip(changed.values(), _each(embedded), strict=True):
+                for row in rows:
+                    found[row] = embedding
+        return found
 
     def stored(self, indices: Sequence[int]) -> Embeddings:
         """The embeddings of these records' own sounds."""
@@ -86,21 +106,16 @@ class Sounds:
             self._encoders = [_load(wanted) for wanted in self._wanted]
         return self._encoders
 
-    def silence_for(self, index: int) -> Heard:
-        """The facts of digital silence as long as a record's sound."""
-        duration, rate = (self._dataset.value(index, name) for name in ("duration_seconds", "sample_rate_hz"))
-        return self._hear_silence(round(duration * rate), rate)
 
-    def _heard(self, index: int) -> Heard:
-        """The facts of a record's own sound; the manifest knows them if one channel is stored."""
-        value = self._dataset.value
-        if value(index, "channels") == 1:
-            return Heard(*(value(index, name) for name in ("pcm_sha256", "rms_db", "duration_seconds")))
-        return hear(self.read(index))
+def _read(given: Input) -> Sound:
+    if given.sound is None:
+        raise ValueError("an input without a sound has none to embed")
+    return given.sound()
 
 
-def _hear_silence(samples: int, rate_hz: int) -> Heard:
-    return hear(Sound(np.zeros(samples, np.float32), rate_hz, rate_hz, 1))
+def _each(embeddings: Embeddings) -> list[Embedding]:
+    """One embedding by each encoder for each sound, from one array for each encoder."""
+    return list(zip(*embeddings, strict=True))
 
 
 def _load(wanted: WantedEncoder) -> AudioEncoder:

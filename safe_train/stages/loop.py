@@ -17,6 +17,7 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
+from safe_data.core.interruption import stopping
 from safe_data.core.options_file import options_of
 from safe_data.core.terminal import printable
 from safe_data.sampling.curriculum import Progress
@@ -24,7 +25,6 @@ from safe_train.base.adaptation import adapted_weights, load_adapted
 from safe_train.base.loading import input_device
 from safe_train.batches import Batch
 from safe_train.checkpoint import pathway_weights
-from safe_train.interruption import stopping
 from safe_train.run_identity import RUN
 from safe_train.run_state import (
     Log,

@@ -16,6 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from safe_data.core.errors import InputError, did_you_mean
+from safe_data.core.only_writer import only_writer
 from safe_data.core.options_file import TRAIN, installed_versions, options_of, write_options
 from safe_data.sampling.curriculum_file import Stage, read_stages
 from safe_data.sampling.mixture import ORDER_VERSION
@@ -43,15 +44,7 @@ from safe_train.questions import read_questions
 from safe_train.retention.distillation import Teacher, answer_logits
 from safe_train.retention.drift import DriftedError, shown_above, stop_message
 from safe_train.retention.weights import WeightRetention
-from safe_train.run_identity import (
-    RUN,
-    Identity,
-    begin,
-    check_complete,
-    check_out,
-    identity_options,
-    only_writer,
-)
+from safe_train.run_identity import RUN, Identity, begin, check_complete, check_out, identity_options
 from safe_train.run_state import finish, latest
 from safe_train.settings.train import TrainConfig
 from safe_train.stages.epochs import steps_per_epoch

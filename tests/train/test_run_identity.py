@@ -10,15 +10,10 @@ import msgspec
 import pytest
 from tiny_runs import small_run
 
+from safe_data.core.differences import differences
 from safe_data.core.errors import InputError
-from safe_train.run_identity import (
-    Identity,
-    begin,
-    check_out,
-    differences,
-    identity_options,
-    only_writer,
-)
+from safe_data.core.only_writer import only_writer
+from safe_train.run_identity import Identity, begin, check_out, identity_options
 from safe_train.settings.train import TrainConfig
 from safe_train.stages import stage_a as stage_a_module
 from safe_train.stages.stage_a import stage_a

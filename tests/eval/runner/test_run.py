@@ -17,6 +17,7 @@ from safe_data.sources.synthetic.world import write_world
 from safe_eval.models.model import Answer, Input
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions, select, write_predictions
+from safe_eval.runner.media import pixel_hash
 from safe_eval.runner.run import run
 
 DATASET = ToneDataset(30)
@@ -80,7 +81,14 @@ def test_what_was_sent_is_on_record(all_rows: list[Prediction]) -> None:
         "silence",
         "own:snr_20db",
     ]
-    assert sent["gate_off"].metadata["sent"] == {"sound": "own", "picture": "own", "gate": 0.0}
+    assert sent["gate_off"].metadata["sent"] == {
+        "sound": "own",
+        "picture": "own",
+        "gate": 0.0,
+        "sound_seconds": 0.1,
+        "picture_sha256": pixel_hash(DATASET.image(0)),
+        "prompt_sha256": hashlib.sha256(b"which tone ?").hexdigest(),
+    }
     source = sent["swap_audio"].metadata["sound_of"]
     assert sent["swap_audio"].metadata["sent"]["sound"] == f"of:{source}"
     assert source != "r0"
@@ -200,7 +208,7 @@ def test_an_interrupt_is_not_an_answer() -> None:
         (DATASET, [], "m", "give at least one"),
         (DATASET, ["full", "full"], "m", "none twice"),
         (DATASET, ["loud"], "m", "unknown condition 'loud'"),
-        (DATASET, ["mute_audio"], "base", "the base model is given no sound"),
+        (DATASET, ["mute_audio"], "base", "the model base is given no sound"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_the_model_is_asked(

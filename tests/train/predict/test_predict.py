@@ -25,6 +25,8 @@ from safe_data.sources.synthetic.world import write_world
 from safe_eval.models.model import Answer, Input
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions, select
+from safe_eval.runner.asker import Asker
+from safe_eval.runner.output import run_file
 from safe_eval.runner.run import run
 from safe_train.base.backbone import Backbone
 from safe_train.base.dialogue import Dialogue, Question
@@ -32,9 +34,7 @@ from safe_train.base.prompts import Picture, Prompts
 from safe_train.checkpoint import Checkpoint
 from safe_train.cli import main
 from safe_train.pathway.model import SafeModel, new_pathway
-from safe_train.predict.output import Identity, run_file
 from safe_train.predict.predict import predict_dataset, predictions, wanted_encoders
-from safe_train.predict.predictor import Predictor
 from safe_train.predict.sounds import WantedEncoder
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.settings.predict import PredictConfig
@@ -113,7 +113,7 @@ def test_the_rows_are_those_of_the_runner(
         neither = dict.fromkeys(own)
         assert msgspec.structs.replace(mine, **neither) == msgspec.structs.replace(theirs, **neither)
         if mine.model == "safe":
-            assert mine.metadata == theirs.metadata
+            assert {**mine.metadata, "batch": theirs.metadata["batch"]} == theirs.metadata
     assert len({row.answer for row in rows}) > 20
 
 
@@ -273,9 +273,9 @@ def out(tmp_path: Path) -> Path:
 @contextmanager
 def stopping(batches: int, number: signal.Signals) -> Iterator[None]:
     """Let the predictor answer some batches, and then send this process a signal."""
-    rows, answered = Predictor.rows, 0
+    rows, answered = Asker.rows, 0
 
-    def stop(self: Predictor, batch: int) -> list[Prediction]:
+    def stop(self: Asker, batch: int) -> list[Prediction]:
         nonlocal answered
         if answered == batches:
             os.kill(os.getpid(), number)
@@ -283,7 +283,7 @@ def stopping(batches: int, number: signal.Signals) -> Iterator[None]:
         return rows(self, batch)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Predictor, "rows", stop)
+        patch.setattr(Asker, "rows", stop)
         yield
 
 
@@ -336,13 +336,13 @@ def test_a_finished_run_is_left_alone_and_another_is_refused(
 def test_what_the_rows_depend_on_is_beside_them(typed: list[str], out: Path, checkpoint: Checkpoint) -> None:
     assert main(typed) == 0
     written = json.loads(run_file(out).read_text())
-    identity = msgspec.convert(written["identity"], Identity)
-    assert identity.checkpoint == file_sha256(checkpoint.folder / "config.json")
-    assert (identity.split, identity.seed, identity.batch_size) == ("test", 0, 20)
-    assert identity.conditions == ("full", "noise_audio")
-    assert identity.encoders == {"logmel": LogMelEncoder().fingerprint}
-    assert identity.device.startswith("cpu, ")
-    assert identity.versions["torch"] == torch.__version__
+    identity = written["identity"]
+    assert identity["checkpoint"] == file_sha256(checkpoint.folder / "config.json")
+    assert (identity["split"], identity["seed"], identity["batch_size"]) == ("test", 0, 20)
+    assert identity["conditions"] == ["full", "noise_audio"]
+    assert identity["encoders"] == {"logmel": LogMelEncoder().fingerprint}
+    assert identity["device"].startswith("cpu, ")
+    assert identity["versions"]["torch"] == torch.__version__
     assert written["finished"]["rows"] == len(read_predictions(out)) == 204
 
 

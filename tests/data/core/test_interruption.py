@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from safe_train.interruption import stopping
+from safe_data.core.interruption import stopping
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
