@@ -24,7 +24,9 @@ def hearing_charts(scores: Scores, models: Models, most: int) -> list[dict[str, 
             {"svg": drop_chart(lomo, models), "title": "Accuracy lost by condition", "caption": caption}
         )
     for key, followed in list(by_set(scores.contradiction))[:most]:
-        caption = f"{set_title(key[0] or '', *key[1:])}. Shares of answers; the sound says something else."
+        caption = (
+            f"{set_title(key[0] or '', *key[1:])}. The parts of a bar are named below it, from left to right."
+        )
         drawn.append(
             {"svg": followed_chart(followed, models), "title": "Whom answers follow", "caption": caption}
         )
@@ -92,7 +94,7 @@ def followed_chart(rows: Sequence[ContradictionRow], models: Models) -> str:
     ]
     axis = alt.Axis(minExtent=_LABELS, labelLimit=_LABELS - 18)
     x = alt.X("value:Q", stack="zero", title=None, scale=alt.Scale(domain=[0, 1]))
-    x = x.axis(alt.Axis(labelExpr=_PERCENT, values=[0, 0.5, 1]))
+    x = x.axis(alt.Axis(labelExpr=_PERCENT, values=[0, 0.5, 1], grid=False))
     bars = (
         alt.Chart(data_of(marks))
         .mark_bar(height=14)
