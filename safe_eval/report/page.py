@@ -20,6 +20,8 @@ from safe_eval.report.charts import accuracy_chart, bounds_chart, risk_coverage_
 from safe_eval.report.comparison_tables import comparison_tables, drift_tables, equivalence_tables
 from safe_eval.report.frontier_chart import frontier_chart
 from safe_eval.report.frontiers import frontier_panels, frontier_table
+from safe_eval.report.hearing import hearing_tables
+from safe_eval.report.hearing_chart import hearing_charts
 from safe_eval.report.labels import set_title
 from safe_eval.report.media import Media, collect
 from safe_eval.report.noise_chart import noise_charts
@@ -77,6 +79,10 @@ def render_page(page: Shown, shards: Path | None, summary_name: str) -> str:
         style_hash=_csp_hash(style),
         charts=[{**chart, "svg": Markup(chart["svg"])} for chart in _charts(page)],  # noqa: S704 - vl-convert escapes
         frontier_charts=[{**chart, "svg": Markup(chart["svg"])} for chart in _frontier_charts(page)],  # noqa: S704
+        hearing_charts=[
+            {**chart, "svg": Markup(chart["svg"])}  # noqa: S704
+            for chart in hearing_charts(page.scores, page.models, MOST_CHARTS)
+        ],
         summary_name=summary_name,
         selection=_selection(page, shards),
         **_numbers(page),
@@ -115,6 +121,7 @@ def _numbers(page: Shown) -> dict[str, Any]:
         "scores_title": "Accuracy" if panels else "Scores",
         "types": [part for table in types for part in in_parts(table)],
         "frontiers": [frontier_table(panel) for panel in frontier_panels(scores, models)],
+        "hearing": [part for table in hearing_tables(scores, models) for part in in_parts(table)],
         "coverage": coverage_words(scores, models),
         "comparisons": [part for table in comparison_tables(scores.comparisons) for part in in_parts(table)],
         "equivalence": [part for table in equivalence_tables(scores.comparisons) for part in in_parts(table)],

@@ -163,6 +163,10 @@ def _joined_scores(names: Sequence[str], results: Sequence[Results]) -> Scores:
         retention=(),
         comparisons=(),
         shrinkage=rows("shrinkage"),
+        lomo=rows("lomo"),
+        lomo_agreement=rows("lomo_agreement"),
+        irrelevance=rows("irrelevance"),
+        contradiction=rows("contradiction"),
         frontiers=(),  # the intervals of a frontier hold for the models of one run
         notes=notes,
     )

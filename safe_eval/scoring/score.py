@@ -23,11 +23,14 @@ from safe_eval.predictions import partial_notes, read_predictions
 from safe_eval.results.aggregates import OWN_AGGREGATES, aggregate_rows
 from safe_eval.results.calibration import CALIBRATION_METRICS, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
+from safe_eval.results.contradiction import contradiction_rows
 from safe_eval.results.deferral import DEFERRAL_METRICS, deferral_rows
 from safe_eval.results.flips import FLIPS_FILE, flips_csv, flips_of_models
 from safe_eval.results.frontiers import frontier_notes, frontier_rows, frontiers_of
+from safe_eval.results.irrelevance import irrelevance_rows
 from safe_eval.results.latency import LATENCIES, latency_rows
 from safe_eval.results.lomo import lomo_rows
+from safe_eval.results.lomo_agreement import lomo_agreement_rows
 from safe_eval.results.metrics import metric_rows
 from safe_eval.results.noise_curve import noise_rows
 from safe_eval.results.priors import prior_rows
@@ -179,7 +182,10 @@ def scores_of(
         priors=tuple(prior_rows(arms, sampling, other_split)),
         spread=tuple(spread_rows(arms, sampling)) if options.spread else (),
         lomo=tuple(lomo_rows(arms, sampling)),
+        lomo_agreement=tuple(lomo_agreement_rows(arms, sampling)),
         separation=tuple(separation_rows(arms, sampling)),
+        irrelevance=tuple(irrelevance_rows(arms, sampling)),
+        contradiction=tuple(contradiction_rows(arms, sampling)),
         noise_curve=tuple(noise_rows(arms, sampling)),
         latency=tuple(latency_rows(arms, sampling)),
         delivery=tuple(deliveries(arms.arms)),

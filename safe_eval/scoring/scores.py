@@ -15,10 +15,13 @@ from safe_eval.options import Sampling, Tokenizer
 from safe_eval.prediction import BASE
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
+from safe_eval.results.contradiction import ContradictionRow
 from safe_eval.results.deferral import DeferralRow
 from safe_eval.results.frontiers import FrontierRow
+from safe_eval.results.irrelevance import IrrelevanceRow
 from safe_eval.results.latency import LatencyRow
 from safe_eval.results.lomo import LomoRow
+from safe_eval.results.lomo_agreement import LomoAgreementRow
 from safe_eval.results.metrics import Metric
 from safe_eval.results.noise_curve import NoiseRow
 from safe_eval.results.priors import PriorRow
@@ -30,7 +33,7 @@ from safe_eval.results.shrinkage import ShrinkageRow
 from safe_eval.results.spread import SpreadRow
 
 SCORES_FILE = "scores.json"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 DATASET_FILE = "dataset.json"  # stands for a whole dataset
 
 
@@ -87,7 +90,10 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     priors: tuple[PriorRow, ...] = ()
     spread: tuple[SpreadRow, ...] = ()
     lomo: tuple[LomoRow, ...] = ()
+    lomo_agreement: tuple[LomoAgreementRow, ...] = ()
     separation: tuple[SeparationRow, ...] = ()
+    irrelevance: tuple[IrrelevanceRow, ...] = ()
+    contradiction: tuple[ContradictionRow, ...] = ()
     noise_curve: tuple[NoiseRow, ...] = ()
     latency: tuple[LatencyRow, ...] = ()
     delivery: tuple[Delivery, ...] = ()

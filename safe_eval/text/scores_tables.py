@@ -121,7 +121,8 @@ _P_VALUES = dict.fromkeys(("p", "Holm", "McNemar", "mid-p"), numerals.p_value)
 # The names of the tables, as in scores.json; risk_coverage holds the curves of deferral.
 SCORES_TABLES = (
     *("metrics", "priors", "spread", "comparisons", "aggregates"),
-    *("seeds", "seed_comparisons", "prompts", "retention", "lomo", "separation", "noise_curve"),
+    *("seeds", "seed_comparisons", "prompts", "retention", "lomo", "lomo_agreement", "separation"),
+    *("irrelevance", "contradiction", "noise_curve"),
     *("latency", "delivery", "deferral", "risk_coverage", "shrinkage", "frontiers", "coverage"),
 )
 
@@ -142,7 +143,10 @@ def scores_tables(scores: Scores) -> list[Table]:
         *_tables("prompts", "over wordings", scores.prompts, _PROMPT, {}),
         *_tables("retention", "retention", scores.retention, _RETENTION, signed),
         *_as_written("lomo", scores.lomo),
+        *_as_written("lomo_agreement", scores.lomo_agreement),
         *_as_written("separation", scores.separation),
+        *_as_written("irrelevance", scores.irrelevance),
+        *_as_written("contradiction", scores.contradiction),
         *_as_written("noise_curve", scores.noise_curve),
         *_as_written("latency", scores.latency),
         *_as_written("delivery", scores.delivery),

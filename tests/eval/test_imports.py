@@ -91,6 +91,7 @@ def test_every_public_name_is_there_and_no_other() -> None:
 
 FUNCTIONS: dict[str, Callable[..., object]] = {
     "import": safe_eval.import_logs,
+    "run": safe_eval.evaluate,
     "score": safe_eval.score_files,
     "calibrate": safe_eval.calibrate_files,
     "verdict": safe_eval.decide,
