@@ -16,7 +16,10 @@ from safe_eval.prediction import BASE
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.deferral import DeferralRow
+from safe_eval.results.domains import DomainDifference, DomainRow
 from safe_eval.results.frontiers import FrontierRow
+from safe_eval.results.half_gain import HalfGainRow
+from safe_eval.results.hurts import HurtRow
 from safe_eval.results.latency import LatencyRow
 from safe_eval.results.lomo import LomoRow
 from safe_eval.results.metrics import Metric
@@ -28,9 +31,10 @@ from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.results.separation import SeparationRow
 from safe_eval.results.shrinkage import ShrinkageRow
 from safe_eval.results.spread import SpreadRow
+from safe_eval.results.telling import TellingItem, TypicalError
 
 SCORES_FILE = "scores.json"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 DATASET_FILE = "dataset.json"  # stands for a whole dataset
 
 
@@ -89,6 +93,12 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     lomo: tuple[LomoRow, ...] = ()
     separation: tuple[SeparationRow, ...] = ()
     noise_curve: tuple[NoiseRow, ...] = ()
+    half_gain: tuple[HalfGainRow, ...] = ()
+    domains: tuple[DomainRow, ...] = ()
+    domain_differences: tuple[DomainDifference, ...] = ()
+    hurts: tuple[HurtRow, ...] = ()
+    typical_errors: tuple[TypicalError, ...] = ()
+    telling: tuple[TellingItem, ...] = ()
     latency: tuple[LatencyRow, ...] = ()
     delivery: tuple[Delivery, ...] = ()
     deferral: tuple[DeferralRow, ...] = ()

@@ -122,6 +122,7 @@ _P_VALUES = dict.fromkeys(("p", "Holm", "McNemar", "mid-p"), numerals.p_value)
 SCORES_TABLES = (
     *("metrics", "priors", "spread", "comparisons", "aggregates"),
     *("seeds", "seed_comparisons", "prompts", "retention", "lomo", "separation", "noise_curve"),
+    *("half_gain", "domains", "domain_differences", "hurts", "typical_errors", "telling"),
     *("latency", "delivery", "deferral", "risk_coverage", "shrinkage", "frontiers", "coverage"),
 )
 
@@ -144,6 +145,12 @@ def scores_tables(scores: Scores) -> list[Table]:
         *_as_written("lomo", scores.lomo),
         *_as_written("separation", scores.separation),
         *_as_written("noise_curve", scores.noise_curve),
+        *_as_written("half_gain", scores.half_gain),
+        *_as_written("domains", scores.domains),
+        *_as_written("domain_differences", scores.domain_differences),
+        *_as_written("hurts", scores.hurts),
+        *_as_written("typical_errors", scores.typical_errors),
+        *_as_written("telling", scores.telling),
         *_as_written("latency", scores.latency),
         *_as_written("delivery", scores.delivery),
         *_deferral(scores),
