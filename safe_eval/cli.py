@@ -37,7 +37,8 @@ def score(
 
     Args:
         predictions: JSON Lines or Parquet files, scored together; faulty rows are all reported at once
-        out: folder for scores.json, items.parquet, and flips.csv: the answers that flip between models
+        out: folder for scores.json, items.parquet, flips.csv (answers that flip between models), and
+            disagreements.csv where rows give scores of another harness
         format: how the table is printed
         force: replace other scores, and other tables, that are there
         quiet: show no progress
@@ -48,6 +49,7 @@ def score(
         safe-eval score predictions.jsonl --out runs/mine --format csv --table comparisons
     """
     from safe_eval.results.flips import FLIPS_FILE
+    from safe_eval.results.given_scores import DISAGREEMENTS_FILE
     from safe_eval.scoring.score import score_files
     from safe_eval.text.scores_tables import SCORES_TABLES, scores_tables
     from safe_eval.text.scores_text import scores_table
@@ -56,6 +58,7 @@ def score(
     with Phases("scoring", quiet=quiet) as at:
         scores = score_files(predictions, sampling, options, out=out, force=force, at=at)
     written = [out / "scores.json", out / "items.parquet", out / FLIPS_FILE]
+    written += [out / DISAGREEMENTS_FILE] if scores.given_scores else []
     choice.show(scores_tables(scores), format, scores, [*scores_table(scores), ""], written, force=force)
 
 

@@ -17,6 +17,7 @@ from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.deferral import DeferralRow
 from safe_eval.results.frontiers import FrontierRow
+from safe_eval.results.given_scores import GivenRow
 from safe_eval.results.latency import LatencyRow
 from safe_eval.results.lomo import LomoRow
 from safe_eval.results.metrics import Metric
@@ -30,7 +31,7 @@ from safe_eval.results.shrinkage import ShrinkageRow
 from safe_eval.results.spread import SpreadRow
 
 SCORES_FILE = "scores.json"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 DATASET_FILE = "dataset.json"  # stands for a whole dataset
 
 
@@ -94,6 +95,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     deferral: tuple[DeferralRow, ...] = ()
     shrinkage: tuple[ShrinkageRow, ...] = ()
     frontiers: tuple[FrontierRow, ...] = ()
+    given_scores: tuple[GivenRow, ...] = ()
 
 
 class _Version(msgspec.Struct):

@@ -24,6 +24,7 @@ from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.scoring.scores import Scores
 from safe_eval.text.deferral_text import deferral_lines
 from safe_eval.text.frontier_text import frontier_lines
+from safe_eval.text.given_text import given_lines
 from safe_eval.text.lomo_text import lomo_lines
 from safe_eval.text.pairs_text import family_lines, pair_lines
 from safe_eval.text.rules_text import prior_lines, spread_lines
@@ -69,6 +70,7 @@ def scores_table(scores: Scores) -> Iterator[str]:
     yield from _seed_lines(scores)
     yield from prompt_lines(scores)
     yield from lomo_lines(scores)
+    yield from given_lines(scores)
     yield from aggregate_lines(scores)
     yield from _coverage_lines(scores)
     for note in scores.notes:
