@@ -126,7 +126,7 @@ def test_the_command_writes_the_list_and_its_scores_can_be_checked(
     theirs = "- {name: judge, metric: 'given:hit', condition: model/full, bound: '>= 0.4'}\n"
     criteria.write_text(f"criteria:\n{ours}{theirs}")
     assert main(["verdict", str(out), "--criteria", str(criteria)]) == 0
-    assert main(["report", str(out), "--criteria", str(criteria)]) == 0
+    assert main(["report", str(out)]) == 0
 
 
 def test_without_given_scores_there_is_no_list_and_none_of_older_scores_is_left(tmp_path: Path):
