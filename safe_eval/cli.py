@@ -218,7 +218,8 @@ def compare(
 
     Args:
         files: A and B, two predictions files or run folders; one is enough if it holds both models
-        out: folder for comparison.json, and for flips.csv with every answer that is right on one side only
+        out: folder for comparison.json, flips.csv with every answer that is right on one side only, and
+            disagreements.csv with every item that is scored differently, and why
         format: how the tables are printed
         force: replace another comparison, or other tables, that are there
         quiet: show no progress
@@ -231,12 +232,13 @@ def compare(
     from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
     from safe_eval.comparison.comparison_file import EXIT_CODES
     from safe_eval.results.flips import FLIPS_FILE
+    from safe_eval.results.given_scores import DISAGREEMENTS_FILE
     from safe_eval.text.comparison_text import COMPARISON_TABLES, comparison_lines, comparison_tables
 
     choice.check(format, COMPARISON_TABLES)
     with Phases("comparing", quiet=quiet) as at:
         found = compare_files(files, sampling, options, out=out, force=force, at=at)
-    written = [] if out is None else [out / COMPARISON_FILE, out / FLIPS_FILE]
+    written = [] if out is None else [out / COMPARISON_FILE, out / FLIPS_FILE, out / DISAGREEMENTS_FILE]
     choice.show(comparison_tables(found), format, found, comparison_lines(found), written, force=force)
     return 0 if found.decision is None else EXIT_CODES[found.decision]
 
