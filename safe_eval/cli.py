@@ -9,6 +9,7 @@ from safe_data.core.phases import Phases
 from safe_data.core.table import Format
 from safe_data.core.table_choice import TableChoice
 from safe_data.core.terminal import say
+from safe_eval.importing import import_logs
 from safe_eval.labelling import agreement, annotate
 from safe_eval.options import (
     CalibrateOptions,
@@ -217,7 +218,7 @@ def compare(
     Exit codes: 0 compared. With --margin: 0 equivalent, 1 not shown to be, 2 not measured.
 
     Args:
-        files: A and B, two predictions files or run folders; one is enough if it holds both models
+        files: A and B, predictions files, run folders or other harnesses' logs; one is enough for both models
         out: folder for comparison.json, flips.csv with every answer that is right on one side only, and
             disagreements.csv with every item that is scored differently, and why
         format: how the tables are printed
@@ -227,6 +228,7 @@ def compare(
     Examples:
         safe-eval compare ours.jsonl theirs.jsonl --by question_type --margin 0.005
         safe-eval compare runs/mine --model-a safe --model-b base --condition-a full
+        safe-eval compare 20260218_samples_mme.jsonl llava_MME.xlsx --pair-by prompt --out runs/both
         safe-eval compare ours.jsonl theirs.jsonl --tables tables
     """
     from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
@@ -269,6 +271,7 @@ def power(
 
 COMMANDS: dict[str, command.Command] = {
     "run": run,
+    "import": import_logs,
     "score": score,
     "calibrate": calibrate,
     "verdict": verdict,

@@ -5,7 +5,7 @@ from pathlib import Path
 from safe_data.core.command import HOLDS, NOT_JUDGED
 from safe_data.core.command_help import Topics, lists
 from safe_data.core.terminal import complain, say
-from safe_eval.options import ModelOptions, RunOptions
+from safe_eval.run_options import ModelOptions, RunOptions
 
 
 def _kinds_and_conditions() -> Topics:

@@ -46,6 +46,7 @@ from safe_eval.comparison.disagreement import (
 from safe_eval.comparison.given_of_both import given_of_both, sided
 from safe_eval.comparison.margins import Margins, read_margins
 from safe_eval.comparison.matching import Matched, match, matched_conditions
+from safe_eval.comparison.read_answers import is_log
 from safe_eval.comparison.sides import Side, files_of_sides, read_sides
 from safe_eval.options import CompareOptions, Sampling
 from safe_eval.predictions import partial_notes
@@ -100,7 +101,8 @@ def compare_files(
     at("reading predictions")
     (side_a, rows_a), (side_b, rows_b) = read_sides(files, options)
     read = dict.fromkeys(itertools.chain(*files_of_sides(files)))
-    notes = list(partial_notes(read)) if options.allow_partial else []
+    whole = [path for path in read if not is_log(path)]
+    notes = list(partial_notes(whole)) if options.allow_partial else []
     matched: list[Matched] = []
     results: list[_Results] = []
     for conditions in matched_conditions(side_a, side_b, *options.conditions):

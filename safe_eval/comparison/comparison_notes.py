@@ -18,6 +18,7 @@ def matching_notes(sides: Sides, matched: Sequence[Matched], options: CompareOpt
         alone = [name for name in side.conditions if name not in other.conditions]
         if alone and options.conditions == (None, None):
             yield f"only {side.name} answered under {', '.join(alone)}, which is not compared"
+    yield from dict.fromkeys(note for side in sides for note in side.notes)
     if sides[0].hashes == sides[1].hashes:
         yield from _same_bytes(*sides, matched)
     for found in matched:

@@ -7,7 +7,14 @@ import msgspec
 
 from safe_data.core.errors import InputError, first_errors
 from safe_eval.arms.consultation import Matches
-from safe_eval.comparison.pairing import ID, PROMPT, are_of_different_harnesses, paired
+from safe_eval.comparison.pairing import (
+    ID,
+    PROMPT,
+    are_of_different_harnesses,
+    mostly_contradict,
+    paired,
+    prompts_contradict,
+)
 from safe_eval.comparison.sides import Rows, Side, listed
 from safe_eval.options import PairBy
 from safe_eval.prediction import Prediction
@@ -96,12 +103,24 @@ def match(
     alone = bool(pairs.only_a or pairs.only_b)
     if not pairs.pairs or (alone and not intersect and pairs.by == ID):
         raise InputError(*_unmatched(found, pairs.only_a, pairs.only_b))
+    if across and pairs.by == ID and mostly_contradict(pairs.pairs):
+        raise InputError(*_other_questions(pairs.pairs))
     if across:
         matches = [_aligned(one, other) for one, other in pairs.pairs]
         ids = {a.example_id: b.example_id for a, b in pairs.pairs if a.example_id != b.example_id}
         return msgspec.structs.replace(found, how=(*found.how, *_apart(matches))), matches, ids
     _check_same(pairs.pairs)
     return found, [(_filled(one, other), _filled(other, one)) for one, other in pairs.pairs], {}
+
+
+def _other_questions(pairs: Matches) -> list[str]:
+    others = [(a, b) for a, b in pairs if prompts_contradict(a, b)]
+    a, b = others[0]
+    return [
+        f"{len(others)} of {len(pairs)} ids that are on both sides ask something else there, and prompts "
+        f"pair no more rows: {a.example_id!r} asks {_short(a.prompt)} in A and {_short(b.prompt)} in B",
+        "the two harnesses number their questions differently; compare answers to the same questions",
+    ]
 
 
 def _ids(rows: Sequence[Prediction]) -> tuple[str, ...]:
@@ -141,6 +160,9 @@ def _truth(row: Prediction, chosen: Sequence[Prediction], truth: Prediction) -> 
 
 def _apart(matches: Matches) -> Iterator[str]:
     """Notes on what two harnesses say differently of the same example."""
+    asked = [a.example_id for a, b in matches if prompts_contradict(a, b)]
+    if asked:
+        yield f"{len(asked)} of {len(matches)} pairs seem to ask different things, such as {asked[0]!r}"
     others = [(a, b) for a, b in matches if sorted(a.references) != sorted(b.references)]
     if others:
         a, b = others[0]

@@ -43,7 +43,7 @@ def paired(a: Rows, b: Rows, by: PairBy) -> Paired:
     if by == PROMPT:
         return _by_prompt(a, b)
     found = _by_id(a, b)
-    if by == ID or (found.pairs and not _mostly_contradict(found.pairs)):
+    if by == ID or (found.pairs and not mostly_contradict(found.pairs)):
         return found
     other = _by_prompt(a, b)
     if not other.pairs:
@@ -58,7 +58,7 @@ def are_of_different_harnesses(a: Rows, b: Rows) -> bool:
 
 
 def prompts_contradict(a: Prediction, b: Prediction) -> bool:
-    """Whether two prompts ask different things: neither is part of the other, and they begin differently.
+    """Whether two prompts ask different things: neither is part of the other, and their questions differ.
 
     >>> asked = [Prediction(example_id="q", references=("a",), answer="a", prompt=text)
     ...          for text in ("Is it raining?", "Is it raining?\\nAnswer yes or no.", "Who sings?")]
@@ -93,13 +93,13 @@ def _by_id(a: Rows, b: Rows) -> Paired:
 
 
 def _by_prompt(a: Rows, b: Rows) -> Paired:
-    """The rows that alone ask something on their side: the same whole prompt, or else the same first line."""
+    """The rows that alone ask something on their side: by the whole prompt, its first line, its question."""
     media, heeded = _media(a, b)
     pairs: list[tuple[Prediction, Prediction]] = []
     several: dict[int, Prediction] = {}
     left_a, left_b = list(a), list(b)
     counts = []
-    for text in (folded, _question):
+    for text in (folded, _first_line, _question):
         found, repeated = _unique(left_a, left_b, text, media)
         pairs += found
         several |= {id(row): row for row in repeated}
@@ -107,10 +107,10 @@ def _by_prompt(a: Rows, b: Rows) -> Paired:
         left_a, left_b = ([row for row in rows if id(row) not in done] for rows in (left_a, left_b))
         counts.append(len(found))
     pairs.sort(key=lambda pair: _order((pair[0].dataset, pair[0].example_id)))
-    how = [f"A and B are paired by what was asked ({heeded}): {counts[0]} by the whole prompt"]
-    if counts[1]:
-        how[0] += f", {counts[1]} by its first line"
-    return Paired(PROMPT, pairs, left_a, left_b, list(several.values()), tuple(how))
+    how = f"A and B are paired by what was asked ({heeded}): {counts[0]} by the whole prompt"
+    for count, what in zip(counts[1:], ("first line", "question alone"), strict=True):
+        how += f", {count} by its {what}" if count else ""
+    return Paired(PROMPT, pairs, left_a, left_b, list(several.values()), (how,))
 
 
 def _unique(
@@ -138,7 +138,11 @@ def _grouped(rows: Rows, text: Callable[[str], str], media: Media) -> dict[Hasha
 
 def _media(a: Rows, b: Rows) -> tuple[Media, str]:
     """What tells the media of a row: its hashes, or its file's name, where both sides have some in common."""
-    for media, what in ((_hashes, "and the hashes of its media"), (_file, "and the file of its media")):
+    for media, what in (
+        (_hashes, "and the hashes of its media"),
+        (_path, "and the path of its media"),
+        (_file, "and the file of its media"),
+    ):
         both = [{media(row) for row in rows} - {None} for rows in (a, b)]
         if both[0] & both[1]:
             return media, what
@@ -152,8 +156,17 @@ def _hashes(row: Prediction) -> Hashable:
     return None if picture is None and row.audio_sha256 is None else (picture, row.audio_sha256)
 
 
+def _path(row: Prediction) -> Hashable:
+    """The folder and the name of the first medium without its ending."""
+    media = (row.metadata or {}).get("media")
+    if not isinstance(media, str) or not PurePosixPath(media).parent.name:
+        return None
+    path = PurePosixPath(media)
+    return path.parent.name.casefold(), path.stem.casefold()
+
+
 def _file(row: Prediction) -> Hashable:
-    """The name of the first medium without its folder and ending, which harnesses choose differently."""
+    """The name alone: harnesses keep the same pictures in folders of their own."""
     media = (row.metadata or {}).get("media")
     return PurePosixPath(media).stem.casefold() if isinstance(media, str) and media else None
 
@@ -163,12 +176,19 @@ def _nothing(_: Prediction) -> Hashable:
 
 
 def _question(prompt: str) -> str:
+    """The first line up to its last question mark: what stands behind it tells how to answer."""
+    line = _first_line(prompt)
+    return line[: line.rfind("?") + 1] or line
+
+
+def _first_line(prompt: str) -> str:
     """The first line of a prompt that says something: templates add theirs below it."""
     lines = (folded(line) for line in prompt.splitlines())
     return next((line for line in lines if line and not line.startswith("<image")), "")
 
 
-def _mostly_contradict(pairs: Iterable[tuple[Prediction, Prediction]]) -> bool:
+def mostly_contradict(pairs: Iterable[tuple[Prediction, Prediction]]) -> bool:
+    """Whether most pairs whose prompts are known ask different things."""
     asked = [pair for pair in pairs if pair[0].prompt is not None and pair[1].prompt is not None]
     return 2 * (len(asked) - _agreeing(asked)) > len(asked)
 

@@ -29,8 +29,8 @@ from safe_data.core.options_file import CORE, installed_versions, plain
 from safe_data.core.progress import Progress
 from safe_eval.models.all_models import load_models
 from safe_eval.models.model import Model, facts_of
-from safe_eval.options import ModelOptions, RunOptions
 from safe_eval.prediction import BASE, Prediction
+from safe_eval.run_options import ModelOptions, RunOptions
 from safe_eval.runner.asker import Asker
 from safe_eval.runner.output import (
     Finished,

@@ -75,7 +75,7 @@ COMPARISON_TABLES = ("differences", "tests", "flips", "disagreement", "coverage"
 
 
 def comparison_tables(found: ComparisonFile) -> list[Table]:
-    """Differences, tests and flips per metric, dataset and arms of A and B; then disagreement and coverage."""
+    """Differences, tests and flips per metric, dataset and arms of A and B; disagreement and coverage."""
     tables = []
     for key in dict.fromkeys(_block(row) for row in found.rows):
         about: dict[str, Value] = dict(zip(("metric", "dataset", "A", "B"), key, strict=True))

@@ -54,6 +54,8 @@ def test_every_public_name_is_there_and_no_other() -> None:
         "CardOptions",
         "CompareOptions",
         "ComparisonFile",
+        "ImportOptions",
+        "Imported",
         "Input",
         "LabelAgreement",
         "Model",
@@ -70,6 +72,7 @@ def test_every_public_name_is_there_and_no_other() -> None:
         "criteria_lines",
         "decide",
         "draw_sample",
+        "import_logs",
         "label_agreement",
         "plan_power",
         "read_predictions",
@@ -87,6 +90,7 @@ def test_every_public_name_is_there_and_no_other() -> None:
 
 
 FUNCTIONS: dict[str, Callable[..., object]] = {
+    "import": safe_eval.import_logs,
     "score": safe_eval.score_files,
     "calibrate": safe_eval.calibrate_files,
     "verdict": safe_eval.decide,

@@ -144,3 +144,20 @@ def test_every_row_is_in_one_place_and_order_changes_nothing(
     assert all(first.prompt == second.prompt for first, second in found.pairs)
     again = paired(shuffled(a, seed) if a else a, shuffled(b, seed) if b else b, "prompt")
     assert ids(again) == ids(found)
+
+
+def test_ids_that_ask_other_questions_are_refused_where_prompts_pair_nothing(tmp_path: Path):
+    a = [asked(str(i), f"question {i}") for i in range(3)]
+    b = [asked(str(i), f"another {i}", harness=KIT) for i in range(3)]
+    with pytest.raises(InputError, match="3 of 3 ids that are on both sides ask something else there"):
+        compared(tmp_path, a, b)
+
+
+def test_how_to_answer_is_no_part_of_the_question():
+    a = [asked("a", "There is code. Is its output '7'?\nAnswer in a word.", "code/0014.png")]
+    b = [asked("b", "There is code. Is its output '7'? Please answer yes or no.", "code/0014.jpg", KIT)]
+    b += [asked("c", "There is code. Is its output '7'? Please answer yes or no.", "text/0014.jpg", KIT)]
+    found = paired(a, b, "auto")
+    assert ids(found) == [("a", "b")]
+    assert "the path of its media" in found.how[0]
+    assert "1 by its question alone" in found.how[0]
