@@ -28,6 +28,12 @@ from safe_eval.results.deferral import DEFERRAL_METRICS, deferral_rows
 from safe_eval.results.domains import domain_tables
 from safe_eval.results.flips import FLIPS_FILE, flips_csv, flips_of_models
 from safe_eval.results.frontiers import frontier_notes, frontier_rows, frontiers_of
+from safe_eval.results.given_scores import (
+    DISAGREEMENTS_FILE,
+    disagreements,
+    disagreements_csv,
+    given_rows,
+)
 from safe_eval.results.half_gain import half_gain_rows
 from safe_eval.results.hurts import hurt_rows
 from safe_eval.results.irrelevance import irrelevance_rows
@@ -71,7 +77,8 @@ def score_files(
 ) -> Scores:
     """Score predictions files together; with `out`, write scores.json, items.parquet and flips.csv into it.
 
-    `at` is told which phase of the work begins.
+    Where rows give scores of other harnesses, disagreements.csv is written too. `at` is told which phase of
+    the work begins.
 
     Raises:
         InputError: see `read_predictions` and `all_arms`; or `out` holds other scores, which only `force`
@@ -91,6 +98,8 @@ def score_files(
         scores = msgspec.structs.replace(scores, provenance=made)
         flips = flips_csv(list(flips_of_models(arms)))
         written = {out / FLIPS_FILE: flips, out / SCORES_FILE: json_bytes(scores)}
+        if arms.given or (out / DISAGREEMENTS_FILE).exists():  # none is left of older scores
+            written[out / DISAGREEMENTS_FILE] = disagreements_csv(list(disagreements(arms)))
         check_same_hash(out / ITEMS_FILE, items_sha256, force=force)
         check_same(written, force=force)
     write_all_new(written, force=force)
@@ -203,6 +212,7 @@ def scores_of(
         deferral=tuple(deferral_rows(arms, sampling)),
         shrinkage=tuple(shrinkage_rows(arms, sampling)),
         frontiers=tuple(frontier_rows(frontiers, sampling)),
+        given_scores=tuple(given_rows(arms, sampling)),
         notes=(*notes, *notes_of(arms), *frontier_notes(frontiers), *about_rules, *about_prior),
         provenance=Provenance(
             predictions=tuple(named_file(path, out) for path in paths),

@@ -19,6 +19,7 @@ from safe_eval.results.contradiction import ContradictionRow
 from safe_eval.results.deferral import DeferralRow
 from safe_eval.results.domains import DomainDifference, DomainRow
 from safe_eval.results.frontiers import FrontierRow
+from safe_eval.results.given_scores import GivenRow
 from safe_eval.results.half_gain import HalfGainRow
 from safe_eval.results.hurts import HurtRow
 from safe_eval.results.irrelevance import IrrelevanceRow
@@ -110,6 +111,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     deferral: tuple[DeferralRow, ...] = ()
     shrinkage: tuple[ShrinkageRow, ...] = ()
     frontiers: tuple[FrontierRow, ...] = ()
+    given_scores: tuple[GivenRow, ...] = ()
 
 
 class _Version(msgspec.Struct):

@@ -112,6 +112,13 @@ _DEFERRAL = {
     "excess": "excess",
     "not measured": "why_not",
 }
+_GIVEN = {"metric": "metric", "beside": "beside", "dataset": "dataset", "seed": "seed", "model": "model"}
+_GIVEN |= {"condition": "condition", "mean": "value", "n": "n", "scored": "scored"}
+_GIVEN |= {"mean of scored": "scored_value", "failed": "failed", "no score": "unscored"}
+_GIVEN |= {"compared": "compared", "given": "given_value", "here": "own_value"}
+_GIVEN |= {"both right": "both_right", "only given": "only_given", "only here": "only_own"}
+_GIVEN |= {"both wrong": "both_wrong", "same": "agreement", "low": "ci_low", "high": "ci_high"}
+_GIVEN |= {"correlation": "correlation"}
 _CURVE = ("threshold", "coverage", "risk", "ci_low", "ci_high")
 _COVERAGE = ("model", "condition", "seed", "expected", "answered", "errored", "unparsed", "excluded")
 _DIFFERENCES = dict.fromkeys(("difference", "low", "high"), numerals.difference)
@@ -124,7 +131,8 @@ SCORES_TABLES = (
     *("seeds", "seed_comparisons", "prompts", "retention", "lomo", "lomo_agreement", "separation"),
     *("irrelevance", "contradiction", "noise_curve"),
     *("half_gain", "domains", "domain_differences", "hurts", "typical_errors", "telling"),
-    *("latency", "delivery", "deferral", "risk_coverage", "shrinkage", "frontiers", "coverage"),
+    *("latency", "delivery", "deferral", "risk_coverage", "shrinkage", "frontiers"),
+    *("given_scores", "coverage"),
 )
 
 
@@ -160,6 +168,7 @@ def scores_tables(scores: Scores) -> list[Table]:
         *_deferral(scores),
         *_as_written("shrinkage", scores.shrinkage),
         *_as_written("frontiers", scores.frontiers),
+        *_given(scores),
         *_coverage(scores),
     ]
 
@@ -211,6 +220,12 @@ def _deferral(scores: Scores) -> Iterator[Table]:
     ]
     if points:
         yield Table("risk–coverage curves", (*about, *_CURVE), points, name="risk_coverage")
+
+
+def _given(scores: Scores) -> Iterator[Table]:
+    if scores.given_scores:
+        values = _values(scores.given_scores, _GIVEN.values())
+        yield Table("given scores", tuple(_GIVEN), values, name="given_scores")
 
 
 def _coverage(scores: Scores) -> Iterator[Table]:

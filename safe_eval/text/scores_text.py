@@ -25,6 +25,7 @@ from safe_eval.scoring.scores import Scores
 from safe_eval.text.curve_text import curve_lines, domain_lines
 from safe_eval.text.deferral_text import deferral_lines
 from safe_eval.text.frontier_text import frontier_lines
+from safe_eval.text.given_text import given_lines
 from safe_eval.text.hearing_text import hearing_lines
 from safe_eval.text.hurts_text import hurt_lines
 from safe_eval.text.lomo_text import lomo_lines
@@ -76,6 +77,7 @@ def scores_table(scores: Scores) -> Iterator[str]:
     yield from curve_lines(scores)
     yield from domain_lines(scores)
     yield from hurt_lines(scores)
+    yield from given_lines(scores)
     yield from aggregate_lines(scores)
     yield from _coverage_lines(scores)
     for note in scores.notes:
