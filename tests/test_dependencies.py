@@ -33,6 +33,7 @@ EXTRAS_OF = {
     "safe_data/encoders/": {"train"},
     "safe_data/sources/hub_load.py": {"hub"},
     "safe_data/sources/hub_path.py": {"hub"},
+    "safe_eval/models/server.py": {"endpoint"},
     "safe_eval/report/": {"report"},
     "safe_eval/scorers/captions/java.py": {"captions"},
     "safe_eval/scorers/captions/learned_metrics/": {"train"},

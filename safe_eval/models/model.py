@@ -3,6 +3,9 @@
 A model may also have `facts`: what its answers depend on beside the question, such as the hash of its
 weights, its system prompt and the settings of its generation, in plain data. A run writes them down, and goes
 on only with the same.
+
+A model that cannot hear says so with `hears = False`, and one that cannot see with `sees = False`: a run
+gives it no sound, or no picture, and refuses conditions that change one.
 """
 
 from collections.abc import Callable, Sequence
@@ -74,7 +77,11 @@ class Input:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said, and what it can tell about how it got there."""
+    """What a model said, and what it can tell about how it got there.
+
+    With `error` there is no answer to this input, and `text` does not count: a model that asks for many
+    answers at once loses one of them without losing the others.
+    """
 
     text: str
     confidence: float | None = None  # probability of being right, in [0, 1]
@@ -84,3 +91,4 @@ class Answer:
     gate_score: float | None = None  # how far its gate was open, in [0, 1]
     latency_ms: float | None = None  # as the model measured it; None: whoever asked may have
     metadata: dict[str, Any] | None = None  # anything else that the row shall keep
+    error: str | None = None  # why there is no answer
