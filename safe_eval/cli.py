@@ -18,8 +18,9 @@ from safe_eval.options import (
     ScoreOptions,
 )
 from safe_eval.publishing import card, report
+from safe_eval.running import run
 
-SUMMARY = "Score predictions, judge the scores, and write the report."
+SUMMARY = "Ask models, score their answers, judge the scores, and write the report."
 
 
 def score(
@@ -262,6 +263,7 @@ def power(
 
 
 COMMANDS: dict[str, command.Command] = {
+    "run": run,
     "score": score,
     "calibrate": calibrate,
     "verdict": verdict,

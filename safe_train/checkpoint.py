@@ -275,5 +275,6 @@ def check_dataset(checkpoint: Checkpoint, dataset: ShardDataset, *, allow_other:
         names = ", ".join(f"{one.name} {one.fingerprint[:12]}…" for one in trained)
         raise InputError(
             f"{checkpoint.folder}: was trained on {names}, {dataset.root} "
-            f"is {dataset.name} {dataset.fingerprint[:12]}…; add --allow-other-dataset to answer it anyway"
+            f"is {dataset.name} {dataset.fingerprint[:12]}…; add --allow-other-dataset to answer it anyway "
+            "(safe-eval run: --arg allow_other_dataset=true)"
         )

@@ -21,7 +21,7 @@ ORDER = {
     "inspecting cli __main__",
     "safe_eval": "options condition prediction choice_references annotator_rows prediction_row predictions "
     "models runner logs scorers statistics arms results scoring comparison calibration annotation "
-    "judging text report card viewer labelling publishing cli __main__",
+    "judging text report card viewer labelling publishing running cli __main__",
     "safe_train": "settings presets augmentation base pathway corpora questions batches "
     "checkpoint run_identity run_state retention gates wandb_log track stages audit parity predict toy demo "
     "experiments cli __main__",

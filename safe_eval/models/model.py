@@ -1,17 +1,18 @@
 """Model: anything that answers examples. What it is given (Input), and what it says (Answer).
 
-A model may also have `facts`: what its answers depend on beside the question, such as the hash of its
-weights, its system prompt and the settings of its generation, in plain data. A run writes them down, and goes
-on only with the same.
+A model may also have
 
-A model that cannot hear says so with `hears = False`, and one that cannot see with `sees = False`: a run
-gives it no sound, or no picture, and refuses conditions that change one.
+- `facts`: what its answers depend on beside the question, such as the hash of its weights, its system prompt
+  and the settings of its generation, in plain data. A run writes them down, and goes on only with the same.
+- `hears` and `sees`: False for one that is sent no sound, or no picture.
+- `asked(example)`: the text that it asks an example with.
+- `prepare(dataset, conditions)`: called before a dataset is asked, to find out early what is missing.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from jaxtyping import Float32
 from numpy import ndarray
@@ -39,6 +40,14 @@ def facts_of(model: Model) -> dict[str, Any]:
     return dict(getattr(model, "facts", {}))
 
 
+class Request(NamedTuple):
+    """Which row is asked for: a model that has seen the answers may look them up."""
+
+    dataset: str
+    condition: str
+    seed: int
+
+
 @dataclass(frozen=True)
 class Input:
     """One example as a model gets it, with a condition already applied to its picture and its sound.
@@ -54,6 +63,7 @@ class Input:
     sound_is: str | None = None  # own, silence, noise, of:RECORD or own:CHANGE; None: no sound
     sound_of: int | None = None
     picture_sha256: str | None = None  # as sent
+    request: Request | None = None
 
     @cached_property
     def image(self) -> "Image | None":

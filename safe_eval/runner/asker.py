@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from safe_data.records import Example, Record
+from safe_eval.models import model as models
 from safe_eval.models.model import Answer, Input, Model
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.runner.given import Given, Giver
@@ -62,8 +63,8 @@ class Asker:
         given = self._giver.give(arm, records, hears=hears(model))
         sent = [given[index] for index, _ in questions]
         inputs = [
-            _input(example, one)
-            for (_, example), one in zip(questions, sent, strict=True)
+            self._input(arm, records[index], example, one)
+            for (index, example), one in zip(questions, sent, strict=True)
             if isinstance(one, Given)
         ]
         replies = iter(self._replies(model, inputs))
@@ -83,6 +84,18 @@ class Asker:
                 )
             else:
                 yield to_prediction(request, Reply(None, one, None), model=arm.model, seed=self._seed)
+
+    def _input(self, arm: Arm, record: Record, example: Example, given: Given) -> Input:
+        return Input(
+            example=example,
+            picture=given.picture,
+            sound=given.sound,
+            gate=given.gate,
+            sound_is=given.sound_is,
+            sound_of=given.sound_of,
+            picture_sha256=given.picture_sha256,
+            request=models.Request(record.dataset, arm.condition, self._seed),
+        )
 
     def _replies(self, model: Model, inputs: Sequence[Input]) -> list[Reply]:
         if self._latency == "each":
@@ -110,18 +123,6 @@ class Asker:
             return Reply(answer, None, None)
         timed = replace(answer, metadata={**(answer.metadata or {}), "batch": batch})
         return Reply(timed, None, mean_ms if answer.latency_ms is None else answer.latency_ms)
-
-
-def _input(example: Example, given: Given) -> Input:
-    return Input(
-        example=example,
-        picture=given.picture,
-        sound=given.sound,
-        gate=given.gate,
-        sound_is=given.sound_is,
-        sound_of=given.sound_of,
-        picture_sha256=given.picture_sha256,
-    )
 
 
 def _asked(model: Model, example: Example) -> str:

@@ -8,9 +8,11 @@ A part is cut back to whole batches when a run goes on. What ends up in OUT has 
 was interrupted or not, and whatever the number of processes.
 """
 
+import os
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
@@ -25,6 +27,7 @@ from safe_data.core.files import PART, committing, explaining, file_sha256, writ
 from safe_eval.prediction import Prediction
 
 _START_OVER = "name another file, or add --force to start over"
+_SYNC_SECONDS = 1.0  # what a machine that loses its power may lose; a process that is killed loses less
 _decoder = msgspec.json.Decoder(Prediction)
 
 
@@ -134,6 +137,7 @@ class Part:
             self._file.truncate(kept_bytes)
             self._file.seek(kept_bytes)
         self._encoder = msgspec.json.Encoder()
+        self._synced = 0.0
 
     def write(self, rows: Iterable[Prediction]) -> None:
         """Append a batch.
@@ -144,6 +148,9 @@ class Part:
         with explaining(self._path):
             self._file.write(b"".join(self._encoder.encode(row) + b"\n" for row in rows))
             self._file.flush()
+            if time.monotonic() - self._synced > _SYNC_SECONDS:  # else fast models would wait for the disk
+                os.fsync(self._file.fileno())
+                self._synced = time.monotonic()
         self.done += 1
 
     def close(self) -> None:
@@ -156,13 +163,16 @@ class Part:
             self._file.close()
 
 
-def join(out: Path, identity: Identity, rows: Sequence[int]) -> Finished:
+def join(out: Path, identity: Identity, rows: Sequence[int], parts_of: Path | None = None) -> Finished:
     """Make OUT of the parts, in the order of the batches, and remove them; `rows` has those of each batch.
+
+    `parts_of` is the file beside which the parts lie (default: OUT).
 
     Raises:
         InputError: all rows of a model are errors, a part is damaged, or the disk is full; no OUT is written.
     """
-    parts = [part_file(out, number, identity["processes"]) for number in range(identity["processes"])]
+    processes = identity["processes"]
+    parts = [part_file(parts_of or out, number, processes) for number in range(processes)]
     tally = Tally()
     _remove(path for path in left_over(out) if path not in parts)
     with committing(out) as file, ExitStack() as stack:
@@ -244,3 +254,23 @@ def _read(path: Path) -> _Run:
 def _remove(files: Iterable[Path]) -> None:
     for file in files:
         file.unlink(missing_ok=True)
+
+
+@contextmanager
+def reading(out: Path, rows: Sequence[int]) -> Iterator[Callable[[int], list[Prediction]]]:
+    """Read a finished file by its batches, in their order: each call takes a later batch than the one before.
+
+    Raises:
+        InputError: a row is no prediction.
+    """
+    at = 0
+    with out.open("rb") as file:
+
+        def batch(number: int) -> list[Prediction]:
+            nonlocal at
+            for _ in range(sum(rows[at:number])):
+                file.readline()
+            at = number + 1
+            return [_decoded(out, file.readline()) for _ in range(rows[number])]
+
+        yield batch

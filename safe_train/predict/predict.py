@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -189,6 +190,7 @@ def load_predictor(
         batch_size=config.batch_size,
         latency=config.latency,
         facts=facts,
+        check=partial(check_dataset, checkpoint, allow_other=config.allow_other_dataset),
     )
 
 

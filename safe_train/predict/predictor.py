@@ -1,6 +1,6 @@
 """Predictor: SAFE and its base as two models that a run asks; they share the base and what it has seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from time import perf_counter
@@ -30,6 +30,7 @@ class Predictor:
 
     With its gate closed SAFE computes what the base computes, bit for bit. With `latency`, nothing is
     remembered of one question for the next, and each answer has its time without the scores of its choices.
+    `check` refuses a dataset that may not be asked.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class Predictor:
         batch_size: int,
         latency: bool = False,
         facts: Mapping[str, Any] | None = None,
+        check: Callable[[ShardDataset], None] | None = None,
     ) -> None:
         self.name, self.hears, self.sees = name, True, True
         self.facts = dict(facts or {})
         self._model, self._encoders, self._asking, self._latency = model, tuple(encoders), asking, latency
+        self._check = check
         self._pictures_apart = pictures_apart(backbone.processor)
         self._shared = _Shared()
         self._sounds: Sounds | None = None
@@ -74,9 +77,12 @@ class Predictor:
         """Check that a dataset has what the model hears by, and load what it does not have.
 
         Raises:
-            InputError: it lacks the embeddings of an encoder or silence, an encoder that is needed for sounds
-                that are stored nowhere cannot be loaded, or there are pictures that cannot be shown.
+            InputError: it may not be asked, it lacks the embeddings of an encoder or silence, an encoder that
+                is needed for sounds that are stored nowhere cannot be loaded, or there are pictures that
+                cannot be shown.
         """
+        if self._check is not None:
+            self._check(dataset)
         check_pictures(self._asking, [dataset])
         self._sounds = Sounds(dataset, self._encoders)
         self._sounds.prepare(conditions)

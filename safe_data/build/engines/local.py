@@ -1,7 +1,7 @@
 """The local engine: run pieces in processes on this machine, and replace a process that dies.
 
 One worker works in this process. Several workers are separate processes, spawned rather than forked; they end
-whenever this process ends. Each uses one BLAS thread.
+whenever this process ends. Each uses one BLAS thread; or as many as this process, where bytes depend on it.
 """
 
 import multiprocessing
@@ -23,11 +23,12 @@ from threadpoolctl import threadpool_limits
 from safe_data.build.engines.piece import ATTEMPTS, Advance, Load, P, R, Run, Tick, gave_up, load_once
 from safe_data.core.errors import InputError
 
+_PATIENCE_SECONDS = 5.0
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @contextmanager
-def local_engine(workers: int) -> Iterator[Run]:
+def local_engine(workers: int, *, one_thread: bool = True) -> Iterator[Run]:
     """Run up to `workers` pieces at a time, each in its own process; with 1, in this one.
 
     All processes start at the first piece, so that they load what they need at the same time.
@@ -39,7 +40,7 @@ def local_engine(workers: int) -> Iterator[Run]:
 
     def run(work: Callable[[P, Tick, Load], R], pieces: Sequence[P], advance: Advance) -> list[R]:
         try:
-            return _run(pool, workers, work, pieces, advance)
+            return _run(pool, workers, work, pieces, advance, ONE_THREAD if one_thread else {})
         except BaseException:  # workers must have ended before their files are cleared away
             _end(pool)
             raise
@@ -47,7 +48,7 @@ def local_engine(workers: int) -> Iterator[Run]:
     try:
         yield run
     finally:
-        _end(pool)
+        _let_end(pool)
 
 
 def _run_here(work: Callable[[P, Tick, Load], R], pieces: Sequence[P], advance: Advance) -> list[R]:
@@ -71,12 +72,13 @@ def _run(
     work: Callable[[P, Tick, Load], R],
     pieces: Sequence[P],
     advance: Advance,
+    environment: dict[str, str],
 ) -> list[R]:
     waiting = deque(range(len(pieces)))
     deaths: Counter[int] = Counter()
     results: dict[int, R] = {}
     while len(results) < len(pieces):
-        pool += [_start() for _ in range(workers - len(pool))]
+        pool += [_start(environment) for _ in range(workers - len(pool))]
         for worker in pool:
             if worker.piece is None and waiting:
                 worker.piece, worker.ticks = waiting.popleft(), 0
@@ -106,13 +108,13 @@ def _run(
     return [results[piece] for piece in range(len(pieces))]
 
 
-def _start() -> _Worker:
+def _start(environment: dict[str, str]) -> _Worker:
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
     resource_tracker.ensure_running()  # otherwise start() runs it, and unblocks the signal again
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # workers inherit it: only we act on Ctrl-C
     try:
-        with _environment(ONE_THREAD):
+        with _environment(environment):
             process.start()
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -129,6 +131,15 @@ def _environment(changes: dict[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def _let_end(pool: list[_Worker]) -> None:
+    """Close the pipes, at which idle workers clean up and end; those that do not are killed."""
+    for worker in pool:
+        worker.pipe.close()
+    for worker in pool:
+        worker.process.join(_PATIENCE_SECONDS)
+    _end(pool)
 
 
 def _end(pool: list[_Worker]) -> None:

@@ -19,13 +19,17 @@ from safe_data.build.engines.piece import ATTEMPTS, Advance, Load, P, R, Run, Ti
 from safe_data.core.errors import InputError, require_extra
 from safe_data.shards.layout import Encoding
 
+Send = Callable[[Any, Any, Any], Any]  # work, piece and actor → the reference of the result
+
 HALF = 0.5  # CPU for a task, and the other half for its actor: together they are one worker
 CONNECT_SECONDS = 10
 
 
 @contextmanager
-def ray_engine(workers: int, address: str | None) -> Iterator[Run]:
+def ray_engine(workers: int, address: str | None, *, whole: bool = False) -> Iterator[Run]:
     """Run up to `workers` pieces at a time on the cluster at an address, or on a Ray started here.
+
+    With `whole`, pieces are worked on inside the actors, which have the GPUs and as many threads as we do.
 
     Raises:
         InputError: Ray is not installed, or the cluster cannot be reached.
@@ -35,11 +39,12 @@ def ray_engine(workers: int, address: str | None) -> Iterator[Run]:
     if ours:
         _connect(ray, workers, address)
     try:
-        actors = _actors(ray, workers)
+        actors = _actors(ray, workers, whole=whole)
         task = ray.remote(num_cpus=HALF, max_retries=ATTEMPTS - 1)(_work)
+        send: Send = _to_actor if whole else task.remote
 
         def run(work: Callable[[P, Tick, Load], R], pieces: Sequence[P], advance: Advance) -> list[R]:
-            return _run(ray, task, actors, work, pieces, advance)
+            return _run(ray, send, actors, work, pieces, advance)
 
         yield run
     finally:
@@ -49,7 +54,7 @@ def ray_engine(workers: int, address: str | None) -> Iterator[Run]:
 
 def _run(
     ray: Any,
-    task: Any,
+    send: Send,
     actors: Sequence[Any],
     work: Callable[[P, Tick, Load], R],
     pieces: Sequence[P],
@@ -63,7 +68,7 @@ def _run(
         while len(results) < len(pieces):
             while free and started < len(pieces):
                 actor = free.pop(0)
-                running[task.remote(work, pieces[started], actor)] = started, actor
+                running[send(work, pieces[started], actor)] = started, actor
                 started += 1
             for reference in ray.wait(list(running))[0]:
                 piece, actor = running.pop(reference)
@@ -72,7 +77,7 @@ def _run(
                 advance(pieces[piece].steps)
     finally:
         for reference in running:
-            ray.cancel(reference, force=True)
+            ray.cancel(reference, force=send is not _to_actor)
     return [results[piece] for piece in range(len(pieces))]
 
 
@@ -84,7 +89,12 @@ def _result(ray: Any, reference: Any, name: str) -> Any:
         if isinstance(error.cause, errors.RayActorError):
             raise gave_up(name, "the encoder's") from error
         raise error.cause from error
-    except (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError) as error:
+    except (
+        errors.RayActorError,
+        errors.WorkerCrashedError,
+        errors.OutOfMemoryError,
+        errors.NodeDiedError,
+    ) as error:
         raise gave_up(name, type(error).__name__) from error
 
 
@@ -93,8 +103,15 @@ def _work(work: Callable[[P, Tick, Load], R], piece: P, actor: Any) -> R:
     return work(piece, lambda: None, lambda spec: _Elsewhere(spec, actor))
 
 
+def _to_actor(work: Any, piece: Any, actor: Any) -> Any:
+    return actor.work.remote(work, piece)
+
+
 class _Encoders:
-    """The body of a Ray actor: the encoders of one process."""
+    """The body of a Ray actor: the encoders of one process, or all the work on its pieces."""
+
+    def work(self, work: Callable[[P, Tick, Load], R], piece: P) -> R:
+        return work(piece, lambda: None, load_once)
 
     def encoding(self, spec: str) -> Encoding:
         return Encoding.of(load_once(spec))
@@ -141,9 +158,18 @@ class _Elsewhere:
         return result
 
 
-def _actors(ray: Any, workers: int) -> list[Any]:
+def _actors(ray: Any, workers: int, *, whole: bool) -> list[Any]:
     gpu = 1 if ray.cluster_resources().get("GPU", 0) >= 1 else 0
-    options = {"num_cpus": HALF, "num_gpus": gpu, "max_restarts": -1, "max_task_retries": ATTEMPTS - 1}
+    cpus = 1 if whole else HALF
+    options: dict[str, Any] = {
+        "num_cpus": cpus,
+        "num_gpus": gpu,
+        "max_restarts": -1,
+        "max_task_retries": ATTEMPTS - 1,
+    }
+    threads = os.environ.get("OMP_NUM_THREADS")
+    if whole and threads is not None:  # else Ray says how many
+        options["runtime_env"] = {"env_vars": {"OMP_NUM_THREADS": threads}}
     remote = ray.remote(**options)(_Encoders)
     return [remote.remote() for _ in range(workers)]
 

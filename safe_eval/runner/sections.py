@@ -1,0 +1,88 @@
+"""Sections: the parts of a run, each a dataset asked with one seed, in the order in which they are asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from safe_data.core.errors import InputError
+from safe_data.records import Example
+from safe_data.shards.dataset import ShardDataset
+from safe_eval.options import RunOptions
+from safe_eval.runner.plan import Arm, Choose, Plan, make_plan
+
+TYPE = "type:"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A dataset that is asked with one seed."""
+
+    dataset: ShardDataset
+    plan: Plan
+    seed: int
+
+
+def sections_of(
+    roots: Sequence[Path], arms: Sequence[Arm], options: RunOptions, batch_size: int
+) -> list[Section]:
+    """Plan a run: for each seed, each dataset.
+
+    Raises:
+        InputError: there is no dataset or one stands there twice, or see `make_plan`.
+    """
+    if not roots:
+        raise InputError("no dataset: name the folder of a built one with --data ROOT")
+    datasets = [ShardDataset(root, options.split) for root in roots]
+    names = [dataset.name for dataset in datasets]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise InputError(f"--data: {min(twice)!r} is the name of two datasets; ask them in two runs")
+    choose = choice_of(options.subset)
+    return [
+        Section(
+            dataset,
+            make_plan(dataset, arms, seed=seed, batch_size=batch_size, choose=choose, limit=options.limit),
+            seed,
+        )
+        for seed in options.seeds
+        for dataset in datasets
+    ]
+
+
+def choice_of(subset: str) -> Choose | None:
+    """Which examples a subset holds; None for all.
+
+    Raises:
+        InputError: it is neither a kind of example nor a file of ids.
+    """
+    if subset == "all":
+        return None
+    if subset in ("audio", "vl"):
+        return lambda example: example.needs_audio is (subset == "audio")
+    if subset.startswith(TYPE):
+        wanted = subset.removeprefix(TYPE)
+        return lambda example: example.question_type == wanted
+    file = Path(subset)
+    if not file.is_file():
+        raise InputError(
+            f"--subset {subset}: is neither all, audio, vl nor {TYPE}NAME, and no such file of example ids"
+        )
+    ids = {line.strip() for line in file.read_text("utf-8").splitlines()} - {""}
+    return lambda example: _named(example, ids)
+
+
+def _named(example: Example, ids: set[str]) -> bool:
+    return example.id in ids
+
+
+def rows_of(sections: Sequence[Section]) -> list[int]:
+    """The number of predictions of each batch of a run."""
+    return [count for section in sections for count in section.plan.rows]
+
+
+def place_of(sections: Sequence[Section], batch: int) -> tuple[int, int]:
+    """The section of a batch of a run, and its number in that section."""
+    for number, section in enumerate(sections):
+        if batch < len(section.plan.batches):
+            return number, batch
+        batch -= len(section.plan.batches)
+    raise IndexError(f"a run of {len(rows_of(sections))} batches has no batch {batch}")
