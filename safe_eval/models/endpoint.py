@@ -14,6 +14,7 @@ import msgspec
 
 from safe_data.core.errors import InputError, did_you_mean, require_extra
 from safe_data.core.options_file import installed_versions
+from safe_data.records import Example
 from safe_eval.models.chat import failed, messages, read_completion, server_message
 from safe_eval.models.model import Answer, Input
 from safe_eval.models.server import OWN_KEY, Server
@@ -94,6 +95,10 @@ class Endpoint:
             given = "the key is not accepted" if self._server.has_key else f"no key was sent; set {OWN_KEY}"
             raise InputError(f"{self._server.url}: HTTP {reply.status}, {self._said(reply.data)}; {given}")
 
+    def asked(self, example: Example) -> str:
+        """The text that an example is asked with."""
+        return self._options.asked(example.prompt)
+
     def answer(self, inputs: Sequence[Input]) -> Sequence[Answer]:
         """Answer each input; a request that fails is an answer with an error."""
         if not inputs:
@@ -107,7 +112,7 @@ class Endpoint:
     def _answer(self, given: Input) -> Answer:
         if (fault := _cannot_take(given, self._settings)) is not None:
             return failed(fault)
-        asked = messages(given, self._options.asked(given.example.prompt), self._options.system)
+        asked = messages(given, self.asked(given.example), self._options.system)
         body = msgspec.json.encode({**self._request(), "messages": asked})
         start = time.perf_counter()
         reply = self._server.ask("POST", "/chat/completions", body)
