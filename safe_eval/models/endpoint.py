@@ -16,7 +16,7 @@ from safe_data.core.errors import InputError, did_you_mean, require_extra
 from safe_data.core.options_file import installed_versions
 from safe_data.records import Example
 from safe_eval.models.chat import failed, messages, read_completion, server_message
-from safe_eval.models.model import Answer, Input
+from safe_eval.models.model import Answer, Input, misfit
 from safe_eval.models.server import OWN_KEY, Server
 from safe_eval.options import ModelOptions
 
@@ -110,7 +110,7 @@ class Endpoint:
             pool.shutdown(wait=False, cancel_futures=True)  # on Ctrl-C, nothing more is asked
 
     def _answer(self, given: Input) -> Answer:
-        if (fault := _cannot_take(given, self._settings)) is not None:
+        if (fault := misfit(given, hears=self.hears, sees=self.sees)) is not None:
             return failed(fault)
         asked = messages(given, self.asked(given.example), self._options.system)
         body = msgspec.json.encode({**self._request(), "messages": asked})
@@ -175,14 +175,3 @@ def _settings(options: ModelOptions) -> Settings:
         return msgspec.convert(named, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise InputError(f"arg: {error}; write a number, true, false, or none") from None
-
-
-def _cannot_take(given: Input, settings: Settings) -> str | None:
-    """Why an input cannot be sent: what it holds must not be left out in silence."""
-    if given.sound is not None and given.gate != 1.0:
-        return "an endpoint has no gate to close"
-    if given.sound is not None and not settings.hears:
-        return "the endpoint is given no sound (hears=false), and this input has one"
-    if given.picture is not None and not settings.sees:
-        return "the endpoint is given no picture (sees=false), and this input has one"
-    return None

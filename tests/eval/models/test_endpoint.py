@@ -306,7 +306,7 @@ def test_a_server_without_sound_is_given_none_and_says_so() -> None:
     assert (endpoint.hears, endpoint.sees) == (False, True)
     assert [one.error for one in answers] == [
         None,
-        "the endpoint is given no sound (hears=false), and this input has one",
+        "this model is sent no sound, and this input has one",
     ]
     assert len(made.completions) == 1
 
@@ -315,7 +315,7 @@ def test_a_gate_that_should_be_closed_is_an_error() -> None:
     sound = Sound(np.zeros(8, np.float32), 8000, 8000, 1)
     with made_server() as made:
         answers = endpoint_of(made).answer([asking(gate=0.0), asking(sound=lambda: sound, gate=0.0)])
-    assert [one.error for one in answers] == [None, "an endpoint has no gate to close"]
+    assert [one.error for one in answers] == [None, "this model has no gate to close"]
 
 
 def test_the_facts_are_what_answers_depend_on() -> None:
