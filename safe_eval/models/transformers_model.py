@@ -56,12 +56,7 @@ def load_transformers(place: str, options: ModelOptions) -> Sequence["Transforme
     _quiet_unless_terminal()
     kind = _model_class(folder)
     processor = _tokenizer(folder) if kind.__name__ == "AutoModelForCausalLM" else load_processor(folder)
-    try:
-        model = kind.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
-        )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise InputError(f"{folder}: is not a model that transformers can load here: {error}") from None
+    model = _weighted(kind, folder, dtype)
     model.eval().requires_grad_(False).to(device)
     return [TransformersModel(place, folder, model, processor, options)]
 
@@ -262,6 +257,27 @@ def _model_class(folder: Path) -> Any:
     raise InputError(
         f"{folder}: model_type {kind!r} is none that transformers {transformers.__version__} can ask for text"
     )
+
+
+def _weighted(kind: Any, folder: Path, dtype: Any) -> Any:
+    """The model with its weights, all of which must be there: transformers draws those that are missing."""
+    try:
+        model, report = kind.from_pretrained(
+            folder,
+            dtype=dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise InputError(f"{folder}: is not a model that transformers can load here: {error}") from None
+    if missing := sorted(report["missing_keys"]):
+        raise InputError(
+            f"{folder}: lacks {len(missing)} weights of {type(model).__name__}, such as {missing[0]}, and "
+            "would answer at random; give a complete checkpoint"
+        )
+    return model
 
 
 def _tokenizer(folder: Path) -> Any:
