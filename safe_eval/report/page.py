@@ -23,7 +23,7 @@ from safe_eval.report.frontiers import frontier_panels, frontier_table
 from safe_eval.report.hearing import hearing_tables
 from safe_eval.report.hearing_chart import hearing_charts
 from safe_eval.report.labels import set_title
-from safe_eval.report.media import Media, collect
+from safe_eval.report.media import Media, collect, open_shards
 from safe_eval.report.noise_chart import noise_charts
 from safe_eval.report.run_folder import Results
 from safe_eval.report.score_tables import (
@@ -34,6 +34,7 @@ from safe_eval.report.score_tables import (
     seed_tables,
 )
 from safe_eval.report.selection import SHOWN, select_items
+from safe_eval.report.sent import collect_sent
 from safe_eval.report.side_by_side import Shown
 from safe_eval.report.table import in_parts
 from safe_eval.report.verdict_words import (
@@ -196,7 +197,10 @@ def _curves(page: Shown) -> list[dict[str, str]]:
 def _selection(page: Shown, shards: Path | None) -> dict[str, Any]:
     selection = select_items(page.items, page.models, protocol=page.scores.provenance.protocol)
     shown = [item.prediction for item in selection.items]
-    media = collect(shown, shards) if shards is not None else [Media()] * len(shown)
+    media = [Media()] * len(shown)
+    if shards is not None:
+        shelves = open_shards(shown, shards)
+        media = collect_sent(selection.items, collect(shown, shelves), shelves)
     return {
         "sentence": selection_sentence(selection, SHOWN),
         "media_sentence": media_sentence(media, shards),
