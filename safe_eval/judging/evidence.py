@@ -98,7 +98,8 @@ def _if_delivered(found: Evidence, criterion: Criterion, scores: Scores) -> Evid
 
 def is_sent_sound_known(criterion: Criterion, found: Evidence, scores: Scores) -> bool:
     """Whether the rows behind some evidence say which sound was sent, for every condition that changes it."""
-    said = {(row.dataset, row.seed, f"{row.model}/{row.condition}") for row in scores.delivery}
+    told = (row for row in scores.delivery if row.part == "sound")
+    said = {(row.dataset, row.seed, f"{row.model}/{row.condition}") for row in told}
     for side in filter(None, (criterion.condition, criterion.against)):
         if changes_sound(side.rpartition("/")[2]):
             for asked in found.datasets or (found.place.dataset,):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safe_eval.report import numbers
-from safe_eval.report.labels import Models
+from safe_eval.report.labels import Models, condition_title
 from safe_eval.report.media import MAX_TOTAL_BYTES, Media
 from safe_eval.report.selection import Answered, Item, Selection
 from safe_eval.scorers.scorer import RIGHT_FROM
@@ -39,9 +39,11 @@ def media_sentence(media: Sequence[Media], shards: Path | None) -> str:
         return "No shards were given, so the items are shown without picture and sound; add --shards ROOT."
     pictures = sum(entry.picture is not None for entry in media)
     sounds = sum(entry.sound is not None for entry in media)
+    changed = any(entry.changed for entry in media)
     return (
         f"With {numbers.count(pictures, 'picture')} and {numbers.count(sounds, 'sound')} from the shards, as "
-        f"given under full input. The page holds at most {numbers.size(MAX_TOTAL_BYTES)} of them."
+        f"given under full input{', and what was sent instead under other conditions' if changed else ''}. "
+        f"The page holds at most {numbers.size(MAX_TOTAL_BYTES)} of them."
     )
 
 
@@ -77,6 +79,15 @@ def card(item: Item, media: Media, models: Models) -> dict[str, Any]:
         "expected": _expected(row.references),
         "answers": [_answer(answered, models) for answered in item.answers],
         "media": media,
+        "changed": [
+            {
+                "title": condition_title(one.condition),
+                "said": one.said,
+                "sound": one.sound,
+                "picture": one.picture,
+            }
+            for one in media.changed
+        ],
         "notes": [fact for fact in facts if fact] + list(media.notes),
     }
 

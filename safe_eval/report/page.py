@@ -25,7 +25,7 @@ from safe_eval.report.hearing import hearing_tables
 from safe_eval.report.hearing_chart import hearing_charts
 from safe_eval.report.hurts import error_tables, hurt_charts, hurt_tables
 from safe_eval.report.labels import set_title
-from safe_eval.report.media import Media, collect
+from safe_eval.report.media import Media, collect, open_shards
 from safe_eval.report.noise_chart import noise_charts
 from safe_eval.report.run_folder import Results
 from safe_eval.report.score_tables import (
@@ -36,6 +36,7 @@ from safe_eval.report.score_tables import (
     seed_tables,
 )
 from safe_eval.report.selection import SHOWN, select_items
+from safe_eval.report.sent import collect_sent, media_left
 from safe_eval.report.side_by_side import Shown
 from safe_eval.report.table import in_parts
 from safe_eval.report.telling import prediction_of, shown_items, telling_groups, telling_sentence
@@ -208,8 +209,12 @@ def _items(page: Shown, shards: Path | None) -> dict[str, Any]:
     selection = select_items(page.items, page.models, protocol=page.scores.provenance.protocol)
     telling = shown_items(page.scores.telling)
     shown = [*(item.prediction for item in selection.items), *map(prediction_of, telling)]
-    media = collect(shown, shards) if shards is not None else [Media()] * len(shown)
-    chosen, turned = media[: len(selection.items)], media[len(selection.items) :]
+    media, count = [Media()] * len(shown), len(selection.items)
+    if shards is not None:
+        shelves = open_shards(shown, shards)
+        media = collect(shown, shelves)
+        media[:count] = collect_sent(selection.items, media[:count], shelves, media_left(media))
+    chosen, turned = media[:count], media[count:]
     return {
         "selection": {
             "sentence": selection_sentence(selection, SHOWN),
