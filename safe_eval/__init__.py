@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from safe_eval.prediction import Prediction
     from safe_eval.predictions import read_predictions, write_predictions
     from safe_eval.report.report import write_report
+    from safe_eval.run_options import ModelOptions, RunOptions
+    from safe_eval.runner.evaluation import Evaluated, evaluate
     from safe_eval.runner.run import run
     from safe_eval.scoring.imported import Imported, import_logs
     from safe_eval.scoring.score import score_files, score_predictions
@@ -44,14 +46,17 @@ __all__ = [
     "CardOptions",
     "CompareOptions",
     "ComparisonFile",
+    "Evaluated",
     "ImportOptions",
     "Imported",
     "Input",
     "LabelAgreement",
     "Model",
+    "ModelOptions",
     "PowerOptions",
     "PowerPlan",
     "Prediction",
+    "RunOptions",
     "Sampling",
     "ScoreOptions",
     "Scores",
@@ -62,6 +67,7 @@ __all__ = [
     "criteria_lines",
     "decide",
     "draw_sample",
+    "evaluate",
     "import_logs",
     "label_agreement",
     "plan_power",
@@ -98,6 +104,8 @@ _MODULES = {
     "prediction": ("Prediction",),
     "predictions": ("read_predictions", "write_predictions"),
     "report.report": ("write_report",),
+    "run_options": ("ModelOptions", "RunOptions"),
+    "runner.evaluation": ("Evaluated", "evaluate"),
     "runner.run": ("run",),
     "scoring.imported": ("Imported", "import_logs"),
     "scoring.score": ("score_files", "score_predictions"),

@@ -71,7 +71,15 @@ class Job:
 
 
 @interrupted_by_sigterm()
-def evaluate(job: Job, *, quiet: bool = False) -> Evaluated:
+def evaluate(
+    model: str,
+    data: Sequence[Path],
+    *,
+    out: Path,
+    options: RunOptions | None = None,
+    asked: ModelOptions | None = None,
+    quiet: bool = False,
+) -> Evaluated:
     """Ask a model every question of the datasets under every condition, and write RUN/predictions.jsonl.
 
     A run that was stopped goes on when it is started again, and then ends with the same bytes; what a batch
@@ -83,6 +91,7 @@ def evaluate(job: Job, *, quiet: bool = False) -> Evaluated:
             run or is being written to, or a model fails on every row.
         KeyboardInterrupt: it was stopped by Ctrl-C or SIGTERM.
     """
+    job = Job(model, tuple(data), out, options or RunOptions(), asked or ModelOptions())
     out = job.out / PREDICTIONS
     check_writable(out)
     if _is_shared(job):

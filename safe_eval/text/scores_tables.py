@@ -128,7 +128,9 @@ _P_VALUES = dict.fromkeys(("p", "Holm", "McNemar", "mid-p"), numerals.p_value)
 # The names of the tables, as in scores.json; risk_coverage holds the curves of deferral.
 SCORES_TABLES = (
     *("metrics", "priors", "spread", "comparisons", "aggregates"),
-    *("seeds", "seed_comparisons", "prompts", "retention", "lomo", "separation", "noise_curve"),
+    *("seeds", "seed_comparisons", "prompts", "retention", "lomo", "lomo_agreement", "separation"),
+    *("irrelevance", "contradiction", "noise_curve"),
+    *("half_gain", "domains", "domain_differences", "hurts", "typical_errors", "telling"),
     *("latency", "delivery", "deferral", "risk_coverage", "shrinkage", "frontiers"),
     *("given_scores", "coverage"),
 )
@@ -150,8 +152,17 @@ def scores_tables(scores: Scores) -> list[Table]:
         *_tables("prompts", "over wordings", scores.prompts, _PROMPT, {}),
         *_tables("retention", "retention", scores.retention, _RETENTION, signed),
         *_as_written("lomo", scores.lomo),
+        *_as_written("lomo_agreement", scores.lomo_agreement),
         *_as_written("separation", scores.separation),
+        *_as_written("irrelevance", scores.irrelevance),
+        *_as_written("contradiction", scores.contradiction),
         *_as_written("noise_curve", scores.noise_curve),
+        *_as_written("half_gain", scores.half_gain),
+        *_as_written("domains", scores.domains),
+        *_as_written("domain_differences", scores.domain_differences),
+        *_as_written("hurts", scores.hurts),
+        *_as_written("typical_errors", scores.typical_errors),
+        *_as_written("telling", scores.telling),
         *_as_written("latency", scores.latency),
         *_as_written("delivery", scores.delivery),
         *_deferral(scores),
