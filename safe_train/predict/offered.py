@@ -68,8 +68,10 @@ def _config(settings: dict[str, str], options: ModelOptions) -> PredictConfig:
     names = ("dtype", "device_map", "quantization", "attention")
     given: dict[str, Any] = {name: settings[name] for name in names if name in settings}
     given |= {name: settings.get(name, "false") == "true" for name in _FLAGS}
-    if "answer_tokens" in settings:
-        given["answer_tokens"] = int(settings["answer_tokens"])
+    if (tokens := settings.get("answer_tokens")) is not None:
+        if not tokens.isdecimal():
+            raise InputError(f"--arg answer_tokens={tokens}: write a whole number")
+        given["answer_tokens"] = int(tokens)
     return PredictConfig(
         name=options.name or SAFE,
         encoders=tuple(filter(None, settings.get("encoder", "").split(","))),
