@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from safe_eval.comparison.comparison_file import ComparisonFile
     from safe_eval.comparison.power import PowerPlan, plan_power
     from safe_eval.condition import CONDITIONS
+    from safe_eval.import_options import ImportOptions
     from safe_eval.judging.verdict import Verdict, decide
     from safe_eval.models.model import Answer, Input, Model
     from safe_eval.options import (
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from safe_eval.prediction import Prediction
     from safe_eval.predictions import read_predictions, write_predictions
     from safe_eval.report.report import write_report
+    from safe_eval.run_options import ModelOptions, RunOptions
+    from safe_eval.runner.evaluation import Evaluated, evaluate
     from safe_eval.runner.run import run
+    from safe_eval.scoring.imported import Imported, import_logs
     from safe_eval.scoring.score import score_files, score_predictions
     from safe_eval.scoring.scores import Scores, read_scores
     from safe_eval.scoring.validate import Validation, validate_files
@@ -42,12 +46,17 @@ __all__ = [
     "CardOptions",
     "CompareOptions",
     "ComparisonFile",
+    "Evaluated",
+    "ImportOptions",
+    "Imported",
     "Input",
     "LabelAgreement",
     "Model",
+    "ModelOptions",
     "PowerOptions",
     "PowerPlan",
     "Prediction",
+    "RunOptions",
     "Sampling",
     "ScoreOptions",
     "Scores",
@@ -58,6 +67,8 @@ __all__ = [
     "criteria_lines",
     "decide",
     "draw_sample",
+    "evaluate",
+    "import_logs",
     "label_agreement",
     "plan_power",
     "read_predictions",
@@ -78,6 +89,7 @@ _MODULES = {
     "comparison.compare": ("compare_files",),
     "comparison.comparison_file": ("ComparisonFile",),
     "comparison.power": ("PowerPlan", "plan_power"),
+    "import_options": ("ImportOptions",),
     "judging.verdict": ("Verdict", "decide"),
     "models.model": ("Answer", "Input", "Model"),
     "options": (
@@ -92,7 +104,10 @@ _MODULES = {
     "prediction": ("Prediction",),
     "predictions": ("read_predictions", "write_predictions"),
     "report.report": ("write_report",),
+    "run_options": ("ModelOptions", "RunOptions"),
+    "runner.evaluation": ("Evaluated", "evaluate"),
     "runner.run": ("run",),
+    "scoring.imported": ("Imported", "import_logs"),
     "scoring.score": ("score_files", "score_predictions"),
     "scoring.scores": ("Scores", "read_scores"),
     "scoring.validate": ("Validation", "validate_files"),

@@ -5,7 +5,7 @@ from pathlib import Path
 from safe_data.core.command import HOLDS, NOT_JUDGED
 from safe_data.core.command_help import Topics, lists
 from safe_data.core.terminal import complain, say
-from safe_eval.options import ModelOptions, RunOptions
+from safe_eval.run_options import ModelOptions, RunOptions
 
 
 def _kinds_and_conditions() -> Topics:
@@ -50,11 +50,10 @@ def run(
     from safe_eval.runner.dry_run import dry_run_lines
     from safe_eval.runner.evaluation import PREDICTIONS, Job, evaluate
 
-    job = Job(model, data, out, options, asked)
     if options.dry_run:
-        say(dry_run_lines(job))
+        say(dry_run_lines(Job(model, data, out, options, asked)))
         return HOLDS
-    evaluated = evaluate(job, quiet=quiet)
+    evaluated = evaluate(model, data, out=out, options=options, asked=asked, quiet=quiet)
     finished = evaluated.finished
     note = "; it was finished before, and nothing was done" if evaluated.was_there else ""
     say([f"{out / PREDICTIONS}: {finished.rows} predictions, {finished.errors} errors{note}"])

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -24,6 +25,15 @@ def readme_commands() -> list[list[str]]:
     text = README.read_text("utf-8").replace("\\\n", "")
     lines = [line[4:] for line in text.splitlines() if line.startswith("    ")]
     return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def doc_commands(page: str) -> list[list[str]]:
+    """The commands of a page of docs/ that are whole: what is left out is written as an ellipsis."""
+    lines = (README.parent / "docs" / page).read_text("utf-8").replace("\\\n", "").splitlines()
+    commands = [line for line in lines if re.match(r"    safe-\w+ (?!\S+:)", line)]  # not what one prints
+    typed = [part.partition(" > ")[0] for line in commands for part in line.split("&&")]
+    words = [shlex.split(part, comments=True) for part in typed if "…" not in part]
+    return [found for found in words if found[-1] != "--help"]
 
 
 def write_desk(folder: Path) -> None:

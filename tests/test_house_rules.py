@@ -53,6 +53,8 @@ SHORT_FILES = {
     "safe_eval/judging/metric_names.py": "the table of metrics",
     "safe_eval/models/model.py": "one protocol",
     "safe_eval/scorers/captions/java.py": "one program that two metrics run",
+    "safe_eval/import_options.py": "the options of one command",
+    "safe_eval/importing.py": "one command",
     "safe_eval/labelling.py": "two commands",
     "safe_eval/publishing.py": "two commands",
     "safe_eval/statistics/calibration/smooth_ece.py": "one statistic",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from desk import LOCAL, readme_commands, write_desk, write_models
+from desk import LOCAL, doc_commands, readme_commands, write_desk, write_models
 
 import safe_data.cli
 import safe_eval.cli
@@ -18,6 +18,7 @@ import safe_train.cli
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+PAGES = ("training.md", "data.md", "benchmarks.md")
 MAINS = {"safe-data": safe_data.cli.main, "safe-eval": safe_eval.cli.main, "safe-train": safe_train.cli.main}
 
 
@@ -74,17 +75,10 @@ def test_the_commands_for_your_predictions(desk: Path) -> None:
     assert codes == {"score": 0, "verdict": 1}
 
 
-def doc_commands(page: str) -> list[list[str]]:
-    """The commands of a page of docs/ that are whole: what is left out is written as an ellipsis."""
-    lines = (ROOT / "docs" / page).read_text("utf-8").replace("\\\n", "").splitlines()
-    commands = [line for line in lines if re.match(r"    safe-\w+ (?!\S+:)", line)]  # not what one prints
-    typed = [part.partition(" > ")[0] for line in commands for part in line.split("&&")]
-    words = [shlex.split(part, comments=True) for part in typed if "…" not in part]
-    return [found for found in words if found[-1] != "--help"]
-
-
 @pytest.mark.parametrize(
-    "words", doc_commands("training.md") + doc_commands("data.md"), ids=lambda words: shlex.join(words)[:60]
+    "words",
+    [words for page in PAGES for words in doc_commands(page)],
+    ids=lambda words: shlex.join(words)[:60],
 )
 def test_the_commands_of_the_docs_parse(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

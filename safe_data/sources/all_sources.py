@@ -21,11 +21,15 @@ _FILES = (
     "vqav2",
     "gqa",
     "coco_captions",
+    "pope",
+    "avhbench",
+    "cmm",
+    "mmau",
 )
 
 
 def _read(name: str, root: Path, *links: Path | None) -> "Records":
-    """Read a corpus by a source, whose file is loaded only now: help must not wait for ten of them."""
+    """Read a corpus by a source, whose file is loaded only now: help must not wait for all of them."""
     records: Records = import_module(f"safe_data.sources.{name}").read(root, *links)
     return records
 

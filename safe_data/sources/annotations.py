@@ -53,28 +53,30 @@ def find_annotations(root: Path, names: Mapping[str, Sequence[str]], get: str) -
 
 
 def json_rows(
-    file: Path, kind: type[Row], id_field: str, *, under: str | None = None, unique: bool = False
+    file: Path,
+    kind: type[Row],
+    id_field: str,
+    *,
+    under: str | None = None,
+    unique: bool = False,
+    lines: bool = False,
 ) -> Iterator[tuple[str, Row] | Fault]:
     """The rows of a JSON array, or of the array at the key `under` of an object, each with its place.
+
+    With `lines`, the file may also hold an object a line (JSON Lines).
 
     Raises:
         InputError: the file is not JSON of this corpus, or has no good row.
     """
-    yield from some_good(file, _json_rows(file, kind, id_field, under, unique))
+    yield from some_good(file, _json_rows(_places(file, under, lines), kind, id_field, unique))
 
 
 def _json_rows(
-    file: Path, kind: type[Row], id_field: str, under: str | None, unique: bool
+    places: Iterator[tuple[str, msgspec.Raw | bytes]], kind: type[Row], id_field: str, unique: bool
 ) -> Iterator[tuple[str, Row] | Fault]:
-    rows = _decode(file, _read(file), list[msgspec.Raw] if under is None else dict[str, msgspec.Raw])
-    if under is not None:
-        if under not in rows:
-            raise InputError(f"{file}: has no {under!r}; is it the official file?")
-        rows = _decode(file, rows[under], list[msgspec.Raw])
     decoder = msgspec.json.Decoder(kind)
-    seen: dict[object, int] = {}
-    for index, raw in enumerate(rows):
-        where = f"{file.name}[{index}]"
+    seen: dict[object, str] = {}
+    for where, raw in places:
         try:
             row = decoder.decode(raw)
         except _UNDECODABLE as error:
@@ -82,10 +84,27 @@ def _json_rows(
             yield Fault(f"{where}{_name(row_id)}", _plain(error, kind), row_id)
             continue
         row_id = getattr(row, id_field)
-        if unique and (first := seen.setdefault(row_id, index)) != index:
-            yield Fault(f"{where}{_name(row_id)}", f"{id_field} {_TAKEN} {file.name}[{first}]")
+        if unique and (first := seen.setdefault(row_id, where)) != where:
+            yield Fault(f"{where}{_name(row_id)}", f"{id_field} {_TAKEN} {first}")
             continue
         yield f"{where} {row_id!r}", row
+
+
+def _places(file: Path, under: str | None, lines: bool) -> Iterator[tuple[str, msgspec.Raw | bytes]]:
+    """The undecoded rows of a file, each with its place."""
+    data = _read(file)
+    if lines and data.lstrip()[:1] == b"{":
+        for number, line in enumerate(bytes(data).split(b"\n"), start=1):
+            if line.strip():
+                yield f"{file.name}:{number}", line
+        return
+    rows = _decode(file, data, list[msgspec.Raw] if under is None else dict[str, msgspec.Raw])
+    if under is not None:
+        if under not in rows:
+            raise InputError(f"{file}: has no {under!r}; is it the official file?")
+        rows = _decode(file, rows[under], list[msgspec.Raw])
+    for index, raw in enumerate(rows):
+        yield f"{file.name}[{index}]", raw
 
 
 def json_table(file: Path, kind: type[Row]) -> Iterator[tuple[str, Row] | Fault]:
@@ -244,7 +263,7 @@ def _decode(file: Path, data: bytearray | bytes | msgspec.Raw, kind: Any) -> Any
         ) from error
 
 
-def _id_of(raw: msgspec.Raw, id_field: str) -> object:
+def _id_of(raw: msgspec.Raw | bytes, id_field: str) -> object:
     """The id of a row that cannot be decoded, if it has one."""
     try:
         return msgspec.json.decode(raw)[id_field]

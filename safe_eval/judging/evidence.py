@@ -11,7 +11,7 @@ from safe_eval.condition import changes_sound
 from safe_eval.judging.absent_evidence import absent_arms, in_words, why_nothing
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.lomo_evidence import LOMO_METRICS, lomo_evidence, pooled_places
-from safe_eval.judging.metric_names import CHANGED, COVERAGE, MEANS, SEED_STD
+from safe_eval.judging.metric_names import CHANGED, COVERAGE, SEED_STD, is_mean
 from safe_eval.judging.row_evidence import (
     Evidence,
     Place,
@@ -98,7 +98,8 @@ def _if_delivered(found: Evidence, criterion: Criterion, scores: Scores) -> Evid
 
 def is_sent_sound_known(criterion: Criterion, found: Evidence, scores: Scores) -> bool:
     """Whether the rows behind some evidence say which sound was sent, for every condition that changes it."""
-    said = {(row.dataset, row.seed, f"{row.model}/{row.condition}") for row in scores.delivery}
+    told = (row for row in scores.delivery if row.part == "sound")
+    said = {(row.dataset, row.seed, f"{row.model}/{row.condition}") for row in told}
     for side in filter(None, (criterion.condition, criterion.against)):
         if changes_sound(side.rpartition("/")[2]):
             for asked in found.datasets or (found.place.dataset,):
@@ -290,7 +291,7 @@ def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
     """
     model, metric = (criterion.condition or "").rpartition("/")[0], criterion.metric.removesuffix(SEED_STD)
     judging: set[str] = {*ANSWER_METRICS, *MAXIMA}
-    if metric in MEANS and metric not in CONSULTATION_METRICS:
+    if is_mean(metric) and metric not in CONSULTATION_METRICS:
         judging = {metric}
     elif metric in OWN_AGGREGATES:
         judging = {OWN_AGGREGATES[metric]}

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 
 from safe_data.core.errors import InputError, did_you_mean
 from safe_eval.models.model import Model
-from safe_eval.options import ModelOptions
+from safe_eval.run_options import ModelOptions
 
 GROUP = "safe_eval.models"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from safe_data.core.errors import InputError, words_of
 from safe_eval.models.model import Answer, Input, Model
-from safe_eval.options import ModelOptions
+from safe_eval.run_options import ModelOptions
 
 Function = Callable[[Any], Any]
 

@@ -18,7 +18,7 @@ from safe_data.records import Example
 from safe_eval.models.chat import failed, messages, read_completion, server_message
 from safe_eval.models.model import Answer, Input, misfit
 from safe_eval.models.server import OWN_KEY, Server
-from safe_eval.options import ModelOptions
+from safe_eval.run_options import ModelOptions
 
 PACKAGES = ("safe-hearing", "urllib3", "numpy", "pillow")
 _REFUSED = frozenset((401, 403))

@@ -6,9 +6,9 @@ from pathlib import Path
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_eval.models.model import Answer, Input, Model
-from safe_eval.options import ModelOptions
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions
+from safe_eval.run_options import ModelOptions
 
 
 class Replay:

@@ -13,7 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 import msgspec
 
 from safe_data.core.errors import InputError
-from safe_eval.options import ModelOptions
+from safe_eval.run_options import ModelOptions
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager, Retry

@@ -21,7 +21,7 @@ from safe_eval.models.generation import Generator
 from safe_eval.models.model import Answer, Input, misfit
 from safe_eval.models.processors import load_processor, pictures_apart, plain_text, process
 from safe_eval.models.token_batches import Inputs, collate, pad_token
-from safe_eval.options import ModelOptions
+from safe_eval.run_options import ModelOptions
 
 if TYPE_CHECKING:
     import torch

@@ -1,9 +1,9 @@
 """Labels: models, conditions and slices in words."""
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from safe_eval.condition import condition_parts
 from safe_eval.report.numbers import MINUS
 from safe_eval.scorers.scorer import CAPTION_METRICS
 
@@ -15,8 +15,21 @@ _CONDITIONS = {
     "mute_audio": "audio muted",
     "noise_audio": "audio as noise",
     "swap_audio": "audio swapped",
+    "contradict": "audio that contradicts",
+    "reverb": "audio in a hall",
     "mute_vision": "picture greyed",
+    "swap_vision": "picture swapped",
+    "blur": "picture blurred",
+    "text_only": "question alone",
     "gate_off": "gate off",
+}
+_FAMILIES = {
+    "snr": "noise at {} dB SNR",
+    "lowpass": "audio below {} Hz",
+    "codec_mp3": "audio as MP3 at {} kbps",
+    "clip": "first {} s of audio",
+    "shift": "audio {} ms late",
+    "drop": "{} % of audio and pictures dropped",
 }
 
 
@@ -71,23 +84,28 @@ def models_of(names: Collection[str], baseline: str | None, others: Collection[s
 def condition_title(name: str) -> str:
     """A condition in words.
 
-    >>> condition_title("swap_audio"), condition_title("snr_10db")
-    ('audio swapped', 'noise at 10 dB SNR')
+    >>> condition_title("swap_audio"), condition_title("snr_-5db"), condition_title("clip_0.5")
+    ('audio swapped', 'noise at −5 dB SNR', 'first 0.5 s of audio')
+    >>> condition_title("shift_-40")
+    'audio 40 ms early'
     """
-    noisy = re.fullmatch(r"snr_(-?\d+)db", name)
-    return f"noise at {noisy[1].replace('-', MINUS)} dB SNR" if noisy else _CONDITIONS.get(name, name)
+    kind, number = condition_parts(name) or (name, None)
+    if number is None:
+        return _CONDITIONS.get(kind, name)
+    early = kind == "shift" and number < 0
+    title = _FAMILIES[kind].format(f"{abs(number) if early else number:g}".replace("-", MINUS))
+    return title.replace("late", "early") if early else title
 
 
-def condition_order(name: str) -> tuple[int, int, str]:
-    """The sort key of conditions: those with a name in words, then noise by its loudness, then the others.
+def condition_order(name: str) -> tuple[int, float, str]:
+    """The sort key of conditions: those without a number, then each kind that has one by its number.
 
-    >>> sorted(["snr_5db", "blur", "mute_audio", "snr_-5db", "full"], key=condition_order)
-    ['full', 'mute_audio', 'snr_-5db', 'snr_5db', 'blur']
+    >>> sorted(["snr_5db", "drop_20", "blur", "snr_-5db", "full", "clip_10", "clip_2"], key=condition_order)
+    ['full', 'blur', 'snr_-5db', 'snr_5db', 'clip_2', 'clip_10', 'drop_20']
     """
-    noisy = re.fullmatch(r"snr_(-?\d+)db", name)
-    known = list(_CONDITIONS)
-    place = known.index(name) if name in known else len(known) + (noisy is None)
-    return place, int(noisy[1]) if noisy else 0, name
+    kind, number = condition_parts(name) or (name, None)
+    known = [*_CONDITIONS, *_FAMILIES]
+    return known.index(kind) if kind in known else len(known), number or 0.0, name
 
 
 def arm_key(model: str, condition: str) -> str:

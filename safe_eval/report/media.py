@@ -34,6 +34,16 @@ _TYPES = (
 
 
 @dataclass(frozen=True)
+class Changed:
+    """What was sent under one condition instead of the sound and the picture: in words, and as data URIs."""
+
+    condition: str
+    said: str
+    sound: str | None = None
+    picture: str | None = None
+
+
+@dataclass(frozen=True)
 class Media:
     """The media of one item that the page holds, and why the rest is missing."""
 
@@ -41,6 +51,13 @@ class Media:
     pixelated: bool = False
     sound: str | None = None
     notes: tuple[str, ...] = ()
+    changed: tuple[Changed, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """How much of the page they take."""
+        held = [self.picture, self.sound, *(uri for one in self.changed for uri in (one.sound, one.picture))]
+        return sum(len(uri) for uri in held if uri is not None)
 
 
 def media_type(data: bytes) -> str | None:
@@ -52,8 +69,30 @@ def media_type(data: bytes) -> str | None:
     return next((kind for head, kind in _TYPES if re.match(head, data, re.DOTALL)), None)
 
 
-def collect(items: Sequence[Prediction], shards: Path) -> list[Media]:
-    """Collect the media of each item, in order, until the budget of the page is spent.
+@dataclass(frozen=True)
+class Shelves:
+    """The splits of some shards, and where each record lies in them."""
+
+    datasets: dict[str, "ShardDataset"]
+    places: dict[str, dict[str, int]]
+
+    def find(self, item: Prediction) -> tuple["ShardDataset", int] | str:
+        """The split and the place of the record that was asked, or why it is not here."""
+        place = self.place(item, item.record_id)
+        if place is None:
+            return "These shards do not hold this record."
+        dataset = self.datasets[item.split or ""]
+        if not _asks(dataset.record(place), item):
+            return "The record with this id in these shards asks something else."
+        return dataset, place
+
+    def place(self, item: Prediction, record_id: str | None) -> int | None:
+        """The place of a record in the split of an item."""
+        return self.places.get(item.split or "", {}).get(record_id or "")
+
+
+def open_shards(items: Sequence[Prediction], shards: Path) -> Shelves:
+    """Open the splits that some items are of.
 
     Raises:
         InputError: the shards cannot be opened.
@@ -66,16 +105,19 @@ def collect(items: Sequence[Prediction], shards: Path) -> list[Media]:
         split: {name: place for place, name in enumerate(dataset.manifest["id"].to_pylist())}
         for split, dataset in datasets.items()
     }
+    return Shelves(datasets, places)
+
+
+def collect(items: Sequence[Prediction], shelves: Shelves) -> list[Media]:
+    """Collect the media of each item, in order, until the budget of the page is spent."""
     left = MAX_TOTAL_BYTES
     found = []
     for item in items:
-        place = places.get(item.split or "", {}).get(item.record_id or "")
-        if place is None:
-            found.append(Media(notes=("These shards do not hold this record.",)))
-        elif not _asks(datasets[item.split or ""].record(place), item):
-            found.append(Media(notes=("The record with this id in these shards asks something else.",)))
+        at = shelves.find(item)
+        if isinstance(at, str):
+            found.append(Media(notes=(at,)))
         else:
-            media, left = _read(datasets[item.split or ""], place, left)
+            media, left = _read(*at, left)
             found.append(media)
     return found
 
@@ -95,14 +137,14 @@ def _read(dataset: "ShardDataset", place: int, left: int) -> tuple[Media, int]:
     pixelated = False
     if facts["has_image"]:
         data, pixelated = _picture(dataset, place)
-        picture, left = _embed(data, "picture", left, notes)
+        picture, left = embed(data, "picture", left, notes)
     if facts["has_audio"] and facts["audio_size"] > MAX_SOUND_BYTES:
         limit = numbers.size(MAX_SOUND_BYTES)
         notes.append(
             f"A sound of {numbers.size(facts['audio_size'])} is left out: the limit is {limit} per item."
         )
     elif facts["has_audio"]:
-        sound, left = _embed(dataset.audio_bytes(place), "sound", left, notes)
+        sound, left = embed(dataset.audio_bytes(place), "sound", left, notes)
         clip = dataset.record(place).audio
         if clip is not None and (clip.start_seconds or clip.duration_seconds):
             notes.append("The player has the whole file; the model heard a part of it.")
@@ -122,7 +164,8 @@ def _picture(dataset: "ShardDataset", place: int) -> tuple[bytes | None, bool]:
     return data, max(image.size) <= FEW_PIXELS
 
 
-def _embed(data: bytes | None, noun: str, left: int, notes: list[str]) -> tuple[str | None, int]:
+def embed(data: bytes | None, noun: str, left: int, notes: list[str]) -> tuple[str | None, int]:
+    """Bytes as a data URI, and the budget that remains; None if they are not embedded, and a note why."""
     kind = None if data is None else media_type(data)
     if data is None or kind is None:
         notes.append(f"The {noun} has a format that is not embedded.")

@@ -13,6 +13,7 @@ from safe_eval.arms.arm import ArmKey, Order
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.report.labels import Models
 from safe_eval.scorers.scorer import CAPTION_METRICS, RIGHT_FROM, judging_metrics
+from safe_eval.scoring.items import SENT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -265,7 +266,8 @@ def _item(given: Sequence[Answered], reason: str, models: Models) -> Item:
 def _answered(row: dict[str, Any]) -> Answered:
     """The answer in a row of items.parquet."""
     metric, value, became = row.pop("metric"), row.pop("value"), row.pop("coverage")
-    prediction = Prediction(**row | {"references": tuple(row["references"])})
+    sent = {part: row.pop(name) for name, part in SENT.items()}
+    prediction = Prediction(**row | {"references": tuple(row["references"]), "metadata": {"sent": sent}})
     understood = became != "unparsed" or not (prediction.answer or "").strip()
     key = ArmKey(prediction.dataset, prediction.seed, prediction.model, prediction.condition)
     return Answered(key, prediction, None if metric in CAPTION_METRICS else value, not understood)

@@ -8,10 +8,11 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from safe_eval.arms.all_arms import Arms
-from safe_eval.arms.arm import COMPARED_SLICES, Places, shared_examples
+from safe_eval.arms.arm import Places, shared_examples
 from safe_eval.arms.pairs import answered_alike, beside_full
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
+from safe_eval.results.drop import Pair, drop_of, drop_slices
 from safe_eval.scorers.scorer import ANSWER_METRICS, RIGHT_FROM
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.intervals import Interval, clustered_stderr
@@ -26,14 +27,13 @@ _YES_OR_NO = frozenset(
     ("yes_no_accuracy", "yes_no_words", "pope_first_sentence", "mme_first_letters", "cmm_first_letters")
 )
 
-Pair = tuple[ScoredArm, ScoredArm]  # full, and the condition
-
 
 class LomoRow(msgspec.Struct, frozen=True, kw_only=True):
     """Of the answers that a model gets right under `full`, the share it gets wrong under a condition.
 
-    A score of 0.5 or more is right, as everywhere. Answers that were wrong under `full` are in no number:
-    they had nothing to lose. A row without a seed is over all seeds.
+    A score of 0.5 or more is right, as everywhere. Answers that were wrong under `full` are in no share: they
+    had nothing to lose. They are in the drop, the mean of full − condition. A row without a seed is over all
+    seeds.
     """
 
     metric: str
@@ -60,6 +60,14 @@ class LomoRow(msgspec.Struct, frozen=True, kw_only=True):
     effective_clusters: float
     only_full: int  # examples that only one of the two answered; in no other number
     only_changed: int
+    asked: int = 0  # examples that both answered, right or wrong
+    drop: float | None = None  # the mean of full − condition over these
+    drop_low: float | None = None
+    drop_high: float | None = None
+    drop_interval: str | None = None
+    beyond_vl: float | None = None  # the drop, less that on vl; None for slices with questions of vl
+    beyond_vl_low: float | None = None
+    beyond_vl_high: float | None = None
 
 
 class Right(msgspec.Struct, frozen=True):
@@ -73,7 +81,7 @@ class Right(msgspec.Struct, frozen=True):
 
 
 def lomo_rows(arms: Arms, sampling: Sampling) -> Iterator[LomoRow]:
-    """One row for each condition that stands beside `full`, and each slice; for metrics of right and wrong.
+    """One row for each condition that stands beside `full`, each slice and each question type.
 
     Several seeds that answered the same examples have a row together, too. The right answers are chosen by
     what the model said under `full`. Where answers are partly luck, some of them are kept by chance: a model
@@ -90,14 +98,29 @@ def lomo_rows(arms: Arms, sampling: Sampling) -> Iterator[LomoRow]:
 def _by_slice(by_seed: dict[int, Pair], seed: int | None, sampling: Sampling) -> Iterator[LomoRow]:
     full, arm = next(iter(by_seed.values()))
     whole = _row(by_seed, seed, "all", sampling)
-    for name in COMPARED_SLICES:
+    for name in drop_slices(full, arm):
         if full.is_whole(name) and arm.is_whole(name):
             yield msgspec.structs.replace(whole, slice=name)
-        elif name in full.slices or name in arm.slices:
+        else:
             yield _row(by_seed, seed, name, sampling)
 
 
 def _row(by_seed: dict[int, Pair], seed: int | None, slice_name: str, sampling: Sampling) -> LomoRow:
+    row, found = _lost(by_seed, seed, slice_name, sampling), drop_of(by_seed, slice_name, sampling)
+    return msgspec.structs.replace(
+        row,
+        asked=found.n,
+        drop=found.value,
+        drop_low=found.interval.low,
+        drop_high=found.interval.high,
+        drop_interval=found.interval.method,
+        beyond_vl=found.beyond_vl,
+        beyond_vl_low=found.beyond_vl_interval.low,
+        beyond_vl_high=found.beyond_vl_interval.high,
+    )
+
+
+def _lost(by_seed: dict[int, Pair], seed: int | None, slice_name: str, sampling: Sampling) -> LomoRow:
     of_each = [_right(*pair, slice_name) for pair in by_seed.values()]
     lost, clusters, chances = (
         np.concatenate([getattr(one, name) for one in of_each]) for name in ("lost", "clusters", "chances")
@@ -145,13 +168,13 @@ def _right(full: ScoredArm, arm: ScoredArm, slice_name: str) -> Right:
     return Right(
         (arm.scores[at_arm][right] < RIGHT_FROM).astype(float),
         full.clusters[at_full][right],
-        _chances(full, at_full[right]),
+        guess_chances(full, at_full[right]),
         int(in_full.sum()) - len(at_full),
         int(in_arm.sum()) - len(at_arm),
     )
 
 
-def _chances(full: ScoredArm, at: Places) -> Float[ndarray, " right"]:
+def guess_chances(full: ScoredArm, at: Places) -> Float[ndarray, " right"]:
     """The chance of a right guess for each of these answers; NaN where nothing says among how many."""
     if full.metric in _YES_OR_NO:
         return np.full(len(at), 0.5)

@@ -11,9 +11,10 @@ from numpy import ndarray
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import shared_examples
 from safe_eval.arms.pairs import answered_alike, beside_full
-from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
+from safe_eval.results.drop import Pair
 from safe_eval.scorers.scorer import ANSWER_METRICS
+from safe_eval.statistics.auroc import auroc_and_interval
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.score_interval import count_effective
 from safe_eval.statistics.separation import Losses, separation
@@ -21,13 +22,12 @@ from safe_eval.statistics.separation import Losses, separation
 SEPARATION = "separation"
 _ACCURACY = "accuracy"  # of several datasets together, each by its own rule
 
-Pair = tuple[ScoredArm, ScoredArm]  # full, and the condition
-
 
 class SeparationRow(msgspec.Struct, frozen=True, kw_only=True):
     """A difference in differences: (full − condition) on slice audio, less the same on slice vl.
 
-    A row without a seed is over all seeds. A row of several `datasets` pools them.
+    Its AUROC is how often an example of audio lost more than one of vl, with half of those that lost alike. A
+    row without a seed is over all seeds. A row of several `datasets` pools them.
     """
 
     metric: str
@@ -57,6 +57,9 @@ class SeparationRow(msgspec.Struct, frozen=True, kw_only=True):
     clusters_vl: int
     only_full: int  # examples of the two slices that only one of the two arms answered; in no other number
     only_changed: int
+    auroc: float | None = None  # of the loss of an example, over seeds, as a sign that it needs the sound
+    auroc_low: float | None = None
+    auroc_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,8 @@ def _row(lost: Sequence[_Lost], sampling: Sampling) -> SeparationRow:
     )
     heard, seen = Losses(values[:, audio], clusters[audio]), Losses(values[:, vl], clusters[vl])
     found = separation(heard, seen, sampling.confidence)
+    told, asked = values[:, audio | vl].mean(axis=0), audio | vl
+    area, around = auroc_and_interval(told, audio[asked], clusters[asked], sampling.confidence)
     full, arm = next(iter(lost[0].by_seed.values()))
     seeds, datasets = tuple(lost[0].by_seed), tuple(dict.fromkeys(one.dataset for one in lost))
     return SeparationRow(
@@ -167,4 +172,7 @@ def _row(lost: Sequence[_Lost], sampling: Sampling) -> SeparationRow:
         clusters_vl=count_clusters(seen.clusters),
         only_full=sum(one.only_full for one in lost),
         only_changed=sum(one.only_changed for one in lost),
+        auroc=area,
+        auroc_low=around.low,
+        auroc_high=around.high,
     )

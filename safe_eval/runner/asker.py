@@ -76,6 +76,7 @@ class Asker:
                 arm.condition,
                 self._giver.partner(arm, index),
                 self._giver.partner_id(arm, index),
+                self._giver.contradicts(arm, records[index], index, example),
             )
             if isinstance(one, Given):
                 note = one.note | {"prompt_sha256": self._hash(_asked(model, example))}

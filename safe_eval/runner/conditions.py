@@ -4,29 +4,41 @@ A condition is a pure function of a record, a seed, the media of the record and 
 media only when what it sends is read, so that a model which needs no samples costs no decoding.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32
-from numpy import ndarray
-from numpy.random import Generator
 
 from safe_data.core.errors import InputError
 from safe_data.media.sound import Sound
 from safe_data.records import Record
-from safe_eval.condition import changes_sound, is_condition, snr_db, unknown_condition
+from safe_eval.condition import (
+    changes_picture,
+    changes_sound,
+    condition_parts,
+    is_condition,
+    unknown_condition,
+)
 from safe_eval.models.model import ReadPicture, ReadSound
+from safe_eval.runner.changed_sounds import (
+    Waveform,
+    clip,
+    codec_mp3,
+    is_dropped,
+    lowpass,
+    noise,
+    record_rng,
+    reverb,
+    shift,
+    with_noise,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Waveform = Float32[ndarray, " samples"]
 GREY = (128, 128, 128)
-_ROUNDS, _TRIES = 50, 20  # of exchanging sources until no record hears its own group or its own answers
-_SAME_GROUP = 1000  # outweighs any number of shared answers
+LEFT_OUT = "left out"
 
 
 class Media(NamedTuple):
@@ -46,8 +58,8 @@ class Partner(NamedTuple):
 class Sent(NamedTuple):
     """What a model is sent, and the same in words for the row's `metadata.sent`.
 
-    `note` says of the sound "own", "silence", "noise", "of:RECORD" or "own:CHANGE", of the picture "own" or
-    "grey", and None for what is not sent.
+    `note` says of the sound "own", "silence", "noise", "of:RECORD" or "own:CHANGE", of the picture "own",
+    "grey", "of:RECORD" or "own:blur", of either "left out", and None for what a record does not have.
     """
 
     sound: ReadSound | None
@@ -67,10 +79,11 @@ def check_conditions(conditions: Sequence[str], *, has_sound: bool, has_picture:
     for condition in conditions:
         if not is_condition(condition):
             raise InputError(unknown_condition(condition))
-        if changes_sound(condition) and not has_sound:
+        sound, picture = changes_sound(condition), changes_picture(condition)
+        if sound and not has_sound and not (picture and has_picture):
             raise InputError(f"{condition}: no record has a sound, so there is nothing to change")
-        if condition == "mute_vision" and not has_picture:
-            raise InputError("mute_vision: no record has a picture, so there is nothing to change")
+        if picture and not has_picture and not (sound and has_sound):
+            raise InputError(f"{condition}: no record has a picture, so there is nothing to change")
 
 
 def apply_condition(
@@ -78,138 +91,95 @@ def apply_condition(
 ) -> Sent:
     """Apply a condition to a record. One without a sound, or without a picture, has none to change.
 
-    `partner` is the record whose sound `swap_audio` sends. Noise is Gaussian and is scaled to exactly the RMS
-    asked for, so single samples may exceed 1.
+    `partner` is the record whose sound or picture is sent instead. Noise is Gaussian and is scaled to exactly
+    the RMS asked for, so single samples may exceed 1. What is dropped or left out is not sent at all.
 
     Raises:
         InputError: the condition is unknown.
-        ValueError: the condition needs a partner.
+        ValueError: the condition needs a partner, or no sound contradicts this one.
     """
+    parts = condition_parts(condition)
+    if parts is None:
+        raise InputError(unknown_condition(condition))
+    kind, number = parts
     sound, heard = own.sound, None if own.sound is None else "own"
     picture, seen = own.picture, None if own.picture is None else "own"
-    gate = 1.0
-    if condition == "gate_off":
-        gate = 0.0
-    elif condition == "mute_vision":
-        if own.picture is not None:
-            picture, seen = _greyed(own.picture), "grey"
-    elif changes_sound(condition):
-        if own.sound is not None:
-            sound, heard = _change_sound(condition, record, seed, own.sound, partner)
-    elif condition != "full":
-        raise InputError(unknown_condition(condition))
+    if own.sound is not None and changes_sound(condition):
+        sound, heard = _change_sound(kind, number or 0.0, condition, record, seed, own.sound, partner)
+    if own.picture is not None and changes_picture(condition):
+        picture, seen = _change_picture(kind, number or 0.0, record, seed, own.picture, partner)
+    gate = 0.0 if kind == "gate_off" else 1.0
     return Sent(sound, picture, gate, {"sound": heard, "picture": seen, "gate": gate})
 
 
 def _change_sound(
-    condition: str, record: Record, seed: int, own: ReadSound, partner: Partner | None
-) -> tuple[ReadSound, str]:
+    kind: str,
+    number: float,
+    condition: str,
+    record: Record,
+    seed: int,
+    own: ReadSound,
+    partner: Partner | None,
+) -> tuple[ReadSound | None, str]:
     """The sound that is sent instead of the record's own, and what it is."""
-    if condition == "swap_audio":
+    if kind in ("swap_audio", "contradict"):
         if partner is None or partner.media.sound is None:
-            raise ValueError("swap_audio needs the other sound")
+            why = "no sound says something else" if kind == "contradict" else "it needs the other sound"
+            raise ValueError(f"{kind}: {why}")
         return partner.media.sound, f"of:{partner.record_id}"
-    if condition == "mute_audio":
-        return _changed(own, np.zeros_like), "silence"
-    below_db = snr_db(condition)
-    if below_db is None:
-        return _changed(own, lambda samples: noise(samples, record_rng(seed, record.id))), "noise"
-    share = np.float32(10 ** (-below_db / 20))
-    return (
-        _changed(own, lambda samples: samples + noise(samples, record_rng(seed, record.id)) * share),
-        f"own:{condition}",
-    )
+    if kind == "mute_audio":
+        return _changed(own, lambda sound: np.zeros_like(sound.samples)), "silence"
+    if kind == "noise_audio":
+        return _changed(own, lambda sound: noise(sound.samples, record_rng(seed, record.id))), "noise"
+    if kind == "text_only":
+        return None, LEFT_OUT
+    if kind == "drop":
+        return (None, LEFT_OUT) if is_dropped(seed, record.id, "sound", number) else (own, "own")
+    changes: dict[str, Callable[[Sound], Waveform]] = {
+        "snr": lambda sound: with_noise(sound.samples, record_rng(seed, record.id), number),
+        "lowpass": lambda sound: lowpass(sound, number),
+        "codec_mp3": lambda sound: codec_mp3(sound, round(number)),
+        "reverb": reverb,
+        "clip": lambda sound: clip(sound, number),
+        "shift": lambda sound: shift(sound, number),
+    }
+    return _changed(own, changes[kind]), f"own:{condition}"
 
 
-def _changed(read: ReadSound, change: Callable[[Waveform], Waveform]) -> ReadSound:
+def _changed(read: ReadSound, change: Callable[[Sound], Waveform]) -> ReadSound:
     def changed() -> Sound:
         sound = read()
-        return replace(sound, samples=change(sound.samples))
+        return replace(sound, samples=change(sound))
 
     return changed
 
 
-def noise(sound: Waveform, rng: Generator) -> Waveform:
-    """White Gaussian noise with the length and the RMS of a sound."""
-    white = rng.standard_normal(len(sound))
-    scale = _rms(sound) / _rms(white) if len(sound) else 0.0
-    return (white * scale).astype(np.float32)
+def _change_picture(
+    kind: str, number: float, record: Record, seed: int, own: ReadPicture, partner: Partner | None
+) -> tuple[ReadPicture | None, str]:
+    """The picture that is sent instead of the record's own, and what it is."""
+    if kind == "swap_vision":
+        if partner is None or partner.media.picture is None:
+            raise ValueError("swap_vision: it needs the other picture")
+        return partner.media.picture, f"of:{partner.record_id}"
+    if kind == "mute_vision":
+        return (lambda: greyed(own())), "grey"
+    if kind == "blur":
+        return (lambda: blurred(own())), "own:blur"
+    if kind == "drop" and not is_dropped(seed, record.id, "picture", number):
+        return own, "own"
+    return None, LEFT_OUT
 
 
-def record_rng(seed: int, record_id: str) -> Generator:
-    """A generator for one record, whatever its place in the dataset or in a batch."""
-    return np.random.default_rng([seed, int.from_bytes(hashlib.sha256(record_id.encode()).digest()[:8])])
+def greyed(picture: "Image") -> "Image":
+    """A uniform grey picture of the same size."""
+    from PIL.Image import new
+
+    return new("RGB", picture.size, GREY)
 
 
-def partners_of(condition: str, records: Sequence[Record], seed: int) -> dict[int, int]:
-    """For each record, the index of the record whose sound or picture it gets under a condition.
+def blurred(picture: "Image") -> "Image":
+    """A picture blurred by a Gaussian whose standard deviation is a sixteenth of its shorter side."""
+    from PIL.ImageFilter import GaussianBlur
 
-    Raises:
-        InputError: there is nothing to get from another.
-    """
-    return swap_partners(records, seed) if condition == "swap_audio" else {}
-
-
-def swap_partners(records: Sequence[Record], seed: int) -> dict[int, int]:
-    """For each record with a sound, the index of the record whose sound it hears under `swap_audio`.
-
-    Partners are never of the same group. Each sound is used once, so the same sounds are heard as without
-    swapping. Where possible, the two partners have different answers about their sounds.
-
-    Raises:
-        InputError: all sounds are of one group, so there is nothing to swap with.
-    """
-    with_sound = [index for index, record in enumerate(records) if record.audio is not None]
-    facts = [_facts_of_sound(records[index]) for index in with_sound]
-
-    def fault(listener: int, source: int) -> int:
-        same_group = records[with_sound[listener]].group == records[with_sound[source]].group
-        return _SAME_GROUP * same_group + len(facts[listener] & facts[source])
-
-    rng = np.random.default_rng(seed)
-    source = rng.permutation(len(with_sound)).tolist()
-    for _ in range(_ROUNDS):
-        faulty = [i for i in range(len(with_sound)) if fault(i, source[i])]
-        if not faulty:
-            break
-        for i in faulty:
-            for j in rng.integers(len(with_sound), size=_TRIES).tolist():
-                if fault(i, source[j]) + fault(j, source[i]) < fault(i, source[i]) + fault(j, source[j]):
-                    source[i], source[j] = source[j], source[i]
-                    break
-    partners = {index: with_sound[source[i]] for i, index in enumerate(with_sound)}
-    for index, partner in partners.items():
-        if records[index].group == records[partner].group:
-            partners[index] = _any_of_another_group(records, with_sound, index, rng)
-    return partners
-
-
-def _any_of_another_group(
-    records: Sequence[Record], with_sound: Sequence[int], index: int, rng: Generator
-) -> int:
-    """A sound of another group, used a second time: one group holds more than half of all sounds."""
-    possible = [partner for partner in with_sound if records[partner].group != records[index].group]
-    if not possible:
-        raise InputError(
-            f"swap_audio: every sound is of the group {records[index].group!r}; it takes sounds of two groups"
-        )
-    return possible[int(rng.integers(len(possible)))]
-
-
-def _facts_of_sound(record: Record) -> frozenset[tuple[object, ...]]:
-    """What can be told from the record's sound: its label, and the answers that need the sound."""
-    answers = {(example.prompt, example.references) for example in record.examples if example.needs_audio}
-    return frozenset(answers | ({(record.label,)} if record.label is not None else set()))
-
-
-def _greyed(read: ReadPicture) -> ReadPicture:
-    def greyed() -> "Image":
-        from PIL.Image import new
-
-        return new("RGB", read().size, GREY)
-
-    return greyed
-
-
-def _rms(sound: Float[ndarray, " samples"]) -> float:
-    return float(np.sqrt(np.square(sound, dtype=np.float64).mean()))
+    return picture.filter(GaussianBlur(min(picture.size) / 16))

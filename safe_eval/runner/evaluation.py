@@ -29,8 +29,8 @@ from safe_data.core.options_file import CORE, installed_versions, plain
 from safe_data.core.progress import Progress
 from safe_eval.models.all_models import load_models
 from safe_eval.models.model import Model, facts_of
-from safe_eval.options import ModelOptions, RunOptions
 from safe_eval.prediction import BASE, Prediction
+from safe_eval.run_options import ModelOptions, RunOptions
 from safe_eval.runner.asker import Asker
 from safe_eval.runner.output import (
     Finished,
@@ -71,7 +71,15 @@ class Job:
 
 
 @interrupted_by_sigterm()
-def evaluate(job: Job, *, quiet: bool = False) -> Evaluated:
+def evaluate(
+    model: str,
+    data: Sequence[Path],
+    *,
+    out: Path,
+    options: RunOptions | None = None,
+    asked: ModelOptions | None = None,
+    quiet: bool = False,
+) -> Evaluated:
     """Ask a model every question of the datasets under every condition, and write RUN/predictions.jsonl.
 
     A run that was stopped goes on when it is started again, and then ends with the same bytes; what a batch
@@ -83,6 +91,7 @@ def evaluate(job: Job, *, quiet: bool = False) -> Evaluated:
             run or is being written to, or a model fails on every row.
         KeyboardInterrupt: it was stopped by Ctrl-C or SIGTERM.
     """
+    job = Job(model, tuple(data), out, options or RunOptions(), asked or ModelOptions())
     out = job.out / PREDICTIONS
     check_writable(out)
     if _is_shared(job):

@@ -5,11 +5,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from safe_data.media.sound import Sound
-from safe_data.records import Record
+from safe_data.records import Example, Record
 from safe_eval.models.model import ReadPicture, ReadSound
 from safe_eval.prediction import BASE
 from safe_eval.runner.conditions import Media, Partner, Sent, apply_condition
 from safe_eval.runner.media import Dataset, StoredMedia, pixel_hash
+from safe_eval.runner.partners import said_by
 from safe_eval.runner.plan import Arm, Plan
 from safe_eval.runner.row import Heard, hear, in_one_line
 
@@ -48,6 +49,13 @@ class Giver:
         """The id of that record."""
         partner = self.partner(arm, index)
         return None if partner is None else self._record(partner).id
+
+    def contradicts(self, arm: Arm, record: Record, index: int, example: Example) -> str | None:
+        """The answer to an example that the sound sent under `contradict` supports; None if not known."""
+        partner = self.partner(arm, index)
+        if arm.condition != "contradict" or partner is None:
+            return None
+        return said_by(self._record(partner), record, example)
 
     def give(self, arm: Arm, records: Mapping[int, Record], *, hears: bool) -> dict[int, Given | str]:
         """What each record gives in an arm, or why it cannot: media may be broken in any way."""

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from safe_data.core.errors import InputError
 from safe_data.records import Example, Record
-from safe_eval.runner.conditions import check_conditions, partners_of
+from safe_eval.runner.conditions import check_conditions
 from safe_eval.runner.media import Dataset
+from safe_eval.runner.partners import OF_ANOTHER, partners_of
 
 Choose = Callable[[Example], bool]
 
@@ -75,13 +76,10 @@ def make_plan(
     partners: dict[str, dict[int, int]] = {}
     records: list[Record] = []
     for condition in dict.fromkeys(arm.condition for arm in arms):
-        if condition in _OF_ANOTHER:
+        if condition in OF_ANOTHER:
             records = records or [dataset.record(index) for index in range(len(dataset))]
             partners[condition] = partners_of(condition, records, seed)
     return Plan(tuple(arms), batches_of(_first(chosen, limit), batch_size), partners)
-
-
-_OF_ANOTHER = ("swap_audio", "swap_vision", "contradict")
 
 
 def described(dataset: Dataset) -> str:

@@ -17,7 +17,7 @@ _LONGEST_ERROR = 500  # characters
 
 
 class Request(NamedTuple):
-    """One example to ask under one condition. Under `swap_audio` it names the record whose sound is sent."""
+    """One example to ask under one condition; it names the record whose sound or picture is sent instead."""
 
     record_index: int
     record: Record
@@ -25,6 +25,7 @@ class Request(NamedTuple):
     condition: str
     partner_index: int | None = None
     partner_id: str | None = None
+    contradicts: str | None = None  # the answer that the sound sent under `contradict` supports
 
 
 class Reply(NamedTuple):
@@ -113,7 +114,10 @@ def _metadata(request: Request, heard: Heard | None, sent: dict[str, Any] | None
         if heard is not None:
             metadata["duration_seconds"] = round(heard.duration_seconds, 3)
     if request.partner_id is not None:
-        metadata["sound_of"] = request.partner_id
+        name = "picture_of" if request.condition == "swap_vision" else "sound_of"
+        metadata[name] = request.partner_id
+    if request.contradicts is not None:
+        metadata["contradicts"] = request.contradicts
     if sent is not None:
         metadata["sent"] = sent
     return metadata

@@ -7,7 +7,7 @@ from pathlib import Path
 from safe_data.core.errors import InputError
 from safe_data.records import Example
 from safe_data.shards.dataset import ShardDataset
-from safe_eval.options import RunOptions
+from safe_eval.run_options import RunOptions
 from safe_eval.runner.plan import Arm, Choose, Plan, make_plan
 
 TYPE = "type:"

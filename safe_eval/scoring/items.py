@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 ITEMS_FILE = "items.parquet"
 # Columns that repeat text fields of the prediction, for the report.
-SHOWN = ("record_id", "split", "group", "task", "question_type", "prompt", "answer", "error")
+SHOWN = ("record_id", "split", "group", "task", "question_type", "prompt", "answer", "error", "audio_sha256")
+SENT = {"sent_sound": "sound", "sent_picture": "picture"}  # columns with what `metadata.sent` says of each
 COLUMNS = (
     *("example_id", "condition", "seed", "metric", "value", "coverage", "model", "dataset"),
     *SHOWN,
+    *SENT,
     *("references", "needs_audio", "confidence"),
 )
 _shown_of = attrgetter(*SHOWN)
@@ -185,11 +187,22 @@ def _columns(arm: Arm) -> "pa.Table":
             "model": _repeated(arm.key.model, n),
             "dataset": _repeated(arm.key.dataset, n),
             **texts,
+            **{name: _sent(arm, part) for name, part in SENT.items()},
             "references": pa.array([row.references for row in arm.rows], pa.list_(pa.string())),
             "needs_audio": pa.array([row.needs_audio for row in arm.rows], pa.bool_()),
             "confidence": pa.array([row.confidence for row in arm.rows], pa.float64()),
         }
     )
+
+
+def _sent(arm: Arm, part: str) -> "pa.DictionaryArray":
+    """What the rows of an arm say about the sound, or the picture, that was sent."""
+    import pyarrow as pa
+
+    notes = ((row.metadata or {}).get("sent") for row in arm.rows)
+    said = (note.get(part) if isinstance(note, dict) else None for note in notes)
+    texts = [text if isinstance(text, str) else None for text in said]
+    return pa.array(texts, pa.string()).dictionary_encode()
 
 
 def _part(

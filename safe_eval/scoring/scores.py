@@ -15,10 +15,17 @@ from safe_eval.options import Sampling, Tokenizer
 from safe_eval.prediction import BASE
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
+from safe_eval.results.contradiction import ContradictionRow
 from safe_eval.results.deferral import DeferralRow
+from safe_eval.results.domains import DomainDifference, DomainRow
 from safe_eval.results.frontiers import FrontierRow
+from safe_eval.results.given_scores import GivenRow
+from safe_eval.results.half_gain import HalfGainRow
+from safe_eval.results.hurts import HurtRow
+from safe_eval.results.irrelevance import IrrelevanceRow
 from safe_eval.results.latency import LatencyRow
 from safe_eval.results.lomo import LomoRow
+from safe_eval.results.lomo_agreement import LomoAgreementRow
 from safe_eval.results.metrics import Metric
 from safe_eval.results.noise_curve import NoiseRow
 from safe_eval.results.priors import PriorRow
@@ -28,9 +35,10 @@ from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.results.separation import SeparationRow
 from safe_eval.results.shrinkage import ShrinkageRow
 from safe_eval.results.spread import SpreadRow
+from safe_eval.results.telling import TellingItem, TypicalError
 
 SCORES_FILE = "scores.json"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 DATASET_FILE = "dataset.json"  # stands for a whole dataset
 
 
@@ -87,13 +95,23 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     priors: tuple[PriorRow, ...] = ()
     spread: tuple[SpreadRow, ...] = ()
     lomo: tuple[LomoRow, ...] = ()
+    lomo_agreement: tuple[LomoAgreementRow, ...] = ()
     separation: tuple[SeparationRow, ...] = ()
+    irrelevance: tuple[IrrelevanceRow, ...] = ()
+    contradiction: tuple[ContradictionRow, ...] = ()
     noise_curve: tuple[NoiseRow, ...] = ()
+    half_gain: tuple[HalfGainRow, ...] = ()
+    domains: tuple[DomainRow, ...] = ()
+    domain_differences: tuple[DomainDifference, ...] = ()
+    hurts: tuple[HurtRow, ...] = ()
+    typical_errors: tuple[TypicalError, ...] = ()
+    telling: tuple[TellingItem, ...] = ()
     latency: tuple[LatencyRow, ...] = ()
     delivery: tuple[Delivery, ...] = ()
     deferral: tuple[DeferralRow, ...] = ()
     shrinkage: tuple[ShrinkageRow, ...] = ()
     frontiers: tuple[FrontierRow, ...] = ()
+    given_scores: tuple[GivenRow, ...] = ()
 
 
 class _Version(msgspec.Struct):

@@ -1,44 +1,45 @@
-"""Leaving a modality out, as text: right answers lost, hearing set apart from seeing, hearing in noise."""
+"""Leaving a modality out, as text: right answers lost, and hearing set apart from seeing."""
 
 from collections.abc import Iterator, Sequence
 
 from safe_data.core import numerals
+from safe_eval.arms.arm import COMPARED_SLICES
+from safe_eval.results.drop import TYPES
 from safe_eval.results.lomo import LomoRow
-from safe_eval.results.noise_curve import NoiseRow
 from safe_eval.results.separation import SeparationRow
 from safe_eval.scoring.scores import Scores
 
 _NAME = 27  # characters of "safe/mute_audio"
+_TYPE = 14  # characters of a question type
+_MOST_TYPES = 8  # that are shown
 
 _Set = tuple[str, str | None, int | None]  # a metric, a dataset, and a seed or none
 
 
 def lomo_lines(scores: Scores) -> Iterator[str]:
-    """The shares lost, the separations and the noise curves, a table per metric and dataset.
+    """The shares lost and the separations, a table per metric and dataset.
 
     Of several seeds that have a row together, only that is shown; scores.json has each.
     """
     for key in _shown(scores.lomo):
         yield ""
         yield _title("right answers that are lost", *key)
-        yield from _lost([row for row in scores.lomo if _set(row) == key])
+        yield from _lost([row for row in scores.lomo if _set(row) == key and row.slice in COMPARED_SLICES])
+        yield from ("", _title("accuracy that is lost", *key))
+        yield from _drops([row for row in scores.lomo if _set(row) == key])
     for key in _shown(scores.separation):
         rows = [row for row in scores.separation if _set(row) == key]
         yield ""
         yield _title("hearing set apart from seeing", *key, pooled=len(rows[0].datasets))
         yield from _separated(rows)
-    for key in _shown(scores.noise_curve):
-        yield ""
-        yield _title("hearing in noise", *key)
-        yield from _in_noise([row for row in scores.noise_curve if _set(row) == key])
 
 
-def _shown(rows: Sequence[LomoRow | SeparationRow | NoiseRow]) -> Iterator[_Set]:
+def _shown(rows: Sequence[LomoRow | SeparationRow]) -> Iterator[_Set]:
     keys = dict.fromkeys(map(_set, rows))
     return (key for key in keys if key[2] is None or (*key[:2], None) not in keys)
 
 
-def _set(row: LomoRow | SeparationRow | NoiseRow) -> _Set:
+def _set(row: LomoRow | SeparationRow) -> _Set:
     return row.metric, row.dataset, row.seed
 
 
@@ -64,6 +65,25 @@ def _lost(rows: Sequence[LomoRow]) -> Iterator[str]:
         yield "  corrected: the share lost / the share that a guess among the choices loses"
 
 
+def _drops(rows: Sequence[LomoRow]) -> Iterator[str]:
+    """The mean losses by slice and question type; of many types, those that lose or gain most."""
+    yield f"  {'':<{_NAME}} {'slice':<{_TYPE}}   drop  interval          beyond vl"
+    for name in dict.fromkeys(f"{row.model}/{row.condition}" for row in rows):
+        own = [row for row in rows if f"{row.model}/{row.condition}" == name]
+        types = [row for row in own if row.slice not in COMPARED_SLICES]
+        most = sorted(types, key=lambda row: -abs(row.drop or 0.0))[:_MOST_TYPES]
+        title = numerals.cut(name, _NAME)
+        for row in (row for row in own if row.slice != "all" and (row not in types or row in most)):
+            around = numerals.interval(row.drop_low, row.drop_high, signed=True)
+            sliced = numerals.cut(row.slice.removeprefix(TYPES), _TYPE)
+            line = f"  {title:<{_NAME}} {sliced:<{_TYPE}}"
+            line += f"{numerals.difference(row.drop):>7}  {around:<16}"
+            yield line + f"{'' if row.beyond_vl is None else numerals.difference(row.beyond_vl):>11}".rstrip()
+            title = ""
+        if len(types) > len(most):
+            yield f"    {len(types) - len(most)} more question types are in scores.json"
+
+
 def _separated(rows: Sequence[SeparationRow]) -> Iterator[str]:
     yield f"  {'':<{_NAME}}   audio      vl   apart  interval               p"
     for row in rows:
@@ -71,16 +91,7 @@ def _separated(rows: Sequence[SeparationRow]) -> Iterator[str]:
         interval = numerals.interval(row.ci_low, row.ci_high, signed=True)
         losses = "".join(f"{numerals.difference(one):>8}" for one in (row.audio, row.vl, row.value))
         yield f"  {name:<{_NAME}}{losses}  {interval:<16} {numerals.p_value(row.p_value):>7}"
+        around = numerals.interval(row.auroc_low, row.auroc_high)
+        yield f"    AUROC of what an answer loses: {numerals.fraction(row.auroc)}  {around}".rstrip()
     yield "  audio, vl: accuracy under full − under the condition"
-
-
-def _in_noise(rows: Sequence[NoiseRow]) -> Iterator[str]:
-    yield f"  {'':<{_NAME}}   audio  interval         − full  interval"
-    for row in rows:
-        name = numerals.cut(f"{row.model}/{row.condition}", _NAME)
-        interval = numerals.interval(row.ci_low, row.ci_high)
-        line = f"  {name:<{_NAME}}{numerals.fraction(row.value):>8}  {interval:<14}"
-        if row.difference is not None:
-            between = numerals.interval(row.difference_low, row.difference_high, signed=True)
-            line += f"{numerals.difference(row.difference):>9}  {between}"
-        yield line.rstrip()
+    yield "  AUROC: how often an answer on the sound loses more than one on the picture"

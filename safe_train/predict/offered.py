@@ -8,7 +8,7 @@ from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import OPTIONS
 from safe_data.core.yaml_file import read_yaml
 from safe_eval.models.model import Model
-from safe_eval.options import ModelOptions
+from safe_eval.run_options import ModelOptions
 from safe_train.base.backbone import backbone_folder, load_backbone
 from safe_train.checkpoint import Checkpoint, read_checkpoint
 from safe_train.predict.predict import facts_of_run, load_predictor, wanted_encoders

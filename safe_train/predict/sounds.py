@@ -14,7 +14,7 @@ from safe_data.shards.dataset import ShardDataset
 from safe_eval.condition import changes_sound
 from safe_eval.models.model import Input
 
-_STORED = ("swap_audio", "contradict", "text_only")  # these change the sound for a stored one, or for none
+_STORED = ("swap_audio", "contradict", "text_only", "drop_")  # what they send is stored, or nothing
 Embedding = tuple[Float16[ndarray, "*shape"], ...]  # one array per encoder
 Embeddings = tuple[Float16[ndarray, "sounds *shape"], ...]  # one array per encoder
 
@@ -53,7 +53,7 @@ class Sounds:
         for condition in conditions:
             if condition == "mute_audio":
                 self.silence()
-            elif changes_sound(condition) and condition not in _STORED:
+            elif changes_sound(condition) and not condition.startswith(_STORED):
                 self.load()
 
     def of(self, inputs: Sequence[Input]) -> list[Embedding | None]:

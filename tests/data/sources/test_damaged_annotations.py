@@ -28,6 +28,11 @@ MUSIC = {
     "anser": "yes",
 }
 GQA = {"question": "?", "imageId": "7", "answer": "é", "types": {"structural": "query"}, "groups": {}}
+CMM = {"category": "c", "sub_category": "s", "modality": "visual", "question": "hear é?", "answer": "no"}
+CMM |= {"video_path": "./raw/a.mp4", "audio_path": None}
+AVH = {"video_id": "00001", "task": "AV Matching", "text": "é?", "label": "Yes"}
+MMAU = {"audio_id": "./a/0.wav", "question": "é?", "choices": ["a", "b"], "answer": "a", "task": "sound"}
+POPE = {"image": "COCO_val2014_000000000000.jpg", "text": "é?", "label": "yes"}
 FILES: dict[tuple[str, str], Any] = {
     ("audiocaps", "val.csv"): "\n".join(
         ["audiocap_id,youtube_id,start_time,caption", *(f'{i},{IDS[i]},{i},"a, ""b"" é"' for i in range(6))]
@@ -61,6 +66,12 @@ FILES: dict[tuple[str, str], Any] = {
         "images": [{"id": i, "file_name": f"{i}.jpg"} for i in range(3)],
         "annotations": [{"id": i, "image_id": i % 3, "caption": "é"} for i in range(5)],
     },
+    ("pope", "coco_pope_random.json"): "\n".join(
+        json.dumps({"question_id": i, **POPE}, ensure_ascii=False) for i in range(6)
+    ),
+    ("avhbench", "QA.json"): [AVH for _ in range(5)],
+    ("cmm", "all_data_final_reorg.json"): [CMM for _ in range(4)],
+    ("mmau", "mmau-test-mini.json"): [{"id": str(i), **MMAU} for i in range(4)],
 }
 PIECES = [b'"', b"\n", b",", b"\xff", b"\0", b"{}", b"[", b"\\ud800", b"\r", b"1e999", b"\xc3", b"null"]
 KINDS = {"faulty row", "no such file", "no captions", "ambiguous name"}
@@ -104,6 +115,8 @@ def corpora(tmp_path: Path) -> Path:
     touch(tmp_path, "music_avqa/video/00000001.mp4", "gqa/images/7.jpg")
     touch(tmp_path, *(f"vqav2/val2014/COCO_val2014_{i:012d}.jpg" for i in range(2)))
     touch(tmp_path, *(f"coco_captions/val2014/{i}.jpg" for i in range(3)))
+    touch(tmp_path, "pope/val2014/COCO_val2014_000000000000.jpg", "avhbench/video/00001.mp4")
+    touch(tmp_path, "cmm/raw/a.mp4", "mmau/test-mini-audios/0.wav")
     return tmp_path
 
 

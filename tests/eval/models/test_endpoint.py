@@ -20,7 +20,7 @@ from safe_eval.models import server as server_module
 from safe_eval.models.all_models import load_models
 from safe_eval.models.endpoint import Endpoint, load_endpoint
 from safe_eval.models.model import Answer, Input, facts_of
-from safe_eval.options import ModelOptions
+from safe_eval.run_options import ModelOptions
 from safe_eval.runner.run import run
 
 KEY = "sk-secret-4711"

@@ -19,7 +19,7 @@ from safe_data.records import Example
 from safe_eval.models.all_models import load_models
 from safe_eval.models.model import Answer, Input, facts_of
 from safe_eval.models.transformers_model import TransformersModel, load_transformers
-from safe_eval.options import ModelOptions
+from safe_eval.run_options import ModelOptions
 from safe_eval.runner.run import run
 
 SHORT = ModelOptions(max_tokens=4)

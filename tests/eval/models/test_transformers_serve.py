@@ -20,7 +20,7 @@ from PIL import Image
 from safe_data.records import Example
 from safe_eval.models.all_models import load_models
 from safe_eval.models.model import Input
-from safe_eval.options import ModelOptions
+from safe_eval.run_options import ModelOptions
 from safe_train.toy.recipe import Recipe, new_model
 from safe_train.toy.words import make_processor
 

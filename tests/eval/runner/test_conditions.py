@@ -8,7 +8,7 @@ from PIL import Image
 
 from safe_data.core.errors import InputError
 from safe_data.media.sound import Sound
-from safe_data.records import Audio, Example, Record
+from safe_data.records import Audio, Record
 from safe_eval.condition import changes_sound
 from safe_eval.runner.conditions import (
     GREY,
@@ -17,14 +17,12 @@ from safe_eval.runner.conditions import (
     Sent,
     apply_condition,
     check_conditions,
-    noise,
-    record_rng,
-    swap_partners,
 )
 
 SOUND = (0.2 * np.sin(np.arange(8000) / 5)).astype(np.float32)
 RED = (255, 0, 0)
 RNG_SEED = 7
+RECORD = Record(id="r1", dataset="made", split="test", group="g", image="i.png", audio=Audio(path="s.wav"))
 
 
 def spoken(samples: np.ndarray, rate: int = 8000) -> Callable[[], Sound]:
@@ -40,7 +38,7 @@ OWN = media()
 
 
 def sent(condition: str, own: Media = OWN, **options: Partner) -> Sent:
-    return apply_condition(condition, record(1, "g", "a", 1), RNG_SEED, own, **options)
+    return apply_condition(condition, RECORD, RNG_SEED, own, **options)
 
 
 def heard(condition: str, samples: np.ndarray | None = SOUND) -> np.ndarray:
@@ -115,6 +113,15 @@ def test_without_a_sound_there_is_nothing_to_change(condition: str) -> None:
         ("swap_audio", OWN, {"sound": "of:r2", "picture": "own", "gate": 1.0}),
         ("snr_10db", OWN, {"sound": "own:snr_10db", "picture": "own", "gate": 1.0}),
         ("mute_vision", OWN, {"sound": "own", "picture": "grey", "gate": 1.0}),
+        ("reverb", OWN, {"sound": "own:reverb", "picture": "own", "gate": 1.0}),
+        ("codec_mp3_16", OWN, {"sound": "own:codec_mp3_16", "picture": "own", "gate": 1.0}),
+        ("contradict", OWN, {"sound": "of:r2", "picture": "own", "gate": 1.0}),
+        ("swap_vision", OWN, {"sound": "own", "picture": "of:r2", "gate": 1.0}),
+        ("blur", OWN, {"sound": "own", "picture": "own:blur", "gate": 1.0}),
+        ("text_only", OWN, {"sound": "left out", "picture": "left out", "gate": 1.0}),
+        ("drop_0", OWN, {"sound": "own", "picture": "own", "gate": 1.0}),
+        ("drop_100", OWN, {"sound": "left out", "picture": "left out", "gate": 1.0}),
+        ("text_only", Media(None, None), {"sound": None, "picture": None, "gate": 1.0}),
         ("noise_audio", Media(None, None), {"sound": None, "picture": None, "gate": 1.0}),
         ("mute_vision", Media(None, None), {"sound": None, "picture": None, "gate": 1.0}),
     ],
@@ -133,18 +140,42 @@ def test_nothing_is_read_before_what_is_sent_is_read() -> None:
         assert sent(condition, unread, partner=Partner("r2", unread)).note["sound"] is not None
 
 
-def test_silence_and_an_empty_sound_stay_what_they_are() -> None:
-    assert not heard("noise_audio", np.zeros(10, np.float32)).any()
-    assert len(noise(np.zeros(0, np.float32), record_rng(0, "r"))) == 0
+def test_a_blurred_picture_keeps_its_size_and_mean() -> None:
+    half = Image.new("RGB", (32, 32), RED)
+    half.paste((0, 0, 0), (0, 0, 16, 32))
+    own = Media(None, lambda: half)
+    read = sent("blur", own).picture
+    assert read is not None
+    blurred = np.asarray(read()).astype(float)
+    assert blurred.shape == (32, 32, 3)
+    assert blurred.mean() == pytest.approx(np.asarray(half).mean(), rel=0.02)
+    assert 20 < blurred[16, 16, 0] < 235  # the edge is no longer sharp
+    assert blurred[16, 31, 0] == 255
+    assert blurred[16, 0, 0] == 0
 
 
-def test_noise_belongs_to_the_record_and_the_seed() -> None:
-    def draw(seed: int, record: str) -> list[float]:
-        return noise(SOUND, record_rng(seed, record))[:3].tolist()
+def test_what_is_dropped_at_a_low_rate_is_dropped_at_a_higher_one() -> None:
+    for seed in range(20):
+        gone = [
+            apply_condition(f"drop_{percent}", RECORD, seed, OWN).sound is None
+            for percent in range(0, 101, 10)
+        ]
+        assert gone == sorted(gone)
+    shares = [apply_condition("drop_30", RECORD, seed, OWN).picture is None for seed in range(1000)]
+    assert np.mean(shares) == pytest.approx(0.3, abs=0.04)
+    both = [
+        [
+            getattr(apply_condition("drop_50", RECORD, seed, OWN), kind) is None
+            for kind in ("sound", "picture")
+        ]
+        for seed in range(1000)
+    ]
+    assert abs(np.corrcoef(np.array(both).T)[0, 1]) < 0.1
 
-    assert draw(0, "r1") == draw(0, "r1")
-    assert draw(0, "r1") != draw(1, "r1")
-    assert draw(0, "r1") != draw(0, "r2")
+
+def test_a_sound_that_nothing_contradicts_is_an_error() -> None:
+    with pytest.raises(ValueError, match="contradict: no sound says something else"):
+        sent("contradict")
 
 
 def test_an_unknown_condition() -> None:
@@ -153,67 +184,6 @@ def test_an_unknown_condition() -> None:
     with pytest.raises(InputError, match=r"unknown condition 'mute_adio'; did you mean 'mute_audio'[?]"):
         sent("mute_adio")
     assert not changes_sound("gate_off")
-
-
-def record(number: int, group: str, kind: str, count: int, *, sound: bool = True) -> Record:
-    asked = [("what", kind), ("how many", str(count))]
-    return Record(
-        id=f"r{number}",
-        dataset="made",
-        split="test",
-        group=group,
-        image="i.png",
-        audio=Audio(path="s.wav") if sound else None,
-        examples=tuple(
-            Example(id=f"r{number}-{i}", task="vqa", prompt=p, references=(a,), needs_audio=True)
-            for i, (p, a) in enumerate(asked)
-        ),
-    )
-
-
-def world(clips: int) -> list[Record]:
-    rng = np.random.default_rng(3)
-    return [
-        record(i, f"g{i // 3}", "abcdef"[rng.integers(6)], int(rng.integers(1, 5)), sound=i % 7 != 0)
-        for i in range(clips)
-    ]
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_partners_are_of_other_groups_with_other_answers_and_each_sound_is_used_once(seed: int) -> None:
-    records = world(300)
-    partners = swap_partners(records, seed)
-    heard = [place for place, record in enumerate(records) if record.audio]
-    assert sorted(partners) == sorted(partners.values()) == heard
-    for place, partner in partners.items():
-        assert records[place].group != records[partner].group
-        assert not {(e.prompt, e.references) for e in records[place].examples} & {
-            (e.prompt, e.references) for e in records[partner].examples
-        }
-
-
-def test_partners_depend_on_the_seed() -> None:
-    records = world(60)
-    assert swap_partners(records, 0) == swap_partners(records, 0) != swap_partners(records, 1)
-
-
-def test_equal_answers_are_allowed_where_nothing_else_is_possible() -> None:
-    records = [record(i, f"g{i}", "a", 1) for i in range(4)]
-    partners = swap_partners(records, 0)
-    assert sorted(partners.values()) == [0, 1, 2, 3]
-    assert all(place != partner for place, partner in partners.items())
-
-
-def test_a_group_with_most_of_the_sounds_uses_some_twice() -> None:
-    records = [record(i, "big" if i < 8 else "small", "a", 1) for i in range(10)]
-    partners = swap_partners(records, 0)
-    assert len(partners) == 10
-    assert all(records[place].group != records[partner].group for place, partner in partners.items())
-
-
-def test_sounds_of_one_group_cannot_be_swapped() -> None:
-    with pytest.raises(InputError, match="every sound is of the group 'g'; it takes sounds of two groups"):
-        swap_partners([record(i, "g", "a", i) for i in range(5)], 0)
 
 
 @pytest.mark.parametrize(

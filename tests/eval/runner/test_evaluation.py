@@ -18,8 +18,8 @@ from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
 from safe_eval.cli import main
 from safe_eval.models.callable import load_callable
-from safe_eval.options import ModelOptions
 from safe_eval.predictions import read_predictions, select
+from safe_eval.run_options import ModelOptions
 from safe_eval.runner.run import run
 from safe_eval.scoring.score import score_files
 

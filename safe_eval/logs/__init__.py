@@ -1,0 +1,1 @@
+"""Logs: what other harnesses wrote about single answers, read as predictions."""
