@@ -95,6 +95,8 @@ class Server:
 
         deadline = time.monotonic() + self._timeout_seconds
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if body is None:
+            headers["Connection"] = "close"  # a server that fails to list its models hangs up
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key}"
         response = self._pool.request(
