@@ -39,7 +39,8 @@ def score(
 
     Args:
         predictions: JSON Lines or Parquet files, scored together; faulty rows are all reported at once
-        out: folder for scores.json, items.parquet, and flips.csv: the answers that flip between models
+        out: folder for scores.json, items.parquet, flips.csv (answers that flip between models), and
+            disagreements.csv where rows give scores of another harness
         format: how the table is printed
         force: replace other scores, and other tables, that are there
         quiet: show no progress
@@ -50,6 +51,7 @@ def score(
         safe-eval score predictions.jsonl --out runs/mine --format csv --table comparisons
     """
     from safe_eval.results.flips import FLIPS_FILE
+    from safe_eval.results.given_scores import DISAGREEMENTS_FILE
     from safe_eval.scoring.score import score_files
     from safe_eval.text.scores_tables import SCORES_TABLES, scores_tables
     from safe_eval.text.scores_text import scores_table
@@ -58,6 +60,7 @@ def score(
     with Phases("scoring", quiet=quiet) as at:
         scores = score_files(predictions, sampling, options, out=out, force=force, at=at)
     written = [out / "scores.json", out / "items.parquet", out / FLIPS_FILE]
+    written += [out / DISAGREEMENTS_FILE] if scores.given_scores else []
     choice.show(scores_tables(scores), format, scores, [*scores_table(scores), ""], written, force=force)
 
 
@@ -215,8 +218,9 @@ def compare(
     Exit codes: 0 compared. With --margin: 0 equivalent, 1 not shown to be, 2 not measured.
 
     Args:
-        files: A and B, two predictions files or run folders; one is enough if it holds both models
-        out: folder for comparison.json, and for flips.csv with every answer that is right on one side only
+        files: A and B, predictions files, run folders or other harnesses' logs; one is enough for both models
+        out: folder for comparison.json, flips.csv with every answer that is right on one side only, and
+            disagreements.csv with every item that is scored differently, and why
         format: how the tables are printed
         force: replace another comparison, or other tables, that are there
         quiet: show no progress
@@ -224,17 +228,19 @@ def compare(
     Examples:
         safe-eval compare ours.jsonl theirs.jsonl --by question_type --margin 0.005
         safe-eval compare runs/mine --model-a safe --model-b base --condition-a full
+        safe-eval compare 20260218_samples_mme.jsonl llava_MME.xlsx --pair-by prompt --out runs/both
         safe-eval compare ours.jsonl theirs.jsonl --tables tables
     """
     from safe_eval.comparison.compare import COMPARISON_FILE, compare_files
     from safe_eval.comparison.comparison_file import EXIT_CODES
     from safe_eval.results.flips import FLIPS_FILE
+    from safe_eval.results.given_scores import DISAGREEMENTS_FILE
     from safe_eval.text.comparison_text import COMPARISON_TABLES, comparison_lines, comparison_tables
 
     choice.check(format, COMPARISON_TABLES)
     with Phases("comparing", quiet=quiet) as at:
         found = compare_files(files, sampling, options, out=out, force=force, at=at)
-    written = [] if out is None else [out / COMPARISON_FILE, out / FLIPS_FILE]
+    written = [] if out is None else [out / COMPARISON_FILE, out / FLIPS_FILE, out / DISAGREEMENTS_FILE]
     choice.show(comparison_tables(found), format, found, comparison_lines(found), written, force=force)
     return 0 if found.decision is None else EXIT_CODES[found.decision]
 

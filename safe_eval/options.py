@@ -13,6 +13,7 @@ MOST_RESAMPLES = 1_000_000  # more would fill the memory
 CORPUS = "corpus"  # in place of a file: the document frequencies of the references scored
 
 By = Literal["question_type", "split", "dataset", "task"]
+PairBy = Literal["auto", "id", "prompt"]
 Tokenizer = Literal["own", "java"]  # of captions; both give Penn Treebank tokens
 Goal = Literal["superiority", "equivalence", "non_inferiority", "lomo_drop", "seeds"]
 Relationship = Literal["first_party", "third_party", "collaborative", "other"]
@@ -112,8 +113,12 @@ class CompareOptions:
     a number alone where every metric compared is an accuracy, or only one is compared"""
     slice: str = "all"
     """items on which equivalence is decided, such as all, audio, vl or type:NAME; others are refused"""
+    pair_by: PairBy = "auto"
+    """what pairs the rows of A and B: their id, or their prompt and media; auto takes prompts where no id is
+    on both sides, or where most of those ask something else"""
     intersect: bool = False
-    """leave out examples that are on one side only, instead of refusing"""
+    """leave out examples that are on one side only, instead of refusing; those that prompts do not pair are
+    always left out, and counted"""
     allow_partial: bool = False
     """leave out a last line that was cut off, instead of refusing the file"""
     metric: str | None = None

@@ -23,7 +23,8 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     Probabilities and `gate_score` lie in [0, 1], `latency_ms` is in milliseconds, `audio_rms_db` in dBFS.
     `prompt_id` names a wording of the question, where an example is asked in several.
     `scores` holds what another harness scored this answer, by its own names.
-    `references` holds one answer per annotator: an answer that two annotators gave stands there twice.
+    `references` holds one answer per annotator: an answer that two annotators gave stands there twice. It may
+    be empty where another harness has scored the answer: then no rule here does.
     """
 
     example_id: str
@@ -105,8 +106,8 @@ def _out_of_range(row: Prediction) -> str | None:
         return _blank("record_id")
     if (fault := _blank_name(_names(row))) is not None:
         return fault
-    if not row.references and row.error is None and not row.scores:  # a judge's score needs no reference
-        return "references is empty; give at least one"
+    if not row.references and row.error is None and not row.scores:
+        return "references is empty; give at least one, or another harness's own 'scores'"
     if not is_condition(row.condition):
         hint = condition_hint(row.condition)
         return f"condition {quoted(row.condition)} is not one of {KNOWN}{hint and '; '}{hint}"

@@ -32,6 +32,7 @@ from safe_train.parity.comparison import gate_off_parity
 from safe_train.parity.freeze_proof import FREEZE_FILE, FreezeProof, freeze_proof
 from safe_train.predict.predict import predictions, wanted_encoders
 from safe_train.presets import preset_config
+from safe_train.settings.predict import CONDITIONS
 from safe_train.stages.stage_a import StageAResult, stage_a
 from safe_train.toy.backbone import pretrain, read_toy_backbone
 from safe_train.toy.recipe import Recipe
@@ -41,6 +42,8 @@ METRIC = "accuracy"
 SUITES = ("schema", "load", "leakage")
 # Results of an earlier run in the same folder are removed first, so that a stopped run does not leave them.
 _RESULTS = ("predictions.jsonl", "scores.json", "verdict.json", "report.html", "report.md", FREEZE_FILE)
+# All questions: the verdict counts an answer that is missing under any condition.
+NOISE = ("snr_10db", "snr_0db", "snr_-10db")
 _LAST_STEP = 7
 _ARMS = {
     "base": ("base", "full"),
@@ -141,7 +144,7 @@ def _train(out: Path, seed: int, config: DemoConfig) -> StageAResult:
 
 def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
     """Load everything from disk again: the demo judges what was saved."""
-    with _step(6, "answers of the base, and of SAFE under four conditions") as add:
+    with _step(6, "answers of the base, and of SAFE under seven conditions") as add:
         checkpoint = read_checkpoint(out / "adapter")
         dataset = ShardDataset(out / "shards", "test", ENCODER)
         check_dataset(checkpoint, dataset, allow_other=False)
@@ -149,7 +152,11 @@ def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
         model = attach_checkpoint(checkpoint, fused)
         encoders = wanted_encoders(checkpoint)
         asking = checkpoint.config.asking
-        rows = list(predictions(model, untouched, dataset, encoders, asking=asking, seed=seed, batch_size=64))
+        conditions = (*CONDITIONS, *NOISE)
+        asked = predictions(
+            model, untouched, dataset, encoders, conditions, asking=asking, seed=seed, batch_size=64
+        )
+        rows = list(asked)
         write_predictions(out / "predictions.jsonl", rows)
         gate_off = gate_off_parity(model, untouched, dataset, asking=asking)
         freeze = freeze_proof(trained.checkpoint, audit_freeze(fused.model), gate_off)

@@ -9,6 +9,7 @@ from safe_eval.arms.arm import Arm, ArmKey, cluster_field, make_arms
 from safe_eval.arms.caption_arms import CaptionInputs, caption_arms
 from safe_eval.arms.consultation import consultation_arms
 from safe_eval.arms.coverage import Outcomes, arm_outcomes
+from safe_eval.arms.given_arms import check_given, given_arms, is_given
 from safe_eval.arms.pairs import Pairing, pairing_of
 from safe_eval.arms.prompts import Worded, by_prompt
 from safe_eval.arms.scored_arm import ScoredArm, score_arms
@@ -36,12 +37,13 @@ class Arms:
     notes: tuple[str, ...]  # on captions
     pairing: Pairing
     worded: Worded = _ONE_WORDING
+    given: Scored = field(default_factory=dict)  # by what other harnesses scored
     prompted: Scored = field(default_factory=dict)  # the arms of `worded.several`, but for captions
 
     @cached_property
     def scored(self) -> Scored:
         """The scored arms by metric, for all metrics, in the order of the tables."""
-        return self.judged | self.requested | self.consultation
+        return self.judged | self.requested | self.given | self.consultation
 
     @property
     def rows(self) -> int:
@@ -72,9 +74,9 @@ def all_arms(
     several wordings, `prompt` names the one that tables are about: see `by_prompt`.
 
     Raises:
-        InputError: see `make_arms`, `pairing_of` and `by_prompt`; no row has a task that can be scored; a
-            metric is unknown or judges no row; no benchmark here has such a protocol; or captions cannot be
-            scored.
+        InputError: see `make_arms`, `pairing_of` and `by_prompt`; no row has a task that can be scored, or
+            another harness's score; a metric is unknown or judges no row; no benchmark here has such a
+            protocol; or captions cannot be scored.
     """
     check_metrics(metrics)
     pairing = pairing_of({row.model for row in predictions}, baseline, pairs=pairs)
@@ -84,14 +86,16 @@ def all_arms(
         check_protocol(protocol, {arm.key.dataset for arm in arms})
     captioned = caption_arms(arms, captions or CaptionInputs())
     judged = _scored(ANSWER_METRICS, arms, protocol=protocol) | captioned.scored
-    if not judged:
+    given = given_arms(arms)
+    check_given(metrics, given)
+    if not judged and not given:
         tasks = ", ".join(sorted({str(asked.task) for arm in arms for asked in arm.tasks}))
         raise InputError(f"no metric judges the tasks of these predictions ({tasks})")
     asked = [metric for metric in metrics if metric in ANSWER_METRICS]
     requested = _scored(asked, arms, requested=True)
     explained = {metric for reasons in captioned.not_measured.values() for metric in reasons}
     for metric in metrics:
-        if metric not in judged and metric not in requested and metric not in explained:
+        if not (metric in explained or any(metric in found for found in (judged, requested, given))):
             raise InputError(f"{metric} judges none of these predictions; leave it out")
     return Arms(
         arms=arms,
@@ -105,21 +109,23 @@ def all_arms(
         notes=captioned.notes,
         pairing=pairing,
         worded=worded,
+        given=given,
         prompted=_scored(ANSWER_METRICS, worded.several, protocol=protocol)
         | _scored(asked, worded.several, requested=True)
+        | given_arms(worded.several)
         | consultation_arms(worded.several),
     )
 
 
 def check_metrics(metrics: Sequence[str]) -> None:
-    """Refuse metrics that do not exist, and suggest the nearest name.
+    """Refuse metrics that do not exist, and suggest the nearest name; of given ones, see `check_given`.
 
     Raises:
         InputError: a metric has no scorer.
     """
     known = (*ANSWER_METRICS, *CAPTION_METRICS)
     for metric in metrics:
-        if metric not in known:
+        if metric not in known and not is_given(metric):
             hint = f"{did_you_mean(metric, known)} on request: {', '.join(ON_REQUEST)}"
             raise InputError(f"no metric is named {metric!r}; {hint.lstrip()}")
 

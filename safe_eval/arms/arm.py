@@ -72,6 +72,7 @@ class Arm:
     clusters: Int[ndarray, " rows"]  # the number of each row's cluster, the same in all arms
     answers: Int[ndarray, " rows"]  # the number of each answer's text, the same in all arms; −1 for an error
     prompt_id: str | None = None  # the wording of its questions, where it has a name
+    referenced: Bool[ndarray, " rows"] | None = None  # the rows that rules here can score; None: all
 
     @cached_property
     def slices(self) -> Slices:
@@ -90,14 +91,16 @@ class Arm:
 
     @cached_property
     def tasks(self) -> dict[Asked, Places]:
-        """The places of the rows of each task, with and without choices."""
+        """The places of the rows of each task, with and without choices; only those that rules can score."""
         asked = [(row.task, bool(row.choices)) for row in self.rows]
-        if len(set(asked)) == 1:
+        if self.referenced is None and len(set(asked)) == 1:
             return {Asked(*asked[0]): np.arange(len(asked))}
-        return {
-            Asked(*kind): np.flatnonzero([kind == other for other in asked])
+        known = np.ones(len(asked), dtype=bool) if self.referenced is None else self.referenced
+        places = {
+            Asked(*kind): np.flatnonzero([kind == other for other in asked] & known)
             for kind in sorted(set(asked), key=str)
         }
+        return {kind: at for kind, at in places.items() if len(at)}
 
     @cached_property
     def failed(self) -> Bool[ndarray, " rows"]:
@@ -133,6 +136,7 @@ def make_arms(predictions: Sequence[Prediction], baseline: str | None = BASE) ->
     answers[failed] = -1
     numbers: dict[tuple[str | None, int, str, str, str | None], int] = {}
     of_arm = np.array([numbers.setdefault(key, len(numbers)) for key in map(_arm_of, predictions)])
+    referenced = _referenced(predictions)
     order = np.lexsort((examples, of_arm))
     parts = np.split(order, np.cumsum(np.bincount(of_arm))[:-1])
     arms = []
@@ -140,7 +144,8 @@ def make_arms(predictions: Sequence[Prediction], baseline: str | None = BASE) ->
     keyed.sort(key=lambda part: (part[0].order_after(baseline), part[1] or ""))
     for key, prompt, places in keyed:
         rows = tuple(map(predictions.__getitem__, places.tolist()))
-        arm = Arm(key, rows, places, examples[places], clusters[places], answers[places], prompt)
+        known = None if referenced is None else referenced[places]
+        arm = Arm(key, rows, places, examples[places], clusters[places], answers[places], prompt, known)
         _check_once(arm)
         arms.append(arm)
     return tuple(arms)
@@ -183,6 +188,31 @@ def count_examples(arms: Sequence[Arm]) -> dict[str | None, int]:
     for arm in arms:
         asked.setdefault(arm.key.dataset, []).append(arm.examples)
     return {dataset: len(np.unique(np.concatenate(examples))) for dataset, examples in asked.items()}
+
+
+def _referenced(predictions: Sequence[Prediction]) -> Bool[ndarray, " rows"] | None:
+    """The rows that a rule can score; None if it can score all.
+
+    Others have no references because another harness judged them. A failed row beside them, which need not
+    say what was right, is one of them where its example is, or where no row of its task has references.
+    """
+    judged = {
+        (row.dataset, row.example_id) for row in predictions if not row.references and row.error is None
+    }
+    if not judged:
+        return None
+    datasets = {dataset for dataset, _ in judged}
+    known = {(row.dataset, row.task, bool(row.choices)) for row in predictions if row.references}
+    return np.array(
+        [
+            bool(row.references)
+            or not (
+                (row.dataset, row.example_id) in judged
+                or (row.dataset in datasets and (row.dataset, row.task, bool(row.choices)) not in known)
+            )
+            for row in predictions
+        ]
+    )
 
 
 def _numbered(labels: Sequence[str]) -> Int[ndarray, " rows"]:

@@ -24,7 +24,7 @@ class Coverage(msgspec.Struct, frozen=True):
     answered: int  # with text, and a metric judges it
     errored: int  # the model or its media failed; counted as wrong
     unparsed: int  # not understood, counted as wrong; or blank, wrong unless the references are blank too
-    excluded: int  # no metric judges the task; in no score
+    excluded: int  # no metric here judges it: for its task there is none, or it has no references
 
 
 class ArmCoverage(Coverage, frozen=True, kw_only=True):
@@ -90,4 +90,6 @@ def _outcomes(arm: Arm, not_understood: Sequence[Int[ndarray, " rows"]]) -> Outc
     for asked, at in arm.tasks.items():
         if not metrics_for(arm.key.dataset, *asked):
             found[at] = _EXCLUDED
+    if arm.referenced is not None:
+        found[~arm.referenced] = _EXCLUDED
     return found

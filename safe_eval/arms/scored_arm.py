@@ -88,7 +88,7 @@ def scored_arm(
     *,
     highest: float = 1.0,
     lowest: float = 0.0,
-    failed: float = 0.0,
+    failed: float | Float[ndarray, " rows"] = 0.0,
     counts: Counts | None = None,
     corpus: Corpus | None = None,
 ) -> ScoredArm:

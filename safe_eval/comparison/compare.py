@@ -18,6 +18,7 @@ from safe_eval.arms.arm import cluster_field, make_arms
 from safe_eval.arms.caption_arms import CaptionInputs
 from safe_eval.arms.consultation import CONSULTATION_METRICS, Matches, both_say, consultation_arms
 from safe_eval.arms.coverage import coverage_of
+from safe_eval.arms.given_arms import is_given
 from safe_eval.arms.protocols import fact_notes
 from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reference_notes
@@ -32,21 +33,30 @@ from safe_eval.comparison.comparison_file import (
     FlipRow,
     SideCoverage,
 )
+from safe_eval.comparison.comparison_notes import caption_notes, matching_notes
 from safe_eval.comparison.differences import MatchedArms, difference_rows, flip_rows
+from safe_eval.comparison.disagreement import (
+    DifferingItem,
+    DisagreementRow,
+    Scorings,
+    differing_csv,
+    differing_items,
+    disagreement_rows,
+)
+from safe_eval.comparison.given_of_both import given_of_both, sided
 from safe_eval.comparison.margins import Margins, read_margins
 from safe_eval.comparison.matching import Matched, match, matched_conditions
+from safe_eval.comparison.read_answers import is_log
 from safe_eval.comparison.sides import Side, files_of_sides, read_sides
 from safe_eval.options import CompareOptions, Sampling
-from safe_eval.prediction import Prediction
 from safe_eval.predictions import partial_notes
 from safe_eval.results.families import SameTest
 from safe_eval.results.flips import FLIPS_FILE, Flip, flips_between, flips_csv
-from safe_eval.scorers.captions.caption_scores import ASK_FOR, JAVA_METRICS
+from safe_eval.results.given_scores import DISAGREEMENTS_FILE
 from safe_eval.scoring.notes import few_clusters_notes
 from safe_eval.statistics.multiplicity import adjusted_once, benjamini_hochberg
 
 COMPARISON_FILE = "comparison.json"
-_IN_JAVA = tuple(ASK_FOR.format(metric) for metric in JAVA_METRICS)  # in the notes on captions
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
 Sides = tuple[Side, Side]
@@ -60,6 +70,8 @@ class _Results:
     differences: list[tuple[Difference, SameTest]]
     flips: list[FlipRow]
     flipped: list[Flip]
+    differing: list[DifferingItem]
+    disagreement: list[DisagreementRow]
     notes: list[str]
 
 
@@ -72,7 +84,9 @@ def compare_files(
     force: bool = False,
     at: Phase = unseen,
 ) -> ComparisonFile:
-    """Compare two models example by example; with `out`, write OUT/comparison.json and OUT/flips.csv.
+    """Compare two models example by example; with `out`, write OUT/comparison.json.
+
+    OUT/flips.csv and OUT/disagreements.csv are written beside it.
 
     `files` are A and B, predictions files or run folders; one is enough if both models are in it.
 
@@ -87,20 +101,23 @@ def compare_files(
     at("reading predictions")
     (side_a, rows_a), (side_b, rows_b) = read_sides(files, options)
     read = dict.fromkeys(itertools.chain(*files_of_sides(files)))
-    notes = list(partial_notes(read)) if options.allow_partial else []
+    whole = [path for path in read if not is_log(path)]
+    notes = list(partial_notes(whole)) if options.allow_partial else []
     matched: list[Matched] = []
     results: list[_Results] = []
     for conditions in matched_conditions(side_a, side_b, *options.conditions):
-        found, matches = match(rows_a, rows_b, conditions, intersect=options.intersect)
+        found, matches, ids_in_b = match(
+            rows_a, rows_b, conditions, intersect=options.intersect, by=options.pair_by
+        )
         matched.append(found)
         names = f"{side_a.model}/{conditions[0]}", f"{side_b.model}/{conditions[1]}"
         at(f"{names[0]} − {names[1]}")
-        results.append(_compare(matches, names, side_a.seed, options, margins, sampling))
+        results.append(_compare(matches, names, side_a.seed, options, margins, sampling, ids_in_b))
     differences, family = _adjusted([row for result in results for row in result.differences])
     margins.check_named(row.metric for row in differences)
     same = _same(matched, differences)
     notes = [
-        *_notes((side_a, side_b), matched, options),
+        *matching_notes((side_a, side_b), matched, options),
         *notes,
         *(note for result in results for note in result.notes),
     ]
@@ -112,6 +129,7 @@ def compare_files(
         rows=tuple(differences),
         flips=tuple(row for result in results for row in result.flips),
         flipped=tuple(flip for result in results for flip in result.flipped),
+        disagreement=tuple(row for result in results for row in result.disagreement),
         family=family,
         margins={row.metric: row.margin for row in differences if row.margin is not None},
         decided_on=options.slice,
@@ -119,7 +137,7 @@ def compare_files(
         decision=_decision(differences, options.slice, same=same) if options.margin else None,
         notes=tuple(dict.fromkeys(notes)),
         provenance=ComparisonProvenance(
-            cluster=cluster_field(_sided(matches)),
+            cluster=cluster_field(sided(matches)),
             seed=sampling.seed,
             resamples=sampling.resamples,
             confidence=sampling.confidence,
@@ -131,6 +149,9 @@ def compare_files(
     if out is not None:
         written = {
             out / FLIPS_FILE: flips_csv(comparison.flipped),
+            out / DISAGREEMENTS_FILE: differing_csv(
+                [item for result in results for item in result.differing]
+            ),
             out / COMPARISON_FILE: json_bytes(comparison),
         }
         write_all_new(written, force=force)
@@ -144,6 +165,7 @@ def _compare(
     options: CompareOptions,
     margins: Margins,
     sampling: Sampling,
+    ids_in_b: Mapping[str, str],
 ) -> _Results:
     """Compare matched answers by every metric, or by the requested metric.
 
@@ -153,22 +175,32 @@ def _compare(
         asked=_requested(options.metric), models=options.models, tokenizer=options.tokenizer
     )
     arms = all_arms(
-        _sided(matches), metrics=_requested(options.metric), captions=captions, protocol=options.protocol
+        sided(matches), metrics=_requested(options.metric), captions=captions, protocol=options.protocol
     )
     scored: Mapping[str, Sequence[ScoredArm]] = arms.judged | arms.requested
     notes = [*few_clusters_notes(arms), *question_notes(arms.arms), *fact_notes(arms.scored)]
     notes += reference_notes(arms.judged)
-    notes += _caption_notes(arms.notes, options.metric)
+    notes += caption_notes(arms.notes, options.metric)
     if options.metric in CONSULTATION_METRICS:
         saying, said = both_say(matches)
-        scored = consultation_arms(make_arms(_sided(saying)))
+        scored = consultation_arms(make_arms(sided(saying)))
         notes += said
+    given, cross, said = given_of_both(arms.given, matches)
+    scored = {**scored, **given}
+    notes += said
+    if options.metric is not None and is_given(options.metric) and options.metric not in scored:
+        raise InputError(
+            f"{options.metric}: is not given by both sides; {'; '.join(said) or 'no row has it'}"
+        )
     if options.metric is not None and options.metric not in scored:
         reasons = {of[options.metric]: None for of in arms.captions_not_measured.values()}
         raise InputError("; ".join(reasons))
     chosen = {metric: found for metric, found in scored.items() if options.metric in (None, metric)}
     margins.check_unit(list(chosen))
     matched = [MatchedArms(a, b, names) for a, b in itertools.chain(*map(_by_dataset, chosen.values()))]
+    scorings = [Scorings(sides.a, sides.b, names) for sides in matched if sides.a.counts is None]
+    scorings += [Scorings(a, b, names) for a, b in cross if options.metric is None]
+    differing = [differing_items(sides, ids_in_b) for sides in scorings]
     return _Results(
         coverage=list(_coverage(arms)),
         differences=[
@@ -180,22 +212,19 @@ def _compare(
         flipped=[
             flip for sides in matched for flip in flips_between(sides.a, sides.b, seed=seed, names=names)
         ],
+        differing=[item for items in differing for item in items],
+        disagreement=[
+            row
+            for sides, items in zip(scorings, differing, strict=True)
+            for row in disagreement_rows(sides, items)
+        ],
         notes=notes,
     )
 
 
 def _requested(metric: str | None) -> tuple[str, ...]:
-    """The metric to request from the scorers; consultation has no scorer."""
-    return () if metric is None or metric in CONSULTATION_METRICS else (metric,)
-
-
-def _sided(matches: Matches) -> list[Prediction]:
-    """All rows of both sides, with A or B in place of the name of the model."""
-    return [
-        msgspec.structs.replace(row, model=side, seed=0)
-        for both in matches
-        for side, row in zip("AB", both, strict=True)
-    ]
+    """The metric to request from the scorers; consultation and what others gave have none."""
+    return () if metric is None or metric in CONSULTATION_METRICS or is_given(metric) else (metric,)
 
 
 def _by_dataset(scored: Sequence[ScoredArm]) -> Iterator[tuple[ScoredArm, ScoredArm]]:
@@ -203,16 +232,6 @@ def _by_dataset(scored: Sequence[ScoredArm]) -> Iterator[tuple[ScoredArm, Scored
     of_side = {(arm.key.dataset, arm.key.model): arm for arm in scored}
     for dataset in dict.fromkeys(dataset for dataset, _ in of_side):
         yield of_side[dataset, "A"], of_side[dataset, "B"]
-
-
-def _caption_notes(notes: Sequence[str], metric: str | None) -> Iterator[str]:
-    """The notes on captions; for metrics in Java that were not requested, how to request them."""
-    unasked = [note for note in notes if any(command in note for command in _IN_JAVA)]
-    others = [note for note in notes if note not in unasked]
-    yield from (note for note in others if metric is None or "not measured" not in note)
-    if unasked and metric is None:
-        names = ", ".join(JAVA_METRICS)
-        yield f"{names} run in Java and are compared one at a time: --metric {JAVA_METRICS[0]}"
 
 
 def _coverage(arms: Arms) -> Iterator[SideCoverage]:
@@ -255,33 +274,3 @@ def _same(matched: Sequence[Matched], rows: Sequence[Difference]) -> bool:
     """Whether A and B said the same everywhere, and score the same: consultation may still differ."""
     said = all(found.same_answers == found.matched for found in matched)
     return said and not any(row.gained or row.lost for row in rows)
-
-
-def _notes(sides: Sides, matched: Sequence[Matched], options: CompareOptions) -> Iterator[str]:
-    for side, other in (sides, sides[::-1]):
-        alone = [name for name in side.conditions if name not in other.conditions]
-        if alone and options.conditions == (None, None):
-            yield f"only {side.name} answered under {', '.join(alone)}, which is not compared"
-    if sides[0].hashes == sides[1].hashes:
-        yield from _same_bytes(*sides, matched)
-    for found in matched:
-        if found.only_a or found.only_b:
-            yield (
-                f"{found.only_a} examples of A {found.condition_a} and {found.only_b} of B "
-                f"{found.condition_b} are on one side only and are left out{_ids(found)}"
-            )
-
-
-def _same_bytes(a: Side, b: Side, matched: Sequence[Matched]) -> Iterator[str]:
-    """A note where a model is compared with itself or with a copy: perhaps another file was meant."""
-    same = [found.condition_a for found in matched if found.condition_a == found.condition_b]
-    if (a.model, a.seed) == (b.model, b.seed) and same:
-        yield (
-            f"A and B are the same bytes, {a.model} under {', '.join(same)} in {a.file} and {b.file}; if "
-            "others were meant, give another file, or --model-b, --condition-b or --seed-b"
-        )
-
-
-def _ids(found: Matched) -> str:
-    names = [*found.only_a_ids, *found.only_b_ids]
-    return f": {', '.join(names)}{', …' if found.only_a + found.only_b > len(names) else ''}"

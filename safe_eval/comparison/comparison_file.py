@@ -4,6 +4,7 @@ import msgspec
 
 from safe_data.core import command
 from safe_eval.arms.coverage import Coverage
+from safe_eval.comparison.disagreement import DisagreementRow
 from safe_eval.comparison.matching import Matched
 from safe_eval.comparison.sides import Side
 from safe_eval.results.comparisons import Comparison
@@ -76,6 +77,7 @@ class ComparisonFile(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[Difference, ...]
     flips: tuple[FlipRow, ...]
     flipped: tuple[Flip, ...]  # each example that is right on one side only
+    disagreement: tuple[DisagreementRow, ...]  # why items are scored differently; disagreements.csv has each
     family: int  # how many tests the p values are adjusted for; rows that repeat one count once
     margins: dict[str, float]  # of each metric that decides
     decided_on: str  # the slice that decides

@@ -8,6 +8,7 @@ import numpy as np
 
 from safe_eval.arms.arm import Slices, shared_examples
 from safe_eval.arms.consultation import CONSULTATION_METRICS
+from safe_eval.arms.given_arms import is_off_scale
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.comparison.comparison_file import POWER, Difference, FlipRow
 from safe_eval.options import By, Sampling
@@ -93,7 +94,8 @@ def _would_show(row: Difference) -> WouldShow | None:
 
 def flip_rows(sides: MatchedArms, by: By | None) -> Iterator[FlipRow]:
     """The flips on all items and per question type, or per value of `by`; only for right-or-wrong metrics."""
-    if sides.a.metric in CAPTION_METRICS or sides.a.metric in CONSULTATION_METRICS:
+    unscored = (*CAPTION_METRICS, *CONSULTATION_METRICS)
+    if sides.a.metric in unscored or is_off_scale(sides.a):
         return
     rows = sides.a.rows
     types = [str(value) for row in rows if (value := getattr(row, by or "question_type")) is not None]

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 from numpy import ndarray
 
 from safe_eval.arms.arm import COMPARED_SLICES, Arm, ArmKey, shared_examples
+from safe_eval.arms.given_arms import is_given, scale_of
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.results.comparisons import Comparison, compare, test_of
@@ -89,8 +90,10 @@ def _scored(items: "pa.Table", cluster: str) -> dict[str, list[ScoredArm]]:
             texts[code] for (_, texts), code in zip(key_columns, (dataset, model, condition), strict=True)
         ]
         key = ArmKey(names[0] or None, arm_seed, names[1], names[2])
+        alike = (metric == metric_code) & (key_columns[0][0] == dataset)
+        scale = scale_of(values[alike]) if is_given(name) else (0.0, _highest(name))
         found.setdefault(name, []).append(
-            _arm(name, key, example[at], clusters[at], answers[at], values[at], needs[at])
+            _arm(name, key, example[at], clusters[at], answers[at], values[at], needs[at], scale)
         )
     return found
 
@@ -103,6 +106,7 @@ def _arm(
     answers: Numbers,
     values: Any,
     needs: Numbers,
+    scale: tuple[float, float],
 ) -> ScoredArm:
     places = np.arange(len(example))
     slices: dict[str, Bool[ndarray, " rows"]] = {
@@ -119,7 +123,8 @@ def _arm(
         scores=np.asarray(values, dtype=float),
         unparsed=np.zeros(len(example), dtype=bool),
         slices={name: inside for name, inside in slices.items() if inside.any()},
-        highest=_highest(metric),
+        highest=scale[1],
+        lowest=scale[0],
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from safe_data.core.errors import InputError, did_you_mean
 from safe_eval.arms.consultation import CONSULTATION_METRICS
+from safe_eval.arms.given_arms import is_given
 from safe_eval.scorers.captions.caption_scores import MAXIMA
 from safe_eval.scorers.scorer import CAPTION_METRICS, ON_REQUEST, SCORERS
 
@@ -78,7 +79,7 @@ def read_margins(given: Sequence[str]) -> Margins:
         if metric in named:
             raise InputError(f"--margin {text}: {metric} has a margin already; give it one")
         known = (*_ANSWERS, *CAPTION_METRICS, *CONSULTATION_METRICS)
-        if metric not in known:
+        if metric not in known and not is_given(metric):
             hint = did_you_mean(metric, known, f"metrics are {', '.join(known)}")
             raise InputError(f"--margin {text}: no metric is named {metric!r}; {hint}")
         _check_value(value, metric)
@@ -101,7 +102,7 @@ def _number(text: str, whole: str) -> float:
 
 def _check_value(margin: float, metric: str) -> None:
     """Refuse a margin that no difference could exceed: it would show nothing."""
-    highest = MAXIMA.get(metric, 1.0)
+    highest = math.inf if is_given(metric) else MAXIMA.get(metric, 1.0)
     if margin >= highest:
         raise InputError(
             f"margin {margin:g} of {metric} covers every difference, since the metric ends at {highest:g}; "

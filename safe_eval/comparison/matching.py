@@ -1,12 +1,22 @@
-"""Matching: which answers of two predictions files belong together, by dataset, example id and condition."""
+"""Matching: the answers of two predictions files to the same examples, under one condition of each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from safe_data.core.errors import InputError, first_errors
+from safe_eval.arms.consultation import Matches
+from safe_eval.comparison.pairing import (
+    ID,
+    PROMPT,
+    are_of_different_harnesses,
+    mostly_contradict,
+    paired,
+    prompts_contradict,
+)
 from safe_eval.comparison.sides import Rows, Side, listed
+from safe_eval.options import PairBy
 from safe_eval.prediction import Prediction
 
 IDS_SHOWN = 10
@@ -14,7 +24,8 @@ IDS_SHOWN = 10
 _SAME = ("references", "group", "record_id", "needs_audio", "question_type", "task")
 _FILLED = (*_SAME[1:], "split", "choices")
 
-Key = tuple[str | None, str]  # dataset and example id
+# Fields that rows of different harnesses share as A has them.
+_NAMED = ("group", "record_id", "needs_audio", "question_type", "split")
 
 
 class Matched(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +39,10 @@ class Matched(msgspec.Struct, frozen=True, kw_only=True):
     only_b: int
     only_a_ids: tuple[str, ...]
     only_b_ids: tuple[str, ...]
+    paired_by: str = ID  # or prompt
+    ambiguous: int = 0  # rows whose prompt and media are those of another row of their side
+    ambiguous_ids: tuple[str, ...] = ()
+    how: tuple[str, ...] = ()  # what a reader must know of the pairs
 
 
 def matched_conditions(
@@ -50,55 +65,125 @@ def matched_conditions(
 
 
 def match(
-    a: Rows, b: Rows, conditions: tuple[str, str], *, intersect: bool
-) -> tuple[Matched, list[tuple[Prediction, Prediction]]]:
+    a: Rows, b: Rows, conditions: tuple[str, str], *, intersect: bool, by: PairBy = "auto"
+) -> tuple[Matched, Matches, dict[str, str]]:
     """Match the answers to the same examples; fields that one side lacks are copied from the other side.
 
+    Returns what was matched, the pairs, and the ids that B has for examples that A names otherwise.
+
+    Rows of different harnesses, or that prompts pair, differ in more than the answer: there A names the
+    example, its group and its kind, and each side keeps its own references.
+
     Raises:
-        InputError: examples on one side only, unless `intersect`; no example on both sides; or an example
-            that is not the same on both sides.
+        InputError: examples on one side only, unless `intersect` or prompts pair them; no example on both
+            sides; or an example that is not the same on both sides of one harness.
     """
     of_a, of_b = (
-        {(row.dataset, row.example_id): row for row in rows if row.condition == condition}
+        [row for row in rows if row.condition == condition]
         for rows, condition in zip((a, b), conditions, strict=True)
     )
-    shared = sorted(of_a.keys() & of_b.keys(), key=_order)
-    only_a, only_b = (
-        sorted(one.keys() - other.keys(), key=_order) for one, other in ((of_a, of_b), (of_b, of_a))
-    )
-    matches = [(of_a[key], of_b[key]) for key in shared]
+    pairs = paired(of_a, of_b, by)
     found = Matched(
         condition_a=conditions[0],
         condition_b=conditions[1],
-        matched=len(shared),
-        same_answers=sum((one.answer, one.error) == (other.answer, other.error) for one, other in matches),
-        only_a=len(only_a),
-        only_b=len(only_b),
-        only_a_ids=tuple(example for _, example in only_a[:IDS_SHOWN]),
-        only_b_ids=tuple(example for _, example in only_b[:IDS_SHOWN]),
+        paired_by=pairs.by,
+        matched=len(pairs.pairs),
+        same_answers=sum(
+            (one.answer, one.error) == (other.answer, other.error) for one, other in pairs.pairs
+        ),
+        only_a=len(pairs.only_a),
+        only_b=len(pairs.only_b),
+        only_a_ids=_ids(pairs.only_a),
+        only_b_ids=_ids(pairs.only_b),
+        ambiguous=len(pairs.ambiguous),
+        ambiguous_ids=_ids(pairs.ambiguous),
+        how=pairs.how,
     )
-    if not shared or ((only_a or only_b) and not intersect):
-        raise InputError(*_unmatched(found, only_a, only_b))
-    _check_same(matches)
-    return found, [(_filled(one, other), _filled(other, one)) for one, other in matches]
+    across = pairs.by == PROMPT or are_of_different_harnesses(of_a, of_b)
+    alone = bool(pairs.only_a or pairs.only_b)
+    if not pairs.pairs or (alone and not intersect and pairs.by == ID):
+        raise InputError(*_unmatched(found, pairs.only_a, pairs.only_b))
+    if across and pairs.by == ID and mostly_contradict(pairs.pairs):
+        raise InputError(*_other_questions(pairs.pairs))
+    if across:
+        matches = [_aligned(one, other) for one, other in pairs.pairs]
+        ids = {a.example_id: b.example_id for a, b in pairs.pairs if a.example_id != b.example_id}
+        return msgspec.structs.replace(found, how=(*found.how, *_apart(matches))), matches, ids
+    _check_same(pairs.pairs)
+    return found, [(_filled(one, other), _filled(other, one)) for one, other in pairs.pairs], {}
 
 
-def _order(key: Key) -> tuple[str, str]:
-    return key[0] or "", key[1]
+def _other_questions(pairs: Matches) -> list[str]:
+    others = [(a, b) for a, b in pairs if prompts_contradict(a, b)]
+    a, b = others[0]
+    return [
+        f"{len(others)} of {len(pairs)} ids that are on both sides ask something else there, and prompts "
+        f"pair no more rows: {a.example_id!r} asks {_short(a.prompt)} in A and {_short(b.prompt)} in B",
+        "the two harnesses number their questions differently; compare answers to the same questions",
+    ]
 
 
-def _unmatched(found: Matched, only_a: Sequence[Key], only_b: Sequence[Key]) -> list[str]:
+def _ids(rows: Sequence[Prediction]) -> tuple[str, ...]:
+    return tuple(row.example_id for row in rows[:IDS_SHOWN])
+
+
+def _aligned(a: Prediction, b: Prediction) -> tuple[Prediction, Prediction]:
+    """Two rows of one example as different harnesses write it, so that both are scored by the same rule.
+
+    Where one side alone has choices or references, both have those of that side.
+    """
+    shared = {name: getattr(a, name) for name in _NAMED}
+    shared |= {name: getattr(b, name) for name, value in shared.items() if value is None}
+    truth = a if a.references or not b.references else b
+    shared["task"] = next((row.task for row in (truth, a, b) if row.task is not None), None)
+    chosen = [row for row in (a, b) if row.choices and row.references]
+    one, other = (
+        msgspec.structs.replace(
+            row,
+            **shared,
+            example_id=a.example_id,
+            dataset=a.dataset,
+            references=_truth(row, chosen, truth).references,
+            choices=_truth(row, chosen, truth).choices,
+        )
+        for row in (a, b)
+    )
+    return one, other
+
+
+def _truth(row: Prediction, chosen: Sequence[Prediction], truth: Prediction) -> Prediction:
+    """The row whose references and choices a row is scored by."""
+    if len(chosen) == 1:
+        return chosen[0]
+    return row if row.references else truth
+
+
+def _apart(matches: Matches) -> Iterator[str]:
+    """Notes on what two harnesses say differently of the same example."""
+    asked = [a.example_id for a, b in matches if prompts_contradict(a, b)]
+    if asked:
+        yield f"{len(asked)} of {len(matches)} pairs seem to ask different things, such as {asked[0]!r}"
+    others = [(a, b) for a, b in matches if sorted(a.references) != sorted(b.references)]
+    if others:
+        a, b = others[0]
+        yield (
+            f"{len(others)} of {len(matches)} examples have other references in B; each side is scored by "
+            f"its own: {a.example_id!r}: {_short(list(a.references))} in A, {_short(list(b.references))} in B"
+        )
+
+
+def _unmatched(found: Matched, only_a: Rows, only_b: Rows) -> list[str]:
     lines = [
         f"A {found.condition_a} and B {found.condition_b} do not hold the same examples: {found.matched} in "
         f"both, {found.only_a} only in A, {found.only_b} only in B"
     ]
-    for side, keys in (("A", only_a), ("B", only_b)):
-        if keys:
-            more = f" … and {len(keys) - IDS_SHOWN} more" if len(keys) > IDS_SHOWN else ""
-            lines.append(f"only in {side}: {', '.join(repr(key[1]) for key in keys[:IDS_SHOWN])}{more}")
-    same_ids = {key[1] for key in only_a} & {key[1] for key in only_b}
+    for side, rows in (("A", only_a), ("B", only_b)):
+        if rows:
+            more = f" … and {len(rows) - IDS_SHOWN} more" if len(rows) > IDS_SHOWN else ""
+            lines.append(f"only in {side}: {', '.join(map(repr, _ids(rows)))}{more}")
+    same_ids = {row.example_id for row in only_a} & {row.example_id for row in only_b}
     if same_ids:
-        datasets = [listed(sorted({str(key[0]) for key in keys})) for keys in (only_a, only_b)]
+        datasets = [listed(sorted({str(row.dataset) for row in rows})) for rows in (only_a, only_b)]
         lines.append(
             f"{len(same_ids)} ids are on both sides under different datasets ({datasets[0]} in A, "
             f"{datasets[1]} in B); write the same 'dataset' in both files"
@@ -106,7 +191,7 @@ def _unmatched(found: Matched, only_a: Sequence[Key], only_b: Sequence[Key]) -> 
     lines.append(
         "give --intersect to compare the examples that both have"
         if found.matched
-        else "nothing can be compared; use the same example ids in both files"
+        else "nothing can be compared; use the same example ids in both files, or write each row's prompt"
     )
     return lines
 

@@ -1,4 +1,4 @@
-"""Sides: whose answers are A and whose are B, read from predictions files or run folders."""
+"""Sides: whose answers are A and whose are B, read from predictions files, run folders or logs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,9 +8,9 @@ import msgspec
 
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.files import file_sha256
+from safe_eval.comparison.read_answers import read_answers
 from safe_eval.options import CompareOptions
 from safe_eval.prediction import BASE, Prediction
-from safe_eval.predictions import read_predictions
 from safe_eval.scoring.run_files import predictions_of, run_baseline
 from safe_eval.scoring.scores import PredictionsFile
 
@@ -28,6 +28,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     conditions: tuple[str, ...]
     rows: int
+    notes: tuple[str, ...] = ()  # of a log of another harness
 
     @property
     def file(self) -> str:
@@ -63,10 +64,10 @@ def read_sides(paths: Sequence[Path], options: CompareOptions) -> tuple[tuple[Si
             options contradict each other.
     """
     files_a, files_b = files_of_sides(paths)
-    rows_a = read_predictions(*files_a, allow_partial=options.allow_partial)
-    rows_b = rows_a
+    rows_a, notes_a = read_answers(files_a, allow_partial=options.allow_partial)
+    rows_b, notes_b = rows_a, notes_a
     if files_b != files_a:
-        rows_b = read_predictions(*files_b, allow_partial=options.allow_partial)
+        rows_b, notes_b = read_answers(files_b, allow_partial=options.allow_partial)
     alone = len(paths) == 1
     default = run_baseline(paths[0]) if alone else None
     models = _models(_values(rows_a, "model"), options, default, alone=alone)
@@ -77,7 +78,11 @@ def read_sides(paths: Sequence[Path], options: CompareOptions) -> tuple[tuple[Si
             "AB", (rows_a, rows_b), (files_a, files_b), conditions, models, seeds, models[::-1], strict=True
         )
     ]
-    return sides[0], sides[1]
+    (side_a, of_a), (side_b, of_b) = sides
+    return (
+        (msgspec.structs.replace(side_a, notes=tuple(notes_a)), of_a),
+        (msgspec.structs.replace(side_b, notes=tuple(notes_b)), of_b),
+    )
 
 
 def _models(

@@ -7,7 +7,7 @@ from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.headline import asks_for_headline
-from safe_eval.judging.metric_names import COVERAGE, MEANS, SEED_STD
+from safe_eval.judging.metric_names import COVERAGE, SEED_STD, is_mean
 from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.deferral import AUROC_GATE, DEFERRAL_METRICS
@@ -58,7 +58,7 @@ def why_nothing(criterion: Criterion, scores: Scores) -> str:
         return f"{text}: {'; '.join(reasons)}"
     if not slices and metric in _WHY_NO_ROW:
         return f"{text}: {_WHY_NO_ROW[metric]}"
-    if not slices and metric in MEANS:
+    if not slices and is_mean(metric):
         return f"{text}: they hold {_listed(row.metric for row in rows)}"
     slices = slices or [row.slice for row in rows]
     if criterion.slice not in slices:

@@ -13,14 +13,14 @@ from safe_eval.condition import CONDITIONS, is_condition
 from safe_eval.judging.metric_names import (
     AGREEMENT,
     CHANGED,
-    COMBINED,
     COVERAGE,
-    MEANS,
-    METRICS,
     PROPORTIONS,
     SEED_STD,
     WITHOUT_SIDES,
     extremes,
+    has_mean_over_seeds,
+    is_known,
+    is_mean,
     unknown_metric,
 )
 from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
@@ -125,7 +125,7 @@ class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     def combines_seeds(self) -> bool:
         """Whether the mean over seeds is judged, with its interval over both, where there are several."""
         if self.over is None:
-            return self.use != "value" and self.metric in COMBINED
+            return self.use != "value" and has_mean_over_seeds(self.metric)
         return self.over == "seeds"
 
     @property
@@ -161,7 +161,7 @@ def _fault(criterion: Criterion) -> str | None:
     metric, against = criterion.metric, criterion.against
     if not criterion.name.strip():
         return "its name is blank; a verdict needs one to show"
-    if metric not in METRICS:
+    if not is_known(metric):
         return unknown_metric(metric)
     if criterion.slice not in COMPARED_SLICES and not _SLICE.fullmatch(criterion.slice):
         return f"slice {criterion.slice!r} is none of all, audio, vl, type:NAME, class:NAME"
@@ -202,8 +202,8 @@ def _sides_fault(criterion: Criterion) -> str | None:
             return f"{metric} is {what} the baseline; give 'against', for example 'against: base/full'"
     if against is not None and against == criterion.condition:
         return f"compares {against} with itself; give another 'against'"
-    takes_against = (*MEANS, *DRIFT_METRICS, *PROPORTIONS, SEPARATION, CHANGED)
-    if against is not None and metric not in takes_against:
+    takes_against = (*DRIFT_METRICS, *PROPORTIONS, SEPARATION, CHANGED)
+    if against is not None and not is_mean(metric) and metric not in takes_against:
         return f"{metric} describes one 'condition'; leave out 'against'"
     return None
 
@@ -242,7 +242,7 @@ def _use_fault(criterion: Criterion) -> str | None:
         return f"{metric} has an upper limit and no other end; use value or ci_high"
     if has_none and use != "value":
         return f"{metric} has no interval; leave out 'use', so that its value is judged"
-    if use in ONE_SIDED and metric not in MEANS:
+    if use in ONE_SIDED and not is_mean(metric):
         return f"{metric} is no difference of scores, so it has no equivalence interval"
     if use == "equivalence" and (criterion.against is None or operator != "within"):
         return "equivalence needs an 'against' and a bound 'within MARGIN'"
@@ -254,7 +254,7 @@ def _use_fault(criterion: Criterion) -> str | None:
 
 
 def _seeds_fault(criterion: Criterion) -> str | None:
-    if criterion.over == "seeds" and criterion.metric not in COMBINED:
+    if criterion.over == "seeds" and not has_mean_over_seeds(criterion.metric):
         return f"{criterion.metric} has no mean over seeds; leave out 'over', so that each seed must hold"
     if criterion.min_seeds == 1 and (criterion.over == "seeds" or criterion.metric.endswith(SEED_STD)):
         return "min_seeds 1 asks for nothing here; a number over seeds needs 2"

@@ -11,7 +11,7 @@ from safe_eval.condition import changes_sound
 from safe_eval.judging.absent_evidence import absent_arms, in_words, why_nothing
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.lomo_evidence import LOMO_METRICS, lomo_evidence, pooled_places
-from safe_eval.judging.metric_names import CHANGED, COVERAGE, MEANS, SEED_STD
+from safe_eval.judging.metric_names import CHANGED, COVERAGE, SEED_STD, is_mean
 from safe_eval.judging.row_evidence import (
     Evidence,
     Place,
@@ -291,7 +291,7 @@ def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
     """
     model, metric = (criterion.condition or "").rpartition("/")[0], criterion.metric.removesuffix(SEED_STD)
     judging: set[str] = {*ANSWER_METRICS, *MAXIMA}
-    if metric in MEANS and metric not in CONSULTATION_METRICS:
+    if is_mean(metric) and metric not in CONSULTATION_METRICS:
         judging = {metric}
     elif metric in OWN_AGGREGATES:
         judging = {OWN_AGGREGATES[metric]}

@@ -10,7 +10,7 @@ from safe_eval.judging.criterion import ONE_SIDED, Criterion
 from safe_eval.judging.evidence import find_evidence, is_sent_sound_known
 from safe_eval.judging.headline import of_each_dataset
 from safe_eval.judging.labelled import Labelled, agreement_evidence
-from safe_eval.judging.metric_names import AGREEMENT, CHANGED, MEANS
+from safe_eval.judging.metric_names import AGREEMENT, CHANGED, is_mean
 from safe_eval.judging.not_shown import not_shown
 from safe_eval.judging.row_evidence import Evidence
 from safe_eval.results.separation import SEPARATION
@@ -118,7 +118,8 @@ def _written(value: float, criterion: Criterion) -> str:
     """A value as the evidence writes it: only a difference has a sign, and a count no decimals."""
     if criterion.metric == CHANGED:
         return f"{value:.0f}"
-    is_difference = criterion.metric in (*MEANS, SEPARATION) and criterion.against is not None
+    subtracts = is_mean(criterion.metric) or criterion.metric == SEPARATION
+    is_difference = subtracts and criterion.against is not None
     return numerals.difference(value) if is_difference else numerals.fraction(value)
 
 

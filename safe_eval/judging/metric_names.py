@@ -2,6 +2,7 @@
 
 from safe_data.core.errors import did_you_mean
 from safe_eval.arms.consultation import CONSULTATION_METRICS
+from safe_eval.arms.given_arms import is_given
 from safe_eval.results.aggregates import HIGHEST, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.deferral import DEFERRAL_METRICS
@@ -44,12 +45,35 @@ METRICS = (
 )
 
 
+def is_mean(metric: str) -> bool:
+    """Whether a metric is a mean of scores of examples: one of `MEANS`, or what another harness gave.
+
+    >>> is_mean("vqa_accuracy"), is_mean("given:gpt_eval"), is_mean("ece")
+    (True, True, False)
+    """
+    return metric in MEANS or (is_given(metric) and not metric.endswith(SEED_STD))
+
+
+def is_known(metric: str) -> bool:
+    """Whether scores.json can hold a metric; which scores harnesses give is known from rows alone."""
+    return metric in METRICS or is_given(metric)
+
+
+def has_mean_over_seeds(metric: str) -> bool:
+    """Whether a metric is combined over seeds where there are several."""
+    return metric in COMBINED or is_mean(metric)
+
+
 def extremes(metric: str, *, difference: bool) -> tuple[float, float]:
     """The lowest and the highest value of a metric, or of a difference of two such values.
 
     >>> extremes("cider_d", difference=True), extremes("answers_changed", difference=False)
     ((-10.0, 10.0), (0.0, inf))
+    >>> extremes("given:gpt_eval", difference=False)
+    (-inf, inf)
     """
+    if is_given(metric):
+        return 0.0 if metric.endswith(SEED_STD) else -float("inf"), float("inf")
     highest = {
         **MEANS,
         **CALIBRATION_METRICS,
@@ -77,4 +101,5 @@ def unknown_metric(metric: str) -> str:
     """
     named = ", ".join(name for name in METRICS if not name.endswith(SEED_STD))
     hint = did_you_mean(metric, METRICS)
-    return f"unknown metric {metric!r}{hint and ', '}{hint}; metrics are {named}, and METRIC{SEED_STD}"
+    told = f"metrics are {named}, METRIC{SEED_STD}, and given:NAME"
+    return f"unknown metric {metric!r}{hint and ', '}{hint}; {told}"

@@ -11,7 +11,7 @@ from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import Arm
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.headline import ACCURACY
-from safe_eval.judging.metric_names import COVERAGE, MEANS, SEED_STD
+from safe_eval.judging.metric_names import COVERAGE, SEED_STD, is_mean
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.deferral import AUROC_GATE, DEFERRAL_METRICS, gate_of
@@ -89,7 +89,7 @@ def looked_at(criterion: Criterion, arms: Arms, arm: Arm) -> Bool[ndarray, " row
     asked = criterion.metric.removesuffix(SEED_STD)
     metric = OWN_AGGREGATES.get(asked, asked)  # an aggregate of `accuracy` is of this metric alone
     seen = np.zeros(len(arm.rows), dtype=bool)
-    if metric in MEANS:
+    if is_mean(metric):
         metrics = [name for name in arms.judged if name not in MAXIMA] if asked == ACCURACY else [metric]
         for scored in (one for name in metrics for one in arms.scored.get(name, ())):
             if scored.arm is arm:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safe_eval.report import numbers
-from safe_eval.report.labels import condition_title
+from safe_eval.report.labels import Models, condition_title
 from safe_eval.report.media import MAX_TOTAL_BYTES, Media
 from safe_eval.report.selection import Answered, Item, Selection
 from safe_eval.scorers.scorer import RIGHT_FROM
@@ -51,7 +51,7 @@ def item_groups(selection: Selection, media: Sequence[Media]) -> list[dict[str, 
     """The cards of each reason that has items, with how many of all its items are shown."""
     cards: dict[str, list[dict[str, Any]]] = {}
     for item, entry in zip(selection.items, media, strict=True):
-        cards.setdefault(item.reason, []).append(_card(item, entry, selection))
+        cards.setdefault(item.reason, []).append(card(item, entry, selection.models))
     return [
         {
             "title": title,
@@ -63,7 +63,8 @@ def item_groups(selection: Selection, media: Sequence[Media]) -> list[dict[str, 
     ]
 
 
-def _card(item: Item, media: Media, selection: Selection) -> dict[str, Any]:
+def card(item: Item, media: Media, models: Models) -> dict[str, Any]:
+    """One item with all answers to it, as the template shows it."""
     row = item.prediction
     kind = {True: "needs the sound", False: "needs no sound"}.get(row.needs_audio is True, "")
     facts = [
@@ -76,7 +77,7 @@ def _card(item: Item, media: Media, selection: Selection) -> dict[str, Any]:
         "record": row.record_id or row.example_id,
         "question": _shorten(row.prompt or "(the prediction does not hold the question)"),
         "expected": _expected(row.references),
-        "answers": [_answer(answered, selection) for answered in item.answers],
+        "answers": [_answer(answered, models) for answered in item.answers],
         "media": media,
         "changed": [
             {
@@ -91,7 +92,7 @@ def _card(item: Item, media: Media, selection: Selection) -> dict[str, Any]:
     }
 
 
-def _answer(answered: Answered, selection: Selection) -> dict[str, Any]:
+def _answer(answered: Answered, models: Models) -> dict[str, Any]:
     row, key = answered.prediction, answered.key
     facts = [] if row.confidence is None else [f"{100 * row.confidence:.0f} % sure"]
     facts += ["not understood"] if answered.unparsed else []
@@ -99,8 +100,8 @@ def _answer(answered: Answered, selection: Selection) -> dict[str, Any]:
         facts.append(f"score {numbers.percent(answered.score, 0)} %")
     return {
         **_mark(answered),
-        "title": selection.models.title(key.model, key.condition),
-        "tested": key.condition == "full" and key.model in selection.models.tested,
+        "title": models.title(key.model, key.condition),
+        "tested": key.condition == "full" and key.model in models.tested,
         "text": _shorten(row.answer if row.answer is not None else f"(no answer: {row.error})"),
         "facts": " · ".join(facts),
     }

@@ -1,46 +1,73 @@
-"""The noise curve as a chart: what is left of hearing, from the clean sound to none, one strip per model."""
+"""Curves as charts: what is left of hearing as the sound gets worse, one strip per model and slice."""
 
 from collections.abc import Iterator, Sequence
 
 from safe_eval.report.charts import ACCENT, INK, PLOT_WIDTH, VALUE_WIDTH, data_of, svg_of
-from safe_eval.report.labels import Models, set_title
+from safe_eval.report.labels import Models, set_title, slice_title
 from safe_eval.report.units import unit_of
-from safe_eval.results.noise_curve import CLEAN, NoiseRow
+from safe_eval.results.noise_curve import CLEAN, DROP, GATE_OFF, NoiseRow
 from safe_eval.scoring.scores import Scores
+from safe_eval.text.curve_text import CURVE_TITLES, half_gain_words, level_words
 
-LEAST_LEVELS = 2  # of noise; a single one is in the tables of accuracies
+LEAST_LEVELS = 2  # of a curve; a single one is in the tables of accuracies
 
 _HEIGHT = 110  # pixels of a strip
 _PERCENT = "round(datum.value * 100) + ' %'"
 
+_Set = tuple[str, str | None, int | None, str]
+
 
 def noise_charts(scores: Scores, models: Models, most: int) -> list[dict[str, str]]:
-    """A chart for each metric, dataset and seed with noise at several levels, at most so many."""
-    keys = dict.fromkeys((row.metric, row.dataset, row.seed) for row in scores.noise_curve)
+    """A chart for each metric, dataset and kind of curve with several levels, at most so many.
+
+    Of several seeds that have a curve together, only that is drawn.
+    """
+    keys = dict.fromkeys(map(_set, scores.noise_curve))
     drawn: list[dict[str, str]] = []
     for key in keys:
-        curves = list(_curves([r for r in scores.noise_curve if (r.metric, r.dataset, r.seed) == key]))
-        if curves and len(drawn) < most:
-            caption = (
-                f"Questions about the sound. {set_title(*key)}. The lines are "
-                f"{curves[0][0].confidence:.0%} intervals.".replace("%", " %")
+        metric, dataset, seed, kind = key
+        if len(drawn) >= most or (seed is not None and (metric, dataset, None, kind) in keys):
+            continue
+        curves = list(_curves([row for row in scores.noise_curve if _set(row) == key]))
+        if curves:
+            title = CURVE_TITLES[kind].capitalize()
+            drawn.append(
+                {"svg": _chart(curves, models), "title": title, "caption": _caption(scores, key, curves)}
             )
-            drawn.append({"svg": _chart(curves, models), "title": "Hearing in noise", "caption": caption})
     return drawn
 
 
 def level_title(row: NoiseRow) -> str:
-    """A level of noise as an axis names it."""
-    if row.snr_db is None:
-        return "clean" if row.condition == CLEAN else "no sound"
-    return f"{row.snr_db} dB".replace("-", "−")
+    """A level of a curve as an axis names it."""
+    if row.level is None:
+        none = "gate off" if row.condition == GATE_OFF else "no sound"
+        return ("all there" if row.kind == DROP else "clean") if row.condition == CLEAN else none
+    return level_words(row.level, row.unit)
+
+
+def _caption(scores: Scores, key: _Set, curves: Sequence[Sequence[NoiseRow]]) -> str:
+    metric, dataset, seed, kind = key
+    about = set_title(metric, dataset, seed) + (" · over seeds" if seed is None else "")
+    asked = "" if kind == DROP else "Questions about the sound. "
+    band = f"{curves[0][0].confidence:.0%}".replace("%", " %")
+    shown = {rows[0].model for rows in curves}
+    halves = [
+        f" {row.model}: {half_gain_words(row, unit_of(row.metric, difference=True).write)}."
+        for row in scores.half_gain
+        if (row.metric, row.dataset, row.seed, row.kind) == key and row.model in shown
+    ]
+    return f"{asked}{about}. The bands are {band} intervals, level by level.{''.join(halves)}"
+
+
+def _set(row: NoiseRow) -> _Set:
+    return row.metric, row.dataset, row.seed, row.kind
 
 
 def _curves(rows: Sequence[NoiseRow]) -> Iterator[list[NoiseRow]]:
-    """The rows of each model that answered at several levels of noise."""
-    for model in dict.fromkeys(row.model for row in rows):
-        own = [row for row in rows if row.model == model]
-        if sum(row.snr_db is not None for row in own) >= LEAST_LEVELS:
+    """The rows of each model and slice that has answers at several levels."""
+    for model, slice_name in dict.fromkeys((row.model, row.slice) for row in rows):
+        own = [row for row in rows if (row.model, row.slice) == (model, slice_name)]
+        if sum(row.level is not None for row in own) >= LEAST_LEVELS:
             yield own
 
 
@@ -68,12 +95,13 @@ def _chart(curves: Sequence[Sequence[NoiseRow]], models: Models) -> str:
         colour = INK if rows[0].model == models.baseline else ACCENT
         chart = alt.Chart(data_of(marks)).encode(x=x, y=y)
         between = alt.Chart(data_of(marks)).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q")
+        title = rows[0].model + (f", {slice_title(rows[0].slice)}" if rows[0].kind == DROP else "")
         strips.append(
             alt.layer(
-                between.mark_rule(strokeWidth=2.5, opacity=0.5, color=colour),
+                between.mark_area(opacity=0.15, color=colour),
                 chart.mark_line(color=colour, opacity=0.5),
                 chart.mark_point(filled=True, size=45, opacity=1, color=colour),
                 chart.mark_text(dy=-12, dx=20, color=INK, fontSize=11).encode(text="text:N"),
-            ).properties(width=PLOT_WIDTH + VALUE_WIDTH, height=_HEIGHT, title=rows[0].model)
+            ).properties(width=PLOT_WIDTH + VALUE_WIDTH, height=_HEIGHT, title=title)
         )
     return svg_of(alt.vconcat(*strips, spacing=18))

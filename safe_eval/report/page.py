@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from safe_eval.report.cards import item_groups, media_sentence, selection_senten
 from safe_eval.report.chain import chain_words
 from safe_eval.report.charts import accuracy_chart, bounds_chart, risk_coverage_chart
 from safe_eval.report.comparison_tables import comparison_tables, drift_tables, equivalence_tables
+from safe_eval.report.domains import domain_tables, half_gain_tables
 from safe_eval.report.frontier_chart import frontier_chart
 from safe_eval.report.frontiers import frontier_panels, frontier_table
 from safe_eval.report.hearing import hearing_tables
 from safe_eval.report.hearing_chart import hearing_charts
+from safe_eval.report.hurts import error_tables, hurt_charts, hurt_tables
 from safe_eval.report.labels import set_title
 from safe_eval.report.media import Media, collect, open_shards
 from safe_eval.report.noise_chart import noise_charts
@@ -37,6 +39,7 @@ from safe_eval.report.selection import SHOWN, select_items
 from safe_eval.report.sent import collect_sent
 from safe_eval.report.side_by_side import Shown
 from safe_eval.report.table import in_parts
+from safe_eval.report.telling import prediction_of, shown_items, telling_groups, telling_sentence
 from safe_eval.report.verdict_words import (
     coverage_words,
     criteria_table,
@@ -78,19 +81,24 @@ def render_page(page: Shown, shards: Path | None, summary_name: str) -> str:
     text = environment.from_string(_resource("page.html.j2")).render(
         style=Markup(style),  # noqa: S704 - our own file
         style_hash=_csp_hash(style),
-        charts=[{**chart, "svg": Markup(chart["svg"])} for chart in _charts(page)],  # noqa: S704 - vl-convert escapes
-        frontier_charts=[{**chart, "svg": Markup(chart["svg"])} for chart in _frontier_charts(page)],  # noqa: S704
-        hearing_charts=[
-            {**chart, "svg": Markup(chart["svg"])}  # noqa: S704
-            for chart in hearing_charts(page.scores, page.models, MOST_CHARTS)
-        ],
+        charts=_drawn(_charts(page)),
+        frontier_charts=_drawn(_frontier_charts(page)),
+        hearing_charts=_drawn(hearing_charts(page.scores, page.models, MOST_CHARTS)),
         summary_name=summary_name,
-        selection=_selection(page, shards),
+        curve_charts=_drawn(noise_charts(page.scores, page.models, MOST_CHARTS)),
+        hurt_charts=_drawn(hurt_charts(page.scores, MOST_CHARTS)),
+        **_items(page, shards),
         **_numbers(page),
         provenance=[_provenance(run, shards if page.is_one else None) for run in page.runs],
         limits=[*page.scores.notes, *LIMITS],
     )
     return text + "\n"
+
+
+def _drawn(charts: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
+    from markupsafe import Markup
+
+    return [{**chart, "svg": Markup(chart["svg"])} for chart in charts]  # noqa: S704 - vl-convert escapes
 
 
 def _numbers(page: Shown) -> dict[str, Any]:
@@ -121,6 +129,9 @@ def _numbers(page: Shown) -> dict[str, Any]:
         "accuracies": [part for panel in panels for part in in_parts(accuracy.main_table(panel))],
         "scores_title": "Accuracy" if panels else "Scores",
         "types": [part for table in types for part in in_parts(table)],
+        "curves": [*half_gain_tables(scores), *domain_tables(scores)],
+        "hurts": [part for table in hurt_tables(scores) for part in in_parts(table)],
+        "errors": error_tables(scores),
         "frontiers": [frontier_table(panel) for panel in frontier_panels(scores, models)],
         "hearing": [part for table in hearing_tables(scores, models) for part in in_parts(table)],
         "coverage": coverage_words(scores, models),
@@ -158,7 +169,6 @@ def _charts(page: Shown) -> list[dict[str, str]]:
         }
         for panel in panels[:MOST_CHARTS]
     ]
-    drawn += noise_charts(page.scores, page.models, MOST_CHARTS)
     drawn += _curves(page)
     drawn += [
         {
@@ -194,17 +204,27 @@ def _curves(page: Shown) -> list[dict[str, str]]:
     ]
 
 
-def _selection(page: Shown, shards: Path | None) -> dict[str, Any]:
+def _items(page: Shown, shards: Path | None) -> dict[str, Any]:
+    """The items of both sections, whose media share one budget."""
     selection = select_items(page.items, page.models, protocol=page.scores.provenance.protocol)
-    shown = [item.prediction for item in selection.items]
-    media = [Media()] * len(shown)
+    telling = shown_items(page.scores.telling)
+    shown = [*(item.prediction for item in selection.items), *map(prediction_of, telling)]
+    chosen, turned = [Media()] * len(selection.items), [Media()] * len(telling)
     if shards is not None:
         shelves = open_shards(shown, shards)
-        media = collect_sent(selection.items, collect(shown, shelves), shelves)
+        media = collect(shown, shelves)
+        chosen, turned = media[: len(selection.items)], media[len(selection.items) :]
+        chosen = collect_sent(selection.items, chosen, shelves, sum(one.bytes for one in turned))
     return {
-        "sentence": selection_sentence(selection, SHOWN),
-        "media_sentence": media_sentence(media, shards),
-        "groups": item_groups(selection, media),
+        "selection": {
+            "sentence": selection_sentence(selection, SHOWN),
+            "media_sentence": media_sentence(chosen, shards),
+            "groups": item_groups(selection, chosen),
+        },
+        "telling": {
+            "sentence": telling_sentence(telling, page.scores.telling),
+            "groups": telling_groups(telling, turned, page.models),
+        },
     }
 
 

@@ -34,12 +34,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _OF = "of:"
-_WORDS = {"silence": "silence", "noise": "noise", "grey": "grey", LEFT_OUT: LEFT_OUT}
+_WHOLE = ("silence", "noise", "grey")  # that are all there is to say
 
 
-def collect_sent(items: Sequence[Item], media: Sequence[Media], shelves: Shelves) -> list[Media]:
-    """Add to the media of each item what its conditions changed, while there is room on the page."""
-    left = MAX_TOTAL_BYTES - sum(one.bytes for one in media)
+def collect_sent(
+    items: Sequence[Item], media: Sequence[Media], shelves: Shelves, taken: int = 0
+) -> list[Media]:
+    """Add to the media of each item what its conditions changed, while there is room on the page.
+
+    `taken` are the bytes of other media that the page holds.
+    """
+    left = MAX_TOTAL_BYTES - taken - sum(one.bytes for one in media)
     stored = lru_cache(len(shelves.datasets) or 1)(lambda split: StoredMedia(shelves.datasets[split]))
     found = []
     for item, own in zip(items, media, strict=True):
@@ -75,7 +80,9 @@ def _part_in_words(row: Prediction, part: str) -> str | None:
         return None
     if note.startswith(_OF):
         return f"{part} of {note.removeprefix(_OF)}"
-    return f"{part}: {_WORDS.get(note, 'changed')}"
+    if note == LEFT_OUT:
+        return f"no {part}"
+    return note if note in _WHOLE else f"its {part}, changed"
 
 
 def _note(row: Prediction, part: str) -> str | None:

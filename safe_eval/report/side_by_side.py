@@ -167,6 +167,13 @@ def _joined_scores(names: Sequence[str], results: Sequence[Results]) -> Scores:
         lomo_agreement=rows("lomo_agreement"),
         irrelevance=rows("irrelevance"),
         contradiction=rows("contradiction"),
+        noise_curve=rows("noise_curve"),
+        half_gain=rows("half_gain"),
+        domains=rows("domains"),
+        domain_differences=rows("domain_differences"),
+        hurts=rows("hurts"),
+        typical_errors=rows("typical_errors"),
+        telling=rows("telling"),
         frontiers=(),  # the intervals of a frontier hold for the models of one run
         notes=notes,
     )

@@ -10,6 +10,7 @@ from safe_data.core.table import Table, Value, csv_text
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import shared_examples
 from safe_eval.arms.consultation import CONSULTATION_METRICS
+from safe_eval.arms.given_arms import is_off_scale
 from safe_eval.arms.pairs import baseline_of
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.results.comparisons import matched_equals
@@ -61,9 +62,10 @@ def flips_between(
 ) -> Iterator[Flip]:
     """The flips of the examples that both answered, in the order of their ids.
 
-    Captions are not right or wrong, and neither is consultation: they have no flips.
+    Captions are not right or wrong, and neither are consultation and given scores outside [0, 1]: they have
+    no flips.
     """
-    if a.metric in CAPTION_METRICS or a.metric in CONSULTATION_METRICS:
+    if a.metric in CAPTION_METRICS or a.metric in CONSULTATION_METRICS or is_off_scale(a):
         return
     at_a, at_b = shared_examples(a.examples, b.examples)
     right_a, right_b = a.scores[at_a] >= RIGHT_FROM, b.scores[at_b] >= RIGHT_FROM

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import COMPARED_SLICES, ArmKey, Places, shared_examples
+from safe_eval.arms.given_arms import is_off_scale
 from safe_eval.arms.pairs import Pairing, equal_pairs, same_seeds
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
@@ -178,7 +179,7 @@ def _row(seeds: BySeed, slice_name: str, sampling: Sampling) -> SeedRow:
         always_wrong=None,
         mixed=None,
     )
-    if first.metric in CAPTION_METRICS:
+    if first.metric in CAPTION_METRICS or is_off_scale(first):
         return row
     right = int(always_right(scores, right_from=RIGHT_FROM).sum())
     wrong = int(always_wrong(scores, right_from=RIGHT_FROM).sum())

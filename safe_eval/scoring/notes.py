@@ -7,6 +7,7 @@ from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import COMPARED_SLICES
 from safe_eval.arms.consultation import consultation_notes
 from safe_eval.arms.delivery import delivery_notes
+from safe_eval.arms.given_arms import given_notes
 from safe_eval.arms.pairs import pairing_notes, unpaired_notes
 from safe_eval.arms.prompts import prompt_notes
 from safe_eval.arms.protocols import fact_notes, protocol_notes
@@ -42,6 +43,7 @@ def notes_of(arms: Arms) -> Iterator[str]:
     yield from fact_notes(arms.scored)
     yield from reply_notes(arms.arms)
     yield from reference_notes(arms.judged)
+    yield from given_notes(arms.arms, arms.given)
     yield from delivery_notes(arms.arms)
     yield from consultation_notes(arms.arms)
     yield from calibration_notes(arms)

@@ -15,7 +15,7 @@ from safe_eval.scorers.captions.caption_scores import JAVA_METRICS
 Row = dict[str, Any]
 
 _NAMES = (
-    *("metric", "rule", "name", "dataset", "slice", "model", "condition", "against"),
+    *("metric", "beside", "rule", "name", "dataset", "slice", "model", "condition", "against"),
     *("a", "b", "seed", "seeds"),
 )
 _FILES = ("predictions", "frequencies", "spice")  # compared by name and hash; they may have been moved

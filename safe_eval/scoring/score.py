@@ -25,8 +25,17 @@ from safe_eval.results.calibration import CALIBRATION_METRICS, calibration_rows
 from safe_eval.results.comparisons import comparison_rows
 from safe_eval.results.contradiction import contradiction_rows
 from safe_eval.results.deferral import DEFERRAL_METRICS, deferral_rows
+from safe_eval.results.domains import domain_tables
 from safe_eval.results.flips import FLIPS_FILE, flips_csv, flips_of_models
 from safe_eval.results.frontiers import frontier_notes, frontier_rows, frontiers_of
+from safe_eval.results.given_scores import (
+    DISAGREEMENTS_FILE,
+    disagreements,
+    disagreements_csv,
+    given_rows,
+)
+from safe_eval.results.half_gain import half_gain_rows
+from safe_eval.results.hurts import hurt_rows
 from safe_eval.results.irrelevance import irrelevance_rows
 from safe_eval.results.latency import LATENCIES, latency_rows
 from safe_eval.results.lomo import lomo_rows
@@ -41,6 +50,7 @@ from safe_eval.results.seeds import seed_comparison_rows, seed_rows
 from safe_eval.results.separation import separation_rows
 from safe_eval.results.shrinkage import shrinkage_rows
 from safe_eval.results.spread import spread_notes, spread_rows
+from safe_eval.results.telling import telling_items, typical_errors
 from safe_eval.scoring.items import ITEMS_FILE, writing_items
 from safe_eval.scoring.notes import notes_of
 from safe_eval.scoring.other_split import prior_file, prior_notes, read_other_split
@@ -67,7 +77,8 @@ def score_files(
 ) -> Scores:
     """Score predictions files together; with `out`, write scores.json, items.parquet and flips.csv into it.
 
-    `at` is told which phase of the work begins.
+    Where rows give scores of other harnesses, disagreements.csv is written too. `at` is told which phase of
+    the work begins.
 
     Raises:
         InputError: see `read_predictions` and `all_arms`; or `out` holds other scores, which only `force`
@@ -87,6 +98,8 @@ def score_files(
         scores = msgspec.structs.replace(scores, provenance=made)
         flips = flips_csv(list(flips_of_models(arms)))
         written = {out / FLIPS_FILE: flips, out / SCORES_FILE: json_bytes(scores)}
+        if arms.given or (out / DISAGREEMENTS_FILE).exists():  # none is left of older scores
+            written[out / DISAGREEMENTS_FILE] = disagreements_csv(list(disagreements(arms)))
         check_same_hash(out / ITEMS_FILE, items_sha256, force=force)
         check_same(written, force=force)
     write_all_new(written, force=force)
@@ -164,6 +177,7 @@ def scores_of(
     other_split = None if options.prior is None else read_other_split(options.prior, arms.arms)
     about_rules = spread_notes(arms) if options.spread else ()
     frontiers = frontiers_of(arms)
+    domains, domain_differences = domain_tables(arms, sampling)
     about_prior = () if other_split is None else prior_notes(other_split, arms.arms)
     return Scores(
         coverage=coverage_by_condition(coverage),
@@ -187,11 +201,18 @@ def scores_of(
         irrelevance=tuple(irrelevance_rows(arms, sampling)),
         contradiction=tuple(contradiction_rows(arms, sampling)),
         noise_curve=tuple(noise_rows(arms, sampling)),
+        half_gain=tuple(half_gain_rows(arms, sampling)),
+        domains=domains,
+        domain_differences=domain_differences,
+        hurts=tuple(hurt_rows(arms, sampling)),
+        typical_errors=tuple(typical_errors(arms)),
+        telling=tuple(telling_items(arms)),
         latency=tuple(latency_rows(arms, sampling)),
         delivery=tuple(deliveries(arms.arms)),
         deferral=tuple(deferral_rows(arms, sampling)),
         shrinkage=tuple(shrinkage_rows(arms, sampling)),
         frontiers=tuple(frontier_rows(frontiers, sampling)),
+        given_scores=tuple(given_rows(arms, sampling)),
         notes=(*notes, *notes_of(arms), *frontier_notes(frontiers), *about_rules, *about_prior),
         provenance=Provenance(
             predictions=tuple(named_file(path, out) for path in paths),

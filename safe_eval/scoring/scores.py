@@ -17,7 +17,11 @@ from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.contradiction import ContradictionRow
 from safe_eval.results.deferral import DeferralRow
+from safe_eval.results.domains import DomainDifference, DomainRow
 from safe_eval.results.frontiers import FrontierRow
+from safe_eval.results.given_scores import GivenRow
+from safe_eval.results.half_gain import HalfGainRow
+from safe_eval.results.hurts import HurtRow
 from safe_eval.results.irrelevance import IrrelevanceRow
 from safe_eval.results.latency import LatencyRow
 from safe_eval.results.lomo import LomoRow
@@ -31,6 +35,7 @@ from safe_eval.results.seeds import SeedComparison, SeedRow
 from safe_eval.results.separation import SeparationRow
 from safe_eval.results.shrinkage import ShrinkageRow
 from safe_eval.results.spread import SpreadRow
+from safe_eval.results.telling import TellingItem, TypicalError
 
 SCORES_FILE = "scores.json"
 FORMAT_VERSION = 5
@@ -95,11 +100,18 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     irrelevance: tuple[IrrelevanceRow, ...] = ()
     contradiction: tuple[ContradictionRow, ...] = ()
     noise_curve: tuple[NoiseRow, ...] = ()
+    half_gain: tuple[HalfGainRow, ...] = ()
+    domains: tuple[DomainRow, ...] = ()
+    domain_differences: tuple[DomainDifference, ...] = ()
+    hurts: tuple[HurtRow, ...] = ()
+    typical_errors: tuple[TypicalError, ...] = ()
+    telling: tuple[TellingItem, ...] = ()
     latency: tuple[LatencyRow, ...] = ()
     delivery: tuple[Delivery, ...] = ()
     deferral: tuple[DeferralRow, ...] = ()
     shrinkage: tuple[ShrinkageRow, ...] = ()
     frontiers: tuple[FrontierRow, ...] = ()
+    given_scores: tuple[GivenRow, ...] = ()
 
 
 class _Version(msgspec.Struct):

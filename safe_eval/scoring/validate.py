@@ -9,6 +9,7 @@ import msgspec
 from safe_data.core.errors import InputError, raise_row_errors
 from safe_eval.arms.arm import cluster_field, count_examples, make_arms
 from safe_eval.arms.delivery import delivery_notes
+from safe_eval.arms.given_arms import GIVEN, given_arms, given_notes
 from safe_eval.arms.prompts import by_prompt, prompt_notes
 from safe_eval.arms.questions import question_notes
 from safe_eval.arms.replies import reply_notes
@@ -29,6 +30,9 @@ _OPTIONAL = {
     "consulted": "how often the sound is consulted is not measured",
     "audio_sha256": "nothing shows that a condition reached the model",
 }
+
+
+_Kind = tuple[str | None, str, bool, bool]  # dataset, task, choices, and whether a rule here can score it
 
 
 class ArmRows(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +123,7 @@ def validate(
         *prompt_notes(worded),
         *question_notes(worded.main),
         *reply_notes(arms),
+        *given_notes(arms, given_arms(arms)),
         *delivery_notes(arms),
     )
     return msgspec.structs.replace(validation, notes=found)
@@ -128,7 +133,7 @@ def _raise_faults(predictions: Sequence[Prediction]) -> None:
     faults = settled(predictions, "row {}".format)[1]
     captions: dict[str | None, list[Prediction]] = {}
     for row in predictions:
-        if row.task in CAPTION_TASKS and not row.choices:
+        if row.task in CAPTION_TASKS and not row.choices and (row.references or row.error is not None):
             captions.setdefault(row.dataset, []).append(row)
     try:
         cluster_field(predictions)
@@ -143,14 +148,21 @@ def _raise_faults(predictions: Sequence[Prediction]) -> None:
 
 
 def _judging(predictions: Sequence[Prediction]) -> Iterator[Judging]:
-    counts = Counter((row.dataset, row.task or "vqa", bool(row.choices)) for row in predictions)
-    for dataset, task, choices in sorted(counts, key=lambda of: (of[0] or "", of[1], of[2])):
+    counts, given = Counter[_Kind](), dict[_Kind, dict[str, None]]()
+    for row in predictions:
+        kind = (row.dataset, row.task or "vqa", bool(row.choices), bool(row.references or row.error))
+        counts[kind] += 1
+        if row.scores:
+            given.setdefault(kind, {}).update(dict.fromkeys(GIVEN + name for name in row.scores))
+    for kind in sorted(counts, key=lambda of: (of[0] or "", *of[1:])):
+        dataset, task, choices, has_references = kind
+        ours = metrics_for(dataset, task, choices) if has_references else ()
         yield Judging(
             dataset=dataset,
             task=task,
             choices=choices,
-            metrics=metrics_for(dataset, task, choices),
-            rows=counts[dataset, task, choices],
+            metrics=(*ours, *given.get(kind, ())),
+            rows=counts[kind],
         )
 
 

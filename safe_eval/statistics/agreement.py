@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
-from safe_eval.statistics.bootstrap import Labels, cluster_totals, count_clusters, resampled_totals
+from safe_eval.statistics.bootstrap import Labels, Values, cluster_totals, count_clusters, resampled_totals
 from safe_eval.statistics.intervals import Interval, percentile_interval
 from safe_eval.statistics.score_interval import score_interval
 
@@ -130,6 +130,40 @@ def kappa_interval(
     if np.isnan(drawn).mean() > UNDEFINED_AT_MOST:
         return Interval()
     return percentile_interval(drawn[~np.isnan(drawn)], len(totals), sampling.confidence)
+
+
+def rank_correlation(a: Values, b: Values) -> float | None:
+    """Spearman's correlation, from −1 to 1; None where all items of a side have the same score.
+
+    Source: Spearman 1904, "The proof and measurement of association between two things"; items with the same
+    score share the mean of their ranks.
+
+    >>> rank_correlation(np.array([0.0, 0.2, 0.9]), np.array([1.0, 20.0, 300.0])).__round__(6)
+    1.0
+    >>> rank_correlation(np.array([0.0, 1.0]), np.array([1.0, 1.0])) is None
+    True
+
+    Raises:
+        InputError: the two differ in length.
+    """
+    if len(a) != len(b):
+        raise InputError(f"{len(a)} and {len(b)} scores: a correlation compares two scores of the same items")
+    ranks_a, ranks_b = ranks(a), ranks(b)
+    if not len(a) or np.ptp(ranks_a) == 0 or np.ptp(ranks_b) == 0:
+        return None
+    return float(np.clip(np.corrcoef(ranks_a, ranks_b)[0, 1], -1.0, 1.0))
+
+
+def ranks(values: Values) -> Float[ndarray, " items"]:
+    """The rank of each score from 1; equal scores share the mean of their ranks.
+
+    >>> ranks(np.array([5.0, 1.0, 5.0])).tolist()
+    [2.5, 1.0, 2.5]
+    """
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    found: Float[ndarray, " items"] = (last - (counts - 1) / 2)[place]
+    return found
 
 
 def _kappas(counts: Float[ndarray, "resamples 4"]) -> Float[ndarray, " resamples"]:

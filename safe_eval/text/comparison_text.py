@@ -15,13 +15,14 @@ from safe_eval.comparison.comparison_file import (
     FlipRow,
     SideCoverage,
 )
+from safe_eval.comparison.disagreement import DisagreementRow
 
 _DECISIONS = {
     EQUIVALENT: "equivalent",
     NOT_SHOWN: "not shown to be equivalent",
     NOT_MEASURED: "not measured",
 }
-_SLICE, _FLIP = 12, 20  # widths of columns, in characters
+_SLICE, _FLIP, _REASON = 12, 20, 12  # widths of columns, in characters
 _NO_BREAK = "\xa0"  # a space at which lines do not wrap
 
 _DIFFERENCES: dict[str, Callable[[Difference], Value]] = {
@@ -50,17 +51,31 @@ _TESTS: dict[str, Callable[[Difference], Value]] = {
     "its low": lambda row: row.equivalence_low,
     "its high": lambda row: row.equivalence_high,
 }
+_REASONS: dict[str, Callable[[DisagreementRow], Value]] = {
+    "score of A": lambda row: row.metric_a,
+    "score of B": lambda row: row.metric_b,
+    "dataset": lambda row: row.dataset,
+    "A": lambda row: row.a,
+    "B": lambda row: row.b,
+    "differs in": lambda row: row.reason,
+    "n": lambda row: row.n,
+    "share": lambda row: row.share,
+    "compared": lambda row: row.compared,
+    "A higher": lambda row: row.a_higher,
+    "B higher": lambda row: row.b_higher,
+    "first": lambda row: ", ".join(row.examples),
+}
 _WRITE = {
     **dict.fromkeys(("difference", "low", "high", "its low", "its high"), numerals.difference),
     **dict.fromkeys(("p", "Holm", "BH", "McNemar", "mid-p"), numerals.p_value),
 }
 
 
-COMPARISON_TABLES = ("differences", "tests", "flips", "coverage")  # their names
+COMPARISON_TABLES = ("differences", "tests", "flips", "disagreement", "coverage")  # their names
 
 
 def comparison_tables(found: ComparisonFile) -> list[Table]:
-    """The differences, tests and flips per metric, dataset and arms of A and B; coverage comes last."""
+    """Differences, tests and flips per metric, dataset and arms of A and B; disagreement and coverage."""
     tables = []
     for key in dict.fromkeys(_block(row) for row in found.rows):
         about: dict[str, Value] = dict(zip(("metric", "dataset", "A", "B"), key, strict=True))
@@ -76,6 +91,9 @@ def comparison_tables(found: ComparisonFile) -> list[Table]:
         of = ("right in", "n", "both", "only A", "only B", "neither")
         if flips:
             tables.append(Table(f"{_title(*key)}: flips", of, flips, about=about, name="flips"))
+    if found.disagreement:
+        reasons = [tuple(write(why) for write in _REASONS.values()) for why in found.disagreement]
+        tables.append(Table("disagreement", tuple(_REASONS), reasons, name="disagreement"))
     outcomes = ("side", "dataset", "condition", "expected", "answered", "errored", "unparsed", "excluded")
     coverage = [tuple(getattr(covered, name) for name in outcomes) for covered in found.coverage]
     return [*tables, Table("coverage", outcomes, coverage, name="coverage")]
@@ -98,6 +116,7 @@ def comparison_lines(found: ComparisonFile) -> Iterator[str]:
         yield from _difference_lines(rows)
         yield from _readings(rows, found)
         yield from _flip_lines([flip for flip in found.flips if _block(flip) == key])
+    yield from _disagreement_lines(found.disagreement)
     yield ""
     repeats = sum(row.p_value is not None for row in found.rows) - found.family
     once = f"; {repeats} {'row repeats' if repeats == 1 else 'rows repeat'} another" if repeats else ""
@@ -196,6 +215,27 @@ def _flip_lines(flips: Sequence[FlipRow]) -> Iterator[str]:
     for flip in flips:
         counts = (flip.both_right, flip.only_a_right, flip.only_b_right, flip.both_wrong)
         yield f"  {numerals.cut(flip.of, _FLIP):<{_FLIP}}{flip.n:>8}" + "".join(f"{n:>10}" for n in counts)
+
+
+def _disagreement_lines(found: Sequence[DisagreementRow]) -> Iterator[str]:
+    """Why items are scored differently, a table per pair of scores."""
+    keys = dict.fromkeys((row.metric_a, row.metric_b, row.dataset, row.a, row.b) for row in found)
+    for key in keys:
+        rows = [row for row in found if (row.metric_a, row.metric_b, row.dataset, row.a, row.b) == key]
+        metric_a, metric_b, dataset, a, b = key
+        scores = metric_a if metric_a == metric_b else f"{metric_a} of A, {metric_b} of B"
+        differ, compared = sum(row.n for row in rows), rows[0].compared
+        yield ""
+        on = "" if dataset is None else f" on {dataset}"
+        yield from _wrapped(
+            f"disagreement: {scores}{on}: A {a} and B {b} are scored differently on {differ} of {compared} "
+            "items"
+        )
+        yield f"  {'differs in':<{_REASON}}      n    share  A higher  B higher  first"
+        for row in rows:
+            line = f"  {row.reason:<{_REASON}}{row.n:>7}{numerals.share_text(row.share):>9}"
+            line += f"{row.a_higher:>10}{row.b_higher:>10}  {', '.join(row.examples)}"
+            yield numerals.cut(line, COLUMNS)
 
 
 def _coverage_lines(covered: SideCoverage) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Leaving a modality out, as text: right answers lost, hearing set apart from seeing, hearing in noise."""
+"""Leaving a modality out, as text: right answers lost, and hearing set apart from seeing."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,7 +6,6 @@ from safe_data.core import numerals
 from safe_eval.arms.arm import COMPARED_SLICES
 from safe_eval.results.drop import TYPES
 from safe_eval.results.lomo import LomoRow
-from safe_eval.results.noise_curve import NoiseRow
 from safe_eval.results.separation import SeparationRow
 from safe_eval.scoring.scores import Scores
 
@@ -18,7 +17,7 @@ _Set = tuple[str, str | None, int | None]  # a metric, a dataset, and a seed or 
 
 
 def lomo_lines(scores: Scores) -> Iterator[str]:
-    """The shares lost, the separations and the noise curves, a table per metric and dataset.
+    """The shares lost and the separations, a table per metric and dataset.
 
     Of several seeds that have a row together, only that is shown; scores.json has each.
     """
@@ -33,18 +32,14 @@ def lomo_lines(scores: Scores) -> Iterator[str]:
         yield ""
         yield _title("hearing set apart from seeing", *key, pooled=len(rows[0].datasets))
         yield from _separated(rows)
-    for key in _shown(scores.noise_curve):
-        yield ""
-        yield _title("hearing in noise", *key)
-        yield from _in_noise([row for row in scores.noise_curve if _set(row) == key])
 
 
-def _shown(rows: Sequence[LomoRow | SeparationRow | NoiseRow]) -> Iterator[_Set]:
+def _shown(rows: Sequence[LomoRow | SeparationRow]) -> Iterator[_Set]:
     keys = dict.fromkeys(map(_set, rows))
     return (key for key in keys if key[2] is None or (*key[:2], None) not in keys)
 
 
-def _set(row: LomoRow | SeparationRow | NoiseRow) -> _Set:
+def _set(row: LomoRow | SeparationRow) -> _Set:
     return row.metric, row.dataset, row.seed
 
 
@@ -100,15 +95,3 @@ def _separated(rows: Sequence[SeparationRow]) -> Iterator[str]:
         yield f"    AUROC of what an answer loses: {numerals.fraction(row.auroc)}  {around}".rstrip()
     yield "  audio, vl: accuracy under full − under the condition"
     yield "  AUROC: how often an answer on the sound loses more than one on the picture"
-
-
-def _in_noise(rows: Sequence[NoiseRow]) -> Iterator[str]:
-    yield f"  {'':<{_NAME}}   audio  interval         − full  interval"
-    for row in rows:
-        name = numerals.cut(f"{row.model}/{row.condition}", _NAME)
-        interval = numerals.interval(row.ci_low, row.ci_high)
-        line = f"  {name:<{_NAME}}{numerals.fraction(row.value):>8}  {interval:<14}"
-        if row.difference is not None:
-            between = numerals.interval(row.difference_low, row.difference_high, signed=True)
-            line += f"{numerals.difference(row.difference):>9}  {between}"
-        yield line.rstrip()

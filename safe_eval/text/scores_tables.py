@@ -112,6 +112,13 @@ _DEFERRAL = {
     "excess": "excess",
     "not measured": "why_not",
 }
+_GIVEN = {"metric": "metric", "beside": "beside", "dataset": "dataset", "seed": "seed", "model": "model"}
+_GIVEN |= {"condition": "condition", "mean": "value", "n": "n", "scored": "scored"}
+_GIVEN |= {"mean of scored": "scored_value", "failed": "failed", "no score": "unscored"}
+_GIVEN |= {"compared": "compared", "given": "given_value", "here": "own_value"}
+_GIVEN |= {"both right": "both_right", "only given": "only_given", "only here": "only_own"}
+_GIVEN |= {"both wrong": "both_wrong", "same": "agreement", "low": "ci_low", "high": "ci_high"}
+_GIVEN |= {"correlation": "correlation"}
 _CURVE = ("threshold", "coverage", "risk", "ci_low", "ci_high")
 _COVERAGE = ("model", "condition", "seed", "expected", "answered", "errored", "unparsed", "excluded")
 _DIFFERENCES = dict.fromkeys(("difference", "low", "high"), numerals.difference)
@@ -123,7 +130,9 @@ SCORES_TABLES = (
     *("metrics", "priors", "spread", "comparisons", "aggregates"),
     *("seeds", "seed_comparisons", "prompts", "retention", "lomo", "lomo_agreement", "separation"),
     *("irrelevance", "contradiction", "noise_curve"),
-    *("latency", "delivery", "deferral", "risk_coverage", "shrinkage", "frontiers", "coverage"),
+    *("half_gain", "domains", "domain_differences", "hurts", "typical_errors", "telling"),
+    *("latency", "delivery", "deferral", "risk_coverage", "shrinkage", "frontiers"),
+    *("given_scores", "coverage"),
 )
 
 
@@ -148,11 +157,18 @@ def scores_tables(scores: Scores) -> list[Table]:
         *_as_written("irrelevance", scores.irrelevance),
         *_as_written("contradiction", scores.contradiction),
         *_as_written("noise_curve", scores.noise_curve),
+        *_as_written("half_gain", scores.half_gain),
+        *_as_written("domains", scores.domains),
+        *_as_written("domain_differences", scores.domain_differences),
+        *_as_written("hurts", scores.hurts),
+        *_as_written("typical_errors", scores.typical_errors),
+        *_as_written("telling", scores.telling),
         *_as_written("latency", scores.latency),
         *_as_written("delivery", scores.delivery),
         *_deferral(scores),
         *_as_written("shrinkage", scores.shrinkage),
         *_as_written("frontiers", scores.frontiers),
+        *_given(scores),
         *_coverage(scores),
     ]
 
@@ -204,6 +220,12 @@ def _deferral(scores: Scores) -> Iterator[Table]:
     ]
     if points:
         yield Table("risk–coverage curves", (*about, *_CURVE), points, name="risk_coverage")
+
+
+def _given(scores: Scores) -> Iterator[Table]:
+    if scores.given_scores:
+        values = _values(scores.given_scores, _GIVEN.values())
+        yield Table("given scores", tuple(_GIVEN), values, name="given_scores")
 
 
 def _coverage(scores: Scores) -> Iterator[Table]:

@@ -22,9 +22,12 @@ from safe_eval.results.seeds import SeedRow
 from safe_eval.scorers.captions.diversity import VOCABULARY
 from safe_eval.scorers.scorer import CAPTION_METRICS
 from safe_eval.scoring.scores import Scores
+from safe_eval.text.curve_text import curve_lines, domain_lines
 from safe_eval.text.deferral_text import deferral_lines
 from safe_eval.text.frontier_text import frontier_lines
+from safe_eval.text.given_text import given_lines
 from safe_eval.text.hearing_text import hearing_lines
+from safe_eval.text.hurts_text import hurt_lines
 from safe_eval.text.lomo_text import lomo_lines
 from safe_eval.text.pairs_text import family_lines, pair_lines
 from safe_eval.text.rules_text import prior_lines, spread_lines
@@ -71,6 +74,10 @@ def scores_table(scores: Scores) -> Iterator[str]:
     yield from prompt_lines(scores)
     yield from lomo_lines(scores)
     yield from hearing_lines(scores)
+    yield from curve_lines(scores)
+    yield from domain_lines(scores)
+    yield from hurt_lines(scores)
+    yield from given_lines(scores)
     yield from aggregate_lines(scores)
     yield from _coverage_lines(scores)
     for note in scores.notes:

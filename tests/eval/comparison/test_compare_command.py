@@ -94,7 +94,8 @@ def test_the_file_is_written_and_stdout_is_for_programs(
     out, err = capsys.readouterr()
     document = json.loads((tmp_path / "o" / "comparison.json").read_text("utf-8"))
     assert json.loads(out) == document
-    assert err == f"wrote {tmp_path / 'o' / 'comparison.json'} and {tmp_path / 'o' / 'flips.csv'}\n"
+    names = [tmp_path / "o" / name for name in ("comparison.json", "flips.csv", "disagreements.csv")]
+    assert err == f"wrote {names[0]}, {names[1]} and {names[2]}\n"
     assert document["a"]["files"][0]["name"] == "a.jsonl"
     assert document["provenance"]["cluster"] == "group"
     assert [covered["answered"] for covered in document["coverage"]] == [100, 100]

@@ -61,7 +61,7 @@ def test_a_changed_sound_is_played_as_it_was_sent(shards: Path, dataset: ShardDa
     note = {"sound": "own:snr_0db", "picture": "own"}
     asked = row(dataset, "snr_0db", note, seed=3, audio_sha256=hear(sound).sha256)
     (one,) = page_media(shards, asked).changed
-    assert one.said == "sound: changed"
+    assert one.said == "its sound, changed"
     np.testing.assert_allclose(played(one.sound), np.clip(sound.samples, -1, 1), atol=2e-4)
 
 
@@ -94,10 +94,10 @@ def test_pictures_are_shown_and_what_has_nothing_to_show_is_said(shards: Path, d
     ]
     found = page_media(shards, *rows)
     assert [(one.condition, one.said) for one in found.changed] == [
-        ("blur", "picture: changed"),
-        ("mute_vision", "picture: grey"),
-        ("mute_audio", "sound: silence"),
-        ("text_only", "sound: left out, picture: left out"),
+        ("blur", "its picture, changed"),
+        ("mute_vision", "grey"),
+        ("mute_audio", "silence"),
+        ("text_only", "no sound, no picture"),
     ]
     shown = found.changed[0].picture
     assert shown is not None
