@@ -1,7 +1,7 @@
 # Two commands: `make demo` shows what SAFE does, `make test` checks that it does it.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := train,track,gx,report,ray,hub,captions,speech,completion,faiss,dev
+EXTRAS := train,track,gx,report,ray,hub,captions,speech,endpoint,completion,faiss,dev
 # One BLAS thread per process: on shared cores two threads wait for each other (docs/performance.md).
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1

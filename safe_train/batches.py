@@ -16,17 +16,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from safe_data.core.errors import InputError
+from safe_eval.models.processors import pictures_apart
+from safe_eval.models.token_batches import IGNORED, Inputs, append_answers, collate, pad_token
 from safe_train.augmentation import Augmentation
-from safe_train.base.processors import pictures_apart
-from safe_train.base.prompts import (
-    IGNORED,
-    Inputs,
-    Prompts,
-    append_answers,
-    collate,
-    encode_answer,
-    pad_token,
-)
+from safe_train.base.prompts import Prompts, encode_answer
 from safe_train.questions import Asked, Questions
 
 FORWARD_COST_TOKENS = 256  # what one more forward pass costs, in tokens of padding

@@ -20,9 +20,9 @@ from safe_data.core.files import file_sha256, write_bytes, write_json
 from safe_data.core.options_file import installed_versions
 from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
+from safe_eval.models.files import Hashes, base_files, check_base
 from safe_train.base.adapted_files import attach_adapted, check_adapted
 from safe_train.base.backbone import Backbone
-from safe_train.base.files import Hashes, base_files, check_base
 from safe_train.pathway.model import AudioPathway, SafeModel, hidden_width
 from safe_train.settings.adaptation import AdaptationConfig
 from safe_train.settings.backbone import AskingConfig, LoadingConfig

@@ -65,7 +65,6 @@ SHORT_FILES = {
     "safe_eval/text/validation_text.py": "the text of one command",
     "safe_eval/text/verdict_text.py": "the text of one command",
     "safe_train/base/activations.py": "the one way to activation checkpointing",
-    "safe_train/base/padding.py": "one rule of every batch",
     "safe_data/core/recent.py": "one cache that sounds, prompts and pictures use",
     "safe_data/core/interruption.py": "one rule of every long command",
     "safe_train/parity/freeze_proof.py": "one file of the demo",

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from safe_eval.arms.consultation import CONSULTATION_METRICS
+from safe_eval.arms.given_arms import is_given
 from safe_eval.card.published import Published, file_names, name_of
 from safe_eval.judging.metric_names import METRICS, extremes
 from safe_eval.results.aggregates import AggregateRow
@@ -105,8 +106,11 @@ def _results(published: Published, record: Record) -> Iterator[dict[str, Any]]:
 
 
 def _has_direction(metric: str) -> bool:
-    """Whether more is better or worse, which the schema asks for: of confidence, neither can be said."""
-    return metric not in (*CONSULTATION_METRICS, "confidence")
+    """Whether more is better or worse, which the schema asks for.
+
+    Of confidence neither can be said, and of another harness's score neither is known.
+    """
+    return metric not in (*CONSULTATION_METRICS, "confidence") and not is_given(metric)
 
 
 def _result(

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from safe_eval.arms.consultation import CONSULTATION_METRICS
+from safe_eval.arms.given_arms import is_given
 from safe_eval.arms.prompts import in_main_wording
 from safe_eval.card.every_eval_ever import Record, result_id
 from safe_eval.card.published import Published, name_of
@@ -58,7 +59,7 @@ def instance_lines(published: Published, record: Record, answers: Answered) -> I
         for item in batch.to_pylist():
             if (item["dataset"], item["model"]) != (record.dataset, record.model) or not item["metric"]:
                 continue
-            if item["metric"] not in CONSULTATION_METRICS:
+            if item["metric"] not in CONSULTATION_METRICS and not is_given(item["metric"]):
                 row = answers[item["example_id"], item["model"], item["condition"], item["seed"]]
                 yield msgspec.json.encode(_instance(published, record, item, row)) + b"\n"
 

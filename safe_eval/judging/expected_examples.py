@@ -212,8 +212,8 @@ def _example(row: dict[str, Any]) -> ExpectedExample | str:
         return f"{quoted(name)}: {error}; {_FORMS}"
     facts = {field: getattr(stated, field) for field in FACTS}
     facts = {field: value for field, value in facts.items() if value is not msgspec.UNSET}
-    if row.get("error") is not None and not stated.references:
-        del facts["references"]  # a failed request may not know them
+    if not stated.references and (row.get("error") is not None or row.get("scores")):
+        del facts["references"]  # a failed request may not know them, and a judge's score needs none
     sound = row.get("audio_sha256")
     is_unchanged = not changes_sound(str(row.get("condition", "full")))
     return ExpectedExample(name, facts, frozenset([sound] if isinstance(sound, str) and is_unchanged else []))

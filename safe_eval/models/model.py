@@ -87,7 +87,11 @@ class Input:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said, and what it can tell about how it got there."""
+    """What a model said, and what it can tell about how it got there.
+
+    With `error` there is no answer to this input, and `text` does not count: a model that asks for many
+    answers at once loses one of them without losing the others.
+    """
 
     text: str
     confidence: float | None = None  # probability of being right, in [0, 1]
@@ -97,3 +101,15 @@ class Answer:
     gate_score: float | None = None  # how far its gate was open, in [0, 1]
     latency_ms: float | None = None  # as the model measured it; None: whoever asked may have
     metadata: dict[str, Any] | None = None  # anything else that the row shall keep
+    error: str | None = None  # why there is no answer
+
+
+def misfit(given: Input, *, hears: bool, sees: bool) -> str | None:
+    """Why a model without a gate cannot be asked an input, of which nothing is left out in silence."""
+    if given.sound is not None and not hears:
+        return "this model is sent no sound, and this input has one"
+    if given.picture is not None and not sees:
+        return "this model is sent no picture, and this input has one"
+    if given.sound is not None and given.gate != 1.0:
+        return "this model has no gate to close"
+    return None

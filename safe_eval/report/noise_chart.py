@@ -98,7 +98,7 @@ def _chart(curves: Sequence[Sequence[NoiseRow]], models: Models) -> str:
         title = rows[0].model + (f", {slice_title(rows[0].slice)}" if rows[0].kind == DROP else "")
         strips.append(
             alt.layer(
-                between.mark_area(opacity=0.15, color=colour),
+                between.mark_area(opacity=0.25, color=colour),
                 chart.mark_line(color=colour, opacity=0.5),
                 chart.mark_point(filled=True, size=45, opacity=1, color=colour),
                 chart.mark_text(dy=-12, dx=20, color=INK, fontSize=11).encode(text="text:N"),

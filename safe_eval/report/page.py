@@ -36,7 +36,7 @@ from safe_eval.report.score_tables import (
     seed_tables,
 )
 from safe_eval.report.selection import SHOWN, select_items
-from safe_eval.report.sent import collect_sent
+from safe_eval.report.sent import collect_sent, media_left
 from safe_eval.report.side_by_side import Shown
 from safe_eval.report.table import in_parts
 from safe_eval.report.telling import prediction_of, shown_items, telling_groups, telling_sentence
@@ -209,12 +209,12 @@ def _items(page: Shown, shards: Path | None) -> dict[str, Any]:
     selection = select_items(page.items, page.models, protocol=page.scores.provenance.protocol)
     telling = shown_items(page.scores.telling)
     shown = [*(item.prediction for item in selection.items), *map(prediction_of, telling)]
-    chosen, turned = [Media()] * len(selection.items), [Media()] * len(telling)
+    media, count = [Media()] * len(shown), len(selection.items)
     if shards is not None:
         shelves = open_shards(shown, shards)
         media = collect(shown, shelves)
-        chosen, turned = media[: len(selection.items)], media[len(selection.items) :]
-        chosen = collect_sent(selection.items, chosen, shelves, sum(one.bytes for one in turned))
+        media[:count] = collect_sent(selection.items, media[:count], shelves, media_left(media))
+    chosen, turned = media[:count], media[count:]
     return {
         "selection": {
             "sentence": selection_sentence(selection, SHOWN),

@@ -37,14 +37,8 @@ _OF = "of:"
 _WHOLE = ("silence", "noise", "grey")  # that are all there is to say
 
 
-def collect_sent(
-    items: Sequence[Item], media: Sequence[Media], shelves: Shelves, taken: int = 0
-) -> list[Media]:
-    """Add to the media of each item what its conditions changed, while there is room on the page.
-
-    `taken` are the bytes of other media that the page holds.
-    """
-    left = MAX_TOTAL_BYTES - taken - sum(one.bytes for one in media)
+def collect_sent(items: Sequence[Item], media: Sequence[Media], shelves: Shelves, left: int) -> list[Media]:
+    """Add to the media of each item what its conditions changed, while `left` bytes are left on the page."""
     stored = lru_cache(len(shelves.datasets) or 1)(lambda split: StoredMedia(shelves.datasets[split]))
     found = []
     for item, own in zip(items, media, strict=True):
@@ -61,6 +55,11 @@ def collect_sent(
             changed.append(one)
         found.append(replace(own, changed=tuple(changed)))
     return found
+
+
+def media_left(media: Sequence[Media]) -> int:
+    """The bytes that a page has left beside these media."""
+    return MAX_TOTAL_BYTES - sum(one.bytes for one in media)
 
 
 def _in_words(row: Prediction) -> str:

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from safe_data.core.table import Table, csv_text
 from safe_eval.arms.all_arms import Arms
-from safe_eval.arms.arm import ArmKey, Places
+from safe_eval.arms.arm import ArmKey, Places, shared_examples
 from safe_eval.arms.given_arms import GIVEN, is_share
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
@@ -158,9 +158,7 @@ def _pairs(given: ScoredArm, arms: Arms) -> Iterator[_Pair]:
         for own in (*arms.judged.get(metric, ()), *arms.requested.get(metric, ())):
             if own.arm is not given.arm or own.counts is not None:
                 continue
-            _, at_given, at_own = np.intersect1d(
-                given.at[at_scored], own.at, assume_unique=True, return_indices=True
-            )
+            at_given, at_own = shared_examples(given.examples[at_scored], own.examples)
             if len(at_own):
                 yield _Pair(given, own, at_scored[at_given], at_own)
 

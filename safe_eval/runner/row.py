@@ -81,6 +81,8 @@ def to_prediction(
     )
     if reply.answer is None:
         return row
+    if reply.answer.error is not None:
+        return msgspec.structs.replace(row, error=_one_line(reply.answer.error))
     try:
         answered = _with_answer(row, reply.answer)
         fault = range_error(answered)
@@ -143,4 +145,8 @@ def _with_answer(row: Prediction, answer: Answer) -> Prediction:
 
 def in_one_line(error: Exception) -> str:
     """An exception's type and message on one line of bounded length."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:_LONGEST_ERROR]
+    return _one_line(f"{type(error).__name__}: {error}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(str(text).split())[:_LONGEST_ERROR]

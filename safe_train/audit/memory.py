@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from safe_eval.models.generation import last_logits
 from safe_train.audit.blueprint import META, nbytes
 from safe_train.audit.live import FusedAttention, Live, checkpoint_layers
-from safe_train.base.backbone import decoder_layers, last_logits
+from safe_train.base.backbone import decoder_layers
 from safe_train.pathway.model import SafeModel
 from safe_train.retention.distillation import TEACHER_CACHE_BYTES, distillation_loss
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import committing_folder, explaining, write_bytes
+from safe_eval.models.files import Hashes, base_files
 from safe_train.base.adaptation import Adaptation, Lora, adapt, adapted_weights, load_adapted
-from safe_train.base.files import Hashes, base_files
 from safe_train.settings.adaptation import AdaptationConfig
 
 FOLDERS = {"lora": "lora", "full": "base"}

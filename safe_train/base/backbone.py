@@ -1,23 +1,19 @@
 """Backbone: the frozen vision-language model, loaded from its directory, and its decoder layers."""
 
-import inspect
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import nn
 
 from safe_data.core.errors import InputError
 from safe_data.encoders.checkpoints import checkpoint_directory
-from safe_train.base.files import FILES
+from safe_eval.models.files import FILES
+from safe_eval.models.processors import load_processor
 from safe_train.base.freeze import freeze
 from safe_train.base.loading import loading_options
-from safe_train.base.processors import load_processor
 from safe_train.settings.backbone import LoadingConfig
 
 # Where the model families of transformers hold the layers of `get_decoder()`: LLaMA and Qwen, OPT, T5.
@@ -111,46 +107,3 @@ def decoder_layers(model: Any) -> nn.ModuleList:
         f"{type(model).__name__}: no decoder layers in {', '.join(_LAYER_PATHS)} of its "
         f"{type(decoder).__name__}; add their place to safe_train/base/backbone.py"
     )
-
-
-def last_logits(
-    model: Any, inputs: Mapping[str, Any], tokens: int, base: Any = None
-) -> Float[Tensor, "batch tokens vocab"]:
-    """The logits that predict the last tokens of each input, in float32.
-
-    `base` is the model whose parameters count where `model` is wrapped around it.
-    """
-    base = base or model
-    if _is_encoder_decoder(base):
-        parted = _prompts_and_answers(base, inputs, tokens)
-        found: Tensor = model(**parted, use_cache=False).logits
-        return found.float()
-    # The logits of the prompt are not needed, but not every model can leave them out.
-    can_shorten = "logits_to_keep" in inspect.signature(base.forward).parameters
-    shortened = {"logits_to_keep": tokens + 1} if can_shorten else {}
-    logits: Tensor = model(**inputs, use_cache=False, **shortened).logits
-    return logits[:, -tokens - 1 : -1].float()
-
-
-def _is_encoder_decoder(base: Any) -> bool:
-    return bool(getattr(getattr(base, "config", None), "is_encoder_decoder", False))
-
-
-def decoder_start(base: Any, rows: int) -> dict[str, Int64[Tensor, "rows 1"]]:
-    """What an encoder-decoder needs beside its prompts to give its first logits; nothing for a decoder."""
-    if not _is_encoder_decoder(base):
-        return {}
-    start = base.config.get_text_config(decoder=True).decoder_start_token_id
-    return {"decoder_input_ids": torch.full((rows, 1), start, device=base.device)}
-
-
-def _prompts_and_answers(base: Any, inputs: Mapping[str, Any], tokens: int) -> dict[str, Any]:
-    """The inputs of an encoder-decoder, which reads prompts and answers apart: the last tokens are answers.
-
-    The decoder reads each answer behind its start token and without its last token. What it reads where an
-    answer is padded changes nothing before.
-    """
-    start = decoder_start(base, len(inputs["input_ids"]))["decoder_input_ids"]
-    answers = inputs["input_ids"][:, -tokens:]
-    shortened = {name: inputs[name][:, :-tokens] for name in ("input_ids", "attention_mask")}
-    return {**inputs, **shortened, "decoder_input_ids": torch.cat([start, answers[:, :-1]], 1)}

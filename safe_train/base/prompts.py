@@ -18,16 +18,13 @@ from torch import Tensor
 from safe_data.core.errors import InputError
 from safe_data.core.recent import Recent
 from safe_data.shards.dataset import ShardDataset
-from safe_train.base.padding import PER_TOKEN, SEEN_BY, of_one_size, padded_left, with_blank_pictures
-from safe_train.base.processors import answer_type, picture_token, plain_text, process
+from safe_eval.models.processors import picture_token, plain_text, process
+from safe_eval.models.token_batches import PER_TOKEN, Inputs
 from safe_train.settings.backbone import AskingConfig, filled
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Inputs = dict[str, Tensor]
-
-IGNORED = -100  # pads answers; PyTorch's cross-entropy ignores it by default
 PICTURE_CACHE_BYTES = 2**30
 TOKEN_CACHE_BYTES = 2**28
 _LOCKS = 64
@@ -266,41 +263,3 @@ def encode_answer(processor: Any, answer: str) -> Int64[Tensor, " tokens"]:
             "training needs both"
         )
     return torch.tensor([*ids, tokenizer.eos_token_id])
-
-
-def pad_token(processor: Any) -> int:
-    """The token that pads prompts; any token would do, because the attention mask hides it."""
-    tokenizer = processor.tokenizer
-    return int(next(i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if i is not None))
-
-
-def collate(prompts: Sequence[Inputs], pad: int) -> Inputs:
-    """Join encoded prompts into one batch: tokens padded on the left, pictures with blank tiles."""
-    length = max(prompt["input_ids"].shape[1] for prompt in prompts)
-    rows = with_blank_pictures(prompts)
-    batch = {}
-    for name in dict.fromkeys(name for prompt in rows for name in prompt):
-        tensors = [prompt[name] for prompt in rows if name in prompt]
-        if name in PER_TOKEN:
-            tensors = [padded_left(t, length, pad if name == "input_ids" else 0) for t in tensors]
-        joined = torch.cat(of_one_size(tensors))
-        # A model that always looks at pictures, BLIP-2, sees a blank one that no token stands for.
-        batch[name] = joined if len(joined) else joined.new_zeros(1, *joined.shape[1:])
-    return batch
-
-
-def append_answers(prompts: Inputs, answers: Int64[Tensor, "batch tokens"], processor: Any) -> Inputs:
-    """Append each answer to its prompt, with the pad token wherever the answer holds -100."""
-    real = answers != IGNORED
-    added = {
-        "input_ids": answers.masked_fill(~real, pad_token(processor)),
-        "attention_mask": real.long(),
-        "token_type_ids": torch.full_like(answers, answer_type(processor)),
-        "mm_token_type_ids": torch.zeros_like(answers),
-    }
-    if SEEN_BY in prompts:  # an answer sees what the end of its prompt sees
-        added[SEEN_BY] = prompts[SEEN_BY][:, -1:].expand(-1, answers.shape[1], -1, -1)
-    return {
-        name: torch.cat([value, added[name].to(value.dtype)], 1) if name in PER_TOKEN else value
-        for name, value in prompts.items()
-    }

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from safe_data.core.recent import Recent
+from safe_eval.models.token_batches import Inputs
 from safe_train.base.loading import input_device
-from safe_train.base.prompts import Inputs, Picture
+from safe_train.base.prompts import Picture
 
 FEATURE_CACHE_BYTES = 2**30
 _PIXELS = "pixel"  # the names of the tensors that only the vision tower reads begin so

@@ -18,7 +18,8 @@ from torch import Tensor
 from safe_data.core.errors import InputError
 from safe_data.core.progress import Progress
 from safe_data.shards.dataset import ShardDataset
-from safe_train.base.backbone import Backbone, decoder_start
+from safe_eval.models.generation import decoder_start
+from safe_train.base.backbone import Backbone
 from safe_train.base.dialogue import Dialogue, Hearing, Question, deaf
 from safe_train.base.loading import input_device
 from safe_train.base.prompts import Prompts, stored_picture

@@ -14,7 +14,8 @@ from safe_data.core.files import write_json
 from safe_data.core.options_file import TRAIN, installed_versions
 from safe_data.core.overwriting import check_free
 from safe_data.shards.dataset import ShardDataset
-from safe_train.base.backbone import Backbone, decoder_start, load_backbone
+from safe_eval.models.generation import decoder_start
+from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.dialogue import Question
 from safe_train.base.freeze import FreezeAudit, audit_freeze, weights_sha256
 from safe_train.base.loading import place

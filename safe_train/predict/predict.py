@@ -19,6 +19,7 @@ from safe_data.core.only_writer import only_writer
 from safe_data.core.options_file import TRAIN, installed_versions
 from safe_data.core.progress import Progress
 from safe_data.shards.dataset import ShardDataset
+from safe_eval.models.files import base_files
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.runner.asker import Asker, Latency
 from safe_eval.runner.output import (
@@ -34,7 +35,6 @@ from safe_eval.runner.output import (
 )
 from safe_eval.runner.plan import Arm, Plan, make_plan
 from safe_train.base.backbone import Backbone, backbone_folder, load_backbone
-from safe_train.base.files import base_files
 from safe_train.base.loading import check_processes, place
 from safe_train.base.prompts import check_pictures
 from safe_train.checkpoint import CONFIG, Checkpoint, attach_checkpoint, check_dataset, read_checkpoint

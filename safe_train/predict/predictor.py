@@ -13,11 +13,11 @@ from torch import Tensor
 from safe_data.records import Example
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.models.model import Answer, Input
+from safe_eval.models.processors import pictures_apart
 from safe_eval.prediction import BASE
 from safe_train.base.backbone import Backbone
 from safe_train.base.dialogue import Dialogue, Hearing, Question
 from safe_train.base.loading import input_device
-from safe_train.base.processors import pictures_apart
 from safe_train.base.prompts import Picture, Prompts, check_pictures
 from safe_train.base.vision import Vision
 from safe_train.pathway.model import SafeModel

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from safe_train.base.backbone import last_logits
+from safe_eval.models.generation import last_logits
 from safe_train.base.loading import input_device
 from safe_train.batches import Batch, Loader
 from safe_train.questions import Asked

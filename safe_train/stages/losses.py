@@ -5,7 +5,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from safe_train.base.prompts import IGNORED
+from safe_eval.models.token_batches import IGNORED
 from safe_train.batches import Batch
 from safe_train.retention.distillation import answer_logits, distillation_loss
 from safe_train.settings.learning import LossConfig

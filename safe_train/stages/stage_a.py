@@ -22,10 +22,10 @@ from safe_data.sampling.curriculum_file import Stage, read_stages
 from safe_data.sampling.mixture import ORDER_VERSION
 from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import read_dataset
+from safe_eval.models.files import base_files
 from safe_train.augmentation import Augmentation, Ranges
 from safe_train.base.adaptation import adapt
 from safe_train.base.backbone import Backbone, load_backbone
-from safe_train.base.files import base_files
 from safe_train.base.freeze import FreezeAudit, audit_freeze
 from safe_train.base.loading import check_processes, place
 from safe_train.base.prompts import Prompts, check_pictures

@@ -20,7 +20,8 @@ from safe_data.sources.synthetic.pictures import (
 )
 from safe_data.sources.synthetic.questions import Question, about_picture, about_sound, choose
 from safe_data.sources.synthetic.sounds import MOST_EVENTS, SOUNDS
-from safe_train.base.prompts import Inputs, append_answers, collate, encode_answer, encode_prompt, pad_token
+from safe_eval.models.token_batches import Inputs, append_answers, collate, pad_token
+from safe_train.base.prompts import encode_answer, encode_prompt
 from safe_train.toy.recipe import Recipe
 from safe_train.toy.words import with_sound_in_words
 

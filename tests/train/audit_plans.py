@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from transformers import Blip2Config, CLIPVisionConfig, LlamaConfig, LlavaConfig, OPTConfig, Qwen2VLConfig
 
+from safe_eval.models.generation import last_logits
 from safe_train.audit.live import Live
 from safe_train.audit.memory import Sizes
-from safe_train.base.backbone import last_logits
 from safe_train.pathway.model import SafeModel
 from safe_train.retention.distillation import distillation_loss
 

@@ -13,8 +13,8 @@ from tiny_models import tiny_llava, wake
 from safe_data.build.build import build_dataset
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
+from safe_eval.models.files import base_files
 from safe_train.base.backbone import Backbone, load_backbone
-from safe_train.base.files import base_files
 from safe_train.base.freeze import audit_freeze
 from safe_train.batches import Loader
 from safe_train.checkpoint import TrainedFor, TrainedOn, save_checkpoint, used_encoders

@@ -19,9 +19,9 @@ from torch import Tensor
 from safe_data.core.errors import InputError
 from safe_data.encoders import encoder as encoders
 from safe_data.shards.dataset import ShardDataset
-from safe_train.base import files
+from safe_eval.models import files
+from safe_eval.models.files import base_files
 from safe_train.base.backbone import Backbone, load_backbone
-from safe_train.base.files import base_files
 from safe_train.base.freeze import audit_freeze
 from safe_train.checkpoint import (
     TrainedFor,

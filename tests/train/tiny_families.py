@@ -78,8 +78,13 @@ class Tiny:
 
 def save_family(name: str, folder: Path) -> Path:
     """Write the checkpoint of a family."""
+    return save_tiny(FAMILIES[name], folder)
+
+
+def save_tiny(make: Callable[[], Tiny], folder: Path) -> Path:
+    """Write the checkpoint of what is made."""
     torch.manual_seed(0)
-    tiny = FAMILIES[name]()
+    tiny = make()
     with torch.no_grad():
         for parameter in tiny.model.parameters():
             if parameter.dim() > 1:  # larger than usual, so that what a prompt says changes the answer

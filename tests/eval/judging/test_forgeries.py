@@ -153,7 +153,8 @@ def test_every_entry_of_scores_json_is_compared(found: Rechecked) -> None:
     """But for who scored: other versions are noted, and where a file lies is no claim."""
     document = document_of(found.scores)
     tables = (
-        "cells metrics comparisons aggregates seeds seed_comparisons retention lomo separation noise_curve"
+        "cells metrics comparisons aggregates seeds seed_comparisons retention lomo separation noise_curve "
+        "half_gain hurts telling"
     )
     for table in tables.split():
         assert document[table], table

@@ -76,7 +76,8 @@ def test_the_table_says_who_dominates(panels: tuple[FrontierPanel, ...]) -> None
 
 def test_the_page_has_them_in_a_section_of_their_own(run: Path, tmp_path: Path) -> None:
     html = write_report(run, out=tmp_path / "page.html").read_text()
-    section = html[html.index('<section id="frontiers">') : html.index('<section id="comparisons">')]
+    start = html.index('<section id="frontiers">')
+    section = html[start : html.index("</section>", start)]
     tokens, consulted = re.findall(r"<svg.*?</svg>", section, re.DOTALL)
     for name in ("none", "&lt;four&gt;", "waste", "gated"):
         assert tokens.count(f">{name}</text>") == 3  # one per slice

@@ -16,7 +16,7 @@ from safe_eval.prediction import Prediction
 from safe_eval.report import sent
 from safe_eval.report.media import Media, collect, open_shards
 from safe_eval.report.selection import Answered, Item
-from safe_eval.report.sent import collect_sent
+from safe_eval.report.sent import collect_sent, media_left
 from safe_eval.runner.conditions import Media as Own
 from safe_eval.runner.conditions import apply_condition
 from safe_eval.runner.media import StoredMedia
@@ -40,7 +40,8 @@ def page_media(shards: Path, *rows: Prediction) -> Media:
     answers = tuple(Answered(ArmKey(None, r.seed, r.model, r.condition), r, 1.0) for r in rows)
     item = Item("rest", rows[0], answers)
     shelves = open_shards([rows[0]], shards)
-    (found,) = collect_sent([item], collect([rows[0]], shelves), shelves)
+    own = collect([rows[0]], shelves)
+    (found,) = collect_sent([item], own, shelves, media_left(own))
     return found
 
 

@@ -137,3 +137,18 @@ def test_without_given_scores_there_is_no_list_and_none_of_older_scores_is_left(
     (tmp_path / "disagreements.csv").write_text("older\n")
     assert main([*command, "--force"]) == 0
     assert "older" not in (tmp_path / "disagreements.csv").read_text()
+
+
+def test_a_run_that_only_a_judge_scored_has_a_verdict_and_a_report(tmp_path: Path):
+    judged = [
+        row(f"j{i}", "a text", references=(), scores={"gpt": i % 5}, group=f"j{i}", dataset="mmvet")
+        for i in range(30)
+    ]
+    write_predictions(tmp_path / "p.jsonl", judged)
+    criteria = tmp_path / "mine.yaml"
+    judge = "{name: judge, metric: 'given:gpt', condition: model/full, bound: '>= 1.2', use: ci_low}"
+    criteria.write_text(f"criteria:\n- {judge}\n")
+    assert main(["score", str(tmp_path / "p.jsonl"), "--out", str(tmp_path), "--resamples", "200"]) == 0
+    assert main(["verdict", str(tmp_path), "--criteria", str(criteria)]) in (0, 2)
+    assert main(["report", str(tmp_path)]) == 0
+    assert main(["compare", str(tmp_path), str(tmp_path / "p.jsonl"), "--resamples", "200"]) == 0

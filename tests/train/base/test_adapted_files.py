@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 from tiny_models import llava_inputs, tiny_llava
 
 from safe_data.core.errors import InputError
+from safe_eval.models.files import Hashes
 from safe_train.base.adaptation import adapt
 from safe_train.base.adapted_files import attach_adapted, check_adapted, remove_adapted, save_adapted
-from safe_train.base.files import Hashes
 from safe_train.settings.adaptation import AdaptationConfig
 
 LORA = AdaptationConfig(base="lora", lora_targets="attention_mlp", lora_rank=4)

@@ -19,12 +19,14 @@ from tiny_models import SHORT, wake
 from tiny_runs import lines_of, small_run
 
 from safe_data.shards.dataset import ShardDataset
+from safe_eval.models.generation import Generator, decoder_start, last_logits
+from safe_eval.models.processors import begins
+from safe_eval.models.token_batches import Inputs, append_answers, collate, pad_token
 from safe_eval.predictions import read_predictions, select
-from safe_train.base.backbone import Backbone, decoder_layers, decoder_start, load_backbone
+from safe_train.base.backbone import Backbone, decoder_layers, load_backbone
 from safe_train.base.dialogue import Dialogue, Question
 from safe_train.base.freeze import audit_freeze
-from safe_train.base.processors import begins
-from safe_train.base.prompts import Inputs, Picture, Prompts, collate, pad_token, prompt_text
+from safe_train.base.prompts import Picture, Prompts, prompt_text
 from safe_train.base.vision import Vision
 from safe_train.batches import Loader
 from safe_train.checkpoint import used_encoders
@@ -299,9 +301,10 @@ def test_an_answer_is_as_likely_behind_its_prompt_as_it_was_when_said(base: Back
     speaker = getattr(base.model, "language_model", base.model)
     speaker.generation_config.suppress_tokens = [_image_token(base)]
     made = dialogue.generate(dict(batch))
-    ends = torch.isin(made.tokens, dialogue._stops).any(1)
+    generator = Generator(base.model, base.processor)
+    ends = torch.tensor(generator.is_finished(made))
     assert not ends.all()
-    found = dialogue._log_likelihoods(batch, made.tokens)
+    found = torch.tensor(generator.log_likelihoods(batch, made.tokens.tolist()))
     wanted = made.log_probabilities.sum(1)
     assert torch.allclose(found[~ends], wanted[~ends], rtol=1e-4, atol=1e-3)
 
@@ -318,19 +321,16 @@ def test_an_answer_does_not_see_its_own_end(base: Backbone) -> None:
     first = torch.tensor([ids[:3]] * len(ASKED))
     other = first.clone()
     other[:, 2] = ids[3]
-    shorter = dialogue._log_likelihoods(batch, first[:, :2])
+    shorter = Generator(base.model, base.processor).log_likelihoods(batch, first[:, :2].tolist())
     for answers in (first, other):
-        logits = _logits_of(dialogue, batch, answers)
+        logits = _logits_of(base, batch, answers)
         chosen = logits.log_softmax(-1).gather(2, answers[..., None])[..., 0]
-        assert torch.allclose(chosen[:, :2].sum(1), shorter, atol=1e-4)
+        assert torch.allclose(chosen[:, :2].sum(1), torch.tensor(shorter), atol=1e-4)
 
 
-def _logits_of(dialogue: Dialogue, batch: dict[str, Any], answers: torch.Tensor) -> torch.Tensor:
-    from safe_train.base.backbone import last_logits
-    from safe_train.base.prompts import append_answers
-
-    inputs = append_answers(batch, answers, dialogue._processor)
-    return last_logits(dialogue.base, inputs, answers.shape[1])
+def _logits_of(base: Backbone, batch: dict[str, Any], answers: torch.Tensor) -> torch.Tensor:
+    inputs = append_answers(batch, answers, base.processor)
+    return last_logits(base.model, inputs, answers.shape[1])
 
 
 @torch.no_grad()

@@ -13,10 +13,12 @@ from PIL import Image
 from tiny_families import save_family
 
 from safe_data.core.errors import InputError
-from safe_train.base.backbone import decoder_start, last_logits, load_backbone
+from safe_eval.models.generation import decoder_start, last_logits
+from safe_eval.models.processors import answer_type, load_processor, plain_text
+from safe_eval.models.token_batches import append_answers, collate
+from safe_train.base.backbone import load_backbone
 from safe_train.base.dialogue import Dialogue, Question
-from safe_train.base.processors import answer_type, load_processor, plain_text
-from safe_train.base.prompts import Picture, Prompts, append_answers, collate, encode_prompt
+from safe_train.base.prompts import Picture, Prompts, encode_prompt
 
 ASKED = "what shape is the red object ?"
 

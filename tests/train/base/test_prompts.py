@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from safe_data.shards.dataset import ShardDataset
-from safe_train.base.prompts import Inputs, Picture, Prompts, encode_prompt, stored_picture
+from safe_eval.models.token_batches import Inputs
+from safe_train.base.prompts import Picture, Prompts, encode_prompt, stored_picture
 from safe_train.toy.words import make_processor
 
 QUESTIONS = ("what shape is the red object ?", "how many objects are there ?", "what sound is heard ?")

@@ -7,7 +7,8 @@ import pytest
 import torch
 from tiny_models import PATCHES, TEXT, VISION, llava_inputs, tiny_llava
 
-from safe_train.base.prompts import Inputs, Picture
+from safe_eval.models.token_batches import Inputs
+from safe_train.base.prompts import Picture
 from safe_train.base.vision import Vision
 
 ROWS = 3

@@ -7,8 +7,8 @@ from tiny_models import SHORT, wake
 from two_encoders import two_encoder_split
 
 from safe_data.shards.dataset import ShardDataset
+from safe_eval.models.files import base_files
 from safe_train.base.backbone import load_backbone
-from safe_train.base.files import base_files
 from safe_train.base.freeze import audit_freeze
 from safe_train.checkpoint import (
     Checkpoint,

@@ -9,7 +9,8 @@ from PIL import Image
 from tiny_models import QUICK_RECIPE
 
 from safe_data.records import Record
-from safe_train.base.prompts import collate, encode_prompt, pad_token
+from safe_eval.models.token_batches import collate, pad_token
+from safe_train.base.prompts import encode_prompt
 from safe_train.toy.lessons import HELD_OUT_STREAM, PICTURE_STREAM, LessonLoader, draw_lessons, draw_pictures
 from safe_train.toy.words import IMAGE, make_processor
 

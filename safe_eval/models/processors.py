@@ -80,19 +80,22 @@ def picture_token(processor: Any) -> str:
     return "" if type(processor).__name__ == "Blip2Processor" else str(processor.image_token)
 
 
-def process(processor: Any, text: str, image: "Image | None") -> Mapping[str, Any]:
-    """Call a processor for one prompt, as a batch of one, with one BOS at most."""
+def process(
+    processor: Any, text: str, image: "Image | None", sound: Mapping[str, Any] | None = None
+) -> Mapping[str, Any]:
+    """Call a processor for one prompt and its media, as a batch of one, with one BOS at most."""
     name = type(processor).__name__
     # A chat template that writes a BOS and a tokenizer that adds one would ask the base wrongly.
     has_begin = name in _WRITE_BEGIN or begins(processor, text)
-    options = {"add_special_tokens": False} if has_begin else {}
+    options = {**(sound or {}), **({"add_special_tokens": False} if has_begin else {})}
     call = _CALLS.get(name, _call)
     return call(processor, text, image, options)
 
 
 def begins(processor: Any, text: str) -> bool:
     """Whether a text already begins with the BOS token, perhaps behind a picture's token."""
-    begin, image = processor.tokenizer.bos_token, getattr(processor, "image_token", None)
+    begin = getattr(processor, "tokenizer", processor).bos_token
+    image = getattr(processor, "image_token", None)
     rest = text.lstrip()
     while isinstance(image, str) and image and rest.startswith(image):
         rest = rest.removeprefix(image).lstrip()

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from safe_data.core.errors import InputError
-from safe_train.base import files
-from safe_train.base.files import base_files, check_base
+from safe_eval.models import files
+from safe_eval.models.files import base_files, check_base
 
 
 @pytest.fixture
