@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _OF = "of:"
-_WORDS = {"silence": "silence", "noise": "noise", "grey": "grey", LEFT_OUT: LEFT_OUT}
+_WHOLE = ("silence", "noise", "grey")  # that are all there is to say
 
 
 def collect_sent(items: Sequence[Item], media: Sequence[Media], shelves: Shelves, left: int) -> list[Media]:
@@ -79,7 +79,9 @@ def _part_in_words(row: Prediction, part: str) -> str | None:
         return None
     if note.startswith(_OF):
         return f"{part} of {note.removeprefix(_OF)}"
-    return f"{part}: {_WORDS.get(note, 'changed')}"
+    if note == LEFT_OUT:
+        return f"no {part}"
+    return note if note in _WHOLE else f"its {part}, changed"
 
 
 def _note(row: Prediction, part: str) -> str | None:

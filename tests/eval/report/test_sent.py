@@ -14,9 +14,9 @@ from safe_data.shards.dataset import ShardDataset
 from safe_eval.arms.arm import ArmKey
 from safe_eval.prediction import Prediction
 from safe_eval.report import sent
-from safe_eval.report.media import MAX_TOTAL_BYTES, Media, collect, open_shards
+from safe_eval.report.media import Media, collect, open_shards
 from safe_eval.report.selection import Answered, Item
-from safe_eval.report.sent import collect_sent
+from safe_eval.report.sent import collect_sent, media_left
 from safe_eval.runner.conditions import Media as Own
 from safe_eval.runner.conditions import apply_condition
 from safe_eval.runner.media import StoredMedia
@@ -40,7 +40,8 @@ def page_media(shards: Path, *rows: Prediction) -> Media:
     answers = tuple(Answered(ArmKey(None, r.seed, r.model, r.condition), r, 1.0) for r in rows)
     item = Item("rest", rows[0], answers)
     shelves = open_shards([rows[0]], shards)
-    (found,) = collect_sent([item], collect([rows[0]], shelves), shelves, MAX_TOTAL_BYTES)
+    own = collect([rows[0]], shelves)
+    (found,) = collect_sent([item], own, shelves, media_left(own))
     return found
 
 
@@ -61,7 +62,7 @@ def test_a_changed_sound_is_played_as_it_was_sent(shards: Path, dataset: ShardDa
     note = {"sound": "own:snr_0db", "picture": "own"}
     asked = row(dataset, "snr_0db", note, seed=3, audio_sha256=hear(sound).sha256)
     (one,) = page_media(shards, asked).changed
-    assert one.said == "sound: changed"
+    assert one.said == "its sound, changed"
     np.testing.assert_allclose(played(one.sound), np.clip(sound.samples, -1, 1), atol=2e-4)
 
 
@@ -94,10 +95,10 @@ def test_pictures_are_shown_and_what_has_nothing_to_show_is_said(shards: Path, d
     ]
     found = page_media(shards, *rows)
     assert [(one.condition, one.said) for one in found.changed] == [
-        ("blur", "picture: changed"),
-        ("mute_vision", "picture: grey"),
-        ("mute_audio", "sound: silence"),
-        ("text_only", "sound: left out, picture: left out"),
+        ("blur", "its picture, changed"),
+        ("mute_vision", "grey"),
+        ("mute_audio", "silence"),
+        ("text_only", "no sound, no picture"),
     ]
     shown = found.changed[0].picture
     assert shown is not None
