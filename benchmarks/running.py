@@ -1,4 +1,4 @@
-"""`safe-eval run`: rows a second with a callable that answers at once, and its overhead over a model's own time.
+"""`safe-eval run`: rows a second with a callable that answers at once, and what it adds to a model's time.
 
 The overhead is that of a whole run of the toy behind `safe:CHECKPOINT`: the seconds that are not spent in the
 model's `answer`, without the seconds of loading it. Set SAFE_BENCHMARK_DEMO to the folder of a finished demo.
