@@ -1,13 +1,12 @@
 """Half gain: the level of a curve at which half of what the sound adds is gone."""
 
 from collections.abc import Iterator
-from functools import reduce
 
 import msgspec
 import numpy as np
 
 from safe_eval.arms.all_arms import Arms
-from safe_eval.arms.arm import Places
+from safe_eval.arms.arm import Places, shared_examples
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.results.noise_curve import (
@@ -99,8 +98,9 @@ def _row(curve: Curve, sampling: Sampling) -> HalfGainRow:
 def _shared(curve: Curve) -> dict[str, Places]:
     """The places, in the arms of each condition, of the examples that all of them answered."""
     firsts: dict[str, ScoredArm] = {name: next(iter(arms.values())) for name, arms in curve.arms.items()}
-    own = [arm.examples[arm.inside(curve.slice)] for arm in firsts.values()]
-    shared = reduce(np.intersect1d, own)
+    shared, *others = [arm.examples[arm.inside(curve.slice)] for arm in firsts.values()]
+    for own in others:
+        shared = shared[shared_examples(shared, own)[0]]
     return {name: np.flatnonzero(np.isin(arm.examples, shared)) for name, arm in firsts.items()}
 
 
