@@ -24,6 +24,11 @@ def hears(model: Model) -> bool:
     return model.name != BASE and bool(getattr(model, "hears", True))
 
 
+def sees(model: Model) -> bool:
+    """Whether a model is sent pictures."""
+    return bool(getattr(model, "sees", True))
+
+
 class Asker:
     """Asks each arm of a plan with one call a batch; if that fails, one by one, so that one example fails.
 
@@ -60,7 +65,7 @@ class Asker:
         self, arm: Arm, records: Mapping[int, Record], questions: Sequence[tuple[int, Example]]
     ) -> Iterator[Prediction]:
         model = self._models[arm.model]
-        given = self._giver.give(arm, records, hears=hears(model))
+        given = self._giver.give(arm, records, hears=hears(model), sees=sees(model))
         sent = [given[index] for index, _ in questions]
         inputs = [
             self._input(arm, records[index], example, one)

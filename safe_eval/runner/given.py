@@ -57,18 +57,20 @@ class Giver:
             return None
         return said_by(self._record(partner), record, example)
 
-    def give(self, arm: Arm, records: Mapping[int, Record], *, hears: bool) -> dict[int, Given | str]:
+    def give(
+        self, arm: Arm, records: Mapping[int, Record], *, hears: bool, sees: bool = True
+    ) -> dict[int, Given | str]:
         """What each record gives in an arm, or why it cannot: media may be broken in any way."""
         found: dict[int, Given | str] = {}
         for index, record in records.items():
             try:
-                found[index] = self._give(arm, index, record, hears)
+                found[index] = self._give(arm, index, record, hears, sees)
             except Exception as error:  # only this record may suffer
                 found[index] = in_one_line(error)
         return found
 
-    def _give(self, arm: Arm, index: int, record: Record, hears: bool) -> Given:
-        sent = self._send(arm, index, record, hears)
+    def _give(self, arm: Arm, index: int, record: Record, hears: bool, sees: bool) -> Given:
+        sent = self._send(arm, index, record, hears, sees)
         sound_is = sent.note["sound"]
         sound_of = self._whose(arm, index, sound_is)
         read, heard = sent.sound, None
@@ -88,17 +90,17 @@ class Giver:
             note["picture_sha256"] = picture_sha256
         return Given(read, sound_is, sound_of, sent.picture, picture_sha256, gate, heard, note)
 
-    def _send(self, arm: Arm, index: int, record: Record, hears: bool) -> Sent:
+    def _send(self, arm: Arm, index: int, record: Record, hears: bool, sees: bool) -> Sent:
         partner, other = None, self.partner(arm, index)
         if other is not None:
             of = self._record(other)
-            partner = Partner(of.id, self._reading(other, of, hears))
-        own = self._reading(index, record, hears)
+            partner = Partner(of.id, self._reading(other, of, hears, sees))
+        own = self._reading(index, record, hears, sees)
         return apply_condition(arm.condition, record, self._seed, own, partner)
 
-    def _reading(self, index: int, record: Record, hears: bool) -> Media:
+    def _reading(self, index: int, record: Record, hears: bool, sees: bool) -> Media:
         sound, picture = self._media.reading(index, record)
-        return Media(sound if hears else None, picture)
+        return Media(sound if hears else None, picture if sees else None)
 
     def _whose(self, arm: Arm, index: int, note: str | None) -> int | None:
         """The record whose own sound or picture this is, as `note` names it; None for a changed one."""

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from safe_data.core.errors import InputError
 from safe_data.core.progress import Progress
 from safe_data.core.terminal import printable
-from safe_eval.condition import changes_sound
+from safe_eval.condition import changes_picture, changes_sound
 from safe_eval.models.model import Model
 from safe_eval.prediction import Prediction
-from safe_eval.runner.asker import Asker, hears
+from safe_eval.runner.asker import Asker, hears, sees
 from safe_eval.runner.media import Dataset
 from safe_eval.runner.output import Tally
 from safe_eval.runner.plan import Arm, make_plan
@@ -41,16 +41,24 @@ def run(
 
 
 def check_hearing(model: Model, conditions: Sequence[str]) -> None:
-    """Refuse conditions that change the sound of a model that is sent none.
+    """Refuse conditions that change the sound, or the picture, of a model that is sent none.
 
     Raises:
         InputError: there is one.
     """
     for condition in conditions:
-        if changes_sound(condition) and condition not in ("text_only",) and not hears(model):
-            raise InputError(
-                f"{condition}: the model {model.name} is given no sound, so there is nothing to change"
-            )
+        sound, picture = changes_sound(condition), changes_picture(condition)
+        if sound and not picture and not hears(model):
+            missing = "sound"
+        elif picture and not sound and not sees(model):
+            missing = "picture"
+        elif sound and picture and not hears(model) and not sees(model):
+            missing = "sound and no picture"
+        else:
+            continue
+        raise InputError(
+            f"{condition}: the model {model.name} is given no {missing}, so there is nothing to change"
+        )
 
 
 def _predictions(model: Model, askers: Sequence[tuple[Asker, list[int]]]) -> Iterator[Prediction]:

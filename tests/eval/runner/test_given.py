@@ -44,6 +44,14 @@ def test_a_model_that_does_not_hear_is_given_no_sound() -> None:
         assert (one.note["sound"], one.note["picture"]) == (None, "own")
 
 
+def test_a_model_that_does_not_see_is_given_no_picture() -> None:
+    plan = make_plan(DATASET, [Arm("m", "full")], seed=3, batch_size=4)
+    given = Giver(DATASET, plan, 3).give(Arm("m", "full"), {0: DATASET.record(0)}, hears=True, sees=False)
+    assert isinstance(given[0], Given)
+    assert (given[0].picture, given[0].picture_sha256, given[0].note["picture"]) == (None, None, None)
+    assert given[0].sound is not None
+
+
 def test_a_changed_picture_has_the_hash_of_its_own_pixels() -> None:
     for index, one in give("mute_vision").items():
         assert isinstance(one, Given)

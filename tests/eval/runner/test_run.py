@@ -253,3 +253,14 @@ def test_real_shards_send_the_very_sounds_of_the_manifest(shards: Path) -> None:
 class Silent(Listener):
     def _answer(self, given: Input) -> Answer:
         return Answer("nothing")
+
+
+class Blind(Listener):
+    sees = False
+
+
+def test_a_blind_model_is_refused_conditions_of_pictures_alone() -> None:
+    for condition in ("blur", "mute_vision", "swap_vision"):
+        with pytest.raises(InputError, match=f"{condition}: the model listener is given no picture"):
+            run(Blind(), DATASET, [condition], seed=0)
+    assert {row.metadata["sent"]["picture"] for row in run(Blind(), DATASET, ["drop_50"], seed=0)} == {None}
