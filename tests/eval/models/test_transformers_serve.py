@@ -1,9 +1,8 @@
 """An endpoint that nobody here wrote: `transformers serve`, with the toy backbone, on loopback.
 
-It needs the client library `openai` beside fastapi and uvicorn; where that is not installed, this is skipped.
+It needs the client library `openai` beside fastapi and uvicorn, which the extra `dev` installs.
 """
 
-import importlib.util
 import socket
 import subprocess
 import sys
@@ -17,21 +16,19 @@ import torch
 import urllib3
 from PIL import Image
 
+from safe_data.build.build import build_dataset
 from safe_data.records import Example
+from safe_data.sources.synthetic.world import write_world
 from safe_eval.models.all_models import load_models
 from safe_eval.models.model import Input
-from safe_eval.run_options import ModelOptions
+from safe_eval.run_options import ModelOptions, RunOptions
+from safe_eval.runner.evaluation import evaluate
+from safe_eval.scoring.score import score_files
 from safe_train.toy.recipe import Recipe, new_model
 from safe_train.toy.words import make_processor
 
-NEEDED = ("openai", "fastapi", "uvicorn")
 STARTING_SECONDS = 90
 QUESTIONS = ("what shape is the red object ?", "how many objects are there ?", "what sound is heard ?")
-
-pytestmark = pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in NEEDED),
-    reason=f"transformers serve needs {', '.join(NEEDED)}",
-)
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +104,51 @@ def test_what_a_real_server_refuses_is_the_error_of_the_example(toy: Path, url: 
     (answer,) = served.answer(inputs()[-1:])
     assert answer.error is not None
     assert answer.error.startswith("HTTP 4")
+
+
+ECHO = """
+import json, os
+from pathlib import Path
+
+SAID = {}
+
+
+def answer(given):
+    if not SAID:
+        rows = map(json.loads, Path(os.environ["SAFE_TEST_SAID"]).read_text().splitlines())
+        SAID.update({(row["example_id"], row["condition"]): row["answer"] for row in rows})
+    return SAID[given.example.id, given.request.condition]
+"""
+
+
+def test_equal_answers_have_equal_scores_whoever_gives_them(
+    toy: Path, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_world(tmp_path / "world", clips=30, seed=2)
+    build_dataset(tmp_path / "world", tmp_path / "shards", encoders=())
+    options = RunOptions(conditions=("full", "mute_vision", "text_only"), limit=12)
+    asked = ModelOptions(name="toy", max_tokens=4, concurrency=2)
+    loaded = tmp_path / "transformers" / "predictions.jsonl"
+    monkeypatch.setenv("SAFE_TEST_SAID", str(loaded))
+    (tmp_path / "echo_of_a_run.py").write_text(ECHO)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    kinds = {
+        "transformers": f"transformers:{toy}",
+        "openai": f"openai:{url}#{toy}",
+        "replay": f"replay:{loaded}",
+        "python": "python:echo_of_a_run:answer",
+    }
+    scores = {}
+    for kind, spec in kinds.items():
+        done = evaluate(
+            spec, [tmp_path / "shards"], out=tmp_path / kind, options=options, asked=asked, quiet=True
+        )
+        assert (done.finished.rows, done.finished.errors) == (36, 0), kind
+        found = score_files([tmp_path / kind / "predictions.jsonl"])
+        scores[kind] = [
+            (row.metric, row.condition, row.slice, row.value, row.ci_low, row.ci_high)
+            for row in found.metrics
+            if row.metric == "accuracy"
+        ]
+    assert len(scores["transformers"]) > 3
+    assert all(of_kind == scores["transformers"] for of_kind in scores.values())
