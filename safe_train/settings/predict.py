@@ -16,8 +16,8 @@ class PredictConfig:
     """What a checkpoint is asked, and under which conditions."""
 
     conditions: tuple[str, ...] = field(default=CONDITIONS, metadata={"option": "condition"})
-    """what is done to the input: full, mute_audio, swap_audio, gate_off, snr_<n>db and so on (docs/modality.md);
-    an unknown one is refused"""
+    """what is done to the input: full, mute_audio, swap_audio, gate_off, snr_<n>db and others
+    (docs/modality.md); an unknown one is refused"""
 
     name: str = SAFE
     """model name of the checkpoint's answers, such as lora_only, so that several can be scored together"""
