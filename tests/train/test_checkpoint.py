@@ -365,7 +365,8 @@ def test_another_dataset_only_if_it_is_meant(
         check_dataset(read, other, allow_other=False)
     assert str(caught.value) == (
         f"{adapter}: was trained on {train_split.name} {train_split.fingerprint[:12]}…, {audio_only} is "
-        f"audio_only {other.fingerprint[:12]}…; add --allow-other-dataset to answer it anyway"
+        f"audio_only {other.fingerprint[:12]}…; add --allow-other-dataset to answer it anyway "
+        "(safe-eval run: --arg allow_other_dataset=true)"
     )
     check_dataset(read, other, allow_other=True)
     check_dataset(read, train_split, allow_other=False)

@@ -63,7 +63,7 @@ def test_the_base_is_what_it_was(run: Path) -> None:
 def test_every_question_is_answered_by_both_under_all_conditions(run: Path) -> None:
     rows = read_predictions(run / "predictions.jsonl")
     asked = {row.example_id for row in rows}
-    assert len(rows) == 5 * len(asked)
+    assert len(rows) == 8 * len(asked)  # the base, SAFE under four conditions, three levels of noise
     assert not [row for row in rows if row.error]
     base = {row.example_id: row.answer for row in select(rows, model="base", condition="full")}
     off = {row.example_id: row.answer for row in select(rows, model="safe", condition="gate_off")}
@@ -71,6 +71,15 @@ def test_every_question_is_answered_by_both_under_all_conditions(run: Path) -> N
     assert {row.audio_sha256 for row in select(rows, model="base")} == {None}
     assert {row.audio_rms_db for row in select(rows, condition="mute_audio")} == {-120.0}
     assert {row.consulted for row in select(rows, model="safe", condition="full")} == {True}
+
+
+def test_the_report_shows_what_goes_without_the_sound_and_in_noise(run: Path) -> None:
+    scores = json.loads((run / "scores.json").read_text())
+    assert scores["lomo"]
+    assert scores["irrelevance"]
+    assert {row["level"] for row in scores["noise_curve"] if row["kind"] == "snr"} >= {10.0, 0.0, -10.0}
+    page = (run / "report.html").read_text()
+    assert all(f'<section id="{name}"' in page for name in ("hearing", "curves", "hurts"))
 
 
 def test_sound_already_helps(run: Path) -> None:
