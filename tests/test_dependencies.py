@@ -152,7 +152,7 @@ def test_what_is_declared_is_pinned() -> None:
 
 def asks_for_versions(source: str) -> bool:
     """Whether a file reads the metadata of distributions, which raises for one that is not installed."""
-    entry_points = "from importlib.metadata import entry_points\n"  # which asks for no version
+    entry_points = "from importlib.metadata import EntryPoint, entry_points\n"  # which asks for no version
     return bool(
         re.search(r"importlib\.metadata|importlib import .*\bmetadata\b", source.replace(entry_points, ""))
     )
@@ -169,4 +169,4 @@ def test_versions_are_asked_for_in_one_place() -> None:
         "installed_versions() leaves out what is not installed"
     )
     assert asks_for_versions("from importlib import metadata")
-    assert not asks_for_versions("from importlib.metadata import entry_points\n")
+    assert not asks_for_versions("from importlib.metadata import EntryPoint, entry_points\n")

@@ -6,7 +6,7 @@ those here, as safe_train's does for `safe:CHECKPOINT`.
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from safe_data.core.errors import InputError, did_you_mean
 from safe_eval.models.model import Model
@@ -46,8 +46,22 @@ def load_models(spec: str, options: ModelOptions) -> Sequence[Model]:
 def model_kinds() -> dict[str, Callable[[], Load]]:
     """How to get the function that loads a model, by the word that names its kind."""
     own = {name: _later(place) for name, place in MODELS.items()}
-    offered = {point.name: point.load for point in entry_points(group=GROUP)}
+    offered = {point.name: _offered(point) for point in entry_points(group=GROUP)}
     return {**offered, **own}  # ours may not be replaced
+
+
+def _offered(point: EntryPoint) -> Callable[[], Load]:
+    def load() -> Load:
+        try:
+            function: Load = point.load()
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"model {point.name}: needs the package {error.name}, which is not installed; the extra of the "
+                "package that offers it may install it, such as pip install 'safe-hearing[train]'"
+            ) from None
+        return function
+
+    return load
 
 
 def _later(place: str) -> Callable[[], Load]:
