@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
-from safe_data.core.errors import InputError, did_you_mean
+from safe_data.core.errors import InputError, did_you_mean, install_extra
 from safe_eval.models.model import Model
 from safe_eval.run_options import ModelOptions
 
@@ -55,10 +55,8 @@ def _offered(point: EntryPoint) -> Callable[[], Load]:
         try:
             function: Load = point.load()
         except ModuleNotFoundError as error:
-            raise InputError(
-                f"model {point.name}: needs the package {error.name}, which is not installed; the extra of the "
-                "package that offers it may install it, such as pip install 'safe-hearing[train]'"
-            ) from None
+            missing = f"needs {error.name}, which is not installed"
+            raise InputError(f"model {point.name}: {missing}; for safe: {install_extra('train')}") from None
         return function
 
     return load
