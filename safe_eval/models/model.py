@@ -40,7 +40,7 @@ def facts_of(model: Model) -> dict[str, Any]:
     return dict(getattr(model, "facts", {}))
 
 
-class Request(NamedTuple):
+class Requested(NamedTuple):
     """Which row is asked for: a model that has seen the answers may look them up."""
 
     dataset: str
@@ -63,7 +63,7 @@ class Input:
     sound_is: str | None = None  # own, silence, noise, of:RECORD or own:CHANGE; None: no sound
     sound_of: int | None = None
     picture_sha256: str | None = None  # as sent
-    request: Request | None = None
+    request: Requested | None = None
 
     @cached_property
     def image(self) -> "Image | None":

@@ -16,6 +16,7 @@ from safe_eval.results.noise_curve import (
     KINDS,
     SILENT,
     Curve,
+    about,
     curves_of,
     kind_and_level,
     level_at,
@@ -70,18 +71,10 @@ def _row(curve: Curve, sampling: Sampling) -> HalfGainRow:
     conditions = list(curve.arms)
     against = next((name for name in (SILENT, GATE_OFF) if name in curve.arms), "")
     levels = [found[1] for name in conditions if (found := kind_and_level(name))]
-    first, places = curve.first, _shared(curve)
-    clusters = first.clusters[places[conditions[0]]]
-    by_seed = next(iter(curve.arms.values()))
+    places = _shared(curve)
+    clusters = curve.first.clusters[places[conditions[0]]]
     row = HalfGainRow(
-        metric=first.metric,
-        dataset=first.key.dataset,
-        seed=first.key.seed if len(by_seed) == 1 else None,
-        seeds=tuple(by_seed),
-        model=first.key.model,
-        slice=curve.slice,
-        kind=curve.kind,
-        unit=KINDS[curve.kind].unit,
+        **about(curve, next(iter(curve.arms.values()))),
         against=against,
         levels=tuple(levels),
         confidence=sampling.confidence,

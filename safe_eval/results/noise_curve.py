@@ -5,7 +5,7 @@ of the sound, and the probability with which sound and picture are left out.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -180,6 +180,21 @@ def _ordered(kind: str, slice_name: str, arms: dict[str, ScoredArm]) -> dict[str
     return {name: there[name] for name in names if name in there}
 
 
+def about(curve: Curve, by_seed: BySeed) -> dict[str, Any]:
+    """What a row says that it is about: a curve, and the seeds of one of its arms."""
+    arm = next(iter(by_seed.values()))
+    return {
+        "metric": arm.metric,
+        "dataset": arm.key.dataset,
+        "seed": arm.key.seed if len(by_seed) == 1 else None,
+        "seeds": tuple(by_seed),
+        "model": arm.key.model,
+        "slice": curve.slice,
+        "kind": curve.kind,
+        "unit": KINDS[curve.kind].unit,
+    }
+
+
 def _row(curve: Curve, condition: str, by_seed: BySeed, sampling: Sampling) -> NoiseRow:
     arm = next(iter(by_seed.values()))
     inside = arm.inside(curve.slice)
@@ -191,14 +206,7 @@ def _row(curve: Curve, condition: str, by_seed: BySeed, sampling: Sampling) -> N
         interval = score_interval(scores[0], clusters, sampling.confidence)
     found = kind_and_level(condition)
     return NoiseRow(
-        metric=arm.metric,
-        dataset=arm.key.dataset,
-        seed=arm.key.seed if len(by_seed) == 1 else None,
-        seeds=tuple(by_seed),
-        model=arm.key.model,
-        slice=curve.slice,
-        kind=curve.kind,
-        unit=KINDS[curve.kind].unit,
+        **about(curve, by_seed),
         condition=condition,
         level=None if found is None else found[1],
         value=float(scores.mean()),

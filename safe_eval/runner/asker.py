@@ -8,8 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from safe_data.records import Example, Record
-from safe_eval.models import model as models
-from safe_eval.models.model import Answer, Input, Model
+from safe_eval.models.model import Answer, Input, Model, Requested
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.runner.given import Given, Giver
 from safe_eval.runner.media import Dataset
@@ -100,7 +99,7 @@ class Asker:
             sound_is=given.sound_is,
             sound_of=given.sound_of,
             picture_sha256=given.picture_sha256,
-            request=models.Request(record.dataset, arm.condition, self._seed),
+            request=Requested(record.dataset, arm.condition, self._seed),
         )
 
     def _replies(self, model: Model, inputs: Sequence[Input]) -> list[Reply]:

@@ -98,17 +98,18 @@ def evaluate(
         _take_one_thread()
     with only_writer(out):
         models = _load(job)
-        sections = _sections(job, models)
-        identity = _identity(job, models, sections)
+        sections, facts = _sections(job, models), _facts(models)
+        identity = _identity(job, facts, sections)
         found = False if job.options.force else find_run(out, identity)
         again = isinstance(found, Finished) and job.options.retry_errors and found.errors > 0
         if isinstance(found, Finished) and not again:
             return Evaluated(found, was_there=True)
-        _prepare(models, sections)
+        for section in sections:  # to find out early, and for all datasets, what a model misses
+            _prepare(models, section)
         if found is False:
             begin(out, identity)
-        write_bytes(job.out / CONFIG, _config(job, models))
-        _answer(job, models, sections, again=again, quiet=quiet)
+        write_bytes(job.out / CONFIG, _config(job, facts))
+        _answer(job, models, sections, facts, again=again, quiet=quiet)
         return Evaluated(join(out, identity, rows_of(sections), _parts(out, again)), was_there=False)
 
 
@@ -161,13 +162,7 @@ def arms_of(names: Sequence[str], options: RunOptions) -> list[Arm]:
     ]
 
 
-def _prepare(models: Sequence[Model], sections: Sequence[Section]) -> None:
-    """Find out early, and for all datasets, what a model misses."""
-    for section in sections:
-        _prepare_for(models, section)
-
-
-def _prepare_for(models: Sequence[Model], section: Section) -> None:
+def _prepare(models: Sequence[Model], section: Section) -> None:
     for model in models:
         prepare: Callable[..., object] | None = getattr(model, "prepare", None)
         if prepare is not None:
@@ -202,10 +197,15 @@ class Share(NamedTuple):
 
 
 def _answer(
-    job: Job, models: Sequence[Model], sections: Sequence[Section], *, again: bool, quiet: bool
+    job: Job,
+    models: Sequence[Model],
+    sections: Sequence[Section],
+    facts: dict[str, Any],
+    *,
+    again: bool,
+    quiet: bool,
 ) -> None:
     of, rows = job.options.workers, rows_of(sections)
-    facts = _facts(models)
     shares = [Share(job, number, of, len(rows), again, facts) for number in range(of)]
     if not _is_shared(job):
         with Progress("asking", sum(rows), unit="row", quiet=quiet) as progress:
@@ -250,7 +250,7 @@ def _work(
 
 
 def _asker(job: Job, models: Sequence[Model], section: Section) -> Asker:
-    _prepare_for(models, section)
+    _prepare(models, section)
     latency: Any = "each" if job.asked.latency else "no"
     return Asker(models, section.dataset, section.plan, seed=section.seed, latency=latency)
 
@@ -273,17 +273,13 @@ def _facts(models: Sequence[Model]) -> dict[str, Any]:
     return plain_facts
 
 
-def _identity(job: Job, models: Sequence[Model], sections: Sequence[Section]) -> dict[str, Any]:
+def _identity(job: Job, facts: dict[str, Any], sections: Sequence[Section]) -> dict[str, Any]:
     """Everything that the rows depend on, in plain data."""
     options = job.options
-    asked = {
-        name: getattr(job.asked, name)
-        for name in ("system", "template", "max_tokens", "batch_size", "latency", "arg")
-    }
-    identity = {
+    return {
         "format_version": FORMAT_VERSION,
-        "models": _facts(models),
-        "asked": asked,
+        "models": facts,
+        "asked": {name: getattr(job.asked, name) for name in _ASKED},
         "data": {s.dataset.name: [s.dataset.fingerprint, s.dataset.split] for s in sections},
         "conditions": options.conditions,
         "seeds": options.seeds,
@@ -292,8 +288,6 @@ def _identity(job: Job, models: Sequence[Model], sections: Sequence[Section]) ->
         "versions": installed_versions((*CORE, *_MODELS)),
         "processes": options.workers,
     }
-    plain_identity: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(identity, enc_hook=str))
-    return plain_identity
 
 
 def _subset(subset: str) -> str:
@@ -301,7 +295,7 @@ def _subset(subset: str) -> str:
     return f"ids {hashlib.sha256(file.read_bytes()).hexdigest()}" if file.is_file() else subset
 
 
-def _config(job: Job, models: Sequence[Model]) -> bytes:
+def _config(job: Job, facts: dict[str, Any]) -> bytes:
     """What ran, as config.yaml holds it."""
     import yaml
 
@@ -311,7 +305,7 @@ def _config(job: Job, models: Sequence[Model]) -> bytes:
         "out": job.out,
         **asdict(job.options),
         "asked": asdict(job.asked),
-        "models": _facts(models),
+        "models": facts,
         "python": platform.python_version(),
         "versions": installed_versions((*CORE, *_MODELS)),
     }

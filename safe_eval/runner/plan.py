@@ -66,7 +66,7 @@ def make_plan(
     """
     chosen = _chosen(dataset, choose)
     if not any(chosen):
-        raise InputError(f"{described(dataset)} ask nothing" + (" of this kind" if choose else ""))
+        raise InputError(f"{_described(dataset)} ask nothing" + (" of this kind" if choose else ""))
     has_sound, has_picture = _has(dataset, "audio"), _has(dataset, "image")
     by_model: dict[str, list[str]] = {arm.model: [] for arm in arms} or {"": []}
     for arm in arms:
@@ -82,7 +82,7 @@ def make_plan(
     return Plan(tuple(arms), batches_of(_first(chosen, limit), batch_size), partners)
 
 
-def described(dataset: Dataset) -> str:
+def _described(dataset: Dataset) -> str:
     """A dataset in an error message."""
     root, split = getattr(dataset, "root", None), getattr(dataset, "split", None)
     return f"{root}: the {len(dataset)} records of split {split!r}" if root else f"{len(dataset)} records"

@@ -1,6 +1,7 @@
 """run: ask a model every example of a dataset under every condition; one prediction per question asked."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from safe_data.core.errors import InputError
 from safe_data.core.progress import Progress
@@ -32,11 +33,9 @@ def run(
         raise InputError(f"batch_size {batch_size} is less than 1")
     check_hearing(model, conditions)
     arms = [Arm(model.name, condition) for condition in conditions]
-    make_plan(dataset, arms, seed=seed, batch_size=batch_size)  # which checks all of them together
-    askers = []
-    for arm in arms:
-        plan = make_plan(dataset, [arm], seed=seed, batch_size=batch_size)
-        askers.append((Asker([model], dataset, plan, seed=seed, latency="mean"), plan.rows))
+    plan = make_plan(dataset, arms, seed=seed, batch_size=batch_size)
+    plans = [replace(plan, arms=(arm,)) for arm in arms]  # the batches are the same in every arm
+    askers = [(Asker([model], dataset, one, seed=seed, latency="mean"), one.rows) for one in plans]
     return _predictions(model, askers)
 
 
@@ -47,18 +46,14 @@ def check_hearing(model: Model, conditions: Sequence[str]) -> None:
         InputError: there is one.
     """
     for condition in conditions:
-        sound, picture = changes_sound(condition), changes_picture(condition)
-        if sound and not picture and not hears(model):
-            missing = "sound"
-        elif picture and not sound and not sees(model):
-            missing = "picture"
-        elif sound and picture and not hears(model) and not sees(model):
-            missing = "sound and no picture"
-        else:
-            continue
-        raise InputError(
-            f"{condition}: the model {model.name} is given no {missing}, so there is nothing to change"
-        )
+        changed = {"sound": changes_sound(condition), "picture": changes_picture(condition)}
+        sent = {"sound": hears(model), "picture": sees(model)}
+        missing = [medium for medium, is_changed in changed.items() if is_changed and not sent[medium]]
+        if missing and len(missing) == sum(changed.values()):
+            raise InputError(
+                f"{condition}: the model {model.name} is given no {' and no '.join(missing)}, so there is "
+                "nothing to change"
+            )
 
 
 def _predictions(model: Model, askers: Sequence[tuple[Asker, list[int]]]) -> Iterator[Prediction]:

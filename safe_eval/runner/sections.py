@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safe_data.core.errors import InputError
-from safe_data.records import Example
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.run_options import RunOptions
 from safe_eval.runner.plan import Arm, Choose, Plan, make_plan
@@ -67,11 +66,7 @@ def choice_of(subset: str) -> Choose | None:
             f"--subset {subset}: is neither all, audio, vl nor {TYPE}NAME, and no such file of example ids"
         )
     ids = {line.strip() for line in file.read_text("utf-8").splitlines()} - {""}
-    return lambda example: _named(example, ids)
-
-
-def _named(example: Example, ids: set[str]) -> bool:
-    return example.id in ids
+    return lambda example: example.id in ids
 
 
 def rows_of(sections: Sequence[Section]) -> list[int]:

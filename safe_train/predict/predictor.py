@@ -84,7 +84,8 @@ class Predictor:
         if self._check is not None:
             self._check(dataset)
         check_pictures(self._asking, [dataset])
-        self._sounds = Sounds(dataset, self._encoders)
+        if self._sounds is None or self._sounds.dataset is not dataset:  # else its encoders are loaded
+            self._sounds = Sounds(dataset, self._encoders)
         self._sounds.prepare(conditions)
 
     def answer(self, inputs: Sequence[Input]) -> list[Answer]:

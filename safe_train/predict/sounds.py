@@ -39,7 +39,7 @@ class Sounds:
     """
 
     def __init__(self, dataset: ShardDataset, encoders: Sequence[WantedEncoder]) -> None:
-        self._wanted = tuple(encoders)
+        self.dataset, self._wanted = dataset, tuple(encoders)
         self._stored = [dataset.with_encoder(f"{e.name}-{e.fingerprint[:8]}") for e in encoders]
         self.shapes = [tuple((one.encoder or {})["shape"]) for one in self._stored]
         self._encoders: list[AudioEncoder] = []
