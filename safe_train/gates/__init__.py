@@ -1,0 +1,1 @@
+"""Gates: what decides, before any sound is opened, whether a question is answered with its sound."""
