@@ -1,9 +1,9 @@
 """Asking at every budget: the table of outcomes that gates are fitted and judged on.
 
 A question is asked once with the gate shut, which gives its state too, and once at each trained budget of
-audio tokens, in the same batch. The budgets share its prompt, the features of its picture and the embedding of
-its sound. With the first layer fused they share no layer of the language model: what is heard changes every
-layer above it.
+audio tokens, in the same batch. The budgets share its prompt, the features of its picture and the embedding
+of its sound. With the first layer fused they share no layer of the language model: what is heard changes
+every layer above it.
 """
 
 import hashlib
