@@ -42,7 +42,7 @@ def chosen_gate(checkpoint: Path, pathway: PathwayConfig, choice: str, tokens: i
         )
         facts = {"kind": fitted.kind, "threshold": fitted.facts.threshold, "tokens": fitted.facts.tokens}
         return ChosenGate(fitted, {**facts, "sha256": file_sha256(checkpoint / FOLDER / FACTS)})
-    budget = max(_trained(pathway)) if tokens is None else tokens
+    budget = pathway.most_tokens if tokens is None else tokens
     _check_trained(pathway, [budget], f"tokens={budget}")
     if choice == NEVER:
         return ChosenGate(make_gate(Recipe(NEVER, (), _SURE, budget, (budget,)), {}), {"kind": NEVER})
@@ -50,13 +50,10 @@ def chosen_gate(checkpoint: Path, pathway: PathwayConfig, choice: str, tokens: i
 
 
 def _check_trained(pathway: PathwayConfig, budgets: list[int], where: str) -> None:
-    trained = _trained(pathway)
+    trained = pathway.budgets
     if unknown := [budget for budget in budgets if budget not in (0, *trained)]:
         raise InputError(
             f"{where}: {unknown[0]} audio tokens were not trained; this pathway was trained with "
             f"{', '.join(map(str, trained))}"
         )
 
-
-def _trained(pathway: PathwayConfig) -> tuple[int, ...]:
-    return (pathway.tokens,)

@@ -46,7 +46,7 @@ class Consultation:
     ) -> None:
         self._model, self._gate, self._listen = model, gate, listen
         self._questions, self._open = questions, np.asarray(open_gates, np.float64)
-        self._most = model.pathway.config.tokens
+        self._most = model.pathway.config.most_tokens
         self._sounds: tuple[Tensor, ...] = ()
         self.sound_seconds = 0.0  # spent on the embeddings of sounds
         self.decisions = Decisions(np.zeros(len(questions), np.int64), np.zeros(len(questions)))

@@ -58,7 +58,7 @@ class Predictor:
         self.facts = dict(facts or {})
         self._model, self._encoders, self._asking, self._latency = model, tuple(encoders), asking, latency
         self._check, self._influence = check, influence
-        self._gate: Gate = always(model.pathway.config.tokens) if gate is None else gate
+        self._gate: Gate = always(model.pathway.config.most_tokens) if gate is None else gate
         self._pictures_apart = pictures_apart(backbone.processor)
         self._shared = _Shared()
         self._sounds: Sounds | None = None
