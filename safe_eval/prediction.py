@@ -20,7 +20,9 @@ _LONGEST_QUOTED = 80  # characters of a text that an error message repeats
 class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
     """What one model said to one example under one condition.
 
-    Probabilities and `gate_score` lie in [0, 1], `latency_ms` is in milliseconds, `audio_rms_db` in dBFS.
+    Probabilities and `gate_score` lie in [0, 1], `latency_ms` and `gate_ms` (the gate's part of it) are in
+    milliseconds, `audio_rms_db` is in dBFS. `influence_kl` is KL(gate off ‖ as answered) of the first answer
+    token, in nats: how far the sound moved what the model was about to say.
     `prompt_id` names a wording of the question, where an example is asked in several.
     `scores` holds what another harness scored this answer, by its own names.
     `references` holds one answer per annotator: an answer that two annotators gave stands there twice. It may
@@ -48,6 +50,8 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     consulted: bool | None = None
     audio_tokens: int | None = None
     gate_score: float | None = None
+    gate_ms: float | None = None
+    influence_kl: float | None = None
     latency_ms: float | None = None
     audio_sha256: str | None = None
     audio_rms_db: float | None = None
@@ -122,6 +126,10 @@ def _out_of_range(row: Prediction) -> str | None:
             return f"probability {value} of choice {quoted(choice)} is outside [0, 1]"
     if row.latency_ms is not None and not (row.latency_ms >= 0 and math.isfinite(row.latency_ms)):
         return f"latency_ms {row.latency_ms} is not a time"
+    if row.gate_ms is not None and not 0 <= row.gate_ms < math.inf:
+        return f"gate_ms {row.gate_ms} is not a time; write milliseconds, 0 or more"
+    if row.influence_kl is not None and not 0 <= row.influence_kl < math.inf:
+        return f"influence_kl {row.influence_kl} is no divergence; write nats, 0 or more"
     for metric, value in (row.scores or {}).items():
         if is_blank(metric) or not math.isfinite(value):
             return f"score {value} of {quoted(metric)} is not a number under a name; leave it out"

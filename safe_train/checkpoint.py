@@ -182,7 +182,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         raise InputError(
             f"{folder}: holds no checkpoint ({CONFIG} and {WEIGHTS}); make one with `safe-train stage-a`"
         )
-    config = _read_config(path)
+    config = read_config(path)
     if config.adapted:
         check_adapted(folder, config.adapted.settings, config.adapted.files)
     found = file_sha256(folder / WEIGHTS)
@@ -208,7 +208,12 @@ def _check_numbers(path: Path, weights: dict[str, Tensor]) -> None:
         raise InputError(f"{path}: holds weights of {' and '.join(sorted(kinds))}; train it again")
 
 
-def _read_config(path: Path) -> CheckpointConfig:
+def read_config(path: Path) -> CheckpointConfig:
+    """Read config.json alone.
+
+    Raises:
+        InputError: it is not there, damaged or of another format.
+    """
     try:
         found = msgspec.json.decode(path.read_bytes())
         version = found.get("format_version") if isinstance(found, dict) else None
@@ -217,6 +222,8 @@ def _read_config(path: Path) -> CheckpointConfig:
                 f"{path}: is of format {version}; this version reads {FORMAT_VERSION}; train it again"
             )
         return msgspec.convert(found, CheckpointConfig)
+    except FileNotFoundError:
+        raise InputError(f"{path}: is not there; give the folder of a checkpoint") from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: is not a checkpoint's configuration: {error}; train it again") from None
 

@@ -17,7 +17,7 @@ from safe_eval.logs.table_rows import first_row, table_rows
 from safe_eval.prediction import Prediction
 
 _REQUIRED = ("example_id", "answer")
-_NUMBERS = ("confidence", "gate_score", "latency_ms", "audio_rms_db")
+_NUMBERS = ("confidence", "gate_score", "gate_ms", "influence_kl", "latency_ms", "audio_rms_db")
 _WHOLE = ("seed", "audio_tokens")
 _TRUTHS = ("needs_audio", "consulted")
 _LISTS = ("references", "choices")

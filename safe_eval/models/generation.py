@@ -5,12 +5,14 @@ one of several tokens has it from its log-likelihood, with the end token, behind
 """
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
+from safe_data.core.errors import InputError
 from safe_eval.models.model import Answer
 from safe_eval.models.token_batches import IGNORED, Inputs, append_answers, pad_token, tokenizer_of
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 
 GREEDY = {"do_sample": False, "num_beams": 1}
+
+# Which answers are not continued after their first token, by the logits that it is chosen from (-inf for what
+# may not be said) and by the state of the last layer that these come from.
+Leave = Callable[["Float[Tensor, 'batch vocab']", "Float[Tensor, 'batch width']"], Sequence[bool]]
 
 
 class Generation(NamedTuple):
@@ -40,11 +46,15 @@ class Generator:
         self.end: list[int] = [] if end is None else [end]
         self._stops = _stop_tokens(base, self.end)
 
-    def generate(self, inputs: Inputs, answer_tokens: int) -> Generation:
-        """Continue each prompt: the most likely token each time."""
+    def generate(self, inputs: Inputs, answer_tokens: int, leave: Leave | None = None) -> Generation:
+        """Continue each prompt: the most likely token each time.
+
+        `leave` is told of the first step, and says which answers not to continue. The others stay the same to
+        the last bit, and the generation ends when they do.
+        """
         import torch
 
-        with torch.no_grad():
+        with torch.no_grad(), watching(self._base, len(inputs["input_ids"]), leave) as watched:
             generated = self._base.generate(
                 **inputs,
                 **GREEDY,
@@ -53,6 +63,7 @@ class Generator:
                 eos_token_id=self._stops or None,
                 return_dict_in_generate=True,
                 output_logits=True,
+                **watched,
             )
         tokens = generated.sequences[:, -len(generated.logits) :]
         steps = zip(generated.logits, tokens.T, strict=True)
@@ -144,6 +155,64 @@ class Generator:
             distinct = all(ids) and len({tuple(one) for one in ids}) == len(ids)
             self._choice_tokens[choices] = ids if distinct else None
         return self._choice_tokens[choices]
+
+
+class _FirstStep:
+    """Sees the first step of a generation, and then stops the answers that are left; there may be beams."""
+
+    def __init__(self, prompts: int, leave: Leave) -> None:
+        self._prompts, self._leave = prompts, leave
+        self._hidden: Float[Tensor, "rows width"] | None = None
+        self._left: Bool[Tensor, " prompts"] | None = None
+
+    def see(self, _module: Any, given: tuple[Any, ...]) -> None:
+        """Keep the state behind the prompt; the last one, should the prompt be read in parts."""
+        if self._left is None:
+            self._hidden = given[0][:, -1]
+
+    def stop(
+        self, tokens: "Int64[Tensor, 'rows length']", scores: "tuple[Tensor, ...]", **_: Any
+    ) -> "Bool[Tensor, ' rows']":
+        """Which rows are finished."""
+        import torch
+
+        if self._left is None:
+            if self._hidden is None:
+                raise ValueError("the model chose a token without its output embeddings")
+            left = self._leave(self._of_prompts(scores[0]), self._of_prompts(self._hidden))
+            self._left = torch.as_tensor(list(left), dtype=torch.bool, device=tokens.device)
+            self._hidden = None
+        return self._left.repeat_interleave(len(tokens) // self._prompts)
+
+    def _of_prompts(self, rows: "Float[Tensor, 'rows size']") -> "Float[Tensor, 'prompts size']":
+        """One row of each prompt: at the first step its beams are the same."""
+        return rows[:: len(rows) // self._prompts]
+
+
+@contextmanager
+def watching(base: Any, prompts: int, leave: Leave | None) -> Iterator[dict[str, Any]]:
+    """What a generation is called with so that `leave` is told of its first step; nothing if it is None.
+
+    Raises:
+        InputError: the model has no output embeddings, whose input is the state behind the prompt.
+    """
+    if leave is None:
+        yield {}
+        return
+    from transformers import StoppingCriteriaList
+
+    head = base.get_output_embeddings()
+    if head is None:
+        raise InputError(
+            f"{type(base).__name__}: has no output embeddings, so there is no state to decide on; choose a "
+            "gate that needs none, such as always"
+        )
+    step = _FirstStep(prompts, leave)
+    hook = head.register_forward_pre_hook(step.see, prepend=True)
+    try:
+        yield {"output_scores": True, "stopping_criteria": StoppingCriteriaList([step.stop])}
+    finally:
+        hook.remove()
 
 
 def _stop_tokens(base: Any, end: list[int]) -> list[int]:

@@ -99,6 +99,8 @@ class Answer:
     consulted: bool | None = None  # whether it used the sound
     audio_tokens: int | None = None
     gate_score: float | None = None  # how far its gate was open, in [0, 1]
+    gate_ms: float | None = None  # how long its gate took to decide
+    influence_kl: float | None = None  # KL(gate off ‖ as answered) of the first answer token, in nats
     latency_ms: float | None = None  # as the model measured it; None: whoever asked may have
     metadata: dict[str, Any] | None = None  # anything else that the row shall keep
     error: str | None = None  # why there is no answer

@@ -42,12 +42,14 @@ class Replay:
             raise LookupError(f"{self._file}: {row.error}")
         return Answer(
             row.answer,
-            row.confidence,
-            row.choice_probabilities,
-            row.consulted,
-            row.audio_tokens,
-            row.gate_score,
-            row.latency_ms,
+            confidence=row.confidence,
+            choice_probabilities=row.choice_probabilities,
+            consulted=row.consulted,
+            audio_tokens=row.audio_tokens,
+            gate_score=row.gate_score,
+            gate_ms=row.gate_ms,
+            influence_kl=row.influence_kl,
+            latency_ms=row.latency_ms,
         )
 
 

@@ -134,13 +134,19 @@ def _with_answer(row: Prediction, answer: Answer) -> Prediction:
     return msgspec.structs.replace(
         row,
         answer=str(answer.text),
-        confidence=None if answer.confidence is None else float(answer.confidence),
+        confidence=_plain(answer.confidence),
         choice_probabilities=probabilities,
         consulted=None if answer.consulted is None else bool(answer.consulted),
         audio_tokens=None if answer.audio_tokens is None else int(answer.audio_tokens),
-        gate_score=None if answer.gate_score is None else float(answer.gate_score),
+        gate_score=_plain(answer.gate_score),
+        gate_ms=_plain(answer.gate_ms),
+        influence_kl=_plain(answer.influence_kl),
         metadata=metadata or None,
     )
+
+
+def _plain(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def in_one_line(error: Exception) -> str:

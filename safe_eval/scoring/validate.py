@@ -30,6 +30,8 @@ _OPTIONAL = {
     "consulted": "how often the sound is consulted is not measured",
     "audio_sha256": "nothing shows that a condition reached the model",
 }
+# Counted, and nothing is said where they lack: a model without a gate has nothing to state.
+_OF_GATES = ("gate_score", "gate_ms", "influence_kl", "audio_tokens", "latency_ms")
 
 
 _Kind = tuple[str | None, str, bool, bool]  # dataset, task, choices, and whether a rule here can score it
@@ -114,7 +116,10 @@ def validate(
             for arm in arms
         ),
         judging=tuple(_judging(predictions)),
-        fields={name: sum(getattr(row, name) is not None for row in predictions) for name in _OPTIONAL},
+        fields={
+            name: sum(getattr(row, name) is not None for row in predictions)
+            for name in (*_OPTIONAL, *_OF_GATES)
+        },
         notes=(),
     )
     found = (

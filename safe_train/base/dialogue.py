@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from safe_eval.models.generation import Generation, Generator
+from safe_eval.models.generation import Generation, Generator, Leave
 from safe_eval.models.model import Answer
 from safe_eval.models.token_batches import collate, pad_token
 from safe_train.base.loading import input_device
@@ -64,6 +64,10 @@ class Dialogue:
         encoded = self.encode(questions) if inputs is None else inputs
         with hearing(range(len(questions))):
             made = self.generate(encoded)
+        return self.read(questions, made)
+
+    def read(self, questions: Sequence[Question], made: Generation) -> list[Answer]:
+        """The answers in what was generated."""
         answers = self._generator.read(made)
         choices = [question.choices for question in questions]
         for row, chances in self._generator.first_chances(choices, made.first).items():
@@ -95,9 +99,12 @@ class Dialogue:
         }
         return on_device | seen
 
-    def generate(self, inputs: dict[str, Any]) -> Generation:
-        """Continue each prompt greedily: the most likely token each time."""
-        return self._generator.generate(inputs, self._prompts.asking.answer_tokens)
+    def generate(self, inputs: dict[str, Any], leave: Leave | None = None) -> Generation:
+        """Continue each prompt greedily: the most likely token each time.
+
+        `leave` is told of the first step, and says which answers not to continue.
+        """
+        return self._generator.generate(inputs, self._prompts.asking.answer_tokens, leave)
 
     def _scores(self, questions: Sequence[Question], hearing: Hearing) -> dict[int, list[float]]:
         """By question: the log-likelihood of each choice and its end token, where one has several tokens."""

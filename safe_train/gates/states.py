@@ -65,6 +65,32 @@ def states_from(
     )
 
 
+def unseen(questions: int) -> States:
+    """The states of so many questions for a gate that needs none: nobody has asked the base."""
+    nothing = np.full(questions, np.nan)
+    return States(nothing, nothing, nothing, np.zeros((questions, 0), np.float32), np.nan)
+
+
+def influence(
+    off: "Float[Tensor, 'questions vocab']", heard: "Float[Tensor, 'questions vocab']"
+) -> Float64[ndarray, " questions"]:
+    """KL(off ‖ on) of the first token in nats: how much the sound changes what the base would say.
+
+    `off` are the logits with the gate shut, `heard` those with the sound.
+
+    >>> import torch
+    >>> influence(torch.tensor([[0.0, 0.0], [0.0, 0.0]]), torch.tensor([[1.0, 1.0], [9.0, 0.0]])).round(3)
+    array([0.   , 3.807])
+    """
+    before, after = off.double().log_softmax(-1), heard.double().log_softmax(-1)
+    chances = before.exp()
+    # A token that cannot be said has the logarithm -inf in both; it adds nothing.
+    lost = (before - after).masked_fill(chances == 0, 0.0)
+    # Rounding may leave a divergence of 0 just below it.
+    found: Float64[ndarray, " questions"] = (chances * lost).sum(-1).clamp(min=0).cpu().numpy()
+    return found
+
+
 def joined(parts: Sequence[States]) -> States:
     """The states of several batches in one, in their order."""
     return States(

@@ -98,6 +98,8 @@ def test_parquet_holds_the_same(tmp_path: Path) -> None:
         (GOOD | {"zzz": 0.3}, "put facts of your own under 'metadata'"),
         (GOOD | {"confidence": 1.3}, "confidence 1.3 is outside [0, 1]; write probabilities, not logits"),
         (GOOD | {"gate_score": 1.5}, "gate_score 1.5 is outside [0, 1]; 0 is closed and 1 is fully open"),
+        (GOOD | {"gate_ms": -0.1}, "gate_ms -0.1 is not a time"),
+        (GOOD | {"influence_kl": -1e-9}, "influence_kl -1e-09 is no divergence; write nats, 0 or more"),
         (GOOD | {"choice_probabilities": {"a": -2}}, "probability -2.0 of choice 'a' is outside [0, 1]"),
         (GOOD | {"references": []}, "references is empty; give at least one"),
         (GOOD | {"references": "yes"}, "Expected `array`, got `str` - at `$.references`"),

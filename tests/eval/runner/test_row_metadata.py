@@ -83,6 +83,13 @@ def test_what_was_sent_and_what_the_model_adds_stand_beside_the_facts_of_the_rec
         "choice_log_likelihoods": {"a": -1.0},
     }
     assert (row.gate_score, row.latency_ms) == (0.5, None)
+    gated = Answer("a", gate_ms=np.float32(0.25), influence_kl=np.float64(1.5))
+    told = to_prediction(request, Reply(gated, None, 9.0), model="safe", seed=0)
+    assert (told.gate_ms, told.influence_kl, type(told.influence_kl)) == (0.25, 1.5, float)
+    never = Reply(Answer("a", influence_kl=float("inf")), None, None)
+    wrong = to_prediction(request, never, model="safe", seed=0)
+    assert wrong.error is not None
+    assert "influence_kl inf is no divergence; write nats, 0 or more" in wrong.error
     beyond = Reply(Answer("a", gate_score=1.5), None, None)
     wrong = to_prediction(request, beyond, model="safe", seed=0)
     assert wrong.error is not None

@@ -1,0 +1,101 @@
+"""Fit: a gate for a checkpoint, from a split's questions asked at every budget, saved beside its weights."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safe_data.core.errors import InputError
+from safe_data.shards.dataset import ShardDataset
+from safe_train.base.backbone import load_backbone
+from safe_train.checkpoint import Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
+from safe_train.gates.asking import ask_every_budget
+from safe_train.gates.fitting import fit_on
+from safe_train.gates.gate_files import FOLDER, FittedGate, check_no_gate, made_for, write_gate
+from safe_train.gates.outcomes import OUTCOMES, Outcomes, read_outcomes
+from safe_train.settings.gate import GateConfig
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The gate that was saved, those to show beside it, and whether the outcomes were there before."""
+
+    gate: FittedGate
+    compared: tuple[FittedGate, ...]
+    files: tuple[Path, ...]
+    asked_before: bool
+
+
+def fit_gate(
+    checkpoint: Path, data: Path, *, backbone: str | Path | None = None, config: GateConfig | None = None
+) -> Fitted:
+    """Fit a gate for a checkpoint on a split of a dataset, and write it to CHECKPOINT/gate.
+
+    The questions are asked at every budget first, which needs the backbone. The outcomes are kept, and used
+    again where checkpoint, split and wording are the same.
+
+    Raises:
+        InputError: there is a gate and no `force`, the dataset is another than was trained on, no backbone is
+            given for questions that must be asked, or the outcomes are too few to fit on.
+    """
+    config = config or GateConfig()
+    check_no_gate(checkpoint, force=config.force)
+    outcomes, asked_before = outcomes_of(checkpoint, data, backbone=backbone, config=config)
+    gates = [fit_on(outcomes, replace(config, kind=kind)) for kind in config.kinds]
+    files = write_gate(checkpoint, gates[0], outcomes, force=config.force)
+    return Fitted(gates[0], tuple(gates[1:]), tuple(files), asked_before)
+
+
+def outcomes_of(
+    checkpoint: Path, data: Path, *, backbone: str | Path | None, config: GateConfig
+) -> tuple[Outcomes, bool]:
+    """The outcomes of a split at every budget, and whether they were there before.
+
+    Raises:
+        InputError: see `fit_gate`.
+    """
+    read = read_checkpoint(checkpoint)
+    dataset = ShardDataset(data, config.split)
+    check_dataset(read, dataset, allow_other=config.allow_other_dataset)
+    facts = _facts(read, dataset)
+    kept = checkpoint / FOLDER / OUTCOMES
+    known = read_outcomes(kept) if kept.is_file() else None
+    if known is not None and facts.items() <= known.facts.items() and _is_timed(known, config):
+        return known, True
+    if backbone is None:
+        raise InputError(
+            f"{checkpoint}: these questions were not asked yet at its budgets; give its base with --backbone"
+        )
+    base = load_backbone(backbone, read.config.loading)
+    asked = ask_every_budget(
+        attach_checkpoint(read, base),
+        base,
+        dataset,
+        encoders=[f"{used.name}-{used.fingerprint[:8]}" for used in read.config.encoders],
+        asking=read.config.asking,
+        batch_size=config.batch_size,
+        latency_questions=config.latency_questions,
+        facts=facts,
+        quiet=config.quiet,
+    )
+    return asked, False
+
+
+def _facts(checkpoint: Checkpoint, dataset: ShardDataset) -> dict[str, Any]:
+    """What outcomes depend on, as their file gives it back; tuples become lists there."""
+    config, made = checkpoint.config, made_for(checkpoint.config)
+    facts = {
+        "adapter_sha256": made.adapter_sha256,
+        "base_sha256": made.base_sha256,
+        "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
+        "split": dataset.split,
+        "asking": asdict(config.asking),
+        "loading": asdict(config.loading),
+    }
+    found: dict[str, Any] = json.loads(json.dumps(facts))
+    return found
+
+
+def _is_timed(outcomes: Outcomes, config: GateConfig) -> bool:
+    """Whether latency was measured where it is wanted."""
+    return not config.latency_questions or bool((outcomes.latency_ms == outcomes.latency_ms).all())
