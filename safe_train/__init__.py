@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from safe_train.checkpoint import attach_checkpoint, read_checkpoint, save_checkpoint
     from safe_train.demo import DemoConfig, run_demo
     from safe_train.experiments.retention import run_retention
+    from safe_train.gates.policy import AudioPolicyNetwork
     from safe_train.parity.parity import ParityReport, check_parity
     from safe_train.pathway.fusion import CrossAttentionBlock
     from safe_train.pathway.model import AudioPathway, SafeModel
@@ -27,13 +28,18 @@ if TYPE_CHECKING:
     from safe_train.settings.parity import ParityConfig
     from safe_train.settings.pathway import PathwayConfig
     from safe_train.settings.predict import PredictConfig
+    from safe_train.settings.stage_b import StageBConfig
+    from safe_train.settings.stage_c import StageCConfig
     from safe_train.settings.train import RunConfig, TrainConfig
     from safe_train.stages.stage_a import StageAResult, stage_a
+    from safe_train.stages.stage_b import stage_b
+    from safe_train.stages.stage_c import stage_c
 
 __all__ = [
     "AdaptationConfig",
     "AskingConfig",
     "AudioPathway",
+    "AudioPolicyNetwork",
     "AudioProjector",
     "Audit",
     "AuditConfig",
@@ -54,6 +60,8 @@ __all__ = [
     "RunConfig",
     "SafeModel",
     "StageAResult",
+    "StageBConfig",
+    "StageCConfig",
     "TrainConfig",
     "attach_checkpoint",
     "check_parity",
@@ -67,6 +75,8 @@ __all__ = [
     "run_retention",
     "save_checkpoint",
     "stage_a",
+    "stage_b",
+    "stage_c",
 ]
 
 _MODULES = {
@@ -75,6 +85,7 @@ _MODULES = {
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
     "demo": ("DemoConfig", "run_demo"),
     "experiments.retention": ("run_retention",),
+    "gates.policy": ("AudioPolicyNetwork",),
     "parity.parity": ("ParityReport", "check_parity"),
     "pathway.fusion": ("CrossAttentionBlock",),
     "pathway.model": ("AudioPathway", "SafeModel"),
@@ -90,8 +101,12 @@ _MODULES = {
     "settings.parity": ("ParityConfig",),
     "settings.pathway": ("PathwayConfig",),
     "settings.predict": ("PredictConfig",),
+    "settings.stage_b": ("StageBConfig",),
+    "settings.stage_c": ("StageCConfig",),
     "settings.train": ("RunConfig", "TrainConfig"),
     "stages.stage_a": ("StageAResult", "stage_a"),
+    "stages.stage_b": ("stage_b",),
+    "stages.stage_c": ("stage_c",),
 }
 
 
