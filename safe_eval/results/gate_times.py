@@ -66,13 +66,16 @@ def _of_arm(arm: Arm, arms: Arms, always_on: str, sampling: Sampling) -> Iterato
     decided = np.isfinite(gate) & ~arm.failed
     if decided.any():
         value = float(np.median(gate[decided]))
-        yield Measure(GATE_MS), {"value": value, **_sizes(arm.clusters[decided], int((~decided).sum()))}
+        yield (
+            Measure(GATE_MS),
+            {"value": value, **_sizes(arm.clusters[decided], int((~decided & ~arm.failed).sum()))},
+        )
     ours = latencies(arm)
     timed = np.isfinite(ours)
     if not timed.any():
         return
     alone = one_by_one(arm)
-    sizes = _sizes(arm.clusters[timed], int((~timed).sum()))
+    sizes = _sizes(arm.clusters[timed], int((~timed & ~arm.failed).sum()))
     for name, share in QUANTILES.items():
         yield Measure(name), {"value": _quantile(ours[timed], share), "one_by_one": alone, **sizes}
     base = baseline_of(arm, arms.arms, arms.pairing)

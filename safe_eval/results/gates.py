@@ -35,8 +35,9 @@ from safe_eval.statistics.intervals import DIFFERENCE
 
 DROP, HARMED, INFLUENCED = "drop", "harmed", "influenced"
 TOKENS = "mean_audio_tokens"
+TIMES_AND_TOKENS = (TOKENS, *GATE_TIMES)
 # The measures, in the order of the table.
-GATE_MEASURES = (SKIPPED, FALSE_CONSULTATION, DROP, HELPED, HARMED, INFLUENCED, TOKENS, *GATE_TIMES)
+GATE_MEASURES = (SKIPPED, FALSE_CONSULTATION, DROP, HELPED, HARMED, INFLUENCED, *TIMES_AND_TOKENS)
 
 ALWAYS_ON = "_always_on"  # ends the name of the same model with its gate always open
 INFLUENCE_NATS = 0.1  # of KL(gate off ‖ as answered), above which the sound moved the answer
@@ -101,14 +102,14 @@ def _false_consultation(
     sampling: Sampling,
 ) -> Iterator[GateRow]:
     """What irrelevance says of each seed, and the same over seeds."""
-    seen = {seed: arm for seed, arm in by_seed.items() if SEEN in arm.slices}
-    for seed in seen:
+    decided = {seed: _decisions(arm) for seed, arm in by_seed.items() if SEEN in arm.slices}
+    for seed in decided:
         row = found.get((place[0], seed, place[1], place[2]))
         if row is not None:
             names = set(GateRow.__struct_fields__) & set(IrrelevanceRow.__struct_fields__)
             told = {name: getattr(row, name) for name in names}
-            yield GateRow(**told, seeds=(seed,), slice=SEEN)
-    items = {seed: Items(arm.scores, arm.examples, arm.clusters, arm.slices) for seed, arm in seen.items()}
+            yield GateRow(**told, seeds=(seed,), slice=SEEN, unsaid=decided[seed].unsaid[SEEN])
+    items = {seed: replace(one, values=1 - one.values) for seed, one in decided.items()}
     yield from seeds_row(Measure(FALSE_CONSULTATION), place, items, SEEN, sampling)
 
 

@@ -28,7 +28,7 @@ from safe_eval.results.deferral import DEFERRAL_METRICS, deferral_rows
 from safe_eval.results.domains import domain_tables
 from safe_eval.results.flips import FLIPS_FILE, flips_csv, flips_of_models
 from safe_eval.results.frontiers import frontier_notes, frontier_rows, frontiers_of
-from safe_eval.results.gates import gate_rows
+from safe_eval.results.gates import GATE_MEASURES, gate_rows
 from safe_eval.results.given_scores import (
     DISAGREEMENTS_FILE,
     disagreements,
@@ -64,6 +64,7 @@ from safe_eval.scoring.scores import (
     scored_hashes,
 )
 
+_UNASKED = (*OWN_AGGREGATES, *CALIBRATION_METRICS, *DEFERRAL_METRICS, *LATENCIES, *GATE_MEASURES)
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
 
@@ -261,11 +262,7 @@ def _arms(predictions: Sequence[Prediction], options: ScoreOptions, *, force: bo
 
 def _check_asked(metrics: Sequence[str]) -> None:
     """Refuse to be asked for numbers that only depend on what the rows hold."""
-    unasked = [
-        name
-        for name in metrics
-        if name in (*OWN_AGGREGATES, *CALIBRATION_METRICS, *DEFERRAL_METRICS, *LATENCIES)
-    ]
+    unasked = [name for name in metrics if name in _UNASKED]
     if unasked:
         raise InputError(
             f"--metric {unasked[0]}: is computed unasked wherever the rows allow it; leave the option out"
