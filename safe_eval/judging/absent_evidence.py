@@ -11,7 +11,7 @@ from safe_eval.judging.metric_names import COVERAGE, FOLLOWED, GATE_METRICS, SEE
 from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.deferral import AUROC_GATE, DEFERRAL_METRICS
-from safe_eval.results.gates import DROP
+from safe_eval.results.gate_row import DROP
 from safe_eval.results.irrelevance import ANSWERS_CHANGED
 from safe_eval.results.latency import LATENCY_MS, LATENCY_RATIO
 from safe_eval.results.lomo import SHARES_LOST

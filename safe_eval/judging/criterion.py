@@ -29,9 +29,8 @@ from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.contradiction import CONTRADICT
 from safe_eval.results.deferral import DEFERRAL_METRICS
-from safe_eval.results.gate_row import AT_LEAST
+from safe_eval.results.gate_row import AT_LEAST, DROP
 from safe_eval.results.gate_times import BREAK_EVEN, GATE_TIMES
-from safe_eval.results.gates import DROP
 from safe_eval.results.irrelevance import ANSWERS_CHANGED, FALSE_CONSULTATION, SEEN
 from safe_eval.results.latency import LATENCIES, LATENCY_RATIO
 from safe_eval.results.lomo import SHARES_LOST

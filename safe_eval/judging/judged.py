@@ -13,7 +13,7 @@ from safe_eval.judging.labelled import Labelled, agreement_evidence
 from safe_eval.judging.metric_names import AGREEMENT, CHANGED, is_mean
 from safe_eval.judging.not_shown import not_shown
 from safe_eval.judging.row_evidence import Evidence
-from safe_eval.results.gates import DROP
+from safe_eval.results.gate_row import DROP
 from safe_eval.results.separation import SEPARATION
 from safe_eval.scoring.scores import Scores
 from safe_eval.statistics.sample_size import WouldShow

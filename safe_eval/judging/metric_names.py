@@ -7,8 +7,9 @@ from safe_eval.results.aggregates import HIGHEST, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.contradiction import ABSTAINED, NEITHER, PICTURE, SOUND
 from safe_eval.results.deferral import DEFERRAL_METRICS
+from safe_eval.results.gate_row import DROP
 from safe_eval.results.gate_times import BREAK_EVEN
-from safe_eval.results.gates import DROP, GATE_MEASURES, TIMES_AND_TOKENS
+from safe_eval.results.gates import GATE_MEASURES, TIMES_AND_TOKENS
 from safe_eval.results.irrelevance import ANSWERS_CHANGED
 from safe_eval.results.latency import LATENCIES, LATENCY_RATIO
 from safe_eval.results.lomo import SHARE_LOST, SHARES_LOST

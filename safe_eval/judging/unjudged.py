@@ -22,7 +22,7 @@ from safe_eval.judging.metric_names import CHANGED, COVERAGE, SEED_STD
 from safe_eval.judging.overlooked import looked_at
 from safe_eval.judging.scope import LEAVES_OUT, NEITHER, SIDES, UNJUDGED, Part, Scope, Side
 from safe_eval.results.aggregates import OWN_AGGREGATES
-from safe_eval.results.gates import DROP
+from safe_eval.results.gate_row import DROP
 from safe_eval.results.lomo import SHARES_LOST
 from safe_eval.results.separation import SEPARATION
 from safe_eval.scorers.benchmarks import benchmark_of

@@ -12,7 +12,7 @@ from safe_eval.report import numbers
 from safe_eval.report.labels import Models
 from safe_eval.report.table import Cell, Column, Row, Table
 from safe_eval.report.units import PLAIN, Unit, unit_of
-from safe_eval.results.gates import DROP
+from safe_eval.results.gate_row import DROP
 from safe_eval.scoring.scores import Scores
 
 _SIGNS = {">=": "≥", "<=": "≤", "==": "=", "within": "within ±"}

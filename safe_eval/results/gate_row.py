@@ -1,6 +1,6 @@
 """Gate row: one number about a gate, of one seed or over several, with its interval and one-sided limit."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -18,7 +18,9 @@ from safe_eval.statistics.paired_score import difference_interval
 from safe_eval.statistics.score_interval import count_effective, score_interval
 from safe_eval.statistics.seeds import seed_difference, seed_spread
 
-HELPED = "helped"
+DROP, HELPED, HARMED, INFLUENCED = "drop", "helped", "harmed", "influenced"
+TOKENS = "mean_audio_tokens"
+_SLICED = (SKIPPED, DROP, HELPED, HARMED, INFLUENCED, TOKENS)  # measures that have slices
 AT_LEAST = (SKIPPED, HELPED)  # of which the one-sided limit is the lower one
 
 Place = tuple[str | None, str, str]  # dataset, model and condition
@@ -203,3 +205,21 @@ def _sizes(items: Items) -> dict[str, Any]:
         "clusters": count_clusters(items.clusters),
         "effective_clusters": count_effective(items.clusters),
     }
+
+
+def rows_to_show(rows: Sequence[GateRow]) -> dict[tuple[str | None, int | None], list[GateRow]]:
+    """The rows that tables show, by dataset and seed: over seeds where there are such rows, and sounds and
+    pictures apart where both are known."""
+
+    def key(row: GateRow) -> tuple[object, ...]:
+        return row.measure, row.metric, row.dataset, row.model, row.condition, row.against, row.by
+
+    over = {(*key(row), row.slice) for row in rows if row.seed is None}
+    apart = {(row.dataset, row.model) for row in rows if row.slice in ("audio", "vl")}
+    found: dict[tuple[str | None, int | None], list[GateRow]] = {}
+    for row in rows:
+        repeats = row.seed is not None and (*key(row), row.slice) in over
+        has_parts = (row.dataset, row.model) in apart and row.slice == "all" and row.measure in _SLICED
+        if not repeats and not (has_parts and row.value is not None):
+            found.setdefault((row.dataset, row.seed), []).append(row)
+    return found

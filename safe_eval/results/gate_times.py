@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import Arm, Places, shared_examples
-from safe_eval.arms.pairs import baseline_of
+from safe_eval.arms.pairs import always_on_of, baseline_of
 from safe_eval.options import Sampling
 from safe_eval.results.gate_row import GateRow, Measure, Place, bare_row
 from safe_eval.results.latency import latencies, one_by_one
@@ -34,14 +34,12 @@ Times = Float[ndarray, " rows"]
 Found = dict[str, Any]
 
 
-def time_rows(
-    place: Place, by_seed: Mapping[int, Arm], arms: Arms, always_on: str, sampling: Sampling
-) -> Iterator[GateRow]:
+def time_rows(place: Place, by_seed: Mapping[int, Arm], arms: Arms, sampling: Sampling) -> Iterator[GateRow]:
     """Medians and 95th percentiles, their ratios to the baseline's, and the break-even; without intervals
     but for the last, and over seeds as the mean of the seeds."""
     found: dict[Measure, dict[int, Found]] = {}
     for seed, arm in by_seed.items():
-        for measure, of_seed in _of_arm(arm, arms, always_on, sampling):
+        for measure, of_seed in _of_arm(arm, arms, sampling):
             found.setdefault(measure, {})[seed] = of_seed
     for measure, of_seeds in found.items():
         for seed, one in of_seeds.items():
@@ -61,7 +59,7 @@ def time_rows(
             )
 
 
-def _of_arm(arm: Arm, arms: Arms, always_on: str, sampling: Sampling) -> Iterator[tuple[Measure, Found]]:
+def _of_arm(arm: Arm, arms: Arms, sampling: Sampling) -> Iterator[tuple[Measure, Found]]:
     gate = np.array([np.nan if row.gate_ms is None else row.gate_ms for row in arm.rows])
     decided = np.isfinite(gate) & ~arm.failed
     if decided.any():
@@ -82,10 +80,7 @@ def _of_arm(arm: Arm, arms: Arms, always_on: str, sampling: Sampling) -> Iterato
     if base is not None:
         for name, share in RATIOS.items():
             yield Measure(name, against=base.key.name), _ratio(arm, base, share)
-    twins = [
-        one for one in arms.arms if one.key._replace(seed=0) == arm.key._replace(seed=0, model=always_on)
-    ]
-    twin = next((one for one in twins if one.key.seed == arm.key.seed), twins[0] if len(twins) == 1 else None)
+    twin = always_on_of(arm, arms.arms)
     if twin is not None:
         yield Measure(BREAK_EVEN, against=twin.key.name), _break_even(arm, twin, sampling)
 

@@ -14,11 +14,15 @@ from numpy import ndarray
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import Arm, ArmKey, Slices, shared_examples
 from safe_eval.arms.consultation import CONSULTED, SKIPPED
-from safe_eval.arms.pairs import baseline_of
+from safe_eval.arms.pairs import ALWAYS_ON, always_on_of, baseline_of
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.results.gate_row import (
+    DROP,
+    HARMED,
     HELPED,
+    INFLUENCED,
+    TOKENS,
     GateRow,
     Items,
     Measure,
@@ -33,13 +37,10 @@ from safe_eval.results.sound_kinds import ALL
 from safe_eval.scorers.scorer import ANSWER_METRICS, RIGHT_FROM
 from safe_eval.statistics.intervals import DIFFERENCE
 
-DROP, HARMED, INFLUENCED = "drop", "harmed", "influenced"
-TOKENS = "mean_audio_tokens"
 TIMES_AND_TOKENS = (TOKENS, *GATE_TIMES)
 # The measures, in the order of the table.
 GATE_MEASURES = (SKIPPED, FALSE_CONSULTATION, DROP, HELPED, HARMED, INFLUENCED, *TIMES_AND_TOKENS)
 
-ALWAYS_ON = "_always_on"  # ends the name of the same model with its gate always open
 INFLUENCE_NATS = 0.1  # of KL(gate off ‖ as answered), above which the sound moved the answer
 BY_KL, BY_ANSWER = "influence_kl", "answer changed against mute_audio"
 
@@ -82,7 +83,7 @@ def _of_full(
     if tokens:
         most = max(float(items.values.max()) for items in tokens.values())
         yield from measured_rows(Measure(TOKENS, scale=(0.0, most or 1.0)), place, tokens, sampling)
-    yield from time_rows(place, whole, arms, f"{place[1]}{ALWAYS_ON}", sampling)
+    yield from time_rows(place, whole, arms, sampling)
 
 
 def _place(key: ArmKey) -> Place:
@@ -124,7 +125,7 @@ def _drop(
     """What the model loses against itself with its gate always open; more than 0 is a loss."""
     place = _place(next(iter(own.values())).key)
     twin = f"{place[1]}{ALWAYS_ON}"
-    pairs = {seed: (one, other) for seed, one in own.items() if (other := _twin(one, scored, twin))}
+    pairs = {seed: (one, other) for seed, one in own.items() if (other := always_on_of(one, scored))}
     if pairs:
         apart = {seed: _paired(one, other, other, one) for seed, (one, other) in pairs.items()}
         measure = Measure(DROP, metric, f"{twin}/full", scale=DIFFERENCE)
@@ -132,13 +133,6 @@ def _drop(
     elif skips:
         why_not = f"no model is called {twin}: answer with the gate always open under this name"
         yield bare_row(Measure(DROP, metric), place, tuple(own), "all", sampling, why_not=why_not)
-
-
-def _twin(arm: ScoredArm, among: Sequence[ScoredArm], name: str) -> ScoredArm | None:
-    """The arm of another model with the same seed, or with its only one."""
-    found = [one for one in among if one.key._replace(seed=arm.key.seed) == arm.key._replace(model=name)]
-    same = [one for one in found if one.key.seed == arm.key.seed]
-    return (same or found)[0] if same or len(found) == 1 else None
 
 
 def _turned(

@@ -12,7 +12,6 @@ from safe_eval.judging.judged import Judged, judge
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.scoring.score import score_predictions
-from safe_eval.text.verdict_text import verdict_table  # noqa: F401  (its words know every use)
 
 QUICK = Sampling(resamples=100)
 FULL = {"condition": "safe/full"}
@@ -107,8 +106,7 @@ def test_changed_answers_beside_another_sound_and_contradictions() -> None:
         msgspec.structs.replace(
             r, condition="contradict", metadata={"contradicts": "no"}, answer="no" if i % 4 == 0 else "yes"
         )
-        for i, r in enumerate(safe)
-        if r.needs_audio is False
+        for i, r in enumerate(r for r in safe if r.needs_audio is False)
     ]
     where = {"condition": "safe/contradict", "slice": "vl"}
     for metric, value in (("follows_sound", 0.25), ("follows_picture", 0.75), ("follows_neither", 0.0)):
