@@ -11,6 +11,7 @@ from safe_eval.arms.arm import Arm, ArmKey
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.prediction import BASE, quoted
 
+ALWAYS_ON = "_always_on"  # ends the name of the same model with its gate always open
 MOST_MODELS = 6  # that are compared in pairs unasked; more fill scores.json with rows that nobody reads
 
 Of = TypeVar("Of")
@@ -122,6 +123,15 @@ def baseline_of(arm: AnyArm, among: Sequence[AnyArm], pairing: Pairing) -> AnyAr
     same_seed = [base for base in bases if base.key.seed == arm.key.seed]
     found = same_seed or (bases if len(bases) == 1 else [])
     return found[0] if found else None
+
+
+def always_on_of(arm: AnyArm, among: Iterable[AnyArm]) -> AnyArm | None:
+    """The same model with its gate always open, with the seed of the arm or its only seed."""
+    open_key = arm.key._replace(model=f"{arm.key.model}{ALWAYS_ON}")
+    found = [other for other in among if other.key._replace(seed=arm.key.seed) == open_key]
+    same_seed = [other for other in found if other.key.seed == arm.key.seed]
+    usable = same_seed or (found if len(found) == 1 else [])
+    return usable[0] if usable else None
 
 
 def beside_full(scored: Sequence[ScoredArm]) -> Iterator[dict[int, tuple[ScoredArm, ScoredArm]]]:

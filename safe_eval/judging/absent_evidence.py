@@ -7,10 +7,12 @@ from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.headline import asks_for_headline
-from safe_eval.judging.metric_names import COVERAGE, SEED_STD, is_mean
+from safe_eval.judging.metric_names import COVERAGE, FOLLOWED, GATE_METRICS, SEED_STD, is_mean
 from safe_eval.results.aggregates import CAPTIONS, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.deferral import AUROC_GATE, DEFERRAL_METRICS
+from safe_eval.results.gate_row import DROP
+from safe_eval.results.irrelevance import ANSWERS_CHANGED
 from safe_eval.results.latency import LATENCY_MS, LATENCY_RATIO
 from safe_eval.results.lomo import SHARES_LOST
 from safe_eval.results.retention import DRIFT_METRICS
@@ -33,6 +35,12 @@ _WHY_NO_ROW = {
     LATENCY_RATIO: "it needs a 'latency_ms' in rows of this model and of the baseline under full",
     **dict.fromkeys(
         SHARES_LOST, "it needs rows of full and of this condition that are judged right or wrong"
+    ),
+    **dict.fromkeys(GATE_METRICS, "no row of this model says whether the sound was 'consulted'"),
+    DROP: "it needs rows of this model with 'consulted', and of the same with its gate always open",
+    ANSWERS_CHANGED: "it needs rows under both conditions, of questions that need no sound",
+    **dict.fromkeys(
+        FOLLOWED, "no row under contradict says in metadata 'contradicts' what its sound supports"
     ),
     SEPARATION: "it needs rows of full and of this condition, of questions that need the sound and of others",
     **{name: f"{metric} judges none of the answers" for name, metric in OWN_AGGREGATES.items()},

@@ -14,6 +14,8 @@ from safe_eval.judging.metric_names import (
     AGREEMENT,
     CHANGED,
     COVERAGE,
+    FOLLOWED,
+    GATE_METRICS,
     PROPORTIONS,
     SEED_STD,
     WITHOUT_SIDES,
@@ -25,7 +27,11 @@ from safe_eval.judging.metric_names import (
 )
 from safe_eval.results.aggregates import OWN_AGGREGATES, WITHOUT_INTERVAL
 from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.contradiction import CONTRADICT
 from safe_eval.results.deferral import DEFERRAL_METRICS
+from safe_eval.results.gate_row import AT_LEAST, DROP
+from safe_eval.results.gate_times import BREAK_EVEN, GATE_TIMES
+from safe_eval.results.irrelevance import ANSWERS_CHANGED, FALSE_CONSULTATION, SEEN
 from safe_eval.results.latency import LATENCIES, LATENCY_RATIO
 from safe_eval.results.lomo import SHARES_LOST
 from safe_eval.results.retention import DRIFT_METRICS, RETENTION_SLICES
@@ -33,9 +39,12 @@ from safe_eval.results.separation import SEPARATION
 
 TOLERANCE = 1e-9  # 0.70 - 0.65 is 0.04999999999999993 in binary, and meant to reach 0.05
 
-Use = Literal["value", "ci_low", "ci_high", "equivalence", "non_inferiority"]
+Use = Literal["value", "ci_low", "ci_high", "limit", "equivalence", "non_inferiority"]
 Over = Literal["each_seed", "seeds"]
 ONE_SIDED: tuple[Use, ...] = ("equivalence", "non_inferiority")  # judged by the interval of one-sided tests
+
+_TIMES = tuple(name for name in GATE_TIMES if name != BREAK_EVEN)
+_LIMITED = (*(name for name in GATE_METRICS if name not in GATE_TIMES), ANSWERS_CHANGED)
 
 _Count = Annotated[int, Meta(ge=1)]
 
@@ -91,8 +100,8 @@ class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     use: Annotated[
         Use,
         Meta(
-            description="which number must meet the bound: the value, an end of the interval, both ends of "
-            "the interval of two one-sided tests, or its worse end"
+            description="which number must meet the bound: the value, an end of the interval, the one-sided "
+            "limit, both ends of the interval of two one-sided tests, or its worse end"
         ),
     ] = "value"
     over: Annotated[
@@ -188,6 +197,10 @@ def _sides_fault(criterion: Criterion) -> str | None:
         return f"{metric} needs a 'condition', for example 'safe/full'"
     if metric == CHANGED and against is None:
         return "answers_changed compares two models; give 'against', for example 'base/full'"
+    if metric == ANSWERS_CHANGED and against is None:
+        return f"{metric} compares two arms; give 'against', for example 'safe/mute_audio'"
+    if metric in FOLLOWED and (criterion.condition or "").rpartition("/")[2] != CONTRADICT:
+        return f"{metric} is of a sound that contradicts; for example condition: safe/{CONTRADICT}"
     if metric in (*SHARES_LOST, SEPARATION):
         model, _, condition = (criterion.condition or "").rpartition("/")
         if condition == "full" or against != f"{model}/full":
@@ -202,7 +215,7 @@ def _sides_fault(criterion: Criterion) -> str | None:
             return f"{metric} is {what} the baseline; give 'against', for example 'against: base/full'"
     if against is not None and against == criterion.condition:
         return f"compares {against} with itself; give another 'against'"
-    takes_against = (*DRIFT_METRICS, *PROPORTIONS, SEPARATION, CHANGED)
+    takes_against = (*DRIFT_METRICS, *PROPORTIONS, SEPARATION, CHANGED, DROP)
     if against is not None and not is_mean(metric) and metric not in takes_against:
         return f"{metric} describes one 'condition'; leave out 'against'"
     return None
@@ -223,6 +236,14 @@ def _slice_fault(criterion: Criterion) -> str | None:
         computed_on = ("all",)
     elif metric in DRIFT_METRICS:
         computed_on = RETENTION_SLICES
+    elif metric in GATE_TIMES:
+        computed_on = ("all",)
+    elif metric in (FALSE_CONSULTATION, ANSWERS_CHANGED):
+        computed_on = (SEEN,)
+    elif metric in FOLLOWED:
+        return None
+    elif metric in GATE_METRICS:
+        computed_on = COMPARED_SLICES
     elif criterion.against is None and not metric.endswith(SEED_STD) and criterion.over != "seeds":
         return None
     if criterion.slice in computed_on:
@@ -237,7 +258,7 @@ def _use_fault(criterion: Criterion) -> str | None:
     metric, use, (operator, limit) = criterion.metric, criterion.use, criterion.parsed_bound()
     if operator == "within" and limit < 0:
         return f"no number lies {criterion.bound}; a margin is 0 or more, such as 'within 0.005'"
-    has_none = metric.removesuffix(SEED_STD) in (CHANGED, COVERAGE, *WITHOUT_INTERVAL)
+    has_none = metric.removesuffix(SEED_STD) in (CHANGED, COVERAGE, *WITHOUT_INTERVAL, *_TIMES)
     if metric.endswith(SEED_STD) and not has_none and use not in ("value", "ci_high"):
         return f"{metric} has an upper limit and no other end; use value or ci_high"
     if has_none and use != "value":
@@ -248,6 +269,11 @@ def _use_fault(criterion: Criterion) -> str | None:
         return "equivalence needs an 'against' and a bound 'within MARGIN'"
     if use == "non_inferiority" and (criterion.against is None or operator not in (">=", ">", "<=", "<")):
         return "non_inferiority needs an 'against' and a bound such as '>= -0.005'"
+    if use == "limit" and metric not in _LIMITED:
+        return f"{metric} has no one-sided limit; {', '.join(_LIMITED)} have one"
+    if use == "limit" and operator not in ((">", ">=") if metric in AT_LEAST else ("<", "<=")):
+        end, example = ("lower", ">= 0.01") if metric in AT_LEAST else ("upper", "<= 0.01")
+        return f"the limit of {metric} is the {end} one; give a bound such as '{example}'"
     if operator == "within" and use in ("ci_low", "ci_high"):
         return "one end of an interval cannot be 'within'; use value or equivalence"
     return None

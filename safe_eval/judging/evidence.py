@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-import msgspec
-
 from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.condition import changes_sound
 from safe_eval.judging.absent_evidence import absent_arms, in_words, why_nothing
 from safe_eval.judging.criterion import Criterion
+from safe_eval.judging.listening_evidence import listening_evidence
 from safe_eval.judging.lomo_evidence import LOMO_METRICS, lomo_evidence, pooled_places
-from safe_eval.judging.metric_names import CHANGED, COVERAGE, SEED_STD, is_mean
+from safe_eval.judging.metric_names import CHANGED, COVERAGE, GATE_METRICS, LISTENING, SEED_STD, is_mean
 from safe_eval.judging.row_evidence import (
     Evidence,
     Place,
@@ -32,7 +31,7 @@ from safe_eval.results.deferral import DEFERRAL_METRICS
 from safe_eval.results.latency import LATENCIES, LATENCY_MS
 from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import DRIFT_METRICS
-from safe_eval.results.seeds import SeedComparison
+from safe_eval.results.seeds import turned_over_seeds
 from safe_eval.results.separation import SEPARATION
 from safe_eval.scorers.captions.caption_scores import MAXIMA
 from safe_eval.scorers.scorer import ANSWER_METRICS, judging_metrics
@@ -166,6 +165,8 @@ def _found(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
                 yield of_latency(timed, metric)
     elif metric in LOMO_METRICS:
         yield from lomo_evidence(criterion, scores, over_seeds=False)
+    elif metric in LISTENING:
+        yield from listening_evidence(criterion, scores, over_seeds=False)
     elif metric in DEFERRAL_METRICS:
         for deferral in scores.deferral:
             if (deferral.metric, f"{deferral.model}/{deferral.condition}") == (metric, name):
@@ -194,30 +195,14 @@ def _comparisons(criterion: Criterion, scores: Scores) -> Iterator[Comparison]:
             yield turned(row)
 
 
-def _turned(row: SeedComparison) -> SeedComparison:
-    """b − a instead of a − b."""
-
-    def minus(number: float | None) -> float | None:
-        return None if number is None else 0.0 - number
-
-    return msgspec.structs.replace(
-        row,
-        a=row.b,
-        b=row.a,
-        means=tuple(0.0 - mean for mean in row.means),
-        mean=0.0 - row.mean,
-        ci_low=minus(row.ci_high),
-        ci_high=minus(row.ci_low),
-        equivalence_low=minus(row.equivalence_high),
-        equivalence_high=minus(row.equivalence_low),
-    )
-
-
 def _over_seeds(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
     """Means over seeds; none where in any seed an example or a field is missing."""
     metric, name = criterion.metric, criterion.condition
     if metric in LOMO_METRICS:
         yield from lomo_evidence(criterion, scores, over_seeds=True)
+        return
+    if metric in GATE_METRICS:
+        yield from listening_evidence(criterion, scores, over_seeds=True)
         return
     if criterion.against is None:
         for row in scores.seeds:
@@ -228,7 +213,7 @@ def _over_seeds(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
                 yield of_seeds(row, criterion, _unsaid(metric, unsaid))
         return
     for held in scores.seed_comparisons:
-        spread = held if (held.a, held.b) == (name, criterion.against) else _turned(held)
+        spread = held if (held.a, held.b) == (name, criterion.against) else turned_over_seeds(held)
         sides = (metric, criterion.slice, name, criterion.against)
         if (spread.metric, spread.slice, spread.a, spread.b) != sides:
             continue

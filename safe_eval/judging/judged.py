@@ -13,6 +13,7 @@ from safe_eval.judging.labelled import Labelled, agreement_evidence
 from safe_eval.judging.metric_names import AGREEMENT, CHANGED, is_mean
 from safe_eval.judging.not_shown import not_shown
 from safe_eval.judging.row_evidence import Evidence
+from safe_eval.results.gate_row import DROP
 from safe_eval.results.separation import SEPARATION
 from safe_eval.scoring.scores import Scores
 from safe_eval.statistics.sample_size import WouldShow
@@ -37,6 +38,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     against: str | None = None
     equivalence_low: float | None = None  # of two one-sided tests
     equivalence_high: float | None = None
+    limit: float | None = None  # one-sided
     n: int | None = None
     clusters: int | None = None
     smallest_effect: float | None = None  # that so many items show, in the unit of the value
@@ -49,6 +51,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
         """The interval that decides: of the one-sided tests where they judge, or else the ordinary one."""
         if self.use in ONE_SIDED:
             return self.equivalence_low, self.equivalence_high
+        if self.use == "limit":
+            return (None, self.limit) if self.bound.startswith("<") else (self.limit, None)
         return self.ci_low, self.ci_high
 
 
@@ -95,6 +99,7 @@ def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None
         against=criterion.against,
         equivalence_low=worst.equivalence[0] if is_judged else None,
         equivalence_high=worst.equivalence[1] if is_judged else None,
+        limit=worst.limit if is_judged else None,
         n=worst.n,
         clusters=worst.clusters,
         smallest_effect=worst.smallest_effect(criterion.use) if is_judged else None,
@@ -119,7 +124,7 @@ def _written(value: float, criterion: Criterion) -> str:
     if criterion.metric == CHANGED:
         return f"{value:.0f}"
     subtracts = is_mean(criterion.metric) or criterion.metric == SEPARATION
-    is_difference = subtracts and criterion.against is not None
+    is_difference = (subtracts and criterion.against is not None) or criterion.metric == DROP
     return numerals.difference(value) if is_difference else numerals.fraction(value)
 
 

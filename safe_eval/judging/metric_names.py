@@ -5,7 +5,12 @@ from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.arms.given_arms import is_given
 from safe_eval.results.aggregates import HIGHEST, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.contradiction import ABSTAINED, NEITHER, PICTURE, SOUND
 from safe_eval.results.deferral import DEFERRAL_METRICS
+from safe_eval.results.gate_row import DROP
+from safe_eval.results.gate_times import BREAK_EVEN
+from safe_eval.results.gates import GATE_MEASURES, TIMES_AND_TOKENS
+from safe_eval.results.irrelevance import ANSWERS_CHANGED
 from safe_eval.results.latency import LATENCIES, LATENCY_RATIO
 from safe_eval.results.lomo import SHARE_LOST, SHARES_LOST
 from safe_eval.results.retention import DRIFT_METRICS
@@ -18,7 +23,6 @@ from safe_eval.statistics.calibration.proper_scores import LARGEST_NLL
 CHANGED, COVERAGE = "answers_changed", "coverage"  # a number of examples, and a share of them
 AGREEMENT = "agreement"  # of the scorer with a labelled table
 WITHOUT_SIDES = (COVERAGE, AGREEMENT)  # metrics of a whole run: they need no condition
-PROPORTIONS = (*SHARES_LOST, LATENCY_RATIO)  # they take an `against`, and subtract nothing
 SEED_STD = "_seed_std"  # suffix of a metric: the standard deviation between seeds, without item noise
 
 # Means of the scores of examples, with their highest value; these have slices and comparisons.
@@ -27,8 +31,19 @@ MEANS: dict[str, float] = {
     **MAXIMA,
     **CONSULTATION_METRICS,
 }
+GATE_METRICS = tuple(name for name in GATE_MEASURES if name not in MEANS)  # of the table `gates`
+# Shares of the answers under `contradict`, by what the answers follow.
+FOLLOWED = {
+    "follows_picture": PICTURE,
+    "follows_sound": SOUND,
+    "follows_neither": NEITHER,
+    "abstained": ABSTAINED,
+}
+LISTENING = (*GATE_METRICS, ANSWERS_CHANGED, *FOLLOWED)
+# They may take an `against`, and subtract nothing.
+PROPORTIONS = (*SHARES_LOST, LATENCY_RATIO, *(name for name in GATE_METRICS if name != DROP), ANSWERS_CHANGED)
 OVER_SEEDS = (*MEANS, *OWN_AGGREGATES, *CALIBRATION_METRICS)  # what the table of seeds can hold
-COMBINED = (*OVER_SEEDS, *SHARES_LOST, SEPARATION)  # what has a mean over seeds
+COMBINED = (*OVER_SEEDS, *SHARES_LOST, SEPARATION, *GATE_METRICS)  # what has a mean over seeds
 METRICS = (
     *MEANS,
     *CALIBRATION_METRICS,
@@ -38,6 +53,7 @@ METRICS = (
     *LATENCIES,
     *SHARES_LOST,
     SEPARATION,
+    *LISTENING,
     AGREEMENT,
     CHANGED,
     COVERAGE,
@@ -84,10 +100,12 @@ def extremes(metric: str, *, difference: bool) -> tuple[float, float]:
         CHANGED: float("inf"),
         **dict.fromkeys((*LATENCIES, *SHARES_LOST), float("inf")),
         SEPARATION: 2.0,
+        **dict.fromkeys(LISTENING, 1.0),
+        **dict.fromkeys((name for name in TIMES_AND_TOKENS if name != BREAK_EVEN), float("inf")),
         SHARE_LOST: 1.0,
         **dict.fromkeys((COVERAGE, AGREEMENT), 1.0),
     }[metric.removesuffix(SEED_STD)]
-    lowest = -2.0 if metric == SEPARATION else LOWEST.get(metric, 0.0)
+    lowest = {SEPARATION: -2.0, DROP: -1.0}.get(metric, LOWEST.get(metric, 0.0))
     if difference and metric in MEANS:
         return lowest - highest, highest - lowest
     return lowest, highest

@@ -15,6 +15,7 @@ from safe_eval.judging.metric_names import COVERAGE, SEED_STD, is_mean
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.deferral import AUROC_GATE, DEFERRAL_METRICS, gate_of
+from safe_eval.results.gate_times import GATE_TIMES
 from safe_eval.results.latency import LATENCIES
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.results.separation import SEPARATION
@@ -66,7 +67,7 @@ def find_overlooked(criteria: Sequence[Criterion], arms: Arms) -> Overlooked:
     Nor does a warning.
     """
     parts: list[Part] = []
-    idle = (COVERAGE, *LATENCIES)
+    idle = (COVERAGE, *LATENCIES, *GATE_TIMES)
     deciding = [one for one in criteria if one.severity == "critical" and one.metric not in idle]
     for arm in arms.arms:
         seen = np.zeros(len(arm.rows), dtype=bool)

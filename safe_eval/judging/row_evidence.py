@@ -11,7 +11,10 @@ from safe_eval.judging.criterion import ONE_SIDED, Criterion, Use
 from safe_eval.judging.metric_names import CHANGED
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
+from safe_eval.results.contradiction import ContradictionRow
 from safe_eval.results.deferral import DeferralRow
+from safe_eval.results.gate_row import GateRow
+from safe_eval.results.irrelevance import IrrelevanceRow
 from safe_eval.results.latency import LATENCY_MS, LatencyRow
 from safe_eval.results.lomo import LomoRow
 from safe_eval.results.metrics import Metric
@@ -22,7 +25,17 @@ from safe_eval.statistics.power import smallest_margin_shown
 
 Ends = tuple[float | None, float | None]
 _Bounded = (
-    Metric | Comparison | SeedRow | SeedComparison | LomoRow | SeparationRow | DeferralRow | AggregateRow
+    Metric
+    | Comparison
+    | SeedRow
+    | SeedComparison
+    | LomoRow
+    | SeparationRow
+    | DeferralRow
+    | AggregateRow
+    | GateRow
+    | IrrelevanceRow
+    | ContradictionRow
 )
 
 
@@ -66,6 +79,7 @@ class Evidence:
     ci_low: float | None = None
     ci_high: float | None = None
     equivalence: Ends = (None, None)  # of two one-sided tests
+    limit: float | None = None  # one-sided
     confidence: float | None = None
     stderr: float | None = None
     n: int | None = None
@@ -79,7 +93,7 @@ class Evidence:
 
     def numbers(self, use: Use, operator: str) -> tuple[float | None, ...]:
         """The numbers that must all meet the bound; a number that is not finite is not measured."""
-        asked = {"value": self.value, "ci_low": self.ci_low, "ci_high": self.ci_high}
+        asked = {"value": self.value, "ci_low": self.ci_low, "ci_high": self.ci_high, "limit": self.limit}
         if use == "equivalence":
             numbers: tuple[float | None, ...] = self.equivalence
         elif use == "non_inferiority":

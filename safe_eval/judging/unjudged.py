@@ -22,6 +22,7 @@ from safe_eval.judging.metric_names import CHANGED, COVERAGE, SEED_STD
 from safe_eval.judging.overlooked import looked_at
 from safe_eval.judging.scope import LEAVES_OUT, NEITHER, SIDES, UNJUDGED, Part, Scope, Side
 from safe_eval.results.aggregates import OWN_AGGREGATES
+from safe_eval.results.gate_row import DROP
 from safe_eval.results.lomo import SHARES_LOST
 from safe_eval.results.separation import SEPARATION
 from safe_eval.scorers.benchmarks import benchmark_of
@@ -222,7 +223,7 @@ def _sides_of(arm: Arm) -> dict[str, Rows]:
 def _looks_at(criterion: Criterion, asked: _Asked, task: str) -> bool:
     """Whether a critical criterion takes a number from the scores of some answers to a task."""
     metric = criterion.metric.removesuffix(SEED_STD)
-    on_scores = metric in (*ANSWER_METRICS, *MAXIMA, *OWN_AGGREGATES, *SHARES_LOST, SEPARATION, CHANGED)
+    on_scores = metric in (*ANSWER_METRICS, *MAXIMA, *OWN_AGGREGATES, *SHARES_LOST, SEPARATION, CHANGED, DROP)
     if criterion.severity != "critical" or not on_scores:
         return False
     return any(
@@ -264,7 +265,8 @@ def _why_not(criterion: Criterion, asked: _Asked, arm: Arm, seen: Rows) -> str |
         return f"says nothing of {asked.model}"
     if criterion.metric == CHANGED:  # a count, in which no gain makes up for a loss
         return None if operator in _HIGHER_BREAKS else "has a bound that no loss breaks"
-    is_first = _model(criterion.condition) == asked.model
+    # A loss of the model under test lowers its own number, and raises what it drops.
+    is_first = (_model(criterion.condition) == asked.model) != (criterion.metric == DROP)
     if criterion.vacuous or operator not in (_LOWER_BREAKS if is_first else _HIGHER_BREAKS):
         return "has a bound that no loss breaks"
     pooled = [side for side, rows in _sides_of(arm).items() if (rows & seen).any()]
@@ -276,7 +278,9 @@ def _says_how_good(metric: str, dataset: str | None) -> bool:
     if metric in ANSWER_METRICS and metric != ACCURACY:
         benchmark = benchmark_of(dataset)
         return benchmark is None or metric in (*benchmark.rules, *judging_metrics(dataset))
-    return metric in (ACCURACY, CHANGED, *_FALL_WITH_ANSWERS) or (metric in MAXIMA and metric not in FAILED)
+    return metric in (ACCURACY, CHANGED, DROP, *_FALL_WITH_ANSWERS) or (
+        metric in MAXIMA and metric not in FAILED
+    )
 
 
 def _parts(asked: _Asked, sides: Sequence[_Side], state: str) -> Iterator[Unjudged]:

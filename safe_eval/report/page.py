@@ -21,6 +21,8 @@ from safe_eval.report.comparison_tables import comparison_tables, drift_tables, 
 from safe_eval.report.domains import domain_tables, half_gain_tables
 from safe_eval.report.frontier_chart import frontier_chart
 from safe_eval.report.frontiers import frontier_panels, frontier_table
+from safe_eval.report.gates import gate_tables
+from safe_eval.report.given import given_tables
 from safe_eval.report.hearing import hearing_tables
 from safe_eval.report.hearing_chart import hearing_charts
 from safe_eval.report.hurts import error_tables, hurt_charts, hurt_tables
@@ -133,6 +135,8 @@ def _numbers(page: Shown) -> dict[str, Any]:
         "hurts": [part for table in hurt_tables(scores) for part in in_parts(table)],
         "errors": error_tables(scores),
         "frontiers": [frontier_table(panel) for panel in frontier_panels(scores, models)],
+        "gates": [part for table in gate_tables(scores, models) for part in in_parts(table)],
+        "given": [part for table in given_tables(scores, models) for part in in_parts(table)],
         "hearing": [part for table in hearing_tables(scores, models) for part in in_parts(table)],
         "coverage": coverage_words(scores, models),
         "comparisons": [part for table in comparison_tables(scores.comparisons) for part in in_parts(table)],

@@ -9,9 +9,11 @@ from safe_data.core.overwriting import check_not_read, write_all_new
 from safe_eval.judging.verdict import VERDICT_FILE
 from safe_eval.report import accuracy
 from safe_eval.report.chain import chain_sentence
+from safe_eval.report.gates import gate_tables
 from safe_eval.report.page import render_page
 from safe_eval.report.run_folder import Results, read_results
 from safe_eval.report.side_by_side import Shown, shown
+from safe_eval.report.table import Cell, Table
 from safe_eval.report.verdict_words import coverage_words, criterion_words, verdict_words
 from safe_eval.scoring.items import ITEMS_FILE
 from safe_eval.scoring.scores import SCORES_FILE, scored_files
@@ -79,6 +81,8 @@ def render_summary(page: Shown, page_name: str) -> str:
     for panel in accuracy.panels(page.scores, page.models):
         arms = panel.arms if page.is_one else [arm for arm in panel.arms if arm[1] == "full"]
         parts += [f"{_escaped(panel.title)}; {_escaped(panel.note)}.", _accuracy_table(panel, arms)]
+    for table in gate_tables(page.scores, page.models, short=True):
+        parts += [f"{_escaped(table.caption)}; {_escaped(table.note)}.", _gate_table(table)]
     coverage = coverage_words(page.scores, page.models)
     parts.append(("" if coverage["complete"] else "**Incomplete.** ") + _escaped(coverage["sentence"]))
     if page.is_one or not coverage["complete"]:
@@ -123,6 +127,23 @@ def _accuracy_table(panel: accuracy.Panel, arms: Sequence[accuracy.Arm]) -> str:
         for row in table.rows
     ]
     return _table(["Accuracy", *(_escaped(column.title) for column in table.columns), "size"], rows)
+
+
+def _gate_table(table: Table) -> str:
+    rows = [
+        [
+            _escaped(row.label if row.group == "Time" else f"{row.group}: {row.label}"),
+            *map(_gate_cell, row.cells),
+        ]
+        for row in table.rows
+    ]
+    return _table([table.first, *(_escaped(column.title) for column in table.columns)], rows)
+
+
+def _gate_cell(cell: Cell | None) -> str:
+    if cell is None:
+        return "–"
+    return " ".join(filter(None, [cell.value, cell.interval, *map(_escaped, cell.lines)]))
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

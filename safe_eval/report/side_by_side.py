@@ -172,6 +172,7 @@ def _joined_scores(names: Sequence[str], results: Sequence[Results]) -> Scores:
         domains=rows("domains"),
         domain_differences=rows("domain_differences"),
         hurts=rows("hurts"),
+        gates=rows("gates"),
         typical_errors=rows("typical_errors"),
         telling=rows("telling"),
         frontiers=(),  # the intervals of a frontier hold for the models of one run

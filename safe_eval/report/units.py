@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from safe_data.core import numerals
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.judging.metric_names import COVERAGE, SEED_STD
+from safe_eval.judging.metric_names import COVERAGE, LISTENING, SEED_STD
 from safe_eval.report import numbers
 from safe_eval.results.aggregates import HIGHEST, OWN_AGGREGATES, WITHOUT_INTERVAL
+from safe_eval.results.gate_times import BREAK_EVEN
+from safe_eval.results.gates import TIMES_AND_TOKENS
 from safe_eval.results.lomo import SHARES_LOST
 from safe_eval.results.separation import SEPARATION
 from safe_eval.scorers.scorer import ON_REQUEST, SCORERS
@@ -18,6 +20,7 @@ _SHARES = frozenset(
         *CONSULTATION_METRICS,
         *(name for name in OWN_AGGREGATES if name not in WITHOUT_INTERVAL and HIGHEST[name] == 1),
         *("confidence", "ece", COVERAGE, *SHARES_LOST, SEPARATION),
+        *(name for name in LISTENING if name not in TIMES_AND_TOKENS or name == BREAK_EVEN),
     }
 )
 

@@ -12,6 +12,7 @@ from safe_eval.report import numbers
 from safe_eval.report.labels import Models
 from safe_eval.report.table import Cell, Column, Row, Table
 from safe_eval.report.units import PLAIN, Unit, unit_of
+from safe_eval.results.gate_row import DROP
 from safe_eval.scoring.scores import Scores
 
 _SIGNS = {">=": "≥", "<=": "≤", "==": "=", "within": "within ±"}
@@ -19,6 +20,7 @@ _USES = {
     "value": "",
     "ci_low": "judged by the lower end of the interval",
     "ci_high": "judged by the upper end of the interval",
+    "limit": "judged by the one-sided limit",
     "equivalence": "judged by both ends of the interval of two one-sided tests",
     "non_inferiority": "judged by the worse end of the interval of two one-sided tests",
 }
@@ -76,6 +78,8 @@ def _interval(judged: Judged, unit: Unit) -> str:
     write, (low, high) = _write(judged, unit), judged.ends
     if low is None and high is not None:
         return f"at most {write(high)}"
+    if high is None and low is not None:
+        return f"at least {write(low)}"
     if unit.is_share:
         return unit.interval(low, high)
     return numbers.interval(write(low), write(high))
@@ -112,7 +116,8 @@ def criterion_unit(judged: Judged) -> Unit:
     if judged.metric is None:
         return Unit(is_share=False)
     subtracted = judged.against is not None and judged.metric not in PROPORTIONS
-    return unit_of(judged.metric, difference=subtracted or judged.metric.endswith(SEED_STD))
+    subtracted |= judged.metric == DROP or judged.metric.endswith(SEED_STD)
+    return unit_of(judged.metric, difference=subtracted)
 
 
 def spaced(name: str) -> str:

@@ -12,6 +12,7 @@ from numpy import ndarray
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import COMPARED_SLICES, Arm, ArmKey, Places, shared_examples
 from safe_eval.arms.consultation import CONSULTED
+from safe_eval.arms.pairs import always_on_of
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import Sampling
 from safe_eval.results.gate_curve import gate_curve
@@ -40,7 +41,8 @@ class FrontierRow(msgspec.Struct, frozen=True, kw_only=True):
     """One point: the accuracy and the mean cost of a model under `full`, on examples that all answered.
 
     The intervals of all points of a frontier and both axes hold at once. With a `threshold` it is a point of
-    a model's curve: the answer of `full` where `gate_score` is so high or higher, of `gate_off` elsewhere.
+    a model's curve: the answer with the sound where `gate_score` is so high or higher, of `gate_off`
+    elsewhere.
     """
 
     metric: str
@@ -106,7 +108,7 @@ def frontiers_of(arms: Arms) -> list[Frontier | str]:
         for arm in scored:
             without = shut.get(arm.key._replace(condition="gate_off"))
             if arm.key.condition == "full" and without is not None:
-                found += _of_gate(arm, without)
+                found += _of_gate(arm, without, always_on_of(arm, scored))
     return found
 
 
@@ -207,8 +209,8 @@ def _of_points(
     )
 
 
-def _of_gate(full: ScoredArm, off: ScoredArm) -> Iterator[Frontier | str]:
-    curve = gate_curve(full, off)
+def _of_gate(full: ScoredArm, off: ScoredArm, always_on: ScoredArm | None) -> Iterator[Frontier | str]:
+    curve = gate_curve(full, off, always_on)
     yield from curve.notes
     if len(curve.thresholds):
         about: dict[str, object] = {"metric": full.metric, "dataset": full.key.dataset, "seed": full.key.seed}

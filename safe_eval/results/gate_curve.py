@@ -26,10 +26,11 @@ class GateCurve:
     notes: tuple[str, ...] = ()
 
 
-def gate_curve(full: ScoredArm, off: ScoredArm) -> GateCurve:
-    """The answer of `full` where `gate_score` reaches a threshold, and of `gate_off` elsewhere.
+def gate_curve(full: ScoredArm, off: ScoredArm, always_on: ScoredArm | None = None) -> GateCurve:
+    """The answer with the sound where `gate_score` reaches a threshold, and of `gate_off` elsewhere.
 
-    Where the gate was shut, `full` is an answer without the sound. So no threshold is tried at which such an
+    The answer with the sound is that of the same model with its gate always open, if it is there. Otherwise
+    it is that of `full`, which is none where the gate was shut. So no threshold is tried at which such an
     answer would have needed it. Empty where rows state no `gate_score`, or not all of them, or where it
     is one of two numbers.
     """
@@ -42,11 +43,15 @@ def gate_curve(full: ScoredArm, off: ScoredArm) -> GateCurve:
         of_all = f"{unsaid} of {len(scores)} answers state no gate_score"
         return _none(f"no curve over the gate of {name}: {of_all}")
     at, at_off = shared_examples(full.examples, off.examples)
-    usable = ~np.isnan(scores[at])
-    at, at_off = at[usable], at_off[usable]
+    heard = full if always_on is None else always_on
+    both, at_heard = shared_examples(full.examples[at], heard.examples)
+    usable = ~np.isnan(scores[at[both]])
+    at, at_off, at_heard = at[both][usable], at_off[both][usable], at_heard[usable]
     if not len(at):
         return _none(f"no curve over the gate of {name}: full and gate_off have no example in common")
     shut = np.array([row.consulted is False for row in full.rows])[at]
+    if always_on is not None:
+        shut[:] = False
     least = float(scores[at][shut].max(initial=-np.inf))
     thresholds = _thresholds(scores[at], least)
     if len(np.unique(scores[at])) <= 2:  # open or shut, and nothing to choose between
@@ -63,7 +68,7 @@ def gate_curve(full: ScoredArm, off: ScoredArm) -> GateCurve:
     return GateCurve(
         thresholds,
         at,
-        np.where(opened, full.scores[at], off.scores[at_off]),
+        np.where(opened, heard.scores[at_heard], off.scores[at_off]),
         opened.astype(float),
         notes if shut.any() else (),
     )

@@ -94,6 +94,25 @@ def seed_comparison_rows(arms: Arms, sampling: Sampling) -> Iterator[SeedCompari
         yield from with_holm(_tested(scored, arms.pairing, sampling))
 
 
+def turned_over_seeds(row: SeedComparison) -> SeedComparison:
+    """b − a instead of a − b."""
+
+    def minus(number: float | None) -> float | None:
+        return None if number is None else 0.0 - number
+
+    return msgspec.structs.replace(
+        row,
+        a=row.b,
+        b=row.a,
+        means=tuple(0.0 - mean for mean in row.means),
+        mean=0.0 - row.mean,
+        ci_low=minus(row.ci_high),
+        ci_high=minus(row.ci_low),
+        equivalence_low=minus(row.equivalence_high),
+        equivalence_high=minus(row.equivalence_low),
+    )
+
+
 def _tested(
     scored: Sequence[ScoredArm], pairing: Pairing, sampling: Sampling
 ) -> Iterator[tuple[SeedComparison, SameTest]]:

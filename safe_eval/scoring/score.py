@@ -28,6 +28,7 @@ from safe_eval.results.deferral import DEFERRAL_METRICS, deferral_rows
 from safe_eval.results.domains import domain_tables
 from safe_eval.results.flips import FLIPS_FILE, flips_csv, flips_of_models
 from safe_eval.results.frontiers import frontier_notes, frontier_rows, frontiers_of
+from safe_eval.results.gates import GATE_MEASURES, gate_rows
 from safe_eval.results.given_scores import (
     DISAGREEMENTS_FILE,
     disagreements,
@@ -63,6 +64,7 @@ from safe_eval.scoring.scores import (
     scored_hashes,
 )
 
+_UNASKED = (*OWN_AGGREGATES, *CALIBRATION_METRICS, *DEFERRAL_METRICS, *LATENCIES, *GATE_MEASURES)
 _LIBRARIES = ("safe-hearing", "numpy", "scipy", "msgspec")
 
 
@@ -177,6 +179,7 @@ def scores_of(
     other_split = None if options.prior is None else read_other_split(options.prior, arms.arms)
     about_rules = spread_notes(arms) if options.spread else ()
     frontiers = frontiers_of(arms)
+    irrelevance = tuple(irrelevance_rows(arms, sampling))
     domains, domain_differences = domain_tables(arms, sampling)
     about_prior = () if other_split is None else prior_notes(other_split, arms.arms)
     return Scores(
@@ -198,7 +201,7 @@ def scores_of(
         lomo=tuple(lomo_rows(arms, sampling)),
         lomo_agreement=tuple(lomo_agreement_rows(arms, sampling)),
         separation=tuple(separation_rows(arms, sampling)),
-        irrelevance=tuple(irrelevance_rows(arms, sampling)),
+        irrelevance=irrelevance,
         contradiction=tuple(contradiction_rows(arms, sampling)),
         noise_curve=tuple(noise_rows(arms, sampling)),
         half_gain=tuple(half_gain_rows(arms, sampling)),
@@ -212,6 +215,7 @@ def scores_of(
         deferral=tuple(deferral_rows(arms, sampling)),
         shrinkage=tuple(shrinkage_rows(arms, sampling)),
         frontiers=tuple(frontier_rows(frontiers, sampling)),
+        gates=tuple(gate_rows(arms, sampling, irrelevance)),
         given_scores=tuple(given_rows(arms, sampling)),
         notes=(*notes, *notes_of(arms), *frontier_notes(frontiers), *about_rules, *about_prior),
         provenance=Provenance(
@@ -258,11 +262,7 @@ def _arms(predictions: Sequence[Prediction], options: ScoreOptions, *, force: bo
 
 def _check_asked(metrics: Sequence[str]) -> None:
     """Refuse to be asked for numbers that only depend on what the rows hold."""
-    unasked = [
-        name
-        for name in metrics
-        if name in (*OWN_AGGREGATES, *CALIBRATION_METRICS, *DEFERRAL_METRICS, *LATENCIES)
-    ]
+    unasked = [name for name in metrics if name in _UNASKED]
     if unasked:
         raise InputError(
             f"--metric {unasked[0]}: is computed unasked wherever the rows allow it; leave the option out"

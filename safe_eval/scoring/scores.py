@@ -19,6 +19,7 @@ from safe_eval.results.contradiction import ContradictionRow
 from safe_eval.results.deferral import DeferralRow
 from safe_eval.results.domains import DomainDifference, DomainRow
 from safe_eval.results.frontiers import FrontierRow
+from safe_eval.results.gate_row import GateRow
 from safe_eval.results.given_scores import GivenRow
 from safe_eval.results.half_gain import HalfGainRow
 from safe_eval.results.hurts import HurtRow
@@ -38,7 +39,7 @@ from safe_eval.results.spread import SpreadRow
 from safe_eval.results.telling import TellingItem, TypicalError
 
 SCORES_FILE = "scores.json"
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 DATASET_FILE = "dataset.json"  # stands for a whole dataset
 
 
@@ -111,6 +112,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     deferral: tuple[DeferralRow, ...] = ()
     shrinkage: tuple[ShrinkageRow, ...] = ()
     frontiers: tuple[FrontierRow, ...] = ()
+    gates: tuple[GateRow, ...] = ()
     given_scores: tuple[GivenRow, ...] = ()
 
 

@@ -1,8 +1,10 @@
 """When audio hurts, as text: gained and lost by question type, and the errors that come again."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from safe_data.core import numerals
+from safe_data.core.table import COLUMNS
 from safe_eval.results.hurts import HurtRow
 from safe_eval.results.telling import TypicalError
 from safe_eval.scoring.scores import Scores
@@ -27,7 +29,8 @@ def hurt_lines(scores: Scores) -> Iterator[str]:
         where = "" if dataset is None else f" on {dataset}"
         over = "over seeds" if seed is None else f"seed {seed}"
         yield ""
-        yield f"when audio hurts: {model}/full against {against}, {metric}{where}, {over}"
+        title = f"when audio hurts: {model}/full against {against}, {metric}{where}, {over}"
+        yield from textwrap.wrap(title, COLUMNS, subsequent_indent="  ")
         yield from _table([row for row in scores.hurts if _set(row) == key])
         yield from _errors([row for row in scores.typical_errors if (row.model, row.against) == key[3:]], key)
     if scores.telling:

@@ -25,6 +25,7 @@ from safe_eval.scoring.scores import Scores
 from safe_eval.text.curve_text import curve_lines, domain_lines
 from safe_eval.text.deferral_text import deferral_lines
 from safe_eval.text.frontier_text import frontier_lines
+from safe_eval.text.gates_text import gate_lines
 from safe_eval.text.given_text import given_lines
 from safe_eval.text.hearing_text import hearing_lines
 from safe_eval.text.hurts_text import hurt_lines
@@ -66,6 +67,7 @@ def scores_table(scores: Scores) -> Iterator[str]:
         yield from prior_lines(scores, metric, dataset)
         yield from _comparison_lines(scores, metric, dataset, seed)
         yield from shrinkage_lines(scores, metric, dataset, seed)
+    yield from gate_lines(scores)
     yield from frontier_lines(scores)
     yield from spread_lines(scores)
     yield from _group_lines(scores)

@@ -13,6 +13,7 @@ _ASKED = {
     "value": "",
     "ci_low": "the low end ",
     "ci_high": "the high end ",
+    "limit": "the one-sided limit ",
     "equivalence": "the equivalence interval ",
     "non_inferiority": "the worse end of the one-sided tests ",
 }
@@ -69,4 +70,6 @@ def _found(row: Judged) -> str:
     value = f"{row.value:.4f}".replace("-", "−")
     if low is None and high is not None:
         return f"{value}, at most {numerals.fraction(high)}"
+    if high is None and low is not None:
+        return f"{value}, at least {numerals.fraction(low)}"
     return value if low is None else f"{value} {numerals.interval(low, high)}"

@@ -50,7 +50,7 @@ def pilot(gain: int = 18, lost_off: int = 0, lost_on: int = 0, slow: float = 1.1
 
 
 def gates(
-    used_audio: int = 300, used_vl: int = 120, lost_audio: int = 1, lost_vl: int = 0, slow: float = 1.1
+    used_audio: int = 300, used_vl: int = 18, lost_audio: int = 1, lost_vl: int = 0, slow: float = 1.1
 ) -> list[Prediction]:
     """The base, the model without its gate under another name, and with it."""
     gated = consulting(arm("safe", "full", 500 - lost_audio, 540 - lost_vl), used_audio, used_vl)
