@@ -134,7 +134,7 @@ def _numbers(page: Shown) -> dict[str, Any]:
         "errors": error_tables(scores),
         "frontiers": [frontier_table(panel) for panel in frontier_panels(scores, models)],
         "hearing": [part for table in hearing_tables(scores, models) for part in in_parts(table)],
-        "coverage": coverage_words(scores, models),
+        "coverage": coverage_words(scores, models, [run.verdict for run in page.runs]),
         "comparisons": [part for table in comparison_tables(scores.comparisons) for part in in_parts(table)],
         "equivalence": [part for table in equivalence_tables(scores.comparisons) for part in in_parts(table)],
         "drift": drift_tables(scores.retention),

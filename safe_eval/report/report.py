@@ -79,7 +79,7 @@ def render_summary(page: Shown, page_name: str) -> str:
     for panel in accuracy.panels(page.scores, page.models):
         arms = panel.arms if page.is_one else [arm for arm in panel.arms if arm[1] == "full"]
         parts += [f"{_escaped(panel.title)}; {_escaped(panel.note)}.", _accuracy_table(panel, arms)]
-    coverage = coverage_words(page.scores, page.models)
+    coverage = coverage_words(page.scores, page.models, [run.verdict for run in page.runs])
     parts.append(("" if coverage["complete"] else "**Incomplete.** ") + _escaped(coverage["sentence"]))
     if page.is_one or not coverage["complete"]:
         parts.append("\n".join(f"- {_escaped(row['text'])}" for row in coverage["rows"]))
