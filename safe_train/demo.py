@@ -5,6 +5,7 @@ import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from safe_data.audit.check import check
@@ -23,6 +24,7 @@ from safe_eval.options import Sampling
 from safe_eval.predictions import write_predictions
 from safe_eval.report.report import write_report
 from safe_eval.results.metrics import Metric
+from safe_eval.runner.plan import sample_of_groups
 from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import Scores
 from safe_train.base.backbone import load_backbone
@@ -42,8 +44,9 @@ METRIC = "accuracy"
 SUITES = ("schema", "load", "leakage")
 # Results of an earlier run in the same folder are removed first, so that a stopped run does not leave them.
 _RESULTS = ("predictions.jsonl", "scores.json", "verdict.json", "report.html", "report.md", FREEZE_FILE)
-# All questions: the verdict counts an answer that is missing under any condition.
+# The curve of accuracy against noise, which the criteria leave out: it is asked on a sample of whole groups.
 NOISE = ("snr_10db", "snr_0db", "snr_-10db")
+NOISE_QUESTIONS = 300
 _LAST_STEP = 7
 _ARMS = {
     "base": ("base", "full"),
@@ -144,7 +147,7 @@ def _train(out: Path, seed: int, config: DemoConfig) -> StageAResult:
 
 def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
     """Load everything from disk again: the demo judges what was saved."""
-    with _step(6, "answers of the base, and of SAFE under seven conditions") as add:
+    with _step(6, "answers of the base, and of SAFE under four conditions and in noise") as add:
         checkpoint = read_checkpoint(out / "adapter")
         dataset = ShardDataset(out / "shards", "test", ENCODER)
         check_dataset(checkpoint, dataset, allow_other=False)
@@ -152,11 +155,11 @@ def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
         model = attach_checkpoint(checkpoint, fused)
         encoders = wanted_encoders(checkpoint)
         asking = checkpoint.config.asking
-        conditions = (*CONDITIONS, *NOISE)
-        asked = predictions(
-            model, untouched, dataset, encoders, conditions, asking=asking, seed=seed, batch_size=64
+        ask = partial(
+            predictions, model, untouched, dataset, encoders, asking=asking, seed=seed, batch_size=64
         )
-        rows = list(asked)
+        sample = sample_of_groups(dataset, most=NOISE_QUESTIONS, seed=seed)
+        rows = [*ask(CONDITIONS), *ask(NOISE, choose=sample, without_base=True)]
         write_predictions(out / "predictions.jsonl", rows)
         gate_off = gate_off_parity(model, untouched, dataset, asking=asking)
         freeze = freeze_proof(trained.checkpoint, audit_freeze(fused.model), gate_off)

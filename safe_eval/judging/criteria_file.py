@@ -133,7 +133,20 @@ def fill_criteria(path: Path, settings: Sequence[str] = ()) -> Criteria:
     if all(row.severity == "warning" for row in criteria):
         raise InputError(f"{path}: every criterion is a warning, so nothing would decide; make one critical")
     scope = Scope(**{key: found for key, found in about.items() if not isinstance(found, str)})
+    raise_row_errors(list(_judged_though_left_out(path.name, criteria, scope)), str(path))
     return Criteria(criteria, parameters, scope)
+
+
+def _judged_though_left_out(file: str, criteria: Sequence[Criterion], scope: Scope) -> Iterator[str]:
+    """Criteria on conditions that are left out: they could be met on a sample that somebody chose."""
+    for one in criteria:
+        for side in filter(None, (one.condition, one.against)):
+            condition = side.rpartition("/")[2]
+            if scope.names(one.dataset, condition):
+                yield (
+                    f"{file}: criterion {one.name!r} is on {side}, and {LEAVES_OUT} says that nothing judges "
+                    f"the answers under {condition}; take one of the two out"
+                )
 
 
 def _listed(given: Any) -> list[Any]:

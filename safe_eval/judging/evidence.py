@@ -24,6 +24,8 @@ from safe_eval.judging.row_evidence import (
     of_seeds,
     of_spread,
 )
+from safe_eval.judging.sampled import as_asked, judged_cells, sampled_arms
+from safe_eval.judging.scope import EVERYTHING, Scope
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.comparisons import Comparison, turned
@@ -44,7 +46,7 @@ _FIELD = {
 }
 
 
-def find_evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
+def find_evidence(criterion: Criterion, scores: Scores, scope: Scope = EVERYTHING) -> list[Evidence]:
     """Find what the scores say about a criterion, once per dataset and seed; never empty.
 
     A dataset or seed in which the model was judged, but not on this criterion, yields evidence without a
@@ -52,13 +54,7 @@ def find_evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
     condition that did not reach the model yields none either: see `arms.delivery`.
     """
     if criterion.metric == COVERAGE:
-        arms = [
-            arm
-            for arm in (*scores.cells, *absent_arms(scores.cells))
-            if criterion.condition in (None, f"{arm.model}/{arm.condition}")
-            and _is_asked(arm.dataset, criterion)
-        ]
-        return [of_coverage(arms)] if arms else [Evidence(why_nothing(criterion, scores))]
+        return [_coverage(criterion, scores, scope)]
     asked = (row for row in _rows(criterion, scores) if _is_asked(row.place.dataset, criterion))
     found = list(dict.fromkeys(asked))  # metrics that judge the same answers see the same ones change
     if not found:
@@ -78,6 +74,20 @@ def find_evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
     seeds = Counter(row.place.dataset for row in found)
     counted = [row if row.seeds else replace(row, seeds=seeds[row.place.dataset]) for row in every]
     return [_if_delivered(row, criterion, scores) for row in counted]
+
+
+def _coverage(criterion: Criterion, scores: Scores, scope: Scope) -> Evidence:
+    """How many examples were answered; arms that are left out by their condition lack only what failed."""
+    cells = [cell for cell in scores.cells if _is_asked(cell.dataset, criterion)]
+    arms = [
+        arm
+        for arm in (*as_asked(cells, scope), *absent_arms(judged_cells(cells, scope)))
+        if criterion.condition in (None, f"{arm.model}/{arm.condition}")
+    ]
+    if not arms:
+        return Evidence(why_nothing(criterion, scores))
+    sampled = sampled_arms(cells, scope) if criterion.condition is None else ()
+    return of_coverage(arms, sampled)
 
 
 def _is_asked(dataset: str | None, criterion: Criterion) -> bool:

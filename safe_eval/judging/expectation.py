@@ -23,6 +23,8 @@ from safe_eval.judging.expected_examples import (
     Wanted,
     read_expected,
 )
+from safe_eval.judging.sampled import judged_cells
+from safe_eval.judging.scope import EVERYTHING, Scope
 from safe_eval.prediction import BASE, Prediction, quoted
 from safe_eval.scoring.scores import PredictionsFile, Scores, named_file
 
@@ -49,8 +51,10 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def check_expected(wanted: Sequence[Wanted], arms: Arms, run: Path) -> Expectation:
+def check_expected(wanted: Sequence[Wanted], arms: Arms, run: Path, scope: Scope = EVERYTHING) -> Expectation:
     """Compare a run's answers with what it should have answered.
+
+    Nothing is missing under a condition that `scope` leaves out: there, a sample is enough.
 
     Raises:
         InputError: see `read_expected`; no answer is of a source; or answers contradict what was expected:
@@ -72,18 +76,21 @@ def check_expected(wanted: Sequence[Wanted], arms: Arms, run: Path) -> Expectati
         places = "1 place" if len(faults) == 1 else f"{len(faults)} places"
         lines = [f"{run}: contradicts what {names} expects in {places}", *first_errors(faults)]
         raise InputError(*lines, "answer the examples as they are expected, and score again")
-    return _expectation(sources, by_id, arms, run, tuple(_notes(pairs)))
+    return _expectation(sources, by_id, arms, run, tuple(_notes(pairs)), scope)
 
 
-def with_expected(scores: Scores, expectation: Expectation | None) -> Scores:
-    """The scores with coverage that counts what was expected, and an arm for a dataset without any answer."""
+def with_expected(scores: Scores, expectation: Expectation | None, scope: Scope = EVERYTHING) -> Scores:
+    """The scores with coverage that counts what was expected, and an arm for a dataset without any answer.
+
+    Answers under a condition that `scope` leaves out are none.
+    """
     if expectation is None:
         return scores
     cells = []
     counts = {one.dataset: one.examples for one in expectation.datasets}
     for cell in scores.cells:
         cells.append(msgspec.structs.replace(cell, expected=counts.get(cell.dataset, cell.expected)))
-    answered = {(cell.dataset, cell.model, cell.seed) for cell in scores.cells}
+    answered = {(cell.dataset, cell.model, cell.seed) for cell in judged_cells(scores.cells, scope)}
     for dataset, examples in counts.items():
         for model, seed in dict.fromkeys((cell.model, cell.seed) for cell in scores.cells):
             if (dataset, model, seed) not in answered:
@@ -183,15 +190,17 @@ def _expectation(
     arms: Arms,
     run: Path,
     notes: tuple[str, ...],
+    scope: Scope,
 ) -> Expectation:
     expected: dict[str | None, set[str]] = {}
     for example in (one for found in by_id.values() for one in found):
         expected.setdefault(example.facts["dataset"], set()).add(example.example_id)
     answers, missing = 0, []
-    for dataset, model, condition, seed, answered in _expected_arms(arms, expected):
-        answers += len(expected[dataset])
+    for dataset, model, condition, seed, answered in _expected_arms(arms, expected, scope):
+        asked = expected[dataset] & answered if scope.samples(dataset, condition) else expected[dataset]
+        answers += len(asked)
         about = f"{dataset or 'the dataset'} by {model}/{condition}, seed {seed}"
-        missing += [f"{quoted(name)} of {about}" for name in sorted(expected[dataset] - answered)]
+        missing += [f"{quoted(name)} of {about}" for name in sorted(asked - answered)]
     facts = [
         {"example_id": one.example_id, "sounds": sorted(one.sounds), **one.facts}
         for name in sorted(by_id)
@@ -209,7 +218,7 @@ def _expectation(
 
 
 def _expected_arms(
-    arms: Arms, expected: dict[str | None, set[str]]
+    arms: Arms, expected: dict[str | None, set[str]], scope: Scope
 ) -> Iterator[tuple[str | None, str, str, int, set[str]]]:
     """Each arm of an expected dataset with the ids that it answers; `full` where a model has none at all."""
     for dataset in expected:
@@ -218,7 +227,7 @@ def _expected_arms(
             found = [arm for arm in found if arm.key.dataset == dataset]
             for arm in found:
                 yield dataset, model, arm.key.condition, seed, {row.example_id for row in arm.rows}
-            if not found:
+            if all(scope.samples(dataset, arm.key.condition) for arm in found):
                 yield dataset, model, "full", seed, set()
 
 

@@ -13,6 +13,7 @@ from safe_eval.judging.labelled import Labelled, agreement_evidence
 from safe_eval.judging.metric_names import AGREEMENT, CHANGED, is_mean
 from safe_eval.judging.not_shown import not_shown
 from safe_eval.judging.row_evidence import Evidence
+from safe_eval.judging.scope import EVERYTHING, Scope
 from safe_eval.results.gate_row import DROP
 from safe_eval.results.separation import SEPARATION
 from safe_eval.scoring.scores import Scores
@@ -65,13 +66,18 @@ def overall(judged: Sequence[Judged]) -> str:
     return next((decision for decision in _WORST_FIRST if decision in decisions), NOT_MEASURED)
 
 
-def judge(criterion: Criterion, scores: Scores, labelled: Labelled | None = None) -> Judged:
-    """Judge one criterion: it must hold in every dataset and seed, and the worst of them is shown."""
+def judge(
+    criterion: Criterion, scores: Scores, labelled: Labelled | None = None, scope: Scope = EVERYTHING
+) -> Judged:
+    """Judge one criterion: it must hold in every dataset and seed, and the worst of them is shown.
+
+    Coverage does not count what `scope` leaves out by its condition.
+    """
     if criterion.metric == AGREEMENT:
         every = [agreement_evidence(criterion, labelled, scores.provenance.confidence)]
     else:
         asked = of_each_dataset(criterion, scores)
-        every = [found for one in asked for found in find_evidence(one, scores)]
+        every = [found for one in asked for found in find_evidence(one, scores, scope)]
     judged = [(_decision(criterion, found, scores), found) for found in every]
     (decision, why_not), worst = min(judged, key=lambda one: _how_bad(criterion, *one))
     enough, more = not_shown(criterion, worst) if decision == NO_GO else (None, None)

@@ -102,14 +102,15 @@ def find_unjudged(criteria: Sequence[Criterion], arms: Arms, scope: Scope) -> Cl
     """Find the answers of the models under test that no criterion judges.
 
     The model under test is whose metric a criterion asks for. The baseline is not tested. It stands in where
-    the model answered nothing of a dataset: who leaves out a dataset could lose there.
+    the model answered nothing of a dataset: who leaves out a dataset could lose there. Answers under a
+    condition that `scope` leaves out are judged by nothing; a dataset cannot be left out by them alone.
     """
     datasets = list(dict.fromkeys(arm.key.dataset for arm in arms.arms))
     found = []
     for model in _tested(criteria, arms):
         for dataset in datasets:
             own = tuple(arm for arm in arms.arms if (arm.key.model, arm.key.dataset) == (model, dataset))
-            own = own or _of_baseline(arms, dataset)
+            own = _not_sampled(own, scope) or _of_baseline(arms, dataset) or own
             asking = tuple(one for one in criteria if one.dataset in (None, dataset))
             if own:
                 found.append(_Asked(model, dataset, own, asking, arms))
@@ -179,6 +180,10 @@ def _model(side: str | None) -> str:
 def _of_baseline(arms: Arms, dataset: str | None) -> tuple[Arm, ...]:
     place = (arms.pairing.baseline, dataset, "full")
     return tuple(arm for arm in arms.arms if (arm.key.model, arm.key.dataset, arm.key.condition) == place)
+
+
+def _not_sampled(arms: tuple[Arm, ...], scope: Scope) -> tuple[Arm, ...]:
+    return tuple(arm for arm in arms if not scope.samples(arm.key.dataset, arm.key.condition))
 
 
 def _tasks(asked: _Asked) -> list[str]:

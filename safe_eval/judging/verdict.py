@@ -19,6 +19,7 @@ from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, Judged, judge, ove
 from safe_eval.judging.labelled import check_labels, find_labels
 from safe_eval.judging.metric_names import AGREEMENT, COVERAGE
 from safe_eval.judging.overlooked import Overlooked, find_overlooked
+from safe_eval.judging.sampled import Sampled, sampled_arms, sampled_text
 from safe_eval.judging.scope import Scope
 from safe_eval.judging.unjudged import Unjudged, find_unjudged, unjudged_rows
 from safe_eval.scoring.recheck import recheck
@@ -46,6 +47,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope = Scope()  # the answers that the criteria file makes a claim on
     unjudged: tuple[Unjudged, ...] = ()  # of these, what no criterion judges: each is a row of `criteria`
     left_out: tuple[Unjudged, ...] = ()  # what the file leaves out on purpose
+    sampled: tuple[Sampled, ...] = ()  # the same by its condition, on how many examples
     notes: tuple[str, ...] = ()
     sha256: str = ""  # of all the above
 
@@ -59,12 +61,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def left_out_text(self) -> str | None:
-        """What the criteria file leaves out on purpose, in a sentence: a go does not speak of it."""
-        if not self.left_out:
-            return None
-        parts = "; ".join(part.text for part in self.left_out)
-        is_ = "is" if len(self.left_out) == 1 else "are"
-        return f"The criteria leave out on purpose how well {parts} {is_} answered."
+        """What the criteria file leaves out on purpose, in sentences: a go does not speak of it."""
+        texts = []
+        if self.left_out:
+            parts = "; ".join(part.text for part in self.left_out)
+            is_ = "is" if len(self.left_out) == 1 else "are"
+            texts.append(f"The criteria leave out on purpose how well {parts} {is_} answered.")
+        if self.sampled:
+            texts.append(f"They judge nothing of {sampled_text(self.sampled)}, on purpose.")
+        return " ".join(texts) or None
 
 
 def decide(
@@ -103,17 +108,19 @@ def decide(
         )
     wanted += tuple(Wanted(source, tuple(expect_split)) for source in expect)
     found = recheck(run, at)
-    expected = check_expected(wanted, found.arms, run) if wanted else None
-    scores = with_expected(found.scores, expected)
+    scope = filled.scope
+    expected = check_expected(wanted, found.arms, run, scope) if wanted else None
+    scores = with_expected(found.scores, expected, scope)
     table, labelled = None, None
     if asks_for_labels:
         table = find_labels(run, labels)
         labelled = None if table is None else check_labels(table, run, scores)
-    judged = tuple(judge(criterion, scores, labelled) for criterion in filled.criteria)
-    claims = find_unjudged(filled.criteria, found.arms, filled.scope)
+    judged = tuple(judge(criterion, scores, labelled, scope) for criterion in filled.criteria)
+    claims = find_unjudged(filled.criteria, found.arms, scope)
     judged += unjudged_rows(claims.unjudged)
+    sampled = sampled_arms(scores.cells, scope)
     if expected is not None:
-        judged += (_judged_expectation(expected),)
+        judged += (_judged_expectation(expected, sampled),)
     verdict = Verdict(
         decision=overall(judged),
         criteria=judged,
@@ -126,9 +133,10 @@ def decide(
         asked=filled.criteria,
         expected=expected,
         overlooked=find_overlooked(filled.criteria, found.arms),
-        scope=filled.scope,
+        scope=scope,
         unjudged=claims.unjudged,
         left_out=claims.left_out,
+        sampled=sampled,
         notes=(*found.notes, *(() if expected is None else expected.notes)),
     )
     verdict = sealed(verdict)
@@ -153,7 +161,7 @@ def _criteria_file(criteria: Path, run: Path) -> PredictionsFile:
     return named_file(criteria, None if criteria.parent == SHIPPED else run)
 
 
-def _judged_expectation(expected: Expectation) -> Judged:
+def _judged_expectation(expected: Expectation, sampled: Sequence[Sampled]) -> Judged:
     """Whether every expected answer is there. A missing one could go either way, so nothing was measured."""
     there = expected.answers - expected.missing
     sources = ", ".join(file.name for file in expected.sources)
@@ -161,6 +169,7 @@ def _judged_expectation(expected: Expectation) -> Judged:
     if expected.missing:
         text += f"; missing: {expected.named[0]}"
         text += f", and {expected.missing - 1} more" if expected.missing > 1 else ""
+    text += f"; left out on purpose: {sampled_text(sampled)}" if sampled else ""
     return Judged(
         name=EXPECTED_ANSWERS,
         value=there / expected.answers,

@@ -7,7 +7,7 @@ from safe_eval.report.labels import Models, set_title, slice_title
 from safe_eval.report.units import unit_of
 from safe_eval.results.noise_curve import CLEAN, DROP, GATE_OFF, NoiseRow
 from safe_eval.scoring.scores import Scores
-from safe_eval.text.curve_text import CURVE_TITLES, half_gain_words, level_words
+from safe_eval.text.curve_text import CURVE_TITLES, half_gain_words, level_words, shared_words
 
 LEAST_LEVELS = 2  # of a curve; a single one is in the tables of accuracies
 
@@ -56,6 +56,8 @@ def _caption(scores: Scores, key: _Set, curves: Sequence[Sequence[NoiseRow]]) ->
         for row in scores.half_gain
         if (row.metric, row.dataset, row.seed, row.kind) == key and row.model in shown
     ]
+    rows = [row for curve in curves for row in curve]
+    halves = [*(f" {words}." for words in shared_words(rows)), *halves]
     return f"{asked}{about}. The bands are {band} intervals, level by level.{''.join(halves)}"
 
 

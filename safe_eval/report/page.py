@@ -138,7 +138,7 @@ def _numbers(page: Shown) -> dict[str, Any]:
         "gates": [part for table in gate_tables(scores, models) for part in in_parts(table)],
         "given": [part for table in given_tables(scores, models) for part in in_parts(table)],
         "hearing": [part for table in hearing_tables(scores, models) for part in in_parts(table)],
-        "coverage": coverage_words(scores, models),
+        "coverage": coverage_words(scores, models, [run.verdict for run in page.runs]),
         "comparisons": [part for table in comparison_tables(scores.comparisons) for part in in_parts(table)],
         "equivalence": [part for table in equivalence_tables(scores.comparisons) for part in in_parts(table)],
         "drift": drift_tables(scores.retention),

@@ -83,7 +83,7 @@ def render_summary(page: Shown, page_name: str) -> str:
         parts += [f"{_escaped(panel.title)}; {_escaped(panel.note)}.", _accuracy_table(panel, arms)]
     for table in gate_tables(page.scores, page.models, short=True):
         parts += [f"{_escaped(table.caption)}; {_escaped(table.note)}.", _gate_table(table)]
-    coverage = coverage_words(page.scores, page.models)
+    coverage = coverage_words(page.scores, page.models, [run.verdict for run in page.runs])
     parts.append(("" if coverage["complete"] else "**Incomplete.** ") + _escaped(coverage["sentence"]))
     if page.is_one or not coverage["complete"]:
         parts.append("\n".join(f"- {_escaped(row['text'])}" for row in coverage["rows"]))

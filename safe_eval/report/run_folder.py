@@ -52,7 +52,7 @@ def read_results(run: Path) -> Results:
     return Results(
         name=run.resolve().name,
         items=read_items(run, scores.provenance.items_sha256),
-        scores=with_expected(scores, verdict.expected),
+        scores=with_expected(scores, verdict.expected, verdict.scope),
         verdict=verdict,
         chain=chain_links(run, scores, verdict),
         file_hashes={_shown(path, run): file_sha256(path) for path in named},

@@ -7,6 +7,7 @@ from typing import Any
 from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, Judged
 from safe_eval.judging.metric_names import PROPORTIONS, SEED_STD
+from safe_eval.judging.sampled import as_asked
 from safe_eval.judging.verdict import Verdict
 from safe_eval.report import numbers
 from safe_eval.report.labels import Models
@@ -142,21 +143,28 @@ def bound_text(bound: str, unit: Unit = PLAIN) -> str:
     return f"{sign}{'' if sign.endswith('±') else ' '}{limit.replace('-', numbers.MINUS)}"
 
 
-def coverage_words(scores: Scores, models: Models) -> dict[str, Any]:
-    """How many of the expected examples were answered: one sentence, and one line per arm."""
+def coverage_words(scores: Scores, models: Models, verdicts: Sequence[Verdict] = ()) -> dict[str, Any]:
+    """How many of the expected examples were answered: one sentence, and one line per arm.
+
+    What every verdict leaves out by its condition is no gap, unless a request failed.
+    """
     sets = len({(arm.dataset, arm.seed) for arm in scores.cells})
     rows = []
     for arm in scores.cells:
         where = f" ({arm.dataset or 'unnamed dataset'}, seed {arm.seed})" if sets > 1 else ""
         title = models.title(arm.model, arm.condition) + where
-        rows.append({"text": _coverage_text(title, arm), "complete": arm.answered == arm.expected})
+        is_left_out = bool(verdicts) and all(v.scope.samples(arm.dataset, arm.condition) for v in verdicts)
+        wanted = as_asked([arm], verdicts[0].scope)[0].expected if is_left_out else arm.expected
+        text = _coverage_text(title, arm) + (", left out on purpose" if is_left_out else "")
+        rows.append({"text": text, "complete": arm.answered == wanted, "left out": is_left_out})
     gaps = sum(not row["complete"] for row in rows)
     if not rows:
         sentence = "Coverage unknown: the scores do not say how many items were expected."
     elif gaps:
         sentence = f"Coverage incomplete in {gaps} of {numbers.count(len(rows), 'arm')}."
     else:
-        sentence = "Coverage complete: every expected item was answered."
+        but = ", but for what is left out on purpose" if any(row["left out"] for row in rows) else ""
+        sentence = f"Coverage complete: every expected item was answered{but}."
     return {"complete": bool(rows) and not gaps, "sentence": sentence, "rows": rows}
 
 

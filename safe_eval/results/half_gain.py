@@ -6,8 +6,7 @@ import msgspec
 import numpy as np
 
 from safe_eval.arms.all_arms import Arms
-from safe_eval.arms.arm import Places, shared_examples
-from safe_eval.arms.scored_arm import ScoredArm
+from safe_eval.arms.arm import Places
 from safe_eval.options import Sampling
 from safe_eval.results.noise_curve import (
     CLEAN,
@@ -21,6 +20,7 @@ from safe_eval.results.noise_curve import (
     kind_and_level,
     level_at,
     severity,
+    shared_places,
 )
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.statistics.half_level import HalfLevel, half_level
@@ -71,7 +71,7 @@ def _row(curve: Curve, sampling: Sampling) -> HalfGainRow:
     conditions = list(curve.arms)
     against = next((name for name in (SILENT, GATE_OFF) if name in curve.arms), "")
     levels = [found[1] for name in conditions if (found := kind_and_level(name))]
-    places = _shared(curve)
+    places = shared_places(curve)
     clusters = curve.first.clusters[places[conditions[0]]]
     row = HalfGainRow(
         **about(curve, next(iter(curve.arms.values()))),
@@ -86,15 +86,6 @@ def _row(curve: Curve, sampling: Sampling) -> HalfGainRow:
     if why_not:
         return msgspec.structs.replace(row, why_not=why_not)
     return _measured(row, curve, places, sampling)
-
-
-def _shared(curve: Curve) -> dict[str, Places]:
-    """The places, in the arms of each condition, of the examples that all of them answered."""
-    firsts: dict[str, ScoredArm] = {name: next(iter(arms.values())) for name, arms in curve.arms.items()}
-    shared, *others = [arm.examples[arm.inside(curve.slice)] for arm in firsts.values()]
-    for own in others:
-        shared = shared[shared_examples(shared, own)[0]]
-    return {name: np.flatnonzero(np.isin(arm.examples, shared)) for name, arm in firsts.items()}
 
 
 def _unmeasurable(curve: Curve, against: str, shared: int) -> str | None:

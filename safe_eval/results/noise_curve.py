@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from safe_eval.arms.all_arms import Arms
-from safe_eval.arms.arm import shared_examples
+from safe_eval.arms.arm import Places, shared_examples
 from safe_eval.arms.pairs import answered_alike
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.condition import condition_parts
@@ -56,7 +56,12 @@ BySeed = dict[int, ScoredArm]
 
 
 class NoiseRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The accuracy at one level of a curve, and its difference from `full`. Without a seed: over all."""
+    """The accuracy at one level of a curve, and its difference from `full`. Without a seed: over all.
+
+    All rows of a curve are about the examples that were answered under each of its conditions, `n`; those
+    that this condition answered beside them are `not_shared`. If there are none of the former, `n` are its
+    own. The difference is on the examples that it and `full` answered.
+    """
 
     metric: str
     dataset: str | None
@@ -78,6 +83,7 @@ class NoiseRow(msgspec.Struct, frozen=True, kw_only=True):
     difference_high: float | None = None
     difference_interval: str | None = None
     n: int
+    not_shared: int = 0
     clusters: int
     effective_clusters: float
     only_full: int = 0  # examples that only one of the two answered; not in the difference
@@ -100,9 +106,9 @@ class Curve(NamedTuple):
 def noise_rows(arms: Arms, sampling: Sampling) -> Iterator[NoiseRow]:
     """The curves of each model and dataset, seed by seed, and over all seeds that answered alike."""
     for curve in curves_of(arms):
-        full = curve.arms.get(CLEAN)
+        full, places = curve.arms.get(CLEAN), shared_places(curve)
         for condition, by_seed in curve.arms.items():
-            row = _row(curve, condition, by_seed, sampling)
+            row = _row(curve, condition, by_seed, places[condition], sampling)
             beside = full is not None and condition != CLEAN
             yield _beside_full(row, by_seed, full, sampling) if full and beside else row
 
@@ -180,6 +186,15 @@ def _ordered(kind: str, slice_name: str, arms: dict[str, ScoredArm]) -> dict[str
     return {name: there[name] for name in names if name in there}
 
 
+def shared_places(curve: Curve) -> dict[str, Places]:
+    """The places, in the arms of each condition, of the examples that all conditions of a curve answered."""
+    firsts: dict[str, ScoredArm] = {name: next(iter(arms.values())) for name, arms in curve.arms.items()}
+    shared, *others = [arm.examples[arm.inside(curve.slice)] for arm in firsts.values()]
+    for own in others:
+        shared = shared[shared_examples(shared, own)[0]]
+    return {name: np.flatnonzero(np.isin(arm.examples, shared)) for name, arm in firsts.items()}
+
+
 def about(curve: Curve, by_seed: BySeed) -> dict[str, Any]:
     """What a row says that it is about: a curve, and the seeds of one of its arms."""
     arm = next(iter(by_seed.values()))
@@ -195,11 +210,12 @@ def about(curve: Curve, by_seed: BySeed) -> dict[str, Any]:
     }
 
 
-def _row(curve: Curve, condition: str, by_seed: BySeed, sampling: Sampling) -> NoiseRow:
+def _row(curve: Curve, condition: str, by_seed: BySeed, shared: Places, sampling: Sampling) -> NoiseRow:
     arm = next(iter(by_seed.values()))
-    inside = arm.inside(curve.slice)
-    clusters = arm.clusters[inside]
-    scores = np.stack([one.scores[inside] for one in by_seed.values()])
+    own = np.flatnonzero(arm.inside(curve.slice))
+    at = shared if len(shared) else own
+    clusters = arm.clusters[at]
+    scores = np.stack([one.scores[at] for one in by_seed.values()])
     if len(by_seed) > 1:
         interval = seed_spread(scores, clusters, sampling).interval
     else:
@@ -215,6 +231,7 @@ def _row(curve: Curve, condition: str, by_seed: BySeed, sampling: Sampling) -> N
         confidence=sampling.confidence,
         interval=interval.method,
         n=len(clusters),
+        not_shared=len(own) - len(at),
         clusters=count_clusters(clusters),
         effective_clusters=count_effective(clusters),
     )
@@ -234,7 +251,7 @@ def _beside_full(row: NoiseRow, by_seed: BySeed, full: BySeed, sampling: Samplin
         difference_high=found.high,
         difference_interval=found.method,
         only_full=int(np.sum(clean.inside(row.slice))) - len(at_full),
-        only_changed=row.n - len(at_arm),
+        only_changed=int(np.sum(arm.inside(row.slice))) - len(at_arm),
     )
 
 

@@ -4,6 +4,7 @@ The batches depend on the dataset, the questions chosen and the batch size alone
 not depend on the other conditions of a run, on where it was interrupted, or on how many processes it had.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -80,6 +81,24 @@ def make_plan(
             records = records or [dataset.record(index) for index in range(len(dataset))]
             partners[condition] = partners_of(condition, records, seed)
     return Plan(tuple(arms), batches_of(_first(chosen, limit), batch_size), partners)
+
+
+def sample_of_groups(dataset: Dataset, *, most: int, seed: int) -> Choose:
+    """Choose at most so many questions of a split by drawing whole groups, such as videos.
+
+    The order of the groups is that of a hash of the seed and their names, so it says nothing about what they
+    hold, and a group that is drawn stays drawn where others are added. A group that has more questions than
+    are left ends the draw.
+    """
+    by_group: dict[str, list[str]] = {}
+    for record in map(dataset.record, range(len(dataset))):
+        by_group.setdefault(record.group, []).extend(example.id for example in record.examples)
+    drawn: set[str] = set()
+    for group in sorted(by_group, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest()):
+        if len(drawn) + len(by_group[group]) > most:
+            break
+        drawn.update(by_group[group])
+    return lambda example: example.id in drawn
 
 
 def _described(dataset: Dataset) -> str:

@@ -39,11 +39,24 @@ def curve_lines(scores: Scores) -> Iterator[str]:
         where = "" if dataset is None else f" on {dataset}"
         yield ""
         yield f"{CURVE_TITLES[kind]}: {metric}{where}, " + ("over seeds" if seed is None else f"seed {seed}")
-        yield from _curve([row for row in scores.noise_curve if _set(row) == key])
+        rows = [row for row in scores.noise_curve if _set(row) == key]
+        yield from _curve(rows)
+        for words in shared_words(rows):
+            yield from textwrap.wrap(words, COLUMNS, initial_indent="  ", subsequent_indent="    ")
         for row in scores.half_gain:
             if _set(row) == key:
                 text = f"{row.model}: {half_gain_words(row)}"
                 yield from textwrap.wrap(text, COLUMNS, initial_indent="  ", subsequent_indent="    ")
+
+
+def shared_words(rows: Sequence[NoiseRow]) -> Iterator[str]:
+    """How many examples the curves of models are about, where not all were asked under every condition."""
+    for model, part in dict.fromkeys((row.model, row.slice) for row in rows):
+        own = [row for row in rows if (row.model, row.slice) == (model, part)]
+        most = max(row.n + row.not_shared for row in own)
+        if any(row.not_shared for row in own):
+            of = f"{own[0].n:,} of {most:,} questions of slice {part}"
+            yield f"{model}: on the {of} that were asked at every level"
 
 
 def half_gain_words(row: HalfGainRow, write: Callable[[float | None], str] = numerals.difference) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from safe_data.core import numerals
 from safe_data.core.table import COLUMNS, Table
 from safe_eval.judging.judged import Judged
+from safe_eval.judging.sampled import sampled_text
 from safe_eval.judging.verdict import Verdict
 
 _DECISION = 14  # columns of "not measured" and the space after it
@@ -53,6 +54,8 @@ def _beside(verdict: Verdict) -> Iterator[str]:
     if verdict.left_out:
         parts = "; ".join(part.text for part in verdict.left_out)
         yield f"left out on purpose, how well they are answered: {parts}"
+    if verdict.sampled:
+        yield f"left out on purpose, by their condition: {sampled_text(verdict.sampled)}"
     if verdict.expected is not None:
         yield from (f"missing: {name}" for name in verdict.expected.named)
     if verdict.overlooked is not None:

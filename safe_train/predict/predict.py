@@ -33,7 +33,7 @@ from safe_eval.runner.output import (
     join,
     part_file,
 )
-from safe_eval.runner.plan import Arm, Plan, make_plan
+from safe_eval.runner.plan import Arm, Choose, Plan, make_plan
 from safe_train.base.backbone import Backbone, backbone_folder, load_backbone
 from safe_train.base.loading import check_processes, place
 from safe_train.base.prompts import check_pictures
@@ -124,15 +124,20 @@ def predictions(
     influence: bool = False,
     seed: int = 0,
     batch_size: int = 32,
+    choose: Choose | None = None,
+    without_base: bool = False,
 ) -> Iterator[Prediction]:
-    """Yield what `predict_dataset` writes, from models in memory; `gate` decides which questions hear (all).
+    """Yield what `predict_dataset` writes, from models in memory.
+
+    `gate` decides which questions hear (default: all), and `choose` which are asked.
 
     `backbone` may share its model with `model`: outside SAFE's requests it is the plain base.
 
     Raises:
         InputError: see `predict_dataset`.
     """
-    plan = make_plan(dataset, arms_of(SAFE, conditions), seed=seed, batch_size=batch_size)
+    arms = arms_of(SAFE, conditions, without_base=without_base)
+    plan = make_plan(dataset, arms, seed=seed, batch_size=batch_size, choose=choose)
     asking = asking or AskingConfig()
     predictor = Predictor(
         model,

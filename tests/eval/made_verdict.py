@@ -26,7 +26,7 @@ def judged_rows(
     scores = score_predictions(rows, sampling, options)
     arms = all_arms(rows, metrics=options.metric, baseline=options.baseline, pairs=options.pairs)
     claims = find_unjudged(filled.criteria, arms, filled.scope)
-    judged = [judge(criterion, scores) for criterion in filled.criteria]
+    judged = [judge(criterion, scores, None, filled.scope) for criterion in filled.criteria]
     return [*judged, *unjudged_rows(claims.unjudged)]
 
 

@@ -63,7 +63,8 @@ def test_the_base_is_what_it_was(run: Path) -> None:
 def test_every_question_is_answered_by_both_under_all_conditions(run: Path) -> None:
     rows = read_predictions(run / "predictions.jsonl")
     asked = {row.example_id for row in rows}
-    assert len(rows) == 8 * len(asked)  # the base, SAFE under four conditions, three levels of noise
+    sampled = {row.example_id for row in select(rows, condition="snr_0db")}
+    assert len(rows) == 5 * len(asked) + 3 * len(sampled)  # the base, SAFE under four conditions, and noise
     assert not [row for row in rows if row.error]
     base = {row.example_id: row.answer for row in select(rows, model="base", condition="full")}
     off = {row.example_id: row.answer for row in select(rows, model="safe", condition="gate_off")}

@@ -285,7 +285,10 @@ def test_success_by_a_rule_of_one_dataset_leaves_the_other_open() -> None:
             "leaves_out: unknown field 'dataste', did you mean 'dataset'?; fields are",
         ),
         ("leaves_out: gqa", "leaves_out: expected parts such as {dataset: gqa} or {slice: vl}, found 'gqa'"),
-        ("leaves_out: {}", "leaves_out: names no dataset, task or slice, and so would leave out everything"),
+        (
+            "leaves_out: {}",
+            "leaves_out: names no dataset, task, slice or condition, and so would leave out everything",
+        ),
         ("leaves_out: {slice: sound}", "leaves_out: Invalid enum value 'sound' - at `$.slice`"),
         ("covers: {dataset: '${data}'}", "mine.yaml: covers 1: there is no parameter 'data'"),
     ],

@@ -9,6 +9,8 @@ from made_rows import answers, shuffled
 from safe_eval.arms.all_arms import all_arms
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
+from safe_eval.report.labels import Models
+from safe_eval.report.noise_chart import noise_charts
 from safe_eval.results.noise_curve import KINDS, NoiseRow, level_at, noise_rows, severity
 from safe_eval.scoring.score import score_predictions
 from safe_eval.text.scores_text import scores_table
@@ -102,6 +104,31 @@ def test_examples_of_one_side_are_in_no_difference() -> None:
     assert (found.only_full, found.only_changed, found.n) == (1, 0, 49)
     elsewhere = [msgspec.structs.replace(row, example_id=f"x{row.example_id}") for row in rows("snr_0db")]
     assert curve(rows("full") + elsewhere)[-1].difference is None
+
+
+def test_levels_asked_on_a_sample_are_set_beside_the_same_examples_under_full() -> None:
+    """The sample is the harder half: beside all of `full`, the mildest noise would seem to cost much."""
+    asked = rows("full", "mute_audio") + [
+        one for one in rows("snr_20db", "snr_0db") if int(str(one.record_id)[1:]) >= 30
+    ]
+    found = curve(asked)
+    assert [(row.n, row.not_shared, row.clusters) for row in found] == [
+        (20, 30, 20),
+        (20, 0, 20),
+        (20, 0, 20),
+        (20, 30, 20),
+    ]
+    assert [row.value for row in found] == [0.75, 0.5, 0.0, 0.0]
+    assert [row.difference for row in found] == [None, -0.25, -0.75, -0.8]  # the last on all 50
+    assert [(row.only_full, row.only_changed) for row in found[1:]] == [(30, 0), (30, 0), (0, 0)]
+    scores = score_predictions(asked, QUICK)
+    words = "safe: on the 20 of 50 questions of slice audio that were asked at every level"
+    assert f"  {words}" in scores_table(scores)
+    (chart,) = noise_charts(scores, Models(None, ("safe",)), 6)
+    assert f"{words}." in chart["caption"]
+    assert not [
+        line for line in scores_table(score_predictions(rows(*RIGHT), QUICK)) if "every level" in line
+    ]
 
 
 @settings(max_examples=10, deadline=None)

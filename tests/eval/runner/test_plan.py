@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from made_listener import ToneDataset
 
 from safe_data.core.errors import InputError
-from safe_eval.runner.plan import Arm, batches_of, make_plan
+from safe_eval.runner.plan import Arm, batches_of, make_plan, sample_of_groups
 
 DATASET = ToneDataset(30)
 
@@ -45,6 +45,32 @@ def test_other_conditions_do_not_move_a_batch() -> None:
     assert one.partners == {}
     with_sound = [index for index in range(30) if DATASET.record(index).audio]
     assert sorted(two.partners["swap_audio"]) == with_sound
+
+
+def test_a_sample_is_of_whole_groups_in_an_order_that_their_names_do_not_tell() -> None:
+    def drawn(most: int, seed: int = 0) -> list[str]:
+        choose = sample_of_groups(DATASET, most=most, seed=seed)
+        records = map(DATASET.record, range(len(DATASET)))
+        asked = [
+            (record.group, example.id) for record in records for example in record.examples if choose(example)
+        ]
+        groups = {group for group, _ in asked}
+        assert all(
+            choose(one)
+            for at in range(30)
+            for one in DATASET.record(at).examples
+            if DATASET.record(at).group in groups
+        )
+        assert len(asked) <= most
+        return sorted(groups)
+
+    assert drawn(0) == []
+    assert len(drawn(999)) == len({DATASET.record(at).group for at in range(30)})
+    some = drawn(20)
+    assert some == drawn(20) != drawn(20, seed=1)
+    assert set(some) < set(drawn(30))  # who asks more asks the same too
+    first = sorted({DATASET.record(at).group for at in range(30)})[: len(some)]
+    assert some != first
 
 
 def test_what_is_chosen_moves_no_partner() -> None:
