@@ -29,8 +29,8 @@ class GateConfig:
     network (mlp) on its entropy and its last hidden state; or always, or never"""
 
     compare: tuple[str, ...] = ()
-    """another kind, such as entropy, to show beside it; only --kind is saved, as choosing among several by the
-    same questions would spoil what its bound says"""
+    """another kind, such as entropy, to show beside it; only --kind is saved, as choosing among several by
+    the same questions would spoil what its bound says"""
 
     rule: Rule = "upper"
     """how the threshold is chosen. upper: as little listening as keeps the upper bounds of the drops within
