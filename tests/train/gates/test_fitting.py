@@ -100,7 +100,7 @@ def test_where_no_threshold_passes_it_listens_always_and_says_so() -> None:
 def test_few_questions_are_not_judged_and_it_is_said_what_they_cannot_show() -> None:
     facts = fit_on(stated_outcomes(400), GateConfig(kind="entropy")).facts
     assert (facts.holds, facts.shown, facts.exit_code) == (False, False, 2)
-    assert gate_lines(facts)[-5:] == [
+    assert gate_lines(facts)[-6:] == [
         "Not judged: these questions cannot show that the drops are within their limits.",
         "  no threshold passed: this gate listens to every question",
         "  200 audio questions in 100 groups bound a drop by 2.95 points at best; the",
