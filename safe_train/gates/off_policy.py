@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError, raise_row_errors
 from safe_data.core.files import committing
-from safe_eval.statistics.intervals import Interval, clustered_stderr, t_interval
+from safe_eval.statistics.intervals import CLUSTER_T, Interval, clustered_stderr
 from safe_train.gates.outcomes import Outcomes
 
 Chances = Float64[ndarray, "questions budgets"]
@@ -142,18 +142,35 @@ def off_policy_values(
     if total > 0:
         share = float((weights * paid).mean() / total)
         linear = share + weights * (paid - share) / total
-        found.append(_value("self_normalised_ips", linear, groups, confidence))
+        # Where nearly all answers are right, a log may hold none that is wrong: one more question at each
+        # end of the scale stands for those. Without it, 95 % intervals of 100 groups held in 89 % of trials.
+        typical = float((weights**2).mean() / total**2)
+        ends = min(0.0, float(paid.min())), max(1.0, float(paid.max()))
+        unseen = sum((typical * (end - share)) ** 2 for end in ends)
+        found.append(_value("self_normalised_ips", linear, groups, confidence, unseen=unseen))
     else:  # the policy would have chosen nothing that was tried
         found.append(Value("self_normalised_ips", float("nan"), None, Interval()))
     robust = (chances * predicted).sum(axis=1) + weights * (paid - log.at(predicted))
     return (*found, _value("doubly_robust", robust, groups, confidence))
 
 
-def _value(method: str, terms: Float64[ndarray, " questions"], groups: Groups, confidence: float) -> Value:
-    stderr = clustered_stderr(terms, groups)
-    width = float(np.abs(terms).max()) + 1.0
-    interval = t_interval(terms, groups, confidence, scale=(-width, width)) if stderr else Interval()
-    return Value(method, float(terms.mean()), stderr, interval)
+def _value(
+    method: str,
+    terms: Float64[ndarray, " questions"],
+    groups: Groups,
+    confidence: float,
+    *,
+    unseen: float = 0.0,
+) -> Value:
+    """The mean of terms, with Student's t over groups; `unseen` is added to the sum of squares."""
+    from scipy.special import stdtrit
+
+    value, stderr = float(terms.mean()), clustered_stderr(terms, groups)
+    if not stderr:
+        return Value(method, value, None, Interval())
+    stderr = float(np.sqrt(stderr**2 + unseen / len(terms) ** 2))
+    reach = stderr * float(stdtrit(len(np.unique(groups)) - 1, (1 + confidence) / 2))
+    return Value(method, value, stderr, Interval(value - reach, value + reach, CLUSTER_T))
 
 
 def _fault(

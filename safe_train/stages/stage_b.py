@@ -99,8 +99,8 @@ def stage_b(checkpoint: Path, config: StageBConfig | None = None) -> Learnt:
     log = read_log(config.log, safe) if config.log and kept == outcomes.budgets else None
     if given is not None and log is None:
         raise InputError(
-            f"{config.log}: tried budgets that are not in the safe set {list(kept)}; raise --vl-bound, or log "
-            "these budgets only",
+            f"{config.log}: tried budgets that are not in the safe set {list(kept)}; raise --vl-bound, or "
+            "log these budgets only",
             *notes,
         )
     learning, reward = learning_of(config), reward_of(config)
@@ -143,8 +143,8 @@ def table_of(checkpoint: Path, config: AskedConfig, *, quiet: bool = False) -> O
     stated = found.facts.get("adapter_sha256"), found.facts.get("base_sha256")
     if stated != (made.adapter_sha256, made.base_sha256):
         raise InputError(
-            f"{kept}: is not of this checkpoint, whose weights have the hash {made.adapter_sha256[:12]}…; ask "
-            "its questions again with --data and --backbone"
+            f"{kept}: is not of this checkpoint, whose weights have the hash {made.adapter_sha256[:12]}…; "
+            "ask its questions again with --data and --backbone"
         )
     return found
 

@@ -134,5 +134,5 @@ def test_a_file_that_is_missing_or_holds_no_numbers_is_refused(tmp_path: Path) -
     gate = student_of(CANDIDATES[0])
     gate.network.last.bias[0] = np.nan
     write_student(path, gate)
-    with pytest.raises(InputError, match="last.bias is not all finite numbers"):
+    with pytest.raises(InputError, match=r"last\.bias is not all finite numbers"):
         read_student(path)
