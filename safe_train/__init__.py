@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from safe_train.checkpoint import attach_checkpoint, read_checkpoint, save_checkpoint
     from safe_train.demo import DemoConfig, run_demo
     from safe_train.experiments.retention import run_retention
+    from safe_train.gates.fit import fit_gate
+    from safe_train.gates.gate_files import FittedGate, read_gate
     from safe_train.gates.policy import AudioPolicyNetwork
     from safe_train.parity.parity import ParityReport, check_parity
     from safe_train.pathway.fusion import CrossAttentionBlock
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from safe_train.settings.audit import AuditConfig
     from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
     from safe_train.settings.data import DataConfig
+    from safe_train.settings.gate import GateConfig
     from safe_train.settings.learning import LossConfig, OptimConfig
     from safe_train.settings.parity import ParityConfig
     from safe_train.settings.pathway import PathwayConfig
@@ -49,6 +52,8 @@ __all__ = [
     "DataConfig",
     "DemoConfig",
     "DriftedError",
+    "FittedGate",
+    "GateConfig",
     "LoadingConfig",
     "LossConfig",
     "OptimConfig",
@@ -65,11 +70,13 @@ __all__ = [
     "TrainConfig",
     "attach_checkpoint",
     "check_parity",
+    "fit_gate",
     "load_backbone",
     "predict_dataset",
     "predictions",
     "preset_config",
     "read_checkpoint",
+    "read_gate",
     "run_audit",
     "run_demo",
     "run_retention",
@@ -85,6 +92,8 @@ _MODULES = {
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
     "demo": ("DemoConfig", "run_demo"),
     "experiments.retention": ("run_retention",),
+    "gates.fit": ("fit_gate",),
+    "gates.gate_files": ("FittedGate", "read_gate"),
     "gates.policy": ("AudioPolicyNetwork",),
     "parity.parity": ("ParityReport", "check_parity"),
     "pathway.fusion": ("CrossAttentionBlock",),
@@ -97,6 +106,7 @@ _MODULES = {
     "settings.backbone": ("AskingConfig", "BackboneConfig", "LoadingConfig"),
     "settings.adaptation": ("AdaptationConfig",),
     "settings.data": ("DataConfig",),
+    "settings.gate": ("GateConfig",),
     "settings.learning": ("LossConfig", "OptimConfig"),
     "settings.parity": ("ParityConfig",),
     "settings.pathway": ("PathwayConfig",),

@@ -4,13 +4,14 @@ import sys
 from collections.abc import Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
-from safe_data.core.errors import require_extra
+from safe_data.core.errors import InputError, require_extra
 from safe_data.core.terminal import complain, say, wrote
 from safe_train.presets import PRESETS
 from safe_train.settings.audit import AuditConfig
+from safe_train.settings.gate import GateConfig
 from safe_train.settings.parity import ParityConfig
 from safe_train.settings.predict import PredictConfig
 from safe_train.settings.stage_b import StageBConfig
@@ -18,7 +19,6 @@ from safe_train.settings.stage_c import StageCConfig
 from safe_train.settings.train import TrainConfig
 
 if TYPE_CHECKING:
-    from safe_train.gates.gate_facts import GateFacts
     from safe_train.stages.logs import StepLoss
 
 SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
@@ -124,7 +124,7 @@ def stage_b(checkpoint: Path, config: StageBConfig) -> int:
     found = learn(checkpoint, config)
     say(stage_b_lines(found))
     wrote(found.files)
-    return _holds(found.gate)
+    return NOT_JUDGED if found.gate is None else found.gate.exit_code
 
 
 def stage_c(checkpoint: Path, config: StageCConfig) -> int:
@@ -145,16 +145,7 @@ def stage_c(checkpoint: Path, config: StageCConfig) -> int:
     found = distil(checkpoint, config)
     say(stage_c_lines(found))
     wrote(found.files)
-    return _holds(found.gate)
-
-
-def _holds(gate: "GateFacts | None") -> int:
-    """The exit code of a gate that was fitted; without one, nothing could be judged."""
-    if gate is None:
-        return NOT_JUDGED
-    if gate.holds:
-        return HOLDS
-    return DOES_NOT_HOLD if gate.shown else NOT_JUDGED
+    return NOT_JUDGED if found.gate is None else found.gate.exit_code
 
 
 def last_losses(last: "StepLoss") -> str:
@@ -189,6 +180,52 @@ def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config:
     if finished.first_error is not None:
         complain([f"the first: {finished.first_error}"])
     return NOT_JUDGED if finished.errors else HOLDS
+
+
+def gate(
+    action: Literal["fit", "show"],
+    checkpoint: Path,
+    *,
+    data: Path | None = None,
+    backbone: str | None = None,
+    config: GateConfig,
+) -> int:
+    """Fit what decides when a checkpoint listens, or show it; exit code 0 it holds, 1 not, 2 not judged.
+
+    It holds where the bounds of what is lost against always listening are within their limits.
+
+    Args:
+        action: fit asks a split at every budget and writes CHECKPOINT/gate; show prints what is there
+        checkpoint: folder written by `safe-train stage-a`
+        data: folder of the dataset to fit on
+        backbone: model the checkpoint was trained for, as a directory or a hub id (default: none, if the
+            outcomes beside the gate are of the same questions)
+
+    Examples:
+        safe-train gate fit runs/mine/adapter --data runs/mine/shards --backbone runs/base --kind linear
+        safe-train gate fit runs/mine/adapter --data runs/mine/shards --kind linear --compare entropy --force
+        safe-train gate show runs/mine/adapter
+    """
+    from safe_train.gates.fit import fit_gate
+    from safe_train.gates.gate_files import read_gate
+    from safe_train.gates.gate_text import compared_lines, gate_lines
+
+    if action == "show":
+        shown = read_gate(checkpoint)
+        if shown is None:
+            raise InputError(f"{checkpoint}: has no gate; make one with `safe-train gate fit`")
+        say(gate_lines(shown.facts))
+        return shown.facts.exit_code
+    if data is None:
+        raise InputError("fit asks the questions of a dataset: name its folder with --data")
+    fitted = fit_gate(checkpoint, data, backbone=backbone, config=config)
+    if fitted.asked_before:
+        say(["The outcomes beside the gate are of the same questions, and were used again.", ""])
+    say(gate_lines(fitted.gate.facts))
+    if fitted.compared:
+        say(["", *compared_lines([one.facts for one in (fitted.gate, *fitted.compared)])])
+    wrote(fitted.files)
+    return fitted.gate.facts.exit_code
 
 
 def parity(config: ParityConfig) -> int:
@@ -241,6 +278,7 @@ COMMANDS: dict[str, Command] = {
     "stage-b": stage_b,
     "stage-c": stage_c,
     "predict": predict,
+    "gate": gate,
     "parity": parity,
     "retention": retention,
 }

@@ -46,10 +46,23 @@ class Gate(Protocol):
     `needs_state` is False for a gate that decides without the base's state, which then costs nothing.
     """
 
-    kind: str
-    needs_state: bool
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def needs_state(self) -> bool: ...
 
     def decide(self, states: States) -> Decisions: ...
+
+
+def check_scores(kind: str, scores: Float64[ndarray, " questions"]) -> None:
+    """Refuse scores that are not numbers in [0, 1], as behind a base that computes NaN: they are no skips.
+
+    Raises:
+        ValueError: one of them is not.
+    """
+    if not ((scores >= 0) & (scores <= 1)).all():
+        raise ValueError(f"the gate {kind!r} scored outside [0, 1]: is the base's state all finite?")
 
 
 def thresholded(scores: Float64[ndarray, " questions"], threshold: float, tokens: int) -> Decisions:

@@ -6,21 +6,19 @@ always listens. What was not measured is null.
 
 import msgspec
 
+from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED
+
 FORMAT_VERSION = 1
 
 
-class _Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of gate.json."""
-
-
-class MadeFor(_Facts):
+class MadeFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The checkpoint that a gate belongs to: the hashes of its weights and of those of its base."""
 
     adapter_sha256: str
     base_sha256: str
 
 
-class FittedOn(_Facts):
+class FittedOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The questions that a gate was fitted and judged on."""
 
     dataset: str
@@ -31,7 +29,7 @@ class FittedOn(_Facts):
     groups: int
 
 
-class Estimate(_Facts):
+class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A value with its interval at the confidence of the gate's rule, over `n` questions."""
 
     value: float
@@ -40,7 +38,7 @@ class Estimate(_Facts):
     n: int
 
 
-class Drop(_Facts):
+class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is lost against always listening, its one-sided upper bound, and the limit that must hold.
 
     `least` is the bound that these questions would give if no answer changed; no smaller one can be shown.
@@ -59,7 +57,7 @@ class Drop(_Facts):
         return self.high is not None and self.high <= self.limit
 
 
-class BudgetScore(_Facts):
+class BudgetScore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The mean score of a budget's answers, and what one costs; 0 tokens are the base's own answers."""
 
     tokens: int
@@ -68,7 +66,7 @@ class BudgetScore(_Facts):
     latency_ms: float | None
 
 
-class Reference(_Facts):
+class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an oracle would do: listen only where it corrects the answer, with the fewest tokens that do."""
 
     skips: float
@@ -77,7 +75,7 @@ class Reference(_Facts):
     vl: float | None
 
 
-class Found(_Facts):
+class Found(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the gate did on its split; of a learned gate, each question by a gate not fitted on its group.
 
     `drop_audio` and `drop_vl` are against always listening; `against_base_vl` is what is lost on VL questions
@@ -96,7 +94,7 @@ class Found(_Facts):
     false_consultation: Estimate | None
 
 
-class Bar(_Facts):
+class Bar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A bar of a reliability diagram: scores in (low, high], their mean, and the share that is corrected."""
 
     low: float
@@ -106,7 +104,7 @@ class Bar(_Facts):
     corrected: float | None
 
 
-class Reliability(_Facts):
+class Reliability(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How well the gate's score tells whether hearing corrects the answer, on some of the questions.
 
     `auroc` is null where hearing corrects all of them or none.
@@ -119,7 +117,7 @@ class Reliability(_Facts):
     bars: tuple[Bar, ...]
 
 
-class GateFacts(_Facts):
+class GateFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of gate.json.
 
     `tokens` is the budget of a gate that has one, and for every gate the budget that `drop_audio` is measured
@@ -151,3 +149,10 @@ class GateFacts(_Facts):
     calibration_audio: Reliability | None
     versions: dict[str, str]
     weights_sha256: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """That of a command: it holds, it does not, or so few questions could not tell."""
+        if self.holds:
+            return HOLDS
+        return DOES_NOT_HOLD if self.shown else NOT_JUDGED

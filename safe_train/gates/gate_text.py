@@ -9,8 +9,8 @@ from safe_train.gates.gate_facts import Drop, Estimate, GateFacts, Reliability
 from safe_train.gates.heuristics import ALWAYS, NEVER
 from safe_train.gates.threshold import LISTEN_ALWAYS, LISTEN_NEVER
 
-_COMPARED = ("gate", "skips", "of audio", "lost", "at most", "lost, VL", "at most, VL", "false", "AUROC")
-_POINTS = ("lost", "at most", "lost, VL", "at most, VL")
+_COMPARED = ("gate", "skips", "of audio", "lost", "at most", "VL lost", "VL most", "false", "AUROC")
+_POINTS = ("lost", "at most", "VL lost", "VL most")
 _PERCENT = ("skips", "of audio", "false")
 
 
@@ -37,12 +37,11 @@ def compared_lines(gates: Sequence[GateFacts]) -> list[str]:
     """Several gates in one table."""
     rows: list[list[Value]] = []
     for facts in gates:
-        found, area = facts.found, facts.calibration and facts.calibration.auroc
-        shares = [one and one.value for one in (found.skips, found.skips_audio)]
-        drops = [number for drop in (found.drop_audio, found.drop_vl) for number in _both(drop)]
-        false = found.false_consultation and found.false_consultation.value
-        rows.append([facts.kind, *shares, *drops, false, area.value if area else None])
-    write = {name: _points for name in _POINTS} | {name: _percent for name in _PERCENT}
+        found, area = facts.found, facts.calibration.auroc if facts.calibration else None
+        shares = [_value(found.skips), _value(found.skips_audio)]
+        drops = [*_both(found.drop_audio), *_both(found.drop_vl)]
+        rows.append([facts.kind, *shares, *drops, _value(found.false_consultation), _value(area)])
+    write = dict.fromkeys(_POINTS, _points) | dict.fromkeys(_PERCENT, _percent)
     title = f"Beside each other, in percent and points of accuracy lost; {gates[0].kind} is saved"
     return render([Table(title, _COMPARED, rows, write)], "text")
 
@@ -132,6 +131,10 @@ def _drop(drop: Drop | None, facts: GateFacts) -> str:
 
 def _both(drop: Drop | None) -> tuple[float | None, float | None]:
     return (None, None) if drop is None else (drop.value, drop.high)
+
+
+def _value(found: Estimate | None) -> float | None:
+    return None if found is None else found.value
 
 
 def _interval(found: Estimate | None) -> str:

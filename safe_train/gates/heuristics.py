@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
-from safe_train.gates.gate import Decisions, thresholded
+from safe_train.gates.gate import Decisions, check_scores, thresholded
 from safe_train.gates.states import States
 
 ALWAYS, NEVER = "always", "never"
@@ -34,11 +34,10 @@ class ThresholdGate:
         """Decide for each question.
 
         Raises:
-            ValueError: a score is not a number in [0, 1], as behind a base that computes NaN.
+            ValueError: see `check_scores`.
         """
         scores = self.score(states)
-        if not ((scores >= 0) & (scores <= 1)).all():
-            raise ValueError(f"the gate {self.kind!r} scored outside [0, 1]: is the base's state all finite?")
+        check_scores(self.kind, scores)
         return thresholded(scores, self.threshold, self.tokens)
 
 

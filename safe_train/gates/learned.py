@@ -15,7 +15,7 @@ from numpy import ndarray
 from safe_data.core.errors import InputError
 from safe_train.gates.features import Features, features_of, standardised_on
 from safe_train.gates.folds import Folds, Rows, out_of_fold
-from safe_train.gates.gate import Decisions
+from safe_train.gates.gate import Decisions, check_scores
 from safe_train.gates.network import Layer, Network
 from safe_train.gates.outcomes import Outcomes
 from safe_train.gates.states import States
@@ -42,12 +42,18 @@ class BudgetGate:
     needs_state: bool = True
 
     def decide(self, states: States) -> Decisions:
-        """Decide for each question."""
+        """Decide for each question.
+
+        Raises:
+            ValueError: see `check_scores`.
+        """
         logits = self.network(features_of(states, self.features))
         chances = np.exp(logits - logits.max(axis=1, keepdims=True))
         skips = chances[:, self.budgets.index(0)] / chances.sum(axis=1) if 0 in self.budgets else 0.0
         tokens = np.asarray(self.budgets, np.int64)[logits.argmax(axis=1)]
-        return Decisions(tokens, np.clip(np.zeros(len(tokens)) + 1 - skips, 0.0, 1.0))
+        scores = np.clip(np.zeros(len(tokens)) + 1 - skips, 0.0, 1.0)
+        check_scores(self.kind, scores)
+        return Decisions(tokens, scores)
 
 
 def chance_of(

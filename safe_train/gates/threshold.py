@@ -8,9 +8,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
 from safe_train.gates.drop import AUDIO, VL, Limits, group_numbers, slice_rows, upper_bound
@@ -60,13 +61,16 @@ def choose(outcomes: Outcomes, scores: Scores, tokens: int, rule: str, limits: L
     trials"; Berger 1982 for passing several limits at once (intersection–union). Differs: thresholds are
     quantiles of the scores on the same questions, which look at no answer; and groups are the units.
     """
-    slices = _slices(outcomes, tokens, limits)
+    slices = [
+        _slice(outcomes, tokens, name, limit, limits.confidence)
+        for name, limit in ((AUDIO, limits.audio), (VL, limits.vl))
+    ]
     tried: list[Tried] = []
     chosen = LISTEN_ALWAYS
     for threshold in thresholds(scores):
         skipped = scores < threshold
         # What has no question was not measured, and does not pass.
-        passed = all(one.passes(skipped, rule, limits.confidence) for one in slices)
+        passed = all(one.passes(skipped, rule) for one in slices)
         tried.append(Tried(threshold, float(skipped.mean()), passed))
         if passed:
             chosen = threshold
@@ -94,20 +98,25 @@ class _Slice:
     groups: Int64[ndarray, " rows"]
     loses: Float64[ndarray, " rows"]
     limit: float
+    confidence: float
 
-    def passes(self, skipped: ndarray, rule: str, confidence: float) -> bool:
+    def passes(self, skipped: Bool[ndarray, " questions"], rule: str) -> bool:
         if not len(self.rows):
             return False
         lost = np.where(skipped[self.rows], self.loses, 0.0)
-        found = float(lost.mean()) if rule == POINT else upper_bound(lost, self.groups, confidence)
+        if rule == POINT:
+            found: float | None = float(lost.mean())
+        else:
+            found = upper_bound(lost, self.groups, self.confidence) if lost.any() else self.least
         return found is not None and found <= self.limit
 
+    @cached_property
+    def least(self) -> float | None:
+        """The bound if no answer changes, as is so of most thresholds on VL questions."""
+        return upper_bound(np.zeros(len(self.rows)), self.groups, self.confidence)
 
-def _slices(outcomes: Outcomes, tokens: int, limits: Limits) -> tuple[_Slice, _Slice]:
+
+def _slice(outcomes: Outcomes, tokens: int, name: str, limit: float, confidence: float) -> _Slice:
+    rows = np.flatnonzero(slice_rows(outcomes, name))
     loses = outcomes.scores[:, outcomes.column(tokens)] - outcomes.scores[:, outcomes.column(0)]
-    groups = group_numbers(outcomes)
-    audio, vl = (np.flatnonzero(slice_rows(outcomes, name)) for name in (AUDIO, VL))
-    return (
-        _Slice(audio, groups[audio], loses[audio], limits.audio),
-        _Slice(vl, groups[vl], loses[vl], limits.vl),
-    )
+    return _Slice(rows, group_numbers(outcomes)[rows], loses[rows], limit, confidence)

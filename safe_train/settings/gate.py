@@ -88,6 +88,6 @@ class GateConfig:
             raise InputError(f"latency_questions={self.latency_questions}: must be 0 or more")
 
     @property
-    def kinds(self) -> tuple[str, ...]:
+    def kinds(self) -> tuple[GateKind, ...]:
         """The kind to save, and then those to show beside it."""
         return tuple(dict.fromkeys((self.kind, *self.compare)))
