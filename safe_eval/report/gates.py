@@ -54,8 +54,9 @@ def _table(key: tuple[str | None, int | None], rows: Sequence[GateRow], models: 
     found = {(_line(row), row.model): row for row in rows}
     lines = sorted(dict.fromkeys(map(_line, rows)), key=_order)
     level = numbers.percent(rows[0].confidence, 0)
+    over = f" · over seeds {', '.join(map(str, rows[0].seeds))}" if key[1] is None else ""
     return Table(
-        caption=set_title("When it listens", *key),
+        caption=set_title("When it listens", *key) + over,
         note=f"in brackets, the {level} % interval; at least, at most: one-sided limits",
         first="Measure",
         columns=tuple(Column(models.title(name, "full"), arm_key(name, "full")) for name in names),

@@ -12,6 +12,7 @@ from safe_eval.condition import CONDITIONS
 from safe_eval.predictions import read_predictions
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
+from safe_eval.results.gates import GATE_MEASURES
 from safe_eval.scorers.scorer import CAPTION_METRICS, ON_REQUEST, SCORERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +50,7 @@ def test_the_commands_and_their_options_exist(capsys: pytest.CaptureFixture[str]
     "name",
     [
         *(*SCORERS, *ON_REQUEST, *CAPTION_METRICS, *CALIBRATION_METRICS, *CONSULTATION_METRICS),
-        *(*OWN_AGGREGATES, *CONDITIONS),
+        *(*OWN_AGGREGATES, *CONDITIONS, *GATE_MEASURES),
     ],
 )
 def test_every_metric_and_condition_is_explained(name: str) -> None:

@@ -220,6 +220,21 @@ def test_a_gate_that_was_shut_shows_the_rest_of_its_curve_only() -> None:
     ]
 
 
+def test_with_the_gate_always_open_the_curve_is_whole() -> None:
+    rows = gated(shut_below=0.5)
+    full = [r for r in gated() if r.condition == "full"]
+    opened = [
+        msgspec.structs.replace(r, model="model_always_on", consulted=True, gate_score=None) for r in full
+    ]
+    found = [r for r in curve([*rows, *opened]) if r.model == "model"]
+    assert [(r.threshold, r.value, r.mean_cost) for r in found] == [
+        (r.threshold, r.value, r.mean_cost) for r in curve(gated())
+    ]
+    assert not [note for note in notes([*rows, *opened]) if "begins above" in note]
+    few = [*rows, *opened[:150]]  # only what all three answered
+    assert {r.n for r in curve(few) if r.model == "model"} == {150}
+
+
 def test_what_keeps_a_gate_from_a_curve_is_said() -> None:
     some = gated()
     some[0] = msgspec.structs.replace(some[0], gate_score=None)

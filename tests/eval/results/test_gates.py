@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from made_gates import CLIPS, TOKENS, WRONG, gated
 from made_rows import good_run, shuffled
 
+from safe_data.core.table import COLUMNS
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.results.gate_row import GateRow
 from safe_eval.scoring.score import score_predictions
+from safe_eval.text.scores_text import scores_table
 
 QUICK = Sampling(resamples=200)
 replace = msgspec.structs.replace
@@ -211,3 +213,23 @@ def test_numbers_are_finite() -> None:
         numbers = [n for n in (row.value, row.ci_low, row.ci_high, row.limit) if n is not None]
         assert np.isfinite(numbers).all()
         assert (row.value is None) == (row.why_not is not None)
+
+
+def test_the_text_fits_80_columns_and_says_what_the_row_says() -> None:
+    rows = [r for seed in (0, 1) for r in gated(seed=seed, lost=2 + seed)]
+    long = [replace(r, model=r.model.replace("safe", "organisation-Vision-13B-instruct")) for r in rows]
+    for made in (rows, long):
+        lines = list(scores_table(score_predictions(made, QUICK)))
+        assert max(map(len, lines)) <= COLUMNS
+    lines = list(scores_table(score_predictions(rows, QUICK)))
+    start = lines.index("when safe listens on made, over seeds 0, 1")
+    block = lines[start : lines.index("", start)]
+    (skipped,) = (line for line in block if "skipped on audio" in line)
+    assert skipped.split()[3] == "0.300"
+    (drop,) = (line for line in block if "drop against always on on audio" in line)
+    assert "+0.013" in drop or "+0.012" in drop
+    assert not [line for line in lines if "when safe listens on made, seed" in line]
+    (twin,) = (place for place, line in enumerate(lines) if line.startswith("when safe_always_on listens"))
+    assert not [line for line in lines[twin : lines.index("", twin)] if "skipped" in line]
+    lone = list(scores_table(score_predictions([r for r in gated() if r.model != "safe_always_on"], QUICK)))
+    assert "not measured: no model is called safe_always_on" in " ".join(" ".join(lone).split())
