@@ -3,10 +3,12 @@
 import contextlib
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from safe_data.audit.check import check
 from safe_data.build.build import build_dataset
@@ -18,58 +20,63 @@ from safe_data.core.terminal import say
 from safe_data.encoders.inference import one_thread
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
-from safe_eval.judging.judged import GO
+from safe_data.sources.synthetic.worlds import PLAIN
 from safe_eval.judging.verdict import EXIT_CODES, Verdict, decide
 from safe_eval.options import Sampling
+from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.report.report import write_report
-from safe_eval.results.metrics import Metric
-from safe_eval.runner.plan import sample_of_groups
+from safe_eval.runner.asker import Asker
+from safe_eval.runner.plan import Arm, Choose, make_plan, sample_of_groups
 from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import Scores
-from safe_train.base.backbone import load_backbone
+from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.freeze import audit_freeze
-from safe_train.checkpoint import attach_checkpoint, check_dataset, read_checkpoint
+from safe_train.checkpoint import Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
+from safe_train.demo_text import accuracy_lines, freeze_lines, gate_lines, verdict_lines
+from safe_train.gates.fit import fit_gate
+from safe_train.gates.gate_files import FittedGate
 from safe_train.parity.comparison import gate_off_parity
 from safe_train.parity.freeze_proof import FREEZE_FILE, FreezeProof, freeze_proof
+from safe_train.pathway.model import SafeModel
+from safe_train.predict.chosen_gate import always as always_on
 from safe_train.predict.predict import predictions, wanted_encoders
+from safe_train.predict.predictor import Predictor
 from safe_train.presets import preset_config
-from safe_train.settings.predict import CONDITIONS
+from safe_train.settings.gate import GateConfig, GateKind
+from safe_train.settings.predict import CONDITIONS as USUAL
+from safe_train.settings.predict import SAFE
 from safe_train.stages.stage_a import StageAResult, stage_a
 from safe_train.toy.backbone import pretrain, read_toy_backbone
-from safe_train.toy.recipe import Recipe
+from safe_train.toy.recipe import Recipe, recipe_for
 
 ENCODER = "logmel"
-METRIC = "accuracy"
+CONDITIONS = (*USUAL, "noise_audio")
 SUITES = ("schema", "load", "leakage")
 # Results of an earlier run in the same folder are removed first, so that a stopped run does not leave them.
 _RESULTS = ("predictions.jsonl", "scores.json", "verdict.json", "report.html", "report.md", FREEZE_FILE)
 # The curve of accuracy against noise, which the criteria leave out: it is asked on a sample of whole groups.
 NOISE = ("snr_10db", "snr_0db", "snr_-10db")
 NOISE_QUESTIONS = 300
-_LAST_STEP = 7
-_ARMS = {
-    "base": ("base", "full"),
-    "SAFE": ("safe", "full"),
-    "audio muted": ("safe", "mute_audio"),
-    "audio swapped": ("safe", "swap_audio"),
-    "gate off": ("safe", "gate_off"),
-}
-_SLICES = {"VL questions": "vl", "audio questions": "audio"}
+ALWAYS_ON = f"{SAFE}_always_on"  # the same checkpoint without its gate
+_LAST_STEP = 8
 
 
 @dataclass(frozen=True)
 class DemoConfig:
     """The size of the demo, and the criteria it is judged by."""
 
-    clips: int = 2000
-    recipe: Recipe = field(default_factory=Recipe)
+    world: str = "hard"
+    clips: int = 2400
+    recipe: Recipe = field(default_factory=partial(recipe_for, "hard"))
     stage_a_steps: int = 800
+    gate: GateKind = "linear"
+    timed_questions: int = 300
     criteria: str = "demo"
 
 
 def run_demo(out: Path, *, seed: int = 0, config: DemoConfig | None = None) -> int:
-    """Run the demo's seven steps in a folder; return 0 for go, 1 for no-go, 2 if something was not measured.
+    """Run the demo's eight steps in a folder; return 0 for go, 1 for no-go, 2 if something was not measured.
 
     The world, the shards and the backbone are used again if the folder already holds them.
 
@@ -85,9 +92,11 @@ def run_demo(out: Path, *, seed: int = 0, config: DemoConfig | None = None) -> i
     with one_thread():
         _build(out, seed, config)
         trained = _train(out, seed, config)
-        freeze = _predict(out, seed, trained)
+        gate = _fit_gate(out, seed, config)
+        freeze = _predict(out, seed, config, trained, gate)
     scores, verdict = _judge(out, seed, config)
-    say(["", *_table(scores), "", *_freeze_lines(freeze), *_verdict_lines(verdict)])
+    lines = [*accuracy_lines(scores), "", *gate_lines(scores), "", *freeze_lines(freeze)]
+    say(["", *lines, *verdict_lines(verdict)])
     say([f"report: {out / 'report.html'} ({time.monotonic() - started:.0f} s in all)"])
     code = EXIT_CODES[verdict.decision]
     return DOES_NOT_HOLD if code == HOLDS and not freeze.holds else code
@@ -95,20 +104,20 @@ def run_demo(out: Path, *, seed: int = 0, config: DemoConfig | None = None) -> i
 
 def _build(out: Path, seed: int, config: DemoConfig) -> None:
     with _step(1, f"world: {config.clips} clips of pictures, sounds and questions"):
-        write_world(out / "world", clips=config.clips, seed=seed)
+        write_world(out / "world", clips=config.clips, seed=seed, world=config.world)
     with _step(2, "shards with cached audio embeddings"):
         build_dataset(out / "world", out / "shards", encoders=(ENCODER,))
     with _step(3, "check of schema, load and leakage"):
         _check_shards(out / "shards")
 
 
-def build_world(out: Path, *, seed: int, clips: int) -> Path:
+def build_world(out: Path, *, seed: int, clips: int, world: str = PLAIN) -> Path:
     """Write a world to OUT/world and its shards to OUT/shards, unless they are there; return the shards.
 
     Raises:
         InputError: the folder holds another world, or the shards fail their check.
     """
-    write_world(out / "world", clips=clips, seed=seed)
+    write_world(out / "world", clips=clips, seed=seed, world=world)
     build_dataset(out / "world", out / "shards", encoders=(ENCODER,))
     _check_shards(out / "shards")
     return out / "shards"
@@ -145,21 +154,34 @@ def _train(out: Path, seed: int, config: DemoConfig) -> StageAResult:
     return trained
 
 
-def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
+def _fit_gate(out: Path, seed: int, config: DemoConfig) -> FittedGate:
+    with _step(6, "gate: decide, before any sound is opened, when to listen") as add:
+        settings = GateConfig(kind=config.gate, seed=seed, batch_size=64, quiet=True, force=True)
+        fitted = fit_gate(out / "adapter", out / "shards", backbone=out / "backbone", config=settings)
+        on = fitted.gate.facts.fitted_on
+        add(f"{fitted.gate.kind}, fitted on {on.questions} questions that neither training nor test has")
+    return fitted.gate
+
+
+def _predict(
+    out: Path, seed: int, config: DemoConfig, trained: StageAResult, gate: FittedGate
+) -> FreezeProof:
     """Load everything from disk again: the demo judges what was saved."""
-    with _step(6, "answers of the base, and of SAFE under four conditions and in noise") as add:
+    with _step(7, "answers of the base, and of SAFE under five conditions, in noise, and always on") as add:
         checkpoint = read_checkpoint(out / "adapter")
         dataset = ShardDataset(out / "shards", "test", ENCODER)
         check_dataset(checkpoint, dataset, allow_other=False)
         untouched, fused = load_backbone(out / "backbone"), load_backbone(out / "backbone")
         model = attach_checkpoint(checkpoint, fused)
-        encoders = wanted_encoders(checkpoint)
         asking = checkpoint.config.asking
-        ask = partial(
-            predictions, model, untouched, dataset, encoders, asking=asking, seed=seed, batch_size=64
-        )
-        sample = sample_of_groups(dataset, most=NOISE_QUESTIONS, seed=seed)
-        rows = [*ask(CONDITIONS), *ask(NOISE, choose=sample, without_base=True)]
+        ask = partial(predictions, model, untouched, dataset, wanted_encoders(checkpoint))
+        ask = partial(ask, asking=asking, seed=seed, batch_size=64)
+        gated = partial(ask, gate=gate)
+        always = partial(ask, name=ALWAYS_ON, gate=always_on(gate.facts.tokens), without_base=True)
+        noisy = sample_of_groups(dataset, most=NOISE_QUESTIONS, seed=seed)
+        rows = [*gated(CONDITIONS), *always(("full",)), *gated(NOISE, choose=noisy, without_base=True)]
+        timed = sample_of_groups(dataset, most=config.timed_questions, seed=seed + 1)
+        rows = with_times(rows, _asked_alone(model, untouched, dataset, checkpoint, gate, seed, timed))
         write_predictions(out / "predictions.jsonl", rows)
         gate_off = gate_off_parity(model, untouched, dataset, asking=asking)
         freeze = freeze_proof(trained.checkpoint, audit_freeze(fused.model), gate_off)
@@ -168,8 +190,44 @@ def _predict(out: Path, seed: int, trained: StageAResult) -> FreezeProof:
     return freeze
 
 
+def _asked_alone(
+    model: SafeModel,
+    backbone: Backbone,
+    dataset: ShardDataset,
+    checkpoint: Checkpoint,
+    gate: FittedGate,
+    seed: int,
+    choose: Choose,
+) -> Iterator[Prediction]:
+    """Ask each question alone, of every model before the next, so that a busy moment slows all of them."""
+    ask = partial(Predictor, model, backbone, wanted_encoders(checkpoint), asking=checkpoint.config.asking)
+    gated = ask(name=SAFE, gate=gate, batch_size=1, latency=True)
+    always = ask(name=ALWAYS_ON, gate=always_on(gate.facts.tokens), batch_size=1, latency=True)
+    models = (gated.base, gated, always)
+    for one in (gated, always):
+        one.prepare(dataset, ())
+    arms = [Arm(one.name, "full") for one in models]
+    plan = make_plan(dataset, arms, seed=seed, batch_size=1, choose=choose)
+    asker = Asker(models, dataset, plan, seed=seed, latency="each")
+    for batch in range(len(plan.batches)):
+        yield from asker.rows(batch)
+
+
+def with_times(rows: Sequence[Prediction], alone: Iterable[Prediction]) -> list[Prediction]:
+    """The rows with the times of those that were also asked alone; the answers stay those of the batch."""
+    times = {(row.model, row.condition, row.example_id): row for row in alone}
+    found = []
+    for row in rows:
+        timed = times.get((row.model, row.condition, row.example_id))
+        if timed is not None:
+            facts = {**(row.metadata or {}), "batch": 1}
+            row = replace(row, latency_ms=timed.latency_ms, gate_ms=timed.gate_ms, metadata=facts)
+        found.append(row)
+    return found
+
+
 def _judge(out: Path, seed: int, config: DemoConfig) -> tuple[Scores, Verdict]:
-    with _step(7, "scores, verdict and report"):
+    with _step(8, "scores, verdict and report"):
         scores = score_files([out / "predictions.jsonl"], Sampling(seed=seed), out=out, force=True)
         verdict = decide(out, config.criteria, expect=(out / "shards",), force=True)
         write_report(out, shards=out / "shards", force=True)
@@ -184,40 +242,3 @@ def _step(number: int, text: str) -> Iterator[Callable[[str], None]]:
     yield parts.append
     took = f"({time.monotonic() - started:.1f} s)"
     say([f"{number}/{_LAST_STEP} {'; '.join(parts)} {took}"], flush=True)
-
-
-def _table(scores: Scores) -> list[str]:
-    """A table of accuracies in percent with their intervals: a line per slice, a column per arm."""
-    found = {(m.slice, m.model, m.condition): m for m in scores.metrics if m.metric == METRIC}
-    lines = [[f"accuracy (%) [{scores.provenance.confidence:.0%} interval]", *_ARMS]]
-    for title, part in _SLICES.items():
-        metrics = [found[part, model, condition] for model, condition in _ARMS.values()]
-        lines.append([f"{title} ({metrics[0].n})", *map(_percent, metrics)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
-
-
-def _percent(metric: Metric) -> str:
-    if metric.ci_low is None or metric.ci_high is None:
-        return f"{100 * metric.value:.1f}"
-    return f"{100 * metric.value:.1f} [{100 * metric.ci_low:.1f}, {100 * metric.ci_high:.1f}]"
-
-
-def _freeze_lines(freeze: FreezeProof) -> list[str]:
-    gate_off = freeze.gate_off
-    same = "unchanged" if freeze.base_weights_sha256_before == freeze.base_weights_sha256_after else "CHANGED"
-    return [
-        f"base: weights {same} by sha256, {freeze.trainable_base_parameters} of {freeze.base_parameters:,} "
-        "parameters trainable",
-        f"gate off: logits bit-identical in {gate_off.identical_batches} of {gate_off.batches} batches of "
-        "questions",
-    ]
-
-
-def _verdict_lines(verdict: Verdict) -> list[str]:
-    held = sum(row.decision == GO for row in verdict.criteria)
-    lines = [f"verdict: {verdict.decision} ({held} of {len(verdict.criteria)} criteria hold)"]
-    lines += [
-        f"  {row.decision}: {row.name}: {row.evidence}" for row in verdict.criteria if row.decision != GO
-    ]
-    return lines

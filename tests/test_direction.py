@@ -24,7 +24,7 @@ ORDER = {
     "calibration annotation judging text report card viewer labelling publishing running importing cli "
     "__main__",
     "safe_train": "settings presets augmentation base pathway corpora questions batches "
-    "checkpoint run_identity run_state retention gates wandb_log track stages audit parity predict toy demo "
+    "checkpoint run_identity run_state retention gates wandb_log track stages audit parity predict toy demo_text demo "
     "experiments cli __main__",
 }
 PACKAGES = list(ORDER)  # a package may import those before it

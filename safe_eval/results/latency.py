@@ -30,7 +30,7 @@ class LatencyRow(msgspec.Struct, frozen=True, kw_only=True):
     ci_low: float | None
     ci_high: float | None
     interval: str | None
-    one_by_one: bool  # every row says that it was answered alone; otherwise a batch may have shared the time
+    one_by_one: bool  # all say that they were answered alone; otherwise a batch may have shared the time
     n: int
     clusters: int
     effective_clusters: float
@@ -126,5 +126,5 @@ def _interval(columns: Float[ndarray, "items 2"], clusters: Labels, sampling: Sa
 
 
 def one_by_one(arm: Arm) -> bool:
-    """Whether every row says that it was answered alone, so that its latency is its own."""
-    return all((row.metadata or {}).get("batch") == 1 for row in arm.rows)
+    """Whether every row with a latency says that it was answered alone, so that its latency is its own."""
+    return all((row.metadata or {}).get("batch") == 1 for row in arm.rows if row.latency_ms is not None)

@@ -119,9 +119,11 @@ def predictions(
     encoders: Sequence[WantedEncoder],
     conditions: Sequence[str] = CONDITIONS,
     *,
+    name: str = SAFE,
     asking: AskingConfig | None = None,
     gate: Gate | None = None,
     influence: bool = False,
+    latency: bool = False,
     seed: int = 0,
     batch_size: int = 32,
     choose: Choose | None = None,
@@ -136,21 +138,23 @@ def predictions(
     Raises:
         InputError: see `predict_dataset`.
     """
-    arms = arms_of(SAFE, conditions, without_base=without_base)
+    arms = arms_of(name, conditions, without_base=without_base)
     plan = make_plan(dataset, arms, seed=seed, batch_size=batch_size, choose=choose)
     asking = asking or AskingConfig()
     predictor = Predictor(
         model,
         backbone,
         encoders,
-        name=SAFE,
+        name=name,
         asking=asking,
         batch_size=batch_size,
         gate=gate,
         influence=influence,
+        latency=latency,
     )
     predictor.prepare(dataset, ())
-    asker = Asker([predictor, predictor.base], dataset, plan, seed=seed)
+    timed: Latency = "each" if latency else "no"
+    asker = Asker([predictor, predictor.base], dataset, plan, seed=seed, latency=timed)
     tally = Tally()
     with Progress("predicting", sum(plan.rows), unit="row") as progress:
         for batch, count in enumerate(plan.rows):
