@@ -123,7 +123,6 @@ def predictions(
     asking: AskingConfig | None = None,
     gate: Gate | None = None,
     influence: bool = False,
-    latency: bool = False,
     seed: int = 0,
     batch_size: int = 32,
     choose: Choose | None = None,
@@ -150,11 +149,9 @@ def predictions(
         batch_size=batch_size,
         gate=gate,
         influence=influence,
-        latency=latency,
     )
     predictor.prepare(dataset, ())
-    timed: Latency = "each" if latency else "no"
-    asker = Asker([predictor, predictor.base], dataset, plan, seed=seed, latency=timed)
+    asker = Asker([predictor, predictor.base], dataset, plan, seed=seed)
     tally = Tally()
     with Progress("predicting", sum(plan.rows), unit="row") as progress:
         for batch, count in enumerate(plan.rows):
