@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 GREEDY = {"do_sample": False, "num_beams": 1}
 
-# Which answers are not continued after their first token, by the logits that it is chosen from and by the
-# state of the last layer that these come from.
+# Which answers are not continued after their first token, by the logits that it is chosen from (-inf for what
+# may not be said) and by the state of the last layer that these come from.
 Leave = Callable[["Float[Tensor, 'batch vocab']", "Float[Tensor, 'batch width']"], Sequence[bool]]
 
 

@@ -1,9 +1,9 @@
 """Asking at every budget: the table of outcomes that gates are fitted and judged on.
 
 A question is asked once with the gate shut, which gives its state too, and once at each trained budget of
-audio tokens, in the same batch. The budgets share its prompt, the features of its picture and the embedding of
-its sound. With the first layer fused they share no layer of the language model: what is heard changes every
-layer above it.
+audio tokens, in the same batch. The budgets share its prompt, the features of its picture and the embedding
+of its sound. With the first layer fused they share no layer of the language model: what is heard changes
+every layer above it.
 """
 
 import hashlib
@@ -218,17 +218,13 @@ def _checked_budgets(model: SafeModel, wanted: Sequence[int] | None) -> tuple[in
     Raises:
         InputError: one was not trained.
     """
-    trained = _trained(model)
+    trained = model.pathway.config.budgets
     budgets = tuple(sorted({*(trained if wanted is None else wanted)} - {0}))
     if unknown := [tokens for tokens in budgets if tokens not in trained]:
         raise InputError(
             f"{unknown[0]} audio tokens: this pathway was trained with {list(trained)}; try these"
         )
     return budgets
-
-
-def _trained(model: SafeModel) -> tuple[int, ...]:
-    return (model.pathway.config.tokens,)
 
 
 def _batches(asked: Sequence[ScoredQuestion], backbone: Backbone, size: int) -> Iterator[list[int]]:

@@ -1,9 +1,10 @@
 """Gate text: what gate.json says, in 80 columns."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 from safe_data.core import numerals
-from safe_data.core.table import Table, Value, render
+from safe_data.core.table import COLUMNS, Table, Value, render
 from safe_train.gates.all_gates import GATES
 from safe_train.gates.gate_facts import Drop, Estimate, GateFacts, Reliability
 from safe_train.gates.heuristics import ALWAYS, NEVER
@@ -29,7 +30,7 @@ def gate_lines(facts: GateFacts) -> list[str]:
         *_reliability(facts),
         "",
         _verdict(facts),
-        *(f"  {note}" for note in facts.notes),
+        *(line for note in facts.notes for line in _note(note)),
     ]
 
 
@@ -44,6 +45,10 @@ def compared_lines(gates: Sequence[GateFacts]) -> list[str]:
     write = dict.fromkeys(_POINTS, _points) | dict.fromkeys(_PERCENT, _percent)
     title = f"Beside each other, in percent and points of accuracy lost; {gates[0].kind} is saved"
     return render([Table(title, _COMPARED, rows, write)], "text")
+
+
+def _note(note: str) -> list[str]:
+    return wrap(note, COLUMNS, initial_indent="  ", subsequent_indent="    ")
 
 
 def _decides(facts: GateFacts) -> str:

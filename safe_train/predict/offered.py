@@ -14,9 +14,10 @@ from safe_train.checkpoint import Checkpoint, read_checkpoint
 from safe_train.predict.predict import facts_of_run, load_predictor, wanted_encoders
 from safe_train.settings.predict import SAFE, PredictConfig
 
-_TEXTS = ("backbone", "encoder", "dtype", "device_map", "quantization", "attention", "answer_tokens")
-_FLAGS = ("without_base", "allow_other_dataset")
-_KNOWN = (*_TEXTS, *_FLAGS)
+_TEXTS = ("backbone", "encoder", "dtype", "device_map", "quantization", "attention", "gate")
+_NUMBERS = ("answer_tokens", "tokens")
+_FLAGS = ("without_base", "allow_other_dataset", "influence")
+_KNOWN = (*_TEXTS, *_NUMBERS, *_FLAGS)
 
 
 def load_safe(place: str, options: ModelOptions) -> Sequence[Model]:
@@ -65,13 +66,14 @@ def _settings(options: ModelOptions) -> dict[str, str]:
 
 
 def _config(settings: dict[str, str], options: ModelOptions) -> PredictConfig:
-    names = ("dtype", "device_map", "quantization", "attention")
+    names = ("dtype", "device_map", "quantization", "attention", "gate")
     given: dict[str, Any] = {name: settings[name] for name in names if name in settings}
     given |= {name: settings.get(name, "false") == "true" for name in _FLAGS}
-    if (tokens := settings.get("answer_tokens")) is not None:
-        if not tokens.isdecimal():
-            raise InputError(f"--arg answer_tokens={tokens}: write a whole number")
-        given["answer_tokens"] = int(tokens)
+    for name in _NUMBERS:
+        if (number := settings.get(name)) is not None:
+            if not number.isdecimal():
+                raise InputError(f"--arg {name}={number}: write a whole number")
+            given[name] = int(number)
     return PredictConfig(
         name=options.name or SAFE,
         encoders=tuple(filter(None, settings.get("encoder", "").split(","))),

@@ -38,7 +38,9 @@ from safe_train.base.backbone import Backbone, backbone_folder, load_backbone
 from safe_train.base.loading import check_processes, place
 from safe_train.base.prompts import check_pictures
 from safe_train.checkpoint import CONFIG, Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
+from safe_train.gates.gate import Gate
 from safe_train.pathway.model import SafeModel
+from safe_train.predict.chosen_gate import ChosenGate, chosen_gate
 from safe_train.predict.predictor import Predictor
 from safe_train.predict.sounds import Sounds, WantedEncoder
 from safe_train.settings.backbone import AskingConfig
@@ -83,6 +85,7 @@ def predict_dataset(
     loading = config.loading(read.config.loading)
     check_pictures(config.asking(read.config.asking), [dataset])
     encoders = wanted_encoders(read, config.encoders)
+    gate_of(read, config)  # which finds out early that it cannot be used
     Sounds(dataset, encoders)  # which finds out early that an embedding is missing
     arms = arms_of(config.name, config.conditions, without_base=config.without_base)
     plan = make_plan(dataset, arms, seed=config.seed, batch_size=config.batch_size)
@@ -117,10 +120,12 @@ def predictions(
     conditions: Sequence[str] = CONDITIONS,
     *,
     asking: AskingConfig | None = None,
+    gate: Gate | None = None,
+    influence: bool = False,
     seed: int = 0,
     batch_size: int = 32,
 ) -> Iterator[Prediction]:
-    """Yield what `predict_dataset` writes, from models in memory.
+    """Yield what `predict_dataset` writes, from models in memory; `gate` decides which questions hear (all).
 
     `backbone` may share its model with `model`: outside SAFE's requests it is the plain base.
 
@@ -129,7 +134,16 @@ def predictions(
     """
     plan = make_plan(dataset, arms_of(SAFE, conditions), seed=seed, batch_size=batch_size)
     asking = asking or AskingConfig()
-    predictor = Predictor(model, backbone, encoders, name=SAFE, asking=asking, batch_size=batch_size)
+    predictor = Predictor(
+        model,
+        backbone,
+        encoders,
+        name=SAFE,
+        asking=asking,
+        batch_size=batch_size,
+        gate=gate,
+        influence=influence,
+    )
     predictor.prepare(dataset, ())
     asker = Asker([predictor, predictor.base], dataset, plan, seed=seed)
     tally = Tally()
@@ -188,10 +202,21 @@ def load_predictor(
         name=config.name,
         asking=config.asking(checkpoint.config.asking),
         batch_size=config.batch_size,
+        gate=gate_of(checkpoint, config).gate,
         latency=config.latency,
+        influence=config.influence,
         facts=facts,
         check=partial(check_dataset, checkpoint, allow_other=config.allow_other_dataset),
     )
+
+
+def gate_of(checkpoint: Checkpoint, config: PredictConfig) -> ChosenGate:
+    """The gate that a checkpoint is asked with.
+
+    Raises:
+        InputError: the saved gate cannot be used, or a budget was not trained.
+    """
+    return chosen_gate(checkpoint.folder, checkpoint.config.pathway, config.gate, config.tokens)
 
 
 def _answer(asker: Asker, plan: Plan, path: Path, config: PredictConfig, state: "PartialState") -> None:
@@ -221,6 +246,8 @@ def facts_of_run(
         "encoders": {encoder.name: encoder.fingerprint for encoder in facts.encoders},
         "loading": asdict(config.loading(facts.loading)),
         "asking": asdict(config.asking(facts.asking)),
+        "gate": gate_of(checkpoint, config).facts,
+        "influence": config.influence,
         "latency": config.latency,
         "device": device,
         "versions": installed_versions(TRAIN),

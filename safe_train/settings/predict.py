@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from safe_data.core.errors import InputError, check_at_least_one, check_choices, check_seed
+from safe_data.core.errors import InputError, check_at_least_one, check_choices, check_seed, did_you_mean
 from safe_eval.prediction import BASE
 from safe_train.settings.backbone import AskingConfig, Attention, Dtype, LoadingConfig
 
 SAFE = "safe"
+SAVED = "saved"
+GATES = (SAVED, "always", "never")
 CONDITIONS = ("full", "mute_audio", "swap_audio", "gate_off")
 
 
@@ -55,9 +57,20 @@ class PredictConfig:
     batch_size: int = 32
     """questions per batch, at least 1; more is faster and takes more memory"""
 
+    gate: str = SAVED
+    """which questions hear their sound: saved (those that the checkpoint's own gate lets, or all if it has
+    none), always or never; for the twin that always listens add --name NAME_always_on"""
+
+    tokens: int | None = None
+    """audio tokens with --gate always, a number that was trained (default: the most)"""
+
+    influence: bool = False
+    """measure influence_kl where no gate needs a state, by one more pass with the gate shut (default: it is
+    null there)"""
+
     latency: bool = False
-    """measure latency_ms: ask every question alone and remember no picture, which is slow, and no two runs
-    have the same bytes (default: latency_ms is null, as questions of a batch have no time of their own)"""
+    """measure latency_ms and gate_ms: ask every question alone and remember no picture, which is slow, and no
+    two runs have the same bytes (default: both are null, as questions of a batch have no time of their own)"""
 
     allow_other_dataset: bool = False
     """answer a dataset that the checkpoint was not trained on (default: refuse it)"""
@@ -73,6 +86,16 @@ class PredictConfig:
         if not self.name.strip() or self.name == BASE or "/" in self.name:
             raise InputError(f"name={self.name!r}: name the checkpoint's answers, with no / and not base")
         check_at_least_one(self, "batch_size")
+        if self.gate not in GATES:
+            hint = did_you_mean(self.gate, GATES, f"choose from {', '.join(GATES)}")
+            raise InputError(
+                f"gate={self.gate!r}: {hint}; another kind is fitted into the checkpoint by `safe-train gate "
+                "fit`, and is then its saved gate"
+            )
+        if self.tokens is not None:
+            check_at_least_one(self, "tokens")
+            if self.gate != "always":
+                raise InputError(f"tokens={self.tokens}: goes with --gate always, not with {self.gate}")
         if self.answer_tokens is not None:
             check_at_least_one(self, "answer_tokens")
         if self.quantization is not None:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -164,15 +165,15 @@ def test_a_failing_batch_costs_one_example(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     broken = test_split.record(0).examples[1]
-    answer = Dialogue.answer
+    encode = Dialogue.encode
 
-    def fail(self: Dialogue, questions: Sequence[Question], *rest: object) -> list[Answer]:
+    def fail(self: Dialogue, questions: Sequence[Question]) -> dict[str, Any]:
         first = test_split.value(0, "image_sha256")
         if any(q.prompt == broken.prompt and q.picture and q.picture.sha256 == first for q in questions):
             raise RuntimeError("CUDA out\nof memory")
-        return answer(self, questions, *rest)
+        return encode(self, questions)
 
-    monkeypatch.setattr(Dialogue, "answer", fail)
+    monkeypatch.setattr(Dialogue, "encode", fail)
     found = ask(model, backbone, checkpoint, test_split, ["full"])
     failed = [(row.model, row.example_id, row.answer, row.error) for row in found if row.error]
     assert failed == [
