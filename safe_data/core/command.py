@@ -27,6 +27,7 @@ from safe_data.core.options_file import (
     alternatives_of,
     config_files,
     configs_first,
+    gathered,
     in_sections,
     installed_versions,
     is_given,
@@ -131,7 +132,7 @@ def _parse(
     chosen = commands.get(arguments[0])
     alternatives = alternatives_of(chosen) if chosen else {}
     try:
-        parsed = parser.parse_args([*arguments, *_unset(arguments, alternatives)])
+        parsed = parser.parse_args([*gathered(arguments, chosen), *_unset(arguments, alternatives)])
     except (UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"--config cannot be read: {error}; it is YAML, such as `seed: 1`") from error
     name = str(parsed.command)

@@ -5,7 +5,7 @@ Also presets, and the sections that such a file may have where settings are nest
 
 import dataclasses
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -247,6 +247,36 @@ def settled(options: Any, alternatives: Mapping[str, str]) -> Any:
     return options | {other: None for other in unset if other not in options}
 
 
+def gathered(arguments: Sequence[str], command: Callable[..., Any] | None) -> list[str]:
+    """The arguments, with an option that takes a number or a list given once, however often it was given.
+
+    The parser would take the last one alone.
+    """
+    found = list(arguments)
+    for option in _number_or_list(_settings_of(command)) if command else ():
+        values, others, words = [], [], iter(found)
+        for word in words:
+            name, equals, value = word.partition("=")
+            if name == option:
+                values.append(value if equals else next(words, ""))
+            else:
+                others.append(word)
+        if len(values) > 1 and all(values):
+            found = [*others, f"{option}=[{', '.join(values)}]"]
+    return found
+
+
+def _number_or_list(settings: Iterable[Any]) -> Iterator[str]:
+    for one in settings:
+        kinds = get_type_hints(one)
+        for field in dataclasses.fields(one):
+            hint = kinds[field.name]
+            if dataclasses.is_dataclass(hint):
+                yield from _number_or_list([hint])
+            elif int in get_args(hint) and any(get_origin(kind) is tuple for kind in get_args(hint)):
+                yield "--" + option_name(field).replace("_", "-")
+
+
 def _settings_of(command: Callable[..., Any]) -> Iterator[Any]:
     return (hint for hint in get_type_hints(command).values() if dataclasses.is_dataclass(hint))
 
@@ -277,4 +307,5 @@ def typed(name: str, value: Any, hint: Any) -> Any:
     """
     if hint is bool and not isinstance(value, bool):
         raise InputError(f"{name} is {value!r}; write true or false")
-    return tuple(value) if get_origin(hint) is tuple else value
+    is_tuple = get_origin(hint) is tuple or (isinstance(value, list) and int in get_args(hint))
+    return tuple(value) if is_tuple else value

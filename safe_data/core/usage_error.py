@@ -24,6 +24,7 @@ def usage_error(message: str, known: Sequence[str]) -> str:
     """
     said = re.sub(r"\s*\n\s*", " ", message.strip())
     said = re.sub(r'Parser key "([^"]*)":', lambda found: f"--{found[1].replace('_', '-')}:", said)
+    said = re.sub(_UNION, _of_several_kinds, said)
     said = re.sub(r"Expected a <class '(.*?)'>\. Got value:", r"expected \1, not", said)
     said = re.sub(r"Expected a typing\.Literal\[(.*?)\]\. Got value:", r"expected one of \1, not", said)
     said = re.sub(r"'(\w+)' object is not iterable", r"expected a list such as [a, b], not one \1", said)
@@ -32,7 +33,6 @@ def usage_error(message: str, known: Sequence[str]) -> str:
         r"expected a list such as [a, b], not one \1",
         said,
     )
-    said = re.sub(_UNION, _of_several_kinds, said)
     said = re.sub(r"Unexpected config: ?(.*)", _unexpected_config, said)
     prefix = rf"(?:{'|'.join(map(re.escape, known))})\.(?=\w)"
     said = re.sub(rf"(?<!--)\b{prefix}", "", said)  # score.out is out
@@ -89,5 +89,6 @@ def _unexpected_config(found: re.Match[str]) -> str:
 def _of_several_kinds(found: re.Match[str]) -> str:
     """What an option takes that may be null, or is of one of several kinds."""
     kinds = [kind or f"one of {choices}" for kind, choices in re.findall(_KIND, found[1])]
-    wanted = " or ".join(kind for kind in kinds if kind != "NoneType")
+    named = ["list" if kind == "tuple" else kind for kind in kinds if kind != "NoneType"]
+    wanted = " or ".join(dict.fromkeys(named))
     return f"expected {wanted}, not {found[2]}" if wanted else found[0]

@@ -23,7 +23,7 @@ from safe_train.base.freeze import freeze
 from safe_train.base.loading import layer_device
 from safe_train.pathway.fusion import CrossAttentionBlock, attach
 from safe_train.pathway.projector import AudioProjector
-from safe_train.pathway.request import Audio, Budget, Gate, KeysValues, Request, new_request
+from safe_train.pathway.request import Audio, Budget, Gate, KeysValues, Request, new_request, shares
 from safe_train.settings.pathway import PathwayConfig
 
 DEFAULT_FUSED_LAYERS = 4
@@ -45,7 +45,7 @@ class AudioPathway(nn.Module):
         self.config = config
         self.shapes = tuple(tuple(shape) for shape in shapes)
         self.width = width
-        shares = _shares(config.tokens, self.shapes)
+        _check_shapes(config.budgets[0], self.shapes)
         self.projectors = nn.ModuleList(
             AudioProjector(
                 shape[-1],
@@ -58,7 +58,7 @@ class AudioPathway(nn.Module):
                 dropout=config.dropout,
                 sequence=len(shape) == 2,
             )
-            for shape, tokens in zip(self.shapes, shares, strict=True)
+            for shape, tokens in zip(self.shapes, shares(config.most_tokens, len(self.shapes)), strict=True)
         )
         self.blocks = nn.ModuleDict(
             {
@@ -78,12 +78,13 @@ class AudioPathway(nn.Module):
             }
         )
 
-    def forward(self, audio: tuple[Tensor, ...]) -> dict[int, KeysValues]:
-        """The keys and values of each fused layer, on that layer's device."""
-        projected = zip(self.projectors, audio, strict=True)
+    def forward(self, audio: tuple[Tensor, ...], tokens: int | None = None) -> dict[int, KeysValues]:
+        """The keys and values of each fused layer, on that layer's device; of so many tokens, or of all."""
         device = self.projector().mean.device
-        tokens = torch.cat([projector(x.to(device)) for projector, x in projected], 1)
-        return {number: self._keys_values(number, tokens) for number in self.config.layers}
+        kept = shares(self.config.most_tokens if tokens is None else tokens, len(self.shapes))
+        projected = zip(self.projectors, audio, kept, strict=True)
+        made = torch.cat([projector(x.to(device))[:, :share] for projector, x, share in projected], 1)
+        return {number: self._keys_values(number, made) for number in self.config.layers}
 
     def block(self, number: int) -> CrossAttentionBlock:
         """The cross-attention of a decoder layer, counted from 1; 0 is the input of the first."""
@@ -162,9 +163,11 @@ class SafeModel(nn.Module):
     ) -> Iterator["SafeModel"]:
         """Let the base hear `audio` inside the `with` block; with no audio or gate 0 it runs unchanged.
 
-        `audio` holds embeddings, one tensor per encoder; `gate` and `tokens` (the number of audio tokens, or
-        a 0/1 mask of them) are for all rows, or one per row. In training, call the model itself, not the
-        base, and call backward inside the block: activation checkpointing runs the layers and hooks again.
+        `audio` holds embeddings, one tensor per encoder; `gate` and `tokens` are for all rows, or one per
+        row. `tokens` is 0 or a number of audio tokens that the pathway was trained with (default: the most),
+        or a 0/1 mask of all tokens, which is not checked against what was trained. In training, call the
+        model itself, not the base, and call backward inside the block: activation checkpointing runs the
+        layers and hooks again.
 
         Raises:
             InputError: `audio`, `gate` or `tokens` do not fit, or another request is active.
@@ -173,7 +176,7 @@ class SafeModel(nn.Module):
             raise InputError("fuse: another request is still active; leave its `with` block first")
         if audio is not None:
             self._request = new_request(
-                audio, gate, tokens, shapes=self.pathway.shapes, available=self.pathway.config.tokens
+                audio, gate, tokens, shapes=self.pathway.shapes, budgets=self.pathway.config.budgets
             )
         try:
             yield self
@@ -222,7 +225,7 @@ class SafeModel(nn.Module):
         """The request, with its keys and values, which are computed when they are first needed."""
         request = self._request
         if request is not None and not request.keys_values:
-            request.keys_values = self.pathway(request.audio)
+            request.keys_values = self.pathway(request.audio, request.tokens)
         return request
 
 
@@ -268,14 +271,12 @@ def _spread(after: int, last: int) -> tuple[int, ...]:
     return tuple(after + round((last - after) * (i + 1) / wanted) for i in range(wanted))
 
 
-def _shares(tokens: int, shapes: Sequence[tuple[int, ...]]) -> list[int]:
-    """How many of the tokens each encoder makes."""
-    if not shapes or tokens < len(shapes):
-        raise InputError(f"{tokens} audio tokens for {len(shapes)} encoders; give each at least one")
+def _check_shapes(fewest_tokens: int, shapes: Sequence[tuple[int, ...]]) -> None:
+    """Check that each encoder makes a token of every budget, of embeddings that can be projected."""
+    if not shapes or fewest_tokens < len(shapes):
+        raise InputError(f"{fewest_tokens} audio tokens for {len(shapes)} encoders; give each at least one")
     for shape in shapes:
         if len(shape) not in (1, 2) or prod(shape) < 1:
             raise InputError(
                 f"an embedding of shape {shape}; give one vector (dims,), or a sequence (states, dims)"
             )
-    share, more = divmod(tokens, len(shapes))
-    return [share + (number < more) for number in range(len(shapes))]

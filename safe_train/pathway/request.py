@@ -6,6 +6,7 @@ prompt and the answer, the key-value cache would still hold states made with the
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -23,22 +24,31 @@ KeysValues = tuple[Float[Tensor, "batch heads tokens dims"], Float[Tensor, "batc
 class Request:
     """One call of the base. Rows with a closed gate or no tokens keep the base's bits.
 
-    `is_open` says that all gates are 1 and need no gradient, which spares each layer and token the product.
+    `tokens` is the largest budget of a row; later tokens are not made into keys and values. `mask` says which
+    of them each row attends to, and is None where all rows that hear attend to all. `is_open` says that all
+    gates are 1 and need no gradient, which spares each layer and token the product.
     """
 
     audio: tuple[Tensor, ...]
     gate: Float[Tensor, ""] | Float[Tensor, " batch"]
+    tokens: int
     mask: Bool[Tensor, "batch tokens"] | None
     is_open: bool = False
     keys_values: dict[int, KeysValues] = field(default_factory=dict)
 
 
 def new_request(
-    audio: Audio, gate: Gate, tokens: Budget | None, *, shapes: Sequence[tuple[int, ...]], available: int
+    audio: Audio,
+    gate: Gate,
+    tokens: Budget | None,
+    *,
+    shapes: Sequence[tuple[int, ...]],
+    budgets: Sequence[int],
 ) -> Request | None:
     """Check what a call is to hear; None if it hears nothing.
 
-    `shapes` are the shapes of one embedding of each encoder, `available` the tokens that the pathway makes.
+    `shapes` are the shapes of one embedding of each encoder, `budgets` the numbers of tokens that the pathway
+    was trained with, in ascending order.
 
     Raises:
         InputError: the embeddings, the gate or the budget do not fit.
@@ -51,16 +61,16 @@ def new_request(
         wanted = ", ".join(f"(batch, {', '.join(map(str, shape))})" for shape in shapes)
         raise InputError(f"audio of shape {given}; give embeddings of shape {wanted}")
     (batch,) = rows
-    values, mask = gate_values(gate, batch), token_mask(tokens, batch, available)
-    if mask is not None:
-        # A row without tokens has its gate closed; attention over no tokens would be NaN.
-        silent = ~mask.any(1)
-        values = torch.where(silent.to(values.device), torch.zeros((), device=values.device), values)
-        mask = mask | silent[:, None]
+    values, most, mask = gate_values(gate, batch), budgets[-1], None
+    if tokens is not None:
+        most, silent, mask = allowed_tokens(tokens, batch, encoders=len(shapes), budgets=budgets)
+        if bool(silent.any()):
+            closed = torch.zeros((), device=values.device)
+            values = torch.where(silent.to(values.device), closed, values)
     if not bool((values > 0).any()):
         return None
     is_open = not values.requires_grad and bool((values == 1).all())
-    return Request(tuple(sounds), values, mask, is_open)
+    return Request(tuple(sounds), values, most, mask, is_open)
 
 
 def gate_values(gate: Gate, batch: int) -> Float[Tensor, ""] | Float[Tensor, " batch"]:
@@ -80,33 +90,76 @@ def gate_values(gate: Gate, batch: int) -> Float[Tensor, ""] | Float[Tensor, " b
     return values
 
 
-def token_mask(tokens: Budget | None, batch: int, available: int) -> Bool[Tensor, "batch tokens"] | None:
-    """Which audio tokens each row attends to, from a number of tokens for all rows or per row, or a 0/1 mask.
+def shares(tokens: int, encoders: int) -> list[int]:
+    """How many of so many audio tokens each encoder makes; those of fewer tokens are the first of these.
 
-    >>> token_mask([0, 2, 3], batch=3, available=3).int().tolist()
-    [[0, 0, 0], [1, 1, 0], [1, 1, 1]]
+    >>> shares(8, 3), shares(4, 3)
+    ([3, 3, 2], [2, 1, 1])
+    """
+    share, more = divmod(tokens, encoders)
+    return [share + (number < more) for number in range(encoders)]
+
+
+class Allowed(NamedTuple):
+    """What the rows may attend to: the most tokens of a row, the rows with none, a mask where rows differ.
+
+    The mask is of the tokens of the largest budget, in the order of the encoders. A row with none attends to
+    all, and has its gate closed: attention over no tokens would be NaN.
+    """
+
+    most: int
+    silent: Bool[Tensor, " batch"]
+    mask: Bool[Tensor, "batch tokens"] | None
+
+
+def allowed_tokens(tokens: Budget, batch: int, *, encoders: int, budgets: Sequence[int]) -> Allowed:
+    """Read a budget: 0 or one that was trained, for all rows or per row; or a 0/1 mask of all tokens.
+
+    What a mask leaves need not have been trained. It takes a model apart, and does not say how a budget does.
+
+    >>> allowed_tokens([0, 2, 4], batch=3, encoders=1, budgets=(2, 4)).mask.int().tolist()
+    [[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 1]]
+    >>> allowed_tokens([0, 2, 2], batch=3, encoders=1, budgets=(2, 4))
+    Allowed(most=2, silent=tensor([ True, False, False]), mask=None)
 
     Raises:
-        InputError: a number outside 0 to `available`, or a mask of another shape or with other values.
+        InputError: a number of tokens that was not trained, or a mask of another shape or with other values.
     """
-    if tokens is None:
-        return None
     given: Int[Tensor, " ..."] = torch.as_tensor(tokens)
     if given.is_floating_point() and bool((given != given.round()).any()):
         wrong = given[given != given.round()][0].item()
         raise InputError(f"tokens {wrong:g}: a budget is a whole number of audio tokens")
     if given.dim() == 2:
-        if tuple(given.shape) != (batch, available) or not bool(((given == 0) | (given == 1)).all()):
-            raise InputError(
-                f"tokens of shape {tuple(given.shape)}: a mask is 0 or 1 and of shape {(batch, available)}"
-            )
-        return given.bool()
+        return _masked(given, (batch, budgets[-1]))
     if given.dim() > 2 or (given.dim() == 1 and len(given) != batch):
         raise InputError(
             f"tokens of shape {tuple(given.shape)} for a batch of {batch}; "
             "give one number, one per row, or a 0/1 mask"
         )
-    if bool(((given < 0) | (given > available)).any()):
-        wrong = given[(given < 0) | (given > available)].flatten()[0].item()
-        raise InputError(f"{wrong:g} audio tokens: this pathway makes {available}; give 0 to {available}")
-    return torch.arange(available, device=given.device) < given.reshape(-1, 1).expand(batch, 1)
+    rows = given.expand(batch).tolist()
+    for number in rows:
+        if number not in (0, *budgets):
+            fewer = ", ".join(map(str, (0, *budgets[:-1])))
+            raise InputError(f"{number:g} audio tokens: not trained; give {fewer} or {budgets[-1]}")
+    most, silent = int(max(rows, default=0)), torch.tensor([number == 0 for number in rows])
+    if {*rows} <= {0, most}:
+        return Allowed(most, silent, None)
+    each = torch.tensor([number or most for number in rows])
+    return Allowed(most, silent, token_places(most, encoders) < each[:, None])
+
+
+def _masked(given: Tensor, shape: tuple[int, int]) -> Allowed:
+    if tuple(given.shape) != shape or not bool(((given == 0) | (given == 1)).all()):
+        raise InputError(f"tokens of shape {tuple(given.shape)}: a mask is 0 or 1 and of shape {shape}")
+    mask = given.bool()
+    silent = ~mask.any(1)
+    return Allowed(shape[1], silent, mask | silent[:, None])
+
+
+def token_places(tokens: int, encoders: int) -> Int[Tensor, " tokens"]:
+    """The place of each token, in the order of the encoders, when they give one in turn.
+
+    >>> token_places(5, encoders=2).tolist()
+    [0, 2, 4, 1, 3]
+    """
+    return torch.cat([torch.arange(first, tokens, encoders) for first in range(encoders)])

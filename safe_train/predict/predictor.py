@@ -99,7 +99,7 @@ class Predictor:
             return self._model.fuse(audio=sounds, gate=[gates[row] for row in chosen])
 
         answers = self._in_parts(inputs, hear, self._dialogue)
-        tokens = self._model.pathway.config.tokens
+        tokens = self._model.pathway.config.most_tokens
         return [
             replace(
                 answer,

@@ -44,7 +44,8 @@ class Fisher:
         different tokens, whose labels are independent, have mean 0, so that their products cancel.
         An answer's tokens follow the words of the reference, as in training, not those drawn.
 
-        With several processes, each gives its own rows.
+        All audio tokens are heard: those of a smaller budget are among them. With several processes, each
+        gives its own rows.
         """
         weights = _trained(model.pathway)
         sums = [torch.zeros_like(weight) for weight in weights.values()]

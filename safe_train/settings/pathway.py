@@ -27,8 +27,9 @@ class PathwayConfig:
     """where to fuse if no --layer is given: input (before the first layer), or four layers of the early,
     middle or late third (default: four layers, evenly spaced up to the last)"""
 
-    tokens: int = 8
-    """audio tokens per clip, at least 1; several encoders share them"""
+    tokens: int | tuple[int, ...] = 8
+    """audio tokens per clip, at least 1; several encoders share them. Given several times, such as 4, 8 and
+    12, each step trains one of these numbers, and an answer may use any; fewer are the first of more"""
 
     design: Design = "low_rank"
     """low_rank: queries, keys and values of `rank` dimensions, 4·width·rank parameters a layer; lora: a full
@@ -71,7 +72,8 @@ class PathwayConfig:
     """subtract the mean of the training embeddings, divide by their deviation, and store both"""
 
     def __post_init__(self) -> None:
-        check_at_least_one(self, "tokens", "rank", "heads")
+        _check_budgets(self.tokens)
+        check_at_least_one(self, "rank", "heads")
         check_choices(self, design=get_args(Design))
         if self.location is not None:
             check_choices(self, location=get_args(Location))
@@ -101,3 +103,26 @@ class PathwayConfig:
             )
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout={self.dropout}: must be at least 0 and below 1")
+
+    @property
+    def budgets(self) -> tuple[int, ...]:
+        """The numbers of audio tokens that are trained, in ascending order.
+
+        >>> PathwayConfig(tokens=4).budgets, PathwayConfig(tokens=(4, 8, 12)).budgets
+        ((4,), (4, 8, 12))
+        """
+        return self.tokens if isinstance(self.tokens, tuple) else (self.tokens,)
+
+    @property
+    def most_tokens(self) -> int:
+        """The audio tokens that the projectors make: the largest budget."""
+        return self.budgets[-1]
+
+
+def _check_budgets(tokens: int | tuple[int, ...]) -> None:
+    budgets = tokens if isinstance(tokens, tuple) else (tokens,)
+    shown = list(budgets) if isinstance(tokens, tuple) else tokens
+    if not all(budget >= 1 for budget in budgets):
+        raise InputError(f"tokens={shown}: must be at least 1")
+    if not budgets or list(budgets) != sorted(set(budgets)):
+        raise InputError(f"tokens={shown}: name each number of tokens once, in ascending order")

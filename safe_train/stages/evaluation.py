@@ -2,7 +2,8 @@
 
 An answer counts as right if greedy decoding would give exactly the answer to learn, which one forward pass
 tells. Vision questions are asked with the gate open, with silence and with an irrelevant sound: with the gate
-closed, nothing can drift. This guides a run; `safe-train predict` and `safe-eval score` measure it.
+closed, nothing can drift. Of several budgets of audio tokens, all hear the largest. This guides a run;
+`safe-train predict` and `safe-eval score` measure it.
 """
 
 from collections.abc import Callable, Iterator, Sequence

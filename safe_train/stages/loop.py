@@ -45,7 +45,7 @@ from safe_train.stages.optimizer import new_optimizer, optimizer_tensors, restor
 from safe_train.stages.processes import summed
 from safe_train.stages.progress import training_progress, training_values
 from safe_train.stages.sampler import Ahead, Step
-from safe_train.stages.schedule import gate_at
+from safe_train.stages.schedule import budget_at, gate_at
 from safe_train.stages.work import Counts, Work
 from safe_train.track import Log as Track
 from safe_train.track import tracking
@@ -136,9 +136,11 @@ class Loop:
         drawn, batches = self.ahead.get(self.progress)
         torch.manual_seed(seed_of(run.seed, step, self.accelerator.process_index))
         gate = gate_at(step, optim.gate_warm_up, optim.gate_warm_up_steps)
+        budgets = self.pathway.config.budgets
+        tokens = budget_at(step, budgets, run.seed)
         rates = set_rates(self.optimizer, step, self.steps, optim)
         self.work.weights.prepare(step)
-        losses = self._backward(batches, gate)
+        losses = self._backward(batches, gate, tokens)
         ids = partial(self.work.loader.example_ids, drawn.asked)
         self.guard.check(step, losses["loss"], ids)
         losses = self.work.weights.penalise(losses)  # it may jump when it is estimated again
@@ -150,6 +152,7 @@ class Loop:
         self.work.weights.project()
         self.optimizer.zero_grad()
         values = losses | {"gate": gate} | rates | {"gradient_norm": norm}
+        values |= {"audio_tokens": tokens} if len(budgets) > 1 else {}
         composition = drawn.composition()
         self._write(LOSSES, {"step": step, **values, "gradient_norms": norms, **composition})
         by_component = {f"gradient_norm/{name}": value for name, value in norms.items()}
@@ -197,7 +200,7 @@ class Loop:
         mine = drawn.asked[self.accelerator.process_index :: self.accelerator.num_processes]
         return drawn, self.work.loader.batches(mine, self.config.optim.rows_per_forward)
 
-    def _backward(self, batches: Sequence[Batch], gate: float) -> dict[str, float]:
+    def _backward(self, batches: Sequence[Batch], gate: float, tokens: int) -> dict[str, float]:
         """Add up the gradients of this process's forward passes; return the losses of the whole batch."""
         base, teacher = self.work.model.base, self.work.teacher
         device = input_device(base)
@@ -212,7 +215,7 @@ class Loop:
             waiting = nullcontext() if is_last else self.accelerator.no_sync(self.model)
             # Backward inside the request, as activation checkpointing may run hooks again; outside of
             # autocast, as its operations have the types of the forward pass.
-            with waiting, self.work.model.fuse(audio=batch.audio, gate=gate):
+            with waiting, self.work.model.fuse(audio=batch.audio, gate=gate, tokens=tokens):
                 with self.accelerator.autocast():
                     losses = self.work.losses(self.model, batch, taught, counts)
                 # Processes average their gradients; the losses are parts of one sum.

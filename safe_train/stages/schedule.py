@@ -1,7 +1,12 @@
-"""Schedules: the learning rate of every training stage and of the toy backbone, and how the gate opens."""
+"""Schedules: the learning rate of stages and of the toy backbone, how the gate opens, tokens of a step."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal
+
+import numpy as np
+
+_STREAM = 17  # the stream of random numbers that draws the budget of a step
 
 
 def rate_at(step: int, steps: int, *, warm_up: int, kind: Literal["cosine", "constant"] = "cosine") -> float:
@@ -30,3 +35,14 @@ def gate_at(step: int, kind: Literal["none", "linear", "cosine", "step"], warm_u
         return 0.1
     part = (step + 1) / warm_up
     return part if kind == "linear" else 0.5 * (1 - math.cos(math.pi * part))
+
+
+def budget_at(step: int, budgets: Sequence[int], seed: int) -> int:
+    """The audio tokens of a step, one of the budgets; the same in all its passes and processes.
+
+    It follows from the seed and the step alone, so a resumed run draws what it would have drawn.
+
+    >>> [budget_at(step, (4, 8, 12), seed=0) for step in range(6)]
+    [4, 4, 4, 8, 12, 8]
+    """
+    return budgets[int(np.random.default_rng((seed, _STREAM, step)).integers(len(budgets)))]

@@ -240,6 +240,8 @@ def test_weights_that_cannot_be_computed_with(
         ({"format_version": 4}, "is of format 4; this version reads 3"),
         ({"format_version": "3"}, "is not a checkpoint's configuration: .*; train it again"),
         ({"pathway__tokens": 0}, "is not a checkpoint's configuration: tokens=0: must be at least 1"),
+        ({"pathway__tokens": [4, 2]}, r"configuration: tokens=\[4, 2\]: name each number of tokens once, in"),
+        ({"pathway__tokens": "4"}, "Expected `int | array`, got `str`"),
         (
             {"asking__prompt_template": "{x}"},
             r"configuration: prompt_template='\{x\}': has the field \{x\}; there",
@@ -290,8 +292,8 @@ def test_a_configuration_that_does_not_fit_the_weights(
         attach_checkpoint(read_checkpoint(folder), backbone)
 
 
-@pytest.mark.parametrize("tokens", [10**15, 10**30])
-def test_a_configuration_of_an_absurd_size(folder: Path, backbone: Backbone, tokens: int) -> None:
+@pytest.mark.parametrize("tokens", [10**15, 10**30, [4, 10**15]])
+def test_a_configuration_of_an_absurd_size(folder: Path, backbone: Backbone, tokens: object) -> None:
     edit(folder, pathway__tokens=tokens)
     with pytest.raises(InputError, match=r"config\.json") as refused:
         attach_checkpoint(read_checkpoint(folder), backbone)
@@ -333,6 +335,19 @@ def test_another_base_is_refused_with_the_file_that_differs(adapter: Path, other
         attach_checkpoint(read_checkpoint(adapter), backbone)
     assert str(caught.value) == message
     assert not any(layer._forward_hooks for layer in backbone.model.get_decoder().layers)
+
+
+def test_nested_budgets_come_back_and_one_number_is_written_as_a_number(
+    adapter: Path, backbone: Backbone, tmp_path: Path
+) -> None:
+    made = made_pathway(backbone, tokens=(2, 3))
+    model = attach_checkpoint(read_checkpoint(saved(tmp_path / "a", made, backbone)), backbone)
+    assert model.pathway.config == made.config
+    assert (made.config.budgets, made.config.most_tokens) == ((2, 3), 3)
+    written = [json.loads((folder / "config.json").read_text()) for folder in (tmp_path / "a", adapter)]
+    assert [one["pathway"]["tokens"] for one in written] == [[2, 3], 4]
+    assert read_checkpoint(adapter).config.pathway.budgets == (4,)
+    assert {one["format_version"] for one in written} == {3}
 
 
 def test_a_changed_tokenizer_is_another_base_too(adapter: Path, other_base: Path) -> None:

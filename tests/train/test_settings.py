@@ -27,6 +27,10 @@ NAN = float("nan")
     [
         ({"rank": 8, "heads": 3}, "rank=8 does not divide among heads=3; choose a multiple"),
         ({"tokens": 0}, "tokens=0: must be at least 1"),
+        ({"tokens": (0, 4)}, r"tokens=\[0, 4\]: must be at least 1"),
+        ({"tokens": ()}, r"tokens=\[\]: name each number of tokens once, in ascending order"),
+        ({"tokens": (8, 4)}, r"tokens=\[8, 4\]: name each number of tokens once, in ascending order"),
+        ({"tokens": (4, 4)}, r"tokens=\[4, 4\]: name each number of tokens once, in ascending order"),
         ({"heads": 0}, "heads=0: must be at least 1"),
         ({"bottleneck": 0}, "bottleneck=0: must be at least 1"),
         ({"depth": 1}, "depth=1: must be at least 2"),

@@ -13,10 +13,15 @@ from tiny_models import PATCHES, awake_pathway, llava_inputs, sounds, tiny_llava
 from torch import Tensor, distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from safe_train.pathway.model import SafeModel
+from safe_train.pathway.model import AudioPathway, SafeModel
 
 ROWS, PROCESSES = 4, 2
 GATES, BUDGETS = [1.0, 0.5, 0.0, 1.0], [8, 4, 8, 0]
+
+
+def pathway() -> AudioPathway:
+    """The pathway of both processes."""
+    return awake_pathway(tokens=(4, 8))
 
 
 def answered(logits: Tensor) -> Tensor:
@@ -30,7 +35,7 @@ def hear(rank: int, folder: Path) -> None:
     distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=PROCESSES
     )
-    model = SafeModel(tiny_llava(), awake_pathway())
+    model = SafeModel(tiny_llava(), pathway())
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += rank  # only those of the first process count

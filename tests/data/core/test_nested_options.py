@@ -22,6 +22,8 @@ class Model:
     """layers that hear"""
     bottleneck: int | None = 16
     """inner dimensions; null: none"""
+    tokens: int | tuple[int, ...] = 8
+    """one number, or several"""
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,36 @@ def test_a_dict_is_replaced_by_a_file_and_changed_by_its_keys(call) -> None:
     }
 
 
+def test_a_number_or_a_list_is_given_once_or_several_times(call) -> None:
+    of = {
+        ("--tokens", "4"): 4,
+        ("--tokens", "[4, 8]"): (4, 8),
+        ("--tokens", "4", "--layer", "1", "--tokens=8", "--layer", "2"): (4, 8),
+        ("tokens: 4",): 4,
+        ("model: {tokens: [4, 8]}",): (4, 8),
+        ("tokens: [4, 8]", "--tokens", "9"): 9,
+        ("tokens: 4", "--tokens", "9", "--tokens", "10"): (9, 10),
+    }
+    for words, tokens in of.items():
+        assert call("--model", "m", *words).model.tokens == tokens
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--tokens", "x"], "--tokens: expected int or list, not x; see --help"),
+        (["--tokens", "4", "--tokens", "x"], "--tokens: expected int, not [4, 'x']; see --help"),
+        (["--tokens", "4", "--tokens"], "argument --tokens: expected one argument; see --help"),
+        (["tokens: many"], "--tokens: expected int or list, not many; see --help"),
+    ],
+)
+def test_what_is_neither_a_number_nor_a_list(
+    call, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert call("--model", "m", *words) == 3
+    assert capsys.readouterr().err == f"prog train: {message}\n"
+
+
 def test_null_is_a_value_where_it_may_be_one(call) -> None:
     assert call("--model", "m", "--bottleneck", "null").model.bottleneck is None
     assert call("--model", "m", "model: {bottleneck: null}").model.bottleneck is None
@@ -211,7 +243,7 @@ def test_print_config_shows_sections_and_runs_again(
     assert yaml.safe_load(shown) == {
         "seed": 0,
         "quiet": False,
-        "model": {"model": "m", "layer": [4, 8], "bottleneck": None},
+        "model": {"model": "m", "layer": [4, 8], "bottleneck": None, "tokens": 8},
         "course": {
             "weights": {"audio": 0.5, "vl": 2.0},
             "steps": None,
@@ -225,10 +257,10 @@ def test_print_config_shows_sections_and_runs_again(
 
 
 def test_what_was_written_runs_again(call, tmp_path: Path) -> None:
-    ran = Training(Model("m", (3,), None), Course(steps=4, weights={"a/vl": 1.0}))
+    ran = Training(Model("m", (3,), None, (4, 8)), Course(steps=4, weights={"a/vl": 1.0}))
     path = write_options(tmp_path / "out", "prog train", options_of(ran))
     written = yaml.safe_load(path.read_text())
-    assert written["model"] == {"source": "m", "layer": [3], "bottleneck": None}
+    assert written["model"] == {"source": "m", "layer": [3], "bottleneck": None, "tokens": [4, 8]}
     assert call("--config", str(path)) == ran
     assert call("--config", str(path), "--epochs", "2").course == Course({"a/vl": 1.0}, epochs=2)
 

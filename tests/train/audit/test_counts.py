@@ -1,5 +1,6 @@
 """Counts by part, against published figures; and the check of the freeze, which must be able to fail."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,6 +54,13 @@ def test_the_pathway_on_13b_is_as_published() -> None:
         168_461_312,
         dict.fromkeys(PLAN.layers, 4 * 5120 * 64),
     )
+
+
+def test_nested_budgets_are_the_parameters_of_the_largest() -> None:
+    largest, nested = (replace(SMALL, tokens=tokens) for tokens in (12, (4, 8, 12)))
+    assert components(made(plan=nested)) == components(made(plan=largest))
+    counted = [count_pathway(plan, width=WIDTH, shapes=[(DIMS,)]) for plan in (nested, largest)]
+    assert counted[0] == counted[1]
 
 
 @pytest.mark.parametrize("family", TINY)

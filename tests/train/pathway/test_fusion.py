@@ -263,7 +263,7 @@ def test_the_cache_changes_no_answer(llava, beams: int) -> None:
 @pytest.mark.parametrize("beams", [1, 3])
 def test_a_row_is_answered_as_it_would_be_alone(llava, beams: int) -> None:
     inputs = llava_inputs(4)
-    model = SafeModel(llava, awake_pathway(tokens=4))
+    model = SafeModel(llava, awake_pathway(tokens=(2, 4)))
     gates, budgets = [1.0, 0.0, 0.5, 1.0], [4, 4, 2, 0]
     plain = llava.generate(**inputs, **GENERATION, num_beams=beams)
     with model.fuse(audio=sounds(4), gate=gates, tokens=budgets):
@@ -280,7 +280,7 @@ def test_a_row_is_answered_as_it_would_be_alone(llava, beams: int) -> None:
 
 def test_several_answers_to_a_prompt_hear_its_sound(llava) -> None:
     inputs = llava_inputs(2)
-    model = SafeModel(llava, awake_pathway())
+    model = SafeModel(llava, awake_pathway(tokens=(3, 8)))
     repeated = {name: value.repeat_interleave(3, 0) for name, value in inputs.items()}
     with model.fuse(audio=sounds(2), gate=[1.0, 0.5], tokens=[8, 3]):
         found = llava(**repeated).logits
@@ -370,7 +370,7 @@ def test_rows_without_tokens_leave_the_gradients_of_the_others(llava) -> None:
     inputs = llava_inputs(ROWS)
     gradients = []
     for kept, budget in ((slice(None), [8, 0, 3]), ([0, 2], [8, 3])):
-        pathway = awake_pathway()
+        pathway = awake_pathway(tokens=(3, 8))
         with SafeModel(llava, pathway).fuse(audio=sounds(ROWS)[kept], tokens=budget):
             logits = llava(**{name: value[kept] for name, value in inputs.items()}).logits
             logits[:, PATCHES:].square().sum().backward()

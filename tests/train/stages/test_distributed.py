@@ -64,8 +64,9 @@ class Processes:
 
 def test_two_processes_train_as_one(audio_only: Path, vl_only: Path, untaught: Path, tmp_path: Path) -> None:
     both, one, two = (audio_only, vl_only), tmp_path / "one", tmp_path / "two"
-    processes = Processes(both, untaught, two, tmp_path / "run.py", **OPTIONS)
-    stage_a(preset_config("demo", shards=both, backbone=untaught, out=one, quiet=True, **OPTIONS))
+    options = OPTIONS | {"tokens": [2, 4]}
+    processes = Processes(both, untaught, two, tmp_path / "run.py", **options)
+    stage_a(preset_config("demo", shards=both, backbone=untaught, out=one, quiet=True, **options))
     code, printed, errors = processes.end()
     assert code == 0, errors
     starts = (f"{two}: 108,928 parameters", "  last batch, in nats", "  last evaluation, on the")
@@ -81,6 +82,8 @@ def test_two_processes_train_as_one(audio_only: Path, vl_only: Path, untaught: P
         for name in ("loss", "cross_entropy", "distillation", "gradient_norm"):
             assert second[name] == pytest.approx(first[name], rel=1e-5, abs=1e-5)
         assert second["counts"] == first["counts"]
+        assert second["audio_tokens"] == first["audio_tokens"]
+    assert {line["audio_tokens"] for line in together} == {2, 4}
     assert (one / "epochs.jsonl").read_bytes() == (two / "epochs.jsonl").read_bytes()
     for first, second in zip(*(lines_of(out / "evaluations.jsonl") for out in (one, two)), strict=True):
         assert second == pytest.approx(first, abs=1e-5)

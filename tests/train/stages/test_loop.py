@@ -21,6 +21,7 @@ from safe_train import batches as batches_module
 from safe_train.stages import loop as loop_module
 from safe_train.stages import loss_guard
 from safe_train.stages.loop import Loop, seed_of
+from safe_train.stages.schedule import budget_at
 from safe_train.stages.stage_a import stage_a
 
 Train = Callable[..., None]
@@ -161,9 +162,9 @@ def test_passes_add_up_to_the_gradient_of_the_whole_batch(
     found: list[int] = []
     real = Loop._backward
 
-    def counting(loop: Loop, batches: Any, gate: float) -> dict[str, float]:
+    def counting(loop: Loop, batches: Any, *args: Any) -> dict[str, float]:
         found.append(len(batches))
-        return real(loop, batches, gate)
+        return real(loop, batches, *args)
 
     monkeypatch.setattr(Loop, "_backward", counting)
     settings = {"dropout": 0.0, "steps": 2, "eval_steps": 0}
@@ -176,6 +177,30 @@ def test_passes_add_up_to_the_gradient_of_the_whole_batch(
     for one, other in zip(whole, parts, strict=True):
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
         assert other["gradient_norms"] == pytest.approx(one["gradient_norms"], rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("tokens", [3, (1, 3)])
+def test_all_passes_of_a_step_hear_by_the_budget_that_it_drew(
+    tokens: int | tuple[int, ...], train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: dict[int, list[int]] = {}
+    real = Loop._backward
+
+    def backward(loop: Loop, *args: Any) -> dict[str, float]:
+        passes = heard.setdefault(loop.progress.step, [])
+        forward = loop.pathway.forward
+        with monkeypatch.context() as patch:
+            patch.setattr(loop.pathway, "forward", lambda x, k: passes.append(k) or forward(x, k))
+            return real(loop, *args)
+
+    monkeypatch.setattr(Loop, "_backward", backward)
+    train(tokens=tokens, steps=6, eval_steps=0)
+    wanted = [budget_at(step, (1, 3), 0) if tokens == (1, 3) else 3 for step in range(6)]
+    assert {3} <= {*wanted} <= {1, 3}
+    assert [{*passes} for passes in heard.values()] == [{budget} for budget in wanted]
+    assert min(map(len, heard.values())) > 1
+    lines = lines_of(tmp_path / "out/losses.jsonl")
+    assert [line.get("audio_tokens") for line in lines] == (wanted if tokens == (1, 3) else [None] * 6)
 
 
 def test_dropout_is_of_the_seed_the_step_and_the_process() -> None:

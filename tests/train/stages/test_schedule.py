@@ -1,12 +1,14 @@
-"""Schedules: the learning rates rise, then fall or stay; the gate opens and is never quite closed."""
+"""Schedules: rates rise, then fall or stay; the gate opens and is never quite closed; budgets are drawn."""
 
 import math
+from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safe_train.stages.schedule import gate_at, rate_at
+from safe_train.stages.schedule import budget_at, gate_at, rate_at
 
 KINDS = ("none", "linear", "cosine", "step")
 
@@ -46,3 +48,17 @@ def test_how_the_gate_opens() -> None:
     assert [gate_at(step, "cosine", 4) for step in range(4)] == pytest.approx(
         [0.5 - math.cos(math.pi * part) / 2 for part in (0.25, 0.5, 0.75, 1.0)]
     )
+
+
+def test_each_step_draws_one_budget_from_the_seed_and_the_step_alone() -> None:
+    drawn = [[budget_at(step, (4, 8, 12), seed) for step in range(900)] for seed in (0, 1)]
+    assert drawn[0] == [budget_at(step, (4, 8, 12), 0) for step in range(900)]
+    assert drawn[0] != drawn[1]
+    for one in drawn:
+        counts = Counter(one)
+        assert set(counts) == {4, 8, 12}
+        assert min(counts.values()) > 250  # of 300 expected, more than three deviations of 14
+        pairs = Counter(pairwise(one))
+        assert len(pairs) == 9
+        assert min(pairs.values()) > 65  # of 100: a step says nothing of the next
+    assert {budget_at(step, (8,), 0) for step in range(50)} == {8}

@@ -49,6 +49,7 @@ STAGES = {
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "gate": {"gate_warm_up": "linear", "gate_warm_up_steps": 5, "schedule": "constant", "workers": 3},
+    "budgets": {"tokens": (2, 4)},
     "full teacher": {},
     "curriculum": {"steps": 12, "eval_steps": 1},
 }
