@@ -56,4 +56,3 @@ def _check_trained(pathway: PathwayConfig, budgets: list[int], where: str) -> No
             f"{where}: {unknown[0]} audio tokens were not trained; this pathway was trained with "
             f"{', '.join(map(str, trained))}"
         )
-
