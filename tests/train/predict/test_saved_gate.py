@@ -80,7 +80,9 @@ def test_a_killed_run_goes_on_with_its_gate_to_the_same_bytes(
     assert not out.exists()
     capsys.readouterr()
     assert main([*words, "--gate", "always"]) == 3  # it does not go on with another gate
-    assert "is of another run, which differs:\n  gate: " in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "is of another run, which differs:" in said
+    assert "gate.kind: entropy there, always here" in said
     assert main(words) == 0
     assert out.read_bytes() == whole.read_bytes()
 
