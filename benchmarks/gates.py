@@ -1,10 +1,10 @@
 """What each gate skips and loses in a synthetic world, fitted on one split and judged on another.
 
 `python -m benchmarks.gates --world foggy --seed 1` goes the way of a user: the world, its shards, the toy,
-stage A by the preset `demo`; then the splits `gate` and `test` are asked at every budget. Every gate is fitted
-on the first and judged on the second: heuristics and classifiers by the upper rule, policies by each method of
-stage B and three seeds each, and the student of stage C. A line tells what one of them skips, loses and earns.
-With --out, what is made stays there and is used again.
+stage A by the preset `demo`; then the splits `gate` and `test` are asked at every budget. Every gate is
+fitted on the first and judged on the second: heuristics and classifiers by the upper rule, policies by each
+method of stage B and three seeds each, and the student of stage C. A line tells what one of them skips, loses
+and earns. With --out, what is made stays there and is used again.
 """
 
 import argparse

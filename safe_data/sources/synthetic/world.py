@@ -26,7 +26,6 @@ from safe_data.sources.synthetic.worlds import PLAIN, World, find_world
 
 FEWEST_CLIPS = 24
 
-_GROUP_SIZES = (2, 3, 4)
 _FOG_STREAM = 7  # of random numbers; 1 to 3 are drawn here, 4 to 6 by faults and lessons
 _KINDS_AND_COUNTS = [(sound, count) for sound in SOUNDS for count in range(1, MOST_EVENTS + 1)]
 
@@ -103,7 +102,7 @@ def _holds(out: Path, about: dict[str, Any]) -> bool:
 
 
 def _places(world: World, clips: int, seed: int) -> Iterator[_Place]:
-    """The place of each clip; two to four consecutive clips share one."""
+    """The place of each clip; consecutive clips share one."""
     given = number = 0
     while given < clips:
         rng = np.random.default_rng((seed, 1, number))
@@ -113,7 +112,7 @@ def _places(world: World, clips: int, seed: int) -> Iterator[_Place]:
             shade=rng.uniform(DARKEST, LIGHTEST),
             difficulty=world.difficulties[rng.integers(len(world.difficulties))],
         )
-        size = min(_GROUP_SIZES[rng.integers(len(_GROUP_SIZES))], clips - given)
+        size = min(world.group_sizes[rng.integers(len(world.group_sizes))], clips - given)
         yield from [place] * size
         given, number = given + size, number + 1
 
