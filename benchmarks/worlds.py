@@ -41,6 +41,7 @@ from safe_train.toy.backbone import pretrain, read_toy_backbone
 from safe_train.toy.recipe import recipe_for
 
 CLIPS, BATCH_SIZE = 2400, 64
+TOKENS = (4, 8, 12)  # trained together; SAFE is asked with the most
 CONDITIONS = ("full", "swap_audio", "mute_audio")
 UNSURE = 0.5  # nats: above, a gate by entropy would rather listen
 _ARMS = ((BASE, "full"), *((SAFE, condition) for condition in CONDITIONS))
@@ -83,7 +84,7 @@ def measure(world: str, *, seed: int, clips: int = CLIPS, out: Path | None = Non
         taught = read_toy_backbone(folder / "backbone").held_out_accuracy
         print_line(world=world, seed=seed, slice="pictures the toy never saw", base=taught)
         # What was kept is measured below, on more questions than would stop a drifting run.
-        settings = {"drift_stop": None, "seed": seed, **settings}
+        settings = {"drift_stop": None, "seed": seed, "tokens": TOKENS, **settings}
         where: Facts = {"backbone": folder / "backbone", "out": folder / "adapter"}
         plan = preset_config("demo", shards=(folder / "shards",), **where, **settings)
         with _timed(world, seed, "stage A"):
