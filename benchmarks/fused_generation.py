@@ -9,8 +9,6 @@ from statistics import median
 from time import process_time
 from typing import Any
 
-import torch
-
 from benchmarks.machine import describe
 from benchmarks.timing import in_turns, print_line
 from safe_train.base.prompts import encode_prompt
@@ -27,6 +25,8 @@ WAYS = {"off": 0.0, "plain": 1.0, "folded": 1.0}
 
 def main() -> None:
     """Print how much longer the prefill, an answer and a decode step take by each way."""
+    import torch
+
     torch.set_num_threads(1)
     print_line(benchmark="fused_generation", **describe())
     torch.manual_seed(0)

@@ -16,7 +16,6 @@ from time import process_time
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy import ndarray
 
 from benchmarks.machine import describe
@@ -67,6 +66,8 @@ def command(words: Sequence[str]) -> int:
 
 def measure(out: Path, seeds: Sequence[int]) -> None:
     """Print a line for each seed and number of tokens, and for each number over the seeds."""
+    import torch
+
     torch.set_num_threads(1)
     print_line(benchmark="nested_tokens", **describe())
     lost: dict[tuple[str, int], list[float]] = {}
@@ -96,6 +97,8 @@ def measure(out: Path, seeds: Sequence[int]) -> None:
 
 def _trained(folder: Path, seed: int, tokens: int | tuple[int, ...]) -> Found:
     """Train with these tokens, and answer the test split by each number that was trained."""
+    import torch
+
     name = "-".join(map(str, tokens if isinstance(tokens, tuple) else (tokens,)))
     config = preset_config(
         "demo",
