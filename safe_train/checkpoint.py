@@ -259,7 +259,7 @@ def attach_checkpoint(checkpoint: Checkpoint, backbone: Backbone) -> SafeModel:
     pathway.load_state_dict(weights, assign=True)
     adapted = config.adapted
     adaptation = attach_adapted(checkpoint.folder, base, adapted.settings) if adapted else None
-    return SafeModel(base, pathway.eval(), adaptation)
+    return SafeModel(base, pathway.eval(), adaptation, folds=True)
 
 
 def check_dataset(checkpoint: Checkpoint, dataset: ShardDataset, *, allow_other: bool) -> None:

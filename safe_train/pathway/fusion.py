@@ -207,20 +207,33 @@ def _fuse_request(
     hidden: Float[Tensor, "beams positions width"], number: int, block: CrossAttentionBlock, request: Request
 ) -> Float[Tensor, "beams positions width"]:
     """Fuse one row per sound, or several: beams, or several answers to one prompt."""
-    keys, values = request.keys_values[number]
+    keys_values = request.keys_values[number]
+    if not isinstance(keys_values, tuple):
+        return keys_values(hidden, number)
+    keys, values = keys_values
     gate = None if request.is_open else request.gate.to(hidden.device)
     mask = request.mask
     mask = None if mask is None else mask.to(hidden.device)
-    beams, left_over = divmod(len(hidden), len(keys))
-    if left_over:
-        raise InputError(
-            f"layer {number}: {len(hidden)} sequences for {len(keys)} sounds; give one sound per prompt"
-        )
+    beams = beams_of(len(hidden), len(keys), number)
     if beams > 1:
         keys, values = keys.repeat_interleave(beams, 0), values.repeat_interleave(beams, 0)
         gate = gate.repeat_interleave(beams, 0) if gate is not None and gate.dim() else gate
         mask = None if mask is None else mask.repeat_interleave(beams, 0)
     return fuse(hidden, block, (keys, values), gate, mask)
+
+
+def beams_of(sequences: int, sounds: int, number: int) -> int:
+    """How many sequences hear each sound.
+
+    Raises:
+        InputError: not all sounds are heard by as many.
+    """
+    beams, left_over = divmod(sequences, sounds)
+    if left_over:
+        raise InputError(
+            f"layer {number}: {sequences} sequences for {sounds} sounds; give one sound per prompt"
+        )
+    return beams
 
 
 def fuse(
@@ -230,8 +243,16 @@ def fuse(
     gate: Tensor | None,
     mask: Bool[Tensor, "batch tokens"] | None,
 ) -> Float[Tensor, "batch positions width"]:
+    """Hear, and add it to the hidden states."""
+    return added(hidden, block.heard(hidden, keys_values, mask), gate)
+
+
+def added(
+    hidden: Float[Tensor, "batch positions width"],
+    heard: Float[Tensor, "batch positions width"],
+    gate: Tensor | None,
+) -> Float[Tensor, "batch positions width"]:
     """Add what is heard to the hidden states, as far as the gate is open; None is fully open for all rows."""
-    heard = block.heard(hidden, keys_values, mask)
     if gate is None:
         return hidden + heard.to(hidden.dtype)
     gate = gate.view(-1, 1, 1)

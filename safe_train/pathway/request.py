@@ -4,7 +4,7 @@ It is the only state that changes, and it stays the same for the whole call. If 
 prompt and the answer, the key-value cache would still hold states made with the earlier value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +18,9 @@ Audio = Tensor | tuple[Tensor, ...]  # embeddings of shape (batch, …), one ten
 Gate = float | Sequence[float] | Tensor
 Budget = int | Sequence[int] | Tensor
 KeysValues = tuple[Float[Tensor, "batch heads tokens dims"], Float[Tensor, "batch heads tokens dims"]]
+Fuse = Callable[
+    [Tensor, int], Tensor
+]  # hidden states and the number of their layer → those with what is heard
 
 
 @dataclass
@@ -34,7 +37,7 @@ class Request:
     tokens: int
     mask: Bool[Tensor, "batch tokens"] | None
     is_open: bool = False
-    keys_values: dict[int, KeysValues] = field(default_factory=dict)
+    keys_values: dict[int, KeysValues | Fuse] = field(default_factory=dict)
 
 
 def new_request(

@@ -79,7 +79,7 @@ class Evaluation:
         right = 0.0
         for batch in self._batches(model, accelerator, self.audio):
             with model.fuse(audio=batch.audio):
-                right += float(_is_right(answer_logits(model.base, batch), batch).sum())
+                right += float(is_right(answer_logits(model.base, batch), batch).sum())
         return summed(accelerator, [right])[0] / len(self.audio)
 
     def _vl_metrics(self, model: SafeModel, accelerator: Accelerator) -> dict[str, float]:
@@ -92,12 +92,12 @@ class Evaluation:
                 _check_without_audio(model, batch)
             here = [places[row.question] for row in batch.asked]
             base = self._base_logits(batch) if self._base_logits else answer_logits(model.base, batch)
-            right[0, here] = _is_right(base, batch).cpu()
+            right[0, here] = is_right(base, batch).cpu()
             tokens = int(batch.real.sum())
             divergence[0] += tokens
             for case, name in enumerate(self._cases, 1):
                 heard = self._heard(model, batch, name)
-                right[case, here] = _is_right(heard, batch).cpu()
+                right[case, here] = is_right(heard, batch).cpu()
                 loss = distillation_loss(heard, base, batch.real, temperature=1.0)
                 divergence[case] += float(loss) * tokens
         both = np.array(summed(accelerator, [*divergence, *right.ravel()]))
@@ -141,7 +141,8 @@ def _check_without_audio(model: SafeModel, batch: Batch) -> None:
         raise RuntimeError(f"without audio, SAFE's hooks change the base's logits by up to {most:g}")
 
 
-def _is_right(logits: Float[Tensor, "batch tokens vocab"], batch: Batch) -> Bool[Tensor, " batch"]:
+def is_right(logits: Float[Tensor, "batch tokens vocab"], batch: Batch) -> Bool[Tensor, " batch"]:
+    """Whether greedy decoding would give exactly each answer, from the logits that predict its tokens."""
     return ((logits.argmax(-1) == batch.answers) | ~batch.real).all(1)
 
 
