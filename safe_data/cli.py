@@ -18,13 +18,23 @@ if TYPE_CHECKING:
     from safe_data.build.build import Summary
 
 
-def synth(out: Path, *, clips: int = 2000, seed: int = 0, faults: str | None = None) -> None:
+def _worlds() -> Topics:
+    from safe_data.sources.synthetic.worlds import WORLDS
+
+    return {"Worlds (docs/data.md says what each can show):": {n: one.about for n, one in WORLDS.items()}}
+
+
+@lists(_worlds)
+def synth(
+    out: Path, *, clips: int = 2000, seed: int = 0, world: str = "plain", faults: str | None = None
+) -> None:
     """Write a synthetic world of pictures and sounds as a folder dataset.
 
     Args:
         out: new directory; one that already holds the same world is left as it is, any other is refused
         clips: number of clips, 24 or more
         seed: seed of the random numbers, 0 or more; the same seed gives the same bytes
+        world: what the clips are like, one of the worlds below
         faults: faults to plant, as KIND=NUMBER,…, where KIND is leakage, near_leakage, duplicate,
             near_duplicate, label_conflict, answer_conflict, mismatch, silent, corrupt, ungrouped,
             shared_group, or imbalance, whose NUMBER is the ratio of the most frequent label to the rarest;
@@ -32,6 +42,7 @@ def synth(out: Path, *, clips: int = 2000, seed: int = 0, faults: str | None = N
 
     Examples:
         safe-data synth runs/world --clips 200 --seed 0
+        safe-data synth runs/hard --clips 2400 --world hard
         safe-data synth runs/faulty --clips 400 --faults leakage=3,near_duplicate=5,silent=2
     """
     from safe_data.sources.synthetic.faults import parse_faults
@@ -39,9 +50,9 @@ def synth(out: Path, *, clips: int = 2000, seed: int = 0, faults: str | None = N
     from safe_data.sources.synthetic.world import write_world
 
     wanted = parse_faults(faults) if faults is not None else None
-    write_world(out, clips=clips, seed=seed, faults=wanted)
+    write_world(out, clips=clips, seed=seed, world=world, faults=wanted)
     planted = f", with {faults}; the key is {out / FAULTS_JSON}" if wanted else ""
-    say([f"{out}: {clips} clips of seed {seed}{planted}"])
+    say([f"{out}: {clips} clips of the {world} world, seed {seed}{planted}"])
 
 
 def _encoders() -> Topics:

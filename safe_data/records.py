@@ -19,7 +19,7 @@ UNKNOWN_FIELD_HINT = "put facts of your own under 'metadata'"
 
 Task = Literal["vqa", "caption", "classify"]
 Modality = Literal["audio", "vision", "both"]
-Difficulty = Literal["easy", "medium", "hard"]
+Difficulty = Literal["easy", "medium", "hard", "harder", "hardest"]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from safe_train.experiments.retention import run_retention
     from safe_train.gates.fit import fit_gate
     from safe_train.gates.gate_files import FittedGate, read_gate
+    from safe_train.gates.policy import AudioPolicyNetwork
     from safe_train.parity.parity import ParityReport, check_parity
     from safe_train.pathway.fusion import CrossAttentionBlock
     from safe_train.pathway.model import AudioPathway, SafeModel
@@ -30,13 +31,18 @@ if TYPE_CHECKING:
     from safe_train.settings.parity import ParityConfig
     from safe_train.settings.pathway import PathwayConfig
     from safe_train.settings.predict import PredictConfig
+    from safe_train.settings.stage_b import StageBConfig
+    from safe_train.settings.stage_c import StageCConfig
     from safe_train.settings.train import RunConfig, TrainConfig
     from safe_train.stages.stage_a import StageAResult, stage_a
+    from safe_train.stages.stage_b import stage_b
+    from safe_train.stages.stage_c import stage_c
 
 __all__ = [
     "AdaptationConfig",
     "AskingConfig",
     "AudioPathway",
+    "AudioPolicyNetwork",
     "AudioProjector",
     "Audit",
     "AuditConfig",
@@ -59,6 +65,8 @@ __all__ = [
     "RunConfig",
     "SafeModel",
     "StageAResult",
+    "StageBConfig",
+    "StageCConfig",
     "TrainConfig",
     "attach_checkpoint",
     "check_parity",
@@ -74,6 +82,8 @@ __all__ = [
     "run_retention",
     "save_checkpoint",
     "stage_a",
+    "stage_b",
+    "stage_c",
 ]
 
 _MODULES = {
@@ -84,6 +94,7 @@ _MODULES = {
     "experiments.retention": ("run_retention",),
     "gates.fit": ("fit_gate",),
     "gates.gate_files": ("FittedGate", "read_gate"),
+    "gates.policy": ("AudioPolicyNetwork",),
     "parity.parity": ("ParityReport", "check_parity"),
     "pathway.fusion": ("CrossAttentionBlock",),
     "pathway.model": ("AudioPathway", "SafeModel"),
@@ -100,8 +111,12 @@ _MODULES = {
     "settings.parity": ("ParityConfig",),
     "settings.pathway": ("PathwayConfig",),
     "settings.predict": ("PredictConfig",),
+    "settings.stage_b": ("StageBConfig",),
+    "settings.stage_c": ("StageCConfig",),
     "settings.train": ("RunConfig", "TrainConfig"),
     "stages.stage_a": ("StageAResult", "stage_a"),
+    "stages.stage_b": ("stage_b",),
+    "stages.stage_c": ("stage_c",),
 }
 
 

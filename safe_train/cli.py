@@ -14,9 +14,12 @@ from safe_train.settings.audit import AuditConfig
 from safe_train.settings.gate import GateConfig
 from safe_train.settings.parity import ParityConfig
 from safe_train.settings.predict import PredictConfig
+from safe_train.settings.stage_b import StageBConfig
+from safe_train.settings.stage_c import StageCConfig
 from safe_train.settings.train import TrainConfig
 
 if TYPE_CHECKING:
+    from safe_train.gates.gate_facts import GateFacts
     from safe_train.stages.logs import StepLoss
 
 SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
@@ -101,6 +104,58 @@ def stage_a(config: TrainConfig) -> int:
         lines += [f"  {line}" for line in drift_table(trained.metrics, config.run.drift_stop)]
     say(lines)
     return HOLDS
+
+
+def stage_b(checkpoint: Path, config: StageBConfig) -> int:
+    """Learn a policy that chooses how many audio tokens each question is worth, and scan it to a front.
+
+    Writes it to CHECKPOINT/gate. Exit code 1 if it is shown to lose more than it may, 2 if that was not shown
+    either way.
+
+    Args:
+        checkpoint: folder written by `safe-train stage-a`
+
+    Examples:
+        safe-train stage-b runs/mine/adapter --data runs/mine/shards --backbone runs/base
+        safe-train stage-b runs/mine/adapter --method doubly_robust --alpha 0.1 --force
+    """
+    from safe_train.stages.stage_b import stage_b as learn
+    from safe_train.stages.stages_text import stage_b_lines
+
+    found = learn(checkpoint, config)
+    say(stage_b_lines(found))
+    wrote(found.files)
+    return _holds(found.gate)
+
+
+def stage_c(checkpoint: Path, config: StageCConfig) -> int:
+    """Find the smallest gate that chooses as well as the policy, judged by what it loses.
+
+    Writes it to CHECKPOINT/gate and to one file. Exit code 1 if it is shown to lose more than it may, 2 if
+    that was not shown either way.
+
+    Args:
+        checkpoint: folder written by `safe-train stage-a`, on which `safe-train stage-b` ran
+
+    Examples:
+        safe-train stage-c runs/mine/adapter --force
+    """
+    from safe_train.stages.stage_c import stage_c as distil
+    from safe_train.stages.stages_text import stage_c_lines
+
+    found = distil(checkpoint, config)
+    say(stage_c_lines(found))
+    wrote(found.files)
+    return _holds(found.gate)
+
+
+def _holds(gate: "GateFacts | None") -> int:
+    """The exit code of a gate that was fitted; without one, nothing could be judged."""
+    if gate is None:
+        return NOT_JUDGED
+    if gate.holds:
+        return HOLDS
+    return DOES_NOT_HOLD if gate.shown else NOT_JUDGED
 
 
 def last_losses(last: "StepLoss") -> str:
@@ -230,6 +285,8 @@ COMMANDS: dict[str, Command] = {
     "demo": demo,
     "audit": audit,
     "stage-a": stage_a,
+    "stage-b": stage_b,
+    "stage-c": stage_c,
     "predict": predict,
     "gate": gate,
     "parity": parity,

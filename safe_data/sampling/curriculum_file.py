@@ -12,8 +12,8 @@
         weights: {audio: 0.4, vl: 0.6}
 
 `weights` are relative; a dataset without a weight is not drawn. `difficulty` lists which rows of a dataset to
-draw: easy, medium, hard, unrated. A row without a difficulty is unrated. Datasets without a list are drawn
-whole. The last stage has no `until` and lasts as long as training.
+draw: easy, medium, hard, harder, hardest, unrated. A row without a difficulty is unrated. Datasets without a
+list are drawn whole. The last stage has no `until` and lasts as long as training.
 
 `until` ends a stage after that many `steps`, or once its `metric` holds, whichever comes first. `steps` are
 always given: a metric may never hold, and then no later stage would begin. The metric holds if it was
@@ -33,7 +33,7 @@ from safe_data.core.errors import InputError, Place, explain, raise_row_errors
 from safe_data.core.yaml_file import read_yaml
 from safe_data.sampling.mixture import exact_shares
 
-Level = Literal["easy", "medium", "hard", "unrated"]
+Level = Literal["easy", "medium", "hard", "harder", "hardest", "unrated"]
 Name = Annotated[str, Field(min_length=1)]
 Positive = Annotated[int, Field(ge=1)]
 Bound = Annotated[float, Field(allow_inf_nan=False)]

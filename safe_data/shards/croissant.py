@@ -87,7 +87,7 @@ COLUMNS = {
     "split": "part of the dataset that the record belongs to",
     "group": "what must not be in two splits, such as a video or a speaker",
     "label": "class of the record; null without one",
-    "difficulty": "how hard the record is: easy, medium or hard; null if unknown",
+    "difficulty": "how hard the record is: easy, medium, hard, harder or hardest; null if unknown",
     "status": "ok, or rejected for a record that is in no tar",
     "error": "why the record was rejected; null if it was not",
     "source_path": "medium for which the record was rejected, relative to the corpus",

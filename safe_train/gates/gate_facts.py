@@ -33,9 +33,9 @@ class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A value with its interval at the confidence of the gate's rule, over `n` questions."""
 
     value: float
-    low: float | None
-    high: float | None
     n: int
+    low: float | None = None
+    high: float | None = None
 
 
 class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

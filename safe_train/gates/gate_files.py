@@ -161,6 +161,8 @@ def _check_facts(facts: GateFacts) -> None:
         raise InputError(f"budgets={list(facts.budgets)}: expected whole numbers, 0 or more, ascending")
     if facts.tokens < 1:
         raise InputError(f"tokens={facts.tokens}: expected 1 or more")
+    if facts.tokens not in facts.budgets and facts.threshold is not None:
+        raise InputError(f"tokens={facts.tokens}: is none of the budgets {list(facts.budgets)}")
     if facts.threshold is not None and not 0 <= facts.threshold < 1.001:
         raise InputError(f"threshold={facts.threshold}: expected a number from 0 to 1, or just above")
     if facts.clamp not in (None, CLAMP):

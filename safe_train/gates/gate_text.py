@@ -1,9 +1,10 @@
 """Gate text: what gate.json says, in 80 columns."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 from safe_data.core import numerals
-from safe_data.core.table import Table, Value, render
+from safe_data.core.table import COLUMNS, Table, Value, render
 from safe_train.gates.all_gates import GATES
 from safe_train.gates.gate_facts import Drop, Estimate, GateFacts, Reliability
 from safe_train.gates.heuristics import ALWAYS, NEVER
@@ -29,7 +30,7 @@ def gate_lines(facts: GateFacts) -> list[str]:
         *_reliability(facts),
         "",
         _verdict(facts),
-        *(f"  {note}" for note in facts.notes),
+        *(line for note in facts.notes for line in _note(note)),
     ]
 
 
@@ -46,10 +47,15 @@ def compared_lines(gates: Sequence[GateFacts]) -> list[str]:
     return render([Table(title, _COMPARED, rows, write)], "text")
 
 
+def _note(note: str) -> list[str]:
+    return wrap(note, COLUMNS, initial_indent="  ", subsequent_indent="    ")
+
+
 def _decides(facts: GateFacts) -> str:
     """When it listens, and with how many tokens."""
     if facts.threshold is None:
-        return f"chooses among {_listed(facts.budgets)} audio tokens"
+        weights = "" if facts.alpha is None else f" (alpha {facts.alpha:g}, gamma {facts.gamma or 0:g})"
+        return f"chooses among {_listed(facts.budgets)} audio tokens{weights}"
     if facts.kind in (ALWAYS, NEVER):
         return f"{facts.kind} listens, with {facts.tokens} audio tokens"
     if facts.threshold <= LISTEN_ALWAYS:

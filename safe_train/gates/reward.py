@@ -8,7 +8,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Float64
@@ -16,9 +16,7 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError, check_choices
 from safe_train.gates.outcomes import Outcomes
-
-Cost = Literal["tokens", "latency"]
-Irrelevance = Literal["consulted", "influenced"]
+from safe_train.settings.stage_b import Cost, Irrelevance
 
 INFLUENCED_NATS = 0.1  # a divergence of the first token above this counts as an influence
 
@@ -65,13 +63,21 @@ def rewards(outcomes: Outcomes, reward: Reward) -> Float64[ndarray, "questions b
     Raises:
         InputError: the cost is the latency, and it was not measured.
 
-    >>> reward = Reward(alpha=0.05, gamma=0.02)
     >>> (0.05 * costs((0, 4, 8, 12), None)).round(4).tolist()
     [0.0, 0.0167, 0.0333, 0.05]
     """
+    return outcomes.scores - penalties(outcomes, reward)
+
+
+def penalties(outcomes: Outcomes, reward: Reward) -> Float64[ndarray, "questions budgets"]:
+    """What is taken from the score of each question at each budget, which needs no answer.
+
+    Raises:
+        InputError: the cost is the latency, and it was not measured.
+    """
     latency = outcomes.latency_ms if reward.cost == "latency" else None
     cost = costs(outcomes.budgets, latency)
-    return outcomes.scores - reward.alpha * cost - reward.gamma * irrelevant(outcomes, reward.irrelevance)
+    return reward.alpha * cost + reward.gamma * irrelevant(outcomes, reward.irrelevance)
 
 
 def costs(
@@ -92,7 +98,7 @@ def costs(
         if not np.isfinite(latency_ms).all():
             raise InputError(
                 "cost='latency': the latency of these outcomes was not measured; choose tokens, or measure "
-                "it with `safe-train gate fit --latency-questions`"
+                "it with --latency-questions"
             )
         spent = np.maximum(latency_ms - latency_ms[0], 0.0)
     if not spent.max() > 0:

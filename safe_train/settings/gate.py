@@ -1,9 +1,16 @@
 """The settings of a gate's fitting."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
-from safe_data.core.errors import InputError, check_above_zero, check_at_least_one, check_choices, check_seed
+from safe_data.core.errors import (
+    InputError,
+    check_above_zero,
+    check_at_least_one,
+    check_choices,
+    check_seed,
+    did_you_mean,
+)
 
 GateKind = Literal["always", "never", "entropy", "confidence", "margin", "linear", "mlp"]
 Rule = Literal["upper", "point"]
@@ -21,9 +28,9 @@ class GateConfig:
     """what decides: the base's entropy, confidence or margin; a logistic regression (linear) or a small
     network (mlp) on its entropy and its last hidden state; or always, or never"""
 
-    compare: tuple[GateKind, ...] = ()
-    """another kind to show beside it; only --kind is saved, as choosing among several by the same questions
-    would spoil what its bound says"""
+    compare: tuple[str, ...] = ()
+    """another kind, such as entropy, to show beside it; only --kind is saved, as choosing among several by
+    the same questions would spoil what its bound says"""
 
     rule: Rule = "upper"
     """how the threshold is chosen. upper: as little listening as keeps the upper bounds of the drops within
@@ -74,7 +81,8 @@ class GateConfig:
         check_choices(self, kind=kinds, rule=get_args(Rule))
         for kind in self.compare:
             if kind not in kinds:
-                raise InputError(f"compare={kind!r}: is no choice; choose from {', '.join(kinds)}")
+                hint = did_you_mean(kind, kinds, f"choose from {', '.join(kinds)}")
+                raise InputError(f"compare={kind!r}: is no choice; {hint}")
         check_seed(self.seed)
         check_at_least_one(self, "batch_size")
         check_above_zero(self, "bound", "vl_bound", "l2")
@@ -89,5 +97,5 @@ class GateConfig:
 
     @property
     def kinds(self) -> tuple[GateKind, ...]:
-        """The kind to save, and then those to show beside it."""
-        return tuple(dict.fromkeys((self.kind, *self.compare)))
+        """The kind to save, and then those to show beside it, each once."""
+        return tuple(dict.fromkeys((self.kind, *(cast(GateKind, kind) for kind in self.compare))))

@@ -1,6 +1,7 @@
 """Faults that are planted in a written synthetic world, and its key, so that an audit can be tested.
 
-Each fault has clips of its own, chosen by the seed; what is not named in the key stays as it was.
+Each fault has clips of its own, chosen by the seed; what is not named in the key stays as it was. A clip in
+which nothing is heard gets none.
 """
 
 import io
@@ -17,7 +18,8 @@ from PIL import Image
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.records import Event
 from safe_data.sources.synthetic.faults_key import FORMAT_VERSION, Key, Planted, write_key
-from safe_data.sources.synthetic.sounds import CLIP_SECONDS, SAMPLE_RATE_HZ, SOUNDS, play
+from safe_data.sources.synthetic.hints import stated
+from safe_data.sources.synthetic.sounds import CLIP_SECONDS, SAMPLE_RATE_HZ, SOUNDS, mix
 from safe_data.sources.synthetic.transforms import TRANSFORMS, disguise, fits, moved, wav
 
 COPIES = ("leakage", "near_leakage", "duplicate", "near_duplicate", "label_conflict", "answer_conflict")
@@ -78,7 +80,9 @@ class _Field:
         self.planted: list[Planted] = []
         self.rare = SOUNDS[rng.integers(len(SOUNDS))] if "imbalance" in faults else None
         self.free: list[_Row] = [
-            rows[number] for number in rng.permutation(len(rows)) if not self._rare(rows[number])
+            rows[number]
+            for number in rng.permutation(len(rows))
+            if rows[number]["events"] and not self._rare(rows[number])
         ]
 
     def plant(self, kind: str, number: int) -> None:
@@ -105,6 +109,7 @@ class _Field:
         if kind == "label_conflict":
             others = [one for one in SOUNDS if one not in (original["label"], self.rare)]
             copy["label"] = others[self.rng.integers(len(others))]
+        _state_again(copy)
         if kind == "answer_conflict":
             asked = next(one for one in copy["examples"] if one["question_type"] == "sound")
             others = [one for one in asked["choices"] if one not in asked["references"]]
@@ -125,7 +130,9 @@ class _Field:
             InputError: there are too few clips of a label for this ratio.
         """
         corrupt = {one.records[0] for one in self.planted if one.kind == "corrupt"}
-        train = [row for row in self.rows if row["split"] == "train" and row["id"] not in corrupt]
+        train = [
+            row for row in self.rows if row["split"] == "train" and row["label"] and row["id"] not in corrupt
+        ]
         counts = Counter(row["label"] for row in train)
         fewest = max(counts.values()) // ratio
         if not fewest:
@@ -185,6 +192,7 @@ class _Field:
         events = [Event.model_validate(event) for event in original["events"]]
         copy["events"] = [event.model_dump(mode="json") for event in moved(events, later)]
         copy["label"], copy["difficulty"] = original["label"], original["difficulty"]
+        _copy_metadata(original, copy, "murmur", "snr_db")
         _copy_examples(original, copy, needs_audio=True)
 
     def _copy_picture(self, original: _Row, copy: _Row, how: str) -> None:
@@ -198,6 +206,7 @@ class _Field:
         else:
             with Image.open(source) as picture:
                 picture.save(target, format="JPEG", quality=85)
+        _copy_metadata(original, copy, "picture_tells", "fog")
         _copy_examples(original, copy, needs_audio=False)
 
     def _spoil(self, kind: str, row: _Row) -> None:
@@ -208,13 +217,17 @@ class _Field:
             case "mismatch":
                 others = [one for one in SOUNDS if one != row["label"]]
                 heard = others[self.rng.integers(len(others))]
-                samples, _ = play(heard, len(row["events"]), row["difficulty"], self.rng)
-                path.write_bytes(wav(samples, SAMPLE_RATE_HZ))
+                murmur = row.get("metadata", {}).get("murmur", False)
+                mixed = mix(heard, len(row["events"]), row["difficulty"], self.rng, murmur=murmur)
+                path.write_bytes(wav(mixed.samples, SAMPLE_RATE_HZ))
+                _state_again(row, snr_db=mixed.snr_db)
             case "silent":  # nothing is heard, so nothing can be asked about it
                 samples, rate_hz = soundfile.read(path, dtype="int16")
                 path.write_bytes(wav(np.zeros_like(samples), rate_hz))
                 row["events"] = []
                 row["examples"] = [one for one in row["examples"] if not one["needs_audio"]]
+                row.get("metadata", {}).pop("snr_db", None)
+                _state_again(row, murmur=False)
             case "corrupt":
                 file = path.read_bytes()
                 path.write_bytes(file[: len(file) // 2])
@@ -238,3 +251,15 @@ def _copy_examples(original: _Row, copy: _Row, *, needs_audio: bool) -> None:
     kept = [one for one in copy["examples"] if one["needs_audio"] != needs_audio]
     mine = [{**one, "id": f"{copy['id']}-{one['question_type']}"} for one in asked]
     copy["examples"] = kept + mine if needs_audio else mine + kept
+
+
+def _copy_metadata(original: _Row, copy: _Row, *names: str) -> None:
+    """Let a clip's metadata say the same as another's, where worlds have any."""
+    if "metadata" in copy:
+        copy["metadata"] |= {name: original["metadata"][name] for name in names}
+
+
+def _state_again(row: _Row, **changed: Any) -> None:
+    """State what follows from a clip's metadata once its picture, its sound or its questions have changed."""
+    if "metadata" in row:
+        row["metadata"] = stated(row, row["metadata"] | changed)

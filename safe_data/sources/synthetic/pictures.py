@@ -14,6 +14,7 @@ DARKEST, LIGHTEST = 20, 120
 
 _CELL_SIDE = SIDE // 2
 _PIXEL_NOISE = 8.0
+_FOG_NOISE = 70.0  # standard deviation, of 255: a colour or a shape can then often only be guessed
 
 
 class Thing(NamedTuple):
@@ -48,6 +49,12 @@ def render(scene: Scene, shade: float, rng: np.random.Generator) -> UInt8[ndarra
         inside = _mask(thing.shape, centre[0], centre[1], radius=rng.uniform(4.5, 6.0))
         pixels[inside] = COLOURS[thing.colour]
     pixels += _PIXEL_NOISE * rng.standard_normal(pixels.shape)
+    return np.clip(np.round(pixels), 0, 255).astype(np.uint8)
+
+
+def in_fog(picture: UInt8[ndarray, "32 32 3"], rng: np.random.Generator) -> UInt8[ndarray, "32 32 3"]:
+    """The picture with so much noise in each pixel that a colour or a shape may not be seen."""
+    pixels = picture + _FOG_NOISE * rng.standard_normal(picture.shape)
     return np.clip(np.round(pixels), 0, 255).astype(np.uint8)
 
 

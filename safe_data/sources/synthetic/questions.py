@@ -38,12 +38,14 @@ def about_picture(scene: Scene) -> list[Question]:
     return questions
 
 
-def about_sound(kind: str, count: int) -> list[Question]:
-    """The questions which sound is heard and how often; the picture answers neither."""
-    return [
-        Question("sound", "what sound is heard ?", kind, SOUNDS),
-        Question("sound_count", "how many sounds are heard ?", NUMBERS[count], NUMBERS[1:]),
-    ]
+def about_sound(kind: str | None, count: int, *, can_be_silent: bool = False) -> list[Question]:
+    """The questions which sound is heard and how often; of silence (None and 0), only how often.
+
+    Where a clip can be silent, "zero" is a choice in every clip.
+    """
+    numbers = NUMBERS if can_be_silent else NUMBERS[1:]
+    how_often = Question("sound_count", "how many sounds are heard ?", NUMBERS[count], numbers)
+    return [Question("sound", "what sound is heard ?", kind, SOUNDS), how_often] if kind else [how_often]
 
 
 def choose(questions: list[Question], rng: np.random.Generator) -> Question:

@@ -3,7 +3,7 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import fsspec
 import mlcroissant
@@ -13,6 +13,7 @@ from folders import files_of, row, sound_bytes, write_media, write_rows
 from safe_data.build.build import build_dataset
 from safe_data.cli import main
 from safe_data.core.errors import InputError
+from safe_data.records import Difficulty
 from safe_data.shards import manifest
 from safe_data.shards.croissant import COLUMNS, CONTEXT, croissant, croissant_lines
 from safe_data.shards.layout import Done, read_json
@@ -91,7 +92,7 @@ def test_splits_and_enumerations_come_back(root: Path) -> None:
         "extra": "cr:Split",
     }
     assert [one["name"] for one in values(read, "statuses")] == ["ok", "rejected"]
-    assert [one["name"] for one in values(read, "difficulties")] == ["easy", "medium", "hard"]
+    assert [one["name"] for one in values(read, "difficulties")] == list(get_args(Difficulty))
 
 
 def test_every_file_has_its_hash_and_size(root: Path) -> None:

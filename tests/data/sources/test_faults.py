@@ -247,3 +247,33 @@ def test_a_key_that_cannot_be_read_is_refused(tmp_path: Path, text: str | None, 
         (tmp_path / "faults.json").write_text(text)
     with pytest.raises(InputError, match=message):
         read_key(tmp_path)
+
+
+def test_a_fault_in_the_hard_world_leaves_its_metadata_true(tmp_path: Path) -> None:
+    """A copied sound may contradict another picture; nothing is wrong but what the key says."""
+    words = ["synth", str(tmp_path / "world"), "--world", "foggy", "--clips", str(CLIPS), "--seed", "3"]
+    faults = ALL.replace("imbalance=8", "imbalance=3")
+    assert run("safe-data", "", {"synth": cli.synth}, [*words, "--faults", faults]) == 0
+    write_world(tmp_path / "clean", clips=CLIPS, seed=3, world="foggy")
+    rows, before, key = rows_of(tmp_path / "world"), rows_of(tmp_path / "clean"), read_key(tmp_path / "world")
+    lies = {name for kind in ("answer_conflict", "mismatch") for one in key.of(kind) for name in one.records}
+    for name, row in rows.items():
+        about = row["metadata"]
+        assert about["questions"].keys() == {one["id"] for one in row["examples"]}
+        for one in row["examples"]:
+            facts = about["questions"][one["id"]]
+            assert (facts["difficulty"], facts["fog"]) == (row["difficulty"], about["fog"])
+            if one["needs_audio"] and name not in lies:
+                told = about["picture_tells"].get(one["question_type"], False)
+                assert facts["picture_tells"] == told
+                assert facts["contradicts"] == (bool(told) and told not in one["references"])
+    for one in key.of("leakage"):
+        copy, original, own = rows[one.records[0]], before[str(one.copy_of)], before[one.records[0]]
+        assert [copy["metadata"].get(n) for n in ("murmur", "snr_db")] == [
+            original["metadata"].get(n) for n in ("murmur", "snr_db")
+        ]
+        assert [copy["metadata"][n] for n in ("picture_tells", "fog")] == [
+            own["metadata"][n] for n in ("picture_tells", "fog")
+        ]
+    planted = [before[name] for one in key.planted if one.kind != "imbalance" for name in one.records]
+    assert all(row["events"] for row in planted)

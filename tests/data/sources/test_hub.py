@@ -275,7 +275,8 @@ def test_faulty_rows_are_rejected_and_named(tmp_path: Path) -> None:
         (
             "3",
             "a.png",
-            "faulty row: train[3]: difficulty is 'so so': input should be 'easy', 'medium' or 'hard'",
+            "faulty row: train[3]: difficulty is 'so so': input should be 'easy', 'medium', 'hard', 'harder' "
+            "or 'hardest'",
         ),
         ("4", "gone.png", "no such file: gone.png"),
     ]

@@ -41,7 +41,7 @@ def test_the_linear_fit_is_that_of_scikit_learn() -> None:
         sample_weight=np.concatenate([targets, 1 - targets]),
     )
     chances = expit(LINEAR(FEATURES, LABELS)(FEATURES)[:, 0])
-    np.testing.assert_allclose(chances, theirs.predict_proba(inputs)[:, 1], atol=1e-4)
+    np.testing.assert_allclose(chances, theirs.predict_proba(inputs)[:, 1], atol=1e-5)
 
 
 @pytest.mark.parametrize("hidden", [False, True])
