@@ -142,7 +142,7 @@ def test_a_saved_gate_of_tokens_that_were_not_trained(
     other = tmp_path / "other"
     shutil.copytree(gated, other)
     facts = json.loads((other / "gate/gate.json").read_text())
-    (other / "gate/gate.json").write_text(json.dumps({**facts, "tokens": 8}))
+    (other / "gate/gate.json").write_text(json.dumps({**facts, "tokens": 8, "budgets": [0, 8]}))
     assert main([words[0], str(other), *words[2:]]) == 3
     assert "gate.json: 8 audio tokens were not trained; this pathway was trained with 4" in (
         capsys.readouterr().err
