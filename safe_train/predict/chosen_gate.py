@@ -23,7 +23,12 @@ class ChosenGate(NamedTuple):
 
 
 def always(tokens: int) -> Gate:
-    """The gate that listens to every question with so many tokens."""
+    """The gate that listens to every question with so many tokens.
+
+    >>> from safe_train.gates.states import unseen
+    >>> always(8).decide(unseen(2)).tokens.tolist()
+    [8, 8]
+    """
     return make_gate(Recipe(ALWAYS, (), _SURE, tokens, (tokens,)), {})
 
 
@@ -56,4 +61,3 @@ def _check_trained(pathway: PathwayConfig, budgets: list[int], where: str) -> No
             f"{where}: {unknown[0]} audio tokens were not trained; this pathway was trained with "
             f"{', '.join(map(str, trained))}"
         )
-

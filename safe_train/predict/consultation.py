@@ -61,7 +61,8 @@ class Consultation:
             started = perf_counter()
             decisions = self._allowed(self._gate.decide(states_from(first, hidden)))
             decided.append((decisions, 1000 * (perf_counter() - started) / len(decisions)))
-            return decisions.listens.tolist()
+            left: list[bool] = decisions.listens.tolist()
+            return left
 
         with self._model.fuse():
             made = dialogue.generate(inputs, leave)

@@ -70,7 +70,7 @@ class PredictConfig:
 
     latency: bool = False
     """measure latency_ms and gate_ms: ask every question alone and remember no picture, which is slow, and no
-    two runs have the same bytes (default: both are null, as questions of a batch have no time of their own)"""
+    two runs have the same bytes (default: null, as questions of a batch have no time of their own)"""
 
     allow_other_dataset: bool = False
     """answer a dataset that the checkpoint was not trained on (default: refuse it)"""
