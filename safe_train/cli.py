@@ -19,7 +19,6 @@ from safe_train.settings.stage_c import StageCConfig
 from safe_train.settings.train import TrainConfig
 
 if TYPE_CHECKING:
-    from safe_train.gates.gate_facts import GateFacts
     from safe_train.stages.logs import StepLoss
 
 SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
@@ -125,7 +124,7 @@ def stage_b(checkpoint: Path, config: StageBConfig) -> int:
     found = learn(checkpoint, config)
     say(stage_b_lines(found))
     wrote(found.files)
-    return _holds(found.gate)
+    return NOT_JUDGED if found.gate is None else found.gate.exit_code
 
 
 def stage_c(checkpoint: Path, config: StageCConfig) -> int:
@@ -146,16 +145,7 @@ def stage_c(checkpoint: Path, config: StageCConfig) -> int:
     found = distil(checkpoint, config)
     say(stage_c_lines(found))
     wrote(found.files)
-    return _holds(found.gate)
-
-
-def _holds(gate: "GateFacts | None") -> int:
-    """The exit code of a gate that was fitted; without one, nothing could be judged."""
-    if gate is None:
-        return NOT_JUDGED
-    if gate.holds:
-        return HOLDS
-    return DOES_NOT_HOLD if gate.shown else NOT_JUDGED
+    return NOT_JUDGED if found.gate is None else found.gate.exit_code
 
 
 def last_losses(last: "StepLoss") -> str:

@@ -138,8 +138,8 @@ def student_loss(
         inside = slice_rows(outcomes, name)
         groups = np.asarray(outcomes.groups)[inside]
         some = bool(inside.any())
-        found[f"loss_{name}"] = float(lost[inside].mean()) if some else None
-        found[f"high_{name}"] = upper_bound(lost[inside], groups, confidence) if some else None
+        found[f"loss_{name.lower()}"] = float(lost[inside].mean()) if some else None
+        found[f"high_{name.lower()}"] = upper_bound(lost[inside], groups, confidence) if some else None
         if name == AUDIO:
             none = np.zeros(int(inside.sum()))
             found["least_audio"] = upper_bound(none, groups, confidence) if some else None

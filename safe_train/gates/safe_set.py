@@ -25,7 +25,11 @@ def in_points(share: float) -> str:
     >>> in_points(-0.0025)
     '−0.25 points'
     """
-    return f"{100 * share:z.2f} points".replace("-", "−")
+    return f"{_points(share)} points"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:z.2f}".replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,12 @@ class BudgetLoss:
     def note(self) -> str:
         """One sentence for people."""
         if self.high is None:
-            return f"{self.tokens} audio tokens: dropped, since no VL question shows what they lose"
-        found = (
-            f"{self.tokens} audio tokens: {self.questions} VL questions lose "
-            f"{in_points(self.loss)}, at most {in_points(self.high)}"
-        )
+            return f"{self.tokens} audio tokens: dropped, as no VL question shows what they lose"
+        found = f"{self.tokens} audio tokens: VL loses {_points(self.loss)}, at most {_points(self.high)}"
         if self.is_safe:
-            return f"{found}: kept"
-        reason = "harms them" if self.is_harmful else "is not shown to spare them"
-        return f"{found}: dropped, since it {reason} (bound {in_points(self.margin)})"
+            return f"{found} points: kept"
+        reason = "it harms VL" if self.is_harmful else "more is needed to clear it"
+        return f"{found} points: dropped, {reason}"
 
 
 def budget_losses(

@@ -9,7 +9,6 @@ from safe_data.core.errors import InputError, check_above_zero, check_at_least_o
 Method = Literal["full_information", "reinforce", "doubly_robust", "ips"]
 Cost = Literal["tokens", "latency"]
 Irrelevance = Literal["consulted", "influenced"]
-Tracker = Literal["tensorboard", "mlflow", "wandb", "none"]
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ class StageBConfig(AskedConfig):
     resamples: int = 10_000
     """resamples of the joint intervals, at least 100"""
 
-    trackers: tuple[Tracker, ...] = field(default=("tensorboard",), metadata={"option": "tracker"})
+    trackers: tuple[str, ...] = field(default=("tensorboard",), metadata={"option": "tracker"})
     """where the curves of learning are logged: tensorboard, mlflow, wandb (offline), or none"""
 
     out: Path | None = None

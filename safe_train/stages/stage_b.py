@@ -86,6 +86,8 @@ def stage_b(checkpoint: Path, config: StageBConfig | None = None) -> Learnt:
     everything = table_of(checkpoint, config, quiet=config.quiet)
     outcomes = narrowed(everything, config.budgets or everything.budgets)
     given = read_log(config.log, outcomes) if config.log else None
+    learning, reward = learning_of(config), reward_of(config)
+    log_for(outcomes, learning, given, seed=config.seeds[0])  # refuses outcomes that it could not learn from
     limits = Limits(config.bound, config.vl_bound, config.confidence)
     partial = given if np.isnan(outcomes.scores).any() else None
     losses = budget_losses(outcomes, margin=config.vl_bound, confidence=config.confidence, log=partial)
@@ -103,7 +105,6 @@ def stage_b(checkpoint: Path, config: StageBConfig | None = None) -> Learnt:
             "log these budgets only",
             *notes,
         )
-    learning, reward = learning_of(config), reward_of(config)
     seeds = [seed_result(safe, reward, learning, limits, log, seed) for seed in config.seeds]
     front = _scanned(config, safe, learning, reward, limits, log) if partial is None else None
     network = _tracked(out, config, safe, reward, learning, log)

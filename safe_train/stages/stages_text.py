@@ -27,7 +27,7 @@ def stage_b_lines(found: Learnt) -> list[str]:
         f"Stage B, {result.method}: "
         f"reward = score − {result.alpha:g} · cost − {result.gamma:g} · irrelevance",
         f"  {result.questions:,} questions in {result.groups:,} groups, judged out of fold",
-        *(f"  {loss.note}" for loss in result.safe_set),
+        *(f"  {loss.note}" for loss in result.safe_set),  # at most by the upper bound
     ]
     if result.seeds:
         lines += ["", *_first(result.seeds[0]), *_off_policy(result.seeds[0]), *_over_seeds(result)]

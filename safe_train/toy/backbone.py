@@ -17,6 +17,7 @@ from safe_data.core.files import committing_folder, file_sha256, write_json
 from safe_data.core.options_file import installed_versions
 from safe_data.encoders.inference import one_thread
 from safe_data.sources.synthetic.questions import about_picture, choose
+from safe_data.sources.synthetic.worlds import PLAIN
 from safe_train.base.backbone import load_backbone, quiet_unless_terminal
 from safe_train.base.dialogue import Dialogue, Question
 from safe_train.base.freeze import weights_sha256
@@ -64,7 +65,7 @@ def pretrain(out: Path, *, seed: int, recipe: Recipe | None = None) -> Path:
         model = _teach(recipe, processor, seed)
         model.save_pretrained(part)
         processor.save_pretrained(part)
-        accuracy = held_out_accuracy(part, questions=recipe.held_out_questions, seed=seed)
+        accuracy = held_out_accuracy(part, questions=recipe.held_out_questions, seed=seed, world=recipe.world)
         made = ToyBackbone(
             recipe=recipe,
             recipe_sha256=_recipe_sha256(recipe),
@@ -117,16 +118,16 @@ def _recipe_sha256(recipe: Recipe) -> str:
 
 def _teach(recipe: Recipe, processor: Any, seed: int) -> Any:
     model = new_model(recipe, processor)
-    lessons = draw_lessons(processor, recipe.pictures, seed)
+    lessons = draw_lessons(processor, recipe.pictures, seed, recipe.world)
     teach_to_see(model, lessons, recipe, seed)
     teach_to_answer(model, processor, lessons, recipe, seed)
     return model.eval()
 
 
-def held_out_accuracy(folder: Path, *, questions: int, seed: int) -> float:
+def held_out_accuracy(folder: Path, *, questions: int, seed: int, world: str = PLAIN) -> float:
     """The accuracy of the saved backbone, loaded again, on questions about new scenes."""
     rng = np.random.default_rng((seed, HELD_OUT_STREAM))
-    scenes, images = draw_pictures(questions, rng)
+    scenes, images = draw_pictures(questions, rng, world)
     asked = [choose(about_picture(scene), rng) for scene in scenes]
     prompts = [
         Question(question.prompt, Picture(f"held-out-{number}", image.copy))

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int64
 from PIL import Image
 from torch import Tensor
 
+from safe_data.sources.synthetic.hints import draw_heard
 from safe_data.sources.synthetic.pictures import (
     CELLS,
     COLOURS,
@@ -16,10 +17,11 @@ from safe_data.sources.synthetic.pictures import (
     SHAPES,
     Scene,
     draw_scene,
+    in_fog,
     render,
 )
 from safe_data.sources.synthetic.questions import Question, about_picture, about_sound, choose
-from safe_data.sources.synthetic.sounds import MOST_EVENTS, SOUNDS
+from safe_data.sources.synthetic.worlds import PLAIN, World, find_world
 from safe_eval.models.token_batches import Inputs, append_answers, collate, pad_token
 from safe_train.base.prompts import encode_answer, encode_prompt
 from safe_train.toy.recipe import Recipe
@@ -46,9 +48,9 @@ class LessonBatch(NamedTuple):
     pictures: list[int]
 
 
-def draw_lessons(processor: Any, count: int, seed: int) -> Lessons:
-    """Draw this many pictures to learn from."""
-    scenes, images = draw_pictures(count, np.random.default_rng((seed, PICTURE_STREAM)))
+def draw_lessons(processor: Any, count: int, seed: int, world: str = PLAIN) -> Lessons:
+    """Draw this many pictures of a world to learn from."""
+    scenes, images = draw_pictures(count, np.random.default_rng((seed, PICTURE_STREAM)), world)
     colours, shapes = np.zeros((2, count, CELLS), np.int64)
     for number, scene in enumerate(scenes):
         for thing in scene:
@@ -58,10 +60,16 @@ def draw_lessons(processor: Any, count: int, seed: int) -> Lessons:
     return Lessons(scenes, torch.from_numpy(colours), torch.from_numpy(shapes), pixels)
 
 
-def draw_pictures(count: int, rng: np.random.Generator) -> tuple[list[Scene], list[Image.Image]]:
-    """Draw scenes and their pictures, each with a random background."""
+def draw_pictures(
+    count: int, rng: np.random.Generator, world: str = PLAIN
+) -> tuple[list[Scene], list[Image.Image]]:
+    """Draw scenes of a world and their pictures, each with a random background."""
+    foggy = find_world(world).foggy
     scenes = [draw_scene(rng) for _ in range(count)]
-    return scenes, [Image.fromarray(render(s, rng.uniform(DARKEST, LIGHTEST), rng)) for s in scenes]
+    pictures = [render(scene, rng.uniform(DARKEST, LIGHTEST), rng) for scene in scenes]
+    if foggy:
+        pictures = [in_fog(one, rng) if rng.random() < foggy else one for one in pictures]
+    return scenes, [Image.fromarray(picture) for picture in pictures]
 
 
 class LessonLoader:
@@ -76,14 +84,17 @@ class LessonLoader:
     def batch(self, lessons: Lessons, recipe: Recipe, rng: np.random.Generator) -> LessonBatch:
         """Ask about random pictures, about sounds the model cannot hear, and about sounds described in words.
 
-        For the second kind no answer can be known: they teach the model to guess, briefly, and to be unsure.
+        For the second kind no answer can be known: they teach the model to guess, briefly, and to be unsure;
+        where pictures hint at sounds, to guess by the hint.
         """
+        world = find_world(recipe.world)
         with_picture = recipe.rows - recipe.told_rows
         pictures = rng.integers(len(lessons.scenes), size=with_picture).tolist()
         seen = pictures[: with_picture - recipe.guessed_rows]
         questions = [choose(about_picture(lessons.scenes[i]), rng) for i in seen]
-        questions += [_sound_question(rng, in_words=False) for _ in range(recipe.guessed_rows)]
-        questions += [_sound_question(rng, in_words=True) for _ in range(recipe.told_rows)]
+        guessed = pictures[with_picture - recipe.guessed_rows :]
+        questions += [_sound_question(lessons.scenes[i], world, rng, in_words=False) for i in guessed]
+        questions += [_sound_question((), world, rng, in_words=True) for _ in range(recipe.told_rows)]
         prompts = [self._prompt(question.prompt, i < with_picture) for i, question in enumerate(questions)]
         answers = torch.stack([self._answer(question.answer) for question in questions])
         pad = pad_token(self._processor)
@@ -102,7 +113,7 @@ class LessonLoader:
         return self._answers[answer]
 
 
-def _sound_question(rng: np.random.Generator, *, in_words: bool) -> Question:
-    kind, count = SOUNDS[rng.integers(len(SOUNDS))], int(rng.integers(1, MOST_EVENTS + 1))
-    question = choose(about_sound(kind, count), rng)
+def _sound_question(scene: Scene, world: World, rng: np.random.Generator, *, in_words: bool) -> Question:
+    kind, count = draw_heard(scene, world, rng)
+    question = choose(about_sound(kind, count, can_be_silent=world.has_silence), rng)
     return question._replace(prompt=with_sound_in_words(kind, count, question)) if in_words else question

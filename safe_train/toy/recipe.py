@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from safe_data.sources.synthetic.pictures import SIDE
+from safe_data.sources.synthetic.worlds import PLAIN, find_world
 from safe_train.toy.words import END, IMAGE, PAD, PATCH_SIDE, UNKNOWN, vocabulary
 
 
@@ -12,7 +13,8 @@ class Recipe:
     """How the toy backbone is built and taught. Raise `version` whenever the lessons change.
 
     `rows` is the batch size; of these, `told_rows` describe a sound in words and `guessed_rows` ask about a
-    sound that cannot be heard.
+    sound that cannot be heard. The lessons are about clips of `world`: where its pictures hint at sounds, the
+    model learns to guess by them, as a real one guesses that a dog barks.
     """
 
     version: int = 1
@@ -30,6 +32,18 @@ class Recipe:
     language_steps: int = 700
     learning_rate: float = 2e-3
     held_out_questions: int = 500
+    world: str = PLAIN
+
+
+def recipe_for(world: str) -> Recipe:
+    """The recipe of a world's toy. Hints take more guesses to learn, and so do pictures in fog.
+
+    Raises:
+        InputError: there is no such world.
+    """
+    if find_world(world).true_hints is None:
+        return Recipe(world=world)
+    return Recipe(world=world, guessed_rows=20, language_steps=800)
 
 
 def new_model(recipe: Recipe, processor: Any) -> Any:

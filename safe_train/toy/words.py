@@ -17,9 +17,15 @@ _CHAT_TEMPLATE = (
 )
 
 
-def with_sound_in_words(kind: str, count: int, question: Question) -> str:
-    """A question about a sound, after words that describe the sound."""
-    return f"heard : {NUMBERS[count]} {kind} . {question.prompt}"
+def with_sound_in_words(kind: str | None, count: int, question: Question) -> str:
+    """A question about a sound, after words that describe the sound; silence has no kind.
+
+    >>> question = about_sound(None, 0)[0]
+    >>> with_sound_in_words(None, 0, question)
+    'heard : zero . how many sounds are heard ?'
+    """
+    words = f"{NUMBERS[count]} {kind}" if kind else NUMBERS[count]
+    return f"heard : {words} . {question.prompt}"
 
 
 def vocabulary() -> list[str]:

@@ -72,8 +72,9 @@ def mix(
     if events:
         power, rest = (float(np.mean(part[is_event] ** 2)) for part in (heard, noise))
         snr_db = round(10 * float(np.log10(power / rest)), 2)
-    samples = np.round(np.clip(noise + heard, -1, 1) * 32767).astype(np.int16)
-    return Mixed(samples, events, snr_db)
+    whole = noise + heard
+    whole /= max(1.0, np.abs(whole).max())  # as a recorder turns down what would be cut off
+    return Mixed(np.round(whole * 32767).astype(np.int16), events, snr_db)
 
 
 def _event(kind: str, length: int, rng: np.random.Generator) -> Times:

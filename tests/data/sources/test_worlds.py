@@ -191,17 +191,18 @@ def test_each_question_has_its_facts(roots: dict[str, Path]) -> None:
 
 
 def test_snr_is_what_the_sound_shows(roots: dict[str, Path], hard: Rows) -> None:
-    """From the power within events and outside; a murmur is not the same in both, and loud sounds are cut."""
+    """From the power within events and outside; a murmur is not the same in both."""
     for row in hard:
-        if not row["events"] or row["metadata"]["murmur"] or row["difficulty"] == "hardest":
+        if not row["events"] or row["metadata"]["murmur"]:
             continue
         samples, _ = soundfile.read(roots["hard"] / row["audio_file_name"])
+        assert (np.abs(samples) >= 32767 / 32768).sum() <= 1  # turned down, not cut off
         inside = np.zeros(len(samples), bool)
         for event in row["events"]:
             inside[round(event["start"] * SAMPLE_RATE_HZ) : round(event["end"] * SAMPLE_RATE_HZ)] = True
         rest = np.mean(samples[~inside] ** 2)
         shown = 10 * np.log10(np.mean(samples[inside] ** 2) / rest - 1)
-        if row["metadata"]["snr_db"] > 0:  # below, a difference of powers is too rough
+        if row["metadata"]["snr_db"] > 3:  # below, a difference of powers is too rough
             assert shown == pytest.approx(row["metadata"]["snr_db"], abs=1.0), row["id"]
 
 

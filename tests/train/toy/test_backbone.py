@@ -21,7 +21,7 @@ from safe_train.base.prompts import Picture, encode_prompt
 from safe_train.toy import backbone as toy
 from safe_train.toy.backbone import pretrain, read_toy_backbone
 from safe_train.toy.lessons import draw_pictures
-from safe_train.toy.recipe import new_model
+from safe_train.toy.recipe import Recipe, new_model, recipe_for
 from safe_train.toy.words import IMAGE, UNKNOWN, make_processor, vocabulary
 
 
@@ -68,6 +68,19 @@ def test_a_seed_gives_the_same_files_again(backbone: Path, tmp_path: Path) -> No
     other = pretrain(tmp_path / "other", seed=1, recipe=QUICK_RECIPE)
     assert read_toy_backbone(again) == read_toy_backbone(backbone)
     assert read_toy_backbone(other).weights_sha256 != read_toy_backbone(backbone).weights_sha256
+
+
+def test_a_world_has_a_recipe_and_a_toy_of_its_own(backbone: Path, tmp_path: Path) -> None:
+    assert recipe_for("plain") == Recipe()
+    assert (recipe_for("hard").guessed_rows, recipe_for("hard").language_steps) == (20, 800)
+    with pytest.raises(InputError, match="'hrad': no such world; did you mean 'hard'"):
+        recipe_for("hrad")
+    foggy = dataclasses.replace(QUICK_RECIPE, world="foggy")
+    other = pretrain(tmp_path / "foggy", seed=0, recipe=foggy)
+    assert read_toy_backbone(other).recipe.world == "foggy"
+    assert read_toy_backbone(other).weights_sha256 != read_toy_backbone(backbone).weights_sha256
+    with pytest.raises(InputError, match="holds a toy backbone of seed 0, recipe"):
+        pretrain(backbone, seed=0, recipe=foggy)
 
 
 def test_a_backbone_that_is_there_is_used_again(backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:

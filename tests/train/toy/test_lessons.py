@@ -4,11 +4,14 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
+from scipy.stats import binomtest
 from tiny_models import QUICK_RECIPE
 
 from safe_data.records import Record
+from safe_data.sources.synthetic.hints import hints
 from safe_eval.models.token_batches import collate, pad_token
 from safe_train.base.prompts import encode_prompt
 from safe_train.toy.lessons import HELD_OUT_STREAM, PICTURE_STREAM, LessonLoader, draw_lessons, draw_pictures
@@ -45,3 +48,57 @@ def test_pictures_to_learn_from_are_not_those_of_a_world(world: tuple[Path, list
     assert (len(written), len(learnt), len(held_out)) == (24, 500, 500)
     assert not written & learnt
     assert not (written | learnt) & held_out
+
+
+@pytest.mark.parametrize("world", ["hard", "foggy"])
+def test_guesses_follow_the_hints_of_the_world(world: str) -> None:
+    """Where a picture hints at a sound, the lesson's answer is the hint as often as it is in the world."""
+    recipe = dataclasses.replace(QUICK_RECIPE, rows=64, told_rows=0, guessed_rows=64, world=world)
+    processor = make_processor()
+    lessons = draw_lessons(processor, 200, seed=0, world=world)
+    loader, rng = LessonLoader(processor), np.random.default_rng(0)
+    hit: list[bool] = []
+    free: list[str] = []
+    for _ in range(20):
+        batch = loader.batch(lessons, recipe, rng)
+        for ids, answer, picture in zip(
+            batch.inputs["input_ids"], batch.answers, batch.pictures, strict=True
+        ):
+            kind = "sound_count" if "how many sounds" in processor.tokenizer.decode(ids) else "sound"
+            said = processor.tokenizer.decode(answer, skip_special_tokens=True).strip()
+            hint = hints(lessons.scenes[picture]).get(kind)
+            if hint is None:
+                free.append(said)
+            else:
+                hit.append(said == hint)
+    assert not binomtest(sum(hit), len(hit), 0.95 * 0.97).pvalue < 1e-4
+    assert {"bell", "hiss", "chirp", "one", "four", "zero"} <= set(free)
+
+
+def test_a_plain_world_has_no_hints_and_no_silence_to_learn() -> None:
+    processor = make_processor()
+    recipe = dataclasses.replace(QUICK_RECIPE, rows=64, told_rows=32, guessed_rows=32)
+    lessons = draw_lessons(processor, 100, seed=0)
+    batch = LessonLoader(processor).batch(lessons, recipe, np.random.default_rng(0))
+    said = {processor.tokenizer.decode(a, skip_special_tokens=True).strip() for a in batch.answers}
+    assert "zero" not in said
+    assert {picture.tobytes() for picture in draw_pictures(20, np.random.default_rng(1))[1]} != {
+        picture.tobytes() for picture in draw_pictures(20, np.random.default_rng(1), "foggy")[1]
+    }
+
+
+def test_silence_in_words_is_zero() -> None:
+    processor = make_processor()
+    recipe = dataclasses.replace(QUICK_RECIPE, rows=64, told_rows=64, guessed_rows=0, world="hard")
+    lessons = draw_lessons(processor, 10, seed=0, world="hard")
+    loader, rng, silent = LessonLoader(processor), np.random.default_rng(0), 0
+    for _ in range(10):
+        batch = loader.batch(lessons, recipe, rng)
+        for ids, answer in zip(batch.inputs["input_ids"], batch.answers, strict=True):
+            text = processor.tokenizer.decode(ids)
+            said = processor.tokenizer.decode(answer, skip_special_tokens=True).strip()
+            if "heard : zero" in text:
+                assert "heard : zero . how many sounds are heard ?" in text
+                silent += 1
+            assert f"heard : {said} " in text or f" {said} . what sound" in text
+    assert 0 < silent < 60

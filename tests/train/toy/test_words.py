@@ -3,13 +3,20 @@
 from pathlib import Path
 
 from safe_data.records import Record
+from safe_data.sources.all_sources import SOURCES
+from safe_data.sources.synthetic.world import write_world
 from safe_train.toy.words import UNKNOWN, make_processor
 
 
-def test_the_tokenizer_knows_every_word_of_a_world(world: tuple[Path, list[Record]]) -> None:
+def test_the_tokenizer_knows_every_word_of_all_worlds(
+    world: tuple[Path, list[Record]], tmp_path: Path
+) -> None:
     tokenizer = make_processor().tokenizer
     unknown = tokenizer.convert_tokens_to_ids(UNKNOWN)
-    for record in world[1]:
+    write_world(tmp_path / "hard", clips=60, seed=0, world="hard")
+    hard = [record for record in SOURCES["folder"](tmp_path / "hard") if isinstance(record, Record)]
+    assert any(not record.events for record in hard)
+    for record in [*world[1], *hard]:
         for example in record.examples:
             for text in (example.prompt, *example.references, *(example.choices or ())):
                 ids = tokenizer(text)["input_ids"]
