@@ -72,6 +72,7 @@ SHORT_FILES = {
     "safe_train/presets.py": "the one way to a preset from Python",
     "safe_train/settings/adaptation.py": "one section of the settings",
     "safe_train/settings/data.py": "one section of the settings",
+    "safe_train/settings/stage_c.py": "one section of the settings",
     "safe_train/stages/drift_guard.py": "one guard of every stage",
     "safe_train/stages/logs.py": "the logs of every stage",
     "safe_train/stages/losses.py": "the loss of one stage",

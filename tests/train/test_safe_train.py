@@ -54,6 +54,7 @@ def test_the_public_face() -> None:
         "AdaptationConfig",
         "AskingConfig",
         "AudioPathway",
+        "AudioPolicyNetwork",
         "AudioProjector",
         "Audit",
         "AuditConfig",
@@ -76,6 +77,8 @@ def test_the_public_face() -> None:
         "RunConfig",
         "SafeModel",
         "StageAResult",
+        "StageBConfig",
+        "StageCConfig",
         "TrainConfig",
         "attach_checkpoint",
         "check_parity",
@@ -91,6 +94,8 @@ def test_the_public_face() -> None:
         "run_retention",
         "save_checkpoint",
         "stage_a",
+        "stage_b",
+        "stage_c",
     ]
     assert dir(safe_train) == safe_train.__all__
 
