@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -96,8 +97,14 @@ def not_shown(drops: Sequence[Drop | None]) -> list[str]:
             continue
         asked = f"{drop.questions:,} {name} questions in {drop.groups:,} groups"
         if not can_show(drop):
-            least = "no bound" if drop.least is None else f"{100 * drop.least:.2f} points at best"
-            lines.append(f"{asked} bound a drop by {least}; the limit is {100 * drop.limit:g}")
+            if drop.least is None:
+                lines.append(f"{asked} bound no drop; groups are what counts, and two at least are needed")
+                continue
+            needed = ceil(drop.least * drop.groups / drop.limit)  # the bound of no change falls as 1 / groups
+            lines.append(
+                f"{asked} bound a drop by {100 * drop.least:.2f} points at best; the limit is "
+                f"{100 * drop.limit:g}, for which about {needed:,} groups are needed"
+            )
         elif name == AUDIO and drop.questions < ADVISED:
             lines.append(f"{asked}, fewer than {ADVISED:,}: they may not show that a small drop is small")
     return lines

@@ -54,7 +54,8 @@ def _note(note: str) -> list[str]:
 def _decides(facts: GateFacts) -> str:
     """When it listens, and with how many tokens."""
     if facts.threshold is None:
-        return f"chooses among {_listed(facts.budgets)} audio tokens"
+        weights = "" if facts.alpha is None else f" (alpha {facts.alpha:g}, gamma {facts.gamma or 0:g})"
+        return f"chooses among {_listed(facts.budgets)} audio tokens{weights}"
     if facts.kind in (ALWAYS, NEVER):
         return f"{facts.kind} listens, with {facts.tokens} audio tokens"
     if facts.threshold <= LISTEN_ALWAYS:

@@ -23,7 +23,12 @@ class ChosenGate(NamedTuple):
 
 
 def always(tokens: int) -> Gate:
-    """The gate that listens to every question with so many tokens."""
+    """The gate that listens to every question with so many tokens.
+
+    >>> from safe_train.gates.states import unseen
+    >>> always(8).decide(unseen(2)).tokens.tolist()
+    [8, 8]
+    """
     return make_gate(Recipe(ALWAYS, (), _SURE, tokens, (tokens,)), {})
 
 

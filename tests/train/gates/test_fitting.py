@@ -104,9 +104,9 @@ def test_few_questions_are_not_judged_and_it_is_said_what_they_cannot_show() -> 
         "Not judged: these questions cannot show that the drops are within their limits.",
         "  no threshold passed: this gate listens to every question",
         "  200 audio questions in 100 groups bound a drop by 2.95 points at best; the",
-        "    limit is 1",
+        "    limit is 1, for which about 296 groups are needed",
         "  200 VL questions in 100 groups bound a drop by 2.95 points at best; the limit",
-        "    is 0.5",
+        "    is 0.5, for which about 591 groups are needed",
     ]
 
 

@@ -88,8 +88,10 @@ def test_too_few_questions_show_nothing_and_it_says_so() -> None:
     assert choice.gave_up
     assert len(choice.tried) == 1
     assert not_shown(drops_of(table, thresholded(scores, 0.0, 4), 4, LIMITS)) == [
-        "200 audio questions in 100 groups bound a drop by 2.95 points at best; the limit is 1",
-        "200 VL questions in 100 groups bound a drop by 2.95 points at best; the limit is 0.5",
+        "200 audio questions in 100 groups bound a drop by 2.95 points at best; the limit is 1, for which "
+        "about 296 groups are needed",
+        "200 VL questions in 100 groups bound a drop by 2.95 points at best; the limit is 0.5, for which "
+        "about 591 groups are needed",
     ]
     enough, _ = planted(1900, 0, group=1)
     assert not_shown(drops_of(enough, thresholded(enough.states.entropy, 0.0, 4), 4, LIMITS)) == [
