@@ -67,6 +67,7 @@ SHORT_FILES = {
     "safe_train/base/activations.py": "the one way to activation checkpointing",
     "safe_data/core/recent.py": "one cache that sounds, prompts and pictures use",
     "safe_data/core/interruption.py": "one rule of every long command",
+    "safe_train/gates/folds.py": "one rule of everything that is judged out of fold",
     "safe_train/parity/freeze_proof.py": "one file of the demo",
     "safe_train/parity/pathways.py": "what a proof is made on",
     "safe_train/presets.py": "the one way to a preset from Python",

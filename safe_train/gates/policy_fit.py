@@ -143,7 +143,7 @@ def predictions_out_of_fold(
     features = features_of(outcomes.states, SEEN)
     inputs = standardised_on(features)(features).astype(np.float32)
     scores = predicted_scores(inputs, log, outcomes.scores, folds_by_group(outcomes.groups, folds))
-    return scores - penalties(outcomes, reward)
+    return np.asarray(scores - penalties(outcomes, reward))
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:

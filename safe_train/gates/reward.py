@@ -66,7 +66,7 @@ def rewards(outcomes: Outcomes, reward: Reward) -> Float64[ndarray, "questions b
     >>> (0.05 * costs((0, 4, 8, 12), None)).round(4).tolist()
     [0.0, 0.0167, 0.0333, 0.05]
     """
-    return outcomes.scores - penalties(outcomes, reward)
+    return np.asarray(outcomes.scores - penalties(outcomes, reward))
 
 
 def penalties(outcomes: Outcomes, reward: Reward) -> Float64[ndarray, "questions budgets"]:
@@ -77,7 +77,7 @@ def penalties(outcomes: Outcomes, reward: Reward) -> Float64[ndarray, "questions
     """
     latency = outcomes.latency_ms if reward.cost == "latency" else None
     cost = costs(outcomes.budgets, latency)
-    return reward.alpha * cost + reward.gamma * irrelevant(outcomes, reward.irrelevance)
+    return np.asarray(reward.alpha * cost + reward.gamma * irrelevant(outcomes, reward.irrelevance))
 
 
 def costs(

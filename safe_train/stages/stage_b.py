@@ -4,6 +4,7 @@
     OUT/stage_b.json            what ran, and what the policies of all seeds earn (`StageB`)
     OUT/pareto.json, .csv, .svg the policies of other α and γ, with joint intervals
     OUT/policy.safetensors      the policy as one file, which NumPy alone can run
+    OUT/outcomes.parquet        what was asked, if it was; name it with --outcomes to use it again
 
 Since every budget was tried for every question, the expected reward of a policy is known exactly, and a
 policy is learned in seconds. It is judged by choices about groups that it was not learned on.
@@ -36,7 +37,7 @@ from safe_train.gates.gate_files import FOLDER, check_no_gate, fitted_gate, made
 from safe_train.gates.learned import SEEN, BudgetGate
 from safe_train.gates.network import Network
 from safe_train.gates.off_policy import Log, read_log
-from safe_train.gates.outcomes import OUTCOMES, Outcomes, read_outcomes
+from safe_train.gates.outcomes import OUTCOMES, Outcomes, read_outcomes, write_outcomes
 from safe_train.gates.policy_fit import Learning, chances_out_of_fold, learned, log_for
 from safe_train.gates.policy_values import narrowed
 from safe_train.gates.reward import Reward
@@ -84,6 +85,7 @@ def stage_b(checkpoint: Path, config: StageBConfig | None = None) -> Learnt:
     check_free(out / RESULT, force=config.force)
     check_no_gate(checkpoint, force=config.force)
     everything = table_of(checkpoint, config, quiet=config.quiet)
+    asked = [write_table(out / OUTCOMES, everything)] if config.data is not None else []
     outcomes = narrowed(everything, config.budgets or everything.budgets)
     given = read_log(config.log, outcomes) if config.log else None
     learning, reward = learning_of(config), reward_of(config)
@@ -96,7 +98,8 @@ def stage_b(checkpoint: Path, config: StageBConfig | None = None) -> Learnt:
     if len(kept) < 2:
         notes.append("no budget is in the safe set, so there is nothing to choose: no gate is written")
         result = policy_result(config, outcomes, losses, kept, [], notes)
-        return Learnt(result=result, front=None, gate=None, files=_write(out, config, result, None, None))
+        files = (*asked, *_write(out, config, result, None, None))
+        return Learnt(result=result, front=None, gate=None, files=files)
     safe = narrowed(outcomes, kept)
     log = read_log(config.log, safe) if config.log and kept == outcomes.budgets else None
     if given is not None and log is None:
@@ -115,7 +118,8 @@ def stage_b(checkpoint: Path, config: StageBConfig | None = None) -> Learnt:
     else:
         notes.append("not every budget was tried, so the drop is not known: no gate is written")
     result = policy_result(config, outcomes, losses, kept, seeds, notes)
-    return Learnt(result=result, front=front, gate=facts, files=_write(out, config, result, front, gate))
+    files = (*asked, *_write(out, config, result, front, gate))
+    return Learnt(result=result, front=front, gate=facts, files=files)
 
 
 def table_of(checkpoint: Path, config: AskedConfig, *, quiet: bool = False) -> Outcomes:
@@ -148,6 +152,13 @@ def table_of(checkpoint: Path, config: AskedConfig, *, quiet: bool = False) -> O
             "ask its questions again with --data and --backbone"
         )
     return found
+
+
+def write_table(path: Path, outcomes: Outcomes) -> Path:
+    """Keep what was asked as soon as it was, so that a run that ends early need not ask again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_outcomes(path, outcomes)
+    return path
 
 
 def _scanned(
