@@ -10,7 +10,15 @@ from safe_eval.judging.absent_evidence import absent_arms, in_words, why_nothing
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.listening_evidence import listening_evidence
 from safe_eval.judging.lomo_evidence import LOMO_METRICS, lomo_evidence, pooled_places
-from safe_eval.judging.metric_names import CHANGED, COVERAGE, GATE_METRICS, LISTENING, SEED_STD, is_mean
+from safe_eval.judging.metric_names import (
+    CHANGED,
+    COVERAGE,
+    FOLLOWED,
+    GATE_METRICS,
+    LISTENING,
+    SEED_STD,
+    is_mean,
+)
 from safe_eval.judging.row_evidence import (
     Evidence,
     Place,
@@ -28,6 +36,8 @@ from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.comparisons import Comparison, turned
 from safe_eval.results.deferral import DEFERRAL_METRICS
+from safe_eval.results.gate_row import DROP, HARMED, HELPED
+from safe_eval.results.irrelevance import ANSWERS_CHANGED
 from safe_eval.results.latency import LATENCIES, LATENCY_MS
 from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import DRIFT_METRICS
@@ -42,6 +52,13 @@ _FIELD = {
     **dict.fromkeys(CONSULTATION_METRICS, "consulted"),
     **dict.fromkeys(CALIBRATION_METRICS, "confidence"),
 }
+
+
+# Metrics that captions do not have.
+_OF_ANSWERS = (
+    *(*CALIBRATION_METRICS, *DEFERRAL_METRICS, *DRIFT_METRICS, *LOMO_METRICS),
+    *(DROP, HELPED, HARMED, ANSWERS_CHANGED, *FOLLOWED),
+)
 
 
 def find_evidence(criterion: Criterion, scores: Scores) -> list[Evidence]:
@@ -280,7 +297,7 @@ def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
         judging = {metric}
     elif metric in OWN_AGGREGATES:
         judging = {OWN_AGGREGATES[metric]}
-    elif metric in (*CALIBRATION_METRICS, *DEFERRAL_METRICS, *DRIFT_METRICS, *LOMO_METRICS):
+    elif metric in _OF_ANSWERS:
         judging = set(ANSWER_METRICS)
     slices = ("audio", "vl") if metric == SEPARATION else (criterion.slice,)
     rows = [row for row in scores.metrics if row.metric in judging and row.slice in slices]
