@@ -24,8 +24,8 @@ ORDER = {
     "calibration annotation judging text report card viewer labelling publishing running importing cli "
     "__main__",
     "safe_train": "settings presets augmentation base pathway corpora questions batches "
-    "checkpoint run_identity run_state retention gates wandb_log track stages audit parity predict toy demo_text "
-    "demo experiments cli __main__",
+    "checkpoint run_identity run_state retention gates wandb_log track stages audit parity predict toy "
+    "demo_text demo experiments cli __main__",
 }
 PACKAGES = list(ORDER)  # a package may import those before it
 HEAVY = ("torch", "transformers", "great_expectations", "ray", "pandas")

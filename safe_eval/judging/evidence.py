@@ -10,7 +10,15 @@ from safe_eval.judging.absent_evidence import absent_arms, in_words, why_nothing
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.listening_evidence import listening_evidence
 from safe_eval.judging.lomo_evidence import LOMO_METRICS, lomo_evidence, pooled_places
-from safe_eval.judging.metric_names import CHANGED, COVERAGE, GATE_METRICS, LISTENING, SEED_STD, is_mean
+from safe_eval.judging.metric_names import (
+    CHANGED,
+    COVERAGE,
+    GATE_METRICS,
+    LISTENING,
+    NOT_OF_CAPTIONS,
+    SEED_STD,
+    is_mean,
+)
 from safe_eval.judging.row_evidence import (
     Evidence,
     Place,
@@ -290,7 +298,7 @@ def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
         judging = {metric}
     elif metric in OWN_AGGREGATES:
         judging = {OWN_AGGREGATES[metric]}
-    elif metric in (*CALIBRATION_METRICS, *DEFERRAL_METRICS, *DRIFT_METRICS, *LOMO_METRICS):
+    elif metric in NOT_OF_CAPTIONS:
         judging = set(ANSWER_METRICS)
     slices = ("audio", "vl") if metric == SEPARATION else (criterion.slice,)
     rows = [row for row in scores.metrics if row.metric in judging and row.slice in slices]

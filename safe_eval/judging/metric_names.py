@@ -7,7 +7,7 @@ from safe_eval.results.aggregates import HIGHEST, OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
 from safe_eval.results.contradiction import ABSTAINED, NEITHER, PICTURE, SOUND
 from safe_eval.results.deferral import DEFERRAL_METRICS
-from safe_eval.results.gate_row import DROP
+from safe_eval.results.gate_row import DROP, HARMED, HELPED
 from safe_eval.results.gate_times import BREAK_EVEN
 from safe_eval.results.gates import GATE_MEASURES, TIMES_AND_TOKENS
 from safe_eval.results.irrelevance import ANSWERS_CHANGED
@@ -40,6 +40,11 @@ FOLLOWED = {
     "abstained": ABSTAINED,
 }
 LISTENING = (*GATE_METRICS, ANSWERS_CHANGED, *FOLLOWED)
+# Of captions there are none of these.
+NOT_OF_CAPTIONS = (
+    *(*CALIBRATION_METRICS, *DEFERRAL_METRICS, *DRIFT_METRICS, *SHARES_LOST, SEPARATION),
+    *(DROP, HELPED, HARMED, ANSWERS_CHANGED, *FOLLOWED),
+)
 # They may take an `against`, and subtract nothing.
 PROPORTIONS = (*SHARES_LOST, LATENCY_RATIO, *(name for name in GATE_METRICS if name != DROP), ANSWERS_CHANGED)
 OVER_SEEDS = (*MEANS, *OWN_AGGREGATES, *CALIBRATION_METRICS)  # what the table of seeds can hold

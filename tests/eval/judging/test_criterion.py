@@ -10,8 +10,9 @@ from made_rows import good_run
 from safe_data.core.errors import InputError
 from safe_eval.cli import main
 from safe_eval.judging.criteria_file import read_criteria
-from safe_eval.judging.metric_names import CHANGED, METRICS, WITHOUT_SIDES
+from safe_eval.judging.metric_names import CHANGED, FOLLOWED, METRICS, WITHOUT_SIDES
 from safe_eval.predictions import write_predictions
+from safe_eval.results.irrelevance import ANSWERS_CHANGED, FALSE_CONSULTATION
 from safe_eval.results.latency import LATENCY_RATIO
 from safe_eval.results.lomo import SHARES_LOST
 from safe_eval.results.retention import DRIFT_METRICS
@@ -35,6 +36,12 @@ def test_every_metric_is_accepted(tmp_path: Path, metric: str) -> None:
         lines.append("against: base/full")
     if metric in (*SHARES_LOST, SEPARATION):
         lines[-1:] = ["condition: safe/mute_audio", "against: safe/full"]
+    if metric in FOLLOWED:
+        lines[-1:] = ["condition: safe/contradict"]
+    if metric == ANSWERS_CHANGED:
+        lines.append("against: safe/mute_audio")
+    if metric in (FALSE_CONSULTATION, ANSWERS_CHANGED):
+        lines.append("slice: vl")
     assert read_criteria(criteria(tmp_path, *lines))[0].metric == metric
 
 

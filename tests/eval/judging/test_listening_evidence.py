@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from made_gates import gated
+from made_rows import row
 
 from safe_eval.judging.criterion import Criterion, parse_criterion
 from safe_eval.judging.judged import Judged, judge
@@ -88,6 +89,25 @@ def test_what_is_not_there_is_not_measured() -> None:
         "not measured",
         True,
     )
+
+
+def test_a_dataset_of_captions_has_no_drop_and_is_not_asked_for_one() -> None:
+    captions = [
+        row(
+            f"k{clip}",
+            "a dog barks at night",
+            references=("a dog barks at night",),
+            task="caption",
+            dataset="heard",
+            group=f"k{clip}",
+            needs_audio=True,
+            model=model,
+        )
+        for clip in range(6)
+        for model in ("base", "safe")
+    ]
+    found = judged([*gated(), *captions], "drop", "<= 0.05", slice="audio")
+    assert (found.decision, found.value) == ("go", pytest.approx(0.01)), found.evidence
 
 
 def test_changed_answers_beside_another_sound_and_contradictions() -> None:

@@ -12,9 +12,12 @@ from made_gates import CLIPS, TOKENS, WRONG, gated
 from made_rows import good_run, shuffled
 
 from safe_data.core.table import COLUMNS
+from safe_eval.arms.all_arms import all_arms
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.results.gate_row import GateRow
+from safe_eval.results.gates import gate_rows
+from safe_eval.results.irrelevance import irrelevance_rows
 from safe_eval.scoring.score import score_predictions
 from safe_eval.text.scores_text import scores_table
 
@@ -25,9 +28,10 @@ replace = msgspec.structs.replace
 def gates(rows: Sequence[Prediction], **where: Any) -> dict[tuple[str, str], GateRow]:
     """The rows of one model and seed under full, by measure and slice."""
     where = {"model": "safe", "condition": "full", "seed": 0} | where
+    arms = all_arms(rows)
     return {
         (row.measure, row.slice): row
-        for row in score_predictions(rows, QUICK).gates
+        for row in gate_rows(arms, QUICK, tuple(irrelevance_rows(arms, QUICK)))
         if all(getattr(row, name) == value for name, value in where.items())
     }
 
@@ -119,9 +123,9 @@ def test_the_order_of_rows_changes_nothing_and_shares_fit_together(
     assert gates(shuffled(rows, seed)) == found
     for name in ("audio", "vl"):
         accuracy = {
-            r.model: r.value
-            for r in score_predictions(rows, QUICK).metrics
-            if (r.metric, r.slice, r.condition) == ("vqa_accuracy", name, "full")
+            arm.key.model: arm.scores[arm.inside(name)].mean()
+            for arm in all_arms(rows).judged["vqa_accuracy"]
+            if arm.key.condition == "full"
         }
         lost = found["drop", name].value
         assert lost == pytest.approx(accuracy["safe_always_on"] - accuracy["safe"])
