@@ -28,7 +28,7 @@ from safe_data.core.only_writer import only_writer
 from safe_data.core.options_file import CORE, installed_versions, plain
 from safe_data.core.progress import Progress
 from safe_eval.models.all_models import load_models
-from safe_eval.models.model import Model, facts_of
+from safe_eval.models.model import Model, ModelGoneError, facts_of
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.run_options import ModelOptions, RunOptions
 from safe_eval.runner.asker import Asker
@@ -88,7 +88,7 @@ def evaluate(
 
     Raises:
         InputError: the model or a dataset cannot be used, a condition cannot be run, the folder holds another
-            run or is being written to, or a model fails on every row.
+            run or is being written to, a model fails on every row, or nothing answers any more.
         KeyboardInterrupt: it was stopped by Ctrl-C or SIGTERM.
     """
     job = Job(model, tuple(data), out, options or RunOptions(), asked or ModelOptions())
@@ -109,7 +109,11 @@ def evaluate(
         if found is False:
             begin(out, identity)
         write_bytes(job.out / CONFIG, _config(job, facts))
-        _answer(job, models, sections, facts, again=again, quiet=quiet)
+        try:
+            _answer(job, models, sections, facts, again=again, quiet=quiet)
+        except ModelGoneError as gone:
+            kept = f"{job.out}: what was answered is kept; the same command goes on from there"
+            raise InputError(*gone.lines, kept) from None
         return Evaluated(join(out, identity, rows_of(sections), _parts(out, again)), was_there=False)
 
 

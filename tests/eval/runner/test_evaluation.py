@@ -130,6 +130,33 @@ def test_only_errors_are_asked_again(
     ]
 
 
+def test_a_model_that_is_gone_stops_the_run_which_then_goes_on(
+    words: list[str],
+    out: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words[2] = "python:spoken:leaving"
+    assert main(words) == 0
+    whole = out.read_bytes()
+    gone, asked = tmp_path / "gone", tmp_path / "asked"
+    gone.write_text("99")
+    monkeypatch.setenv("SAFE_TEST_GONE", str(gone))
+    assert main([*words, "--force"]) == 3
+    said = capsys.readouterr().err
+    assert said.splitlines()[-2:] == [
+        "safe-eval run: no server answers there any more",
+        f"{out.parent}: what was answered is kept; the same command goes on from there",
+    ]
+    assert out.with_name("predictions.jsonl.part").stat().st_size > 0
+    gone.unlink()
+    monkeypatch.setenv("SAFE_TEST_ASKED", str(asked))
+    assert main(words) == 0
+    assert out.read_bytes() == whole
+    assert len(asked.read_text().splitlines()) < len(whole.splitlines())
+
+
 def test_a_part_of_the_examples(words: list[str], out: Path, tmp_path: Path) -> None:
     assert main(words) == 0
     rows = read_predictions(out)
@@ -193,6 +220,13 @@ def test_two_workers_write_what_one_writes(words: list[str], out: Path) -> None:
         (["--model", "replay"], "says not which; write replay:WHICH"),
         (["--model", "python:spoken:none"], "has no attribute 'none'"),
         (["--model", "python:nowhere:none"], "No module named 'nowhere'"),
+        (
+            ["--arg", "batchd=true"],
+            "arg batchd: is no setting of python:MODULE:FUNCTION; did you mean 'batched'",
+        ),
+        (["--arg", "batched=yes"], "arg batched=yes: is neither true nor false"),
+        (["--arg", "batched=true", "--arg", "batched=false"], "arg batched: is given twice; give one value"),
+        (["--arg", "batched"], "arg 'batched': is not KEY=VALUE"),
         (["--split", "dev"], "no split 'dev'; it has"),
         (["--condition", "loud"], "unknown condition 'loud'"),
         (["--template", "Answer."], "has no {prompt}, so nothing would be asked"),
@@ -207,6 +241,30 @@ def test_bad_input_is_refused_before_anything_is_written(
     assert message in error
     assert "Traceback" not in error
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def f(given):\n    return 1 +\n", "SyntaxError: invalid syntax"),
+        ("import os\n\n1 / 0\n", ":3: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_the_users(
+    words: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    message: str,
+) -> None:
+    (tmp_path / "broken_module.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    words[2] = "python:broken_module:f"
+    assert main(words) == 3
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'broken_module.py'}:" in said
+    assert message in said
 
 
 # Killed
