@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from safe_data.core.errors import InputError, check_at_least_one, did_you_mean
+from safe_data.core.errors import InputError, check_at_least_one, check_seed, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -105,5 +105,7 @@ class RunOptions:
         check_at_least_one(self, "workers")
         if self.limit is not None:
             check_at_least_one(self, "limit")
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise InputError(f"seed {list(self.seeds)}: give at least one, none twice, each 0 or more")
+        for seed in self.seeds:
+            check_seed(seed)
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise InputError(f"seed {list(self.seeds)}: give at least one, and none twice")

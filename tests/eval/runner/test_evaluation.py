@@ -173,6 +173,30 @@ def test_a_part_of_the_examples(words: list[str], out: Path, tmp_path: Path) -> 
     assert main([*words, "--subset", "type:none", "--force"]) == 3
 
 
+def test_a_list_of_ids_must_be_one_and_name_examples_that_are_there(
+    words: list[str], out: Path, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, known = tmp_path / "ids.txt", ShardDataset(shards, "test").record(0).examples[0].id
+    for content, message in (
+        (b"\xff\xfe", "is no list of example ids in UTF-8"),
+        (b"\n\n", "holds no example id; write one on each line"),
+        (f"n\u00f6\u2028pe\n{known}\n".encode(), "'n\xf6\\u2028pe' is an example of none of world"),
+    ):
+        file.write_bytes(content)
+        assert main([*words, "--subset", str(file)]) == 3
+        assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_run_is_not_written_into_a_dataset(
+    words: list[str], shards: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(shards.iterdir())
+    assert main([*words, "--out", str(shards)]) == 3
+    assert f"{shards}: is a built dataset; name a folder of its own" in capsys.readouterr().err
+    assert sorted(shards.iterdir()) == before
+
+
 def test_a_dry_run_shows_what_would_be_sent_and_asks_nothing(
     words: list[str], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,6 +253,9 @@ def test_two_workers_write_what_one_writes(words: list[str], out: Path) -> None:
         (["--arg", "batched"], "arg 'batched': is not KEY=VALUE"),
         (["--split", "dev"], "no split 'dev'; it has"),
         (["--condition", "loud"], "unknown condition 'loud'"),
+        (["--condition", "snr_5"], "unknown condition 'snr_5'; such a condition is written snr_<n>db"),
+        (["--seed", str(2**63)], f"seed={2**63}: a seed is below 2**63"),
+        (["--seed", "-1"], "seed=-1: a seed is 0 or more"),
         (["--template", "Answer."], "has no {prompt}, so nothing would be asked"),
         (["--batch-size", "0"], "batch_size=0: must be at least 1"),
     ],
