@@ -69,6 +69,20 @@ def settled(
     return rows, faults
 
 
+def no_choice(references: Sequence[str], choices: Sequence[str]) -> str | None:
+    """The first reference that names no choice, whatever other rows of its dataset prove; None if each does.
+
+    >>> no_choice(["cat"], ("dog", "cat")), no_choice(["2"], ("dog", "cat")), no_choice(["C"], ("dog", "cat"))
+    (None, None, 'C')
+    """
+    for reference in references:
+        if reference not in choices:
+            of = tuple(choices)
+            if _named(reference, of) is None and not _is_number(reference, of):
+                return reference
+    return None
+
+
 def _known(rows: Sequence[Prediction]) -> dict[str | None, _Known]:
     """What the references of each dataset prove together."""
     found: dict[str | None, _Known] = {}

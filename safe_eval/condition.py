@@ -94,6 +94,9 @@ def condition_hint(name: str) -> str:
         if pattern.fullmatch(name):
             family = FAMILIES[kind]
             return f"{family.written} takes a number from {family.least:g} to {family.most:g}"
+    for kind, family in FAMILIES.items():
+        if name.startswith(kind):
+            return f"such a condition is written {family.written}"
     return did_you_mean(name, CONDITIONS)
 
 

@@ -1,9 +1,10 @@
 """Run options: how a model is asked, and what. The text below a field is its help; nothing is loaded here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from safe_data.core.errors import InputError, check_at_least_one
+from safe_data.core.errors import InputError, check_at_least_one, check_seed, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,22 @@ class ModelOptions:
         """The settings of this kind of model, by their keys."""
         return {key: value for key, _, value in (one.partition("=") for one in self.arg)}
 
+    def check_args(self, kind: str, known: Sequence[str]) -> None:
+        """Refuse settings that a kind of model does not have, and two values of one.
+
+        Raises:
+            InputError: there is such a setting.
+        """
+        keys = [one.partition("=")[0] for one in self.arg]
+        for key in keys:
+            if key not in known:
+                hint = did_you_mean(
+                    key, known, f"there are {', '.join(known)}" if known else "there are none"
+                )
+                raise InputError(f"arg {key}: is no setting of {kind}; {hint}")
+            if keys.count(key) > 1:
+                raise InputError(f"arg {key}: is given twice; give one value")
+
     def asked(self, prompt: str) -> str:
         """The text that asks a question."""
         return self.template.replace("{prompt}", prompt)
@@ -88,5 +105,7 @@ class RunOptions:
         check_at_least_one(self, "workers")
         if self.limit is not None:
             check_at_least_one(self, "limit")
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise InputError(f"seed {list(self.seeds)}: give at least one, none twice, each 0 or more")
+        for seed in self.seeds:
+            check_seed(seed)
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise InputError(f"seed {list(self.seeds)}: give at least one, and none twice")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from safe_eval.choice_references import no_choice
 from safe_eval.prediction import Prediction, range_error
 
 # How a number of a log follows from the scores of its rows; see own_numbers.py.
@@ -75,8 +76,13 @@ def checked(place: int | str, **fields: Any) -> Prediction | LeftOut:
     """A prediction of these fields, or why it is none.
 
     A row that another harness scored needs no references: then `task` becomes `judged`, so that no rule here
-    scores it, and it has no choices.
+    scores it, and it has no choices. So it is with references that name none of the choices, as where a
+    spreadsheet lost the choice "None".
     """
+    if fields.get("choices") and no_choice(fields["references"], fields["choices"]) is not None:
+        if not fields.get("scores"):
+            return LeftOut(place, "its reference names none of its choices")
+        fields |= {"references": ()}
     if not fields["references"]:
         if not fields.get("scores") and fields.get("error") is None:
             return LeftOut(place, "it has neither a reference nor a score")

@@ -51,7 +51,7 @@ def read(path: Path, options: ImportOptions) -> Log:
         harness="mapped",
         read=partial(_rows, places=places, options=options),
         task=options.dataset,
-        model=options.model or "model",
+        model=options.model or text_of(at_path(first, places.get("model", ""))) or "model",
         notes=[f"columns that no field was named for are not read: {', '.join(unread)}"] if unread else [],
     )
 

@@ -6,6 +6,7 @@ It takes one Input and returns a text or an Answer. With `--arg batched=true`, i
 import hashlib
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -39,7 +40,7 @@ def load_callable(place: str, options: ModelOptions) -> Sequence[Model]:
     """The function MODULE:NAME, from the working directory or what is installed.
 
     Raises:
-        InputError: there is no such module or function.
+        InputError: there is no such module or function, it cannot be imported, or a setting is unknown.
     """
     module, colon, name = place.partition(":")
     if not colon or not name:
@@ -51,9 +52,22 @@ def load_callable(place: str, options: ModelOptions) -> Sequence[Model]:
         function = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise InputError(f"model python:{place}: {words_of(error)}") from None
+    except Exception as error:  # the user's code can fail in any way
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        where = (
+            f"{error.filename}:{error.lineno}"
+            if isinstance(error, SyntaxError)
+            else f"{at.filename}:{at.lineno}"
+        )
+        raise InputError(
+            f"model python:{place}: {where}: {type(error).__name__}: {words_of(error)}"
+        ) from None
     if not callable(function):
         raise InputError(f"model python:{place}: is no function but a {type(function).__name__}")
-    batched = options.args.get("batched", "false") == "true"
+    options.check_args("python:MODULE:FUNCTION", ("batched",))
+    if (said := options.args.get("batched", "false")) not in ("true", "false"):
+        raise InputError(f"arg batched={said}: is neither true nor false")
+    batched = said == "true"
     return [CallableModel(function, options.name or name, batched=batched)]
 
 

@@ -53,6 +53,14 @@ class _Usage(msgspec.Struct, omit_defaults=True):
     completion_tokens: int | None = None
 
 
+class _Listed(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Listed]
+
+
 class _Completion(msgspec.Struct):
     choices: list[_Choice] | None = None
     error: Any = None
@@ -125,6 +133,18 @@ def read_completion(data: bytes, model: str) -> Answer:
         hint = "; raise --max-tokens" if choice.finish_reason == "length" else ""
         return failed(f"the reply has no text (finish_reason {choice.finish_reason!r}){hint}")
     return Answer(text.strip(), _confidence(choice.logprobs), metadata=_metadata(completion, choice, model))
+
+
+def listed_models(data: bytes) -> list[str]:
+    """The models that a server lists; none where its reply is no such list.
+
+    >>> listed_models(b'{"data": [{"id": "qwen"}]}'), listed_models(b"[]")
+    (['qwen'], [])
+    """
+    try:
+        return [model.id for model in msgspec.json.decode(data, type=_Models).data]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return []
 
 
 def server_message(data: bytes) -> str:

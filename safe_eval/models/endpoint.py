@@ -15,13 +15,15 @@ import msgspec
 from safe_data.core.errors import InputError, did_you_mean, require_extra
 from safe_data.core.options_file import installed_versions
 from safe_data.records import Example
-from safe_eval.models.chat import failed, messages, read_completion, server_message
-from safe_eval.models.model import Answer, Input, misfit
-from safe_eval.models.server import OWN_KEY, Server
+from safe_eval.models.chat import failed, listed_models, messages, read_completion, server_message
+from safe_eval.models.model import Answer, Input, ModelGoneError, misfit
+from safe_eval.models.server import OWN_KEY, Reply, Server
 from safe_eval.run_options import ModelOptions
 
 PACKAGES = ("safe-hearing", "urllib3", "numpy", "pillow")
+_OK, _NOT_FOUND = 200, 404
 _REFUSED = frozenset((401, 403))
+_SHOWN = 8  # models that a message names
 _KNOWN = ("hears", "logprobs", "max_tokens_as", "seed", "sees", "temperature")
 
 
@@ -33,7 +35,7 @@ def load_endpoint(place: str, options: ModelOptions) -> Sequence["Endpoint"]:
 
     Raises:
         InputError: the place is no URL and model, or holds a secret; a setting is unknown; urllib3 is not
-            installed; nothing answers there, or the key is refused.
+            installed; nothing answers there, the key is refused, or there is no such model.
     """
     require_extra("a model behind openai:URL#MODEL", "endpoint", "urllib3")
     url, model = _parse(place)
@@ -81,14 +83,29 @@ class Endpoint:
         }
 
     def check(self) -> None:
-        """Ask the server for its models, which costs nothing. What it says does not count otherwise.
+        """Ask the server for its models, which costs nothing, and for one token if this one is not listed.
 
         Some servers load models that they do not list, and others cannot list any.
 
         Raises:
-            InputError: nothing listens there, or the key is refused.
+            InputError: nothing listens there, the key is refused, or there is no such model.
         """
         reply = self._server.ask("GET", "/models", attempts=1)
+        self._check_reply(reply)
+        listed = listed_models(reply.data) if reply.status == _OK else []
+        if self._model in listed:
+            return
+        asked = [{"role": "user", "content": "Hello"}]
+        one_token = {**self._request(), self._settings.max_tokens_as: 1, "messages": asked}
+        reply = self._server.ask("POST", "/chat/completions", msgspec.json.encode(one_token), attempts=1)
+        self._check_reply(reply)
+        if reply.status == _NOT_FOUND:
+            names = f"it lists {', '.join(listed[:_SHOWN])}" if listed else "correct the model or the address"
+            hint = did_you_mean(self._model, listed, names)
+            said = f"HTTP 404, {self._said(reply.data)}"
+            raise InputError(f"{self._server.url}: has no model {self._model!r} ({said}); {hint}")
+
+    def _check_reply(self, reply: Reply) -> None:
         if reply.is_absent:
             raise InputError(f"{self._server.url}: {reply.error}; start the server, or correct the address")
         if reply.status in _REFUSED:
@@ -100,7 +117,11 @@ class Endpoint:
         return self._options.asked(example.prompt)
 
     def answer(self, inputs: Sequence[Input]) -> Sequence[Answer]:
-        """Answer each input; a request that fails is an answer with an error."""
+        """Answer each input; a request that fails is an answer with an error.
+
+        Raises:
+            ModelGoneError: nothing listens there any more.
+        """
         if not inputs:
             return []
         pool = ThreadPoolExecutor(min(len(inputs), self._options.concurrency), "endpoint")
@@ -110,6 +131,11 @@ class Endpoint:
             pool.shutdown(wait=False, cancel_futures=True)  # on Ctrl-C, nothing more is asked
 
     def _answer(self, given: Input) -> Answer:
+        """One answer.
+
+        Raises:
+            ModelGoneError: nothing listens there any more.
+        """
         if (fault := misfit(given, hears=self.hears, sees=self.sees)) is not None:
             return failed(fault)
         asked = messages(given, self.asked(given.example), self._options.system)
@@ -117,9 +143,11 @@ class Endpoint:
         start = time.perf_counter()
         reply = self._server.ask("POST", "/chat/completions", body)
         latency_ms = 1000 * (time.perf_counter() - start)
+        if reply.is_absent:  # nor will it answer the next
+            raise ModelGoneError(f"{self._server.url}: {reply.error} any more{reply.tries}")
         if reply.error is not None:
             return failed(f"{reply.error}{reply.tries}")
-        if reply.status != 200:
+        if reply.status != _OK:
             return failed(f"HTTP {reply.status}: {self._said(reply.data)}{reply.tries}")
         answer = read_completion(reply.data, self._model)
         if answer.error is not None:
@@ -165,12 +193,8 @@ def _parse(place: str) -> tuple[str, str]:
 
 def _settings(options: ModelOptions) -> Settings:
     """The settings of `--arg`, where `none` leaves a field out of the request."""
-    args = options.args
-    for key in args:
-        if key not in _KNOWN:
-            hint = did_you_mean(key, _KNOWN, f"there are {', '.join(_KNOWN)}")
-            raise InputError(f"arg {key}: is no setting of openai:URL#MODEL; {hint}")
-    named = {key: None if value == "none" else value for key, value in args.items()}
+    options.check_args("openai:URL#MODEL", _KNOWN)
+    named = {key: None if value == "none" else value for key, value in options.args.items()}
     try:
         return msgspec.convert(named, Settings, strict=False)
     except msgspec.ValidationError as error:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from jaxtyping import Float32
 from numpy import ndarray
 
+from safe_data.core.errors import InputError
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -83,6 +85,10 @@ class Input:
     def sample_rate_hz(self) -> int | None:
         """The sample rate of `audio`."""
         return None if self._read_sound is None else self._read_sound.sample_rate_hz
+
+
+class ModelGoneError(InputError):
+    """A model can be asked nothing more: the run stops, and goes on from there when it is started again."""
 
 
 @dataclass(frozen=True)

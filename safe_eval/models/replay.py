@@ -59,6 +59,7 @@ def load_replay(place: str, options: ModelOptions) -> Sequence[Model]:
     Raises:
         InputError: the file is no predictions file, or holds several models and none is picked.
     """
+    options.check_args("replay:FILE", ("model",))
     path = Path(place)
     rows = read_predictions(path)
     found = sorted({row.model for row in rows})

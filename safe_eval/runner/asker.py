@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from safe_data.records import Example, Record
-from safe_eval.models.model import Answer, Input, Model, Requested
+from safe_eval.models.model import Answer, Input, Model, ModelGoneError, Requested
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.runner.given import Given, Giver
 from safe_eval.runner.media import Dataset
@@ -115,6 +115,8 @@ class Asker:
             answers = list(model.answer(inputs))
             if len(answers) != len(inputs):
                 raise ValueError(f"{len(answers)} answers to {len(inputs)} inputs")
+        except ModelGoneError:
+            raise
         except Exception as error:  # a model can fail in any way; the other examples must not suffer
             if len(inputs) > 1:
                 return [reply for given in inputs for reply in self._ask(model, [given])]

@@ -27,8 +27,9 @@ from safe_data.core.interruption import interrupted_by_sigterm
 from safe_data.core.only_writer import only_writer
 from safe_data.core.options_file import CORE, installed_versions, plain
 from safe_data.core.progress import Progress
+from safe_data.shards.layout import DATASET
 from safe_eval.models.all_models import load_models
-from safe_eval.models.model import Model, facts_of
+from safe_eval.models.model import Model, ModelGoneError, facts_of
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.run_options import ModelOptions, RunOptions
 from safe_eval.runner.asker import Asker
@@ -87,12 +88,14 @@ def evaluate(
     each with one thread, write what one process with one thread writes (OMP_NUM_THREADS=1).
 
     Raises:
-        InputError: the model or a dataset cannot be used, a condition cannot be run, the folder holds another
-            run or is being written to, or a model fails on every row.
+        InputError: the model or a dataset cannot be used, a condition cannot be run, the folder is a dataset,
+            holds another run or is being written to, a model fails on every row, or answers no more.
         KeyboardInterrupt: it was stopped by Ctrl-C or SIGTERM.
     """
     job = Job(model, tuple(data), out, options or RunOptions(), asked or ModelOptions())
     out = job.out / PREDICTIONS
+    if (job.out / DATASET).is_file():
+        raise InputError(f"{job.out}: is a built dataset; name a folder of its own for the run with --out")
     check_writable(out)
     if _is_shared(job):
         _take_one_thread()
@@ -109,7 +112,11 @@ def evaluate(
         if found is False:
             begin(out, identity)
         write_bytes(job.out / CONFIG, _config(job, facts))
-        _answer(job, models, sections, facts, again=again, quiet=quiet)
+        try:
+            _answer(job, models, sections, facts, again=again, quiet=quiet)
+        except ModelGoneError as gone:
+            kept = f"{job.out}: what was answered is kept; the same command goes on from there"
+            raise InputError(*gone.lines, kept) from None
         return Evaluated(join(out, identity, rows_of(sections), _parts(out, again)), was_there=False)
 
 

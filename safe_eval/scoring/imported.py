@@ -167,7 +167,8 @@ def _copied(log: Log, file: BinaryIO, known: _Known) -> ImportedLog:
 
 def _said_twice(row: Prediction, first: str, name: str) -> str:
     """Which answer stands twice, and the way out: other names for the model or the dataset."""
-    where = f"{name}: answers {row.example_id!r} of {row.dataset!r} by model {row.model!r}, seed {row.seed},"
+    dataset = "no dataset" if row.dataset is None else repr(row.dataset)
+    where = f"{name}: answers {row.example_id!r} of {dataset} by model {row.model!r}, seed {row.seed},"
     if first == name:
         return f"{where} twice; keep one, or give another id with --map example_id=COLUMN"
     return f"{where} which {first} does too; import each by itself, with another --model (or --dataset)"

@@ -40,7 +40,7 @@ class MadeServer:
     def __init__(self, script: list[Say], answer: Callable[[Any], Say]) -> None:
         self.script, self.answer = list(script), answer
         self.asked: list[Asked] = []
-        self.models = Say('{"data": []}')
+        self.models = Say('{"object": "list", "data": [{"id": "toy"}]}')
         self.most_at_once = self._at_once = 0
         self._lock = threading.Lock()
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())

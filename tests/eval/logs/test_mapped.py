@@ -32,6 +32,13 @@ def test_json_lines_with_paths_and_numbers(tmp_path: Path) -> None:
     assert (row.dataset, row.model, row.scores) == ("d", "m", None)
 
 
+def test_the_table_names_the_model_of_the_rows(tmp_path: Path) -> None:
+    path = csv(tmp_path, "example_id,references,answer,model\nq,yes,no,alpha\n")
+    assert read(path)[0].model == "alpha"
+    assert read(path, model="beta")[0].model == "beta"
+    assert read(csv(tmp_path, "example_id,references,answer\nq,yes,no\n"))[0].model == "model"
+
+
 def test_fields_by_their_own_names_need_no_map(tmp_path: Path) -> None:
     _, (row,), _ = read(csv(tmp_path, "example_id,references,answer,needs_audio\nq,yes,no,true\n"))
     assert (row.example_id, row.references, row.answer, row.needs_audio) == ("q", ("yes",), "no", True)

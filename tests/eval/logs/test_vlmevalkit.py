@@ -160,11 +160,29 @@ def test_an_aggregate_that_is_no_table_states_nothing(tmp_path: Path) -> None:
     assert reproduced(path) == []
 
 
+def test_a_right_answer_whose_choice_the_sheet_lost_is_no_prediction(tmp_path: Path) -> None:
+    """Scoring refuses such a row; a file that was just imported must be one that can be scored."""
+    lost = one(tmp_path, answer="C")
+    assert lost.why == "its reference names none of its choices"
+    row = (7, "Who?", "C", "cat", "dog", "animals", "a.jpg", "['B']", 0)
+    _, (judged,), _ = read(write_sheet(tmp_path / "m_RealWorldQA.xlsx", (*TITLES, "hit"), [row]))
+    assert (judged.task, judged.references, judged.choices, judged.scores) == (
+        "judged",
+        (),
+        None,
+        {"hit": 0.0},
+    )
+
+
 @needs_real
 def test_real_files() -> None:
     folder = REAL / "vlmevalkit"
     found, kept, left = read(folder / "mPLUG-Owl3_RealWorldQA.xlsx")
-    assert (len(kept), left, found.model) == (765, [], "mPLUG-Owl3")
+    assert (len(kept), found.model) == (763, "mPLUG-Owl3")
+    assert {one.why for one in left} == {
+        "its reference names none of its choices"
+    }  # "None", which pandas drops
+    assert [one.place for one in left] == [107, 635]
     assert (kept[0].answer, kept[0].references, kept[0].choices[0]) == ("A", ("Right",), "Left")
     found, kept, _ = read(folder / "vila_8b_MME.xlsx")
     assert (len(kept), found.model, found.task) == (2374, "vila_8b", "MME")

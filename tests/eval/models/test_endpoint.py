@@ -19,7 +19,7 @@ from safe_data.records import Example
 from safe_eval.models import server as server_module
 from safe_eval.models.all_models import load_models
 from safe_eval.models.endpoint import Endpoint, load_endpoint
-from safe_eval.models.model import Answer, Input, facts_of
+from safe_eval.models.model import Answer, Input, ModelGoneError, facts_of
 from safe_eval.run_options import ModelOptions
 from safe_eval.runner.run import run
 
@@ -295,6 +295,53 @@ def test_what_cannot_be_asked_is_refused_before_the_first_question(case: str) ->
         load_models(f"openai:{place}", options)
     assert str(refused.value) == message
     assert "hidden" not in str(refused.value)
+
+
+NO_MODEL = Say('{"error": {"message": "The model `toi` does not exist."}}', 404)
+
+
+@pytest.mark.parametrize(
+    ("models", "hint"),
+    [
+        ('{"data": [{"id": "toy"}, {"id": "llava"}]}', "did you mean 'toy'?"),
+        ('{"data": [{"id": "llava"}]}', "it lists llava"),
+        ("[]", "correct the model or the address"),
+    ],
+)
+def test_a_wrong_name_of_a_model_is_refused_once_before_the_first_question(models: str, hint: str) -> None:
+    with made_server(answer=lambda body: NO_MODEL) as made:
+        made.models = Say(models)
+        with pytest.raises(InputError) as refused:
+            load_models(f"openai:{made.url}#toi", ModelOptions())
+    assert str(refused.value) == (
+        f"{made.url}: has no model 'toi' (HTTP 404, The model `toi` does not exist.); {hint}"
+    )
+    (probe,) = made.completions
+    assert probe.body["max_tokens"] == 1
+    assert len(made.asked) == 2
+
+
+@pytest.mark.parametrize("status", [200, 400, 429, 500])
+def test_a_server_that_does_not_list_a_model_may_load_it_all_the_same(status: int) -> None:
+    with made_server(answer=lambda body: Say("{}", status)) as made:
+        made.models = Say("not found", 404)
+        load_models(f"openai:{made.url}#unlisted", ModelOptions())
+    assert len(made.completions) == 1
+
+
+def test_a_model_that_is_listed_is_asked_nothing_before_the_first_question() -> None:
+    with made_server() as made:
+        load_models(f"openai:{made.url}#toy", ModelOptions())
+    assert [one.method for one in made.asked] == ["GET"]
+
+
+def test_a_run_stops_where_nothing_answers_any_more() -> None:
+    """Else every question that is left would wait for a server that is gone, and become an error."""
+    with made_server() as made:
+        endpoint = endpoint_of(made, attempts=2, batch_size=4)
+    rows = run(endpoint, ToneDataset(5), ["full"], seed=0)
+    with pytest.raises(ModelGoneError, match=r"no server answers there any more \(tried 2 times\)"):
+        next(rows)
 
 
 def test_a_server_without_sound_is_given_none_and_says_so() -> None:

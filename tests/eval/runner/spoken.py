@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from safe_eval.models.model import Answer, Input
+from safe_eval.models.model import Answer, Input, ModelGoneError
 
 
 def colour(given: Input) -> str:
@@ -28,3 +28,14 @@ def failing(given: Input) -> Answer:
     if given.example.id.endswith("colour") and Path(os.environ["SAFE_TEST_FAILS"]).exists():
         raise RuntimeError("busy")
     return Answer(colour(given), confidence=0.5)
+
+
+def leaving(given: Input) -> str:
+    """The same, until as many were asked as the file SAFE_TEST_GONE says, if it is there."""
+    gone, asked = Path(os.environ.get("SAFE_TEST_GONE", "/")), os.environ.get("SAFE_TEST_ASKED")
+    if gone.is_file():
+        left = int(gone.read_text())
+        if not left:
+            raise ModelGoneError("no server answers there any more")
+        gone.write_text(str(left - 1))
+    return slow_colour(given) if asked else colour(given)

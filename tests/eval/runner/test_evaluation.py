@@ -130,6 +130,33 @@ def test_only_errors_are_asked_again(
     ]
 
 
+def test_a_model_that_is_gone_stops_the_run_which_then_goes_on(
+    words: list[str],
+    out: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words[2] = "python:spoken:leaving"
+    assert main(words) == 0
+    whole = out.read_bytes()
+    gone, asked = tmp_path / "gone", tmp_path / "asked"
+    gone.write_text("99")
+    monkeypatch.setenv("SAFE_TEST_GONE", str(gone))
+    assert main([*words, "--force"]) == 3
+    said = capsys.readouterr().err
+    assert said.splitlines()[-2:] == [
+        "safe-eval run: no server answers there any more",
+        f"{out.parent}: what was answered is kept; the same command goes on from there",
+    ]
+    assert out.with_name("predictions.jsonl.part").stat().st_size > 0
+    gone.unlink()
+    monkeypatch.setenv("SAFE_TEST_ASKED", str(asked))
+    assert main(words) == 0
+    assert out.read_bytes() == whole
+    assert len(asked.read_text().splitlines()) < len(whole.splitlines())
+
+
 def test_a_part_of_the_examples(words: list[str], out: Path, tmp_path: Path) -> None:
     assert main(words) == 0
     rows = read_predictions(out)
@@ -144,6 +171,30 @@ def test_a_part_of_the_examples(words: list[str], out: Path, tmp_path: Path) -> 
     assert {row.example_id for row in read_predictions(out)} == {rows[3].example_id, rows[7].example_id}
     assert main([*words, "--subset", "loud", "--force"]) == 3
     assert main([*words, "--subset", "type:none", "--force"]) == 3
+
+
+def test_a_list_of_ids_must_be_one_and_name_examples_that_are_there(
+    words: list[str], out: Path, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, known = tmp_path / "ids.txt", ShardDataset(shards, "test").record(0).examples[0].id
+    for content, message in (
+        (b"\xff\xfe", "is no list of example ids in UTF-8"),
+        (b"\n\n", "holds no example id; write one on each line"),
+        (f"n\u00f6\u2028pe\n{known}\n".encode(), "'n\xf6\\u2028pe' is an example of none of world"),
+    ):
+        file.write_bytes(content)
+        assert main([*words, "--subset", str(file)]) == 3
+        assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_run_is_not_written_into_a_dataset(
+    words: list[str], shards: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(shards.iterdir())
+    assert main([*words, "--out", str(shards)]) == 3
+    assert f"{shards}: is a built dataset; name a folder of its own" in capsys.readouterr().err
+    assert sorted(shards.iterdir()) == before
 
 
 def test_a_dry_run_shows_what_would_be_sent_and_asks_nothing(
@@ -193,8 +244,18 @@ def test_two_workers_write_what_one_writes(words: list[str], out: Path) -> None:
         (["--model", "replay"], "says not which; write replay:WHICH"),
         (["--model", "python:spoken:none"], "has no attribute 'none'"),
         (["--model", "python:nowhere:none"], "No module named 'nowhere'"),
+        (
+            ["--arg", "batchd=true"],
+            "arg batchd: is no setting of python:MODULE:FUNCTION; did you mean 'batched'",
+        ),
+        (["--arg", "batched=yes"], "arg batched=yes: is neither true nor false"),
+        (["--arg", "batched=true", "--arg", "batched=false"], "arg batched: is given twice; give one value"),
+        (["--arg", "batched"], "arg 'batched': is not KEY=VALUE"),
         (["--split", "dev"], "no split 'dev'; it has"),
         (["--condition", "loud"], "unknown condition 'loud'"),
+        (["--condition", "snr_5"], "unknown condition 'snr_5'; such a condition is written snr_<n>db"),
+        (["--seed", str(2**63)], f"seed={2**63}: a seed is below 2**63"),
+        (["--seed", "-1"], "seed=-1: a seed is 0 or more"),
         (["--template", "Answer."], "has no {prompt}, so nothing would be asked"),
         (["--batch-size", "0"], "batch_size=0: must be at least 1"),
     ],
@@ -207,6 +268,30 @@ def test_bad_input_is_refused_before_anything_is_written(
     assert message in error
     assert "Traceback" not in error
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def f(given):\n    return 1 +\n", "SyntaxError: invalid syntax"),
+        ("import os\n\n1 / 0\n", ":3: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_the_users(
+    words: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    message: str,
+) -> None:
+    (tmp_path / "broken_module.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    words[2] = "python:broken_module:f"
+    assert main(words) == 3
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'broken_module.py'}:" in said
+    assert message in said
 
 
 # Killed

@@ -102,8 +102,11 @@ def test_our_own_rule_stands_in_for_scores_that_are_not_there(tmp_path: Path) ->
 def test_every_real_log_is_read_and_its_numbers_follow(tmp_path: Path) -> None:
     options, out = ImportOptions(allow_partial=True), tmp_path / "p.jsonl"
     paths = find_logs([REAL])
-    found = [import_logs([path], options, out=out, force=True) for path in paths]
-    assert (len(paths), sum(one.rows for one in found)) == (14, 8245)
+    found = []
+    for path in paths:
+        found.append(import_logs([path], options, out=out, force=True))
+        assert len(read_predictions(out)) == found[-1].rows  # what was imported can be scored
+    assert (len(paths), sum(one.rows for one in found)) == (14, 8243)
     own = {(log.log[:12], one.name): one for each in found for log in each.logs for one in log.own}
     assert not [name for name, one in own.items() if one.agrees is False]
     assert [one.why_not for one in own.values() if one.agrees is None] == [
