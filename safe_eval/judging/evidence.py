@@ -1,13 +1,14 @@
 """Evidence: the numbers in the scores that a criterion asks for, or the reason why there are none."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.condition import changes_sound
 from safe_eval.judging.absent_evidence import absent_arms, in_words, why_nothing
 from safe_eval.judging.criterion import Criterion
+from safe_eval.judging.judged_places import judged_places
 from safe_eval.judging.listening_evidence import listening_evidence
 from safe_eval.judging.lomo_evidence import LOMO_METRICS, lomo_evidence, pooled_places
 from safe_eval.judging.metric_names import (
@@ -15,9 +16,7 @@ from safe_eval.judging.metric_names import (
     COVERAGE,
     GATE_METRICS,
     LISTENING,
-    NOT_OF_CAPTIONS,
     SEED_STD,
-    is_mean,
 )
 from safe_eval.judging.row_evidence import (
     Evidence,
@@ -42,9 +41,8 @@ from safe_eval.results.latency import LATENCIES, LATENCY_MS
 from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import DRIFT_METRICS
 from safe_eval.results.seeds import turned_over_seeds
-from safe_eval.results.separation import SEPARATION
 from safe_eval.scorers.captions.caption_scores import MAXIMA
-from safe_eval.scorers.scorer import ANSWER_METRICS, judging_metrics
+from safe_eval.scorers.scorer import judging_metrics
 from safe_eval.scoring.scores import Scores
 
 # The field of a row that these metrics are computed from.
@@ -71,7 +69,7 @@ def find_evidence(criterion: Criterion, scores: Scores, scope: Scope = EVERYTHIN
     is_spread = criterion.metric.endswith(SEED_STD)
     places = {
         Place(place.dataset, None) if is_spread or place.dataset in combined else place
-        for place in _judged_places(criterion, scores)
+        for place in judged_places(criterion, scores)
         if _is_asked(place.dataset, criterion)
     }
     missing = places - {row.place for row in found} - pooled_places(criterion, scores)
@@ -147,7 +145,7 @@ def _rows(criterion: Criterion, scores: Scores) -> Iterator[Evidence]:
 def _if_every_seed(found: Evidence, criterion: Criterion, scores: Scores) -> Evidence:
     """The evidence over seeds, or nothing if another seed of the model was judged: it could have failed."""
     datasets = found.datasets or (found.place.dataset,)
-    judged = {place.seed for place in _judged_places(criterion, scores) if place.dataset in datasets}
+    judged = {place.seed for place in judged_places(criterion, scores) if place.dataset in datasets}
     lacking = sorted(seed for seed in judged - {seed for seed, _ in found.by_seed} if seed is not None)
     if not lacking or len(judged) == 1 or not found.by_seed:
         return found
@@ -284,40 +282,3 @@ def _without_field_on_a_side(comparison: Comparison, scores: Scores) -> int:
         if (row.metric, row.dataset, row.slice) == (comparison.metric, comparison.dataset, comparison.slice)
         and f"{row.model}/{row.condition}" in (comparison.a, comparison.b)
     )
-
-
-def _judged_places(criterion: Criterion, scores: Scores) -> set[Place]:
-    """The datasets and seeds in which the criterion's model was judged on its slice.
-
-    A dataset that only the other side answered is among them: who leaves one out could lose there. Where the
-    model is the baseline, or has one seed that goes with each of the other model, its seeds are the other's.
-    """
-    model, metric = (criterion.condition or "").rpartition("/")[0], criterion.metric.removesuffix(SEED_STD)
-    judging: set[str] = {*ANSWER_METRICS, *MAXIMA}
-    if is_mean(metric) and metric not in CONSULTATION_METRICS:
-        judging = {metric}
-    elif metric in OWN_AGGREGATES:
-        judging = {OWN_AGGREGATES[metric]}
-    elif metric in NOT_OF_CAPTIONS:
-        judging = set(ANSWER_METRICS)
-    slices = ("audio", "vl") if metric == SEPARATION else (criterion.slice,)
-    rows = [row for row in scores.metrics if row.metric in judging and row.slice in slices]
-    other = (criterion.against or "").rpartition("/")[0]
-    own, others = _seeds_of(model, rows), _seeds_of(other, rows)
-    if other and model == scores.provenance.baseline:
-        own, others = others, own
-    places: set[Place] = set()
-    for dataset in own.keys() | others.keys():
-        mine, beside = own.get(dataset, set()), others.get(dataset, set())
-        seeds = beside if len(mine) == 1 and len(beside) > 1 else mine
-        places |= {Place(dataset, seed) for seed in seeds} or {Place(dataset, None)}
-    return places
-
-
-def _seeds_of(model: str, rows: Iterable[Metric]) -> dict[str | None, set[int]]:
-    """The seeds of a model on each dataset."""
-    seeds: dict[str | None, set[int]] = {}
-    for row in rows:
-        if row.model == model:
-            seeds.setdefault(row.dataset, set()).add(row.seed)
-    return seeds
