@@ -215,7 +215,9 @@ def test_a_sound_that_nobody_hears_is_not_opened(
 def test_choices_of_several_tokens_are_scored_under_the_decision_of_their_row(
     nested: SafeModel, backbone: Backbone, tmp_path: Path
 ) -> None:
-    def longer(row: Row) -> Row:
+    def longer(row: Row) -> Row | None:
+        if row["split"] == "train" and int(row["id"].rpartition("-")[2]) > 12:
+            return None
         row["examples"] = [{**one, "choices": [*one["choices"], "two red"]} for one in row["examples"]]
         if int(row["id"].rpartition("-")[2]) % 3 == 0:
             del row["image_file_name"]

@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
-from made_gates import stated_outcomes
+from made_outcomes import made_outcomes
 from tiny_models import SHORT
 
 from safe_data.core.files import file_sha256
@@ -24,7 +25,7 @@ from safe_train.checkpoint import attach_checkpoint, read_checkpoint
 from safe_train.cli import main
 from safe_train.gates.asking import ask_every_budget
 from safe_train.gates.fitting import fit_on
-from safe_train.gates.gate_files import fitted_gate, write_gate
+from safe_train.gates.gate_files import fitted_gate, made_for, write_gate
 from safe_train.settings.gate import GateConfig
 
 
@@ -37,7 +38,9 @@ def gated(adapter: Path, shards: Path, untaught: Path, tmp_path_factory: pytest.
     model = attach_checkpoint(read_checkpoint(folder), backbone)
     states = ask_every_budget(model, backbone, ShardDataset(shards, "test"), asking=SHORT, quiet=True).states
     median = float(np.median(states.entropy / states.largest_entropy))
-    table = stated_outcomes(checkpoint=folder)
+    of = made_for(read_checkpoint(folder).config)
+    origin = {"dataset": {"name": "made", "fingerprint": "f" * 12}, "split": "gate"}
+    table = replace(made_outcomes(), facts={**origin, **msgspec.structs.asdict(of)})
     facts = fit_on(table, GateConfig(kind="entropy")).facts
     chosen = msgspec.structs.replace(facts, threshold=median, tokens=4, budgets=(0, 4))
     write_gate(folder, fitted_gate(chosen, {}), table)
