@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from made_gates import gated
+from made_gated_rows import gated
 from made_rows import row
 
 from safe_eval.judging.criterion import Criterion, parse_criterion

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from made_gates import gated
+from made_gated_rows import gated
 from made_run import make_run
 
 from safe_eval.options import Sampling

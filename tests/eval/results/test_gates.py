@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_gates import CLIPS, TOKENS, WRONG, gated
+from made_gated_rows import CLIPS, TOKENS, WRONG, gated
 from made_rows import good_run, shuffled
 
 from safe_data.core.table import COLUMNS
