@@ -124,5 +124,7 @@ def test_the_upper_rule_keeps_its_bound_where_the_point_rule_breaks_it() -> None
 
 @pytest.mark.slow
 def test_the_upper_rule_keeps_its_bound_in_95_of_100_trials() -> None:
-    assert broken("upper", 400) <= 0.05
-    assert broken("point", 400) > 0.3
+    upper, point = broken("upper", 400), broken("point", 400)
+    print(f"the upper rule broke its bound in {upper:.2%} of 400 trials, the point rule in {point:.1%}")
+    assert upper <= 0.05
+    assert point > 0.3
