@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from safe_eval.statistics.intervals import t_interval
 from safe_eval.statistics.paired_score import difference_interval
+from safe_train.gates.drop import upper_bound
 from safe_train.gates.off_policy import Log
 from safe_train.gates.outcomes import Outcomes
 
@@ -36,14 +37,17 @@ def _points(share: float) -> str:
 class BudgetLoss:
     """What VL questions lose at a budget against the base, as a share, with the one-sided bounds.
 
-    `low` and `high` are None where there are fewer than two groups of VL questions.
+    `low` and `high` are None where there are fewer than two groups of VL questions. `least` is the upper
+    bound that so many groups would give if no answer changed, None for a log.
     """
 
     tokens: int
     questions: int
+    groups: int
     loss: float
     low: float | None
     high: float | None
+    least: float | None
     margin: float
 
     @property
@@ -63,9 +67,12 @@ class BudgetLoss:
             return f"{self.tokens} audio tokens: dropped, as no VL question shows what they lose"
         found = f"{self.tokens} audio tokens: VL loses {_points(self.loss)}, at most {_points(self.high)}"
         if self.is_safe:
-            return f"{found} points: kept"
-        reason = "it harms VL" if self.is_harmful else "more is needed to clear it"
-        return f"{found} points: dropped, {reason}"
+            return f"{found}: kept"
+        if self.is_harmful:
+            return f"{found}: dropped, it harms VL"
+        if self.least is not None and self.least > self.margin:
+            return f"{found}: dropped, {self.groups} groups show {_points(self.least)} at best"
+        return f"{found}: dropped, harm is not ruled out"
 
 
 def budget_losses(
@@ -82,20 +89,24 @@ def budget_losses(
     """
     seen = ~outcomes.needs_audio
     groups = np.asarray(outcomes.groups)[seen]
+    count, least = len(np.unique(groups)), None
+    if log is None and count > 1:
+        least = upper_bound(np.zeros(int(seen.sum())), groups, confidence)
     found = []
     for column, tokens in enumerate(outcomes.budgets):
         if tokens == 0:
             continue
         lost = _lost(outcomes, column, log)[seen]
-        if len(np.unique(groups)) < 2:
-            found.append(BudgetLoss(tokens, int(seen.sum()), 0.0, None, None, margin))
+        if count < 2:
+            found.append(BudgetLoss(tokens, int(seen.sum()), count, 0.0, None, None, None, margin))
             continue
         if log is None:
             interval = difference_interval(lost, groups, 2 * confidence - 1)
         else:
             width = 1 / float(log.propensities.min())
             interval = t_interval(lost, groups, 2 * confidence - 1, scale=(-width, width))
-        found.append(BudgetLoss(tokens, len(lost), float(lost.mean()), interval.low, interval.high, margin))
+        ends = interval.low, interval.high, least
+        found.append(BudgetLoss(tokens, len(lost), count, float(lost.mean()), *ends, margin))
     return tuple(found)
 
 

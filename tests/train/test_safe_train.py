@@ -14,6 +14,8 @@ FUNCTIONS = {
     "demo": "run_demo",
     "audit": "run_audit",
     "stage-a": "stage_a",
+    "stage-b": "stage_b",
+    "stage-c": "stage_c",
     "predict": "predict_dataset",
     "gate": "fit_gate",
     "parity": "check_parity",
@@ -117,6 +119,8 @@ def test_the_plans_calls_work_from_the_public_face() -> None:
     assert projector(torch.zeros(2, 512)).shape == (2, 8, 768)
     block = safe_train.CrossAttentionBlock(hidden_size=768, num_attention_heads=12)
     assert block(torch.zeros(2, 10, 768), torch.zeros(2, 8, 768)).shape == (2, 10, 768)
+    policy = safe_train.AudioPolicyNetwork(state_feature_dim=256, token_budgets=[0, 4, 8, 12])
+    assert policy.get_actions(torch.zeros(2, 256)).shape == (2,)
 
 
 def test_every_command_has_its_function() -> None:

@@ -17,7 +17,7 @@ def test_a_harmful_budget_is_dropped_and_a_harmless_one_is_kept() -> None:
     lost = (outcomes.scores[:, 0] - outcomes.scores[:, 2])[~outcomes.needs_audio]
     assert eight.loss == lost.mean()
     assert "8 audio tokens: VL loses" in eight.note
-    assert "points: dropped, it harms VL" in eight.note
+    assert ": dropped, it harms VL" in eight.note
     assert safe_budgets(outcomes, (four, eight)) == (0, 4)
 
 
@@ -26,7 +26,7 @@ def test_too_few_questions_clear_no_budget() -> None:
     losses = budget_losses(outcomes)
     assert [loss.loss for loss in losses] == [0.0, 0.0]
     assert not any(loss.is_harmful for loss in losses)
-    assert "0.00, at most 5.82 points: dropped, more is needed to clear it" in losses[0].note
+    assert "VL loses 0.00, at most 5.82: dropped, 50 groups show 5.82 at best" in losses[0].note
     assert safe_budgets(outcomes, losses) == (0,)
 
 

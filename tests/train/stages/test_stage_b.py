@@ -82,7 +82,7 @@ def test_a_policy_is_learned_judged_and_saved_as_the_gate(
     assert one_file.decide(kept.states).tokens.tolist() == gate.decide(kept.states).tokens.tolist()
     printed = capsys.readouterr().out
     assert "Stage B, full_information: reward = score − 0.05 · cost − 0.02 · irrelevance" in printed
-    assert "4 audio tokens: VL loses 0.00, at most 0.75 points: kept" in printed
+    assert "4 audio tokens: VL loses 0.00, at most 0.75: kept" in printed
     assert "Over seeds 0, 1: mean ± sd" in printed
     assert max(len(line) for line in printed.splitlines() if "wrote" not in line) <= 80
 
@@ -143,7 +143,7 @@ def test_a_harmful_budget_is_none_to_choose(
     assert gate is not None
     assert gate.facts.budgets == (0, 4)
     assert result(checkpoint).chosen_from == (0, 4)
-    assert "points: dropped, it harms VL" in capsys.readouterr().out
+    assert ": dropped, it harms VL" in capsys.readouterr().out
     kept = read_outcomes(checkpoint / "gate" / "outcomes.parquet")
     assert kept.budgets == (0, 4, 8)  # another fit may use all
 
