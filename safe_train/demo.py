@@ -157,8 +157,15 @@ def _train(out: Path, seed: int, config: DemoConfig) -> StageAResult:
 
 def _fit_gate(out: Path, seed: int, config: DemoConfig) -> FittedGate:
     with _step(6, "gate: decide, before any sound is opened, when to listen") as add:
-        limits = {"bound": config.gate_bound, "vl_bound": config.gate_bound}
-        settings = GateConfig(kind=config.gate, seed=seed, batch_size=64, quiet=True, force=True, **limits)
+        settings = GateConfig(
+            kind=config.gate,
+            bound=config.gate_bound,
+            vl_bound=config.gate_bound,
+            seed=seed,
+            batch_size=64,
+            quiet=True,
+            force=True,
+        )
         fitted = fit_gate(out / "adapter", out / "shards", backbone=out / "backbone", config=settings)
         on = fitted.gate.facts.fitted_on
         add(f"{fitted.gate.kind}, fitted on {on.questions} questions that neither training nor test has")

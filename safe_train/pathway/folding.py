@@ -26,7 +26,7 @@ class Folded:
     def __init__(self, block: CrossAttentionBlock, keys_values: KeysValues, request: Request) -> None:
         keys, values = keys_values
         self._sounds, self._heads, self._tokens, dims = keys.shape
-        norm, query, output = block.hidden_norm, block.query.weight, block.output.weight
+        norm, query, output = block.hidden_norm, _weight(block.query), _weight(block.output)
         self._width = query.shape[1]
         self._columns = self._heads * self._tokens
         by_head = query.view(self._heads, dims, -1)
@@ -69,3 +69,9 @@ def can_fold(block: CrossAttentionBlock, keys_values: KeysValues) -> bool:
     sounds, heads, tokens, _ = keys.shape
     numbers = 2 * sounds * heads * tokens * block.query.in_features
     return numbers * keys.element_size() <= FOLDED_BYTES
+
+
+def _weight(linear: nn.Module) -> Tensor:
+    if not isinstance(linear, nn.Linear):
+        raise TypeError(f"{type(linear).__name__} is no linear layer, so it cannot be folded")
+    return linear.weight
