@@ -173,7 +173,11 @@ def _stages(folder: Path, judged_on: Outcomes, seed: int) -> Iterator[dict[str, 
     for alpha in (0.05, 0.1):
         name, settings = f"stage_b_{alpha:g}", StageBConfig(trackers=("none",), alpha=alpha, **quiet)
         started = perf_counter()
-        stage_b(adapter, replace(settings, out=folder / name, seeds=(seed,), scan_alphas=(alpha,)))
+        settings = replace(settings, out=folder / name, seeds=(seed,), scan_alphas=(alpha,))
+        learnt = stage_b(adapter, settings)
+        if learnt.gate is None:
+            yield {"gate": "stage B", "alpha": alpha, "notes": learnt.result.notes}
+            continue
         taught = _saved(adapter, judged_on)
         yield {"gate": "stage B", "alpha": alpha, **taught[1], "seconds": perf_counter() - started}
         started = perf_counter()
