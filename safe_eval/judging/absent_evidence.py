@@ -1,10 +1,8 @@
 """Absent evidence: why the scores say nothing about a criterion, and what they hold instead."""
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from safe_eval.arms.consultation import CONSULTATION_METRICS
-from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.headline import asks_for_headline
 from safe_eval.judging.metric_names import COVERAGE, FOLLOWED, GATE_METRICS, SEED_STD, is_mean
@@ -94,20 +92,6 @@ def _other_baseline(criterion: Criterion, baseline: str | None) -> str:
     if other is None or model == other or baseline in (None, model, other):
         return ""
     return f": all models are compared with {baseline}; score again with --baseline {other}, or with --pairs"
-
-
-def absent_arms(cells: Sequence[ArmCoverage]) -> list[ArmCoverage]:
-    """A model under `full` for each dataset of which it answered nothing, while another model did.
-
-    A model that answers under some conditions only is not among them: it may have been asked no more.
-    """
-    expected = {arm.dataset: arm.expected for arm in cells}
-    asked = {(arm.dataset, arm.model) for arm in cells}
-    return [
-        ArmCoverage(expected[dataset], 0, 0, 0, 0, dataset=dataset, seed=0, model=model, condition="full")
-        for dataset, model in itertools.product(expected, dict.fromkeys(arm.model for arm in cells))
-        if (dataset, model) not in asked
-    ]
 
 
 def _why_no_captions(metric: str, scores: Scores) -> list[str]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from safe_eval.arms.consultation import CONSULTATION_METRICS
 from safe_eval.condition import changes_sound
-from safe_eval.judging.absent_evidence import absent_arms, in_words, why_nothing
+from safe_eval.judging.absent_evidence import in_words, why_nothing
+from safe_eval.judging.coverage_evidence import coverage_evidence
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.judged_places import judged_places
 from safe_eval.judging.listening_evidence import listening_evidence
@@ -23,7 +24,6 @@ from safe_eval.judging.row_evidence import (
     Place,
     of_aggregate,
     of_comparison,
-    of_coverage,
     of_deferral,
     of_drift,
     of_latency,
@@ -31,7 +31,6 @@ from safe_eval.judging.row_evidence import (
     of_seeds,
     of_spread,
 )
-from safe_eval.judging.sampled import as_asked, judged_cells, sampled_arms
 from safe_eval.judging.scope import EVERYTHING, Scope
 from safe_eval.results.aggregates import OWN_AGGREGATES
 from safe_eval.results.calibration import CALIBRATION_METRICS
@@ -60,7 +59,7 @@ def find_evidence(criterion: Criterion, scores: Scores, scope: Scope = EVERYTHIN
     condition that did not reach the model yields none either: see `arms.delivery`.
     """
     if criterion.metric == COVERAGE:
-        return [_coverage(criterion, scores, scope)]
+        return [coverage_evidence(criterion, scores, scope)]
     asked = (row for row in _rows(criterion, scores) if _is_asked(row.place.dataset, criterion))
     found = list(dict.fromkeys(asked))  # metrics that judge the same answers see the same ones change
     if not found:
@@ -80,20 +79,6 @@ def find_evidence(criterion: Criterion, scores: Scores, scope: Scope = EVERYTHIN
     seeds = Counter(row.place.dataset for row in found)
     counted = [row if row.seeds else replace(row, seeds=seeds[row.place.dataset]) for row in every]
     return [_if_delivered(row, criterion, scores) for row in counted]
-
-
-def _coverage(criterion: Criterion, scores: Scores, scope: Scope) -> Evidence:
-    """How many examples were answered; arms that are left out by their condition lack only what failed."""
-    cells = [cell for cell in scores.cells if _is_asked(cell.dataset, criterion)]
-    arms = [
-        arm
-        for arm in (*as_asked(cells, scope), *absent_arms(judged_cells(cells, scope)))
-        if criterion.condition in (None, f"{arm.model}/{arm.condition}")
-    ]
-    if not arms:
-        return Evidence(why_nothing(criterion, scores))
-    sampled = sampled_arms(cells, scope) if criterion.condition is None else ()
-    return of_coverage(arms, sampled)
 
 
 def _is_asked(dataset: str | None, criterion: Criterion) -> bool:

@@ -1,15 +1,12 @@
 """One row of scores.json as evidence: its number, its interval, and what exactly was judged."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from safe_data.core import numerals
-from safe_eval.arms.coverage import ArmCoverage
 from safe_eval.judging.criterion import ONE_SIDED, Criterion, Use
 from safe_eval.judging.metric_names import CHANGED
-from safe_eval.judging.sampled import Sampled, sampled_text
 from safe_eval.results.aggregates import AggregateRow
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.contradiction import ContradictionRow
@@ -115,18 +112,6 @@ class Evidence:
         if self.stderr is None:
             return half
         return max(half, smallest_margin_shown(self.stderr, self.confidence, one_sided=use in ONE_SIDED))
-
-
-def of_coverage(arms: Sequence[ArmCoverage], sampled: Sequence[Sampled] = ()) -> Evidence:
-    """The share of expected examples that all these arms answered; `sampled` were expected to answer less."""
-    answered, expected = sum(arm.answered for arm in arms), sum(arm.expected for arm in arms)
-    text = f"{answered} of {expected} examples answered"
-    worst = min(arms, key=lambda arm: arm.answered / arm.expected)
-    if worst.answered < worst.expected:
-        text += f"; fewest by {worst.model}/{worst.condition}: {worst.answered} of {worst.expected}"
-        text += f" in {worst.dataset}" if len({arm.dataset for arm in arms}) > 1 else ""
-    text += f"; left out on purpose: {sampled_text(sampled)}" if sampled else ""
-    return Evidence(text, value=answered / expected, n=expected)
 
 
 def of_metric(row: Metric, unsaid: str | None) -> Evidence:

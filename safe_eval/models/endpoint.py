@@ -22,6 +22,7 @@ from safe_eval.run_options import ModelOptions
 
 PACKAGES = ("safe-hearing", "urllib3", "numpy", "pillow")
 _OK, _NOT_FOUND = 200, 404
+_WRONG = frozenset((400, 422))  # with the name of the model in what the server says
 _REFUSED = frozenset((401, 403))
 _SHOWN = 8  # models that a message names
 _KNOWN = ("hears", "logprobs", "max_tokens_as", "seed", "sees", "temperature")
@@ -99,11 +100,12 @@ class Endpoint:
         one_token = {**self._request(), self._settings.max_tokens_as: 1, "messages": asked}
         reply = self._server.ask("POST", "/chat/completions", msgspec.json.encode(one_token), attempts=1)
         self._check_reply(reply)
-        if reply.status == _NOT_FOUND:
+        said = self._said(reply.data)
+        if reply.status == _NOT_FOUND or (reply.status in _WRONG and self._model in said):
             names = f"it lists {', '.join(listed[:_SHOWN])}" if listed else "correct the model or the address"
             hint = did_you_mean(self._model, listed, names)
-            said = f"HTTP 404, {self._said(reply.data)}"
-            raise InputError(f"{self._server.url}: has no model {self._model!r} ({said}); {hint}")
+            why = f"HTTP {reply.status}, {said}"
+            raise InputError(f"{self._server.url}: has no model {self._model!r} ({why}); {hint}")
 
     def _check_reply(self, reply: Reply) -> None:
         if reply.is_absent:

@@ -25,10 +25,10 @@ criteria:
   - {name: sees, metric: accuracy, slice: vl, condition: safe/full, bound: ">= 0.5"}
   - {name: covered, metric: coverage, bound: "== 1"}
 """
-SAMPLE = "safe/snr_0db, safe/snr_10db on 20 of 100 examples"
+SAMPLE = "safe/snr_0db, safe/snr_10db on 10 of 24 examples"
 
 
-def noisy(clips: int = 10, **fields: object) -> list[Prediction]:
+def noisy(clips: int = 5, **fields: object) -> list[Prediction]:
     return [
         one
         for condition in ("snr_10db", "snr_0db")
@@ -57,7 +57,7 @@ def decisions(verdict: Verdict) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["snr", "dataset: made, condition: snr"])
 def test_a_sample_under_a_condition_that_is_left_out_is_no_gap(tmp_path: Path, name: str) -> None:
-    rows = good_run() + noisy()
+    rows = good_run(12) + noisy()
     assert decisions(verdict_of(tmp_path, rows, JUDGED)) == {
         "hears": "go",
         "sees": "go",
@@ -68,18 +68,18 @@ def test_a_sample_under_a_condition_that_is_left_out_is_no_gap(tmp_path: Path, n
     verdict = verdict_of(tmp_path, rows, f"leaves_out: {{{part}}}{JUDGED}")
     assert verdict.decision == "go"
     evidence = {row.name: row.evidence for row in verdict.criteria}
-    assert evidence["covered"] == f"540 of 540 examples answered; left out on purpose: {SAMPLE}"
+    assert evidence["covered"] == f"140 of 140 examples answered; left out on purpose: {SAMPLE}"
     assert evidence["expected_answers"].endswith(f"expects are there; left out on purpose: {SAMPLE}")
-    assert "540 of 540 answers" in evidence["expected_answers"]
+    assert "140 of 140 answers" in evidence["expected_answers"]
 
 
 def test_the_verdict_and_the_report_say_what_was_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    verdict_of(tmp_path, good_run() + noisy(), f"leaves_out: {{condition: snr}}{JUDGED}")
+    verdict_of(tmp_path, good_run(12) + noisy(), f"leaves_out: {{condition: snr}}{JUDGED}")
     run = tmp_path / "run"
     results = read_results(run)
-    assert [msgspec.structs.astuple(one)[2:] for one in results.verdict.sampled] == [("made", 0, 20, 100)] * 2
+    assert [msgspec.structs.astuple(one)[2:] for one in results.verdict.sampled] == [("made", 0, 10, 24)] * 2
     said = f"They judge nothing of {SAMPLE}, on purpose."
     assert verdict_words(results.verdict)["sentence"] == f"All 4 criteria hold. {said}"
     covered = coverage_words(results.scores, Models(results.scores, "base"), [results.verdict])
@@ -88,17 +88,17 @@ def test_the_verdict_and_the_report_say_what_was_left_out(
         "every expected item was answered, but for what is left out on purpose."
     )
     assert [row["text"] for row in covered["rows"]][-1].endswith(
-        "20 of 100 answered, 80 missing, left out on purpose"
+        "10 of 24 answered, 14 missing, left out on purpose"
     )
     assert not coverage_words(results.scores, Models(results.scores, "base"))["complete"]
     assert main(["verdict", str(run), "--criteria", str(tmp_path / "mine.yaml"), "--force"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert f"left out on purpose, by their condition: {SAMPLE}" in printed
-    assert "40 of 540 items are looked at by no criterion" in printed
+    assert "116 of 140 items are looked at by no criterion" in printed
 
 
 def test_what_failed_in_the_sample_is_a_gap(tmp_path: Path) -> None:
-    rows = good_run() + noisy()
+    rows = good_run(12) + noisy()
     rows[-1] = msgspec.structs.replace(rows[-1], answer=None, error="timeout")
     verdict = verdict_of(tmp_path, rows, f"leaves_out: {{condition: snr}}{JUDGED}")
     assert decisions(verdict)["covered"] == "no-go"
@@ -107,15 +107,16 @@ def test_what_failed_in_the_sample_is_a_gap(tmp_path: Path) -> None:
 
 
 def test_another_condition_must_still_be_complete(tmp_path: Path) -> None:
-    rows = [one for one in good_run() if (one.condition, one.record_id) != ("mute_audio", "c3")] + noisy()
+    rows = [one for one in good_run(12) if (one.condition, one.record_id) != ("mute_audio", "c3")] + noisy()
     verdict = verdict_of(tmp_path, rows, f"leaves_out: {{condition: snr}}{JUDGED}")
     assert decisions(verdict)["covered"] == "no-go"
     assert verdict.expected is not None
     assert verdict.expected.missing == 2
     for other in ("snr_10db", "dataset: elsewhere, condition: snr", "lowpass"):
         part = other if "," in other else f"condition: {other}"
-        verdict = verdict_of(tmp_path, good_run() + noisy(), f"leaves_out: {{{part}}}{JUDGED}")
-        assert decisions(verdict)["covered"] == "no-go"
+        mine = criteria(tmp_path, f"leaves_out: {{{part}}}{JUDGED}")
+        found = {row.name: row.decision for row in judged_rows(good_run(12) + noisy(), mine)}
+        assert found["covered"] == "no-go"
 
 
 def test_a_dataset_answered_under_such_a_condition_alone_is_missing(tmp_path: Path) -> None:
@@ -123,17 +124,17 @@ def test_a_dataset_answered_under_such_a_condition_alone_is_missing(tmp_path: Pa
     mine = criteria(tmp_path, f"leaves_out: {{condition: snr}}{JUDGED}")
     hard = [
         msgspec.structs.replace(one, dataset="hard", example_id=f"h-{one.example_id}", group=f"h-{one.group}")
-        for one in good_run() + noisy()
+        for one in good_run(12) + noisy()
     ]
-    rows = [*good_run(), *(one for one in hard if one.model == "base" or one.condition.startswith("snr"))]
+    rows = [*good_run(12), *(one for one in hard if one.model == "base" or one.condition.startswith("snr"))]
     judged = {row.name: row for row in judged_rows(rows, mine)}
     assert judged["covered"].decision == "no-go"
-    assert "fewest by safe/full: 0 of 100 in hard" in judged["covered"].evidence
+    assert "fewest by safe/full: 0 of 24 in hard" in judged["covered"].evidence
     assert judged["unjudged: hard"].decision == "not measured"
     verdict = verdict_of(tmp_path, rows, f"leaves_out: {{condition: snr}}{JUDGED}")
     assert decisions(verdict)["covered"] == "no-go"
     alone = [one for one in hard if one.condition.startswith("snr")]
-    rows = [one for one in good_run() if one.model == "safe"] + alone
+    rows = [one for one in good_run(12) if one.model == "safe"] + alone
     judged = {row.name: row for row in judged_rows(rows, mine)}
     assert judged["unjudged: hard"].decision == "not measured"
 

@@ -297,24 +297,26 @@ def test_what_cannot_be_asked_is_refused_before_the_first_question(case: str) ->
     assert "hidden" not in str(refused.value)
 
 
-NO_MODEL = Say('{"error": {"message": "The model `toi` does not exist."}}', 404)
+NO_MODEL = '{"error": {"message": "The model `toi` does not exist."}}'
 
 
 @pytest.mark.parametrize(
-    ("models", "hint"),
+    ("models", "hint", "status"),
     [
-        ('{"data": [{"id": "toy"}, {"id": "llava"}]}', "did you mean 'toy'?"),
-        ('{"data": [{"id": "llava"}]}', "it lists llava"),
-        ("[]", "correct the model or the address"),
+        ('{"data": [{"id": "toy"}, {"id": "llava"}]}', "did you mean 'toy'?", 404),
+        ('{"data": [{"id": "llava"}]}', "it lists llava", 400),
+        ("[]", "correct the model or the address", 422),
     ],
 )
-def test_a_wrong_name_of_a_model_is_refused_once_before_the_first_question(models: str, hint: str) -> None:
-    with made_server(answer=lambda body: NO_MODEL) as made:
+def test_a_wrong_name_of_a_model_is_refused_once_before_the_first_question(
+    models: str, hint: str, status: int
+) -> None:
+    with made_server(answer=lambda body: Say(NO_MODEL, status)) as made:
         made.models = Say(models)
         with pytest.raises(InputError) as refused:
             load_models(f"openai:{made.url}#toi", ModelOptions())
     assert str(refused.value) == (
-        f"{made.url}: has no model 'toi' (HTTP 404, The model `toi` does not exist.); {hint}"
+        f"{made.url}: has no model 'toi' (HTTP {status}, The model `toi` does not exist.); {hint}"
     )
     (probe,) = made.completions
     assert probe.body["max_tokens"] == 1

@@ -17,6 +17,7 @@ import urllib3
 from PIL import Image
 
 from safe_data.build.build import build_dataset
+from safe_data.core.errors import InputError
 from safe_data.records import Example
 from safe_data.sources.synthetic.world import write_world
 from safe_eval.models.all_models import load_models
@@ -27,7 +28,7 @@ from safe_eval.scoring.score import score_files
 from safe_train.toy.recipe import Recipe, new_model
 from safe_train.toy.words import make_processor
 
-STARTING_SECONDS = 90
+STARTING_SECONDS = 300  # it imports all of transformers; minutes where others compute too
 QUESTIONS = ("what shape is the red object ?", "how many objects are there ?", "what sound is heard ?")
 
 
@@ -99,11 +100,11 @@ def test_a_real_server_that_knows_no_log_probabilities_gives_no_confidence(toy: 
     assert (answer.error, answer.confidence) == (None, None)
 
 
-def test_what_a_real_server_refuses_is_the_error_of_the_example(toy: Path, url: str) -> None:
-    (served,) = load_models(f"openai:{url}#{toy}-2", ModelOptions(attempts=2, name="another"))
-    (answer,) = served.answer(inputs()[-1:])
-    assert answer.error is not None
-    assert answer.error.startswith("HTTP 4")
+def test_a_model_that_a_real_server_does_not_have_is_refused_before_the_first_question(
+    toy: Path, url: str
+) -> None:
+    with pytest.raises(InputError, match=f"has no model '{toy}-2' \\(HTTP 4"):
+        load_models(f"openai:{url}#{toy}-2", ModelOptions(attempts=2, name="another"))
 
 
 ECHO = """
@@ -126,7 +127,7 @@ def test_equal_answers_have_equal_scores_whoever_gives_them(
 ) -> None:
     write_world(tmp_path / "world", clips=30, seed=2)
     build_dataset(tmp_path / "world", tmp_path / "shards", encoders=())
-    options = RunOptions(conditions=("full", "mute_vision", "text_only"), limit=12)
+    options = RunOptions(conditions=("full", "mute_vision", "text_only"), limit=6)
     asked = ModelOptions(name="toy", max_tokens=4, concurrency=2)
     loaded = tmp_path / "transformers" / "predictions.jsonl"
     monkeypatch.setenv("SAFE_TEST_SAID", str(loaded))
@@ -143,7 +144,7 @@ def test_equal_answers_have_equal_scores_whoever_gives_them(
         done = evaluate(
             spec, [tmp_path / "shards"], out=tmp_path / kind, options=options, asked=asked, quiet=True
         )
-        assert (done.finished.rows, done.finished.errors) == (36, 0), kind
+        assert (done.finished.rows, done.finished.errors) == (18, 0), kind
         found = score_files([tmp_path / kind / "predictions.jsonl"])
         scores[kind] = [
             (row.metric, row.condition, row.slice, row.value, row.ci_low, row.ci_high)

@@ -6,9 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_rows import answers, shuffled
 
+from safe_eval.arms.all_arms import all_arms
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
-from safe_eval.results.lomo import LomoRow
+from safe_eval.results.lomo import LomoRow, lomo_rows
+from safe_eval.results.lomo_agreement import lomo_agreement_rows
+from safe_eval.results.separation import separation_rows
 from safe_eval.scoring.score import score_predictions
 from safe_eval.text.lomo_text import lomo_lines
 
@@ -24,7 +27,7 @@ def run(heard: int = 30, seen: int = 0, lucky: int = 0, **fields: object) -> lis
 
 
 def drops(rows: list[Prediction], seed: int | None = 0) -> dict[str, LomoRow]:
-    return {row.slice: row for row in score_predictions(rows, QUICK).lomo if row.seed == seed}
+    return {row.slice: row for row in lomo_rows(all_arms(rows), QUICK) if row.seed == seed}
 
 
 def test_every_answer_counts_and_gains_are_set_against_losses() -> None:
@@ -80,13 +83,14 @@ def test_a_deaf_model_is_not_set_apart(said: list[tuple[bool, bool]], seed: int)
         for condition in ("full", "mute_audio", "swap_audio")
         for row in answers("safe", condition, lambda clip, hears: said[clip][hears], clips=len(said))
     ]
-    scores = score_predictions(rows, QUICK)
-    assert {row.drop for row in scores.lomo} == {0.0}
-    assert {row.beyond_vl for row in scores.lomo} == {None, 0.0}
-    assert [row.value for row in scores.separation] == [0.0, 0.0]
-    assert [row.auroc for row in scores.separation] == [0.5, 0.5]
-    again = score_predictions(shuffled(rows, seed), QUICK)
-    assert (again.lomo, again.lomo_agreement) == (scores.lomo, scores.lomo_agreement)
+    arms, again = all_arms(rows), all_arms(shuffled(rows, seed))
+    found, apart = list(lomo_rows(arms, QUICK)), list(separation_rows(arms, QUICK))
+    assert {row.drop for row in found} == {0.0}
+    assert {row.beyond_vl for row in found} == {None, 0.0}
+    assert [row.value for row in apart] == [0.0, 0.0]
+    assert [row.auroc for row in apart] == [0.5, 0.5]
+    assert list(lomo_rows(again, QUICK)) == found
+    assert list(lomo_agreement_rows(again, QUICK)) == list(lomo_agreement_rows(arms, QUICK))
 
 
 @settings(max_examples=12, deadline=None)

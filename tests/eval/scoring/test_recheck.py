@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,15 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     return made_answers(make_shards(tmp_path_factory.mktemp("world")))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, answers: list[Any]) -> Path:
+    return make_run(tmp_path_factory.mktemp("made") / "run", answers)
+
+
 @pytest.fixture
-def run(tmp_path: Path, answers: list[Any]) -> Path:
-    return make_run(tmp_path / "run", answers)
+def run(tmp_path: Path, made: Path) -> Path:
+    """The run in a folder of its own, which a test may forge."""
+    return Path(shutil.copytree(made, tmp_path / "run"))
 
 
 def forged(run: Path, change: Callable[[Content], None]) -> Path:
