@@ -61,7 +61,7 @@ def pretrain(out: Path, *, seed: int, recipe: Recipe | None = None) -> Path:
     quiet_unless_terminal()
     with committing_folder(out) as part, one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        processor = make_processor()
+        processor = make_processor(recipe.world)
         model = _teach(recipe, processor, seed)
         model.save_pretrained(part)
         processor.save_pretrained(part)

@@ -62,7 +62,7 @@ def new_model(recipe: Recipe, processor: Any) -> Any:
     text = LlamaConfig(
         **sizes,
         initializer_range=recipe.initial_deviation,
-        vocab_size=len(vocabulary()),
+        vocab_size=len(vocabulary(recipe.world)),
         intermediate_size=2 * recipe.width,
         num_hidden_layers=recipe.decoder_layers,
         max_position_embeddings=128,

@@ -3,8 +3,9 @@
 from typing import Any
 
 from safe_data.sources.synthetic.pictures import COLOURS, SHAPES, SIDE, Thing
-from safe_data.sources.synthetic.questions import NUMBERS, Question, about_picture, about_sound
+from safe_data.sources.synthetic.questions import NONE, NUMBERS, Question, about_picture, about_sound
 from safe_data.sources.synthetic.sounds import SOUNDS
+from safe_data.sources.synthetic.worlds import PLAIN, find_world
 
 PATCH_SIDE = SIDE // 2  # pixels: one patch per cell of the picture
 PAD, END, UNKNOWN, IMAGE = "<pad>", "</s>", "<unk>", "<image>"
@@ -22,23 +23,24 @@ def with_sound_in_words(kind: str | None, count: int, question: Question) -> str
 
     >>> question = about_sound(None, 0)[0]
     >>> with_sound_in_words(None, 0, question)
-    'heard : zero . how many sounds are heard ?'
+    'heard : zero . what sound is heard ?'
     """
     words = f"{NUMBERS[count]} {kind}" if kind else NUMBERS[count]
     return f"heard : {words} . {question.prompt}"
 
 
-def vocabulary() -> list[str]:
-    """The special tokens, then every word of every prompt and answer of the synthetic world."""
+def vocabulary(world: str = PLAIN) -> list[str]:
+    """The special tokens, then every word of every prompt and answer of a synthetic world."""
     texts = [with_sound_in_words(kind, 1, question) for kind in SOUNDS for question in about_sound(kind, 1)]
     for colour in COLOURS:
         for shape in SHAPES:
             texts += [question.prompt for question in about_picture((Thing(0, colour, shape),))]
     words = {word for text in texts for word in text.split()}
-    return [*SPECIAL, *sorted(words | {*NUMBERS, *COLOURS, *SHAPES, *SOUNDS})]
+    silence = {NONE} if find_world(world).has_silence else set()
+    return [*SPECIAL, *sorted(words | {*NUMBERS, *COLOURS, *SHAPES, *SOUNDS} | silence)]
 
 
-def make_processor() -> Any:
+def make_processor(world: str = PLAIN) -> Any:
     """Make a LlavaProcessor without a download; it pads on the left, as generation needs."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
@@ -46,7 +48,7 @@ def make_processor() -> Any:
     from transformers import LlavaProcessor, PreTrainedTokenizerFast
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-    words = Tokenizer(WordLevel({word: i for i, word in enumerate(vocabulary())}, unk_token=UNKNOWN))
+    words = Tokenizer(WordLevel({word: i for i, word in enumerate(vocabulary(world))}, unk_token=UNKNOWN))
     words.pre_tokenizer = WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=words,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from safe_data.sources.synthetic.pictures import Scene
-from safe_data.sources.synthetic.questions import NUMBERS
+from safe_data.sources.synthetic.questions import NONE, NUMBERS
 from safe_data.sources.synthetic.sounds import MOST_EVENTS, SOUNDS
 from safe_data.sources.synthetic.worlds import World
 
@@ -39,7 +39,7 @@ def hints(scene: Scene) -> dict[str, str]:
 def draw_heard(scene: Scene, world: World, rng: np.random.Generator) -> tuple[str | None, int]:
     """Draw the kind and the number of the sounds that go with a scene; None and 0 are silence.
 
-    Silence comes whatever the picture shows, so that it belies each picture with a circle.
+    Silence comes whatever the picture shows, so that it belies each picture with a hint.
     """
     if world.has_silence and rng.random() < world.silent:
         return None, 0
@@ -64,12 +64,11 @@ def stated(row: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any
     `picture_tells` holds the hints. A question is contradicted where its hint differs from the events. Rows
     of predictions carry what stands under `questions`.
     """
-    heard = {"sound_count": NUMBERS[len(row["events"])]}
-    if row["events"]:
-        heard["sound"] = row["events"][0]["label"]
+    events = row["events"]
+    heard = {"sound": events[0]["label"] if events else NONE, "sound_count": NUMBERS[len(events)]}
     pictured = metadata["picture_tells"]
     asked = [one["question_type"] for one in row["examples"] if one["needs_audio"]]
-    contradicts = [kind for kind in asked if kind in pictured and pictured[kind] != heard.get(kind)]
+    contradicts = [kind for kind in asked if kind in pictured and pictured[kind] != heard[kind]]
     about_clip = {name: metadata[name] for name in ("fog", "murmur", "snr_db") if name in metadata}
     questions = {}
     for one in row["examples"]:

@@ -9,6 +9,7 @@ from safe_data.sources.synthetic.pictures import COLOURS, SHAPES, Scene
 from safe_data.sources.synthetic.sounds import SOUNDS
 
 NUMBERS = ("zero", "one", "two", "three", "four")
+NONE = "none"  # the sound that is heard in silence
 
 
 class Question(NamedTuple):
@@ -39,13 +40,15 @@ def about_picture(scene: Scene) -> list[Question]:
 
 
 def about_sound(kind: str | None, count: int, *, can_be_silent: bool = False) -> list[Question]:
-    """The questions which sound is heard and how often; of silence (None and 0), only how often.
+    """The questions which sound is heard and how often; silence is None and 0.
 
-    Where a clip can be silent, "zero" is a choice in every clip.
+    Where a clip can be silent, "none" and "zero" are choices in every clip.
     """
-    numbers = NUMBERS if can_be_silent else NUMBERS[1:]
-    how_often = Question("sound_count", "how many sounds are heard ?", NUMBERS[count], numbers)
-    return [Question("sound", "what sound is heard ?", kind, SOUNDS), how_often] if kind else [how_often]
+    kinds, numbers = ((*SOUNDS, NONE), NUMBERS) if can_be_silent else (SOUNDS, NUMBERS[1:])
+    return [
+        Question("sound", "what sound is heard ?", kind or NONE, kinds),
+        Question("sound_count", "how many sounds are heard ?", NUMBERS[count], numbers),
+    ]
 
 
 def choose(questions: list[Question], rng: np.random.Generator) -> Question:

@@ -34,7 +34,7 @@ class World:
 
     @property
     def has_silence(self) -> bool:
-        """Whether "zero" can be the number of sounds."""
+        """Whether "none" can be the sound that is heard, and "zero" the number of sounds."""
         return self.silent > 0
 
     @property

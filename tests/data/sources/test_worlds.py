@@ -19,7 +19,7 @@ from safe_data.sources.all_sources import SOURCES
 from safe_data.sources.synthetic.hints import NAMED_BY_COLOUR
 from safe_data.sources.synthetic.murmur import LOUDEST_DB, QUIETEST_DB, draw_murmur
 from safe_data.sources.synthetic.pictures import COLOURS
-from safe_data.sources.synthetic.questions import NUMBERS, about_sound
+from safe_data.sources.synthetic.questions import NONE, NUMBERS, about_sound
 from safe_data.sources.synthetic.sounds import NOISE_DB, SAMPLE_RATE_HZ, SOUNDS, mix
 from safe_data.sources.synthetic.world import write_world
 from safe_data.sources.synthetic.worlds import WORLDS
@@ -164,7 +164,7 @@ def test_hints_follow_from_the_picture_and_contradictions_from_the_sound(
             if one["prompt"] == "how many circles are there ?":
                 assert one["references"][0] == tells.get("sound_count", "zero")
                 looked += 1
-        heard = {"sound": row["label"], "sound_count": NUMBERS[len(row["events"])]}
+        heard = {"sound": row["label"] or NONE, "sound_count": NUMBERS[len(row["events"])]}
         asked = {one["question_type"] for one in row["examples"] if one["needs_audio"]}
         wrong = [kind for kind in tells if tells[kind] != heard[kind] and kind in asked]
         assert sorted(metadata["contradicts"]) == sorted(wrong)
@@ -236,15 +236,16 @@ def test_without_a_hint_the_picture_says_nothing(hard: Rows) -> None:
 # Silence and murmurs
 
 
-def test_of_silence_one_asks_only_how_often(hard: Rows) -> None:
+def test_of_silence_none_is_heard(hard: Rows) -> None:
     silent = [row for row in hard if not row["events"]]
     assert silent
     for row in hard:
         (count,) = [one for one in row["examples"] if one["question_type"] == "sound_count"]
         assert count["choices"] == list(NUMBERS)
         assert count["references"] == [NUMBERS[len(row["events"])]]
-        kinds = [one for one in row["examples"] if one["question_type"] == "sound"]
-        assert [one["references"] for one in kinds] == ([[row["label"]]] if row["events"] else [])
+        (kind,) = [one for one in row["examples"] if one["question_type"] == "sound"]
+        assert kind["choices"] == [*SOUNDS, NONE]
+        assert kind["references"] == [row["label"] if row["events"] else NONE]
         assert (row["label"] is None) == (not row["events"])
     assert [one.choices for one in about_sound("bell", 1)] == [SOUNDS, NUMBERS[1:]]
 

@@ -11,7 +11,7 @@ from safe_train.toy.words import UNKNOWN, make_processor
 def test_the_tokenizer_knows_every_word_of_all_worlds(
     world: tuple[Path, list[Record]], tmp_path: Path
 ) -> None:
-    tokenizer = make_processor().tokenizer
+    tokenizer = make_processor("hard").tokenizer
     unknown = tokenizer.convert_tokens_to_ids(UNKNOWN)
     write_world(tmp_path / "hard", clips=60, seed=0, world="hard")
     hard = [record for record in SOURCES["folder"](tmp_path / "hard") if isinstance(record, Record)]
