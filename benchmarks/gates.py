@@ -48,7 +48,7 @@ from safe_train.stages.stage_c import stage_c
 from safe_train.toy.backbone import pretrain
 from safe_train.toy.recipe import recipe_for
 
-CLIPS, BATCH_SIZE, TIMED = 9600, 64, 100
+CLIPS, BATCH_SIZE, TIMED = 6400, 64, 100
 BUDGETS = (4, 8, 12)
 LIMITS = Limits()
 POLICY_SEEDS = (0, 1, 2)
