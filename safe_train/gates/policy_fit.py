@@ -66,10 +66,9 @@ def log_for(outcomes: Outcomes, learning: Learning, log: Log | None, *, seed: in
     Raises:
         InputError: it needs a log, and not every budget was tried.
     """
-    missing = bool(np.isnan(outcomes.scores).any())
     if log is not None and learning.method != FULL_INFORMATION:
         return log
-    if missing:
+    if not outcomes.is_whole:
         raise InputError(
             f"method={learning.method!r}: not every question was asked at every budget; choose "
             "doubly_robust, ips or reinforce, and name the log of what was tried (--log)"

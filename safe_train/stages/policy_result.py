@@ -102,7 +102,7 @@ def seed_result(
         greedy[np.arange(len(outcomes)), chances.argmax(axis=1)] = 1.0
         groups = np.asarray(outcomes.groups)
         values = off_policy_values(greedy, log, paid, predicted, groups, limits.confidence)
-    if np.isnan(outcomes.scores).any():
+    if not outcomes.is_whole:
         return SeedResult(seed=seed, worth=None, off_policy=values)
     return SeedResult(seed=seed, worth=worth_of(outcomes, decisions, reward, limits), off_policy=values)
 

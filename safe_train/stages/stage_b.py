@@ -16,7 +16,6 @@ from itertools import product
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import json_bytes, write_bytes
@@ -91,7 +90,7 @@ def stage_b(checkpoint: Path, config: StageBConfig | None = None) -> Learnt:
     learning, reward = learning_of(config), reward_of(config)
     log_for(outcomes, learning, given, seed=config.seeds[0])  # refuses outcomes that it could not learn from
     limits = Limits(config.bound, config.vl_bound, config.confidence)
-    partial = given if np.isnan(outcomes.scores).any() else None
+    partial = None if outcomes.is_whole else given
     losses = budget_losses(outcomes, margin=config.vl_bound, confidence=config.confidence, log=partial)
     kept = safe_budgets(outcomes, losses)
     notes = [loss.note for loss in losses if not loss.is_safe]

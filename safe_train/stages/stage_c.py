@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import json_bytes, write_bytes
@@ -166,7 +165,7 @@ def _check_same(outcomes: Outcomes, taught: StageB) -> None:
         raise InputError(
             "these outcomes are not those that stage B learned from; run `safe-train stage-b` on them first"
         )
-    if np.isnan(outcomes.scores).any():
+    if not outcomes.is_whole:
         raise InputError(
             "not every budget was tried for every question, so what a student loses is not known; ask them "
             "all with --data and --backbone"
