@@ -108,8 +108,8 @@ def stage_a(config: TrainConfig) -> int:
 def stage_b(checkpoint: Path, config: StageBConfig) -> int:
     """Learn a policy that chooses how many audio tokens each question is worth, and scan it to a front.
 
-    Writes it to CHECKPOINT/gate. Exit code 1 if it is shown to lose more than it may, 2 if that was not shown
-    either way.
+    Writes it to CHECKPOINT/gate. Exit code 0 if it is shown to lose no more than it may, 1 if not, 2 if so
+    few questions could not show it or no gate is written.
 
     Args:
         checkpoint: folder written by `safe-train stage-a`
@@ -130,8 +130,8 @@ def stage_b(checkpoint: Path, config: StageBConfig) -> int:
 def stage_c(checkpoint: Path, config: StageCConfig) -> int:
     """Find the smallest gate that chooses as well as the policy, judged by what it loses.
 
-    Writes it to CHECKPOINT/gate and to one file. Exit code 1 if it is shown to lose more than it may, 2 if
-    that was not shown either way.
+    Writes it to CHECKPOINT/gate and to one file. Exit code 0 if it is shown to lose no more than it may, 1 if
+    not, 2 if so few questions could not show it or no gate is written.
 
     Args:
         checkpoint: folder written by `safe-train stage-a`, on which `safe-train stage-b` ran

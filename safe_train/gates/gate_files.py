@@ -115,6 +115,12 @@ def check_no_gate(checkpoint: Path, *, force: bool) -> None:
         raise InputError(f"{folder}: this checkpoint has a gate already; add --force to replace it")
 
 
+def no_gate(checkpoint: Path) -> str:
+    """What to say where no gate is written: one that was there before goes on deciding."""
+    stays = ", and the one that is there stays" if (checkpoint / FOLDER).exists() else ""
+    return f"no gate is written{stays}"
+
+
 def read_gate(checkpoint: Path) -> FittedGate | None:
     """The gate of a checkpoint, or None where it has none.
 

@@ -6,6 +6,7 @@ from safe_data.core import numerals
 from safe_data.core.table import Table, render
 from safe_train.gates.front_view import front_text
 from safe_train.gates.gate_facts import Drop, Estimate, GateFacts
+from safe_train.gates.gate_text import verdict_lines
 from safe_train.gates.safe_set import in_points
 from safe_train.stages.policy_result import SeedResult, Spread, StageB
 from safe_train.stages.stage_b import Learnt
@@ -112,13 +113,7 @@ def _spread(spread: Spread) -> str:
 
 
 def _gate(gate: GateFacts | None) -> Sequence[str]:
-    if gate is None:
-        return []
-    if gate.holds:
-        return ["", "Holds: the bounds of both drops are within their limits."]
-    if gate.shown:
-        return ["", "Does not hold: the drops are not shown to be within their limits."]
-    return ["", "Not judged: these questions cannot show that the drops are within their limits."]
+    return [] if gate is None else ["", *verdict_lines(gate)]
 
 
 def _estimate(found: Estimate) -> str:
