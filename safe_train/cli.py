@@ -206,6 +206,7 @@ def gate(
         safe-train gate fit runs/mine/adapter --data runs/mine/shards --kind linear --compare entropy --force
         safe-train gate show runs/mine/adapter
     """
+    from safe_train.checkpoint import CONFIG, read_config
     from safe_train.gates.fit import fit_gate
     from safe_train.gates.gate_files import read_gate
     from safe_train.gates.gate_text import compared_lines, gate_lines
@@ -213,6 +214,7 @@ def gate(
     if action == "show":
         shown = read_gate(checkpoint)
         if shown is None:
+            read_config(checkpoint / CONFIG)  # where this is no checkpoint, it says so
             raise InputError(f"{checkpoint}: has no gate; make one with `safe-train gate fit`")
         say(gate_lines(shown.facts))
         return shown.facts.exit_code

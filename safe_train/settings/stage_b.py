@@ -81,8 +81,8 @@ class StageBConfig(AskedConfig):
     ones; doubly_robust and ips learn from one tried budget per question"""
 
     log: Path | None = None
-    """Parquet file of what was tried: example_id, tokens, propensity; not for full_information (default: for a
-    method that needs a log, one is drawn from the outcomes, with every budget as likely)"""
+    """Parquet file of what was tried: example_id, tokens, propensity; not for full_information (default: for
+    a method that needs a log, one is drawn from the outcomes, every budget as likely)"""
 
     alpha: float = 0.05
     """score that the dearest budget costs, 0 or more"""

@@ -122,6 +122,8 @@ def test_fit_needs_data_and_show_needs_a_gate(adapter: Path, capsys: pytest.Capt
     assert "name its folder with --data" in capsys.readouterr().err
     assert main(["gate", "show", str(adapter)]) == 3
     assert f"{adapter}: has no gate; make one with `safe-train gate fit`" in capsys.readouterr().err
+    assert main(["gate", "show", f"{adapter}-typo"]) == 3
+    assert "config.json: is not there; give the folder of a checkpoint" in capsys.readouterr().err
 
 
 def test_a_gate_of_another_checkpoint_is_refused(
