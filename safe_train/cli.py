@@ -108,8 +108,8 @@ def stage_a(config: TrainConfig) -> int:
 def stage_b(checkpoint: Path, config: StageBConfig) -> int:
     """Learn a policy that chooses how many audio tokens each question is worth, and scan it to a front.
 
-    Writes it to CHECKPOINT/gate. Exit code 1 if it is shown to lose more than it may, 2 if that was not shown
-    either way.
+    Writes it to CHECKPOINT/gate. Exit code 0 if it is shown to lose no more than it may, 1 if not, 2 if so
+    few questions could not show it or no gate is written.
 
     Args:
         checkpoint: folder written by `safe-train stage-a`
@@ -130,8 +130,8 @@ def stage_b(checkpoint: Path, config: StageBConfig) -> int:
 def stage_c(checkpoint: Path, config: StageCConfig) -> int:
     """Find the smallest gate that chooses as well as the policy, judged by what it loses.
 
-    Writes it to CHECKPOINT/gate and to one file. Exit code 1 if it is shown to lose more than it may, 2 if
-    that was not shown either way.
+    Writes it to CHECKPOINT/gate and to one file. Exit code 0 if it is shown to lose no more than it may, 1 if
+    not, 2 if so few questions could not show it or no gate is written.
 
     Args:
         checkpoint: folder written by `safe-train stage-a`, on which `safe-train stage-b` ran
@@ -206,6 +206,7 @@ def gate(
         safe-train gate fit runs/mine/adapter --data runs/mine/shards --kind linear --compare entropy --force
         safe-train gate show runs/mine/adapter
     """
+    from safe_train.checkpoint import CONFIG, read_config
     from safe_train.gates.fit import fit_gate
     from safe_train.gates.gate_files import read_gate
     from safe_train.gates.gate_text import compared_lines, gate_lines
@@ -213,6 +214,7 @@ def gate(
     if action == "show":
         shown = read_gate(checkpoint)
         if shown is None:
+            read_config(checkpoint / CONFIG)  # where this is no checkpoint, it says so
             raise InputError(f"{checkpoint}: has no gate; make one with `safe-train gate fit`")
         say(gate_lines(shown.facts))
         return shown.facts.exit_code

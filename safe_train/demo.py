@@ -21,6 +21,7 @@ from safe_data.encoders.inference import one_thread
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
 from safe_data.sources.synthetic.worlds import PLAIN
+from safe_eval.arms.pairs import ALWAYS_ON as TWIN
 from safe_eval.judging.verdict import EXIT_CODES, Verdict, decide
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
@@ -58,7 +59,7 @@ _RESULTS = ("predictions.jsonl", "scores.json", "verdict.json", "report.html", "
 # The curve of accuracy against noise, which the criteria leave out: it is asked on a sample of whole groups.
 NOISE = ("snr_10db", "snr_0db", "snr_-10db")
 NOISE_QUESTIONS = 300
-ALWAYS_ON = f"{SAFE}_always_on"  # the same checkpoint without its gate
+ALWAYS_ON = f"{SAFE}{TWIN}"  # the same checkpoint without its gate
 _LAST_STEP = 8
 
 
@@ -223,12 +224,17 @@ def _asked_alone(
 
 
 def with_times(rows: Sequence[Prediction], alone: Iterable[Prediction]) -> list[Prediction]:
-    """The rows with the times of those that were also asked alone; the answers stay those of the batch."""
+    """The rows with the times of those that were also asked alone; the answers stay those of the batch.
+
+    Rounding may let a question at the threshold be decided otherwise alone than in its batch. Its time would
+    be that of another decision, and is left out, of all models alike.
+    """
     times = {(row.model, row.condition, row.example_id): row for row in alone}
+    pairs = [(row, times.get((row.model, row.condition, row.example_id))) for row in rows]
+    otherwise = {row.example_id for row, timed in pairs if timed and timed.audio_tokens != row.audio_tokens}
     found = []
-    for row in rows:
-        timed = times.get((row.model, row.condition, row.example_id))
-        if timed is not None:
+    for row, timed in pairs:
+        if timed is not None and row.example_id not in otherwise:
             facts = {**(row.metadata or {}), "batch": 1}
             row = replace(row, latency_ms=timed.latency_ms, gate_ms=timed.gate_ms, metadata=facts)
         found.append(row)

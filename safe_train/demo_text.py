@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from safe_eval.arms.pairs import ALWAYS_ON
 from safe_eval.judging.judged import GO
 from safe_eval.judging.verdict import Verdict
 from safe_eval.prediction import BASE
@@ -15,7 +16,7 @@ METRIC = "accuracy"
 _ARMS = {
     "base": (BASE, "full"),
     "SAFE": (SAFE, "full"),
-    "always on": (f"{SAFE}_always_on", "full"),
+    "always on": (f"{SAFE}{ALWAYS_ON}", "full"),
     "audio muted": (SAFE, "mute_audio"),
     "audio swapped": (SAFE, "swap_audio"),
     "gate off": (SAFE, "gate_off"),
@@ -80,7 +81,7 @@ def _time_lines(scores: Scores) -> list[str]:
     """Median and 95th percentile of the answers that were asked alone."""
     times = {(row.model, row.measure): row for row in scores.gates if row.measure.startswith("latency_p")}
     told = [f"{SAFE}: {_milliseconds(times, SAFE)}"]
-    always = f"{SAFE}_always_on"
+    always = f"{SAFE}{ALWAYS_ON}"
     told.append(f"{always}: {_milliseconds(times, always)}")
     return [f"latency asked alone, median and 95th percentile: {'; '.join(told)}"]
 

@@ -126,12 +126,9 @@ def baseline_of(arm: AnyArm, among: Sequence[AnyArm], pairing: Pairing) -> AnyAr
 
 
 def always_on_of(arm: AnyArm, among: Iterable[AnyArm]) -> AnyArm | None:
-    """The same model with its gate always open, with the seed of the arm or its only seed."""
+    """The same model with its gate always open; of the arm's seed, as another seed is another checkpoint."""
     open_key = arm.key._replace(model=f"{arm.key.model}{ALWAYS_ON}")
-    found = [other for other in among if other.key._replace(seed=arm.key.seed) == open_key]
-    same_seed = [other for other in found if other.key.seed == arm.key.seed]
-    usable = same_seed or (found if len(found) == 1 else [])
-    return usable[0] if usable else None
+    return next((other for other in among if other.key == open_key), None)
 
 
 def beside_full(scored: Sequence[ScoredArm]) -> Iterator[dict[int, tuple[ScoredArm, ScoredArm]]]:

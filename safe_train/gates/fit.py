@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from safe_data.core.errors import InputError
 from safe_data.shards.dataset import ShardDataset
 from safe_train.base.backbone import load_backbone
@@ -32,7 +34,7 @@ def fit_gate(
     """Fit a gate for a checkpoint on a split of a dataset, and write it to CHECKPOINT/gate.
 
     The questions are asked at every budget first, which needs the backbone. The outcomes are kept, and used
-    again where checkpoint, split and wording are the same.
+    again where checkpoint, split and wording are the same and all trained budgets are in them.
 
     Raises:
         InputError: there is a gate and no `force`, the dataset is another than was trained on, no backbone is
@@ -57,10 +59,9 @@ def outcomes_of(
     read = read_checkpoint(checkpoint)
     dataset = ShardDataset(data, config.split)
     check_dataset(read, dataset, allow_other=config.allow_other_dataset)
-    facts = _facts(read, dataset)
-    kept = checkpoint / FOLDER / OUTCOMES
-    known = read_outcomes(kept) if kept.is_file() else None
-    if known is not None and facts.items() <= known.facts.items() and _is_timed(known, config):
+    facts, wanted = _facts(read, dataset), (0, *read.config.pathway.budgets)
+    known = _known(checkpoint / FOLDER / OUTCOMES, can_ask=backbone is not None)
+    if known is not None and facts.items() <= known.facts.items() and _has_all(known, wanted, config):
         return known, True
     if backbone is None:
         raise InputError(
@@ -96,6 +97,17 @@ def _facts(checkpoint: Checkpoint, dataset: ShardDataset) -> dict[str, Any]:
     return found
 
 
-def _is_timed(outcomes: Outcomes, config: GateConfig) -> bool:
-    """Whether latency was measured where it is wanted."""
-    return not config.latency_questions or bool((outcomes.latency_ms == outcomes.latency_ms).all())
+def _known(path: Path, *, can_ask: bool) -> Outcomes | None:
+    """The table beside the gate, if there is one; a damaged one is asked again where that is possible."""
+    try:
+        return read_outcomes(path) if path.is_file() else None
+    except InputError:
+        if can_ask:
+            return None
+        raise
+
+
+def _has_all(outcomes: Outcomes, budgets: tuple[int, ...], config: GateConfig) -> bool:
+    """Whether every budget was tried for every question, and timed where that is wanted."""
+    timed = not config.latency_questions or bool(np.isfinite(outcomes.latency_ms).all())
+    return outcomes.budgets == budgets and outcomes.is_whole and timed

@@ -20,8 +20,8 @@ from safe_train.gates.drop import AUDIO, Limits, can_show, not_shown, slice_rows
 from safe_train.gates.features import CLAMP, features_of
 from safe_train.gates.folds import folds_by_group
 from safe_train.gates.found import found_of, reliability_of
-from safe_train.gates.gate import Decisions, thresholded
-from safe_train.gates.gate_facts import FORMAT_VERSION, FittedOn, Found, GateFacts, MadeFor
+from safe_train.gates.gate import Decisions, check_scores, thresholded
+from safe_train.gates.gate_facts import FORMAT_VERSION, FittedOn, GateFacts, MadeFor
 from safe_train.gates.gate_files import FittedGate, fitted_gate
 from safe_train.gates.heuristics import ALWAYS, HEURISTICS, NEVER
 from safe_train.gates.learned import FOLDS, check_labels, corrected, fit_network, scores_out_of_fold
@@ -53,12 +53,18 @@ def fit_on(outcomes: Outcomes, config: GateConfig) -> FittedGate:
     """Fit a gate on a table of outcomes, and judge it there.
 
     Raises:
-        InputError: the tokens were not tried, there are too few groups or labels for a learned gate, or the
-            table does not say what it was made from.
+        InputError: the tokens were not tried, or not for every question, there are too few groups or labels
+            for a learned gate, or the table does not say what it was made from.
     """
+    if not outcomes.is_whole:
+        raise InputError(
+            "not every budget was tried for every question, so what a gate loses is not known; ask them all "
+            "with --data and --backbone"
+        )
     tokens = config.tokens or best_constant(outcomes, config.alpha)
     outcomes.column(tokens)
     scores, weights = _scored(outcomes, config, tokens)
+    check_scores(config.kind, scores)
     limits = Limits(config.bound, config.vl_bound, config.confidence)
     notes: list[str] = []
     if config.kind in (ALWAYS, NEVER):
@@ -115,18 +121,13 @@ def facts_of(
         by_budget=scores_by_budget(outcomes),
         oracle=oracle_reference(outcomes),
         found=found,
-        holds=not gave_up and keeps_limits(found),
+        holds=not gave_up and found.keeps_limits,
         shown=all(map(can_show, drops)),
         notes=(*notes, *short),
         calibration=reliability(np.ones(len(outcomes), dtype=bool)),
         calibration_audio=reliability(slice_rows(outcomes, AUDIO)),
         versions=installed_versions(_VERSIONS),
     )
-
-
-def keeps_limits(found: Found) -> bool:
-    """Whether both drops are shown to keep their limits."""
-    return all(drop is not None and drop.holds for drop in (found.drop_audio, found.drop_vl))
 
 
 def _scored(outcomes: Outcomes, config: GateConfig, tokens: int) -> tuple[Scores, Weights]:

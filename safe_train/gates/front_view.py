@@ -14,7 +14,7 @@ def front_table(front: Front) -> Table:
     """A row for each point; shares in percent, drops in points, false consultation among VL questions."""
     rows = [
         (
-            point.name,
+            _short(point),
             _percent(point.skips),
             _ends(point.skips_low, point.skips_high, 0),
             _points(point.drop),
@@ -27,9 +27,10 @@ def front_table(front: Front) -> Table:
         for point in front.points
     ]
     title = (
-        f"{front.questions} audio questions in {front.groups} groups, out of fold; intervals hold all at once"
+        f"{front.questions:,} audio questions, {front.groups:,} groups, out of fold, in %; "
+        "intervals hold at once"
     )
-    columns = ("policy", "skips %", "±", "drop", "± ", "false %", "tokens", "reward", "front")
+    columns = ("policy", "skips", "±", "drop", "± ", "false", "tokens", "reward", "front")
     return Table(title, columns, rows, name="pareto")
 
 
@@ -105,6 +106,11 @@ def _end(axis: Any, field: str) -> Any:
     placed = axis.copy()
     placed.shorthand = f"{field}:Q"
     return placed
+
+
+def _short(point: FrontPoint) -> str:
+    """A name that is not cut off in 80 columns, where the last part tells points apart."""
+    return point.name if point.alpha is None else f"α {point.alpha:g} γ {point.gamma:g}"
 
 
 def _percent(share: float | None) -> str:

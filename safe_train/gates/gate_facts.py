@@ -93,6 +93,11 @@ class Found(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     against_base_vl: Estimate | None
     false_consultation: Estimate | None
 
+    @property
+    def keeps_limits(self) -> bool:
+        """Whether both drops are shown to keep their limits; one that was not measured is not shown."""
+        return all(drop is not None and drop.holds for drop in (self.drop_audio, self.drop_vl))
+
 
 class Bar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A bar of a reliability diagram: scores in (low, high], their mean, and the share that is corrected."""

@@ -28,6 +28,7 @@ from safe_train.gates.outcomes import OUTCOMES, Outcomes, write_outcomes
 from safe_train.gates.states import States
 
 FOLDER, FACTS, WEIGHTS = "gate", "gate.json", "gate.safetensors"
+ASIDE = "gate.old"  # the gate that is being replaced, until the new one has its name
 AGAIN = "fit it again with `safe-train gate fit`"
 
 
@@ -74,23 +75,32 @@ def made_for(config: CheckpointConfig) -> MadeFor:
 def write_gate(checkpoint: Path, gate: FittedGate, outcomes: Outcomes, *, force: bool = False) -> list[Path]:
     """Write a gate and the outcomes it was fitted on into a checkpoint, whole or not at all.
 
+    A gate that it replaces is there until the new one is. A run that is killed between the two renames leaves
+    it aside, where `read_gate` finds it: a checkpoint never loses its gate without a word.
+
     Raises:
         InputError: the checkpoint has a gate, and `force` is not set; or the disk is full or protected.
     """
     from safetensors.numpy import save
 
-    folder = checkpoint / FOLDER
+    folder, aside = checkpoint / FOLDER, checkpoint / ASIDE
     check_no_gate(checkpoint, force=force)
     facts = gate.facts
-    with committing_folder(folder) as part:
-        write_outcomes(part / OUTCOMES, outcomes)
-        if gate.weights:
-            data = save({name: np.ascontiguousarray(array) for name, array in gate.weights.items()})
-            write_bytes(part / WEIGHTS, data)
-            facts = msgspec.structs.replace(facts, weights_sha256=hashlib.sha256(data).hexdigest())
-        write_json(part / FACTS, facts)
-        if folder.exists():  # a folder takes the place of an empty one only
-            shutil.rmtree(folder)
+    try:
+        with committing_folder(folder) as part:
+            write_outcomes(part / OUTCOMES, outcomes)
+            if gate.weights:
+                data = save({name: np.ascontiguousarray(array) for name, array in gate.weights.items()})
+                write_bytes(part / WEIGHTS, data)
+                facts = msgspec.structs.replace(facts, weights_sha256=hashlib.sha256(data).hexdigest())
+            write_json(part / FACTS, facts)
+            if folder.exists():  # a folder takes the place of an empty one only
+                shutil.rmtree(aside, ignore_errors=True)
+                folder.replace(aside)
+    finally:
+        if aside.exists() and not folder.exists():
+            aside.replace(folder)
+        shutil.rmtree(aside, ignore_errors=True)
     return [folder / FACTS, *([folder / WEIGHTS] if gate.weights else []), folder / OUTCOMES]
 
 
@@ -101,18 +111,30 @@ def check_no_gate(checkpoint: Path, *, force: bool) -> None:
         InputError: it has one, and `force` is not set.
     """
     folder = checkpoint / FOLDER
-    if folder.exists() and not force:
+    if (folder.exists() or (checkpoint / ASIDE).exists()) and not force:
         raise InputError(f"{folder}: this checkpoint has a gate already; add --force to replace it")
+
+
+def no_gate(checkpoint: Path) -> str:
+    """What to say where no gate is written: one that was there before goes on deciding."""
+    stays = ", and the one that is there stays" if (checkpoint / FOLDER).exists() else ""
+    return f"no gate is written{stays}"
 
 
 def read_gate(checkpoint: Path) -> FittedGate | None:
     """The gate of a checkpoint, or None where it has none.
 
     Raises:
-        InputError: the gate is damaged, of another format or version, or was fitted for other weights.
+        InputError: the gate is damaged, of another format or version, or was fitted for other weights; or the
+            run that replaced it was killed.
     """
-    folder = checkpoint / FOLDER
+    folder, aside = checkpoint / FOLDER, checkpoint / ASIDE
     if not folder.exists():
+        if aside.exists():
+            raise InputError(
+                f"{folder}: the run that replaced it was stopped; rename {aside} to {FOLDER}, or {AGAIN}, "
+                "with --force"
+            )
         return None
     facts = _read_facts(folder / FACTS)
     _check_made_for(folder / FACTS, facts.made_for, made_for(read_config(checkpoint / CONFIG)))
@@ -133,6 +155,8 @@ def _read_facts(path: Path) -> GateFacts:
         return msgspec.convert(found, GateFacts)
     except FileNotFoundError:
         raise InputError(f"{path}: is not there, but its folder is; {AGAIN}, with --force") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: is not the description of a gate: {error}; {AGAIN}") from None
 
@@ -169,6 +193,10 @@ def _check_facts(facts: GateFacts) -> None:
         raise InputError(f"clamp={facts.clamp}: this version clamps features to ± {CLAMP:g}")
     if unknown := [name for name in facts.features if name not in FEATURES]:
         raise InputError(f"features={list(facts.features)}: {unknown[0]!r} is none of {', '.join(FEATURES)}")
+    if facts.kind in GATES and GATES[facts.kind].learned and not facts.features:
+        raise InputError(f"kind={facts.kind!r}: names no features, which a learned gate decides by")
+    if facts.holds and not facts.found.keeps_limits:
+        raise InputError("holds=True: the drops beside it are not shown to keep their limits")
     if facts.kind in GATES and GATES[facts.kind].learned is not (facts.weights_sha256 is not None):
         raise InputError(f"kind={facts.kind!r} and weights_sha256={facts.weights_sha256!r} do not fit")
 

@@ -29,7 +29,7 @@ def gate_lines(facts: GateFacts) -> list[str]:
         *_found(facts),
         *_reliability(facts),
         "",
-        _verdict(facts),
+        *verdict_lines(facts),
         *(line for note in facts.notes for line in _note(note)),
     ]
 
@@ -119,12 +119,15 @@ def _told(name: str, reliability: Reliability, *, is_chance: bool) -> list[str]:
     return lines
 
 
-def _verdict(facts: GateFacts) -> str:
+def verdict_lines(facts: GateFacts) -> list[str]:
+    """Whether the gate holds, in a sentence, which the exit code of a command repeats."""
     if facts.holds:
-        return "Holds: the bounds of both drops are within their limits."
-    if facts.shown:
-        return "Does not hold: the drops are not shown to be within their limits."
-    return "Not judged: these questions cannot show that the drops are within their limits."
+        return ["Holds: the bounds of both drops are within their limits."]
+    if not facts.shown:
+        return ["Not judged: these questions cannot show that the drops are within their limits."]
+    if facts.found.keeps_limits:  # as it listens to every question
+        return ["Does not hold: no threshold above always listening was shown to keep the limits."]
+    return ["Does not hold: the drops are not shown to be within their limits."]
 
 
 def _drop(drop: Drop | None, facts: GateFacts) -> str:

@@ -45,11 +45,17 @@ class Network:
     def __call__(self, features: Features) -> Float64[ndarray, "questions outputs"]:
         """The outputs of each question, before any softmax or sigmoid.
 
+        Raises:
+            ValueError: there are more or fewer features than the network was fitted on.
+
         >>> one = Standardised(np.zeros(2), np.ones(2))
         >>> linear = Network(one, None, Layer(np.array([[1.0, -1.0]]), np.array([0.5])))
         >>> linear(np.array([[2.0, 1.0]])).tolist()
         [[1.5]]
         """
+        wanted = self.standardised.mean.size
+        if features.shape[1] != wanted:  # NumPy would stretch a single one over all
+            raise ValueError(f"{features.shape[1]} features: this gate was fitted on {wanted}")
         inner = self.standardised(features)
         if self.first is not None:
             inner = np.maximum(self.first(inner), 0.0)

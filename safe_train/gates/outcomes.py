@@ -47,6 +47,11 @@ class Outcomes:
     def __len__(self) -> int:
         return len(self.example_ids)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every budget was tried for every question."""
+        return not np.isnan(self.scores).any()
+
     def column(self, tokens: int) -> int:
         """The column of a budget.
 
@@ -100,7 +105,8 @@ def read_outcomes(path: Path) -> Outcomes:
     """Read what `write_outcomes` wrote.
 
     Raises:
-        InputError: there is no such table, or one of another version.
+        InputError: there is no such table, it is damaged or of another version, or it holds numbers that no
+            answer or state has.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -108,14 +114,23 @@ def read_outcomes(path: Path) -> Outcomes:
     try:
         table = pq.read_table(path)
         facts = json.loads((table.schema.metadata or {})[_FACTS])
-    except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
+        version = facts["format_version"]
+        if version != FORMAT_VERSION:
+            raise InputError(f"{path}: is of format {version}, this version reads {FORMAT_VERSION}")
+        found = _outcomes_of(table, facts)
+    except InputError:
+        raise
+    # What a stranger's file may lead to: it is no Parquet, lacks a column, or has one of another type.
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{path}: is no table of outcomes ({error}); make it with `safe-train gate fit`"
         ) from None
-    if facts["format_version"] != FORMAT_VERSION:
-        raise InputError(
-            f"{path}: is of format {facts['format_version']}, this version reads {FORMAT_VERSION}"
-        )
+    if fault := _fault(found):
+        raise InputError(f"{path}: {fault}; make it again with `safe-train gate fit`")
+    return found
+
+
+def _outcomes_of(table: Any, facts: dict[str, Any]) -> Outcomes:
     budgets = tuple(facts["budgets"])
     hidden = table["hidden"].combine_chunks()
 
@@ -134,13 +149,31 @@ def read_outcomes(path: Path) -> Outcomes:
         answers=tuple(zip(*(table[f"answer_{tokens}"].to_pylist() for tokens in budgets), strict=True)),
         scores=by_budget("score"),
         influence_kl=by_budget("influence_kl"),
-        latency_ms=np.array([np.nan if one is None else one for one in facts["latency_ms"]]),
+        latency_ms=np.array([np.nan if one is None else float(one) for one in facts["latency_ms"]]),
         states=States(
             numbers("entropy"),
             numbers("confidence"),
             numbers("margin"),
             hidden.flatten().to_numpy().reshape(len(table), -1).astype(np.float32),
-            facts["largest_entropy"],
+            float(facts["largest_entropy"]),
         ),
-        facts=facts["facts"],
+        facts=dict(facts["facts"]),
     )
+
+
+def _fault(outcomes: Outcomes) -> str | None:
+    """What no table that was asked has; a score may be missing (NaN) where a budget was not tried."""
+    budgets, states = outcomes.budgets, outcomes.states
+    if not all(type(one) is int and one >= 0 for one in budgets) or list(budgets) != sorted(set(budgets)):
+        return f"its budgets {list(budgets)} are not whole numbers, 0 or more, ascending"
+    if not len(outcomes) or budgets[:1] != (0,) or len(outcomes.latency_ms) != len(budgets):
+        return "it has no questions, no budget 0, or not one latency for each budget"
+    if None in outcomes.groups:
+        return "a question has no group"
+    scores = outcomes.scores[~np.isnan(outcomes.scores)]
+    if not ((scores >= 0) & (scores <= 1)).all():
+        return "a score lies outside [0, 1]"
+    numbers = (states.entropy, states.confidence, states.margin, states.hidden)
+    if not all(np.isfinite(one).all() for one in numbers):
+        return "a state is not all finite: the base computed no numbers"
+    return None

@@ -53,11 +53,11 @@ class Learning:
         """Whether it learns from one tried budget per question, also where all were tried."""
         return self.method in ("ips", DOUBLY_ROBUST)
 
-    def steps_with(self, log: Log | None) -> int:
-        """The number of steps: given, or more where every step draws its own choices."""
+    def steps_with(self, *, log: bool) -> int:
+        """The number of steps: given, or more where there is no log and every step draws its own choices."""
         if self.steps is not None:
             return self.steps
-        return _DRAWN_STEPS if self.method == REINFORCE and log is None else _STEPS
+        return _DRAWN_STEPS if self.method == REINFORCE and not log else _STEPS
 
 
 def log_for(outcomes: Outcomes, learning: Learning, log: Log | None, *, seed: int) -> Log | None:
@@ -66,10 +66,9 @@ def log_for(outcomes: Outcomes, learning: Learning, log: Log | None, *, seed: in
     Raises:
         InputError: it needs a log, and not every budget was tried.
     """
-    missing = bool(np.isnan(outcomes.scores).any())
     if log is not None and learning.method != FULL_INFORMATION:
         return log
-    if missing:
+    if not outcomes.is_whole:
         raise InputError(
             f"method={learning.method!r}: not every question was asked at every budget; choose "
             "doubly_robust, ips or reinforce, and name the log of what was tried (--log)"
@@ -90,7 +89,7 @@ def learned(
     features = features_of(outcomes.states, SEEN)
     standardised = standardised_on(features)
     inputs = standardised(features).astype(np.float32)
-    paid, steps = rewards(outcomes, reward), learning.steps_with(log)
+    paid, steps = rewards(outcomes, reward), learning.steps_with(log=log is not None)
     if learning.method == REINFORCE and log is None:
         policy = reinforce(inputs, paid, outcomes.budgets, steps=steps, seed=seed, follow=follow)
     else:

@@ -15,10 +15,9 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from safe_data.core.errors import InputError, check_choices
+from safe_eval.results.gates import INFLUENCE_NATS
 from safe_train.gates.outcomes import Outcomes
 from safe_train.settings.stage_b import Cost, Irrelevance
-
-INFLUENCED_NATS = 0.1  # a divergence of the first token above this counts as an influence
 
 
 @dataclass(frozen=True)
@@ -112,5 +111,5 @@ def irrelevant(outcomes: Outcomes, irrelevance: Irrelevance) -> Float64[ndarray,
     listens = np.asarray(outcomes.budgets) > 0
     found = ~outcomes.needs_audio[:, None] & listens[None, :]
     if irrelevance == "influenced":
-        found &= outcomes.influence_kl > INFLUENCED_NATS
+        found &= outcomes.influence_kl > INFLUENCE_NATS
     return found.astype(np.float64)

@@ -81,8 +81,8 @@ class StageBConfig(AskedConfig):
     ones; doubly_robust and ips learn from one tried budget per question"""
 
     log: Path | None = None
-    """Parquet file of what was tried: example_id, tokens, propensity (default: where a method needs a log,
-    one is drawn from the outcomes, with every budget as likely)"""
+    """Parquet file of what was tried: example_id, tokens, propensity; not for full_information (default: for
+    a method that needs a log, one is drawn from the outcomes, every budget as likely)"""
 
     alpha: float = 0.05
     """score that the dearest budget costs, 0 or more"""
@@ -147,6 +147,11 @@ class StageBConfig(AskedConfig):
             raise InputError(f"seeds={list(self.seeds)}: give at least one, and each once")
         for seed in self.seeds:
             check_seed(seed)
+        if self.log is not None and self.method == "full_information":
+            raise InputError(
+                f"log={str(self.log)!r}: full_information learns from all outcomes and reads no log; choose "
+                "doubly_robust, ips or reinforce"
+            )
         if self.steps is not None:
             check_at_least_one(self, "steps")
         if self.resamples < 100:

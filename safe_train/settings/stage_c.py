@@ -26,7 +26,7 @@ class StageCConfig(AskedConfig):
     """how much accuracy the student may lose beyond its teacher, on audio and on VL questions, above 0"""
 
     seed: int = 0
-    """seed of the folds and of the student's first weights, 0 or more"""
+    """seed of the student's first weights and of the intervals, 0 or more"""
 
     stage_b: Path | None = None
     """folder of stage B's results (default: CHECKPOINT/stage_b)"""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from safe_data.core.files import file_sha256
 from safe_data.core.options_file import installed_versions
 from safe_train.gates.drop import Limits
 from safe_train.gates.front import chosen_by
@@ -44,7 +45,10 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StageB(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of stage_b.json. `outcomes` are the facts of the table, with its hash."""
+    """The content of stage_b.json. `outcomes` are the facts of the table, with its hash.
+
+    `log_sha256` is the hash of the log that was given; None if none was.
+    """
 
     format_version: int
     method: Method
@@ -66,6 +70,7 @@ class StageB(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: dict[str, Any]
     notes: tuple[str, ...]
     versions: dict[str, str]
+    log_sha256: str | None = None
 
 
 def reward_of(config: StageBConfig) -> Reward:
@@ -102,7 +107,7 @@ def seed_result(
         greedy[np.arange(len(outcomes)), chances.argmax(axis=1)] = 1.0
         groups = np.asarray(outcomes.groups)
         values = off_policy_values(greedy, log, paid, predicted, groups, limits.confidence)
-    if np.isnan(outcomes.scores).any():
+    if not outcomes.is_whole:
         return SeedResult(seed=seed, worth=None, off_policy=values)
     return SeedResult(seed=seed, worth=worth_of(outcomes, decisions, reward, limits), off_policy=values)
 
@@ -119,7 +124,7 @@ def policy_result(
     return StageB(
         format_version=FORMAT_VERSION,
         method=config.method,
-        steps=config.steps or learning_of(config).steps_with(None),
+        steps=learning_of(config).steps_with(log=config.log is not None),
         alpha=config.alpha,
         gamma=config.gamma,
         cost=config.cost,
@@ -137,6 +142,7 @@ def policy_result(
         outcomes=outcomes.facts,
         notes=tuple(notes),
         versions=installed_versions(_VERSIONS),
+        log_sha256=None if config.log is None else file_sha256(config.log),
     )
 
 

@@ -16,7 +16,6 @@ from itertools import product
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import json_bytes, write_bytes
@@ -33,7 +32,7 @@ from safe_train.gates.fitting import Rules, facts_of
 from safe_train.gates.front import Front, chosen_by, front_of
 from safe_train.gates.front_view import can_draw, front_csv, front_svg
 from safe_train.gates.gate_facts import GateFacts
-from safe_train.gates.gate_files import FOLDER, check_no_gate, fitted_gate, made_for, write_gate
+from safe_train.gates.gate_files import FOLDER, check_no_gate, fitted_gate, made_for, no_gate, write_gate
 from safe_train.gates.learned import SEEN, BudgetGate
 from safe_train.gates.network import Network
 from safe_train.gates.off_policy import Log, read_log
@@ -91,12 +90,13 @@ def stage_b(checkpoint: Path, config: StageBConfig | None = None) -> Learnt:
     learning, reward = learning_of(config), reward_of(config)
     log_for(outcomes, learning, given, seed=config.seeds[0])  # refuses outcomes that it could not learn from
     limits = Limits(config.bound, config.vl_bound, config.confidence)
-    partial = given if np.isnan(outcomes.scores).any() else None
+    partial = None if outcomes.is_whole else given
     losses = budget_losses(outcomes, margin=config.vl_bound, confidence=config.confidence, log=partial)
     kept = safe_budgets(outcomes, losses)
     notes = [loss.note for loss in losses if not loss.is_safe]
     if len(kept) < 2:
-        notes.append("no budget is in the safe set, so there is nothing to choose: no gate is written")
+        notes.append("no budget is in the safe set, so there is nothing to choose: " + no_gate(checkpoint))
+        _remove_results(out)
         result = policy_result(config, outcomes, losses, kept, [], notes)
         files = (*asked, *_write(out, config, result, None, None))
         return Learnt(result=result, front=None, gate=None, files=files)
@@ -113,10 +113,11 @@ def stage_b(checkpoint: Path, config: StageBConfig | None = None) -> Learnt:
     network = _tracked(out, config, safe, reward, learning, log)
     gate = BudgetGate(POLICY, SEEN, network, safe.budgets)
     facts = None
+    _remove_results(out)
     if partial is None:
         facts = _install(checkpoint, config, everything, safe, gate, log, notes)
     else:
-        notes.append("not every budget was tried, so the drop is not known: no gate is written")
+        notes.append("not every budget was tried, so the drop is not known: " + no_gate(checkpoint))
     result = policy_result(config, outcomes, losses, kept, seeds, notes)
     files = (*asked, *_write(out, config, result, front, gate))
     return Learnt(result=result, front=front, gate=facts, files=files)
@@ -234,6 +235,12 @@ def _install(
     facts = facts_of(recipe, safe, decisions, rules, list(notes))
     write_gate(checkpoint, fitted_gate(facts, gate.network.weights), everything, force=config.force)
     return facts
+
+
+def _remove_results(out: Path) -> None:
+    """Remove an earlier run's results before any is written, so that none of them stays beside new ones."""
+    for name in (RESULT, POLICY_FILE, *(f"{PARETO}.{kind}" for kind in ("json", "csv", "svg"))):
+        (out / name).unlink(missing_ok=True)
 
 
 def _write(

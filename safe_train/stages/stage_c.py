@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import json_bytes, write_bytes
@@ -28,7 +27,7 @@ from safe_train.gates.fitting import Rules, facts_of
 from safe_train.gates.folds import folds_by_group
 from safe_train.gates.gate import Decisions
 from safe_train.gates.gate_facts import GateFacts
-from safe_train.gates.gate_files import check_no_gate, fitted_gate, write_gate
+from safe_train.gates.gate_files import check_no_gate, fitted_gate, no_gate, write_gate
 from safe_train.gates.learned import SEEN, BudgetGate
 from safe_train.gates.off_policy import draw_log
 from safe_train.gates.outcomes import Outcomes
@@ -115,8 +114,10 @@ def stage_c(checkpoint: Path, config: StageCConfig | None = None) -> Distilled:
         if kept is None and losses[-1].keeps:
             kept = gate, choices
     chosen = next((loss.name for loss in losses if loss.keeps), None)
-    notes = _notes(losses, chosen)
+    notes = _notes(losses, chosen, checkpoint)
     facts, files = None, []
+    for name in (RESULT, STUDENT_FILE):  # of an earlier run, which would stay beside new ones
+        (out / name).unlink(missing_ok=True)
     if kept is not None:
         facts = _install(checkpoint, config, everything, outcomes, *kept, taught)
         files.append(write_student(out / STUDENT_FILE, kept[0]))
@@ -144,7 +145,7 @@ def _taught(checkpoint: Path, config: StageCConfig) -> StageB:
     """What stage B ran with.
 
     Raises:
-        InputError: it did not run, or found no budget to choose.
+        InputError: it did not run, learned from a log, or found no budget to choose.
     """
     path = (config.stage_b or checkpoint / STAGE_B) / TAUGHT
     try:
@@ -155,6 +156,11 @@ def _taught(checkpoint: Path, config: StageCConfig) -> StageB:
         raise InputError(
             f"{path}: is no result of stage B: {error}; run `safe-train stage-b` again"
         ) from None
+    if found.log_sha256 is not None and config.teacher == "policy":
+        raise InputError(
+            f"{path}: its policy was learned from a log, of which no fold's teacher would learn the same; "
+            "run `safe-train stage-b` without --log"
+        )
     if len(found.chosen_from) < 2:
         raise InputError(f"{path}: no budget is in its safe set, so its policy has nothing to teach")
     return found
@@ -166,7 +172,7 @@ def _check_same(outcomes: Outcomes, taught: StageB) -> None:
         raise InputError(
             "these outcomes are not those that stage B learned from; run `safe-train stage-b` on them first"
         )
-    if np.isnan(outcomes.scores).any():
+    if not outcomes.is_whole:
         raise InputError(
             "not every budget was tried for every question, so what a student loses is not known; ask them "
             "all with --data and --backbone"
@@ -210,13 +216,14 @@ def _install(
     return facts
 
 
-def _notes(losses: list[StudentLoss], chosen: str | None) -> list[str]:
+def _notes(losses: list[StudentLoss], chosen: str | None, checkpoint: Path) -> list[str]:
     if chosen is not None:
         return []
     least = losses[0].least_audio
     if least is not None and least > losses[0].limit:
         return [
             f"these questions can show a loss of {100 * least:.2f} points at best, not the "
-            f"{100 * losses[0].limit:g} that a student may lose: ask more, or give a larger --extra"
+            f"{100 * losses[0].limit:g} that a student may lose: ask more, or give a larger --extra; "
+            + no_gate(checkpoint)
         ]
-    return ["no student is shown to keep the drop: no gate is written"]
+    return ["no student is shown to keep the drop: " + no_gate(checkpoint)]

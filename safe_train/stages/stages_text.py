@@ -1,11 +1,13 @@
 """Stages text: what stage B and stage C found, in 80 columns."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 from safe_data.core import numerals
-from safe_data.core.table import Table, render
+from safe_data.core.table import COLUMNS, Table, render
 from safe_train.gates.front_view import front_text
 from safe_train.gates.gate_facts import Drop, Estimate, GateFacts
+from safe_train.gates.gate_text import verdict_lines
 from safe_train.gates.safe_set import in_points
 from safe_train.stages.policy_result import SeedResult, Spread, StageB
 from safe_train.stages.stage_b import Learnt
@@ -27,17 +29,14 @@ def stage_b_lines(found: Learnt) -> list[str]:
         f"Stage B, {result.method}: "
         f"reward = score − {result.alpha:g} · cost − {result.gamma:g} · irrelevance",
         f"  {result.questions:,} questions in {result.groups:,} groups, judged out of fold",
-        *(f"  {loss.note}" for loss in result.safe_set),  # at most by the upper bound
+        *_notes([f"  {loss.note}" for loss in result.safe_set]),  # at most by the upper bound
     ]
     if result.seeds:
         lines += ["", *_first(result.seeds[0]), *_off_policy(result.seeds[0]), *_over_seeds(result)]
     if found.front is not None:
         lines += ["", *front_text(found.front)]
-    return [
-        *lines,
-        *_gate(found.gate),
-        *result.notes,
-    ]
+    told = {loss.note for loss in result.safe_set}
+    return [*lines, *_gate(found.gate), *_notes([note for note in result.notes if note not in told])]
 
 
 def stage_c_lines(found: Distilled) -> list[str]:
@@ -64,7 +63,7 @@ def stage_c_lines(found: Distilled) -> list[str]:
         *render([Table(title, columns, rows, name="students")], "text"),
         kept,
         *_gate(found.gate),
-        *result.notes,
+        *_notes(result.notes),
     ]
 
 
@@ -97,7 +96,7 @@ def _off_policy(first: SeedResult) -> list[str]:
 
 
 def _over_seeds(result: StageB) -> list[str]:
-    if not result.over_seeds:
+    if len(result.seeds) < 2:  # one seed is told above
         return []
     numbers = ", ".join(str(one.seed) for one in result.seeds)
     return ["", f"Over seeds {numbers}: mean ± sd", *(f"  {_spread(one)}" for one in result.over_seeds)]
@@ -112,13 +111,11 @@ def _spread(spread: Spread) -> str:
 
 
 def _gate(gate: GateFacts | None) -> Sequence[str]:
-    if gate is None:
-        return []
-    if gate.holds:
-        return ["", "Holds: the bounds of both drops are within their limits."]
-    if gate.shown:
-        return ["", "Does not hold: the drops are not shown to be within their limits."]
-    return ["", "Not judged: these questions cannot show that the drops are within their limits."]
+    return [] if gate is None else ["", *verdict_lines(gate)]
+
+
+def _notes(notes: Sequence[str]) -> list[str]:
+    return [line for note in notes for line in wrap(note, COLUMNS, subsequent_indent="    ")]
 
 
 def _estimate(found: Estimate) -> str:

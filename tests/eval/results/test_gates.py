@@ -133,6 +133,13 @@ def test_the_order_of_rows_changes_nothing_and_shares_fit_together(
         assert net == pytest.approx(accuracy["safe"] - accuracy["base"])
 
 
+def test_a_twin_of_another_seed_is_another_checkpoint() -> None:
+    of_two = [r for seed in (0, 1) for r in gated(seed=seed)]
+    rows = [r for r in of_two if (r.model, r.seed) != ("safe_always_on", 1)]
+    assert ("drop", "audio") in gates(rows)
+    assert ("drop", "audio") not in gates(rows, seed=1)
+
+
 def test_a_gate_that_always_listens_is_always_on() -> None:
     found = gates(gated(skipped=0, lost=0, false_vl=CLIPS, harmed=0))
     for name in ("all", "audio", "vl"):

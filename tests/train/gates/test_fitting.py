@@ -49,6 +49,15 @@ def test_a_learned_gate_is_judged_out_of_fold_and_skips_more_than_entropy() -> N
     assert linear.calibration.ece.value < 0.05
 
 
+def test_a_table_that_is_not_whole_or_not_finite_fits_no_gate() -> None:
+    scores, entropy = TABLE.scores.copy(), TABLE.states.entropy.copy()
+    scores[3, 1] = entropy[5] = np.nan
+    with pytest.raises(InputError, match="not every budget was tried for every question"):
+        fit_on(replace(TABLE, scores=scores), GateConfig(kind="entropy"))
+    with pytest.raises(ValueError, match="scored outside"):
+        fit_on(replace(TABLE, states=replace(TABLE.states, entropy=entropy)), GateConfig(kind="entropy"))
+
+
 def test_the_same_table_and_seed_give_the_same_gate() -> None:
     first, again = (fit_on(TABLE, GateConfig(seed=4)) for _ in range(2))
     assert first.facts == again.facts

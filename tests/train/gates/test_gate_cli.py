@@ -4,11 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from safe_train.cli import main
 from safe_train.gates.gate_files import read_gate
-from safe_train.gates.outcomes import read_outcomes
+from safe_train.gates.outcomes import read_outcomes, write_outcomes
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,24 @@ def test_outcomes_of_another_split_are_not_used_again(
     assert read_gate(folder) is not None
 
 
+def test_outcomes_that_lack_a_score_or_are_damaged_are_not_used_again(
+    fitted: Path, shards: Path, untaught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "adapter"
+    shutil.copytree(fitted, folder)
+    kept = folder / "gate/outcomes.parquet"
+    found = read_outcomes(kept)
+    found.scores[0, 1] = np.nan
+    write_outcomes(kept, found)
+    assert again(folder, shards, "--kind", "entropy", "--force") == 3
+    assert "these questions were not asked yet at its budgets" in capsys.readouterr().err
+    kept.write_bytes(b"cut off")
+    assert again(folder, shards, "--kind", "entropy", "--force") == 3
+    assert "is no table of outcomes" in capsys.readouterr().err
+    assert again(folder, shards, "--kind", "entropy", "--force", "--backbone", str(untaught)) == 2
+    assert read_outcomes(kept).is_whole
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -103,6 +122,8 @@ def test_fit_needs_data_and_show_needs_a_gate(adapter: Path, capsys: pytest.Capt
     assert "name its folder with --data" in capsys.readouterr().err
     assert main(["gate", "show", str(adapter)]) == 3
     assert f"{adapter}: has no gate; make one with `safe-train gate fit`" in capsys.readouterr().err
+    assert main(["gate", "show", f"{adapter}-typo"]) == 3
+    assert "config.json: is not there; give the folder of a checkpoint" in capsys.readouterr().err
 
 
 def test_a_gate_of_another_checkpoint_is_refused(

@@ -93,6 +93,37 @@ def test_a_write_that_fails_leaves_the_old_gate(
     assert not list(checkpoint.glob("*.tmp"))
 
 
+def test_a_gate_that_was_set_aside_by_a_killed_run_is_not_lost(
+    checkpoint: Path, linear: FittedGate, table: Outcomes
+) -> None:
+    (checkpoint / "gate").rename(checkpoint / "gate.old")
+    with pytest.raises(InputError, match=r"gate: the run that replaced it was stopped; rename .*gate\.old"):
+        read_gate(checkpoint)
+    with pytest.raises(InputError, match="has a gate already"):
+        write_gate(checkpoint, linear, table)
+    write_gate(checkpoint, linear, table, force=True)
+    assert read_gate(checkpoint) is not None
+    assert not (checkpoint / "gate.old").exists()
+
+
+def test_the_old_gate_is_put_back_where_the_new_one_cannot_take_its_place(
+    checkpoint: Path, linear: FittedGate, table: Outcomes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (checkpoint / "gate/gate.json").read_bytes()
+    replace = Path.replace
+
+    def fails(path: Path, target: Path) -> Path:
+        if path.name == "gate.tmp":
+            raise OSError("no more")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(OSError, match="no more"):
+        write_gate(checkpoint, linear, table, force=True)
+    assert (checkpoint / "gate/gate.json").read_bytes() == before
+    assert not (checkpoint / "gate.old").exists()
+
+
 def changed(name: str, value: object) -> Callable[[Path], None]:
     """A change of gate.json; a dotted name is of a part."""
 
@@ -142,6 +173,8 @@ def no_tensors(folder: Path) -> None:
         (changed("budgets", [4, 0]), r"budgets=\[4, 0\]: expected whole numbers"),
         (changed("budgets", [0, 8]), r"tokens=4: is none of the budgets \[0, 8\]"),
         (changed("features", ["smell"]), "'smell' is none of entropy, confidence, margin, hidden"),
+        (changed("features", []), "kind='linear': names no features"),
+        (changed("holds", True), "holds=True: the drops beside it are not shown to keep"),
         (changed("clamp", 3.0), "clamp=3.0: this version clamps features to ± 6"),
         (changed("weights_sha256", None), "kind='linear' and weights_sha256=None do not fit"),
         (

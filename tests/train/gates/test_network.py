@@ -32,6 +32,12 @@ def test_it_computes_the_plain_formula_in_clamped_standard_deviations() -> None:
     np.testing.assert_allclose(network_from(LINEAR, hidden=False, outputs=2)(features), wanted, atol=1e-12)
 
 
+def test_a_state_of_another_width_is_no_broadcast() -> None:
+    narrow = {name: array[..., :1] if name != "last.bias" else array for name, array in LINEAR.items()}
+    with pytest.raises(ValueError, match="4 features: this gate was fitted on 1"):
+        network_from(narrow, hidden=False, outputs=2)(np.ones((3, 4)))
+
+
 def test_its_weights_make_it_again() -> None:
     for weights, hidden in ((LINEAR, False), (DEEP, True)):
         assert network_from(weights, hidden=hidden, outputs=2).weights.keys() == weights.keys()

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from made_policies import made_policies
 
+from safe_data.core.files import file_sha256
 from safe_train.checkpoint import read_config
 from safe_train.cli import main
 from safe_train.gates.front import Front
@@ -85,6 +86,7 @@ def test_a_policy_is_learned_judged_and_saved_as_the_gate(
     assert "4 audio tokens: VL loses 0.00, at most 0.75: kept" in printed
     assert "Over seeds 0, 1: mean ± sd" in printed
     assert max(len(line) for line in printed.splitlines() if "wrote" not in line) <= 80
+    assert "α 0.4 γ 0.02" in printed
 
 
 def test_the_front_has_a_point_for_each_weight_and_constant(typed: Typed, checkpoint: Path) -> None:
@@ -153,8 +155,36 @@ def test_no_gate_is_written_where_no_budget_is_safe(
 ) -> None:
     assert typed(*ONE, outcomes=table(checkpoint, 200)) == 2
     assert not (checkpoint / "gate").exists()
-    assert "no budget is in the safe set" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "no budget is in the safe set" in printed
+    assert printed.count("4 audio tokens: VL loses") == 1
+    assert max(len(line) for line in printed.splitlines() if "wrote" not in line) <= 80
     assert result(checkpoint).chosen_from == (0,)
+
+
+def test_what_an_earlier_run_wrote_does_not_stay_beside_other_results(
+    typed: Typed, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(*ONE)
+    before = (checkpoint / "gate" / "gate.json").read_bytes()
+    capsys.readouterr()
+    assert typed(*ONE, "--force", outcomes=table(checkpoint, 200)) == 2
+    assert sorted(path.name for path in (checkpoint / "stage_b").iterdir()) == [
+        "options.yaml",
+        "stage_b.json",
+    ]
+    assert (checkpoint / "gate" / "gate.json").read_bytes() == before
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "no gate is written, and the one that is there stays" in printed
+
+
+def test_a_log_is_not_ignored(typed: Typed, checkpoint: Path, tmp_path: Path) -> None:
+    outcomes = table(checkpoint)
+    write_log(tmp_path / "log.parquet", draw_log(len(outcomes), 3, seed=3), outcomes)
+    assert typed(*ONE, "--log", str(tmp_path / "log.parquet")) == 3
+    assert typed(*ONE, "--log", str(tmp_path / "log.parquet"), "--method", "ips") in (0, 1)
+    assert result(checkpoint).log_sha256 == file_sha256(tmp_path / "log.parquet")
+    assert main(["stage-c", str(checkpoint), "--force"]) == 3
 
 
 def test_a_policy_is_learned_from_a_log_alone(
