@@ -142,7 +142,8 @@ def _print_logs(outcomes: Outcomes, reward: Reward) -> None:
     for seed in range(LOGS):
         log = draw_log(*paid.shape, seed=seed)
         for one in off_policy_values(greedy, log, paid, model, groups):
-            found.setdefault(one.method, []).append(one.value - truth)
+            if one.value is not None:
+                found.setdefault(one.method, []).append(one.value - truth)
     for method, errors in found.items():
         print_line(value_by=method, truth=truth, bias=mean(errors), sd=stdev(errors), logs=LOGS)
 

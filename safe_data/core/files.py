@@ -47,10 +47,12 @@ def committing(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def committing_folder(path: Path) -> Iterator[Path]:
+def committing_folder(path: Path, *, aside: Path | None = None) -> Iterator[Path]:
     """Fill a new folder under a temporary name; it gets its real name once it is complete.
 
     An exception inside the block removes the temporary folder; the next call removes what a killed run left.
+    With `aside`, a folder that is there is replaced. It has the name `aside` until the new one has its own: a
+    run that is killed between the two renames leaves it there, and a reader can say so.
 
     Raises:
         InputError: the disk is full, or may not be written to.
@@ -61,10 +63,27 @@ def committing_folder(path: Path) -> Iterator[Path]:
         part.mkdir(parents=True)
         try:
             yield part
-            part.replace(path)
+            if aside is None:
+                part.replace(path)
+            else:
+                _take_place(part, path, aside)
         finally:
             shutil.rmtree(part, ignore_errors=True)
         _sync_folder(path.parent)
+
+
+def _take_place(part: Path, path: Path, aside: Path) -> None:
+    """Rename a folder to one that may be there, which no rename replaces unless it is empty."""
+    if path.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        path.replace(aside)
+    try:
+        part.replace(path)
+    except OSError:
+        if aside.exists():
+            aside.replace(path)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextmanager

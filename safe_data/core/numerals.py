@@ -63,6 +63,15 @@ def points(value: float | None) -> str:
     return MISSING if value is None else f"{value:.1f}"
 
 
+def accuracy_points(share: float | None) -> str:
+    """A share of accuracy in points.
+
+    >>> accuracy_points(-0.0025), accuracy_points(-0.0), accuracy_points(None)
+    ('−0.25', '0.00', '–')
+    """
+    return MISSING if share is None else f"{100 * share:z.2f}".replace("-", "−")
+
+
 def points_interval(low: float | None, high: float | None) -> str:
     """
     >>> points_interval(1502.6, 1611.2), points_interval(None, None)

@@ -3,6 +3,7 @@
 import importlib.util
 from typing import Any
 
+from safe_data.core.numerals import accuracy_points
 from safe_data.core.table import Table, csv_text, render
 from safe_train.gates.front import Front, FrontPoint
 
@@ -17,7 +18,7 @@ def front_table(front: Front) -> Table:
             _short(point),
             _percent(point.skips),
             _ends(point.skips_low, point.skips_high, 0),
-            _points(point.drop),
+            accuracy_points(point.drop),
             _ends(point.drop_low, point.drop_high, 1),
             _percent(point.false_consultation),
             f"{point.mean_tokens:.1f}",
@@ -115,10 +116,6 @@ def _short(point: FrontPoint) -> str:
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f}"
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:z.2f}".replace("-", "−")
 
 
 def _ends(low: float | None, high: float | None, digits: int) -> str:

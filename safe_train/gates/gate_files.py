@@ -6,7 +6,6 @@ gate/outcomes.parquet    the table it was fitted on
 """
 
 import hashlib
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,24 +82,16 @@ def write_gate(checkpoint: Path, gate: FittedGate, outcomes: Outcomes, *, force:
     """
     from safetensors.numpy import save
 
-    folder, aside = checkpoint / FOLDER, checkpoint / ASIDE
+    folder = checkpoint / FOLDER
     check_no_gate(checkpoint, force=force)
     facts = gate.facts
-    try:
-        with committing_folder(folder) as part:
-            write_outcomes(part / OUTCOMES, outcomes)
-            if gate.weights:
-                data = save({name: np.ascontiguousarray(array) for name, array in gate.weights.items()})
-                write_bytes(part / WEIGHTS, data)
-                facts = msgspec.structs.replace(facts, weights_sha256=hashlib.sha256(data).hexdigest())
-            write_json(part / FACTS, facts)
-            if folder.exists():  # a folder takes the place of an empty one only
-                shutil.rmtree(aside, ignore_errors=True)
-                folder.replace(aside)
-    finally:
-        if aside.exists() and not folder.exists():
-            aside.replace(folder)
-        shutil.rmtree(aside, ignore_errors=True)
+    with committing_folder(folder, aside=checkpoint / ASIDE) as part:
+        write_outcomes(part / OUTCOMES, outcomes)
+        if gate.weights:
+            data = save({name: np.ascontiguousarray(array) for name, array in gate.weights.items()})
+            write_bytes(part / WEIGHTS, data)
+            facts = msgspec.structs.replace(facts, weights_sha256=hashlib.sha256(data).hexdigest())
+        write_json(part / FACTS, facts)
     return [folder / FACTS, *([folder / WEIGHTS] if gate.weights else []), folder / OUTCOMES]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from safe_data.core import numerals
+from safe_data.core.numerals import accuracy_points
 from safe_data.core.table import COLUMNS, Table, Value, render
 from safe_train.gates.all_gates import GATES
 from safe_train.gates.gate_facts import Drop, Estimate, GateFacts, Reliability
@@ -42,7 +43,7 @@ def compared_lines(gates: Sequence[GateFacts]) -> list[str]:
         shares = [_value(found.skips), _value(found.skips_audio)]
         drops = [*_both(found.drop_audio), *_both(found.drop_vl)]
         rows.append([facts.kind, *shares, *drops, _value(found.false_consultation), _value(area)])
-    write = dict.fromkeys(_POINTS, _points) | dict.fromkeys(_PERCENT, _percent)
+    write = dict.fromkeys(_POINTS, accuracy_points) | dict.fromkeys(_PERCENT, _percent)
     title = f"Beside each other, in percent and points of accuracy lost; {gates[0].kind} is saved"
     return render([Table(title, _COMPARED, rows, write)], "text")
 
@@ -92,9 +93,11 @@ def _found(facts: GateFacts) -> list[str]:
     lost = found.against_base_vl
     if lost is not None:
         ends = (
-            "" if lost.low is None or lost.high is None else f" [{_points(lost.low)}, {_points(lost.high)}]"
+            ""
+            if lost.low is None or lost.high is None
+            else f" [{accuracy_points(lost.low)}, {accuracy_points(lost.high)}]"
         )
-        lines.append(f"  VL against the base {_points(lost.value)}{ends} points lost")
+        lines.append(f"  VL against the base {accuracy_points(lost.value)}{ends} points lost")
     return lines
 
 
@@ -133,9 +136,9 @@ def verdict_lines(facts: GateFacts) -> list[str]:
 def _drop(drop: Drop | None, facts: GateFacts) -> str:
     if drop is None:
         return "not measured"
-    high = "no bound" if drop.high is None else f"at most {_points(drop.high)}"
+    high = "no bound" if drop.high is None else f"at most {accuracy_points(drop.high)}"
     sure = numerals.percent(facts.confidence)
-    return f"{_points(drop.value)} points, {high} at {sure}; limit {100 * drop.limit:g}"
+    return f"{accuracy_points(drop.value)} points, {high} at {sure}; limit {100 * drop.limit:g}"
 
 
 def _both(drop: Drop | None) -> tuple[float | None, float | None]:
@@ -179,11 +182,3 @@ def _percent(share: float) -> str:
 
 def _share(value: float | None) -> str:
     return numerals.share_text(value)
-
-
-def _points(share: float) -> str:
-    """
-    >>> _points(-0.0025)
-    '−0.25'
-    """
-    return f"{100 * share:z.2f}".replace("-", "−")

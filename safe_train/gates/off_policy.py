@@ -44,10 +44,13 @@ class Log:
 
 @dataclass(frozen=True)
 class Value:
-    """An estimate of the mean reward of a policy, its clustered standard error and its interval."""
+    """An estimate of the mean reward of a policy, its clustered standard error and its interval.
+
+    `value` is None where the policy would have chosen nothing that was tried.
+    """
 
     method: str
-    value: float
+    value: float | None
     stderr: float | None
     interval: Interval
 
@@ -149,7 +152,7 @@ def off_policy_values(
         unseen = sum((typical * (end - share)) ** 2 for end in ends)
         found.append(_value("self_normalised_ips", linear, groups, confidence, unseen=unseen))
     else:  # the policy would have chosen nothing that was tried
-        found.append(Value("self_normalised_ips", float("nan"), None, Interval()))
+        found.append(Value("self_normalised_ips", None, None, Interval()))
     robust = (chances * predicted).sum(axis=1) + weights * (paid - log.at(predicted))
     return (*found, _value("doubly_robust", robust, groups, confidence))
 

@@ -17,7 +17,7 @@ from numpy import ndarray
 from safe_data.core.errors import InputError, check_choices
 from safe_eval.results.gates import INFLUENCE_NATS
 from safe_train.gates.outcomes import Outcomes
-from safe_train.settings.stage_b import Cost, Irrelevance
+from safe_train.settings.stage_b import Cost, Irrelevance, check_weights
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,6 @@ class Reward:
         """Between what two numbers the difference of two rewards lies."""
         widest = 1 + self.alpha + self.gamma
         return -widest, widest
-
-
-def check_weights(name: str, weights: Sequence[float]) -> None:
-    """Refuse weights of a reward that are negative or not finite.
-
-    Raises:
-        InputError: one of them is.
-    """
-    for weight in weights:
-        if not 0 <= weight < float("inf"):
-            raise InputError(f"{name}={weight}: a weight of the reward is a finite number, 0 or more")
 
 
 def rewards(outcomes: Outcomes, reward: Reward) -> Float64[ndarray, "questions budgets"]:

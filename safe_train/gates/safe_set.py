@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from safe_data.core.numerals import accuracy_points
 from safe_eval.statistics.intervals import t_interval
 from safe_eval.statistics.paired_score import difference_interval
 from safe_train.gates.drop import upper_bound
@@ -26,11 +27,7 @@ def in_points(share: float) -> str:
     >>> in_points(-0.0025)
     '−0.25 points'
     """
-    return f"{_points(share)} points"
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:z.2f}".replace("-", "−")
+    return f"{accuracy_points(share)} points"
 
 
 @dataclass(frozen=True)
@@ -65,13 +62,14 @@ class BudgetLoss:
         """One sentence for people."""
         if self.high is None:
             return f"{self.tokens} audio tokens: dropped, as no VL question shows what they lose"
-        found = f"{self.tokens} audio tokens: VL loses {_points(self.loss)}, at most {_points(self.high)}"
+        loss, high = accuracy_points(self.loss), accuracy_points(self.high)
+        found = f"{self.tokens} audio tokens: VL loses {loss}, at most {high}"
         if self.is_safe:
             return f"{found}: kept"
         if self.is_harmful:
             return f"{found}: dropped, it harms VL"
         if self.least is not None and self.least > self.margin:
-            return f"{found}: dropped, {self.groups} groups show {_points(self.least)} at best"
+            return f"{found}: dropped, {self.groups} groups show {accuracy_points(self.least)} at best"
         return f"{found}: dropped, harm is not ruled out"
 
 

@@ -59,7 +59,8 @@ class PredictConfig:
 
     gate: str = SAVED
     """which questions hear their sound: saved (those that the checkpoint's own gate lets, or all if it has
-    none), always or never; for the twin that always listens add --name NAME_always_on"""
+    none), always or never; for the twin that always listens add --name NAME_always_on
+    and --tokens with those of the gate"""
 
     tokens: int | None = None
     """audio tokens with --gate always, a number that was trained (default: the most)"""

@@ -1,5 +1,6 @@
 """The settings of stage B: which policy is learned, and by which reward it is judged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -140,9 +141,9 @@ class StageBConfig(AskedConfig):
             irrelevance=get_args(Irrelevance),
         )
         for name in ("alpha", "gamma"):
-            _check_weights(name, (getattr(self, name),))
-        _check_weights("scan_alphas", self.scan_alphas)
-        _check_weights("scan_gammas", self.scan_gammas)
+            check_weights(name, (getattr(self, name),))
+        check_weights("scan_alphas", self.scan_alphas)
+        check_weights("scan_gammas", self.scan_gammas)
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise InputError(f"seeds={list(self.seeds)}: give at least one, and each once")
         for seed in self.seeds:
@@ -158,7 +159,12 @@ class StageBConfig(AskedConfig):
             raise InputError(f"resamples={self.resamples}: must be at least 100")
 
 
-def _check_weights(name: str, weights: tuple[float, ...]) -> None:
+def check_weights(name: str, weights: Sequence[float]) -> None:
+    """Refuse weights of a reward that are negative or not finite.
+
+    Raises:
+        InputError: one of them is, or there is none.
+    """
     if not weights:
         raise InputError(f"{name}=[]: give at least one")
     for weight in weights:

@@ -141,9 +141,11 @@ def table_of(checkpoint: Path, config: AskedConfig, *, quiet: bool = False) -> O
         )
         return outcomes_of(checkpoint, config.data, backbone=config.backbone, config=asking)[0]
     if not kept.is_file():
+        asked = checkpoint / OUT / OUTCOMES
+        known = f"; or use what stage B asked, with --outcomes {asked}" if asked.is_file() else ""
         raise InputError(
             f"{kept}: is not there; name a dataset whose questions are asked at every budget, and the base, "
-            "with --data and --backbone"
+            f"with --data and --backbone{known}"
         )
     found = read_outcomes(kept)
     stated = found.facts.get("adapter_sha256"), found.facts.get("base_sha256")

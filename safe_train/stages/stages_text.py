@@ -47,10 +47,10 @@ def stage_c_lines(found: Distilled) -> list[str]:
             one.name,
             one.weights,
             f"{100 * one.agreement:.1f}",
-            _points(one.loss_audio),
-            _points(one.high_audio),
-            _points(one.loss_vl),
-            _points(one.high_vl),
+            numerals.accuracy_points(one.loss_audio),
+            numerals.accuracy_points(one.high_audio),
+            numerals.accuracy_points(one.loss_vl),
+            numerals.accuracy_points(one.high_vl),
             "yes" if one.keeps else "no",
         )
         for one in result.students
@@ -91,7 +91,8 @@ def _off_policy(first: SeedResult) -> list[str]:
     lines = ["", f"Told from the log alone, seed {first.seed}"]
     for one in first.off_policy:
         ends = numerals.interval(one.interval.low, one.interval.high)
-        lines.append(f"  {one.method.replace('_', ' '):<20}{one.value:.4f} {ends}")
+        value = "not measured" if one.value is None else f"{one.value:.4f} {ends}"
+        lines.append(f"  {one.method.replace('_', ' '):<20}{value}")
     return lines
 
 
@@ -138,7 +139,3 @@ def _drop(drop: Drop | None) -> str:
         return "not measured"
     high = "no bound" if drop.high is None else f"at most {in_points(drop.high)}"
     return f"{in_points(drop.value)}, {high}; limit {100 * drop.limit:g}"
-
-
-def _points(share: float | None) -> str:
-    return numerals.MISSING if share is None else f"{100 * share:z.2f}".replace("-", "−")

@@ -101,7 +101,7 @@ def test_where_no_threshold_passes_it_listens_always_and_says_so() -> None:
     lines = gate_lines(gate.facts)
     assert "  listens to every question, with 4 audio tokens" in lines
     assert lines[-2:] == [
-        "Does not hold: the drops are not shown to be within their limits.",
+        "Does not hold: no threshold above always listening was shown to keep the limits.",
         "  no threshold passed: this gate listens to every question",
     ]
 

@@ -48,8 +48,8 @@ def test_a_latency_that_was_not_measured_is_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"alpha": -0.1}, "alpha=-0.1: a weight of the reward is a finite number, 0 or more"),
-        ({"gamma": float("nan")}, "gamma=nan: a weight"),
+        ({"alpha": -0.1}, "alpha=-0.1: must be 0 or more, and finite"),
+        ({"gamma": float("nan")}, "gamma=nan: must be"),
         ({"cost": "money"}, "cost='money': is no choice; choose from tokens, latency"),
         ({"irrelevance": "moved"}, "irrelevance='moved': is no choice"),
     ],

@@ -264,6 +264,11 @@ def test_outcomes_of_another_checkpoint_are_refused(
     assert "made.parquet: is not of this checkpoint, whose weights" in capsys.readouterr().err
     assert main(["stage-b", str(checkpoint)]) == 3
     assert "outcomes.parquet: is not there; name a dataset" in capsys.readouterr().err
+    kept = checkpoint / "stage_b" / "outcomes.parquet"
+    kept.parent.mkdir()
+    write_outcomes(kept, table(checkpoint, 200))
+    assert main(["stage-b", str(checkpoint)]) == 3
+    assert f"or use what stage B asked, with --outcomes {kept}" in capsys.readouterr().err
 
 
 def test_the_result_says_what_it_is_of(typed: Typed, checkpoint: Path) -> None:
