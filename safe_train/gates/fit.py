@@ -5,12 +5,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_data.shards.dataset import ShardDataset
 from safe_train.base.backbone import load_backbone
-from safe_train.checkpoint import Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
+from safe_train.checkpoint import (
+    CONFIG,
+    Checkpoint,
+    attach_checkpoint,
+    check_dataset,
+    read_checkpoint,
+    read_config,
+)
 from safe_train.gates.asking import ask_every_budget
 from safe_train.gates.fitting import fit_on
 from safe_train.gates.gate_files import FOLDER, FittedGate, check_no_gate, made_for, write_gate
@@ -43,7 +51,8 @@ def fit_gate(
     config = config or GateConfig()
     check_no_gate(checkpoint, force=config.force)
     outcomes, asked_before = outcomes_of(checkpoint, data, backbone=backbone, config=config)
-    gates = [fit_on(outcomes, replace(config, kind=kind)) for kind in config.kinds]
+    note = _seen_in_training(checkpoint, outcomes)
+    gates = [_with_note(fit_on(outcomes, replace(config, kind=kind)), note) for kind in config.kinds]
     files = write_gate(checkpoint, gates[0], outcomes, force=config.force)
     return Fitted(gates[0], tuple(gates[1:]), tuple(files), asked_before)
 
@@ -95,6 +104,21 @@ def _facts(checkpoint: Checkpoint, dataset: ShardDataset) -> dict[str, Any]:
     }
     found: dict[str, Any] = json.loads(json.dumps(facts))
     return found
+
+
+def _seen_in_training(checkpoint: Path, outcomes: Outcomes) -> str | None:
+    """A note where these questions taught the pathway, which then hears them better than new ones."""
+    asked = outcomes.facts["dataset"]["fingerprint"], outcomes.facts["split"]
+    taught = read_config(checkpoint / CONFIG).datasets
+    if asked not in [(one.fingerprint, one.split) for one in taught]:
+        return None
+    return f"the split {asked[1]} taught the checkpoint: on other questions, the gate may lose more than here"
+
+
+def _with_note(gate: FittedGate, note: str | None) -> FittedGate:
+    if note is None:
+        return gate
+    return replace(gate, facts=msgspec.structs.replace(gate.facts, notes=(*gate.facts.notes, note)))
 
 
 def _known(path: Path, *, can_ask: bool) -> Outcomes | None:

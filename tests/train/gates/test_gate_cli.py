@@ -38,6 +38,7 @@ def test_it_writes_a_gate_that_is_read_and_says_what_it_could_not_show(
     assert main(["gate", "show", str(fitted)]) == 2
     printed = capsys.readouterr().out
     assert "Not judged: these questions cannot show" in printed
+    assert "the split train taught the checkpoint: on other questions" in " ".join(printed.split())
     assert f"{gate.facts.fitted_on.questions:,} questions, of them" in printed
     assert max(map(len, printed.splitlines())) <= 80
 
