@@ -32,7 +32,7 @@ _EXTRAS = {
 
 
 def demo(*, out: Path, seed: int = 0) -> int:
-    """Run everything on a synthetic world, in about two minutes; exit code 0 go, 1 no-go, 2 not measured.
+    """Run everything on a synthetic world, in a few minutes; exit code 0 go, 1 no-go, 2 not measured.
 
     Args:
         out: folder of the run; its world, shards and backbone are used again, and refused if they are of
