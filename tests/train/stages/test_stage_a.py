@@ -215,7 +215,7 @@ def test_nothing_is_overwritten_without_force(
     assert str(refused.value) == (
         f"{out}: holds another run; this one differs:\n"
         "  options.run.seed: 0 there, 3 here\n"
-        "  options.pathway.tokens: 4 there, 2 here\n"
+        "  options.pathway.tokens: [4, 8, 12] there, 2 here\n"
         "  options.optim.projector_lr: 0.003 there, 0.001 here\n"
         "choose another folder, or add --force to start over"
     )

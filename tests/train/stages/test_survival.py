@@ -218,7 +218,7 @@ def cut(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "damage", "message"),
     [
-        ("losses.jsonl", cut, r"has 2,\d+ bytes, step-6 was saved when it had 2,\d+; restore it, or add"),
+        ("losses.jsonl", cut, r"has 3,\d+ bytes, step-6 was saved when it had 3,\d+; restore it, or add"),
         ("evaluations.jsonl", remove, "has 0 bytes, step-6 was saved when it had"),
         ("run/teacher/3-0.safetensors", remove, r"teacher: holds \d+ answers of the teacher, the last state"),
         ("run/teacher/4-0.safetensors", cut, "4-0.safetensors: is damaged"),
