@@ -111,7 +111,7 @@ def test_it_comes_back_as_it_was(
     model.detach()
     assert not torch.allclose(heard, before)
     pathway.eval()
-    with SafeModel(backbone.model, pathway).fuse(audio=audio), torch.no_grad():
+    with SafeModel(backbone.model, pathway, folds=True).fuse(audio=audio), torch.no_grad():
         assert torch.equal(backbone.model(**INPUTS).logits, heard)
     config = read.config
     assert (config.step, config.seed, config.optim.steps, config.loss.kl_weight) == (7, 1, 7, 2.0)
