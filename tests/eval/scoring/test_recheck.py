@@ -228,7 +228,7 @@ def test_the_verdict_on_forged_items_is_none(run: Path, capsys: pytest.CaptureFi
     assert not (run / "verdict.json").exists()
 
 
-@pytest.mark.parametrize("version", [None, 3, 4, 6])
+@pytest.mark.parametrize("version", [None, 4, 5, 7])
 def test_scores_of_another_format_are_refused_with_what_to_do(run: Path, version: int | None) -> None:
     def other(content: Content) -> None:
         del content["format_version"]  # the first format did not say its version
@@ -238,7 +238,7 @@ def test_scores_of_another_format_are_refused_with_what_to_do(run: Path, version
     with pytest.raises(InputError) as caught:
         check_scores(forged(run, other))
     assert str(caught.value) == (
-        f"{run / 'scores.json'}: has format {version or 1}, and this version reads format 5; score the "
+        f"{run / 'scores.json'}: has format {version or 1}, and this version reads format 6; score the "
         f"predictions again: safe-eval score PREDICTIONS --out {run} --force"
     )
 
