@@ -36,7 +36,7 @@ from safe_train.gates.policy_fit import (
     predictions_out_of_fold,
 )
 from safe_train.gates.policy_fit import chances_of as chances_by
-from safe_train.gates.policy_values import columns_of, of_rows
+from safe_train.gates.policy_values import of_rows
 from safe_train.gates.reward import Reward, rewards
 from safe_train.gates.states import States
 
@@ -95,7 +95,7 @@ def measure(
         started, found = perf_counter(), []
         for seed in seeds:
             tokens = chosen_by(outcomes, chances_of(seed)).tokens
-            found.append(_told(outcomes, paid, columns_of(outcomes, tokens)))
+            found.append(_told(outcomes, paid, outcomes.columns(tokens)))
         spent = (perf_counter() - started) / len(seeds)
         print_line(method=method, seconds=spent, **_over(found))
 

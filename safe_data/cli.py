@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def _worlds() -> Topics:
     from safe_data.sources.synthetic.worlds import WORLDS
 
-    return {"Worlds (docs/data.md says what each can show):": {n: one.about for n, one in WORLDS.items()}}
+    return {"Worlds (docs/worlds.md says what each can show):": {n: one.about for n, one in WORLDS.items()}}
 
 
 @lists(_worlds)

@@ -21,7 +21,6 @@ from safe_data.encoders.inference import one_thread
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
 from safe_data.sources.synthetic.worlds import PLAIN
-from safe_eval.arms.pairs import ALWAYS_ON as TWIN
 from safe_eval.judging.verdict import EXIT_CODES, Verdict, decide
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
@@ -34,7 +33,7 @@ from safe_eval.scoring.scores import Scores
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.freeze import audit_freeze
 from safe_train.checkpoint import Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
-from safe_train.demo_text import accuracy_lines, freeze_lines, gate_lines, verdict_lines
+from safe_train.demo_text import TWIN, accuracy_lines, freeze_lines, gate_lines, verdict_lines
 from safe_train.gates.fit import fit_gate
 from safe_train.gates.gate_files import FittedGate
 from safe_train.parity.comparison import gate_off_parity
@@ -59,7 +58,6 @@ _RESULTS = ("predictions.jsonl", "scores.json", "verdict.json", "report.html", "
 # The curve of accuracy against noise, which the criteria leave out: it is asked on a sample of whole groups.
 NOISE = ("snr_10db", "snr_0db", "snr_-10db")
 NOISE_QUESTIONS = 300
-ALWAYS_ON = f"{SAFE}{TWIN}"  # the same checkpoint without its gate
 _LAST_STEP = 8
 
 
@@ -187,7 +185,7 @@ def _predict(
         ask = partial(predictions, model, untouched, dataset, wanted_encoders(checkpoint))
         ask = partial(ask, asking=asking, seed=seed, batch_size=64)
         gated = partial(ask, gate=gate)
-        always = partial(ask, name=ALWAYS_ON, gate=always_on(gate.facts.tokens), without_base=True)
+        always = partial(ask, name=TWIN, gate=always_on(gate.facts.tokens), without_base=True)
         noisy = sample_of_groups(dataset, most=NOISE_QUESTIONS, seed=seed)
         rows = [*gated(CONDITIONS), *always(("full",)), *gated(NOISE, choose=noisy, without_base=True)]
         timed = sample_of_groups(dataset, most=config.timed_questions, seed=seed + 1)
@@ -212,7 +210,7 @@ def _asked_alone(
     """Ask each question alone, of every model before the next, so that a busy moment slows all of them."""
     ask = partial(Predictor, model, backbone, wanted_encoders(checkpoint), asking=checkpoint.config.asking)
     gated = ask(name=SAFE, gate=gate, batch_size=1, latency=True)
-    always = ask(name=ALWAYS_ON, gate=always_on(gate.facts.tokens), batch_size=1, latency=True)
+    always = ask(name=TWIN, gate=always_on(gate.facts.tokens), batch_size=1, latency=True)
     models = (gated.base, gated, always)
     for one in (gated, always):
         one.prepare(dataset, ())

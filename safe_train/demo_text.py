@@ -13,10 +13,11 @@ from safe_train.parity.freeze_proof import FreezeProof
 from safe_train.settings.predict import SAFE
 
 METRIC = "accuracy"
+TWIN = f"{SAFE}{ALWAYS_ON}"  # the same checkpoint without its gate
 _ARMS = {
     "base": (BASE, "full"),
     "SAFE": (SAFE, "full"),
-    "always on": (f"{SAFE}{ALWAYS_ON}", "full"),
+    "always on": (TWIN, "full"),
     "audio muted": (SAFE, "mute_audio"),
     "audio swapped": (SAFE, "swap_audio"),
     "gate off": (SAFE, "gate_off"),
@@ -42,22 +43,16 @@ def gate_lines(scores: Scores) -> list[str]:
         return found.get((measure, part, condition, SAFE))
 
     lines = [["the gate", *_SLICES]]
-    lines.append(["skips the sound (%)", *(_share(row("skipped", part)) for part in _SLICES.values())])
-    drops = (_points(row("drop", part)) for part in _SLICES.values())
+    lines.append(["skips the sound (%)", *(_percent(row("skipped", part)) for part in _SLICES.values())])
+    drops = (_at_most(row("drop", part), 2) for part in _SLICES.values())
     lines.append(["loses to always on (points)", *drops])
     for condition in ("full", "noise_audio", "swap_audio", "mute_audio"):
-        wrong = _at_most(row("false_consultation", "vl", condition))
+        wrong = _at_most(row("false_consultation", "vl", condition), 1)
         lines.append([f"consults without need, {condition} (%)", wrong, "–"])
     return [*_columns(lines), *_time_lines(scores)]
 
 
-def _percent(metric: Metric) -> str:
-    if metric.ci_low is None or metric.ci_high is None:
-        return f"{100 * metric.value:.1f}"
-    return f"{100 * metric.value:.1f} [{100 * metric.ci_low:.1f}, {100 * metric.ci_high:.1f}]"
-
-
-def _share(row: GateRow | None) -> str:
+def _percent(row: Metric | GateRow | None) -> str:
     if row is None or row.value is None:
         return "not measured"
     if row.ci_low is None or row.ci_high is None:
@@ -65,24 +60,16 @@ def _share(row: GateRow | None) -> str:
     return f"{100 * row.value:.1f} [{100 * row.ci_low:.1f}, {100 * row.ci_high:.1f}]"
 
 
-def _points(row: GateRow | None) -> str:
+def _at_most(row: GateRow | None, digits: int) -> str:
     if row is None or row.value is None or row.limit is None:
         return "not measured"
-    return f"{100 * row.value:.2f}, at most {100 * row.limit:.2f}"
-
-
-def _at_most(row: GateRow | None) -> str:
-    if row is None or row.value is None or row.limit is None:
-        return "not measured"
-    return f"{100 * row.value:.1f}, at most {100 * row.limit:.1f}"
+    return f"{100 * row.value:.{digits}f}, at most {100 * row.limit:.{digits}f}"
 
 
 def _time_lines(scores: Scores) -> list[str]:
     """Median and 95th percentile of the answers that were asked alone."""
     times = {(row.model, row.measure): row for row in scores.gates if row.measure.startswith("latency_p")}
-    told = [f"{SAFE}: {_milliseconds(times, SAFE)}"]
-    always = f"{SAFE}{ALWAYS_ON}"
-    told.append(f"{always}: {_milliseconds(times, always)}")
+    told = [f"{model}: {_milliseconds(times, model)}" for model in (SAFE, TWIN)]
     return [f"latency asked alone, median and 95th percentile: {'; '.join(told)}"]
 
 

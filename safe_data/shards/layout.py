@@ -36,6 +36,15 @@ Hex = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]+$", min_length=8)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
+def label_of(name: str, fingerprint: str) -> str:
+    """How the embeddings of an encoder are named.
+
+    >>> label_of("clap", "1a2b3c4d5e")
+    'clap-1a2b3c4d'
+    """
+    return f"{name}-{fingerprint[:8]}"
+
+
 class Encoding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The embeddings of one encoder: one sidecar per shard, named by `label`."""
 
@@ -47,7 +56,7 @@ class Encoding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def label(self) -> str:
-        return f"{self.name}-{self.fingerprint[:8]}"
+        return label_of(self.name, self.fingerprint)
 
     @staticmethod
     def of(encoder: AudioEncoder) -> "Encoding":

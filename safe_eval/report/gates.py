@@ -19,7 +19,7 @@ from safe_eval.results.gate_row import (
     rows_to_show,
 )
 from safe_eval.results.gate_times import BREAK_EVEN, GATE_MS, GATE_TIMES
-from safe_eval.results.gates import BY_ANSWER, BY_KL, GATE_MEASURES
+from safe_eval.results.gates import BY_ANSWER, BY_KL, GATE_MEASURES, INFLUENCE_NATS
 from safe_eval.results.irrelevance import FALSE_CONSULTATION
 from safe_eval.scoring.scores import Scores
 
@@ -40,7 +40,7 @@ TITLES = {
 }
 
 MAIN = (SKIPPED, FALSE_CONSULTATION, DROP, "latency_p50", "latency_p95")  # of the summary
-BY = {BY_KL: "KL above 0.1 nat", BY_ANSWER: "answers that silence changes"}
+BY = {BY_KL: f"KL above {INFLUENCE_NATS} nat", BY_ANSWER: "answers that silence changes"}
 
 
 def gate_tables(scores: Scores, models: Models, *, short: bool = False) -> list[Table]:

@@ -24,6 +24,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.options_file import TRAIN, installed_versions
 from safe_data.core.progress import Progress
 from safe_data.shards.dataset import ShardDataset
+from safe_data.shards.layout import label_of
 from safe_eval.models.files import base_files
 from safe_eval.models.generation import Generation
 from safe_eval.models.processors import pictures_apart
@@ -253,4 +254,4 @@ def _adapter_sha256(model: SafeModel) -> str:
 
 def _label(dataset: ShardDataset) -> str:
     encoder = dataset.encoder
-    return "none" if encoder is None else f"{encoder['name']}-{encoder['fingerprint'][:8]}"
+    return "none" if encoder is None else label_of(encoder["name"], encoder["fingerprint"])

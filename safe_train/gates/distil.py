@@ -21,10 +21,10 @@ from safe_train.gates.features import features_of, standardised_on
 from safe_train.gates.folds import Folds, Rows, out_of_fold
 from safe_train.gates.gate import Decisions
 from safe_train.gates.learned import BudgetGate
-from safe_train.gates.network import Layer, Network
+from safe_train.gates.network import Network
 from safe_train.gates.outcomes import Outcomes
-from safe_train.gates.policy import step
-from safe_train.gates.policy_values import Columns, columns_of, of_rows
+from safe_train.gates.policy import layer_of, step
+from safe_train.gates.policy_values import Columns, of_rows
 from safe_train.gates.student import weights_of
 
 STUDENT = "student"
@@ -86,11 +86,7 @@ def distil(outcomes: Outcomes, chosen: Columns, candidate: Candidate, *, seed: i
     optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     for _ in range(STEPS):
         step(optimizer, nn.functional.cross_entropy(model(inputs), wanted))
-    layers = [
-        Layer(layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy())
-        for layer in model
-        if isinstance(layer, nn.Linear)
-    ]
+    layers = [layer_of(layer) for layer in model if isinstance(layer, nn.Linear)]
     network = Network(standardised, layers[0] if candidate.units else None, layers[-1])
     return BudgetGate(STUDENT, candidate.features, network, outcomes.budgets)
 
@@ -131,7 +127,7 @@ def student_loss(
     """What a student loses against its teacher on the same questions."""
     rows = np.arange(len(outcomes))
     lost = outcomes.scores[rows, teacher] - outcomes.under(decisions)
-    student = columns_of(outcomes, decisions.tokens)
+    student = outcomes.columns(decisions.tokens)
     found: dict[str, Any] = {}
     for name in (AUDIO, VL):
         inside = slice_rows(outcomes, name)

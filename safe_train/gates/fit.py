@@ -10,6 +10,7 @@ import numpy as np
 
 from safe_data.core.errors import InputError
 from safe_data.shards.dataset import ShardDataset
+from safe_data.shards.layout import label_of
 from safe_train.base.backbone import load_backbone
 from safe_train.checkpoint import (
     CONFIG,
@@ -81,7 +82,7 @@ def outcomes_of(
         attach_checkpoint(read, base),
         base,
         dataset,
-        encoders=[f"{used.name}-{used.fingerprint[:8]}" for used in read.config.encoders],
+        encoders=[label_of(used.name, used.fingerprint) for used in read.config.encoders],
         asking=read.config.asking,
         batch_size=config.batch_size,
         latency_questions=config.latency_questions,

@@ -23,7 +23,7 @@ from safe_train.gates.found import found_of, reliability_of
 from safe_train.gates.gate import Decisions, check_scores, thresholded
 from safe_train.gates.gate_facts import FORMAT_VERSION, FittedOn, GateFacts, MadeFor
 from safe_train.gates.gate_files import FittedGate, fitted_gate
-from safe_train.gates.heuristics import ALWAYS, HEURISTICS, NEVER
+from safe_train.gates.heuristics import ALWAYS, CONSTANT_THRESHOLD, HEURISTICS, NEVER
 from safe_train.gates.learned import FOLDS, check_labels, corrected, fit_network, scores_out_of_fold
 from safe_train.gates.network import Network, Weights
 from safe_train.gates.outcomes import Outcomes
@@ -31,7 +31,6 @@ from safe_train.gates.reference import best_constant, oracle_reference, scores_b
 from safe_train.gates.threshold import choose
 from safe_train.settings.gate import GateConfig
 
-CONSTANT_THRESHOLD = 0.5  # between the score of always, 1, and that of never, 0
 RESAMPLES = 2_000
 _VERSIONS = ("safe-hearing", "numpy", "scipy")
 

@@ -21,7 +21,7 @@ from safe_train.gates.gate import Decisions
 from safe_train.gates.off_policy import Log
 from safe_train.gates.outcomes import Outcomes
 from safe_train.gates.policy_fit import Learning, chances_out_of_fold
-from safe_train.gates.policy_values import PolicyWorth, columns_of, worth_of
+from safe_train.gates.policy_values import PolicyWorth, worth_of
 from safe_train.gates.reward import Reward
 
 Status = Literal["on the front", "dominated", "dominated in this sample"]
@@ -136,7 +136,7 @@ def _points(
     always = outcomes.scores[:, -1]
     gains, listens = [], []
     for *_, decisions in named:
-        columns = columns_of(outcomes, decisions.tokens)
+        columns = outcomes.columns(decisions.tokens)
         gains.append((outcomes.scores[rows, columns] - always)[inside])
         listens.append(decisions.listens[inside].astype(np.float64))
     joint = jointly(np.stack(gains), np.stack(listens), groups, sampling)

@@ -40,6 +40,16 @@ class Decisions:
         return Decisions(self.tokens[list(rows)], self.scores[list(rows)])
 
 
+def are_budgets(found: Sequence[object]) -> bool:
+    """Whether these are numbers of audio tokens to choose from: whole numbers, 0 or more, ascending.
+
+    >>> are_budgets([0, 4]), are_budgets([4, 0]), are_budgets([True]), are_budgets([])
+    (True, False, False, False)
+    """
+    whole = [one for one in found if type(one) is int and one >= 0]
+    return 0 < len(found) == len(whole) and whole == sorted(set(whole))
+
+
 class Gate(Protocol):
     """Decides for a batch of questions. A question's decision does not depend on the others in the batch.
 

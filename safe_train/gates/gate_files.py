@@ -20,7 +20,7 @@ from safe_data.core.files import committing_folder, file_sha256, write_bytes, wr
 from safe_train.checkpoint import CONFIG, CheckpointConfig, read_config
 from safe_train.gates.all_gates import GATES, Recipe, make_gate
 from safe_train.gates.features import CLAMP, FEATURES
-from safe_train.gates.gate import Decisions, Gate
+from safe_train.gates.gate import Decisions, Gate, are_budgets
 from safe_train.gates.gate_facts import FORMAT_VERSION, GateFacts, MadeFor
 from safe_train.gates.network import Weights
 from safe_train.gates.outcomes import OUTCOMES, Outcomes, write_outcomes
@@ -172,7 +172,7 @@ def _check_facts(facts: GateFacts) -> None:
     Raises:
         InputError: budgets, tokens, features or threshold are impossible.
     """
-    if list(facts.budgets) != sorted(set(facts.budgets)) or min(facts.budgets, default=-1) < 0:
+    if not are_budgets(facts.budgets):
         raise InputError(f"budgets={list(facts.budgets)}: expected whole numbers, 0 or more, ascending")
     if facts.tokens < 1:
         raise InputError(f"tokens={facts.tokens}: expected 1 or more")

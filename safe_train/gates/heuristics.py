@@ -15,6 +15,7 @@ from safe_train.gates.gate import Decisions, check_scores, thresholded
 from safe_train.gates.states import States
 
 ALWAYS, NEVER = "always", "never"
+CONSTANT_THRESHOLD = 0.5  # between the score of always, 1, and that of never, 0
 
 Scores = Float64[ndarray, " questions"]
 Scorer = Callable[[States], Scores]

@@ -13,17 +13,17 @@ from jaxtyping import Bool, Float64
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
+from safe_eval.scorers.scorer import RIGHT_FROM
 from safe_train.gates.features import Features, features_of, standardised_on
 from safe_train.gates.folds import Folds, Rows, out_of_fold
 from safe_train.gates.gate import Decisions, check_scores
-from safe_train.gates.network import Layer, Network
+from safe_train.gates.network import Layer, Network, softmax
 from safe_train.gates.outcomes import Outcomes
 from safe_train.gates.states import States
 
 SEEN = ("entropy", "hidden")  # confidence and margin follow from the same token and tell nothing more
 HIDDEN_WIDTH = 32
 FOLDS = 5
-RIGHT_FROM = 0.5  # a graded score of this or more counts as right
 FEWEST = 10  # questions of either label, below which nothing can be learned
 
 _STEPS = 200  # of L-BFGS; a linear fit converges sooner
@@ -48,8 +48,7 @@ class BudgetGate:
             ValueError: see `check_scores`.
         """
         logits = self.network(features_of(states, self.features))
-        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-        skips = chances[:, self.budgets.index(0)] / chances.sum(axis=1) if 0 in self.budgets else 0.0
+        skips = softmax(logits)[:, self.budgets.index(0)] if 0 in self.budgets else 0.0
         tokens = np.asarray(self.budgets, np.int64)[logits.argmax(axis=1)]
         scores = np.clip(np.zeros(len(tokens)) + 1 - skips, 0.0, 1.0)
         check_scores(self.kind, scores)

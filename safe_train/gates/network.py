@@ -74,6 +74,16 @@ class Network:
         return found
 
 
+def softmax(logits: Float64[ndarray, "questions outputs"]) -> Float64[ndarray, "questions outputs"]:
+    """How likely each output is.
+
+    >>> softmax(np.array([[0.0, 0.0]])).tolist()
+    [[0.5, 0.5]]
+    """
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
 def network_from(weights: Weights, *, hidden: bool, outputs: int) -> Network:
     """The network that these tensors are of, with a hidden layer or without.
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import committing
-from safe_train.gates.gate import Decisions
+from safe_train.gates.gate import Decisions, are_budgets
 from safe_train.gates.states import States
 
 OUTCOMES = "outcomes.parquet"
@@ -62,11 +62,19 @@ class Outcomes:
             raise InputError(f"{tokens} audio tokens: these outcomes are of the budgets {list(self.budgets)}")
         return self.budgets.index(tokens)
 
+    def columns(self, tokens: Int64[ndarray, " questions"]) -> Int64[ndarray, " questions"]:
+        """The column of each question's budget.
+
+        Raises:
+            InputError: a budget was not tried.
+        """
+        chosen, place = np.unique(tokens, return_inverse=True)
+        columns = np.array([self.column(one) for one in chosen.tolist()], np.int64)
+        return np.asarray(columns[place])
+
     def under(self, decisions: Decisions) -> Float64[ndarray, " questions"]:
         """The score of each question's answer, had a gate decided so."""
-        chosen, place = np.unique(decisions.tokens, return_inverse=True)
-        columns = np.array([self.column(tokens) for tokens in chosen.tolist()], dtype=np.int64)
-        return self.scores[np.arange(len(self)), columns[place]]
+        return np.asarray(self.scores[np.arange(len(self)), self.columns(decisions.tokens)])
 
 
 def write_outcomes(path: Path, outcomes: Outcomes) -> None:
@@ -164,7 +172,7 @@ def _outcomes_of(table: Any, facts: dict[str, Any]) -> Outcomes:
 def _fault(outcomes: Outcomes) -> str | None:
     """What no table that was asked has; a score may be missing (NaN) where a budget was not tried."""
     budgets, states = outcomes.budgets, outcomes.states
-    if not all(type(one) is int and one >= 0 for one in budgets) or list(budgets) != sorted(set(budgets)):
+    if not are_budgets(budgets):
         return f"its budgets {list(budgets)} are not whole numbers, 0 or more, ascending"
     if not len(outcomes) or budgets[:1] != (0,) or len(outcomes.latency_ms) != len(budgets):
         return "it has no questions, no budget 0, or not one latency for each budget"

@@ -16,6 +16,8 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from safe_data.core.errors import InputError
+from safe_train.gates.gate import are_budgets
+from safe_train.gates.network import Layer
 
 HIDDEN_WIDTH = 32
 LEARNING_RATE, WEIGHT_DECAY = 0.01, 1.0  # without the decay, 200 steps learn single questions
@@ -110,8 +112,7 @@ def check_budgets(budgets: Sequence[int]) -> tuple[int, ...]:
     (0, 4)
     """
     found = tuple(budgets)
-    whole = all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in found)
-    if not found or not whole or list(found) != sorted(set(found)):
+    if not are_budgets(found):
         raise InputError(
             f"token_budgets={list(found)}: give whole numbers, 0 or more, in ascending order, such as "
             "[0, 4, 8, 12]"
@@ -182,6 +183,11 @@ def step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad()
     torch.autograd.backward(loss)
     optimizer.step()
+
+
+def layer_of(linear: nn.Linear) -> Layer:
+    """A layer as a gate stores it."""
+    return Layer(linear.weight.detach().double().numpy(), linear.bias.detach().double().numpy())
 
 
 def _optimizer(policy: AudioPolicyNetwork) -> torch.optim.Optimizer:

@@ -15,10 +15,10 @@ from safe_data.core.errors import InputError, check_at_least_one, check_choices
 from safe_train.gates.features import Features, features_of, standardised_on
 from safe_train.gates.folds import Rows, folds_by_group, out_of_fold
 from safe_train.gates.learned import FOLDS, SEEN
-from safe_train.gates.network import Layer, Network
+from safe_train.gates.network import Layer, Network, softmax
 from safe_train.gates.off_policy import Chances, Log, draw_log
 from safe_train.gates.outcomes import Outcomes
-from safe_train.gates.policy import AudioPolicyNetwork, Follow, fit_policy, reinforce
+from safe_train.gates.policy import AudioPolicyNetwork, Follow, fit_policy, layer_of, reinforce
 from safe_train.gates.policy_values import of_rows
 from safe_train.gates.reward import Reward, penalties, rewards
 from safe_train.gates.targets import METHODS, predicted_scores, targets_of
@@ -104,19 +104,12 @@ def learned(
 
 def layers_of(policy: AudioPolicyNetwork) -> tuple[Layer, Layer]:
     """The two layers of a policy as a gate stores them."""
-    first, last = (
-        Layer(layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy())
-        for layer in (policy.first, policy.last)
-    )
-    return first, last
+    return layer_of(policy.first), layer_of(policy.last)
 
 
 def chances_of(network: Network, features: Features) -> Chances:
     """How likely each budget is to be chosen."""
-    logits = network(features)
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    found: Chances = raised / raised.sum(axis=1, keepdims=True)
-    return found
+    return softmax(network(features))
 
 
 def chances_out_of_fold(

@@ -63,7 +63,7 @@ def worth_of(
             "not every budget was tried for every question, so what other choices earn is not known; "
             "see the off-policy values"
         )
-    columns = columns_of(outcomes, decisions.tokens)
+    columns = outcomes.columns(decisions.tokens)
     groups, spread = np.asarray(outcomes.groups), reward.span
     earned, best = table[np.arange(len(outcomes)), columns], table.max(axis=1)
     constant = int(table.mean(axis=0).argmax())
@@ -77,17 +77,6 @@ def worth_of(
         chosen={str(one): float((columns == at).mean()) for at, one in enumerate(outcomes.budgets)},
         found=found_of(outcomes, decisions, outcomes.budgets[-1] if tokens is None else tokens, limits),
     )
-
-
-def columns_of(outcomes: Outcomes, tokens: Sequence[int] | ndarray) -> Columns:
-    """The column of each question's budget.
-
-    Raises:
-        InputError: a budget is none of the table's.
-    """
-    chosen, place = np.unique(np.asarray(tokens), return_inverse=True)
-    found: Columns = np.array([outcomes.column(one) for one in chosen.tolist()], np.int64)[place]
-    return found
 
 
 def narrowed(outcomes: Outcomes, budgets: Sequence[int]) -> Outcomes:

@@ -18,6 +18,7 @@ import numpy as np
 from safe_data.core.errors import InputError
 from safe_data.core.files import write_bytes
 from safe_train.gates.features import CLAMP, FEATURES
+from safe_train.gates.gate import are_budgets
 from safe_train.gates.learned import BudgetGate
 from safe_train.gates.network import FIRST, network_from
 
@@ -79,8 +80,7 @@ def _check(path: Path, about: dict[str, Any]) -> None:
     features, budgets = about.get("features"), about.get("budgets")
     if not isinstance(features, list) or not features or not set(map(str, features)) <= set(FEATURES):
         raise InputError(f"{path}: features {features} are not all of {', '.join(FEATURES)}; {_AGAIN}")
-    whole = isinstance(budgets, list) and all(type(one) is int and one >= 0 for one in budgets)
-    if not whole or not budgets or budgets != sorted(set(budgets)):
+    if not isinstance(budgets, list) or not are_budgets(budgets):
         raise InputError(f"{path}: budgets {budgets} are not whole numbers, 0 or more, ascending; {_AGAIN}")
     if about.get("clamp") != CLAMP:
         raise InputError(f"{path}: clamps features to ± {about.get('clamp')}, this version to ± {CLAMP:g}")

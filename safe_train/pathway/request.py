@@ -18,9 +18,7 @@ Audio = Tensor | tuple[Tensor, ...]  # embeddings of shape (batch, …), one ten
 Gate = float | Sequence[float] | Tensor
 Budget = int | Sequence[int] | Tensor
 KeysValues = tuple[Float[Tensor, "batch heads tokens dims"], Float[Tensor, "batch heads tokens dims"]]
-Fuse = Callable[
-    [Tensor, int], Tensor
-]  # hidden states and the number of their layer → those with what is heard
+Fuse = Callable[[Tensor, int], Tensor]  # hidden states, the number of their layer → with what is heard
 
 
 @dataclass

@@ -8,11 +8,9 @@ from safe_data.core.files import file_sha256
 from safe_train.gates.all_gates import Recipe, make_gate
 from safe_train.gates.gate import Gate
 from safe_train.gates.gate_files import FACTS, FOLDER, read_gate
-from safe_train.gates.heuristics import ALWAYS, NEVER
+from safe_train.gates.heuristics import ALWAYS, CONSTANT_THRESHOLD, NEVER
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.settings.predict import SAVED
-
-_SURE = 0.5  # a threshold between the scores of never, 0, and always, 1
 
 
 class ChosenGate(NamedTuple):
@@ -29,7 +27,7 @@ def always(tokens: int) -> Gate:
     >>> always(8).decide(unseen(2)).tokens.tolist()
     [8, 8]
     """
-    return make_gate(Recipe(ALWAYS, (), _SURE, tokens, (tokens,)), {})
+    return make_gate(Recipe(ALWAYS, (), CONSTANT_THRESHOLD, tokens, (tokens,)), {})
 
 
 def chosen_gate(checkpoint: Path, pathway: PathwayConfig, choice: str, tokens: int | None) -> ChosenGate:
@@ -50,7 +48,9 @@ def chosen_gate(checkpoint: Path, pathway: PathwayConfig, choice: str, tokens: i
     budget = pathway.most_tokens if tokens is None else tokens
     _check_trained(pathway, [budget], f"tokens={budget}")
     if choice == NEVER:
-        return ChosenGate(make_gate(Recipe(NEVER, (), _SURE, budget, (budget,)), {}), {"kind": NEVER})
+        return ChosenGate(
+            make_gate(Recipe(NEVER, (), CONSTANT_THRESHOLD, budget, (budget,)), {}), {"kind": NEVER}
+        )
     return ChosenGate(always(budget), {"kind": ALWAYS, "tokens": budget})
 
 

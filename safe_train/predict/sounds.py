@@ -11,6 +11,7 @@ from safe_data.core.errors import InputError
 from safe_data.encoders.encoder import AudioEncoder, load_encoder
 from safe_data.media.sound import Sound
 from safe_data.shards.dataset import ShardDataset
+from safe_data.shards.layout import label_of
 from safe_eval.condition import changes_sound
 from safe_eval.models.model import Input
 
@@ -40,7 +41,7 @@ class Sounds:
 
     def __init__(self, dataset: ShardDataset, encoders: Sequence[WantedEncoder]) -> None:
         self.dataset, self._wanted = dataset, tuple(encoders)
-        self._stored = [dataset.with_encoder(f"{e.name}-{e.fingerprint[:8]}") for e in encoders]
+        self._stored = [dataset.with_encoder(label_of(e.name, e.fingerprint)) for e in encoders]
         self.shapes = [tuple((one.encoder or {})["shape"]) for one in self._stored]
         self._encoders: list[AudioEncoder] = []
 

@@ -10,6 +10,7 @@ from safe_data.core.files import file_sha256
 from safe_data.core.options_file import installed_versions
 from safe_train.gates.drop import Limits
 from safe_train.gates.front import chosen_by
+from safe_train.gates.gate import Decisions
 from safe_train.gates.off_policy import Log, Value, off_policy_values
 from safe_train.gates.outcomes import Outcomes
 from safe_train.gates.policy_fit import (
@@ -94,8 +95,8 @@ def outcomes_hash(outcomes: Outcomes) -> str:
 
 def seed_result(
     outcomes: Outcomes, reward: Reward, learning: Learning, limits: Limits, given: Log | None, seed: int
-) -> SeedResult:
-    """What the policy of a seed earns, by choices out of fold."""
+) -> tuple[SeedResult, Decisions]:
+    """What the policy of a seed earns by its choices out of fold, and these choices."""
     log = log_for(outcomes, learning, given, seed=seed)
     chances = chances_out_of_fold(outcomes, reward, learning, log, seed=seed)
     decisions = chosen_by(outcomes, chances)
@@ -107,9 +108,8 @@ def seed_result(
         greedy[np.arange(len(outcomes)), chances.argmax(axis=1)] = 1.0
         groups = np.asarray(outcomes.groups)
         values = off_policy_values(greedy, log, paid, predicted, groups, limits.confidence)
-    if not outcomes.is_whole:
-        return SeedResult(seed=seed, worth=None, off_policy=values)
-    return SeedResult(seed=seed, worth=worth_of(outcomes, decisions, reward, limits), off_policy=values)
+    worth = worth_of(outcomes, decisions, reward, limits) if outcomes.is_whole else None
+    return SeedResult(seed=seed, worth=worth, off_policy=values), decisions
 
 
 def policy_result(

@@ -29,15 +29,16 @@ from safe_train.gates.all_gates import Recipe
 from safe_train.gates.drop import Limits
 from safe_train.gates.fit import outcomes_of
 from safe_train.gates.fitting import Rules, facts_of
-from safe_train.gates.front import Front, chosen_by, front_of
+from safe_train.gates.front import Front, front_of
 from safe_train.gates.front_view import can_draw, front_csv, front_svg
+from safe_train.gates.gate import Decisions
 from safe_train.gates.gate_facts import GateFacts
 from safe_train.gates.gate_files import FOLDER, check_no_gate, fitted_gate, made_for, no_gate, write_gate
 from safe_train.gates.learned import SEEN, BudgetGate
 from safe_train.gates.network import Network
 from safe_train.gates.off_policy import Log, read_log
 from safe_train.gates.outcomes import OUTCOMES, Outcomes, read_outcomes, write_outcomes
-from safe_train.gates.policy_fit import Learning, chances_out_of_fold, learned, log_for
+from safe_train.gates.policy_fit import Learning, learned, log_for
 from safe_train.gates.policy_values import narrowed
 from safe_train.gates.reward import Reward
 from safe_train.gates.safe_set import budget_losses, safe_budgets
@@ -108,17 +109,17 @@ def stage_b(checkpoint: Path, config: StageBConfig | None = None) -> Learnt:
             "log these budgets only",
             *notes,
         )
-    seeds = [seed_result(safe, reward, learning, limits, log, seed) for seed in config.seeds]
+    judged = [seed_result(safe, reward, learning, limits, log, seed) for seed in config.seeds]
     front = _scanned(config, safe, learning, reward, limits, log) if partial is None else None
     network = _tracked(out, config, safe, reward, learning, log)
     gate = BudgetGate(POLICY, SEEN, network, safe.budgets)
     facts = None
     _remove_results(out)
     if partial is None:
-        facts = _install(checkpoint, config, everything, safe, gate, log, notes)
+        facts = _install(checkpoint, config, everything, safe, gate, judged[0][1], limits, notes)
     else:
         notes.append("not every budget was tried, so the drop is not known: " + no_gate(checkpoint))
-    result = policy_result(config, outcomes, losses, kept, seeds, notes)
+    result = policy_result(config, outcomes, losses, kept, [found for found, _ in judged], notes)
     files = (*asked, *_write(out, config, result, front, gate))
     return Learnt(result=result, front=front, gate=facts, files=files)
 
@@ -224,15 +225,13 @@ def _install(
     everything: Outcomes,
     safe: Outcomes,
     gate: BudgetGate,
-    given: Log | None,
+    decisions: Decisions,
+    limits: Limits,
     notes: list[str],
 ) -> GateFacts:
-    """Write the policy as the checkpoint's gate, with what it does out of fold against always listening."""
-    seed, learning, reward = config.seeds[0], learning_of(config), reward_of(config)
-    log = log_for(safe, learning, given, seed=seed)
-    decisions = chosen_by(safe, chances_out_of_fold(safe, reward, learning, log, seed=seed))
-    limits = Limits(config.bound, config.vl_bound, config.confidence)
-    rules = Rules(f"the likeliest budget, by {config.method}", limits, seed, config.alpha, config.gamma)
+    """Write the policy as the checkpoint's gate, with what it decides out of fold."""
+    rule, seed = f"the likeliest budget, by {config.method}", config.seeds[0]
+    rules = Rules(rule, limits, seed, config.alpha, config.gamma)
     recipe = Recipe(POLICY, SEEN, None, safe.budgets[-1], safe.budgets)
     facts = facts_of(recipe, safe, decisions, rules, list(notes))
     write_gate(checkpoint, fitted_gate(facts, gate.network.weights), everything, force=config.force)
