@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c_interrupts() -> Iterator[None]:
-    """Let SIGINT interrupt: a shell without job control has what it starts with `&` ignore it, and tests send it."""
+    """Let SIGINT interrupt: what a plain shell starts with `&` ignores it, and tests send one."""
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if ignored:
         signal.signal(signal.SIGINT, signal.default_int_handler)
