@@ -197,15 +197,12 @@ def _without_number_words() -> Iterator[None]:
 
 def _complete_llava(processor: Any, folder: Path, settings: Mapping[str, Any]) -> None:
     """Early LLaVA repositories do not say how many tokens a picture becomes; the model's config does."""
-    said = "num_additional_image_tokens" in settings
-    if said and None not in (processor.patch_size, processor.vision_feature_select_strategy):
-        return
     config = _config(folder)
     if processor.patch_size is None:
         processor.patch_size = config.vision_config.patch_size
     if processor.vision_feature_select_strategy is None:
         processor.vision_feature_select_strategy = config.vision_feature_select_strategy
-    if not said:
+    if "num_additional_image_tokens" not in settings:
         # CLIP puts a token before those of the patches; SigLIP does not.
         processor.num_additional_image_tokens = int(config.vision_config.model_type == "clip_vision_model")
 
