@@ -12,7 +12,7 @@ demo: .venv/installed
 	$(BIN)/safe-train demo --out runs/demo --seed 0
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ Also presets, and the sections that such a file may have where settings are nest
 import dataclasses
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -26,13 +27,16 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str]:
     >>> list(installed_versions(["numpy", "no-such-package"]))
     ['numpy']
     """
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {package: _version(package) for package in packages}
+    return {package: number for package, number in found.items() if number is not None}
+
+
+@lru_cache  # metadata are slow to read, and a process does not change what is installed
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def options_yaml(command: str, options: Mapping[str, Any], packages: Iterable[str]) -> bytes:

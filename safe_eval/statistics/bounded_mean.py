@@ -4,6 +4,8 @@ A bootstrap or Student's t sees no spread where nothing changed, and claims cert
 is added at the worst end of the scale, so the bounds change smoothly as changes get rarer, and hold for none.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
@@ -107,7 +109,14 @@ def _on_grid(means: Float[ndarray, " clusters"], weights: Float[ndarray, " clust
 
 
 def _upper(kinds: Kinds, risk: float) -> float:
-    """The mean that the random one exceeds with probability `risk`.
+    """The mean that the random one exceeds with probability `risk`."""
+    values, weights = kinds
+    return _searched(values.tobytes(), weights.tobytes(), risk)
+
+
+@lru_cache(maxsize=4096)  # the tables of one run ask for the bounds of the same pair many times
+def _searched(values_bytes: bytes, weights_bytes: bytes, risk: float) -> float:
+    """What `_upper` gives, by a search.
 
     The search starts near the mean: far from it, the steps of the integral are too coarse. Probits of the
     probability are nearly straight, so a line through two of them soon meets that of the risk.
@@ -115,7 +124,7 @@ def _upper(kinds: Kinds, risk: float) -> float:
     Source: Dowell & Jarratt 1971, "A modified regula falsi method for computing the root of an equation"
     (Illinois).
     """
-    values, weights = kinds
+    values, weights = np.frombuffer(values_bytes), np.frombuffer(weights_bytes)
     whole = weights.sum()
     low = float(weights @ values / whole)
     reach = float(np.sqrt(weights @ (values - low) ** 2 / whole / (whole + 1)))

@@ -1,11 +1,17 @@
 """Predictions made for tests: what each example asks, and who answers it how."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
+from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
+from safe_eval.scoring.score import score_predictions
+from safe_eval.scoring.scores import Scores
+
+_SCORED: dict[tuple[bytes, Sampling, str], Scores] = {}
 
 
 def row(example_id: str = "q1", answer: str | None = "yes", **fields: Any) -> Prediction:
@@ -61,3 +67,11 @@ def good_run(clips: int = 50) -> list[Prediction]:
 
 def shuffled(rows: list[Prediction], seed: int = 0) -> list[Prediction]:
     return [rows[place] for place in np.random.default_rng(seed).permutation(len(rows))]
+
+
+def scored(rows: Sequence[Prediction], sampling: Sampling, options: ScoreOptions | None = None) -> Scores:
+    """The scores of rows, made once: many tests judge the same rows by other criteria."""
+    key = msgspec.msgpack.encode(list(rows)), sampling, repr(options)
+    if key not in _SCORED:
+        _SCORED[key] = score_predictions(rows, sampling, options)
+    return _SCORED[key]

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from made_rows import scored
+
 from safe_eval.arms.all_arms import all_arms
 from safe_eval.judging.criteria_file import criteria_path, fill_criteria
 from safe_eval.judging.judged import Judged, judge, overall
 from safe_eval.judging.unjudged import find_unjudged, unjudged_rows
 from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
-from safe_eval.scoring.score import score_predictions
 
 QUICK = Sampling(resamples=100)
 
@@ -23,7 +24,7 @@ def judged_rows(
 ) -> list[Judged]:
     """The rows of a verdict on predictions by a criteria file."""
     filled, options = fill_criteria(criteria_path(criteria), settings), options or ScoreOptions()
-    scores = score_predictions(rows, sampling, options)
+    scores = scored(rows, sampling, options)
     arms = all_arms(rows, metrics=options.metric, baseline=options.baseline, pairs=options.pairs)
     claims = find_unjudged(filled.criteria, arms, filled.scope)
     judged = [judge(criterion, scores, None, filled.scope) for criterion in filled.criteria]

@@ -17,8 +17,6 @@ from safe_train.gates.gate_files import read_gate
 from safe_train.predict.predict import predictions, wanted_encoders
 from safe_train.toy.recipe import Recipe
 
-pytestmark = pytest.mark.xdist_group("demo")  # one worker has them all, and makes one run
-
 SMALL = DemoConfig(
     clips=240,
     recipe=Recipe(

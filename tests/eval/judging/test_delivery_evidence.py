@@ -2,13 +2,12 @@
 
 import msgspec
 import pytest
-from made_rows import good_run
+from made_rows import good_run, scored
 
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.judged import Judged, judge
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
-from safe_eval.scoring.score import score_predictions
 
 SENT = {  # the sound of a clip under each condition, and its level
     "full": ("{clip}", -20.0),
@@ -44,7 +43,7 @@ def judged(rows: list[Prediction], silence: str = "mute_audio", /, **fields: obj
         "against": f"safe/{silence}",
         "bound": ">= 0.05",
     }
-    return judge(Criterion(**asked | fields), score_predictions(rows, Sampling(resamples=100)))
+    return judge(Criterion(**asked | fields), scored(rows, Sampling(resamples=100)))
 
 
 @pytest.mark.parametrize("condition", ["mute_audio", "swap_audio", "noise_audio", "snr_10db"])
@@ -167,7 +166,7 @@ def test_silence_that_was_never_a_sound_shows_nothing() -> None:
 
 def test_the_note_names_the_dataset_where_there_are_several() -> None:
     rows = [sent(r, "full") if r.condition == "mute_audio" else r for r in run()]
-    assert score_predictions(rows, Sampling(resamples=100)).notes[0].startswith("safe/mute_audio, seed 0: 80")
+    assert scored(rows, Sampling(resamples=100)).notes[0].startswith("safe/mute_audio, seed 0: 80")
     rows += [msgspec.structs.replace(r, dataset="other", example_id=f"o-{r.example_id}") for r in rows]
-    notes = score_predictions(rows, Sampling(resamples=100)).notes
+    notes = scored(rows, Sampling(resamples=100)).notes
     assert any(note.startswith("safe/mute_audio on other, seed 0: 80 of 80") for note in notes)

@@ -2,13 +2,12 @@
 
 import msgspec
 import pytest
-from made_rows import answers, good_run
+from made_rows import answers, good_run, scored
 
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.judged import Judged, judge
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
-from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import Scores
 
 QUICK = Sampling(resamples=200)
@@ -31,12 +30,12 @@ def seeds(*shares: int, clips: int = 100) -> list[Prediction]:
 
 @pytest.fixture(scope="module")
 def one() -> Scores:
-    return score_predictions(good_run(50), QUICK)
+    return scored(good_run(50), QUICK)
 
 
 @pytest.fixture(scope="module")
 def three() -> Scores:
-    return score_predictions(seeds(90, 80, 85), QUICK)
+    return scored(seeds(90, 80, 85), QUICK)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +109,7 @@ def test_one_seed_is_judged_alone_unless_more_are_asked_for(one: Scores) -> None
 
 def test_a_seed_that_was_left_out_of_a_condition_is_not_passed_over() -> None:
     rows = [row for row in seeds(90, 80, 85) if (row.condition, row.seed) != ("mute_audio", 2)]
-    found = judged(score_predictions(rows, QUICK), use="ci_low")
+    found = judged(scored(rows, QUICK), use="ci_low")
     assert found.decision == "not measured"
     assert "safe/full against safe/mute_audio on slice audio with seed 2" in found.evidence
 
@@ -148,9 +147,9 @@ def test_only_differences_of_seeds_have_a_sign(
 )
 def test_nor_is_it_in_the_other_order_or_in_a_spread(asked: dict[str, str | None]) -> None:
     rows = seeds(90, 80, 85)
-    assert judged(score_predictions(rows, QUICK), **asked).decision == "go"
+    assert judged(scored(rows, QUICK), **asked).decision == "go"
     rows = [row for row in rows if (row.condition, row.seed) != ("mute_audio", 2)]
-    found = judged(score_predictions(rows, QUICK), **asked)
+    found = judged(scored(rows, QUICK), **asked)
     assert (found.decision, found.value) == ("not measured", None)
     assert "seed 2" in found.evidence
 
@@ -177,7 +176,7 @@ def test_a_spread_is_judged_without_item_noise_and_by_its_upper_limit(three: Sco
 def test_a_mean_over_seeds_needs_every_example() -> None:
     rows = seeds(90, 80)
     gap = [r for r in rows if not (r.condition == "mute_audio" and r.example_id == "c3-audio")]
-    found = judged(score_predictions(gap, QUICK), over="seeds")
+    found = judged(scored(gap, QUICK), over="seeds")
     assert found.decision == "not measured"
     assert "1 only by safe/full, 0 only by safe/mute_audio" in found.evidence
 
@@ -199,7 +198,7 @@ def test_several_datasets_and_one_of_them() -> None:
         for name, share in (("easy", 90), ("hard", 12))
         for r in seeds(share)
     ]
-    found = score_predictions(rows, QUICK)
+    found = scored(rows, QUICK)
     assert judged(found, bound=">= 0.05").decision == "no-go"
     assert "(hard, seed 0)" in judged(found, bound=">= 0.05").evidence
     assert judged(found, bound=">= 0.05", dataset="easy").decision == "go"
@@ -255,5 +254,5 @@ def test_the_evidence_says_what_was_judged_and_what_it_can_show(one: Scores) -> 
 
 
 def test_more_items_show_less() -> None:
-    small, large = (judged(score_predictions(good_run(n), QUICK)).smallest_effect for n in (40, 160))
+    small, large = (judged(scored(good_run(n), QUICK)).smallest_effect for n in (40, 160))
     assert small == pytest.approx(2 * large, rel=0.1)

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 import pytest
-from made_rows import good_run, row
+from made_rows import good_run, row, scored
 from made_success import stated
 
 from safe_eval.judging.criterion import Criterion
@@ -12,7 +12,6 @@ from safe_eval.judging.judged import Judged, judge
 from safe_eval.judging.metric_names import METRICS
 from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import Prediction
-from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import Scores
 
 QUICK = Sampling(resamples=200)
@@ -25,7 +24,7 @@ def run(clips: int = 40) -> list[Prediction]:
 
 
 def scores(rows: list[Prediction]) -> Scores:
-    return score_predictions(rows, QUICK)
+    return scored(rows, QUICK)
 
 
 def judged(rows: list[Prediction], **fields: str) -> Judged:
@@ -225,5 +224,5 @@ def test_a_metric_asked_for_beside_the_protocol_is_not_counted_twice() -> None:
     rows = [msgspec.structs.replace(r, dataset="TextVQA") for r in run()]
     criterion = Criterion(**{"name": "it"} | FALSE)
     for options in (ScoreOptions(metric=("vqa_accuracy",)), ScoreOptions(protocol="vqa_accuracy")):
-        found = judge(criterion, score_predictions(rows, QUICK, options))
+        found = judge(criterion, scored(rows, QUICK, options))
         assert (found.decision, found.value) == ("go", 0.0), found.evidence

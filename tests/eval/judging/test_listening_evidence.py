@@ -6,13 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 from made_gated_rows import gated
-from made_rows import row
+from made_rows import row, scored
 
 from safe_eval.judging.criterion import Criterion, parse_criterion
 from safe_eval.judging.judged import Judged, judge
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
-from safe_eval.scoring.score import score_predictions
 
 QUICK = Sampling(resamples=100)
 FULL = {"condition": "safe/full"}
@@ -25,7 +24,7 @@ def asked(metric: str, bound: str, **fields: Any) -> Criterion:
 
 
 def judged(rows: Sequence[Prediction], metric: str, bound: str, **fields: Any) -> Judged:
-    return judge(asked(metric, bound, **fields), score_predictions(rows, QUICK))
+    return judge(asked(metric, bound, **fields), scored(rows, QUICK))
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,13 @@
 """Not shown: a criterion whose value is good enough, and whose interval is not, says what would show it."""
 
 import pytest
-from made_rows import answers
+from made_rows import answers, scored
 
 from safe_eval.judging.criterion import Criterion
 from safe_eval.judging.judged import Judged, judge
 from safe_eval.judging.not_shown import not_shown
 from safe_eval.judging.row_evidence import Evidence, Spread
 from safe_eval.options import Sampling
-from safe_eval.scoring.score import score_predictions
 from safe_eval.scoring.scores import Scores
 from safe_eval.statistics.bounded_mean import BOUNDED
 from safe_eval.statistics.sample_size import WouldShow
@@ -23,7 +22,7 @@ def run(clips: int) -> Scores:
     rows = answers("base", "full", lambda clip, hears: not hears or clip % 2 == 0, **sides)
     rows += answers("safe", "full", lambda clip, hears: hears or clip % 100 != 7, **sides)
     rows += answers("safe", "mute_audio", lambda clip, hears: not hears or clip % 10 == 0, **sides)
-    return score_predictions(rows, QUICK)
+    return scored(rows, QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +150,7 @@ def test_what_is_lost_over_seeds_says_it_too(asked: dict[str, str], words: str) 
         rows += answers("safe", "full", lambda clip, hears: True, **sides)
         rows += answers("safe", "mute_audio", lambda c, hears, n=kept: not hears or c >= 100 - n, **sides)
     fields = {"condition": "safe/mute_audio", "against": "safe/full", "use": "ci_low"} | asked
-    found = judged(score_predictions(rows, QUICK), **fields)
+    found = judged(scored(rows, QUICK), **fields)
     assert found.decision == "no-go"
     assert found.would_show is not None, found.evidence
     assert words in found.evidence

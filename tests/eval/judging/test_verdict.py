@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from made_rows import answers, good_run
+from made_rows import answers, good_run, scored
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
@@ -17,7 +17,7 @@ from safe_eval.judging.verdict import decide
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
-from safe_eval.scoring.score import score_files, score_predictions
+from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import Scores, write_scores
 from safe_eval.text.verdict_text import verdict_table
 
@@ -33,7 +33,7 @@ def judged(rows: list[Prediction], **fields: str) -> Judged:
 
 
 def scores(rows: list[Prediction]) -> Scores:
-    return score_predictions(rows, QUICK)
+    return scored(rows, QUICK)
 
 
 def make_run(folder: Path, rows: list[Prediction]) -> Path:
