@@ -114,7 +114,7 @@ def _upper(kinds: Kinds, risk: float) -> float:
     return _searched(values.tobytes(), weights.tobytes(), risk)
 
 
-@lru_cache(maxsize=4096)  # the tables of one run ask for the bounds of the same pair many times
+@lru_cache(maxsize=256)  # the tables of one run ask for the bounds of the same pair many times
 def _searched(values_bytes: bytes, weights_bytes: bytes, risk: float) -> float:
     """What `_upper` gives, by a search.
 
