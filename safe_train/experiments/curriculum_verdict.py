@@ -100,11 +100,9 @@ def extension(stage: Stage, lines: Sequence[Line], evaluations: Mapping[int, Map
     if span is None or until is None or until.extend_steps is None:
         return _finding("stage_is_extended", "", None, f"stage {stage.name!r} was not run", LOSSES)
     must, held = ended(stage, span[0], evaluations)
-    lasted, planned = span[1] - span[0], until.steps
-    evidence = (
-        f"{stage.name!r} was planned for {planned} steps and lasted {lasted}; by its rule {must - span[0]}"
-    )
-    needed = must - span[0] > planned  # else nothing was to be extended
+    lasted, planned, due = span[1] - span[0], until.steps, must - span[0]
+    evidence = f"{stage.name!r} was planned for {planned} steps and lasted {lasted}; by its rule {due}"
+    needed = due > planned  # else nothing was to be extended
     why = "" if needed else f": {until.metric} held in time" if held else ""
     return _finding(
         "stage_is_extended",

@@ -140,6 +140,7 @@ def _answers(training: TrainConfig, batch_size: int) -> Iterator[Prediction]:
             seed=training.run.seed,
             batch_size=batch_size,
             choose=lambda example, ids=chosen: example.id in ids,
+            quiet=training.run.quiet,
         )
 
 
