@@ -128,7 +128,8 @@ def _suite_finding(suite: str, rules: Sequence[RuleResult], file: str) -> Findin
     apply = sum(rule.applies for rule in critical)
     words = [f"{kept} of {apply} critical rules hold"]
     words += [f"{len(critical) - apply} do not apply"] if apply < len(critical) else []
-    words += [f"first: {_said(rule)}" for rule in [*failed, *unknown][:1]]
+    reasons = [*failed, *unknown, *(critical if not apply else ())]
+    words += [f"first: {_said(rule)}" for rule in reasons[:1]]
     if warned := [rule for rule in rules if rule.label == "warn"]:
         words.append(f"{len(warned)} warn, first: {_said(warned[0])}")
     return Finding(

@@ -93,7 +93,11 @@ def rule(name: str, success: bool | None, *, severity: str = "critical", applies
             "go",
             "1 of 1 critical rules hold; 1 do not apply",
         ),
-        ([rule("c", None, applies=False)], "not measured", "0 of 0 critical rules hold; 1 do not apply"),
+        (
+            [rule("c", None, applies=False)],
+            "not measured",
+            "0 of 0 critical rules hold; 1 do not apply; first: c - (≥ 0.95): nobody knows",
+        ),
     ],
 )
 def test_what_fails_outweighs_what_nobody_knows(
