@@ -49,7 +49,8 @@ class PilotSettings:
     """
 
     timed_questions: int = 150
-    """questions of each seed, at most, that are asked alone to be timed, at least 1"""
+    """questions of each seed, at most, that are asked alone to be timed; whole groups are, so no fewer than a
+    group has"""
 
     parameters: dict[str, str] = field(default_factory=dict)
     """parameters of the criteria, such as metric: vqa_accuracy, or gain: 0.05"""

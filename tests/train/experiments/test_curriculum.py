@@ -28,7 +28,7 @@ from safe_train.experiments.experiment import Finding, Work, decision_of
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory, shards: Path, untaught: Path) -> Work:
     folder = tmp_path_factory.mktemp("rehearsal") / "curriculum"
-    return small_work(EXPERIMENT, folder, shards, untaught, eval_steps=2, validation_questions=6)
+    return small_work(EXPERIMENT, folder, shards, untaught, eval_steps=1, validation_questions=6)
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +57,10 @@ def test_a_rehearsal_goes_through_its_stages_and_is_the_same_after_a_stop(
         "go",
     )
     assert decision_of(list(findings.values())) == "go"
-    assert "'half sounds' was planned for 4 steps and lasted 6; by its rule 6" in (
+    assert "'half sounds' was planned for 2 steps and lasted 3; by its rule 3" in (
         findings["stage_is_extended"].evidence
     )
-    assert "stopped after step 4, where stage 2 began" in findings["identical_after_resume"].evidence
+    assert "stopped after step 2, where stage 2 began" in findings["identical_after_resume"].evidence
     assert differing(work.folder / "whole", work.folder / "stopped") == []
     assert all((work.folder / one.file).is_file() for one in findings.values())
 
@@ -91,7 +91,7 @@ def test_a_run_that_differs_after_a_resume_is_told(work: Work, findings: dict[st
     kept = log.read_bytes()
     try:
         log.write_bytes(kept + b"{}\n")
-        found = resumed_alike(work.folder, curriculum.Progress(4, 1, 4))
+        found = resumed_alike(work.folder, curriculum.Progress(2, 1, 2))
     finally:
         log.write_bytes(kept)
     assert (found.decision, found.evidence.endswith("differ: evaluations.jsonl")) == ("no-go", True)
@@ -107,9 +107,10 @@ def test_a_stage_that_lasts_longer_than_its_rule_says_is_told(
     work: Work, lines: list[Line], stages: tuple[Stage, ...]
 ) -> None:
     evaluations = read_evaluations_by_step(work.folder / "whole/evaluations.jsonl")
-    late = [msgspec.structs.replace(line, stage=stages[0].name) if line.step == 4 else line for line in lines]
+    late = [msgspec.structs.replace(line, stage=stages[0].name) if line.step == 2 else line for line in lines]
     assert progression(stages[0], late, evaluations).decision == "no-go"
-    assert extension(stages[1], late[:9], evaluations).decision == "no-go"  # it ended too early
+    early = [line for line in lines if line.step != 4]
+    assert extension(stages[1], early, evaluations).decision == "no-go"
     drifted = {step: metrics | {"vl_silent_drift": 1.0} for step, metrics in evaluations.items()}
     assert progression(stages[0], lines, drifted).decision == "not measured"  # nothing ended by its metric
     heard = {step: metrics | {"audio_accuracy": 1.0} for step, metrics in evaluations.items()}
@@ -118,16 +119,16 @@ def test_a_stage_that_lasts_longer_than_its_rule_says_is_told(
 
 
 def test_a_stage_ends_after_its_last_step_where_its_metric_never_holds(stages: tuple[Stage, ...]) -> None:
-    assert ended(stages[1], 4, {}) == (10, False)
-    assert ended(stages[1], 4, {6: {"audio_accuracy": 1.0}}) == (8, True)  # not before its planned end
-    assert ended(stages[1], 4, {9: {"audio_accuracy": 1.0}}) == (9, True)
+    assert ended(stages[1], 2, {}) == (5, False)
+    assert ended(stages[1], 2, {3: {"audio_accuracy": 1.0}}) == (4, True)  # not before its planned end
+    assert ended(stages[1], 2, {5: {"audio_accuracy": 1.0}}) == (5, True)
 
 
 def test_a_log_that_lacks_a_step_or_a_field_is_told(lines: list[Line]) -> None:
-    assert logged(lines, 16).decision == "go"
-    assert logged(lines[:5] + lines[6:], 16).decision == "no-go"
-    assert logged([*lines[:-1], msgspec.structs.replace(lines[-1], counts=None)], 16).decision == "no-go"
-    assert logged([*lines[:-1], msgspec.structs.replace(lines[-1], stage_step=9)], 16).decision == "no-go"
+    assert logged(lines, 8).decision == "go"
+    assert logged(lines[:3] + lines[4:], 8).decision == "no-go"
+    assert logged([*lines[:-1], msgspec.structs.replace(lines[-1], counts=None)], 8).decision == "no-go"
+    assert logged([*lines[:-1], msgspec.structs.replace(lines[-1], stage_step=9)], 8).decision == "no-go"
 
 
 def test_ratios_that_are_off_are_told(stages: tuple[Stage, ...]) -> None:

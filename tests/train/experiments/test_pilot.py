@@ -16,13 +16,13 @@ from safe_train.settings.predict import PredictConfig
 from safe_train.stages.stage_a import stage_a
 
 SEEDS = (0, 1)
+OPTIONS = {"steps": 2, "eval_steps": 0, "answer_tokens": 2}
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory, shards: Path, untaught: Path) -> Work:
     root = tmp_path_factory.mktemp("plan")
     earlier = {f"stage-a-{seed}": root / f"stage-a-{seed}" for seed in SEEDS}
-    options = {"steps": 2, "eval_steps": 0}
     work = small_work(
         EXPERIMENT,
         root / "pilot",
@@ -30,8 +30,8 @@ def work(tmp_path_factory: pytest.TempPathFactory, shards: Path, untaught: Path)
         untaught,
         earlier=earlier,
         seeds=SEEDS,
-        options=options,
-        timed_questions=6,
+        options=OPTIONS,
+        timed_questions=30,
         parameters={"gain": "0.5"},
     )
     for seed in SEEDS:
@@ -82,7 +82,7 @@ def test_what_the_criteria_judge_is_there_with_times_of_a_sample(
     assert {(row.model, row.condition, row.seed) for row in timed} == {
         (model, "full", seed) for model in ("base", "safe") for seed in SEEDS
     }
-    assert 2 * len(SEEDS) <= len(timed) <= 2 * 6 * len(SEEDS)
+    assert 2 * len(SEEDS) <= len(timed) <= 2 * 30 * len(SEEDS)
 
 
 def test_a_second_run_asks_nothing(
@@ -103,8 +103,8 @@ def test_a_parameter_that_the_criteria_lack_is_refused(
         untaught,
         earlier=work.earlier,
         seeds=SEEDS,
-        options={"steps": 2, "eval_steps": 0},
-        timed_questions=6,
+        options=OPTIONS,
+        timed_questions=30,
         parameters={"gian": "0.5"},
     )
     with pytest.raises(InputError, match="gian"):
