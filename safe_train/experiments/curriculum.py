@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from safe_data.core.errors import check_at_least_one
-from safe_data.core.files import write_bytes, write_json
+from safe_data.core.files import write_bytes
 from safe_data.sampling.curriculum import Progress
 from safe_data.sampling.curriculum_file import read_stages
 from safe_train.experiments.curriculum_verdict import (
@@ -145,7 +145,7 @@ def _stop_and_resume(work: Work) -> Progress | None:
         except KeyboardInterrupt:
             if not reached:
                 raise
-            write_json(file, reached[0])
+            write_bytes(file, msgspec.json.encode(reached[0]))
     stage_a(config)
     return msgspec.json.decode(file.read_bytes(), type=Progress) if file.is_file() else None
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -33,7 +34,7 @@ from safe_data.audit.rule_results import RuleResult, exit_code
 from safe_data.audit.suites import load_suites
 from safe_data.core.command import HOLDS
 from safe_data.core.errors import InputError
-from safe_data.core.files import write_json
+from safe_data.core.files import write_bytes
 from safe_data.sampling.curriculum import UNRATED, Progress
 from safe_data.sampling.curriculum_file import Stage, read_stages
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
@@ -100,15 +101,19 @@ def run(work: Work) -> Sequence[Finding]:
     write_files(judged, corpus, out, force=True)
     training = training_of(work.plan, material, work.folder / "adapter", seed=material.seed, quiet=work.quiet)
     sampled = sampling_results(training)
-    write_json(work.folder / SAMPLING, [{"label": one.label, **asdict(one)} for one in sampled])
+    _write(work.folder / SAMPLING, [{"label": one.label, **asdict(one)} for one in sampled])
     found = (
         *suite_findings(judged.results, f"{CHECK}/results.json"),
         *suite_findings(sampled, SAMPLING),
         *named_findings(judged.results, NAMED, f"{CHECK}/results.json"),
         *named_findings(sampled, ("ratio_error",), SAMPLING),
     )
-    write_json(file, found)
+    _write(file, found)
     return found
+
+
+def _write(file: Path, content: Any) -> None:
+    write_bytes(file, msgspec.json.format(msgspec.json.encode(content, enc_hook=str), indent=1) + b"\n")
 
 
 def suite_findings(results: Sequence[RuleResult], file: str) -> list[Finding]:

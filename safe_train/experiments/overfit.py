@@ -20,6 +20,7 @@ from safe_eval.judging.verdict import VERDICT_FILE, decide
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
+from safe_eval.runner.plan import Choose
 from safe_eval.scoring.score import score_files
 from safe_train.base.backbone import load_backbone
 from safe_train.base.loading import place
@@ -139,9 +140,13 @@ def _answers(training: TrainConfig, batch_size: int) -> Iterator[Prediction]:
             asking=checkpoint.config.asking,
             seed=training.run.seed,
             batch_size=batch_size,
-            choose=lambda example, ids=chosen: example.id in ids,
+            choose=_one_of(chosen),
             quiet=training.run.quiet,
         )
+
+
+def _one_of(ids: set[str]) -> Choose:
+    return lambda example: example.id in ids
 
 
 def _asked(training: TrainConfig) -> dict[str, set[str]]:

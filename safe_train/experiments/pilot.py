@@ -75,6 +75,7 @@ def run(work: Work) -> Sequence[Finding]:
     verdict = decide(
         work.folder,
         CRITERIA,
+        expect=tuple(dict.fromkeys(shards for one in work.materials.values() for shards in one.shards)),
         settings=[f"{name}={value}" for name, value in work.settings.parameters.items()],
         force=True,
     )

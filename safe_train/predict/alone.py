@@ -4,15 +4,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
+from safe_data.shards.dataset import ShardDataset
+from safe_eval.models.model import Model
 from safe_eval.prediction import Prediction
 from safe_eval.runner.asker import Asker
-from safe_eval.runner.media import Dataset
 from safe_eval.runner.plan import Arm, Choose, make_plan
 from safe_train.predict.predictor import Predictor
 
 
 def asked_alone(
-    predictors: Sequence[Predictor], dataset: Dataset, *, seed: int, choose: Choose
+    predictors: Sequence[Predictor], dataset: ShardDataset, *, seed: int, choose: Choose
 ) -> Iterator[Prediction]:
     """Ask each question alone, of every model before the next, so that a busy moment slows all of them.
 
@@ -22,7 +23,7 @@ def asked_alone(
         seed: of the conditions
         choose: which questions are asked
     """
-    models = (predictors[0].base, *predictors)
+    models: tuple[Model, ...] = (predictors[0].base, *predictors)
     for one in predictors:
         one.prepare(dataset, ())
     arms = [Arm(one.name, "full") for one in models]
