@@ -29,7 +29,7 @@ class PlanConfig:
     """your model, as a directory or a hub id"""
 
     seeds: tuple[int, ...] = (0, 1, 2)
-    """seeds of trainings, and of synthetic worlds, 0 or more"""
+    """seeds of trainings, 0 or more; the first is that of the synthetic world and its toy, too"""
 
     presets: tuple[str, ...] = ("demo",)
     """presets of stage A; a later one wins"""
