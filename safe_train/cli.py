@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import InputError, require_extra
 from safe_data.core.terminal import complain, say, wrote
+from safe_train.planning import plan
 from safe_train.presets import PRESETS
 from safe_train.settings.audit import AuditConfig
 from safe_train.settings.gate import GateConfig
@@ -28,6 +29,7 @@ _TRAIN = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "p
 _EXTRAS = {
     "demo": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "altair", "vl_convert"),
     "retention": ("train,gx", *_TRAIN, "great_expectations", "pandas"),
+    "plan": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "markupsafe"),
 }
 
 
@@ -283,6 +285,7 @@ COMMANDS: dict[str, Command] = {
     "gate": gate,
     "parity": parity,
     "retention": retention,
+    "plan": plan,
 }
 
 

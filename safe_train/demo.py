@@ -3,12 +3,10 @@
 import contextlib
 import io
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-
-from msgspec.structs import replace
 
 from safe_data.audit.check import check
 from safe_data.build.build import build_dataset
@@ -26,8 +24,7 @@ from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.report.report import write_report
-from safe_eval.runner.asker import Asker
-from safe_eval.runner.plan import Arm, Choose, make_plan, sample_of_groups
+from safe_eval.runner.plan import Choose, sample_of_groups
 from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import Scores
 from safe_train.base.backbone import Backbone, load_backbone
@@ -39,6 +36,7 @@ from safe_train.gates.gate_files import FittedGate
 from safe_train.parity.comparison import gate_off_parity
 from safe_train.parity.freeze_proof import FREEZE_FILE, FreezeProof, freeze_proof
 from safe_train.pathway.model import SafeModel
+from safe_train.predict.alone import asked_alone, with_times
 from safe_train.predict.chosen_gate import always as always_on
 from safe_train.predict.predict import predictions, wanted_encoders
 from safe_train.predict.predictor import Predictor
@@ -207,36 +205,11 @@ def _asked_alone(
     seed: int,
     choose: Choose,
 ) -> Iterator[Prediction]:
-    """Ask each question alone, of every model before the next, so that a busy moment slows all of them."""
+    """Ask each question alone: of the base, with the gate, and always on."""
     ask = partial(Predictor, model, backbone, wanted_encoders(checkpoint), asking=checkpoint.config.asking)
     gated = ask(name=SAFE, gate=gate, batch_size=1, latency=True)
     always = ask(name=TWIN, gate=always_on(gate.facts.tokens), batch_size=1, latency=True)
-    models = (gated.base, gated, always)
-    for one in (gated, always):
-        one.prepare(dataset, ())
-    arms = [Arm(one.name, "full") for one in models]
-    plan = make_plan(dataset, arms, seed=seed, batch_size=1, choose=choose)
-    asker = Asker(models, dataset, plan, seed=seed, latency="each")
-    for batch in range(len(plan.batches)):
-        yield from asker.rows(batch)
-
-
-def with_times(rows: Sequence[Prediction], alone: Iterable[Prediction]) -> list[Prediction]:
-    """The rows with the times of those that were also asked alone; the answers stay those of the batch.
-
-    Rounding may let a question at the threshold be decided otherwise alone than in its batch. Its time would
-    be that of another decision, and is left out, of all models alike.
-    """
-    times = {(row.model, row.condition, row.example_id): row for row in alone}
-    pairs = [(row, times.get((row.model, row.condition, row.example_id))) for row in rows]
-    otherwise = {row.example_id for row, timed in pairs if timed and timed.audio_tokens != row.audio_tokens}
-    found = []
-    for row, timed in pairs:
-        if timed is not None and row.example_id not in otherwise:
-            facts = {**(row.metadata or {}), "batch": 1}
-            row = replace(row, latency_ms=timed.latency_ms, gate_ms=timed.gate_ms, metadata=facts)
-        found.append(row)
-    return found
+    return asked_alone((gated, always), dataset, seed=seed, choose=choose)
 
 
 def _judge(out: Path, seed: int, config: DemoConfig) -> tuple[Scores, Verdict]:

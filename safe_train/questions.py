@@ -6,7 +6,7 @@ does not need it has the role `vl`. Clips are numbered through all datasets.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ from safe_data.records import Example
 from safe_train.augmentation import Change
 from safe_train.corpora import Corpora
 from safe_train.settings.data import ROLES
+
+_DRAWN_STREAM = 11  # of random numbers, so that which questions are trained on says nothing about their order
 
 
 class Asked(NamedTuple):
@@ -122,6 +124,24 @@ def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
         tuple(difficulty),
         tuple(answer),
         frozenset(answers),
+    )
+
+
+def drawn_questions(questions: Questions, count: int, seed: int) -> Questions:
+    """So many of the questions, drawn at random, in their order; all of them if there are fewer."""
+    if count >= len(questions):
+        return questions
+    shuffled = np.random.default_rng((seed, _DRAWN_STREAM)).permutation(len(questions))
+    at = np.sort(shuffled[:count])
+    return replace(
+        questions,
+        clip=questions.clip[at],
+        example=questions.example[at],
+        needs_audio=questions.needs_audio[at],
+        is_caption=questions.is_caption[at],
+        references=questions.references[at],
+        difficulty=tuple(questions.difficulty[place] for place in at),
+        answer=tuple(questions.answer[place] for place in at),
     )
 
 

@@ -65,6 +65,7 @@ SHORT_FILES = {
     "safe_eval/text/power_text.py": "the text of one command",
     "safe_eval/text/validation_text.py": "the text of one command",
     "safe_eval/text/verdict_text.py": "the text of one command",
+    "safe_train/predict/alone.py": "asking one by one, which the demo and the pilot share",
     "safe_train/base/activations.py": "the one way to activation checkpointing",
     "safe_data/core/recent.py": "one cache that sounds, prompts and pictures use",
     "safe_data/core/interruption.py": "one rule of every long command",

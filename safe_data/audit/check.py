@@ -66,6 +66,32 @@ def check(
     if out is not None and force:
         for name in FILES:
             (out / name).unlink(missing_ok=True)  # an older verdict must not outlive a check that fails
+    judged, corpus = judge_datasets(
+        *roots, suites=suites, suites_folder=suites_folder, only=only, given=given, out=out, quiet=quiet
+    )
+    say(formatted(judged, format))
+    tell = say if format == "text" else complain
+    if data_docs is not None:
+        tell([f"Data Docs written to {write_data_docs(judged, data_docs, force=force)}"])
+    if out is not None:
+        tell([f"written to {write_files(judged, corpus, out, force=force)}"])
+    return judged.exit_code
+
+
+def judge_datasets(
+    *roots: str | Path,
+    suites: Sequence[str] = (),
+    suites_folder: Path | None = None,
+    only: Sequence[str] = (),
+    given: Given = Given(),  # noqa: B008 - it is frozen
+    out: Path | None = None,
+    quiet: bool = True,
+) -> tuple[Judged, Corpus]:
+    """What `check` finds, and the datasets as one corpus; nothing is printed, and nothing written.
+
+    Raises:
+        InputError: see `check`; with `out`, other results are there.
+    """
     chosen = narrowed(load_suites(suites, suites_folder), only)
     require_extra("the check", "gx", "great_expectations", "pandas")
     corpus = open_corpus([str(root) for root in roots], given)
@@ -86,13 +112,7 @@ def check(
         about=about,
         outlook=outlook,
     )
-    say(formatted(judged, format))
-    tell = say if format == "text" else complain
-    if data_docs is not None:
-        tell([f"Data Docs written to {write_data_docs(judged, data_docs, force=force)}"])
-    if out is not None:
-        tell([f"written to {write_files(judged, corpus, out, force=force)}"])
-    return judged.exit_code
+    return judged, corpus
 
 
 def _facts(corpus: Corpus, names: Sequence[str], *, quiet: bool) -> dict[str, Fact]:

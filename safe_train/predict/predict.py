@@ -127,6 +127,7 @@ def predictions(
     batch_size: int = 32,
     choose: Choose | None = None,
     without_base: bool = False,
+    quiet: bool = False,
 ) -> Iterator[Prediction]:
     """Yield what `predict_dataset` writes, from models in memory.
 
@@ -153,7 +154,7 @@ def predictions(
     predictor.prepare(dataset, ())
     asker = Asker([predictor, predictor.base], dataset, plan, seed=seed)
     tally = Tally()
-    with Progress("predicting", sum(plan.rows), unit="row") as progress:
+    with Progress("predicting", sum(plan.rows), unit="row", quiet=quiet) as progress:
         for batch, count in enumerate(plan.rows):
             rows = asker.rows(batch)
             tally.count(rows)

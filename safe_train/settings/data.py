@@ -46,6 +46,10 @@ class DataConfig:
     split: str = "train"
     """split of every dataset to train on"""
 
+    examples: int | None = None
+    """questions to train on, drawn by the seed, at least 1, such as 512 to see whether a pathway can learn at
+    all; all of them if there are fewer (default: all)"""
+
     validation_split: str = "val"
     """split that is evaluated during training; datasets without it are left out"""
 
@@ -72,6 +76,8 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         check_at_least_one(self, "validation_questions", "workers")
+        if self.examples is not None:
+            check_at_least_one(self, "examples")
         check_choices(self, heard=get_args(HeardSound))
         if not 0 <= self.silent_fraction <= 1:
             raise InputError(f"silent_fraction={self.silent_fraction}: must be in [0, 1]")

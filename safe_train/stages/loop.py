@@ -8,7 +8,7 @@ averaged over the batch are divided by the counts of the whole batch.
 import hashlib
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -53,8 +53,22 @@ from safe_train.track import tracking
 VANISHING_FROM = 20  # steps: before, an output that began at 0 passes little back
 
 
+StopsAt = Callable[[Progress], bool]
+
+
+def never(_progress: Progress) -> bool:
+    """Stop a run at no step."""
+    return False
+
+
 def train(
-    work: Work, config: TrainConfig, *, steps: int, saved: Saved | None, accelerator: Accelerator
+    work: Work,
+    config: TrainConfig,
+    *,
+    steps: int,
+    saved: Saved | None,
+    accelerator: Accelerator,
+    stops_at: StopsAt = never,
 ) -> State:
     """Train the model's pathway in place until the last step, or until it is shown to have drifted.
 
@@ -64,7 +78,7 @@ def train(
 
     Raises:
         InputError: the loss is not finite or jumps, or a disk is full.
-        KeyboardInterrupt: the run was stopped by Ctrl-C or SIGTERM; its state is saved.
+        KeyboardInterrupt: the run was stopped by Ctrl-C, SIGTERM or `stops_at`; its state is saved.
     """
     started = saved.state.progress.step if saved else None
     tracked = tracking(accelerator, config.run.out / RUN, options_of(config), resume_at=started)
@@ -75,7 +89,7 @@ def train(
                 loop.evaluate(0)
             while loop.progress.step < steps and not loop.drift.stops(loop.metrics):
                 loop.step()
-                if summed(accelerator, [stopped.is_set()])[0]:
+                if summed(accelerator, [stopped.is_set() or stops_at(loop.progress)])[0]:
                     loop.save()
                     raise KeyboardInterrupt
             return loop.save()

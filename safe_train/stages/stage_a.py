@@ -40,7 +40,7 @@ from safe_train.checkpoint import (
 )
 from safe_train.corpora import Corpora
 from safe_train.pathway.model import SafeModel, new_pathway
-from safe_train.questions import read_questions
+from safe_train.questions import Questions, drawn_questions, read_questions
 from safe_train.retention.distillation import Teacher, answer_logits
 from safe_train.retention.drift import DriftedError, shown_above, stop_message
 from safe_train.retention.weights import WeightRetention
@@ -57,7 +57,7 @@ from safe_train.stages.logs import (
     read_evaluations,
     read_losses,
 )
-from safe_train.stages.loop import train
+from safe_train.stages.loop import StopsAt, never, train
 from safe_train.stages.losses import Losses
 from safe_train.stages.processes import precision
 from safe_train.stages.publish import adapted_base, kept_state, publish
@@ -74,11 +74,12 @@ class StageAResult(NamedTuple):
     metrics: dict[str, float]
 
 
-def stage_a(config: TrainConfig) -> StageAResult:
+def stage_a(config: TrainConfig, *, stops_at: StopsAt = never) -> StageAResult:
     """Train a pathway for the backbone on one or several datasets, and write the checkpoint to `run.out`.
 
     A run that was stopped goes on where its last state was saved, and ends with the same bytes. A run that is
-    complete is returned as it is.
+    complete is returned as it is. `stops_at` is asked after each step; where it says so, the run stops as by
+    Ctrl-C. Of several processes, all must be told the same.
 
     Raises:
         InputError: before the first step, for what cannot be trained: an unknown layer, dataset, encoder or
@@ -99,13 +100,13 @@ def stage_a(config: TrainConfig) -> StageAResult:
         count = accelerator.num_processes
         raise InputError(f"batch_size={config.optim.batch_size}: each of {count} processes needs a question")
     if not accelerator.is_main_process:
-        return _stage_a(config, accelerator)
+        return _stage_a(config, accelerator, stops_at)
     check_out(out, force=force)
     with only_writer(out / RUN):
-        return _stage_a(config, accelerator)
+        return _stage_a(config, accelerator, stops_at)
 
 
-def _stage_a(config: TrainConfig, accelerator: Accelerator) -> StageAResult:
+def _stage_a(config: TrainConfig, accelerator: Accelerator, stops_at: StopsAt) -> StageAResult:
     """Stage A in a folder that may be written."""
     out = config.run.out
     check_processes(config.loading, accelerator.num_processes)
@@ -125,7 +126,9 @@ def _stage_a(config: TrainConfig, accelerator: Accelerator) -> StageAResult:
         else:
             if accelerator.is_main_process:
                 write_options(out, "safe-train stage-a", options_of(config), TRAIN)
-            state = train(work, config, steps=steps, saved=latest(out), accelerator=accelerator)
+            state = train(
+                work, config, steps=steps, saved=latest(out), accelerator=accelerator, stops_at=stops_at
+            )
             kept = kept_state(config, work.model, state)
             adapted = adapted_base(config, work.model, base) if kept and accelerator.is_main_process else None
             work.model.detach()  # a base that was trained is what it was before, too
@@ -162,7 +165,7 @@ def _work(
     if config.pathway.standardise:
         for number, (mean, deviation) in enumerate(corpora.statistics()):
             pathway.projector(number).standardise(torch.from_numpy(mean), torch.from_numpy(deviation))
-    questions = read_questions(corpora, quiet=config.run.quiet)
+    questions = trained_questions(config, corpora)
     stages = read_stages(data.curriculum) if data.curriculum else ()
     sampler = StepSampler(
         questions,
@@ -188,6 +191,18 @@ def _work(
     weights = WeightRetention(config, model, loader, accelerator)
     work = Work("stage A", model, sampler, loader, teacher, losses, evaluation, weights)
     return work, _steps(config, sampler)
+
+
+def trained_questions(config: TrainConfig, corpora: Corpora) -> Questions:
+    """The questions that are trained on: all of the split, or as many as `data.examples` says.
+
+    Raises:
+        InputError: there are none.
+    """
+    questions = read_questions(corpora, quiet=config.run.quiet)
+    if config.data.examples is None:
+        return questions
+    return drawn_questions(questions, config.data.examples, config.run.seed)
 
 
 def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts, model: SafeModel) -> Evaluation | None:

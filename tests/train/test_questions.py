@@ -16,7 +16,7 @@ from safe_data.encoders.logmel import LogMelEncoder
 from safe_data.shards.dataset import ShardDataset
 from safe_train import corpora as module
 from safe_train.corpora import SILENCE, Corpora
-from safe_train.questions import Questions, likeliest, read_questions
+from safe_train.questions import Questions, drawn_questions, likeliest, read_questions
 
 
 def read(*folders: Path, split: str = "train") -> Questions:
@@ -353,3 +353,16 @@ def test_one_of_two_encoders_must_be_chosen(twice_heard: Path) -> None:
     message = f"{twice_heard}: no encoder chosen for the embeddings; it has logmel-.*, whisper-"
     with pytest.raises(InputError, match=message):
         Corpora([twice_heard], "train")
+
+
+def test_so_many_questions_are_drawn_by_the_seed_in_their_order(questions: Questions) -> None:
+    drawn = drawn_questions(questions, 20, seed=0)
+    ids = [drawn.of(number).id for number in range(len(drawn))]
+    every = [questions.of(number).id for number in range(len(questions))]
+    assert len(ids) == len(set(ids)) == 20
+    assert ids == [one for one in every if one in ids]
+    assert {len(drawn.pool(role)) for role in ("audio", "vl")} <= set(range(1, 20))
+    of_another = drawn_questions(questions, 20, seed=1)
+    assert ids != [of_another.of(number).id for number in range(20)]
+    assert [questions.answer[every.index(one)] for one in ids] == list(drawn.answer)
+    assert drawn_questions(questions, len(questions) + 1, seed=0) is questions

@@ -80,7 +80,11 @@ def undrawable_stages(corpus: Corpus) -> Fact:
     """Stages of which no batch can be drawn, such as one whose difficulties no row has."""
     if corpus.given.sampling is None:
         return not_applicable(NO_CURRICULUM)
-    drawn = corpus.once(draw)
+    return undrawable(corpus.once(draw))
+
+
+def undrawable(drawn: list[DrawnStage]) -> Fact:
+    """How many of these stages draw nothing, and why."""
     faults = tuple(Offender(one.fault, ()) for one in drawn if one.fault is not None)
     return Fact(len(faults), len(drawn), faults)
 

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from safe_eval.prediction import Prediction
-from safe_train.demo import with_times
+from safe_train.predict.alone import with_times
 
 
 def row(

@@ -1,0 +1,15 @@
+"""All experiments of the plan, by name, in the order of their numbers."""
+
+from safe_train.experiments import curriculum, data, freeze, overfit, pilot
+from safe_train.experiments.experiment import Experiment
+
+EXPERIMENTS: dict[str, Experiment] = {
+    one.name: one
+    for one in (
+        data.EXPERIMENT,
+        freeze.EXPERIMENT,
+        overfit.EXPERIMENT,
+        pilot.EXPERIMENT,
+        curriculum.EXPERIMENT,
+    )
+}

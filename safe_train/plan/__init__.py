@@ -1,0 +1,1 @@
+"""The plan: its file, the order of its steps, what was run, and the launch checklist."""

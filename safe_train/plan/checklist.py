@@ -1,0 +1,134 @@
+"""Launch checklist: the red flags, what a launch needs, and every Go criterion with its evidence.
+
+A launch needs all of `LAUNCH`. What was not run is not measured, and then there is no go.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from safe_data.core.files import write_json
+from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
+from safe_train.experiments.all_experiments import EXPERIMENTS
+from safe_train.experiments.experiment import Finding, decision_of
+from safe_train.plan.record import Failure, Record
+from safe_train.plan.red_flags import Flag, red_flags
+from safe_train.plan.run import PlanRun
+from safe_train.plan.steps import Step
+
+CHECKLIST = "checklist.json"
+FORMAT_VERSION = 1
+# What must be go before anyone scales up, and the experiments that show it.
+LAUNCH: Mapping[str, tuple[str, ...]] = {
+    "the base is kept": ("freeze",),
+    "the pilot gains": ("pilot",),
+    "efficiency": ("gates", "profile"),
+    "the curriculum": ("curriculum",),
+    "metrics: one modality left out, irrelevance": ("listening",),
+    "reproducibility": ("variance",),
+}
+
+
+class LaunchItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a launch needs."""
+
+    name: str
+    experiments: tuple[str, ...]
+    decision: str
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """One experiment: its verdict, and why there is none."""
+
+    number: int
+    name: str
+    title: str
+    decision: str
+    findings: tuple[Finding, ...] = ()
+    why: str = ""  # it was not measured
+    folder: str = ""
+    key: str = ""
+    started: str = ""
+    seconds: float | None = None
+
+
+class Checklist(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of checklist.json."""
+
+    format_version: int = FORMAT_VERSION
+    decision: str
+    world: str | None  # the synthetic one; None: the user's own data and base
+    seeds: tuple[int, ...]
+    flags: tuple[Flag, ...]
+    launch: tuple[LaunchItem, ...]
+    experiments: tuple[Shown, ...]
+    steps: tuple[tuple[str, float], ...]  # those that all experiments share, with their seconds
+    versions: dict[str, str]
+
+
+def checklist_of(run: PlanRun) -> Checklist:
+    """What a run of a plan shows."""
+    steps = {one.name: one for one in run.steps}
+    shown = tuple(_shown(name, steps, run) for name in EXPERIMENTS)
+    decisions = {one.name: one.decision for one in shown}
+    launch = tuple(
+        LaunchItem(name=name, experiments=needed, decision=worst([_of(decisions, one) for one in needed]))
+        for name, needed in LAUNCH.items()
+    )
+    records = [one for one in run.outcomes.values() if isinstance(one, Record)]
+    return Checklist(
+        decision=worst([one.decision for one in launch]),
+        world=run.plan.world,
+        seeds=run.plan.seeds,
+        flags=red_flags({one.name: one.findings for one in shown}),
+        launch=launch,
+        experiments=shown,
+        steps=tuple((one.name, one.seconds) for one in records if steps[one.name].experiment is None),
+        versions=records[-1].versions if records else {},
+    )
+
+
+def worst(decisions: Sequence[str]) -> str:
+    """No-go if one is; else not measured if one is, or there is none; else go.
+
+    >>> worst(["go", "not measured"]), worst(["go", "no-go", "not measured"]), worst([])
+    ('not measured', 'no-go', 'not measured')
+    """
+    return next((one for one in (NO_GO, NOT_MEASURED, GO) if one in decisions), NOT_MEASURED)
+
+
+def write_checklist(found: Checklist, out: Path) -> Path:
+    """Write the checklist as JSON."""
+    return write_json(out / CHECKLIST, found)
+
+
+def _of(decisions: Mapping[str, str], experiment: str) -> str:
+    return decisions.get(experiment, NOT_MEASURED)
+
+
+def _shown(name: str, steps: Mapping[str, Step], run: PlanRun) -> Shown:
+    experiment = EXPERIMENTS[name]
+    shown = Shown(
+        number=experiment.number, name=name, title=experiment.title, decision=NOT_MEASURED, why="not run yet"
+    )
+    change = msgspec.structs.replace
+    step = steps.get(name)
+    if step is None:
+        left_out = name in run.plan.leave_out
+        return change(shown, why=f"the plan leaves {'it' if left_out else 'what it needs'} out")
+    shown = change(shown, folder=step.folder, key=step.key[:8])
+    outcome = run.outcomes.get(name)
+    if isinstance(outcome, Record):
+        return change(
+            shown,
+            decision=decision_of(outcome.findings),
+            findings=outcome.findings,
+            why="",
+            started=outcome.started,
+            seconds=outcome.seconds,
+        )
+    if isinstance(outcome, Failure):
+        return change(shown, why=f"{'a defect' if outcome.is_defect else 'failed'}: {outcome.reason}")
+    lacking = [one for one in step.needs if not isinstance(run.outcomes.get(one), Record)]
+    return change(shown, why=f"needs {', '.join(lacking)}, which did not finish") if lacking else shown

@@ -1,0 +1,120 @@
+"""Material: what all experiments of a plan share: its data, its base, and stage A with each seed.
+
+    seed-N/world, shards, backbone    a synthetic world and the toy that is taught to see it
+    stage-a-N/adapter                 the pathway, trained with seed N
+    stage-a-N/predictions.jsonl       what it and the base answer under the plan's conditions
+    stage-a-N/scores.json             how well
+
+The material of a plan is one: its seeds are those of trainings, so that all answer the same questions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safe_data.shards.layout import read_dataset
+from safe_eval.models.files import base_files
+from safe_eval.options import Sampling
+from safe_eval.scoring.score import score_files
+from safe_train.experiments.experiment import Estimate, Material
+from safe_train.experiments.training import training_of
+from safe_train.run_identity import identity_options
+from safe_train.settings.plan import PlanConfig
+from safe_train.settings.predict import PredictConfig
+
+ADAPTER, PREDICTIONS = "adapter", "predictions.jsonl"
+BATCH_SIZE = 64
+
+
+def material_step(plan: PlanConfig) -> str:
+    """The name of the step that makes, or names, the data and the base."""
+    return f"seed-{plan.seeds[0]}"
+
+
+def material_of(plan: PlanConfig, folder: Path) -> Material:
+    """Where the data and the base are."""
+    if plan.world is None:
+        return Material(plan.seeds[0], plan.shards, str(plan.backbone))
+    return Material(plan.seeds[0], (folder / "shards",), str(folder / "backbone"))
+
+
+def material_inputs(plan: PlanConfig) -> dict[str, Any]:
+    """What the material depends on: what the world and its toy are made from, or what is given.
+
+    Raises:
+        InputError: a dataset or the base cannot be read.
+    """
+    if plan.world is not None:
+        from safe_train.toy.recipe import recipe_for
+
+        made_from = {"world": plan.world, "clips": plan.clips, "seed": plan.seeds[0]}
+        return {**made_from, "recipe": asdict(recipe_for(plan.world))}
+    from safe_train.base.backbone import backbone_folder
+
+    datasets = [read_dataset(folder) for folder in plan.shards]
+    return {
+        "datasets": {one.name: one.fingerprint for one in datasets},
+        "base": dict(base_files(backbone_folder(str(plan.backbone)), quiet=True)),
+    }
+
+
+def make_material(plan: PlanConfig, folder: Path) -> tuple[str, ...]:
+    """Make the world, its shards and its toy, unless they are given; return the files that tell of them."""
+    if plan.world is None:
+        return ()
+    from safe_train.demo import build_world
+    from safe_train.toy.backbone import pretrain
+    from safe_train.toy.recipe import recipe_for
+
+    build_world(folder, seed=plan.seeds[0], clips=plan.clips, world=plan.world)
+    pretrain(folder / "backbone", seed=plan.seeds[0], recipe=recipe_for(plan.world))
+    weights = sorted((folder / "backbone").glob("*.safetensors"))
+    return ("shards/dataset.json", "shards/manifest.parquet", *(f"backbone/{one.name}" for one in weights))
+
+
+def training_inputs(plan: PlanConfig, seed: int) -> dict[str, Any]:
+    """What stage A and its answers depend on, beside the material.
+
+    Raises:
+        InputError: there is no such preset or option, or a value is refused.
+    """
+    given = Material(plan.seeds[0], plan.shards or (Path("shards"),), plan.backbone or "backbone")
+    training = training_of(plan, given, Path(ADAPTER), seed=seed, quiet=True)
+    return {"stage_a": identity_options(training), "conditions": list(plan.conditions)}
+
+
+def train_and_answer(
+    plan: PlanConfig, seed: int, folder: Path, earlier: Mapping[str, Path], *, quiet: bool
+) -> tuple[str, ...]:
+    """Train stage A, have it answer the test split, and score it; return the files that tell of it.
+
+    Raises:
+        InputError: see `stage_a` and `predict_dataset`.
+        KeyboardInterrupt: it was stopped; the same call goes on.
+    """
+    from safe_train.predict.predict import predict_dataset
+    from safe_train.stages.stage_a import stage_a
+
+    material = material_of(plan, earlier[material_step(plan)])
+    stage_a(training_of(plan, material, folder / ADAPTER, seed=seed, quiet=quiet))
+    answers = []
+    for number, shards in enumerate(material.shards):
+        name = PREDICTIONS if len(material.shards) == 1 else f"answers-{number}.jsonl"
+        config = PredictConfig(conditions=plan.conditions, seed=seed, batch_size=BATCH_SIZE, quiet=quiet)
+        predict_dataset(
+            folder / ADAPTER, shards, backbone=material.backbone, out=folder / name, config=config
+        )
+        answers.append(folder / name)
+    if len(answers) > 1:
+        from safe_eval.predictions import read_predictions, write_predictions
+
+        write_predictions(folder / PREDICTIONS, [row for file in answers for row in read_predictions(file)])
+    score_files([folder / PREDICTIONS], Sampling(seed=seed), out=folder, force=True)
+    return (f"{ADAPTER}/adapter.safetensors", f"{ADAPTER}/losses.jsonl", PREDICTIONS, "scores.json")
+
+
+def training_estimate(plan: PlanConfig, seed: int) -> Estimate:
+    """How many steps, of a training that says so."""
+    steps = training_inputs(plan, seed)["stage_a"]["optim"]["steps"]
+    return Estimate(steps=steps or 0, runs=1)

@@ -1,0 +1,150 @@
+"""Steps: what a plan runs, each with what it needs and a key of all that its result depends on."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safe_data.core.errors import InputError, did_you_mean
+from safe_data.core.options_file import plain
+from safe_train.experiments.all_experiments import EXPERIMENTS
+from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work
+from safe_train.plan import material
+from safe_train.plan.plan_file import settings_of
+from safe_train.settings.plan import PlanConfig
+
+KEY_VERSION = 1
+_STAGE_A = "stage-a-"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One part of a plan. `needs` names steps that stand before it; `key` covers theirs.
+
+    `folder` is the name of its folder: its own, and the first eight digits of its key.
+    """
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    inputs: Mapping[str, Any]
+    key: str
+    estimate: Estimate
+    experiment: Experiment | None = None
+
+    @property
+    def folder(self) -> str:
+        return f"{self.name}-{self.key[:8]}"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a step ended in: its findings, and the files in its folder that they rest on."""
+
+    findings: tuple[Finding, ...]
+    files: tuple[str, ...]
+
+
+def steps_of(plan: PlanConfig) -> tuple[Step, ...]:
+    """The steps of a plan, each after those it needs: its material, stage A for each seed, experiments.
+
+    Raises:
+        InputError: an option is refused, or a dataset or the base cannot be read.
+    """
+    found: dict[str, Step] = {}
+
+    def add(
+        name: str,
+        title: str,
+        needs: Sequence[str],
+        inputs: Mapping[str, Any],
+        estimate: Estimate,
+        experiment: Experiment | None = None,
+    ) -> None:
+        key = key_of(name, inputs, {one: found[one].key for one in needs})
+        found[name] = Step(name, title, tuple(needs), inputs, key, estimate, experiment)
+
+    first = material.material_step(plan)
+    made = "the world and its toy" if plan.world else "the data and the base"
+    add(first, made, (), material.material_inputs(plan), Estimate())
+    for seed in plan.seeds:
+        estimate = material.training_estimate(plan, seed)
+        title = f"stage A with seed {seed}, and its answers"
+        add(f"{_STAGE_A}{seed}", title, (first,), material.training_inputs(plan, seed), estimate)
+    for experiment in EXPERIMENTS.values():
+        if experiment.name in plan.leave_out:
+            continue
+        needs = [first, *(one for one in experiment.needs(plan) if one != first)]
+        if any(one not in found for one in needs):
+            continue  # it rests on an experiment that is left out, and the checklist says so
+        settings = settings_of(plan, experiment)
+        inputs = {"options": plain(asdict(settings)), "stage_a": _stage_a(plan)}
+        estimate = experiment.estimate(plan, settings)
+        add(experiment.name, experiment.title, needs, inputs, estimate, experiment)
+    return tuple(found.values())
+
+
+def key_of(name: str, inputs: Mapping[str, Any], needs: Mapping[str, str]) -> str:
+    """The hash of all that a step's result depends on, in hexadecimal; the order of names does not matter.
+
+    >>> key_of("a", {"x": 1, "y": 2}, {}) == key_of("a", {"y": 2, "x": 1}, {})
+    True
+    """
+    content = {"version": KEY_VERSION, "name": name, "inputs": inputs, "needs": needs}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def chosen(steps: Sequence[Step], only: Sequence[str]) -> tuple[Step, ...]:
+    """The steps of these names or numbers, and all that they need; all steps if none is named.
+
+    Raises:
+        InputError: a name or a number is of no step.
+    """
+    if not only:
+        return tuple(steps)
+    by_name = {one.name: one for one in steps}
+    by_number = {str(one.experiment.number): one.name for one in steps if one.experiment}
+    wanted = [by_number.get(word, word) for word in only]
+    for word in wanted:
+        if word not in by_name:
+            hint = did_you_mean(word, by_name, f"there are {', '.join(by_name)}")
+            raise InputError(f"only={word}: is no step of this plan; {hint}")
+    needed = set(wanted)
+    for step in reversed(steps):
+        if step.name in needed:
+            needed.update(step.needs)
+    return tuple(step for step in steps if step.name in needed)
+
+
+def run_step(plan: PlanConfig, step: Step, folder: Path, earlier: Mapping[str, Path], *, quiet: bool) -> Done:
+    """Run a step in its folder; `earlier` are the folders of the steps it needs.
+
+    Raises:
+        InputError: for what a user can mend.
+        KeyboardInterrupt: it was stopped; the same call goes on.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if step.experiment is None:
+        if step.name.startswith(_STAGE_A):
+            seed = int(step.name.removeprefix(_STAGE_A))
+            return Done((), material.train_and_answer(plan, seed, folder, earlier, quiet=quiet))
+        return Done((), material.make_material(plan, folder))
+    given = material.material_of(plan, earlier[material.material_step(plan)])
+    work = Work(
+        plan=plan,
+        settings=settings_of(plan, step.experiment),
+        folder=folder,
+        earlier=earlier,
+        materials=dict.fromkeys(plan.seeds, given),
+        quiet=quiet,
+    )
+    findings = tuple(step.experiment.run(work))
+    files = {one.file for one in findings if one.file and (folder / one.file).is_file()}
+    return Done(findings, tuple(sorted(files)))
+
+
+def _stage_a(plan: PlanConfig) -> dict[str, Any]:
+    """What an experiment that trains takes from the plan; all else reaches it by the steps it needs."""
+    return {"presets": list(plan.presets), "options": plain(dict(plan.options)), "seeds": list(plan.seeds)}

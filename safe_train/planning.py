@@ -1,0 +1,67 @@
+"""The command that runs the research plan: plan."""
+
+from pathlib import Path
+from typing import Literal
+
+from safe_data.core.command import HOLDS
+from safe_data.core.errors import InputError
+from safe_data.core.terminal import say, wrote
+
+
+def plan(
+    action: Literal["show", "run", "status", "resume"],
+    plan: str,
+    *,
+    out: Path | None = None,
+    only: tuple[str, ...] = (),
+    workers: int = 1,
+    dry_run: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Run the twelve experiments to a launch checklist; exit code 0 go, 1 no-go, 2 something not measured.
+
+    What is there and unchanged is used again, so a run that was stopped or killed goes on.
+
+    Args:
+        action: show tells the steps; run runs them; status tells how those of a folder stand; resume runs
+            what is left of it
+        plan: a plan that comes with SAFE (demo, pilot or paper) or a YAML file; for status and resume, the
+            folder of a run
+        out: folder of the run; for run only
+        only: name or number of an experiment to run, with what it needs, such as 4 or gates (default: all)
+        workers: steps to run at once, each in a process
+        dry_run: show what would run, and stop
+        quiet: show no progress of steps
+
+    Examples:
+        safe-train plan show demo
+        safe-train plan run demo --out runs/plan --workers 2
+        safe-train plan resume runs/plan --only 4 --only gates
+    """
+    from safe_train.plan.page import write_page
+    from safe_train.plan.plan_file import PLAN_FILE, read_plan
+    from safe_train.plan.plan_text import checklist_lines, status_lines, step_lines
+    from safe_train.plan.run import PlanRun, found_outcomes, run_plan
+    from safe_train.plan.steps import chosen, steps_of
+
+    is_folder = action in ("status", "resume")
+    if action == "run" and out is None and not dry_run:
+        raise InputError("run writes to a folder: name it with --out")
+    if is_folder and out is not None:
+        raise InputError(f"{action} reads and writes the folder of a run: leave out --out")
+    asked = read_plan(Path(plan) / PLAN_FILE if is_folder else plan)
+    if action == "show" or dry_run:
+        say(step_lines(chosen(steps_of(asked), only)))
+        return HOLDS
+    folder = Path(plan) if is_folder else out or Path()
+    if action == "status":
+        steps = steps_of(asked)
+        say(status_lines(PlanRun(asked, steps, found_outcomes(folder, steps)), folder))
+        return HOLDS
+    run = run_plan(asked, folder, only=only, workers=workers, quiet=quiet)
+    found, files = write_page(run, folder)
+    say(["", *checklist_lines(found)])
+    wrote(files)
+    from safe_eval.judging.verdict import EXIT_CODES
+
+    return EXIT_CODES[found.decision]
