@@ -14,6 +14,7 @@ from safe_train.settings.audit import AuditConfig
 from safe_train.settings.gate import GateConfig
 from safe_train.settings.parity import ParityConfig
 from safe_train.settings.predict import PredictConfig
+from safe_train.settings.profile import ProfileConfig
 from safe_train.settings.stage_b import StageBConfig
 from safe_train.settings.stage_c import StageCConfig
 from safe_train.settings.train import TrainConfig
@@ -246,6 +247,26 @@ def parity(config: ParityConfig) -> int:
     return report.exit_code
 
 
+def profile(config: ProfileConfig) -> int:
+    """Measure the time and memory of training and answers here; exit code 0 go, 1 no-go, 2 not measured.
+
+    Of a checkpoint, or of a plan by its options. It writes tables and charts to OUT.
+
+    Examples:
+        safe-train profile runs/mine/adapter --data runs/mine/shards --backbone runs/base --out runs/profile
+        safe-train profile --config baseline --data runs/mine/shards --backbone runs/base --out runs/plan
+    """
+    from safe_eval.judging.verdict import EXIT_CODES
+    from safe_train.profiling.profile import profile_checkpoint
+    from safe_train.profiling.profile_text import profile_lines
+    from safe_train.profiling.result import PROFILE
+
+    found = profile_checkpoint(config)
+    say(profile_lines(found))
+    wrote([config.out / PROFILE, config.out / "profile.md"])
+    return EXIT_CODES[found.decision]
+
+
 def retention(
     *,
     out: Path,
@@ -282,6 +303,7 @@ COMMANDS: dict[str, Command] = {
     "predict": predict,
     "gate": gate,
     "parity": parity,
+    "profile": profile,
     "retention": retention,
 }
 

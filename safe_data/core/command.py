@@ -255,8 +255,11 @@ def _add_parameters(parser: Any, command: Command, presets: Sequence[str]) -> No
 
 
 def _add_positional(parser: Any, name: str, hint: Any, help_text: str, *, required: bool = True) -> None:
-    is_list = get_origin(hint) in (list, tuple)
-    shape = {"nargs": "+" if required else "*", "type": get_args(hint)[0]} if is_list else {"type": hint}
+    shape: dict[str, Any] = {"type": hint}
+    if get_origin(hint) in (list, tuple):
+        shape = {"nargs": "+" if required else "*", "type": get_args(hint)[0]}
+    elif not required:
+        shape["nargs"] = "?"
     parser.add_argument(name, metavar=name.upper(), help=help_text, **shape).hint = hint
 
 

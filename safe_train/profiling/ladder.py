@@ -1,0 +1,112 @@
+"""Ladder: sizes that double until memory, time or a largest size ends them; then all are timed in turns."""
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+import torch
+
+from safe_train.parity.timing import wait
+
+StoppedBy = Literal["the largest size", "memory", "time"]
+Seen = TypeVar("Seen")
+Way = Callable[[], object]
+
+
+def sizes(most: int, also: int | None = None) -> list[int]:
+    """1, 2, 4, … up to the largest, which is one of them; and one more size that matters.
+
+    >>> sizes(12), sizes(16, also=5), sizes(4, also=9)
+    ([1, 2, 4, 8, 12], [1, 2, 4, 5, 8, 16], [1, 2, 4, 9])
+    """
+    doubling = [2**power for power in range(most.bit_length()) if 2**power <= most]
+    return sorted({*doubling, most, *([] if also is None else [also])})
+
+
+@dataclass(frozen=True)
+class Climb(Generic[Seen]):
+    """The sizes that could be run, with what was seen at each, and what ended them."""
+
+    seen: dict[int, Seen]
+    stopped_by: StoppedBy
+    at: int | None  # the size that was not run, or did not fit
+
+
+def climb(
+    wanted: Sequence[int],
+    look: Callable[[int], Seen],
+    *,
+    seconds: float,
+    runs: int,
+    room: Callable[[int, dict[int, Seen]], bool] = lambda _size, _seen: True,
+    clock: Callable[[], float] = time.monotonic,
+) -> Climb[Seen]:
+    """Run each size once with `look`, from the smallest, as long as all of them can be run `runs` times more.
+
+    `room` says, from what was seen so far, whether a size may be tried: where memory that lacks ends the
+    process instead of raising an error, it must not be tried.
+    """
+    seen: dict[int, Seen] = {}
+    spent = again = last = 0.0
+    for place, size in enumerate(wanted):
+        larger = size / wanted[place - 1] if place else 1.0
+        if place and spent + (1 + runs) * larger * last + again > seconds:
+            return Climb(seen, "time", size)
+        if not room(size, seen):
+            return Climb(seen, "memory", size)
+        started = clock()
+        try:
+            seen[size] = look(size)
+        except (torch.OutOfMemoryError, MemoryError):
+            release()
+            return Climb(seen, "memory", size)
+        last = clock() - started
+        spent += last
+        again += runs * last
+    return Climb(seen, "the largest size", None)
+
+
+def in_turns(ways: Sequence[Way], repeats: int) -> list[list[float]]:
+    """The seconds of each way, so often, one after the other: a busy moment slows all of them.
+
+    Each round begins with another way, so that none always runs in the wake of the same one. Call each once
+    before: a first call is slower.
+    """
+    taken: list[list[float]] = [[] for _ in ways]
+    with without_collecting():
+        for repeat in range(repeats):
+            for place in range(len(ways)):
+                number = (place + repeat) % len(ways)
+                taken[number].append(seconds_of(ways[number]))
+    return taken
+
+
+def seconds_of(way: Way) -> float:
+    """How long a way takes until the device has done all of it."""
+    wait()
+    started = time.perf_counter()
+    way()
+    wait()
+    return time.perf_counter() - started
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """No collection of garbage within: it would slow whichever way it falls on."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def release() -> None:
+    """Give back what a pass that did not fit still holds."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
