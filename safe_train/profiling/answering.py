@@ -13,7 +13,7 @@ from safe_train.base.dialogue import Dialogue
 from safe_train.parity.memory import bytes_of
 from safe_train.profiling.answers import Answers, cache_bytes, of_length
 from safe_train.profiling.gauge import Gauge, held_by, pass_memory
-from safe_train.profiling.ladder import climb, in_turns, sizes
+from safe_train.profiling.ladder import climb, in_turns, seconds_of, sizes
 from safe_train.profiling.operations import operations_of
 from safe_train.profiling.quantiles import quantile_of
 from safe_train.profiling.result import Answering, AnsweringRung, Operations, PassMemory
@@ -86,8 +86,8 @@ def profile_answering(subject: Subject, answers: Answers, at: Phase = unseen) ->
     return Answered(answering, operations)
 
 
-def _look(answers: Answers, dialogue: Dialogue, numbers: list[int], tokens: int) -> _Seen:
-    """Run a size both ways once, and once more to see what it holds."""
+def _look(answers: Answers, dialogue: Dialogue, numbers: list[int], tokens: int) -> tuple[_Seen, float]:
+    """Run a size both ways, once more to see what each holds, and once more for the seconds of both."""
     model, audio = answers.model, answers.audio(numbers)
     inputs = of_length(dialogue.encode([answers.question(number) for number in numbers]), tokens)
     most = model.pathway.config.most_tokens
@@ -102,8 +102,9 @@ def _look(answers: Answers, dialogue: Dialogue, numbers: list[int], tokens: int)
     for way in (with_sound, without):
         way()
         measured.append(pass_memory(device, way))
-    heard = model.pathway(audio, most)
-    return _Seen(
+    with torch.no_grad():
+        heard = model.pathway(audio, most)
+    seen = _Seen(
         with_sound=with_sound,
         without=without,
         with_memory=measured[0],
@@ -111,6 +112,7 @@ def _look(answers: Answers, dialogue: Dialogue, numbers: list[int], tokens: int)
         cache_bytes=_cache_bytes(model.base, inputs, len(numbers)),
         heard_bytes=held_by(tensor for pair in heard.values() for tensor in pair),
     )
+    return seen, seconds_of(with_sound) + seconds_of(without)
 
 
 @torch.no_grad()

@@ -37,35 +37,36 @@ class Climb(Generic[Seen]):
 
 def climb(
     wanted: Sequence[int],
-    look: Callable[[int], Seen],
+    look: Callable[[int], tuple[Seen, float]],
     *,
     seconds: float,
     runs: int,
     room: Callable[[int, dict[int, Seen]], bool] = lambda _size, _seen: True,
     clock: Callable[[], float] = time.monotonic,
 ) -> Climb[Seen]:
-    """Run each size once with `look`, from the smallest, as long as all of them can be run `runs` times more.
+    """Look at each size, from the smallest, as long as there is time to run all of them so many times more.
 
-    `room` says, from what was seen so far, whether a size may be tried: where memory that lacks ends the
-    process instead of raising an error, it must not be tried.
+    `look` returns what it saw and the seconds of one run. `room` says, from what was seen so far, whether a
+    size may be tried: where memory that lacks ends the process instead of raising an error, it must not be.
     """
     seen: dict[int, Seen] = {}
-    spent = again = last = 0.0
+    spent = once = before = looked = 0.0
     for place, size in enumerate(wanted):
         larger = size / wanted[place - 1] if place else 1.0
-        if place and spent + (1 + runs) * larger * last + again > seconds:
+        coming = larger * (looked + runs * (once - before)) if place else 0.0
+        if spent + runs * once + coming > seconds:
             return Climb(seen, "time", size)
         if not room(size, seen):
             return Climb(seen, "memory", size)
-        started = clock()
+        started, before = clock(), once
         try:
-            seen[size] = look(size)
+            seen[size], run = look(size)
         except (torch.OutOfMemoryError, MemoryError):
             release()
             return Climb(seen, "memory", size)
-        last = clock() - started
-        spent += last
-        again += runs * last
+        looked = clock() - started
+        spent += looked
+        once += run
     return Climb(seen, "the largest size", None)
 
 

@@ -22,7 +22,7 @@ from safe_train.batches import Batch, Loader
 from safe_train.parity.memory import bytes_of
 from safe_train.pathway.model import SafeModel
 from safe_train.profiling.gauge import Gauge, held_by, pass_memory
-from safe_train.profiling.ladder import Climb, climb, in_turns, sizes
+from safe_train.profiling.ladder import Climb, climb, in_turns, seconds_of, sizes
 from safe_train.profiling.machine import available_bytes
 from safe_train.profiling.memory_model import FEWEST_SIZES, model_of
 from safe_train.profiling.operations import operations_of
@@ -103,11 +103,12 @@ class Passes:
         )
         return held[0] if gauge else None
 
-    def look(self, rows: int) -> tuple[Batch, PassMemory]:
-        """A batch, and the memory of its pass, which is the second: the first makes what lasts."""
+    def look(self, rows: int) -> tuple[tuple[Batch, PassMemory], float]:
+        """A batch and the memory of its pass, and the seconds of another; the first makes what lasts."""
         batch = self.batch(rows)
         self.run(batch)
-        return batch, pass_memory(self._subject.device, partial(self.run, batch))
+        memory = pass_memory(self._subject.device, partial(self.run, batch))
+        return (batch, memory), seconds_of(partial(self.run, batch))
 
     def _sampler(self, rows: int) -> StepSampler:
         config = self._subject.config
@@ -190,7 +191,7 @@ def profile_training(
         operations=operations_of(
             f"a training pass of {middle} rows", partial(passes.run, batches[middle]), subject.device
         ),
-        check=lambda rows: passes.look(rows)[1],
+        check=lambda rows: passes.look(rows)[0][1],
     )
 
 
