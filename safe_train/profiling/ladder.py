@@ -15,6 +15,8 @@ StoppedBy = Literal["the largest size", "memory", "time"]
 Seen = TypeVar("Seen")
 Way = Callable[[], object]
 
+_NO_MEMORY = "can't allocate memory"  # how PyTorch says it on a CPU, in an error of no class of its own
+
 
 def sizes(most: int, also: int | None = None) -> list[int]:
     """1, 2, 4, … up to the largest, which is one of them; and one more size that matters.
@@ -59,15 +61,27 @@ def climb(
         if not room(size, seen):
             return Climb(seen, "memory", size)
         started, before = clock(), once
-        try:
-            seen[size], run = look(size)
-        except (torch.OutOfMemoryError, MemoryError):
-            release()
+        found = _fitting(look, size)
+        if found is None:
+            release()  # here, where no traceback holds the tensors any more
             return Climb(seen, "memory", size)
+        seen[size], run = found
         looked = clock() - started
         spent += looked
         once += run
     return Climb(seen, "the largest size", None)
+
+
+def _fitting(look: Callable[[int], tuple[Seen, float]], size: int) -> tuple[Seen, float] | None:
+    """What is seen at a size, or None where memory is not enough for it."""
+    try:
+        return look(size)
+    except (torch.OutOfMemoryError, MemoryError):
+        return None
+    except RuntimeError as error:
+        if _NO_MEMORY not in str(error):
+            raise
+        return None
 
 
 def in_turns(ways: Sequence[Way], repeats: int) -> list[list[float]]:

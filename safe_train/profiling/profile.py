@@ -70,12 +70,11 @@ def profile_checkpoint(config: ProfileConfig) -> Profile:
         found = _measured(subject, accelerator, at, before, started)
         at("writing")
         _remove_results(out)
-        files = {TABLES: profile_markdown(found).encode()}
-        if can_draw():
-            files |= {name: svg.encode() for name, svg in charts_of(found).items()}
+        charts = charts_of(found) if can_draw() else {}
+        files = {TABLES: profile_markdown(found, list(charts)), **charts}
         write_options(out, "safe-train profile", options_of(config), TRAIN)
         for name, content in files.items():
-            write_bytes(out / name, content)
+            write_bytes(out / name, content.encode())
         _track(accelerator, config, found)
         write_bytes(out / PROFILE, json_bytes(found))  # last: where it is, all of it is
     return found

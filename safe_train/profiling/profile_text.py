@@ -1,7 +1,7 @@
 """Profile text: what `safe-train profile` prints in 80 columns, and the same tables in Markdown."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from safe_data.core.numerals import MISSING
 from safe_data.core.table import COLUMNS, Table, render
@@ -26,13 +26,13 @@ def profile_lines(found: Profile) -> list[str]:
     return lines
 
 
-def profile_markdown(found: Profile) -> str:
-    """The content of profile.md."""
+def profile_markdown(found: Profile, charts: Sequence[str]) -> str:
+    """The content of profile.md, with the charts that were drawn."""
     lines = [_head(found), "", *render(tables_of(found), "markdown"), ""]
     lines += [f"- {sentence}" for sentence in _sentences(found)]
     lines += ["", f"decision: {found.decision}", ""]
     lines += [f"- {one.decision}: {one.name}: {one.evidence}" for one in found.findings]
-    lines += ["", "![questions a second](throughput.svg)", "![memory](memory.svg)", "![latency](latency.svg)"]
+    lines += ["", *(f"![{name.partition('.')[0]}]({name})" for name in charts)]
     return "\n".join(lines) + "\n"
 
 

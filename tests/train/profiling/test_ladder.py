@@ -48,8 +48,15 @@ def test_time_ends_it_before_a_size_that_it_would_not_be_enough_for(seconds: flo
     assert max(found.seen) <= last
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError])
-def test_a_size_that_does_not_fit_ends_it(error: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"),
+    ],
+)
+def test_a_size_that_does_not_fit_ends_it(error: Exception) -> None:
     def look(size: int) -> tuple[str, float]:
         if size > 2:
             raise error
