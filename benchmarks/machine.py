@@ -3,7 +3,8 @@
 import os
 import platform
 from importlib.metadata import version
-from pathlib import Path
+
+from safe_train.profiling.machine import processor
 
 LIBRARIES = ("numpy", "soundfile", "soxr", "librosa", "webdataset", "pyarrow", "torch", "transformers")
 
@@ -11,7 +12,7 @@ LIBRARIES = ("numpy", "soundfile", "soxr", "librosa", "webdataset", "pyarrow", "
 def describe() -> dict[str, object]:
     """Processor, cores, load of the last minute, Python and the libraries that do the work."""
     return {
-        "cpu": _processor(),
+        "cpu": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         "load": os.getloadavg()[0],
@@ -20,14 +21,3 @@ def describe() -> dict[str, object]:
         "python": platform.python_version(),
         **{name: version(name) for name in LIBRARIES},
     }
-
-
-def _processor() -> str:
-    """Its name where the system tells, with the family and model that a cloud leaves out of it."""
-    path = Path("/proc/cpuinfo")
-    if not path.is_file():
-        return platform.processor() or platform.machine()
-    facts = dict(line.split(":", 1) for line in path.read_text().split("\n\n")[0].splitlines() if ":" in line)
-    known = {name.strip(): value.strip() for name, value in facts.items()}
-    named = known.get("model name", platform.machine())
-    return f"{named}, family {known.get('cpu family', '?')}, model {known.get('model', '?')}"

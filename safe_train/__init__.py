@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from safe_train.pathway.projector import AudioProjector
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
+    from safe_train.profiling.profile import profile_checkpoint
+    from safe_train.profiling.result import Profile
     from safe_train.retention.drift import DriftedError
     from safe_train.settings.adaptation import AdaptationConfig
     from safe_train.settings.audit import AuditConfig
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from safe_train.settings.parity import ParityConfig
     from safe_train.settings.pathway import PathwayConfig
     from safe_train.settings.predict import PredictConfig
+    from safe_train.settings.profile import ProfileConfig
     from safe_train.settings.stage_b import StageBConfig
     from safe_train.settings.stage_c import StageCConfig
     from safe_train.settings.train import RunConfig, TrainConfig
@@ -62,6 +65,8 @@ __all__ = [
     "PathwayConfig",
     "PredictConfig",
     "Predicted",
+    "Profile",
+    "ProfileConfig",
     "RunConfig",
     "SafeModel",
     "StageAResult",
@@ -75,6 +80,7 @@ __all__ = [
     "predict_dataset",
     "predictions",
     "preset_config",
+    "profile_checkpoint",
     "read_checkpoint",
     "read_gate",
     "run_audit",
@@ -101,6 +107,8 @@ _MODULES = {
     "pathway.projector": ("AudioProjector",),
     "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "presets": ("preset_config",),
+    "profiling.profile": ("profile_checkpoint",),
+    "profiling.result": ("Profile",),
     "retention.drift": ("DriftedError",),
     "settings.audit": ("AuditConfig",),
     "settings.backbone": ("AskingConfig", "BackboneConfig", "LoadingConfig"),
@@ -111,6 +119,7 @@ _MODULES = {
     "settings.parity": ("ParityConfig",),
     "settings.pathway": ("PathwayConfig",),
     "settings.predict": ("PredictConfig",),
+    "settings.profile": ("ProfileConfig",),
     "settings.stage_b": ("StageBConfig",),
     "settings.stage_c": ("StageCConfig",),
     "settings.train": ("RunConfig", "TrainConfig"),

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import InputError, require_extra
@@ -15,12 +15,10 @@ from safe_train.settings.audit import AuditConfig
 from safe_train.settings.gate import GateConfig
 from safe_train.settings.parity import ParityConfig
 from safe_train.settings.predict import PredictConfig
+from safe_train.settings.profile import ProfileConfig
 from safe_train.settings.stage_b import StageBConfig
 from safe_train.settings.stage_c import StageCConfig
 from safe_train.settings.train import TrainConfig
-
-if TYPE_CHECKING:
-    from safe_train.stages.logs import StepLoss
 
 SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
 
@@ -76,8 +74,9 @@ def stage_a(config: TrainConfig) -> int:
     """
     from accelerate import PartialState
 
-    from safe_train.retention.drift import DriftedError, drift_table
+    from safe_train.retention.drift import DriftedError
     from safe_train.stages.stage_a import stage_a as train
+    from safe_train.stages.stages_text import stage_a_lines
 
     try:
         trained = train(config)
@@ -87,23 +86,7 @@ def stage_a(config: TrainConfig) -> int:
         return DOES_NOT_HOLD
     if not PartialState().is_main_process:
         return HOLDS
-    checkpoint = trained.checkpoint
-    records = sum(dataset.records for dataset in checkpoint.datasets)
-    adapted = checkpoint.adapted
-    if adapted and adapted.settings.base == "full":
-        base = f"of them {adapted.parameters:,} of the base's {checkpoint.base.parameters:,}"
-    else:
-        base = f"the base's {checkpoint.base.parameters:,} unchanged"
-    trained_on = f"{checkpoint.trained_parameters:,} parameters trained on {records:,} records"
-    lines = [f"{config.run.out}: {trained_on}, {base}"]
-    if trained.losses:
-        lines.append(f"  last batch, in nats per token: {last_losses(trained.losses[-1])}")
-    if trained.metrics:
-        heard = trained.metrics.get("audio_accuracy")
-        shown = "not measured" if heard is None else f"{heard:.3f}"
-        lines.append(f"  last evaluation, on the validation split: audio accuracy {shown}")
-        lines += [f"  {line}" for line in drift_table(trained.metrics, config.run.drift_stop)]
-    say(lines)
+    say(stage_a_lines(trained, config.run))
     return HOLDS
 
 
@@ -148,15 +131,6 @@ def stage_c(checkpoint: Path, config: StageCConfig) -> int:
     say(stage_c_lines(found))
     wrote(found.files)
     return NOT_JUDGED if found.gate is None else found.gate.exit_code
-
-
-def last_losses(last: "StepLoss") -> str:
-    """The losses of a step, in words."""
-    on_audio = (
-        "not measured" if last.cross_entropy is None else f"{last.cross_entropy:.3f} on audio questions"
-    )
-    from_base = "not measured" if last.distillation is None else f"{last.distillation:z.4f} from the base"
-    return f"cross-entropy {on_audio}, KL divergence {from_base}"
 
 
 def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config: PredictConfig) -> int:
@@ -248,6 +222,26 @@ def parity(config: ParityConfig) -> int:
     return report.exit_code
 
 
+def profile(config: ProfileConfig) -> int:
+    """Measure the time and memory of training and answers here; exit code 0 go, 1 no-go, 2 not measured.
+
+    Of a checkpoint, or of a plan by its options. It writes tables and charts to OUT.
+
+    Examples:
+        safe-train profile runs/mine/adapter --data runs/mine/shards --backbone runs/base --out runs/profile
+        safe-train profile --config baseline --data runs/mine/shards --backbone runs/base --out runs/plan
+    """
+    from safe_eval.judging.verdict import EXIT_CODES
+    from safe_train.profiling.profile import profile_checkpoint
+    from safe_train.profiling.profile_text import profile_lines
+    from safe_train.profiling.result import PROFILE
+
+    found = profile_checkpoint(config)
+    say(profile_lines(found))
+    wrote([config.out / PROFILE, config.out / "profile.md"])
+    return EXIT_CODES[found.decision]
+
+
 def retention(
     *,
     out: Path,
@@ -284,6 +278,7 @@ COMMANDS: dict[str, Command] = {
     "predict": predict,
     "gate": gate,
     "parity": parity,
+    "profile": profile,
     "retention": retention,
     "plan": plan,
 }

@@ -255,9 +255,9 @@ def _add_parameters(parser: Any, command: Command, presets: Sequence[str]) -> No
 
 
 def _add_positional(parser: Any, name: str, hint: Any, help_text: str, *, required: bool = True) -> None:
-    is_list = get_origin(hint) in (list, tuple)
-    shape = {"nargs": "+" if required else "*", "type": get_args(hint)[0]} if is_list else {"type": hint}
-    parser.add_argument(name, metavar=name.upper(), help=help_text, **shape).hint = hint
+    nargs = ("+" if required else "*") if get_origin(hint) in (list, tuple) else None if required else "?"
+    kind = get_args(hint)[0] if nargs in ("+", "*") else hint
+    parser.add_argument(name, metavar=name.upper(), help=help_text, type=kind, nargs=nargs).hint = hint
 
 
 def _add_fields(parser: Any, options: Any) -> None:

@@ -92,13 +92,14 @@ def ratio_of(pairs: Sequence[tuple[float, float]]) -> TimeRatio:
 
 def _seconds(prepare: Run, run: Run) -> float:
     prepare()
-    _wait()
+    wait()
     started = time.perf_counter()
     run()
-    _wait()
+    wait()
     return time.perf_counter() - started
 
 
-def _wait() -> None:
+def wait() -> None:
+    """Wait until the device has done all that it was given."""
     if torch.accelerator.is_available():
         torch.accelerator.synchronize()

@@ -46,6 +46,7 @@ from safe_train.stages.processes import summed
 from safe_train.stages.progress import training_progress, training_values
 from safe_train.stages.sampler import Ahead, Step
 from safe_train.stages.schedule import budget_at, gate_at
+from safe_train.stages.training_pass import answer_tokens, training_pass
 from safe_train.stages.work import Counts, Work
 from safe_train.track import Log as Track
 from safe_train.track import tracking
@@ -216,33 +217,32 @@ class Loop:
 
     def _backward(self, batches: Sequence[Batch], gate: float, tokens: int) -> dict[str, float]:
         """Add up the gradients of this process's forward passes; return the losses of the whole batch."""
-        base, teacher = self.work.model.base, self.work.teacher
+        base = self.work.model.base
         device = input_device(base)
         counts = self._counts(batches)
         sums: dict[str, float] = {}
         for number, batch in enumerate(batches, 1):
-            batch = batch.to(device, base.dtype)
-            kept = tuple(row for row in batch.asked if row.role != "audio")
-            with self.accelerator.autocast():  # the teacher rounds as the student does
-                taught = teacher.logits(kept) if teacher and kept else None
             is_last = number == len(batches)  # only then do processes exchange gradients
             waiting = nullcontext() if is_last else self.accelerator.no_sync(self.model)
-            # Backward inside the request, as activation checkpointing may run hooks again; outside of
-            # autocast, as its operations have the types of the forward pass.
-            with waiting, self.work.model.fuse(audio=batch.audio, gate=gate, tokens=tokens):
-                with self.accelerator.autocast():
-                    losses = self.work.losses(self.model, batch, taught, counts)
-                # Processes average their gradients; the losses are parts of one sum.
-                self.accelerator.backward(losses["loss"] * self.accelerator.num_processes)
+            with waiting:
+                losses = training_pass(
+                    self.work.model,
+                    self.model,
+                    batch.to(device, base.dtype),
+                    counts,
+                    losses=self.work.losses,
+                    teacher=self.work.teacher,
+                    gate=gate,
+                    tokens=tokens,
+                    accelerator=self.accelerator,
+                )
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
         return dict(zip(sums, summed(self.accelerator, list(sums.values())), strict=True))
 
     def _counts(self, batches: Sequence[Batch]) -> Counts:
-        learn = sum(int(batch.real[batch.learns].sum()) for batch in batches)
-        both = sum(int(batch.real.sum()) for batch in batches)
-        learn, both = map(int, summed(self.accelerator, [learn, both]))
-        return Counts(learn, both - learn)
+        learn, keep = map(int, summed(self.accelerator, answer_tokens(batches)))
+        return Counts(learn, keep)
 
     def _end_epoch(self) -> None:
         """Write what the epoch drew, if this was its last step or the run's."""

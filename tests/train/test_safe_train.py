@@ -19,6 +19,7 @@ FUNCTIONS = {
     "predict": "predict_dataset",
     "gate": "fit_gate",
     "parity": "check_parity",
+    "profile": "profile_checkpoint",
     "retention": "run_retention",
 }
 
@@ -76,6 +77,8 @@ def test_the_public_face() -> None:
         "PathwayConfig",
         "PredictConfig",
         "Predicted",
+        "Profile",
+        "ProfileConfig",
         "RunConfig",
         "SafeModel",
         "StageAResult",
@@ -89,6 +92,7 @@ def test_the_public_face() -> None:
         "predict_dataset",
         "predictions",
         "preset_config",
+        "profile_checkpoint",
         "read_checkpoint",
         "read_gate",
         "run_audit",

@@ -250,6 +250,27 @@ def test_fields_that_are_not_given_keep_their_defaults(capsys: pytest.CaptureFix
     assert capsys.readouterr().out == f"o {Schedule(rate=1.0)} 7\n"
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What is looked at."""
+
+    place: Path | None = field(default=None, metadata={"positional": True})
+    """where it is"""
+
+
+def look(seen: Seen) -> None:
+    """Look at a place, or at none."""
+    print(seen.place)
+
+
+@pytest.mark.parametrize(("words", "shown"), [((), "None"), (("here",), "here")])
+def test_a_positional_field_with_a_default_may_be_left_out(
+    words: tuple[str, ...], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("safe", "Try.", {"look": look}, ["look", *words]) == 0
+    assert capsys.readouterr().out == f"{shown}\n"
+
+
 def test_a_field_without_a_default_is_required(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("train", "o") == 3
     assert "rate" in capsys.readouterr().err
