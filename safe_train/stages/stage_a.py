@@ -162,7 +162,7 @@ def _work(
     if config.pathway.standardise:
         for number, (mean, deviation) in enumerate(corpora.statistics()):
             pathway.projector(number).standardise(torch.from_numpy(mean), torch.from_numpy(deviation))
-    questions = read_questions(corpora, quiet=config.run.quiet)
+    questions = read_questions(corpora, tasks=data.tasks, quiet=config.run.quiet)
     stages = read_stages(data.curriculum) if data.curriculum else ()
     sampler = StepSampler(
         questions,
@@ -197,7 +197,7 @@ def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts, model: Sa
     if not any(ShardDataset(folder, split).has_audio.any() for folder in folders):
         return None
     corpora = Corpora(folders, data.validation_split, data.encoder)
-    questions = read_questions(corpora, quiet=config.run.quiet)
+    questions = read_questions(corpora, tasks=data.tasks, quiet=config.run.quiet)
 
     def before_training(batch: Batch) -> Tensor:
         with model.untouched():
