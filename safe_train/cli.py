@@ -281,7 +281,7 @@ def finetune(config: FinetuneConfig) -> int:
 
     Examples:
         safe-train finetune runs/mine/shards --backbone runs/base --out runs/lora --epochs 8
-        safe-train finetune runs/mine/shards --backbone runs/base --out runs/masked --freq-mask 5 --time-mask 10
+        safe-train finetune runs/mine/shards --backbone runs/base --out runs/masked --time-shift-ms 50
     """
     from safe_eval.judging.verdict import EXIT_CODES
     from safe_train.finetune.finetune import finetune as tune

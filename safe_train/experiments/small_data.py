@@ -6,11 +6,10 @@
     OUT/small_data.md, small_data.csv      its tables, the decision and the recipe to scale
     OUT/wrong.csv                          the clips that an arm gets wrong with every seed
 
-It is the plan's small-data study. Every part is used again if it is there, so that a run that was killed goes on.
+It is the plan's small-data study. Every part is used again if it is there, so a run that was killed goes on.
 """
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from safe_data.build.build import build_dataset
@@ -42,7 +41,6 @@ from safe_train.experiments.small_data_result import (
 from safe_train.experiments.small_data_text import study_csv, study_markdown, wrong_csv
 from safe_train.finetune.finetune import finetune
 from safe_train.toy.backbone import pretrain
-from safe_train.toy.recipe import recipe_for
 
 RESULT, TABLE, CSV, WRONG = "small_data.json", "small_data.md", "small_data.csv", "wrong.csv"
 DATA_SEED = 0
@@ -139,8 +137,7 @@ def _make(out: Path, size: Size, speaker: str, *, quiet: bool) -> None:
     splits = ", ".join(f"{part.name} {part.units}" for part in report.splits)
     _say(f"{size.clips} clips of {report.groups} groups ({splits})", started)
     started = time.monotonic()
-    recipe = replace(recipe_for(SPEECH), language_steps=size.language_steps)
-    pretrain(out / "backbone", seed=DATA_SEED, recipe=recipe)
+    pretrain(out / "backbone", seed=DATA_SEED, recipe=size.recipe)
     _say("a toy vision-language model that knows the words", started)
 
 

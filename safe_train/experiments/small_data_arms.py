@@ -1,13 +1,15 @@
 """Small-data arms: which recipes the study compares, on how many seeds, and how long each learns.
 
-Reference is LoRA of attention with rank 16, α 32 and dropout .05. Every other arm differs from it in one thing:
-what is updated, a point of the grid of rank × α × dropout, or SpecAugment.
+Reference is LoRA of attention with rank 16, α 32 and dropout .05. Every other arm differs from it in one
+thing: what is updated, a point of the grid of rank × α × dropout, or SpecAugment.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from safe_data.core.errors import InputError, did_you_mean
+from safe_data.sources.synthetic.worlds import SPEECH
 from safe_train.settings.adaptation import LoraTargets
 from safe_train.settings.backbone import BackboneConfig
 from safe_train.settings.finetune import (
@@ -17,6 +19,7 @@ from safe_train.settings.finetune import (
     LearningConfig,
     LoraConfig,
 )
+from safe_train.toy.recipe import Recipe, recipe_for
 
 REFERENCE, MLP = "attention", "attention_mlp"
 SEEDS = (42, 123, 456)
@@ -50,7 +53,7 @@ class Size:
     rate: float = 3e-3
     bottleneck: int = 64
     warm_up_steps: int = 20
-    language_steps: int = 700  # of the toy
+    recipe: Recipe = field(default_factory=partial(recipe_for, SPEECH))  # of the toy
     seeds: tuple[int, ...] = SEEDS
     grid_seeds: tuple[int, ...] = SEEDS[:2]
 
@@ -91,9 +94,13 @@ def config_of(
     arm: Arm, size: Size, *, shards: Path, backbone: Path, out: Path, quiet: bool
 ) -> FinetuneConfig:
     """The fine-tuning of an arm."""
-    masks = {"freq_mask": FREQ_MASK, "time_mask": TIME_MASK, "time_shift_ms": TIME_SHIFT_MS}
     return FinetuneConfig(
-        clips=ClipsConfig(shards=shards, **(masks if arm.augmented else {})),
+        clips=ClipsConfig(
+            shards=shards,
+            freq_mask=FREQ_MASK if arm.augmented else 0,
+            time_mask=TIME_MASK if arm.augmented else 0,
+            time_shift_ms=TIME_SHIFT_MS if arm.augmented else 0.0,
+        ),
         backbone=BackboneConfig(str(backbone)),
         run=FinetuneRunConfig(out=out, seeds=arm.seeds, name=arm.name, predict_batch_size=64, quiet=quiet),
         lora=LoraConfig(

@@ -1,8 +1,8 @@
-"""Small-data decision: differences between arms on the same clips and seeds, and which LoRA targets to choose.
+"""Small-data decision: differences between arms on the same clips and seeds, and the LoRA targets to choose.
 
-The rule of the plan is "MLP if SPEECH rises at least 5 points, else the steadier one". A rise counts only where
-the lower end of its interval reaches the 5 points, and counts as missing only where the upper end does not. The
-steadier arm is named only where a test of the two spreads over seeds tells them apart.
+The rule of the plan is "MLP if SPEECH rises at least 5 points, else the steadier one". A rise counts only
+where the lower end of its interval reaches the 5 points, and as missing only where the upper end does not.
+The steadier arm is named only where a test of the two spreads over seeds tells them apart.
 """
 
 import math
@@ -31,8 +31,8 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """a − b in accuracy over the seeds that both have.
 
     `ci` is over seeds and groups at once (two-way t), `bootstrap` over groups alone (BCa, of the mean over
-    seeds), and `mcnemar` each seed's exact p value, which takes clips as independent. `p_holm` is adjusted over
-    all comparisons of the study. An interval or p value is None where it was not measured.
+    seeds), and `mcnemar` each seed's exact p value, which takes clips as independent. `p_holm` is adjusted
+    over all comparisons of the study. An interval or p value is None where it was not measured.
     """
 
     a: str

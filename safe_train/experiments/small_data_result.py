@@ -93,7 +93,7 @@ class SmallDataResult(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Outcomes:
-    """An arm's test answers: the rows of its first seed in the order of their ids, and every seed's scores."""
+    """An arm's test answers: the rows of its first seed by their ids, and the scores of every seed."""
 
     arm: Arm
     rows: tuple[Prediction, ...]
@@ -168,7 +168,7 @@ def arm_row(
         by_seed=spread.means,
         speech=float(scores[:, speech].mean()),
         non_speech=float(scores[:, ~speech].mean()),
-        ece=None if honest is None else honest.value,
+        ece=None if honest is None else max(honest.seed_values, default=honest.value),
         temperatures=tuple(temperatures),
         wrong_in_every_seed=int(always_wrong(scores, right_from=RIGHT_FROM).sum()),
         decision=verdict.decision,

@@ -38,7 +38,7 @@ WRONG_COLUMNS = ("arm", "example_id", "label", "group", "kind", "snr_db", "durat
 def study_markdown(result: SmallDataResult, size: Size) -> str:
     """The content of small_data.md."""
     lines = [
-        f"Size {result.size}: {size.clips} clips, {size.steps} steps an arm and seed, speaker {result.speaker}. "
+        f"Size {result.size}: {size.clips} clips, {size.steps} steps a seed, speaker {result.speaker}. "
         f"Accuracies in percent on the test split, [{result.confidence:.0%} interval].",
         "",
         *render([_arms(result.arms), _compared(result)], "markdown"),
@@ -139,7 +139,7 @@ def _slices(slices: Sequence[Slice], fact: str) -> Table:
     """Accuracy by one fact: a line for each arm and class."""
     of_fact = [one for one in slices if one.fact == fact]
     values = sorted({one.value for one in of_fact})
-    lines = {}
+    lines: dict[tuple[str, str], dict[float, float]] = {}
     for one in of_fact:
         lines.setdefault((one.arm, one.label), {})[one.value] = one.accuracy
     unit = "dB" if fact == "snr_db" else "ms"

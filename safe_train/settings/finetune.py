@@ -9,12 +9,12 @@ from pathlib import Path
 from safe_data.core.errors import InputError, check_seed
 from safe_train.settings.adaptation import AdaptationConfig, LoraTargets
 from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
-from safe_train.settings.data import DataConfig
+from safe_train.settings.data import DataConfig, QuestionTask
 from safe_train.settings.learning import OptimConfig
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.settings.predict import SAFE, PredictConfig
 
-TASK = "classify"
+TASK: QuestionTask = "classify"
 
 
 @dataclass(frozen=True)
