@@ -33,10 +33,14 @@ if TYPE_CHECKING:
     from safe_train.settings.predict import PredictConfig
     from safe_train.settings.stage_b import StageBConfig
     from safe_train.settings.stage_c import StageCConfig
+    from safe_train.settings.sweep import SweepConfig
     from safe_train.settings.train import RunConfig, TrainConfig
     from safe_train.stages.stage_a import StageAResult, stage_a
     from safe_train.stages.stage_b import stage_b
     from safe_train.stages.stage_c import stage_c
+    from safe_train.sweeps.grid import Grid, read_grid
+    from safe_train.sweeps.result import SweepResult
+    from safe_train.sweeps.sweep import run_sweep
 
 __all__ = [
     "AdaptationConfig",
@@ -54,6 +58,7 @@ __all__ = [
     "DriftedError",
     "FittedGate",
     "GateConfig",
+    "Grid",
     "LoadingConfig",
     "LossConfig",
     "OptimConfig",
@@ -67,6 +72,8 @@ __all__ = [
     "StageAResult",
     "StageBConfig",
     "StageCConfig",
+    "SweepConfig",
+    "SweepResult",
     "TrainConfig",
     "attach_checkpoint",
     "check_parity",
@@ -77,9 +84,11 @@ __all__ = [
     "preset_config",
     "read_checkpoint",
     "read_gate",
+    "read_grid",
     "run_audit",
     "run_demo",
     "run_retention",
+    "run_sweep",
     "save_checkpoint",
     "stage_a",
     "stage_b",
@@ -116,7 +125,11 @@ _MODULES = {
     "settings.train": ("RunConfig", "TrainConfig"),
     "stages.stage_a": ("StageAResult", "stage_a"),
     "stages.stage_b": ("stage_b",),
+    "settings.sweep": ("SweepConfig",),
     "stages.stage_c": ("stage_c",),
+    "sweeps.grid": ("Grid", "read_grid"),
+    "sweeps.result": ("SweepResult",),
+    "sweeps.sweep": ("run_sweep",),
 }
 
 

@@ -4,23 +4,21 @@ import sys
 from collections.abc import Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import InputError, require_extra
 from safe_data.core.terminal import complain, say, wrote
+from safe_train.finetuning import finetune, small_data
 from safe_train.presets import PRESETS
 from safe_train.settings.audit import AuditConfig
-from safe_train.settings.finetune import FinetuneConfig
 from safe_train.settings.gate import GateConfig
 from safe_train.settings.parity import ParityConfig
 from safe_train.settings.predict import PredictConfig
 from safe_train.settings.stage_b import StageBConfig
 from safe_train.settings.stage_c import StageCConfig
+from safe_train.settings.sweep import SweepConfig
 from safe_train.settings.train import TrainConfig
-
-if TYPE_CHECKING:
-    from safe_train.stages.logs import StepLoss
 
 SUMMARY = "Teach a frozen vision-language model to hear, and have it answer."
 
@@ -29,6 +27,7 @@ _TRAIN = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "p
 _EXTRAS = {
     "demo": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "altair", "vl_convert"),
     "retention": ("train,gx", *_TRAIN, "great_expectations", "pandas"),
+    "sweep": ("train,sweep", *_TRAIN, "optuna"),
 }
 
 
@@ -75,8 +74,9 @@ def stage_a(config: TrainConfig) -> int:
     """
     from accelerate import PartialState
 
-    from safe_train.retention.drift import DriftedError, drift_table
+    from safe_train.retention.drift import DriftedError
     from safe_train.stages.stage_a import stage_a as train
+    from safe_train.stages.stage_a_text import stage_a_lines
 
     try:
         trained = train(config)
@@ -86,23 +86,7 @@ def stage_a(config: TrainConfig) -> int:
         return DOES_NOT_HOLD
     if not PartialState().is_main_process:
         return HOLDS
-    checkpoint = trained.checkpoint
-    records = sum(dataset.records for dataset in checkpoint.datasets)
-    adapted = checkpoint.adapted
-    if adapted and adapted.settings.base == "full":
-        base = f"of them {adapted.parameters:,} of the base's {checkpoint.base.parameters:,}"
-    else:
-        base = f"the base's {checkpoint.base.parameters:,} unchanged"
-    trained_on = f"{checkpoint.trained_parameters:,} parameters trained on {records:,} records"
-    lines = [f"{config.run.out}: {trained_on}, {base}"]
-    if trained.losses:
-        lines.append(f"  last batch, in nats per token: {last_losses(trained.losses[-1])}")
-    if trained.metrics:
-        heard = trained.metrics.get("audio_accuracy")
-        shown = "not measured" if heard is None else f"{heard:.3f}"
-        lines.append(f"  last evaluation, on the validation split: audio accuracy {shown}")
-        lines += [f"  {line}" for line in drift_table(trained.metrics, config.run.drift_stop)]
-    say(lines)
+    say(stage_a_lines(trained, config))
     return HOLDS
 
 
@@ -147,15 +131,6 @@ def stage_c(checkpoint: Path, config: StageCConfig) -> int:
     say(stage_c_lines(found))
     wrote(found.files)
     return NOT_JUDGED if found.gate is None else found.gate.exit_code
-
-
-def last_losses(last: "StepLoss") -> str:
-    """The losses of a step, in words."""
-    on_audio = (
-        "not measured" if last.cross_entropy is None else f"{last.cross_entropy:.3f} on audio questions"
-    )
-    from_base = "not measured" if last.distillation is None else f"{last.distillation:z.4f} from the base"
-    return f"cross-entropy {on_audio}, KL divergence {from_base}"
 
 
 def predict(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config: PredictConfig) -> int:
@@ -274,44 +249,26 @@ def retention(
     return exit_code(result)
 
 
-def finetune(config: FinetuneConfig) -> int:
-    """Teach a base to name the class of a sound by LoRA; exit code 0 go, 1 no-go, 2 not measured.
+def sweep(config: SweepConfig) -> int:
+    """Train every point of a grid on several seeds, and choose by rules; exit code 0 go, 1 no-go, 2 neither.
 
-    It trains each seed, fits its temperature on dev and judges its test answers by the criteria.
-
-    Examples:
-        safe-train finetune runs/mine/shards --backbone runs/base --out runs/lora --epochs 8
-        safe-train finetune runs/mine/shards --backbone runs/base --out runs/masked --time-shift-ms 50
-    """
-    from safe_eval.judging.verdict import EXIT_CODES
-    from safe_train.finetune.finetune import finetune as tune
-    from safe_train.finetune.finetune_text import finetune_lines
-
-    found = tune(config)
-    say(finetune_lines(found, config.run.out))
-    return EXIT_CODES[found.verdict.decision]
-
-
-def small_data(
-    *, out: Path, size: Literal["small", "full"] = "small", speaker: str = "auto", quiet: bool = False
-) -> int:
-    """Study by which recipe few clips teach to tell speech from other sounds; exit code 0 go, 1 no-go, 2 not.
-
-    Args:
-        out: folder of the study; what it already holds is used again
-        size: small takes minutes, full has all points of the grid, more clips and longer training
-        speaker: who speaks: espeak-ng, formants (a made voice), or auto, espeak-ng where it is installed
-        quiet: show no progress
+    A point is named only where the evidence carries it; otherwise the results say what would.
 
     Examples:
-        safe-train small-data --out runs/small_data
+        safe-train sweep demo --out runs/sweep
+        safe-train sweep tokens --shards runs/mine/shards --backbone runs/base --out runs/tokens
+        safe-train sweep rank --dry-run --audit llava-hf/llava-1.5-13b-hf
     """
-    from safe_train.experiments.small_data import CSV, RESULT, TABLE, WRONG, exit_code, run_small_data
+    from safe_train.sweeps.sweep import run_sweep
+    from safe_train.sweeps.sweep_text import dry_run_lines, sweep_lines
 
-    result = run_small_data(out, size=size, speaker=speaker, quiet=quiet)
-    say(["", *(out / TABLE).read_text("utf-8").split("\n")])
-    wrote([out / name for name in (RESULT, TABLE, CSV, WRONG)])
-    return exit_code(result)
+    if config.dry_run:
+        say(dry_run_lines(config))
+        return HOLDS
+    result = run_sweep(config)
+    say(sweep_lines(result))
+    wrote(result.files)
+    return {"go": HOLDS, "no-go": DOES_NOT_HOLD}.get(result.decision, NOT_JUDGED)
 
 
 COMMANDS: dict[str, Command] = {
@@ -326,6 +283,7 @@ COMMANDS: dict[str, Command] = {
     "retention": retention,
     "finetune": finetune,
     "small-data": small_data,
+    "sweep": sweep,
 }
 
 

@@ -5,7 +5,6 @@ where the lower end of its interval reaches the 5 points, and as missing only wh
 The steadier arm is named only where a test of the two spreads over seeds tells them apart.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -16,12 +15,13 @@ from numpy import ndarray
 from safe_eval.options import Sampling
 from safe_eval.statistics.bca import bca_interval
 from safe_eval.statistics.bootstrap import Labels
-from safe_eval.statistics.intervals import DIFFERENCE
+from safe_eval.statistics.intervals import DIFFERENCE, Interval
 from safe_eval.statistics.multiplicity import holm
 from safe_eval.statistics.paired import mcnemar_p_values
 from safe_eval.statistics.seeds import seed_difference
+from safe_train.sweeps.candidate import LEAST_SEEDS, Scored, needed
+from safe_train.sweeps.steadier import steadier
 
-LEAST_SEEDS = 2
 LEAST_RISE = 0.05
 
 BySeed = Mapping[int, Float[ndarray, " items"]]
@@ -103,8 +103,9 @@ def choose_targets(
             statement=f"not measured: {len(seeds)} seed in both; needs at least {LEAST_SEEDS} seeds",
         )
     differences = np.stack([a[seed][is_speech] - b[seed][is_speech] for seed in seeds])
-    interval = seed_difference(differences, groups[is_speech], sampling).inference.interval
-    rise, low, high = float(differences.mean()), interval.low, interval.high
+    found = Scored(differences, groups[is_speech], DIFFERENCE, is_difference=True)
+    interval = found.interval(sampling.confidence)
+    rise, low, high = found.value, interval.low, interval.high
 
     def chosen(winner: str | None, statement: str) -> Chosen:
         return Chosen(winner=winner, statement=statement, rise=rise, rise_low=low, rise_high=high)
@@ -115,43 +116,25 @@ def choose_targets(
     if low >= LEAST_RISE:
         return chosen(name, f"{name}: {shown} rises at least {LEAST_RISE:.0%}")
     if high >= LEAST_RISE:
-        return chosen(None, f"not told apart: whether {shown} rises {LEAST_RISE:.0%}; needs more groups")
-    means = [[float(of[seed].mean()) for seed in seeds] for of in (a, b)]
-    winner, words = steadier((name, means[0]), (other, means[1]), 1 - sampling.confidence)
+        more = needed(found, LEAST_RISE, (1 - sampling.confidence) / 2) or "more seeds and questions"
+        return chosen(None, f"not told apart: whether {shown} rises {LEAST_RISE:.0%}; needs {more}")
+    balanced = [[_balanced(of[seed], is_speech) for seed in seeds] for of in (a, b)]
+    winner, words, _ = steadier((name, balanced[0]), (other, balanced[1]), 1 - sampling.confidence)
     return chosen(winner, f"{shown} does not rise {LEAST_RISE:.0%}; {words}")
 
 
-def steadier(
-    a: tuple[str, Sequence[float]], b: tuple[str, Sequence[float]], risk: float
-) -> tuple[str | None, str]:
-    """Which of two arms varies less over the same seeds, if a test tells; and how in words.
-
-    **Source:** Pitman 1939, "A note on normal correlation"; Morgan 1939: two variances of pairs differ where
-    the sums and the differences of the pairs are correlated. It needs three seeds.
-
-    >>> steadier(("a", [0.5, 0.7, 0.9, 0.4]), ("b", [0.61, 0.6, 0.59, 0.6]), 0.05)[0]
-    'b'
-    >>> steadier(("a", [0.5, 0.7]), ("b", [0.6, 0.6]), 0.05)[0] is None
-    True
-    """
-    first, second = np.asarray(a[1], dtype=float), np.asarray(b[1], dtype=float)
-    spreads = [float(values.std(ddof=1)) for values in (first, second)]
-    said = f"sd {100 * spreads[0]:.1f} points of {a[0]}, {100 * spreads[1]:.1f} of {b[0]}"
-    freedom = len(first) - 2
-    p_value = _correlation_p(first + second, first - second, freedom) if freedom > 0 else 1.0
-    if p_value < risk:
-        name = a[0] if spreads[0] < spreads[1] else b[0]
-        return name, f"{name} is the steadier ({said}, p {p_value:.3f})"
-    return None, f"which is steadier is not told apart ({said}); needs more than {len(first)} seeds"
+def _balanced(scores: Float[ndarray, " items"], is_speech: Bool[ndarray, " items"]) -> float:
+    """The mean of the recalls of both classes."""
+    return float(scores[is_speech].mean() + scores[~is_speech].mean()) / 2
 
 
 def _compared(a: str, b: str, of_a: BySeed, of_b: BySeed, groups: Labels, sampling: Sampling) -> Compared:
     seeds = tuple(seed for seed in of_a if seed in of_b)
     differences = np.stack([of_a[seed] - of_b[seed] for seed in seeds])
-    two_way, p_value = (None, None), None
+    interval, p_value = Interval(), None
     if len(seeds) >= LEAST_SEEDS:
         found = seed_difference(differences, groups, sampling).inference
-        two_way, p_value = (found.interval.low, found.interval.high), found.p_value
+        interval, p_value = found.interval, found.p_value
     drawn = bca_interval(differences.mean(axis=0), groups, sampling, scale=DIFFERENCE)
     return Compared(
         a=a,
@@ -160,24 +143,11 @@ def _compared(a: str, b: str, of_a: BySeed, of_b: BySeed, groups: Labels, sampli
         n=differences.shape[1],
         groups=len(np.unique(groups)),
         difference=float(differences.mean()),
-        ci_low=two_way[0],
-        ci_high=two_way[1],
+        ci_low=interval.low,
+        ci_high=interval.high,
         bootstrap_low=drawn.low,
         bootstrap_high=drawn.high,
         p_value=p_value,
         p_holm=None,
         mcnemar=tuple(mcnemar_p_values(of_a[seed], of_b[seed])[0] for seed in seeds),
     )
-
-
-def _correlation_p(one: Float[ndarray, " seeds"], other: Float[ndarray, " seeds"], freedom: int) -> float:
-    """The two-sided p value of a correlation; 1 where either does not vary."""
-    from scipy.special import stdtr
-
-    if np.ptp(one) < 1e-12 or np.ptp(other) < 1e-12:
-        return 1.0
-    correlation = float(np.corrcoef(one, other)[0, 1])
-    left = max(0.0, 1 - correlation**2)
-    if left < 1e-15:
-        return 0.0
-    return 2 * float(stdtr(freedom, -abs(correlation) * math.sqrt(freedom / left)))

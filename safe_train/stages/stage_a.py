@@ -5,9 +5,10 @@ answer as the base does (loss: KL divergence): vision questions with an unrelate
 questions with silence. The gate is open for all of them: closed, nothing could drift.
 """
 
+import dataclasses
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -74,11 +75,11 @@ class StageAResult(NamedTuple):
     metrics: dict[str, float]
 
 
-def stage_a(config: TrainConfig) -> StageAResult:
+def stage_a(config: TrainConfig, *, watch: Callable[[int], None] | None = None) -> StageAResult:
     """Train a pathway for the backbone on one or several datasets, and write the checkpoint to `run.out`.
 
     A run that was stopped goes on where its last state was saved, and ends with the same bytes. A run that is
-    complete is returned as it is.
+    complete is returned as it is. `watch` is called after each evaluation; what it raises ends the run.
 
     Raises:
         InputError: before the first step, for what cannot be trained: an unknown layer, dataset, encoder or
@@ -99,13 +100,15 @@ def stage_a(config: TrainConfig) -> StageAResult:
         count = accelerator.num_processes
         raise InputError(f"batch_size={config.optim.batch_size}: each of {count} processes needs a question")
     if not accelerator.is_main_process:
-        return _stage_a(config, accelerator)
+        return _stage_a(config, accelerator, watch)
     check_out(out, force=force)
     with only_writer(out / RUN):
-        return _stage_a(config, accelerator)
+        return _stage_a(config, accelerator, watch)
 
 
-def _stage_a(config: TrainConfig, accelerator: Accelerator) -> StageAResult:
+def _stage_a(
+    config: TrainConfig, accelerator: Accelerator, watch: Callable[[int], None] | None
+) -> StageAResult:
     """Stage A in a folder that may be written."""
     out = config.run.out
     check_processes(config.loading, accelerator.num_processes)
@@ -116,6 +119,7 @@ def _stage_a(config: TrainConfig, accelerator: Accelerator) -> StageAResult:
     encoders = used_encoders(corpora.sounding)
     identity = _identity(config, corpora, encoders, base, accelerator)
     work, steps = _work(config, backbone, corpora, accelerator)
+    work = dataclasses.replace(work, watch=watch)
     try:
         if accelerator.is_main_process:
             begin(out, identity, force=config.run.force)

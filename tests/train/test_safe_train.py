@@ -20,6 +20,7 @@ FUNCTIONS = {
     "gate": "fit_gate",
     "parity": "check_parity",
     "retention": "run_retention",
+    "sweep": "run_sweep",
 }
 
 # Python imports this module by itself when it starts.
@@ -67,6 +68,7 @@ def test_the_public_face() -> None:
         "DemoConfig",
         "DriftedError",
         "FittedGate",
+        "Grid",
         "GateConfig",
         "LoadingConfig",
         "LossConfig",
@@ -81,6 +83,8 @@ def test_the_public_face() -> None:
         "StageAResult",
         "StageBConfig",
         "StageCConfig",
+        "SweepConfig",
+        "SweepResult",
         "TrainConfig",
         "attach_checkpoint",
         "check_parity",
@@ -91,9 +95,11 @@ def test_the_public_face() -> None:
         "preset_config",
         "read_checkpoint",
         "read_gate",
+        "read_grid",
         "run_audit",
         "run_demo",
         "run_retention",
+        "run_sweep",
         "save_checkpoint",
         "stage_a",
         "stage_b",

@@ -14,8 +14,9 @@ from safe_data.build.build import build_dataset
 from safe_data.sources.synthetic.world import write_world
 from safe_eval.predictions import read_predictions
 from safe_train.checkpoint import read_checkpoint
-from safe_train.cli import last_losses, main
+from safe_train.cli import main
 from safe_train.stages.logs import StepLoss
+from safe_train.stages.stage_a_text import last_losses
 
 FEW_STEPS = """
 optim:

@@ -1,4 +1,4 @@
-"""The small-data study: its decision on planted tables, its tables, and (slow) the whole of it, killed and all."""
+"""The small-data study: what it decides on planted tables, and (slow) the whole of it, killed once."""
 
 import csv
 import json
@@ -47,7 +47,7 @@ def test_a_rise_of_speech_that_is_shown_chooses_mlp() -> None:
     assert found.winner == MLP
     assert found.rise is not None
     assert found.rise_low is not None
-    assert found.rise == pytest.approx(0.3, abs=0.05)
+    assert found.rise == pytest.approx(0.3, abs=0.07)
     assert found.rise_low >= 0.05
     assert found.statement == "attention_mlp: SPEECH of attention_mlp over attention rises at least 5%"
 
@@ -64,7 +64,7 @@ def test_without_a_rise_the_steadier_is_named_only_where_it_is_shown() -> None:
     same = drawn(0.6, 0.8)
     found = choose_targets((MLP, same), (REFERENCE, same), SPEECH, CLUSTERS, FEW)
     assert found.winner is None
-    assert "does not rise 5%; which is steadier is not told apart" in found.statement
+    assert "does not rise 5%; not told apart which is steadier" in found.statement
     seeds = tuple(range(8))
     steady, shaky = drawn(0.6, 0.8, seeds), drawn(0.6, 0.8, seeds)
     for seed in seeds:  # another share of the other sounds is wrong each time
