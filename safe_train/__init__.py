@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from safe_train.checkpoint import attach_checkpoint, read_checkpoint, save_checkpoint
     from safe_train.demo import DemoConfig, run_demo
     from safe_train.experiments.retention import run_retention
+    from safe_train.experiments.small_data import run_small_data
+    from safe_train.finetune.finetune import Finetuned, run_finetune
     from safe_train.gates.fit import fit_gate
     from safe_train.gates.gate_files import FittedGate, read_gate
     from safe_train.gates.policy import AudioPolicyNetwork
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from safe_train.settings.audit import AuditConfig
     from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
     from safe_train.settings.data import DataConfig
+    from safe_train.settings.finetune import FinetuneConfig
     from safe_train.settings.gate import GateConfig
     from safe_train.settings.learning import LossConfig, OptimConfig
     from safe_train.settings.parity import ParityConfig
@@ -56,6 +59,8 @@ __all__ = [
     "DataConfig",
     "DemoConfig",
     "DriftedError",
+    "FinetuneConfig",
+    "Finetuned",
     "FittedGate",
     "GateConfig",
     "Grid",
@@ -87,7 +92,9 @@ __all__ = [
     "read_grid",
     "run_audit",
     "run_demo",
+    "run_finetune",
     "run_retention",
+    "run_small_data",
     "run_sweep",
     "save_checkpoint",
     "stage_a",
@@ -101,6 +108,8 @@ _MODULES = {
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
     "demo": ("DemoConfig", "run_demo"),
     "experiments.retention": ("run_retention",),
+    "experiments.small_data": ("run_small_data",),
+    "finetune.finetune": ("Finetuned", "run_finetune"),
     "gates.fit": ("fit_gate",),
     "gates.gate_files": ("FittedGate", "read_gate"),
     "gates.policy": ("AudioPolicyNetwork",),
@@ -115,6 +124,7 @@ _MODULES = {
     "settings.backbone": ("AskingConfig", "BackboneConfig", "LoadingConfig"),
     "settings.adaptation": ("AdaptationConfig",),
     "settings.data": ("DataConfig",),
+    "settings.finetune": ("FinetuneConfig",),
     "settings.gate": ("GateConfig",),
     "settings.learning": ("LossConfig", "OptimConfig"),
     "settings.parity": ("ParityConfig",),

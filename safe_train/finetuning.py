@@ -17,10 +17,10 @@ def finetune(config: FinetuneConfig) -> int:
         safe-train finetune runs/mine/shards --backbone runs/base --out runs/masked --time-shift-ms 50
     """
     from safe_eval.judging.verdict import EXIT_CODES
-    from safe_train.finetune.finetune import finetune as tune
+    from safe_train.finetune.finetune import run_finetune
     from safe_train.finetune.finetune_text import finetune_lines
 
-    found = tune(config)
+    found = run_finetune(config)
     say(finetune_lines(found, config.run.out))
     return EXIT_CODES[found.verdict.decision]
 

@@ -39,7 +39,7 @@ from safe_train.experiments.small_data_result import (
     wrong_of,
 )
 from safe_train.experiments.small_data_text import study_csv, study_markdown, wrong_csv
-from safe_train.finetune.finetune import finetune
+from safe_train.finetune.finetune import run_finetune
 from safe_train.toy.backbone import pretrain
 
 RESULT, TABLE, CSV, WRONG = "small_data.json", "small_data.md", "small_data.csv", "wrong.csv"
@@ -144,7 +144,7 @@ def _make(out: Path, size: Size, speaker: str, *, quiet: bool) -> None:
 def _train(out: Path, arm: Arm, size: Size, *, quiet: bool) -> tuple[Outcomes, ArmRow]:
     """Fine-tune an arm on its seeds."""
     started = time.monotonic()
-    found = finetune(
+    found = run_finetune(
         config_of(
             arm,
             size,

@@ -55,7 +55,7 @@ class Finetuned(NamedTuple):
 
 
 @interrupted_by_sigterm()
-def finetune(config: FinetuneConfig) -> Finetuned:
+def run_finetune(config: FinetuneConfig) -> Finetuned:
     """Train each seed, answer, calibrate, score, and judge by the criteria.
 
     Raises:
@@ -74,7 +74,7 @@ def train_and_answer(config: FinetuneConfig) -> Answered:
     """Train each seed, have it answer dev and test, and fit the temperatures.
 
     Raises:
-        InputError: see `finetune`.
+        InputError: see `run_finetune`.
     """
     clips, out = config.clips, config.run.out
     _check_splits(config)

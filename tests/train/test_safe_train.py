@@ -20,6 +20,8 @@ FUNCTIONS = {
     "gate": "fit_gate",
     "parity": "check_parity",
     "retention": "run_retention",
+    "finetune": "run_finetune",
+    "small-data": "run_small_data",
     "sweep": "run_sweep",
 }
 
@@ -67,6 +69,8 @@ def test_the_public_face() -> None:
         "DataConfig",
         "DemoConfig",
         "DriftedError",
+        "FinetuneConfig",
+        "Finetuned",
         "FittedGate",
         "Grid",
         "GateConfig",
@@ -98,7 +102,9 @@ def test_the_public_face() -> None:
         "read_grid",
         "run_audit",
         "run_demo",
+        "run_finetune",
         "run_retention",
+        "run_small_data",
         "run_sweep",
         "save_checkpoint",
         "stage_a",
