@@ -26,7 +26,16 @@ from safe_data.splitting.divide import Wanted
 from safe_data.splitting.split import SPLITS_CSV, Together, read_corpus, split_corpus, write_split
 from safe_eval.judging.verdict import EXIT_CODES
 from safe_eval.options import Sampling
-from safe_train.experiments.small_data_arms import MLP, REFERENCE, Arm, Size, config_of, find_size
+from safe_train.experiments.small_data_arms import (
+    DEV,
+    FRACTIONS,
+    MLP,
+    REFERENCE,
+    Arm,
+    Size,
+    config_of,
+    find_size,
+)
 from safe_train.experiments.small_data_decision import choose_targets, compare
 from safe_train.experiments.small_data_result import (
     ArmRow,
@@ -44,7 +53,6 @@ from safe_train.toy.backbone import pretrain
 
 RESULT, TABLE, CSV, WRONG = "small_data.json", "small_data.md", "small_data.csv", "wrong.csv"
 DATA_SEED = 0
-FRACTIONS, DEV = (0.85, 0.15), 0.2
 
 
 @interrupted_by_sigterm()

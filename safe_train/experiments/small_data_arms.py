@@ -24,6 +24,8 @@ from safe_train.toy.recipe import Recipe, recipe_for
 REFERENCE, MLP = "attention", "attention_mlp"
 SEEDS = (42, 123, 456)
 FREQ_MASK, TIME_MASK, TIME_SHIFT_MS = 5, 10, 50.0
+FRACTIONS, DEV = (0.85, 0.15), 0.2  # of train and test, and of train that is for the temperature
+TRAIN_SHARE = FRACTIONS[0] * (1 - DEV)
 
 
 @dataclass(frozen=True)

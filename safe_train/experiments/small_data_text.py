@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from safe_data.core import numerals
 from safe_data.core.table import Table, csv_text, render
 from safe_eval.judging.judged import GO
-from safe_train.experiments.small_data_arms import FREQ_MASK, TIME_MASK, TIME_SHIFT_MS, Size
+from safe_train.experiments.small_data_arms import FREQ_MASK, TIME_MASK, TIME_SHIFT_MS, TRAIN_SHARE, Size
 from safe_train.experiments.small_data_decision import Compared
 from safe_train.experiments.small_data_result import ArmRow, Slice, SmallDataResult
 
@@ -48,7 +48,7 @@ def study_markdown(result: SmallDataResult, size: Size) -> str:
         f"decision: {result.decision}: {result.statement}",
         f"LoRA targets: {result.chosen.statement}",
         "",
-        *recipe_lines(result),
+        *recipe_lines(result, size),
     ]
     return "\n".join(lines) + "\n"
 
@@ -70,8 +70,12 @@ def wrong_csv(result: SmallDataResult) -> bytes:
     return csv_text([Table("Wrong", WRONG_COLUMNS, rows)]).encode()
 
 
-def recipe_lines(result: SmallDataResult) -> list[str]:
-    """The recipe to scale, as commands: of the arm that was chosen, or of the reference where none was."""
+def recipe_lines(result: SmallDataResult, size: Size) -> list[str]:
+    """The recipe to scale, as commands: of the arm that was chosen, or of the reference where none was.
+
+    It passes over the clips as often as the study did.
+    """
+    epochs = max(1, round(size.steps * size.batch_size / (size.clips * TRAIN_SHARE)))
     by_name = {row.arm: row for row in result.arms}
     row = by_name[result.chosen.winner or result.arms[0].arm]
     masks = [one for one in result.compared if by_name[one.a].augmented and one.told_apart]
@@ -86,7 +90,7 @@ def recipe_lines(result: SmallDataResult) -> list[str]:
         "",
         "    safe-data split CORPUS SPLITS --fractions .85 .15 --dev .2 --stratify label --merge-duplicates",
         "    safe-data build CORPUS SHARDS --splits SPLITS/splits.csv --encoder logmel --encoder clap:CLAP",
-        "    safe-train finetune SHARDS --backbone MODEL --encoder clap --out RUN --epochs 3 "
+        f"    safe-train finetune SHARDS --backbone MODEL --encoder clap --out RUN --epochs {epochs} "
         + " ".join(f"--seed {seed}" for seed in row.seeds)
         + " \\",
         f"        --lora-targets {row.targets} --lora-rank {row.rank} --lora-alpha {row.alpha} "

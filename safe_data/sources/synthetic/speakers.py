@@ -98,7 +98,7 @@ def draw_sentence(rng: np.random.Generator) -> str:
     """A sentence of eight words; there are some ten million.
 
     >>> draw_sentence(np.random.default_rng(0))
-    'our heavy window moves behind a gentle bridge'
+    'our modern mountain stays behind a narrow bridge'
     """
     return " ".join(_one(words, rng) for words in _WORDS)
 
