@@ -14,6 +14,7 @@ import msgspec
 
 from safe_eval.statistics.multiplicity import adjusted_once
 from safe_train.sweeps.candidate import (
+    BOTH,
     LEAST_SEEDS,
     ONE_SEED,
     BySeed,
@@ -377,6 +378,8 @@ def _unjudged(rule: Rule, why: str) -> Ruled:
 def _most(needs: Sequence[str | None]) -> str | None:
     """What would tell all apart: each kind of need, the largest number of it."""
     known = [need for need in needs if need]
+    if BOTH in known:
+        return BOTH
     largest: dict[str, tuple[int, str]] = {}
     for need in known:
         digits = "".join(letter for letter in need if letter.isdigit())
