@@ -76,7 +76,7 @@ def test_points_are_every_combination_in_the_order_of_the_file(tmp_path: Path) -
 
 
 def test_two_points_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="two points are called kl0.1; name them under 'points'"):
+    with pytest.raises(InputError, match=r"two points are called kl0\.1; name them under 'points'"):
         points_of(read(tmp_path, "vary: {kl_weight: [0.1, 0.10000001]}"))
 
 
