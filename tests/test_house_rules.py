@@ -83,6 +83,7 @@ SHORT_FILES = {
     "safe_train/stages/losses.py": "the loss of one stage",
     "safe_train/stages/optimizer.py": "the one file that knows AdamW's state",
     "safe_train/stages/processes.py": "one rule of every training",
+    "safe_train/stages/stage_a_text.py": "the text of one command",
     "safe_train/stages/schedule.py": "one formula that every training loop uses",
     "safe_train/stages/work.py": "what a stage hands to the loop",
 }

@@ -21,9 +21,10 @@ from safe_eval.statistics.seeds import SeedSpread, seed_difference, seed_spread
 
 LEAST_SEEDS = 2
 ONE_SEED = "one seed shows nothing of how much another would differ"
+BOTH = "more seeds and more questions"
 
-_LEAST_P = 1e-9
-_HALVINGS = 40
+_LEAST_P, _MOST_P = 1e-9, 0.499
+_DIGITS = 1e-3  # of the logarithm of a p value
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,22 +138,23 @@ def p_value(interval_at: Callable[[float], Interval], bound: float) -> float | N
     >>> round(found, 3)
     0.074
     """
-    if interval_at(1 - _LEAST_P).low is None:
+    from scipy.optimize import brentq
+
+    widest, narrowest = interval_at(1 - _LEAST_P), interval_at(1 - _MOST_P)
+    if widest.low is None or widest.high is None or narrowest.low is None or narrowest.high is None:
         return None
-
-    def excludes(risk: float) -> bool:
-        found = interval_at(1 - risk)
-        return found.low is not None and found.high is not None and not found.low <= bound <= found.high
-
-    low, high = math.log(_LEAST_P), math.log(0.499)
-    if excludes(math.exp(low)):
+    if not widest.low <= bound <= widest.high:
         return _LEAST_P
-    if not excludes(math.exp(high)):
+    if narrowest.low <= bound <= narrowest.high:
         return 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if excludes(math.exp(middle)) else (middle, high)
-    return math.exp(high)
+    is_above = narrowest.low > bound
+
+    def beyond(log_risk: float) -> float:
+        """How far the end of the interval on that side lies from the bound: it grows with the risk."""
+        found = interval_at(1 - math.exp(log_risk))
+        return (found.low or 0.0) - bound if is_above else bound - (found.high or 0.0)
+
+    return math.exp(float(brentq(beyond, math.log(_LEAST_P), math.log(_MOST_P), xtol=_DIGITS)))
 
 
 def needed(metric: Metric, bound: float, risk: float) -> str | None:
@@ -166,18 +168,41 @@ def needed(metric: Metric, bound: float, risk: float) -> str | None:
     if isinstance(metric, BySeed):
         return _seeds(_seeds_by_t(metric, room, risk))
     spread = metric.spread(1 - 2 * risk)
-    over_items, std = spread.sampling_stderr, spread.std
-    if over_items is not None and std is not None:
-        seeds = seeds_that_show(
-            room,
-            over_items=over_items,
-            std=std,
-            clusters=spread.clusters,
-            seeds=len(metric.scores),
-            risk=risk,
-        )
-        return _seeds(seeds) if seeds is not None else _questions(metric, spread, room, risk)
-    return None
+    over_items = _over_items(metric, spread, risk)
+    if over_items is None or spread.std is None:
+        return None
+    seeds = seeds_that_show(
+        room,
+        over_items=over_items,
+        std=spread.std,
+        clusters=spread.clusters,
+        seeds=len(metric.scores),
+        risk=risk,
+    )
+    return _seeds(seeds) if seeds is not None else _questions(metric, spread, over_items, room, risk)
+
+
+def _over_items(metric: Scored, spread: SeedSpread, risk: float) -> float | None:
+    """The standard error over questions that the interval stands for.
+
+    An interval is wider than the spread of the questions where few of them vary: those not yet seen may.
+    """
+    interval = spread.interval
+    if spread.sampling_stderr is None or spread.std is None or interval.low is None or interval.high is None:
+        return None
+    of_seeds = spread.std**2 / len(metric.scores)
+    reach = _quantile(spread.sampling_stderr**2, of_seeds, spread.clusters, len(metric.scores), risk)
+    implied = ((interval.high - interval.low) / 2 / reach) ** 2 - of_seeds
+    return math.sqrt(max(spread.sampling_stderr**2, implied))
+
+
+def _quantile(of_items: float, of_seeds: float, clusters: float, seeds: int, risk: float) -> float:
+    """Student's t of two variances together, by Satterthwaite's degrees of freedom."""
+    from scipy.special import stdtrit
+
+    parts = of_items**2 / (clusters - 1) + of_seeds**2 / (seeds - 1)
+    freedom = (of_items + of_seeds) ** 2 / parts if parts else clusters - 1
+    return -float(stdtrit(freedom, risk))
 
 
 def needed_questions(metric: Scored, bound: float, found: Interval, risk: float) -> str | None:
@@ -198,18 +223,18 @@ def needed_questions(metric: Scored, bound: float, found: Interval, risk: float)
     return None if enough is None else f"about {enough.items:,} questions"
 
 
-def _questions(metric: Scored, spread: SeedSpread, room: float, risk: float, most: int = 1000) -> str | None:
+def _questions(
+    metric: Scored, spread: SeedSpread, over_items: float, room: float, risk: float, most: int = 1000
+) -> str:
     """The questions that would show it with the same seeds; else both must grow."""
-    from scipy.special import stdtrit
-
-    seeds, clusters = len(metric.scores), spread.clusters
-    of_items, of_seeds = (spread.sampling_stderr or 0.0) ** 2, (spread.std or 0.0) ** 2 / seeds
+    seeds = len(metric.scores)
+    of_seeds = (spread.std or 0.0) ** 2 / seeds
     for times in np.geomspace(1, most, 200):
-        variance = of_items / times + of_seeds
-        parts = (of_items / times) ** 2 / (times * clusters - 1) + of_seeds**2 / (seeds - 1)
-        if not parts or -float(stdtrit(variance**2 / parts, risk)) * math.sqrt(variance) <= room:
+        of_items, clusters = over_items**2 / times, times * spread.clusters
+        reach = _quantile(of_items, of_seeds, clusters, seeds, risk)
+        if reach * math.sqrt(of_items + of_seeds) <= room:
             return f"about {math.ceil(times * spread.n):,} questions"
-    return "more seeds and more questions"
+    return BOTH
 
 
 def _seeds_by_t(metric: BySeed, room: float, risk: float, most: int = 1000) -> int | None:

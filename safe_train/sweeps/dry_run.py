@@ -117,7 +117,7 @@ def total_line(planned: Sequence[Planned], drawn: int | None) -> str:
     trials = sum(len(one.seeds) for one in planned)
     known = [one.steps * len(one.seeds) for one in planned if one.steps is not None]
     epochs = sum((one.epochs or 0) * len(one.seeds) for one in planned if one.steps is None)
-    parts = [f"{sum(known):,} steps" if known else "", f"{epochs:g} epochs" if epochs else ""]
+    parts = [f"{sum(known):,} steps" if sum(known) else "", f"{epochs:g} epochs" if epochs else ""]
     return f"{trials} trials, {' and '.join(filter(None, parts))} in all"
 
 

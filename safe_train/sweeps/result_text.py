@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from safe_data.core.numerals import MISSING
 from safe_data.core.table import Table, Value, csv_text, render
+from safe_train.sweeps.evidence import Tested
 from safe_train.sweeps.measured import Measured
 from safe_train.sweeps.result import SweepResult, csv_table, results_table
-from safe_train.sweeps.rules import Ruled, Tested
+from safe_train.sweeps.rules import Ruled
 
 _LEGEND = (
     "audio: accuracy on audio questions beside their own sound, in points, as gain against the base; VL and "

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safe_data.core.errors import InputError
-from safe_train.sweeps.grid import Drawn, Grid
+from safe_train.sweeps.grid import Drawn, Grid, checked
 from safe_train.sweeps.point import Point, point_of, points_of, rounded
 from safe_train.sweeps.pruning import Curve
 
@@ -178,14 +178,14 @@ def _draw(grid: Grid, study: "optuna.Study") -> Point:
 
 
 def _distributions(grid: Grid) -> "dict[str, optuna.distributions.BaseDistribution]":
-    return {name: _distribution(values) for name, values in grid.vary.items()}
+    return {name: _distribution(name, values) for name, values in grid.vary.items()}
 
 
-def _distribution(values: Drawn | list[Any]) -> "optuna.distributions.BaseDistribution":
+def _distribution(name: str, values: Drawn | list[Any]) -> "optuna.distributions.BaseDistribution":
     from optuna import distributions
 
     if not isinstance(values, Drawn):
-        return distributions.CategoricalDistribution([_label(value) for value in values])
+        return distributions.CategoricalDistribution([_label(checked(name, value)) for value in values])
     if values.whole:
         return distributions.IntDistribution(int(values.low), int(values.high), log=values.log)
     return distributions.FloatDistribution(values.low, values.high, log=values.log)

@@ -162,7 +162,7 @@ def _asked(task: Task, config: TrainConfig) -> Latency:
     asked = PredictConfig(
         conditions=("full", grid.irrelevant),
         split=grid.split,
-        seed=0,
+        seed=task.seed,
         batch_size=grid.batch_size,
         quiet=task.quiet,
         force=task.force,
