@@ -26,31 +26,40 @@ def _worlds() -> Topics:
 
 @lists(_worlds)
 def synth(
-    out: Path, *, clips: int = 2000, seed: int = 0, world: str = "plain", faults: str | None = None
+    out: Path,
+    *,
+    clips: int = 2000,
+    seed: int = 0,
+    world: str = "plain",
+    faults: str | None = None,
+    speaker: str = "auto",
 ) -> None:
     """Write a synthetic world of pictures and sounds as a folder dataset.
 
     Args:
         out: new directory; one that already holds the same world is left as it is, any other is refused
-        clips: number of clips, 24 or more
+        clips: number of clips, 24 or more, or 48 of the speech world
         seed: seed of the random numbers, 0 or more; the same seed gives the same bytes
         world: what the clips are like, one of the worlds below
         faults: faults to plant, as KIND=NUMBER,…, where KIND is leakage, near_leakage, duplicate,
             near_duplicate, label_conflict, answer_conflict, mismatch, silent, corrupt, ungrouped,
             shared_group, or imbalance, whose NUMBER is the ratio of the most frequent label to the rarest;
             OUT/faults.json tells where they are
+        speaker: who speaks in the speech world: espeak-ng; formants, a made voice without words; or auto,
+            espeak-ng where it is installed; its version is a part of what the same bytes need
 
     Examples:
         safe-data synth runs/world --clips 200 --seed 0
         safe-data synth runs/hard --clips 2400 --world hard
         safe-data synth runs/faulty --clips 400 --faults leakage=3,near_duplicate=5,silent=2
+        safe-data synth runs/speech --clips 1280 --world speech --speaker formants
     """
     from safe_data.sources.synthetic.faults import parse_faults
     from safe_data.sources.synthetic.faults_key import FAULTS_JSON
     from safe_data.sources.synthetic.world import write_world
 
     wanted = parse_faults(faults) if faults is not None else None
-    write_world(out, clips=clips, seed=seed, world=world, faults=wanted)
+    write_world(out, clips=clips, seed=seed, world=world, faults=wanted, speaker=speaker)
     planted = f", with {faults}; the key is {out / FAULTS_JSON}" if wanted else ""
     say([f"{out}: {clips} clips of the {world} world, seed {seed}{planted}"])
 

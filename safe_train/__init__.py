@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from safe_train.checkpoint import attach_checkpoint, read_checkpoint, save_checkpoint
     from safe_train.demo import DemoConfig, run_demo
     from safe_train.experiments.retention import run_retention
+    from safe_train.experiments.small_data import run_small_data
+    from safe_train.finetune.finetune import Finetuned, run_finetune
     from safe_train.gates.fit import fit_gate
     from safe_train.gates.gate_files import FittedGate, read_gate
     from safe_train.gates.policy import AudioPolicyNetwork
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from safe_train.settings.audit import AuditConfig
     from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
     from safe_train.settings.data import DataConfig
+    from safe_train.settings.finetune import FinetuneConfig
     from safe_train.settings.gate import GateConfig
     from safe_train.settings.learning import LossConfig, OptimConfig
     from safe_train.settings.parity import ParityConfig
@@ -36,10 +39,14 @@ if TYPE_CHECKING:
     from safe_train.settings.profile import ProfileConfig
     from safe_train.settings.stage_b import StageBConfig
     from safe_train.settings.stage_c import StageCConfig
+    from safe_train.settings.sweep import SweepConfig
     from safe_train.settings.train import RunConfig, TrainConfig
     from safe_train.stages.stage_a import StageAResult, stage_a
     from safe_train.stages.stage_b import stage_b
     from safe_train.stages.stage_c import stage_c
+    from safe_train.sweeps.grid import Grid, read_grid
+    from safe_train.sweeps.result import SweepResult
+    from safe_train.sweeps.sweep import run_sweep
 
 __all__ = [
     "AdaptationConfig",
@@ -55,8 +62,11 @@ __all__ = [
     "DataConfig",
     "DemoConfig",
     "DriftedError",
+    "FinetuneConfig",
+    "Finetuned",
     "FittedGate",
     "GateConfig",
+    "Grid",
     "LoadingConfig",
     "LossConfig",
     "OptimConfig",
@@ -72,6 +82,8 @@ __all__ = [
     "StageAResult",
     "StageBConfig",
     "StageCConfig",
+    "SweepConfig",
+    "SweepResult",
     "TrainConfig",
     "attach_checkpoint",
     "check_parity",
@@ -83,9 +95,13 @@ __all__ = [
     "profile_checkpoint",
     "read_checkpoint",
     "read_gate",
+    "read_grid",
     "run_audit",
     "run_demo",
+    "run_finetune",
     "run_retention",
+    "run_small_data",
+    "run_sweep",
     "save_checkpoint",
     "stage_a",
     "stage_b",
@@ -98,6 +114,8 @@ _MODULES = {
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
     "demo": ("DemoConfig", "run_demo"),
     "experiments.retention": ("run_retention",),
+    "experiments.small_data": ("run_small_data",),
+    "finetune.finetune": ("Finetuned", "run_finetune"),
     "gates.fit": ("fit_gate",),
     "gates.gate_files": ("FittedGate", "read_gate"),
     "gates.policy": ("AudioPolicyNetwork",),
@@ -114,6 +132,7 @@ _MODULES = {
     "settings.backbone": ("AskingConfig", "BackboneConfig", "LoadingConfig"),
     "settings.adaptation": ("AdaptationConfig",),
     "settings.data": ("DataConfig",),
+    "settings.finetune": ("FinetuneConfig",),
     "settings.gate": ("GateConfig",),
     "settings.learning": ("LossConfig", "OptimConfig"),
     "settings.parity": ("ParityConfig",),
@@ -125,7 +144,11 @@ _MODULES = {
     "settings.train": ("RunConfig", "TrainConfig"),
     "stages.stage_a": ("StageAResult", "stage_a"),
     "stages.stage_b": ("stage_b",),
+    "settings.sweep": ("SweepConfig",),
     "stages.stage_c": ("stage_c",),
+    "sweeps.grid": ("Grid", "read_grid"),
+    "sweeps.result": ("SweepResult",),
+    "sweeps.sweep": ("run_sweep",),
 }
 
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import InputError, require_extra
 from safe_data.core.terminal import complain, say, wrote
-from safe_train.planning import plan
+from safe_train.finetuning import finetune, small_data
+from safe_train.planning import plan, retention, sweep
 from safe_train.presets import PRESETS
 from safe_train.settings.audit import AuditConfig
 from safe_train.settings.gate import GateConfig
@@ -28,6 +29,7 @@ _EXTRAS = {
     "demo": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "altair", "vl_convert"),
     "retention": ("train,gx", *_TRAIN, "great_expectations", "pandas"),
     "plan": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "markupsafe"),
+    "sweep": ("train,sweep", *_TRAIN, "optuna"),
 }
 
 
@@ -76,7 +78,7 @@ def stage_a(config: TrainConfig) -> int:
 
     from safe_train.retention.drift import DriftedError
     from safe_train.stages.stage_a import stage_a as train
-    from safe_train.stages.stages_text import stage_a_lines
+    from safe_train.stages.stage_a_text import stage_a_lines
 
     try:
         trained = train(config)
@@ -86,7 +88,7 @@ def stage_a(config: TrainConfig) -> int:
         return DOES_NOT_HOLD
     if not PartialState().is_main_process:
         return HOLDS
-    say(stage_a_lines(trained, config.run))
+    say(stage_a_lines(trained, config))
     return HOLDS
 
 
@@ -242,33 +244,6 @@ def profile(config: ProfileConfig) -> int:
     return EXIT_CODES[found.decision]
 
 
-def retention(
-    *,
-    out: Path,
-    seed: tuple[int, ...] = (0, 1, 2),
-    mechanism: tuple[str, ...] = ("no_retention", "kl", "fisher", "nullspace", "all_retention"),
-    quiet: bool = False,
-) -> int:
-    """Compare what keeps the base's answers, on the demo's world; exit code 0 go, 1 no-go, 2 not measured.
-
-    Args:
-        out: folder of the experiment; what it already holds is used again
-        seed: seed of a world, its backbone and its training, 0 or more; one seed alone cannot be judged
-        mechanism: preset that says what keeps the base's answers: no_retention, kl, fisher, nullspace or
-            all_retention
-        quiet: show no progress
-
-    Examples:
-        safe-train retention --out runs/retention --seed 0 --seed 1
-    """
-    from safe_train.experiments.retention import TABLE, exit_code, run_retention
-
-    result = run_retention(out, seeds=seed, mechanisms=mechanism, quiet=quiet)
-    say(["", *(out / TABLE).read_text("utf-8").split("\n")])
-    wrote([out / "retention.json", out / TABLE])
-    return exit_code(result)
-
-
 COMMANDS: dict[str, Command] = {
     "demo": demo,
     "audit": audit,
@@ -280,6 +255,9 @@ COMMANDS: dict[str, Command] = {
     "parity": parity,
     "profile": profile,
     "retention": retention,
+    "finetune": finetune,
+    "small-data": small_data,
+    "sweep": sweep,
     "plan": plan,
 }
 

@@ -1,11 +1,61 @@
-"""The command that runs the research plan: plan."""
+"""The commands that run experiments: retention, sweep, plan."""
 
 from pathlib import Path
 from typing import Literal
 
-from safe_data.core.command import HOLDS
+from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED
 from safe_data.core.errors import InputError
 from safe_data.core.terminal import say, wrote
+from safe_train.settings.sweep import SweepConfig
+
+
+def retention(
+    *,
+    out: Path,
+    seed: tuple[int, ...] = (0, 1, 2),
+    mechanism: tuple[str, ...] = ("no_retention", "kl", "fisher", "nullspace", "all_retention"),
+    quiet: bool = False,
+) -> int:
+    """Compare what keeps the base's answers, on the demo's world; exit code 0 go, 1 no-go, 2 not measured.
+
+    Args:
+        out: folder of the experiment; what it already holds is used again
+        seed: seed of a world, its backbone and its training, 0 or more; one seed alone cannot be judged
+        mechanism: preset that says what keeps the base's answers: no_retention, kl, fisher, nullspace or
+            all_retention
+        quiet: show no progress
+
+    Examples:
+        safe-train retention --out runs/retention --seed 0 --seed 1
+    """
+    from safe_train.experiments.retention import TABLE, exit_code, run_retention
+
+    result = run_retention(out, seeds=seed, mechanisms=mechanism, quiet=quiet)
+    say(["", *(out / TABLE).read_text("utf-8").split("\n")])
+    wrote([out / "retention.json", out / TABLE])
+    return exit_code(result)
+
+
+def sweep(config: SweepConfig) -> int:
+    """Train every point of a grid on several seeds, and choose by rules; exit code 0 go, 1 no-go, 2 neither.
+
+    A point is named only where the evidence carries it; otherwise the results say what would.
+
+    Examples:
+        safe-train sweep demo --out runs/sweep
+        safe-train sweep tokens --shards runs/mine/shards --backbone runs/base --out runs/tokens
+        safe-train sweep rank --dry-run --audit llava-hf/llava-1.5-13b-hf
+    """
+    from safe_train.sweeps.sweep import run_sweep
+    from safe_train.sweeps.sweep_text import dry_run_lines, sweep_lines
+
+    if config.dry_run:
+        say(dry_run_lines(config))
+        return HOLDS
+    result = run_sweep(config)
+    say(sweep_lines(result))
+    wrote(result.files)
+    return {"go": HOLDS, "no-go": DOES_NOT_HOLD}.get(result.decision, NOT_JUDGED)
 
 
 def plan(

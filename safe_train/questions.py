@@ -85,8 +85,10 @@ class Questions:
         return found
 
 
-def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
+def read_questions(corpora: Corpora, *, tasks: Sequence[str] = (), quiet: bool = False) -> Questions:
     """Read all questions that can be trained on; others need a sound that their clip lacks, or do not say.
+
+    With `tasks`, only questions of these tasks are read.
 
     Raises:
         InputError: there are none.
@@ -100,6 +102,8 @@ def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
         record = corpora.record(clip)
         for place, example in enumerate(record.examples):
             needs_audio = example.needs_audio
+            if tasks and example.task not in tasks:
+                continue
             if not example.references or needs_audio is None or (needs_audio and not corpora.has_audio[clip]):
                 continue
             is_caption = example.task == "caption"
@@ -110,7 +114,8 @@ def read_questions(corpora: Corpora, *, quiet: bool = False) -> Questions:
             answer.append(None if is_caption else answers[texts[0]])
     if not rows:
         raise InputError(
-            f"{', '.join(corpora.names)}: no question of split {corpora.split!r} has references and says "
+            f"{', '.join(corpora.names)}: no question{_of_tasks(tasks)} of split {corpora.split!r} has "
+            "references and says "
             "whether it needs the sound (needs_audio); there is nothing to train on"
         )
     clip_, place_, needs, caption, references = (np.array(column) for column in zip(*rows, strict=True))
@@ -143,6 +148,10 @@ def drawn_questions(questions: Questions, count: int, seed: int) -> Questions:
         difficulty=tuple(questions.difficulty[place] for place in at),
         answer=tuple(questions.answer[place] for place in at),
     )
+
+
+def _of_tasks(tasks: Sequence[str]) -> str:
+    return f" of task {' or '.join(tasks)}" if tasks else ""
 
 
 def likeliest(references: Sequence[str]) -> str:

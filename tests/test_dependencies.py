@@ -43,6 +43,8 @@ EXTRAS_OF = {
     "safe_eval/scorers/captions/learned_metrics/": {"train"},
     "safe_train/gates/front_view.py": {"report"},
     "safe_train/profiling/profile_charts.py": {"report"},
+    "safe_train/sweeps/engines.py": {"ray"},
+    "safe_train/sweeps/": {"sweep"},
     "safe_train/": {"train"},
     "safe_train/track.py": {"track"},
     "safe_train/wandb_log.py": {"track"},

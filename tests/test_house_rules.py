@@ -70,6 +70,9 @@ SHORT_FILES = {
     "safe_data/core/recent.py": "one cache that sounds, prompts and pictures use",
     "safe_data/core/interruption.py": "one rule of every long command",
     "safe_train/gates/folds.py": "one rule of everything that is judged out of fold",
+    "safe_train/finetune/finetune_text.py": "the text of one command",
+    "safe_train/finetune/tempered.py": "one use of a temperature",
+    "safe_train/finetuning.py": "two commands",
     "safe_train/parity/freeze_proof.py": "one file of the demo",
     "safe_train/parity/pathways.py": "what a proof is made on",
     "safe_train/profiling/operations.py": "the one file that runs torch.profiler",
@@ -83,6 +86,7 @@ SHORT_FILES = {
     "safe_train/stages/losses.py": "the loss of one stage",
     "safe_train/stages/optimizer.py": "the one file that knows AdamW's state",
     "safe_train/stages/processes.py": "one rule of every training",
+    "safe_train/stages/stage_a_text.py": "the text of one command",
     "safe_train/stages/schedule.py": "one formula that every training loop uses",
     "safe_train/stages/work.py": "what a stage hands to the loop",
 }

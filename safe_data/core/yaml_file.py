@@ -4,7 +4,7 @@ PyYAML drops all but the last of a repeated key, and follows any depth and any n
 repeated key is an error, and so is content that no such file needs.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,24 @@ def read_yaml(path: Path) -> tuple[yaml.Node | None, Any]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: is not YAML: {_said(error)}") from None
+
+
+def line_of(node: yaml.Node | None, place: Sequence[int | str]) -> int:
+    """The line, from 1, of the value that keys and indices lead to, or of the block that should contain it.
+
+    >>> line_of(parse_yaml("seed: 1\\nsteps: [2]")[0], ("steps", 0))
+    2
+    """
+    line = node.start_mark.line if node else 0
+    for part in place:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == part:
+                    node, line = value, key.start_mark.line
+    return int(line) + 1
 
 
 def _said(error: Exception) -> str:

@@ -26,11 +26,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from safe_data.core.errors import InputError, Place, explain, raise_row_errors
-from safe_data.core.yaml_file import read_yaml
+from safe_data.core.yaml_file import line_of, read_yaml
 from safe_data.sampling.mixture import exact_shares
 
 Level = Literal["easy", "medium", "hard", "harder", "hardest", "unrated"]
@@ -143,7 +142,7 @@ def read_stages(path: Path) -> tuple[Stage, ...]:
         faults = _sequence_faults(stages)
     except ValidationError as error:
         faults = explain(error, _fields_at)
-    raise_row_errors([f"{path.name}:{_line(node, place)}: {fault}" for place, fault in faults], str(path))
+    raise_row_errors([f"{path.name}:{line_of(node, place)}: {fault}" for place, fault in faults], str(path))
     return stages
 
 
@@ -166,17 +165,3 @@ def _sequence_faults(stages: Sequence[Stage]) -> list[tuple[Place, str]]:
 def _fields_at(place: Place) -> list[str]:
     blocks: dict[int, type[BaseModel]] = {1: _Stages, 3: Stage, 4: Until}  # by the depth of their fields
     return list(blocks[len(place)].model_fields)
-
-
-def _line(node: yaml.Node | None, location: Place) -> int:
-    """The line of a field, or of the block that should contain it."""
-    line = node.start_mark.line if node else 0
-    for part in location:
-        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            node = node.value[part]
-            line = node.start_mark.line
-        elif isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == part:
-                    node, line = value, key.start_mark.line
-    return int(line) + 1

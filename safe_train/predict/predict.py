@@ -88,7 +88,7 @@ def predict_dataset(
     gate_of(read, config)  # which finds out early that it cannot be used
     Sounds(dataset, encoders)  # which finds out early that an embedding is missing
     arms = arms_of(config.name, config.conditions, without_base=config.without_base)
-    plan = make_plan(dataset, arms, seed=config.seed, batch_size=config.batch_size)
+    plan = make_plan(dataset, arms, seed=config.seed, batch_size=config.batch_size, choose=_choose(config))
     # On a machine without an accelerator, accelerate must be told so before it lets processes work together.
     state = PartialState(cpu=not torch.accelerator.is_available(), timeout=_PATIENCE)
     check_processes(loading, state.num_processes)
@@ -261,6 +261,11 @@ def facts_of_run(
     }
 
 
+def _choose(config: PredictConfig) -> Choose | None:
+    """What tells the questions that are asked; None asks all, and reads no record for it."""
+    return (lambda example: example.task in config.tasks) if config.tasks else None
+
+
 def _identity(
     facts: dict[str, Any], dataset: ShardDataset, config: PredictConfig, state: "PartialState"
 ) -> Identity:
@@ -275,4 +280,5 @@ def _identity(
         "batch_size": config.batch_size,
         "processes": state.num_processes,
         "format_version": FORMAT_VERSION,
+        **({"tasks": config.tasks} if config.tasks else {}),
     }

@@ -9,6 +9,7 @@ from safe_data.core.errors import InputError, check_at_least_one, check_choices
 
 ROLES = ("audio", "vl", "muted")
 HeardSound = Literal["own", "random"]
+QuestionTask = Literal["vqa", "caption", "classify"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class DataConfig:
     heard: HeardSound = "own"
     """what audio questions hear in training: own, their sound; or random, one of another group, which tells
     whether the sound helps or the added weights do; evaluations and predictions give each its own"""
+
+    tasks: tuple[QuestionTask, ...] = field(default=(), metadata={"option": "task"})
+    """questions to train on, by task: vqa, caption or classify (default: all)"""
 
     split: str = "train"
     """split of every dataset to train on"""

@@ -6,6 +6,7 @@ from typing import Literal
 from safe_data.core.errors import InputError, check_at_least_one, check_choices, check_seed, did_you_mean
 from safe_eval.prediction import BASE
 from safe_train.settings.backbone import AskingConfig, Attention, Dtype, LoadingConfig
+from safe_train.settings.data import QuestionTask
 
 SAFE = "safe"
 SAVED = "saved"
@@ -29,6 +30,9 @@ class PredictConfig:
 
     split: str = "test"
     """split of the dataset; one it does not have is refused"""
+
+    tasks: tuple[QuestionTask, ...] = field(default=(), metadata={"option": "task"})
+    """questions to ask, by task: vqa, caption or classify (default: all)"""
 
     encoders: tuple[str, ...] = field(default=(), metadata={"option": "encoder"})
     """an encoder of the checkpoint and where its weights are, such as clap:DIR (default: what the checkpoint

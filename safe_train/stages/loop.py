@@ -299,6 +299,8 @@ class Loop:
         self.drift.keep_if_best(done, metrics)
         self._say(self.drift.said(done, metrics))
         self._warn(self.drift.warnings(done, metrics))
+        if self.work.watch is not None:
+            self.work.watch(done)
         return metrics
 
     def _write(self, log: str, line: dict[str, Any]) -> None:

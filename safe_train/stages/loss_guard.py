@@ -16,6 +16,10 @@ IDS_SHOWN = 5
 Ids = Callable[[], Sequence[str]]  # the ids are read only for a message
 
 
+class UnstableError(InputError):
+    """A loss or a gradient is not finite, or a loss jumps: the run is stopped."""
+
+
 class LossGuard:
     """Compares each step's loss with the median of the last 100.
 
@@ -46,26 +50,26 @@ class LossGuard:
             ids: gives the examples in the step's batch
 
         Raises:
-            InputError: the loss is infinite or NaN, or above 1 nat and above `spike_factor` times the median.
+            UnstableError: the loss is infinite or NaN, or above 1 nat and `spike_factor` times the median.
         """
         usual = f"median of the last {len(self.losses)}: {median(self.losses or [math.nan]):.3g}"
         if not math.isfinite(loss):
             against = f" ({usual})" if self.losses else ""
-            raise InputError(f"step {step}: the loss is {loss}{against}; {_advice(ids)}")
+            raise UnstableError(f"step {step}: the loss is {loss}{against}; {_advice(ids)}")
         if len(self.losses) >= KNOWN_BEFORE_SPIKES:
             highest = max(SMALLEST_SPIKE_NATS, self.spike_factor * median(self.losses))
             if loss > highest:
-                raise InputError(f"step {step}: the loss jumped to {loss:.3g} ({usual}); {_advice(ids)}")
+                raise UnstableError(f"step {step}: the loss jumped to {loss:.3g} ({usual}); {_advice(ids)}")
         self.losses.append(loss)
 
     def check_gradient(self, step: int, norm: float, ids: Ids) -> None:
         """Check the norm of a step's gradient before it changes a weight: a loss can be finite without it.
 
         Raises:
-            InputError: the norm is infinite or NaN.
+            UnstableError: the norm is infinite or NaN.
         """
         if not math.isfinite(norm):
-            raise InputError(f"step {step}: the norm of the gradient is {norm}; {_advice(ids)}")
+            raise UnstableError(f"step {step}: the norm of the gradient is {norm}; {_advice(ids)}")
 
 
 def _advice(ids: Ids) -> str:

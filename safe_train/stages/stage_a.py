@@ -5,9 +5,10 @@ answer as the base does (loss: KL divergence): vision questions with an unrelate
 questions with silence. The gate is open for all of them: closed, nothing could drift.
 """
 
+import dataclasses
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -74,12 +75,15 @@ class StageAResult(NamedTuple):
     metrics: dict[str, float]
 
 
-def stage_a(config: TrainConfig, *, stops_at: StopsAt = never) -> StageAResult:
+def stage_a(
+    config: TrainConfig, *, stops_at: StopsAt = never, watch: Callable[[int], None] | None = None
+) -> StageAResult:
     """Train a pathway for the backbone on one or several datasets, and write the checkpoint to `run.out`.
 
     A run that was stopped goes on where its last state was saved, and ends with the same bytes. A run that is
     complete is returned as it is. `stops_at` is asked after each step; where it says so, the run stops as by
-    Ctrl-C. Of several processes, all must be told the same.
+    Ctrl-C. Of several processes, all must be told the same. `watch` is called after each evaluation; what it
+    raises ends the run.
 
     Raises:
         InputError: before the first step, for what cannot be trained: an unknown layer, dataset, encoder or
@@ -100,13 +104,18 @@ def stage_a(config: TrainConfig, *, stops_at: StopsAt = never) -> StageAResult:
         count = accelerator.num_processes
         raise InputError(f"batch_size={config.optim.batch_size}: each of {count} processes needs a question")
     if not accelerator.is_main_process:
-        return _stage_a(config, accelerator, stops_at)
+        return _stage_a(config, accelerator, stops_at, watch)
     check_out(out, force=force)
     with only_writer(out / RUN):
-        return _stage_a(config, accelerator, stops_at)
+        return _stage_a(config, accelerator, stops_at, watch)
 
 
-def _stage_a(config: TrainConfig, accelerator: Accelerator, stops_at: StopsAt) -> StageAResult:
+def _stage_a(
+    config: TrainConfig,
+    accelerator: Accelerator,
+    stops_at: StopsAt,
+    watch: Callable[[int], None] | None,
+) -> StageAResult:
     """Stage A in a folder that may be written."""
     out = config.run.out
     check_processes(config.loading, accelerator.num_processes)
@@ -117,6 +126,7 @@ def _stage_a(config: TrainConfig, accelerator: Accelerator, stops_at: StopsAt) -
     encoders = used_encoders(corpora.sounding)
     identity = _identity(config, corpora, encoders, base, accelerator)
     work, steps = _work(config, backbone, corpora, accelerator)
+    work = dataclasses.replace(work, watch=watch)
     try:
         if accelerator.is_main_process:
             begin(out, identity, force=config.run.force)
@@ -199,7 +209,7 @@ def trained_questions(config: TrainConfig, corpora: Corpora) -> Questions:
     Raises:
         InputError: there are none.
     """
-    questions = read_questions(corpora, quiet=config.run.quiet)
+    questions = read_questions(corpora, tasks=config.data.tasks, quiet=config.run.quiet)
     if config.data.examples is None:
         return questions
     return drawn_questions(questions, config.data.examples, config.run.seed)
@@ -212,7 +222,7 @@ def _evaluation(config: TrainConfig, processor: Any, prompts: Prompts, model: Sa
     if not any(ShardDataset(folder, split).has_audio.any() for folder in folders):
         return None
     corpora = Corpora(folders, data.validation_split, data.encoder)
-    questions = read_questions(corpora, quiet=config.run.quiet)
+    questions = read_questions(corpora, tasks=data.tasks, quiet=config.run.quiet)
 
     def before_training(batch: Batch) -> Tensor:
         with model.untouched():

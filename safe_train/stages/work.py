@@ -27,7 +27,8 @@ class Work:
 
     `losses` takes the model (which may be wrapped), a batch, the teacher's logits for the rows that do not
     learn (None if there is no teacher), and the counts of the whole batch. It gives the loss of these rows as
-    `loss`, and its parts.
+    `loss`, and its parts. `watch` is called after each evaluation with the number of steps before it, and may
+    raise to end the run, whose folder then holds no checkpoint.
     """
 
     name: str
@@ -38,3 +39,4 @@ class Work:
     losses: Callable[[Any, Batch, Tensor | None, Counts], dict[str, Tensor]]
     evaluation: Evaluation | None
     weights: WeightRetention
+    watch: Callable[[int], None] | None = None

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from safe_data.sources.synthetic.hints import draw_heard
+from safe_data.sources.synthetic.non_speech import NON_SPEECH
 from safe_data.sources.synthetic.pictures import (
     CELLS,
     COLOURS,
@@ -20,7 +21,14 @@ from safe_data.sources.synthetic.pictures import (
     in_fog,
     render,
 )
-from safe_data.sources.synthetic.questions import Question, about_picture, about_sound, choose
+from safe_data.sources.synthetic.questions import (
+    Question,
+    about_picture,
+    about_sound,
+    about_speech,
+    choose,
+)
+from safe_data.sources.synthetic.speech import SPOKEN
 from safe_data.sources.synthetic.worlds import PLAIN, World, find_world
 from safe_eval.models.token_batches import Inputs, append_answers, collate, pad_token
 from safe_train.base.prompts import encode_answer, encode_prompt
@@ -29,6 +37,7 @@ from safe_train.toy.words import with_sound_in_words
 
 # Independent streams of random numbers from one seed; the synthetic world uses 1 to 3.
 PICTURE_STREAM, LESSON_STREAM, HELD_OUT_STREAM = 4, 5, 6
+SPEECH_QUESTIONS = 0.5  # share of the questions about sounds that ask for speech, in the speech world
 
 
 class Lessons(NamedTuple):
@@ -114,6 +123,16 @@ class LessonLoader:
 
 
 def _sound_question(scene: Scene, world: World, rng: np.random.Generator, *, in_words: bool) -> Question:
+    if world.speech and rng.random() < SPEECH_QUESTIONS:
+        return _speech_question(rng, in_words=in_words)
     kind, count = draw_heard(scene, world, rng)
     question = choose(about_sound(kind, count, can_be_silent=world.has_silence), rng)
     return question._replace(prompt=with_sound_in_words(kind, count, question)) if in_words else question
+
+
+def _speech_question(rng: np.random.Generator, *, in_words: bool) -> Question:
+    """Whether speech is heard; half of the sounds are."""
+    is_speech = bool(rng.random() < 0.5)
+    kind = SPOKEN if is_speech else NON_SPEECH[int(rng.integers(len(NON_SPEECH)))]
+    question = about_speech(is_speech=is_speech)
+    return question._replace(prompt=with_sound_in_words(kind, 1, question)) if in_words else question

@@ -2,9 +2,19 @@
 
 from typing import Any
 
+from safe_data.sources.synthetic.non_speech import NON_SPEECH
 from safe_data.sources.synthetic.pictures import COLOURS, SHAPES, SIDE, Thing
-from safe_data.sources.synthetic.questions import NONE, NUMBERS, Question, about_picture, about_sound
+from safe_data.sources.synthetic.questions import (
+    CLASSES,
+    NONE,
+    NUMBERS,
+    Question,
+    about_picture,
+    about_sound,
+    about_speech,
+)
 from safe_data.sources.synthetic.sounds import SOUNDS
+from safe_data.sources.synthetic.speech import SPOKEN
 from safe_data.sources.synthetic.worlds import PLAIN, find_world
 
 PATCH_SIDE = SIDE // 2  # pixels: one patch per cell of the picture
@@ -36,8 +46,11 @@ def vocabulary(world: str = PLAIN) -> list[str]:
         for shape in SHAPES:
             texts += [question.prompt for question in about_picture((Thing(0, colour, shape),))]
     words = {word for text in texts for word in text.split()}
-    silence = {NONE} if find_world(world).has_silence else set()
-    return [*SPECIAL, *sorted(words | {*NUMBERS, *COLOURS, *SHAPES, *SOUNDS} | silence)]
+    found = find_world(world)
+    silence = {NONE} if found.has_silence else set()
+    speech = {*about_speech(is_speech=True).prompt.split(), *CLASSES, SPOKEN, *NON_SPEECH}
+    words |= {*NUMBERS, *COLOURS, *SHAPES, *SOUNDS} | silence | (speech if found.speech else set())
+    return [*SPECIAL, *sorted(words)]
 
 
 def make_processor(world: str = PLAIN) -> Any:

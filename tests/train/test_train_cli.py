@@ -16,7 +16,7 @@ from safe_eval.predictions import read_predictions
 from safe_train.checkpoint import read_checkpoint
 from safe_train.cli import main
 from safe_train.stages.logs import StepLoss
-from safe_train.stages.stages_text import last_losses
+from safe_train.stages.stage_a_text import last_losses
 
 FEW_STEPS = """
 optim:

@@ -10,6 +10,7 @@ from safe_data.sources.synthetic.sounds import SOUNDS
 
 NUMBERS = ("zero", "one", "two", "three", "four")
 NONE = "none"  # the sound that is heard in silence
+CLASSES = ("SPEECH", "NONSPEECH")
 
 
 class Question(NamedTuple):
@@ -49,6 +50,11 @@ def about_sound(kind: str | None, count: int, *, can_be_silent: bool = False) ->
         Question("sound", "what sound is heard ?", kind or NONE, kinds),
         Question("sound_count", "how many sounds are heard ?", NUMBERS[count], numbers),
     ]
+
+
+def about_speech(*, is_speech: bool) -> Question:
+    """The question whether a sound is speech."""
+    return Question("speech", "is speech heard ?", CLASSES[0 if is_speech else 1], CLASSES)
 
 
 def choose(questions: list[Question], rng: np.random.Generator) -> Question:

@@ -2,7 +2,8 @@
 
 One is written as an ordinary folder dataset (images/, sounds/, metadata.jsonl), so that everything from
 shards to verdict runs on it without a download. Two questions per clip are about the picture, two about the
-sound. Clips of a group share a place: its light, its noise and its split. `worlds` says how worlds differ.
+sound. Clips of a group share a place: its light, its noise and its split. `worlds` says how worlds differ;
+the speech world has no pictures, and its clips are made by `speech`.
 """
 
 import json
@@ -22,6 +23,8 @@ from safe_data.sources.synthetic.hints import draw_heard, hints, stated
 from safe_data.sources.synthetic.pictures import DARKEST, LIGHTEST, Scene, draw_scene, in_fog, render
 from safe_data.sources.synthetic.questions import Question, about_picture, about_sound, choose
 from safe_data.sources.synthetic.sounds import MOST_EVENTS, SAMPLE_RATE_HZ, SOUNDS, mix
+from safe_data.sources.synthetic.speakers import AUTO, find_speaker
+from safe_data.sources.synthetic.speech import check_clips, speech_rows
 from safe_data.sources.synthetic.worlds import PLAIN, World, find_world
 
 FEWEST_CLIPS = 24
@@ -38,18 +41,28 @@ class _Place(NamedTuple):
 
 
 def write_world(
-    out: Path, *, clips: int, seed: int, world: str = PLAIN, faults: Mapping[str, int] | None = None
+    out: Path,
+    *,
+    clips: int,
+    seed: int,
+    world: str = PLAIN,
+    faults: Mapping[str, int] | None = None,
+    speaker: str = AUTO,
 ) -> None:
     """Write the world of (clips, seed, name) to a new directory; do nothing if it is there already.
 
-    With faults, they are planted in it and `faults.json` is the key to them (see `faults.plant`).
+    With faults, they are planted in it and `faults.json` is the key to them (see `faults.plant`). `speaker`
+    says who speaks in the speech world (`speakers.find_speaker`).
 
     Raises:
-        InputError: there is no such world, there are too few clips for its splits or for the faults, the seed
-            is negative, or the directory holds something else.
+        InputError: there is no such world or speaker, there are too few clips for its splits or for the
+            faults, the seed is negative, or the directory holds something else.
     """
     found = find_world(world)
-    if clips < FEWEST_CLIPS:
+    spoken = _speaker(found, speaker, faults)
+    if found.speech:
+        check_clips(clips)
+    elif clips < FEWEST_CLIPS:
         many = "three" if len(set(found.splits)) == 3 else "four"
         raise InputError(f"clips={clips}: fewer than {FEWEST_CLIPS} do not fill {many} splits; ask for more")
     check_seed(seed)
@@ -57,19 +70,40 @@ def write_world(
     if world != PLAIN:  # a plain world has the bytes that it had when it was the only one
         about["world"] = world
     about |= {"clips": clips, "seed": seed}
+    if found.speech:
+        about["speaker"] = spoken
     if faults:
         about["faults"] = dict(faults)
     if _holds(out, about):
         return
     with committing_folder(out) as part:
-        for name in ("images", "sounds"):
+        for name in ("sounds",) if found.speech else ("images", "sounds"):
             (part / name).mkdir()
+        made = (
+            speech_rows(part, found, clips, seed, spoken) if found.speech else _rows(part, found, clips, seed)
+        )
         with (part / "metadata.jsonl").open("w", encoding="utf-8", newline="\n") as file:
-            for row in _rows(part, found, clips, seed):
+            for row in made:
                 file.write(json.dumps(row) + "\n")
         if faults:
             plant(part, faults, seed)
         (part / "world.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+
+
+def _speaker(world: World, asked: str, faults: Mapping[str, int] | None) -> str:
+    """Who speaks in a world.
+
+    Raises:
+        InputError: see `find_speaker`; a speaker is asked for where nobody speaks, or faults where there are
+            no pictures.
+    """
+    if world.speech and faults:
+        raise InputError("faults: the speech world has no pictures to plant them in; choose another world")
+    if not world.speech and asked != AUTO:
+        raise InputError(
+            f"speaker={asked}: nobody speaks in {world.dataset}; add --world speech, or leave it out"
+        )
+    return find_speaker(asked) if world.speech else AUTO
 
 
 def _rows(root: Path, world: World, clips: int, seed: int) -> Iterator[dict[str, Any]]:
