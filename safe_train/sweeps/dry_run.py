@@ -1,7 +1,6 @@
 """Dry run: the points of a sweep in their order, their steps, and what a model of that size would train."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,7 +73,7 @@ def audit_config(config: TrainConfig, model: str) -> AuditConfig:
         loading=config.loading,
         asking=config.asking,
         pathway=config.pathway,
-        loss=replace(config.loss),
+        loss=config.loss,
         optim=config.optim,
         adaptation=config.adaptation,
         audit=BudgetConfig(embedding=shapes),

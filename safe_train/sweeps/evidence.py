@@ -10,7 +10,7 @@ from typing import cast
 import msgspec
 
 from safe_eval.statistics.multiplicity import adjusted_once
-from safe_train.sweeps.candidate import LEAST_SEEDS, BySeed, Candidate, Fixed, Metric, Scored, needed
+from safe_train.sweeps.candidate import LEAST_SEEDS, BySeed, Candidate, Fixed, Metric, Scored, needed, p_value
 from safe_train.sweeps.rules_file import Target
 
 MET, MISSED, OPEN = "met", "missed", "not told apart"
