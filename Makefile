@@ -1,15 +1,18 @@
-# Two commands: `make demo` shows what SAFE does, `make test` checks that it does it.
+# `make demo` shows what SAFE does, `make plan` runs the research plan, `make test` checks that they do it.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := train,track,gx,report,ray,hub,captions,speech,endpoint,completion,faiss,dev
+EXTRAS := train,track,sweep,gx,report,ray,hub,captions,speech,endpoint,completion,faiss,dev
 # One BLAS thread per process: on shared cores two threads wait for each other (docs/performance.md).
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo test lint wheels sample clean
+.PHONY: demo plan test lint wheels sample clean
 
 demo: .venv/installed
 	$(BIN)/safe-train demo --out runs/demo --seed 0
+
+plan: .venv/installed
+	$(BIN)/safe-train plan run demo --out runs/plan --workers 2
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"

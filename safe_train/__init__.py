@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from safe_train.pathway.fusion import CrossAttentionBlock
     from safe_train.pathway.model import AudioPathway, SafeModel
     from safe_train.pathway.projector import AudioProjector
+    from safe_train.plan.plan_file import read_plan
+    from safe_train.plan.run import run_plan
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
     from safe_train.profiling.profile import profile_checkpoint
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from safe_train.settings.learning import LossConfig, OptimConfig
     from safe_train.settings.parity import ParityConfig
     from safe_train.settings.pathway import PathwayConfig
+    from safe_train.settings.plan import PlanConfig
     from safe_train.settings.predict import PredictConfig
     from safe_train.settings.profile import ProfileConfig
     from safe_train.settings.stage_b import StageBConfig
@@ -73,6 +76,7 @@ __all__ = [
     "ParityConfig",
     "ParityReport",
     "PathwayConfig",
+    "PlanConfig",
     "PredictConfig",
     "Predicted",
     "Profile",
@@ -96,9 +100,11 @@ __all__ = [
     "read_checkpoint",
     "read_gate",
     "read_grid",
+    "read_plan",
     "run_audit",
     "run_demo",
     "run_finetune",
+    "run_plan",
     "run_retention",
     "run_small_data",
     "run_sweep",
@@ -123,6 +129,8 @@ _MODULES = {
     "pathway.fusion": ("CrossAttentionBlock",),
     "pathway.model": ("AudioPathway", "SafeModel"),
     "pathway.projector": ("AudioProjector",),
+    "plan.plan_file": ("read_plan",),
+    "plan.run": ("run_plan",),
     "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "presets": ("preset_config",),
     "profiling.profile": ("profile_checkpoint",),
@@ -137,6 +145,7 @@ _MODULES = {
     "settings.learning": ("LossConfig", "OptimConfig"),
     "settings.parity": ("ParityConfig",),
     "settings.pathway": ("PathwayConfig",),
+    "settings.plan": ("PlanConfig",),
     "settings.predict": ("PredictConfig",),
     "settings.profile": ("ProfileConfig",),
     "settings.stage_b": ("StageBConfig",),

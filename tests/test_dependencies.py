@@ -43,6 +43,7 @@ EXTRAS_OF = {
     "safe_eval/scorers/captions/learned_metrics/": {"train"},
     "safe_train/gates/front_view.py": {"report"},
     "safe_train/profiling/profile_charts.py": {"report"},
+    "safe_train/plan/page.py": {"report"},
     "safe_train/sweeps/engines.py": {"ray"},
     "safe_train/sweeps/": {"sweep"},
     "safe_train/": {"train"},

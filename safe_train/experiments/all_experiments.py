@@ -1,6 +1,6 @@
 """All experiments of the plan, by name, in the order of their numbers."""
 
-from safe_train.experiments import curriculum, data, freeze, overfit, pilot
+from safe_train.experiments import curriculum, data, freeze, overfit, pilot, profile, sweep
 from safe_train.experiments.experiment import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -10,6 +10,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         freeze.EXPERIMENT,
         overfit.EXPERIMENT,
         pilot.EXPERIMENT,
+        profile.EXPERIMENT,
         curriculum.EXPERIMENT,
+        sweep.EXPERIMENT,
     )
 }

@@ -1,0 +1,220 @@
+"""A plan: what runs, what is used again, and what a failure leaves; with experiments that take no time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_runs import SMALL
+
+from safe_data.core.errors import InputError
+from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work
+from safe_train.plan import checklist, plan_file, steps
+from safe_train.plan.checklist import Checklist, checklist_of
+from safe_train.plan.page import page_html
+from safe_train.plan.plan_file import read_plan, write_plan
+from safe_train.plan.plan_text import checklist_lines, checklist_markdown, status_lines
+from safe_train.plan.record import Failure, Record
+from safe_train.plan.red_flags import red_flags
+from safe_train.plan.run import run_plan
+from safe_train.plan.steps import key_of
+from safe_train.settings.plan import PlanConfig
+
+OWN = {name: value for name, value in SMALL.items() if name != "quiet"}
+Use = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Weight:
+    """The options of a made experiment."""
+
+    weight: int = 1
+
+
+def made(
+    name: str, needs: Sequence[str], ran: list[str], broken: Sequence[BaseException | None] = ()
+) -> Experiment:
+    """An experiment that says that it ran, and writes its evidence, or raises what `broken` holds."""
+
+    def run(work: Work) -> list[Finding]:
+        ran.append(name)
+        for error in filter(None, broken):
+            raise error
+        (work.folder / "evidence.txt").write_text(f"{name} {work.settings.weight}")
+        about = {"bound": ">= 1", "decision": "go", "evidence": "a | b", "judged_by": "me"}
+        return [Finding(name="weighs <b>", file="evidence.txt", **about)]
+
+    return Experiment(
+        number=len(name),
+        name=name,
+        title=name.capitalize(),
+        settings=Weight,
+        needs=lambda _: tuple(needs),
+        run=run,
+        estimate=lambda *_: Estimate(),
+    )
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Use:
+    """Let a plan have these experiments."""
+
+    def these(*chosen: Experiment) -> None:
+        by_name = {one.name: one for one in chosen}
+        for module in (steps, checklist, plan_file):
+            monkeypatch.setattr(module, "EXPERIMENTS", by_name)
+
+    return these
+
+
+@pytest.fixture
+def plan(shards: Path, untaught: Path) -> PlanConfig:
+    return plan_on(shards, untaught)
+
+
+def plan_on(shards: Path, backbone: Path, **changes: object) -> PlanConfig:
+    settings = {"shards": (shards,), "backbone": str(backbone), "seeds": (0,), "options": OWN, **changes}
+    return PlanConfig(**settings)  # type: ignore[arg-type]
+
+
+def told(found: Checklist) -> dict[str, str]:
+    return {one.name: f"{one.decision} {one.why}".strip() for one in found.experiments}
+
+
+def test_what_is_unchanged_is_used_again(
+    tmp_path: Path, shards: Path, untaught: Path, use: Use, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+    use(made("one", ("stage-a-0",), ran), made("other", ("one",), ran))
+    plan, out = plan_on(shards, untaught, conditions=("full",)), tmp_path / "plan"
+    first = run_plan(plan, out, quiet=True)
+    assert ran == ["one", "other"]
+    assert told(checklist_of(first)) == {"one": "go", "other": "go"}
+    assert run_plan(plan, out, quiet=True).outcomes == first.outcomes
+    assert ran == ["one", "other"]
+
+    capsys.readouterr()
+    heavier = plan_on(shards, untaught, conditions=("full",), experiments={"other": {"weight": 2}})
+    run_plan(heavier, out, quiet=True)
+    assert ran == ["one", "other", "other"]
+    assert "other: begins: options.weight: 1 there, 2 here" in capsys.readouterr().out
+
+    run = run_plan(plan, out, quiet=True)  # the earlier result is still there
+    assert ran == ["one", "other", "other"]
+    assert "Of an earlier plan" in "\n".join(status_lines(run, out))
+
+    next(out.glob("one-*/evidence.txt")).write_text("touched")
+    run_plan(plan, out, quiet=True)
+    assert ran == ["one", "other", "other", "one"]
+
+
+def test_a_failure_leaves_what_needs_it_unmeasured_and_others_run(
+    tmp_path: Path, plan: PlanConfig, use: Use
+) -> None:
+    ran: list[str] = []
+    broken: list[BaseException | None] = [InputError("no such file: mend it")]
+    use(
+        made("one", ("seed-0",), ran, broken),
+        made("other", ("one",), ran),
+        made("third", ("seed-0",), ran),
+    )
+    run = run_plan(plan, tmp_path / "plan", only=("other", "third"), quiet=True)
+    assert ran == ["one", "third"]
+    assert isinstance(run.outcomes["one"], Failure)
+    found = checklist_of(run)
+    assert told(found) == {
+        "one": "not measured failed: no such file: mend it",
+        "other": "not measured needs one, which did not finish",
+        "third": "go",
+    }
+    assert found.decision == "not measured"
+
+    broken[0] = ZeroDivisionError("ours")
+    run = run_plan(plan, tmp_path / "plan", only=("one",), quiet=True)
+    assert told(checklist_of(run))["one"] == "not measured a defect: ZeroDivisionError: ours"
+
+    broken[0] = None
+    run = run_plan(plan, tmp_path / "plan", only=("other",), quiet=True)
+    assert isinstance(run.outcomes["other"], Record)
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path: Path, plan: PlanConfig, use: Use) -> None:
+    ran: list[str] = []
+    broken: list[BaseException | None] = [KeyboardInterrupt()]
+    use(made("one", ("seed-0",), ran), made("other", ("one",), ran, broken))
+    with pytest.raises(KeyboardInterrupt):
+        run_plan(plan, tmp_path / "plan", only=("other",), quiet=True)
+    broken[0] = None
+    run = run_plan(plan, tmp_path / "plan", only=("other",), quiet=True)
+    assert ran == ["one", "other", "other"]
+    assert isinstance(run.outcomes["other"], Record)
+
+
+def test_the_page_escapes_and_says_what_was_left_out(
+    tmp_path: Path, shards: Path, untaught: Path, use: Use
+) -> None:
+    use(made("one", ("seed-0",), []), made("other", ("one",), []), made("third", ("other",), []))
+    plan = plan_on(shards, untaught, leave_out=("other",))
+    found = checklist_of(run_plan(plan, tmp_path / "plan", only=("one",), quiet=True))
+    html = page_html(found)
+    assert "weighs &lt;b&gt;" in html
+    assert "<b>" not in html
+    assert "The plan leaves it out." in html
+    assert "The plan leaves what it needs out." in html
+    assert "a \\| b" in checklist_markdown(found)
+    assert all(len(line) <= 80 for line in checklist_lines(found))
+
+
+def test_a_plan_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    plan = read_plan("demo")
+    write_plan(plan, tmp_path)
+    assert read_plan(tmp_path / "plan.yaml") == plan
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("world: hard\nclipz: 3\n", "clipz: is no option"),
+        ("world: hard\nexperiments: {pilto: {}}\n", "did you mean 'pilot'"),
+        ("world: hard\nexperiments: {pilot: {timed: 3}}\n", "pilot.timed: is no option"),
+        ("clips: 3\n", "name a synthetic world"),
+        ("- 1\n", "is no plan"),
+    ],
+)
+def test_a_faulty_plan_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "plan.yaml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_plan(tmp_path / "plan.yaml")
+
+
+@pytest.mark.parametrize(
+    ("value", "decision", "raised"),
+    [(0.02, "no-go", True), (0.05, "go", False), (None, "not measured", None)],
+)
+def test_a_flag_is_raised_by_numbers_and_never_by_silence(
+    value: float | None, decision: str, raised: bool | None
+) -> None:
+    about = {"bound": ">= 0.03", "evidence": "", "judged_by": "", "file": ""}
+    finding = Finding(name="hearing_gains", decision=decision, value=value, **about)
+    flags = {one.name: one.raised for one in red_flags({"pilot": [finding]})}
+    assert flags["audio gain"] is raised
+    assert flags["files fail"] is None
+
+
+VALUES = st.one_of(st.integers(), st.text(max_size=5), st.lists(st.integers(), max_size=3))
+INPUTS = st.dictionaries(st.text(min_size=1, max_size=5), VALUES, min_size=1, max_size=4)
+NEEDS = st.dictionaries(st.text(max_size=4), st.text(max_size=5), max_size=3)
+
+
+@given(inputs=INPUTS, needs=NEEDS)
+def test_a_key_changes_with_every_input_and_with_no_order(
+    inputs: dict[str, object], needs: dict[str, str]
+) -> None:
+    key = key_of("step", inputs, needs)
+    assert key == key_of("step", dict(reversed(inputs.items())), dict(reversed(needs.items())))
+    for name in inputs:
+        assert key != key_of("step", {**inputs, name: "something else"}, needs)
+    assert key != key_of("step", inputs, {**needs, "more!": "x"})
+    assert key != key_of("another", inputs, needs)
