@@ -28,7 +28,10 @@ _TRAIN = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "p
 _EXTRAS = {
     "demo": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "altair", "vl_convert"),
     "retention": ("train,gx", *_TRAIN, "great_expectations", "pandas"),
-    "plan": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "markupsafe"),
+    "plan": (
+        *("train,gx,report,sweep", *_TRAIN, "great_expectations", "pandas"),
+        *("jinja2", "markupsafe", "altair", "vl_convert", "optuna"),
+    ),
     "sweep": ("train,sweep", *_TRAIN, "optuna"),
 }
 

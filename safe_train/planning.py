@@ -101,7 +101,7 @@ def plan(
         raise InputError(f"{action} reads and writes the folder of a run: leave out --out")
     asked = read_plan(Path(plan) / PLAN_FILE if is_folder else plan)
     if action == "show" or dry_run:
-        say(step_lines(chosen(steps_of(asked), only)))
+        say(step_lines(chosen(steps_of(asked, is_dry=True), only)))
         return HOLDS
     folder = Path(plan) if is_folder else out or Path()
     if action == "status":

@@ -1,30 +1,37 @@
-"""Sweep: which point of a grid meets the targets, and whether training is stable on all of them.
+"""Sweep: which points of grids meet the targets, and whether training is stable on all of them.
 
-    FOLDER/sweep/   what `safe-train sweep` writes: a folder a trial, results.{json,md,tex,csv}, recipe.md
+    FOLDER/GRID/   what `safe-train sweep` writes: a folder a trial, results.{json,md,tex,csv}, recipe.md
 
 It is the plan's experiment 10. The rules are those of the grid (docs/sweeps.md).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from safe_data.core.errors import InputError
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
 from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.sweep import SweepConfig
+from safe_train.sweeps.point import points_of
 from safe_train.sweeps.result import SweepResult
 from safe_train.sweeps.sweep import chosen_grid, run_sweep
 from safe_train.sweeps.trial import FINISHED
 
-OUT, RESULTS = "sweep", "results.json"
+RESULTS = "results.json"
 
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """Which grid is run."""
+    """Which grids are run.
 
-    grid: str = "demo"
-    """name of a grid that ships with SAFE, or a YAML file"""
+    Raises:
+        InputError: no grid is named, or one twice.
+    """
+
+    grids: tuple[str, ...] = ("demo",)
+    """names of grids that ship with SAFE, or YAML files"""
 
     seeds: tuple[int, ...] = ()
     """seeds of each point (default: those of the grid)"""
@@ -32,19 +39,29 @@ class SweepSettings:
     changes: tuple[str, ...] = ()
     """options of every point as NAME=VALUE, such as steps=200"""
 
+    def __post_init__(self) -> None:
+        names = [Path(one).stem for one in self.grids]
+        if not names or len(set(names)) < len(names):
+            raise InputError(f"grids={names}: name at least one grid, and each once")
+
 
 def run(work: Work) -> Sequence[Finding]:
-    """Run the grid on the plan's data and base.
+    """Run the grids on the plan's data and base.
 
     Raises:
         InputError: see `run_sweep`.
         KeyboardInterrupt: it was stopped; the same call goes on.
     """
+    return [finding for grid in work.settings.grids for finding in _of_grid(work, grid)]
+
+
+def _of_grid(work: Work, grid: str) -> list[Finding]:
     material = work.materials[work.plan.seeds[0]]
+    folder = Path(grid).stem
     result = run_sweep(
         SweepConfig(
-            grid=work.settings.grid,
-            out=work.folder / OUT,
+            grid=grid,
+            out=work.folder / folder,
             shards=material.shards,
             backbone=material.backbone,
             seeds=work.settings.seeds,
@@ -53,35 +70,36 @@ def run(work: Work) -> Sequence[Finding]:
             force=True,
         )
     )
-    return [*_rules(result), _divergence(result)]
+    file = f"{folder}/{RESULTS}"
+    return [*_rules(result, folder, file), _divergence(result, folder, file)]
 
 
-def _rules(result: SweepResult) -> list[Finding]:
+def _rules(result: SweepResult, grid: str, file: str) -> list[Finding]:
     """What each rule of the grid found."""
     return [
         Finding(
-            name=f"rule_{one.name}".replace(" ", "_"),
+            name=f"{grid}_{one.name}".replace(" ", "_"),
             bound=f"the rule {one.rule} names a point",
             decision=one.decision,
             evidence=" ".join(filter(None, (one.statement, one.needs))),
-            judged_by=f"grid {result.grid}",
-            file=f"{OUT}/{RESULTS}",
+            judged_by=f"grid {grid}",
+            file=file,
         )
         for one in result.rules
     ]
 
 
-def _divergence(result: SweepResult) -> Finding:
+def _divergence(result: SweepResult, grid: str, file: str) -> Finding:
     """Whether every point came to its end: a loss that is not finite or jumps ends one."""
     stopped = [f"{row.point}: {row.status}" for row in result.rows if row.status != FINISHED]
     decision = (NO_GO if stopped else GO) if result.rows else NOT_MEASURED
     return Finding(
-        name="no_divergence",
+        name=f"no_divergence_{grid}",
         bound="every point ends with a score",
         decision=decision,
         evidence="; ".join(stopped) or f"{len(result.rows)} points, {len(result.seeds)} seeds each",
-        judged_by=f"grid {result.grid}",
-        file=f"{OUT}/{RESULTS}",
+        judged_by=f"grid {grid}",
+        file=file,
     )
 
 
@@ -90,12 +108,14 @@ def _needs(plan: PlanConfig) -> tuple[str, ...]:
 
 
 def _estimate(_plan: PlanConfig, settings: SweepSettings) -> Estimate:
-    grid = chosen_grid(SweepConfig(grid=settings.grid, seeds=settings.seeds, dry_run=True))
-    points = 1
-    for values in grid.vary.values():
-        points *= len(values) if isinstance(values, tuple | list) else 1
-    trials = (grid.trials or points) * len(grid.seeds)
-    return Estimate(steps=trials * int(grid.options.get("steps") or 0), runs=trials)
+    steps = runs = 0
+    for name in settings.grids:
+        grid = chosen_grid(SweepConfig(grid=name, seeds=settings.seeds, dry_run=True))
+        points = len(points_of(grid)) if grid.search == "grid" else grid.trials or 0
+        trials = points * len(grid.seeds)
+        runs += trials
+        steps += trials * int(grid.options.get("steps") or 0)
+    return Estimate(steps=steps, runs=runs)
 
 
 EXPERIMENT = Experiment(

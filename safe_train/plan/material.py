@@ -39,12 +39,16 @@ def material_of(plan: PlanConfig, folder: Path) -> Material:
     return Material(plan.seeds[0], (folder / "shards",), str(folder / "backbone"))
 
 
-def material_inputs(plan: PlanConfig) -> dict[str, Any]:
+def material_inputs(plan: PlanConfig, *, is_dry: bool = False) -> dict[str, Any]:
     """What the material depends on: what the world and its toy are made from, or what is given.
+
+    A dry run takes names for what is not there yet, so its keys are not those of the run.
 
     Raises:
         InputError: a dataset or the base cannot be read.
     """
+    if is_dry and plan.world is None:
+        return {"datasets": [str(one) for one in plan.shards], "base": plan.backbone}
     if plan.world is not None:
         from safe_train.toy.recipe import recipe_for
 

@@ -47,8 +47,10 @@ class Done:
     files: tuple[str, ...]
 
 
-def steps_of(plan: PlanConfig) -> tuple[Step, ...]:
+def steps_of(plan: PlanConfig, *, is_dry: bool = False) -> tuple[Step, ...]:
     """The steps of a plan, each after those it needs: its material, stage A for each seed, experiments.
+
+    A dry run reads no data and no base, which need not be there.
 
     Raises:
         InputError: an option is refused, or a dataset or the base cannot be read.
@@ -68,7 +70,7 @@ def steps_of(plan: PlanConfig) -> tuple[Step, ...]:
 
     first = material.material_step(plan)
     made = "the world and its toy" if plan.world else "the data and the base"
-    add(first, made, (), material.material_inputs(plan), Estimate())
+    add(first, made, (), material.material_inputs(plan, is_dry=is_dry), Estimate())
     for seed in plan.seeds:
         estimate = material.training_estimate(plan, seed)
         title = f"stage A with seed {seed}, and its answers"

@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 from tiny_runs import SMALL
 
 from safe_data.core.errors import InputError
+from safe_train.experiments.all_experiments import EXPERIMENTS
 from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work
 from safe_train.plan import checklist, plan_file, steps
 from safe_train.plan.checklist import Checklist, checklist_of
 from safe_train.plan.page import page_html
-from safe_train.plan.plan_file import read_plan, write_plan
-from safe_train.plan.plan_text import checklist_lines, checklist_markdown, status_lines
+from safe_train.plan.plan_file import PLANS, read_plan, write_plan
+from safe_train.plan.plan_text import checklist_lines, checklist_markdown, status_lines, step_lines
 from safe_train.plan.record import Failure, Record
 from safe_train.plan.red_flags import red_flags
 from safe_train.plan.run import run_plan
-from safe_train.plan.steps import key_of
+from safe_train.plan.steps import key_of, steps_of
 from safe_train.settings.plan import PlanConfig
 
 OWN = {name: value for name, value in SMALL.items() if name != "quiet"}
@@ -167,10 +168,14 @@ def test_the_page_escapes_and_says_what_was_left_out(
     assert all(len(line) <= 80 for line in checklist_lines(found))
 
 
-def test_a_plan_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    plan = read_plan("demo")
+@pytest.mark.parametrize("name", [file.stem for file in sorted(PLANS.glob("*.yaml"))])
+def test_a_plan_that_comes_with_safe_is_read_shown_and_written(name: str, tmp_path: Path) -> None:
+    plan = read_plan(name)
     write_plan(plan, tmp_path)
     assert read_plan(tmp_path / "plan.yaml") == plan
+    shown = steps_of(plan, is_dry=True)
+    assert {one.name for one in shown if one.experiment} == set(EXPERIMENTS)
+    assert all(len(line) <= 80 for line in step_lines(shown))
 
 
 @pytest.mark.parametrize(
