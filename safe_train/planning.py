@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED
+from safe_data.core.command import DEFECT, DOES_NOT_HOLD, HOLDS, NOT_JUDGED
 from safe_data.core.errors import InputError
 from safe_data.core.terminal import say, wrote
 from safe_train.settings.sweep import SweepConfig
@@ -78,7 +78,7 @@ def plan(
         plan: a plan that comes with SAFE (demo, pilot or paper) or a YAML file; for status and resume, the
             folder of a run
         out: folder of the run; for run only
-        only: name or number of an experiment to run, with what it needs, such as 4 or gates (default: all)
+        only: names or numbers of experiments to run, with what they need, such as 4,gates (default: all)
         workers: steps to run at once, each in a process
         dry_run: show what would run, and stop
         quiet: show no progress of steps
@@ -86,7 +86,7 @@ def plan(
     Examples:
         safe-train plan show demo
         safe-train plan run demo --out runs/plan --workers 2
-        safe-train plan resume runs/plan --only 4 --only gates
+        safe-train plan resume runs/plan --only 4,gates
     """
     from safe_train.plan.page import write_page
     from safe_train.plan.plan_file import PLAN_FILE, read_plan
@@ -114,4 +114,4 @@ def plan(
     wrote(files)
     from safe_eval.judging.verdict import EXIT_CODES
 
-    return EXIT_CODES[found.decision]
+    return DEFECT if found.has_defect else EXIT_CODES[found.decision]

@@ -1,6 +1,6 @@
 """Launch checklist: the red flags, what a launch needs, and every Go criterion with its evidence.
 
-A launch needs all of `LAUNCH`. What was not run is not measured, and then there is no go.
+A launch needs all of `LAUNCH`, and no red flag. What was not run is not measured, and then there is no go.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from safe_data.core.files import write_json
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
 from safe_train.experiments.all_experiments import EXPERIMENTS
 from safe_train.experiments.experiment import Finding, decision_of
-from safe_train.plan.record import Failure, Record
+from safe_train.plan.record import DEFECT, Failure, Record
 from safe_train.plan.red_flags import Flag, red_flags
 from safe_train.plan.run import PlanRun
 from safe_train.plan.steps import Step
@@ -64,6 +64,8 @@ class Checklist(msgspec.Struct, frozen=True, kw_only=True):
     launch: tuple[LaunchItem, ...]
     experiments: tuple[Shown, ...]
     steps: tuple[tuple[str, float], ...]  # those that all experiments share, with their seconds
+    failed: dict[str, str]  # why a step failed
+    has_defect: bool  # one of them by a fault of ours
     versions: dict[str, str]
 
 
@@ -77,14 +79,19 @@ def checklist_of(run: PlanRun) -> Checklist:
         for name, needed in LAUNCH.items()
     )
     records = [one for one in run.outcomes.values() if isinstance(one, Record)]
+    failures = {name: one for name, one in run.outcomes.items() if isinstance(one, Failure)}
+    flags = red_flags({one.name: one.findings for one in shown}, failures.values())
+    raised = [NO_GO for one in flags if one.raised]
     return Checklist(
-        decision=worst([one.decision for one in launch]),
+        decision=worst([*raised, *(one.decision for one in launch)]),
         world=run.plan.world,
         seeds=run.plan.seeds,
-        flags=red_flags({one.name: one.findings for one in shown}),
+        flags=flags,
         launch=launch,
         experiments=shown,
         steps=tuple((one.name, one.seconds) for one in records if steps[one.name].experiment is None),
+        failed={name: one.reason for name, one in failures.items()},
+        has_defect=any(one.kind == DEFECT for one in failures.values()),
         versions=records[-1].versions if records else {},
     )
 
@@ -129,6 +136,12 @@ def _shown(name: str, steps: Mapping[str, Step], run: PlanRun) -> Shown:
             seconds=outcome.seconds,
         )
     if isinstance(outcome, Failure):
-        return change(shown, why=f"{'a defect' if outcome.is_defect else 'failed'}: {outcome.reason}")
+        return change(shown, why=f"{'a defect' if outcome.kind == DEFECT else 'failed'}: {outcome.reason}")
     lacking = [one for one in step.needs if not isinstance(run.outcomes.get(one), Record)]
-    return change(shown, why=f"needs {', '.join(lacking)}, which did not finish") if lacking else shown
+    causes = [
+        f"{name}: {one.reason}" for name in lacking if isinstance(one := run.outcomes.get(name), Failure)
+    ]
+    if not lacking:
+        return shown
+    because = f" ({'; '.join(causes)})" if causes else ""
+    return change(shown, why=f"needs {', '.join(lacking)}, which did not finish{because}")

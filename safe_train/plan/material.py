@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from safe_data.sampling.curriculum_file import read_stages
 from safe_data.shards.layout import read_dataset
 from safe_eval.models.files import base_files
 from safe_eval.options import Sampling
@@ -85,7 +86,14 @@ def training_inputs(plan: PlanConfig, seed: int) -> dict[str, Any]:
     """
     given = Material(plan.seeds[0], plan.shards or (Path("shards"),), plan.backbone or "backbone")
     training = training_of(plan, given, Path(ADAPTER), seed=seed, quiet=True)
-    return {"stage_a": identity_options(training), "conditions": list(plan.conditions)}
+    options = identity_options(training)
+    options["data"]["weights"] = list(
+        options["data"]["weights"].items()
+    )  # questions are numbered in this order
+    if training.data.curriculum:
+        stages = read_stages(training.data.curriculum)
+        options["data"]["curriculum"] = [stage.model_dump(mode="json") for stage in stages]
+    return {"stage_a": options, "conditions": list(plan.conditions)}
 
 
 def train_and_answer(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
 
+from safe_data.core.markdown import plain, table
 from safe_eval.judging.judged import GO
 from safe_train.experiments.experiment import Finding
 from safe_train.plan.checklist import Checklist, Shown
@@ -69,32 +70,24 @@ def checklist_markdown(found: Checklist) -> str:
     """The checklist as Markdown; cells are escaped."""
     lines = [f"# Launch: {found.decision}", ""]
     lines += [SMALL_WORLD, ""] if found.world else []
-    lines += ["## Red flags", "", "| flag | raised | evidence |", "| --- | --- | --- |"]
-    lines += [f"| {cell(f.rule)} | {_RAISED[f.raised]} | {cell(f.evidence)} |" for f in found.flags]
-    lines += ["", "## Launch", "", "| needs | decision | shown by |", "| --- | --- | --- |"]
-    lines += [f"| {one.name} | {one.decision} | {', '.join(one.experiments)} |" for one in found.launch]
+    flags = [(flag.rule, _RAISED[flag.raised], flag.evidence) for flag in found.flags]
+    needed = [(one.name, one.decision, ", ".join(one.experiments)) for one in found.launch]
+    lines += ["## Red flags", "", *table(("flag", "raised", "evidence"), flags)]
+    lines += ["", "## Launch", "", *table(("needs", "decision", "shown by"), needed)]
     for one in found.experiments:
         lines += ["", f"## {one.number}. {one.title}: {one.decision}", "", *_experiment(one)]
     return "\n".join(lines) + "\n"
 
 
-def cell(text: str) -> str:
-    """Text as a cell of a Markdown table.
-
-    >>> cell("a | b")
-    'a \\\\| b'
-    """
-    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
-
-
 def _experiment(one: Shown) -> list[str]:
     if one.why:
-        return [one.why]
-    lines = ["| criterion | bound | decision | evidence | judged by |", "| --- | --- | --- | --- | --- |"]
-    for row in one.findings:
-        cells = (row.name, row.bound, row.decision, row.evidence, f"{row.judged_by}: {row.file}")
-        lines.append(f"| {' | '.join(map(cell, cells))} |")
-    return [*lines, "", f"{one.folder}, {one.started}, {one.seconds:.0f} s"]
+        return [plain(one.why)]
+    rows = [
+        (row.name, row.bound, row.decision, row.evidence, f"{row.judged_by}: {row.file}")
+        for row in one.findings
+    ]
+    columns = ("criterion", "bound", "decision", "evidence", "judged by")
+    return [*table(columns, rows), "", f"{one.folder}, {one.started}, {one.seconds:.0f} s"]
 
 
 def _finding(row: Finding) -> str:

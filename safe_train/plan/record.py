@@ -1,6 +1,5 @@
 """Record: what a finished step leaves in its folder, so that the next run can tell whether it still holds."""
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,14 +8,17 @@ from typing import Any
 
 import msgspec
 
+from safe_data.core.cores import cores
 from safe_data.core.differences import differences
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256, write_json
 from safe_data.core.options_file import TRAIN, installed_versions
 from safe_train.experiments.experiment import Finding
 from safe_train.plan.steps import Done, Step
+from safe_train.profiling.machine import processor
 
 RECORD, FAILURE = "step.json", "failed.json"
+DRIFT, UNSTABLE, INPUT, DEFECT = "drift", "unstable", "input", "defect"
 FORMAT_VERSION = 1
 
 
@@ -32,15 +34,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str]
     started: str  # in UTC
     seconds: float  # of the run that finished it
+    processor: str
     cores: int
     versions: dict[str, str]
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of failed.json: why a step ended without a result."""
+    """The content of failed.json: why a step ended without a result.
+
+    `kind` is drift or unstable where a training stopped itself, defect for a fault of ours, and else input.
+    """
 
     reason: str
-    is_defect: bool
+    kind: str
     started: str
 
 
@@ -60,7 +66,8 @@ def write_record(folder: Path, step: Step, needs: Mapping[str, str], done: Done,
         files={name: file_sha256(folder / name) for name in done.files},
         started=datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds"),
         seconds=round(time.time() - begun, 1),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        processor=processor(),
+        cores=cores(),
         versions=installed_versions(TRAIN),
     )
     (folder / FAILURE).unlink(missing_ok=True)
@@ -68,13 +75,13 @@ def write_record(folder: Path, step: Step, needs: Mapping[str, str], done: Done,
     return record
 
 
-def read_record(folder: Path) -> Record | None:
-    """What a finished step left, or None; a file that cannot be read is no record.
+def read_record(folder: Path, key: str) -> Record | None:
+    """What a finished step with this key left, or None; a file that cannot be read is no record.
 
     A record whose files are missing or changed is none either, and the step runs again.
     """
     record: Record | None = _decoded(folder / RECORD, Record)
-    if record is None or record.format_version != FORMAT_VERSION:
+    if record is None or record.format_version != FORMAT_VERSION or record.key != key:
         return None
     for name, sha256 in record.files.items():
         file = folder / name
@@ -91,12 +98,24 @@ def read_failure(folder: Path) -> Failure | None:
 
 def write_failure(folder: Path, error: Exception) -> Failure:
     """Write why a step failed; a defect's reason has its type."""
-    is_defect = not isinstance(error, InputError)
-    reason = f"{type(error).__name__}: {error}" if is_defect else str(error)
-    failure = Failure(reason=reason, is_defect=is_defect, started=now())
+    kind = kind_of(error)
+    reason = f"{type(error).__name__}: {error}" if kind == DEFECT else str(error)
+    failure = Failure(reason=" ".join(reason.split()), kind=kind, started=now())
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / FAILURE, failure)
     return failure
+
+
+def kind_of(error: Exception) -> str:
+    """What kind of failure an error is; a full disk is no defect."""
+    from safe_train.retention.drift import DriftedError
+    from safe_train.stages.loss_guard import UnstableError
+
+    if isinstance(error, DriftedError):
+        return DRIFT
+    if isinstance(error, UnstableError):
+        return UNSTABLE
+    return INPUT if isinstance(error, InputError | OSError) else DEFECT
 
 
 def what_changed(out: Path, step: Step) -> list[str]:

@@ -3,13 +3,14 @@
 Each is raised, or not, by the numbers of findings; where none of them was measured, it is not known.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from safe_eval.judging.judged import NO_GO, NOT_MEASURED
 from safe_train.experiments.experiment import Finding
+from safe_train.plan.record import DRIFT, UNSTABLE, Failure
 
 Findings = Mapping[str, Sequence[Finding]]  # by experiment
 
@@ -31,6 +32,7 @@ class _Rule:
     rule: str
     told_by: tuple[tuple[str, str], ...]
     raises: Callable[[Finding], bool]
+    failure: str | None = None  # the kind of a failed step that raises it, too
 
 
 def _below(bound: float) -> Callable[[Finding], bool]:
@@ -53,6 +55,7 @@ RULES = (
         "questions about pictures lose a point or more",
         (("pilot", "seeing_is_kept"), ("listening", "seeing_"), ("retention", "seeing_")),
         _below(-0.00999),
+        DRIFT,
     ),
     _Rule(
         "seeds differ",
@@ -65,6 +68,7 @@ RULES = (
         "a loss is not finite, or jumps",
         (("pilot", "no_divergence"), ("overfit", "no_divergence"), ("sweep", "no_divergence")),
         _fails,
+        UNSTABLE,
     ),
     _Rule(
         "files fail",
@@ -75,17 +79,21 @@ RULES = (
 )
 
 
-def red_flags(findings: Findings) -> tuple[Flag, ...]:
-    """All flags, those raised first, then those not known.
+def red_flags(findings: Findings, failures: Iterable[Failure] = ()) -> tuple[Flag, ...]:
+    """All flags, those raised first, then those not known. A training that stopped itself raises one, too.
 
     >>> [flag.raised for flag in red_flags({})] == [None] * len(RULES)
     True
     """
-    flags = [_flag(rule, findings) for rule in RULES]
+    failed = list(failures)
+    flags = [_flag(rule, findings, failed) for rule in RULES]
     return tuple(sorted(flags, key=lambda one: (True, None, False).index(one.raised)))
 
 
-def _flag(rule: _Rule, findings: Findings) -> Flag:
+def _flag(rule: _Rule, findings: Findings, failures: Sequence[Failure]) -> Flag:
+    for one in failures:
+        if one.kind == rule.failure:
+            return Flag(name=rule.name, rule=rule.rule, raised=True, evidence=one.reason)
     told = [
         one
         for experiment, name in rule.told_by

@@ -25,10 +25,12 @@ from safe_data.encoders.inference import one_thread
 from safe_train.experiments.experiment import decision_of
 from safe_train.plan.plan_file import write_plan
 from safe_train.plan.record import (
+    DEFECT,
     FAILURE,
     RECORD,
     Failure,
     Record,
+    kind_of,
     read_failure,
     read_record,
     what_changed,
@@ -77,7 +79,9 @@ def run_plan(
 
 def found_outcomes(out: Path, steps: Sequence[Step]) -> dict[str, Outcome]:
     """How each step in OUT ended, of those that did."""
-    found = {one.name: read_record(out / one.folder) or read_failure(out / one.folder) for one in steps}
+    found = {
+        one.name: read_record(out / one.folder, one.key) or read_failure(out / one.folder) for one in steps
+    }
     return {name: outcome for name, outcome in found.items() if outcome is not None}
 
 
@@ -91,7 +95,7 @@ class _Running:
         self.finished: set[str] = set()
         self.failed: set[str] = set()
         for step in steps:
-            if record := read_record(out / step.folder):
+            if record := read_record(out / step.folder, step.key):
                 self.finished.add(step.name)
                 self.tell(step, f"unchanged{_decided(record)}")
 
@@ -106,7 +110,7 @@ class _Running:
         self.tell(step, "goes on" if goes_on else f"begins: {why}" if changed else f"begins: {step.title}")
 
     def end(self, step: Step) -> None:
-        outcome = read_record(self.out / step.folder) or read_failure(self.out / step.folder)
+        outcome = read_record(self.out / step.folder, step.key) or read_failure(self.out / step.folder)
         if isinstance(outcome, Record):
             self.finished.add(step.name)
             self.tell(step, f"finished in {outcome.seconds:.0f} s{_decided(outcome)}")
@@ -119,10 +123,6 @@ class _Running:
         """A step that may run now: all it needs has finished."""
         left = (s for n, s in self.steps.items() if n not in self.finished | self.failed | set(busy))
         return next((one for one in left if self.finished.issuperset(one.needs)), None)
-
-    def is_blocked(self, step: Step) -> bool:
-        """Whether something it needs has failed, directly or not."""
-        return any(one in self.failed or self.is_blocked(self.steps[one]) for one in step.needs)
 
 
 def _one_by_one(running: _Running) -> None:
@@ -178,7 +178,7 @@ def carry_out(plan: PlanConfig, out: Path, step: Step, *, quiet: bool) -> None:
         done = run_step(plan, step, folder, {n: out / one.folder for n, one in needed.items()}, quiet=quiet)
         write_record(folder, step, {name: one.key for name, one in needed.items()}, done, begun)
     except Exception as error:
-        if not isinstance(error, InputError):
+        if kind_of(error) == DEFECT:
             complain(traceback.format_exc().splitlines())
         write_failure(folder, error)
 

@@ -75,6 +75,8 @@ def steps_of(plan: PlanConfig, *, is_dry: bool = False) -> tuple[Step, ...]:
         estimate = material.training_estimate(plan, seed)
         title = f"stage A with seed {seed}, and its answers"
         add(f"{_STAGE_A}{seed}", title, (first,), material.training_inputs(plan, seed), estimate)
+    # What an experiment that trains takes from the plan; all else reaches it by the steps it needs.
+    stage_a = material.training_inputs(plan, plan.seeds[0])["stage_a"]
     for experiment in EXPERIMENTS.values():
         if experiment.name in plan.leave_out:
             continue
@@ -82,7 +84,7 @@ def steps_of(plan: PlanConfig, *, is_dry: bool = False) -> tuple[Step, ...]:
         if any(one not in found for one in needs):
             continue  # it rests on an experiment that is left out, and the checklist says so
         settings = settings_of(plan, experiment)
-        inputs = {"options": plain(asdict(settings)), "stage_a": _stage_a(plan)}
+        inputs = {"options": plain(asdict(settings)), "stage_a": stage_a}
         estimate = experiment.estimate(plan, settings)
         add(experiment.name, experiment.title, needs, inputs, estimate, experiment)
     return tuple(found.values())
@@ -108,7 +110,8 @@ def chosen(steps: Sequence[Step], only: Sequence[str]) -> tuple[Step, ...]:
         return tuple(steps)
     by_name = {one.name: one for one in steps}
     by_number = {str(one.experiment.number): one.name for one in steps if one.experiment}
-    wanted = [by_number.get(word, word) for word in only]
+    words = [word.strip() for one in only for word in one.split(",")]
+    wanted = [by_number.get(word, word) for word in words]
     for word in wanted:
         if word not in by_name:
             hint = did_you_mean(word, by_name, f"there are {', '.join(by_name)}")
@@ -145,8 +148,3 @@ def run_step(plan: PlanConfig, step: Step, folder: Path, earlier: Mapping[str, P
     findings = tuple(step.experiment.run(work))
     files = {one.file for one in findings if one.file and (folder / one.file).is_file()}
     return Done(findings, tuple(sorted(files)))
-
-
-def _stage_a(plan: PlanConfig) -> dict[str, Any]:
-    """What an experiment that trains takes from the plan; all else reaches it by the steps it needs."""
-    return {"presets": list(plan.presets), "options": plain(dict(plan.options)), "seeds": list(plan.seeds)}

@@ -9,7 +9,7 @@ from safe_data.core.errors import InputError, check_at_least_one, check_seed
 
 @dataclass(frozen=True)
 class PlanConfig:
-    """What a plan runs: on a synthetic world and a toy that is taught for each seed, or on your own.
+    """What a plan runs: on a synthetic world and a toy that is taught to see it, or on your own.
 
     Raises:
         InputError: neither a world nor shards and a backbone are given, or both; a number outside its range.

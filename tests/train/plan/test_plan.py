@@ -21,7 +21,9 @@ from safe_train.plan.record import Failure, Record
 from safe_train.plan.red_flags import red_flags
 from safe_train.plan.run import run_plan
 from safe_train.plan.steps import key_of, steps_of
+from safe_train.retention.drift import DriftedError
 from safe_train.settings.plan import PlanConfig
+from safe_train.stages.loss_guard import UnstableError
 
 OWN = {name: value for name, value in SMALL.items() if name != "quiet"}
 Use = Callable[..., None]
@@ -127,7 +129,7 @@ def test_a_failure_leaves_what_needs_it_unmeasured_and_others_run(
     found = checklist_of(run)
     assert told(found) == {
         "one": "not measured failed: no such file: mend it",
-        "other": "not measured needs one, which did not finish",
+        "other": "not measured needs one, which did not finish (one: no such file: mend it)",
         "third": "go",
     }
     assert found.decision == "not measured"
@@ -223,3 +225,33 @@ def test_a_key_changes_with_every_input_and_with_no_order(
         assert key != key_of("step", {**inputs, name: "something else"}, needs)
     assert key != key_of("step", inputs, {**needs, "more!": "x"})
     assert key != key_of("another", inputs, needs)
+
+
+@pytest.mark.parametrize(
+    ("error", "flag"),
+    [
+        (UnstableError("step 3: the loss is nan"), "losses diverge"),
+        (DriftedError("lost 2 points"), "seeing lost"),
+    ],
+)
+def test_a_training_that_stopped_itself_is_no_go(
+    error: Exception, flag: str, tmp_path: Path, plan: PlanConfig, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stops(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("safe_train.stages.stage_a.stage_a", stops)
+    use(made("one", ("stage-a-0",), []))
+    found = checklist_of(run_plan(plan, tmp_path / "plan", quiet=True))
+    assert {one.name for one in found.flags if one.raised} == {flag}
+    assert found.decision == "no-go"
+    assert not found.has_defect
+    assert told(found) == {"one": f"not measured needs stage-a-0, which did not finish (stage-a-0: {error})"}
+
+
+def test_a_seed_more_leaves_what_trains_with_the_first_alone(shards: Path, untaught: Path, use: Use) -> None:
+    use(made("one", ("seed-0",), []), made("all", ("stage-a-0", "stage-a-1"), []))
+    both = {one.name: one.key for one in steps_of(plan_on(shards, untaught, seeds=(0, 1)))}
+    use(made("one", ("seed-0",), []), made("all", ("stage-a-0", "stage-a-1", "stage-a-2"), []))
+    more = {one.name: one.key for one in steps_of(plan_on(shards, untaught, seeds=(0, 1, 2)))}
+    assert {name for name, key in both.items() if more[name] != key} == {"all"}
