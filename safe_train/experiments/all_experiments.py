@@ -1,6 +1,18 @@
 """All experiments of the plan, by name, in the order of their numbers."""
 
-from safe_train.experiments import curriculum, data, freeze, overfit, pilot, profile, sweep
+from safe_train.experiments import (
+    curriculum,
+    data,
+    freeze,
+    gates,
+    listening,
+    overfit,
+    pilot,
+    policy,
+    profile,
+    sweep,
+    variance,
+)
 from safe_train.experiments.experiment import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -10,8 +22,12 @@ EXPERIMENTS: dict[str, Experiment] = {
         freeze.EXPERIMENT,
         overfit.EXPERIMENT,
         pilot.EXPERIMENT,
+        gates.EXPERIMENT,
         profile.EXPERIMENT,
+        listening.EXPERIMENT,
         curriculum.EXPERIMENT,
         sweep.EXPERIMENT,
+        variance.EXPERIMENT,
+        policy.EXPERIMENT,
     )
 }
