@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from safe_data.core.command import DEFECT, DOES_NOT_HOLD, HOLDS, NOT_JUDGED
+from safe_data.core.command import DEFECT, HOLDS
 from safe_data.core.errors import InputError
 from safe_data.core.terminal import say, wrote
 from safe_train.settings.sweep import SweepConfig
@@ -46,6 +46,7 @@ def sweep(config: SweepConfig) -> int:
         safe-train sweep tokens --shards runs/mine/shards --backbone runs/base --out runs/tokens
         safe-train sweep rank --dry-run --audit llava-hf/llava-1.5-13b-hf
     """
+    from safe_eval.judging.verdict import EXIT_CODES
     from safe_train.sweeps.sweep import run_sweep
     from safe_train.sweeps.sweep_text import dry_run_lines, sweep_lines
 
@@ -55,7 +56,7 @@ def sweep(config: SweepConfig) -> int:
     result = run_sweep(config)
     say(sweep_lines(result))
     wrote(result.files)
-    return {"go": HOLDS, "no-go": DOES_NOT_HOLD}.get(result.decision, NOT_JUDGED)
+    return EXIT_CODES[result.decision]
 
 
 def plan(

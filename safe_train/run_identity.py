@@ -17,6 +17,7 @@ from safe_data.core.differences import differences
 from safe_data.core.errors import InputError
 from safe_data.core.files import PART, explaining, write_json
 from safe_data.core.only_writer import LOCK
+from safe_data.sampling.curriculum_file import read_stages
 from safe_train.base.adapted_files import remove_adapted
 from safe_train.checkpoint import CONFIG, WEIGHTS
 from safe_train.settings.train import TrainConfig
@@ -49,6 +50,9 @@ class Identity(msgspec.Struct, frozen=True):
 def identity_options(config: TrainConfig) -> dict[str, Any]:
     """The settings that a run's result depends on."""
     options: dict[str, Any] = msgspec.to_builtins(config, enc_hook=str)
+    if config.data.curriculum:  # what the file says, wherever it lies
+        stages = read_stages(config.data.curriculum)
+        options["data"]["curriculum"] = [stage.model_dump(mode="json") for stage in stages]
     return {
         section: {name: value for name, value in values.items() if name not in _FREE.get(section, ())}
         for section, values in options.items()

@@ -1,7 +1,7 @@
 """Judged: one criterion with the number found for it, and whether that meets its bound."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
@@ -62,7 +62,15 @@ def overall(judged: Sequence[Judged]) -> str:
 
     A failure outweighs a missing number, since no number could undo it. Warnings do not count.
     """
-    decisions = {row.decision for row in judged if row.severity == "critical"}
+    return worst([row.decision for row in judged if row.severity == "critical"])
+
+
+def worst(decisions: Collection[str]) -> str:
+    """No-go if one is; else not measured if one is, or there is none; else go.
+
+    >>> worst(["go", "not measured"]), worst(["go", "no-go", "not measured"]), worst([])
+    ('not measured', 'no-go', 'not measured')
+    """
     return next((decision for decision in _WORST_FIRST if decision in decisions), NOT_MEASURED)
 
 

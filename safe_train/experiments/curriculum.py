@@ -30,7 +30,7 @@ from safe_train.experiments.curriculum_verdict import (
     read_lines,
     resumed_alike,
 )
-from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work
+from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work, material_step
 from safe_train.experiments.training import training_of
 from safe_train.retention.drift import SILENT
 from safe_train.settings.plan import PlanConfig
@@ -109,7 +109,7 @@ extend_steps: {every}}}
 
 
 def _training(work: Work, name: str) -> TrainConfig:
-    material = next(iter(work.materials.values()))
+    material = work.material
     settings: CurriculumSettings = work.settings
     return training_of(
         work.plan,
@@ -150,12 +150,8 @@ def _stop_and_resume(work: Work) -> Progress | None:
     return msgspec.json.decode(file.read_bytes(), type=Progress) if file.is_file() else None
 
 
-def _needs(plan: PlanConfig) -> tuple[str, ...]:
-    return (f"seed-{plan.seeds[0]}",)
-
-
 def _estimate(_plan: PlanConfig, settings: CurriculumSettings) -> Estimate:
-    return Estimate(steps=2 * PARTS * settings.eval_steps, runs=2)
+    return Estimate(steps=2 * PARTS * settings.eval_steps)
 
 
 EXPERIMENT = Experiment(
@@ -163,7 +159,7 @@ EXPERIMENT = Experiment(
     name="curriculum",
     title="Curriculum rehearsal",
     settings=CurriculumSettings,
-    needs=_needs,
+    needs=material_step,
     run=run,
     estimate=_estimate,
 )

@@ -16,10 +16,9 @@ from safe_data.core.numerals import counted
 from safe_data.sampling.curriculum import Progress
 from safe_data.sampling.curriculum_file import Stage, Until
 from safe_data.sampling.mixture import exact_shares
-from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
 from safe_train.checkpoint import CONFIG, WEIGHTS
-from safe_train.experiments.experiment import Finding
-from safe_train.stages.logs import EPOCHS, EVALUATIONS, LOSSES
+from safe_train.experiments.experiment import Finding, decided
+from safe_train.stages.logs import EPOCHS, EVALUATIONS, LOSSES, read_evaluations
 
 WHOLE, STOPPED = "whole", "stopped"  # the folders of the two runs
 WHERE = "stopped.json"  # where the second was stopped
@@ -48,8 +47,7 @@ def read_lines(path: Path) -> list[Line]:
 
 def read_evaluations_by_step(path: Path) -> dict[int, dict[str, float]]:
     """The metrics after so many steps."""
-    lines = [msgspec.json.decode(line, type=dict[str, float]) for line in path.read_bytes().splitlines()]
-    return {int(line["step"]): line for line in lines}
+    return {int(line["step"]): line for line in read_evaluations(path)}
 
 
 def ended(stage: Stage, start: int, evaluations: Mapping[int, Mapping[str, float]]) -> tuple[int, bool]:
@@ -196,7 +194,12 @@ def ratios(stages: Sequence[Stage], lines: Sequence[Line]) -> Finding:
 def _finding(
     name: str, bound: str, holds: bool | None, evidence: str, file: str, value: Any = None
 ) -> Finding:
-    decision = NOT_MEASURED if holds is None else GO if holds else NO_GO
     return Finding(
-        name=name, bound=bound, decision=decision, evidence=evidence, judged_by=_BY, file=file, value=value
+        name=name,
+        bound=bound,
+        decision=decided(holds),
+        evidence=evidence,
+        judged_by=_BY,
+        file=file,
+        value=value,
     )

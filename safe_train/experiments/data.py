@@ -39,7 +39,15 @@ from safe_data.sampling.curriculum import UNRATED, Progress
 from safe_data.sampling.curriculum_file import Stage, read_stages
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
 from safe_train.corpora import Corpora
-from safe_train.experiments.experiment import WARNING, Estimate, Experiment, Finding, Work
+from safe_train.experiments.experiment import (
+    WARNING,
+    Estimate,
+    Experiment,
+    Finding,
+    Work,
+    decided,
+    material_step,
+)
 from safe_train.experiments.training import training_of
 from safe_train.questions import Questions
 from safe_train.settings.plan import PlanConfig
@@ -58,7 +66,6 @@ NAMED = (
     "event_overlap",
     "speech_agreement",
 )
-_DECISIONS = {True: GO, False: NO_GO, None: NOT_MEASURED}
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ def run(work: Work) -> Sequence[Finding]:
     Raises:
         InputError: a suite cannot be read, or a package of the check is not installed.
     """
-    material = next(iter(work.materials.values()))
+    material = work.material
     file = work.folder / FOUND
     if file.is_file():  # written last
         return msgspec.json.decode(file.read_bytes(), type=tuple[Finding, ...])
@@ -158,7 +165,7 @@ def named_findings(results: Sequence[RuleResult], names: Sequence[str], file: st
             Finding(
                 name=rule.name,
                 bound=rule.bound,
-                decision=_DECISIONS[rule.success],
+                decision=decided(rule.success),
                 evidence=_said(rule),
                 judged_by=f"suite {rule.suite}",
                 file=file,
@@ -224,10 +231,6 @@ def _drawn(stage: Stage, questions: Questions, training: TrainConfig) -> DrawnSt
     return DrawnStage(stage, batches, counts, excluded)
 
 
-def _needs(plan: PlanConfig) -> tuple[str, ...]:
-    return (f"seed-{plan.seeds[0]}",)
-
-
 def _estimate(_plan: PlanConfig, _settings: DataSettings) -> Estimate:
     return Estimate()  # it trains nothing and asks nothing
 
@@ -237,7 +240,7 @@ EXPERIMENT = Experiment(
     name="data",
     title="Data audit",
     settings=DataSettings,
-    needs=_needs,
+    needs=material_step,
     run=run,
     estimate=_estimate,
 )

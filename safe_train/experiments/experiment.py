@@ -7,11 +7,14 @@ from typing import Any
 
 import msgspec
 
-from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, Judged
+from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, worst
+from safe_eval.judging.verdict import VERDICT_FILE, decide
 from safe_train.settings.plan import PlanConfig
 
-_WORST_FIRST = (NO_GO, NOT_MEASURED, GO)
 WARNING = "warning"
+# What a trained seed has in its folder.
+ADAPTER, PREDICTIONS = "adapter", "predictions.jsonl"
+_STAGE_A = "stage-a-"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,16 +33,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """What an experiment will take: training steps and answers; seconds and memory where they are known."""
+    """What an experiment will take, as far as its options say."""
 
     steps: int = 0  # training steps, over all runs
     answers: int = 0  # questions asked, over all arms
-    runs: int = 0  # trainings
 
 
 @dataclass(frozen=True)
 class Material:
-    """The data and the base of one seed."""
+    """The data and the base; the seed is that of a synthetic world."""
 
     seed: int
     shards: tuple[Path, ...]
@@ -54,8 +56,16 @@ class Work:
     settings: Any  # the experiment's own options, an instance of its `settings`
     folder: Path  # its folder; it holds parts of the run where an earlier one was stopped
     earlier: Mapping[str, Path]  # the folders of the steps it needs, by name
-    materials: Mapping[int, Material]  # by seed
+    material: Material  # which all seeds of the plan share
     quiet: bool = False
+
+    def adapter(self, seed: int) -> Path:
+        """The checkpoint of a seed."""
+        return self.earlier[trained_step(seed)] / ADAPTER
+
+    def answers(self, seed: int) -> Path:
+        """What a seed and its base answered under the plan's conditions."""
+        return self.earlier[trained_step(seed)] / PREDICTIONS
 
 
 @dataclass(frozen=True)
@@ -82,24 +92,72 @@ def decision_of(findings: Sequence[Finding]) -> str:
     >>> decision_of([])
     'not measured'
     """
-    found = {one.decision for one in findings if one.severity != WARNING}
-    return next((decision for decision in _WORST_FIRST if decision in found), NOT_MEASURED)
+    return worst([one.decision for one in findings if one.severity != WARNING])
 
 
-def findings_of(judged: Sequence[Judged], *, judged_by: str, file: str) -> tuple[Finding, ...]:
-    """The criteria of a verdict as findings."""
+def decided(holds: bool | None) -> str:
+    """What follows from a rule that holds, does not, or could not be judged.
+
+    >>> decided(True), decided(None)
+    ('go', 'not measured')
+    """
+    return NOT_MEASURED if holds is None else GO if holds else NO_GO
+
+
+def material_step(plan: PlanConfig) -> tuple[str, ...]:
+    """The step that makes, or names, the data and the base."""
+    return (f"seed-{plan.seeds[0]}",)
+
+
+def trained_step(seed: int) -> str:
+    """The step that trains a seed and has it answer."""
+    return f"{_STAGE_A}{seed}"
+
+
+def trained_steps(plan: PlanConfig) -> tuple[str, ...]:
+    """The steps that train all seeds."""
+    return tuple(map(trained_step, plan.seeds))
+
+
+def seed_of(step: str) -> int:
+    """The seed that such a step trains."""
+    return int(step.removeprefix(_STAGE_A))
+
+
+def by_criteria(
+    criteria: str,
+    out: Path,
+    *,
+    within: Path,
+    settings: Mapping[str, object] | None = None,
+    expect: Sequence[Path] = (),
+) -> tuple[Finding, ...]:
+    """Judge the scores in a folder by a criteria file of safe_eval, each criterion as a finding.
+
+    Args:
+        criteria: name of the file
+        out: folder that `score_files` wrote; the verdict is written there, too
+        within: folder of the experiment, from which the finding names its file
+        settings: parameters of the file
+        expect: datasets of which every question must be answered
+
+    Raises:
+        InputError: see `decide`.
+    """
+    parameters = [f"{name}={value}" for name, value in (settings or {}).items()]
+    verdict = decide(out, criteria, expect=expect, settings=parameters, force=True)
     return tuple(
         Finding(
             name=row.name,
             bound=row.bound,
             decision=row.decision,
             evidence=row.evidence,
-            judged_by=judged_by,
-            file=file,
+            judged_by=f"criteria {criteria}.yaml",
+            file=(out / VERDICT_FILE).relative_to(within).as_posix(),
             value=row.value,
             ci_low=row.ends[0],
             ci_high=row.ends[1],
             severity=row.severity,
         )
-        for row in judged
+        for row in verdict.criteria
     )

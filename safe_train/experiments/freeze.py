@@ -15,7 +15,15 @@ import msgspec
 from safe_data.core.errors import check_at_least_one
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
 from safe_train.audit.audit import AUDIT, Audit, run_audit, write_audit
-from safe_train.experiments.experiment import WARNING, Estimate, Experiment, Finding, Work
+from safe_train.experiments.experiment import (
+    WARNING,
+    Estimate,
+    Experiment,
+    Finding,
+    Work,
+    decided,
+    material_step,
+)
 from safe_train.experiments.training import training_of
 from safe_train.parity.parity import Finding as ParityFinding
 from safe_train.parity.parity import ParityReport, check_parity
@@ -69,7 +77,7 @@ def run(work: Work) -> Sequence[Finding]:
     Raises:
         InputError: the config of the base cannot be read, a layer does not exist, or no VL questions.
     """
-    material = next(iter(work.materials.values()))
+    material = work.material
     training = training_of(work.plan, material, work.folder / "adapter", seed=material.seed, quiet=work.quiet)
     audit = run_audit(audit_config(training, work.settings, toy=work.plan.world is not None))
     write_audit(audit, work.folder / AUDIT, force=True)
@@ -129,7 +137,7 @@ def audit_findings(audit: Audit) -> list[Finding]:
         Finding(
             name="only_the_pathway_is_trained",
             bound="no parameter of the base requires a gradient, and no other than projector and fusion",
-            decision=NO_GO if faults else GO,
+            decision=decided(not faults),
             evidence="; ".join(faults) or share,
             judged_by="safe-train audit",
             file=AUDIT,
@@ -143,7 +151,7 @@ def audit_findings(audit: Audit) -> list[Finding]:
             Finding(
                 name=check.name.replace(" ", "_"),
                 bound=check.bound or "no budget is stated",
-                decision=NOT_MEASURED if check.holds is None else GO if check.holds else NO_GO,
+                decision=decided(check.holds),
                 evidence=f"{check.found}; a toy claims no budget" if check.holds is None else check.found,
                 judged_by="safe-train audit",
                 file=AUDIT,
@@ -188,10 +196,6 @@ def _bound(one: ParityFinding, time_limit: float) -> str:
     }.get(one.name, f"<= {time_limit:g} times the base, by the interval")
 
 
-def _needs(plan: PlanConfig) -> tuple[str, ...]:
-    return (f"seed-{plan.seeds[0]}",)
-
-
 def _estimate(_plan: PlanConfig, settings: FreezeSettings) -> Estimate:
     return Estimate(answers=settings.samples * (1 + settings.pathways))
 
@@ -201,7 +205,7 @@ EXPERIMENT = Experiment(
     name="freeze",
     title="Freeze and parity",
     settings=FreezeSettings,
-    needs=_needs,
+    needs=material_step,
     run=run,
     estimate=_estimate,
 )

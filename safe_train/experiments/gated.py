@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from safe_data.core.errors import InputError
 from safe_data.core.files import committing
 from safe_data.shards.dataset import ShardDataset
@@ -14,10 +12,9 @@ from safe_eval.arms.pairs import ALWAYS_ON
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions, write_predictions
 from safe_eval.runner.plan import sample_of_groups
-from safe_train.base.backbone import load_backbone
-from safe_train.base.loading import place
-from safe_train.checkpoint import CONFIG, WEIGHTS, attach_checkpoint, read_checkpoint, read_config
+from safe_train.checkpoint import CONFIG, WEIGHTS, read_config
 from safe_train.experiments.experiment import Material
+from safe_train.experiments.training import load_trained
 from safe_train.gates.fit import fit_gate
 from safe_train.gates.gate_files import FOLDER, read_gate
 from safe_train.gates.outcomes import OUTCOMES
@@ -88,13 +85,10 @@ def gated_answers(
 def _ask(
     folder: Path, material: Material, seed: int, conditions: Sequence[str], timed: int, quiet: bool
 ) -> Iterator[Prediction]:
-    checkpoint, gate = read_checkpoint(folder), read_gate(folder)
+    gate = read_gate(folder)
     if gate is None:
         raise InputError(f"{folder}: has no gate")
-    backbone = load_backbone(material.backbone, checkpoint.config.loading)
-    device = torch.accelerator.current_accelerator() or torch.device("cpu")
-    place(backbone.model, checkpoint.config.loading, device)
-    model = attach_checkpoint(checkpoint, backbone)
+    checkpoint, backbone, model = load_trained(folder, material.backbone)
     wanted, asking = wanted_encoders(checkpoint), checkpoint.config.asking
     twin = always(gate.facts.tokens)
     for shards in material.shards:

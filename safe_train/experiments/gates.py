@@ -15,10 +15,17 @@ from typing import cast, get_args
 from msgspec.structs import replace
 
 from safe_data.core.errors import InputError, check_above_zero, check_at_least_one
-from safe_eval.judging.verdict import VERDICT_FILE, decide
 from safe_eval.options import Sampling
 from safe_eval.scoring.score import score_files
-from safe_train.experiments.experiment import WARNING, Estimate, Experiment, Finding, Work, findings_of
+from safe_train.experiments.experiment import (
+    WARNING,
+    Estimate,
+    Experiment,
+    Finding,
+    Work,
+    by_criteria,
+    trained_steps,
+)
 from safe_train.experiments.gated import copy_checkpoint, fit, gated_answers
 from safe_train.settings.gate import GateConfig, GateKind
 from safe_train.settings.plan import PlanConfig
@@ -69,7 +76,7 @@ def run(work: Work) -> Sequence[Finding]:
     """Fit every gate for every seed, ask the test split, and judge all seeds together.
 
     Raises:
-        InputError: there is no split to fit on; see `fit_gate`, `score_files` and `decide`.
+        InputError: there is no split to fit on; see `fit_gate`, `score_files` and `by_criteria`.
     """
     settings: GatesSettings = work.settings
     for seed in work.plan.seeds:
@@ -78,9 +85,9 @@ def run(work: Work) -> Sequence[Finding]:
     for kind in settings.kinds:
         files = [_answers(work, seed, kind) for seed in work.plan.seeds]
         score_files(files, Sampling(), out=work.folder / kind, force=True)
-        verdict = decide(work.folder / kind, CRITERIA, settings=[f"skips={settings.skips}"], force=True)
-        file = f"{kind}/{VERDICT_FILE}"
-        rows = findings_of(verdict.criteria, judged_by=f"criteria {CRITERIA}.yaml", file=file)
+        rows = by_criteria(
+            CRITERIA, work.folder / kind, within=work.folder, settings={"skips": settings.skips}
+        )
         decides = kind == settings.kinds[0]
         found += [
             replace(one, name=f"{kind}: {one.name}", severity=one.severity if decides else WARNING)
@@ -95,7 +102,7 @@ def _fit(work: Work, seed: int) -> None:
     first: Path | None = None
     for kind in settings.kinds:
         folder = checkpoint_of(work.folder, seed, kind)
-        copy_checkpoint(work.earlier[f"stage-a-{seed}"] / "adapter", folder, first)
+        copy_checkpoint(work.adapter(seed), folder, first)
         config = GateConfig(
             kind=cast(GateKind, kind),
             split=settings.split,
@@ -105,7 +112,7 @@ def _fit(work: Work, seed: int) -> None:
             quiet=work.quiet,
             force=True,
         )
-        fit(folder, work.materials[seed], config)
+        fit(folder, work.material, config)
         first = first or folder
 
 
@@ -113,7 +120,7 @@ def _answers(work: Work, seed: int, kind: str) -> Path:
     file = work.folder / f"{kind}-{seed}.jsonl"
     gated_answers(
         checkpoint_of(work.folder, seed, kind),
-        work.materials[seed],
+        work.material,
         file,
         seed=seed,
         conditions=("full",),
@@ -123,12 +130,13 @@ def _answers(work: Work, seed: int, kind: str) -> Path:
     return file
 
 
-def _needs(plan: PlanConfig) -> tuple[str, ...]:
-    return tuple(f"stage-a-{seed}" for seed in plan.seeds)
-
-
 def _estimate(plan: PlanConfig, settings: GatesSettings) -> Estimate:
     return Estimate(answers=3 * settings.timed_questions * len(plan.seeds) * len(settings.kinds))
+
+
+def after_gates(plan: PlanConfig) -> tuple[str, ...]:
+    """The steps that an experiment on gated checkpoints needs."""
+    return (*trained_steps(plan), EXPERIMENT.name)
 
 
 EXPERIMENT = Experiment(
@@ -136,7 +144,7 @@ EXPERIMENT = Experiment(
     name="gates",
     title="Heuristic gates",
     settings=GatesSettings,
-    needs=_needs,
+    needs=trained_steps,
     run=run,
     estimate=_estimate,
 )

@@ -15,20 +15,18 @@ import msgspec
 from msgspec.structs import replace
 
 from safe_eval.judging.judged import GO, NO_GO
-from safe_eval.judging.verdict import VERDICT_FILE, decide
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.scoring.score import score_files
 from safe_eval.scoring.scores import Scores
-from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work, findings_of
+from safe_train.experiments.experiment import PREDICTIONS, Estimate, Experiment, Finding, Work, by_criteria
 from safe_train.experiments.gated import gated_answers
-from safe_train.experiments.gates import checkpoint_of
+from safe_train.experiments.gates import after_gates, checkpoint_of
 from safe_train.settings.plan import PlanConfig
 
 CRITERIA = ("lomo", "irrelevance")
 CONDITIONS = ("full", "mute_audio", "noise_audio", "swap_audio", "snr_10db")
-TOGETHER = "predictions.jsonl"
 
 
 @dataclass(frozen=True)
@@ -43,27 +41,24 @@ def run(work: Work) -> Sequence[Finding]:
     """Ask every seed under every condition, and judge all seeds together.
 
     Raises:
-        InputError: the experiment gates fitted no gate of this kind; see `score_files` and `decide`.
+        InputError: the experiment gates fitted no gate of this kind; see `score_files` and `by_criteria`.
     """
     rows: list[Prediction] = []
     for seed in work.plan.seeds:
         rows += gated_answers(
             checkpoint_of(work.earlier["gates"], seed, work.settings.kind),
-            work.materials[seed],
+            work.material,
             work.folder / f"answers-{seed}.jsonl",
             seed=seed,
             conditions=CONDITIONS,
             quiet=work.quiet,
         )
-    write_predictions(work.folder / TOGETHER, rows)
+    write_predictions(work.folder / PREDICTIONS, rows)
     found: list[Finding] = []
     for criteria in CRITERIA:
         out = work.folder / criteria
-        scores = score_files([work.folder / TOGETHER], Sampling(), out=out, force=True)
-        verdict = decide(out, criteria, force=True)
-        judged = findings_of(
-            verdict.criteria, judged_by=f"criteria {criteria}.yaml", file=f"{criteria}/{VERDICT_FILE}"
-        )
+        scores = score_files([work.folder / PREDICTIONS], Sampling(), out=out, force=True)
+        judged = by_criteria(criteria, out, within=work.folder)
         found += [replace(one, name=f"{criteria}: {one.name}") for one in judged]
     return [*found, _stable(work, rows, scores)]
 
@@ -72,8 +67,8 @@ def _stable(work: Work, rows: Sequence[Prediction], scores: Scores) -> Finding:
     """Whether the same rows in another order give the same numbers, to the last digit."""
     out = work.folder / "again"
     out.mkdir(exist_ok=True)
-    write_predictions(out / TOGETHER, rows[::-1])
-    again = score_files([out / TOGETHER], Sampling(), out=out, force=True)
+    write_predictions(out / PREDICTIONS, rows[::-1])
+    again = score_files([out / PREDICTIONS], Sampling(), out=out, force=True)
     first, second = (msgspec.structs.replace(one, provenance=scores.provenance) for one in (scores, again))
     same = first == second
     return Finding(
@@ -86,10 +81,6 @@ def _stable(work: Work, rows: Sequence[Prediction], scores: Scores) -> Finding:
     )
 
 
-def _needs(plan: PlanConfig) -> tuple[str, ...]:
-    return (*(f"stage-a-{seed}" for seed in plan.seeds), "gates")
-
-
 def _estimate(_plan: PlanConfig, _settings: ListeningSettings) -> Estimate:
     return Estimate()
 
@@ -99,7 +90,7 @@ EXPERIMENT = Experiment(
     name="listening",
     title="One modality left out, and irrelevant sounds",
     settings=ListeningSettings,
-    needs=_needs,
+    needs=after_gates,
     run=run,
     estimate=_estimate,
 )

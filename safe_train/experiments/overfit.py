@@ -12,29 +12,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 from safe_data.core.errors import check_above_zero, check_at_least_one
 from safe_data.shards.dataset import ShardDataset
-from safe_eval.judging.verdict import VERDICT_FILE, decide
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.runner.plan import Choose
 from safe_eval.scoring.score import score_files
-from safe_train.base.backbone import load_backbone
-from safe_train.base.loading import place
-from safe_train.checkpoint import attach_checkpoint, read_checkpoint
 from safe_train.corpora import Corpora
-from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work, findings_of
-from safe_train.experiments.training import falls, near_zero, no_divergence, training_of
+from safe_train.experiments.experiment import (
+    ADAPTER,
+    PREDICTIONS,
+    Estimate,
+    Experiment,
+    Finding,
+    Work,
+    by_criteria,
+    material_step,
+)
+from safe_train.experiments.training import falls, load_trained, near_zero, no_divergence, training_of
 from safe_train.predict.predict import predictions, wanted_encoders
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.train import TrainConfig
 from safe_train.stages.logs import LOSSES
 from safe_train.stages.stage_a import StageAResult, stage_a, trained_questions
 
-PREDICTIONS = "predictions.jsonl"
 CRITERIA = "overfit"
 _CONDITIONS = ("full", "gate_off")
 
@@ -74,7 +76,7 @@ def run(work: Work) -> Sequence[Finding]:
     """Train on the questions, ask them, and judge the answers and the losses.
 
     Raises:
-        InputError: see `stage_a`, `score_files` and `decide`.
+        InputError: see `stage_a`, `score_files` and `by_criteria`.
         KeyboardInterrupt: the run was stopped by Ctrl-C or SIGTERM; the same call goes on.
     """
     settings: OverfitSettings = work.settings
@@ -84,23 +86,21 @@ def run(work: Work) -> Sequence[Finding]:
     if not file.is_file():
         write_predictions(file, list(_answers(training, settings.batch_size)))
     score_files([file], Sampling(seed=training.run.seed), out=work.folder, force=True)
-    parameters = [f"{name}={value}" for name, value in settings.parameters.items()]
-    verdict = decide(work.folder, CRITERIA, settings=parameters, force=True)
     return [
-        *findings_of(verdict.criteria, judged_by=f"criteria {CRITERIA}.yaml", file=VERDICT_FILE),
+        *by_criteria(CRITERIA, work.folder, within=work.folder, settings=settings.parameters),
         *loss_findings(trained, settings.loss_bound, training.run.spike_factor),
     ]
 
 
 def training_for(work: Work) -> TrainConfig:
     """The plan's stage A on a few questions, always on, without evaluations: nothing is held out."""
-    material = next(iter(work.materials.values()))
+    material = work.material
     settings: OverfitSettings = work.settings
     fixed = {"examples": settings.examples, "steps": settings.steps, "eval_steps": 0, "drift_stop": None}
     return training_of(
         work.plan,
         material,
-        work.folder / "adapter",
+        work.folder / ADAPTER,
         seed=work.plan.seeds[0],
         quiet=work.quiet,
         **(fixed | settings.options),
@@ -109,7 +109,7 @@ def training_for(work: Work) -> TrainConfig:
 
 def loss_findings(trained: StageAResult, loss_bound: float, spike_factor: float) -> list[Finding]:
     """What the losses show: those of the questions that are learnt."""
-    file = f"adapter/{LOSSES}"
+    file = f"{ADAPTER}/{LOSSES}"
     learnt = [one.cross_entropy for one in trained.losses if one.cross_entropy is not None]
     return [
         near_zero(learnt, loss_bound, file=file),
@@ -120,11 +120,7 @@ def loss_findings(trained: StageAResult, loss_bound: float, spike_factor: float)
 
 def _answers(training: TrainConfig, batch_size: int) -> Iterator[Prediction]:
     """What the base and the checkpoint say to the questions that were trained on, dataset by dataset."""
-    checkpoint = read_checkpoint(training.run.out)
-    backbone = load_backbone(training.backbone.source, training.loading)
-    device = torch.accelerator.current_accelerator() or torch.device("cpu")
-    place(backbone.model, training.loading, device)
-    model = attach_checkpoint(checkpoint, backbone)
+    loaded = load_trained(training.run.out, training.backbone.source, training.loading)
     asked = _asked(training)
     for folder in training.data.shards:
         dataset = ShardDataset(folder, training.data.split)
@@ -132,12 +128,12 @@ def _answers(training: TrainConfig, batch_size: int) -> Iterator[Prediction]:
         if not chosen:
             continue
         yield from predictions(
-            model,
-            backbone,
+            loaded.model,
+            loaded.backbone,
             dataset,
-            wanted_encoders(checkpoint),
+            wanted_encoders(loaded.checkpoint),
             _CONDITIONS,
-            asking=checkpoint.config.asking,
+            asking=loaded.checkpoint.config.asking,
             seed=training.run.seed,
             batch_size=batch_size,
             choose=_one_of(chosen),
@@ -161,12 +157,8 @@ def _asked(training: TrainConfig) -> dict[str, set[str]]:
     return found
 
 
-def _needs(plan: PlanConfig) -> tuple[str, ...]:
-    return (f"seed-{plan.seeds[0]}",)
-
-
 def _estimate(_plan: PlanConfig, settings: OverfitSettings) -> Estimate:
-    return Estimate(steps=settings.steps, answers=settings.examples * (1 + len(_CONDITIONS)), runs=1)
+    return Estimate(steps=settings.steps, answers=settings.examples * (1 + len(_CONDITIONS)))
 
 
 EXPERIMENT = Experiment(
@@ -174,7 +166,7 @@ EXPERIMENT = Experiment(
     name="overfit",
     title="Tiny overfit",
     settings=OverfitSettings,
-    needs=_needs,
+    needs=material_step,
     run=run,
     estimate=_estimate,
 )

@@ -12,21 +12,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from safe_data.core.errors import check_at_least_one
 from safe_data.shards.dataset import ShardDataset
-from safe_eval.judging.verdict import VERDICT_FILE, decide
 from safe_eval.options import Sampling
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.predictions import read_predictions, write_predictions
 from safe_eval.runner.plan import sample_of_groups
 from safe_eval.scoring.score import score_files
-from safe_train.base.backbone import load_backbone
-from safe_train.base.loading import place
-from safe_train.checkpoint import attach_checkpoint, read_checkpoint
-from safe_train.experiments.experiment import Estimate, Experiment, Finding, Material, Work, findings_of
-from safe_train.experiments.training import no_divergence, training_of
+from safe_train.experiments.experiment import (
+    ADAPTER,
+    PREDICTIONS,
+    Estimate,
+    Experiment,
+    Finding,
+    Material,
+    Work,
+    by_criteria,
+    trained_step,
+    trained_steps,
+)
+from safe_train.experiments.training import load_trained, no_divergence, training_of
 from safe_train.predict.alone import asked_alone, with_times
 from safe_train.predict.predict import wanted_encoders
 from safe_train.predict.predictor import Predictor
@@ -34,7 +39,6 @@ from safe_train.settings.plan import PlanConfig
 from safe_train.settings.predict import SAFE
 from safe_train.stages.logs import LOSSES, read_losses
 
-PREDICTIONS, ADAPTER = "predictions.jsonl", "adapter"
 CRITERIA = "pilot"
 # What the criteria ask about; the other conditions belong to other experiments.
 JUDGED = ((BASE, "full"), (SAFE, "full"), (SAFE, "gate_off"))
@@ -63,23 +67,22 @@ def run(work: Work) -> Sequence[Finding]:
     """Time a sample of each seed, and judge all seeds together.
 
     Raises:
-        InputError: a checkpoint or its answers are missing or do not fit; see `score_files` and `decide`.
+        InputError: a checkpoint or its answers are missing or do not fit; see `score_files`, `by_criteria`.
     """
     rows: list[Prediction] = []
     for seed in work.plan.seeds:
-        together = read_predictions(work.earlier[f"stage-a-{seed}"] / PREDICTIONS)
+        together = read_predictions(work.answers(seed))
         kept = [row for row in together if (row.model, row.condition) in JUDGED]
         rows += with_times(kept, _alone(work, seed))
     write_predictions(work.folder / PREDICTIONS, rows)
     score_files([work.folder / PREDICTIONS], Sampling(), out=work.folder, force=True)
-    verdict = decide(
-        work.folder,
+    found = by_criteria(
         CRITERIA,
-        expect=tuple(dict.fromkeys(shards for one in work.materials.values() for shards in one.shards)),
-        settings=[f"{name}={value}" for name, value in work.settings.parameters.items()],
-        force=True,
+        work.folder,
+        within=work.folder,
+        settings=work.settings.parameters,
+        expect=work.material.shards,
     )
-    found = findings_of(verdict.criteria, judged_by=f"criteria {CRITERIA}.yaml", file=VERDICT_FILE)
     return [*found, *(_divergence(work, seed) for seed in work.plan.seeds)]
 
 
@@ -87,23 +90,19 @@ def _alone(work: Work, seed: int) -> list[Prediction]:
     """The sample of a seed, asked alone; it is asked once."""
     file = work.folder / f"alone-{seed}.jsonl"
     if not file.is_file():
-        adapter = work.earlier[f"stage-a-{seed}"] / ADAPTER
-        asked = _ask_alone(adapter, work.materials[seed], seed, work.settings.timed_questions)
+        asked = _ask_alone(work.adapter(seed), work.material, seed, work.settings.timed_questions)
         write_predictions(file, list(asked))
     return read_predictions(file)
 
 
 def _ask_alone(adapter: Path, material: Material, seed: int, most: int) -> Iterator[Prediction]:
     """Ask a sample of each dataset's test split, whole groups of it, one question after another."""
-    checkpoint = read_checkpoint(adapter)
-    backbone = load_backbone(material.backbone, checkpoint.config.loading)
-    device = torch.accelerator.current_accelerator() or torch.device("cpu")
-    place(backbone.model, checkpoint.config.loading, device)
+    loaded = load_trained(adapter, material.backbone)
     predictor = Predictor(
-        attach_checkpoint(checkpoint, backbone),
-        backbone,
-        wanted_encoders(checkpoint),
-        asking=checkpoint.config.asking,
+        loaded.model,
+        loaded.backbone,
+        wanted_encoders(loaded.checkpoint),
+        asking=loaded.checkpoint.config.asking,
         name=SAFE,
         batch_size=1,
         latency=True,
@@ -116,18 +115,14 @@ def _ask_alone(adapter: Path, material: Material, seed: int, most: int) -> Itera
 
 def _divergence(work: Work, seed: int) -> Finding:
     """Whether the training of a seed stayed calm."""
-    log = work.earlier[f"stage-a-{seed}"] / ADAPTER / LOSSES
-    training = training_of(work.plan, work.materials[seed], log.parent, seed=seed, quiet=True)
+    log = work.adapter(seed) / LOSSES
+    training = training_of(work.plan, work.material, log.parent, seed=seed, quiet=True)
     return no_divergence(
         read_losses(log),
         training.run.spike_factor,
         name=f"no_divergence_seed_{seed}",
-        file=f"stage-a-{seed}: {ADAPTER}/{LOSSES}",
+        file=f"{trained_step(seed)}: {ADAPTER}/{LOSSES}",
     )
-
-
-def _needs(plan: PlanConfig) -> tuple[str, ...]:
-    return tuple(f"stage-a-{seed}" for seed in plan.seeds)
 
 
 def _estimate(plan: PlanConfig, settings: PilotSettings) -> Estimate:
@@ -139,7 +134,7 @@ EXPERIMENT = Experiment(
     name="pilot",
     title="Stage A pilot",
     settings=PilotSettings,
-    needs=_needs,
+    needs=trained_steps,
     run=run,
     estimate=_estimate,
 )

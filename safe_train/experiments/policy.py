@@ -14,17 +14,17 @@ from pathlib import Path
 
 from safe_data.core.errors import check_above_zero, check_at_least_one
 from safe_eval.judging.judged import NOT_MEASURED
-from safe_eval.judging.verdict import VERDICT_FILE, decide
 from safe_eval.options import Sampling
 from safe_eval.scoring.score import score_files
-from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work, findings_of
+from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work, by_criteria
 from safe_train.experiments.gated import copy_checkpoint, gated_answers
-from safe_train.experiments.gates import checkpoint_of
-from safe_train.gates.gate_files import read_gate
+from safe_train.experiments.gates import after_gates, checkpoint_of
+from safe_train.gates.gate_files import FOLDER, read_gate
+from safe_train.gates.outcomes import OUTCOMES
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.stage_b import StageBConfig
 from safe_train.stages.policy_result import RESULT
-from safe_train.stages.stage_b import stage_b
+from safe_train.stages.stage_b import OUT, stage_b
 
 CRITERIA = "gates"
 
@@ -67,7 +67,7 @@ def run(work: Work) -> Sequence[Finding]:
     """Learn a policy for every seed, ask the test split, and judge all seeds together.
 
     Raises:
-        InputError: see `stage_b`, `score_files` and `decide`.
+        InputError: see `stage_b`, `score_files` and `by_criteria`.
     """
     files: list[Path] = []
     for seed in work.plan.seeds:
@@ -76,7 +76,7 @@ def run(work: Work) -> Sequence[Finding]:
         file = work.folder / f"answers-{seed}.jsonl"
         gated_answers(
             work.folder / f"seed-{seed}",
-            work.materials[seed],
+            work.material,
             file,
             seed=seed,
             conditions=("full",),
@@ -85,15 +85,14 @@ def run(work: Work) -> Sequence[Finding]:
         )
         files.append(file)
     score_files(files, Sampling(), out=work.folder, force=True)
-    verdict = decide(work.folder, CRITERIA, settings=[f"skips={work.settings.skips}"], force=True)
-    return findings_of(verdict.criteria, judged_by=f"criteria {CRITERIA}.yaml", file=VERDICT_FILE)
+    return by_criteria(CRITERIA, work.folder, within=work.folder, settings={"skips": work.settings.skips})
 
 
 def _learn(work: Work, seed: int) -> str | None:
     """Make the policy the gate of a copy of the checkpoint; why there is none, where there is none."""
     settings: PolicySettings = work.settings
     checkpoint = copy_checkpoint(
-        work.earlier[f"stage-a-{seed}"] / "adapter",
+        work.adapter(seed),
         work.folder / f"seed-{seed}",
         checkpoint_of(work.earlier["gates"], seed, settings.kind),
     )
@@ -102,7 +101,7 @@ def _learn(work: Work, seed: int) -> str | None:
     learnt = stage_b(
         checkpoint,
         StageBConfig(
-            outcomes=checkpoint / "gate" / "outcomes.parquet",
+            outcomes=checkpoint / FOLDER / OUTCOMES,
             alpha=settings.alpha,
             gamma=settings.gamma,
             budgets=settings.budgets,
@@ -118,7 +117,7 @@ def _learn(work: Work, seed: int) -> str | None:
 
 def is_learned(checkpoint: Path) -> bool:
     """Whether stage B has ended here: its result is written last, after the gate."""
-    return (checkpoint / "stage_b" / RESULT).is_file() and read_gate(checkpoint) is not None
+    return (checkpoint / OUT / RESULT).is_file() and read_gate(checkpoint) is not None
 
 
 def _none(seed: int, why: str) -> Finding:
@@ -128,12 +127,8 @@ def _none(seed: int, why: str) -> Finding:
         decision=NOT_MEASURED,
         evidence=f"seed {seed}: {why}",
         judged_by="safe-train stage-b",
-        file=f"seed-{seed}/stage_b/stage_b.json",
+        file=f"seed-{seed}/{OUT}/{RESULT}",
     )
-
-
-def _needs(plan: PlanConfig) -> tuple[str, ...]:
-    return (*(f"stage-a-{seed}" for seed in plan.seeds), "gates")
 
 
 def _estimate(plan: PlanConfig, settings: PolicySettings) -> Estimate:
@@ -145,7 +140,7 @@ EXPERIMENT = Experiment(
     name="policy",
     title="Policy of stage B",
     settings=PolicySettings,
-    needs=_needs,
+    needs=after_gates,
     run=run,
     estimate=_estimate,
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import settings_from
-from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work
+from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work, trained_step
 from safe_train.profiling.profile import profile_checkpoint
 from safe_train.profiling.result import PROFILE
 from safe_train.settings.backbone import BackboneConfig
@@ -48,12 +48,12 @@ def run(work: Work) -> Sequence[Finding]:
         InputError: see `profile_checkpoint`.
     """
     seed = work.plan.seeds[0]
-    material = work.materials[seed]
+    material = work.material
     found = profile_checkpoint(
         ProfileConfig(
             backbone=BackboneConfig(material.backbone),
             out=work.folder / OUT,
-            checkpoint=work.earlier[f"stage-a-{seed}"] / "adapter",
+            checkpoint=work.adapter(seed),
             data=ProfiledData(material.shards[:1]),
             measuring=settings_from(MeasuringConfig, work.settings.measuring),
             seed=seed,
@@ -76,7 +76,7 @@ def run(work: Work) -> Sequence[Finding]:
 
 
 def _needs(plan: PlanConfig) -> tuple[str, ...]:
-    return (f"stage-a-{plan.seeds[0]}",)
+    return (trained_step(plan.seeds[0]),)
 
 
 def _estimate(_plan: PlanConfig, settings: ProfileSettings) -> Estimate:

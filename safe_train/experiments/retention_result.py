@@ -16,7 +16,7 @@ from safe_data.core.errors import InputError
 from safe_eval.arms.all_arms import Arms
 from safe_eval.arms.arm import shared_examples
 from safe_eval.arms.scored_arm import ScoredArm
-from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
+from safe_eval.judging.judged import worst
 from safe_eval.prediction import BASE
 from safe_eval.results.comparisons import Comparison
 from safe_eval.results.metrics import Metric
@@ -84,8 +84,7 @@ class RetentionResult(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def decision(self) -> str:
         """No-go if a statement that decides fails; else not measured if one is; else go."""
-        found = {row.decision for row in self.judged if row.severity == "critical"}
-        return next((one for one in (NO_GO, NOT_MEASURED, GO) if one in found), NOT_MEASURED)
+        return worst([row.decision for row in self.judged if row.severity == "critical"])
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from safe_eval.scorers.scorer import RIGHT_FROM
 from safe_eval.statistics.seeds import always_wrong, linear_spread
 from safe_train.experiments.small_data_arms import Arm
 from safe_train.experiments.small_data_decision import BySeed, Chosen, Compared
+from safe_train.sweeps.candidate import LEAST_SEEDS, ONE_SEED
 
 SPEECH = CLASSES[0]
 FACTS = ("snr_db", "duration_ms")
@@ -216,9 +217,9 @@ def decide(chosen: Chosen, targets: Sequence[ArmRow]) -> tuple[str, str]:
     Without a choice, the study goes or fails only if it does so with either arm.
     """
     judged = [row for row in targets if chosen.winner in (None, row.arm)]
-    few = [row.arm for row in judged if len(row.seeds) < 2]
+    few = [row.arm for row in judged if len(row.seeds) < LEAST_SEEDS]
     if few:
-        return NOT_MEASURED, f"{', '.join(few)}: one seed shows nothing of how much another would differ"
+        return NOT_MEASURED, f"{', '.join(few)}: {ONE_SEED}"
     found = {row.decision for row in judged}
     decision = found.pop() if len(found) == 1 else NOT_MEASURED
     missed = "; ".join(

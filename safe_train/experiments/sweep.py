@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safe_data.core.errors import InputError
-from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
-from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work
+from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work, decided, material_step
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.sweep import SweepConfig
 from safe_train.sweeps.point import points_of
@@ -56,7 +55,7 @@ def run(work: Work) -> Sequence[Finding]:
 
 
 def _of_grid(work: Work, grid: str) -> list[Finding]:
-    material = work.materials[work.plan.seeds[0]]
+    material = work.material
     folder = Path(grid).stem
     result = run_sweep(
         SweepConfig(
@@ -92,30 +91,23 @@ def _rules(result: SweepResult, grid: str, file: str) -> list[Finding]:
 def _divergence(result: SweepResult, grid: str, file: str) -> Finding:
     """Whether every point came to its end: a loss that is not finite or jumps ends one."""
     stopped = [f"{row.point}: {row.status}" for row in result.rows if row.status != FINISHED]
-    decision = (NO_GO if stopped else GO) if result.rows else NOT_MEASURED
     return Finding(
         name=f"no_divergence_{grid}",
         bound="every point ends with a score",
-        decision=decision,
+        decision=decided(not stopped if result.rows else None),
         evidence="; ".join(stopped) or f"{len(result.rows)} points, {len(result.seeds)} seeds each",
         judged_by=f"grid {grid}",
         file=file,
     )
 
 
-def _needs(plan: PlanConfig) -> tuple[str, ...]:
-    return (f"seed-{plan.seeds[0]}",)
-
-
 def _estimate(_plan: PlanConfig, settings: SweepSettings) -> Estimate:
-    steps = runs = 0
+    steps = 0
     for name in settings.grids:
         grid = chosen_grid(SweepConfig(grid=name, seeds=settings.seeds, dry_run=True))
         points = len(points_of(grid)) if grid.search == "grid" else grid.trials or 0
-        trials = points * len(grid.seeds)
-        runs += trials
-        steps += trials * int(grid.options.get("steps") or 0)
-    return Estimate(steps=steps, runs=runs)
+        steps += points * len(grid.seeds) * int(grid.options.get("steps") or 0)
+    return Estimate(steps=steps)
 
 
 EXPERIMENT = Experiment(
@@ -123,7 +115,7 @@ EXPERIMENT = Experiment(
     name="sweep",
     title="Sweep of a grid",
     settings=SweepSettings,
-    needs=_needs,
+    needs=material_step,
     run=run,
     estimate=_estimate,
 )

@@ -1,16 +1,23 @@
-"""Training: stage A as a plan says, and how an experiment reads off the losses whether it went well."""
+"""Training: stage A as a plan says, the model that it made, and what its losses say of how it went."""
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, NamedTuple
+
+import torch
 
 from safe_data.core.errors import InputError
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
+from safe_train.base.backbone import Backbone, load_backbone
+from safe_train.base.loading import place
+from safe_train.checkpoint import Checkpoint, attach_checkpoint, read_checkpoint
 from safe_train.experiments.experiment import Finding, Material
+from safe_train.pathway.model import SafeModel
 from safe_train.presets import preset_config
+from safe_train.settings.backbone import LoadingConfig
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.train import TrainConfig
 from safe_train.stages.logs import StepLoss
@@ -37,6 +44,27 @@ def training_of(
     return preset_config(
         *plan.presets, shards=material.shards, backbone=material.backbone, out=out, **options
     )
+
+
+class Trained(NamedTuple):
+    """A checkpoint, its base, and the base with the checkpoint attached."""
+
+    checkpoint: Checkpoint
+    backbone: Backbone
+    model: SafeModel
+
+
+def load_trained(adapter: Path, backbone: str, loading: LoadingConfig | None = None) -> Trained:
+    """Load a checkpoint and its base onto the accelerator, if there is one; `loading` is as in training.
+
+    Raises:
+        InputError: the checkpoint cannot be read, or does not fit the base.
+    """
+    checkpoint = read_checkpoint(adapter)
+    loading = loading or checkpoint.config.loading
+    base = load_backbone(backbone, loading)
+    place(base.model, loading, torch.accelerator.current_accelerator() or torch.device("cpu"))
+    return Trained(checkpoint, base, attach_checkpoint(checkpoint, base))
 
 
 def no_divergence(losses: Sequence[StepLoss], spike_factor: float, *, name: str, file: str) -> Finding:

@@ -12,16 +12,15 @@ from dataclasses import dataclass, field
 import msgspec
 
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
-from safe_eval.judging.verdict import VERDICT_FILE, decide
+from safe_eval.judging.verdict import VERDICT_FILE
 from safe_eval.options import Sampling
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.predictions import read_predictions
 from safe_eval.scoring.score import score_files
-from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work, findings_of
+from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work, by_criteria, trained_steps
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.predict import SAFE
 
-PREDICTIONS = "predictions.jsonl"
 CRITERIA = "variance"
 
 
@@ -37,13 +36,11 @@ def run(work: Work) -> Sequence[Finding]:
     """Score all seeds together, judge their spread, and compare what the base says in each.
 
     Raises:
-        InputError: see `score_files` and `decide`.
+        InputError: see `score_files` and `by_criteria`.
     """
-    files = [work.earlier[f"stage-a-{seed}"] / PREDICTIONS for seed in work.plan.seeds]
+    files = [work.answers(seed) for seed in work.plan.seeds]
     score_files(files, Sampling(), out=work.folder, force=True)
-    parameters = [f"{name}={value}" for name, value in work.settings.parameters.items()]
-    verdict = decide(work.folder, CRITERIA, settings=parameters, force=True)
-    found = findings_of(verdict.criteria, judged_by=f"criteria {CRITERIA}.yaml", file=VERDICT_FILE)
+    found = by_criteria(CRITERIA, work.folder, within=work.folder, settings=work.settings.parameters)
     return [*found, frozen_path([read_predictions(file) for file in files])]
 
 
@@ -78,10 +75,6 @@ def checksum(rows: Sequence[Prediction], model: str, condition: str) -> str | No
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 
-def _needs(plan: PlanConfig) -> tuple[str, ...]:
-    return tuple(f"stage-a-{seed}" for seed in plan.seeds)
-
-
 def _estimate(_plan: PlanConfig, _settings: VarianceSettings) -> Estimate:
     return Estimate()
 
@@ -91,7 +84,7 @@ EXPERIMENT = Experiment(
     name="variance",
     title="Variance over seeds",
     settings=VarianceSettings,
-    needs=_needs,
+    needs=trained_steps,
     run=run,
     estimate=_estimate,
 )

@@ -3,13 +3,13 @@
 A launch needs all of `LAUNCH`, and no red flag. What was not run is not measured, and then there is no go.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from safe_data.core.files import write_json
-from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
+from safe_eval.judging.judged import NO_GO, NOT_MEASURED, worst
 from safe_train.experiments.all_experiments import EXPERIMENTS
 from safe_train.experiments.experiment import Finding, decision_of
 from safe_train.plan.record import DEFECT, Failure, Record
@@ -94,15 +94,6 @@ def checklist_of(run: PlanRun) -> Checklist:
         has_defect=any(one.kind == DEFECT for one in failures.values()),
         versions=records[-1].versions if records else {},
     )
-
-
-def worst(decisions: Sequence[str]) -> str:
-    """No-go if one is; else not measured if one is, or there is none; else go.
-
-    >>> worst(["go", "not measured"]), worst(["go", "no-go", "not measured"]), worst([])
-    ('not measured', 'no-go', 'not measured')
-    """
-    return next((one for one in (NO_GO, NOT_MEASURED, GO) if one in decisions), NOT_MEASURED)
 
 
 def write_checklist(found: Checklist, out: Path) -> Path:

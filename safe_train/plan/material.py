@@ -8,29 +8,21 @@
 The material of a plan is one: its seeds are those of trainings, so that all answer the same questions.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from safe_data.sampling.curriculum_file import read_stages
 from safe_data.shards.layout import read_dataset
 from safe_eval.models.files import base_files
 from safe_eval.options import Sampling
 from safe_eval.scoring.score import score_files
-from safe_train.experiments.experiment import Estimate, Material
+from safe_train.experiments.experiment import ADAPTER, PREDICTIONS, Estimate, Material
 from safe_train.experiments.training import training_of
 from safe_train.run_identity import identity_options
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.predict import PredictConfig
 
-ADAPTER, PREDICTIONS = "adapter", "predictions.jsonl"
 BATCH_SIZE = 64
-
-
-def material_step(plan: PlanConfig) -> str:
-    """The name of the step that makes, or names, the data and the base."""
-    return f"seed-{plan.seeds[0]}"
 
 
 def material_of(plan: PlanConfig, folder: Path) -> Material:
@@ -90,14 +82,11 @@ def training_inputs(plan: PlanConfig, seed: int) -> dict[str, Any]:
     options["data"]["weights"] = list(
         options["data"]["weights"].items()
     )  # questions are numbered in this order
-    if training.data.curriculum:
-        stages = read_stages(training.data.curriculum)
-        options["data"]["curriculum"] = [stage.model_dump(mode="json") for stage in stages]
     return {"stage_a": options, "conditions": list(plan.conditions)}
 
 
 def train_and_answer(
-    plan: PlanConfig, seed: int, folder: Path, earlier: Mapping[str, Path], *, quiet: bool
+    plan: PlanConfig, seed: int, folder: Path, material: Material, *, quiet: bool
 ) -> tuple[str, ...]:
     """Train stage A, have it answer the test split, and score it; return the files that tell of it.
 
@@ -108,7 +97,6 @@ def train_and_answer(
     from safe_train.predict.predict import predict_dataset
     from safe_train.stages.stage_a import stage_a
 
-    material = material_of(plan, earlier[material_step(plan)])
     stage_a(training_of(plan, material, folder / ADAPTER, seed=seed, quiet=quiet))
     answers = []
     for number, shards in enumerate(material.shards):
@@ -129,4 +117,4 @@ def train_and_answer(
 def training_estimate(plan: PlanConfig, seed: int) -> Estimate:
     """How many steps, of a training that says so."""
     steps = training_inputs(plan, seed)["stage_a"]["optim"]["steps"]
-    return Estimate(steps=steps or 0, runs=1)
+    return Estimate(steps=steps or 0)

@@ -53,7 +53,7 @@ RULES = (
     _Rule(
         "seeing lost",
         "questions about pictures lose a point or more",
-        (("pilot", "seeing_is_kept"), ("listening", "seeing_"), ("retention", "seeing_")),
+        (("pilot", "seeing_is_kept"), ("listening", "seeing_")),
         _below(-0.00999),
         DRIFT,
     ),

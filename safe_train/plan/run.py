@@ -69,35 +69,50 @@ def run_plan(
     out.mkdir(parents=True, exist_ok=True)
     with only_writer(out), one_thread():
         write_plan(plan, out)
-        running = _Running(plan, out, wanted, quiet)
+        running = _Running(plan, out, steps, wanted, quiet)
         if workers == 1:
             _one_by_one(running)
         else:
             _side_by_side(running, workers)
-    return PlanRun(plan, steps, found_outcomes(out, steps))
+    return PlanRun(plan, steps, running.outcomes)
 
 
 def found_outcomes(out: Path, steps: Sequence[Step]) -> dict[str, Outcome]:
     """How each step in OUT ended, of those that did."""
-    found = {
-        one.name: read_record(out / one.folder, one.key) or read_failure(out / one.folder) for one in steps
-    }
+    found = {one.name: _outcome(out, one) for one in steps}
     return {name: outcome for name, outcome in found.items() if outcome is not None}
 
 
-class _Running:
-    """What is left to run, and what may run now."""
+def _outcome(out: Path, step: Step) -> Outcome | None:
+    folder = out / step.folder
+    return read_record(folder, step.key) or read_failure(folder)
 
-    def __init__(self, plan: PlanConfig, out: Path, steps: Sequence[Step], quiet: bool) -> None:
+
+class _Running:
+    """What is left to run, what may run now, and how each step ended: also those that are not wanted.
+
+    The files of a finished step are hashed once a run.
+    """
+
+    def __init__(
+        self, plan: PlanConfig, out: Path, steps: Sequence[Step], wanted: Sequence[Step], quiet: bool
+    ) -> None:
         self.plan, self.out, self.quiet = plan, out, quiet
-        self.steps = {one.name: one for one in steps}
-        self.number = {one.name: f"{at}/{len(steps)}" for at, one in enumerate(steps, 1)}
-        self.finished: set[str] = set()
+        self.steps = {one.name: one for one in wanted}
+        self.number = {one.name: f"{at}/{len(wanted)}" for at, one in enumerate(wanted, 1)}
+        self.outcomes = found_outcomes(out, steps)
         self.failed: set[str] = set()
-        for step in steps:
-            if record := read_record(out / step.folder, step.key):
-                self.finished.add(step.name)
+        for step in wanted:
+            if isinstance(record := self.outcomes.get(step.name), Record):
                 self.tell(step, f"unchanged{_decided(record)}")
+
+    @property
+    def finished(self) -> set[str]:
+        return {name for name, outcome in self.outcomes.items() if isinstance(outcome, Record)}
+
+    def needed(self, step: Step) -> dict[str, Step]:
+        """The steps that a step needs, by name."""
+        return {name: self.steps[name] for name in step.needs}
 
     def tell(self, step: Step, what: str) -> None:
         say([f"{self.number[step.name]} {step.name}: {what}"], flush=True)
@@ -110,9 +125,10 @@ class _Running:
         self.tell(step, "goes on" if goes_on else f"begins: {why}" if changed else f"begins: {step.title}")
 
     def end(self, step: Step) -> None:
-        outcome = read_record(self.out / step.folder, step.key) or read_failure(self.out / step.folder)
+        outcome = _outcome(self.out, step)
+        if outcome is not None:
+            self.outcomes[step.name] = outcome
         if isinstance(outcome, Record):
-            self.finished.add(step.name)
             self.tell(step, f"finished in {outcome.seconds:.0f} s{_decided(outcome)}")
             return
         self.failed.add(step.name)
@@ -121,14 +137,15 @@ class _Running:
 
     def next(self, busy: Sequence[str] = ()) -> Step | None:
         """A step that may run now: all it needs has finished."""
-        left = (s for n, s in self.steps.items() if n not in self.finished | self.failed | set(busy))
-        return next((one for one in left if self.finished.issuperset(one.needs)), None)
+        finished = self.finished
+        left = (step for name, step in self.steps.items() if name not in finished | self.failed | set(busy))
+        return next((one for one in left if finished.issuperset(one.needs)), None)
 
 
 def _one_by_one(running: _Running) -> None:
     while step := running.next():
         running.begin(step)
-        carry_out(running.plan, running.out, step, quiet=running.quiet)
+        carry_out(running.plan, running.out, step, running.needed(step), quiet=running.quiet)
         running.end(step)
 
 
@@ -140,7 +157,8 @@ def _side_by_side(running: _Running, workers: int) -> None:
         while True:
             while len(busy) < workers and (step := running.next(list(busy))):
                 running.begin(step)
-                process = context.Process(target=in_process, args=(running.plan, running.out, step.name))
+                given = (running.plan, running.out, step, running.needed(step))
+                process = context.Process(target=in_process, args=given)
                 process.start()
                 busy[step.name] = process
             if not busy:
@@ -157,21 +175,18 @@ def _side_by_side(running: _Running, workers: int) -> None:
 
 
 @interrupted_by_sigterm()
-def in_process(plan: PlanConfig, out: Path, name: str) -> None:
+def in_process(plan: PlanConfig, out: Path, step: Step, needed: Mapping[str, Step]) -> None:
     """Carry out a step of a plan in a process of its own, quietly."""
-    step = next(one for one in steps_of(plan) if one.name == name)
     try:
         with one_thread():
-            carry_out(plan, out, step, quiet=True)
+            carry_out(plan, out, step, needed, quiet=True)
     except KeyboardInterrupt:
         return
 
 
-def carry_out(plan: PlanConfig, out: Path, step: Step, *, quiet: bool) -> None:
-    """Run a step and write its record, or why it failed."""
+def carry_out(plan: PlanConfig, out: Path, step: Step, needed: Mapping[str, Step], *, quiet: bool) -> None:
+    """Run a step and write its record, or why it failed; `needed` are the steps that it needs."""
     folder = out / step.folder
-    by_name = {one.name: one for one in steps_of(plan)}
-    needed = {name: by_name[name] for name in step.needs}
     (folder / FAILURE).unlink(missing_ok=True)
     begun = time.time()
     try:

@@ -10,13 +10,20 @@ from typing import Any
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import plain
 from safe_train.experiments.all_experiments import EXPERIMENTS
-from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work
+from safe_train.experiments.experiment import (
+    Estimate,
+    Experiment,
+    Finding,
+    Work,
+    material_step,
+    seed_of,
+    trained_step,
+)
 from safe_train.plan import material
 from safe_train.plan.plan_file import settings_of
 from safe_train.settings.plan import PlanConfig
 
 KEY_VERSION = 1
-_STAGE_A = "stage-a-"
 
 
 @dataclass(frozen=True)
@@ -68,15 +75,15 @@ def steps_of(plan: PlanConfig, *, is_dry: bool = False) -> tuple[Step, ...]:
         key = key_of(name, inputs, {one: found[one].key for one in needs})
         found[name] = Step(name, title, tuple(needs), inputs, key, estimate, experiment)
 
-    first = material.material_step(plan)
+    (first,) = material_step(plan)
     made = "the world and its toy" if plan.world else "the data and the base"
     add(first, made, (), material.material_inputs(plan, is_dry=is_dry), Estimate())
     for seed in plan.seeds:
         estimate = material.training_estimate(plan, seed)
         title = f"stage A with seed {seed}, and its answers"
-        add(f"{_STAGE_A}{seed}", title, (first,), material.training_inputs(plan, seed), estimate)
+        add(trained_step(seed), title, (first,), material.training_inputs(plan, seed), estimate)
     # What an experiment that trains takes from the plan; all else reaches it by the steps it needs.
-    stage_a = material.training_inputs(plan, plan.seeds[0])["stage_a"]
+    stage_a = found[trained_step(plan.seeds[0])].inputs["stage_a"]
     for experiment in EXPERIMENTS.values():
         if experiment.name in plan.leave_out:
             continue
@@ -131,18 +138,18 @@ def run_step(plan: PlanConfig, step: Step, folder: Path, earlier: Mapping[str, P
         KeyboardInterrupt: it was stopped; the same call goes on.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if step.experiment is None:
-        if step.name.startswith(_STAGE_A):
-            seed = int(step.name.removeprefix(_STAGE_A))
-            return Done((), material.train_and_answer(plan, seed, folder, earlier, quiet=quiet))
+    (first,) = material_step(plan)
+    if step.name == first:
         return Done((), material.make_material(plan, folder))
-    given = material.material_of(plan, earlier[material.material_step(plan)])
+    given = material.material_of(plan, earlier[first])
+    if step.experiment is None:
+        return Done((), material.train_and_answer(plan, seed_of(step.name), folder, given, quiet=quiet))
     work = Work(
         plan=plan,
         settings=settings_of(plan, step.experiment),
         folder=folder,
         earlier=earlier,
-        materials=dict.fromkeys(plan.seeds, given),
+        material=given,
         quiet=quiet,
     )
     findings = tuple(step.experiment.run(work))

@@ -3,7 +3,7 @@
 import msgspec
 
 from safe_data.core.errors import InputError
-from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
+from safe_eval.judging.judged import worst
 from safe_train.parity.timing import CONFIDENCE, TimeRatio
 from safe_train.profiling.ladder import StoppedBy
 from safe_train.profiling.machine import Machine
@@ -209,8 +209,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     @property
     def decision(self) -> str:
         """No-go if one finding is, else not measured if one is; go if all are."""
-        found = {one.decision for one in self.findings}
-        return NO_GO if NO_GO in found else NOT_MEASURED if NOT_MEASURED in found or not found else GO
+        return worst([one.decision for one in self.findings])
 
 
 def read_profile(content: bytes, where: str) -> Profile:

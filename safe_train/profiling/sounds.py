@@ -16,7 +16,7 @@ from safe_train.predict.sounds import WantedEncoder
 from safe_train.profiling.ladder import seconds_of, without_collecting
 from safe_train.profiling.quantiles import quantile_of
 from safe_train.profiling.result import Sounds
-from safe_train.profiling.subject import Subject, names_of
+from safe_train.profiling.subject import Subject, evenly, names_of
 
 _PARTS = ("read", "decode", "encode", "project")
 
@@ -105,5 +105,4 @@ def _spread(found: np.ndarray, count: int) -> list[int]:
     """
     if len(found) < 8:
         raise InputError(f"{len(found)} sounds are too few to compare; 8 at least have an interval")
-    places = np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int)
-    return [int(found[place]) for place in places]
+    return evenly(found.tolist(), count)

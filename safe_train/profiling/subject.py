@@ -90,8 +90,7 @@ class Subject:
                 f"{self.corpora.names[0]}: no question of split {self.corpora.split!r} has a sound to hear; "
                 "choose another with --asked-split"
             )
-        places = np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int)
-        return [found[place] for place in places.tolist()]
+        return evenly(found, count)
 
 
 def read_subject(config: ProfileConfig, *, device: torch.device) -> Subject:
@@ -159,6 +158,16 @@ def _as_trained(config: ProfileConfig, checkpoint: Checkpoint) -> ProfileConfig:
         loading = replace(loading, quantization=facts.loading.quantization)
     said = {name: getattr(facts, name) for name in _OF_CHECKPOINT}
     return replace(config, adaptation=adaptation, loading=loading, **said)
+
+
+def evenly(found: Sequence[int], count: int) -> list[int]:
+    """Evenly spaced ones of these, at most so many.
+
+    >>> evenly([3, 4, 5, 6, 7], 3)
+    [3, 5, 7]
+    """
+    places = np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int)
+    return [int(found[place]) for place in places]
 
 
 def names_of(encoders: Sequence[UsedEncoder]) -> tuple[str, ...]:

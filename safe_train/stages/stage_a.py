@@ -276,12 +276,8 @@ def _identity(
     base: TrainedFor,
     accelerator: Accelerator,
 ) -> Identity:
-    options = identity_options(config)
-    if config.data.curriculum:
-        stages = read_stages(config.data.curriculum)
-        options["data"]["curriculum"] = [stage.model_dump(mode="json") for stage in stages]
     return Identity(
-        options=options,
+        options=identity_options(config),
         datasets={dataset.name: dataset.fingerprint for dataset in corpora.datasets},
         encoders={encoder.name: encoder.fingerprint for encoder in encoders},
         base=base.files,

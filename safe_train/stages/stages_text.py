@@ -1,4 +1,4 @@
-"""Stages text: what the stages found, in 80 columns."""
+"""Stages text: what stage B and stage C found, in 80 columns."""
 
 from collections.abc import Sequence
 from textwrap import wrap

@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_valid
 
 from safe_data.core.errors import InputError, Place, did_you_mean, explain, raise_row_errors
 from safe_data.core.options_file import option_name
-from safe_data.core.yaml_file import line_of, read_yaml
+from safe_data.core.yaml_file import line_of, load_yaml, read_yaml
 from safe_train.presets import PRESETS, preset_config
 from safe_train.settings.train import TrainConfig
 from safe_train.sweeps.rules_file import Block, Name, Rule
@@ -297,7 +297,7 @@ def set_options(words: tuple[str, ...]) -> dict[str, Any]:
         if not equals:
             raise InputError(f"set={word!r}: write NAME=VALUE, such as steps=200")
         try:
-            found[name] = checked(name, yaml.safe_load(value))
+            found[name] = checked(name, load_yaml(value))
         except yaml.YAMLError:
             raise InputError(f"set={word!r}: {value!r} is not YAML") from None
     return found

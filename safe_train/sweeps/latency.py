@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.prediction import BASE
-from safe_eval.runner.asker import Asker
-from safe_eval.runner.plan import Arm, make_plan
 from safe_train.base.backbone import load_backbone
 from safe_train.checkpoint import attach_checkpoint, read_checkpoint
+from safe_train.predict.alone import asked_alone
 from safe_train.predict.predict import wanted_encoders
 from safe_train.predict.predictor import Predictor
 from safe_train.settings.predict import SAFE
@@ -43,16 +42,11 @@ def ask_alone(config: TrainConfig, shards: Path, split: str, questions: int) -> 
         batch_size=1,
         latency=True,
     )
-    predictor.prepare(dataset, ())
     chosen = _first_heard(dataset, questions + 1)
-    arms = [Arm(BASE, "full"), Arm(SAFE, "full")]
-    plan = make_plan(dataset, arms, seed=0, batch_size=1, choose=lambda example: example.id in chosen)
-    asker = Asker([predictor, predictor.base], dataset, plan, seed=0, latency="each")
     times: dict[str, list[float]] = {BASE: [], SAFE: []}
-    for batch in range(len(plan.batches)):
-        for row in asker.rows(batch):
-            if row.latency_ms is not None:
-                times[row.model].append(row.latency_ms)
+    for row in asked_alone((predictor,), dataset, seed=0, choose=lambda example: example.id in chosen):
+        if row.latency_ms is not None:
+            times[row.model].append(row.latency_ms)
     if min(map(len, times.values())) < 2:
         return Latency()
     return Latency(median(times[SAFE][1:]), median(times[BASE][1:]))

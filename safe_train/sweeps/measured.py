@@ -17,14 +17,13 @@ from safe_data.core.errors import InputError, did_you_mean
 from safe_eval.arms.scored_arm import ScoredArm
 from safe_eval.options import ScoreOptions
 from safe_eval.prediction import BASE
+from safe_eval.scorers.scorer import RIGHT_FROM
 from safe_eval.scoring.score import read_arms
 from safe_eval.statistics.seeds import always_wrong
 from safe_train.settings.predict import SAFE
 from safe_train.sweeps.candidate import BySeed, Candidate, Fixed, Metric, Scored
 from safe_train.sweeps.grid import Grid
 from safe_train.sweeps.trial import FINISHED, PREDICTIONS, Trial
-
-RIGHT_FROM = 0.5
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import cast
 
 import msgspec
 
+from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, worst
 from safe_train.sweeps.candidate import BOTH, LEAST_SEEDS, ONE_SEED, Candidate, Fixed, Scored
 from safe_train.sweeps.evidence import (
     MET,
@@ -30,8 +31,6 @@ from safe_train.sweeps.evidence import (
 from safe_train.sweeps.rules_file import Best, RiseOrSteadier, Rule, Smallest, Target, Tiers
 from safe_train.sweeps.steadier import steadier
 from safe_train.sweeps.tiers import judge_tiers
-
-GO, NO_GO, NOT_MEASURED = "go", "no-go", "not measured"
 
 
 class Ruled(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +58,7 @@ def judge(rule: Rule, candidates: Sequence[Candidate], confidence: float) -> Rul
 
 def decision_of(ruled: Sequence[Ruled]) -> str:
     """No-go if a rule says so; else not measured if one is, or if there is no rule; else go."""
-    found = {one.decision for one in ruled} or {NOT_MEASURED}
-    return next(one for one in (NO_GO, NOT_MEASURED, GO) if one in found)
+    return worst([one.decision for one in ruled])
 
 
 def _smallest(rule: Smallest, candidates: Sequence[Candidate], confidence: float) -> Ruled:
@@ -189,11 +187,10 @@ def _tiers(rule: Tiers, candidates: Sequence[Candidate], confidence: float) -> R
         if one.missing or not isinstance(metric, Scored):
             return _unjudged(rule, f"{one.name}: {one.missing or f'{rule.metric} was not measured'}")
         found.append(judge_tiers(rule, one.name, metric, confidence))
-    decisions = {one.decision for one in found}
     return Ruled(
         name=rule.title,
         rule=rule.rule,
-        decision=next(one for one in (NO_GO, NOT_MEASURED, GO) if one in decisions),
+        decision=worst([one.decision for one in found]),
         winner=found[0].point if len(found) == 1 and found[0].decision == GO else None,
         statement="; ".join(one.statement for one in found),
         needs=_most([one.needs for one in found]),

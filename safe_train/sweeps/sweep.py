@@ -61,6 +61,7 @@ def run_sweep(config: SweepConfig) -> SweepResult:
         write_options(out, "safe-train sweep", asdict(config), (*TRAIN, "optuna"))
         shards, backbone = _prepared(grid, config)
         total = len(planned(grid)) or grid.trials or 0
+        measured: dict[str, Measured] = {}  # of the points that were run, so that none is scored twice
         work = Progress("sweep", total * len(grid.seeds), unit="trial", quiet=config.quiet)
 
         def advance() -> None:
@@ -69,13 +70,17 @@ def run_sweep(config: SweepConfig) -> SweepResult:
         def run(points: Sequence[Point], earlier: Sequence[Curve]) -> list[Outcome]:
             tasks = [_tasks(grid, config, point, shards, backbone, earlier) for point in points]
             found = run_tasks(tasks, config, advance)
+            measured.update({point.name: _measured(grid, config, point) for point in points})
             return [
-                _outcome(grid, config, point, trials) for point, trials in zip(points, found, strict=True)
+                _outcome(grid, measured[point.name], trials)
+                for point, trials in zip(points, found, strict=True)
             ]
 
         with work:
             points = search(grid, out, run, only=config.only, force=config.force)
-        return _written(grid, config, points, shards, backbone)
+        listed = planned(grid) or points
+        found = [measured.get(one.name) or _measured(grid, config, one) for one in listed]
+        return _written(grid, config, listed, found, shards, backbone)
 
 
 def chosen_grid(config: SweepConfig) -> Grid:
@@ -175,9 +180,9 @@ def _measured(grid: Grid, config: SweepConfig, point: Point) -> Measured:
     return measure(grid, point.name, done, len(grid.seeds))
 
 
-def _outcome(grid: Grid, config: SweepConfig, point: Point, trials: Sequence[Trial]) -> Outcome:
+def _outcome(grid: Grid, measured: Measured, trials: Sequence[Trial]) -> Outcome:
     """What the search learns of a point."""
-    metrics = _measured(grid, config, point).candidate.metrics
+    metrics = measured.candidate.metrics
     value, drift = metrics.get(grid.objective.metric), metrics.get("vl_drift")
     return Outcome(
         None if value is None else value.value,
@@ -187,12 +192,15 @@ def _outcome(grid: Grid, config: SweepConfig, point: Point, trials: Sequence[Tri
 
 
 def _written(
-    grid: Grid, config: SweepConfig, points: Sequence[Point], shards: Sequence[Path], backbone: str
+    grid: Grid,
+    config: SweepConfig,
+    listed: Sequence[Point],
+    found: Sequence[Measured],
+    shards: Sequence[Path],
+    backbone: str,
 ) -> SweepResult:
     """Judge all points by the rules, and write the results."""
     out = config.out or Path()
-    listed = planned(grid) or tuple(points)
-    found = [_measured(grid, config, point) for point in listed]
     candidates: list[Candidate] = [one.candidate for one in found]
     ruled = tuple(judge(rule, candidates, grid.confidence) for rule in grid.rules)
     result = SweepResult(

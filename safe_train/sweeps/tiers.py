@@ -6,10 +6,9 @@ a tier tells neither: then the number of seeds or questions is said that would.
 
 from typing import NamedTuple
 
+from safe_eval.judging.judged import NOT_MEASURED
 from safe_train.sweeps.candidate import LEAST_SEEDS, ONE_SEED, Scored, needed, needed_questions
 from safe_train.sweeps.rules_file import Tier, Tiers
-
-NOT_MEASURED = "not measured"
 
 
 class Placed(NamedTuple):

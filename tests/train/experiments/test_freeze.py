@@ -73,9 +73,7 @@ def test_parity_is_proved_once(
 
 
 def test_a_toy_claims_no_budget_and_a_model_of_yours_does(work: Work) -> None:
-    training = training_of(
-        work.plan, next(iter(work.materials.values())), work.folder / "adapter", seed=0, quiet=True
-    )
+    training = training_of(work.plan, work.material, work.folder / "adapter", seed=0, quiet=True)
     budgets = {toy: audit_config(training, FreezeSettings(), toy=toy).audit for toy in (True, False)}
     assert (budgets[True].least_trainable, budgets[True].most_trainable) == (None, None)
     assert (budgets[False].least_trainable, budgets[False].most_trainable) == (10_000_000, 50_000_000)

@@ -3,17 +3,13 @@
 from pathlib import Path
 
 import pytest
-from tiny_plans import by_name, small_work
+from tiny_plans import by_name, small_work, train_seeds
 
 from safe_data.core.errors import InputError
 from safe_eval.predictions import read_predictions
 from safe_train.experiments import pilot
 from safe_train.experiments.experiment import Finding, Work
 from safe_train.experiments.pilot import EXPERIMENT
-from safe_train.experiments.training import training_of
-from safe_train.predict.predict import predict_dataset
-from safe_train.settings.predict import PredictConfig
-from safe_train.stages.stage_a import stage_a
 
 SEEDS = (0, 1)
 OPTIONS = {"steps": 2, "eval_steps": 0, "answer_tokens": 2}
@@ -34,16 +30,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, shards: Path, untaught: Path)
         timed_questions=30,
         parameters={"gain": "0.5"},
     )
-    for seed in SEEDS:
-        folder = earlier[f"stage-a-{seed}"]
-        stage_a(training_of(work.plan, work.materials[seed], folder / "adapter", seed=seed, quiet=True))
-        predict_dataset(
-            folder / "adapter",
-            shards,
-            backbone=untaught,
-            out=folder / "predictions.jsonl",
-            config=PredictConfig(conditions=("full", "gate_off", "mute_audio"), seed=seed, quiet=True),
-        )
+    train_seeds(work, ("full", "gate_off", "mute_audio"))
     return work
 
 
