@@ -53,7 +53,7 @@ RULES = (
     _Rule(
         "seeing lost",
         "questions about pictures lose a point or more",
-        (("pilot", "seeing_is_kept"), ("listening", "seeing_")),
+        (("pilot", "seeing_is_kept"), ("listening", "lomo: seeing_"), ("listening", "irrelevance: seeing_")),
         _below(-0.00999),
         DRIFT,
     ),

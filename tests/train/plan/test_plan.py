@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from tiny_runs import SMALL
 
 from safe_data.core.errors import InputError
+from safe_eval.judging.criteria_file import criteria_path, fill_criteria
+from safe_train.experiments import data, listening
 from safe_train.experiments.all_experiments import EXPERIMENTS
 from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work
 from safe_train.plan import checklist, plan_file, steps
@@ -18,7 +20,7 @@ from safe_train.plan.page import page_html
 from safe_train.plan.plan_file import PLANS, read_plan, write_plan
 from safe_train.plan.plan_text import checklist_lines, checklist_markdown, status_lines, step_lines
 from safe_train.plan.record import Failure, Record
-from safe_train.plan.red_flags import red_flags
+from safe_train.plan.red_flags import RULES, red_flags
 from safe_train.plan.run import run_plan
 from safe_train.plan.steps import key_of, steps_of
 from safe_train.retention.drift import DriftedError
@@ -255,3 +257,22 @@ def test_a_seed_more_leaves_what_trains_with_the_first_alone(shards: Path, untau
     use(made("one", ("seed-0",), []), made("all", ("stage-a-0", "stage-a-1", "stage-a-2"), []))
     more = {one.name: one.key for one in steps_of(plan_on(shards, untaught, seeds=(0, 1, 2)))}
     assert {name for name, key in both.items() if more[name] != key} == {"all"}
+
+
+def names_of(criteria: str) -> list[str]:
+    """The criteria of a file of safe_eval."""
+    return [one.name for one in fill_criteria(criteria_path(criteria), ()).criteria]
+
+
+def test_every_flag_looks_at_findings_that_experiments_make() -> None:
+    made_by = {
+        "pilot": [*names_of("pilot"), "no_divergence_seed_0"],
+        "listening": [f"{file}: {name}" for file in listening.CRITERIA for name in names_of(file)],
+        "variance": names_of("variance"),
+        "overfit": ["no_divergence"],
+        "sweep": ["no_divergence_demo"],
+        "data": [*data.NAMED, "suite_load"],
+    }
+    for rule in RULES:
+        for experiment, beginning in rule.told_by:
+            assert any(name.startswith(beginning) for name in made_by[experiment]), (rule.name, beginning)
