@@ -117,22 +117,11 @@ def _named(
 ) -> Ruled:
     """Name the candidate that beats every other, or say which could not be told apart, and what would."""
 
-    def ruled(decision: str, winner: str | None, statement: str, needs: str | None = None) -> Ruled:
-        return Ruled(
-            name=rule.title,
-            rule=rule.rule,
-            decision=decision,
-            winner=winner,
-            statement=statement,
-            needs=needs,
-            tests=tuple(tested),
-        )
-
     if all(status[one.name] == MISSED for one in candidates):
-        return ruled(NO_GO, None, "no point meets the targets: each is shown to miss one")
+        return _ruled(rule, NO_GO, "no point meets the targets: each is shown to miss one", tested=tested)
     for one in meeting:
         if all(beats(one, other) for other in candidates if other is not one):
-            return ruled(GO, one.name, f"{one.name} is {said}")
+            return _ruled(rule, GO, f"{one.name} is {said}", winner=one.name, tested=tested)
     rest = sorted(one.name for one in candidates if status[one.name] != MISSED)
     still = [
         test
@@ -141,7 +130,8 @@ def _named(
     ]
     needs = _most([test.needs for test in still])
     statement = f"not told apart: {', '.join(rest)}"
-    return ruled(NOT_MEASURED, None, f"{statement}; needs {needs}" if needs else statement, needs)
+    statement += f"; needs {needs}" if needs else ""
+    return _ruled(rule, NOT_MEASURED, statement, needs=needs, tested=tested)
 
 
 def _rise_or_steadier(rule: RiseOrSteadier, candidates: Sequence[Candidate], confidence: float) -> Ruled:
@@ -166,15 +156,7 @@ def _rise_or_steadier(rule: RiseOrSteadier, candidates: Sequence[Candidate], con
         name, words, needs = steadier((rule.a, a.by_seed), (rule.b, b.by_seed), 1 - confidence)
         winner, decision = name, GO if name else NOT_MEASURED
         statement = f"{rise} does not rise {rule.rise:g}; {words}"
-    return Ruled(
-        name=rule.title,
-        rule=rule.rule,
-        decision=decision,
-        winner=winner,
-        statement=statement,
-        needs=needs,
-        tests=tuple(tested),
-    )
+    return _ruled(rule, decision, statement, winner=winner, needs=needs, tested=tested)
 
 
 def _tiers(rule: Tiers, candidates: Sequence[Candidate], confidence: float) -> Ruled:
@@ -187,26 +169,26 @@ def _tiers(rule: Tiers, candidates: Sequence[Candidate], confidence: float) -> R
         if one.missing or not isinstance(metric, Scored):
             return _unjudged(rule, f"{one.name}: {one.missing or f'{rule.metric} was not measured'}")
         found.append(judge_tiers(rule, one.name, metric, confidence))
-    return Ruled(
-        name=rule.title,
-        rule=rule.rule,
-        decision=worst([one.decision for one in found]),
+    tested = [
+        Tested(
+            point=one.point,
+            metric=rule.metric,
+            value=one.value,
+            ci_low=one.low,
+            ci_high=one.high,
+            bound=f"tier {one.tier}" if one.tier else "no one tier",
+            found=MET if one.tier else OPEN,
+            needs=one.needs,
+        )
+        for one in found
+    ]
+    return _ruled(
+        rule,
+        worst([one.decision for one in found]),
+        "; ".join(one.statement for one in found),
         winner=found[0].point if len(found) == 1 and found[0].decision == GO else None,
-        statement="; ".join(one.statement for one in found),
         needs=_most([one.needs for one in found]),
-        tests=tuple(
-            Tested(
-                point=one.point,
-                metric=rule.metric,
-                value=one.value,
-                ci_low=one.low,
-                ci_high=one.high,
-                bound=f"tier {one.tier}" if one.tier else "no one tier",
-                found=MET if one.tier else OPEN,
-                needs=one.needs,
-            )
-            for one in found
-        ),
+        tested=tested,
     )
 
 
@@ -228,13 +210,26 @@ def _missing(targets: Sequence[Target], candidates: Sequence[Candidate]) -> str 
 
 def _unjudged(rule: Rule, why: str) -> Ruled:
     needs = f"at least {LEAST_SEEDS} seeds" if ONE_SEED in why else None
+    return _ruled(rule, NOT_MEASURED, f"not measured: {why}", needs=needs)
+
+
+def _ruled(
+    rule: Rule,
+    decision: str,
+    statement: str,
+    *,
+    winner: str | None = None,
+    needs: str | None = None,
+    tested: Sequence[Tested] = (),
+) -> Ruled:
     return Ruled(
         name=rule.title,
         rule=rule.rule,
-        decision=NOT_MEASURED,
-        winner=None,
-        statement=f"not measured: {why}",
+        decision=decision,
+        winner=winner,
+        statement=statement,
         needs=needs,
+        tests=tuple(tested),
     )
 
 
