@@ -144,7 +144,7 @@ def _parse(
 def _parser(
     program: str, summary: str, commands: dict[str, Command], presets: Path | None, wanted: Sequence[str]
 ) -> Any:
-    """The parser of a program, with the options of the wanted commands; of others it has a line of help."""
+    """The parser of a program: of one wanted command alone, or of all, with the options of those wanted."""
     from jsonargparse import ArgumentParser
 
     class Parser(ArgumentParser):
@@ -153,8 +153,8 @@ def _parser(
 
     help_format = formatter()
     chosen = commands.get(wanted[0]) if len(wanted) == 1 else None
-    sections = _set_yaml(chosen) if chosen else {}
-    firsts = (line for command in commands.values() for line in examples_of(command)[:1])
+    sections, listed = (_set_yaml(chosen), {wanted[0]: chosen}) if chosen else ({}, commands)
+    firsts = (line for command in listed.values() for line in examples_of(command)[:1])
     version = installed_versions(CORE[:1]).get(CORE[0], "(not installed)")
     parser = Parser(
         prog=program,
@@ -168,7 +168,7 @@ def _parser(
     parser.add_argument(OPTION, metavar="SHELL", default=argparse.SUPPRESS, help=told)
     known = [*commands, *parser._option_string_actions]
     choices = parser.add_subcommands(dest="command", metavar="COMMAND")
-    for name, command in commands.items():
+    for name, command in listed.items():
         subparser = Parser(
             description=summary_of(command),
             epilog=epilog_of(command) if command is chosen else None,

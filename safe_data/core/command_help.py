@@ -3,10 +3,13 @@
 A docstring of a command ends in a section `Examples:`, with one command a line.
 """
 
+import ast
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from safe_data.core.table import COLUMNS
@@ -75,10 +78,29 @@ def topics_text(topics: Topics) -> str:
 
 def helps_of(described: Any) -> dict[str, str]:
     """The help text of each parameter of a function, or of each field of a dataclass."""
-    from docstring_parser import parse_from_object
+    from docstring_parser import DocstringStyle, parse
 
-    found = parse_from_object(described).params
-    return {parameter.arg_name: " ".join((parameter.description or "").split()) for parameter in found}
+    found = parse(described.__doc__ or "", DocstringStyle.GOOGLE).params  # else it tries every style it knows
+    texts = {parameter.arg_name: parameter.description or "" for parameter in found}
+    if inspect.isclass(described):
+        texts = {**_texts_below_fields(described), **texts}
+    return {name: " ".join(text.split()) for name, text in texts.items()}
+
+
+def _texts_below_fields(described: type[Any]) -> dict[str, str]:
+    from docstring_parser.attrdoc import AttributeDocstrings
+
+    reader: Any = AttributeDocstrings()
+    reader.attr_docs, reader.prev_attr = {}, None
+    reader.visit(_classes_of(described.__module__)[described.__name__])
+    return {name: text for name, (text, *_) in reader.attr_docs.items()}
+
+
+@lru_cache
+def _classes_of(module: str) -> dict[str, ast.ClassDef]:
+    """The classes of a module. The parser would read its file anew, and twice, for each of them."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
 
 
 def plain_types(help_text: str) -> str:
