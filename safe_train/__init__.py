@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from safe_train.base.backbone import Backbone, load_backbone
     from safe_train.checkpoint import attach_checkpoint, read_checkpoint, save_checkpoint
     from safe_train.demo import DemoConfig, run_demo
-    from safe_train.experiments.retention import run_retention
+    from safe_train.experiments.retention_worlds import run_retention
     from safe_train.experiments.small_data import run_small_data
     from safe_train.finetune.finetune import Finetuned, run_finetune
     from safe_train.gates.fit import fit_gate
@@ -119,7 +119,7 @@ _MODULES = {
     "base.backbone": ("Backbone", "load_backbone"),
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
     "demo": ("DemoConfig", "run_demo"),
-    "experiments.retention": ("run_retention",),
+    "experiments.retention_worlds": ("run_retention",),
     "experiments.small_data": ("run_small_data",),
     "finetune.finetune": ("Finetuned", "run_finetune"),
     "gates.fit": ("fit_gate",),

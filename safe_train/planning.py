@@ -28,7 +28,8 @@ def retention(
     Examples:
         safe-train retention --out runs/retention --seed 0 --seed 1
     """
-    from safe_train.experiments.retention import TABLE, exit_code, run_retention
+    from safe_train.experiments.retention_mechanisms import TABLE
+    from safe_train.experiments.retention_worlds import exit_code, run_retention
 
     result = run_retention(out, seeds=seed, mechanisms=mechanism, quiet=quiet)
     say(["", *(out / TABLE).read_text("utf-8").split("\n")])

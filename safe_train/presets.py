@@ -30,6 +30,26 @@ def preset_config(
     >>> preset_config("phase1", shards=(Path("s"),), backbone="b", out=Path("o"), steps=5).pathway.layers
     (8, 16, 24, 32)
     """
+    options, alternatives = preset_options(*names), alternatives_of_settings(TrainConfig)
+    sections = sections_of_settings(TrainConfig)
+    known_options = {option for keys in sections.values() for option in keys.values()}
+    for name in changes:
+        if name not in known_options:
+            raise InputError(f"no option {name!r}; {did_you_mean(name, known_options, 'see TrainConfig')}")
+    where = {"shards": tuple(map(Path, shards)), "backbone": str(backbone), "out": Path(out)}
+    config: TrainConfig = settings_from(TrainConfig, options | where | settled(changes, alternatives))
+    return config
+
+
+def preset_options(*names: str) -> dict[str, Any]:
+    """What one or several presets say, by option; a later one wins.
+
+    Raises:
+        InputError: there is no such preset, or it cannot be read.
+
+    >>> preset_options("no_retention", "kl")["kl_weight"]
+    3.0
+    """
     sections, alternatives = sections_of_settings(TrainConfig), alternatives_of_settings(TrainConfig)
     options: dict[str, Any] = {}
     for name in names:
@@ -39,10 +59,4 @@ def preset_config(
             raise InputError(f"no preset {name!r}; {did_you_mean(name, known, f'there are {known}')}")
         _, content = read_yaml(file)
         options |= settled(without_sections(content, sections), alternatives)
-    known_options = {option for keys in sections.values() for option in keys.values()}
-    for name in changes:
-        if name not in known_options:
-            raise InputError(f"no option {name!r}; {did_you_mean(name, known_options, 'see TrainConfig')}")
-    where = {"shards": tuple(map(Path, shards)), "backbone": str(backbone), "out": Path(out)}
-    config: TrainConfig = settings_from(TrainConfig, options | where | settled(changes, alternatives))
-    return config
+    return options

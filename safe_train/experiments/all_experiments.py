@@ -10,6 +10,7 @@ from safe_train.experiments import (
     pilot,
     policy,
     profile,
+    retention,
     sweep,
     variance,
 )
@@ -26,6 +27,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         profile.EXPERIMENT,
         listening.EXPERIMENT,
         curriculum.EXPERIMENT,
+        retention.EXPERIMENT,
         sweep.EXPERIMENT,
         variance.EXPERIMENT,
         policy.EXPERIMENT,

@@ -1,10 +1,11 @@
 """Retention result: what each mechanism kept on each seed, and the loss of each question, for the verdict.
 
 All numbers are of the test split, scored by safe_eval. VL questions are asked with the gate open and the
-sound of another clip; drift is the accuracy that this loses against the base.
+sound of another clip; drift is the accuracy that this loses against the base. A dataset without VL questions
+that these metrics score has nothing to keep, and no line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -23,13 +24,16 @@ from safe_eval.results.metrics import Metric
 from safe_eval.results.retention import RetentionRow
 from safe_eval.scoring.scores import Scores
 
-METRIC = "accuracy"
+METRICS = ("accuracy", "vqa_accuracy")  # of a dataset that both score, the first
 BESIDE = "swap_audio"  # the irrelevant sound
+Losses = Float[ndarray, " questions"]
 TEST, VALIDATION = "choices of the test split", "tokens of the validation split"
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a mechanism heard and kept on one seed. Accuracies, drift and flips are fractions of 1.
+
+    `dataset` is given where there are several. One without audio questions has no audio accuracy.
 
     `flips` is the share of VL questions that became right or wrong. `kl_nats` is KL(base ‖ fused) on VL
     questions; `kl_of` says whether over the choices of the test split, or, where predictions have no choice
@@ -38,10 +42,10 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     seed: int
     mechanism: str
-    audio_accuracy: float
+    audio_accuracy: float | None
     audio_low: float | None
     audio_high: float | None
-    audio_muted: float
+    audio_muted: float | None
     vl_base: float
     vl_accuracy: float
     vl_low: float | None
@@ -57,6 +61,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     kl_of: str | None
     vl_questions: int
     clusters: int
+    dataset: str | None = None
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,34 +94,91 @@ class RetentionResult(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Contrasted:
-    """Of one seed: what each mechanism lost on each VL question, and the question's cluster."""
+    """Of one seed: what each mechanism lost on each VL question, and the question's cluster.
 
-    seed: int
-    losses: dict[str, Float[ndarray, " questions"]]
+    Seeds of one world were asked the same questions in the same order, so their clusters are the same.
+    Clusters of two worlds have nothing in common, whatever their numbers.
+    """
+
+    seed: int  # of the training
+    world: int  # the seed that tells which questions
+    losses: dict[str, Losses]
     clusters: Shaped[ndarray, " questions"]
 
 
-def kept_rows(scores: Scores, seed: int, mechanism: str, kl_on_validation: float | None) -> Kept:
-    """One line of the table, from the scores of a seed."""
-    hears = _metric(scores, mechanism, "full", "audio")
-    sees = _metric(scores, mechanism, BESIDE, "vl")
-    against = _against_base(scores, mechanism)
-    divergence, of = _divergence(scores, mechanism), TEST
+@dataclass(frozen=True)
+class _Scored:
+    """What the scores say of a dataset by a metric."""
+
+    scores: Scores
+    metric: str
+    dataset: str | None
+
+    def audio(self, model: str, condition: str) -> Metric | None:
+        """An arm's value on audio questions; None if there are none."""
+        return next(self._rows(model, condition, "audio"), None)
+
+    def vl(self, model: str, condition: str) -> Metric:
+        """An arm's value on VL questions."""
+        return next(self._rows(model, condition, "vl"))
+
+    def _rows(self, model: str, condition: str, name: str) -> Iterator[Metric]:
+        wanted = (self.metric, self.dataset, name, model, condition)
+        for row in self.scores.metrics:
+            if (row.metric, row.dataset, row.slice, row.model, row.condition) == wanted:
+                yield row
+
+    def against_base(self, mechanism: str) -> Comparison:
+        """The VL questions beside an irrelevant sound, against the base."""
+        wanted = (self.metric, self.dataset, "vl", f"{mechanism}/{BESIDE}", f"{BASE}/full")
+        rows = self.scores.comparisons
+        return next(c for c in rows if (c.metric, c.dataset, c.slice, c.a, c.b) == wanted)
+
+    def divergence(self, mechanism: str) -> RetentionRow | None:
+        """How far the choices of these questions moved."""
+        wanted = (self.metric, self.dataset, "vl", mechanism, BESIDE)
+        rows = self.scores.retention
+        found = (r for r in rows if (r.metric, r.dataset, r.slice, r.model, r.condition) == wanted)
+        return next(found, None)
+
+
+def vl_metrics(scores: Scores) -> dict[str | None, str]:
+    """The metric of the VL questions of each dataset that has some, by dataset."""
+    asked = {(m.dataset, m.metric) for m in scores.metrics if (m.slice, m.model) == ("vl", BASE)}
+    datasets = sorted({dataset for dataset, metric in asked if metric in METRICS}, key=str)
+    return {name: next(metric for metric in METRICS if (name, metric) in asked) for name in datasets}
+
+
+def kept_rows(scores: Scores, seed: int, mechanism: str, kl_on_validation: float | None) -> list[Kept]:
+    """The lines of the table, one a dataset, from the scores of a seed."""
+    metrics = vl_metrics(scores)
+    return [
+        _kept(_Scored(scores, metric, dataset), seed, mechanism, kl_on_validation, is_alone=len(metrics) == 1)
+        for dataset, metric in metrics.items()
+    ]
+
+
+def _kept(
+    found: _Scored, seed: int, mechanism: str, kl_on_validation: float | None, *, is_alone: bool
+) -> Kept:
+    hears, sees = found.audio(mechanism, "full"), found.vl(mechanism, BESIDE)
+    against = found.against_base(mechanism)
+    divergence, of = found.divergence(mechanism), TEST
     if divergence is None or divergence.kl_nats is None:
         divergence, of = None, VALIDATION
     kl_nats = kl_on_validation if divergence is None else divergence.kl_nats
     return Kept(
         seed=seed,
         mechanism=mechanism,
-        audio_accuracy=hears.value,
-        audio_low=hears.ci_low,
-        audio_high=hears.ci_high,
-        audio_muted=_metric(scores, mechanism, "mute_audio", "audio").value,
-        vl_base=_metric(scores, BASE, "full", "vl").value,
+        audio_accuracy=_value(hears),
+        audio_low=hears and hears.ci_low,
+        audio_high=hears and hears.ci_high,
+        audio_muted=_value(found.audio(mechanism, "mute_audio")),
+        vl_base=found.vl(BASE, "full").value,
         vl_accuracy=sees.value,
         vl_low=sees.ci_low,
         vl_high=sees.ci_high,
-        vl_muted=_metric(scores, mechanism, "mute_audio", "vl").value,
+        vl_muted=found.vl(mechanism, "mute_audio").value,
         drift=_negative(against.difference) or 0.0,
         drift_low=_negative(against.ci_high),
         drift_high=_negative(against.ci_low),
@@ -127,42 +189,43 @@ def kept_rows(scores: Scores, seed: int, mechanism: str, kl_on_validation: float
         kl_of=None if kl_nats is None else of,
         vl_questions=against.n,
         clusters=against.clusters,
+        dataset=None if is_alone else found.dataset,
     )
 
 
-def vl_losses(arms: Arms, seed: int, mechanisms: Sequence[str]) -> Contrasted:
-    """What each mechanism lost on each VL question beside an irrelevant sound: base's score less its own."""
-    scored = {arm.key.name: arm for arm in arms.judged.get(METRIC, ())}
-    base = scored[f"{BASE}/full"]
-    inside = base.inside("vl")
-    losses = {name: _losses(base, scored[f"{name}/{BESIDE}"])[inside] for name in mechanisms}
-    return Contrasted(seed, losses, base.clusters[inside])
+def vl_losses(
+    arms: Arms, mechanisms: Sequence[str], metrics: Mapping[str | None, str], *, seed: int, world: int
+) -> Contrasted:
+    """What each mechanism lost on each VL question beside an irrelevant sound: base's score less its own.
+
+    `metrics` is that of each dataset; the questions of one follow those of another.
+    """
+    judged = [(metric, arm) for metric in METRICS for arm in arms.judged.get(metric, ())]
+    scored = {(arm.key.dataset, metric, arm.key.name): arm for metric, arm in judged}
+    losses: dict[str, list[Losses]] = {name: [np.zeros(0)] for name in mechanisms}
+    clusters = [np.zeros(0, dtype=int)]
+    for dataset, metric in metrics.items():
+        base = scored[dataset, metric, f"{BASE}/full"]
+        inside = base.inside("vl")
+        clusters.append(base.clusters[inside])
+        for name in mechanisms:
+            losses[name].append(_losses(base, scored[dataset, metric, f"{name}/{BESIDE}"])[inside])
+    together = {name: np.concatenate(parts) for name, parts in losses.items()}
+    return Contrasted(seed, world, together, np.concatenate(clusters))
 
 
-def _losses(base: ScoredArm, safe: ScoredArm) -> Float[ndarray, " questions"]:
+def _losses(base: ScoredArm, safe: ScoredArm) -> Losses:
     at_base, at_safe = shared_examples(base.examples, safe.examples)
     if not len(at_base) == len(base.examples) == len(safe.examples):
         raise InputError(
             f"{safe.key.name} and {base.key.name} did not answer the same questions; answer again"
         )
-    found: Float[ndarray, " questions"] = np.asarray(base.scores[at_base] - safe.scores[at_safe])
+    found: Losses = np.asarray(base.scores[at_base] - safe.scores[at_safe])
     return found
 
 
-def _metric(scores: Scores, model: str, condition: str, name: str) -> Metric:
-    wanted = (METRIC, name, model, condition)
-    return next(m for m in scores.metrics if (m.metric, m.slice, m.model, m.condition) == wanted)
-
-
-def _against_base(scores: Scores, mechanism: str) -> Comparison:
-    wanted = (METRIC, "vl", f"{mechanism}/{BESIDE}", f"{BASE}/full")
-    return next(c for c in scores.comparisons if (c.metric, c.slice, c.a, c.b) == wanted)
-
-
-def _divergence(scores: Scores, mechanism: str) -> RetentionRow | None:
-    wanted = (METRIC, "vl", mechanism, BESIDE)
-    rows = (r for r in scores.retention if (r.metric, r.slice, r.model, r.condition) == wanted)
-    return next(rows, None)
+def _value(metric: Metric | None) -> float | None:
+    return None if metric is None else metric.value
 
 
 def _negative(value: float | None) -> float | None:

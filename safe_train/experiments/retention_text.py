@@ -43,8 +43,8 @@ def retention_tables(result: RetentionResult) -> list[Table]:
     ]
     if len(seeds) > 1:
         title = f"Mean ± standard deviation over seeds {', '.join(map(str, seeds))}"
-        names = dict.fromkeys(row.mechanism for row in result.rows)
-        lines = [_mean_line([row for row in result.rows if row.mechanism == name]) for name in names]
+        names = dict.fromkeys(map(_name, result.rows))
+        lines = [_mean_line([row for row in result.rows if _name(row) == name]) for name in names]
         tables.insert(0, Table(title, COLUMNS, lines))
     return tables
 
@@ -61,9 +61,13 @@ def _statement(judged: Judged) -> str:
     return f"- {judged.decision}{note}: {judged.statement}: {judged.evidence}; {bound}"
 
 
+def _name(row: Kept) -> str:
+    return row.mechanism if row.dataset is None else f"{row.dataset}: {row.mechanism}"
+
+
 def _line(row: Kept) -> list[str]:
     return [
-        row.mechanism,
+        _name(row),
         _percent(row.audio_accuracy, row.audio_low, row.audio_high),
         _percent(row.audio_muted),
         _percent(row.vl_base),
@@ -76,7 +80,7 @@ def _line(row: Kept) -> list[str]:
 
 
 def _mean_line(rows: Sequence[Kept]) -> list[str]:
-    shares: tuple[Callable[[Kept], float], ...] = (
+    shares: tuple[Callable[[Kept], float | None], ...] = (
         lambda row: row.audio_accuracy,
         lambda row: row.audio_muted,
         lambda row: row.vl_base,
@@ -84,17 +88,21 @@ def _mean_line(rows: Sequence[Kept]) -> list[str]:
         lambda row: row.vl_muted,
         lambda row: row.drift,
     )
-    divergences = [row.kl_nats for row in rows if row.kl_nats is not None]
-    nats = _spread(divergences, ".2g") if len(divergences) == len(rows) else numerals.MISSING
-    cells = [_spread([100 * share(row) for row in rows], ".1f") for share in shares]
-    return [rows[0].mechanism, *cells, nats, _spread([100 * row.flips for row in rows], ".1f")]
+    cells = [_spread([share(row) for row in rows], ".1f", scale=100) for share in shares]
+    nats = _spread([row.kl_nats for row in rows], ".2g")
+    return [_name(rows[0]), *cells, nats, _spread([row.flips for row in rows], ".1f", scale=100)]
 
 
-def _spread(values: Sequence[float], digits: str) -> str:
+def _spread(found: Sequence[float | None], digits: str, *, scale: float = 1) -> str:
+    values = [scale * value for value in found if value is not None]
+    if len(values) < len(found):
+        return numerals.MISSING
     return _signed(f"{mean(values):{digits}} ± {stdev(values):{digits}}")
 
 
-def _percent(share: float, low: float | None = None, high: float | None = None) -> str:
+def _percent(share: float | None, low: float | None = None, high: float | None = None) -> str:
+    if share is None:
+        return numerals.MISSING
     low, high = (None if end is None else 100 * end for end in (low, high))
     return _with_interval(100 * share, low, high, ".1f")
 

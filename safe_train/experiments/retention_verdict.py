@@ -13,24 +13,22 @@ lower end is above 0.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
-from numpy import ndarray
 
 from safe_data.core import numerals
+from safe_data.core.errors import InputError
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
 from safe_eval.options import Sampling
 from safe_eval.results.retention import RETENTION_MARGIN
 from safe_eval.statistics.bootstrap import Labels
 from safe_eval.statistics.intervals import DIFFERENCE, Interval, mean_interval
 from safe_eval.statistics.two_way import two_way_interval
-from safe_train.experiments.retention_result import Contrasted, Judged
+from safe_train.experiments.retention_result import Contrasted, Judged, Losses
 
 NONE, KL, NULL_SPACE, ALL = "no_retention", "kl", "nullspace", "all_retention"
 LEAST_SEEDS = 2
-
-Losses = Float[ndarray, " questions"]
 
 
 def judge_retention(found: Sequence[Contrasted], sampling: Sampling) -> tuple[Judged, ...]:
@@ -54,8 +52,32 @@ def judge_retention(found: Sequence[Contrasted], sampling: Sampling) -> tuple[Ju
     )
 
 
+@dataclass(frozen=True)
+class DriftOf:
+    """The drift of one mechanism over all seeds, a fraction of 1."""
+
+    value: float | None
+    interval: Interval
+    evidence: str
+
+    def within(self, bound: float) -> str:
+        """Whether it is at most this: go, no-go, or not measured where the interval crosses it."""
+        return _decided(self.interval, bound)
+
+
+def drift_of(found: Sequence[Contrasted], mechanism: str, sampling: Sampling) -> DriftOf:
+    """What a mechanism loses. One seed gives no interval."""
+    if missing := _missing(found, (mechanism,), seeds=1):
+        return DriftOf(None, Interval(), missing)
+    losses, _, clusters, seeds = _pooled(found, mechanism, mechanism)
+    interval = over_seeds(losses, clusters, seeds, sampling)
+    ends = numerals.interval(interval.low, interval.high, signed=True)
+    evidence = f"drift {numerals.difference(float(losses.mean()))} {ends}; {_over(found, losses, clusters)}"
+    return DriftOf(float(losses.mean()), interval, evidence)
+
+
 def over_seeds(values: Losses, clusters: Labels, seeds: Labels, sampling: Sampling) -> Interval:
-    """The interval of a mean over the questions of several seeds, each with clusters of its own.
+    """The interval of a mean over the questions of several seeds; clusters with one number are the same.
 
     If nothing varies, what clusters not yet seen could do decides. One seed gives none: nothing shows how
     much another would differ.
@@ -129,23 +151,39 @@ def _judged(
     )
 
 
-def _missing(found: Sequence[Contrasted], names: Sequence[str]) -> str | None:
+def _missing(found: Sequence[Contrasted], names: Sequence[str], *, seeds: int = LEAST_SEEDS) -> str | None:
     """Why a statement cannot be judged."""
     lacking = [name for name in names if any(name not in one.losses for one in found)]
     if lacking:
         return f"it needs the mechanisms {' and '.join(names)}; add {' and '.join(lacking)}"
-    if len(found) < LEAST_SEEDS:
+    if not all(len(one.clusters) for one in found):
+        return "no question about a picture was asked that can be right or wrong"
+    if len(found) < seeds:
         return "one seed shows nothing of how much another would differ; add a seed"
     return None
 
 
 def _pooled(found: Sequence[Contrasted], one: str, other: str) -> tuple[Losses, Losses, Labels, Labels]:
-    """The losses of two mechanisms on all questions of all seeds, and their clusters and seeds."""
+    """The losses of two mechanisms on all questions of all seeds, and their clusters and seeds.
+
+    A cluster is the same in all seeds of its world, where seeds and clusters are crossed, and in no other.
+
+    Raises:
+        InputError: two seeds of one world were not asked the same questions.
+    """
+    worlds = list(dict.fromkeys(contrasted.world for contrasted in found))
+    for contrasted in found:
+        first = found[[c.world for c in found].index(contrasted.world)]
+        if not np.array_equal(first.clusters, contrasted.clusters):
+            raise InputError(
+                f"seeds {first.seed} and {contrasted.seed} did not answer the same questions of one world; "
+                "answer again"
+            )
     seeds = np.concatenate([np.full(len(c.clusters), number) for number, c in enumerate(found)])
     most = 1 + max(int(contrasted.clusters.max()) for contrasted in found)
-    clusters = np.concatenate([contrasted.clusters for contrasted in found]) + most * seeds
-    first, second = (np.concatenate([c.losses[name] for c in found]) for name in (one, other))
-    return first, second, clusters, seeds
+    clusters = np.concatenate([c.clusters + most * worlds.index(c.world) for c in found])
+    first_losses, second_losses = (np.concatenate([c.losses[name] for c in found]) for name in (one, other))
+    return first_losses, second_losses, clusters, seeds
 
 
 def _cuts(found: Sequence[Contrasted]) -> list[str]:
@@ -153,7 +191,11 @@ def _cuts(found: Sequence[Contrasted]) -> list[str]:
 
 
 def _over(found: Sequence[Contrasted], values: Losses, clusters: Labels) -> str:
-    return f"{len(values)} questions in {len(np.unique(clusters))} groups of {len(found)} seeds"
+    groups = len(np.unique(clusters))
+    worlds = {contrasted.world: len(contrasted.clusters) for contrasted in found}
+    if len(worlds) == len(found):
+        return f"{len(values)} questions in {groups} groups of {len(found)} seeds"
+    return f"{sum(worlds.values())} questions in {groups} groups, with {len(found)} seeds"
 
 
 def _points(share: float) -> str:

@@ -1,4 +1,4 @@
-"""Training: stage A as a plan says, the model that it made, and what its losses say of how it went."""
+"""Training: stage A as a plan says, the model it made, what that answers, and how its losses went."""
 
 import math
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from safe_train.pathway.model import SafeModel
 from safe_train.presets import preset_config
 from safe_train.settings.backbone import LoadingConfig
 from safe_train.settings.plan import PlanConfig
+from safe_train.settings.predict import PredictConfig
 from safe_train.settings.train import TrainConfig
 from safe_train.stages.logs import StepLoss
 from safe_train.stages.loss_guard import LossGuard
@@ -65,6 +66,30 @@ def load_trained(adapter: Path, backbone: str, loading: LoadingConfig | None = N
     base = load_backbone(backbone, loading)
     place(base.model, loading, torch.accelerator.current_accelerator() or torch.device("cpu"))
     return Trained(checkpoint, base, attach_checkpoint(checkpoint, base))
+
+
+def answer_test_split(adapter: Path, material: Material, file: Path, config: PredictConfig) -> Path:
+    """Have a checkpoint and its base answer the test split of every dataset, into one file; return it.
+
+    What is there is used again. Of several datasets, each has a file beside it, whose name ends in a number.
+
+    Raises:
+        InputError: see `predict_dataset`.
+        KeyboardInterrupt: it was stopped; the same call goes on.
+    """
+    from safe_eval.predictions import read_predictions, write_predictions
+    from safe_train.predict.predict import predict_dataset
+
+    several = len(material.shards) > 1
+    parts = [
+        file.with_name(f"{file.stem}-{number}{file.suffix}") if several else file
+        for number in range(len(material.shards))
+    ]
+    for shards, part in zip(material.shards, parts, strict=True):
+        predict_dataset(adapter, shards, backbone=material.backbone, out=part, config=config)
+    if several:
+        write_predictions(file, [row for part in parts for row in read_predictions(part)])
+    return file
 
 
 def no_divergence(losses: Sequence[StepLoss], spike_factor: float, *, name: str, file: str) -> Finding:

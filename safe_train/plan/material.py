@@ -17,7 +17,7 @@ from safe_eval.models.files import base_files
 from safe_eval.options import Sampling
 from safe_eval.scoring.score import score_files
 from safe_train.experiments.experiment import ADAPTER, PREDICTIONS, Estimate, Material
-from safe_train.experiments.training import training_of
+from safe_train.experiments.training import answer_test_split, training_of
 from safe_train.run_identity import identity_options
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.predict import PredictConfig
@@ -91,25 +91,14 @@ def train_and_answer(
     """Train stage A, have it answer the test split, and score it; return the files that tell of it.
 
     Raises:
-        InputError: see `stage_a` and `predict_dataset`.
+        InputError: see `stage_a` and `answer_test_split`.
         KeyboardInterrupt: it was stopped; the same call goes on.
     """
-    from safe_train.predict.predict import predict_dataset
     from safe_train.stages.stage_a import stage_a
 
     stage_a(training_of(plan, material, folder / ADAPTER, seed=seed, quiet=quiet))
-    answers = []
-    for number, shards in enumerate(material.shards):
-        name = PREDICTIONS if len(material.shards) == 1 else f"answers-{number}.jsonl"
-        config = PredictConfig(conditions=plan.conditions, seed=seed, batch_size=BATCH_SIZE, quiet=quiet)
-        predict_dataset(
-            folder / ADAPTER, shards, backbone=material.backbone, out=folder / name, config=config
-        )
-        answers.append(folder / name)
-    if len(answers) > 1:
-        from safe_eval.predictions import read_predictions, write_predictions
-
-        write_predictions(folder / PREDICTIONS, [row for file in answers for row in read_predictions(file)])
+    config = PredictConfig(conditions=plan.conditions, seed=seed, batch_size=BATCH_SIZE, quiet=quiet)
+    answer_test_split(folder / ADAPTER, material, folder / PREDICTIONS, config)
     score_files([folder / PREDICTIONS], Sampling(seed=seed), out=folder, force=True)
     return (f"{ADAPTER}/adapter.safetensors", f"{ADAPTER}/losses.jsonl", PREDICTIONS, "scores.json")
 

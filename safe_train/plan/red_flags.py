@@ -53,7 +53,12 @@ RULES = (
     _Rule(
         "seeing lost",
         "questions about pictures lose a point or more",
-        (("pilot", "seeing_is_kept"), ("listening", "lomo: seeing_"), ("listening", "irrelevance: seeing_")),
+        (
+            ("pilot", "seeing_is_kept"),
+            ("listening", "lomo: seeing_"),
+            ("listening", "irrelevance: seeing_"),
+            ("retention", "seeing_is_kept"),
+        ),
         _below(-0.00999),
         DRIFT,
     ),

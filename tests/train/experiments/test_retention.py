@@ -1,169 +1,149 @@
-"""The retention table end to end, small: every step is the real one, killed runs go on, and it is judged."""
+"""Retention as an experiment of a plan: several mechanisms and seeds on one world, of two datasets."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tiny_plans import by_name, small_work
 
 from safe_data.core.errors import InputError
 from safe_eval.predictions import read_predictions
-from safe_train.cli import main
-from safe_train.experiments import retention
-from safe_train.experiments.retention import RetentionConfig, answers_file, exit_code, run_retention
-from safe_train.experiments.retention_result import TEST, VALIDATION, RetentionResult
-from safe_train.toy.recipe import Recipe
+from safe_train.experiments import retention, retention_mechanisms
+from safe_train.experiments.experiment import Finding, Work
+from safe_train.experiments.retention import RetentionSettings, seeds_of, training_for
+from safe_train.plan.red_flags import red_flags
 
-SMALL = RetentionConfig(
-    clips=120,
-    recipe=Recipe(pictures=600, vision_steps=60, language_steps=60, held_out_questions=50),
-    steps=6,
-    batch_size=20,
-    validation_questions=6,
-    resamples=200,
-)
 TWO = ("no_retention", "kl")
+FINDINGS = (
+    "kl_halves_the_drift",
+    "nullspace_keeps_or_improves",
+    "all_keeps_or_improves",
+    "seeing_is_kept_by_kl",
+)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RetentionResult]:
-    """A finished experiment of one seed and two mechanisms."""
-    out = tmp_path_factory.mktemp("retention") / "run"
-    return out, run_retention(out, seeds=(3,), mechanisms=TWO, config=SMALL, quiet=True)
+def work(tmp_path_factory: pytest.TempPathFactory, shards: Path, vl_only: Path, untaught: Path) -> Work:
+    """A plan of one seed, which retention makes two, on two datasets."""
+    folder = tmp_path_factory.mktemp("retention")
+    options = {"answer_tokens": 2, "eval_steps": 0}
+    made = small_work(retention.EXPERIMENT, folder, shards, untaught, options=options, steps=4, resamples=200)
+    return replace(made, material=replace(made.material, shards=(shards, vl_only)))
 
 
-def test_each_mechanism_is_a_run_on_the_same_world(made: tuple[Path, RetentionResult]) -> None:
-    out, _ = made
-    seed = out / "seed-3"
-    assert {path.name for path in seed.iterdir() if path.is_dir()} >= {
-        "world",
-        "shards",
-        "backbone",
-        "answers",
-        *TWO,
-    }
-    configs = {name: json.loads((seed / name / "config.json").read_text()) for name in TWO}
-    assert [configs[name]["loss"]["kl_weight"] for name in TWO] == [0.0, 3.0]
-    assert {config["seed"] for config in configs.values()} == {3}
-    assert configs["kl"]["base"] == configs["no_retention"]["base"]
-    rows = read_predictions(seed / "predictions.jsonl")
-    asked = {row.example_id for row in rows}
-    arms = {("base", "full"), *((name, c) for name in TWO for c in ("full", "swap_audio", "mute_audio"))}
-    assert {(row.model, row.condition) for row in rows} == arms
-    assert len(rows) == len(arms) * len(asked)
+@pytest.fixture(scope="module")
+def ran(work: Work) -> dict[str, Finding]:
+    return by_name(retention.EXPERIMENT.run(work))
 
 
-def test_the_table_is_what_safe_eval_scored(made: tuple[Path, RetentionResult]) -> None:
-    out, result = made
-    scores = json.loads((out / "seed-3/scores.json").read_text())
-    assert [(row.seed, row.mechanism) for row in result.rows] == [(3, "no_retention"), (3, "kl")]
-    for row in result.rows:
-        found = {
-            (m["model"], m["condition"], m["slice"]): m
-            for m in scores["metrics"]
-            if m["metric"] == "accuracy"
-        }
-        assert row.audio_accuracy == found[row.mechanism, "full", "audio"]["value"]
-        assert row.vl_accuracy == found[row.mechanism, "swap_audio", "vl"]["value"]
-        assert row.drift == pytest.approx(row.vl_base - row.vl_accuracy, abs=1e-12)
-        assert row.kl_of == TEST
-        assert row.kl_nats is not None
-        kept = [
-            r
-            for r in scores["retention"]
-            if (r["model"], r["condition"], r["slice"]) == (row.mechanism, "swap_audio", "vl")
-        ]
-        assert row.kl_nats == kept[0]["kl_nats"]
-    assert json.loads((out / "retention.json").read_text())["rows"][0]["mechanism"] == "no_retention"
+def test_all_mechanisms_and_seeds_answer_the_same_questions(work: Work, ran: dict[str, Finding]) -> None:
+    assert tuple(ran) == FINDINGS
+    asked = []
+    for seed in (0, 1):
+        rows = read_predictions(work.folder / f"seed-{seed}" / "predictions.jsonl")
+        assert {row.model for row in rows} == {"base", *TWO}
+        assert {row.seed for row in rows} == {seed}
+        asked.append({(row.dataset, row.example_id) for row in rows})
+    assert asked[0] == asked[1]
+    lines = json.loads((work.folder / "retention.json").read_text())["rows"]
+    assert [(line["seed"], line["mechanism"], line["dataset"]) for line in lines] == [
+        (seed, name, dataset)
+        for seed in (0, 1)
+        for name in TWO
+        for dataset in sorted({dataset for dataset, _ in asked[0]})
+    ]
+    heard = {line["dataset"]: line["audio_accuracy"] for line in lines}
+    assert heard["vl_only"] is None
+    assert None not in [value for dataset, value in heard.items() if dataset != "vl_only"]
+    text = (work.folder / "retention.md").read_text("utf-8")
+    assert "| vl_only: kl " in text
 
 
-def test_one_seed_is_not_judged(made: tuple[Path, RetentionResult]) -> None:
-    out, result = made
-    assert exit_code(result) == 2
-    text = (out / "retention.md").read_text("utf-8")
-    assert "**Seed 3**" in text
-    assert "| mechanism    |" in text
-    assert "verdict: not measured\n" in text
-    assert "one seed shows nothing of how much another would differ; add a seed" in text
+def test_findings_say_what_was_judged(work: Work, ran: dict[str, Finding]) -> None:
+    halves, alone, together, kept = (ran[name] for name in FINDINGS)
+    assert halves.severity == "critical"
+    assert {one.severity for one in (alone, together, kept)} == {"warning"}
+    assert halves.value is not None
+    lost = [line for line in _lines(work) if line["mechanism"] == "kl"]  # two seeds of two datasets
+    asked = sum(line["vl_questions"] for line in lost)
+    assert f"{asked // 2} questions in" in halves.evidence
+    assert halves.evidence.count("with 2 seeds") == 1  # and not a group for each seed
+    assert "add nullspace" in alone.evidence
+    drift = sum(line["drift"] * line["vl_questions"] for line in lost)
+    assert kept.value == pytest.approx(-drift / asked)
 
 
-def test_what_is_there_is_used_again(
-    made: tuple[Path, RetentionResult], monkeypatch: pytest.MonkeyPatch
+def _lines(work: Work) -> list[dict[str, Any]]:
+    return list(json.loads((work.folder / "retention.json").read_text())["rows"])
+
+
+def test_a_run_that_was_stopped_goes_on(
+    work: Work, ran: dict[str, Finding], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    out, result = made
-    kept = {
-        path: path.stat().st_mtime_ns
-        for path in out.rglob("*")
-        if path.name in ("adapter.safetensors", "kl.jsonl", "model.safetensors")
-    }
-    assert len(kept) == 4
-    assert run_retention(out, seeds=(3,), mechanisms=TWO, config=SMALL, quiet=True) == result
-    assert kept == {path: path.stat().st_mtime_ns for path in kept}
-    stopped = answers_file(out / "seed-3", "kl")
-    whole = stopped.read_bytes()
-    stopped.unlink()  # as if it had been killed before these answers
+    weights = {file: file.stat().st_mtime_ns for file in work.folder.rglob("adapter.safetensors")}
+    assert len(weights) == 4
+    before = (work.folder / "retention.json").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(retention, "predict_dataset", interrupted)
+        patch.setattr(retention_mechanisms, "score_files", _interrupted)
         with pytest.raises(KeyboardInterrupt):
-            run_retention(out, seeds=(3,), mechanisms=TWO, config=SMALL, quiet=True)
-    assert not (out / "retention.json").exists()  # it must not seem to be of this run
-    assert run_retention(out, seeds=(3,), mechanisms=TWO, config=SMALL, quiet=True) == result
-    assert stopped.read_bytes() == whole
+            retention.EXPERIMENT.run(work)
+    assert not (work.folder / "retention.json").exists()
+    capfd.readouterr()
+    assert by_name(retention.EXPERIMENT.run(work)) == ran
+    assert capfd.readouterr().out == ""
+    assert (work.folder / "retention.json").read_bytes() == before
+    assert weights == {file: file.stat().st_mtime_ns for file in weights}
 
 
-def interrupted(*_: object, **__: object) -> None:
+def _interrupted(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_without_choice_probabilities_the_divergence_is_of_the_validation_split(
-    made: tuple[Path, RetentionResult], tmp_path: Path
-) -> None:
-    out, _ = made
-    import msgspec
-
-    from safe_eval.options import Sampling
-    from safe_eval.scoring.score import score_predictions
-    from safe_train.experiments.retention_result import kept_rows
-    from safe_train.experiments.retention_text import retention_markdown
-
-    rows = read_predictions(out / "seed-3/predictions.jsonl")
-    plain = [msgspec.structs.replace(row, choice_probabilities=None) for row in rows]
-    row = kept_rows(score_predictions(plain, Sampling(resamples=200)), 3, "kl", 0.25)
-    assert (row.kl_nats, row.kl_low, row.kl_of) == (0.25, None, VALIDATION)
-    text = retention_markdown(RetentionResult(rows=(row,), judged=(), confidence=0.95, resamples=200))
-    assert (
-        "KL is over the tokens of the validation split: the predictions have no choice probabilities." in text
-    )
+def test_a_mechanism_wins_over_the_plan_and_leaves_the_rest(work: Work) -> None:
+    options = {**work.plan.options, "kl_weight": 7.0, "drift_stop": 0.01}
+    plan = replace(work.plan, presets=("demo", "all_retention"), options=options)
+    trainings = {name: training_for(replace(work, plan=plan), 1, name) for name in (*TWO, "fisher")}
+    losses = {name: one.loss for name, one in trainings.items()}
+    kept = {name: (one.kl_weight, one.fisher_weight, one.null_space_energy) for name, one in losses.items()}
+    assert kept == {"no_retention": (0, 0, None), "kl": (3, 0, None), "fisher": (0, 10, None)}
+    for training in trainings.values():
+        assert training.run.drift_stop is None
+        assert training.pathway.bottleneck == plan.options["bottleneck"]
+        assert (training.optim.steps, training.run.seed) == (4, 1)
+    longer = replace(work, plan=plan, settings=RetentionSettings(steps=None))
+    assert training_for(longer, 0, "kl").optim.steps == plan.options["steps"]
+    short = replace(work, plan=plan, settings=RetentionSettings(options={"bottleneck": 16}))
+    assert training_for(short, 0, "kl").pathway.bottleneck == 16
 
 
-def test_a_base_that_answers_otherwise_is_refused(made: tuple[Path, RetentionResult]) -> None:
-    out, _ = made
-    file = answers_file(out / "seed-3", "kl")
-    whole = file.read_bytes()
-    try:
-        lines = whole.splitlines(keepends=True)
-        row = json.loads(lines[0])
-        assert row["model"] == "base"
-        lines[0] = json.dumps(row | {"answer": "something else"}).encode() + b"\n"
-        file.write_bytes(b"".join(lines))
-        with pytest.raises(
-            InputError, match=r"kl\.jsonl: the base's answers are not those in .*no_retention\.jsonl"
-        ):
-            retention._together(out / "seed-3", TWO)
-    finally:
-        file.write_bytes(whole)
+def test_seeds_are_those_of_the_plan_and_two_at_least(work: Work) -> None:
+    assert seeds_of(replace(work.plan, seeds=(4,)), RetentionSettings()) == (4, 5)
+    assert seeds_of(replace(work.plan, seeds=(4, 2, 3)), RetentionSettings()) == (4, 2, 3)
+    assert seeds_of(work.plan, RetentionSettings(seeds=(7,))) == (7,)
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("given", "message"),
     [
-        (["--mechanism", "klm"], "mechanism='klm': is no choice; did you mean 'kl'?"),
-        (["--seed", "1", "--seed", "1"], "seed=[1, 1]: name at least one seed, and each once"),
-        (["--seed", "-1"], "seed=-1: a seed is 0 or more"),
+        ({"mechanisms": ("klm",)}, "mechanism='klm': is no choice; did you mean 'kl'?"),
+        ({"mechanisms": ()}, "name at least one mechanism"),
+        ({"seeds": (1, 1)}, r"seed=\[1, 1\]: name at least one seed, and each once"),
+        ({"steps": 0}, "steps=0"),
+        ({"resamples": 5}, "resamples 5 is too few"),
+        ({"options": {"kl_weight": 1.0}}, "options: kl_weight: is what the mechanisms set; leave it out"),
     ],
 )
-def test_what_cannot_be_run_is_one_line_and_exit_3(
-    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["retention", "--out", str(tmp_path / "out"), *words]) == 3
-    assert capsys.readouterr().err == f"safe-train retention: {message}\n"
-    assert not (tmp_path / "out").exists()
+def test_faulty_settings_are_refused(given: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        RetentionSettings(**given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("lost", "raised"), [(0.02, True), (0.001, False), (None, None)])
+def test_a_point_that_distillation_loses_is_a_red_flag(lost: float | None, raised: bool | None) -> None:
+    about = {"bound": "", "evidence": "", "judged_by": "", "file": "", "decision": "not measured"}
+    other = Finding(name="kl_halves_the_drift", value=-0.4, **about)  # which is no loss
+    kept = Finding(name=f"{retention.SEEING_IS_KEPT}kl", value=None if lost is None else -lost, **about)
+    flags = {one.name: one.raised for one in red_flags({"retention": [other, kept]})}
+    assert flags["seeing lost"] is raised

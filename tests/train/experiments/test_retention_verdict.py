@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.stats import t
 
+from safe_data.core.errors import InputError
 from safe_eval.options import Sampling
 from safe_train.experiments.retention_result import Contrasted, Judged, Kept, RetentionResult
 from safe_train.experiments.retention_text import retention_markdown, verdict_lines
-from safe_train.experiments.retention_verdict import judge_retention
+from safe_train.experiments.retention_verdict import drift_of, judge_retention
 
 SAMPLING = Sampling(resamples=500)
 
@@ -18,7 +22,7 @@ def seed_of(seed: int, **lost: int) -> Contrasted:
         values = np.zeros(100)
         values[: abs(count)] = np.sign(count)
         losses[name] = np.random.default_rng(seed).permutation(values)
-    return Contrasted(seed, losses, np.arange(100))
+    return Contrasted(seed, seed, losses, np.arange(100))
 
 
 def judged(*found: Contrasted) -> list[Judged]:
@@ -140,3 +144,77 @@ def kept(seed: int, drift: float) -> Kept:
         vl_questions=100,
         clusters=100,
     )
+
+
+CLUSTERS = 20
+
+
+def alike(seed: int, world: int, whole: range) -> Contrasted:
+    """Five questions in each of 20 clusters, of which some were lost whole by the null space alone."""
+    clusters = np.repeat(np.arange(CLUSTERS), 5)
+    lost = np.isin(clusters, whole).astype(float)
+    return Contrasted(seed, world, {"no_retention": np.zeros(100), "nullspace": lost}, clusters)
+
+
+def by_hand(groups: Float[ndarray, " groups"], seeds: Float[ndarray, " seeds"]) -> float:
+    """Half of the interval, from the means of groups and of seeds: see `two_way`."""
+    ways = [(values.var(ddof=1) / len(values), len(values) - 1) for values in (groups, seeds)]
+    variance = sum(of_way for of_way, _ in ways)
+    freedom = variance**2 / sum(of_way**2 / number for of_way, number in ways)
+    return float(t.ppf(0.975, freedom)) * variance**0.5
+
+
+def test_the_groups_of_one_world_are_the_same_in_all_seeds() -> None:
+    lost = (range(8), range(9), range(7))
+    means = np.array([[number in whole for number in range(CLUSTERS)] for whole in lost], dtype=float)
+    for worlds, groups in (((0, 0, 0), means.mean(axis=0)), ((0, 1, 2), means.ravel())):
+        found = [alike(*one) for one in zip(range(3), worlds, lost, strict=True)]
+        one = judged(*found)[1]
+        assert one.value == pytest.approx(0.4)
+        assert (one.ci_low, one.ci_high) == pytest.approx(
+            (0.4 - by_hand(groups, means.mean(axis=1)), 0.4 + by_hand(groups, means.mean(axis=1)))
+        )
+        told = "100 questions in 20 groups, with 3 seeds" if len(groups) == CLUSTERS else None
+        assert one.evidence.endswith(told or "300 questions in 60 groups of 3 seeds")
+
+
+def test_an_interval_covers_what_groups_and_seeds_were_drawn_from() -> None:
+    """Groups of one world that were taken for others in each seed would promise too much."""
+    generator = np.random.default_rng(0)
+    clusters = np.repeat(np.arange(30), 4)
+    trials = 150
+    covered = {"crossed": 0, "nested": 0, "crossed, but taken as nested": 0}
+    for _ in range(trials):
+        for kind, missed in covered.items():
+            one_world = generator.normal(0, 0.3, 30)
+            found = []
+            for seed in range(3):
+                groups = generator.normal(0, 0.3, 30) if kind == "nested" else one_world
+                lost = groups[clusters] + generator.normal(0, 0.02) + generator.normal(0, 0.1, len(clusters))
+                losses = {"no_retention": np.zeros(len(clusters)), "nullspace": lost}
+                found.append(Contrasted(seed, 0 if kind == "crossed" else seed, losses, clusters))
+            one = judged(*found)[1]
+            assert one.ci_low is not None
+            assert one.ci_high is not None
+            covered[kind] = missed + (one.ci_low <= 0 <= one.ci_high)
+    assert covered["crossed"] >= 0.9 * trials
+    assert covered["nested"] >= 0.9 * trials
+    assert covered["crossed, but taken as nested"] < 0.85 * trials
+
+
+def test_seeds_of_one_world_that_answered_otherwise_are_refused() -> None:
+    first, second = alike(0, 0, range(8)), alike(1, 0, range(8))
+    other = Contrasted(1, 0, second.losses, second.clusters[::-1])
+    with pytest.raises(InputError, match="seeds 0 and 1 did not answer the same questions of one world"):
+        judged(first, other)
+
+
+def test_a_drift_has_an_interval_only_over_seeds() -> None:
+    one = drift_of([seed_of(0, kl=2)], "kl", SAMPLING)
+    assert (one.value, one.interval.low, one.within(0.01)) == (0.02, None, "not measured")
+    assert drift_of([seed_of(n, kl=60 + n) for n in range(3)], "kl", SAMPLING).within(0.01) == "no-go"
+    assert drift_of([seed_of(0, kl=2)], "fisher", SAMPLING).evidence.endswith("add fisher")
+    none = Contrasted(0, 0, {"kl": np.zeros(0)}, np.zeros(0, dtype=int))
+    asked_nothing = drift_of([none], "kl", SAMPLING)
+    assert (asked_nothing.value, asked_nothing.within(0.01)) == (None, "not measured")
+    assert asked_nothing.evidence == "no question about a picture was asked that can be right or wrong"

@@ -11,7 +11,7 @@ from tiny_runs import SMALL
 
 from safe_data.core.errors import InputError
 from safe_eval.judging.criteria_file import criteria_path, fill_criteria
-from safe_train.experiments import data, listening
+from safe_train.experiments import data, listening, retention
 from safe_train.experiments.all_experiments import EXPERIMENTS
 from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work
 from safe_train.plan import checklist, plan_file, steps
@@ -270,6 +270,7 @@ def test_every_flag_looks_at_findings_that_experiments_make() -> None:
         "listening": [f"{file}: {name}" for file in listening.CRITERIA for name in names_of(file)],
         "variance": names_of("variance"),
         "overfit": ["no_divergence"],
+        "retention": [f"{retention.SEEING_IS_KEPT}{name}" for name in retention.DISTILLED],
         "sweep": ["no_divergence_demo"],
         "data": [*data.NAMED, "suite_load"],
     }
