@@ -79,11 +79,22 @@ def check_conditions(conditions: Sequence[str], *, has_sound: bool, has_picture:
     for condition in conditions:
         if not is_condition(condition):
             raise InputError(unknown_condition(condition))
-        sound, picture = changes_sound(condition), changes_picture(condition)
-        if sound and not has_sound and not (picture and has_picture):
-            raise InputError(f"{condition}: no record has a sound, so there is nothing to change")
-        if picture and not has_picture and not (sound and has_sound):
-            raise InputError(f"{condition}: no record has a picture, so there is nothing to change")
+        if lacking := what_lacks(condition, has_sound=has_sound, has_picture=has_picture):
+            raise InputError(f"{condition}: no record has a {lacking}, so there is nothing to change")
+
+
+def what_lacks(condition: str, *, has_sound: bool, has_picture: bool) -> str | None:
+    """What a condition would change and records do not have: a sound, a picture, or nothing.
+
+    >>> what_lacks("mute_audio", has_sound=False, has_picture=True)
+    'sound'
+    """
+    sound, picture = changes_sound(condition), changes_picture(condition)
+    if sound and not has_sound and not (picture and has_picture):
+        return "sound"
+    if picture and not has_picture and not (sound and has_sound):
+        return "picture"
+    return None
 
 
 def apply_condition(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from safe_data.core.errors import InputError
 from safe_data.records import Example, Record
-from safe_eval.runner.conditions import check_conditions
+from safe_eval.runner.conditions import check_conditions, what_lacks
 from safe_eval.runner.media import Dataset
 from safe_eval.runner.partners import OF_ANOTHER, partners_of
 
@@ -81,6 +81,14 @@ def make_plan(
             records = records or [dataset.record(index) for index in range(len(dataset))]
             partners[condition] = partners_of(condition, records, seed)
     return Plan(tuple(arms), batches_of(_first(chosen, limit), batch_size), partners)
+
+
+def possible_conditions(dataset: Dataset, conditions: Sequence[str]) -> tuple[str, ...]:
+    """Those of some conditions for which a split has something to change: a sound, or a picture."""
+    has_sound, has_picture = _has(dataset, "audio"), _has(dataset, "image")
+    return tuple(
+        one for one in conditions if not what_lacks(one, has_sound=has_sound, has_picture=has_picture)
+    )
 
 
 def sample_of_groups(dataset: Dataset, *, most: int, seed: int) -> Choose:

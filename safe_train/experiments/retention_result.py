@@ -1,8 +1,8 @@
 """Retention result: what each mechanism kept on each seed, and the loss of each question, for the verdict.
 
 All numbers are of the test split, scored by safe_eval. VL questions are asked with the gate open and the
-sound of another clip; drift is the accuracy that this loses against the base. A dataset without VL questions
-that these metrics score has nothing to keep, and no line.
+sound of another clip; drift is the accuracy that this loses against the base. A dataset without sounds, or
+without VL questions that these metrics score, has nothing to lose beside a sound, and no line.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -143,8 +143,8 @@ class _Scored:
 
 
 def vl_metrics(scores: Scores) -> dict[str | None, str]:
-    """The metric of the VL questions of each dataset that has some, by dataset."""
-    asked = {(m.dataset, m.metric) for m in scores.metrics if (m.slice, m.model) == ("vl", BASE)}
+    """The metric of the VL questions of each dataset that has some beside an irrelevant sound, by dataset."""
+    asked = {(m.dataset, m.metric) for m in scores.metrics if (m.slice, m.condition) == ("vl", BESIDE)}
     datasets = sorted({dataset for dataset, metric in asked if metric in METRICS}, key=str)
     return {name: next(metric for metric in METRICS if (name, metric) in asked) for name in datasets}
 
@@ -171,8 +171,8 @@ def _kept(
         seed=seed,
         mechanism=mechanism,
         audio_accuracy=_value(hears),
-        audio_low=hears and hears.ci_low,
-        audio_high=hears and hears.ci_high,
+        audio_low=None if hears is None else hears.ci_low,
+        audio_high=None if hears is None else hears.ci_high,
         audio_muted=_value(found.audio(mechanism, "mute_audio")),
         vl_base=found.vl(BASE, "full").value,
         vl_accuracy=sees.value,

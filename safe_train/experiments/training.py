@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, stdev
@@ -10,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from safe_data.core.errors import InputError
+from safe_data.shards.dataset import ShardDataset
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.loading import place
@@ -69,26 +72,30 @@ def load_trained(adapter: Path, backbone: str, loading: LoadingConfig | None = N
 
 
 def answer_test_split(adapter: Path, material: Material, file: Path, config: PredictConfig) -> Path:
-    """Have a checkpoint and its base answer the test split of every dataset, into one file; return it.
+    """Have a checkpoint and its base answer the split of every dataset, into one file; return it.
 
-    What is there is used again. Of several datasets, each has a file beside it, whose name ends in a number.
+    What is there is used again. Of several datasets, each has a file beside it, whose name ends in a number,
+    and is asked under those conditions for which it has a sound or a picture to change.
 
     Raises:
         InputError: see `predict_dataset`.
         KeyboardInterrupt: it was stopped; the same call goes on.
     """
     from safe_eval.predictions import read_predictions, write_predictions
+    from safe_eval.runner.plan import possible_conditions
     from safe_train.predict.predict import predict_dataset
 
-    several = len(material.shards) > 1
-    parts = [
-        file.with_name(f"{file.stem}-{number}{file.suffix}") if several else file
-        for number in range(len(material.shards))
-    ]
-    for shards, part in zip(material.shards, parts, strict=True):
-        predict_dataset(adapter, shards, backbone=material.backbone, out=part, config=config)
-    if several:
-        write_predictions(file, [row for part in parts for row in read_predictions(part)])
+    ask = partial(predict_dataset, adapter, backbone=material.backbone)
+    if len(material.shards) == 1:
+        ask(material.shards[0], out=file, config=config)
+        return file
+    parts = []
+    for number, shards in enumerate(material.shards):
+        part = file.with_name(f"{file.stem}-{number}{file.suffix}")
+        conditions = possible_conditions(ShardDataset(shards, config.split), config.conditions)
+        ask(shards, out=part, config=replace(config, conditions=conditions))
+        parts.append(part)
+    write_predictions(file, [row for part in parts for row in read_predictions(part)])
     return file
 
 

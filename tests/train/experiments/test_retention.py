@@ -1,18 +1,23 @@
-"""Retention as an experiment of a plan: several mechanisms and seeds on one world, of two datasets."""
+"""Retention as an experiment of a plan: mechanisms and seeds on one world, beside a dataset without sounds."""
 
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tiny_plans import by_name, small_work
 
 from safe_data.core.errors import InputError
-from safe_eval.predictions import read_predictions
+from safe_eval.options import Sampling, ScoreOptions
+from safe_eval.predictions import read_predictions, write_predictions
+from safe_eval.scoring.score import read_arms, score_files
 from safe_train.experiments import retention, retention_mechanisms
 from safe_train.experiments.experiment import Finding, Work
 from safe_train.experiments.retention import RetentionSettings, seeds_of, training_for
+from safe_train.experiments.retention_result import RetentionResult, kept_rows, vl_losses, vl_metrics
+from safe_train.experiments.retention_text import retention_markdown
 from safe_train.plan.red_flags import red_flags
 
 TWO = ("no_retention", "kl")
@@ -47,18 +52,36 @@ def test_all_mechanisms_and_seeds_answer_the_same_questions(work: Work, ran: dic
         assert {row.seed for row in rows} == {seed}
         asked.append({(row.dataset, row.example_id) for row in rows})
     assert asked[0] == asked[1]
-    lines = json.loads((work.folder / "retention.json").read_text())["rows"]
-    assert [(line["seed"], line["mechanism"], line["dataset"]) for line in lines] == [
-        (seed, name, dataset)
-        for seed in (0, 1)
-        for name in TWO
-        for dataset in sorted({dataset for dataset, _ in asked[0]})
+    assert "vl_only" in {dataset for dataset, _ in asked[0]}
+    beside = {row.dataset for row in rows if row.condition == "swap_audio"}
+    assert len(beside) == 1  # the other has no sounds, and so nothing that its answers could drift beside
+    lines = _lines(work)
+    assert [(line["seed"], line["mechanism"]) for line in lines] == [
+        (n, name) for n in (0, 1) for name in TWO
     ]
-    heard = {line["dataset"]: line["audio_accuracy"] for line in lines}
-    assert heard["vl_only"] is None
-    assert None not in [value for dataset, value in heard.items() if dataset != "vl_only"]
-    text = (work.folder / "retention.md").read_text("utf-8")
-    assert "| vl_only: kl " in text
+    assert "dataset" not in lines[0]
+
+
+def test_each_dataset_has_lines_and_all_their_questions_are_judged(
+    work: Work, ran: dict[str, Finding], tmp_path: Path
+) -> None:
+    rows = [
+        row for row in read_predictions(work.folder / "seed-0/predictions.jsonl") if row.dataset != "vl_only"
+    ]
+    seen = [row for row in rows if row.needs_audio is False]
+    both = [*rows, *(msgspec.structs.replace(row, dataset="other") for row in seen)]
+    write_predictions(tmp_path / "both.jsonl", both)
+    scores = score_files([tmp_path / "both.jsonl"], Sampling(resamples=200))
+    lines = kept_rows(scores, 0, "kl", None)
+    assert [line.dataset for line in lines] == ["other", rows[0].dataset]
+    assert lines[0].audio_accuracy is None
+    assert lines[1].audio_accuracy is not None
+    assert lines[0].drift == lines[1].drift
+    text = retention_markdown(RetentionResult(rows=tuple(lines), judged=(), confidence=0.95, resamples=200))
+    assert "| other: kl " in text
+    arms, _ = read_arms([tmp_path / "both.jsonl"], ScoreOptions())
+    lost = vl_losses(arms, TWO, vl_metrics(scores), seed=0, world=0)
+    assert len(lost.clusters) == len(lost.losses["kl"]) == 2 * lines[0].vl_questions
 
 
 def test_findings_say_what_was_judged(work: Work, ran: dict[str, Finding]) -> None:
@@ -66,7 +89,7 @@ def test_findings_say_what_was_judged(work: Work, ran: dict[str, Finding]) -> No
     assert halves.severity == "critical"
     assert {one.severity for one in (alone, together, kept)} == {"warning"}
     assert halves.value is not None
-    lost = [line for line in _lines(work) if line["mechanism"] == "kl"]  # two seeds of two datasets
+    lost = [line for line in _lines(work) if line["mechanism"] == "kl"]  # with two seeds
     asked = sum(line["vl_questions"] for line in lost)
     assert f"{asked // 2} questions in" in halves.evidence
     assert halves.evidence.count("with 2 seeds") == 1  # and not a group for each seed
