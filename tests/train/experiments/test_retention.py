@@ -1,4 +1,4 @@
-"""Retention as an experiment of a plan: mechanisms and seeds on one world, beside a dataset without sounds."""
+"""Retention as an experiment of a plan: seeds share one world, and one dataset has no sounds."""
 
 import json
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tiny_corpora import Row, build_corpus, only_seen
 from tiny_plans import by_name, small_work
 
 from safe_data.core.errors import InputError
@@ -30,12 +31,19 @@ FINDINGS = (
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory, shards: Path, vl_only: Path, untaught: Path) -> Work:
+def work(tmp_path_factory: pytest.TempPathFactory, shards: Path, untaught: Path) -> Work:
     """A plan of one seed, which retention makes two, on two datasets."""
     folder = tmp_path_factory.mktemp("retention")
     options = {"answer_tokens": 2, "eval_steps": 0}
     made = small_work(retention.EXPERIMENT, folder, shards, untaught, options=options, steps=4, resamples=200)
-    return replace(made, material=replace(made.material, shards=(shards, vl_only)))
+    seen = build_corpus(tmp_path_factory.mktemp("seen"), "seen", _seen_alone)
+    return replace(made, material=replace(made.material, shards=(shards, seen)))
+
+
+def _seen_alone(row: Row) -> Row:
+    """A picture and its questions under other ids, since answers to all datasets share one file."""
+    row = only_seen(row)
+    return row | {"examples": [one | {"id": f"seen-{one['id']}"} for one in row["examples"]]}
 
 
 @pytest.fixture(scope="module")
@@ -52,25 +60,26 @@ def test_all_mechanisms_and_seeds_answer_the_same_questions(work: Work, ran: dic
         assert {row.seed for row in rows} == {seed}
         asked.append({(row.dataset, row.example_id) for row in rows})
     assert asked[0] == asked[1]
-    assert "vl_only" in {dataset for dataset, _ in asked[0]}
+    assert "seen" in {dataset for dataset, _ in asked[0]}
     beside = {row.dataset for row in rows if row.condition == "swap_audio"}
     assert len(beside) == 1  # the other has no sounds, and so nothing that its answers could drift beside
     lines = _lines(work)
-    assert [(line["seed"], line["mechanism"]) for line in lines] == [
-        (n, name) for n in (0, 1) for name in TWO
-    ]
+    pairs = [(line["seed"], line["mechanism"]) for line in lines]
+    assert pairs == [(seed, name) for seed in (0, 1) for name in TWO]
     assert "dataset" not in lines[0]
 
 
 def test_each_dataset_has_lines_and_all_their_questions_are_judged(
     work: Work, ran: dict[str, Finding], tmp_path: Path
 ) -> None:
-    rows = [
-        row for row in read_predictions(work.folder / "seed-0/predictions.jsonl") if row.dataset != "vl_only"
+    together = read_predictions(work.folder / "seed-0/predictions.jsonl")
+    rows = [row for row in together if row.dataset != "seen"]
+    other = [
+        msgspec.structs.replace(row, dataset="other", example_id=f"other-{row.example_id}")
+        for row in rows
+        if row.needs_audio is False
     ]
-    seen = [row for row in rows if row.needs_audio is False]
-    both = [*rows, *(msgspec.structs.replace(row, dataset="other") for row in seen)]
-    write_predictions(tmp_path / "both.jsonl", both)
+    write_predictions(tmp_path / "both.jsonl", [*rows, *other])
     scores = score_files([tmp_path / "both.jsonl"], Sampling(resamples=200))
     lines = kept_rows(scores, 0, "kl", None)
     assert [line.dataset for line in lines] == ["other", rows[0].dataset]
