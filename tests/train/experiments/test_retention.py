@@ -43,7 +43,8 @@ def work(tmp_path_factory: pytest.TempPathFactory, shards: Path, untaught: Path)
 def _seen_alone(row: Row) -> Row:
     """A picture and its questions under other ids, since answers to all datasets share one file."""
     row = only_seen(row)
-    return row | {"examples": [one | {"id": f"seen-{one['id']}"} for one in row["examples"]]}
+    examples = [one | {"id": f"seen-{one['id']}"} for one in row["examples"]]
+    return row | {"dataset": "seen", "examples": examples}
 
 
 @pytest.fixture(scope="module")
