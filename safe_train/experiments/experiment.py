@@ -34,7 +34,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):
-    """A training with settings of its own, for `runs` seeds; `steps` are those of one, None where not known."""
+    """A training with settings of its own, for `runs` seeds; `steps` are those of one, None not known."""
 
     name: str
     config: TrainConfig

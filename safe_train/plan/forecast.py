@@ -18,6 +18,7 @@ from safe_train.plan.steps import Step
 from safe_train.profiling.estimate import estimate
 from safe_train.profiling.quantiles import Quantile
 from safe_train.profiling.result import Profile
+from safe_train.settings.learning import OptimConfig
 from safe_train.settings.plan import PlanConfig
 from safe_train.sweeps.held import Held, held_by_trainings
 
@@ -129,7 +130,7 @@ def hours_of(step: Step, trainings: Sequence[Training], profile: Profile) -> Hou
         return None
     total = _alone(takes, profile)
     rows = min(BATCH_SIZE, profile.answering.rungs[-1].rows)
-    parts = [(0, None, takes.answers)]
+    parts: list[tuple[int, OptimConfig | None, int]] = [(0, None, takes.answers)]
     parts += [((one.steps or 0) * one.runs, one.config.optim, 0) for one in trainings]
     for steps, optim, answers in parts:
         part = estimate(
