@@ -1,12 +1,17 @@
 """The commands that run experiments: retention, sweep, plan."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from safe_data.core.command import DEFECT, HOLDS
 from safe_data.core.errors import InputError
 from safe_data.core.terminal import say, wrote
 from safe_train.settings.sweep import SweepConfig
+
+if TYPE_CHECKING:
+    from safe_train.plan.steps import Step
+    from safe_train.settings.plan import PlanConfig
 
 
 def retention(
@@ -67,6 +72,8 @@ def plan(
     out: Path | None = None,
     only: tuple[str, ...] = (),
     workers: int = 1,
+    profile: Path | None = None,
+    audit: str | None = None,
     dry_run: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -75,24 +82,28 @@ def plan(
     What is there and unchanged is used again, so a run that was stopped or killed goes on.
 
     Args:
-        action: show tells the steps; run runs them; status tells how those of a folder stand; resume runs
-            what is left of it
+        action: show tells the steps and what they will take; run runs them; status tells how those of a
+            folder stand; resume runs what is left of it
         plan: a plan that comes with SAFE (demo, pilot or paper) or a YAML file; for status and resume, the
             folder of a run
-        out: folder of the run; for run only
+        out: folder of the run; for show, of an earlier run, whose times are shown
         only: names or numbers of experiments to run, with what they need, such as 4,gates (default: all)
         workers: steps to run at once, each in a process
+        profile: profile.json of the machine that will run it, from `safe-train profile`; tells the time
+        audit: model whose memory is told, by its config alone: a folder, a config.json or a hub id (default:
+            the plan's backbone)
         dry_run: show what would run, and stop
         quiet: show no progress of steps
 
     Examples:
         safe-train plan show demo
+        safe-train plan show paper --profile runs/profile/profile.json
         safe-train plan run demo --out runs/plan --workers 2
         safe-train plan resume runs/plan --only 4,gates
     """
     from safe_train.plan.page import write_page
     from safe_train.plan.plan_file import PLAN_FILE, read_plan
-    from safe_train.plan.plan_text import checklist_lines, status_lines, step_lines
+    from safe_train.plan.plan_text import checklist_lines, status_lines
     from safe_train.plan.run import PlanRun, found_outcomes, run_plan
     from safe_train.plan.steps import chosen, steps_of
 
@@ -103,8 +114,11 @@ def plan(
         raise InputError(f"{action} reads and writes the folder of a run: leave out --out")
     asked = read_plan(Path(plan) / PLAN_FILE if is_folder else plan)
     if action == "show" or dry_run:
-        say(step_lines(chosen(steps_of(asked, is_dry=True), only)))
+        steps = chosen(steps_of(asked, is_dry=True), only)
+        say(_forecast_lines(asked, steps, profile, audit, out if action == "show" else None, quiet))
         return HOLDS
+    if profile is not None or audit is not None:
+        raise InputError("--profile and --audit tell what a plan will take: use them with show or --dry-run")
     folder = Path(plan) if is_folder else out or Path()
     if action == "status":
         steps = steps_of(asked)
@@ -117,3 +131,25 @@ def plan(
     from safe_eval.judging.verdict import EXIT_CODES
 
     return DEFECT if found.has_defect else EXIT_CODES[found.decision]
+
+
+def _forecast_lines(
+    asked: "PlanConfig",
+    steps: "Sequence[Step]",
+    profile: Path | None,
+    audit: str | None,
+    earlier: Path | None,
+    quiet: bool,
+) -> list[str]:
+    """What these steps will take."""
+    from safe_data.core.phases import Phases
+    from safe_train.plan.forecast import forecast
+    from safe_train.plan.forecast_text import forecast_lines
+    from safe_train.profiling.result import read_profile
+
+    if profile is not None and not profile.is_file():
+        raise InputError(f"{profile}: is no file; give the profile.json that `safe-train profile` wrote")
+    measured = None if profile is None else read_profile(profile.read_bytes(), str(profile))
+    with Phases("what the plan will take", quiet=quiet):
+        found = forecast(asked, steps, profile=measured, audit=audit, earlier=earlier)
+    return forecast_lines(found)

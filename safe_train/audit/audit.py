@@ -19,6 +19,7 @@ from safe_train.audit.blueprint import blueprint, read_model_config, stored_prec
 from safe_train.audit.counts import Component, components, freeze_faults
 from safe_train.audit.memory import Memory, Sizes, largest, measure
 from safe_train.corpora import Corpora
+from safe_train.pathway.model import SafeModel
 from safe_train.settings.audit import AuditConfig
 
 AUDIT = "audit.json"
@@ -84,8 +85,7 @@ def run_audit(config: AuditConfig) -> Audit:
         InputError: the config of the base cannot be read, a layer does not exist, or the shards do not fit.
     """
     model_config = read_model_config(config.backbone.source)
-    wanted = config.loading.dtype
-    precision = stored_precision(model_config) if wanted == "auto" else getattr(torch, wanted)
+    precision = precision_of(config, model_config)
     shapes, shapes_from = _shapes(config)
     make = partial(blueprint, model_config, config.pathway, shapes, precision)
     model = make()
@@ -93,13 +93,12 @@ def run_audit(config: AuditConfig) -> Audit:
     faults = freeze_faults(model, config.optim)
     if config.adaptation.base != "frozen":
         faults += (f"base={config.adaptation.base}: the base itself is trained, which is not counted here",)
-    positions, positions_from = _positions(config, model_config)
+    positions, positions_from = positions_of(config, model_config)
 
     def memory(rows: int, *, checkpointing: bool) -> Memory:
-        sizes = Sizes(rows, _kept(config, rows), positions, config.audit.answer_positions)
-        return measure(make(), sizes, checkpointing=checkpointing, temperature=config.loss.temperature)
+        return memory_of(make(), config, rows=rows, positions=positions, checkpointing=checkpointing)
 
-    planned = min(config.optim.rows_per_forward, config.optim.batch_size)
+    planned = planned_rows(config)
     measured = tuple(memory(planned, checkpointing=checkpointing) for checkpointing in (False, True))
     card = None
     if config.audit.card_gb is not None:
@@ -125,6 +124,26 @@ def run_audit(config: AuditConfig) -> Audit:
     )
 
 
+def precision_of(config: AuditConfig, model_config: Any) -> torch.dtype:
+    """The precision of the base: the one that is asked for, or that it was saved in."""
+    wanted = config.loading.dtype
+    found: torch.dtype = stored_precision(model_config) if wanted == "auto" else getattr(torch, wanted)
+    return found
+
+
+def planned_rows(config: AuditConfig) -> int:
+    """The rows of a forward pass."""
+    return min(config.optim.rows_per_forward, config.optim.batch_size)
+
+
+def memory_of(
+    model: SafeModel, config: AuditConfig, *, rows: int, positions: int, checkpointing: bool
+) -> Memory:
+    """The memory of a pass of so many rows of a model on the meta device, which is changed."""
+    sizes = Sizes(rows, kept_rows(config, rows), positions, config.audit.answer_positions)
+    return measure(model, sizes, checkpointing=checkpointing, temperature=config.loss.temperature)
+
+
 def write_audit(audit: Audit, out: Path, *, force: bool) -> Path:
     """Write an audit to a file, or to audit.json of a folder.
 
@@ -144,8 +163,12 @@ def _shapes(config: AuditConfig) -> tuple[tuple[tuple[int, ...], ...], str]:
     return budget.shapes, "--embedding" if budget.embedding else "assumed, as CLAP's"
 
 
-def _positions(config: AuditConfig, model_config: Any) -> tuple[int, str]:
-    """The positions of the longest sequence, and where they are from."""
+def positions_of(config: AuditConfig, model_config: Any) -> tuple[int, str]:
+    """The positions of the longest sequence, and where they are from.
+
+    Raises:
+        InputError: the config does not say how many a picture has.
+    """
     if config.audit.positions is not None:
         return config.audit.positions, "--positions"
     described = model_config.to_dict()
@@ -171,7 +194,7 @@ def _side(value: Any) -> int | None:
     return number if isinstance(number, int) and number > 0 else None
 
 
-def _kept(config: AuditConfig, rows: int) -> int:
+def kept_rows(config: AuditConfig, rows: int) -> int:
     """How many rows of a pass keep the base's answers, rounded up."""
     if not config.loss.kl_weight:
         return 0

@@ -10,6 +10,7 @@ import msgspec
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED, worst
 from safe_eval.judging.verdict import VERDICT_FILE, decide
 from safe_train.settings.plan import PlanConfig
+from safe_train.settings.train import TrainConfig
 
 WARNING = "warning"
 # What a trained seed has in its folder.
@@ -32,11 +33,32 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     severity: str = "critical"
 
 
-class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """What an experiment will take, as far as its options say."""
+class Training(msgspec.Struct, frozen=True, kw_only=True):
+    """A training with settings of its own, for `runs` seeds; `steps` are those of one, None not known."""
 
-    steps: int = 0  # training steps, over all runs
-    answers: int = 0  # questions asked, over all arms
+    name: str
+    config: TrainConfig
+    steps: int | None
+    runs: int = 1
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What an experiment will take, as far as its options and the data say.
+
+    Answers to `questions_of` a split are counted where the split is there, or of a synthetic world. `unknown`
+    says what is not counted.
+    """
+
+    steps: int = 0  # training steps by the plan's settings of stage A, over all runs
+    trainings: tuple[Training, ...] = ()  # those by other settings
+    answers: int = 0  # questions asked in batches, over all arms
+    alone: int = 0  # questions asked one by one, over all models
+    unknown: str = ""
+
+    @property
+    def all_steps(self) -> int:
+        """All training steps that are known."""
+        return self.steps + sum((one.steps or 0) * one.runs for one in self.trainings)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from safe_train.experiments.experiment import (
     decided,
     material_step,
 )
+from safe_train.experiments.plan_questions import by_dataset
 from safe_train.experiments.training import training_of
 from safe_train.parity.parity import Finding as ParityFinding
 from safe_train.parity.parity import ParityReport, check_parity
@@ -196,8 +197,12 @@ def _bound(one: ParityFinding, time_limit: float) -> str:
     }.get(one.name, f"<= {time_limit:g} times the base, by the interval")
 
 
-def _estimate(_plan: PlanConfig, settings: FreezeSettings) -> Estimate:
-    return Estimate(answers=settings.samples * (1 + settings.pathways))
+def _estimate(plan: PlanConfig, settings: FreezeSettings) -> Estimate:
+    found = by_dataset(plan, "test")
+    asked = settings.samples
+    if found:  # the first dataset's VL questions, if there are fewer
+        asked = min(asked, next(iter(found.values())).vl)
+    return Estimate(answers=asked * (1 + settings.pathways))
 
 
 EXPERIMENT = Experiment(

@@ -27,10 +27,13 @@ from safe_train.experiments.experiment import (
     trained_steps,
 )
 from safe_train.experiments.gated import copy_checkpoint, fit, gated_answers
+from safe_train.experiments.plan_questions import NONE, NOT_THERE, by_dataset, questions_of
+from safe_train.experiments.training import planned_training
 from safe_train.settings.gate import GateConfig, GateKind
 from safe_train.settings.plan import PlanConfig
 
 CRITERIA = "gates"
+MODELS = 3  # that are asked: the base, the gated checkpoint, and its twin
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,16 @@ def _answers(work: Work, seed: int, kind: str) -> Path:
 
 
 def _estimate(plan: PlanConfig, settings: GatesSettings) -> Estimate:
-    return Estimate(answers=3 * settings.timed_questions * len(plan.seeds) * len(settings.kinds))
+    tested, fitted = questions_of(plan, "test"), questions_of(plan, settings.split)
+    kinds, budgets = len(settings.kinds), len(planned_training(plan).pathway.budgets)
+    first = by_dataset(plan, settings.split) or {}
+    # Gates are fitted on the first dataset, whose questions are asked without a sound and at each budget.
+    asked = (1 + budgets) * next(iter(first.values()), NONE).all
+    return Estimate(
+        answers=len(plan.seeds) * (asked + MODELS * kinds * (tested or NONE).all),
+        alone=len(plan.seeds) * MODELS * kinds * settings.timed_questions,
+        unknown=NOT_THERE if tested is None or fitted is None else "",
+    )
 
 
 def after_gates(plan: PlanConfig) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from safe_eval.scoring.scores import Scores
 from safe_train.experiments.experiment import PREDICTIONS, Estimate, Experiment, Finding, Work, by_criteria
 from safe_train.experiments.gated import gated_answers
 from safe_train.experiments.gates import after_gates, checkpoint_of
+from safe_train.experiments.plan_questions import NONE, NOT_THERE, questions_of
 from safe_train.settings.plan import PlanConfig
 
 CRITERIA = ("lomo", "irrelevance")
@@ -81,8 +82,10 @@ def _stable(work: Work, rows: Sequence[Prediction], scores: Scores) -> Finding:
     )
 
 
-def _estimate(_plan: PlanConfig, _settings: ListeningSettings) -> Estimate:
-    return Estimate()
+def _estimate(plan: PlanConfig, _settings: ListeningSettings) -> Estimate:
+    found = questions_of(plan, "test")
+    arms = len(CONDITIONS) + 2  # the base and the twin
+    return Estimate(answers=len(plan.seeds) * arms * (found or NONE).all, unknown="" if found else NOT_THERE)
 
 
 EXPERIMENT = Experiment(

@@ -26,11 +26,20 @@ from safe_train.experiments.experiment import (
     Estimate,
     Experiment,
     Finding,
+    Training,
     Work,
     by_criteria,
     material_step,
 )
-from safe_train.experiments.training import falls, load_trained, near_zero, no_divergence, training_of
+from safe_train.experiments.plan_questions import questions_of, steps_of_training
+from safe_train.experiments.training import (
+    falls,
+    load_trained,
+    near_zero,
+    no_divergence,
+    planned_training,
+    training_of,
+)
 from safe_train.predict.predict import predictions, wanted_encoders
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.train import TrainConfig
@@ -157,8 +166,13 @@ def _asked(training: TrainConfig) -> dict[str, set[str]]:
     return found
 
 
-def _estimate(_plan: PlanConfig, settings: OverfitSettings) -> Estimate:
-    return Estimate(steps=settings.steps, answers=settings.examples * (1 + len(_CONDITIONS)))
+def _estimate(plan: PlanConfig, settings: OverfitSettings) -> Estimate:
+    found = questions_of(plan, "train")
+    asked = settings.examples if found is None else min(settings.examples, found.all)
+    changes = {"steps": settings.steps} | settings.options
+    config = planned_training(plan, **changes)
+    training = Training(name="overfit", config=config, steps=steps_of_training(plan, config))
+    return Estimate(trainings=(training,), answers=asked * (1 + len(_CONDITIONS)))
 
 
 EXPERIMENT = Experiment(

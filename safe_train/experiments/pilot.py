@@ -126,7 +126,7 @@ def _divergence(work: Work, seed: int) -> Finding:
 
 
 def _estimate(plan: PlanConfig, settings: PilotSettings) -> Estimate:
-    return Estimate(answers=2 * settings.timed_questions * len(plan.seeds))
+    return Estimate(alone=2 * settings.timed_questions * len(plan.seeds))
 
 
 EXPERIMENT = Experiment(

@@ -18,7 +18,8 @@ from safe_eval.options import Sampling
 from safe_eval.scoring.score import score_files
 from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work, by_criteria
 from safe_train.experiments.gated import copy_checkpoint, gated_answers
-from safe_train.experiments.gates import after_gates, checkpoint_of
+from safe_train.experiments.gates import MODELS, after_gates, checkpoint_of
+from safe_train.experiments.plan_questions import NONE, NOT_THERE, questions_of
 from safe_train.gates.gate_files import FOLDER, read_gate
 from safe_train.gates.outcomes import OUTCOMES
 from safe_train.settings.plan import PlanConfig
@@ -132,7 +133,12 @@ def _none(seed: int, why: str) -> Finding:
 
 
 def _estimate(plan: PlanConfig, settings: PolicySettings) -> Estimate:
-    return Estimate(answers=3 * settings.timed_questions * len(plan.seeds))
+    found = questions_of(plan, "test")
+    return Estimate(
+        answers=len(plan.seeds) * MODELS * (found or NONE).all,
+        alone=len(plan.seeds) * MODELS * settings.timed_questions,
+        unknown="" if found else NOT_THERE,
+    )
 
 
 EXPERIMENT = Experiment(

@@ -12,6 +12,7 @@ from typing import Any
 from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import settings_from
 from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work, trained_step
+from safe_train.experiments.training import planned_training
 from safe_train.profiling.profile import profile_checkpoint
 from safe_train.profiling.result import PROFILE
 from safe_train.settings.backbone import BackboneConfig
@@ -79,8 +80,9 @@ def _needs(plan: PlanConfig) -> tuple[str, ...]:
     return (trained_step(plan.seeds[0]),)
 
 
-def _estimate(_plan: PlanConfig, settings: ProfileSettings) -> Estimate:
-    return Estimate(answers=settings_from(MeasuringConfig, settings.measuring).questions)
+def _estimate(plan: PlanConfig, settings: ProfileSettings) -> Estimate:
+    ways = 1 + len(planned_training(plan).pathway.budgets)  # without a sound, and at each budget
+    return Estimate(alone=ways * settings_from(MeasuringConfig, settings.measuring).questions)
 
 
 EXPERIMENT = Experiment(

@@ -10,15 +10,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safe_data.core.errors import InputError
-from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work, decided, material_step
+from safe_train.experiments.experiment import (
+    Estimate,
+    Experiment,
+    Finding,
+    Training,
+    Work,
+    decided,
+    material_step,
+)
+from safe_train.experiments.plan_questions import NOT_THERE, by_dataset, steps_of_training
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.sweep import SweepConfig
-from safe_train.sweeps.point import points_of
+from safe_train.sweeps.dry_run import config_of
+from safe_train.sweeps.point import Point
 from safe_train.sweeps.result import SweepResult
+from safe_train.sweeps.search import planned
 from safe_train.sweeps.sweep import chosen_grid, run_sweep
 from safe_train.sweeps.trial import FINISHED
 
 RESULTS = "results.json"
+ARMS = 3  # of a trial: the base, and SAFE beside its own sound and an irrelevant one
 
 
 @dataclass(frozen=True)
@@ -101,13 +113,33 @@ def _divergence(result: SweepResult, grid: str, file: str) -> Finding:
     )
 
 
-def _estimate(_plan: PlanConfig, settings: SweepSettings) -> Estimate:
-    steps = 0
+def _estimate(plan: PlanConfig, settings: SweepSettings) -> Estimate:
+    trainings: list[Training] = []
+    answers = alone = 0
+    is_known = True
     for name in settings.grids:
-        grid = chosen_grid(SweepConfig(grid=name, seeds=settings.seeds, dry_run=True))
-        points = len(points_of(grid)) if grid.search == "grid" else grid.trials or 0
-        steps += points * len(grid.seeds) * int(grid.options.get("steps") or 0)
-    return Estimate(steps=steps)
+        grid = chosen_grid(
+            SweepConfig(grid=name, seeds=settings.seeds, changes=settings.changes, dry_run=True)
+        )
+        made = [_training(plan, name, point, len(grid.seeds)) for point in planned(grid)]
+        if not made:  # points that are drawn one after another train as long as the first could
+            drawn = Point("drawn", grid.presets, dict(grid.options))
+            made = [_training(plan, name, drawn, len(grid.seeds) * (grid.trials or 0))]
+        trials = sum(one.runs for one in made)
+        found = by_dataset(plan, grid.split)
+        asked = next(iter(found.values())).all if found else 0  # a trial is asked those of the first dataset
+        trainings += made
+        answers += trials * asked * ARMS
+        alone += trials * 2 * (grid.latency_questions + 1 if grid.latency_questions else 0)
+        is_known &= found is not None and all(one.steps is not None for one in made)
+    unknown = "" if is_known else NOT_THERE
+    return Estimate(trainings=tuple(trainings), answers=answers, alone=alone, unknown=unknown)
+
+
+def _training(plan: PlanConfig, grid: str, point: Point, runs: int) -> Training:
+    config = config_of(point)
+    steps = steps_of_training(plan, config)
+    return Training(name=f"{Path(grid).stem} {point.name}", config=config, steps=steps, runs=runs)
 
 
 EXPERIMENT = Experiment(

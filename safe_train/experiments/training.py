@@ -17,7 +17,7 @@ from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.loading import place
 from safe_train.checkpoint import Checkpoint, attach_checkpoint, read_checkpoint
-from safe_train.experiments.experiment import Finding, Material
+from safe_train.experiments.experiment import ADAPTER, Finding, Material
 from safe_train.pathway.model import SafeModel
 from safe_train.presets import preset_config
 from safe_train.settings.backbone import LoadingConfig
@@ -48,6 +48,17 @@ def training_of(
     return preset_config(
         *plan.presets, shards=material.shards, backbone=material.backbone, out=out, **options
     )
+
+
+def planned_training(plan: PlanConfig, *, seed: int | None = None, **changes: Any) -> TrainConfig:
+    """The same for data and a base that need not be there; the seed is the plan's first if it is not given.
+
+    Raises:
+        InputError: see `training_of`.
+    """
+    named = Material(plan.seeds[0], plan.shards or (Path("shards"),), plan.backbone or "backbone")
+    chosen = plan.seeds[0] if seed is None else seed
+    return training_of(plan, named, Path(ADAPTER), seed=chosen, quiet=True, **changes)
 
 
 class Trained(NamedTuple):

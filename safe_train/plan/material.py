@@ -17,7 +17,8 @@ from safe_eval.models.files import base_files
 from safe_eval.options import Sampling
 from safe_eval.scoring.score import score_files
 from safe_train.experiments.experiment import ADAPTER, PREDICTIONS, Estimate, Material
-from safe_train.experiments.training import answer_test_split, training_of
+from safe_train.experiments.plan_questions import NONE, NOT_THERE, questions_of, steps_of_training
+from safe_train.experiments.training import answer_test_split, planned_training, training_of
 from safe_train.run_identity import identity_options
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.predict import PredictConfig
@@ -76,9 +77,7 @@ def training_inputs(plan: PlanConfig, seed: int) -> dict[str, Any]:
     Raises:
         InputError: there is no such preset or option, or a value is refused.
     """
-    given = Material(plan.seeds[0], plan.shards or (Path("shards"),), plan.backbone or "backbone")
-    training = training_of(plan, given, Path(ADAPTER), seed=seed, quiet=True)
-    options = identity_options(training)
+    options = identity_options(planned_training(plan, seed=seed))
     options["data"]["weights"] = list(
         options["data"]["weights"].items()
     )  # questions are numbered in this order
@@ -104,6 +103,11 @@ def train_and_answer(
 
 
 def training_estimate(plan: PlanConfig, seed: int) -> Estimate:
-    """How many steps, of a training that says so."""
-    steps = training_inputs(plan, seed)["stage_a"]["optim"]["steps"]
-    return Estimate(steps=steps or 0)
+    """The steps of stage A, and the questions that it and its base are asked."""
+    config = planned_training(plan, seed=seed)
+    steps, asked = steps_of_training(plan, config), questions_of(plan, "test")
+    return Estimate(
+        steps=steps or 0,
+        answers=(1 + len(plan.conditions)) * (asked or NONE).all,
+        unknown=NOT_THERE if steps is None or asked is None else "",
+    )

@@ -20,23 +20,6 @@ SMALL_WORLD = (
 _RAISED = {True: "RAISED", False: "no", None: "not known"}
 
 
-def step_lines(steps: Sequence[Step]) -> list[str]:
-    """The steps in order, with what each needs and will take."""
-    lines = []
-    for at, step in enumerate(steps, 1):
-        number = f" (experiment {step.experiment.number})" if step.experiment else ""
-        lines.append(f"{at:2} {step.name}: {step.title}{number}")
-        takes = step.estimate
-        parts = [
-            f"needs {', '.join(step.needs)}" if step.needs else "",
-            f"{takes.steps:,} training steps" if takes.steps else "",
-            f"{takes.answers:,} answers" if takes.answers else "",
-        ]
-        told = "; ".join(part for part in parts if part)
-        lines += [f"   {line}" for line in wrap(told, WIDTH - 3)]
-    return lines
-
-
 def status_lines(run: PlanRun, out: Path) -> list[str]:
     """How each step stands, and which folders are of an earlier plan."""
     lines = []

@@ -120,13 +120,22 @@ def kind_of(error: Exception) -> str:
 
 def what_changed(out: Path, step: Step) -> list[str]:
     """How the inputs of a step differ from those of its latest record in OUT; empty if there is none."""
-    records = [_decoded(file, Record) for file in out.glob(f"{step.name}-*/{RECORD}")]
-    same = [one for one in records if one is not None and one.name == step.name and one.key != step.key]
+    same = [one for one in _records(out, step.name) if one.key != step.key]
     if not same:
         return []
     latest = max(same, key=lambda one: one.started)
     lines = differences(latest.inputs, msgspec.to_builtins(dict(step.inputs), enc_hook=str))
     return lines or ["what it needs has changed"]
+
+
+def latest_record(out: Path, name: str) -> Record | None:
+    """What the last finished step of this name left in OUT, whatever its key."""
+    return max(_records(out, name), key=lambda one: one.started, default=None)
+
+
+def _records(out: Path, name: str) -> list[Record]:
+    found: list[Record | None] = [_decoded(file, Record) for file in out.glob(f"{name}-*/{RECORD}")]
+    return [one for one in found if one is not None and one.name == name]
 
 
 def old_folders(out: Path, steps: Sequence[Step]) -> list[str]:

@@ -5,17 +5,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from safe_data.core.table import Table, Value
-from safe_train.settings.audit import AuditConfig, AuditedData, AuditedRun, BudgetConfig
-from safe_train.settings.backbone import BackboneConfig
 from safe_train.settings.train import TrainConfig
+from safe_train.sweeps.held import held_by_trainings
 from safe_train.sweeps.point import Point
-
-# The shapes of an embedding of encoders, for an audit without shards.
-_SHAPES = {"clap": "512", "logmel": "512", "whisper": "1500x768"}
 
 
 class Planned(NamedTuple):
-    """A point that would be run. Memory is in bytes, of a pass without activation checkpointing."""
+    """A point that would be run. Memory is in bytes, at the peak of a training pass."""
 
     point: str
     changes: dict[str, Any]
@@ -33,10 +29,10 @@ def plan_points(points: Sequence[Point], seeds: Sequence[int], audit: str | None
     Raises:
         InputError: options of a point do not go together, or do not fit the model.
     """
-    audited: dict[str, tuple[int, int, str | None]] = {}
+    configs = [config_of(point) for point in points]
+    audited = [None] * len(points) if audit is None else held_by_trainings(configs, audit)
     found = []
-    for point in points:
-        config = config_of(point)
+    for point, config, held in zip(points, configs, audited, strict=True):
         planned = Planned(
             point.name,
             point.varied,
@@ -44,15 +40,8 @@ def plan_points(points: Sequence[Point], seeds: Sequence[int], audit: str | None
             config.optim.steps,
             None if config.optim.steps is not None else config.optim.epochs or 1.0,
         )
-        if audit is not None:
-            wanted = audit_config(config, audit)
-            key = repr(
-                (wanted.pathway, wanted.optim, wanted.adaptation, wanted.audit, wanted.loss, wanted.data)
-            )
-            if key not in audited:
-                audited[key] = _audited(wanted)
-            trainable, memory, note = audited[key]
-            planned = planned._replace(trainable=trainable, memory=memory, note=note)
+        if held is not None:
+            planned = planned._replace(trainable=held.trainable, memory=held.memory, note=held.note)
         found.append(planned)
     return found
 
@@ -60,32 +49,6 @@ def plan_points(points: Sequence[Point], seeds: Sequence[int], audit: str | None
 def config_of(point: Point) -> TrainConfig:
     """The settings of a point, for shards and a backbone that need not exist."""
     return point.config(shards=(Path("shards"),), backbone="backbone", out=Path("out"), seed=0)
-
-
-def audit_config(config: TrainConfig, model: str) -> AuditConfig:
-    """What is audited of a planned run: a model by its config alone, with embeddings as its encoders give."""
-    shapes = tuple(_SHAPES.get(name, "512") for name in config.data.encoder)
-    data = {name: getattr(config.data, name) for name in ("encoder", "weights", "silent_fraction")}
-    return AuditConfig(
-        backbone=BackboneConfig(model),
-        data=AuditedData(**data),
-        run=AuditedRun(),
-        loading=config.loading,
-        asking=config.asking,
-        pathway=config.pathway,
-        loss=config.loss,
-        optim=config.optim,
-        adaptation=config.adaptation,
-        audit=BudgetConfig(embedding=shapes),
-    )
-
-
-def _audited(config: AuditConfig) -> tuple[int, int, str | None]:
-    from safe_train.audit.audit import run_audit
-
-    found = run_audit(config)
-    is_frozen = config.adaptation.base == "frozen"
-    return found.trainable, found.memory[0].total, None if is_frozen else "the base's own weights not counted"
 
 
 def table_of(grid_name: str, planned: Sequence[Planned]) -> Table:

@@ -7,6 +7,7 @@ the speech world has no pictures, and its clips are made by `speech`.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from safe_data.sources.synthetic.speech import check_clips, speech_rows
 from safe_data.sources.synthetic.worlds import PLAIN, World, find_world
 
 FEWEST_CLIPS = 24
+ABOUT_EACH = 2  # questions of a clip about its picture, and as many about its sound
 
 _FOG_STREAM = 7  # of random numbers; 1 to 3 are drawn here, 4 to 6 by faults and lessons
 _KINDS_AND_COUNTS = [(sound, count) for sound in SOUNDS for count in range(1, MOST_EVENTS + 1)]
@@ -115,6 +117,18 @@ def _rows(root: Path, world: World, clips: int, seed: int) -> Iterator[dict[str,
         # Where pictures say nothing about sounds, each combination of kind and number is equally frequent.
         heard = next(decks[place.split]) if world.true_hints is None else draw_heard(scene, world, rng)
         yield _write_clip(root, f"clip-{index:05d}", world, place, scene, heard, rng, fog)
+
+
+def clips_of_splits(world: str, *, clips: int, seed: int) -> Counter[str]:
+    """How many clips each split of a world with pictures has, without making it.
+
+    Raises:
+        InputError: there is no such world.
+
+    >>> sorted(clips_of_splits("plain", clips=24, seed=0).items())
+    [('test', 9), ('train', 11), ('val', 4)]
+    """
+    return Counter(place.split for place in _places(find_world(world), clips, seed))
 
 
 def _holds(out: Path, about: dict[str, Any]) -> bool:

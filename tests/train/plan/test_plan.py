@@ -18,7 +18,7 @@ from safe_train.plan import checklist, plan_file, steps
 from safe_train.plan.checklist import Checklist, checklist_of
 from safe_train.plan.page import page_html
 from safe_train.plan.plan_file import PLANS, read_plan, write_plan
-from safe_train.plan.plan_text import checklist_lines, checklist_markdown, status_lines, step_lines
+from safe_train.plan.plan_text import checklist_lines, checklist_markdown, status_lines
 from safe_train.plan.record import Failure, Record
 from safe_train.plan.red_flags import RULES, red_flags
 from safe_train.plan.run import run_plan

@@ -10,8 +10,9 @@ from safe_data.core.errors import InputError
 from safe_train.audit.blueprint import count_pathway
 from safe_train.cli import main
 from safe_train.pathway.model import fused_layers
-from safe_train.sweeps.dry_run import audit_config, config_of, plan_points
+from safe_train.sweeps.dry_run import config_of, plan_points
 from safe_train.sweeps.grid import GRIDS, Grid, grid_names, read_grid, set_options
+from safe_train.sweeps.held import audit_config
 from safe_train.sweeps.point import Point, check_only, points_of
 from safe_train.sweeps.search import planned
 
