@@ -67,6 +67,7 @@ def plan(
     only: tuple[str, ...] = (),
     workers: int = 1,
     dry_run: bool = False,
+    force: bool = False,
     quiet: bool = False,
 ) -> int:
     """Run the twelve experiments to a launch checklist; exit code 0 go, 1 no-go, 2 something not measured.
@@ -82,6 +83,7 @@ def plan(
         only: names or numbers of experiments to run, with what they need, such as 4,gates (default: all)
         workers: steps to run at once, each in a process
         dry_run: show what would run, and stop
+        force: run the steps named by --only again though they are unchanged, or all if none is named
         quiet: show no progress of steps
 
     Examples:
@@ -109,7 +111,7 @@ def plan(
         steps = steps_of(asked)
         say(status_lines(PlanRun(asked, steps, found_outcomes(folder, steps)), folder))
         return HOLDS
-    run = run_plan(asked, folder, only=only, workers=workers, quiet=quiet)
+    run = run_plan(asked, folder, only=only, workers=workers, force=force, quiet=quiet)
     found, files = write_page(run, folder)
     say(["", *checklist_lines(found)])
     wrote(files)

@@ -129,6 +129,19 @@ def what_changed(out: Path, step: Step) -> list[str]:
     return lines or ["what it needs has changed"]
 
 
+def other_versions(record: Record) -> str:
+    """The packages that made a result in other versions than are installed; empty if there are none.
+
+    Such a result is used again all the same: most versions change no finding, and a reader can judge.
+    """
+    here = installed_versions(TRAIN)
+    return ", ".join(
+        f"{name} {record.versions.get(name, 'of no version')}, not {number}"
+        for name, number in here.items()
+        if record.versions.get(name) != number
+    )
+
+
 def old_folders(out: Path, steps: Sequence[Step]) -> list[str]:
     """The folders of steps that this plan does not have: of an earlier one."""
     current = {one.folder for one in steps}
