@@ -1,20 +1,17 @@
 """A plan: what runs, what is used again, and what a failure leaves; with experiments that take no time."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_runs import SMALL
+from made_experiments import Use, made, plan_on
 
 from safe_data.core.errors import InputError
 from safe_eval.judging.criteria_file import criteria_path, fill_criteria
 from safe_train.experiments import data, listening
 from safe_train.experiments.all_experiments import EXPERIMENTS
-from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work
-from safe_train.plan import checklist, plan_file, steps
+from safe_train.experiments.experiment import Finding
 from safe_train.plan.checklist import Checklist, checklist_of
 from safe_train.plan.page import page_html
 from safe_train.plan.plan_file import PLANS, read_plan, write_plan
@@ -26,62 +23,6 @@ from safe_train.plan.steps import key_of, steps_of
 from safe_train.retention.drift import DriftedError
 from safe_train.settings.plan import PlanConfig
 from safe_train.stages.loss_guard import UnstableError
-
-OWN = {name: value for name, value in SMALL.items() if name != "quiet"}
-Use = Callable[..., None]
-
-
-@dataclass(frozen=True)
-class Weight:
-    """The options of a made experiment."""
-
-    weight: int = 1
-
-
-def made(
-    name: str, needs: Sequence[str], ran: list[str], broken: Sequence[BaseException | None] = ()
-) -> Experiment:
-    """An experiment that says that it ran, and writes its evidence, or raises what `broken` holds."""
-
-    def run(work: Work) -> list[Finding]:
-        ran.append(name)
-        for error in filter(None, broken):
-            raise error
-        (work.folder / "evidence.txt").write_text(f"{name} {work.settings.weight}")
-        about = {"bound": ">= 1", "decision": "go", "evidence": "a | b", "judged_by": "me"}
-        return [Finding(name="weighs <b>", file="evidence.txt", **about)]
-
-    return Experiment(
-        number=len(name),
-        name=name,
-        title=name.capitalize(),
-        settings=Weight,
-        needs=lambda _: tuple(needs),
-        run=run,
-        estimate=lambda *_: Estimate(),
-    )
-
-
-@pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Use:
-    """Let a plan have these experiments."""
-
-    def these(*chosen: Experiment) -> None:
-        by_name = {one.name: one for one in chosen}
-        for module in (steps, checklist, plan_file):
-            monkeypatch.setattr(module, "EXPERIMENTS", by_name)
-
-    return these
-
-
-@pytest.fixture
-def plan(shards: Path, untaught: Path) -> PlanConfig:
-    return plan_on(shards, untaught)
-
-
-def plan_on(shards: Path, backbone: Path, **changes: object) -> PlanConfig:
-    settings = {"shards": (shards,), "backbone": str(backbone), "seeds": (0,), "options": OWN, **changes}
-    return PlanConfig(**settings)  # type: ignore[arg-type]
 
 
 def told(found: Checklist) -> dict[str, str]:
