@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_experiments import Use, made, plan_on
+from made_experiments import OWN, Use, made, plan_on
 
 from safe_data.core.errors import InputError
+from safe_data.core.options_file import plain
 from safe_eval.judging.criteria_file import criteria_path, fill_criteria
 from safe_train.experiments import data, listening
 from safe_train.experiments.all_experiments import EXPERIMENTS
@@ -121,6 +122,11 @@ def test_a_plan_that_comes_with_safe_is_read_shown_and_written(name: str, tmp_pa
     shown = steps_of(plan, is_dry=True)
     assert {one.name for one in shown if one.experiment} == set(EXPERIMENTS)
     assert all(len(line) <= 80 for line in step_lines(shown))
+
+
+def test_a_plan_on_your_own_data_is_written_and_read_with_its_paths(plan: PlanConfig, tmp_path: Path) -> None:
+    write_plan(plan, tmp_path)
+    assert read_plan(tmp_path / "plan.yaml") == plan_on(*plan.shards, plan.backbone, options=plain(OWN))
 
 
 @pytest.mark.parametrize(
