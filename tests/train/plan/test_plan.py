@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,8 +58,42 @@ def test_what_is_unchanged_is_used_again(
     assert ran == ["one", "other", "other", "one"]
 
 
+def test_another_version_of_an_experiment_runs_again(
+    tmp_path: Path, plan: PlanConfig, use: Use, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+    for version in (1, 2, 2):
+        use(made("one", ("seed-0",), ran, version=version), made("other", ("one",), ran))
+        run_plan(plan, tmp_path / "plan", only=("other",), quiet=True)
+    assert ran == ["one", "other"] * 2
+    assert "one: begins: version: 1 there, 2 here" in capsys.readouterr().out
+
+
+def test_what_other_packages_made_is_used_again_and_said(
+    tmp_path: Path, plan: PlanConfig, use: Use, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+    use(made("one", ("seed-0",), ran))
+    run_plan(plan, tmp_path / "plan", only=("one",), quiet=True)
+    (file,) = (tmp_path / "plan").glob("one-*/step.json")
+    record = msgspec.json.decode(file.read_bytes())
+    installed = record["versions"]["torch"]
+    record["versions"]["torch"] = "1.13"
+    file.write_bytes(msgspec.json.encode(record))
+    run = run_plan(plan, tmp_path / "plan", only=("one",), quiet=True)
+    assert ran == ["one"]
+    said = f"torch 1.13, not {installed}"
+    assert f"one: unchanged: go (made by {said})" in capsys.readouterr().out
+    assert f"; made by {said}" in "\n".join(status_lines(run, tmp_path / "plan"))
+    found = checklist_of(run)
+    assert found.made_by == {"one": said}
+    assert f"one by {said}." in page_html(found)
+    assert said in checklist_markdown(found)
+    assert f"one: {said}" in "\n".join(checklist_lines(found))
+
+
 def test_a_failure_leaves_what_needs_it_unmeasured_and_others_run(
-    tmp_path: Path, plan: PlanConfig, use: Use
+    tmp_path: Path, plan: PlanConfig, use: Use, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran: list[str] = []
     broken: list[BaseException | None] = [InputError("no such file: mend it")]
@@ -69,6 +104,11 @@ def test_a_failure_leaves_what_needs_it_unmeasured_and_others_run(
     )
     run = run_plan(plan, tmp_path / "plan", only=("other", "third"), quiet=True)
     assert ran == ["one", "third"]
+    (folder,) = (tmp_path / "plan").glob("one-*")
+    failed, how_to_go_on = capsys.readouterr().err.splitlines()
+    assert failed == "2/4 one: failed: no such file: mend it"
+    go_on = f"safe-train plan resume {tmp_path / 'plan'} --only one"
+    assert how_to_go_on == f"  in {folder}; once it is mended, this goes on: {go_on}"
     assert isinstance(run.outcomes["one"], Failure)
     found = checklist_of(run)
     assert told(found) == {
