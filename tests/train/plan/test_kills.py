@@ -174,8 +174,8 @@ def kill_in_every_step(at: Path, workers: int, seconds: dict[str, float], times:
             if found is None or kills[found[1]] == times:
                 continue
             name = found[1]
-            (folder,) = (at / OUT).glob(f"{name}-????????") if workers == 1 else _soon(at, name)
-            within(60, lambda folder=folder: (folder / RUNNING).is_file() or (folder / RECORD).is_file())
+            folder = _soon(at, name)
+            within(300, lambda folder=folder: (folder / RUNNING).is_file() or (folder / RECORD).is_file())
             is_early = (kills[name] + len(kills)) % 2
             time.sleep((rng.uniform(0, 0.2) if is_early else rng.uniform(0.5, 0.8)) * seconds[name])
             own = psutil.Process(run.process.pid).children(recursive=True)
@@ -191,11 +191,10 @@ def kill_in_every_step(at: Path, workers: int, seconds: dict[str, float], times:
             return cut
 
 
-def _soon(at: Path, name: str) -> list[Path]:
-    """The folder of a step, which its worker makes once it has loaded."""
-    found: list[Path] = []
-    within(60, lambda: bool(found.extend((at / OUT).glob(f"{name}-????????")) or found))
-    return found[:1]
+def _soon(at: Path, name: str) -> Path:
+    """The folder of a step, which is made a moment after it is said to begin: once a worker has loaded."""
+    assert within(300, lambda: any((at / OUT).glob(f"{name}-????????")))
+    return next((at / OUT).glob(f"{name}-????????"))
 
 
 @pytest.mark.parametrize(("workers", "times"), [(1, 2), (2, 1)])
