@@ -75,6 +75,7 @@ def plan(
     profile: Path | None = None,
     audit: str | None = None,
     dry_run: bool = False,
+    force: bool = False,
     quiet: bool = False,
 ) -> int:
     """Run the twelve experiments to a launch checklist; exit code 0 go, 1 no-go, 2 something not measured.
@@ -93,6 +94,7 @@ def plan(
         audit: model whose memory is told, by its config alone: a folder, a config.json or a hub id (default:
             the plan's backbone)
         dry_run: show what would run, and stop
+        force: run the steps named by --only again though they are unchanged, or all if none is named
         quiet: show no progress of steps
 
     Examples:
@@ -124,7 +126,7 @@ def plan(
         steps = steps_of(asked)
         say(status_lines(PlanRun(asked, steps, found_outcomes(folder, steps)), folder))
         return HOLDS
-    run = run_plan(asked, folder, only=only, workers=workers, quiet=quiet)
+    run = run_plan(asked, folder, only=only, workers=workers, force=force, quiet=quiet)
     found, files = write_page(run, folder)
     say(["", *checklist_lines(found)])
     wrote(files)

@@ -1,5 +1,10 @@
-"""Interruption: what Ctrl-C and SIGTERM do to a process: stop it after a unit of work, or at once."""
+"""Interruption: what Ctrl-C and SIGTERM do to a process: stop it after a unit of work, or at once.
 
+Also what the end of a process does to those that it spawned.
+"""
+
+import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -39,3 +44,15 @@ def interrupted_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, earlier)
+
+
+def end_with_parent() -> None:
+    """Let this process end at once when the one that spawned it ends, however it ends: kill −9 too."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -304,7 +304,7 @@ def is_given(given: Mapping[str, Any], name: str, hint: Any) -> bool:
 
 
 def typed(name: str, value: Any, hint: Any) -> Any:
-    """A list as a tuple where the parameter is one: the parser only makes lists.
+    """A list as a tuple, and text as a path, where the parameter is one: files only have lists and text.
 
     Raises:
         InputError: a flag is neither true nor false, which the parser does not check in a config file.
@@ -312,4 +312,7 @@ def typed(name: str, value: Any, hint: Any) -> Any:
     if hint is bool and not isinstance(value, bool):
         raise InputError(f"{name} is {value!r}; write true or false")
     is_tuple = get_origin(hint) is tuple or (isinstance(value, list) and int in get_args(hint))
+    kinds = {hint, *get_args(hint)}
+    if Path in kinds and str not in kinds:
+        value = [Path(one) for one in value] if is_tuple else Path(value) if isinstance(value, str) else value
     return tuple(value) if is_tuple else value

@@ -106,6 +106,7 @@ class Experiment:
     needs: Callable[[PlanConfig], tuple[str, ...]]  # names of steps
     run: Callable[[Work], Sequence[Finding]]
     estimate: Callable[[PlanConfig, Any], Estimate]
+    version: int = 1  # raise it when the same inputs come to mean other findings, so that all run again
 
 
 def decision_of(findings: Sequence[Finding]) -> str:

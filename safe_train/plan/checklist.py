@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 
 from safe_data.core.files import write_json
+from safe_data.core.options_file import TRAIN, installed_versions
 from safe_eval.judging.judged import NO_GO, NOT_MEASURED, worst
 from safe_train.experiments.all_experiments import EXPERIMENTS
 from safe_train.experiments.experiment import Finding, decision_of
-from safe_train.plan.record import DEFECT, Failure, Record
+from safe_train.plan.record import DEFECT, Failure, Record, other_versions
 from safe_train.plan.red_flags import Flag, red_flags
 from safe_train.plan.run import PlanRun
 from safe_train.plan.steps import Step
@@ -66,7 +67,8 @@ class Checklist(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[tuple[str, float], ...]  # those that all experiments share, with their seconds
     failed: dict[str, str]  # why a step failed
     has_defect: bool  # one of them by a fault of ours
-    versions: dict[str, str]
+    versions: dict[str, str]  # that are installed
+    made_by: dict[str, str]  # of each step that other versions made: which they were
 
 
 def checklist_of(run: PlanRun) -> Checklist:
@@ -92,7 +94,8 @@ def checklist_of(run: PlanRun) -> Checklist:
         steps=tuple((one.name, one.seconds) for one in records if steps[one.name].experiment is None),
         failed={name: one.reason for name, one in failures.items()},
         has_defect=any(one.kind == DEFECT for one in failures.values()),
-        versions=records[-1].versions if records else {},
+        versions=installed_versions(TRAIN),
+        made_by={one.name: other for one in records if (other := other_versions(one))},
     )
 
 

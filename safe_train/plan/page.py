@@ -5,9 +5,11 @@ from pathlib import Path
 
 from safe_data.core.errors import require_extra
 from safe_data.core.files import write_bytes
-from safe_train.plan.checklist import Checklist, checklist_of, write_checklist
+from safe_data.core.only_writer import only_writer
+from safe_train.plan.checklist import CHECKLIST, Checklist, checklist_of, write_checklist
+from safe_train.plan.plan_file import write_plan
 from safe_train.plan.plan_text import SMALL_WORLD, checklist_markdown
-from safe_train.plan.run import PlanRun
+from safe_train.plan.run import PlanRun, latest
 
 PAGE, MARKDOWN = "checklist.html", "checklist.md"
 CLASSES = {"go": "good", "no-go": "bad", "not measured": "unknown"}
@@ -17,15 +19,20 @@ RAISED = {True: ("raised", "bad"), False: ("not raised", "good"), None: ("not kn
 def write_page(run: PlanRun, out: Path) -> tuple[Checklist, list[Path]]:
     """Write what a run of a plan shows as JSON, Markdown and HTML; return it and the files.
 
+    It shows what other runs have finished by now, too. The plan is written beside it once more, as another
+    plan may have used the folder since.
+
     Raises:
         InputError: the extra `report` is not installed, or the disk is full.
     """
-    found = checklist_of(run)
-    written = [
-        write_checklist(found, out),
-        write_bytes(out / MARKDOWN, checklist_markdown(found).encode()),
-        write_bytes(out / PAGE, page_html(found).encode()),
-    ]
+    with only_writer(out / CHECKLIST, waits=True):
+        found = checklist_of(latest(run, out))
+        write_plan(run.plan, out)
+        written = [
+            write_checklist(found, out),
+            write_bytes(out / MARKDOWN, checklist_markdown(found).encode()),
+            write_bytes(out / PAGE, page_html(found).encode()),
+        ]
     return found, written
 
 

@@ -8,7 +8,8 @@ from safe_data.core.markdown import plain, table
 from safe_eval.judging.judged import GO
 from safe_train.experiments.experiment import Finding
 from safe_train.plan.checklist import Checklist, Shown
-from safe_train.plan.record import Failure, Record, old_folders, what_changed
+from safe_train.plan.claim import holder_of
+from safe_train.plan.record import Failure, Record, old_folders, other_versions, what_changed
 from safe_train.plan.run import PlanRun
 from safe_train.plan.steps import Step
 
@@ -44,6 +45,9 @@ def checklist_lines(found: Checklist) -> list[str]:
         not_met = [row for row in one.findings if row.decision != GO]
         told = [one.why] if one.why else [_finding(row) for row in not_met]
         lines += [f"    {line}" for line in _indented(told)]
+    if found.made_by:
+        lines += ["", "Made by other versions than are installed, and used again"]
+        lines += _indented([f"{name}: {versions}" for name, versions in found.made_by.items()])
     if found.world:
         lines += ["", *wrap(SMALL_WORLD, WIDTH)]
     return [*lines, "", f"launch: {found.decision}"]
@@ -59,6 +63,10 @@ def checklist_markdown(found: Checklist) -> str:
     lines += ["", "## Launch", "", *table(("needs", "decision", "shown by"), needed)]
     for one in found.experiments:
         lines += ["", f"## {one.number}. {one.title}: {one.decision}", "", *_experiment(one)]
+    if found.made_by:
+        made_by = [(name, versions) for name, versions in found.made_by.items()]
+        lines += ["", "## Made by other versions than are installed, and used again", ""]
+        lines += table(("step", "versions"), made_by)
     return "\n".join(lines) + "\n"
 
 
@@ -79,8 +87,12 @@ def _finding(row: Finding) -> str:
 
 
 def _standing(step: Step, outcome: Record | Failure | None, out: Path) -> str:
+    if holder := holder_of(out / step.folder):
+        return f"is run by {holder}"
     if isinstance(outcome, Record):
-        return f"finished {outcome.started}, {outcome.seconds:.0f} s"
+        other = other_versions(outcome)
+        made_by = f"; made by {other}" if other else ""
+        return f"finished {outcome.started}, {outcome.seconds:.0f} s{made_by}"
     if isinstance(outcome, Failure):
         return f"failed {outcome.started}: {outcome.reason}"
     if (out / step.folder).is_dir():

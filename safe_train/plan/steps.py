@@ -23,6 +23,7 @@ from safe_train.plan import material
 from safe_train.plan.plan_file import settings_of
 from safe_train.settings.plan import PlanConfig
 
+# Raise it when stage A or its answers come to mean something else. A toy and an experiment have their own.
 KEY_VERSION = 1
 
 
@@ -91,7 +92,11 @@ def steps_of(plan: PlanConfig, *, is_dry: bool = False) -> tuple[Step, ...]:
         if any(one not in found for one in needs):
             continue  # it rests on an experiment that is left out, and the checklist says so
         settings = settings_of(plan, experiment)
-        inputs = {"options": plain(asdict(settings)), "stage_a": stage_a}
+        inputs = {
+            "version": experiment.version,
+            "options": plain(asdict(settings)),
+            "stage_a": stage_a,
+        }
         estimate = experiment.estimate(plan, settings)
         add(experiment.name, experiment.title, needs, inputs, estimate, experiment)
     return tuple(found.values())
@@ -113,8 +118,21 @@ def chosen(steps: Sequence[Step], only: Sequence[str]) -> tuple[Step, ...]:
     Raises:
         InputError: a name or a number is of no step.
     """
+    needed = named(steps, only)
+    for step in reversed(steps):
+        if step.name in needed:
+            needed.update(step.needs)
+    return tuple(step for step in steps if step.name in needed)
+
+
+def named(steps: Sequence[Step], only: Sequence[str]) -> set[str]:
+    """The names of the steps of these names or numbers; of all steps if none is named.
+
+    Raises:
+        InputError: a name or a number is of no step.
+    """
     if not only:
-        return tuple(steps)
+        return {one.name for one in steps}
     by_name = {one.name: one for one in steps}
     by_number = {str(one.experiment.number): one.name for one in steps if one.experiment}
     words = [word.strip() for one in only for word in one.split(",")]
@@ -123,11 +141,7 @@ def chosen(steps: Sequence[Step], only: Sequence[str]) -> tuple[Step, ...]:
         if word not in by_name:
             hint = did_you_mean(word, by_name, f"there are {', '.join(by_name)}")
             raise InputError(f"only={word}: is no step of this plan; {hint}")
-    needed = set(wanted)
-    for step in reversed(steps):
-        if step.name in needed:
-            needed.update(step.needs)
-    return tuple(step for step in steps if step.name in needed)
+    return set(wanted)
 
 
 def run_step(plan: PlanConfig, step: Step, folder: Path, earlier: Mapping[str, Path], *, quiet: bool) -> Done:

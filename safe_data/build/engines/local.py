@@ -7,7 +7,6 @@ whenever this process ends. Each uses one BLAS thread; or as many as this proces
 import multiprocessing
 import os
 import signal
-import threading
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from safe_data.build.engines.piece import ATTEMPTS, Advance, Load, P, R, Run, Tick, gave_up, load_once
 from safe_data.core.errors import InputError
+from safe_data.core.interruption import end_with_parent
 
 _PATIENCE_SECONDS = 5.0
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -161,7 +161,7 @@ def _death(worker: _Worker) -> str:
 
 def _serve(pipe: Connection) -> None:
     """The main loop of a worker: receive pieces, send ticks and results, until the pipe is closed."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     while True:
         try:
             work, piece = pipe.recv()
@@ -180,10 +180,3 @@ def _tell(pipe: Connection, kind: str, value: object = None) -> None:
         pipe.send((kind, value))
     except BrokenPipeError:  # the parent is gone
         os._exit(1)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(1)

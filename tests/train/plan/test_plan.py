@@ -1,20 +1,19 @@
 """A plan: what runs, what is used again, and what a failure leaves; with experiments that take no time."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_runs import SMALL
+from made_experiments import OWN, Use, made, plan_on
 
 from safe_data.core.errors import InputError
+from safe_data.core.options_file import plain
 from safe_eval.judging.criteria_file import criteria_path, fill_criteria
 from safe_train.experiments import data, listening, retention
 from safe_train.experiments.all_experiments import EXPERIMENTS
-from safe_train.experiments.experiment import Estimate, Experiment, Finding, Work
-from safe_train.plan import checklist, plan_file, steps
+from safe_train.experiments.experiment import Finding
 from safe_train.plan.checklist import Checklist, checklist_of
 from safe_train.plan.page import page_html
 from safe_train.plan.plan_file import PLANS, read_plan, write_plan
@@ -26,62 +25,6 @@ from safe_train.plan.steps import key_of, steps_of
 from safe_train.retention.drift import DriftedError
 from safe_train.settings.plan import PlanConfig
 from safe_train.stages.loss_guard import UnstableError
-
-OWN = {name: value for name, value in SMALL.items() if name != "quiet"}
-Use = Callable[..., None]
-
-
-@dataclass(frozen=True)
-class Weight:
-    """The options of a made experiment."""
-
-    weight: int = 1
-
-
-def made(
-    name: str, needs: Sequence[str], ran: list[str], broken: Sequence[BaseException | None] = ()
-) -> Experiment:
-    """An experiment that says that it ran, and writes its evidence, or raises what `broken` holds."""
-
-    def run(work: Work) -> list[Finding]:
-        ran.append(name)
-        for error in filter(None, broken):
-            raise error
-        (work.folder / "evidence.txt").write_text(f"{name} {work.settings.weight}")
-        about = {"bound": ">= 1", "decision": "go", "evidence": "a | b", "judged_by": "me"}
-        return [Finding(name="weighs <b>", file="evidence.txt", **about)]
-
-    return Experiment(
-        number=len(name),
-        name=name,
-        title=name.capitalize(),
-        settings=Weight,
-        needs=lambda _: tuple(needs),
-        run=run,
-        estimate=lambda *_: Estimate(),
-    )
-
-
-@pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Use:
-    """Let a plan have these experiments."""
-
-    def these(*chosen: Experiment) -> None:
-        by_name = {one.name: one for one in chosen}
-        for module in (steps, checklist, plan_file):
-            monkeypatch.setattr(module, "EXPERIMENTS", by_name)
-
-    return these
-
-
-@pytest.fixture
-def plan(shards: Path, untaught: Path) -> PlanConfig:
-    return plan_on(shards, untaught)
-
-
-def plan_on(shards: Path, backbone: Path, **changes: object) -> PlanConfig:
-    settings = {"shards": (shards,), "backbone": str(backbone), "seeds": (0,), "options": OWN, **changes}
-    return PlanConfig(**settings)  # type: ignore[arg-type]
 
 
 def told(found: Checklist) -> dict[str, str]:
@@ -115,8 +58,42 @@ def test_what_is_unchanged_is_used_again(
     assert ran == ["one", "other", "other", "one"]
 
 
+def test_another_version_of_an_experiment_runs_again(
+    tmp_path: Path, plan: PlanConfig, use: Use, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+    for version in (1, 2, 2):
+        use(made("one", ("seed-0",), ran, version=version), made("other", ("one",), ran))
+        run_plan(plan, tmp_path / "plan", only=("other",), quiet=True)
+    assert ran == ["one", "other"] * 2
+    assert "one: begins: version: 1 there, 2 here" in capsys.readouterr().out
+
+
+def test_what_other_packages_made_is_used_again_and_said(
+    tmp_path: Path, plan: PlanConfig, use: Use, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+    use(made("one", ("seed-0",), ran))
+    run_plan(plan, tmp_path / "plan", only=("one",), quiet=True)
+    (file,) = (tmp_path / "plan").glob("one-*/step.json")
+    record = msgspec.json.decode(file.read_bytes())
+    installed = record["versions"]["torch"]
+    record["versions"]["torch"] = "1.13"
+    file.write_bytes(msgspec.json.encode(record))
+    run = run_plan(plan, tmp_path / "plan", only=("one",), quiet=True)
+    assert ran == ["one"]
+    said = f"torch 1.13, not {installed}"
+    assert f"one: unchanged: go (made by {said})" in capsys.readouterr().out
+    assert f"; made by {said}" in "\n".join(status_lines(run, tmp_path / "plan"))
+    found = checklist_of(run)
+    assert found.made_by == {"one": said}
+    assert f"one by {said}." in page_html(found)
+    assert said in checklist_markdown(found)
+    assert f"one: {said}" in "\n".join(checklist_lines(found))
+
+
 def test_a_failure_leaves_what_needs_it_unmeasured_and_others_run(
-    tmp_path: Path, plan: PlanConfig, use: Use
+    tmp_path: Path, plan: PlanConfig, use: Use, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran: list[str] = []
     broken: list[BaseException | None] = [InputError("no such file: mend it")]
@@ -127,6 +104,11 @@ def test_a_failure_leaves_what_needs_it_unmeasured_and_others_run(
     )
     run = run_plan(plan, tmp_path / "plan", only=("other", "third"), quiet=True)
     assert ran == ["one", "third"]
+    (folder,) = (tmp_path / "plan").glob("one-*")
+    failed, how_to_go_on = capsys.readouterr().err.splitlines()
+    assert failed == "2/4 one: failed: no such file: mend it"
+    go_on = f"safe-train plan resume {tmp_path / 'plan'} --only one"
+    assert how_to_go_on == f"  in {folder}; once it is mended, this goes on: {go_on}"
     assert isinstance(run.outcomes["one"], Failure)
     found = checklist_of(run)
     assert told(found) == {
@@ -180,6 +162,11 @@ def test_a_plan_that_comes_with_safe_is_read_shown_and_written(name: str, tmp_pa
     shown = steps_of(plan, is_dry=True)
     assert {one.name for one in shown if one.experiment} == set(EXPERIMENTS)
     assert all(len(line) <= 80 for line in step_lines(shown))
+
+
+def test_a_plan_on_your_own_data_is_written_and_read_with_its_paths(plan: PlanConfig, tmp_path: Path) -> None:
+    write_plan(plan, tmp_path)
+    assert read_plan(tmp_path / "plan.yaml") == plan_on(*plan.shards, plan.backbone, options=plain(OWN))
 
 
 @pytest.mark.parametrize(
