@@ -11,8 +11,8 @@ It is the plan's experiment 7. The criteria are those of lomo.yaml and irrelevan
 published scores is shown by the tests (tests/golden, tests/eval/scorers).
 
 `lomo` asks whether right answers about sounds rest on the sound. An answer that a gate skips never rests on
-it, so a gate lowers the share that silence takes, the more it skips: with 30 % of skips, silence can take some
-70 %. So the twin decides, which is the same checkpoint with as many tokens and always listens,
+it, so a gate lowers the share that silence takes, the more it skips: with 30 % of skips, silence can take
+some 70 %. So the twin decides, which is the same checkpoint with as many tokens and always listens,
 and the gated checkpoint only warns. What a gate skips and loses is the question of experiments 5 and 12.
 To correct the share for guesses would not mend this: it takes out what chance keeps, not what the gate
 withholds. It is shown as a warning, since of questions with four choices silence takes 75 % at most.

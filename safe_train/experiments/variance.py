@@ -99,9 +99,10 @@ def frozen_logits(report: ParityReport | None, why: str = "") -> Finding:
         silent = [one.name for one in report.pathways if not one.gate_on_difference > 0]
         holds = None if len(of) < 2 or silent else same and kept
         batches, same_batches = (sum(getattr(one, n) for one in of) for n in ("batches", "identical_batches"))
+        largest = max(one.largest_difference for one in of)
         why = (
             f"{len(of)} seeds, {of[0].questions} VL questions: {same_batches} of {batches} batches are the "
-            f"base's bit for bit, logits differ by {max(one.largest_difference for one in of):g} at most; its "
+            f"base's bit for bit, logits differ by {largest:g} at most; its "
             f"checksum is {report.base_checksum[:12]}, weights are {'kept' if kept else 'changed'}"
         )
         if silent:
