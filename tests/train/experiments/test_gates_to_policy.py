@@ -103,10 +103,14 @@ def test_listening_is_judged_by_both_criteria_and_stable(trained: Work, gated: d
     assert {name.partition(": ")[0] for name in found} == names
     assert found["scores_are_stable"].decision == "go"
     assert found["irrelevance: a_noisy_sound_still_helps"].decision != "not measured"
-    for kind, severity in (("lomo", "critical"), ("lomo, gated", "warning")):
-        needs = found[f"{kind}: hearing_needs_the_sound"]
-        assert (needs.decision, needs.severity) != ("not measured", severity)
-        assert needs.severity == severity
+    for kind, model, severity in (
+        ("lomo", "safe_always_on", "critical"),
+        ("lomo, gated", "safe", "warning"),
+        ("irrelevance", "safe", "critical"),
+    ):
+        own = [one for name, one in found.items() if name.partition(": ")[0] == kind]
+        assert {one.severity for one in own if "beyond_chance" not in one.name} == {severity}
+        assert all(f"{model}/" in one.evidence for one in own)
     rows = read_predictions(work.folder / "lomo" / "predictions.jsonl")
     assert {row.model for row in rows} == {"safe_always_on"}
     assert all(row.consulted for row in rows if not row.error)
