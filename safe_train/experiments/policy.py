@@ -104,11 +104,15 @@ def run(work: Work) -> Sequence[Finding]:
     Raises:
         InputError: see `stage_b`, `stage_c`, `score_files` and `by_criteria`.
     """
+    # All are learned before any is judged, since all gates are asked in turns.
+    learned = {
+        space: {seed: _learnt(work, seed, space) for seed in work.plan.seeds} for space in _spaces(work)
+    }
+    having = {
+        space: [n for n, one in results.items() if has_policy(one)] for space, results in learned.items()
+    }
     found: list[Finding] = []
-    having: dict[str, list[int]] = {}
-    for space in _spaces(work):
-        results = {seed: _learnt(work, seed, space) for seed in work.plan.seeds}
-        having[space] = [seed for seed, result in results.items() if has_policy(result)]
+    for space, results in learned.items():
         told = [learned_finding(results, space), *_judged(work, having, space)]
         change = {"severity": WARNING} if space != BUDGETS else {}
         found += [replace(one, name=f"{space}: {one.name}", **change) for one in told]
