@@ -14,6 +14,7 @@ from safe_train.experiments import gates, listening, policy, variance
 from safe_train.experiments.experiment import Experiment, Finding, Work
 from safe_train.gates.outcomes import read_outcomes, write_outcomes
 from safe_train.parity.parity import ParityReport
+from safe_train.stages.policy_result import StageB
 
 SEEDS = (0, 1)
 OPTIONS = {"steps": 4, "eval_steps": 0, "answer_tokens": 2, "tokens": (2, 4)}
@@ -160,7 +161,7 @@ def test_a_policy_is_judged_on_the_seeds_that_have_one(one_without: Work) -> Non
     work = replace(one_without, settings=policy.EXPERIMENT.settings(**settings))
     found = by_name(policy.EXPERIMENT.run(work))
     learned = found["budgets: a_policy_is_learned"]
-    assert (learned.decision, learned.value) == ("no-go", 1)
+    assert (learned.decision, learned.value) == ("not measured", 1)  # so few groups show no harm
     assert "seed 1 has none" in learned.evidence
     assert found["budgets: the_gate_skips_the_sound"].bound == ">= 0.3"
     for space in ("budgets", "on_off"):
@@ -192,3 +193,10 @@ def test_a_policy_says_why_there_is_none(trained: Work, gated: dict[str, Finding
     assert found["on_off: a_policy_is_learned"].severity == "warning"
     assert found["the_policy_is_on_the_front_of_skips"].decision == "not measured"
     assert found["a_small_gate_keeps_up"].evidence == "no policy to learn from"
+
+    file = strict.folder / none.file
+    result = msgspec.json.decode(file.read_bytes(), type=StageB)
+    harmed = msgspec.structs.replace(result, safe_set=tuple(replace(one, low=0.1) for one in result.safe_set))
+    assert policy.learned_finding({0: result, 1: harmed}, "budgets").decision == "no-go"
+    chosen = msgspec.structs.replace(result, chosen_from=(0, 2))
+    assert policy.learned_finding({0: chosen, 1: chosen}, "budgets").decision == "go"
