@@ -82,12 +82,19 @@ def run(work: Work) -> Sequence[Finding]:
     training = training_of(work.plan, material, work.folder / "adapter", seed=material.seed, quiet=work.quiet)
     audit = run_audit(audit_config(training, work.settings, toy=work.plan.world is not None))
     write_audit(audit, work.folder / AUDIT, force=True)
-    file = work.folder / PARITY
-    if file.is_file():
-        report = msgspec.json.decode(file.read_bytes(), type=ParityReport)
-    else:
-        report = check_parity(parity_config(training, work.settings, file))
+    report = closed_gate(parity_config(training, work.settings, work.folder / PARITY))
     return [*audit_findings(audit), *parity_findings(report, work.settings.time_limit)]
+
+
+def closed_gate(config: ParityConfig) -> ParityReport:
+    """The proof of a closed gate, which is made once and kept in the file that the settings name.
+
+    Raises:
+        InputError: see `check_parity`.
+    """
+    if config.out is not None and config.out.is_file():
+        return msgspec.json.decode(config.out.read_bytes(), type=ParityReport)
+    return check_parity(config)
 
 
 def audit_config(training: TrainConfig, settings: FreezeSettings, *, toy: bool) -> AuditConfig:
@@ -112,9 +119,12 @@ def audit_config(training: TrainConfig, settings: FreezeSettings, *, toy: bool) 
     )
 
 
-def parity_config(training: TrainConfig, settings: FreezeSettings, out: Path) -> ParityConfig:
-    """The proof of a closed gate on the first dataset's questions."""
+def parity_config(
+    training: TrainConfig, settings: FreezeSettings, out: Path, *, checkpoints: tuple[Path, ...] = ()
+) -> ParityConfig:
+    """The proof of a closed gate on the first dataset's questions, of checkpoints or of fresh pathways."""
     return ParityConfig(
+        checkpoints=checkpoints,
         data=training.data.shards[0],
         backbone=training.backbone,
         loading=training.loading,

@@ -36,7 +36,7 @@ class Questions(NamedTuple):
         return self.all - self.audio
 
 
-NONE = Questions(0, 0)
+NO_QUESTIONS = Questions(0, 0)
 
 
 def questions_of(plan: PlanConfig, split: str) -> Questions | None:
@@ -56,7 +56,9 @@ def by_dataset(plan: PlanConfig, split: str) -> dict[str, Questions] | None:
     for folder in plan.shards:
         try:
             name = read_dataset(folder).name
-            found[name] = _counted(str(folder), (folder / MANIFEST).stat().st_mtime_ns).get(split, NONE)
+            found[name] = _counted(str(folder), (folder / MANIFEST).stat().st_mtime_ns).get(
+                split, NO_QUESTIONS
+            )
         except (InputError, OSError):
             return None
     return found

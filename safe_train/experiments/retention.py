@@ -18,10 +18,13 @@ from safe_train.experiments.experiment import (
     Estimate,
     Experiment,
     Finding,
+    Training,
     Work,
     material_step,
 )
+from safe_train.experiments.plan_questions import NO_QUESTIONS, NOT_THERE, questions_of, steps_of_training
 from safe_train.experiments.retention_mechanisms import (
+    CONDITIONS,
     RESULT,
     TABLE,
     check_mechanisms,
@@ -31,7 +34,7 @@ from safe_train.experiments.retention_mechanisms import (
 )
 from safe_train.experiments.retention_result import Contrasted, Judged, Kept
 from safe_train.experiments.retention_verdict import ALL, KL, LEAST_SEEDS, NONE, drift_of
-from safe_train.experiments.training import training_of
+from safe_train.experiments.training import planned_training, training_of
 from safe_train.presets import preset_options
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.train import TrainConfig
@@ -112,25 +115,31 @@ def seeds_of(plan: PlanConfig, settings: RetentionSettings) -> tuple[int, ...]:
 
 
 def training_for(work: Work, seed: int, mechanism: str) -> TrainConfig:
-    """The plan's stage A with a mechanism alone, which nothing stops.
-
-    What a mechanism's preset says wins over the plan's presets and options. `no_retention` stands before it,
-    so that what it does not say is off.
-    """
-    settings: RetentionSettings = work.settings
-    presets = (NONE, mechanism)
-    said = preset_options(*presets)
-    options = {name: value for name, value in work.plan.options.items() if name not in said}
-    plan = replace(work.plan, presets=(*work.plan.presets, *presets), options=options)
-    steps = {} if settings.steps is None else {"steps": settings.steps}
+    """The plan's stage A with a mechanism alone, which nothing stops."""
     return training_of(
-        plan,
+        with_mechanism(work.plan, mechanism),
         work.material,
         work.folder / f"seed-{seed}" / mechanism,
         seed=seed,
         quiet=work.quiet,
-        **(steps | settings.options),
+        **_changes(work.settings),
     )
+
+
+def with_mechanism(plan: PlanConfig, mechanism: str) -> PlanConfig:
+    """A plan in which what a mechanism's preset says wins over the plan's presets and options.
+
+    `no_retention` stands before it, so that what it does not say is off.
+    """
+    presets = (NONE, mechanism)
+    said = preset_options(*presets)
+    options = {name: value for name, value in plan.options.items() if name not in said}
+    return replace(plan, presets=(*plan.presets, *presets), options=options)
+
+
+def _changes(settings: RetentionSettings) -> dict[str, Any]:
+    steps = {} if settings.steps is None else {"steps": settings.steps}
+    return steps | settings.options
 
 
 def _finding(judged: Judged) -> Finding:
@@ -170,7 +179,19 @@ def seeing_is_kept(found: Sequence[Contrasted], mechanism: str, sampling: Sampli
 
 def _estimate(plan: PlanConfig, settings: RetentionSettings) -> Estimate:
     runs = len(seeds_of(plan, settings)) * len(settings.mechanisms)
-    return Estimate(steps=runs * (settings.steps or 0))
+    found = questions_of(plan, "test")
+    # Each training is asked beside the base, which hears nothing.
+    return Estimate(
+        trainings=tuple(_planned(plan, settings, name) for name in settings.mechanisms),
+        answers=runs * (len(CONDITIONS) + 1) * (found or NO_QUESTIONS).all,
+        unknown="" if found else NOT_THERE,
+    )
+
+
+def _planned(plan: PlanConfig, settings: RetentionSettings, mechanism: str) -> Training:
+    config = planned_training(with_mechanism(plan, mechanism), **_changes(settings))
+    steps = steps_of_training(plan, config)
+    return Training(name=mechanism, config=config, steps=steps, runs=len(seeds_of(plan, settings)))
 
 
 EXPERIMENT = Experiment(

@@ -17,7 +17,7 @@ from safe_eval.models.files import base_files
 from safe_eval.options import Sampling
 from safe_eval.scoring.score import score_files
 from safe_train.experiments.experiment import ADAPTER, PREDICTIONS, Estimate, Material
-from safe_train.experiments.plan_questions import NONE, NOT_THERE, questions_of, steps_of_training
+from safe_train.experiments.plan_questions import NO_QUESTIONS, NOT_THERE, questions_of, steps_of_training
 from safe_train.experiments.training import answer_test_split, planned_training, training_of
 from safe_train.run_identity import identity_options
 from safe_train.settings.plan import PlanConfig
@@ -108,6 +108,6 @@ def training_estimate(plan: PlanConfig, seed: int) -> Estimate:
     steps, asked = steps_of_training(plan, config), questions_of(plan, "test")
     return Estimate(
         steps=steps or 0,
-        answers=(1 + len(plan.conditions)) * (asked or NONE).all,
+        answers=(1 + len(plan.conditions)) * (asked or NO_QUESTIONS).all,
         unknown=NOT_THERE if steps is None or asked is None else "",
     )

@@ -1,7 +1,7 @@
 """Record: what a finished step leaves in its folder, so that the next run can tell whether it still holds."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -126,8 +126,6 @@ def what_changed(out: Path, step: Step) -> list[str]:
     latest = max(same, key=lambda one: one.started)
     lines = differences(latest.inputs, msgspec.to_builtins(dict(step.inputs), enc_hook=str))
     return lines or ["what it needs has changed"]
-
-
 
 
 def other_versions(record: Record) -> str:
