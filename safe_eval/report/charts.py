@@ -202,7 +202,7 @@ def _strip(
             x=_at(x, "low"), x2=alt.X2("high:Q"), y=y, color=colour
         ),
         chart.mark_point(filled=True, size=70, opacity=1).encode(x=_at(x, "value"), y=y, color=colour),
-        value.encode(x=alt.XValue(width + VALUE_WIDTH), y=y, text=alt.Text("text:N")),
+        value.encode(x=alt.value(width + VALUE_WIDTH), y=y, text=alt.Text("text:N")),
     ).properties(width=width, height=ROW_HEIGHT * rows, title=title)
 
 

@@ -57,7 +57,7 @@ def drop_chart(rows: Sequence[LomoRow], models: Models) -> str:
                 chart.mark_point(filled=True, size=70, opacity=1).encode(x=x),
                 alt.Chart(data_of(marks))
                 .mark_text(align="right", color=INK, fontSize=12)
-                .encode(y=y, x=alt.XValue(PLOT_WIDTH + VALUE_WIDTH), text=alt.Text("text:N")),
+                .encode(y=y, x=alt.value(PLOT_WIDTH + VALUE_WIDTH), text=alt.Text("text:N")),
             ).properties(width=PLOT_WIDTH, height=_ROW * len(marks), title=slice_title(name))
         )
     return svg_of(alt.vconcat(*strips, spacing=18))
@@ -113,6 +113,6 @@ def followed_chart(rows: Sequence[ContradictionRow], models: Models) -> str:
     words = (
         alt.Chart(data_of(said))
         .mark_text(align="left", dy=18, fontSize=11, color=INK)
-        .encode(y=alt.Y("label:N", sort=titles, title=None), x=alt.XValue(-_LABELS), text=alt.Text("text:N"))
+        .encode(y=alt.Y("label:N", sort=titles, title=None), x=alt.value(-_LABELS), text=alt.Text("text:N"))
     )
     return svg_of(alt.layer(bars, words))

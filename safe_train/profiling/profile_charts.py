@@ -122,7 +122,7 @@ def _latency(found: Profile) -> str:
     return svg_of(
         alt.layer(
             rule.encode(y=y),
-            name.encode(x=alt.XValue(4), y=y, text=alt.Text("name:N")),
+            name.encode(x=alt.value(4), y=y, text=alt.Text("name:N")),
             chart.mark_rule(opacity=0.5, strokeWidth=2).encode(
                 x=x, y=_at(y, "low"), y2=alt.Y2("high:Q"), color=of
             ),
