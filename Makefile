@@ -5,6 +5,8 @@ EXTRAS := train,track,sweep,gx,report,ray,hub,captions,speech,endpoint,completio
 # One BLAS thread per process: on shared cores two threads wait for each other (docs/performance.md).
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
+# Compiled files are kept: without them each process that a test starts compiles SAFE, and each worker the tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo plan test lint wheels sample clean
 

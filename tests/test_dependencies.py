@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from syntax import nodes_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("safe_data", "safe_eval", "safe_train")
@@ -72,7 +73,7 @@ EXTRAS = {extra: declared(lines) for extra, lines in PROJECT["optional-dependenc
 
 def imported(source: str) -> Iterator[tuple[int, str]]:
     """The line and the top-level name of every import, those inside functions too."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -122,7 +123,7 @@ def test_this_test_can_fail(name: str, source: str) -> None:
 def asked_for(source: str) -> list[tuple[str, set[str]]]:
     """The extras and the modules of each call of `require_extra` that names them literally."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "require_extra":
             given = [one.value for one in node.args[1:] if isinstance(one, ast.Constant)]
             if given:

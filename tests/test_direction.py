@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from syntax import nodes_of
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = {
@@ -51,7 +52,7 @@ def imports_of(modules: dict[str, Path]) -> Iterator[Import]:
     for name, file in modules.items():
         if name in PACKAGES:
             continue
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        for node in nodes_of(file.read_text("utf-8")):
             found = []
             if isinstance(node, ast.ImportFrom) and node.module:
                 found = [f"{node.module}.{alias.name}" for alias in node.names]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from syntax import nodes_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("safe_data", "safe_eval", "safe_train")
@@ -186,7 +187,7 @@ def assigned_twice(_: str, source: str) -> list[str]:
     """The names of a module that a later assignment makes forget their value."""
     seen: set[str] = set()
     found = []
-    for node in ast.parse(source).body:
+    for node in nodes_of(source)[0].body:
         targets = node.targets if isinstance(node, ast.Assign) else []
         targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
         names = {
@@ -234,7 +235,7 @@ def raw_prints(name: str, source: str) -> list[str]:
         return []
     return [
         f"line {node.lineno} prints; call say or complain of {PRINTER}"
-        for node in ast.walk(ast.parse(source))
+        for node in nodes_of(source)
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
     ]
 
@@ -250,7 +251,7 @@ def test_a_print_elsewhere_is_found() -> None:
 def second_definitions(name: str, source: str) -> list[str]:
     """Hints at misspelt names, and files moved into their place, outside the file that does it for all."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if not isinstance(node, ast.Call):
             continue
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -281,7 +282,7 @@ def test_a_second_definition_is_found(line: str) -> None:
 def forbidden_calls(source: str) -> list[str]:
     """Calls that would run code found in data."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Import) and any(
             alias.name in ("pickle", "dill", "joblib") for alias in node.names
         ):

@@ -1,11 +1,14 @@
 """What README.md tells a reader to type works as typed, on a small world in place of theirs."""
 
+import contextlib
+import io
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -46,31 +49,41 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_commands_for_your_data_and_your_model(desk: Path) -> None:
+@pytest.fixture(scope="module")
+def typed(desk: Path) -> list[str]:
+    """The commands for your data and your model that were typed, in their order.
+
+    In this process, which loads torch once for all of them: `make wheels` types each in a process of its own.
+    """
     ran = []
     for words in readme_commands():
         if words[0] in ("safe-data", "safe-train"):
-            typed = [LOCAL.get(word, word) for word in words]
-            if typed[1] == "stage-a":
-                typed += ["--steps", "2"]
-            done = run(typed, desk)
-            assert done.returncode == 0, f"{shlex.join(typed)}\n{done.stdout}{done.stderr}"
-            ran.append(typed[1])
-    assert ran == ["build", "audit", "check", "stage-a", "predict", "build", "build", "info"]
+            here = [LOCAL.get(word, word) for word in words]
+            if here[1] == "stage-a":
+                here += ["--steps", "2"]
+            said = io.StringIO()
+            with contextlib.chdir(desk), redirect_stdout(said), redirect_stderr(said):
+                code = MAINS[here[0]](here[1:])
+            assert code == 0, f"{shlex.join(here)}\n{said.getvalue()}"
+            ran.append(here[1])
+    return ran
+
+
+def test_the_commands_for_your_data_and_your_model(typed: list[str], desk: Path) -> None:
+    assert typed == ["build", "audit", "check", "stage-a", "predict", "build", "build", "info"]
     assert (desk / "runs/mine/predictions.jsonl").stat().st_size
 
 
-def test_the_commands_for_your_predictions(desk: Path) -> None:
-    made = desk / "runs/mine/predictions.jsonl"
-    if not made.is_file():
-        test_the_commands_for_your_data_and_your_model(desk)
-    shutil.copy(made, desk / "predictions.jsonl")
+def test_the_commands_for_your_predictions(typed: list[str], desk: Path) -> None:
+    shutil.copy(desk / "runs/mine/predictions.jsonl", desk / "predictions.jsonl")
     codes = {}
     for words in readme_commands():
         if words[0] == "safe-eval":
             done = run(words, desk)
             codes[words[1]] = done.returncode
-            assert not done.stderr, f"{shlex.join(words)}\n{done.stderr}"
+            # What takes over ten seconds, as on a busy machine, says so.
+            faults = [line for line in done.stderr.splitlines() if not line.endswith(" so far")]
+            assert not faults, f"{shlex.join(words)}\n{done.stderr}"
     # Two steps teach nothing: the verdict must be able to say so.
     assert codes == {"score": 0, "verdict": 1}
 

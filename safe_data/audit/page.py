@@ -6,6 +6,7 @@ What fails stands first, with its worst examples to hear and to see; what holds 
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,6 +84,14 @@ def template(name: str) -> "Template":
     Raises:
         ImportError: jinja2 is not installed (extra `report`).
     """
+    import jinja2  # noqa: F401 - what is missing is said, even if a template is compiled already
+
+    return _compiled(name)
+
+
+@cache
+def _compiled(name: str) -> "Template":
+    """A process that writes many pages compiles each template once."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(

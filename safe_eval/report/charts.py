@@ -70,7 +70,7 @@ def bounds_chart(criteria: Sequence[Judged]) -> str:
             "text": unit.write(judged.value),
             "colour": ACCENT,
         }
-        region = alt.Chart(data_of(ends)).mark_rect(color=INSIDE).encode(x=_at(x, "from"), x2="to:Q")
+        region = alt.Chart(data_of(ends)).mark_rect(color=INSIDE).encode(x=_at(x, "from"), x2=alt.X2("to:Q"))
         title = f"{spaced(judged.name)} {bound_text(judged.bound, unit)}"
         strips.append(_strip(title, [mark], x, y, 1, below=[region], width=PLOT_WIDTH + LABEL_WIDTH))
     return svg_of(alt.vconcat(*strips, spacing=18)) if strips else ""
@@ -107,9 +107,11 @@ def risk_coverage_chart(rows: Sequence[DeferralRow], models: Models) -> str:
     band.shorthand = "low:Q"
     return svg_of(
         alt.layer(
-            chart.mark_area(opacity=0.12).encode(x=x, y=band, y2="high:Q", color=colours, detail=of_arm),
+            chart.mark_area(opacity=0.12).encode(
+                x=x, y=band, y2=alt.Y2("high:Q"), color=colours, detail=of_arm
+            ),
             chart.mark_line(strokeWidth=2).encode(x=x, y=y, color=colours, detail=of_arm),
-            text.encode(x=x, y=y, text="arm:N", color=colours),
+            text.encode(x=x, y=y, text=alt.Text("arm:N"), color=colours),
         ).properties(width=PLOT_WIDTH, height=CURVE_HEIGHT)
     )
 
@@ -196,9 +198,11 @@ def _strip(
     value = chart.mark_text(align="right", color=INK, fontSize=12)
     return alt.layer(
         *below,
-        chart.mark_rule(strokeWidth=2.5, opacity=0.5).encode(x=_at(x, "low"), x2="high:Q", y=y, color=colour),
+        chart.mark_rule(strokeWidth=2.5, opacity=0.5).encode(
+            x=_at(x, "low"), x2=alt.X2("high:Q"), y=y, color=colour
+        ),
         chart.mark_point(filled=True, size=70, opacity=1).encode(x=_at(x, "value"), y=y, color=colour),
-        value.encode(x=alt.value(width + VALUE_WIDTH), y=y, text="text:N"),
+        value.encode(x=alt.value(width + VALUE_WIDTH), y=y, text=alt.Text("text:N")),
     ).properties(width=width, height=ROW_HEIGHT * rows, title=title)
 
 
@@ -209,20 +213,34 @@ def data_of(values: list[dict[str, Any]]) -> Any:
     return alt.Data(values=values)  # type: ignore[no-untyped-call]
 
 
+def _config() -> Any:
+    """The look of every chart, given to it at once: each `configure_…` of altair copies the whole chart."""
+    import altair as alt
+
+    return alt.Config(
+        font="sans-serif",
+        background="transparent",
+        aria=False,
+        padding=4,
+        view=alt.ViewConfig(stroke=None),
+        title=alt.TitleConfig(
+            anchor="start", frame="bounds", color=INK, fontSize=13, fontWeight=600, offset=6
+        ),
+        axis=alt.AxisConfig(
+            domain=False, ticks=False, titleColor=SOFT, titleFontSize=11, titleFontWeight="normal"
+        ),
+        axisX=alt.AxisConfig(
+            labelColor=SOFT, gridColor=LINE, labelFontSize=11, labelPadding=6, labelFlush=False
+        ),
+        axisY=alt.AxisConfig(labelColor=INK, grid=False, labelFontSize=12, labelPadding=12),
+    )
+
+
 def svg_of(chart: Any) -> str:
     """Draw without the network. Labels are escaped, and points have no `aria-label`: no reader needs one."""
     import vl_convert
 
-    styled = (
-        chart.configure(font="sans-serif", background="transparent", aria=False, padding=4)
-        .configure_view(stroke=None)
-        .configure_title(anchor="start", frame="bounds", color=INK, fontSize=13, fontWeight=600, offset=6)
-        .configure_axis(
-            domain=False, ticks=False, titleColor=SOFT, titleFontSize=11, titleFontWeight="normal"
-        )
-        .configure_axisX(labelColor=SOFT, gridColor=LINE, labelFontSize=11, labelPadding=6, labelFlush=False)
-        .configure_axisY(labelColor=INK, grid=False, labelFontSize=12, labelPadding=12)
-    )
-    svg: str = vl_convert.vegalite_to_svg(styled.to_dict(), allowed_base_urls=[])
+    chart.config = _config()
+    svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
     svg = re.sub(r' xmlns:xlink="[^"]*"', "", svg, count=1)
     return svg.replace("<svg ", '<svg role="presentation" ', 1)

@@ -52,10 +52,10 @@ def _strip(panel: FrontierPanel, slice_name: str) -> Any:
         *_bands(band, x, y),
         alt.Chart(steps).mark_line(interpolate="step-after", color=SOFT, strokeDash=[3, 3]).encode(x=x, y=y),
         chart.mark_rule(opacity=0.5, strokeWidth=1.5).encode(
-            x=x, y=_end(y, "low"), y2="high:Q", color=colour
+            x=x, y=_end(y, "low"), y2=alt.Y2("high:Q"), color=colour
         ),
         chart.mark_rule(opacity=0.5, strokeWidth=1.5).encode(
-            x=_end(x, "cost_low"), x2="cost_high:Q", y=y, color=colour
+            x=_end(x, "cost_low"), x2=alt.X2("cost_high:Q"), y=y, color=colour
         ),
         chart.mark_point(size=60, opacity=1, strokeWidth=1.8).encode(
             x=x, y=y, stroke=alt.Stroke("colour:N", scale=None), fill=alt.Fill("fill:N", scale=None)
@@ -74,7 +74,7 @@ def _bands(band: list[dict[str, Any]], x: Any, y: Any) -> list[Any]:
     layers: list[Any] = []
     for model in dict.fromkeys(mark["label"] for mark in band):
         chart = alt.Chart(data_of([mark for mark in band if mark["label"] == model]))
-        layers.append(chart.mark_area(color=INSIDE).encode(x=x, y=_end(y, "low"), y2="high:Q"))
+        layers.append(chart.mark_area(color=INSIDE).encode(x=x, y=_end(y, "low"), y2=alt.Y2("high:Q")))
         layers.append(chart.mark_line(color=ACCENT, strokeWidth=1.5).encode(x=x, y=y))
     return layers
 
@@ -92,7 +92,7 @@ def _labels(marks: Sequence[dict[str, Any]], x: Any, y: Any) -> list[Any]:
             color=INK,
             fontSize=11,
         )
-        layers.append(text.encode(x=x, y=y, text="label:N"))
+        layers.append(text.encode(x=x, y=y, text=alt.Text("label:N")))
     return layers
 
 

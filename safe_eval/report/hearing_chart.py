@@ -53,11 +53,11 @@ def drop_chart(rows: Sequence[LomoRow], models: Models) -> str:
         low = alt.X("low:Q", title=None, scale=scale)
         strips.append(
             alt.layer(
-                chart.mark_rule(strokeWidth=2.5, opacity=0.5).encode(x=low, x2="high:Q"),
+                chart.mark_rule(strokeWidth=2.5, opacity=0.5).encode(x=low, x2=alt.X2("high:Q")),
                 chart.mark_point(filled=True, size=70, opacity=1).encode(x=x),
                 alt.Chart(data_of(marks))
                 .mark_text(align="right", color=INK, fontSize=12)
-                .encode(y=y, x=alt.value(PLOT_WIDTH + VALUE_WIDTH), text="text:N"),
+                .encode(y=y, x=alt.value(PLOT_WIDTH + VALUE_WIDTH), text=alt.Text("text:N")),
             ).properties(width=PLOT_WIDTH, height=_ROW * len(marks), title=slice_title(name))
         )
     return svg_of(alt.vconcat(*strips, spacing=18))
@@ -113,6 +113,6 @@ def followed_chart(rows: Sequence[ContradictionRow], models: Models) -> str:
     words = (
         alt.Chart(data_of(said))
         .mark_text(align="left", dy=18, fontSize=11, color=INK)
-        .encode(y=alt.Y("label:N", sort=titles, title=None), x=alt.value(-_LABELS), text="text:N")
+        .encode(y=alt.Y("label:N", sort=titles, title=None), x=alt.value(-_LABELS), text=alt.Text("text:N"))
     )
     return svg_of(alt.layer(bars, words))

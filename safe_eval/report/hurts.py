@@ -172,7 +172,7 @@ def _chart(rows: Sequence[HurtRow]) -> str:
             alt.Chart(data_of(bars))
             .mark_bar(opacity=0.55, height=13)
             .encode(x=x, y=y, color=alt.Color("colour:N", scale=None)),
-            point.mark_rule(strokeWidth=2, color=INK).encode(x=low, x2="high:Q", y=y),
+            point.mark_rule(strokeWidth=2, color=INK).encode(x=low, x2=alt.X2("high:Q"), y=y),
             point.mark_point(filled=True, size=50, opacity=1, color=INK).encode(x=x, y=y),
         ).properties(width=PLOT_WIDTH, height=ROW_HEIGHT * len(rows))
     )

@@ -96,14 +96,14 @@ def _chart(curves: Sequence[Sequence[NoiseRow]], models: Models) -> str:
         y = alt.Y("value:Q", title=None, scale=scale, axis=axis)
         colour = INK if rows[0].model == models.baseline else ACCENT
         chart = alt.Chart(data_of(marks)).encode(x=x, y=y)
-        between = alt.Chart(data_of(marks)).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q")
+        between = alt.Chart(data_of(marks)).encode(x=x, y=alt.Y("low:Q", title=None), y2=alt.Y2("high:Q"))
         title = rows[0].model + (f", {slice_title(rows[0].slice)}" if rows[0].kind == DROP else "")
         strips.append(
             alt.layer(
                 between.mark_area(opacity=0.25, color=colour),
                 chart.mark_line(color=colour, opacity=0.5),
                 chart.mark_point(filled=True, size=45, opacity=1, color=colour),
-                chart.mark_text(dy=-12, dx=20, color=INK, fontSize=11).encode(text="text:N"),
+                chart.mark_text(dy=-12, dx=20, color=INK, fontSize=11).encode(text=alt.Text("text:N")),
             ).properties(width=PLOT_WIDTH + VALUE_WIDTH, height=_HEIGHT, title=title)
         )
     return svg_of(alt.vconcat(*strips, spacing=18))

@@ -4,9 +4,10 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -50,6 +51,9 @@ from safe_eval.report.verdict_words import (
     verdict_words,
 )
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 PACKAGES = ("jinja2", "altair", "vl_convert")
 LIMITS = (
     "VQA accuracy compares normalised words with the reference answers: a right answer in other words counts "
@@ -72,15 +76,10 @@ def render_page(page: Shown, shards: Path | None, summary_name: str) -> str:
         InputError: a package of the `report` extra is missing, or the shards cannot be opened.
     """
     require_extra("the report", "report", *PACKAGES)
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     style = _resource("page.css")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["breakable"] = _breakable
-    text = environment.from_string(_resource("page.html.j2")).render(
+    text = _template().render(
         style=Markup(style),  # noqa: S704 - our own file
         style_hash=_csp_hash(style),
         charts=_drawn(_charts(page)),
@@ -95,6 +94,18 @@ def render_page(page: Shown, shards: Path | None, summary_name: str) -> str:
         limits=[*page.scores.notes, *LIMITS],
     )
     return text + "\n"
+
+
+@cache
+def _template() -> "Template":
+    """A process that writes many pages compiles the template once."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["breakable"] = _breakable
+    return environment.from_string(_resource("page.html.j2"))
 
 
 def _drawn(charts: Sequence[dict[str, str]]) -> list[dict[str, Any]]:

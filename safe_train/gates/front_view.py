@@ -71,14 +71,14 @@ def front_svg(front: Front) -> str:
     steps = alt.Chart(data_of([mark for mark in marks if mark["on"]]))
     layers: list[Any] = [
         limit.encode(y=y),
-        steps.mark_line(color=ACCENT, opacity=0.4).encode(x=x, y=y, order="skips:Q"),
-        chart.mark_rule(opacity=0.4).encode(x=x, y=_end(y, "low"), y2="high:Q", color=colour),
-        chart.mark_rule(opacity=0.4).encode(x=_end(x, "left"), x2="right:Q", y=y, color=colour),
+        steps.mark_line(color=ACCENT, opacity=0.4).encode(x=x, y=y, order=alt.Order("skips:Q")),
+        chart.mark_rule(opacity=0.4).encode(x=x, y=_end(y, "low"), y2=alt.Y2("high:Q"), color=colour),
+        chart.mark_rule(opacity=0.4).encode(x=_end(x, "left"), x2=alt.X2("right:Q"), y=y, color=colour),
         chart.mark_point(filled=True, size=55, opacity=1).encode(x=x, y=y, color=colour),
         *(
             alt.Chart(data_of([mark]))
             .mark_text(align="left", dx=7, dy=-7, fontSize=10, color=INK)
-            .encode(x=x, y=y, text="label:N")
+            .encode(x=x, y=y, text=alt.Text("label:N"))
             for mark in marks
             if mark["label"]
         ),

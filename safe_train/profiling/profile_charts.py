@@ -81,7 +81,9 @@ def _lines(rows: list[Row], across: str, up: str, dashed: list[Row] | None = Non
     ends = {row["name"]: row for row in rows}
     chart = alt.Chart(data_of(rows))
     layers: list[Any] = [
-        chart.mark_rule(opacity=0.5, strokeWidth=2).encode(x=x, y=_at(y, "low"), y2="high:Q", color=colour),
+        chart.mark_rule(opacity=0.5, strokeWidth=2).encode(
+            x=x, y=_at(y, "low"), y2=alt.Y2("high:Q"), color=colour
+        ),
         chart.mark_point(filled=True, size=35, opacity=1).encode(x=x, y=y, color=colour),
     ]
     if dashed is None:
@@ -90,7 +92,7 @@ def _lines(rows: list[Row], across: str, up: str, dashed: list[Row] | None = Non
         line = alt.Chart(data_of(dashed)).mark_line(strokeWidth=1.5, strokeDash=[4, 3])
         layers.append(line.encode(x=x, y=y, color=colour, detail=of))
     names = alt.Chart(data_of(list(ends.values()))).mark_text(align="left", dx=8, fontSize=11)
-    layers.append(names.encode(x=x, y=y, text="name:N", color=colour))
+    layers.append(names.encode(x=x, y=y, text=alt.Text("name:N"), color=colour))
     return svg_of(alt.layer(*layers).properties(width=WIDTH, height=HEIGHT))
 
 
@@ -120,10 +122,12 @@ def _latency(found: Profile) -> str:
     return svg_of(
         alt.layer(
             rule.encode(y=y),
-            name.encode(x=alt.value(4), y=y, text="name:N"),
-            chart.mark_rule(opacity=0.5, strokeWidth=2).encode(x=x, y=_at(y, "low"), y2="high:Q", color=of),
+            name.encode(x=alt.value(4), y=y, text=alt.Text("name:N")),
+            chart.mark_rule(opacity=0.5, strokeWidth=2).encode(
+                x=x, y=_at(y, "low"), y2=alt.Y2("high:Q"), color=of
+            ),
             chart.mark_point(filled=True, size=55, opacity=1).encode(x=x, y=y, color=of),
-            text.encode(x=x, y=y, text="name:N", color=of),
+            text.encode(x=x, y=y, text=alt.Text("name:N"), color=of),
         ).properties(width=WIDTH, height=HEIGHT)
     )
 

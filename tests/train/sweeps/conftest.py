@@ -12,7 +12,7 @@ GRID = """
 about: Which of two is enough?
 options:
   {batch_size: 12, rows_per_forward: 12, bottleneck: 16, heads: 2, eval_steps: 4, validation_questions: 6,
-   warm_up_steps: 2, steps: 24}
+   warm_up_steps: 2, steps: 24, answer_tokens: 4}
 vary: {tokens: [2, 4], rank: [4]}
 seeds: [0, 1]
 latency_questions: 2

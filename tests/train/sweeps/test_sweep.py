@@ -170,7 +170,7 @@ def test_a_trial_is_pruned_by_its_loss(grid_file: Path, shards: Path, untaught: 
     grid = tmp_path / "pruned.yaml"
     points = "points: [{name: learns}, {name: waits, options: {projector_lr: 1.0e-9, fusion_lr: 1.0e-9}}]\n"
     text = grid_file.read_text().replace("vary: {tokens: [2, 4], rank: [4]}\n", points)
-    text = text.replace("steps: 24}", "steps: 24, tokens: 2, rank: 4, projector_lr: 0.01, fusion_lr: 0.01}")
+    text = text.replace("steps: 24,", "steps: 24, tokens: 2, rank: 4, projector_lr: 0.01, fusion_lr: 0.01,")
     grid.write_text(text.replace("seeds: [0, 1]", "seeds: [0]\npruning: {loss: 1, startup: 1, after: 8}"))
     config = SweepConfig(str(grid), tmp_path / "run", shards=(shards,), backbone=str(untaught), quiet=True)
     found = run_sweep(config)
