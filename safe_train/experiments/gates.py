@@ -195,8 +195,8 @@ def _estimate(plan: PlanConfig, settings: GatesSettings) -> Estimate:
     tested, fitted = questions_of(plan, "test"), questions_of(plan, settings.split)
     kinds, budgets = len(settings.kinds), len(planned_training(plan).pathway.budgets)
     first = by_dataset(plan, settings.split) or {}
-    # Gates are fitted on the first dataset, whose questions are asked without a sound and at each budget. Of the
-    # test split, what the base and the closed gate say is known from stage A; the kinds share a twin.
+    # Gates are fitted on the first dataset, whose questions are asked without a sound and at each budget.
+    # What the base and the closed gate say of the test split is known from stage A; the kinds share a twin.
     asked = (1 + budgets) * next(iter(first.values()), NO_QUESTIONS).all
     alone = MODELS * kinds * settings.timed_questions + (1 + budgets) * settings.latency_questions
     return Estimate(

@@ -1,7 +1,7 @@
 """Record: what a finished step leaves in its folder, so that the next run can tell whether it still holds."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,16 @@ def what_changed(out: Path, step: Step) -> list[str]:
     return lines or ["what it needs has changed"]
 
 
+def latest_record(out: Path, name: str) -> Record | None:
+    """What the last finished step of this name left in OUT, whatever its key."""
+    return max(_records(out, name), key=lambda one: one.started, default=None)
+
+
+def _records(out: Path, name: str) -> list[Record]:
+    found: list[Record | None] = [_decoded(file, Record) for file in out.glob(f"{name}-*/{RECORD}")]
+    return [one for one in found if one is not None and one.name == name]
+
+
 def other_versions(record: Record) -> str:
     """The packages that made a result in other versions than are installed; empty if there are none.
 
@@ -139,3 +149,16 @@ def other_versions(record: Record) -> str:
         for name, number in here.items()
         if record.versions.get(name) != number
     )
+
+
+def old_folders(out: Path, steps: Sequence[Step]) -> list[str]:
+    """The folders of steps that this plan does not have: of an earlier one."""
+    current = {one.folder for one in steps}
+    return sorted(file.parent.name for file in out.glob(f"*/{RECORD}") if file.parent.name not in current)
+
+
+def _decoded(file: Path, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
