@@ -126,7 +126,7 @@ def clips_of_splits(world: str, *, clips: int, seed: int) -> Counter[str]:
         InputError: there is no such world.
 
     >>> sorted(clips_of_splits("plain", clips=24, seed=0).items())
-    [('test', 9), ('train', 11), ('val', 4)]
+    [('test', 7), ('train', 13), ('val', 4)]
     """
     return Counter(place.split for place in _places(find_world(world), clips, seed))
 
