@@ -79,7 +79,7 @@ def test_what_another_run_holds_is_awaited_and_run_if_it_was_killed(
 
 def test_what_failed_elsewhere_is_not_tried_again(tmp_path: Path, plan: PlanConfig, use: Use) -> None:
     ran: list[str] = []
-    use(made("one", ("seed-0",), ran, [ValueError("broken")], seconds=0.3))
+    use(made("one", ("seed-0",), ran, [ValueError("broken")], seconds=2))
     with ThreadPoolExecutor(2) as pool:
         jobs = [pool.submit(run_plan, plan, tmp_path, only=("one",), quiet=True) for _ in range(2)]
         runs = [job.result(timeout=60) for job in jobs]
