@@ -228,7 +228,8 @@ def test_every_plan_dry_runs_beside_13b(name: str, tmp_path: Path) -> None:
     found: Forecast = forecast(plan, steps, audit=str(tmp_path / "llava-13b"))
     held = {one.step.name: one.held for one in found.steps if one.held}
     most = 400e9 if name == "demo" else 60e9  # the demo passes 80 rows at once, which only a toy should
-    assert {"stage-a-0", "overfit", "curriculum", "sweep"} <= held.keys()
+    assert {"stage-a-0", "overfit", "curriculum", "retention", "sweep"} <= held.keys()
+    assert name == "demo" or 10e6 <= held["stage-a-0"][0][1].trainable <= 50e6  # experiment 2 asks for it
     points = [point for grid in named_grids(plan) for point in points_of(read_grid(grid))]
     assert len(held["sweep"]) == len(points)
     for one in (pair for many in held.values() for pair in many):
