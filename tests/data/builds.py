@@ -27,7 +27,8 @@ def write_world(root: Path, clips: int) -> Path:
 
 def begin(world: Path, out: Path, *options: object, shard_size: int = 2) -> "subprocess.Popen[str]":
     """Start `safe-data build` without waiting for it."""
-    arguments = ["build", world, out, "--shard-size", shard_size, *options]
+    # Progress is shown of what takes long, and a busy machine takes long.
+    arguments = ["build", world, out, "--shard-size", shard_size, "--quiet", *options]
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
         stdout=subprocess.PIPE,

@@ -211,7 +211,7 @@ def test_a_smaller_pathway_holds_what_it_would_alone(tmp_path: Path) -> None:
 def test_the_command_tells_what_it_cannot_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "show", "demo", "--only", "pilot"]) == 0
     shown = capsys.readouterr().out
-    assert "2,400 training steps, 125,412 answers, 900 asked alone" in shown
+    assert "2,400 training steps, 105,336 answers, 900 asked alone" in shown
     assert "time: not known; give --profile PROFILE.json\nmemory: not known; give --audit MODEL\n" in shown
     assert main(["plan", "show", "demo", "--profile", str(tmp_path / "none.json")]) == 3
     assert "give the profile.json that `safe-train profile` wrote" in capsys.readouterr().err
