@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from safe_train.pathway.projector import AudioProjector
     from safe_train.plan.plan_file import read_plan
     from safe_train.plan.run import run_plan
+    from safe_train.precision.precision import compare_precisions
+    from safe_train.precision.result import Precisions
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
     from safe_train.profiling.profile import profile_checkpoint
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from safe_train.settings.parity import ParityConfig
     from safe_train.settings.pathway import PathwayConfig
     from safe_train.settings.plan import PlanConfig
+    from safe_train.settings.precision import PrecisionConfig
     from safe_train.settings.predict import PredictConfig
     from safe_train.settings.profile import ProfileConfig
     from safe_train.settings.stage_b import StageBConfig
@@ -77,6 +80,8 @@ __all__ = [
     "ParityReport",
     "PathwayConfig",
     "PlanConfig",
+    "PrecisionConfig",
+    "Precisions",
     "PredictConfig",
     "Predicted",
     "Profile",
@@ -91,6 +96,7 @@ __all__ = [
     "TrainConfig",
     "attach_checkpoint",
     "check_parity",
+    "compare_precisions",
     "fit_gate",
     "load_backbone",
     "predict_dataset",
@@ -131,6 +137,8 @@ _MODULES = {
     "pathway.projector": ("AudioProjector",),
     "plan.plan_file": ("read_plan",),
     "plan.run": ("run_plan",),
+    "precision.precision": ("compare_precisions",),
+    "precision.result": ("Precisions",),
     "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "presets": ("preset_config",),
     "profiling.profile": ("profile_checkpoint",),
@@ -146,6 +154,7 @@ _MODULES = {
     "settings.parity": ("ParityConfig",),
     "settings.pathway": ("PathwayConfig",),
     "settings.plan": ("PlanConfig",),
+    "settings.precision": ("PrecisionConfig",),
     "settings.predict": ("PredictConfig",),
     "settings.profile": ("ProfileConfig",),
     "settings.stage_b": ("StageBConfig",),

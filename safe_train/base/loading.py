@@ -88,7 +88,7 @@ def _check_device(name: str) -> None:
 
 
 def _quantization(loading: LoadingConfig) -> Any:
-    """The configuration of torchao or bitsandbytes; what is not quantized, and what is computed, is in `dtype`."""
+    """The configuration of torchao or bitsandbytes; what is not quantized or is computed is in `dtype`."""
     if loading.quantization == "int8":
         config = int8_config()
         from transformers import TorchAoConfig

@@ -258,9 +258,7 @@ def facts_of_run(
         "latency": config.latency,
         "device": device,
         "versions": installed_versions(TRAIN),
-        **(
-            {} if config.pathway_precision == "float32" else {"pathway_precision": config.pathway_precision}
-        ),
+        **({} if config.pathway_precision == "float32" else {"pathway_precision": config.pathway_precision}),
     }
 
 

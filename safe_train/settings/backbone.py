@@ -37,7 +37,7 @@ class LoadingConfig:
     """
 
     dtype: Dtype = "auto"
-    """precision of the frozen model; auto: the one it was saved in; the audio pathway is trained in float32"""
+    """precision of the frozen model; auto: the one it was saved in; the pathway is trained in float32"""
 
     device_map: str | None = None
     """where the frozen model lies: auto, balanced, balanced_low_0 or sequential spread it over the devices of

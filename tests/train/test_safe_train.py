@@ -25,6 +25,7 @@ FUNCTIONS = {
     "small-data": "run_small_data",
     "sweep": "run_sweep",
     "plan": "run_plan",
+    "precision": "compare_precisions",
 }
 
 # Python imports this module by itself when it starts.
@@ -83,6 +84,8 @@ def test_the_public_face() -> None:
         "ParityReport",
         "PathwayConfig",
         "PlanConfig",
+        "PrecisionConfig",
+        "Precisions",
         "PredictConfig",
         "Predicted",
         "Profile",
@@ -97,6 +100,7 @@ def test_the_public_face() -> None:
         "TrainConfig",
         "attach_checkpoint",
         "check_parity",
+        "compare_precisions",
         "fit_gate",
         "load_backbone",
         "predict_dataset",

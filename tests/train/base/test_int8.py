@@ -1,4 +1,4 @@
-"""int8: matrices of a base in 8 bits on a CPU: near its answers, a quarter of their bytes, hashed and frozen."""
+"""int8: matrices of a base in 8 bits on a CPU: near its answers, fewer bytes, hashed and frozen."""
 
 import sys
 from pathlib import Path
@@ -101,7 +101,9 @@ def test_it_cannot_be_trained_whole(untaught: Path) -> None:
 def test_without_torchao_it_is_one_line(monkeypatch: pytest.MonkeyPatch, untaught: Path) -> None:
     monkeypatch.setitem(sys.modules, "torchao", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    said = "int8 needs torchao, which is not installed; run pip install '.[quantize]' in the SAFE project folder"
+    said = (
+        "int8 needs torchao, which is not installed; run pip install '.[quantize]' in the SAFE project folder"
+    )
     with pytest.raises(InputError) as refused:
         to_int8(torch.nn.Linear(2, 2))
     assert str(refused.value) == said
