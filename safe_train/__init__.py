@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from safe_train.demo import DemoConfig, run_demo
     from safe_train.experiments.retention import run_retention
     from safe_train.experiments.small_data import run_small_data
+    from safe_train.export.export import export_checkpoint
+    from safe_train.export.loaded import Safe, load_safe
     from safe_train.finetune.finetune import Finetuned, run_finetune
     from safe_train.gates.fit import fit_gate
     from safe_train.gates.gate_files import FittedGate, read_gate
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from safe_train.settings.audit import AuditConfig
     from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
     from safe_train.settings.data import DataConfig
+    from safe_train.settings.export import ExportConfig
     from safe_train.settings.finetune import FinetuneConfig
     from safe_train.settings.gate import GateConfig
     from safe_train.settings.learning import LossConfig, OptimConfig
@@ -68,6 +71,7 @@ __all__ = [
     "DataConfig",
     "DemoConfig",
     "DriftedError",
+    "ExportConfig",
     "FinetuneConfig",
     "Finetuned",
     "FittedGate",
@@ -87,6 +91,7 @@ __all__ = [
     "Profile",
     "ProfileConfig",
     "RunConfig",
+    "Safe",
     "SafeModel",
     "StageAResult",
     "StageBConfig",
@@ -97,8 +102,10 @@ __all__ = [
     "attach_checkpoint",
     "check_parity",
     "compare_precisions",
+    "export_checkpoint",
     "fit_gate",
     "load_backbone",
+    "load_safe",
     "predict_dataset",
     "predictions",
     "preset_config",
@@ -127,6 +134,8 @@ _MODULES = {
     "demo": ("DemoConfig", "run_demo"),
     "experiments.retention": ("run_retention",),
     "experiments.small_data": ("run_small_data",),
+    "export.export": ("export_checkpoint",),
+    "export.loaded": ("Safe", "load_safe"),
     "finetune.finetune": ("Finetuned", "run_finetune"),
     "gates.fit": ("fit_gate",),
     "gates.gate_files": ("FittedGate", "read_gate"),
@@ -148,6 +157,7 @@ _MODULES = {
     "settings.backbone": ("AskingConfig", "BackboneConfig", "LoadingConfig"),
     "settings.adaptation": ("AdaptationConfig",),
     "settings.data": ("DataConfig",),
+    "settings.export": ("ExportConfig",),
     "settings.finetune": ("FinetuneConfig",),
     "settings.gate": ("GateConfig",),
     "settings.learning": ("LossConfig", "OptimConfig"),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from safe_data.core.terminal import say, wrote
+from safe_train.settings.export import ExportConfig
 from safe_train.settings.precision import PrecisionConfig
 
 
@@ -31,3 +32,21 @@ def precision(checkpoint: Path, shards: Path, *, backbone: str, out: Path, confi
     say(precision_lines(found))
     wrote([out / PRECISION, out / TABLES, out / CSV])
     return found.exit_code
+
+
+def export(checkpoint: Path, *, out: Path, config: ExportConfig) -> None:
+    """Write a checkpoint's pathway as a folder for others, with a model card; load_safe loads it again.
+
+    Its weights, configuration and gate are there, and nothing of this machine. No code is.
+
+    Args:
+        checkpoint: folder written by `safe-train stage-a`
+        out: folder to publish, such as the repository of a model on the Hugging Face Hub
+
+    Examples:
+        safe-train export runs/mine/adapter --out runs/export --license apache-2.0
+        safe-train export runs/mine/adapter --out runs/published --scores runs/mine --base-model ORG/BASE
+    """
+    from safe_train.export.export import export_checkpoint
+
+    wrote(export_checkpoint(checkpoint, out, config))

@@ -92,5 +92,5 @@ def floats_of(weight: Tensor) -> Tensor:
     """A weight as floating-point numbers: itself, or what its integers stand for."""
     if not is_divided(weight):
         return weight
-    found: Tensor = weight.dequantize()  # type: ignore[no-untyped-call]
+    found: Tensor = weight.dequantize()
     return found

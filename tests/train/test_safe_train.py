@@ -26,6 +26,7 @@ FUNCTIONS = {
     "sweep": "run_sweep",
     "plan": "run_plan",
     "precision": "compare_precisions",
+    "export": "export_checkpoint",
 }
 
 # Python imports this module by itself when it starts.
@@ -72,6 +73,7 @@ def test_the_public_face() -> None:
         "DataConfig",
         "DemoConfig",
         "DriftedError",
+        "ExportConfig",
         "FinetuneConfig",
         "Finetuned",
         "FittedGate",
@@ -91,6 +93,7 @@ def test_the_public_face() -> None:
         "Profile",
         "ProfileConfig",
         "RunConfig",
+        "Safe",
         "SafeModel",
         "StageAResult",
         "StageBConfig",
@@ -101,8 +104,10 @@ def test_the_public_face() -> None:
         "attach_checkpoint",
         "check_parity",
         "compare_precisions",
+        "export_checkpoint",
         "fit_gate",
         "load_backbone",
+        "load_safe",
         "predict_dataset",
         "predictions",
         "preset_config",
