@@ -53,6 +53,7 @@ def _metadata(told: Told) -> str:
 
     settings = told.settings
     results = list(_results(told))
+    more: dict[str, Any] = {"base_model_relation": "adapter"} if settings.base_model else {}
     data = ModelCardData(
         base_model=settings.base_model,
         license=settings.license,
@@ -60,7 +61,7 @@ def _metadata(told: Told) -> str:
         tags=list(_TAGS),
         model_name=told.title if results else None,
         eval_results=results or None,
-        **({"base_model_relation": "adapter"} if settings.base_model else {}),
+        **more,
     )
     text: str = data.to_yaml()
     return text.strip()

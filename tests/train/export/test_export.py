@@ -1,5 +1,6 @@
 """An export as others get it: in a new process it answers the same, and it tells nothing of this machine."""
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
+from made_outcomes import made_outcomes
 from safetensors.torch import load_file
 from tiny_models import SHORT
 
@@ -23,9 +25,11 @@ from safe_train.cli import main
 from safe_train.export.export import export_checkpoint
 from safe_train.export.folder import places_in
 from safe_train.export.loaded import load_safe
-from safe_train.gates.gate_files import read_gate
+from safe_train.gates.fitting import fit_on
+from safe_train.gates.gate_files import made_for, read_gate, write_gate
 from safe_train.plan.checklist import Checklist, LaunchItem
 from safe_train.settings.export import ExportConfig
+from safe_train.settings.gate import GateConfig
 from safe_train.settings.predict import PredictConfig
 
 HOSTILE = "<script>x</script>|`$(rm)`"
@@ -98,8 +102,8 @@ import safe_train
 safe = safe_train.load_safe(sys.argv[1], backbone=sys.argv[2], encoders=("logmel",))
 asked = json.loads(sys.stdin.read())
 said = [
-    safe.answer(question, picture=seen and bytes.fromhex(seen), sound=bytes.fromhex(heard), choices=tuple(choices))
-    for question, seen, heard, choices in asked
+    safe.answer(text, picture=seen and bytes.fromhex(seen), sound=bytes.fromhex(heard), choices=tuple(c))
+    for text, seen, heard, c in asked
 ]
 print(json.dumps([[one.text, one.confidence, one.choice_probabilities, one.audio_tokens] for one in said]))
 """
@@ -133,7 +137,7 @@ def test_in_a_new_process_it_gives_the_same_answers(
 
 def test_the_weights_are_the_same_and_the_rest_stays_at_home(trained: Path, exported: Path) -> None:
     names = {str(path.relative_to(exported)) for path in exported.rglob("*") if path.is_file()}
-    assert names == {WEIGHTS, CONFIG, "README.md", "SHA256SUMS", ".eval_results/world_full.yaml"}
+    assert names == {WEIGHTS, CONFIG, "README.md", "SHA256SUMS", ".eval_results/synthetic_full.yaml"}
     assert (exported / WEIGHTS).read_bytes() == (trained / WEIGHTS).read_bytes()
     assert {tensor.dtype.is_floating_point for tensor in load_file(exported / WEIGHTS).values()} == {True}
     ours, theirs = read_config(trained / CONFIG), read_checkpoint(exported).config
@@ -162,7 +166,7 @@ def test_the_hub_reads_the_metadata(exported: Path) -> None:
     assert (data.license, data.base_model, data.library_name) == ("apache-2.0", "org/base", "safe-hearing")
     assert data.model_name == f"Hear {HOSTILE}"
     assert data.eval_results[0].metric_type == "accuracy"
-    listed = yaml.safe_load((exported / ".eval_results/world_full.yaml").read_text("utf-8"))
+    listed = yaml.safe_load((exported / ".eval_results/synthetic_full.yaml").read_text("utf-8"))
     assert listed[0]["value"] == pytest.approx(data.eval_results[0].metric_value, abs=1e-6)
 
 
@@ -189,19 +193,25 @@ def test_without_scores_and_checklist_it_says_so(trained: Path, tmp_path: Path) 
     assert 'load_safe("FOLDER", backbone="BASE")' in card
 
 
+@pytest.mark.parametrize(("kind", "files"), [("entropy", 1), ("linear", 2)])
 def test_a_gate_goes_along_without_its_questions(
-    trained: Path, shards: Path, untaught: Path, tmp_path: Path
+    kind: Any, files: int, trained: Path, tmp_path: Path
 ) -> None:
-    with_gate = tmp_path / "adapter"
+    with_gate, out = tmp_path / "adapter", tmp_path / "out"
     shutil.copytree(trained, with_gate)
-    words = ["gate", "fit", str(with_gate), "--data", str(shards), "--backbone", str(untaught)]
-    main([*words, "--split", "val", "--latency-questions", "0", "--quiet"])
-    gate = read_gate(with_gate)
+    of = msgspec.structs.asdict(made_for(read_config(with_gate / CONFIG)))
+    facts = {"dataset": {"name": "made", "fingerprint": "f" * 12}, "split": "gate", **of}
+    table = dataclasses.replace(made_outcomes(), facts=facts)
+    write_gate(with_gate, fit_on(table, GateConfig(kind=kind)), table)
+    export_checkpoint(with_gate, out)
+    assert len([*(out / "gate").iterdir()]) == files  # not the questions it was fitted on
+    assert all(
+        file.read_bytes() == (with_gate / "gate" / file.name).read_bytes()
+        for file in (out / "gate").iterdir()
+    )
+    gate = read_gate(out)
     assert gate is not None
-    export_checkpoint(with_gate, tmp_path / "out")
-    assert not (tmp_path / "out/gate/outcomes.parquet").exists()
-    assert read_gate(tmp_path / "out") == gate
-    assert f"Its gate ({gate.kind}) was fitted on" in (tmp_path / "out/README.md").read_text("utf-8")
+    assert f"Its gate ({kind}) was fitted on" in (out / "README.md").read_text("utf-8")
 
 
 def test_an_export_is_replaced_with_force_only_and_whole(trained: Path, tmp_path: Path) -> None:
