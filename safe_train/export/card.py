@@ -150,11 +150,11 @@ def _gate(told: Told) -> Iterator[str]:
         yield "It has no gate: it hears every question that comes with a sound."
         return
     facts, found = told.gate.facts, told.gate.facts.found
-    on = facts.fitted_on
+    on, skipped = facts.fitted_on, found.skips_audio
     yield (
         f"Its gate ({plain(facts.kind)}) was fitted on {on.questions:,} questions of {plain(on.dataset)} "
         f"({plain(on.split)}). There it skipped {share_text(found.skips.value)} of them, and "
-        f"{share_text(found.skips_audio.value)} of those that need the sound. "
+        f"{share_text(skipped.value if skipped else None)} of those that need the sound. "
         f"Shown to lose no more than it may: {'yes' if facts.holds else 'no'}."
     )
     for note in facts.notes:
