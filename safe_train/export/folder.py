@@ -98,8 +98,8 @@ def write_folder(
 def places_in(text: str) -> Iterator[str]:
     """What reads as a folder or file of a machine.
 
-    >>> list(places_in('"source": "clap:/home/me/clap", "https://huggingface.co/a/b", "org/name", 1/2'))
-    ['/home/me/clap']
+    >>> list(places_in('"source": "clap:/srv/me/clap", "https://huggingface.co/a/b", "org/name", 1/2'))
+    ['/srv/me/clap']
     """
     yield from _PLACE.findall(text)
 

@@ -44,7 +44,7 @@ def checklist(**changes: Any) -> Checklist:
         "launch": (LaunchItem(name=HOSTILE, experiments=(), decision="no-go"),),
         "experiments": (),
         "steps": (),
-        "failed": {"freeze": "/home/somebody/failed"},
+        "failed": {"freeze": "/srv/somebody/failed"},
         "has_defect": False,
         "versions": {},
     }
@@ -180,7 +180,7 @@ def test_the_card_says_what_came_out_and_escapes_names(exported: Path) -> None:
     assert "<script>" not in body
     assert "\\<script\\>" in body
     assert "It has no gate: it hears every question that comes with a sound." in body
-    assert "/home/somebody" not in card
+    assert "/srv/somebody" not in card
 
 
 def test_without_scores_and_checklist_it_says_so(trained: Path, tmp_path: Path) -> None:
@@ -245,15 +245,15 @@ def test_without_a_record_the_card_does_not_claim_one(trained: Path, run: Path, 
 
 
 def test_a_place_of_this_machine_is_never_written(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"README\.md: would name /home/me/x, a place on this machine"):
-        export_checkpoint(trained, tmp_path / "out", ExportConfig(title="of /home/me/x"))
+    with pytest.raises(InputError, match=r"README\.md: would name /srv/me/x, a place on this machine"):
+        export_checkpoint(trained, tmp_path / "out", ExportConfig(title="of /srv/me/x"))
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ('"/home/me/clap"', ["/home/me/clap"]),
+        ('"/srv/me/clap"', ["/srv/me/clap"]),
         ("clap:/opt/models", ["/opt/models"]),
         ("~/models", ["~/models"]),
         (r"C:\models", [r"C:\models"]),
