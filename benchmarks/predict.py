@@ -41,12 +41,13 @@ def main() -> None:
     """Time both ways in turns, as whole processes and in this one."""
     print_line(benchmark="predict", **describe())
     with tempfile.TemporaryDirectory() as folder:
-        world = _make(Path(folder))
+        world = make_world(Path(folder))
         _whole_processes(world, Path(folder))
         _in_one_process(world)
 
 
-def _make(folder: Path) -> World:
+def make_world(folder: Path) -> World:
+    """Make a world, teach its backbone, and train a pathway for it."""
     world = World(folder / "shards", folder / "backbone", folder / "adapter")
     write_world(folder / "world", clips=CLIPS, seed=0)
     build_dataset(folder / "world", world.shards)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from safe_train.demo import DemoConfig, run_demo
     from safe_train.experiments.retention_worlds import run_retention
     from safe_train.experiments.small_data import run_small_data
+    from safe_train.export.export import export_checkpoint
+    from safe_train.export.loaded import Safe, load_safe
     from safe_train.finetune.finetune import Finetuned, run_finetune
     from safe_train.gates.fit import fit_gate
     from safe_train.gates.gate_files import FittedGate, read_gate
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from safe_train.pathway.projector import AudioProjector
     from safe_train.plan.plan_file import read_plan
     from safe_train.plan.run import run_plan
+    from safe_train.precision.precision import compare_precisions
+    from safe_train.precision.result import Precisions
     from safe_train.predict.predict import Predicted, predict_dataset, predictions
     from safe_train.presets import preset_config
     from safe_train.profiling.profile import profile_checkpoint
@@ -32,12 +36,14 @@ if TYPE_CHECKING:
     from safe_train.settings.audit import AuditConfig
     from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
     from safe_train.settings.data import DataConfig
+    from safe_train.settings.export import ExportConfig
     from safe_train.settings.finetune import FinetuneConfig
     from safe_train.settings.gate import GateConfig
     from safe_train.settings.learning import LossConfig, OptimConfig
     from safe_train.settings.parity import ParityConfig
     from safe_train.settings.pathway import PathwayConfig
     from safe_train.settings.plan import PlanConfig
+    from safe_train.settings.precision import PrecisionConfig
     from safe_train.settings.predict import PredictConfig
     from safe_train.settings.profile import ProfileConfig
     from safe_train.settings.stage_b import StageBConfig
@@ -65,6 +71,7 @@ __all__ = [
     "DataConfig",
     "DemoConfig",
     "DriftedError",
+    "ExportConfig",
     "FinetuneConfig",
     "Finetuned",
     "FittedGate",
@@ -77,11 +84,14 @@ __all__ = [
     "ParityReport",
     "PathwayConfig",
     "PlanConfig",
+    "PrecisionConfig",
+    "Precisions",
     "PredictConfig",
     "Predicted",
     "Profile",
     "ProfileConfig",
     "RunConfig",
+    "Safe",
     "SafeModel",
     "StageAResult",
     "StageBConfig",
@@ -91,8 +101,11 @@ __all__ = [
     "TrainConfig",
     "attach_checkpoint",
     "check_parity",
+    "compare_precisions",
+    "export_checkpoint",
     "fit_gate",
     "load_backbone",
+    "load_safe",
     "predict_dataset",
     "predictions",
     "preset_config",
@@ -121,6 +134,8 @@ _MODULES = {
     "demo": ("DemoConfig", "run_demo"),
     "experiments.retention_worlds": ("run_retention",),
     "experiments.small_data": ("run_small_data",),
+    "export.export": ("export_checkpoint",),
+    "export.loaded": ("Safe", "load_safe"),
     "finetune.finetune": ("Finetuned", "run_finetune"),
     "gates.fit": ("fit_gate",),
     "gates.gate_files": ("FittedGate", "read_gate"),
@@ -131,6 +146,8 @@ _MODULES = {
     "pathway.projector": ("AudioProjector",),
     "plan.plan_file": ("read_plan",),
     "plan.run": ("run_plan",),
+    "precision.precision": ("compare_precisions",),
+    "precision.result": ("Precisions",),
     "predict.predict": ("Predicted", "predict_dataset", "predictions"),
     "presets": ("preset_config",),
     "profiling.profile": ("profile_checkpoint",),
@@ -140,12 +157,14 @@ _MODULES = {
     "settings.backbone": ("AskingConfig", "BackboneConfig", "LoadingConfig"),
     "settings.adaptation": ("AdaptationConfig",),
     "settings.data": ("DataConfig",),
+    "settings.export": ("ExportConfig",),
     "settings.finetune": ("FinetuneConfig",),
     "settings.gate": ("GateConfig",),
     "settings.learning": ("LossConfig", "OptimConfig"),
     "settings.parity": ("ParityConfig",),
     "settings.pathway": ("PathwayConfig",),
     "settings.plan": ("PlanConfig",),
+    "settings.precision": ("PrecisionConfig",),
     "settings.predict": ("PredictConfig",),
     "settings.profile": ("ProfileConfig",),
     "settings.stage_b": ("StageBConfig",),

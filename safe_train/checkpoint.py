@@ -24,8 +24,9 @@ from safe_eval.models.files import Hashes, base_files, check_base
 from safe_train.base.adapted_files import attach_adapted, check_adapted
 from safe_train.base.backbone import Backbone
 from safe_train.pathway.model import AudioPathway, SafeModel, hidden_width
+from safe_train.pathway.precision import lower
 from safe_train.settings.adaptation import AdaptationConfig
-from safe_train.settings.backbone import AskingConfig, LoadingConfig
+from safe_train.settings.backbone import AskingConfig, LoadingConfig, PathwayPrecision
 from safe_train.settings.learning import LossConfig, OptimConfig
 from safe_train.settings.pathway import PathwayConfig
 
@@ -228,11 +229,14 @@ def read_config(path: Path) -> CheckpointConfig:
         raise InputError(f"{path}: is not a checkpoint's configuration: {error}; train it again") from None
 
 
-def attach_checkpoint(checkpoint: Checkpoint, backbone: Backbone) -> SafeModel:
-    """Attach a checkpoint's pathway to the base it was trained for.
+def attach_checkpoint(
+    checkpoint: Checkpoint, backbone: Backbone, precision: PathwayPrecision = "float32"
+) -> SafeModel:
+    """Attach a checkpoint's pathway to the base it was trained for, in a precision, to answer with it.
 
     Raises:
-        InputError: it was trained for another base, or config.json does not fit its weights.
+        InputError: it was trained for another base, or config.json does not fit its weights; or torchao is
+            not installed for int8.
     """
     config, base = checkpoint.config, backbone.model
     where = f"{checkpoint.folder}: was trained for {config.base.name} ({config.base.architecture})"
@@ -257,6 +261,7 @@ def attach_checkpoint(checkpoint: Checkpoint, backbone: Backbone) -> SafeModel:
     # In a safetensors file, weights lie at any byte, and what a matrix product gives can depend on it.
     weights = {name: tensor.clone() for name, tensor in checkpoint.weights.items()}
     pathway.load_state_dict(weights, assign=True)
+    lower(pathway, precision)
     adapted = config.adapted
     adaptation = attach_adapted(checkpoint.folder, base, adapted.settings) if adapted else None
     return SafeModel(base, pathway.eval(), adaptation, folds=True)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import InputError, require_extra
 from safe_data.core.terminal import complain, say, wrote
+from safe_train.deploying import export, precision
 from safe_train.finetuning import finetune, small_data
 from safe_train.planning import plan, retention, sweep
 from safe_train.presets import PRESETS
@@ -262,6 +263,8 @@ COMMANDS: dict[str, Command] = {
     "small-data": small_data,
     "sweep": sweep,
     "plan": plan,
+    "precision": precision,
+    "export": export,
 }
 
 

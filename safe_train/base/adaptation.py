@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from safe_data.core.errors import InputError
 from safe_train.base.backbone import decoder_layers
 from safe_train.base.freeze import freeze
+from safe_train.base.int8 import is_divided
 from safe_train.settings.adaptation import AdaptationConfig, LoraTargets
 
 if TYPE_CHECKING:
@@ -138,9 +139,10 @@ class Full:
                     f"{type(base).__name__}: {name} is offloaded; to train a base whole, keep all of it on a "
                     "device, or choose base=lora"
                 )
-            if not weight.is_floating_point():
+            if not weight.is_floating_point() or is_divided(weight):
+                kind = type(weight).__name__ if is_divided(weight) else weight.dtype
                 raise InputError(
-                    f"{type(base).__name__}: {name} is {weight.dtype}; a quantised base cannot be trained "
+                    f"{type(base).__name__}: {name} is {kind}; a quantised base cannot be trained "
                     "whole, load it in float32 or bfloat16, or choose base=lora"
                 )
         self.weights = trained

@@ -10,6 +10,7 @@ import msgspec
 import torch
 
 from safe_data.core.errors import InputError
+from safe_train.base.int8 import parts_of
 
 
 class FreezeAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,8 +76,9 @@ def _digest(model: Any, named: tuple[str, torch.Tensor]) -> bytes:
     name, tensor = named
     tensor = _offloaded(model, name) if tensor.is_meta else tensor
     digest = hashlib.sha256(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-    data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-    digest.update(data)  # type: ignore[arg-type]  # an array is a buffer
+    for part in parts_of(tensor.detach()):
+        data = part.cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        digest.update(data)  # type: ignore[arg-type]  # an array is a buffer
     return digest.digest()
 
 

@@ -7,11 +7,13 @@ import torch
 from torch import nn
 
 from safe_data.core.errors import InputError, did_you_mean
+from safe_train.base.int8 import int8_config
 from safe_train.settings.backbone import LoadingConfig
 
 # The ways in which accelerate spreads a model over the devices of one process.
 SPREADS = ("auto", "balanced", "balanced_low_0", "sequential")
 _BITSANDBYTES = "bitsandbytes>=0.46.1"
+_LAID = ("8bit", "4bit")  # bitsandbytes lays these where it can compute, and they cannot be moved
 
 
 def loading_options(loading: LoadingConfig) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def check_processes(loading: LoadingConfig, processes: int) -> None:
 
 def place(model: Any, loading: LoadingConfig, device: torch.device) -> None:
     """Move a base to a device, unless it was loaded to where it is to stay."""
-    if loading.device_map is None and loading.quantization is None:
+    if loading.device_map is None and loading.quantization not in _LAID:
         model.to(device)
 
 
@@ -86,14 +88,19 @@ def _check_device(name: str) -> None:
 
 
 def _quantization(loading: LoadingConfig) -> Any:
-    """The configuration of bitsandbytes; what is not quantized, and what is computed, is in `dtype`."""
+    """The configuration of torchao or bitsandbytes; what is not quantized or is computed is in `dtype`."""
+    if loading.quantization == "int8":
+        config = int8_config()
+        from transformers import TorchAoConfig
+
+        return TorchAoConfig(config)
     missing = [] if torch.cuda.is_available() else ["a CUDA device"]
     if importlib.util.find_spec("bitsandbytes") is None:
         missing.append(f"bitsandbytes (pip install '{_BITSANDBYTES}')")
     if missing:
         raise InputError(
-            f"quantization={loading.quantization}: needs {' and '.join(missing)}; leave it out, and load the "
-            "base with dtype=bfloat16, half as large as float32"
+            f"quantization={loading.quantization}: needs {' and '.join(missing)}; choose int8, which "
+            "computes anywhere, or leave it out"
         )
     from transformers import BitsAndBytesConfig
 

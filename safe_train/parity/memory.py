@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from safe_train.base.int8 import parts_of
+
 CUDA, LIVE_TENSORS = "torch.cuda.max_memory_allocated", "tensors alive at a time, by dispatch"
 
 
@@ -25,7 +27,8 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def bytes_of(module: nn.Module) -> int:
     """The bytes of a module's weights and buffers."""
-    return sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))
+    tensors = (*module.parameters(), *module.buffers())
+    return sum(part.nbytes for tensor in tensors for part in parts_of(tensor))
 
 
 def peak_bytes(run: Callable[[], None], device: torch.device) -> tuple[int, str]:
@@ -79,4 +82,5 @@ class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def _storages(values: Any) -> Iterator[torch.UntypedStorage]:
     for leaf in tree_leaves(values):
         if isinstance(leaf, Tensor):
-            yield leaf.untyped_storage()
+            for part in parts_of(leaf):
+                yield part.untyped_storage()

@@ -142,8 +142,7 @@ def prove(
     for tried in pathways:
         model = tried.attach()
         try:
-            gate_off = compare(base, asking.said(f"{tried.name}, gate off", gate_closed(model)))
-            found.append(PathwayParity(tried.name, gate_off, _gate_on_difference(asking, model, base[0])))
+            found.append(pathway_parity(tried.name, asking, base, model))
             measured = measured or _costs(asking, model, config.repeats)
         finally:
             model.detach()
@@ -159,6 +158,12 @@ def prove(
         generation_time=generation,
         memory=memory,
     )
+
+
+def pathway_parity(name: str, asking: Asking, base: Sequence[Said], model: SafeModel) -> PathwayParity:
+    """Compare what a base said before a pathway was attached with what it says behind its closed gate."""
+    gate_off = compare(base, asking.said(f"{name}, gate off", gate_closed(model)))
+    return PathwayParity(name, gate_off, _gate_on_difference(asking, model, base[0]))
 
 
 def _gate_on_difference(asking: Asking, model: SafeModel, base: Said) -> float:

@@ -11,6 +11,7 @@ from safe_data.shards.dataset import ShardDataset
 from safe_train.base.backbone import Backbone
 from safe_train.checkpoint import attach_checkpoint, read_checkpoint
 from safe_train.pathway.model import AudioPathway, SafeModel, new_pathway
+from safe_train.pathway.precision import lower
 from safe_train.settings.backbone import AskingConfig
 from safe_train.settings.parity import ParityConfig
 
@@ -51,12 +52,15 @@ def tried_pathways(config: ParityConfig, backbone: Backbone, dataset: ShardDatas
                     f"{name}: its base was trained (base={one.config.adapted.settings.base}), so its gate "
                     "does not give back the base; compare what was trained beside a frozen one"
                 )
-        return [Tried(name, partial(attach_checkpoint, one, backbone)) for name, one in read]
+        return [
+            Tried(name, partial(attach_checkpoint, one, backbone, config.pathway_precision))
+            for name, one in read
+        ]
     shape = tuple(dataset.encoder["shape"]) if dataset.encoder else (EMBEDDING,)
 
     def fresh(seed: int) -> SafeModel:
         pathway = new_pathway(config.pathway, backbone.model, [shape], seed)
-        return SafeModel(backbone.model, woken(pathway, seed).eval())
+        return SafeModel(backbone.model, lower(woken(pathway, seed), config.pathway_precision).eval())
 
     return [Tried(f"seed {seed}", partial(fresh, seed)) for seed in config.seeds]
 

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from safe_train.base.int8 import floats_of
 from safe_train.pathway.fusion import CrossAttentionBlock, added, beams_of
 from safe_train.pathway.request import KeysValues, Request
 
@@ -74,4 +75,4 @@ def can_fold(block: CrossAttentionBlock, keys_values: KeysValues) -> bool:
 def _weight(linear: nn.Module) -> Tensor:
     if not isinstance(linear, nn.Linear):
         raise TypeError(f"{type(linear).__name__} is no linear layer, so it cannot be folded")
-    return linear.weight
+    return floats_of(linear.weight)

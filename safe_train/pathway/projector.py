@@ -75,7 +75,8 @@ class AudioProjector(nn.Module):
         x = (embeddings.to(self.mean.dtype) - self.mean) / self.deviation
         if self.sequence:
             x = adaptive_avg_pool1d(x.transpose(1, 2), self.num_audio_tokens).transpose(1, 2)
-        projected: Tensor = self.layers(self.norm(x))
+        # The numbers of an embedding may have a large mean in common, so they are standardised in float32.
+        projected: Tensor = self.layers(self.norm(x.to(next(self.layers.parameters()).dtype)))
         if not self.sequence:
             projected = projected.view(len(projected), self.num_audio_tokens, -1)
         return projected if self.tanh_scale is None else projected.tanh() * self.tanh_scale

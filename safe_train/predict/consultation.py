@@ -53,6 +53,11 @@ class Consultation:
         self.gate_ms = 0.0  # of each question
         self._first: Tensor | None = None  # logits of the first token as answered
 
+    @property
+    def first(self) -> Tensor | None:
+        """The logits of the first token of each answer, as answered; None where all skip after a pass."""
+        return self._first
+
     def shut(self, dialogue: Dialogue, inputs: dict[str, Any]) -> Passed:
         """Ask with the gate shut, and let the gate decide on what its first step shows."""
         decided: list[tuple[Decisions, float]] = []

@@ -14,7 +14,8 @@ from safe_train.checkpoint import Checkpoint, read_checkpoint
 from safe_train.predict.predict import facts_of_run, load_predictor, wanted_encoders
 from safe_train.settings.predict import SAFE, PredictConfig
 
-_TEXTS = ("backbone", "encoder", "dtype", "device_map", "quantization", "attention", "gate")
+_OPTIONS = ("dtype", "device_map", "quantization", "pathway_precision", "attention", "gate")
+_TEXTS = ("backbone", "encoder", *_OPTIONS)
 _NUMBERS = ("answer_tokens", "tokens")
 _FLAGS = ("without_base", "allow_other_dataset", "influence")
 _KNOWN = (*_TEXTS, *_NUMBERS, *_FLAGS)
@@ -66,8 +67,7 @@ def _settings(options: ModelOptions) -> dict[str, str]:
 
 
 def _config(settings: dict[str, str], options: ModelOptions) -> PredictConfig:
-    names = ("dtype", "device_map", "quantization", "attention", "gate")
-    given: dict[str, Any] = {name: settings[name] for name in names if name in settings}
+    given: dict[str, Any] = {name: settings[name] for name in _OPTIONS if name in settings}
     given |= {name: settings.get(name, "false") == "true" for name in _FLAGS}
     for name in _NUMBERS:
         if (number := settings.get(name)) is not None:

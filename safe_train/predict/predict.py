@@ -203,7 +203,7 @@ def load_predictor(
     """
     place(backbone.model, config.loading(checkpoint.config.loading), state.device)
     return Predictor(
-        attach_checkpoint(checkpoint, backbone),
+        attach_checkpoint(checkpoint, backbone, config.pathway_precision),
         backbone,
         encoders,
         name=config.name,
@@ -258,6 +258,7 @@ def facts_of_run(
         "latency": config.latency,
         "device": device,
         "versions": installed_versions(TRAIN),
+        **({} if config.pathway_precision == "float32" else {"pathway_precision": config.pathway_precision}),
     }
 
 

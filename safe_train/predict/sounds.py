@@ -104,7 +104,7 @@ class Sounds:
             InputError: an encoder cannot be loaded, or is another one.
         """
         if not self._encoders:
-            self._encoders = [_load(wanted) for wanted in self._wanted]
+            self._encoders = [load_wanted(wanted) for wanted in self._wanted]
         return self._encoders
 
 
@@ -119,7 +119,12 @@ def _each(embeddings: Embeddings) -> list[Embedding]:
     return list(zip(*embeddings, strict=True))
 
 
-def _load(wanted: WantedEncoder) -> AudioEncoder:
+def load_wanted(wanted: WantedEncoder) -> AudioEncoder:
+    """Load an encoder that a checkpoint hears by.
+
+    Raises:
+        InputError: it cannot be loaded, or is another one.
+    """
     _, _, place = (wanted.source or "").partition(":")
     if place and not wanted.is_named and not Path(place).expanduser().is_dir():
         # A checkpoint may be a stranger's: what it names is not fetched.

@@ -36,7 +36,8 @@ class Asked(NamedTuple):
     listened: bool
 
 
-Ask = Callable[[int, tuple[Tensor, ...], int], Asked]  # a question, its sound, the tokens of its answer
+AskedFor = tuple[int, tuple[Tensor, ...], int]  # a question, its sound, the tokens of its answer
+Ask = Callable[[int, tuple[Tensor, ...], int], Asked]
 
 
 @dataclass
@@ -58,6 +59,12 @@ def profile_latency(subject: Subject, answers: Answers, at: Phase = unseen) -> t
         (number, answers.audio([number]), length) for number, length in zip(numbers, lengths, strict=True)
     ]
     ways = _ways(subject, answers)
+    ask_in_turns(ways, requests)
+    return tuple(latency_of(way, ways[0].asked) for way in ways)
+
+
+def ask_in_turns(ways: Sequence[Way], requests: Sequence[AskedFor]) -> None:
+    """Ask every question in all ways before the next, after a few that do not count."""
     for request in requests[:_WARM_UPS]:
         for way in ways:
             way.ask(*request)
@@ -66,7 +73,6 @@ def profile_latency(subject: Subject, answers: Answers, at: Phase = unseen) -> t
             for place in range(len(ways)):
                 way = ways[(turn + place) % len(ways)]
                 way.asked.append(way.ask(*request))
-    return tuple(latency_of(way, ways[0].asked) for way in ways)
 
 
 def latency_of(way: Way, off: Sequence[Asked]) -> Latency:
@@ -92,15 +98,15 @@ def latency_of(way: Way, off: Sequence[Asked]) -> Latency:
 
 
 def _ways(subject: Subject, answers: Answers) -> list[Way]:
-    ways = [Way(GATE_OFF, 0, _asker(answers, 0))]
+    ways = [Way(GATE_OFF, 0, asker(answers, 0))]
     for tokens in subject.config.pathway.budgets:
-        ways.append(Way(f"k = {tokens}", tokens, _asker(answers, tokens)))
+        ways.append(Way(f"k = {tokens}", tokens, asker(answers, tokens)))
     if subject.gate is not None:
-        ways.append(Way(GATED, None, _gated(answers, subject.gate)))
+        ways.append(Way(GATED, None, gated(answers, subject.gate)))
     return ways
 
 
-def _asker(answers: Answers, tokens: int) -> Ask:
+def asker(answers: Answers, tokens: int) -> Ask:
     """Asks with so many audio tokens."""
 
     def ask(number: int, audio: tuple[Tensor, ...], length: int) -> Asked:
@@ -120,7 +126,7 @@ def _asker(answers: Answers, tokens: int) -> Ask:
     return ask
 
 
-def _gated(answers: Answers, gate: Gate) -> Ask:
+def gated(answers: Answers, gate: Gate) -> Ask:
     """Asks as predictions do: a gate that needs a state sees the first token of the base's own answer."""
 
     def ask(number: int, audio: tuple[Tensor, ...], length: int) -> Asked:

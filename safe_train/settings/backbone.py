@@ -8,7 +8,8 @@ from typing import Literal, get_args
 from safe_data.core.errors import InputError, check_at_least_one, check_choices, did_you_mean
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Quantization = Literal["8bit", "4bit"]
+Quantization = Literal["int8", "8bit", "4bit"]
+PathwayPrecision = Literal["float32", "bfloat16", "float16", "int8"]
 Attention = Literal["eager", "sdpa", "flash_attention_2"]
 
 _FIELDS = ("question", "image")
@@ -36,14 +37,15 @@ class LoadingConfig:
     """
 
     dtype: Dtype = "auto"
-    """precision of the frozen model; auto: the one it was saved in; the audio pathway is always float32"""
+    """precision of the frozen model; auto: the one it was saved in; the pathway is trained in float32"""
 
     device_map: str | None = None
     """where the frozen model lies: auto, balanced, balanced_low_0 or sequential spread it over the devices of
     one process; or one device, such as cpu or cuda:1 (default: one device a process, as accelerate says)"""
 
     quantization: Quantization | None = None
-    """load the frozen model's matrices in 8 or 4 bits; needs CUDA and bitsandbytes (default: neither)"""
+    """load the frozen model's matrices in fewer bits: int8 by torchao, on any device; 8bit or 4bit by
+    bitsandbytes, which needs CUDA (default: none of them)"""
 
     attention: Attention | None = None
     """implementation of the frozen model's attention; one that transformers cannot use is refused (default:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
-from safe_data.core.errors import InputError, check_above_zero, check_at_least_one, check_seed
-from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
+from safe_data.core.errors import InputError, check_above_zero, check_at_least_one, check_choices, check_seed
+from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig, PathwayPrecision
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.settings.train import TrainConfig
 
@@ -34,6 +34,9 @@ class ParityConfig:
     checkpoints: tuple[Path, ...] = field(default=(), metadata={"option": "checkpoint", "nargs": "+"})
     """trained pathways to attach, folders written by `safe-train stage-a` (default: fresh ones, with random
     weights where training begins at zero)"""
+
+    pathway_precision: PathwayPrecision = "float32"
+    """precision of the pathways; int8 rounds their matrices by torchao"""
 
     seeds: tuple[int, ...] = field(default=(0, 1, 2), metadata={"nargs": "+"})
     """seed of a fresh pathway, 0 or more"""
@@ -71,6 +74,7 @@ class ParityConfig:
     def __post_init__(self) -> None:
         check_at_least_one(self, "samples", "batch_size")
         check_above_zero(self, "bound")
+        check_choices(self, pathway_precision=get_args(PathwayPrecision))
         for seed in self.seeds:
             check_seed(seed)
         if not self.checkpoints and not self.seeds:

@@ -1,11 +1,18 @@
 """The settings of predictions."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from safe_data.core.errors import InputError, check_at_least_one, check_choices, check_seed, did_you_mean
 from safe_eval.prediction import BASE
-from safe_train.settings.backbone import AskingConfig, Attention, Dtype, LoadingConfig
+from safe_train.settings.backbone import (
+    AskingConfig,
+    Attention,
+    Dtype,
+    LoadingConfig,
+    PathwayPrecision,
+    Quantization,
+)
 from safe_train.settings.data import QuestionTask
 
 SAFE = "safe"
@@ -45,9 +52,12 @@ class PredictConfig:
     """where the frozen model lies: auto, balanced, balanced_low_0 or sequential spread it over the devices of
     one process; or one device, such as cpu or cuda:1 (default: one device a process)"""
 
-    quantization: Literal["8bit", "4bit", "none"] | None = None
-    """load the frozen model's matrices in 8 or 4 bits, which needs CUDA and bitsandbytes, or in neither
-    (default: as in training)"""
+    quantization: Quantization | Literal["none"] | None = None
+    """load the frozen model's matrices in fewer bits: int8 by torchao, on any device; 8bit or 4bit by
+    bitsandbytes, which needs CUDA; or none (default: as in training)"""
+
+    pathway_precision: PathwayPrecision = "float32"
+    """precision of the audio pathway, which was trained in float32; int8 rounds its matrices by torchao"""
 
     attention: Attention | None = None
     """implementation of the frozen model's attention (default: the choice of transformers)"""
@@ -104,7 +114,8 @@ class PredictConfig:
         if self.answer_tokens is not None:
             check_at_least_one(self, "answer_tokens")
         if self.quantization is not None:
-            check_choices(self, quantization=("8bit", "4bit", "none"))
+            check_choices(self, quantization=(*get_args(Quantization), "none"))
+        check_choices(self, pathway_precision=get_args(PathwayPrecision))
 
     def loading(self, trained: LoadingConfig) -> LoadingConfig:
         """How the base is loaded, where `trained` says how it was loaded in training.

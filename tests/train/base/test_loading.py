@@ -144,8 +144,7 @@ def test_quantized_weights_need_cuda_and_bitsandbytes(
     with pytest.raises(InputError) as refused:
         load_backbone(untaught, LoadingConfig(quantization="4bit"))
     assert str(refused.value) == (
-        f"quantization=4bit: needs {missing}; leave it out, and load the base with dtype=bfloat16, half as "
-        "large as float32"
+        f"quantization=4bit: needs {missing}; choose int8, which computes anywhere, or leave it out"
     )
 
 
