@@ -12,6 +12,7 @@ from safe_data.core.terminal import complain, say, wrote
 from safe_train.finetuning import finetune, small_data
 from safe_train.planning import plan, retention, sweep
 from safe_train.presets import PRESETS
+from safe_train.serving import serve
 from safe_train.settings.audit import AuditConfig
 from safe_train.settings.gate import GateConfig
 from safe_train.settings.parity import ParityConfig
@@ -33,6 +34,7 @@ _EXTRAS = {
         *("jinja2", "markupsafe", "altair", "vl_convert", "optuna"),
     ),
     "sweep": ("train,sweep", *_TRAIN, "optuna"),
+    "serve": ("train,serve", *_TRAIN, "fastapi", "uvicorn", "prometheus_client"),
 }
 
 
@@ -262,6 +264,7 @@ COMMANDS: dict[str, Command] = {
     "small-data": small_data,
     "sweep": sweep,
     "plan": plan,
+    "serve": serve,
 }
 
 

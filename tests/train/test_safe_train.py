@@ -25,6 +25,7 @@ FUNCTIONS = {
     "small-data": "run_small_data",
     "sweep": "run_sweep",
     "plan": "run_plan",
+    "serve": "serve_checkpoint",
 }
 
 # Python imports this module by itself when it starts.
@@ -89,6 +90,7 @@ def test_the_public_face() -> None:
         "ProfileConfig",
         "RunConfig",
         "SafeModel",
+        "ServeConfig",
         "StageAResult",
         "StageBConfig",
         "StageCConfig",
@@ -115,6 +117,7 @@ def test_the_public_face() -> None:
         "run_small_data",
         "run_sweep",
         "save_checkpoint",
+        "serve_checkpoint",
         "stage_a",
         "stage_b",
         "stage_c",
