@@ -7,9 +7,10 @@ from safe_train.settings.serve import ServeConfig
 
 
 def serve(checkpoint: Path, *, backbone: str, config: ServeConfig) -> int:
-    """Answer OpenAI's chat completions with a checkpoint, and tell what its gate decided; Ctrl-C ends.
+    """Answer OpenAI's chat completions with a checkpoint, and say what its gate decided.
 
-    A stop answers what was accepted. SAFE_SERVE_API_KEY in the environment is the key that requests must send.
+    Ctrl-C and SIGTERM stop it when it has answered what it accepted. SAFE_SERVE_API_KEY in the environment is
+    the key that requests must send (default: none).
 
     Args:
         checkpoint: folder written by `safe-train stage-a`

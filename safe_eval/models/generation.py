@@ -111,8 +111,10 @@ class Generator:
         return text.strip()
 
     def pieces_of(self, tokens: Sequence[int]) -> list[str]:
-        """The text of each token of an answer, up to its first stop."""
-        return [self._tokenizer.decode([token]) for token in tokens if token not in self._stops]
+        """What each token of an answer adds to its text, up to its first stop."""
+        said = [token for token in tokens if token not in self._stops]
+        texts = self._tokenizer.batch_decode([said[: end + 1] for end in range(len(said))])
+        return [text.removeprefix(before) for before, text in zip(["", *texts], texts, strict=False)]
 
     def is_finished(self, made: Generation) -> list[bool]:
         """Whether each answer ended by itself, before it had as many tokens as it may."""

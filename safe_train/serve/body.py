@@ -34,19 +34,18 @@ async def read_body(request: Request, most_bytes: int, seconds: float) -> bytes:
     """
     declared = request.headers.get("content-length", "0")
     data = bytearray()
-    is_too_long = declared.isdecimal() and int(declared) > most_bytes
+    is_too_long, is_left = declared.isdecimal() and int(declared) > most_bytes, True
     try:
         async with asyncio.timeout(seconds):
-            if not is_too_long:
-                async for piece in request.stream():
-                    data += piece
-                    if is_too_long := len(data) > most_bytes:
-                        break
+            while is_left and not is_too_long:
+                piece, is_left = await _next_piece(request)
+                data += piece
+                is_too_long = len(data) > most_bytes
     except TimeoutError:
         raise Refusal(SLOW, "the body did not come in time (--timeout-seconds)", code="timeout") from None
     if is_too_long:
         data.clear()
-        await drained(request, most_bytes)
+        await drained(request, most_bytes, is_left=is_left)
         raise Refusal(
             TOO_LARGE,
             f"the body is longer than {most_bytes / 2**20:g} MiB (--body-mb)",
@@ -55,14 +54,21 @@ async def read_body(request: Request, most_bytes: int, seconds: float) -> bytes:
     return bytes(data)
 
 
-async def drained(request: Request, most_bytes: int) -> None:
+async def drained(request: Request, most_bytes: int, *, is_left: bool = True) -> None:
     """Read what a refused request still sends, for a while: many clients read the reply only after that."""
     read = 0
     try:
         async with asyncio.timeout(_DRAIN_SECONDS):
-            async for piece in request.stream():
+            while is_left and read <= most_bytes:
+                piece, is_left = await _next_piece(request)
                 read += len(piece)
-                if read > most_bytes:
-                    return
     except (TimeoutError, ClientDisconnect):
         return
+
+
+async def _next_piece(request: Request) -> tuple[bytes, bool]:
+    """The next piece of a body, and whether more comes."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), bool(message.get("more_body", False))

@@ -94,6 +94,7 @@ def listening(config: ServeConfig) -> socket.socket:
     Raises:
         InputError: the address is none, or taken.
     """
+    door: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -102,6 +103,8 @@ def listening(config: ServeConfig) -> socket.socket:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind(address)
     except OSError as error:
+        if door is not None:
+            door.close()
         raise InputError(
             f"{config.host}:{config.port}: cannot be listened at: {error.strerror or error}; choose another "
             "--host or --port"

@@ -147,7 +147,8 @@ class Service:
         loop = asyncio.get_running_loop()
         reading = loop.run_in_executor(self._readers, read_asked, data, call, self.served, self.config)
         try:
-            asked = await asyncio.wait_for(reading, call.left_seconds)
+            async with asyncio.timeout(call.left_seconds):
+                asked = await reading
         except TimeoutError:
             raise Refusal(status.TOO_LATE, "the request was not read in time", code="timeout") from None
         created = int(time.time())
