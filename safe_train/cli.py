@@ -34,7 +34,6 @@ _EXTRAS = {
         *("jinja2", "markupsafe", "altair", "vl_convert", "optuna"),
     ),
     "sweep": ("train,sweep", *_TRAIN, "optuna"),
-    "serve": ("train,serve", *_TRAIN, "fastapi", "uvicorn", "prometheus_client"),
 }
 
 

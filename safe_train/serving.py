@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from safe_data.core.command import HOLDS
+from safe_data.core.errors import require_extra
 from safe_train.settings.serve import ServeConfig
 
 
@@ -20,6 +21,8 @@ def serve(checkpoint: Path, *, backbone: str, config: ServeConfig) -> int:
         safe-train serve runs/mine/adapter --backbone runs/base --port 8000
         safe-train serve runs/mine/adapter --backbone runs/base --gate always --tokens 4 --batch-size 16
     """
+    # The command line has checked the libraries of `train`.
+    require_extra("safe-train serve", "train,serve", "fastapi", "uvicorn", "prometheus_client")
     from safe_train.serve.server import serve_checkpoint
 
     serve_checkpoint(checkpoint, backbone=backbone, config=config)

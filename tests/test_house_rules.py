@@ -77,6 +77,7 @@ SHORT_FILES = {
     "safe_train/parity/freeze_proof.py": "one file of the demo",
     "safe_train/parity/pathways.py": "what a proof is made on",
     "safe_train/profiling/operations.py": "the one file that runs torch.profiler",
+    "safe_train/serving.py": "one command",
     "safe_train/stages/training_pass.py": "what the loop and the profile share",
     "safe_train/presets.py": "the one way to a preset from Python",
     "safe_train/settings/adaptation.py": "one section of the settings",

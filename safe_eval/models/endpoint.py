@@ -79,6 +79,7 @@ class Endpoint:
             "system": self._options.system,
             "template": self._options.template,
             "request": self._request(),
+            **({"extension": "safe"} if self._settings.safe else {}),
             "picture": "PNG, exact pixels",
             "sound": "WAV, 16 bits, one channel, its own rate",
             "versions": installed_versions(PACKAGES),
