@@ -75,7 +75,7 @@ class Asked(NamedTuple):
 
     @property
     def cpu_ms(self) -> float:
-        """The server's time of the processor for each request, which no neighbour on the machine changes much."""
+        """The server's time of the processor for each request; neighbours on the machine change it little."""
         return 1000 * self.cpu_seconds / len(self.seconds)
 
 

@@ -1,6 +1,5 @@
 """App: the addresses of a server, and what each replies."""
 
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -8,9 +7,8 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from safe_data.core.terminal import complain
 from safe_train.serve.measures import CONTENT_TYPE
-from safe_train.serve.refusal import CLOSING, FAILED, JSON, MISSING, Refusal, refused_reply
+from safe_train.serve.refusal import CLOSING, JSON, MISSING, Refusal, defect_reply, refused_reply
 from safe_train.serve.service import Service
 
 ADDRESSES = ("/v1/chat/completions", "/v1/models", "/health", "/health/live", "/health/ready", "/metrics")
@@ -86,5 +84,4 @@ async def _no_address(request: Request, error: Exception) -> Response:
 
 
 async def _defect(_: Request, error: Exception) -> Response:
-    complain(["".join(traceback.format_exception(error))])
-    return refused_reply(Refusal(FAILED, "a defect of the server; its log says more", code="internal_error"))
+    return defect_reply(error)

@@ -3,11 +3,14 @@
 Source: OpenAI's API reference and its Python client's `APIError`: `message`, `type`, `param`, `code`.
 """
 
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from fastapi import Response
+
+from safe_data.core.terminal import complain
 
 BAD, KEYLESS, MISSING, WRONG_METHOD, SLOW = 400, 401, 404, 405, 408
 TOO_LARGE, WRONG_MEDIA, FULL, FAILED, CLOSING, TOO_LATE = 413, 415, 429, 500, 503, 504
@@ -57,6 +60,12 @@ class Refusal(Exception):  # noqa: N818 - most are the client's error, and some 
 def bad(message: str, param: str, code: str = "invalid_value") -> Refusal:
     """A field that cannot be taken."""
     return Refusal(BAD, message, param=param, code=code)
+
+
+def defect_reply(error: Exception) -> Response:
+    """The reply where we failed; what went wrong is only for the server's log."""
+    complain("".join(traceback.format_exception(error)).splitlines())
+    return refused_reply(Refusal(FAILED, "a defect of the server; its log says more", code="internal_error"))
 
 
 def refused_reply(refused: Refusal) -> Response:

@@ -113,7 +113,11 @@ def listening(config: ServeConfig) -> socket.socket:
 
 
 def run_service(service: Service, door: socket.socket, stopped: threading.Event, config: ServeConfig) -> None:
-    """Run a service at a socket until the event is set, and until what was accepted is answered."""
+    """Run a service at a socket until the event is set, and until what was accepted is answered.
+
+    Raises:
+        RuntimeError: it ended before, which is a defect.
+    """
     server = uvicorn.Server(
         uvicorn.Config(
             make_app(service),
@@ -133,7 +137,7 @@ def run_service(service: Service, door: socket.socket, stopped: threading.Event,
     try:
         while not server.started and running.is_alive():
             time.sleep(_GLANCE_SECONDS)
-        if not config.quiet:
+        if server.started and not config.quiet:
             say(_opening(service, door), flush=True)
         # Not by waiting for the event: a handler that sets it must not meet its lock.
         while not stopped.is_set() and running.is_alive() and service.line.is_alive:
@@ -147,7 +151,10 @@ def run_service(service: Service, door: socket.socket, stopped: threading.Event,
     finally:
         server.should_exit = True
     running.join()
+    has_model = service.line.is_alive
     service.end()
+    if not (server.started and has_model and stopped.is_set()):
+        raise RuntimeError("the server ended by itself; what it printed before says why")
     if not config.quiet:
         say(["stopped"], flush=True)
 

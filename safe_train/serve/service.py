@@ -25,7 +25,7 @@ from safe_train.serve.call import Call
 from safe_train.serve.completion import DONE, Completion, event
 from safe_train.serve.line import Line, Outcome, Waiting
 from safe_train.serve.measures import Measures
-from safe_train.serve.refusal import JSON, Refusal, refused_reply
+from safe_train.serve.refusal import JSON, Refusal, defect_reply, refused_reply
 from safe_train.settings.serve import ServeConfig
 
 _EVENTS = "text/event-stream"
@@ -100,6 +100,8 @@ class Service:
             reply = refused_reply(refused)
         except ClientDisconnect:
             reply = Response(status_code=_CLIENT_GONE)
+        except Exception as error:  # a defect costs one request
+            reply = defect_reply(error)
         self.measures.replied(reply.status_code)
         return reply
 

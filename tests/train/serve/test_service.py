@@ -190,6 +190,18 @@ def test_a_long_body_is_413_whether_or_not_it_says_its_length(start: Start) -> N
     assert client.post(ASK, content=body, headers={"content-type": "text/plain"}).status_code == 415
 
 
+def test_a_defect_costs_one_request_and_is_told_in_the_log(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("safe_train.serve.asked.received_sound", None)
+        reply = client.post(ASK, json=question("?", sound()))
+        assert (reply.status_code, error_of(reply)["code"]) == (500, "internal_error")
+    assert "TypeError: 'NoneType' object is not callable" in capsys.readouterr().err
+    assert client.post(ASK, json=question("?", sound())).status_code == 200
+    assert 'safe_requests_total{status="500"} 1.0' in client.get("/metrics").text
+
+
 def test_addresses_that_are_none(client: TestClient) -> None:
     assert error_of(client.get("/v1/completions"))["message"].startswith(
         "GET /v1/completions: there are /v1/chat"
