@@ -106,7 +106,7 @@ def _compare(target: Target, batched: Running, single: Running, clients: int) ->
             benchmark="serving",
             what=f"{clients} clients, at most {size} answered together",
             requests=len(times),
-            all_answered=set(statuses) == {200},
+            statuses={str(status): count for status, count in sorted(statuses.items())},
             requests_per_second=median(asked.rate for asked in found[server]),
             server_cpu_ms_per_request=median(asked.cpu_ms for asked in found[server]),
             p50_ms=float(np.quantile(times, 0.5)),
