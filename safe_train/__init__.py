@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from safe_train.profiling.profile import profile_checkpoint
     from safe_train.profiling.result import Profile
     from safe_train.retention.drift import DriftedError
+    from safe_train.serve.server import serve_checkpoint
     from safe_train.settings.adaptation import AdaptationConfig
     from safe_train.settings.audit import AuditConfig
     from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from safe_train.settings.precision import PrecisionConfig
     from safe_train.settings.predict import PredictConfig
     from safe_train.settings.profile import ProfileConfig
+    from safe_train.settings.serve import ServeConfig
     from safe_train.settings.stage_b import StageBConfig
     from safe_train.settings.stage_c import StageCConfig
     from safe_train.settings.sweep import SweepConfig
@@ -93,6 +95,7 @@ __all__ = [
     "RunConfig",
     "Safe",
     "SafeModel",
+    "ServeConfig",
     "StageAResult",
     "StageBConfig",
     "StageCConfig",
@@ -122,6 +125,7 @@ __all__ = [
     "run_small_data",
     "run_sweep",
     "save_checkpoint",
+    "serve_checkpoint",
     "stage_a",
     "stage_b",
     "stage_c",
@@ -167,6 +171,8 @@ _MODULES = {
     "settings.precision": ("PrecisionConfig",),
     "settings.predict": ("PredictConfig",),
     "settings.profile": ("ProfileConfig",),
+    "serve.server": ("serve_checkpoint",),
+    "settings.serve": ("ServeConfig",),
     "settings.stage_b": ("StageBConfig",),
     "settings.stage_c": ("StageCConfig",),
     "settings.train": ("RunConfig", "TrainConfig"),

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import InputError, require_extra
 from safe_data.core.terminal import complain, say, wrote
-from safe_train.deploying import export, precision
+from safe_train.deploying import export, precision, serve
 from safe_train.finetuning import finetune, small_data
 from safe_train.planning import plan, retention, sweep
 from safe_train.presets import PRESETS
@@ -265,6 +265,7 @@ COMMANDS: dict[str, Command] = {
     "plan": plan,
     "precision": precision,
     "export": export,
+    "serve": serve,
 }
 
 

@@ -1,10 +1,13 @@
-"""The commands that prepare a checkpoint for use elsewhere: precision, export."""
+"""The commands that prepare a checkpoint for use elsewhere, and run it for others: precision, export, serve."""
 
 from pathlib import Path
 
+from safe_data.core.command import HOLDS
+from safe_data.core.errors import require_extra
 from safe_data.core.terminal import say, wrote
 from safe_train.settings.export import ExportConfig
 from safe_train.settings.precision import PrecisionConfig
+from safe_train.settings.serve import ServeConfig
 
 
 def precision(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config: PrecisionConfig) -> int:
@@ -50,3 +53,25 @@ def export(checkpoint: Path, *, out: Path, config: ExportConfig) -> None:
     from safe_train.export.export import export_checkpoint
 
     wrote(export_checkpoint(checkpoint, out, config))
+
+
+def serve(checkpoint: Path, *, backbone: str, config: ServeConfig) -> int:
+    """Answer OpenAI's chat completions with a checkpoint, and say what its gate decided.
+
+    Ctrl-C and SIGTERM stop it when it has answered what it accepted. SAFE_SERVE_API_KEY in the environment is
+    the key that requests must send (default: none).
+
+    Args:
+        checkpoint: folder written by `safe-train stage-a`
+        backbone: model the checkpoint was trained for, as a directory or a hub id; any other is refused
+
+    Examples:
+        safe-train serve runs/mine/adapter --backbone runs/base --port 8000
+        safe-train serve runs/mine/adapter --backbone runs/base --gate always --tokens 4 --batch-size 16
+    """
+    # The command line has checked the libraries of `train`.
+    require_extra("safe-train serve", "train,serve", "fastapi", "uvicorn", "prometheus_client")
+    from safe_train.serve.server import serve_checkpoint
+
+    serve_checkpoint(checkpoint, backbone=backbone, config=config)
+    return HOLDS

@@ -46,6 +46,7 @@ EXTRAS_OF = {
     "safe_train/gates/front_view.py": {"report"},
     "safe_train/profiling/profile_charts.py": {"report"},
     "safe_train/plan/page.py": {"report"},
+    "safe_train/serve/": {"serve"},
     "safe_train/sweeps/engines.py": {"ray"},
     "safe_train/sweeps/": {"sweep"},
     "safe_train/": {"train"},

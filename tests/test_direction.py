@@ -26,7 +26,7 @@ ORDER = {
     "__main__",
     "safe_train": "settings presets augmentation base pathway corpora questions batches "
     "checkpoint run_identity run_state retention gates wandb_log track stages audit parity predict toy "
-    "demo_text demo profiling finetune sweeps experiments plan precision export planning finetuning "
+    "demo_text demo profiling finetune sweeps experiments plan precision export serve planning finetuning "
     "deploying cli __main__",
 }
 PACKAGES = list(ORDER)  # a package may import those before it

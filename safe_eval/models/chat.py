@@ -1,7 +1,8 @@
 """Chat: an example as a request for chat completions, and the completion as an answer.
 
 Source: OpenAI's API reference, "Create chat completion": content parts `image_url` and `input_audio`, and the
-fields of a completion. Servers such as vLLM, llama.cpp and `transformers serve` take the same.
+fields of a completion. Servers such as vLLM, llama.cpp and `transformers serve` take the same. A SAFE server
+adds `safe`: what its gate decided about the sound.
 """
 
 import base64
@@ -61,8 +62,23 @@ class _Models(msgspec.Struct):
     data: list[_Listed]
 
 
+class _Decided(msgspec.Struct):
+    """What a SAFE server says of its gate, and how sure it is."""
+
+    consulted: bool | None = None
+    audio_tokens: int | None = None
+    gate_score: float | None = None
+    gate_ms: float | None = None
+    influence_kl: float | None = None
+    confidence: float | None = None
+    choice_probabilities: dict[str, float] | None = None
+    choice_log_likelihoods: dict[str, float] | None = None
+    choice_log_likelihoods_per_token: dict[str, float] | None = None
+
+
 class _Completion(msgspec.Struct):
     choices: list[_Choice] | None = None
+    safe: Any = None
     error: Any = None
     usage: _Usage | None = None
     model: str | None = None
@@ -132,7 +148,19 @@ def read_completion(data: bytes, model: str) -> Answer:
     if text is None:
         hint = "; raise --max-tokens" if choice.finish_reason == "length" else ""
         return failed(f"the reply has no text (finish_reason {choice.finish_reason!r}){hint}")
-    return Answer(text.strip(), _confidence(choice.logprobs), metadata=_metadata(completion, choice, model))
+    decided = _decided(completion.safe)
+    confidence = decided.confidence
+    return Answer(
+        text.strip(),
+        _confidence(choice.logprobs) if confidence is None else confidence,
+        choice_probabilities=decided.choice_probabilities,
+        consulted=decided.consulted,
+        audio_tokens=decided.audio_tokens,
+        gate_score=decided.gate_score,
+        gate_ms=decided.gate_ms,
+        influence_kl=decided.influence_kl,
+        metadata=_metadata(completion, choice, decided, model),
+    )
 
 
 def listed_models(data: bytes) -> list[str]:
@@ -167,6 +195,14 @@ def failed(error: str) -> Answer:
     return Answer("", error=error)
 
 
+def _decided(safe: Any) -> _Decided:
+    """What a SAFE server decided; nothing where another server means something else by the field."""
+    try:
+        return msgspec.convert(safe, _Decided)
+    except msgspec.ValidationError:
+        return _Decided()
+
+
 def _said(error: Any) -> str:
     if isinstance(error, dict) and error.get("message"):
         error = error["message"]
@@ -181,9 +217,14 @@ def _confidence(tokens: _Tokens | None) -> float | None:
     return None if math.isnan(total) else math.exp(min(total, 0.0))
 
 
-def _metadata(completion: _Completion, choice: _Choice, model: str) -> dict[str, Any] | None:
+def _metadata(
+    completion: _Completion, choice: _Choice, decided: _Decided, model: str
+) -> dict[str, Any] | None:
     """What a row keeps of a completion: why it ended, its tokens, and who answered if that was another."""
     found: dict[str, Any] = {}
+    for name in ("choice_log_likelihoods", "choice_log_likelihoods_per_token"):
+        if (likelihoods := getattr(decided, name)) is not None:
+            found[name] = likelihoods
     if choice.finish_reason not in (None, "stop"):
         found["finish_reason"] = choice.finish_reason
     if choice.message.refusal:

@@ -25,7 +25,7 @@ _OK, _NOT_FOUND = 200, 404
 _WRONG = frozenset((400, 422))  # with the name of the model in what the server says
 _REFUSED = frozenset((401, 403))
 _SHOWN = 8  # models that a message names
-_KNOWN = ("hears", "logprobs", "max_tokens_as", "seed", "sees", "temperature")
+_KNOWN = ("hears", "logprobs", "max_tokens_as", "safe", "seed", "sees", "temperature")
 
 
 def load_endpoint(place: str, options: ModelOptions) -> Sequence["Endpoint"]:
@@ -56,6 +56,7 @@ class Settings:
     max_tokens_as: str = "max_tokens"  # newer models of OpenAI want max_completion_tokens
     hears: bool = True
     sees: bool = True
+    safe: bool = False  # tell a SAFE server the task and the choices; others refuse the field
 
 
 class Endpoint:
@@ -78,6 +79,7 @@ class Endpoint:
             "system": self._options.system,
             "template": self._options.template,
             "request": self._request(),
+            **({"extension": "safe"} if self._settings.safe else {}),
             "picture": "PNG, exact pixels",
             "sound": "WAV, 16 bits, one channel, its own rate",
             "versions": installed_versions(PACKAGES),
@@ -141,7 +143,7 @@ class Endpoint:
         if (fault := misfit(given, hears=self.hears, sees=self.sees)) is not None:
             return failed(fault)
         asked = messages(given, self.asked(given.example), self._options.system)
-        body = msgspec.json.encode({**self._request(), "messages": asked})
+        body = msgspec.json.encode({**self._request(), **self._extension(given.example), "messages": asked})
         start = time.perf_counter()
         reply = self._server.ask("POST", "/chat/completions", body)
         latency_ms = 1000 * (time.perf_counter() - start)
@@ -159,6 +161,13 @@ class Endpoint:
 
     def _said(self, data: bytes) -> str:
         return self._server.without_key(server_message(data) or "nothing more")
+
+    def _extension(self, example: Example) -> dict[str, Any]:
+        """What a SAFE server is told beside the text: with it, it asks and scores as `safe-train predict`."""
+        if not self._settings.safe:
+            return {}
+        choices = {} if example.choices is None else {"choices": example.choices}
+        return {"safe": {"task": example.task, **choices}}
 
     def _request(self) -> dict[str, Any]:
         """The request without its messages."""

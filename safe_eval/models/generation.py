@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jaxtyping import Bool, Float, Int64
 
 from safe_data.core.errors import InputError
-from safe_eval.models.model import Answer
+from safe_eval.models.model import Answer, Said
 from safe_eval.models.token_batches import IGNORED, Inputs, append_answers, pad_token, tokenizer_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ GREEDY = {"do_sample": False, "num_beams": 1}
 # Which answers are not continued after their first token, by the logits that it is chosen from (-inf for what
 # may not be said) and by the state of the last layer that these come from.
 Leave = Callable[["Float[Tensor, 'batch vocab']", "Float[Tensor, 'batch width']"], Sequence[bool]]
+
+# Told of all answers so far, after each of their tokens.
+FollowAll = Callable[["Int64[Tensor, 'batch tokens']"], None]
 
 
 class Generation(NamedTuple):
@@ -46,11 +49,17 @@ class Generator:
         self.end: list[int] = [] if end is None else [end]
         self._stops = _stop_tokens(base, self.end)
 
-    def generate(self, inputs: Inputs, answer_tokens: int, leave: Leave | None = None) -> Generation:
+    def generate(
+        self,
+        inputs: Inputs,
+        answer_tokens: int,
+        leave: Leave | None = None,
+        follow: FollowAll | None = None,
+    ) -> Generation:
         """Continue each prompt: the most likely token each time.
 
         `leave` is told of the first step, and says which answers not to continue. The others stay the same to
-        the last bit, and the generation ends when they do.
+        the last bit, and the generation ends when they do. `follow` is told of every step, after `leave`.
         """
         import torch
 
@@ -63,23 +72,49 @@ class Generator:
                 eos_token_id=self._stops or None,
                 return_dict_in_generate=True,
                 output_logits=True,
-                **watched,
+                **(watched if follow is None else _followed(watched, follow)),
             )
         tokens = generated.sequences[:, -len(generated.logits) :]
         steps = zip(generated.logits, tokens.T, strict=True)
         chosen = [logits.float().log_softmax(-1).gather(1, token[:, None]) for logits, token in steps]
         return Generation(tokens.cpu(), torch.cat(chosen, 1).cpu(), generated.logits[0].float().cpu())
 
-    def read(self, made: Generation) -> list[Answer]:
-        """The answers; the confidence of each is the probability of exactly this text, its end included."""
+    def read(self, made: Generation, most: Sequence[int | None] = ()) -> list[Answer]:
+        """The answers; the confidence of each is the probability of exactly this text, its end included.
+
+        `most` cuts answers off after so many tokens, which are those that a shorter generation has.
+        """
         import torch
 
         stops = torch.isin(made.tokens, torch.tensor(self._stops, dtype=torch.int64))
         is_said = stops.cumsum(1) - stops.long() == 0  # up to the first stop
+        if any(most):
+            length = made.tokens.shape[1]
+            kept = torch.tensor([length if one is None else one for one in most])
+            is_said &= torch.arange(length) < kept[:, None]
         chances = made.log_probabilities.masked_fill(~is_said, 0).sum(1).exp().clamp(max=1).tolist()
         said = [tokens[kept] for tokens, kept in zip(made.tokens, is_said, strict=True)]
         texts = self._tokenizer.batch_decode(said, skip_special_tokens=True)
-        return [Answer(text.strip(), chance) for text, chance in zip(texts, chances, strict=True)]
+        ended = (stops & is_said).any(1).tolist()
+        likely = [row[kept].tolist() for row, kept in zip(made.log_probabilities, is_said, strict=True)]
+        return [
+            Answer(text.strip(), chance, said=Said(tuple(tokens.tolist()), tuple(logs), is_finished))
+            for text, chance, tokens, logs, is_finished in zip(
+                texts, chances, said, likely, ended, strict=True
+            )
+        ]
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """The text of an answer so far, up to its first stop."""
+        stop = next((place for place, token in enumerate(tokens) if token in self._stops), len(tokens))
+        text: str = self._tokenizer.decode(list(tokens[:stop]), skip_special_tokens=True)
+        return text.strip()
+
+    def pieces_of(self, tokens: Sequence[int]) -> list[str]:
+        """What each token of an answer adds to its text, up to its first stop."""
+        said = [token for token in tokens if token not in self._stops]
+        texts = self._tokenizer.batch_decode([said[: end + 1] for end in range(len(said))])
+        return [text.removeprefix(before) for before, text in zip(["", *texts], texts, strict=False)]
 
     def is_finished(self, made: Generation) -> list[bool]:
         """Whether each answer ended by itself, before it had as many tokens as it may."""
@@ -213,6 +248,23 @@ def watching(base: Any, prompts: int, leave: Leave | None) -> Iterator[dict[str,
         yield {"output_scores": True, "stopping_criteria": StoppingCriteriaList([step.stop])}
     finally:
         hook.remove()
+
+
+def _followed(watched: dict[str, Any], follow: FollowAll) -> dict[str, Any]:
+    """What a generation is called with, so that `follow` is told of its steps after those who watch it."""
+    import torch
+    from transformers import StoppingCriteriaList
+
+    starts: list[int] = []
+
+    def stop(tokens: "Int64[Tensor, 'rows length']", _: Any, **__: Any) -> "Bool[Tensor, ' rows']":
+        if not starts:
+            starts.append(tokens.shape[1] - 1)
+        follow(tokens[:, starts[0] :])
+        return torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
+
+    earlier = watched.get("stopping_criteria", ())
+    return {**watched, "stopping_criteria": StoppingCriteriaList([*earlier, stop])}
 
 
 def _stop_tokens(base: Any, end: list[int]) -> list[int]:

@@ -10,7 +10,7 @@ A model may also have
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 ReadSound = Callable[[], "Sound"]
 ReadPicture = Callable[[], "Image"]
+Follow = Callable[
+    [Sequence[int]], None
+]  # told of the tokens of an answer so far, each time there is one more
 
 
 class Model(Protocol):
@@ -55,7 +58,8 @@ class Input:
     """One example as a model gets it, with a condition already applied to its picture and its sound.
 
     Media are read when they are first asked for; `sound_of` and `picture_of` say whose they are, where they
-    are stored and were not changed: the index of a record in the dataset.
+    are stored and were not changed: the index of a record in the dataset. `answer_tokens` and `follow` are
+    for models that know tokens; no run sets them.
     """
 
     example: "Example"
@@ -66,6 +70,8 @@ class Input:
     sound_of: int | None = None
     picture_sha256: str | None = None  # as sent
     request: Requested | None = None
+    answer_tokens: int | None = None  # the most that its answer may have, where that is less than usual
+    follow: Follow | None = None
 
     @cached_property
     def image(self) -> "Image | None":
@@ -85,6 +91,14 @@ class Input:
     def sample_rate_hz(self) -> int | None:
         """The sample rate of `audio`."""
         return None if self._read_sound is None else self._read_sound.sample_rate_hz
+
+
+class Said(NamedTuple):
+    """The tokens of an answer, and the logarithm of the probability of each; the end token is one of them."""
+
+    tokens: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
+    is_finished: bool  # it ended by itself, and was not cut off
 
 
 class ModelGoneError(InputError):
@@ -110,6 +124,7 @@ class Answer:
     latency_ms: float | None = None  # as the model measured it; None: whoever asked may have
     metadata: dict[str, Any] | None = None  # anything else that the row shall keep
     error: str | None = None  # why there is no answer
+    said: Said | None = field(default=None, compare=False, repr=False)  # for who asked; no row keeps it
 
 
 def misfit(given: Input, *, hears: bool, sees: bool) -> str | None:

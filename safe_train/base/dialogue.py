@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from safe_eval.models.generation import Generation, Generator, Leave
+from safe_eval.models.generation import FollowAll, Generation, Generator, Leave
 from safe_eval.models.model import Answer
 from safe_eval.models.token_batches import collate, pad_token
 from safe_train.base.loading import input_device
@@ -24,11 +24,12 @@ def deaf(_rows: Sequence[int]) -> AbstractContextManager[Any]:
 
 
 class Question(NamedTuple):
-    """What is asked: a prompt, perhaps about a picture, and perhaps with choices."""
+    """What is asked: a prompt, perhaps about a picture, perhaps with choices; and for how long an answer."""
 
     prompt: str
     picture: Picture | None = None
     choices: tuple[str, ...] | None = None
+    answer_tokens: int | None = None  # the most, where that is less than usual
 
 
 class Dialogue:
@@ -68,7 +69,7 @@ class Dialogue:
 
     def read(self, questions: Sequence[Question], made: Generation) -> list[Answer]:
         """The answers in what was generated."""
-        answers = self._generator.read(made)
+        answers = self._generator.read(made, [question.answer_tokens for question in questions])
         choices = [question.choices for question in questions]
         for row, chances in self._generator.first_chances(choices, made.first).items():
             answers[row] = replace(answers[row], choice_probabilities=chances)
@@ -99,12 +100,26 @@ class Dialogue:
         }
         return on_device | seen
 
-    def generate(self, inputs: dict[str, Any], leave: Leave | None = None) -> Generation:
+    def generate(
+        self, inputs: dict[str, Any], leave: Leave | None = None, follow: FollowAll | None = None
+    ) -> Generation:
         """Continue each prompt greedily: the most likely token each time.
 
-        `leave` is told of the first step, and says which answers not to continue.
+        `leave` is told of the first step, and says which answers not to continue; `follow` of every step.
         """
-        return self._generator.generate(inputs, self._prompts.asking.answer_tokens, leave)
+        return self._generator.generate(inputs, self._prompts.asking.answer_tokens, leave, follow)
+
+    def prompt_tokens(self, question: Question) -> int:
+        """The tokens of a prompt, with those of its picture; it is remembered. Any thread may ask."""
+        return int(self._prompts.encode(question.prompt, question.picture)["input_ids"].shape[1])
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """The text of an answer so far."""
+        return self._generator.text_of(tokens)
+
+    def pieces_of(self, tokens: Sequence[int]) -> list[str]:
+        """The text of each token of an answer."""
+        return self._generator.pieces_of(tokens)
 
     def _scores(self, questions: Sequence[Question], hearing: Hearing) -> dict[int, list[float]]:
         """By question: the log-likelihood of each choice and its end token, where one has several tokens."""

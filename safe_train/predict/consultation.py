@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from safe_eval.models.generation import Generation
+from safe_eval.models.generation import FollowAll, Generation
 from safe_eval.models.model import Answer
 from safe_train.base.dialogue import Dialogue, Question
 from safe_train.gates.gate import Decisions, Gate
@@ -23,6 +23,7 @@ from safe_train.pathway.model import SafeModel
 
 # The embeddings of the sounds of all questions, a tensor per encoder; only these rows need be filled.
 Listen = Callable[[Sequence[int]], tuple[Tensor, ...]]
+Follow = Callable[[int, Sequence[int]], None]  # told of the tokens of a question's answer so far
 
 
 class Passed(NamedTuple):
@@ -34,7 +35,10 @@ class Passed(NamedTuple):
 
 
 class Consultation:
-    """A batch of questions that a gate decides on; `open_gates` are closed (0) where nothing may be heard."""
+    """A batch of questions that a gate decides on; `open_gates` are closed (0) where nothing may be heard.
+
+    `follow` is told of each answer as it is made, once it is decided whether it hears.
+    """
 
     def __init__(
         self,
@@ -43,8 +47,9 @@ class Consultation:
         questions: Sequence[Question],
         open_gates: Sequence[float],
         listen: Listen,
+        follow: Follow | None = None,
     ) -> None:
-        self._model, self._gate, self._listen = model, gate, listen
+        self._model, self._gate, self._listen, self._follow = model, gate, listen, follow
         self._questions, self._open = questions, np.asarray(open_gates, np.float64)
         self._most = model.pathway.config.most_tokens
         self._sounds: tuple[Tensor, ...] = ()
@@ -67,10 +72,12 @@ class Consultation:
             decisions = self._allowed(self._gate.decide(states_from(first, hidden)))
             decided.append((decisions, 1000 * (perf_counter() - started) / len(decisions)))
             left: list[bool] = decisions.listens.tolist()
+            skips.extend(row for row, is_left in enumerate(left) if not is_left)
             return left
 
+        skips: list[int] = []
         with self._model.fuse():
-            made = dialogue.generate(inputs, leave)
+            made = dialogue.generate(inputs, leave, self._following(range(len(self._questions)), skips))
         return Passed(made, *decided[0])
 
     def answer_at_once(self, dialogue: Dialogue, inputs: dict[str, Any]) -> list[Answer]:
@@ -80,8 +87,9 @@ class Consultation:
         if self._open.any():
             decisions = self._allowed(self._gate.decide(unseen(count)))
             self._settle(decisions, 1000 * (perf_counter() - started) / count)
-        with self.hearing(range(count)):
-            made = dialogue.generate(inputs)
+        rows = range(count)
+        with self.hearing(rows):
+            made = dialogue.generate(inputs, None, self._following(rows, rows))
         self._first = made.first
         return dialogue.read(self._questions, made)
 
@@ -93,7 +101,7 @@ class Consultation:
             questions = [self._questions[row] for row in rows]
             again = inputs if len(rows) == len(self._questions) else dialogue.encode(questions)
             with self.hearing(rows):
-                made = dialogue.generate(again)
+                made = dialogue.generate(again, None, self._following(rows, rows))
             self._first = passed.made.first.clone()
             self._first[rows] = made.first
             for row, answer in zip(rows, dialogue.read(questions, made), strict=True):
@@ -139,6 +147,19 @@ class Consultation:
                 answers, self.decisions.tokens.tolist(), self.decisions.scores.tolist(), moved, strict=True
             )
         ]
+
+    def _following(self, rows: Sequence[int], told: Sequence[int]) -> FollowAll | None:
+        """Who follows a generation of these questions; only those of `told`, which may come to be known."""
+        if (follow := self._follow) is None:
+            return None
+
+        def step(tokens: Tensor) -> None:
+            known = {*told}
+            for row, so_far in zip(rows, tokens.tolist(), strict=True):
+                if row in known:
+                    follow(row, so_far)
+
+        return step
 
     @property
     def _listening(self) -> list[int]:

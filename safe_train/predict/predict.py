@@ -195,6 +195,9 @@ def load_predictor(
     config: PredictConfig,
     state: "PartialState",
     facts: dict[str, Any] | None = None,
+    *,
+    gate_times: bool = False,
+    cache_bytes: int | None = None,
 ) -> Predictor:
     """Put a checkpoint's pathway into its base, on this process's device.
 
@@ -212,6 +215,8 @@ def load_predictor(
         gate=gate_of(checkpoint, config).gate,
         latency=config.latency,
         influence=config.influence,
+        gate_times=gate_times,
+        cache_bytes=cache_bytes,
         facts=facts,
         check=partial(check_dataset, checkpoint, allow_other=config.allow_other_dataset),
     )

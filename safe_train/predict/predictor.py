@@ -24,7 +24,7 @@ from safe_train.base.vision import FEATURE_CACHE_BYTES, Vision
 from safe_train.gates.gate import Gate
 from safe_train.pathway.model import SafeModel
 from safe_train.predict.chosen_gate import always
-from safe_train.predict.consultation import Consultation, Passed
+from safe_train.predict.consultation import Consultation, Follow, Passed
 from safe_train.predict.sounds import Sounds, WantedEncoder
 from safe_train.settings.backbone import AskingConfig
 
@@ -36,7 +36,9 @@ class Predictor:
     SAFE computes what the base computes, bit for bit. With `latency`, nothing is remembered of one question
     for the next, and each answer has its time, without embedding its sound and scoring its choices.
     `influence` asks once more with the gate shut where no state was needed, to tell how far the sound moved
-    the answer. `check` refuses a dataset that may not be asked.
+    the answer. `gate_times` tells the gate's time of questions that are asked together, each its share.
+    `cache_bytes` bounds each of the memories of pictures and prompts. `check` refuses a dataset that may not
+    be asked.
     """
 
     def __init__(
@@ -51,18 +53,21 @@ class Predictor:
         gate: Gate | None = None,
         latency: bool = False,
         influence: bool = False,
+        gate_times: bool = False,
+        cache_bytes: int | None = None,
         facts: Mapping[str, Any] | None = None,
         check: Callable[[ShardDataset], None] | None = None,
     ) -> None:
         self.name, self.hears, self.sees = name, True, True
         self.facts = dict(facts or {})
         self._model, self._encoders, self._asking, self._latency = model, tuple(encoders), asking, latency
-        self._check, self._influence = check, influence
+        self._check, self._influence, self._gate_times = check, influence, latency or gate_times
         self._gate: Gate = always(model.pathway.config.most_tokens) if gate is None else gate
         self._pictures_apart = pictures_apart(backbone.processor)
         self._shared = _Shared()
         self._sounds: Sounds | None = None
-        room = {"picture_bytes": 0, "token_bytes": 0} if latency else {}
+        bound = 0 if latency else cache_bytes
+        room = {} if bound is None else {"picture_bytes": bound, "token_bytes": bound}
         prompts = Prompts(backbone.processor, asking, **room)
 
         def dialogue(vision: Vision) -> Dialogue:
@@ -70,7 +75,7 @@ class Predictor:
             seen = vision if self._gate.needs_state or not latency else None
             return Dialogue(model.base, backbone.processor, prompts, vision=seen, scored_rows=batch_size)
 
-        seen_bytes = 0 if latency else FEATURE_CACHE_BYTES
+        seen_bytes = FEATURE_CACHE_BYTES if bound is None else bound
         self._dialogue = self._with_base = dialogue(Vision(model.base, seen_bytes))
         if model.adaptation.sees_anew:  # then the features of a picture are not those of the base
             self._with_base = dialogue(Vision(model.base, seen_bytes, model.untouched))
@@ -84,21 +89,40 @@ class Predictor:
         """The text that a question is asked with."""
         return self._asking.worded(example.prompt, example.task)
 
-    def prepare(self, dataset: ShardDataset, conditions: Sequence[str]) -> None:
+    def prompt_tokens(self, given: Input) -> int:
+        """The tokens of a question's prompt, with those of its picture. Any thread may ask.
+
+        Raises:
+            Exception: what the processor raises for a picture that it cannot take.
+        """
+        return self._dialogue.prompt_tokens(self._questions([given])[0])
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """The text of an answer so far."""
+        return self._dialogue.text_of(tokens)
+
+    def pieces_of(self, tokens: Sequence[int]) -> list[str]:
+        """The text of each token of an answer."""
+        return self._dialogue.pieces_of(tokens)
+
+    def prepare(self, dataset: ShardDataset | None, conditions: Sequence[str]) -> None:
         """Check that a dataset has what the model hears by, and load what it does not have.
+
+        Without one (None), all sounds are embedded as they come, and the encoders are loaded now.
 
         Raises:
             InputError: it may not be asked, it lacks the embeddings of an encoder or silence, an encoder that
                 is needed for sounds that are stored nowhere cannot be loaded, or there are pictures that
                 cannot be shown.
         """
-        if self._check is not None:
-            self._check(dataset)
-        check_pictures(self._asking, [dataset])
+        if dataset is not None:
+            if self._check is not None:
+                self._check(dataset)
+            check_pictures(self._asking, [dataset])
         if self._sounds is None or self._sounds.dataset is not dataset:  # else its encoders are loaded
             self._sounds = Sounds(dataset, self._encoders)
         self._sounds.prepare(conditions)
-        if self._latency:
+        if self._latency and dataset is not None:
             self._look_once(dataset)
 
     def answer(self, inputs: Sequence[Input]) -> list[Answer]:
@@ -141,7 +165,7 @@ class Predictor:
         questions, dialogue = self._questions(inputs), self._dialogue
         gates, gate = [one.gate for one in inputs], self._gate
         listen = partial(self._audio, inputs)
-        consultation = Consultation(self._model, gate, questions, gates, listen)
+        consultation = Consultation(self._model, gate, questions, gates, listen, _follower(inputs))
         passed: Passed | None = None
 
         started = perf_counter()
@@ -158,7 +182,7 @@ class Predictor:
         if self._influence and any(gates) and passed is None:
             passed = self._passed(dialogue, questions, gates, shut)
         off = None if passed is None else passed.made.first
-        told = consultation.told(scored, off, timed=self._latency and any(gates))
+        told = consultation.told(scored, off, timed=self._gate_times and any(gates))
         latency_ms = 1000 * seconds / len(questions)
         return [replace(one, latency_ms=latency_ms) for one in told] if self._latency else told
 
@@ -179,7 +203,10 @@ class Predictor:
                 dialogue.encode([Question("?", picture)])
 
     def _questions(self, inputs: Sequence[Input]) -> list[Question]:
-        return [Question(self.asked(one.example), _picture(one), one.example.choices) for one in inputs]
+        return [
+            Question(self.asked(one.example), _picture(one), one.example.choices, one.answer_tokens)
+            for one in inputs
+        ]
 
     def _encoded(self, dialogue: Dialogue, questions: Sequence[Question]) -> dict[str, Any]:
         return dialogue.encode(questions) if self._latency else self._shared.encoded(dialogue, questions)
@@ -238,6 +265,18 @@ class _Shared:
         if self._passed is None or of != self._of:
             self._passed, self._of = shut(), of
         return self._passed
+
+
+def _follower(inputs: Sequence[Input]) -> Follow | None:
+    """Who follows the answers of a batch, if anyone does."""
+    if not any(one.follow for one in inputs):
+        return None
+
+    def follow(row: int, tokens: Sequence[int]) -> None:
+        if (told := inputs[row].follow) is not None:
+            told(tokens)
+
+    return follow
 
 
 def _names(questions: Sequence[Question]) -> list[tuple[str, str | None]]:

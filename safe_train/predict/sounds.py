@@ -1,4 +1,7 @@
-"""Sounds: what SAFE hears, as embeddings: those stored with the dataset wherever the sound is not changed."""
+"""Sounds: what SAFE hears, as embeddings: those stored with a dataset wherever the sound is not changed.
+
+Where there is no dataset, as behind a server, every sound is embedded by the checkpoint's own encoders.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +11,7 @@ from jaxtyping import Float16
 from numpy import ndarray
 
 from safe_data.core.errors import InputError
-from safe_data.encoders.encoder import AudioEncoder, load_encoder
+from safe_data.encoders.encoder import AudioEncoder, embed_silence, load_encoder
 from safe_data.media.sound import Sound
 from safe_data.shards.dataset import ShardDataset
 from safe_data.shards.layout import label_of
@@ -33,17 +36,25 @@ class WantedEncoder(NamedTuple):
 
 
 class Sounds:
-    """The sounds of a split as a checkpoint's encoders embed them; encoders are loaded when first needed.
+    """Sounds as a checkpoint's encoders embed them: those of a split, or of no dataset (None).
+
+    Encoders are loaded when they are first needed.
 
     Raises:
         InputError: the dataset lacks the embeddings of an encoder.
     """
 
-    def __init__(self, dataset: ShardDataset, encoders: Sequence[WantedEncoder]) -> None:
+    def __init__(self, dataset: ShardDataset | None, encoders: Sequence[WantedEncoder]) -> None:
         self.dataset, self._wanted = dataset, tuple(encoders)
-        self._stored = [dataset.with_encoder(label_of(e.name, e.fingerprint)) for e in encoders]
-        self.shapes = [tuple((one.encoder or {})["shape"]) for one in self._stored]
+        self._stored = _stored(dataset, encoders) if dataset else ()
         self._encoders: list[AudioEncoder] = []
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shape of one embedding of each encoder."""
+        if self.dataset is None:
+            return [tuple(encoder.shape) for encoder in self.load()]
+        return [tuple((one.encoder or {})["shape"]) for one in self._stored]
 
     def prepare(self, conditions: Sequence[str]) -> None:
         """Load early what the conditions need: stored silence, and encoders for sounds stored nowhere.
@@ -51,6 +62,9 @@ class Sounds:
         Raises:
             InputError: the dataset has no silence, or an encoder cannot be loaded or is another one.
         """
+        if self.dataset is None:
+            self.load()
+            return
         for condition in conditions:
             if condition == "mute_audio":
                 self.silence()
@@ -84,10 +98,14 @@ class Sounds:
 
     def stored(self, indices: Sequence[int]) -> Embeddings:
         """The embeddings of these records' own sounds."""
+        if self.dataset is None:
+            raise ValueError("no dataset is there to hold the embeddings of records")
         return tuple(dataset.embeddings(indices) for dataset in self._stored)
 
     def silence(self) -> Embeddings:
         """The embedding of silence, as an array of one."""
+        if self.dataset is None:
+            return tuple(embed_silence(encoder)[None] for encoder in self.load())
         return tuple(dataset.silence[None] for dataset in self._stored)
 
     def embed(self, sounds: Sequence[Sound]) -> Embeddings:
@@ -106,6 +124,11 @@ class Sounds:
         if not self._encoders:
             self._encoders = [load_wanted(wanted) for wanted in self._wanted]
         return self._encoders
+
+
+def _stored(dataset: ShardDataset, encoders: Sequence[WantedEncoder]) -> tuple[ShardDataset, ...]:
+    """The dataset, opened with the embeddings of each encoder."""
+    return tuple(dataset.with_encoder(label_of(e.name, e.fingerprint)) for e in encoders)
 
 
 def _read(given: Input) -> Sound:

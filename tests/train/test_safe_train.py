@@ -27,6 +27,7 @@ FUNCTIONS = {
     "plan": "run_plan",
     "precision": "compare_precisions",
     "export": "export_checkpoint",
+    "serve": "serve_checkpoint",
 }
 
 # Python imports this module by itself when it starts.
@@ -95,6 +96,7 @@ def test_the_public_face() -> None:
         "RunConfig",
         "Safe",
         "SafeModel",
+        "ServeConfig",
         "StageAResult",
         "StageBConfig",
         "StageCConfig",
@@ -124,6 +126,7 @@ def test_the_public_face() -> None:
         "run_small_data",
         "run_sweep",
         "save_checkpoint",
+        "serve_checkpoint",
         "stage_a",
         "stage_b",
         "stage_c",

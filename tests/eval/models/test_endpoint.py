@@ -96,6 +96,37 @@ def test_settings_change_the_request_and_none_leaves_a_field_out() -> None:
     assert answer.confidence == pytest.approx(np.exp(-0.75))
 
 
+DECIDED = {"consulted": True, "audio_tokens": 4, "gate_score": 0.75, "gate_ms": 0.5, "influence_kl": 0.25}
+
+
+def test_what_a_safe_server_decided_is_the_answers() -> None:
+    likely = {"choice_probabilities": {"red": 0.25, "blue": 0.75}, "choice_log_likelihoods": {"red": -2.0}}
+    safe = {**DECIDED, **likely, "confidence": 0.5, "of_a_later_version": 1}
+    answer, made = answer_of(completion("blue", safe=safe, logprobs=[-0.25]), arg=("logprobs=true",))
+    assert {name: getattr(answer, name) for name in DECIDED} == DECIDED
+    assert answer.confidence == 0.5  # which counts the end of the answer, too
+    assert answer.choice_probabilities == {"red": 0.25, "blue": 0.75}
+    assert answer.metadata == {"choice_log_likelihoods": {"red": -2.0}}
+    assert "safe" not in made.completions[0].body
+
+
+@pytest.mark.parametrize("safe", ["yes", {"consulted": "yes"}, 3, [], None])
+def test_another_server_may_mean_something_else_by_the_field(safe: Any) -> None:
+    answer, _ = answer_of(completion("blue", safe=safe))
+    assert (answer.text, answer.consulted, answer.confidence, answer.error) == ("blue", None, None, None)
+
+
+def test_a_safe_server_is_told_the_task_and_the_choices_if_asked_to() -> None:
+    offered = Example(id="q", task="vqa", prompt="?", references=("blue",), choices=("red", "blue"))
+    with made_server() as made:
+        endpoint = endpoint_of(made, arg=("safe=true",))
+        endpoint.answer([Input(offered)])
+        endpoint.answer([Input(Example(id="q", task="caption", prompt="?", references=("blue",)))])
+        assert facts_of(endpoint) == {**facts_of(endpoint_of(made)), "extension": "safe"}
+    sent = sorted((one.body["safe"] for one in made.completions), key=str)
+    assert sent == [{"task": "caption"}, {"task": "vqa", "choices": ["red", "blue"]}]
+
+
 def test_a_run_asks_an_endpoint_like_any_model() -> None:
     def see(body: Any) -> Say:
         content = body["messages"][0]["content"]

@@ -4,14 +4,11 @@ import json
 import os
 import shutil
 import signal
-from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
-from made_outcomes import made_outcomes
-from tiny_models import SHORT
+from tiny_gates import add_entropy_gate
 
 from safe_data.core.files import file_sha256
 from safe_data.shards.dataset import ShardDataset
@@ -20,13 +17,7 @@ from safe_eval.prediction import Prediction
 from safe_eval.predictions import read_predictions, select
 from safe_eval.runner.asker import Asker
 from safe_eval.runner.output import run_file
-from safe_train.base.backbone import load_backbone
-from safe_train.checkpoint import attach_checkpoint, read_checkpoint
 from safe_train.cli import main
-from safe_train.gates.asking import ask_every_budget
-from safe_train.gates.fitting import fit_on
-from safe_train.gates.gate_files import fitted_gate, made_for, write_gate
-from safe_train.settings.gate import GateConfig
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +25,7 @@ def gated(adapter: Path, shards: Path, untaught: Path, tmp_path_factory: pytest.
     """The checkpoint with an entropy gate that skips about half of the questions."""
     folder = tmp_path_factory.mktemp("gated") / "adapter"
     shutil.copytree(adapter, folder)
-    backbone = load_backbone(untaught)
-    model = attach_checkpoint(read_checkpoint(folder), backbone)
-    states = ask_every_budget(model, backbone, ShardDataset(shards, "test"), asking=SHORT, quiet=True).states
-    median = float(np.median(states.entropy / states.largest_entropy))
-    of = made_for(read_checkpoint(folder).config)
-    origin = {"dataset": {"name": "made", "fingerprint": "f" * 12}, "split": "gate"}
-    table = replace(made_outcomes(), facts={**origin, **msgspec.structs.asdict(of)})
-    facts = fit_on(table, GateConfig(kind="entropy")).facts
-    chosen = msgspec.structs.replace(facts, threshold=median, tokens=4, budgets=(0, 4))
-    write_gate(folder, fitted_gate(chosen, {}), table)
+    add_entropy_gate(folder, untaught, ShardDataset(shards, "test"))
     return folder
 
 
