@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from safe_train.demo import DemoConfig, run_demo
     from safe_train.experiments.retention import run_retention
     from safe_train.experiments.small_data import run_small_data
+    from safe_train.explain.explain import explain_checkpoint
     from safe_train.finetune.finetune import Finetuned, run_finetune
     from safe_train.gates.fit import fit_gate
     from safe_train.gates.gate_files import FittedGate, read_gate
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from safe_train.settings.audit import AuditConfig
     from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
     from safe_train.settings.data import DataConfig
+    from safe_train.settings.explain import ExplainConfig
     from safe_train.settings.finetune import FinetuneConfig
     from safe_train.settings.gate import GateConfig
     from safe_train.settings.learning import LossConfig, OptimConfig
@@ -65,6 +67,7 @@ __all__ = [
     "DataConfig",
     "DemoConfig",
     "DriftedError",
+    "ExplainConfig",
     "FinetuneConfig",
     "Finetuned",
     "FittedGate",
@@ -91,6 +94,7 @@ __all__ = [
     "TrainConfig",
     "attach_checkpoint",
     "check_parity",
+    "explain_checkpoint",
     "fit_gate",
     "load_backbone",
     "predict_dataset",
@@ -121,6 +125,7 @@ _MODULES = {
     "demo": ("DemoConfig", "run_demo"),
     "experiments.retention": ("run_retention",),
     "experiments.small_data": ("run_small_data",),
+    "explain.explain": ("explain_checkpoint",),
     "finetune.finetune": ("Finetuned", "run_finetune"),
     "gates.fit": ("fit_gate",),
     "gates.gate_files": ("FittedGate", "read_gate"),
@@ -140,6 +145,7 @@ _MODULES = {
     "settings.backbone": ("AskingConfig", "BackboneConfig", "LoadingConfig"),
     "settings.adaptation": ("AdaptationConfig",),
     "settings.data": ("DataConfig",),
+    "settings.explain": ("ExplainConfig",),
     "settings.finetune": ("FinetuneConfig",),
     "settings.gate": ("GateConfig",),
     "settings.learning": ("LossConfig", "OptimConfig"),
