@@ -16,12 +16,12 @@ def explain(checkpoint: Path, shards: Path, *, backbone: str, out: Path, config:
         checkpoint: folder written by `safe-train stage-a`
         shards: folder of the dataset whose questions are explained
         backbone: model the checkpoint was trained for, as a directory or a hub id; any other is refused
-        out: folder of explain.json, explain.md, items.csv and the charts; in the folder of a run, where
-            `safe-eval report` shows them
+        out: folder of explain.json, explain.md, items.csv and the charts; `safe-eval report RUN` shows what
+            is in RUN/explain
 
     Examples:
-        safe-train explain runs/mine/adapter runs/mine/shards --backbone runs/base --out runs/mine/explain
-        safe-train explain runs/mine/adapter runs/mine/shards --backbone runs/base --questions 60 --out runs/few
+        safe-train explain runs/mine/adapter runs/mine/shards --backbone base --out runs/mine/explain
+        safe-train explain runs/mine/adapter runs/mine/shards --backbone base --segments 8 --out runs/fine
     """
     from safe_eval.judging.verdict import EXIT_CODES
     from safe_train.explain.explain import explain_checkpoint

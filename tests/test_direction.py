@@ -25,7 +25,8 @@ ORDER = {
     "__main__",
     "safe_train": "settings presets augmentation base pathway corpora questions batches "
     "checkpoint run_identity run_state retention gates wandb_log track stages audit parity predict toy "
-    "demo_text demo profiling explain finetune sweeps experiments plan planning finetuning explaining cli __main__",
+    "demo_text demo profiling explain finetune sweeps experiments plan planning finetuning explaining cli "
+    "__main__",
 }
 PACKAGES = list(ORDER)  # a package may import those before it
 HEAVY = ("torch", "transformers", "great_expectations", "ray", "pandas")

@@ -59,7 +59,7 @@ class Attention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """One head of a fused layer, or all heads of it (`head` null), on one slice.
 
     `entropy` is from 0 (one token) to 1 (all alike), `largest` the share of the token attended to most,
-    `weights` the mean share of each audio token, and `added` the length of what is added by that of the state.
+    `weights` the mean share of each audio token, `added` the length of what is added by that of the state.
     """
 
     layer: int
@@ -72,7 +72,7 @@ class Attention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How well a number tells that the sound helps: right with the sound, wrong in silence. `auroc` or why not."""
+    """How well a number tells that the sound helps: right with the sound, wrong in silence."""
 
     score: str
     layer: int | None
@@ -225,8 +225,8 @@ NOT_SHOWN = {
     "checks": "A map that passes rests on the weights and orders what matters; that does not make it the "
     "reason for an answer, and one that fails may still be right about single answers.",
     "attribution": "What is absent has a stand-in (pad tokens, grey, silence), and another stand-in gives "
-    "other numbers. A negative value made the answer less likely, whether it was right or wrong. Shares divide "
-    "what these parts do together, and say nothing of how.",
+    "other numbers. A negative value made the answer less likely, whether it was right or wrong. Shares "
+    "divide what these parts do together, and say nothing of how.",
     "parts": "A part that is silenced is no natural sound, and what several parts say alike is divided among "
     "them. More in a part with an event is agreement with the annotation, not proof of hearing it.",
     "attention": "Attention is no explanation: weights sum to 1 whatever is heard, so they cannot say that a "
@@ -240,8 +240,8 @@ NOT_SHOWN = {
     "as right without the sound.",
     "associations": "The sound comes from another clip, so this is about classes, not about clips that go "
     "together. No effect here is no effect on these pictures and answers.",
-    "by_group": "Groups differ in more than their name, and the questions in one were not drawn to compare it "
-    "with another.",
+    "by_group": "Groups differ in more than their name, and the questions in one were not drawn to compare "
+    "it with another.",
 }
 
 

@@ -33,10 +33,10 @@ def _shares(found: Explanation, method: str) -> dict[str, str]:
         for number, row in enumerate(found.attribution)
         if row.method == method
     ]
-    slices = list(dict.fromkeys(row["slice"] for row in rows))
+    slices = list(dict.fromkeys(str(row["slice"]) for row in rows))
     players = list(dict.fromkeys(str(row["player"]) for row in rows))
-    x = alt.X("share:Q", title=None, stack="zero", scale=alt.Scale(domain=[0, 1]))
-    x.axis = alt.Axis(labelExpr=_PERCENT, tickCount=5)
+    axis = alt.Axis(labelExpr=_PERCENT, tickCount=5)
+    x = alt.X("share:Q", title=None, stack="zero", scale=alt.Scale(domain=[0, 1]), axis=axis)
     y = alt.Y("slice:N", sort=slices, title=None)
     bars = alt.Chart(data_of(rows)).mark_bar(height=13)
     colour = alt.Color("colour:N", scale=None)
@@ -93,7 +93,7 @@ def _heads(found: Explanation) -> dict[str, str]:
     return {
         "svg": svg if rows else "",
         "title": "What cross-attention adds",
-        "caption": "Where the first token of the answer is chosen. Attention is no explanation: see the note.",
+        "caption": "Where the first token of the answer is chosen. Attention is no explanation: see below.",
         "file": "added.svg",
     }
 
@@ -120,8 +120,8 @@ def _curves(found: Explanation) -> dict[str, str]:
         ]
         if not rows:
             continue
-        x = alt.X("moved:Q", title="share of words, patches and sounds")
-        x.axis = alt.Axis(labelExpr=_PERCENT, tickCount=5, grid=False)
+        axis = alt.Axis(labelExpr=_PERCENT, tickCount=5, grid=False)
+        x = alt.X("moved:Q", title="share of words, patches and sounds", axis=axis)
         y = alt.Y("value:Q", title="probability of the answer", scale=alt.Scale(domain=[0, 1]))
         of, detail = alt.Color("colour:N", scale=None), alt.Detail("order:N")
         names = [row for row in rows if row["moved"] == 0.5]
@@ -156,7 +156,7 @@ def _stages(found: Explanation) -> dict[str, str]:
         for row in found.shuffled
         if "picture" in row.map
     ]
-    stages = [row["stage"] for row in rows]
+    stages = [str(row["stage"]) for row in rows]
     x = alt.X("value:Q", title="rank correlation", scale=alt.Scale(domain=[-1, 1]))
     y = alt.Y("stage:N", sort=stages, title=None)
     low = x.copy()

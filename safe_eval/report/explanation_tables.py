@@ -1,21 +1,23 @@
 """Explanation tables: what explain.json holds, as tables of the page; explain.md has the same."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 from safe_data.core import numerals
 from safe_eval.report import numbers
+from safe_eval.report.attention_tables import (
+    attention_tables,
+    auroc_of,
+    cell_of,
+    prediction_tables,
+    slices_of,
+)
 from safe_eval.report.explanation import (
     NOT_SHOWN,
     Association,
-    Attention,
     Attribution,
-    Estimate,
     Explanation,
     GroupRow,
-    Influence,
-    ModeCount,
 )
 from safe_eval.report.labels import slice_title
 from safe_eval.report.table import Cell, Column, Row, Table
@@ -32,8 +34,6 @@ PLAYERS = {"words": "Words", "picture": "Picture", "sound": "Sound"}
 _ANSWERS = {"all": "All answers", "changed": "Another answer than without", "kept": "The same answer"}
 _MOST_PAIRS = 12  # of associations that are shown
 _TONES = {"go": "good", "no-go": "bad"}
-
-Of = TypeVar("Of", Attribution, Attention, Influence, ModeCount)
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def explanation_parts(found: Explanation) -> list[ExplanationPart]:
         ("checks", "Can the maps be believed?", _checks),
         ("attribution", "What answers rest on", _attribution),
         ("parts", "Parts of the sound", _parts),
-        ("attention", "Attention to audio tokens", _attention),
-        ("predictions", "Does attention tell that the sound helps?", _predictions),
+        ("attention", "Attention to audio tokens", attention_tables),
+        ("predictions", "Does attention tell that the sound helps?", prediction_tables),
         ("influence", "How far the sound moves the answer", _influence),
         ("modes", "How answers come out", _modes),
         ("associations", "Does a sound make the model see things?", _associations),
@@ -72,9 +72,9 @@ def explanation_lead(found: Explanation) -> str:
     left = ", ".join(f"{numbers.count(count)} {why}" for why, count in found.left_out.items())
     return (
         f"{numbers.count(found.questions, 'question')} in {numbers.count(found.groups, 'group')} of "
-        f"{found.dataset}, split {found.split}. Maps are of the model listening to every sound with {found.tokens} "
-        f"audio tokens; {gate}. In brackets, {numbers.percent(found.confidence, 0)} % intervals over groups."
-        + (f" Left out: {left}." if left else "")
+        f"{found.dataset}, split {found.split}. Maps are of the model listening to every sound with "
+        f"{found.tokens} audio tokens; {gate}. In brackets, {numbers.percent(found.confidence, 0)} % "
+        "intervals over groups." + (f" Left out: {left}." if left else "")
     )
 
 
@@ -86,7 +86,8 @@ def _checks(found: Explanation) -> Iterator[Table]:
     note = f"of {numbers.count(found.checked, 'question')}; completeness of all"
     yield Table("Sanity checks", note, "Check", (Column("Decision"), Column("Evidence")), tuple(rows))
     shuffled = [
-        Row(one.stage, (_cell(one.correlation, PLAIN),), group=f"Map of {one.map}") for one in found.shuffled
+        Row(one.stage, (cell_of(one.correlation, PLAIN),), group=f"Map of {one.map}")
+        for one in found.shuffled
     ]
     if shuffled:
         yield Table(
@@ -114,7 +115,7 @@ def _attribution(found: Explanation) -> Iterator[Table]:
                     tuple(_attributed(at.get((name, player))) for player in players),
                     detail=numbers.count(at[name, players[0]].nats.n, "question"),
                 )
-                for name in _slices(own)
+                for name in slices_of(own)
             ),
         )
 
@@ -144,93 +145,12 @@ def _parts(found: Explanation) -> Iterator[Table]:
                 slice_title(row.slice),
                 (
                     *(Cell(DIFFERENCE.write(value)) for value in row.nats[:4]),
-                    None
-                    if row.auroc is None
-                    else Cell(PLAIN.write(row.auroc), PLAIN.interval(row.low, row.high)),
+                    auroc_of(row),
                 ),
                 detail=numbers.count(row.n, "question"),
             )
             for row in found.parts
         ),
-    )
-
-
-def _attention(found: Explanation) -> Iterator[Table]:
-    names = [name for name in _slices(found.attention) if name in ("all", "audio", "vl")]
-    at = {(row.layer, row.head, row.slice): row for row in found.attention}
-    for title, field, unit in (
-        ("Entropy of attention", "entropy", PLAIN),
-        ("What is added to the hidden state", "added", PLAIN),
-    ):
-        note = {
-            "entropy": "0: all on one audio token, 1: all alike; where the first token of the answer is chosen",
-            "added": "its length by that of the state before",
-        }[field]
-        yield Table(
-            f"{title}, by layer and head",
-            note,
-            "Head",
-            tuple(Column(slice_title(name)) for name in names),
-            tuple(
-                Row(
-                    "all heads" if head is None else f"head {head + 1}",
-                    tuple(
-                        _cell(getattr(at[layer, head, name], field), unit)
-                        if (layer, head, name) in at
-                        else None
-                        for name in names
-                    ),
-                    group=f"Layer {layer}",
-                )
-                for layer, head in dict.fromkeys((row.layer, row.head) for row in found.attention)
-            ),
-        )
-    types = [name for name in _slices(found.attention) if name.startswith("type:")]
-    layers = list(dict.fromkeys(row.layer for row in found.attention))
-    if types:
-        yield Table(
-            "Attention by question type",
-            "entropy over all heads; below, what is added",
-            "Questions",
-            tuple(Column(f"Layer {layer}") for layer in layers),
-            tuple(
-                Row(slice_title(name), tuple(_focus(at[layer, None, name]) for layer in layers))
-                for name in types
-            ),
-        )
-
-
-def _focus(row: Attention) -> Cell:
-    added = f"{PLAIN.write(row.added.value)} {PLAIN.interval(row.added.low, row.added.high)} added"
-    return Cell(PLAIN.write(row.entropy.value), PLAIN.interval(row.entropy.low, row.entropy.high), (added,))
-
-
-def _predictions(found: Explanation) -> Iterator[Table]:
-    names = list(dict.fromkeys(row.slice for row in found.predictions))
-    at = {(row.score, row.layer, row.head, row.slice): row for row in found.predictions}
-    rows = []
-    for score, layer, head in dict.fromkeys((r.score, r.layer, r.head) for r in found.predictions):
-        if head is not None:
-            continue
-        cells = []
-        for name in names:
-            row = at[score, layer, head, name]
-            cells.append(
-                Cell("not measured", lines=(row.why_not or "",))
-                if row.auroc is None
-                else Cell(PLAIN.write(row.auroc), PLAIN.interval(row.low, row.high))
-            )
-        rows.append(Row(score, tuple(cells), group="All layers" if layer is None else f"Layer {layer}"))
-    first = {row.slice: row for row in reversed(found.predictions)}
-    yield Table(
-        "AUROC of numbers against “right with the sound, wrong in silence”",
-        "0.5 tells nothing; below 0.5, smaller numbers go with help",
-        "Number",
-        tuple(
-            Column(slice_title(name), detail=f"{first[name].positives} of {first[name].n} helped")
-            for name in names
-        ),
-        tuple(rows),
     )
 
 
@@ -244,7 +164,7 @@ def _influence(found: Explanation) -> Iterator[Table]:
             Row(
                 _ANSWERS[row.answers],
                 (
-                    _cell(row.mean, PLAIN),
+                    cell_of(row.mean, PLAIN),
                     Cell(_small(row.quantiles[1])),
                     Cell(f"{_small(row.quantiles[0])} to {_small(row.quantiles[2])}"),
                     Cell(SHARE.write(row.above)),
@@ -268,7 +188,7 @@ def _modes(found: Explanation) -> Iterator[Table]:
                 row.mode,
                 (
                     Cell(numbers.count(row.count), tone="bad" if row.is_failure else ""),
-                    _cell(row.share, SHARE),
+                    cell_of(row.share, SHARE),
                 ),
                 detail=row.means,
                 group=slice_title(row.slice),
@@ -288,8 +208,8 @@ def _associations(found: Explanation) -> Iterator[Table]:
     yield Table(
         "A wrong answer about the picture, beside a sound of a class",
         f"change of its probability against other classes, in points (pp), of "
-        f"{numbers.count(found.association_questions, 'question')}; {numbers.count(len(pairs), 'pair')}, of which "
-        f"{sure} differ from 0 after Holm; the largest change is {numbers.points(largest, 2)} pp",
+        f"{numbers.count(found.association_questions, 'question')}; {numbers.count(len(pairs), 'pair')}, of "
+        f"which {sure} differ from 0 after Holm; the largest change is {numbers.points(largest, 2)} pp",
         "Heard and seen",
         (Column("Change"), Column("Probability beside others"), Column("p, Holm")),
         tuple(_association(row) for row in shown),
@@ -324,18 +244,10 @@ def _groups(found: Explanation) -> Iterator[Table]:
 def _group(row: GroupRow) -> Row:
     return Row(
         row.value,
-        (_cell(row.accuracy, SHARE), _cell(row.gain, POINTS), Cell(numerals.p_value(row.holm_p))),
+        (cell_of(row.accuracy, SHARE), cell_of(row.gain, POINTS), Cell(numerals.p_value(row.holm_p))),
         detail=f"{numbers.count(row.gain.n, 'question')} in {numbers.count(row.gain.groups, 'group')}",
         group=f"{slice_title(row.slice)}: {row.field}",
     )
-
-
-def _cell(found: Estimate, unit: Unit) -> Cell:
-    return Cell(unit.write(found.value), unit.interval(found.low, found.high))
-
-
-def _slices(rows: Sequence[Of]) -> list[str]:
-    return list(dict.fromkeys(row.slice for row in rows))
 
 
 def _small(value: float) -> str:

@@ -91,9 +91,8 @@ def seen_beside_sounds(
     config: ExplainConfig,
 ) -> list[Seen]:
     """Ask each question about the picture that has choices beside a sound of each class."""
-    asked = [
-        one for one in questions if not one.example.needs_audio and one.has_picture and one.example.choices
-    ]
+    about_pictures = [one for one in questions if not one.example.needs_audio and one.has_picture]
+    asked = [one for one in about_pictures if one.example.choices]
     offered = offered_sounds(dataset, config.classes)
     pairs = [
         (one, kind, place)

@@ -30,7 +30,10 @@ class Curves(NamedTuple):
     random: dict[str, Float64[ndarray, " steps"]]
 
     def better(self, kind: str) -> float:
-        """How much smaller (deletion) or larger (insertion) the area of the map's order is than of random ones."""
+        """How much smaller (deletion) or larger (insertion) the area is than in random order.
+
+        Above 0 the map ranks better than chance.
+        """
         gap = float(self.attributed[kind].mean() - self.random[kind].mean())
         return -gap if kind == DELETION else gap
 

@@ -141,8 +141,8 @@ class Embedder:
         """The log-probability of the answer where only the chosen units are there, in nats."""
         parts = []
         with torch.no_grad():
-            for rows in chosen.split(self._rows):
-                embeddings, sounds = one.mixed(rows)
+            for start in range(0, len(chosen), self._rows):
+                embeddings, sounds = one.mixed(chosen[start : start + self._rows])
                 parts.append(self.likelihood(one, embeddings, sounds).cpu())
         return torch.cat(parts)
 

@@ -26,26 +26,22 @@ from safe_data.core.interruption import interrupted_by_sigterm
 from safe_data.core.only_writer import only_writer
 from safe_data.core.options_file import TRAIN, installed_versions, options_of, write_options
 from safe_data.core.overwriting import check_free
-from safe_data.core.phases import Phases
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.models.files import base_files
 from safe_eval.options import Sampling
 from safe_eval.report.explanation import EXPLAIN_FILE, NOT_SHOWN, Explanation
-from safe_eval.runner.plan import sample_of_groups
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.loading import place
 from safe_train.base.prompts import check_pictures
 from safe_train.checkpoint import CONFIG, Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
-from safe_train.explain.asked import FULL, Asked, Outcome, ask, chosen_questions
+from safe_train.explain.asked import Asked, Outcome, ask, chosen_questions
 from safe_train.explain.associations import associations, seen_beside_sounds
-from safe_train.explain.attribution import integrated_gradients
+from safe_train.explain.checking import check_maps
 from safe_train.explain.checks import checks_of, curve_rows, shuffled_rows
-from safe_train.explain.deletion import Curves, curves
 from safe_train.explain.embedded import Embedder
 from safe_train.explain.explain_text import explanation_markdown, items_csv
 from safe_train.explain.explained import EXPLAINED, Explained, Explainer, explain_all
 from safe_train.explain.parts import parting
-from safe_train.explain.shuffling import Similarity, can_shuffle, cascade, similarities
 from safe_train.explain.summary import (
     attention_rows,
     attribution_rows,
@@ -81,15 +77,6 @@ class Subject(NamedTuple):
     encoders: tuple[WantedEncoder, ...]
     sounds: Sounds
     asked: Asked
-
-
-class Checked(NamedTuple):
-    """What the sanity checks are made of; the questions by their places among those explained."""
-
-    places: tuple[int, ...]
-    similarities: tuple[Similarity, ...]
-    curves: tuple[Curves, ...]
-    why_not: str | None
 
 
 class Written(NamedTuple):
@@ -178,7 +165,7 @@ def _explained(
     )
     sampling = Sampling(confidence=config.confidence, seed=config.seed)
     table, every = table_of(outcomes, explained, sampling), sliced(outcomes, sampling)
-    checked = _checked(subject, explainer, outcomes, explained, config)
+    checked = check_maps(explainer, subject.dataset, subject.asked.questions, outcomes, explained, config)
     of_checked = sliced([outcomes[at] for at in checked.places], sampling) if checked.places else None
     shuffled = shuffled_rows(checked.similarities, of_checked) if of_checked else []
     drawn = curve_rows(checked.curves, of_checked) if of_checked else []
@@ -239,54 +226,9 @@ def _explained(
     return found, outcomes, explained
 
 
-def _checked(
-    subject: Subject,
-    explainer: Explainer,
-    outcomes: Sequence[Outcome],
-    explained: Sequence[Explained | None],
-    config: ExplainConfig,
-) -> Checked:
-    """Run the sanity checks on the first questions in the order of groups."""
-    inside = sample_of_groups(subject.dataset, most=config.checked, seed=config.seed)
-    places = [
-        at
-        for at, (question, one) in enumerate(zip(subject.asked.questions, explained, strict=True))
-        if one is not None and inside(question.example)
-    ]
-    if not places:
-        return Checked((), (), (), f"no whole group has at most {config.checked} questions; raise --checked")
-    embedder, rows = explainer.embedder, config.batch_size
-    with Phases("checking maps", quiet=config.quiet) as at:
-        at("attributing")
-        questions = [
-            explainer.embed(subject.asked.questions[n], str(outcomes[n].said[FULL].answer)) for n in places
-        ]
-        maps = [integrated_gradients(embedder, one, steps=config.steps, rows=rows) for one in questions]
-        at("leaving out")
-        drawn = [
-            curves(embedder, one, found, orders=config.random_orders, seed=config.seed + n)
-            for n, one, found in zip(places, questions, maps, strict=True)
-        ]
-        at("shuffling weights")
-        alike, why = [], None
-        if can_shuffle(cascade(subject.model, config.stages)):
-            alike = similarities(
-                embedder,
-                questions,
-                maps,
-                stages=config.stages,
-                steps=config.steps,
-                rows=rows,
-                seed=config.seed,
-            )
-        else:
-            why = "weights of 4 or 8 bits cannot be shuffled; load the base with --quantization none"
-    return Checked(tuple(places), tuple(alike), tuple(drawn), why)
-
-
 def _identity(subject: Subject, config: ExplainConfig) -> dict[str, Any]:
     """What the explanation of a question depends on."""
-    base = json_bytes(base_files(subject.backbone.folder))
+    base = msgspec.json.encode(base_files(subject.backbone.folder), order="deterministic")
     return {
         "checkpoint": file_sha256(subject.checkpoint.folder / CONFIG),
         "base": hashlib.sha256(base).hexdigest(),

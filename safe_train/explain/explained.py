@@ -36,7 +36,7 @@ class Explained(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """What was found of one question, in nats of the log-probability of the model's own answer.
 
     `players` are those that it has. `given_words` are Shapley values of picture and sound with the words in
-    place. `parts` are those of parts of the sound, `events` says in which of them the annotation has an event.
+    place. `parts` are those of parts of the sound, `events` says in which the annotation has an event.
     """
 
     example_id: str
@@ -162,7 +162,8 @@ def read_explained(path: Path, identity: dict[str, Any] | None = None) -> list[E
         lines = path.read_bytes().split(b"\n")[:-1]  # what stands behind the last line break was cut off
     try:
         first = msgspec.json.decode(lines[0]) if lines else None
-        if identity is not None and first != msgspec.to_builtins(identity):
+        identity = None if identity is None else msgspec.json.decode(msgspec.json.encode(identity))
+        if identity is not None and first != identity:
             known = first if isinstance(first, dict) else {}
             other = sorted(name for name in {*known, *identity} if known.get(name) != identity.get(name))
             raise InputError(
@@ -176,14 +177,14 @@ def read_explained(path: Path, identity: dict[str, Any] | None = None) -> list[E
 
 @contextmanager
 def _appending(path: Path, identity: dict[str, Any] | None) -> Iterator[Any]:
-    """Append lines to a file, each written through; `identity` begins a new one, None goes on with what is whole."""
+    """Append lines, each written through; `identity` begins a new file, None goes on with what is whole."""
     with explaining(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if identity is None:
             content = path.read_bytes()
             whole = content.rfind(b"\n") + 1
-            with path.open("r+b") as file:
-                file.truncate(whole)
+            with path.open("r+b") as cut:
+                cut.truncate(whole)
         with path.open("wb" if identity is not None else "ab") as file:
 
             def write(value: Any) -> None:

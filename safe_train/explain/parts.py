@@ -6,6 +6,7 @@ silenced, embedded anew. Else they are audio tokens, and a coalition is what the
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def worth_of_parts(
     orders: int,
     seed: int,
 ) -> Float64[ndarray, " parts"]:
-    """The Shapley value of each part, in nats of the answer's log-probability; `sound` is needed for segments."""
+    """The Shapley value of each part, in nats of the answer; `sound` is needed for segments."""
 
     def by_time(coalitions: Bool[Tensor, "coalitions parts"]) -> Tensor:
         if sound is None:
@@ -113,6 +114,6 @@ def has_event(record: Record, count: int, seconds: float) -> Bool[ndarray, " par
     ends = np.linspace(0, seconds, count + 1)
     shared = [
         sum(max(0.0, min(end, high) - max(start, low)) for start, end in times)
-        for low, high in zip(ends[:-1], ends[1:], strict=True)
+        for low, high in pairwise(ends)
     ]
     return np.asarray(shared) >= _EVENT * seconds / count

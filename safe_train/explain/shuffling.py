@@ -43,7 +43,7 @@ class Similarity(NamedTuple):
 
 
 def cascade(model: SafeModel, stages: int) -> list[Stage]:
-    """From the output embeddings down through the decoder, with what is fused into each layer, to the projector."""
+    """From the output embeddings down through the decoder, with its fused parts, to the projector."""
     layers, fused = decoder_layers(model.base), model.pathway.config.layers
     head = model.base.get_output_embeddings()
     found = [Stage("output", () if head is None else (head,))]
@@ -109,7 +109,7 @@ def similarities(
     rows: int,
     seed: int,
 ) -> list[Similarity]:
-    """Make the maps of these questions again at each stage, and compare them with those of the whole model."""
+    """Make the maps of these questions anew at each stage, and compare them with the whole model's."""
     found = []
     alone = pathway_stage(embedder.model)
     with shuffled(alone.modules, seed):

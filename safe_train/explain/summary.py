@@ -72,14 +72,12 @@ def table_of(outcomes: Sequence[Outcome], found: Sequence[Explained | None], sam
 
 def attribution_rows(table: Table) -> Iterator[Attribution]:
     """By method, part and slice."""
-    for method, of in (
-        (GRADIENTS, lambda one: one.gradients),
-        (SHAPLEY, lambda one: one.shapley),
-        (GIVEN_WORDS, lambda one: one.given_words),
-    ):
-        for player in of(table.explained[0]):
-            nats = np.array([of(one)[player] for one in table.explained])
-            shares = np.array([share_of(of(one), player) for one in table.explained])
+    fields = {GRADIENTS: "gradients", SHAPLEY: "shapley", GIVEN_WORDS: "given_words"}
+    for method, field in fields.items():
+        values: list[dict[str, float]] = [getattr(one, field) for one in table.explained]
+        for player in values[0]:
+            nats = np.array([one[player] for one in values])
+            shares = np.array([share_of(one, player) for one in values])
             for name in table.slices.inside:
                 yield Attribution(
                     method=method,
@@ -131,19 +129,19 @@ def prediction_rows(table: Table, layers: Sequence[int], confidence: float) -> I
     """Which numbers tell that the sound helps: of all layers, of each, of each head; beside KL and doubt."""
     focus = 1 - table.numbers(lambda one: one.entropy)
     added, heads_added = table.numbers(lambda one: one.layer_added), table.numbers(lambda one: one.added)
-    found = [
+    found: list[tuple[str, int | None, int | None, Float64[ndarray, " questions"]]] = [
         ("attention focused", None, None, focus.mean((1, 2))),
         ("largest attention", None, None, table.numbers(lambda one: one.largest).mean((1, 2))),
         ("added", None, None, added.mean(1)),
         ("influence KL", None, None, _known(o.influence_kl for o in table.outcomes)),
         ("doubt of the base", None, None, _known(o.doubt for o in table.outcomes)),
     ]
-    for place, layer in enumerate(layers):
-        found.append(("attention focused", layer, None, focus[:, place].mean(1)))
-        found.append(("added", layer, None, added[:, place]))
-        for head in range(focus.shape[2]):
-            found.append(("attention focused", layer, head, focus[:, place, head]))
-            found.append(("added", layer, head, heads_added[:, place, head]))
+    for place, number in enumerate(layers):
+        found.append(("attention focused", number, None, focus[:, place].mean(1)))
+        found.append(("added", number, None, added[:, place]))
+        for of_head in range(focus.shape[2]):
+            found.append(("attention focused", number, of_head, focus[:, place, of_head]))
+            found.append(("added", number, of_head, heads_added[:, place, of_head]))
     for slice_name in (ALL, AUDIO):
         if slice_name in table.slices.inside:
             at = table.slices.inside[slice_name]
