@@ -94,7 +94,7 @@ def _item(outcome: Outcome, one: Explained | None) -> dict[str, Any]:
 
 def _markdown(one: Table) -> list[str]:
     grouped = any(row.group for row in one.rows)
-    columns = [*(["Group"] if grouped else []), one.first, *(plain(column.title) for column in one.columns)]
+    columns = [*(["Of"] if grouped else []), one.first, *(plain(column.title) for column in one.columns)]
     rows = [[*([row.group] if grouped else []), _label(row), *map(_cell, row.cells)] for row in one.rows]
     return list(table(columns, rows))
 
