@@ -16,11 +16,14 @@ from safe_eval.report.table import Cell, Column, Row, Table
 from safe_eval.report.units import PLAIN, Unit
 
 Of = TypeVar("Of", Attribution, Attention)
+MOST_HEADS = 8  # that are shown one by one; explain.json has all
 
 
 def attention_tables(found: Explanation) -> Iterator[Table]:
     names = [name for name in slices_of(found.attention) if name in ("all", "audio", "vl")]
     at = {(row.layer, row.head, row.slice): row for row in found.attention}
+    heads = {row.head for row in found.attention if row.head is not None}
+    shown = heads if len(heads) <= MOST_HEADS else set()
     for title, field, unit in (
         ("Entropy of attention", "entropy", PLAIN),
         ("What is added to the hidden state", "added", PLAIN),
@@ -41,6 +44,7 @@ def attention_tables(found: Explanation) -> Iterator[Table]:
                     group=f"Layer {layer}",
                 )
                 for layer, head in dict.fromkeys((row.layer, row.head) for row in found.attention)
+                if head is None or head in shown
             ),
         )
     types = [name for name in slices_of(found.attention) if name.startswith("type:")]

@@ -124,7 +124,7 @@ def _curves(found: Explanation) -> dict[str, str]:
         x = alt.X("moved:Q", title="share of words, patches and sounds", axis=axis)
         y = alt.Y("value:Q", title="probability of the answer", scale=alt.Scale(domain=[0, 1]))
         of, detail = alt.Color("colour:N", scale=None), alt.Detail("order:N")
-        names = [row for row in rows if row["moved"] == 0.5]
+        names = [row for row in rows if abs(row["moved"] - 0.3) < 0.01]
         chart, text = alt.Chart(data_of(rows)), alt.Chart(data_of(names))
         strips.append(
             alt.layer(

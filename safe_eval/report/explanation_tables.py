@@ -80,11 +80,11 @@ def explanation_lead(found: Explanation) -> str:
 
 def _checks(found: Explanation) -> Iterator[Table]:
     rows = [
-        Row(one.name, (Cell(one.decision, tone=_TONES.get(one.decision, "unknown")), Cell(one.evidence)))
+        Row(one.name, (Cell(one.decision, tone=_TONES.get(one.decision, "unknown")),), detail=one.evidence)
         for one in found.checks
     ]
     note = f"of {numbers.count(found.checked, 'question')}; completeness of all"
-    yield Table("Sanity checks", note, "Check", (Column("Decision"), Column("Evidence")), tuple(rows))
+    yield Table("Sanity checks", note, "Check", (Column("Decision"),), tuple(rows))
     shuffled = [
         Row(one.stage, (cell_of(one.correlation, PLAIN),), group=f"Map of {one.map}")
         for one in found.shuffled
@@ -190,7 +190,7 @@ def _modes(found: Explanation) -> Iterator[Table]:
                     Cell(numbers.count(row.count), tone="bad" if row.is_failure else ""),
                     cell_of(row.share, SHARE),
                 ),
-                detail=row.means,
+                detail=row.means if row.slice == found.modes[0].slice else "",
                 group=slice_title(row.slice),
             )
             for row in found.modes

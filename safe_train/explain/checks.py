@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from safe_data.core.numerals import fraction, interval
 from safe_eval.judging.judged import GO, NO_GO, NOT_MEASURED
 from safe_eval.report.explanation import Completeness, Curve, Estimate, SanityCheck, Shuffled
 from safe_train.explain.deletion import DELETION, KINDS, Curves
 from safe_train.explain.estimates import Slices, mean_of
 from safe_train.explain.shuffling import SOUND_NUMBERS, WORDS_PICTURE_SOUND, Similarity
+
+_METHODS = {"gradients": "integrated gradients", "shapley": "Shapley values"}
 
 
 def shuffled_rows(found: Sequence[Similarity], slices: Slices) -> list[Shuffled]:
@@ -66,7 +69,7 @@ def checks_of(
 
 
 def _complete(one: Completeness, delta: float) -> SanityCheck:
-    name, relative = f"{one.method} sum up", one.error / one.difference if one.difference else None
+    name, relative = f"{_METHODS[one.method]} sum up", one.error / one.difference if one.difference else None
     if relative is None:
         return SanityCheck(name, NOT_MEASURED, "no answer depends on words, picture or sound")
     return SanityCheck(
@@ -113,5 +116,5 @@ def _decided(found: Estimate, bound: float, *, below: bool) -> str:
 
 def _said(found: Estimate) -> str:
     if found.low is None or found.high is None:
-        return f"{found.value:.3f} (no interval)"
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+        return f"{fraction(found.value)} (no interval)"
+    return f"{fraction(found.value)} {interval(found.low, found.high)}"

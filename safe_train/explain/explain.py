@@ -20,7 +20,7 @@ import msgspec
 import torch
 from accelerate import PartialState
 
-from safe_data.core.errors import InputError
+from safe_data.core.errors import InputError, require_extra
 from safe_data.core.files import file_sha256, json_bytes, write_bytes
 from safe_data.core.interruption import interrupted_by_sigterm
 from safe_data.core.only_writer import only_writer
@@ -100,6 +100,7 @@ def explain_checkpoint(
             do not fit, or have no question to explain.
         KeyboardInterrupt: stopped by Ctrl-C or SIGTERM.
     """
+    require_extra("explain", "explain", "captum")
     config = config or ExplainConfig()
     check_free(out / EXPLAIN_FILE, force=config.force)
     state = PartialState(cpu=not torch.accelerator.is_available())

@@ -36,8 +36,9 @@ def explanation_lines(found: Explanation) -> list[str]:
             value = told.why_not if told.auroc is None else f"{told.auroc:.3f}{ends}"
             lines.append(f"  {told.slice:6}{told.score:20}{value}")
     lines += ["", "how answers come out:"]
+    kinds = {one.slice for one in found.modes}
     for mode in found.modes:
-        if mode.slice in _SHORT[1:] or len({one.slice for one in found.modes}) == 1:
+        if mode.slice in (_SHORT[1:] if "audio" in kinds else _SHORT[:1]):
             lines.append(f"  {mode.slice:6}{mode.count:5}  {mode.share.value:6.1%}  {mode.mode}")
     lines += ["", *_wrapped(found.not_shown["attention"]), *_wrapped(found.not_shown["attribution"])]
     return [*lines, f"{found.cpu_seconds:.0f} s of the processor"]

@@ -136,7 +136,7 @@ def test_the_page_shows_an_explanation_with_what_it_does_not_show(run, tmp_path)
         "40 questions in 20 groups of world, split test.",
         "modes are of its answers with its entropy gate",
         "Left out: 3 without a sound.",
-        "deletion beats random order no-go it is <b>not</b> better",
+        "deletion beats random order it is <b>not</b> better no-go",
         "0.875 [0.800, 0.900]",
         "not measured none",
         "sound: bell → colour: red 20 questions",
