@@ -107,7 +107,7 @@ def _curves(found: Explanation) -> dict[str, str]:
         ("deletion", "Left out from the first on"),
         ("insertion", "Put in from the first on"),
     ):
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "moved": place / (len(curve.values) - 1),
                 "value": value,
