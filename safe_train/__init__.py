@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from safe_train.demo import DemoConfig, run_demo
     from safe_train.experiments.retention_worlds import run_retention
     from safe_train.experiments.small_data import run_small_data
+    from safe_train.explain.explain import explain_checkpoint
     from safe_train.export.export import export_checkpoint
     from safe_train.export.loaded import Safe, load_safe
     from safe_train.finetune.finetune import Finetuned, run_finetune
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from safe_train.settings.audit import AuditConfig
     from safe_train.settings.backbone import AskingConfig, BackboneConfig, LoadingConfig
     from safe_train.settings.data import DataConfig
+    from safe_train.settings.explain import ExplainConfig
     from safe_train.settings.export import ExportConfig
     from safe_train.settings.finetune import FinetuneConfig
     from safe_train.settings.gate import GateConfig
@@ -73,6 +75,7 @@ __all__ = [
     "DataConfig",
     "DemoConfig",
     "DriftedError",
+    "ExplainConfig",
     "ExportConfig",
     "FinetuneConfig",
     "Finetuned",
@@ -105,6 +108,7 @@ __all__ = [
     "attach_checkpoint",
     "check_parity",
     "compare_precisions",
+    "explain_checkpoint",
     "export_checkpoint",
     "fit_gate",
     "load_backbone",
@@ -138,6 +142,7 @@ _MODULES = {
     "demo": ("DemoConfig", "run_demo"),
     "experiments.retention_worlds": ("run_retention",),
     "experiments.small_data": ("run_small_data",),
+    "explain.explain": ("explain_checkpoint",),
     "export.export": ("export_checkpoint",),
     "export.loaded": ("Safe", "load_safe"),
     "finetune.finetune": ("Finetuned", "run_finetune"),
@@ -161,6 +166,7 @@ _MODULES = {
     "settings.backbone": ("AskingConfig", "BackboneConfig", "LoadingConfig"),
     "settings.adaptation": ("AdaptationConfig",),
     "settings.data": ("DataConfig",),
+    "settings.explain": ("ExplainConfig",),
     "settings.export": ("ExportConfig",),
     "settings.finetune": ("FinetuneConfig",),
     "settings.gate": ("GateConfig",),

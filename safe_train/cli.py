@@ -10,6 +10,7 @@ from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, ru
 from safe_data.core.errors import InputError, require_extra
 from safe_data.core.terminal import complain, say, wrote
 from safe_train.deploying import export, precision, serve
+from safe_train.explaining import explain
 from safe_train.finetuning import finetune, small_data
 from safe_train.planning import plan, retention, sweep
 from safe_train.presets import PRESETS
@@ -34,6 +35,7 @@ _EXTRAS = {
         *("jinja2", "markupsafe", "altair", "vl_convert", "optuna"),
     ),
     "sweep": ("train,sweep", *_TRAIN, "optuna"),
+    "explain": ("train,explain", *_TRAIN, "captum"),
 }
 
 
@@ -258,6 +260,7 @@ COMMANDS: dict[str, Command] = {
     "gate": gate,
     "parity": parity,
     "profile": profile,
+    "explain": explain,
     "retention": retention,
     "finetune": finetune,
     "small-data": small_data,

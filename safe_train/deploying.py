@@ -1,4 +1,4 @@
-"""The commands that prepare a checkpoint for use elsewhere, and run it for others: precision, export, serve."""
+"""The commands that bring a checkpoint to others: precision, export, serve."""
 
 from pathlib import Path
 

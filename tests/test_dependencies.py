@@ -43,6 +43,7 @@ EXTRAS_OF = {
     "safe_eval/scorers/captions/java.py": {"captions"},
     "safe_eval/scorers/captions/learned_metrics/": {"train"},
     "safe_train/base/int8.py": {"quantize"},
+    "safe_train/explain/attribution.py": {"explain"},
     "safe_train/gates/front_view.py": {"report"},
     "safe_train/profiling/profile_charts.py": {"report"},
     "safe_train/plan/page.py": {"report"},

@@ -74,6 +74,7 @@ SHORT_FILES = {
     "safe_train/experiments/all_experiments.py": "the list of the plan's experiments",
     "safe_train/finetune/finetune_text.py": "the text of one command",
     "safe_train/finetune/tempered.py": "one use of a temperature",
+    "safe_train/explaining.py": "one command",
     "safe_train/finetuning.py": "two commands",
     "safe_train/pathway/precision.py": "the one way to a lower precision",
     "safe_train/parity/freeze_proof.py": "one file of the demo",

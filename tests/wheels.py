@@ -80,7 +80,7 @@ EXTRA_CALLS = {
         "{(0, 63)}",
     ),
 }
-TORCH = {"train", "speech"}  # the extras that bring it
+TORCH = {"train", "speech", "explain"}  # the extras that bring it
 
 
 class Environment(NamedTuple):

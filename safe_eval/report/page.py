@@ -20,6 +20,8 @@ from safe_eval.report.chain import chain_words
 from safe_eval.report.charts import accuracy_chart, bounds_chart, risk_coverage_chart
 from safe_eval.report.comparison_tables import comparison_tables, drift_tables, equivalence_tables
 from safe_eval.report.domains import domain_tables, half_gain_tables
+from safe_eval.report.explanation_charts import explanation_charts
+from safe_eval.report.explanation_tables import explanation_lead, explanation_parts
 from safe_eval.report.frontier_chart import frontier_chart
 from safe_eval.report.frontiers import frontier_panels, frontier_table
 from safe_eval.report.gates import gate_tables
@@ -87,6 +89,7 @@ def render_page(page: Shown, shards: Path | None, summary_name: str) -> str:
         hearing_charts=_drawn(hearing_charts(page.scores, page.models, MOST_CHARTS)),
         summary_name=summary_name,
         curve_charts=_drawn(noise_charts(page.scores, page.models, MOST_CHARTS)),
+        explanations=[_explained(run) for run in page.runs if run.explanation is not None],
         hurt_charts=_drawn(hurt_charts(page.scores, MOST_CHARTS)),
         **_items(page, shards),
         **_numbers(page),
@@ -112,6 +115,26 @@ def _drawn(charts: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
     from markupsafe import Markup
 
     return [{**chart, "svg": Markup(chart["svg"])} for chart in charts]  # noqa: S704 - vl-convert escapes
+
+
+def _explained(run: Results) -> dict[str, Any]:
+    """What `safe-train explain` found of a run, part by part, with what it does not show."""
+    if run.explanation is None:
+        raise ValueError(f"{run.name} has no explanation")
+    parts = explanation_parts(run.explanation)
+    return {
+        "name": run.name,
+        "lead": explanation_lead(run.explanation),
+        "charts": _drawn(explanation_charts(run.explanation)),
+        "parts": [
+            {
+                "title": part.title,
+                "tables": [piece for table in part.tables for piece in in_parts(table)],
+                "not_shown": part.not_shown,
+            }
+            for part in parts
+        ],
+    }
 
 
 def _numbers(page: Shown) -> dict[str, Any]:

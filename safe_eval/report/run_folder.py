@@ -9,6 +9,7 @@ from safe_data.core.files import file_sha256
 from safe_eval.judging.chain import Link, chain_links, read_verdict
 from safe_eval.judging.expectation import with_expected
 from safe_eval.judging.verdict import VERDICT_FILE, Verdict
+from safe_eval.report.explanation import EXPLAIN_FILE, Explanation, read_explanation
 from safe_eval.report.freeze_evidence import FILES, FreezeEvidence, read_freeze_evidence
 from safe_eval.scoring.items import ITEMS_FILE, read_items
 from safe_eval.scoring.scores import SCORES_FILE, Scores, read_scores, scored_files
@@ -16,7 +17,8 @@ from safe_eval.scoring.scores import SCORES_FILE, Scores, read_scores, scored_fi
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MADE_WITH = ("options.yaml", *FILES, "adapter/config.json", "adapter/adapter.safetensors")
+EXPLAINED = f"explain/{EXPLAIN_FILE}"
+MADE_WITH = ("options.yaml", *FILES, EXPLAINED, "adapter/config.json", "adapter/adapter.safetensors")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Results:
     file_hashes: dict[str, str]
     freeze: FreezeEvidence
     baseline: str | None  # the model that the scores compare the others with
+    explanation: Explanation | None = None  # of `safe-train explain`
 
 
 def read_results(run: Path) -> Results:
@@ -58,6 +61,7 @@ def read_results(run: Path) -> Results:
         file_hashes={_shown(path, run): file_sha256(path) for path in named},
         freeze=read_freeze_evidence(run),
         baseline=scores.provenance.baseline,
+        explanation=read_explanation(run / EXPLAINED) if (run / EXPLAINED).is_file() else None,
     )
 
 

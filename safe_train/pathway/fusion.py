@@ -125,6 +125,23 @@ class CrossAttentionBlock(nn.Module):
         output: Tensor = self.dropout(self.output(mixed.transpose(1, 2).flatten(2)))
         return output if self.raw_scale is None else output * self.scale
 
+    def attended(
+        self, hidden: Float[Tensor, "batch positions width"], keys_values: KeysValues
+    ) -> tuple[Float[Tensor, "batch heads positions tokens"], Float[Tensor, "batch heads positions width"]]:
+        """How each head divides its attention among the audio tokens, and what it alone adds.
+
+        What the heads add sums to `heard`, with every token in reach.
+        """
+        keys, values = keys_values
+        queries = self._split(self.query(self.hidden_norm(hidden.to(self._dtype))))
+        weights = (queries @ keys.transpose(2, 3) / math.sqrt(keys.shape[-1])).softmax(-1)
+        mixed = weights @ values
+        alone = mixed.new_zeros(*mixed.shape[:3], self.heads, mixed.shape[-1])
+        for head in range(self.heads):
+            alone[:, head, :, head] = mixed[:, head]
+        added: Tensor = self.output(alone.flatten(3)) * self.scale
+        return weights, added
+
     def forward(
         self,
         hidden: Float[Tensor, "batch positions width"],
