@@ -46,6 +46,7 @@ def checklist(**changes: Any) -> Checklist:
         "steps": (),
         "failed": {"freeze": "/srv/somebody/failed"},
         "has_defect": False,
+        "made_by": {},
         "versions": {},
     }
     return Checklist(**{**given, **changes})
