@@ -68,6 +68,7 @@ def to_int8(module: nn.Module) -> None:
 def is_divided(tensor: Tensor) -> bool:
     """Whether a tensor is made of several, such as integers and their scales.
 
+    >>> import torch
     >>> is_divided(torch.zeros(2))
     False
     """
@@ -77,6 +78,7 @@ def is_divided(tensor: Tensor) -> bool:
 def parts_of(tensor: Tensor) -> Iterator[Tensor]:
     """The plain tensors that a tensor is made of: itself, or integers and their scales.
 
+    >>> import torch
     >>> [part.nbytes for part in parts_of(torch.zeros(2))]
     [8]
     """

@@ -144,6 +144,8 @@ def _learnt(work: Work, seed: int, space: str) -> StageB:
         alpha=settings.alpha,
         gamma=settings.gamma,
         cost=settings.cost,
+        scan_alphas=(settings.alpha,),  # the front is that of the gates; `safe-train stage-b` scans
+        scan_gammas=(settings.gamma,),
         budgets=budgets,
         vl_bound=settings.vl_bound,
         seeds=(seed,),
@@ -186,7 +188,7 @@ def learned_finding(results: Mapping[int, StageB], space: str) -> Finding:
 
 def _judged(work: Work, having: Mapping[str, Sequence[int]], space: str) -> Sequence[Finding]:
     """The criteria on the seeds that have a policy; no findings where none has."""
-    files = [_answers(work, seed, space) for seed in having[space]]
+    files = [_answers(work, seed, space, having) for seed in having[space]]
     if not files:
         return ()
     out = work.folder / space
@@ -194,7 +196,7 @@ def _judged(work: Work, having: Mapping[str, Sequence[int]], space: str) -> Sequ
     return by_criteria(CRITERIA, out, within=work.folder, settings={"skips": work.settings.skips})
 
 
-def _answers(work: Work, seed: int, space: str) -> Path:
+def _answers(work: Work, seed: int, space: str, having: Mapping[str, Sequence[int]]) -> Path:
     """What the base, SAFE with a policy, and its twin answer, with the times of a sample."""
     file = policy_answers(work.folder, seed, space)
     if not file.is_file():
@@ -207,7 +209,7 @@ def _answers(work: Work, seed: int, space: str) -> Path:
             seed=seed,
             conditions=("full",),
             known=[row for row in before if row.model != SAFE],
-            alone=times_of(alone_of(work, seed), space, gate_of(checkpoint).facts.tokens),
+            alone=times_of(alone_of(work, seed, having), space, gate_of(checkpoint).facts.tokens),
             quiet=work.quiet,
         )
     return file

@@ -64,7 +64,7 @@ def fronts(work: Work, having: Mapping[str, Sequence[int]]) -> Iterator[Finding]
     if having[BUDGETS]:
         rows = [row for seed in having[BUDGETS] for row in _of_seed(work, seed, having)]
         out = work.folder / FRONT
-        timed = [row for seed in having[BUDGETS] for row in alone_of(work, seed)]
+        timed = [row for seed in having[BUDGETS] for row in alone_of(work, seed, having)]
         points = [*_points(rows, out), *_points(timed, out / TIMED)]
         write_points(out / POINTS, points, {row.model: row.model for row in points})
     yield from front_findings(points, work.plan.seeds)
@@ -84,12 +84,12 @@ def front_findings(points: Sequence[FrontierRow], seeds: Sequence[int]) -> Itera
         )
 
 
-def alone_of(work: Work, seed: int) -> list[Prediction]:
+def alone_of(work: Work, seed: int, having: Mapping[str, Sequence[int]]) -> list[Prediction]:
     """The sample of a seed, asked alone of the base and with every gate, in turns; it is asked once."""
     file = work.folder / f"alone-{seed}.jsonl"
     if not file.is_file():
         turns: dict[str, Gate] = {}
-        gates = {**_heuristics(work, seed), **_policies(work, seed)}
+        gates = {**_heuristics(work, seed), **_policies(work, seed, having)}
         for name, gate in gates.items():
             turns |= {name: gate, _always(gate.facts.tokens): always(gate.facts.tokens)}
         most = work.settings.timed_questions
@@ -110,9 +110,10 @@ def _heuristics(work: Work, seed: int) -> dict[str, FittedGate]:
     return {one.name: gate for one in folders if (gate := read_gate(one)) is not None}
 
 
-def _policies(work: Work, seed: int) -> dict[str, FittedGate]:
-    folders = {name: policy_of(work.folder, seed, space) for space, name in NAMES.items()}
-    return {name: gate_of(one) for name, one in folders.items() if one.is_dir() and read_gate(one)}
+def _policies(work: Work, seed: int, having: Mapping[str, Sequence[int]]) -> dict[str, FittedGate]:
+    """The policies of a seed; where none was learned, the folder holds outcomes and no gate."""
+    spaces = [space for space, seeds in having.items() if seed in seeds]
+    return {NAMES[space]: gate_of(policy_of(work.folder, seed, space)) for space in spaces}
 
 
 def _always(tokens: int) -> str:
@@ -126,9 +127,8 @@ def _of_seed(work: Work, seed: int, having: Mapping[str, Sequence[int]]) -> Iter
     for space, seeds in having.items():
         if seed in seeds:
             asked[NAMES[space]] = policy_answers(work.folder, seed, space)
-    tokens = {
-        name: gate.facts.tokens for name, gate in {**_heuristics(work, seed), **_policies(work, seed)}.items()
-    }
+    gated = {**_heuristics(work, seed), **_policies(work, seed, having)}
+    tokens = {name: gate.facts.tokens for name, gate in gated.items()}
     told: set[str] = set()
     for name, file in asked.items():
         names = {SAFE: name, TWIN: _always(tokens[name]), BASE: BASE}

@@ -92,7 +92,7 @@ def _rules(result: SweepResult, grid: str, file: str) -> list[Finding]:
             name=f"{grid}_{one.name}".replace(" ", "_"),
             bound=f"the rule {one.rule} names a point",
             decision=one.decision,
-            evidence=" ".join(filter(None, (one.statement, one.needs))),
+            evidence=one.statement,  # it says what would tell
             judged_by=f"grid {grid}",
             file=file,
         )
