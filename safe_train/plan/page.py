@@ -62,12 +62,14 @@ def page_html(found: Checklist) -> str:
 
 
 def number(value: float | None) -> str:
-    """A number of a finding in four digits.
+    """A number of a finding in four digits, and a whole number in all of its digits.
 
-    >>> number(0.123456), number(None)
-    ('0.1235', '–')
+    >>> number(0.123456), number(174976.0), number(None)
+    ('0.1235', '174,976', '–')
     """
-    return "–" if value is None else f"{value:.4g}"
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value.is_integer() else f"{value:.4g}"
 
 
 def _resource(name: str) -> str:
