@@ -48,6 +48,7 @@ EXPERIMENTS = {
     "gates": {"kinds": ["entropy"], "split": "test", "bound": 0.9, "vl_bound": 0.9, "timed_questions": 20},
     "profile": {"measuring": {"questions": 8, "repeats": 8, "sounds": 8}},
     "curriculum": {"eval_steps": 2, "validation_questions": 6},
+    "retention": {"steps": 4},
     "sweep": {"grids": ["grid.yaml"], "changes": ["steps=4", "bottleneck=32", "answer_tokens=2"]},
     "policy": {"vl_bound": 0.9, "timed_questions": 20},
 }
