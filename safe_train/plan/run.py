@@ -268,26 +268,44 @@ def carry_out(
 ) -> None:
     """Run a step and write its record, or why it failed; `needed` are the steps that it needs.
 
-    Nothing is done if another run has finished it by the time it is free, unless it is to run anew.
+    Nothing is done if another run has finished it, or failed, by the time it is free, unless it is to run
+    anew.
     """
     folder = out / step.folder
-    begun = time.time()
+    failed_before = _failed_at(folder)
     try:
         with claimed(folder):
             if anew:
                 empty(folder)
-            elif read_record(folder, step.key):
+            elif read_record(folder, step.key) or _failed_at(folder) not in (None, failed_before):
                 return
             for name in (RECORD, FAILURE):
                 (folder / name).unlink(missing_ok=True)
-            begun = time.time()
-            earlier = {name: out / one.folder for name, one in needed.items()}
-            done = run_step(plan, step, folder, earlier, quiet=quiet)
-            write_record(folder, step, {name: one.key for name, one in needed.items()}, done, begun)
+            _carry_out_claimed(plan, out, step, needed, quiet=quiet)
+    except InputError as error:  # the folder cannot be claimed
+        write_failure(folder, error)
+
+
+def _carry_out_claimed(
+    plan: PlanConfig, out: Path, step: Step, needed: Mapping[str, Step], *, quiet: bool
+) -> None:
+    """A failure is written while the folder is held, so that whoever waits for it sees one."""
+    folder, begun = out / step.folder, time.time()
+    try:
+        earlier = {name: out / one.folder for name, one in needed.items()}
+        done = run_step(plan, step, folder, earlier, quiet=quiet)
+        write_record(folder, step, {name: one.key for name, one in needed.items()}, done, begun)
     except Exception as error:
         if kind_of(error) == DEFECT:
             complain(traceback.format_exc().splitlines())
         write_failure(folder, error)
+
+
+def _failed_at(folder: Path) -> int | None:
+    try:
+        return (folder / FAILURE).stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _decided(record: Record) -> str:
