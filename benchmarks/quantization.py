@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.machine import describe
 from benchmarks.predict import make_world
 from benchmarks.timing import print_line
-from safe_train.base.int8 import import_quietly, to_int8
+from safe_train.base.int8 import to_int8
 from safe_train.parity.memory import bytes_of
 from safe_train.parity.timing import ratio_of
 from safe_train.precision.precision import compare_precisions
@@ -44,7 +44,6 @@ def _matrix(rows: int) -> None:
     """Time a linear layer at each precision, in turns."""
     import torch
 
-    import_quietly()
     layers = {name: make() for name, make in _LAYERS.items()}
     inputs = torch.randn(rows, WIDTH, generator=torch.Generator().manual_seed(0))
     ways = [partial(_multiply, layer, inputs.to(layer.weight.dtype)) for layer in layers.values()]

@@ -13,7 +13,6 @@ from safe_data.encoders.checkpoints import checkpoint_directory
 from safe_eval.models.files import FILES
 from safe_eval.models.processors import load_processor
 from safe_train.base.freeze import freeze
-from safe_train.base.int8 import import_quietly
 from safe_train.base.loading import loading_options
 from safe_train.settings.backbone import LoadingConfig
 
@@ -39,7 +38,6 @@ def load_backbone(source: str | Path, loading: LoadingConfig | None = None) -> B
             be loaded here as `loading` says.
     """
     quiet_unless_terminal()
-    import_quietly()
     loading = loading or LoadingConfig()
     options = loading_options(loading)
     folder = backbone_folder(source)

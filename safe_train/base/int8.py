@@ -6,9 +6,6 @@ can round inputs too, but without a compiler a CPU multiplies integers several t
 **Source:** `Int8WeightOnlyConfig` of torchao: symmetric, one scale per row of the weight.
 """
 
-import importlib
-import importlib.util
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,26 +13,6 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from safe_data.core.errors import require_extra
-
-_LOGGERS = ("torchao", "torch.utils._pytree")
-
-
-def import_quietly() -> None:
-    """Import torchao, if it is installed, without what it logs about kernels that are not for this machine.
-
-    transformers imports it with the first model, whether or not anything becomes int8.
-    """
-    if importlib.util.find_spec("torchao") is None:
-        return
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        importlib.import_module("torchao")
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def int8_config() -> Any:
@@ -45,7 +22,6 @@ def int8_config() -> Any:
         InputError: torchao is not installed.
     """
     require_extra("int8", "quantize", "torchao")
-    import_quietly()
     from torchao.quantization import Int8WeightOnlyConfig
 
     return Int8WeightOnlyConfig(
