@@ -68,7 +68,8 @@ class Run:
 
     def end(self) -> int:
         """Read what it prints to the end; return its exit code."""
-        self.lines.read()
+        with self.lines:
+            self.lines.read()
         self.process.join()
         return int(self.process.exitcode)
 
