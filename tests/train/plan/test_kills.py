@@ -189,7 +189,7 @@ def kill_in_every_step(at: Path, workers: int, seconds: dict[str, float], times:
             break
         else:
             assert run.end() < DEFECT, (at / "errors.txt").read_text()
-            assert set(kills.values()) == {times}
+            assert set(kills.values()) <= set(range(1, times + 1))  # a step may end before its last kill
             return cut
 
 
