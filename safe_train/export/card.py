@@ -18,10 +18,10 @@ from safe_train.checkpoint import CheckpointConfig
 from safe_train.export.asked_by import Proof
 from safe_train.gates.gate_files import FittedGate
 from safe_train.plan.checklist import Checklist
+from safe_train.plan.plan_text import RAISED
 from safe_train.settings.export import ExportConfig
 
 _TAGS = ("safe-hearing", "audio", "vision-language", "multimodal", "adapter")
-_RAISED = {True: "RAISED", False: "no", None: "not known"}
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _launch(told: Told) -> Iterator[str]:
     )
     if found.world is not None:
         yield "It was measured on a small synthetic world: it shows that the machinery works, and no more."
-    flags = [(flag.rule, _RAISED[flag.raised]) for flag in found.flags]
+    flags = [(flag.rule, RAISED[flag.raised]) for flag in found.flags]
     needs = [(one.name, one.decision) for one in found.launch]
     tried = [(f"{one.number}. {one.title}", one.decision) for one in found.experiments]
     for columns, rows in (

@@ -8,33 +8,29 @@ Only safetensors and JSON are read. No code of a repository is run, so no `trust
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from safe_data.core.errors import InputError, MediaError
 from safe_data.encoders.checkpoints import checkpoint_directory
-from safe_data.encoders.encoder import AudioEncoder
 from safe_data.media.decode import decode_audio
 from safe_data.media.picture import decode_image
-from safe_eval.models.model import Answer
+from safe_data.records import Example
+from safe_eval.models.model import Answer, Input
 from safe_train.base.backbone import Backbone, load_backbone
-from safe_train.base.dialogue import Dialogue, Question
-from safe_train.base.loading import input_device, place
-from safe_train.base.prompts import Picture, Prompts
-from safe_train.base.vision import Vision
+from safe_train.base.loading import place
+from safe_train.base.prompts import Picture
 from safe_train.checkpoint import CONFIG, WEIGHTS, Checkpoint, attach_checkpoint, read_checkpoint
 from safe_train.gates.gate import Gate
 from safe_train.pathway.model import SafeModel
 from safe_train.predict.chosen_gate import chosen_gate
-from safe_train.predict.consultation import Consultation
 from safe_train.predict.predict import wanted_encoders
-from safe_train.predict.sounds import load_wanted
+from safe_train.predict.predictor import Predictor
 from safe_train.settings.predict import PredictConfig
 
 if TYPE_CHECKING:
@@ -52,7 +48,7 @@ class Safe:
     backbone: Backbone
     model: SafeModel
     gate: Gate
-    encoders: Sequence[AudioEncoder]
+    predictor: Predictor
     settings: PredictConfig
 
     def answer(
@@ -71,30 +67,7 @@ class Safe:
         Raises:
             InputError: a file cannot be read, or is no picture or no sound.
         """
-        asking = self.settings.asking(self.checkpoint.config.asking)
-        shown = None if picture is None else _picture(picture)
-        asked = Question(asking.worded(question, "vqa"), shown, choices or None)
-        heard = None if sound is None else self.embed(sound)
-
-        def listen(_rows: Sequence[int]) -> tuple[Tensor, ...]:
-            if heard is None:
-                raise ValueError("a question without a sound was listened to")
-            return heard
-
-        base = self.model.base
-        prompts = Prompts(self.backbone.processor, asking)
-        dialogue = Dialogue(base, self.backbone.processor, prompts, vision=Vision(base))
-        gates = [0.0 if heard is None else 1.0]
-        consultation = Consultation(self.model, self.gate, [asked], gates, listen)
-        inputs = dialogue.encode([asked])
-        if self.gate.needs_state and heard is not None:
-            answers = consultation.answer(dialogue, inputs, consultation.shut(dialogue, inputs))
-        else:
-            answers = consultation.answer_at_once(dialogue, inputs)
-        (found,) = consultation.told(
-            dialogue.score([asked], answers, consultation.hearing), None, timed=False
-        )
-        return found
+        return self.predictor.answer([_input(question, picture, sound, choices)])[0]
 
     def embed(self, sound: Media) -> tuple[Tensor, ...]:
         """The embeddings of a sound, a batch of one per encoder: what `model.fuse` takes.
@@ -102,12 +75,7 @@ class Safe:
         Raises:
             InputError: the file cannot be read, or is no sound.
         """
-        decoded = _sound(sound)
-        device, found = input_device(self.model.base), []
-        for encoder in self.encoders:
-            made = encoder.encode([decoded.resampled(encoder.sample_rate_hz).samples])
-            found.append(torch.from_numpy(made.astype(np.float32)).to(device))
-        return tuple(found)
+        return self.predictor.embeddings([_input("", None, sound)])
 
 
 def load_safe(
@@ -140,13 +108,34 @@ def load_safe(
     base = load_backbone(backbone, loading)
     target = device or torch.accelerator.current_accelerator() or "cpu"
     place(base.model, loading, torch.device(target))
-    return Safe(
-        checkpoint,
+    model = attach_checkpoint(checkpoint, base, settings.pathway_precision)
+    gate = chosen_gate(checkpoint.folder, checkpoint.config.pathway, settings.gate, settings.tokens).gate
+    wanted = wanted_encoders(checkpoint, settings.encoders)
+    asking = settings.asking(checkpoint.config.asking)
+    predictor = Predictor(
+        model,
         base,
-        attach_checkpoint(checkpoint, base, settings.pathway_precision),
-        chosen_gate(checkpoint.folder, checkpoint.config.pathway, settings.gate, settings.tokens).gate,
-        [load_wanted(one) for one in wanted_encoders(checkpoint, settings.encoders)],
-        replace(settings, batch_size=1),
+        wanted,
+        name=settings.name,
+        asking=asking,
+        batch_size=1,
+        gate=gate,
+        influence=settings.influence,
+    )
+    predictor.prepare(None, ())
+    return Safe(checkpoint, base, model, gate, predictor, settings)
+
+
+def _input(question: str, picture: Media | None, sound: Media | None, choices: tuple[str, ...] = ()) -> Input:
+    shown = None if picture is None else _picture(picture)
+    heard = None if sound is None else _sound(sound)
+    return Input(
+        example=Example(id="asked", task="vqa", prompt=question, references=(), choices=choices or None),
+        picture=None if shown is None else shown.load,
+        picture_sha256=None if shown is None else shown.sha256,
+        sound=None if heard is None else lambda: heard,
+        sound_is=None if heard is None else "own",
+        gate=0.0 if heard is None else 1.0,  # without a sound, nothing is decided
     )
 
 

@@ -18,7 +18,7 @@ SMALL_WORLD = (
     "A small synthetic world and a tiny model: what this page shows is that the machinery works, and nothing "
     "about real models."
 )
-_RAISED = {True: "RAISED", False: "no", None: "not known"}
+RAISED = {True: "RAISED", False: "no", None: "not known"}
 
 
 def status_lines(run: PlanRun, out: Path) -> list[str]:
@@ -35,7 +35,7 @@ def status_lines(run: PlanRun, out: Path) -> list[str]:
 def checklist_lines(found: Checklist) -> list[str]:
     """The checklist, red flags first."""
     lines = ["Red flags"]
-    lines += _indented([f"{_RAISED[one.raised]}: {one.rule} ({one.evidence})" for one in found.flags])
+    lines += _indented([f"{RAISED[one.raised]}: {one.rule} ({one.evidence})" for one in found.flags])
     lines += ["", "Launch"]
     lines += [f"  {one.decision:12} {one.name} ({', '.join(one.experiments)})" for one in found.launch]
     lines += ["", "Experiments"]
@@ -57,7 +57,7 @@ def checklist_markdown(found: Checklist) -> str:
     """The checklist as Markdown; cells are escaped."""
     lines = [f"# Launch: {found.decision}", ""]
     lines += [SMALL_WORLD, ""] if found.world else []
-    flags = [(flag.rule, _RAISED[flag.raised], flag.evidence) for flag in found.flags]
+    flags = [(flag.rule, RAISED[flag.raised], flag.evidence) for flag in found.flags]
     needed = [(one.name, one.decision, ", ".join(one.experiments)) for one in found.launch]
     lines += ["## Red flags", "", *table(("flag", "raised", "evidence"), flags)]
     lines += ["", "## Launch", "", *table(("needs", "decision", "shown by"), needed)]

@@ -101,6 +101,10 @@ class Predictor:
         """The text of an answer so far."""
         return self._dialogue.text_of(tokens)
 
+    def embeddings(self, inputs: Sequence[Input]) -> tuple[Tensor, ...]:
+        """What is heard of these sounds: a batch for each encoder, on the device of the base."""
+        return self._audio(inputs, range(len(inputs)))
+
     def pieces_of(self, tokens: Sequence[int]) -> list[str]:
         """The text of each token of an answer."""
         return self._dialogue.pieces_of(tokens)
