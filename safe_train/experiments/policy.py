@@ -107,8 +107,9 @@ def run(work: Work) -> Sequence[Finding]:
         InputError: see `stage_b`, `stage_c`, `score_files` and `by_criteria`.
     """
     # All are learned before any is judged, since all gates are asked in turns.
+    trained = read_config(work.adapter(work.plan.seeds[0]) / CONFIG).pathway.budgets
     learned = {
-        space: {seed: _learnt(work, seed, space) for seed in work.plan.seeds} for space in _spaces(work)
+        space: {seed: _learnt(work, seed, space) for seed in work.plan.seeds} for space in _spaces(trained)
     }
     having = {
         space: [n for n, one in results.items() if has_policy(one)] for space, results in learned.items()
@@ -122,9 +123,8 @@ def run(work: Work) -> Sequence[Finding]:
     return [*found, *fronts(work, having), student_finding(students, work.plan.seeds)]
 
 
-def _spaces(work: Work) -> Sequence[str]:
+def _spaces(trained: Sequence[int]) -> Sequence[str]:
     """What policies choose from; of one trained budget, both spaces are the same."""
-    trained = read_config(work.adapter(work.plan.seeds[0]) / CONFIG).pathway.budgets
     return (BUDGETS, ON_OFF) if len(trained) > 1 else (BUDGETS,)
 
 
@@ -226,9 +226,9 @@ def _student(work: Work, seed: int) -> StageC:
 
 def _estimate(plan: PlanConfig, settings: PolicySettings) -> Estimate:
     found = questions_of(plan, "test")
-    spaces = 2 if len(planned_training(plan).pathway.budgets) > 1 else 1
+    spaces = _spaces(planned_training(plan).pathway.budgets)
     return Estimate(
-        answers=len(plan.seeds) * spaces * (found or NO_QUESTIONS).all,
+        answers=len(plan.seeds) * len(spaces) * (found or NO_QUESTIONS).all,
         alone=len(plan.seeds) * MODELS * settings.timed_questions,
         unknown="" if found else NOT_THERE,
     )

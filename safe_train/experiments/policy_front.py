@@ -123,11 +123,12 @@ def _always(tokens: int) -> str:
 def _of_seed(work: Work, seed: int, having: Mapping[str, Sequence[int]]) -> Iterator[Prediction]:
     """The answers of every gate to the test split, each as a model of its name, without times."""
     gates = work.earlier["gates"]
-    asked = {kind: answers_of(gates, seed, kind) for kind in _heuristics(work, seed)}
+    heuristics = _heuristics(work, seed)
+    asked = {kind: answers_of(gates, seed, kind) for kind in heuristics}
     for space, seeds in having.items():
         if seed in seeds:
             asked[NAMES[space]] = policy_answers(work.folder, seed, space)
-    gated = {**_heuristics(work, seed), **_policies(work, seed, having)}
+    gated = {**heuristics, **_policies(work, seed, having)}
     tokens = {name: gate.facts.tokens for name, gate in gated.items()}
     told: set[str] = set()
     for name, file in asked.items():
