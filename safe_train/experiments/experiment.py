@@ -13,6 +13,7 @@ from safe_train.settings.plan import PlanConfig
 from safe_train.settings.train import TrainConfig
 
 WARNING = "warning"
+BATCH_SIZE = 64  # questions that are asked together; rows depend on it
 # What a trained seed has in its folder.
 ADAPTER, PREDICTIONS = "adapter", "predictions.jsonl"
 _STAGE_A = "stage-a-"

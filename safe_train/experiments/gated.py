@@ -15,7 +15,7 @@ from safe_eval.prediction import BASE, Prediction
 from safe_eval.predictions import read_predictions, write_predictions
 from safe_eval.runner.plan import sample_of_groups
 from safe_train.checkpoint import CONFIG, WEIGHTS, read_config
-from safe_train.experiments.experiment import Material
+from safe_train.experiments.experiment import BATCH_SIZE, Material
 from safe_train.experiments.training import load_trained
 from safe_train.gates.fit import fit_gate
 from safe_train.gates.gate import Gate
@@ -28,7 +28,6 @@ from safe_train.predict.predictor import Predictor
 from safe_train.settings.gate import GateConfig
 from safe_train.settings.predict import SAFE
 
-BATCH_SIZE = 64
 TWIN = f"{SAFE}{ALWAYS_ON}"  # the same checkpoint without its gate
 
 Arm = tuple[str, str]  # a model and its condition

@@ -21,7 +21,7 @@ from safe_eval.options import Sampling, ScoreOptions
 from safe_eval.prediction import BASE, Prediction
 from safe_eval.predictions import read_predictions, write_predictions
 from safe_eval.scoring.score import read_arms, score_files
-from safe_train.experiments.experiment import PREDICTIONS, Material
+from safe_train.experiments.experiment import BATCH_SIZE, PREDICTIONS, Material
 from safe_train.experiments.retention_result import (
     Contrasted,
     Kept,
@@ -39,7 +39,6 @@ from safe_train.stages.stage_a import stage_a
 
 MECHANISMS = ("no_retention", "kl", "fisher", "nullspace", "all_retention")
 CONDITIONS = ("full", "swap_audio", "mute_audio")
-BATCH_SIZE = 64
 RESULT, TABLE = "retention.json", "retention.md"
 
 

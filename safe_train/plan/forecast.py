@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from safe_data.core.errors import InputError
-from safe_train.experiments.experiment import Estimate, Training, trained_steps
+from safe_train.experiments.experiment import BATCH_SIZE, Estimate, Training, trained_steps
 from safe_train.experiments.training import planned_training
-from safe_train.plan.material import BATCH_SIZE
 from safe_train.plan.record import Record, latest_record
 from safe_train.plan.steps import Step
 from safe_train.profiling.estimate import estimate

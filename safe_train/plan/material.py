@@ -16,14 +16,12 @@ from safe_data.shards.layout import read_dataset
 from safe_eval.models.files import base_files
 from safe_eval.options import Sampling
 from safe_eval.scoring.score import score_files
-from safe_train.experiments.experiment import ADAPTER, PREDICTIONS, Estimate, Material
+from safe_train.experiments.experiment import ADAPTER, BATCH_SIZE, PREDICTIONS, Estimate, Material
 from safe_train.experiments.plan_questions import NO_QUESTIONS, NOT_THERE, questions_of, steps_of_training
 from safe_train.experiments.training import answer_test_split, planned_training, training_of
 from safe_train.run_identity import identity_options
 from safe_train.settings.plan import PlanConfig
 from safe_train.settings.predict import PredictConfig
-
-BATCH_SIZE = 64
 
 
 def material_of(plan: PlanConfig, folder: Path) -> Material:
