@@ -43,7 +43,7 @@ from safe_train.plan.record import (
     write_failure,
     write_record,
 )
-from safe_train.plan.steps import Step, chosen, named, run_step, steps_of
+from safe_train.plan.steps import Step, chosen, longest_first, named, run_step, steps_of
 from safe_train.settings.plan import PlanConfig
 
 Outcome = Record | Failure
@@ -213,6 +213,7 @@ def _one_by_one(running: _Running) -> None:
 
 def _side_by_side(running: _Running, workers: int) -> None:
     """Each step in a process, which loads afresh; stopped, all of them stop and can go on."""
+    running.steps = {one.name: one for one in longest_first(tuple(running.steps.values()))}
     context = multiprocessing.get_context("spawn")
     busy: dict[str, Any] = {}
     try:

@@ -11,6 +11,7 @@ from safe_data.core.errors import InputError, did_you_mean
 from safe_data.core.options_file import plain
 from safe_train.experiments.all_experiments import EXPERIMENTS
 from safe_train.experiments.experiment import (
+    BATCH_SIZE,
     Estimate,
     Experiment,
     Finding,
@@ -142,6 +143,24 @@ def named(steps: Sequence[Step], only: Sequence[str]) -> set[str]:
             hint = did_you_mean(word, by_name, f"there are {', '.join(by_name)}")
             raise InputError(f"only={word}: is no step of this plan; {hint}")
     return set(wanted)
+
+
+def longest_first(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps, those first that most work waits for, by rows that are passed through a model.
+
+    Workers that take them so seldom wait at the end for one that holds everything up. Equal ones keep their
+    order.
+    """
+    behind: dict[str, int] = {}
+    for step in reversed(steps):
+        waiting = (behind[one.name] for one in steps if step.name in one.needs and one.name in behind)
+        behind[step.name] = _rows_of(step.estimate) + max(waiting, default=0)
+    return tuple(sorted(steps, key=lambda step: -behind[step.name]))
+
+
+def _rows_of(takes: Estimate) -> int:
+    """Rough: a trained row takes as long as three answers, and a question alone as long as a batch."""
+    return 3 * BATCH_SIZE * takes.all_steps + takes.answers + BATCH_SIZE * takes.alone
 
 
 def run_step(plan: PlanConfig, step: Step, folder: Path, earlier: Mapping[str, Path], *, quiet: bool) -> Done:

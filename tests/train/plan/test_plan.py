@@ -23,10 +23,12 @@ from safe_train.plan.plan_text import checklist_lines, checklist_markdown, statu
 from safe_train.plan.record import Failure, Record
 from safe_train.plan.red_flags import RULES, red_flags
 from safe_train.plan.run import run_plan
-from safe_train.plan.steps import key_of, steps_of
+from safe_train.plan.steps import key_of, longest_first, steps_of
 from safe_train.retention.drift import DriftedError
 from safe_train.settings.plan import PlanConfig
 from safe_train.stages.loss_guard import UnstableError
+
+OURS = [file.stem for file in sorted(PLANS.glob("*.yaml"))]
 
 
 def told(found: Checklist) -> dict[str, str]:
@@ -156,7 +158,7 @@ def test_the_page_escapes_and_says_what_was_left_out(
     assert all(len(line) <= 80 for line in checklist_lines(found))
 
 
-@pytest.mark.parametrize("name", [file.stem for file in sorted(PLANS.glob("*.yaml"))])
+@pytest.mark.parametrize("name", OURS)
 def test_a_plan_that_comes_with_safe_is_read_shown_and_written(name: str, tmp_path: Path) -> None:
     plan = read_plan(name)
     write_plan(plan, tmp_path)
@@ -238,6 +240,14 @@ def test_a_training_that_stopped_itself_is_no_go(
     assert found.decision == "no-go"
     assert not found.has_defect
     assert told(found) == {"one": f"not measured needs stage-a-0, which did not finish (stage-a-0: {error})"}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_workers_take_first_what_most_waits_for(name: str) -> None:
+    steps = longest_first(steps_of(read_plan(name), is_dry=True))
+    names = [one.name for one in steps]
+    assert all(names.index(need) < at for at, one in enumerate(steps) for need in one.needs)
+    assert names.index("gates") < names.index("pilot") < names.index("data")  # experiments wait for gates
 
 
 def test_a_seed_more_leaves_what_trains_with_the_first_alone(shards: Path, untaught: Path, use: Use) -> None:
