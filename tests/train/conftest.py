@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_checkpoints import SHAPE, save_random
 from tiny_corpora import build_corpus, only_heard, only_seen
 from tiny_encoders import save_whisper
 from tiny_models import tiny_llava, wake
@@ -14,20 +15,13 @@ from tiny_models import tiny_llava, wake
 from safe_data.build.build import build_dataset
 from safe_data.shards.dataset import ShardDataset
 from safe_data.sources.synthetic.world import write_world
-from safe_eval.models.files import base_files
 from safe_train.base.backbone import Backbone, load_backbone
-from safe_train.base.freeze import audit_freeze
 from safe_train.batches import Loader
-from safe_train.checkpoint import TrainedFor, TrainedOn, save_checkpoint, used_encoders
 from safe_train.corpora import Corpora
 from safe_train.pathway.model import SafeModel, new_pathway
 from safe_train.questions import Questions, read_questions
-from safe_train.settings.learning import LossConfig, OptimConfig
-from safe_train.settings.pathway import PathwayConfig
 from safe_train.toy.recipe import Recipe, new_model
 from safe_train.toy.words import make_processor
-
-SHAPE = PathwayConfig(tokens=4, rank=8, heads=2, bottleneck=64)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -95,23 +89,7 @@ def untaught(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def adapter(shards: Path, untaught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint of a random pathway for the untaught backbone: its answers depend on what it hears."""
-    base, dataset = load_backbone(untaught), ShardDataset(shards, "train")
-    audit = audit_freeze(base.model)
-    folder = tmp_path_factory.mktemp("trained") / "adapter"
-    save_checkpoint(
-        folder,
-        wake(new_pathway(SHAPE, base.model, [(512,)], seed=0)),
-        encoders=used_encoders([dataset]),
-        datasets=[TrainedOn(dataset.name, dataset.fingerprint, dataset.split, len(dataset))],
-        base=TrainedFor(
-            "untaught", audit.architecture, base_files(untaught), audit.parameters, audit.weights_sha256
-        ),
-        loss=LossConfig(),
-        optim=OptimConfig(steps=7),
-        seed=0,
-        step=7,
-    )
-    return folder
+    return save_random(tmp_path_factory.mktemp("trained") / "adapter", SHAPE, shards, untaught, steps=7)
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,7 @@ from safe_train.explain.parts import SEGMENTS, Parting
 from safe_train.pathway.model import SafeModel
 from safe_train.predict.sounds import Sounds
 from safe_train.settings.explain import ExplainConfig
-from safe_train.settings.pathway import PathwayConfig
 
-SHAPE = PathwayConfig(tokens=4, rank=8, heads=2, bottleneck=64)
 SETTINGS = ExplainConfig(steps=4, segments=4, orders=3, batch_size=32)
 
 

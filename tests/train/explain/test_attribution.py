@@ -5,7 +5,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 import torch
-from explainers import SHAPE, explainer_of
+from explainers import explainer_of
+from tiny_checkpoints import SHAPE
 
 from safe_data.shards.dataset import ShardDataset
 from safe_eval.models.generation import Generator

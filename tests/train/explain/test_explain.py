@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from explainers import SHAPE
+from tiny_checkpoints import SHAPE
 
 from safe_data.core.errors import InputError
 from safe_eval.judging.verdict import EXIT_CODES

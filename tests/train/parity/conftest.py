@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import pytest
+from tiny_checkpoints import SHAPE
 
 from safe_data.shards.dataset import ShardDataset
 from safe_train.base.dialogue import Question
 from safe_train.parity.comparison import all_questions
 from safe_train.settings.backbone import AskingConfig, BackboneConfig
 from safe_train.settings.parity import ParityConfig
-from safe_train.settings.pathway import PathwayConfig
-
-SHAPE = PathwayConfig(tokens=4, rank=8, heads=2, bottleneck=64)
 
 
 @pytest.fixture

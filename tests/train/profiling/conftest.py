@@ -9,20 +9,16 @@ from typing import NamedTuple
 import msgspec
 import pytest
 from made_outcomes import made_outcomes
-from tiny_models import SHORT, wake
+from tiny_checkpoints import save_random
+from tiny_models import SHORT
 
-from safe_data.shards.dataset import ShardDataset
-from safe_eval.models.files import base_files
-from safe_train.base.backbone import load_backbone
-from safe_train.base.freeze import audit_freeze
-from safe_train.checkpoint import TrainedFor, TrainedOn, read_config, save_checkpoint, used_encoders
+from safe_train.checkpoint import read_config
 from safe_train.cli import main
 from safe_train.gates.fitting import fit_on
 from safe_train.gates.gate_files import fitted_gate, made_for, write_gate
-from safe_train.pathway.model import new_pathway
 from safe_train.profiling.result import Profile, read_profile
 from safe_train.settings.gate import GateConfig
-from safe_train.settings.learning import LossConfig, OptimConfig
+from safe_train.settings.learning import OptimConfig
 from safe_train.settings.pathway import PathwayConfig
 
 NESTED = PathwayConfig(tokens=(2, 4), rank=8, heads=2, bottleneck=32)
@@ -49,23 +45,9 @@ def typed(out: Path, *words: str) -> Typed:
 @pytest.fixture(scope="session")
 def nested(shards: Path, untaught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint with two budgets, and a gate whose entropy threshold lets about all questions listen."""
-    base, dataset = load_backbone(untaught).model, ShardDataset(shards, "train")
     folder = tmp_path_factory.mktemp("nested") / "adapter"
-    audit = audit_freeze(base)
-    save_checkpoint(
-        folder,
-        wake(new_pathway(NESTED, base, [(512,)], seed=0)),
-        encoders=used_encoders([dataset]),
-        datasets=[TrainedOn(dataset.name, dataset.fingerprint, dataset.split, len(dataset))],
-        base=TrainedFor(
-            "untaught", audit.architecture, base_files(untaught), audit.parameters, audit.weights_sha256
-        ),
-        loss=LossConfig(),
-        optim=OptimConfig(steps=1, batch_size=12, rows_per_forward=6),
-        seed=0,
-        step=1,
-        asking=SHORT,
-    )
+    optim = OptimConfig(steps=1, batch_size=12, rows_per_forward=6)
+    save_random(folder, NESTED, shards, untaught, optim=optim, asking=SHORT)
     of = made_for(read_config(folder / "config.json"))
     origin = {"dataset": {"name": "made", "fingerprint": "f" * 12}, "split": "gate"}
     table = replace(made_outcomes(), facts={**origin, **msgspec.structs.asdict(of)})

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from made_requests import Start
+from tiny_checkpoints import SHAPE, save_random
 
 from safe_data.media.decode import decode_audio
 from safe_data.shards.dataset import ShardDataset
@@ -18,13 +20,26 @@ from safe_eval.predictions import read_predictions
 from safe_train.cli import main
 from safe_train.predict.sounds import Sounds, WantedEncoder
 from safe_train.serve.app import make_app
+from safe_train.serve.server import load_served
 from safe_train.serve.service import Service
+from safe_train.settings.serve import ServeConfig
 
 
-def predicted(gated: Path, shards: Path, untaught: Path, out: Path, batch_size: int) -> dict[str, Prediction]:
-    words = ["predict", str(gated), str(shards), "--backbone", str(untaught), "--split", "val", "--quiet"]
+def predicted(
+    checkpoint: Path, shards: Path, untaught: Path, out: Path, batch_size: int, *gate: str
+) -> dict[str, Prediction]:
+    words = [
+        "predict",
+        str(checkpoint),
+        str(shards),
+        "--backbone",
+        str(untaught),
+        "--split",
+        "val",
+        "--quiet",
+    ]
     asked = ["--condition", "full", "--without-base", "--answer-tokens", "4", "--batch-size", str(batch_size)]
-    assert main([*words, *asked, "--out", str(out)]) == 0
+    assert main([*words, *asked, *gate, "--quiet", "--out", str(out)]) == 0
     return {row.example_id: row for row in read_predictions(out)}
 
 
@@ -101,6 +116,25 @@ def test_served_answers_are_predicted_ones(
         for name, answer in answers.items():
             assert answer.confidence == pytest.approx(rows[name].confidence, abs=1e-4)
             assert answer.gate_score == pytest.approx(rows[name].gate_score, abs=1e-5)
+
+
+def test_served_answers_hear_as_many_tokens_as_predicted_ones(
+    shards: Path, untaught: Path, tmp_path: Path
+) -> None:
+    shape = replace(SHAPE, tokens=(2, 4))
+    checkpoint = save_random(tmp_path / "adapter", shape, shards, untaught)
+    found = {}
+    for tokens in shape.budgets:
+        gate = ["--gate", "always", "--tokens", str(tokens)]
+        rows = predicted(checkpoint, shards, untaught, tmp_path / f"{tokens}.jsonl", 1, *gate)
+        config = ServeConfig(batch_size=1, answer_tokens=4, gate="always", tokens=tokens)
+        service = Service(load_served(checkpoint, backbone=untaught, config=config), config)
+        answers = asyncio.run(ask(service, bodies_of(ShardDataset(shards, "val")), concurrency=8))
+        service.end()
+        found[tokens] = {name: (facts(one), numbers(one)) for name, one in answers.items()}
+        assert found[tokens] == {name: (facts(row), numbers(row)) for name, row in rows.items()}
+        assert {one.audio_tokens for one in answers.values() if one.consulted} == {tokens}
+    assert found[2] != found[4]
 
 
 def test_a_sound_that_was_stored_with_16_bits_is_embedded_to_the_stored_bytes(shards: Path) -> None:

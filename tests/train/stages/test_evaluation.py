@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from tiny_checkpoints import SHAPE
 from tiny_corpora import asking, build_corpus
 from tiny_models import wake
 
@@ -23,7 +24,6 @@ from safe_train.settings.adaptation import AdaptationConfig, Trained
 from safe_train.settings.pathway import PathwayConfig
 from safe_train.stages.evaluation import Evaluation
 
-SHAPE = PathwayConfig(tokens=4, rank=8, heads=2, bottleneck=64)
 MEASURED = ("accuracy", "drift", "drift_low", "drift_high", "flips", "kl", "effective_questions")
 VISION = {"vl_questions"} | {f"{case}_{name}" for case in ("vl", "vl_silent") for name in MEASURED}
 
