@@ -3,6 +3,7 @@
 Names are loaded when they are first used, so that `import safe_data` costs nothing.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,12 @@ _NAMES = {
     "audit.check": ["check"],
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+
+
+# Where torchao is installed, transformers imports it with the first model, and it warns of kernels for other
+# machines.
+for _logger in ("torchao", "torch.utils._pytree"):
+    logging.getLogger(_logger).setLevel(logging.ERROR)
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,6 @@ Names load their module when they are first used, so that `import safe_train` do
 """
 
 import importlib
-import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -191,12 +190,6 @@ _MODULES = {
     "sweeps.result": ("SweepResult",),
     "sweeps.sweep": ("run_sweep",),
 }
-
-
-# Where torchao is installed, transformers imports it with the first model, and it warns of kernels for other
-# machines.
-for _logger in ("torchao", "torch.utils._pytree"):
-    logging.getLogger(_logger).setLevel(logging.ERROR)
 
 
 def __getattr__(name: str) -> Any:
