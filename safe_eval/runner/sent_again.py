@@ -4,8 +4,10 @@ A row says of its sound and its picture what was sent (`metadata.sent`), and has
 another hash is something else, and is refused.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from safe_data.media.sound import Sound
 from safe_eval.prediction import Prediction
@@ -18,6 +20,7 @@ from safe_eval.runner.shelves import Shelves
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+PARTS = ("sound", "picture")
 OWN = "own"
 WHOLE = ("silence", "noise", "grey")  # that are all there is to say
 _OF = "of:"
@@ -85,25 +88,46 @@ def send_again(row: Prediction, shelves: Shelves) -> SentAgain | None:
     said = sent_note(row, "sound") is not None or sent_note(row, "picture") is not None
     if not said and (row.audio_sha256 is None or row.condition in OF_ANOTHER):
         return None
+    again = _applied(row, row.condition, shelves)
+    return _as_said(again, row) if said else again
+
+
+def stored_again(row: Prediction, shelves: Shelves) -> SentAgain:
+    """The sound and the picture of a row's record as they are stored, whatever the row was sent.
+
+    Raises:
+        ValueError: the shards do not hold its record.
+    """
+    asked = msgspec.structs.replace(row, condition="full", audio_sha256=None, metadata=None)
+    return _applied(asked, "full", shelves)
+
+
+def _applied(row: Prediction, condition: str, shelves: Shelves) -> SentAgain:
     at = shelves.find(row)
     if isinstance(at, str):
         raise ValueError(at[0].lower() + at[1:].rstrip("."))
     dataset, place = at
-    stored = shelves.media[row.split or ""]
-    record = dataset.record(place)
+    stored, record = shelves.media[row.split or ""], dataset.record(place)
     partner, other = _partner(row, shelves, stored)
-    sent = apply_condition(row.condition, record, row.seed, Media(*stored.reading(place, record)), partner)
-    if said:
-        for part in ("sound", "picture"):
-            note = sent_note(row, part)
-            if note is None:  # the model does not hear, or does not see
-                sent = sent._replace(**{part: None})
-            elif note != sent.note[part]:
-                raise ValueError(
-                    f"{row.condition} makes {sent.note[part] or f'no {part}'!r} of it, not {note!r}"
-                )
-    sound_of, picture_of = (_whose(sent.note[part], place, other) for part in ("sound", "picture"))
-    return SentAgain(row, sent, stored, sound_of, picture_of)
+    sent = apply_condition(condition, record, row.seed, Media(*stored.reading(place, record)), partner)
+    whose = {part: _whose(sent.note[part], place, other) for part in PARTS}
+    return SentAgain(row, sent, stored, whose["sound"], whose["picture"])
+
+
+def _as_said(again: SentAgain, row: Prediction) -> SentAgain:
+    """Without the part that the model was not sent, since it does not hear or does not see."""
+    for part in PARTS:
+        said, made = sent_note(row, part), again.sent.note[part] or f"no {part}"
+        if said is not None and said != made:
+            raise ValueError(f"{row.condition} makes {made!r} of it, and the row says {said!r}")
+    sent = again.sent
+    return replace(
+        again,
+        sent=sent._replace(
+            sound=sent.sound if sent_note(row, "sound") else None,
+            picture=sent.picture if sent_note(row, "picture") else None,
+        ),
+    )
 
 
 def in_words(row: Prediction) -> str:
@@ -114,7 +138,7 @@ def in_words(row: Prediction) -> str:
     >>> in_words(row)
     'sound of clip-3'
     """
-    return ", ".join(filter(None, (_part_in_words(row, part) for part in ("sound", "picture"))))
+    return ", ".join(filter(None, (_part_in_words(row, part) for part in PARTS)))
 
 
 def sent_note(row: Prediction, part: str) -> str | None:
@@ -147,7 +171,7 @@ def _part_in_words(row: Prediction, part: str) -> str | None:
 
 def _partner(row: Prediction, shelves: Shelves, stored: StoredMedia) -> tuple[Partner | None, int | None]:
     """The record whose sound or picture was sent instead, and its place."""
-    notes = (sent_note(row, part) for part in ("sound", "picture"))
+    notes = (sent_note(row, part) for part in PARTS)
     others = [note.removeprefix(_OF) for note in notes if note is not None and note.startswith(_OF)]
     if not others:
         return None, None

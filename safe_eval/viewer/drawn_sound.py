@@ -17,8 +17,8 @@ PEAKS = 200
 COLUMNS, BANDS = 600, 128  # pixels of a spectrogram
 QUIETEST_DB, LOUDEST_DB = -100.0, -10.0  # where a full-scale sine is 0 dB
 SPECTROGRAM_SAYS = (
-    "Time from left to right, frequency from 0 Hz at the bottom to half the sample rate at the top (mel scale), "
-    f"level from {QUIETEST_DB:.0f} dB (dark) to {LOUDEST_DB:.0f} dB (light)."
+    "Time from left to right, frequency from 0 Hz at the bottom to half the sample rate at the top (mel "
+    f"scale), level from {QUIETEST_DB:.0f} dB (dark) to {LOUDEST_DB:.0f} dB (light)."
 )
 _WINDOW_SECONDS = 0.046
 _FRAMES_AT_ONCE = 2048  # bounds the memory for long sounds
