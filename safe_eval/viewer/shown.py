@@ -17,8 +17,8 @@ from safe_data.core.recent import Recent
 from safe_data.media.sound import Sound
 from safe_eval.prediction import Prediction
 from safe_eval.report.media import flac_bytes, png_bytes
+from safe_eval.runner.conditions import LEFT_OUT
 from safe_eval.runner.sent_again import (
-    OWN,
     OtherMediaError,
     SentAgain,
     in_words,
@@ -200,7 +200,7 @@ def _heard(part: Part, again: SentAgain) -> Part:
     """The sound with what a listener must know of it."""
     sound: Sound | None = part.medium
     notes = list(part.notes)
-    if sound is None and again.sent.note["sound"] == OWN and not notes:
+    if sound is None and again.sent.note["sound"] not in (None, LEFT_OUT) and not notes:
         notes.append("This model was sent no sound.")
     if sound is not None and len(loud := np.flatnonzero(np.abs(sound.samples) > 1)):
         share = 100 * len(loud) / len(sound.samples)
@@ -212,7 +212,7 @@ def _seen(part: Part, again: SentAgain) -> Part:
     """The picture with what a viewer must know of it."""
     picture: Image | None = part.medium
     notes = list(part.notes)
-    if picture is None and again.sent.note["picture"] == OWN and not notes:
+    if picture is None and again.sent.note["picture"] not in (None, LEFT_OUT) and not notes:
         notes.append("This model was sent no picture.")
     if picture is not None and max(picture.size) > MOST_PIXELS:
         notes.append(f"The picture has {picture.width} × {picture.height} pixels, and is shown smaller.")
