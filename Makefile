@@ -1,7 +1,7 @@
 # `make demo` shows what SAFE does, `make plan` runs the research plan, `make test` checks that they do it.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := train,track,sweep,explain,gx,report,ray,hub,captions,speech,endpoint,quantize,serve,completion,faiss,dev
+EXTRAS := train,track,sweep,explain,gx,report,ray,hub,captions,speech,endpoint,quantize,serve,view,completion,faiss,dev
 # One BLAS thread per process: on shared cores two threads wait for each other (docs/performance.md).
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1

@@ -58,7 +58,7 @@ def shown(runs: Sequence[Path], results: Sequence[Results], baseline: str | None
     ]
     if twice:
         raise InputError(f"{twice[0]}: is given twice; a run needs no comparison with itself")
-    named = [replace(one, name=name) for one, name in zip(results, _names(runs), strict=True)]
+    named = [replace(one, name=name) for one, name in zip(results, run_names(runs), strict=True)]
     return _several([one.name for one in named], named, baseline)
 
 
@@ -206,7 +206,7 @@ def _label(run: str, model: str) -> str:
     return f"{run}: {model}"
 
 
-def _names(runs: Sequence[Path]) -> list[str]:
+def run_names(runs: Sequence[Path]) -> list[str]:
     """The names of the folders, with those above them as far as needed to tell them apart."""
     parts = [run.resolve().parts[1:] for run in runs]
     depth = 1

@@ -38,12 +38,12 @@ def metric_rows(arms: Arms, sampling: Sampling) -> Iterator[Metric]:
     """The value of every metric of every arm on each of its slices, with its interval."""
     for scored in arms.scored.values():
         for arm in scored:
-            whole = _row(arm, "all", sampling)
+            whole = metric_row(arm, "all", sampling)
             for name in arm.slices:
                 yield (
                     msgspec.structs.replace(whole, slice=name)
                     if arm.is_whole(name)
-                    else _row(arm, name, sampling)
+                    else metric_row(arm, name, sampling)
                 )
 
 
@@ -55,7 +55,8 @@ def value_of(arm: ScoredArm, slice_name: str) -> float:
     return corpus_value(arm.corpus, arm.counts[inside])
 
 
-def _row(arm: ScoredArm, slice_name: str, sampling: Sampling) -> Metric:
+def metric_row(arm: ScoredArm, slice_name: str, sampling: Sampling) -> Metric:
+    """The value of an arm on a slice, with its interval; none of fewer clusters than an interval needs."""
     inside = arm.slices[slice_name]
     scores, clusters = arm.scores[inside], arm.clusters[inside]
     if arm.counts is None or arm.corpus is None:

@@ -1,6 +1,7 @@
 """Items: items.parquet, one row per prediction and metric, so that every number can be traced to its items.
 
-It also holds what the report shows of an item, so that the report does not read or score predictions again.
+It also holds what the report and the viewer show of an item, so that neither reads nor scores predictions
+again.
 """
 
 import itertools
@@ -32,7 +33,7 @@ COLUMNS = (
     *("example_id", "condition", "seed", "metric", "value", "coverage", "model", "dataset"),
     *SHOWN,
     *SENT,
-    *("references", "needs_audio", "confidence"),
+    *("references", "needs_audio", "confidence", "consulted"),
 )
 _shown_of = attrgetter(*SHOWN)
 _EXCLUDED = OUTCOMES.index("excluded")
@@ -79,17 +80,24 @@ def writing_items(out: Path, arms: Arms) -> Iterator[str]:
         yield file_sha256(file.name)
 
 
-def read_items(run: Path, sha256: str | None, columns: Sequence[str] | None = None) -> "pa.Table":
+def read_items(
+    run: Path, sha256: str | None, columns: Sequence[str] | None = None, *, without: Sequence[str] = ()
+) -> "pa.Table":
     """Read a run's items.parquet, or some of its columns; `sha256` is the hash in its scores.json.
+
+    The rows of metrics that are named by `without` are left out.
 
     Raises:
         InputError: the file does not exist, or its hash is not `sha256`.
     """
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     path = _checked(run, sha256)
+    metric = pc.field("metric")
+    kept = metric.is_null() | ~metric.isin(list(without)) if without else None
     with _readable(path):
-        return pq.read_table(path, columns=columns)
+        return pq.read_table(path, columns=columns, filters=kept)
 
 
 def item_faults(run: Path, sha256: str | None, arms: Arms, tolerance: float) -> Iterator[str]:
@@ -191,6 +199,7 @@ def _columns(arm: Arm) -> "pa.Table":
             "references": pa.array([row.references for row in arm.rows], pa.list_(pa.string())),
             "needs_audio": pa.array([row.needs_audio for row in arm.rows], pa.bool_()),
             "confidence": pa.array([row.confidence for row in arm.rows], pa.float64()),
+            "consulted": pa.array([row.consulted for row in arm.rows], pa.bool_()),
         }
     )
 
