@@ -12,6 +12,7 @@ def annotate(
     sample: int = 100,
     seed: int = 0,
     out: Path | None = None,
+    notes: Path | None = None,
     allow_partial: bool = False,
     force: bool = False,
 ) -> None:
@@ -22,17 +23,22 @@ def annotate(
         sample: number of answers to draw, in proportion to condition and question type; 1 or more
         seed: seed of the draw, 0 or more
         out: file of the table (default: annotations.csv in the run folder, or beside the predictions)
+        notes: file of notes, as `safe-eval view` writes it; each different answer to a noted item comes first, with
+            its note, beside those drawn
         allow_partial: leave out a last line that was cut off, instead of refusing the file
         force: replace a table that is there, with the labels it may hold
 
     Examples:
         safe-eval annotate runs/mine --sample 100
         safe-eval annotate predictions.jsonl --sample 50 --seed 1 --out labels/mine.csv
+        safe-eval annotate runs/mine --notes runs/mine/notes.json
     """
     from safe_eval.annotation.annotate import draw_sample
     from safe_eval.text.annotation_text import sample_lines
 
-    drawn = draw_sample(run, sample=sample, seed=seed, out=out, allow_partial=allow_partial, force=force)
+    drawn = draw_sample(
+        run, sample=sample, seed=seed, out=out, notes=notes, allow_partial=allow_partial, force=force
+    )
     say(sample_lines(*drawn))
 
 

@@ -4,7 +4,7 @@ The person sees question, references and answer in random order, but not the mod
 score. The scores are in a key file beside the table, so the table can be given away alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
 from safe_data.core.overwriting import check_not_read
 from safe_eval.annotation.labels import Key, KeyItem, key_path, read_labels, write_table
+from safe_eval.annotation.notes import Key as NoteKey
+from safe_eval.annotation.notes import Note, read_notes
 from safe_eval.arms.arm import cluster_field, make_arms
 from safe_eval.arms.prompts import refuse_several_prompts
 from safe_eval.arms.scored_arm import score_arms
@@ -53,10 +55,14 @@ def draw_sample(
     sample: int = 100,
     seed: int = 0,
     out: Path | None = None,
+    notes: Path | None = None,
     allow_partial: bool = False,
     force: bool = False,
 ) -> tuple[Path, Key]:
     """Draw a stratified sample of answers from a run folder or a predictions file, for a person to label.
+
+    Each different answer to an item of the `notes` comes first, with the note. The draw is the same without
+    them, and the agreement is of what was drawn alone: notes are about answers that somebody picked.
 
     Writes the table to `out` (by default annotations.csv in the run folder, or beside the predictions), and
     its key beside it. A table that is there may hold labels, so only `force` replaces it.
@@ -65,14 +71,16 @@ def draw_sample(
         The path of the table, and its key.
 
     Raises:
-        InputError: there is nothing to label, `sample` is less than 1, the table exists already, or see
-            `predictions_of`.
+        InputError: there is nothing to label, `sample` is less than 1, the table exists already, no note is
+            about an answer of the run, or see `predictions_of` and `read_notes`.
     """
     files = predictions_of(run)
+    noted = {} if notes is None else read_notes(notes)
     table = out or (run / TABLE if run.is_dir() else run.with_name(TABLE))
     if sample < 1:
         raise InputError(f"sample {sample} is less than 1")
-    check_not_read((table, key_path(table)), [*files, run / SCORES_FILE])
+    read = [*files, run / SCORES_FILE, *([] if notes is None else [notes])]
+    check_not_read((table, key_path(table)), read)
     if not force and (table.exists() or key_path(table).exists()):
         raise InputError(
             f"{table}: is there already, perhaps with labels; name another file, or add --force to replace it"
@@ -80,15 +88,25 @@ def draw_sample(
     scored = list(_scored(read_predictions(*files, allow_partial=allow_partial), run_protocol(run)))
     if not scored:
         raise InputError(f"{run}: no answers that are right or wrong; captions cannot be labelled so")
-    chosen = _stratified(scored, sample, seed)
+    drawn = _stratified(scored, sample, seed)
+    first = _noted(scored, drawn, noted)
+    if notes is not None and not first:
+        raise InputError(f"{notes}: no note is about an answer of {run} that is right or wrong; leave it out")
+    is_first = set(map(_answer, first))
+    chosen = [*first, *(item for item in drawn if _answer(item) not in is_first)]
+    is_drawn = set(map(_answer, drawn))
     key = Key(
         predictions=_hashes(files),
         population=len(scored),
         seed=seed,
         right_from=RIGHT_FROM,
-        items=tuple(_key_item(f"item-{place:04d}", item) for place, item in enumerate(chosen, 1)),
+        items=tuple(
+            _key_item(f"item-{place:04d}", item, drawn=_answer(item) in is_drawn)
+            for place, item in enumerate(chosen, 1)
+        ),
     )
-    write_table(table, [item.row for item in chosen], key)
+    said = [noted.get((item.row.dataset, item.row.example_id)) for item in chosen]
+    write_table(table, [item.row for item in chosen], key, [note and note.text for note in said])
     return table, key
 
 
@@ -109,8 +127,17 @@ def label_agreement(table: Path, sampling: Sampling | None = None) -> LabelAgree
 
 
 def agreement_with_key(key: Key, labels: Labelled, sampling: Sampling) -> Agreement:
-    """The agreement of a key's scores with a person's labels, on the items labelled right or wrong."""
-    judged = [(item, label) for item in key.items if (label := labels.get(item.item)) is not None]
+    """The agreement of a key's scores with a person's labels, on the drawn items labelled right or wrong.
+
+    Raises:
+        InputError: no drawn item has such a label.
+    """
+    labelled = [(item, label) for item in key.items if (label := labels.get(item.item)) is not None]
+    judged = [(item, label) for item, label in labelled if item.drawn]
+    if labelled and not judged:
+        raise InputError(
+            "all labels are of noted answers, which somebody picked and nobody drew; label some of the others"
+        )
     return agreement(
         np.array([item.score >= key.right_from for item, _ in judged]),
         np.array([label for _, label in judged]),
@@ -171,6 +198,22 @@ def _stratified(scored: Sequence[_Scored], sample: int, seed: int) -> list[_Scor
     return [chosen[place] for place in rng.permutation(len(chosen))]
 
 
+def _noted(
+    scored: Sequence[_Scored], drawn: Sequence[_Scored], noted: Mapping[NoteKey, Note]
+) -> list[_Scored]:
+    """Each different answer to the noted items, the drawn one where there is one, in the order of the ids."""
+    found: dict[tuple[str | None, str, str, str | None], _Scored] = {}
+    for item in (*drawn, *sorted(scored, key=lambda item: (_stratum(item.row), *_identity(item.row)))):
+        row = item.row
+        if (row.dataset, row.example_id) in noted:
+            found.setdefault((row.dataset, row.example_id, item.metric, row.answer), item)
+    return [found[key] for key in sorted(found, key=lambda key: (key[0] or "", *key[1:3], key[3] or ""))]
+
+
+def _answer(item: _Scored) -> tuple[tuple[str, str, str], tuple[str, str, int], str]:
+    return _stratum(item.row), _identity(item.row), item.metric
+
+
 def _stratum(row: Prediction) -> tuple[str, str, str]:
     return row.dataset or "", row.condition, row.question_type or ""
 
@@ -179,7 +222,7 @@ def _identity(row: Prediction) -> tuple[str, str, int]:
     return row.example_id, row.model, row.seed
 
 
-def _key_item(name: str, item: _Scored) -> KeyItem:
+def _key_item(name: str, item: _Scored, *, drawn: bool) -> KeyItem:
     return KeyItem(
         item=name,
         example_id=item.row.example_id,
@@ -190,4 +233,5 @@ def _key_item(name: str, item: _Scored) -> KeyItem:
         metric=item.metric,
         score=item.score,
         cluster=item.cluster,
+        drawn=drawn,
     )

@@ -29,6 +29,7 @@ class KeyItem(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     score: float
     cluster: str
+    drawn: bool = True  # at random; not, if it is there because of a note alone
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,15 +42,20 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[KeyItem, ...]
 
 
-def write_table(table: Path, rows: Sequence[Prediction], key: Key) -> None:
-    """Write a table to fill in, with one row per item of the key, and the key beside it."""
+def write_table(
+    table: Path, rows: Sequence[Prediction], key: Key, notes: Sequence[str | None] | None = None
+) -> None:
+    """Write a table to fill in, with one row per item of the key, and the key beside it.
+
+    `notes` fill the column of notes.
+    """
     write_json(key_path(table), key)
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    for item, row in zip(key.items, rows, strict=True):
+    for item, row, note in zip(key.items, rows, notes or [None] * len(rows), strict=True):
         shown = (row.prompt or "", " | ".join(row.choices or ()), _counted(row.references), row.answer or "")
-        writer.writerow([item.item, *map(_harmless, shown), "", ""])
+        writer.writerow([item.item, *map(_harmless, shown), "", _harmless(note or "")])
     write_bytes(table, text.getvalue().encode("utf-8-sig"))  # its mark tells spreadsheets the encoding
 
 

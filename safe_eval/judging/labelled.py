@@ -65,7 +65,7 @@ def agreement_evidence(criterion: Criterion, labelled: Labelled | None, confiden
         )
     if labelled.fault is not None:
         return Evidence(labelled.fault)
-    asked = [item for item in labelled.key.items if _is_asked(item, criterion)]
+    asked = [item for item in labelled.key.items if item.drawn and _is_asked(item, criterion)]
     judged = [(item, labelled.labels[item.item]) for item in asked]
     decided = [(item, label) for item, label in judged if label is not None]
     name = labelled.table.name
@@ -107,9 +107,10 @@ def _fault(table: Path, key: Key, labels: Mapping[str, bool | None], run: Path, 
     known = {file.sha256 for file in scores.provenance.predictions}
     if not key.predictions or not {*key.predictions.values()} <= known:
         return f"{table.name}: its key is of other predictions than this run's; annotate this run"
-    unlabelled = [item.item for item in key.items if item.item not in labels]
+    drawn = [item.item for item in key.items if item.drawn]
+    unlabelled = [name for name in drawn if name not in labels]
     if unlabelled:
-        return f"{table.name}: {len(unlabelled)} of {len(key.items)} answers have no label; write ? if unsure"
+        return f"{table.name}: {len(unlabelled)} of {len(drawn)} answers have no label; write ? if unsure"
     files, metrics = scored_files(run, scores), sorted({item.metric for item in key.items})
     computed = _computed(files, metrics, scores.provenance.protocol)
     for item in key.items:

@@ -58,7 +58,7 @@ def reason_of(row: Prediction, metric: str | None, score: float | None) -> Reaso
 
     >>> row = Prediction(example_id="q", references=("cat",), answer="(B)", choices=("dog", "cat"))
     >>> reason_of(row, "accuracy", 1.0)
-    Reason(read_as='cat', why='Read as “cat” by its letter, which is a right answer.')
+    Reason(read_as='cat', why='Read as “cat” by its letter, which is right.')
     """
     if row.error is not None or row.answer is None:
         return Reason(None, "There is an error in place of an answer, which counts as wrong.")
@@ -130,9 +130,9 @@ def _chosen(row: Prediction, reading: Reading, score: float | None) -> Reason:
         doubts = abstains(row.answer)
         why = "it says that it cannot be told" if doubts else _WHY_NOT[reading.rule]
         return Reason(None, f"Not understood{_cut(row)}: {why}; that counts as wrong.")
-    which = "a right" if score is not None and score >= RIGHT_FROM else "no right"
+    became = "right" if score is not None and score >= RIGHT_FROM else "wrong"
     found = f"Read as “{reading.choice}” {_BY_RULE[reading.rule]}{_cut(row)}"
-    return Reason(reading.choice, f"{found}, which is {which} answer.")
+    return Reason(reading.choice, f"{found}, which is {became}.")
 
 
 def _equal(row: Prediction) -> Reason:

@@ -19,12 +19,12 @@ from safe_eval.prediction import Prediction
 from safe_eval.report.media import flac_bytes, png_bytes
 from safe_eval.runner.conditions import LEFT_OUT
 from safe_eval.runner.sent_again import (
+    OWN,
     OtherMediaError,
     SentAgain,
     in_words,
     picture_sha256,
     send_again,
-    sent_note,
     stored_again,
 )
 from safe_eval.runner.shelves import Shelves, open_shards
@@ -157,15 +157,22 @@ def _read(
         return replace(sent, notes=(f"It could not be made again: {error}.",))
     if again is None:
         return replace(sent, notes=(NOT_SAID,))
-    key = (shards, row.split, row.record_id, again.row.condition, row.seed)
-    heard = _part((*key, "sound", sent_note(again.row, "sound"), again.row.audio_sha256), again.sound)
-    seen = _part((*key, "picture", sent_note(again.row, "picture"), picture_sha256(again.row)), again.picture)
+    heard = _part(_key(shards, again, "sound", again.sent.sound, again.row.audio_sha256), again.sound)
+    seen = _part(_key(shards, again, "picture", again.sent.picture, picture_sha256(again.row)), again.picture)
     return replace(sent, heard=_heard(heard, again), seen=_seen(seen, again))
 
 
 @lru_cache(maxsize=8)
 def _shelves(shards: Path, split: str | None) -> Shelves:
     return open_shards([split], shards, sound_bytes=_DECODED_BYTES)
+
+
+def _key(shards: Path, again: SentAgain, part: str, read: object, sha256: str | None) -> tuple[object, ...]:
+    """What tells a sound or a picture from others; arms that were sent the same share it."""
+    row, note = again.row, None if read is None else again.sent.note[part]
+    is_stored = note is None or note == OWN or note.startswith("of:") or note in ("silence", "grey")
+    made_by = None if is_stored else (row.condition, row.seed)
+    return shards, row.split, row.record_id, part, note, made_by, sha256
 
 
 _recent: Recent[Part] = Recent(_REMEMBERED_BYTES)
