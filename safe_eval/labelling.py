@@ -23,8 +23,8 @@ def annotate(
         sample: number of answers to draw, in proportion to condition and question type; 1 or more
         seed: seed of the draw, 0 or more
         out: file of the table (default: annotations.csv in the run folder, or beside the predictions)
-        notes: file of notes, as `safe-eval view` writes it; each different answer to a noted item comes first, with
-            its note, beside those drawn
+        notes: file of notes, as `safe-eval view` writes it: each different answer to a noted item comes
+            first, with its note, beside those drawn
         allow_partial: leave out a last line that was cut off, instead of refusing the file
         force: replace a table that is there, with the labels it may hold
 

@@ -209,10 +209,16 @@ def _heard(part: Part, again: SentAgain) -> Part:
     notes = list(part.notes)
     if sound is None and again.sent.note["sound"] not in (None, LEFT_OUT) and not notes:
         notes.append("This model was sent no sound.")
-    if sound is not None and len(loud := np.flatnonzero(np.abs(sound.samples) > 1)):
-        share = 100 * len(loud) / len(sound.samples)
-        notes.append(f"{share:.2g} % of its samples exceed full scale, and are cut off in the player.")
+    if sound is not None:
+        notes += _loud(sound)
     return part._replace(notes=tuple(notes))
+
+
+def _loud(sound: Sound) -> list[str]:
+    share = 100 * float(np.mean(np.abs(sound.samples) > 1)) if len(sound.samples) else 0
+    return (
+        [f"{share:.2g} % of its samples exceed full scale, and are cut off in the player."] if share else []
+    )
 
 
 def _seen(part: Part, again: SentAgain) -> Part:
