@@ -161,7 +161,7 @@ def _of_references(equal: int, row: Prediction) -> str:
 def _cut(row: Prediction) -> str:
     """What was cut from the reply before it was read."""
     cut = unwrap(row.answer or "").cut
-    return f" after {' and '.join(cut)} were cut" if cut else ""
+    return f", without {' and '.join(cut)}" if cut else ""
 
 
 def _points(score: float | None) -> str:

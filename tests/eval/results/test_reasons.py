@@ -37,7 +37,7 @@ def reason(metric: str | None, answer: str | None, **fields: Any) -> Reason:
         (
             "<think>dog?</think>It is a cat.",
             "cat",
-            "Read as “cat” from what its sentences claim after reasoning were cut, which is right.",
+            "Read as “cat” from what its sentences claim, without reasoning, which is right.",
         ),
         (
             "dog or cat",
@@ -126,10 +126,16 @@ def test_a_choice(answer: str, read_as: str | None, why: str) -> None:
             "yes and no",
             {},
             None,
-            "Scored by the rule yes_no_words (VLMEvalKit, utils/yorn.py, YOrN_Extraction); it was not understood, "
-            "and counts as wrong.",
+            "Scored by the rule yes_no_words (VLMEvalKit, utils/yorn.py, YOrN_Extraction); it was not "
+            "understood, and counts as wrong.",
         ),
-        ("cider_d", "a dog barks", {"references": ("a dog",) * 5}, None, "cider_d compares its words with those of its 5 references."),
+        (
+            "cider_d",
+            "a dog barks",
+            {"references": ("a dog",) * 5},
+            None,
+            "cider_d compares its words with those of its 5 references.",
+        ),
         (None, "a dog", {"task": "caption"}, None, "No metric judges it: there is none for its task."),
         (None, "a dog", {"references": ()}, None, "No metric judges it: it has no references."),
         (
@@ -139,9 +145,15 @@ def test_a_choice(answer: str, read_as: str | None, why: str) -> None:
             None,
             "It is the text of a request that failed, which counts as an error and is wrong.",
         ),
-        ("accuracy", None, {"error": "x"}, None, "There is an error in place of an answer, which counts as wrong."),
+        (
+            "accuracy",
+            None,
+            {"error": "x"},
+            None,
+            "There is an error in place of an answer, which counts as wrong.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_other_rules(
     metric: str | None, answer: str | None, fields: dict[str, Any], read_as: str | None, why: str
 ) -> None:

@@ -31,7 +31,7 @@ def viewed(run: SentRun) -> Viewed:
 
 def opened(folder: Path, *rows: Prediction) -> Viewed:
     write_predictions(folder / "predictions.jsonl", rows)
-    score_files([folder / "predictions.jsonl"], Sampling(resamples=50), out=folder)
+    score_files([folder / "predictions.jsonl"], Sampling(resamples=100), out=folder)
     return open_runs([folder])
 
 
