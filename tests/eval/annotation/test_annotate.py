@@ -11,6 +11,7 @@ from made_rows import good_run, row, shuffled
 from safe_data.core.errors import InputError
 from safe_eval.annotation.annotate import agreement_with_key, draw_sample
 from safe_eval.annotation.labels import COLUMNS, key_path, read_labels
+from safe_eval.annotation.notes import Notes
 from safe_eval.cli import main
 from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
@@ -232,3 +233,70 @@ def _labelled(table: Path) -> Path:
 def test_nothing_to_label(tmp_path: Path, rows: list[Prediction], sample: int, expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         drawn(tmp_path, rows, sample=sample)
+
+
+def noted_table(tmp_path: Path, *ids: str, sample: int = 40) -> Path:
+    write_predictions(tmp_path / "predictions.jsonl", good_run())
+    for example_id in ids:
+        Notes(tmp_path / "notes.json").write("made", example_id, f"=odd: {example_id}")
+    table = tmp_path / "noted.csv"
+    words = ("annotate", tmp_path, "--sample", sample, "--notes", tmp_path / "notes.json", "--out", table)
+    assert run(*words) == 0
+    return table
+
+
+def answers_of(table: Path, *, drawn_alone: bool = False) -> list[tuple[str, str, str]]:
+    items = msgspec.json.decode(key_path(table).read_bytes())["items"]
+    return [
+        (item["example_id"], item["model"], item["condition"])
+        for item in items
+        if item["drawn"] or not drawn_alone
+    ]
+
+
+def test_each_different_answer_to_a_noted_item_comes_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = noted_table(tmp_path, "c5-vl", "c2-audio", "gone")  # the first: all say yes; c2-audio: yes and no
+    rows = table_rows(table)
+    first = [(made["answer"], made["note"]) for made in rows if made["note"]]
+    assert first == [("no", "'=odd: c2-audio"), ("yes", "'=odd: c2-audio"), ("yes", "'=odd: c5-vl")]
+    assert [made["note"] for made in rows[3:]] == [""] * (len(rows) - 3)
+    assert [name for name, *_ in answers_of(table)[:3]] == ["c2-audio", "c2-audio", "c5-vl"]
+    assert "for their notes alone, which agreement leaves out; write right" in capsys.readouterr().out
+
+
+def test_notes_change_neither_the_draw_nor_the_agreement(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = noted_table(tmp_path, "c5-vl", "c2-audio")
+    plain = drawn(tmp_path, good_run(), sample=40)
+    assert sorted(answers_of(table, drawn_alone=True)) == sorted(answers_of(plain))
+    key = msgspec.json.decode(key_path(table).read_bytes())
+    picked = {item["item"] for item in key["items"] if not item["drawn"]}
+    assert picked
+    right = {item["item"]: "right" if item["score"] >= 0.5 else "wrong" for item in key["items"]}
+    fill_in(table, right | {name: "wrong" if right[name] == "right" else "right" for name in picked})
+    capsys.readouterr()
+    assert run("agreement", table) == 0
+    out = capsys.readouterr().out
+    assert "40 of 40 items labelled, 0 more unsure" in out
+    assert f"{len(picked)} noted answers were not drawn, and are left out here" in out
+    assert "agreement  1.000" in out
+    fill_in(table, {name: "right" for name in picked})
+    assert run("agreement", table) == 3
+    assert "all labels are of noted answers" in capsys.readouterr().err
+
+
+def test_notes_about_other_runs_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_predictions(tmp_path / "predictions.jsonl", good_run())
+    Notes(tmp_path / "notes.json").write("made", "of another run", "odd")
+    assert run("annotate", tmp_path, "--notes", tmp_path / "notes.json") == 3
+    assert "no note is about an answer of" in capsys.readouterr().err
+    before = (tmp_path / "notes.json").read_bytes()
+    assert (
+        run("annotate", tmp_path, "--notes", tmp_path / "notes.json", "--out", tmp_path / "notes.json") == 3
+    )
+    assert (tmp_path / "notes.json").read_bytes() == before
+    assert run("annotate", tmp_path, "--notes", tmp_path / "none.json") == 3
+    assert "no such file of notes" in capsys.readouterr().err

@@ -82,7 +82,7 @@ def test_neighbours_are_of_the_record_and_its_group_and_not_itself(tmp_path: Pat
 
 def test_without_its_predictions_an_item_has_what_the_scores_know(run: SentRun, tmp_path: Path) -> None:
     shutil.copytree(run.folder, tmp_path / "run")
-    (tmp_path / "run" / "predictions.jsonl").write_text("other\n")
+    (tmp_path / "run" / "predictions.jsonl").unlink()
     item = item_of(open_runs([tmp_path / "run"], run.shards), 1)
     assert [one.outcome for one in item.arms] == item.outcomes
     assert {one.rule for one in item.arms} == {NO_ROW}
