@@ -106,7 +106,9 @@ def draw_sample(
         ),
     )
     said = [noted.get((item.row.dataset, item.row.example_id)) for item in chosen]
-    write_table(table, [item.row for item in chosen], key, [note and note.text for note in said])
+    write_table(
+        table, [item.row for item in chosen], key, [None if note is None else note.text for note in said]
+    )
     return table, key
 
 

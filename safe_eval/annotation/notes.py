@@ -4,6 +4,7 @@ Keys are datasets and ids of examples, so that notes outlive a new scoring. One 
 time the whole file; a file that cannot be read is refused, and never written over.
 """
 
+import time
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class Notes:
             earlier = kept.pop((dataset, example_id), None)
             note = None
             if text:
-                now = datetime.now(UTC).replace(microsecond=0)
+                now = datetime.fromtimestamp(int(time.time()), UTC)
                 made = now if earlier is None else earlier.made
                 note = Note(dataset=dataset, example_id=example_id, text=text, made=made, changed=now)
                 if earlier is not None and earlier.text == text:

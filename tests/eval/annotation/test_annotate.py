@@ -283,7 +283,7 @@ def test_notes_change_neither_the_draw_nor_the_agreement(
     assert "40 of 40 items labelled, 0 more unsure" in out
     assert f"{len(picked)} noted answers were not drawn, and are left out here" in out
     assert "agreement  1.000" in out
-    fill_in(table, {name: "right" for name in picked})
+    fill_in(table, dict.fromkeys(picked, "right"))
     assert run("agreement", table) == 3
     assert "all labels are of noted answers" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""Notes by the numbers of items: those of other runs stay, and none is kept about an item that is not there."""
+"""Notes by the numbers of items: those of other runs stay, and none is kept about what is not there."""
 
 from pathlib import Path
 
