@@ -142,7 +142,7 @@ SORTS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(query=st.lists(FILTERS, max_size=3), sort=SORTS, limit=st.integers(1, 60))
 def test_pages_hold_what_a_loop_finds_in_its_order(
     viewed: Viewed, naive: Naive, query: Query, sort: str, limit: int
