@@ -5,15 +5,18 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safe_data.records import Record
-from safe_data.shards.layout import read_dataset
+import numpy as np
+
+from safe_data.media.sound import Sound
 from safe_eval.prediction import Prediction
 from safe_eval.report import numbers
+from safe_eval.runner.shelves import Shelves
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from safe_data.shards.dataset import ShardDataset
 
 MAX_TOTAL_BYTES = 12_000_000
@@ -69,45 +72,6 @@ def media_type(data: bytes) -> str | None:
     return next((kind for head, kind in _TYPES if re.match(head, data, re.DOTALL)), None)
 
 
-@dataclass(frozen=True)
-class Shelves:
-    """The splits of some shards, and where each record lies in them."""
-
-    datasets: dict[str, "ShardDataset"]
-    places: dict[str, dict[str, int]]
-
-    def find(self, item: Prediction) -> tuple["ShardDataset", int] | str:
-        """The split and the place of the record that was asked, or why it is not here."""
-        place = self.place(item, item.record_id)
-        if place is None:
-            return "These shards do not hold this record."
-        dataset = self.datasets[item.split or ""]
-        if not _asks(dataset.record(place), item):
-            return "The record with this id in these shards asks something else."
-        return dataset, place
-
-    def place(self, item: Prediction, record_id: str | None) -> int | None:
-        """The place of a record in the split of an item."""
-        return self.places.get(item.split or "", {}).get(record_id or "")
-
-
-def open_shards(items: Sequence[Prediction], shards: Path) -> Shelves:
-    """Open the splits that some items are of.
-
-    Raises:
-        InputError: the shards cannot be opened.
-    """
-    from safe_data.shards.dataset import ShardDataset
-
-    splits = sorted({item.split for item in items if item.split in read_dataset(shards).splits})
-    datasets = {split: ShardDataset(shards, split) for split in splits}
-    places = {
-        split: {name: place for place, name in enumerate(dataset.manifest["id"].to_pylist())}
-        for split, dataset in datasets.items()
-    }
-    return Shelves(datasets, places)
-
-
 def collect(items: Sequence[Prediction], shelves: Shelves) -> list[Media]:
     """Collect the media of each item, in order, until the budget of the page is spent."""
     left = MAX_TOTAL_BYTES
@@ -120,13 +84,6 @@ def collect(items: Sequence[Prediction], shelves: Shelves) -> list[Media]:
             media, left = _read(*at, left)
             found.append(media)
     return found
-
-
-def _asks(record: Record, item: Prediction) -> bool:
-    """Whether a record asks what was answered; other shards may hold other records with the same ids."""
-    return any(
-        example.id == item.example_id and item.prompt in (None, example.prompt) for example in record.examples
-    )
 
 
 def _read(dataset: "ShardDataset", place: int, left: int) -> tuple[Media, int]:
@@ -176,3 +133,23 @@ def embed(data: bytes | None, noun: str, left: int, notes: list[str]) -> tuple[s
         notes.append(f"The {noun} is left out: the page holds at most {limit} of media.")
         return None, left
     return uri, left - len(uri)
+
+
+def flac_bytes(sound: Sound) -> bytes:
+    """A sound for a browser: 16 bits, so what exceeds full scale is cut off."""
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(
+        file, np.clip(sound.samples, -1, 1), sound.sample_rate_hz, format="FLAC", subtype="PCM_16"
+    )
+    return file.getvalue()
+
+
+def png_bytes(picture: "Image", most_pixels: int) -> bytes:
+    """A picture for a browser; one that is wider or higher than so many pixels is made smaller."""
+    shown = picture.convert("RGB")
+    shown.thumbnail((most_pixels, most_pixels))
+    file = io.BytesIO()
+    shown.save(file, "PNG")
+    return file.getvalue()

@@ -30,7 +30,7 @@ from safe_eval.report.hearing import hearing_tables
 from safe_eval.report.hearing_chart import hearing_charts
 from safe_eval.report.hurts import error_tables, hurt_charts, hurt_tables
 from safe_eval.report.labels import set_title
-from safe_eval.report.media import Media, collect, open_shards
+from safe_eval.report.media import Media, collect
 from safe_eval.report.noise_chart import noise_charts
 from safe_eval.report.run_folder import Results
 from safe_eval.report.score_tables import (
@@ -52,6 +52,7 @@ from safe_eval.report.verdict_words import (
     headline,
     verdict_words,
 )
+from safe_eval.runner.shelves import open_shards
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -249,7 +250,7 @@ def _items(page: Shown, shards: Path | None) -> dict[str, Any]:
     shown = [*(item.prediction for item in selection.items), *map(prediction_of, telling)]
     media, count = [Media()] * len(shown), len(selection.items)
     if shards is not None:
-        shelves = open_shards(shown, shards)
+        shelves = open_shards([one.split for one in shown], shards)
         media = collect(shown, shelves)
         media[:count] = collect_sent(selection.items, media[:count], shelves, media_left(media))
     chosen, turned = media[:count], media[count:]

@@ -36,12 +36,12 @@ class Dataset(Protocol):
 
 
 class StoredMedia:
-    """Reads the media of a dataset; a sound that was decoded is remembered for a while."""
+    """Reads the media of a dataset; of sounds that were decoded, so many bytes are remembered."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, sound_bytes: int = SOUND_BYTES) -> None:
         self._dataset = dataset
         self._known = hasattr(dataset, "value") and hasattr(dataset, "manifest")
-        self._recent: Recent[Sound] = Recent(SOUND_BYTES)
+        self._recent: Recent[Sound] = Recent(sound_bytes)
         self.heard = lru_cache(_FACTS)(self._heard)
         self.picture_sha256 = lru_cache(_FACTS)(self._picture_sha256)
         self._hear_silence = lru_cache(_FACTS)(_hear_silence)

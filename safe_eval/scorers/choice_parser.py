@@ -25,6 +25,7 @@ combining marks do. The time is linear in the length, of which the last 10,000 c
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from safe_eval.scorers.reading import yes_no
 from safe_eval.scorers.reading.choice_names import Aliases, Choices, Names, names_of
@@ -51,7 +52,19 @@ _LETTER_ALONE = re.compile(r"[(\['*_ ]*([A-Za-z])[)\].:,!'*_ ]*")
 _LOOKALIKE = str.maketrans("АВСЕ", "ABCE")  # Cyrillic letters that nobody can tell from Latin ones
 _ITEM = re.compile(r"(?:^|(?<=[\s,;(]))\(?(\d{1,2})[.):](?=[\s,;.]|$)", re.MULTILINE)
 
-__all__ = ["LONGEST_REPLY", "RULES_VERSION", "Aliases", "canonical", "parse_answer"]
+__all__ = ["LONGEST_REPLY", "RULES_VERSION", "Aliases", "Reading", "canonical", "parse_answer", "read_answer"]
+
+# By which rule a choice was read, or why none was.
+VERBATIM, LETTER, MARKED = "word for word", "letter", "marked answer"
+WHOLE, OPENING, CLAIMED = "whole reply", "yes or no", "claims"
+EMPTY, NONE_NAMED, SEVERAL = "empty", "none named", "several named"
+
+
+class Reading(NamedTuple):
+    """The choice that was read in a reply, and by which rule; without a choice, why there is none."""
+
+    choice: str | None
+    rule: str
 
 
 def parse_answer(
@@ -70,19 +83,32 @@ def parse_answer(
     >>> parse_answer("Not a dog, but a cat.", pets), parse_answer("dog or cat", pets)
     ('cat', None)
     """
+    return read_answer(text, choices, aliases=aliases, letters=letters).choice
+
+
+def read_answer(text: str, choices: Sequence[str], *, aliases: Aliases = (), letters: bool = True) -> Reading:
+    """What `parse_answer` reads, and by which rule.
+
+    >>> pets = ["dog", "cat"]
+    >>> read_answer("(B)", pets).rule, read_answer("A cat.", pets).rule, read_answer("dog or cat", pets).rule
+    ('letter', 'whole reply', 'several named')
+    """
     stripped = text.strip()
     if stripped in choices:
-        return stripped
+        return Reading(stripped, VERBATIM)
     if not stripped:
-        return None
+        return Reading(None, EMPTY)
     names = names_of(tuple(choices), aliases, letters)
     alone = _LETTER_ALONE.fullmatch(stripped.translate(_LOOKALIKE)) if len(stripped) < 12 else None
     if names.letters and alone and alone[1].upper() in names.letters:
-        return names.letters[alone[1].upper()]
+        return Reading(names.letters[alone[1].upper()], LETTER)
     reply = unwrap(stripped)
     if reply.finals:
-        read = {_read(part, names) for part in reply.finals}
-        return read.pop() if len(read) == 1 else None
+        read = {found.choice: found for found in (_read(part, names) for part in reply.finals)}
+        choice, found = read.popitem()
+        if read:
+            return Reading(None, SEVERAL)
+        return found if choice is None else Reading(choice, MARKED)
     return _read(reply.text, names)
 
 
@@ -95,24 +121,29 @@ def canonical(text: str) -> str:
     return " ".join(words_of(normalised(text), join_numbers=False))
 
 
-def _read(text: str, names: Names) -> str | None:
+def _read(text: str, names: Names) -> Reading:
     text = text.strip()
     if text in names.choices:
-        return text
+        return Reading(text, VERBATIM)
     text = text.replace("_", " ")
     is_cut = len(text) > LONGEST_REPLY
     sentences, is_short = _sentences(text[-LONGEST_REPLY:].partition(" ")[2] if is_cut else text)
     is_cut = is_cut or is_short
     whole = frozenset() if is_cut else _whole(sentences, text, names)
     if whole:
-        return next(iter(whole)) if len(whole) == 1 else None
+        return Reading(next(iter(whole)), WHOLE) if len(whole) == 1 else Reading(None, SEVERAL)
     answer = None if is_cut else _answered(sentences, names)
     if answer is not None and not (answer and names.letters):
-        return next(iter(answer), None)
+        return Reading(next(iter(answer)), OPENING) if answer else Reading(None, SEVERAL)
     found = _claims(sentences, names)
+    asserted = asserted_choices(found)
     if answer is not None:
-        return next(iter(answer)) if asserted_choices(found) <= answer | UNKNOWN else None
-    return decided(found, names, is_cut=is_cut)
+        agrees = asserted <= answer | UNKNOWN
+        return Reading(next(iter(answer)), OPENING) if agrees else Reading(None, SEVERAL)
+    choice = decided(found, names, is_cut=is_cut)
+    if choice is None:
+        return Reading(None, SEVERAL if len(asserted - UNKNOWN) > 1 else NONE_NAMED)
+    return Reading(choice, CLAIMED)
 
 
 def _sentences(text: str) -> tuple[list[Sentence], bool]:

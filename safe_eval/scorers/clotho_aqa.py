@@ -58,7 +58,11 @@ def unanimous(rows: Sequence[Prediction]) -> Bool[ndarray, " items"]:
     )
 
 
+def is_yes_or_no(row: Prediction) -> bool:
+    """Whether the annotators say yes or no only."""
+    return {canonical(text) for text in row.references} <= {yes_no.YES, yes_no.NO}
+
+
 def slices(rows: Sequence[Prediction]) -> dict[str, Bool[ndarray, " items"]]:
     """The questions on which all agree, and those that yes or no answers."""
-    binary = [{canonical(text) for text in row.references} <= {yes_no.YES, yes_no.NO} for row in rows]
-    return {"type:unanimous": unanimous(rows), "type:yes or no": np.array(binary)}
+    return {"type:unanimous": unanimous(rows), "type:yes or no": np.array(list(map(is_yes_or_no, rows)))}

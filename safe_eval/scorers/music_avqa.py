@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from safe_eval.prediction import Prediction
-from safe_eval.scorers.choice_parser import Aliases, parse_answer
+from safe_eval.scorers.choice_parser import Aliases, Reading, read_answer
 
 _YES_NO = ("yes", "no")
 _NUMBERS = (
@@ -121,10 +121,19 @@ def parse(text: str, question_type: str | None = None, choices: tuple[str, ...] 
     >>> parse("B", choices=("piano", "violin")), parse("a fiddle", choices=("piano", "violin"))
     ('violin', 'violin')
     """
+    return read(text, question_type, choices).choice
+
+
+def read(text: str, question_type: str | None = None, choices: tuple[str, ...] | None = None) -> Reading:
+    """What `parse` reads, and by which rule of `choice_parser`.
+
+    >>> read("left or right")
+    Reading(choice=None, rule='several named')
+    """
     if choices and len(choices) < len(ANSWERS):
-        return parse_answer(text, choices, aliases=_aliases(choices))
+        return read_answer(text, choices, aliases=_aliases(choices))
     choices = _BY_TYPE.get(question_type or "", ANSWERS)
-    return parse_answer(text, choices, aliases=_aliases(choices), letters=False)
+    return read_answer(text, choices, aliases=_aliases(choices), letters=False)
 
 
 def answer_of(reference: str) -> str | None:

@@ -105,6 +105,23 @@ def score_all(
     return np.array(scores)
 
 
+def compared(row: Prediction, variant: Variant = "official") -> tuple[str, int]:
+    """The answer of a row in the form in which it is compared, and how many references equal it there.
+
+    >>> row = Prediction(example_id="q", references=("2 dogs", "cats"), answer="Two dogs.")
+    >>> compared(row)
+    ('2 dogs', 1)
+    """
+    answer, references = row.answer or "", row.references
+    if len(references) == 1:
+        said = normalise(answer)
+        return said, int(said == normalise(references[0]))
+    form = evalai if variant == "evalai" else normalise
+    memos = tuple(map(_Memo, (clean, form, without_punctuation)))
+    is_raw = variant == "official" and len(set(map(clean, references))) == 1
+    return clean(answer) if is_raw else form(answer), len(_places(variant, answer, references, *memos))
+
+
 def normalise(text: str) -> str:
     """A text as the official code compares it: without punctuation and articles, number words as digits.
 

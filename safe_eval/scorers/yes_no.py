@@ -20,7 +20,7 @@ from numpy import ndarray
 
 from safe_eval.prediction import Prediction
 from safe_eval.scorers.aggregate import Aggregate, check_one_arm, mean_of
-from safe_eval.scorers.choice_parser import canonical, parse_answer
+from safe_eval.scorers.choice_parser import Reading, canonical, read_answer
 from safe_eval.scorers.multiple_choice import said as told
 from safe_eval.scorers.vqa import without_punctuation
 
@@ -53,10 +53,19 @@ def read(reply: str, choices: tuple[str, ...] | None = None) -> str | None:
     >>> read("B", ("Yes", "No")), read("(A)", ("A. yes", "B. no")), read("B")
     ('no', 'yes', None)
     """
+    return read_by_rule(reply, choices).choice
+
+
+def read_by_rule(reply: str, choices: tuple[str, ...] | None = None) -> Reading:
+    """What `read` reads, and by which rule of `choice_parser`.
+
+    >>> read_by_rule("B", ("Yes", "No"))
+    Reading(choice='no', rule='letter')
+    """
     if not choices:
-        return parse_answer(reply, _CHOICES, letters=False)
-    named = parse_answer(reply, choices)
-    return None if named is None else _word_of(named)
+        return read_answer(reply, _CHOICES, letters=False)
+    named = read_answer(reply, choices)
+    return named if named.choice is None else named._replace(choice=_word_of(named.choice))
 
 
 def score_words(predictions: Sequence[Prediction]) -> Float[ndarray, " items"]:

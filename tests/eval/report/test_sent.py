@@ -14,13 +14,14 @@ from safe_data.shards.dataset import ShardDataset
 from safe_eval.arms.arm import ArmKey
 from safe_eval.prediction import Prediction
 from safe_eval.report import sent
-from safe_eval.report.media import Media, collect, open_shards
+from safe_eval.report.media import Media, collect
 from safe_eval.report.selection import Answered, Item
 from safe_eval.report.sent import collect_sent, media_left
 from safe_eval.runner.conditions import Media as Own
 from safe_eval.runner.conditions import apply_condition
 from safe_eval.runner.media import StoredMedia
 from safe_eval.runner.row import hear
+from safe_eval.runner.shelves import open_shards
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def row(dataset: ShardDataset, condition: str, note: dict[str, str], **fields: A
 def page_media(shards: Path, *rows: Prediction) -> Media:
     answers = tuple(Answered(ArmKey(None, r.seed, r.model, r.condition), r, 1.0) for r in rows)
     item = Item("rest", rows[0], answers)
-    shelves = open_shards([rows[0]], shards)
+    shelves = open_shards([rows[0].split], shards)
     own = collect([rows[0]], shelves)
     (found,) = collect_sent([item], own, shelves, media_left(own))
     return found
