@@ -30,7 +30,7 @@ def accuracy_chart(panel: Panel, link: Callable[[Metric], Link | None] | None = 
     import altair as alt
 
     titles = [panel.models.title(*arm) for arm in panel.arms]
-    width = _label_width(titles)
+    width = label_width(titles)
     strips, links = [], dict[str, str]()
     for name in panel.main_slices:
         marks = [
@@ -45,7 +45,7 @@ def accuracy_chart(panel: Panel, link: Callable[[Metric], Link | None] | None = 
         )
         y = alt.Y("label:N", sort=titles, title=None, axis=alt.Axis(minExtent=width, labelLimit=width - 18))
         shown = [title for title in titles if any(mark["label"] == title for mark in marks)]
-        strips.append(_strip(slice_title(name), marks, x, y, len(shown)))
+        strips.append(strip(slice_title(name), marks, x, y, len(shown)))
     return svg_of(alt.vconcat(*strips, spacing=18), links) if strips else ""
 
 
@@ -76,9 +76,9 @@ def bounds_chart(criteria: Sequence[Judged], link: Callable[[Judged], Link | Non
             "colour": ACCENT,
         } | fields_of(link and link(judged))
         links |= links_of([mark])
-        region = alt.Chart(data_of(ends)).mark_rect(color=INSIDE).encode(x=_at(x, "from"), x2=alt.X2("to:Q"))
+        region = alt.Chart(data_of(ends)).mark_rect(color=INSIDE).encode(x=at(x, "from"), x2=alt.X2("to:Q"))
         title = f"{spaced(judged.name)} {bound_text(judged.bound, unit)}"
-        strips.append(_strip(title, [mark], x, y, 1, below=[region], width=PLOT_WIDTH + LABEL_WIDTH))
+        strips.append(strip(title, [mark], x, y, 1, below=[region], width=PLOT_WIDTH + LABEL_WIDTH))
     return svg_of(alt.vconcat(*strips, spacing=18), links) if strips else ""
 
 
@@ -145,7 +145,7 @@ def _apart(values: Sequence[float], gap: float) -> list[float]:
     return [placed[place] for place in range(len(values))]
 
 
-def _label_width(titles: Sequence[str]) -> int:
+def label_width(titles: Sequence[str]) -> int:
     """Room for the longest label, within bounds; a longer one is cut with an ellipsis."""
     longest = max((len(title) for title in titles), default=0)
     return min(max(LABEL_WIDTH, round(6.6 * longest) + 24), MAX_LABEL_WIDTH)
@@ -190,13 +190,13 @@ def _domain(values: Sequence[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _at(x: Any, field: str) -> Any:
+def at(x: Any, field: str) -> Any:
     placed = x.copy()
     placed.shorthand, placed.title = f"{field}:Q", None
     return placed
 
 
-def _strip(
+def strip(
     title: str,
     values: list[dict[str, Any]],
     x: Any,
@@ -215,11 +215,11 @@ def _strip(
     return alt.layer(
         *below,
         chart.mark_rule(strokeWidth=2.5, opacity=0.5).encode(
-            x=_at(x, "low"), x2=alt.X2("high:Q"), y=y, color=colour
+            x=at(x, "low"), x2=alt.X2("high:Q"), y=y, color=colour
         ),
-        chart.mark_point(filled=True, size=70, opacity=1).encode(x=_at(x, "value"), y=y, color=colour),
+        chart.mark_point(filled=True, size=70, opacity=1).encode(x=at(x, "value"), y=y, color=colour),
         value.encode(x=alt.value(width + VALUE_WIDTH), y=y, text=alt.Text("text:N")),
-        *targets(values, _at(x, "value"), y),
+        *targets(values, at(x, "value"), y),
     ).properties(width=width, height=ROW_HEIGHT * rows, title=title)
 
 

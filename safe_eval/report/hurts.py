@@ -23,7 +23,7 @@ HurtLink = Callable[[HurtRow, bool], Link | None]  # of what a row gained, or el
 
 def hurt_tables(scores: Scores) -> list[Table]:
     """A table per metric, dataset and model: a row per slice, and a column per arm without the sound."""
-    return [_table(key, rows) for key, rows in _sets(scores)]
+    return [hurt_table(key, rows) for key, rows in _sets(scores)]
 
 
 def hurt_charts(scores: Scores, most: int) -> list[dict[str, str]]:
@@ -98,7 +98,7 @@ def _cut(rows: Sequence[HurtRow]) -> list[HurtRow]:
     return [row for row in rows if row not in types] + types[:TYPES_SHOWN]
 
 
-def _table(key: _Set, rows: Sequence[HurtRow]) -> Table:
+def hurt_table(key: _Set, rows: Sequence[HurtRow]) -> Table:
     arms = list(dict.fromkeys(row.against for row in rows))
     by_place = {(row.slice, row.against): row for row in rows}
     shown = list(dict.fromkeys(row.slice for row in _cut([r for r in rows if r.against == arms[0]])))
