@@ -100,7 +100,7 @@ def risk_coverage_chart(
     points: list[dict[str, Any]] = []
     names: list[dict[str, Any]] = []
     leading: list[dict[str, Any]] = []
-    ends = _apart([row.curve[-1].risk for row in drawn], top * LABEL_GAP)
+    ends = apart([row.curve[-1].risk for row in drawn], top * LABEL_GAP)
     for row, end in zip(drawn, ends, strict=True):
         colour = INK if row.model == models.baseline else ACCENT if row.condition == "full" else REST
         arm = {"arm": models.title(row.model, row.condition), "colour": colour}
@@ -132,10 +132,10 @@ def risk_coverage_chart(
     )
 
 
-def _apart(values: Sequence[float], gap: float) -> list[float]:
+def apart(values: Sequence[float], gap: float) -> list[float]:
     """The values, moved up as little as keeps each as far as the gap above the one below it.
 
-    >>> _apart([0.5, 0.25, 0.25], 0.125)
+    >>> apart([0.5, 0.25, 0.25], 0.125)
     [0.5, 0.25, 0.375]
     """
     placed: dict[int, float] = {}
@@ -254,13 +254,14 @@ def _config() -> Any:
 
 
 def svg_of(chart: Any, links: Mapping[str, str] | None = None) -> str:
-    """Draw without the network. Labels are escaped, and points have no `aria-label`: no reader needs one.
+    """Draw without the network. Labels are escaped, and marks have neither role nor name: links have one.
 
     `links` has what stands behind each address to which marks may lead, in words.
     """
     import vl_convert
 
     chart.config = _config()
-    svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
-    svg = with_links(re.sub(r' xmlns:xlink="[^"]*"', "", svg, count=1), links or {})
+    svg: str = vl_convert.vegalite_to_svg(chart.to_dict(validate=False), allowed_base_urls=[])
+    svg = re.sub(r' xmlns:xlink="[^"]*"', "", svg, count=1)
+    svg = with_links(re.sub(r' (?:role="graphics-\w+"|aria-roledescription="[^"]*")', "", svg), links or {})
     return svg.replace("<svg ", f'<svg role="{"group" if links else "presentation"}" ', 1)

@@ -46,8 +46,8 @@ def accuracy_charts(told: Told) -> Iterator[Chart]:
         ]
         yield Chart(
             name=f"accuracy-{number}",
-            title="Accuracy by condition",
-            caption=f"{panel.title}. The lines are the intervals of the table.",
+            title=f"Accuracy by condition · {panel.title}",
+            caption="The lines are the intervals of the table.",
             not_shown="A right answer in other words may count as wrong, and a lucky guess as right.",
             tables=tuple(in_parts(accuracy.main_table(panel))),
             csv=rows_csv(rows, _METRIC),
@@ -129,8 +129,8 @@ def frontier_charts(told: Told) -> Iterator[Chart]:
     for number, panel in enumerate(islice(frontier_panels(told.scores, told.models), 3 * MOST), 1):
         yield Chart(
             name=f"cost-{number}",
-            title=panel.title,
-            caption=panel.sentence,
+            title=f"{panel.title} · {panel.name}",
+            caption=panel.sentence.removeprefix(f"{panel.name}. "),
             not_shown="A cost is that of the machine and the batches on which the answers were made.",
             tables=(frontier_table(panel),),
             csv=rows_csv([*panel.points, *panel.curves], _FRONTIER),

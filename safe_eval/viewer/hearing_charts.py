@@ -58,8 +58,8 @@ def lomo_charts(told: Told) -> Iterator[Chart]:
         over = " · over seeds" if key[2] is None else ""
         yield Chart(
             name=f"lost-{number}",
-            title="Accuracy lost by condition",
-            caption=f"{title}{over}. Full input − condition, with intervals.",
+            title=f"Accuracy lost by condition · {title}{over}",
+            caption="Full input − condition, with intervals.",
             not_shown="It says what was lost, not why: a replaced sound may also mislead.",
             tables=tuple(in_parts(drop_table(key, rows, told.models))),
             csv=rows_csv(rows, _LOMO),
@@ -84,9 +84,8 @@ def followed_charts(told: Told) -> Iterator[Chart]:
     for number, (key, rows) in enumerate(sets[:MOST], 1):
         yield Chart(
             name=f"followed-{number}",
-            title="Whom answers follow",
-            caption=f"{set_title(key[0] or '', *key[1:])}. The parts of a bar are named below it, from left "
-            "to right.",
+            title=f"Whom answers follow · {set_title(key[0] or '', *key[1:])}",
+            caption="The parts of a bar are named below it, from left to right.",
             not_shown="An answer that is right by the sound and by the picture follows neither.",
             tables=tuple(in_parts(followed_table(key, rows, told.models))),
             csv=rows_csv(rows, _FOLLOWED),
@@ -106,7 +105,7 @@ def noise_charts(told: Told) -> Iterator[Chart]:
         rows = [row for curve in found.curves for row in curve]
         yield Chart(
             name=f"noise-{number}",
-            title=found.title,
+            title=f"{found.title} · {set_title(rows[0].metric, rows[0].dataset, rows[0].seed)}",
             caption=found.caption,
             not_shown="Between two levels the curve is drawn straight. A level is that of what was added, "
             "not of what the recording already has.",
@@ -155,7 +154,7 @@ def hurt_charts(told: Told) -> Iterator[Chart]:
         other = full._replace(condition=row.against)
         if "/" in row.against:
             model, _, condition = row.against.rpartition("/")
-            other = Place(model, condition, row.seed)
+            other = Place(told.beside(row.model, model), condition, row.seed)
         about = About(row.slice, row.metric, row.dataset, row.seeds)
         return told.links.flip(full, other, "gained" if gained else "lost", about)
 
@@ -164,8 +163,8 @@ def hurt_charts(told: Told) -> Iterator[Chart]:
         about = set_title(*key[:3]) + (" · over seeds" if key[2] is None else "")
         yield Chart(
             name=f"hurts-{number}",
-            title="When audio hurts",
-            caption=f"{key[3]} with the sound against {against}, {about}. To the right, the share of answers "
+            title=f"When audio hurts · {key[3]} · {about}",
+            caption=f"With the sound against {against}. To the right, the share of answers "
             "that are gained; to the left, those that are lost; the point is what is left of both, with its "
             "interval.",
             not_shown="It does not say why an answer turned, and a lucky guess counts as right.",

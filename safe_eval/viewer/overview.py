@@ -107,8 +107,8 @@ def sections(told: Told, arms: Sequence[Reliable]) -> tuple[Section, ...]:
         ),
         _section(
             "Accuracy against cost",
-            "Each point is a model under full input. It is on the Pareto frontier if no other point scores as "
-            "much for as little. All intervals of a slice hold at once.",
+            "Each point is a model under full input. It is on the Pareto frontier if no other point scores "
+            "as much for as little. All intervals of a slice hold at once.",
             (frontier_charts, ""),
             told=told,
             absent=_no_costs(told),

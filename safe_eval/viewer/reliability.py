@@ -119,6 +119,7 @@ def _mark(arm: Reliable, one: Filled, links: Links) -> dict[str, Any]:
         "from": bar.low,
         "to": bar.high,
         "answers": bar.n,
+        "none": 0,
     } | fields_of(links.sure(stated.place, one.least, one.most, about))
 
 
@@ -147,6 +148,7 @@ def _strips(arm: Reliable, marks: list[dict[str, Any]], models: Models) -> list[
         x=ends,
         x2=alt.X2("to:Q"),
         y=alt.Y("answers:Q", title="answers", scale=alt.Scale(domain=[0, most]), axis=count),
+        y2=alt.Y2("none:Q"),
         **leading(marks),
     )
     return [above, bars.properties(width=PLOT_WIDTH, height=_COUNTS)]

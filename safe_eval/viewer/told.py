@@ -38,6 +38,13 @@ class Told:
         """Whether it is about a single run."""
         return len(self.runs) == 1
 
+    def beside(self, label: str, model: str) -> str:
+        """The name of another model of the run to which a model in the rows belongs."""
+        if self.is_one:
+            return model
+        run = next(run.name for run in self.runs if label.startswith(label_of(run.name, "")))
+        return label_of(run, model)
+
     def label(self, run: str, model: str) -> str:
         """The name of a model in the rows of the scores."""
         return model if self.is_one else label_of(run, model)
