@@ -93,7 +93,7 @@ def followed_chart(
     if not shown:
         return ""
     titles = list(dict.fromkeys(models.title(row.model, "full") for row in shown))
-    marks = [
+    marks: list[dict[str, Any]] = [
         {
             "label": models.title(row.model, "full"),
             "value": row.value,

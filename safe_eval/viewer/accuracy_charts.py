@@ -7,6 +7,7 @@ from itertools import islice
 from safe_eval.judging.judged import Judged
 from safe_eval.judging.verdict import Verdict
 from safe_eval.report import accuracy
+from safe_eval.report.chart_links import Link
 from safe_eval.report.charts import accuracy_chart, bounds_chart
 from safe_eval.report.frontier_chart import frontier_chart
 from safe_eval.report.frontiers import frontier_panels, frontier_table
@@ -16,7 +17,7 @@ from safe_eval.report.verdict_words import criterion_words
 from safe_eval.results.frontiers import FrontierRow
 from safe_eval.results.metrics import Metric
 from safe_eval.viewer.chart import MOST, Chart, rows_csv
-from safe_eval.viewer.links import FULL, About, Link, Place
+from safe_eval.viewer.links import FULL, About, Place
 from safe_eval.viewer.seed_chart import FIELDS as SEED_FIELDS
 from safe_eval.viewer.seed_chart import seed_chart, seed_sets, seed_table
 from safe_eval.viewer.told import Told

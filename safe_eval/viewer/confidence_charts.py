@@ -5,13 +5,14 @@ from functools import partial
 from itertools import islice
 
 from safe_eval.report import numbers
+from safe_eval.report.chart_links import Link
 from safe_eval.report.charts import risk_coverage_chart
 from safe_eval.report.labels import Models, set_title
 from safe_eval.report.table import Cell, Column, Row, Table, in_parts
 from safe_eval.report.units import unit_of
 from safe_eval.results.deferral import DeferralRow, RiskPoint
 from safe_eval.viewer.chart import MOST, Chart, values_csv
-from safe_eval.viewer.links import FULL, About, Link, Place
+from safe_eval.viewer.links import FULL, About, Place
 from safe_eval.viewer.reliability import (
     Reliable,
     by_place,

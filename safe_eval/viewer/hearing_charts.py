@@ -5,6 +5,7 @@ from functools import partial
 from itertools import islice
 
 from safe_eval.report import numbers
+from safe_eval.report.chart_links import Link
 from safe_eval.report.hearing import by_set, drop_table, followed_table
 from safe_eval.report.hearing_chart import drop_chart, followed_chart
 from safe_eval.report.hurts import against_title, hurt_chart, hurt_sets, hurt_table
@@ -17,7 +18,7 @@ from safe_eval.results.hurts import HurtRow
 from safe_eval.results.lomo import LomoRow
 from safe_eval.results.noise_curve import NoiseRow
 from safe_eval.viewer.chart import MOST, Chart, rows_csv
-from safe_eval.viewer.links import FULL, About, Link, Place
+from safe_eval.viewer.links import FULL, About, Place
 from safe_eval.viewer.told import Told
 
 _PLACE = ("metric", "dataset", "seed", "slice", "model", "condition")

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle, islice
+from itertools import islice
 from typing import Any
 
 from safe_data.core import numerals
 from safe_eval.report import numbers
-from safe_eval.report.charts import ACCENT, INK, LABEL_GAP, REST, SOFT, apart, data_of, svg_of
+from safe_eval.report.charts import ACCENT, INK, LABEL_GAP, LINE, REST, SOFT, apart, data_of, svg_of
 from safe_eval.report.table import Cell, Column, Row, Table, in_parts
 from safe_eval.viewer.chart import Chart, values_csv
 from safe_eval.viewer.training_log import Line, TrainingLog
@@ -16,7 +16,17 @@ from safe_eval.viewer.training_log import Line, TrainingLog
 POINTS, ROWS = 120, 12  # of a line that is drawn, and of a table over steps
 MOST_LINES = 12
 WIDTH, HEIGHT = 330, 190  # pixels
-_COLOURS, _DASHES = (INK, ACCENT, REST), ((), (5, 3), (2, 2))
+MOST_BANDS = 2  # more would hide each other
+_COLOURS, _DASHES = (INK, ACCENT, REST), ((), (5, 3), (2, 2))  # by run, and by what a line is
+_PARTS = {
+    "vl_drift": "irrelevant sound",
+    "vl_silent_drift": "silence",
+    "vl_kl": "irrelevant sound",
+    "vl_silent_kl": "silence",
+    "audio_accuracy": "questions about sounds",
+    "vl_accuracy": "questions about pictures",
+    "gate": "gate",
+}
 _NATS = "nats per token"
 _PERCENT = "round(datum.value * 1000) / 10 + ' %'"
 _POINTS = "round(datum.value * 1000) / 10 + ' pp'"
@@ -57,6 +67,8 @@ class Asked:
     bounds: tuple[str, str] | None = None  # the ends of the fields' names that hold their bounds
     nested: str | None = None  # the object that holds the fields
     is_evaluation: bool = False
+    domain: tuple[float, float] | None = None  # of the axis
+    of_one_run: bool = False  # whether several runs would be too many lines
 
 
 CHARTS = (
@@ -113,6 +125,7 @@ CHARTS = (
         ("gate*",),
         "It is how far training opened the gate, not how often it opens for a question.",
         numbers.plain,
+        domain=(0.0, 1.0),
     ),
     Asked(
         "gradients",
@@ -130,6 +143,7 @@ CHARTS = (
         "A part with a small norm may need no change.",
         numbers.plain,
         nested="gradient_norms",
+        of_one_run=True,
     ),
 )
 
@@ -137,6 +151,8 @@ CHARTS = (
 def training_charts(logs: Sequence[TrainingLog]) -> Iterator[Chart]:
     """The charts for which some log has numbers."""
     for asked in CHARTS:
+        if asked.of_one_run and len(logs) > 1:
+            continue
         curves = list(islice(_curves(logs, asked), MOST_LINES))
         if curves:
             yield _chart(asked, curves, len(logs))
@@ -176,7 +192,8 @@ def _chart(asked: Asked, curves: Sequence[Curve], runs: int) -> Chart:
     most = max(len(curve.points) for curve in curves)
     each = -(-most // POINTS)
     mean = f" Each point is the mean of {each} steps." if each > 1 else ""
-    band = " The band lies between the bounds." if asked.bounds else ""
+    where = "are in the table" if len(curves) > MOST_BANDS else "are the ends of the band"
+    band = f" The bounds {where}." if asked.bounds else ""
     return Chart(
         name=f"training-{asked.name}",
         title=asked.title,
@@ -191,13 +208,13 @@ def _chart(asked: Asked, curves: Sequence[Curve], runs: int) -> Chart:
                 for point in curve.points
             ],
         ),
-        draw=partial(_drawing, asked, labels, drawn),
+        draw=partial(_drawing, asked, labels, _looks(curves), drawn),
         leads="",
     )
 
 
 def _label(curve: Curve, several: bool, runs: bool) -> str:
-    part = curve.part.replace("_", " ")
+    part = _PARTS.get(curve.part, curve.part.replace("_", " "))
     return f"{curve.run}, {part}" if several and runs else curve.run if runs else part
 
 
@@ -214,22 +231,44 @@ def thinned(points: Sequence[Point], most: int = POINTS) -> list[Point]:
     return [Point(part[0].step, sum(one.value for one in part) / len(part)) for part in parts]
 
 
-def _drawing(asked: Asked, labels: Sequence[str], curves: Sequence[Sequence[Point]]) -> str:
+def _looks(curves: Sequence[Curve]) -> list[tuple[str, tuple[int, ...]]]:
+    """A colour for each run, and a dash for each thing that is drawn of it."""
+    runs, parts = (
+        list(dict.fromkeys(names)) for names in zip(*((c.run, c.part) for c in curves), strict=True)
+    )
+    found = list[tuple[str, tuple[int, ...]]]()
+    for curve in curves:
+        run, part = runs.index(curve.run), parts.index(curve.part)
+        if len(runs) == 1:
+            run, part = part, part // len(_COLOURS)
+        dash = _DASHES[(part + run // len(_COLOURS)) % len(_DASHES)]
+        found.append((_COLOURS[run % len(_COLOURS)], dash))
+    return found
+
+
+def _drawing(
+    asked: Asked,
+    labels: Sequence[str],
+    looks: Sequence[tuple[str, tuple[int, ...]]],
+    curves: Sequence[Sequence[Point]],
+) -> str:
     import altair as alt
 
-    looks = list(islice(cycle((colour, dash) for dash in _DASHES for colour in _COLOURS), len(labels)))
     every = [point for curve in curves for point in curve]
     ends = [end for point in every for end in (point.value, point.low, point.high) if end is not None]
     low, high = min(ends), max(ends)
     room = (high - low or abs(high) or 1.0) * 0.06
-    axis = alt.Axis(tickCount=5, grid=True, **({"labelExpr": asked.axis} if asked.axis else {}))
+    domain = asked.domain or (low - room, high + room)
+    axis = alt.Axis(tickCount=5, grid=True, gridColor=LINE)
+    if asked.axis is not None:
+        axis.labelExpr = asked.axis
     x = alt.X("step:Q", title="step", axis=alt.Axis(tickCount=6, format="d"))
-    y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=[low - room, high + room]), axis=axis)
+    y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=list(domain)), axis=axis)
     layers: list[Any] = []
-    heights = apart([curve[-1].value for curve in curves], (high - low + 2 * room) * LABEL_GAP)
+    heights = apart([curve[-1].value for curve in curves], (domain[1] - domain[0]) * LABEL_GAP)
     for label, curve, (colour, dash), height in zip(labels, curves, looks, heights, strict=True):
         chart = alt.Chart(data_of([vars(point) for point in curve]))
-        if any(point.low is not None for point in curve):
+        if len(curves) <= MOST_BANDS and any(point.low is not None for point in curve):
             between = y.copy()
             between.shorthand = "low:Q"
             layers.append(
