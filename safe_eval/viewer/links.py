@@ -116,11 +116,12 @@ class Links:
             if not about.dataset:
                 return None
             found.append(("dataset", about.dataset))
-        if about.metric is not None and about.metric != self._metric(about.dataset):
+        if about.metric is not None and about.metric != self.metric(about.dataset):
             found.append(("metric", about.metric))
         return found
 
-    def _metric(self, dataset: str | None) -> str | None:
+    def metric(self, dataset: str | None) -> str | None:
+        """The metric that the items of a dataset are shown with."""
         if len(self.metric_of) == 1:
             return next(iter(self.metric_of.values()))
         return self.metric_of.get(dataset or "")

@@ -21,7 +21,10 @@ from safe_eval.viewer.chart import Chart
 from safe_eval.viewer.confidence_charts import reliability_charts, risk_charts
 from safe_eval.viewer.hearing_charts import followed_charts, hurt_charts, lomo_charts, noise_charts
 from safe_eval.viewer.reliability import Reliable
-from safe_eval.viewer.told import Told
+from safe_eval.viewer.stated import reliable_arms
+from safe_eval.viewer.told import Seen, Told, tell
+from safe_eval.viewer.training import charts_of as training_charts_of
+from safe_eval.viewer.training import folders_of
 
 PACKAGES = ("jinja2", "altair", "vl_convert")
 TEMPLATES = ("safe_eval.viewer", REPORT)
@@ -35,6 +38,22 @@ class Section:
     lead: str
     charts: tuple[Chart, ...]
     absent: tuple[str, ...] = ()
+
+
+def overview_html(seen: Seen) -> str:
+    """The overview of the runs that are shown, as a fragment of HTML.
+
+    Raises:
+        InputError: see `overview_of` and `reliable_arms`.
+    """
+    told = tell(seen)
+    return overview_of(told, reliable_arms(told))
+
+
+def charts(seen: Seen) -> dict[str, Chart]:
+    """All charts of the overview and of the training by name; each is drawn when it is first asked for."""
+    told = tell(seen)
+    return charts_of(told, reliable_arms(told)) | training_charts_of(folders_of(seen))
 
 
 def overview_of(told: Told, arms: Sequence[Reliable]) -> str:

@@ -1,8 +1,9 @@
 """Told: what the overview tells of the runs that are shown: their scores together, verdicts and links."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from safe_data.core.errors import InputError
 from safe_eval.judging.chain import read_verdict
@@ -11,6 +12,43 @@ from safe_eval.report.labels import Models, models_of
 from safe_eval.report.side_by_side import joined_scores, label_of, one_seed_each
 from safe_eval.scoring.scores import Scores
 from safe_eval.viewer.links import Links, Place
+
+
+class SeenRun(Protocol):
+    """One of the runs that are shown."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def scores(self) -> Scores: ...
+
+
+class SeenArm(Protocol):
+    """One of the arms that are shown, with its number."""
+
+    @property
+    def arm(self) -> int: ...
+    @property
+    def run(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def condition(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+
+
+class Seen(Protocol):
+    """What the overview needs of the runs that are shown."""
+
+    @property
+    def runs(self) -> Sequence[SeenRun]: ...
+    @property
+    def arms(self) -> Sequence[SeenArm]: ...
+    @property
+    def metric_of(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -48,6 +86,15 @@ class Told:
     def label(self, run: str, model: str) -> str:
         """The name of a model in the rows of the scores."""
         return model if self.is_one else label_of(run, model)
+
+
+def tell(seen: Seen) -> Told:
+    """The runs that are shown, with their verdicts and the links into their items."""
+    runs = tuple(told_run(run.name, run.folder, run.scores) for run in seen.runs)
+    arms = {place_of(runs, arm.run, arm.model, arm.condition, arm.seed): arm.arm for arm in seen.arms}
+    datasets = dict.fromkeys(cell.dataset or "" for run in runs for cell in run.scores.cells)
+    links = Links(arms, dict(seen.metric_of), tuple(datasets))
+    return Told(runs, scores_together(runs), models_together(runs), links)
 
 
 def told_run(name: str, folder: Path, scores: Scores) -> ToldRun:

@@ -8,11 +8,26 @@ from safe_eval.report import numbers
 from safe_eval.report.markup import REPORT, ours, template
 from safe_eval.report.table import Cell, Column, Row, Table, in_parts
 from safe_eval.viewer.chart import Chart
+from safe_eval.viewer.told import Seen
 from safe_eval.viewer.training_charts import training_charts
 from safe_eval.viewer.training_log import LOSSES, TrainingLog, find_logs
 
 PACKAGES = ("jinja2", "altair", "vl_convert")
 TEMPLATES = ("safe_eval.viewer", REPORT)
+
+
+def training_html(seen: Seen) -> str:
+    """The training of the runs that are shown, as a fragment of HTML.
+
+    Raises:
+        InputError: see `training_of`.
+    """
+    return training_of(folders_of(seen))
+
+
+def folders_of(seen: Seen) -> list[tuple[str, Path]]:
+    """The names and folders of the runs."""
+    return [(run.name, run.folder) for run in seen.runs]
 
 
 def training_of(runs: Sequence[tuple[str, Path]]) -> str:
