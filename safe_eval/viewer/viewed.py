@@ -190,7 +190,7 @@ class Viewed:
             ),
             arms=self.arms,
             metrics=self.metrics,
-            metric_of=self._metric_of(),
+            metric_of=self.metric_of,
             facets=tuple(self.facets()),
         )
 
@@ -206,7 +206,8 @@ class Viewed:
                 found.append(Facet(name, title, values))
         return found
 
-    def _metric_of(self) -> dict[str, str]:
+    @property
+    def metric_of(self) -> dict[str, str]:
         """The first metric of each dataset, by which its items are shown."""
         found: dict[str, str] = {}
         for run in self.runs:
