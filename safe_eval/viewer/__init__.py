@@ -1,0 +1,1 @@
+"""The viewer: every item of every run, and what the scores say of them, as a local page."""
