@@ -24,8 +24,10 @@ _WINDOW_SECONDS = 0.046
 _FRAMES_AT_ONCE = 2048  # bounds the memory for long sounds
 _LEVELS = 64  # colours; few make a small file
 # From dark to light by way of other hues, so that both themes, and eyes that see no colours, read it.
-_COLOURS = ((13, 13, 43), (54, 32, 110), (120, 36, 120), (186, 54, 95), (235, 104, 58), (250, 178, 70))
-_COLOURS += ((253, 240, 190),)
+_COLOURS = (
+    *((13, 13, 43), (54, 32, 110), (120, 36, 120), (186, 54, 95), (235, 104, 58), (250, 178, 70)),
+    (253, 240, 190),
+)
 
 
 def peaks(sound: Sound, count: int = PEAKS) -> list[float]:
@@ -87,8 +89,9 @@ def _first_bins(rate_hz: int, size: int) -> Int64[ndarray, " bands"]:
     """The first frequency bin of each band; bands are equally wide on the mel scale (O'Shaughnessy 1987)."""
     highest_mel = 2595 * np.log10(1 + rate_hz / 2 / 700)
     edges_hz = 700 * (10 ** (np.arange(BANDS) * highest_mel / BANDS / 2595) - 1)
-    bins: Int64[ndarray, " bands"] = np.floor(edges_hz * size / rate_hz + 0.5).astype(np.int64)
-    return np.minimum(bins, size // 2)
+    nearest = np.floor(edges_hz * size / rate_hz + 0.5).astype(np.int64)
+    bins: Int64[ndarray, " bands"] = np.minimum(nearest, size // 2)
+    return bins
 
 
 def _numbers(decibels: Float[ndarray, "bands columns"]) -> UInt8[ndarray, "bands columns"]:
@@ -104,4 +107,4 @@ def _palette() -> bytes:
     places = np.linspace(0, len(_COLOURS) - 1, _LEVELS)
     channels = np.array(_COLOURS, float).T
     colours = np.stack([np.interp(places, np.arange(len(_COLOURS)), channel) for channel in channels], axis=1)
-    return np.rint(colours).astype(np.uint8).tobytes()
+    return bytes(np.rint(colours).astype(np.uint8).tobytes())

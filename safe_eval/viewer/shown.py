@@ -157,7 +157,9 @@ def _read(
         return replace(sent, notes=(f"It could not be made again: {error}.",))
     if again is None:
         return replace(sent, notes=(NOT_SAID,))
-    key = (shards, row.split, row.record_id, again.row.condition, row.seed)
+    # What is stored is none of what a row was sent: a model that does not hear is sent no sound.
+    is_stored = sent.place.endswith(f"/{STORED}")
+    key = (shards, row.split, row.record_id, again.row.condition, row.seed, is_stored)
     heard = _part((*key, "sound", sent_note(again.row, "sound"), again.row.audio_sha256), again.sound)
     seen = _part((*key, "picture", sent_note(again.row, "picture"), picture_sha256(again.row)), again.picture)
     return replace(sent, heard=_heard(heard, again), seen=_seen(seen, again))

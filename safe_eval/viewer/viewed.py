@@ -136,6 +136,12 @@ class Viewed:
         row = self.store.cells.items.slice(item, 1)
         return row["dataset"][0].as_py(), row["id"][0].as_py()
 
+    def find(self, dataset: str | None, example_id: str) -> int | None:
+        """The number of an item; None for one that is not seen."""
+        asked = "SELECT item FROM items WHERE id = ? AND dataset IS NOT DISTINCT FROM ?"
+        found = self.store.query(asked, [example_id, dataset]).fetchone()
+        return None if found is None else int(found[0])
+
     @cached_property
     def clusters(self) -> Int[ndarray, " items"]:
         """The number of each item's cluster, as the first run was scored; datasets share none."""
