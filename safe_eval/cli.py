@@ -20,6 +20,7 @@ from safe_eval.options import (
 )
 from safe_eval.publishing import card, report
 from safe_eval.running import run
+from safe_eval.viewing import view
 
 SUMMARY = "Ask models, score their answers, judge the scores, and write the report."
 
@@ -277,6 +278,7 @@ COMMANDS: dict[str, command.Command] = {
     "verdict": verdict,
     "criteria": criteria,
     "report": report,
+    "view": view,
     "card": card,
     "compare": compare,
     "power": power,

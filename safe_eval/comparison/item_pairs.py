@@ -36,7 +36,7 @@ def compare_items(
     A model with one seed is compared with every seed of the other. BLEU and METEOR have no value per item:
     `compare` has the counts that they need.
     """
-    for scored in _scored(items, cluster).values():
+    for scored in scored_items(items, cluster).values():
         yield from with_holm(_tested(scored, pairs, sampling))
 
 
@@ -65,8 +65,11 @@ def _partner(by_key: dict[ArmKey, ScoredArm], key: ArmKey, model: str) -> Scored
     return others[0] if len(others) == 1 else None
 
 
-def _scored(items: "pa.Table", cluster: str) -> dict[str, list[ScoredArm]]:
-    """The items as arms, by metric; metrics whose values are no means over items are left out."""
+def scored_items(items: "pa.Table", cluster: str) -> dict[str, list[ScoredArm]]:
+    """The items as arms, by metric; metrics whose values are no means over items are left out.
+
+    The places of an arm are those of its rows among the items; it has no predictions.
+    """
     metric, metrics = _coded(items["metric"])
     key_columns = [_coded(items[name]) for name in ("dataset", "model", "condition")]
     seed = items["seed"].to_numpy().astype(np.int64)
@@ -93,7 +96,7 @@ def _scored(items: "pa.Table", cluster: str) -> dict[str, list[ScoredArm]]:
         alike = (metric == metric_code) & (key_columns[0][0] == dataset)
         scale = scale_of(values[alike]) if is_given(name) else (0.0, _highest(name))
         found.setdefault(name, []).append(
-            _arm(name, key, example[at], clusters[at], answers[at], values[at], needs[at], scale)
+            _arm(name, key, at, example[at], clusters[at], answers[at], values[at], needs[at], scale)
         )
     return found
 
@@ -101,6 +104,7 @@ def _scored(items: "pa.Table", cluster: str) -> dict[str, list[ScoredArm]]:
 def _arm(
     metric: str,
     key: ArmKey,
+    at: Numbers,
     example: Numbers,
     clusters: Numbers,
     answers: Numbers,
@@ -116,7 +120,7 @@ def _arm(
     }
     return ScoredArm(
         metric=metric,
-        arm=Arm(key, (), places, example, clusters, answers),
+        arm=Arm(key, (), at, example, clusters, answers),
         at=places,
         examples=example,
         clusters=clusters,

@@ -4,14 +4,15 @@ Colours are written as the light theme's; the page's style sheet replaces each o
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from safe_eval.judging.judged import Judged
 from safe_eval.report.accuracy import Arm, Panel
+from safe_eval.report.chart_links import Link, fields_of, links_of, targets, with_links
 from safe_eval.report.labels import Models, slice_title
 from safe_eval.report.verdict_words import bound_text, criterion_unit, spaced
-from safe_eval.results.deferral import DeferralRow
+from safe_eval.results.deferral import DeferralRow, RiskPoint
 from safe_eval.results.metrics import Metric
 
 INK, SOFT, LINE, ACCENT, REST, INSIDE = "#20242b", "#667078", "#d8d5cd", "#0b6e6e", "#8b9298", "#dcebe1"
@@ -21,34 +22,38 @@ CURVE_HEIGHT, LABEL_GAP = 180, 0.08  # of a risk–coverage chart; the gap is a 
 
 _PERCENT = "round(datum.value * 100) + ' %'"
 _FAR = 1e9  # the open end of a bound, beyond any number shown
+_LINKED_POINTS = 10  # of a curve, besides its end
 
 
-def accuracy_chart(panel: Panel) -> str:
+def accuracy_chart(panel: Panel, link: Callable[[Metric], Link | None] | None = None) -> str:
     """Accuracy with its interval by arm, one strip per slice; empty if there is nothing to draw."""
     import altair as alt
 
     titles = [panel.models.title(*arm) for arm in panel.arms]
-    width = _label_width(titles)
-    strips = []
+    width = label_width(titles)
+    strips, links = [], dict[str, str]()
     for name in panel.main_slices:
         marks = [
-            _mark(panel, arm, panel.found[name, arm]) for arm in panel.arms if (name, arm) in panel.found
+            _mark(panel, arm, found) | fields_of(link and link(found))
+            for arm in panel.arms
+            if (found := panel.found.get((name, arm))) is not None
         ]
+        links |= links_of(marks)
         x = alt.X(
             scale=alt.Scale(domain=[0, 1]),
             axis=alt.Axis(labelExpr=_PERCENT, values=[0, 0.25, 0.5, 0.75, 1]),
         )
         y = alt.Y("label:N", sort=titles, title=None, axis=alt.Axis(minExtent=width, labelLimit=width - 18))
         shown = [title for title in titles if any(mark["label"] == title for mark in marks)]
-        strips.append(_strip(slice_title(name), marks, x, y, len(shown)))
-    return svg_of(alt.vconcat(*strips, spacing=18)) if strips else ""
+        strips.append(strip(slice_title(name), marks, x, y, len(shown)))
+    return svg_of(alt.vconcat(*strips, spacing=18), links) if strips else ""
 
 
-def bounds_chart(criteria: Sequence[Judged]) -> str:
+def bounds_chart(criteria: Sequence[Judged], link: Callable[[Judged], Link | None] | None = None) -> str:
     """Each criterion that has an interval, with its bound, on its own scale; empty if there is none."""
     import altair as alt
 
-    strips = []
+    strips, links = [], dict[str, str]()
     for judged in criteria:
         inside, (ci_low, ci_high) = _inside(judged.bound), judged.ends
         if inside is None or judged.value is None or ci_low is None or ci_high is None:
@@ -69,14 +74,19 @@ def bounds_chart(criteria: Sequence[Judged]) -> str:
             "high": ci_high,
             "text": unit.write(judged.value),
             "colour": ACCENT,
-        }
-        region = alt.Chart(data_of(ends)).mark_rect(color=INSIDE).encode(x=_at(x, "from"), x2=alt.X2("to:Q"))
+        } | fields_of(link and link(judged))
+        links |= links_of([mark])
+        region = alt.Chart(data_of(ends)).mark_rect(color=INSIDE).encode(x=at(x, "from"), x2=alt.X2("to:Q"))
         title = f"{spaced(judged.name)} {bound_text(judged.bound, unit)}"
-        strips.append(_strip(title, [mark], x, y, 1, below=[region], width=PLOT_WIDTH + LABEL_WIDTH))
-    return svg_of(alt.vconcat(*strips, spacing=18)) if strips else ""
+        strips.append(strip(title, [mark], x, y, 1, below=[region], width=PLOT_WIDTH + LABEL_WIDTH))
+    return svg_of(alt.vconcat(*strips, spacing=18), links) if strips else ""
 
 
-def risk_coverage_chart(rows: Sequence[DeferralRow], models: Models) -> str:
+def risk_coverage_chart(
+    rows: Sequence[DeferralRow],
+    models: Models,
+    link: Callable[[DeferralRow, RiskPoint], Link | None] | None = None,
+) -> str:
     """The risk of the surest answers by their share, a line and a band per arm; empty without any curve.
 
     An arm whose confidences are all equal has no line.
@@ -89,7 +99,8 @@ def risk_coverage_chart(rows: Sequence[DeferralRow], models: Models) -> str:
     top = max(point.ci_high or point.risk for row in drawn for point in row.curve)
     points: list[dict[str, Any]] = []
     names: list[dict[str, Any]] = []
-    ends = _apart([row.curve[-1].risk for row in drawn], top * LABEL_GAP)
+    leading: list[dict[str, Any]] = []
+    ends = apart([row.curve[-1].risk for row in drawn], top * LABEL_GAP)
     for row, end in zip(drawn, ends, strict=True):
         colour = INK if row.model == models.baseline else ACCENT if row.condition == "full" else REST
         arm = {"arm": models.title(row.model, row.condition), "colour": colour}
@@ -97,6 +108,9 @@ def risk_coverage_chart(rows: Sequence[DeferralRow], models: Models) -> str:
         for point in row.curve:
             band_ends = {"low": point.ci_low, "high": point.ci_high}
             points.append(arm | {"coverage": point.coverage, "risk": point.risk} | band_ends)
+        for point in [*row.curve[:: max(1, len(row.curve) // _LINKED_POINTS)], row.curve[-1]] if link else ():
+            place = {"coverage": point.coverage, "risk": point.risk}
+            leading.append(place | fields_of(link and link(row, point)))
     axis = alt.Axis(labelExpr=_PERCENT, tickCount=5)
     x = alt.X("coverage:Q", title="answers kept", scale=alt.Scale(domain=[0, 1]), axis=axis)
     y = alt.Y("risk:Q", title="risk", scale=alt.Scale(domain=[0, top]), axis=axis)
@@ -112,14 +126,16 @@ def risk_coverage_chart(rows: Sequence[DeferralRow], models: Models) -> str:
             ),
             chart.mark_line(strokeWidth=2).encode(x=x, y=y, color=colours, detail=of_arm),
             text.encode(x=x, y=y, text=alt.Text("arm:N"), color=colours),
-        ).properties(width=PLOT_WIDTH, height=CURVE_HEIGHT)
+            *targets(leading, x, y),
+        ).properties(width=PLOT_WIDTH, height=CURVE_HEIGHT),
+        links_of(leading),
     )
 
 
-def _apart(values: Sequence[float], gap: float) -> list[float]:
+def apart(values: Sequence[float], gap: float) -> list[float]:
     """The values, moved up as little as keeps each as far as the gap above the one below it.
 
-    >>> _apart([0.5, 0.25, 0.25], 0.125)
+    >>> apart([0.5, 0.25, 0.25], 0.125)
     [0.5, 0.25, 0.375]
     """
     placed: dict[int, float] = {}
@@ -129,7 +145,7 @@ def _apart(values: Sequence[float], gap: float) -> list[float]:
     return [placed[place] for place in range(len(values))]
 
 
-def _label_width(titles: Sequence[str]) -> int:
+def label_width(titles: Sequence[str]) -> int:
     """Room for the longest label, within bounds; a longer one is cut with an ellipsis."""
     longest = max((len(title) for title in titles), default=0)
     return min(max(LABEL_WIDTH, round(6.6 * longest) + 24), MAX_LABEL_WIDTH)
@@ -174,13 +190,13 @@ def _domain(values: Sequence[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _at(x: Any, field: str) -> Any:
+def at(x: Any, field: str) -> Any:
     placed = x.copy()
     placed.shorthand, placed.title = f"{field}:Q", None
     return placed
 
 
-def _strip(
+def strip(
     title: str,
     values: list[dict[str, Any]],
     x: Any,
@@ -199,10 +215,11 @@ def _strip(
     return alt.layer(
         *below,
         chart.mark_rule(strokeWidth=2.5, opacity=0.5).encode(
-            x=_at(x, "low"), x2=alt.X2("high:Q"), y=y, color=colour
+            x=at(x, "low"), x2=alt.X2("high:Q"), y=y, color=colour
         ),
-        chart.mark_point(filled=True, size=70, opacity=1).encode(x=_at(x, "value"), y=y, color=colour),
+        chart.mark_point(filled=True, size=70, opacity=1).encode(x=at(x, "value"), y=y, color=colour),
         value.encode(x=alt.value(width + VALUE_WIDTH), y=y, text=alt.Text("text:N")),
+        *targets(values, at(x, "value"), y),
     ).properties(width=width, height=ROW_HEIGHT * rows, title=title)
 
 
@@ -236,11 +253,15 @@ def _config() -> Any:
     )
 
 
-def svg_of(chart: Any) -> str:
-    """Draw without the network. Labels are escaped, and points have no `aria-label`: no reader needs one."""
+def svg_of(chart: Any, links: Mapping[str, str] | None = None) -> str:
+    """Draw without the network. Labels are escaped, and marks have neither role nor name: links have one.
+
+    `links` has what stands behind each address to which marks may lead, in words.
+    """
     import vl_convert
 
     chart.config = _config()
-    svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
+    svg: str = vl_convert.vegalite_to_svg(chart.to_dict(validate=False), allowed_base_urls=[])
     svg = re.sub(r' xmlns:xlink="[^"]*"', "", svg, count=1)
-    return svg.replace("<svg ", '<svg role="presentation" ', 1)
+    svg = with_links(re.sub(r' (?:role="graphics-\w+"|aria-roledescription="[^"]*")', "", svg), links or {})
+    return svg.replace("<svg ", f'<svg role="{"group" if links else "presentation"}" ', 1)

@@ -1,9 +1,10 @@
 """The chart of a frontier: cost to the right, accuracy upward, a strip per slice."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from safe_eval.arms.consultation import CONSULTED
+from safe_eval.report.chart_links import Link, fields_of, links_of, targets
 from safe_eval.report.charts import ACCENT, INK, INSIDE, LINE, REST, SOFT, data_of, svg_of
 from safe_eval.report.frontiers import COST_TITLES, FrontierPanel, on_frontier
 from safe_eval.report.labels import noun_of, slice_title
@@ -15,20 +16,25 @@ _LEAST_GAP = 0.09  # of the height of a strip, below which two labels would touc
 _ROOM = 0.08  # of the range of an axis, on each side
 
 
-def frontier_chart(panel: FrontierPanel) -> str:
+RowLink = Callable[[FrontierRow], Link | None]
+
+
+def frontier_chart(panel: FrontierPanel, link: RowLink | None = None) -> str:
     """Points with crosses, the frontier as steps, and the curves of gates as bands; one strip per slice."""
     import altair as alt
 
-    strips = [_strip(panel, name) for name in panel.slices]
-    return svg_of(alt.vconcat(*strips, spacing=22))
+    links = dict[str, str]()
+    strips = [_strip(panel, name, link, links) for name in panel.slices]
+    return svg_of(alt.vconcat(*strips, spacing=22), links)
 
 
-def _strip(panel: FrontierPanel, slice_name: str) -> Any:
+def _strip(panel: FrontierPanel, slice_name: str, link: RowLink | None, links: dict[str, str]) -> Any:
     import altair as alt
 
     points = [row for row in panel.points if row.slice == slice_name]
     curves = [row for row in panel.curves if row.slice == slice_name]
-    marks = [_mark(panel, row) for row in points]
+    marks = [_mark(panel, row) | fields_of(link and link(row)) for row in points]
+    links |= links_of(marks)
     band = [_mark(panel, row) for row in curves]
     costs = _domain([mark[end] for mark in (*marks, *band) for end in ("cost", "cost_low", "cost_high")])
     values = _domain([mark[end] for mark in (*marks, *band) for end in ("value", "low", "high")])
@@ -61,6 +67,7 @@ def _strip(panel: FrontierPanel, slice_name: str) -> Any:
             x=x, y=y, stroke=alt.Stroke("colour:N", scale=None), fill=alt.Fill("fill:N", scale=None)
         ),
         *_labels(marks, x, y),
+        *targets(marks, x, y),
     ]
     unit = "in percent" if panel.unit.is_share else "own scale"
     title = f"{slice_title(slice_name, noun_of(panel.metric))}, {unit}"

@@ -43,10 +43,10 @@ FOLLOWED = {"picture": "The picture", "sound": "The sound", "neither": "Neither"
 def hearing_tables(scores: Scores, models: Models) -> list[Table]:
     """The tables of the section, each per metric, dataset and seed, and over seeds where rows are."""
     return [
-        *(_drops(key, rows, models) for key, rows in by_set(scores.lomo)),
+        *(drop_table(key, rows, models) for key, rows in by_set(scores.lomo)),
         *(_need(key, rows, models) for key, rows in by_set(scores.lomo_agreement)),
         *(_beside(key, rows, models) for key, rows in _irrelevance(scores)),
-        *(_followed(key, rows, models) for key, rows in by_set(scores.contradiction)),
+        *(followed_table(key, rows, models) for key, rows in by_set(scores.contradiction)),
     ]
 
 
@@ -71,7 +71,7 @@ def _irrelevance(scores: Scores) -> Iterator[tuple[Set, list[IrrelevanceRow]]]:
             yield (None, dataset, seed), rows
 
 
-def _drops(key: Set, rows: Sequence[LomoRow], models: Models) -> Table:
+def drop_table(key: Set, rows: Sequence[LomoRow], models: Models) -> Table:
     """A row per slice and question type; the cells say how much of the drop is beyond that on pictures."""
     found = {(row.slice, (row.model, row.condition)): row for row in rows}
     names = [name for name in slices_in_order(row.slice for row in rows) if name != "all"] or ["all"]
@@ -159,7 +159,7 @@ def _measure(row: IrrelevanceRow | None) -> Cell | None:
     return Cell(unit.write(row.value), unit.interval(row.ci_low, row.ci_high), (limit,) if limit else ())
 
 
-def _followed(key: Set, rows: Sequence[ContradictionRow], models: Models) -> Table:
+def followed_table(key: Set, rows: Sequence[ContradictionRow], models: Models) -> Table:
     """A row per model and slice; the cells say how much more than with the gate off."""
     found = {(row.model, row.slice, row.follows): row for row in rows}
     lines = dict.fromkeys((row.model, row.slice) for row in rows)

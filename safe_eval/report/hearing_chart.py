@@ -1,8 +1,9 @@
 """Hearing as charts: what each condition takes from hearing and from seeing, and whom the answers follow."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from safe_eval.report.chart_links import Link, fields_of, leading, links_of, targets
 from safe_eval.report.charts import ACCENT, INK, LINE, PLOT_WIDTH, REST, VALUE_WIDTH, data_of, svg_of
 from safe_eval.report.hearing import FOLLOWED, POINTS, SHARE, by_set
 from safe_eval.report.labels import Models, set_title, slice_title
@@ -33,7 +34,9 @@ def hearing_charts(scores: Scores, models: Models, most: int) -> list[dict[str, 
     return [chart for chart in drawn if chart["svg"]]
 
 
-def drop_chart(rows: Sequence[LomoRow], models: Models) -> str:
+def drop_chart(
+    rows: Sequence[LomoRow], models: Models, link: Callable[[LomoRow], Link | None] | None = None
+) -> str:
     """The drop of each condition, on a strip for sounds and one for pictures; empty without both."""
     import altair as alt
 
@@ -44,9 +47,12 @@ def drop_chart(rows: Sequence[LomoRow], models: Models) -> str:
     scale = alt.Scale(domain=[min(0.0, *ends), max(0.0, *ends)])
     titles = list(dict.fromkeys(models.title(row.model, row.condition) for row in shown))
     axis = alt.Axis(minExtent=_LABELS, labelLimit=_LABELS - 18)
-    strips = []
+    strips, links = [], dict[str, str]()
     for name, colour in (("audio", ACCENT), ("vl", INK)):
-        marks = [_mark(row, models, colour) for row in shown if row.slice == name]
+        marks = [
+            _mark(row, models, colour) | fields_of(link and link(row)) for row in shown if row.slice == name
+        ]
+        links |= links_of(marks)
         y = alt.Y("label:N", sort=titles, title=None, axis=axis)
         chart = alt.Chart(data_of(marks)).encode(y=y, color=alt.Color("colour:N", scale=None))
         x = alt.X("value:Q", title=None, scale=scale, axis=alt.Axis(labelExpr=_POINTS, tickCount=5))
@@ -58,9 +64,10 @@ def drop_chart(rows: Sequence[LomoRow], models: Models) -> str:
                 alt.Chart(data_of(marks))
                 .mark_text(align="right", color=INK, fontSize=12)
                 .encode(y=y, x=alt.value(PLOT_WIDTH + VALUE_WIDTH), text=alt.Text("text:N")),
+                *targets(marks, x, y),
             ).properties(width=PLOT_WIDTH, height=_ROW * len(marks), title=slice_title(name))
         )
-    return svg_of(alt.vconcat(*strips, spacing=18))
+    return svg_of(alt.vconcat(*strips, spacing=18), links)
 
 
 def _mark(row: LomoRow, models: Models, colour: str) -> dict[str, Any]:
@@ -74,7 +81,11 @@ def _mark(row: LomoRow, models: Models, colour: str) -> dict[str, Any]:
     }
 
 
-def followed_chart(rows: Sequence[ContradictionRow], models: Models) -> str:
+def followed_chart(
+    rows: Sequence[ContradictionRow],
+    models: Models,
+    link: Callable[[ContradictionRow], Link | None] | None = None,
+) -> str:
     """One bar for each model, divided by whom its answers follow; empty if no share is measured."""
     import altair as alt
 
@@ -82,7 +93,7 @@ def followed_chart(rows: Sequence[ContradictionRow], models: Models) -> str:
     if not shown:
         return ""
     titles = list(dict.fromkeys(models.title(row.model, "full") for row in shown))
-    marks = [
+    marks: list[dict[str, Any]] = [
         {
             "label": models.title(row.model, "full"),
             "value": row.value,
@@ -90,6 +101,7 @@ def followed_chart(rows: Sequence[ContradictionRow], models: Models) -> str:
             "colour": _COLOURS[row.follows],
             "follows": f"{FOLLOWED[row.follows]} {SHARE.write(row.value)}",
         }
+        | fields_of(link and link(row))
         for row in shown
     ]
     axis = alt.Axis(minExtent=_LABELS, labelLimit=_LABELS - 18)
@@ -103,6 +115,7 @@ def followed_chart(rows: Sequence[ContradictionRow], models: Models) -> str:
             x=x,
             order=alt.Order("order:Q"),
             color=alt.Color("colour:N", scale=None),
+            **leading(marks),
         )
         .properties(width=PLOT_WIDTH + VALUE_WIDTH, height=2 * _ROW * len(titles))
     )
@@ -115,4 +128,4 @@ def followed_chart(rows: Sequence[ContradictionRow], models: Models) -> str:
         .mark_text(align="left", dy=18, fontSize=11, color=INK)
         .encode(y=alt.Y("label:N", sort=titles, title=None), x=alt.value(-_LABELS), text=alt.Text("text:N"))
     )
-    return svg_of(alt.layer(bars, words))
+    return svg_of(alt.layer(bars, words), links_of(marks))

@@ -1,9 +1,10 @@
 """When audio hurts, on the page: gained and lost by question type, as a table and as bars, and errors."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from safe_data.core import numerals
 from safe_eval.report import numbers
+from safe_eval.report.chart_links import Link, fields_of, leading, links_of
 from safe_eval.report.charts import ACCENT, INK, PLOT_WIDTH, REST, ROW_HEIGHT, data_of, svg_of
 from safe_eval.report.labels import condition_title, set_title, slice_title
 from safe_eval.report.table import Cell, Column, Row, Table
@@ -17,27 +18,35 @@ ERRORS_SHOWN = 10  # of a model against one arm
 _PERCENT = "(datum.value > 0 ? '+' : '') + replace(round(datum.value * 100) + ' pp', '-', '−')"
 
 _Set = tuple[str, str | None, int | None, str]  # metric, dataset, seed or none, model
+HurtLink = Callable[[HurtRow, bool], Link | None]  # of what a row gained, or else lost
 
 
 def hurt_tables(scores: Scores) -> list[Table]:
     """A table per metric, dataset and model: a row per slice, and a column per arm without the sound."""
-    return [_table(key, rows) for key, rows in _sets(scores)]
+    return [hurt_table(key, rows) for key, rows in _sets(scores)]
 
 
 def hurt_charts(scores: Scores, most: int) -> list[dict[str, str]]:
     """What each model gains and loses by question type, as bars to both sides; at most so many charts."""
     drawn: list[dict[str, str]] = []
-    for key, rows in _sets(scores):
-        against = rows[0].against
-        own = [row for row in rows if row.against == against and row.net is not None]
-        if len(drawn) < most and any(row.slice.startswith("type:") for row in own):
+    for key, own in hurt_sets(scores):
+        if len(drawn) < most:
+            against = own[0].against
             caption = (
                 f"{key[3]} with the sound against {against_title(against)}, {_title(key)}. To the right, the "
                 "share of answers that are gained; to the left, those that are lost; the point is what is "
                 f"left of both, with its {numbers.percent(own[0].confidence, 0)} % interval."
             )
-            drawn.append({"svg": _chart(_cut(own)), "title": "When audio hurts", "caption": caption})
+            drawn.append({"svg": hurt_chart(own), "title": "When audio hurts", "caption": caption})
     return drawn
+
+
+def hurt_sets(scores: Scores) -> Iterator[tuple[_Set, list[HurtRow]]]:
+    """What a chart shows of each model: all that is measured against the first arm without the sound."""
+    for key, rows in _sets(scores):
+        own = [row for row in rows if row.against == rows[0].against and row.net is not None]
+        if any(row.slice.startswith("type:") for row in own):
+            yield key, _cut(own)
 
 
 def error_tables(scores: Scores) -> list[Table]:
@@ -89,7 +98,7 @@ def _cut(rows: Sequence[HurtRow]) -> list[HurtRow]:
     return [row for row in rows if row not in types] + types[:TYPES_SHOWN]
 
 
-def _table(key: _Set, rows: Sequence[HurtRow]) -> Table:
+def hurt_table(key: _Set, rows: Sequence[HurtRow]) -> Table:
     arms = list(dict.fromkeys(row.against for row in rows))
     by_place = {(row.slice, row.against): row for row in rows}
     shown = list(dict.fromkeys(row.slice for row in _cut([r for r in rows if r.against == arms[0]])))
@@ -141,12 +150,14 @@ def _errors(rows: Sequence[TypicalError]) -> Iterator[Row]:
             yield Row(f"{row.given} → {row.right}", cells, group=group)
 
 
-def _chart(rows: Sequence[HurtRow]) -> str:
+def hurt_chart(rows: Sequence[HurtRow], link: HurtLink | None = None) -> str:
+    """The bars of one set of rows, and the point of what is left of both."""
     import altair as alt
 
     titles = [slice_title(row.slice) for row in rows]
     bars = [
         {"label": slice_title(row.slice), "value": sign * count / row.n, "colour": colour}
+        | fields_of(link and link(row, sign > 0))
         for row in rows
         for sign, count, colour in ((1, row.gained, ACCENT), (-1, row.lost, REST))
     ]
@@ -171,8 +182,9 @@ def _chart(rows: Sequence[HurtRow]) -> str:
         alt.layer(
             alt.Chart(data_of(bars))
             .mark_bar(opacity=0.55, height=13)
-            .encode(x=x, y=y, color=alt.Color("colour:N", scale=None)),
+            .encode(x=x, y=y, color=alt.Color("colour:N", scale=None), **leading(bars)),
             point.mark_rule(strokeWidth=2, color=INK).encode(x=low, x2=alt.X2("high:Q"), y=y),
             point.mark_point(filled=True, size=50, opacity=1, color=INK).encode(x=x, y=y),
-        ).properties(width=PLOT_WIDTH, height=ROW_HEIGHT * len(rows))
+        ).properties(width=PLOT_WIDTH, height=ROW_HEIGHT * len(rows)),
+        links_of(bars),
     )

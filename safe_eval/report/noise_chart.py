@@ -1,7 +1,9 @@
 """Curves as charts: what is left of hearing as the sound gets worse, one strip per model and slice."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from safe_eval.report.chart_links import Link, fields_of, links_of, targets
 from safe_eval.report.charts import ACCENT, INK, PLOT_WIDTH, VALUE_WIDTH, data_of, svg_of
 from safe_eval.report.labels import Models, set_title, slice_title
 from safe_eval.report.units import unit_of
@@ -17,24 +19,38 @@ _PERCENT = "round(datum.value * 100) + ' %'"
 _Set = tuple[str, str | None, int | None, str]
 
 
+@dataclass(frozen=True)
+class NoiseCurves:
+    """The curves of one metric, dataset and kind, each of a model and a slice, and what they are called."""
+
+    title: str
+    caption: str
+    curves: tuple[tuple[NoiseRow, ...], ...]
+
+
 def noise_charts(scores: Scores, models: Models, most: int) -> list[dict[str, str]]:
-    """A chart for each metric, dataset and kind of curve with several levels, at most so many.
+    """A chart for each set of curves, at most so many."""
+    drawn = []
+    for _, found in zip(range(most), noise_curves(scores), strict=False):
+        svg = noise_chart(found.curves, models)
+        drawn.append({"svg": svg, "title": found.title, "caption": found.caption})
+    return drawn
+
+
+def noise_curves(scores: Scores) -> Iterator[NoiseCurves]:
+    """The curves of each metric, dataset and kind with several levels.
 
     Of several seeds that have a curve together, only that is drawn.
     """
     keys = dict.fromkeys(map(_set, scores.noise_curve))
-    drawn: list[dict[str, str]] = []
     for key in keys:
         metric, dataset, seed, kind = key
-        if len(drawn) >= most or (seed is not None and (metric, dataset, None, kind) in keys):
+        if seed is not None and (metric, dataset, None, kind) in keys:
             continue
         curves = list(_curves([row for row in scores.noise_curve if _set(row) == key]))
         if curves:
             title = CURVE_TITLES[kind].capitalize()
-            drawn.append(
-                {"svg": _chart(curves, models), "title": title, "caption": _caption(scores, key, curves)}
-            )
-    return drawn
+            yield NoiseCurves(title, _caption(scores, key, curves), tuple(map(tuple, curves)))
 
 
 def level_title(row: NoiseRow) -> str:
@@ -73,10 +89,15 @@ def _curves(rows: Sequence[NoiseRow]) -> Iterator[list[NoiseRow]]:
             yield own
 
 
-def _chart(curves: Sequence[Sequence[NoiseRow]], models: Models) -> str:
+def noise_chart(
+    curves: Sequence[Sequence[NoiseRow]],
+    models: Models,
+    link: Callable[[NoiseRow], Link | None] | None = None,
+) -> str:
+    """One strip per curve, with the interval of each level as a band."""
     import altair as alt
 
-    strips = []
+    strips, links = [], dict[str, str]()
     for rows in curves:
         unit = unit_of(rows[0].metric)
         marks = [
@@ -87,8 +108,10 @@ def _chart(curves: Sequence[Sequence[NoiseRow]], models: Models) -> str:
                 "high": row.value if row.ci_high is None else row.ci_high,
                 "text": unit.write(row.value),
             }
+            | fields_of(link and link(row))
             for row in rows
         ]
+        links |= links_of(marks)
         levels = [level_title(row) for row in rows]
         x = alt.X("level:N", sort=levels, title=None, axis=alt.Axis(labelAngle=0))
         scale = alt.Scale(domain=[0, 1])
@@ -104,6 +127,7 @@ def _chart(curves: Sequence[Sequence[NoiseRow]], models: Models) -> str:
                 chart.mark_line(color=colour, opacity=0.5),
                 chart.mark_point(filled=True, size=45, opacity=1, color=colour),
                 chart.mark_text(dy=-12, dx=20, color=INK, fontSize=11).encode(text=alt.Text("text:N")),
+                *targets(marks, x, y),
             ).properties(width=PLOT_WIDTH + VALUE_WIDTH, height=_HEIGHT, title=title)
         )
-    return svg_of(alt.vconcat(*strips, spacing=18))
+    return svg_of(alt.vconcat(*strips, spacing=18), links)

@@ -2,12 +2,9 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
-from functools import cache
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -30,6 +27,7 @@ from safe_eval.report.hearing import hearing_tables
 from safe_eval.report.hearing_chart import hearing_charts
 from safe_eval.report.hurts import error_tables, hurt_charts, hurt_tables
 from safe_eval.report.labels import set_title
+from safe_eval.report.markup import ours, resource, template
 from safe_eval.report.media import Media, collect
 from safe_eval.report.noise_chart import noise_charts
 from safe_eval.report.run_folder import Results
@@ -54,9 +52,6 @@ from safe_eval.report.verdict_words import (
 )
 from safe_eval.runner.shelves import open_shards
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
 PACKAGES = ("jinja2", "altair", "vl_convert")
 LIMITS = (
     "VQA accuracy compares normalised words with the reference answers: a right answer in other words counts "
@@ -79,11 +74,10 @@ def render_page(page: Shown, shards: Path | None, summary_name: str) -> str:
         InputError: a package of the `report` extra is missing, or the shards cannot be opened.
     """
     require_extra("the report", "report", *PACKAGES)
-    from markupsafe import Markup
-
-    style = _resource("page.css")
-    text = _template().render(
-        style=Markup(style),  # noqa: S704 - our own file
+    style = resource("page.css")
+    text = template("page.html.j2").render(
+        table_ids="t",
+        style=ours(style),
         style_hash=_csp_hash(style),
         charts=_drawn(_charts(page)),
         frontier_charts=_drawn(_frontier_charts(page)),
@@ -100,22 +94,8 @@ def render_page(page: Shown, shards: Path | None, summary_name: str) -> str:
     return text + "\n"
 
 
-@cache
-def _template() -> "Template":
-    """A process that writes many pages compiles the template once."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["breakable"] = _breakable
-    return environment.from_string(_resource("page.html.j2"))
-
-
 def _drawn(charts: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
-    from markupsafe import Markup
-
-    return [{**chart, "svg": Markup(chart["svg"])} for chart in charts]  # noqa: S704 - vl-convert escapes
+    return [{**chart, "svg": ours(chart["svg"])} for chart in charts]
 
 
 def _explained(run: Results) -> dict[str, Any]:
@@ -283,13 +263,6 @@ def _provenance(run: Results, shards: Path | None) -> dict[str, Any]:
     return {"name": run.name, "chain": chain_words(run.chain, run.verdict), "rows": rows}
 
 
-def _breakable(text: str) -> Any:
-    """A name that may break after its signs, so that no word of it has to."""
-    from markupsafe import Markup, escape
-
-    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[/_.:-])(?=[^\W\d_])", text))
-
-
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
     """Nested JSON as rows of `outer · inner` and text."""
     if isinstance(value, dict) and value:
@@ -308,10 +281,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return MISSING if value in (None, "", (), [], {}) else str(value)
-
-
-def _resource(name: str) -> str:
-    return resources.files("safe_eval.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _csp_hash(style: str) -> str:

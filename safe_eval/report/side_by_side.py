@@ -88,11 +88,11 @@ def _several(names: Sequence[str], results: Sequence[Results], baseline: str | N
         items.append(_renamed_items(_without(one.items, differing.get(place, ())), name))
     joined = pa.concat_tables(items).unify_dictionaries().combine_chunks()
     pairs = list(_pairs(names, results, baseline))
-    scores = _joined_scores(names, results)
+    scores = joined_scores(names, [one.scores for one in results])
     found = compare_items(
         joined, pairs, cluster=first.scores.provenance.cluster, sampling=_sampling(first.scores)
     )
-    if _one_seed(results):
+    if one_seed_each([one.scores for one in results]):
         found = (msgspec.structs.replace(row, seed=0) for row in found)
     scores = msgspec.structs.replace(scores, comparisons=tuple(found))
     return Shown(
@@ -109,11 +109,11 @@ def _models(results: Sequence[Results], reference: str) -> Models:
     """The tested models beside the one they are compared with; the bases of the runs are others."""
     names = {one.name: set(one.items.column("model").unique().to_pylist()) for one in results}
     tested = {
-        _label(one.name, model)
+        label_of(one.name, model)
         for one in results
         for model in models_of(names[one.name], one.baseline).tested
     }
-    known = {_label(run, model) for run, models in names.items() for model in models}
+    known = {label_of(run, model) for run, models in names.items() for model in models}
     return models_of(known, reference, known - tested - {reference})
 
 
@@ -134,26 +134,24 @@ def _pairs(names: Sequence[str], results: Sequence[Results], baseline: str | Non
         for model in sorted(others):
             against = baseline or (model if model in known else subject)
             is_tested = model in models_of(others, one.baseline).tested
-            (tested if is_tested else untested).append((_label(name, model), _label(first, against)))
+            (tested if is_tested else untested).append((label_of(name, model), label_of(first, against)))
     yield from (*tested, *untested)
 
 
-def _joined_scores(names: Sequence[str], results: Sequence[Results]) -> Scores:
+def joined_scores(names: Sequence[str], scores: Sequence[Scores]) -> Scores:
     """The rows of all scores, with the run's name before the model's and the provenance of the first run."""
-    seeds = _one_seed(results)
+    seeds = one_seed_each(scores)
 
     def rows(field: str) -> tuple[Any, ...]:
         return tuple(
             _renamed(row, name, seeds)
-            for name, one in zip(names, results, strict=True)
-            for row in getattr(one.scores, field)
+            for name, one in zip(names, scores, strict=True)
+            for row in getattr(one, field)
         )
 
-    notes = tuple(
-        f"{name}: {note}" for name, one in zip(names, results, strict=True) for note in one.scores.notes
-    )
+    notes = tuple(f"{name}: {note}" for name, one in zip(names, scores, strict=True) for note in one.notes)
     return msgspec.structs.replace(
-        results[0].scores,
+        scores[0],
         cells=rows("cells"),
         metrics=rows("metrics"),
         aggregates=rows("aggregates"),
@@ -180,14 +178,17 @@ def _joined_scores(names: Sequence[str], results: Sequence[Results]) -> Scores:
     )
 
 
-def _one_seed(results: Sequence[Results]) -> bool:
-    """Whether each run has one seed and they differ, so that tables by seed would tear the runs apart."""
-    seeds = [{cell.seed for cell in one.scores.cells} for one in results]
+def one_seed_each(scores: Sequence[Scores]) -> bool:
+    """Whether each run has one seed and they differ, so that tables by seed would tear the runs apart.
+
+    The joined rows of such runs have seed 0.
+    """
+    seeds = [{cell.seed for cell in one.cells} for one in scores]
     return all(len(own) == 1 for own in seeds) and len(set.union(*seeds)) > 1
 
 
 def _renamed(row: Named, name: str, same_seed: bool) -> Named:
-    changed: dict[str, Any] = {"model": _label(name, row.model)}  # type: ignore[attr-defined]
+    changed: dict[str, Any] = {"model": label_of(name, row.model)}  # type: ignore[attr-defined]
     if same_seed and hasattr(row, "seed"):
         changed["seed"] = 0
     return msgspec.structs.replace(row, **changed)
@@ -202,7 +203,8 @@ def _renamed_items(items: "pa.Table", name: str) -> "pa.Table":
     return items.set_column(place, "model", models.dictionary_encode())
 
 
-def _label(run: str, model: str) -> str:
+def label_of(run: str, model: str) -> str:
+    """The name of a model among those of several runs."""
     return f"{run}: {model}"
 
 
@@ -275,7 +277,7 @@ def _notes(
     drawn = {(one.scores.provenance.confidence, one.scores.provenance.resamples) for one in results}
     if len(drawn) > 1:
         yield f"The runs were scored with other confidence or resamples; comparisons use those of {names[0]}."
-    if _one_seed(results):
+    if one_seed_each([one.scores for one in results]):
         seeds = ", ".join(f"{one.name} {one.scores.cells[0].seed}" for one in results)
         yield f"Each run has one training seed, and they differ: {seeds}. The tables call it seed 0."
 

@@ -19,7 +19,8 @@ class Column:
 class Cell:
     """A value, its interval, and further lines; `warning` is a line that must not be missed.
 
-    `tone` colours the value: good, bad or unknown.
+    `tone` colours the value: good, bad or unknown. `href` leads to the items behind the value, where a page
+    has them: see `report.chart_links`.
     """
 
     value: str
@@ -27,6 +28,7 @@ class Cell:
     lines: tuple[str, ...] = ()
     warning: str = ""
     tone: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True)

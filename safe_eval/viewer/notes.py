@@ -35,7 +35,7 @@ class NotesShown(msgspec.Struct, frozen=True):
 
 def noted_items(viewed: Viewed, notes: Mapping[Key, Note]) -> dict[int, Note]:
     """The notes about the items that are seen, by the number of the item, ascending."""
-    numbers = (_number_of(viewed, key) for key in notes)
+    numbers = (viewed.find(*key) for key in notes)
     found = {number: note for number, note in zip(numbers, notes.values(), strict=True) if number is not None}
     return dict(sorted(found.items()))
 
@@ -74,11 +74,3 @@ def read_given(body: bytes) -> NoteGiven:
 def _shown(item: int, note: Note) -> NoteShown:
     changed = note.changed.isoformat().replace("+00:00", "Z")
     return NoteShown(item=item, id=note.example_id, dataset=note.dataset, text=note.text, changed=changed)
-
-
-def _number_of(viewed: Viewed, key: Key) -> int | None:
-    """The number of an item; None for one that is not seen."""
-    dataset, example_id = key
-    asked = "SELECT item FROM items WHERE id = ? AND dataset IS NOT DISTINCT FROM ?"
-    found = viewed.store.query(asked, [example_id, dataset]).fetchone()
-    return None if found is None else int(found[0])

@@ -104,7 +104,7 @@ class Opened:
     verdict: Verdict | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Viewed:
     """Some runs and everything that is shown of them. `shards` is the dataset with pictures and sounds."""
 
@@ -136,20 +136,30 @@ class Viewed:
         row = self.store.cells.items.slice(item, 1)
         return row["dataset"][0].as_py(), row["id"][0].as_py()
 
+    def find(self, dataset: str | None, example_id: str) -> int | None:
+        """The number of an item; None for one that is not seen."""
+        asked = "SELECT item FROM items WHERE id = ? AND dataset IS NOT DISTINCT FROM ?"
+        found = self.store.query(asked, [example_id, dataset]).fetchone()
+        return None if found is None else int(found[0])
+
     @cached_property
     def clusters(self) -> Int[ndarray, " items"]:
         """The number of each item's cluster, as the first run was scored; datasets share none."""
-        import pyarrow as pa
+        import pyarrow.compute as pc
 
         field = self.runs[0].scores.provenance.cluster
         items = self.store.cells.items
         labels = items["id" if field == "example_id" else field].combine_chunks()
-        # An item without one, of another run, is a cluster of its own.
-        alone = pa.array(range(self.items))
-        codes = labels.dictionary_encode().indices.to_numpy(zero_copy_only=False)
-        own = np.where(np.isnan(codes.astype(float)), len(codes) + alone.to_numpy(), codes)
+        # In the order of their names, as scoring numbers them: sums differ by their order in the last digit.
+        codes = pc.index_in(labels, value_set=labels.unique().sort()).to_numpy(zero_copy_only=False)
+        # An item without one, as another run may have, is a cluster of its own.
+        own = np.where(
+            labels.is_null().to_numpy(zero_copy_only=False), self.items + np.arange(self.items), codes
+        )
         datasets = items["dataset"].combine_chunks().dictionary_encode(null_encoding="encode").indices
-        return np.unique(np.stack([datasets.to_numpy(), own]), axis=1, return_inverse=True)[1].reshape(-1)
+        joined = datasets.to_numpy().astype(np.int64) * (2 * self.items + 1) + own.astype(np.int64)
+        numbers: Int[ndarray, " items"] = np.unique(joined, return_inverse=True)[1]
+        return numbers
 
     @cached_property
     def lines(self) -> tuple[Lines, ...]:
@@ -186,7 +196,7 @@ class Viewed:
             ),
             arms=self.arms,
             metrics=self.metrics,
-            metric_of=self._metric_of(),
+            metric_of=self.metric_of,
             facets=tuple(self.facets()),
         )
 
@@ -202,7 +212,8 @@ class Viewed:
                 found.append(Facet(name, title, values))
         return found
 
-    def _metric_of(self) -> dict[str, str]:
+    @property
+    def metric_of(self) -> dict[str, str]:
         """The first metric of each dataset, by which its items are shown."""
         found: dict[str, str] = {}
         for run in self.runs:

@@ -1,0 +1,87 @@
+"""Serving: the viewer's server, from its socket to Ctrl-C."""
+
+import contextlib
+import socket
+import threading
+import time
+
+from safe_data.core.errors import InputError
+from safe_data.core.interruption import interrupted_by_sigterm
+from safe_data.core.terminal import say
+from safe_eval.viewer.answers import PARTS, Answers
+from safe_eval.viewer.served import make_app, new_token
+
+HOST = "127.0.0.1"
+_GLANCE_SECONDS = 0.05
+
+
+@interrupted_by_sigterm()
+def serve(answers: Answers, port: int, *, quiet: bool = False) -> None:
+    """Serve the viewer until Ctrl-C or SIGTERM.
+
+    Raises:
+        InputError: the port is taken.
+    """
+    import uvicorn
+
+    token = new_token()
+    config = uvicorn.Config(
+        make_app(answers, token),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    with _listening(port) as door:
+        # Not in the main thread, whose signals are ours.
+        running = threading.Thread(target=server.run, args=([door],), name="http", daemon=True)
+        running.start()
+        try:
+            while not server.started and running.is_alive():
+                time.sleep(_GLANCE_SECONDS)
+            threading.Thread(target=_warm, args=(answers,), daemon=True).start()
+            say(_opening(answers, door.getsockname()[1], token, quiet=quiet), flush=True)
+            while running.is_alive():
+                time.sleep(_GLANCE_SECONDS)
+        except KeyboardInterrupt:
+            pass  # this is how it is stopped
+        finally:
+            server.should_exit = True
+            running.join()
+
+
+def _warm(answers: Answers) -> None:
+    """Make what takes long to make, before it is asked for."""
+    for path in PARTS:
+        with contextlib.suppress(InputError):  # which the page will show
+            answers.part(path)
+
+
+def _listening(port: int) -> socket.socket:
+    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind((HOST, port))
+    except OSError as error:
+        door.close()
+        said = error.strerror or error
+        raise InputError(f"port={port}: cannot be listened at: {said}; choose another --port") from None
+    return door
+
+
+def _opening(answers: Answers, port: int, token: str, *, quiet: bool) -> list[str]:
+    address = f"http://{HOST}:{port}/{token}/"
+    if quiet:
+        return [address]
+    viewed = answers.viewed
+    lines = [f"{address}  shows {viewed.items:,} items, {len(viewed.arms)} arms; Ctrl-C stops"]
+    missing = [str(file) for lines_of in viewed.lines for file in lines_of.missing]
+    if missing:
+        lines.append(f"note: gone or changed since it was scored, so no whole rows: {', '.join(missing)}")
+    if viewed.shards is None:
+        lines.append("note: no pictures and sounds; give their dataset with --shards")
+    return lines
