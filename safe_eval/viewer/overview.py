@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from safe_data.core.errors import require_extra
+from safe_eval.judging.verdict import Verdict
 from safe_eval.report.markup import REPORT, ours, template
 from safe_eval.report.page import LIMITS
 from safe_eval.report.table import in_parts
@@ -95,15 +96,15 @@ def charts(seen: Seen) -> dict[str, Chart]:
 def _html(shown: Overview) -> str:
     told = shown.told
     verdicts = [run.verdict for run in told.runs if run.verdict is not None]
-    together = len(verdicts) == len(told.runs)
+    open_ones = len(told.runs) - len(verdicts)
     return template("overview.html.j2", TEMPLATES).render(
         table_ids="overview-",
         ours=ours,
         runs=[_run(run) for run in told.runs],
-        headline=headline(verdicts) if together else {"word": "NOT JUDGED", "tone": "unknown"},
+        headline=_headline(verdicts, open_ones),
         criteria=[_criteria(run) for run in told.runs if run.verdict is not None and told.is_one],
         compared=_compared(told),
-        coverage=coverage_words(told.scores, told.models, verdicts if together else ()),
+        coverage=coverage_words(told.scores, told.models, () if open_ones else verdicts),
         bounds=shown.bounds,
         sections=shown.sections,
         limits=[*told.scores.notes, *LIMITS],
@@ -211,6 +212,17 @@ def _no_costs(told: Told) -> tuple[str, ...]:
     if "consulted" not in costs:
         absent.append("accuracy against skips: no two models state whether they used the sound (consulted)")
     return tuple(absent)
+
+
+def _headline(verdicts: Sequence[Verdict], not_judged: int) -> dict[str, str]:
+    """The word of all verdicts, and of the runs that have none, which are never green."""
+    if not not_judged:
+        return headline(verdicts)
+    if not verdicts:
+        return {"word": "NOT JUDGED", "tone": "unknown"}
+    found = headline(verdicts)
+    worst = "unknown" if found["tone"] == "good" else found["tone"]
+    return {"word": f"{found['word']}, {not_judged} NOT JUDGED", "tone": worst}
 
 
 def _run(run: ToldRun) -> dict[str, Any]:
