@@ -80,7 +80,7 @@ export function itemsView({ run, source, go, announce }) {
   const drawChips = () => {
     const found = chipsOf(query, run).map(({ text, rest }) => element("li", {},
       element("button", { type: "button", class: "chip", onclick: () => useAndFocus(rest) }, text,
-        element("span", { "aria-hidden": "true" }, " ×"), element("span", { class: "hidden" }, ", remove"))));
+        element("span", { "aria-hidden": "true" }, " ×"), element("span", { class: "hidden" }, " (remove)"))));
     const kept = Object.fromEntries(["a", "b", "sort", "metric"].map((name) => [name, query.get(name)]));
     const all = element("li", {}, element("button", { type: "button", class: "chip clear",
       onclick: () => useAndFocus(changed(new URLSearchParams(), kept)) }, "Clear all"));
