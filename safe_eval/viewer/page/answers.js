@@ -4,7 +4,7 @@ import { element } from "./dom.js";
 import { armName, armText, flipOf, mark, plainNumber } from "./words.js";
 
 const ARM_FACTS = [["gate_score", "gate score", ""], ["audio_tokens", "audio tokens", ""],
-  ["influence_kl", "influence of the sound (KL)", ""], ["latency_ms", "latency", " ms"], ["gate_ms", "gate", " ms"]];
+  ["influence_kl", "influence (KL)", ""], ["latency_ms", "latency", " ms"], ["gate_ms", "gate", " ms"]];
 
 /** The table of answers: a row an arm. */
 export function answersTable(item, run, pair) {

@@ -28,6 +28,7 @@ export function itemsView({ run, source, go, announce }) {
   const head = element("thead", { role: "rowgroup" });
   const table = element("table", { class: "items", role: "table", "aria-describedby": "count" },
     element("caption", { class: "hidden" }, "Items, and what each arm answered"), head);
+  table.style.setProperty("--arms", String(run.arms.length));
   const more = element("button", { type: "button", class: "plain more", onclick: () => loadMore() }, "More items");
   const trouble = element("div", {});
   const end = element("div", { class: "end" }, trouble, more);
@@ -59,11 +60,9 @@ export function itemsView({ run, source, go, announce }) {
   const draw = () => {
     const pair = pairOf(query, run);
     const focused = head.contains(document.activeElement) ? document.activeElement.dataset.sort : null;
-    const isOpen = summary.querySelector("details")?.open;
     head.replaceChildren(tableHead(run, query, statistics, sortBy));
     if (focused) head.querySelector(`[data-sort="${focused}"]`).focus();
     summary.replaceChildren(...(statistics ? summaryOf(run, query, pair, statistics) : []));
-    if (isOpen && summary.querySelector("details")) summary.querySelector("details").open = true;
     if (statistics) count.textContent = countText(run, statistics.count, statistics.groups);
   };
   const sortBy = (name) => {
