@@ -1,7 +1,7 @@
 """A made run for tests of the page, told over HTTP as the contract of the viewer says, and as an export.
 
-The rules of filtering stand here once more, in the plainest form, so that those of the page have something to be
-compared with.
+The rules of filtering stand here once more, in the plainest form, so that those of the page have something to
+be compared with.
 """
 
 import io
@@ -69,7 +69,9 @@ def _row(number: int) -> Row:
         "noted": False,
         "outcomes": outcomes,
         "answers": [None if word in ("error", "none") else f"{word} answer {number}" for word in outcomes],
-        "confidences": [None if word == "none" else (number * 7 + arm) % 100 / 100 for arm, word in enumerate(outcomes)],
+        "confidences": [
+            None if word == "none" else (number * 7 + arm) % 100 / 100 for arm, word in enumerate(outcomes)
+        ],
         "consulted": [False, number % 2 == 0, None, True],
     }
     if number == 7:
@@ -91,17 +93,36 @@ def run_of(rows: list[Row], writes_notes: bool = True) -> dict[str, Any]:
         }
 
     arms = [
-        {"arm": arm, "run": "demo", "model": model, "condition": condition, "seed": seed, "title": model,
-         "subtitle": subtitle, "is_baseline": arm == 0, "items": len(rows)}
+        {
+            "arm": arm,
+            "run": "demo",
+            "model": model,
+            "condition": condition,
+            "seed": seed,
+            "title": model,
+            "subtitle": subtitle,
+            "is_baseline": arm == 0,
+            "items": len(rows),
+        }
         for arm, (model, subtitle, condition, seed) in enumerate(ARMS)
-    ]  # fmt: skip
+    ]
     return {
-        "format_version": 1, "title": f"demo {HOSTILE[:60]}", "items": len(rows), "answers": 4 * len(rows),
-        "has_media": True, "writes_notes": writes_notes,
-        "runs": [{"name": "demo", "folder": "demo", "decision": "go"}], "arms": arms,
-        "metrics": ["vqa_accuracy"], "metric_of": {"world": "vqa_accuracy", "street": "vqa_accuracy"},
-        "facets": [facet("dataset", "Dataset"), facet("type", "Question type"), facet("needs_audio", "Needs its sound")],
-    }  # fmt: skip
+        "format_version": 1,
+        "title": f"demo {HOSTILE[:60]}",
+        "items": len(rows),
+        "answers": 4 * len(rows),
+        "has_media": True,
+        "writes_notes": writes_notes,
+        "runs": [{"name": "demo", "folder": "demo", "decision": "go"}],
+        "arms": arms,
+        "metrics": ["vqa_accuracy"],
+        "metric_of": {"world": "vqa_accuracy", "street": "vqa_accuracy"},
+        "facets": [
+            facet("dataset", "Dataset"),
+            facet("type", "Question type"),
+            facet("needs_audio", "Needs its sound"),
+        ],
+    }
 
 
 def _text(value: object) -> str:
@@ -176,19 +197,42 @@ def told(rows: list[Row], a: int | None = None, b: int | None = None) -> dict[st
         known = [score for row in rows if (score := scores(row)[arm]) is not None]
         mean = sum(known) / len(known) if known else None
         wide = None if mean is None else 1.96 * math.sqrt(mean * (1 - mean) / len(known))
-        arms.append({"arm": arm, "items": len(known), "right": int(sum(known)), "accuracy": mean,
-                     "low": None if wide is None else mean - wide, "high": None if wide is None else mean + wide})  # fmt: skip
+        arms.append(
+            {
+                "arm": arm,
+                "items": len(known),
+                "right": int(sum(known)),
+                "accuracy": mean,
+                "low": None if wide is None else mean - wide,
+                "high": None if wide is None else mean + wide,
+            }
+        )
     pair = None
     if a is not None and b is not None:
         gained = sum(_flips(row, str(a), str(b), "gained") for row in rows)
         lost = sum(_flips(row, str(a), str(b), "lost") for row in rows)
         part = (gained - lost) / len(rows) if rows else None
-        pair = {"a": a, "b": b, "items": len(rows), "gained": gained, "lost": lost, "difference": part,
-                "low": None if part is None else part - 0.05, "high": None if part is None else part + 0.05,
-                "p": None if part is None else 0.031, "test": "sign test by group"}  # fmt: skip
-    return {"count": len(rows), "groups": len({row["group"] for row in rows}), "metric": "vqa_accuracy",
-            "arms": arms, "pair": pair, "confidence": 0.95,
-            "said": "Made intervals of 95 %, clustered by group; who looks at many filters finds differences by chance."}  # fmt: skip
+        pair = {
+            "a": a,
+            "b": b,
+            "items": len(rows),
+            "gained": gained,
+            "lost": lost,
+            "difference": part,
+            "low": None if part is None else part - 0.05,
+            "high": None if part is None else part + 0.05,
+            "p": None if part is None else 0.031,
+            "test": "sign test by group",
+        }
+    return {
+        "count": len(rows),
+        "groups": len({row["group"] for row in rows}),
+        "metric": "vqa_accuracy",
+        "arms": arms,
+        "pair": pair,
+        "confidence": 0.95,
+        "said": "Made intervals, clustered by group; who looks at many filters finds differences by chance.",
+    }
 
 
 def item_of(rows: list[Row], number: int, note: str | None = None) -> dict[str, Any]:
@@ -200,28 +244,55 @@ def item_of(rows: list[Row], number: int, note: str | None = None) -> dict[str, 
     arms = []
     for arm, outcome in enumerate(row["outcomes"]):
         sound = None if arm == 2 else f"media/{number}/{arm}/sound.flac"
-        arms.append({
-            "arm": arm, "outcome": outcome, "score": scores(row)[arm], "scores": {"vqa_accuracy": scores(row)[arm]},
-            "answer": row["answers"][arm], "read_as": row["answers"][arm], "rule": "the whole answer, in lower case",
-            "probabilities": dict(zip(choices, (0.1, 0.2, 0.7), strict=True)) if arm < 2 else None,
-            "confidence": row["confidences"][arm], "consulted": row["consulted"][arm], "gate_score": 0.25,
-            "audio_tokens": 32, "influence_kl": 0.0123, "latency_ms": 41.5, "gate_ms": 0.4,
-            "error": f"timed out {HOSTILE[:40]}" if outcome == "error" else None,
-            "sent": {"said": said[arm], "sound": sound, "picture": f"media/{number}/{arm}/picture.png",
-                     "spectrogram": sound and f"media/{number}/{arm}/spectrogram.png",
-                     "peaks": sound and peaks, "checked": (True, True, None, False)[arm], "notes": []},
-        })  # fmt: skip
+        arms.append(
+            {
+                "arm": arm,
+                "outcome": outcome,
+                "score": scores(row)[arm],
+                "scores": {"vqa_accuracy": scores(row)[arm]},
+                "answer": row["answers"][arm],
+                "read_as": row["answers"][arm],
+                "rule": "the whole answer, in lower case",
+                "probabilities": dict(zip(choices, (0.1, 0.2, 0.7), strict=True)) if arm < 2 else None,
+                "confidence": row["confidences"][arm],
+                "consulted": row["consulted"][arm],
+                "gate_score": 0.25,
+                "audio_tokens": 32,
+                "influence_kl": 0.0123,
+                "latency_ms": 41.5,
+                "gate_ms": 0.4,
+                "error": f"timed out {HOSTILE[:40]}" if outcome == "error" else None,
+                "sent": {
+                    "said": said[arm],
+                    "sound": sound,
+                    "picture": f"media/{number}/{arm}/picture.png",
+                    "spectrogram": sound and f"media/{number}/{arm}/spectrogram.png",
+                    "peaks": sound and peaks,
+                    "checked": (True, True, None, False)[arm],
+                    "notes": [],
+                },
+            }
+        )
     near = [other for other in rows if other["group"] == row["group"] and other is not row]
-    return {**row, "choices": choices, "question": {}, "note": note, "arms": arms,
-            "neighbours": [{key: other[key] for key in ("item", "id", "prompt", "outcomes")} for other in near],
-            "media": {"picture": f"media/{number}/0/picture.png", "sound": f"media/{number}/0/sound.flac",
-                      "notes": []}}  # fmt: skip
+    return {
+        **row,
+        "choices": choices,
+        "question": {},
+        "note": note,
+        "arms": arms,
+        "neighbours": [{key: other[key] for key in ("item", "id", "prompt", "outcomes")} for other in near],
+        "media": {
+            "picture": f"media/{number}/0/picture.png",
+            "sound": f"media/{number}/0/sound.flac",
+            "notes": [],
+        },
+    }
 
 
 FRAGMENTS = {
     "overview": '<div class="told overview"><section class="verdict"><h2>Go</h2><p>Every criterion holds: '
     '<a href="#items?flip=0:1:lost">what was lost</a>.</p></section></div>',
-    "training": '<div class="told training"><h2>Training</h2><p>No training run stands beside the scores.</p></div>',
+    "training": '<div class="told training"><h2>Training</h2><p>No training run is here.</p></div>',
     "compare": '<div class="told compare"><h2>Disagreement</h2><p>Four arms.</p></div>',
 }
 
@@ -243,19 +314,28 @@ def write_export(folder: Path, rows: list[Row]) -> Path:
     for file in PAGE.iterdir():
         text = file.read_text("utf-8")
         source = '<meta name="source" content="files">'
-        text = text.replace('<meta name="source" content="server">', source) if file.suffix == ".html" else text
+        text = (
+            text.replace('<meta name="source" content="server">', source) if file.suffix == ".html" else text
+        )
         (folder / file.name).write_text(text, "utf-8")
     (folder / "overview.css").touch()
-    shared = [name for name in rows[0] if name not in ("item", "outcomes", "answers", "confidences", "consulted")]
+    shared = [
+        name for name in rows[0] if name not in ("item", "outcomes", "answers", "confidences", "consulted")
+    ]
     arms = [
-        {name: [row[name][arm] for row in rows] for name in ("outcomes", "answers", "confidences", "consulted")}
+        {
+            name: [row[name][arm] for row in rows]
+            for name in ("outcomes", "answers", "confidences", "consulted")
+        }
         | {"scores": [scores(row)[arm] for row in rows]}
         for arm in range(4)
     ]
     pairs = {f"{a}:{b}": told(rows, a, b)["pair"] for a in range(4) for b in range(a + 1, 4)}
     run = run_of(rows, writes_notes=False)
     facets = {
-        facet["name"]: {one["value"]: told(filtered(rows, [(facet["name"], one["value"])])) for one in facet["values"]}
+        facet["name"]: {
+            one["value"]: told(filtered(rows, [(facet["name"], one["value"])])) for one in facet["values"]
+        }
         for facet in run["facets"]
     }
     written: dict[str, Any] = {
