@@ -7,8 +7,8 @@ import { countText, summaryOf, tableHead } from "./summary.js";
 import { pagedRows } from "./table.js";
 import { armText } from "./words.js";
 
-const PAGE_ROWS = 100;
-const FARTHEST_PAGES = 20; // how many pages a jump to the next flip loads before it opens the item instead
+const PAGE_ROWS = 60;
+const FARTHEST_PAGES = 30; // how many pages a jump to the next flip loads before it opens the item instead
 const SORTS = [["", "Number"], ["changed", "Most changed first"], ["id", "Id"], ["type", "Question type"],
   ["group", "Group"], ["record", "Record"]];
 

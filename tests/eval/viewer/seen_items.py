@@ -27,7 +27,7 @@ from starlette.staticfiles import StaticFiles
 import safe_eval.viewer
 
 PAGE = Path(safe_eval.viewer.__file__).parent / "page"
-ITEMS = 240
+ITEMS = 150
 HOSTILE = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>" + "W" * 400
 ARMS = [
     ("base", "full, seed 0", "full", 0),

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -66,19 +65,22 @@ def wanted(*query: tuple[str, str]) -> list[str]:
 
 
 def count(page: Page, number: int) -> None:
-    expect(page.locator("#count")).to_contain_text(re.compile(rf"^{number}\b"))
+    """Waits, frame by frame, until so many items are left and their rows are there."""
+    script = """number => document.querySelector("#count")?.textContent.split(" ")[0] === String(number) &&
+      !document.querySelector(".waiting")"""
+    page.wait_for_function(script, arg=number)
 
 
 def open_items(page: Page, place: str, query: str = "") -> None:
     page.goto(f"{place}#items{query}")
-    expect(page.locator("table.items tbody tr").first).to_be_visible()
+    page.wait_for_selector("table.items tbody tr")
 
 
 def test_filters_narrow_the_items_and_the_address_says_so(page: Page, place: str) -> None:
     open_items(page, place)
     count(page, len(ROWS))
-    page.get_by_role("checkbox", name="sound 80").check()
-    count(page, 80)
+    page.get_by_role("checkbox", name="sound 50").check()
+    count(page, 50)
     page.get_by_label("listening (full, seed 0): wrong", exact=True).check()
     asked = wanted(("type", "sound"), ("outcome", "1:wrong"))
     count(page, len(asked))
@@ -86,7 +88,7 @@ def test_filters_narrow_the_items_and_the_address_says_so(page: Page, place: str
     assert page.url.endswith("#items?type=sound&outcome=1:wrong")
     page.reload()
     count(page, len(asked))
-    expect(page.get_by_role("checkbox", name="sound 80")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="sound 50")).to_be_checked()
     page.locator(".chip", has_text="Question type: sound").click()
     count(page, len(wanted(("outcome", "1:wrong"))))
     page.go_back()
@@ -116,8 +118,7 @@ def test_both_sources_filter_and_sort_as_the_contract_says(page: Page, place: st
         asked = wanted(*[(name, value) for name, value in parse_qsl(query)])
         assert 0 < len(asked) < len(ROWS)
         count(page, len(asked))
-        expect(page.locator(".waiting")).to_have_count(0)
-        assert ids(page) == asked[:100], query
+        assert ids(page) == asked[:60], query
 
 
 def test_flips_between_two_arms_and_what_is_said_of_them(page: Page, place: str) -> None:
@@ -295,7 +296,13 @@ def test_hostile_strings_neither_run_nor_break_the_layout(page: Page, place: str
             assert page.locator("main script, img[src=x]").count() == 0
 
 
-VIEWS = ("#overview", "#items?group=place-0001&flip=0:1:any", "#item?item=1", "#training", "#compare")
+VIEWS = {
+    "#overview": ".verdict h2",
+    "#items?group=place-0001&flip=0:1:any": ".items tbody tr",
+    "#item?item=1": ".item-view h1",
+    "#training": ".training h2",
+    "#compare": ".compare h2",
+}
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 400)])
@@ -304,10 +311,10 @@ def test_every_view_passes_axe(browser: Browser, address: str, theme: Any, width
     page = context.new_page()
     page.goto(f"{address}/seen/")
     page.evaluate(AXE_SCRIPT)
-    for hash_ in VIEWS:
+    for hash_, shown in VIEWS.items():
         page.goto(f"{address}/seen/{hash_}")
-        page.wait_for_load_state("networkidle")
-        expect(page.locator(".waiting, .loading")).to_have_count(0)
+        page.wait_for_selector(shown)
+        page.wait_for_function("() => !document.querySelector('.waiting, .loading')")
         found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
         grave = [
             (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
@@ -335,15 +342,3 @@ def test_the_overview_leads_into_the_items(page: Page, place: str) -> None:
     page.get_by_role("link", name="what was lost").click()
     count(page, len(wanted(("flip", "0:1:lost"))))
     expect(page.get_by_label("Lost")).to_be_checked()
-
-
-def test_modules_can_be_joined_into_one_script() -> None:
-    """An export of one file joins the modules: so their names differ, and their imports rename nothing."""
-    folder = Path(__file__).parents[3] / "safe_eval/viewer/page"
-    names: list[str] = []
-    for file in folder.glob("*.js"):
-        text = file.read_text("utf-8")
-        assert " as " not in "".join(re.findall(r"^import .*?;", text, re.M | re.S)), file.name
-        names += re.findall(r"^(?:export )?(?:async )?(?:function|const|let) (\w+)", text, re.M)
-    assert len(names) > 60
-    assert sorted({name for name in names if names.count(name) > 1}) == []
