@@ -3,8 +3,8 @@
 import { element } from "./dom.js";
 import { armName, armText, flipOf, mark, plainNumber } from "./words.js";
 
-const FACTS = [["gate_score", "gate score", ""], ["audio_tokens", "audio tokens", ""],
-  ["influence_kl", "influence of the sound (KL)", ""], ["latency_ms", "latency", " ms"], ["gate_ms", "gate", " ms"]];
+const ARM_FACTS = [["gate_score", "gate score", ""], ["audio_tokens", "audio tokens", ""],
+  ["influence_kl", "influence (KL)", ""], ["latency_ms", "latency", " ms"], ["gate_ms", "gate", " ms"]];
 
 /** The table of answers: a row an arm. */
 export function answersTable(item, run, pair) {
@@ -14,16 +14,16 @@ export function answersTable(item, run, pair) {
       element("caption", { class: "hidden" }, "What each arm answered"),
       element("thead", { role: "rowgroup" }, element("tr", { role: "row" },
         heads.map((head) => element("th", { scope: "col", role: "columnheader" }, head)))),
-      element("tbody", { role: "rowgroup" }, item.arms.map((arm) => row(arm, item, run, pair)))));
+      element("tbody", { role: "rowgroup" }, item.arms.map((arm) => answerRow(arm, item, run, pair)))));
 }
 
-function row(arm, item, run, pair) {
+function answerRow(arm, item, run, pair) {
   const before = pair && arm.arm === pair.b ? item.arms.find((one) => one.arm === pair.a) : null;
   const flip = before && flipOf(before.outcome, arm.outcome);
   const cell = (label, ...children) => element("td", { role: "cell", "data-label": label },
     element("div", {}, children));
   const scores = Object.entries(arm.scores ?? {});
-  const facts = FACTS.filter(([name]) => arm[name] !== null && arm[name] !== undefined);
+  const facts = ARM_FACTS.filter(([name]) => arm[name] !== null && arm[name] !== undefined);
   return element("tr", { role: "row", class: `answer-row ${arm.outcome}` },
     element("th", { scope: "row", role: "rowheader" }, armName(run.arms[arm.arm])),
     cell("Outcome", element("span", { class: "outcome-word" }, mark(arm.outcome), arm.outcome),

@@ -18,7 +18,8 @@ function filled(node, attributes, children) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else node.setAttribute(key, value === true ? "" : String(value));
   }
-  node.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
+  const isNothing = (child) => child === null || child === undefined || child === false || child === "";
+  node.append(...children.flat(3).filter((child) => !isNothing(child)));
   return node;
 }
 

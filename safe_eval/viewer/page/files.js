@@ -1,10 +1,9 @@
 // Everything the page asks for, from the files of an export, or from blocks within the page ("inline").
 
 import { found } from "./filtering.js";
-import { changed, filterOf, isNarrowed, queryText } from "./query.js";
+import { FACETS, changed, filterOf, isNarrowed, queryText } from "./query.js";
 
 const ITEMS_A_FILE = 100;
-const FACETS = ["dataset", "split", "task", "type", "needs_audio"];
 const NOT_TOLD = "The interval of this filter is told by `safe-eval view`.";
 
 /** The source of a page without a server. `kind` is "files" or "inline". */
@@ -48,7 +47,7 @@ export function filesSource(kind) {
       stop(signal);
       const start = Number(after ?? 0);
       const next = start + limit;
-      return { count: items.length, rows: items.slice(start, next).map((item) => rowOf(item, columns)),
+      return { count: items.length, rows: items.slice(start, next).map((item) => rowFrom(item, columns)),
         next: next < items.length ? String(next) : null };
     },
     statistics: async (query, pair, signal) => {
@@ -101,7 +100,7 @@ async function block(name) {
   return node.textContent;
 }
 
-function rowOf(item, columns) {
+function rowFrom(item, columns) {
   const of = (name) => columns[name][item];
   const arms = (name) => columns.arms.map((arm) => arm[name][item] ?? null);
   return { item, id: of("id"), dataset: of("dataset"), split: of("split"), group: of("group"), record: of("record"),

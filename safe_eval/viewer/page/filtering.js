@@ -2,7 +2,7 @@
 
 import { OUTCOMES } from "./words.js";
 
-const FACETS = ["dataset", "split", "task", "type"];
+const TEXT_FACETS = ["dataset", "split", "task", "type"];
 const NEEDS = new Map([[true, "yes"], [false, "no"], [null, "unknown"]]);
 const NOT_RIGHT = ["wrong", "unparsed", "error"];
 const BETWEEN = "\u0000"; // no search reaches from one text into the next
@@ -19,7 +19,7 @@ export function found(query, columns) {
 
 function testsOf(query, columns) {
   const tests = [];
-  for (const name of FACETS) {
+  for (const name of TEXT_FACETS) {
     const asked = new Set(query.getAll(name));
     if (asked.size) tests.push((item) => asked.has(columns[name][item] ?? ""));
   }

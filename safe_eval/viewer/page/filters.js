@@ -122,7 +122,7 @@ function facetPart(facet, query, use) {
   const rows = facet.values.map(({ value, items }) => {
     const field = element("input", { type: "checkbox", value, onchange: write });
     fields.push(field);
-    return element("li", {}, element("label", {}, field, element("span", { class: "value" }, value || "(none)"),
+    return element("li", {}, element("label", {}, field, element("span", { class: "value" }, value || "(none)"), " ",
       element("span", { class: "count" }, counted(items))));
   });
   const narrow = facet.values.length > MANY_VALUES && element("input", { type: "search", class: "narrow",

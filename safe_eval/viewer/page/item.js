@@ -7,7 +7,7 @@ import { changed, flipKind, hashOf, itemHash, pairOf } from "./query.js";
 import { mediaOf } from "./sent.js";
 import { armText, mark } from "./words.js";
 
-const FACTS = [["dataset", "Dataset"], ["split", "Split"], ["task", "Task"], ["type", "Question type"]];
+const ITEM_FACTS = [["dataset", "Dataset"], ["split", "Split"], ["task", "Task"], ["type", "Question type"]];
 
 /** The view: its element, `show(query)`, `step(by)`, `stepFlip(by)`. */
 export function itemView({ run, source, go, announce, noteSaved }) {
@@ -69,7 +69,7 @@ export function itemView({ run, source, go, announce, noteSaved }) {
   const link = (name, value) => element("a", { href: hashOf("items", new URLSearchParams([[name, value]])) }, value);
   const facts = (item) => {
     const audio = { true: "needs its sound", false: "does not need its sound" }[String(item.needs_audio)];
-    const pairs = [["Id", item.id], ...FACTS.map(([name, title]) => [title, item[name]]),
+    const pairs = [["Id", item.id], ...ITEM_FACTS.map(([name, title]) => [title, item[name]]),
       ["Group", item.group && link("group", item.group)], ["Record", item.record && link("record", item.record)],
       ["Sound", audio]];
     return element("dl", { class: "facts-line" }, pairs.filter(([, value]) => value).map(([title, value]) =>

@@ -7,8 +7,8 @@ import { countText, summaryOf, tableHead } from "./summary.js";
 import { pagedRows } from "./table.js";
 import { armText } from "./words.js";
 
-const PAGE_ROWS = 100;
-const FARTHEST_PAGES = 20; // how many pages a jump to the next flip loads before it opens the item instead
+const PAGE_ROWS = 60;
+const FARTHEST_PAGES = 30; // how many pages a jump to the next flip loads before it opens the item instead
 const SORTS = [["", "Number"], ["changed", "Most changed first"], ["id", "Id"], ["type", "Question type"],
   ["group", "Group"], ["record", "Record"]];
 
@@ -28,6 +28,7 @@ export function itemsView({ run, source, go, announce }) {
   const head = element("thead", { role: "rowgroup" });
   const table = element("table", { class: "items", role: "table", "aria-describedby": "count" },
     element("caption", { class: "hidden" }, "Items, and what each arm answered"), head);
+  table.style.setProperty("--arms", String(run.arms.length));
   const more = element("button", { type: "button", class: "plain more", onclick: () => loadMore() }, "More items");
   const trouble = element("div", {});
   const end = element("div", { class: "end" }, trouble, more);
@@ -59,11 +60,9 @@ export function itemsView({ run, source, go, announce }) {
   const draw = () => {
     const pair = pairOf(query, run);
     const focused = head.contains(document.activeElement) ? document.activeElement.dataset.sort : null;
-    const isOpen = summary.querySelector("details")?.open;
     head.replaceChildren(tableHead(run, query, statistics, sortBy));
     if (focused) head.querySelector(`[data-sort="${focused}"]`).focus();
     summary.replaceChildren(...(statistics ? summaryOf(run, query, pair, statistics) : []));
-    if (isOpen && summary.querySelector("details")) summary.querySelector("details").open = true;
     if (statistics) count.textContent = countText(run, statistics.count, statistics.groups);
   };
   const sortBy = (name) => {
@@ -80,7 +79,7 @@ export function itemsView({ run, source, go, announce }) {
   const drawChips = () => {
     const found = chipsOf(query, run).map(({ text, rest }) => element("li", {},
       element("button", { type: "button", class: "chip", onclick: () => useAndFocus(rest) }, text,
-        element("span", { "aria-hidden": "true" }, " ×"), element("span", { class: "hidden" }, ", remove"))));
+        element("span", { "aria-hidden": "true" }, " ×"), element("span", { class: "hidden" }, " (remove)"))));
     const kept = Object.fromEntries(["a", "b", "sort", "metric"].map((name) => [name, query.get(name)]));
     const all = element("li", {}, element("button", { type: "button", class: "chip clear",
       onclick: () => useAndFocus(changed(new URLSearchParams(), kept)) }, "Clear all"));

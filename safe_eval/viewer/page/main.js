@@ -73,6 +73,7 @@ function listen(run, source, main) {
       if (isHere) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
+    document.body.dataset.view = view;
     document.title = `${TITLES[view]} · ${run.title}`;
     views[view].show(query);
     if (before?.view === view) return;

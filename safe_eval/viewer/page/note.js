@@ -5,7 +5,7 @@ import { element } from "./dom.js";
 /** The field of a note; it is saved by the button, by Ctrl+Enter, and when the field is left. */
 export function noteOf({ item, run, source, announce, noteSaved }) {
   if (!run.writes_notes) {
-    return { saveNow: () => {}, node: item.note ? part(element("p", { class: "verbatim" }, item.note)) : "" };
+    return { saveNow: () => {}, node: item.note ? notePart(element("p", { class: "verbatim" }, item.note)) : "" };
   }
   let saved = item.note ?? "";
   let saving = null;
@@ -34,10 +34,10 @@ export function noteOf({ item, run, source, announce, noteSaved }) {
     }
     saving = null;
   };
-  return { saveNow: save, node: part(field, element("div", { class: "toolbar-buttons" },
+  return { saveNow: save, node: notePart(field, element("div", { class: "toolbar-buttons" },
     element("button", { type: "button", class: "plain", onclick: save }, "Save note"), state)) };
 }
 
-function part(...children) {
+function notePart(...children) {
   return element("section", { class: "told-part note" }, element("h2", {}, "Note"), children);
 }

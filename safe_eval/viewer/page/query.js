@@ -3,7 +3,7 @@
 import { armText } from "./words.js";
 
 export const VIEWS = ["overview", "items", "item", "training", "compare"];
-const FACETS = ["dataset", "split", "task", "type", "needs_audio"];
+export const FACETS = ["dataset", "split", "task", "type", "needs_audio"];
 const NOT_A_FILTER = ["item", "a", "b", "after", "limit"];
 const NOT_NARROWING = [...NOT_A_FILTER, "sort", "metric"];
 

@@ -39,7 +39,7 @@ function sentCard(arms, item, run) {
   const { sent } = arms[0];
   const { condition, seed } = run.arms[arms[0].arm];
   const ownPicture = sent.picture !== null && sent.picture !== item.media.picture;
-  return element("figure", { class: "media-card" },
+  return element("figure", { class: "media-card sent" },
     element("figcaption", {}, element("strong", {}, sent.said),
       element("span", { class: "small" }, `${condition}, seed ${seed}: sent to ${listed(arms, run)}`)),
     ownPicture && picture(sent.picture, `Picture of ${item.id} as sent: ${sent.said}`),

@@ -38,8 +38,7 @@ export function summaryOf(run, query, pair, statistics) {
     pair && statistics.pair ? pairLine(run, query, pair, statistics) : null,
     element("ul", { class: "arm-list" }, run.arms.map((arm) =>
       element("li", {}, armName(arm), accuracy(statistics, arm.arm)))),
-    statistics.said && element("details", { class: "said" },
-      element("summary", {}, "How these numbers are made"), element("p", { class: "small" }, statistics.said)),
+    statistics.said && element("p", { class: "small said" }, statistics.said),
   ].filter(Boolean);
 }
 

@@ -86,6 +86,7 @@ function armCell(row, about, pair) {
     "data-label": `${about.title} ${about.subtitle}` },
     element("span", { class: "answer-line" }, mark(outcome), element("span", { class: "clamp answer" },
       answer === null || answer === undefined ? "" : answer === "" ? "(empty)" : answer)),
-    element("span", { class: "small facts" }, facts.join(" · "),
-      flip && element("span", { class: `flip ${flip}` }, flip === "gained" ? " ▲ gained" : " ▼ lost")));
+    element("span", { class: "small facts" },
+      flip && element("span", { class: `flip ${flip}` }, flip === "gained" ? "▲ gained · " : "▼ lost · "),
+      facts.join(" · ")));
 }
