@@ -110,8 +110,8 @@ def _counted(pair: ArmPair, arms: Numbers, several_sets: bool) -> Iterator[Cell]
     filters = [
         (found.both, None),
         (found.right, right),
-        (found.only_a, [("flip", f"{a}:{b}:gained")]),
-        (found.only_b, [("flip", f"{a}:{b}:lost")]),
+        (found.only_a, [("flip", f"{b}:{a}:gained")]),
+        (found.only_b, [("flip", f"{b}:{a}:lost")]),
         (found.wrong_alike, both),
         (found.wrong_apart, both),
     ]

@@ -168,5 +168,5 @@ def _with_pairs(viewed: Viewed, chosen: Filter) -> dict[str, Any]:
     if len(arms) > MOST_PAIRED:
         pairs = [pair for pair in pairs if 0 in pair]
     told: dict[str, Any] = msgspec.to_builtins(statistics(viewed, chosen))
-    found: dict[str, Statistics] = {f"{b}:{a}": statistics(viewed, chosen, b, a) for a, b in pairs}
+    found: dict[str, Statistics] = {f"{a}:{b}": statistics(viewed, chosen, a, b) for a, b in pairs}
     return told | {"pairs": {name: msgspec.to_builtins(one.pair) for name, one in found.items()}}

@@ -115,13 +115,13 @@ def _outcome(text: str, viewed: Viewed) -> Condition:
 
 
 def _flip(text: str, viewed: Viewed) -> Condition:
-    """Gained: A is right and B is not; lost: the other way round. Both were asked and judged."""
+    """From A to B: gained, B is right and A is not; lost, the other way round. Both were asked and judged."""
     one, other, kind = _parts("flip", text, 3, "ARM:ARM:gained")
     a, b = _arm("flip", one, viewed), _arm("flip", other, viewed)
     _one_of([kind], "flip", FLIPS)
     failed = ", ".join(map(str, FAILED))
-    gained = f"(outcome_{a} = {RIGHT} AND outcome_{b} IN ({failed}))"
-    lost = f"(outcome_{b} = {RIGHT} AND outcome_{a} IN ({failed}))"
+    gained = f"(outcome_{b} = {RIGHT} AND outcome_{a} IN ({failed}))"
+    lost = f"(outcome_{a} = {RIGHT} AND outcome_{b} IN ({failed}))"
     return {"gained": gained, "lost": lost, "any": f"({gained} OR {lost})"}[kind], []
 
 

@@ -92,7 +92,7 @@ class Links:
         words = f"items right for {one} and not for {other}{self._questions(about)}"
         if kind == "any":
             words = f"items right for only one of {one} and {other}{self._questions(about)}"
-        return items([("flip", f"{of_a}:{of_b}:{kind}"), *filters], words)
+        return items([("flip", f"{of_b}:{of_a}:{kind}"), *filters], words)
 
     def sure(
         self, place: Place, low: float, high: float, about: About, outcome: str = NOT_FAILED

@@ -4,6 +4,8 @@ Without a filter they are the numbers of scores.json to the last digit; with one
 predictions if these were scored anew.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 from jaxtyping import Int
@@ -46,7 +48,7 @@ class ArmStatistics(msgspec.Struct, frozen=True):
 
 
 class PairStatistics(msgspec.Struct, frozen=True):
-    """A − B on the items that both answered; gained and lost are items on which A scores higher, or lower."""
+    """From A to B, on items that both answered: B − A; B scores higher on what is gained, lower on what is lost."""
 
     a: int
     b: int
@@ -93,7 +95,7 @@ def statistics(viewed: Viewed, chosen: Filter, a: int | None = None, b: int | No
     scored = [_scored(viewed, items, chosen.metric, metric or "", arm) for arm in arms]
     pair = None
     if is_told and a is not None and b is not None:
-        pair = _pair(viewed, scored[a], scored[b], a, b)
+        pair = _pair(viewed, scored, a, b)
     return Statistics(
         count=len(items),
         groups=count_clusters(viewed.clusters[items]) if len(items) else 0,
@@ -121,8 +123,9 @@ def _of_arm(viewed: Viewed, arm: ScoredArm, number: int, *, is_told: bool) -> Ar
     return ArmStatistics(number, count, right, row.value, row.ci_low, row.ci_high)
 
 
-def _pair(viewed: Viewed, one: ScoredArm, other: ScoredArm, a: int, b: int) -> PairStatistics:
-    """By the comparison of scores.json, whichever of the two is better."""
+def _pair(viewed: Viewed, scored: Sequence[ScoredArm], a: int, b: int) -> PairStatistics:
+    """By the comparison of scores.json, which is of B − A."""
+    one, other = scored[b], scored[a]
     row = compare(one, other, "all", shared_examples(one.examples, other.examples), viewed.sampling)
     return PairStatistics(
         a, b, row.n, row.gained, row.lost, row.difference, row.ci_low, row.ci_high, row.p_value, row.test

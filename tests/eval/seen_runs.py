@@ -106,7 +106,7 @@ def behind(href: str, shown: Seen, rows: Mapping[str, Sequence[Prediction]]) -> 
             a, b, kind = value.split(":")
             right = [{i for i, row in arms[int(n)].items() if _outcome(row) == "right"} for n in (a, b)]
             both = arms[int(a)].keys() & arms[int(b)].keys()
-            gained, lost = (right[0] - right[1]) & both, (right[1] - right[0]) & both
+            gained, lost = (right[1] - right[0]) & both, (right[0] - right[1]) & both
             found &= {"gained": gained, "lost": lost, "any": gained | lost}[kind]
         elif name == "confidence":
             arm, low, high = value.split(":")

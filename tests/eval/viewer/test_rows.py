@@ -61,8 +61,8 @@ class Naive:
             return self.outcome(item, int(parts[0])) in parts[1].split(",")
         if name == "flip":
             a, b = (self.outcome(item, int(arm)) for arm in parts[:2])
-            gained = a == "right" and b in ("wrong", "unparsed", "error")
-            lost = b == "right" and a in ("wrong", "unparsed", "error")
+            gained = b == "right" and a in ("wrong", "unparsed", "error")
+            lost = a == "right" and b in ("wrong", "unparsed", "error")
             return {"gained": gained, "lost": lost, "any": gained or lost}[parts[2]]
         one = self.row(item, int(parts[0]))
         if name == "consulted":

@@ -38,13 +38,13 @@ def told(client: TestClient, path: str, status: int = 200) -> Any:
 def test_it_tells_what_the_page_asks(client: TestClient, viewed: Viewed) -> None:
     facts = told(client, "data/run.json")
     assert (facts["items"], len(facts["arms"]), facts["writes_notes"]) == (48, 4, True)
-    listed = told(client, "data/items?flip=1:0:gained&limit=2&sort=-confidence:1")
+    listed = told(client, "data/items?flip=0:1:gained&limit=2&sort=-confidence:1")
     assert listed["count"] >= len(listed["rows"]) == 2
     following = told(
-        client, f"data/items?flip=1:0:gained&sort=-confidence:1&limit=500&after={listed['next']}"
+        client, f"data/items?flip=0:1:gained&sort=-confidence:1&limit=500&after={listed['next']}"
     )
     assert len(following["rows"]) == listed["count"] - 2
-    numbers = told(client, "data/statistics?dataset=mine&a=1&b=0")
+    numbers = told(client, "data/statistics?dataset=mine&a=0&b=1")
     assert numbers["pair"]["difference"] is not None
     item = told(client, "data/item?item=3")
     assert (item["item"], len(item["outcomes"])) == (3, 4)

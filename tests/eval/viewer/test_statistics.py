@@ -37,7 +37,7 @@ def scored(
 @pytest.mark.parametrize("dataset", ["mine", "yours"])
 def test_of_a_dataset_they_are_those_of_scores_json(viewed: Viewed, run: Path, dataset: str) -> None:
     scores = read_scores(run)
-    found = statistics(viewed, read_filter([("dataset", dataset)], viewed), 1, 0)
+    found = statistics(viewed, read_filter([("dataset", dataset)], viewed), 0, 1)
     assert told(found) == scored(viewed, scores, dataset)
     row = next(
         row
@@ -67,19 +67,19 @@ def test_of_a_filter_they_are_those_of_its_predictions_scored_anew(
         if row.dataset == "mine" and row.question_type in ("colour", "count") and row.needs_audio is not True
     ]
     anew = scored_run(tmp_path / "anew", kept)
-    found = statistics(viewed, read_filter(query, viewed), 2, 1)
+    found = statistics(viewed, read_filter(query, viewed), 1, 2)
     assert 5 < found.count == len({row.example_id for row in kept})
     assert told(found) == scored(viewed, read_scores(anew), "mine")
     assert found.pair is not None
     again = open_runs([anew])
     numbers = {(arm.model, arm.condition): arm.arm for arm in again.arms}
-    other = statistics(again, read_filter([], again), numbers["safe", "mute_audio"], numbers["safe", "full"])
+    other = statistics(again, read_filter([], again), numbers["safe", "full"], numbers["safe", "mute_audio"])
     assert other.pair is not None
     assert msgspec.structs.astuple(other.pair)[2:] == msgspec.structs.astuple(found.pair)[2:]
 
 
 def test_nothing_is_told_of_nothing(viewed: Viewed) -> None:
-    found = statistics(viewed, read_filter([("group", "nowhere")], viewed), 1, 0)
+    found = statistics(viewed, read_filter([("group", "nowhere")], viewed), 0, 1)
     assert (found.count, found.groups, found.metric, found.pair) == (0, 0, None, None)
     assert all(one.accuracy is None and one.items == 0 for one in found.arms)
 
@@ -88,7 +88,7 @@ def test_scores_on_a_scale_of_their_own_have_no_mean(tmp_path: Path) -> None:
     rows = [msgspec.structs.replace(row, scores={"judge": 3.0 + (row.seed % 2)}) for row in made_rows(12)]
     seen = open_runs([scored_run(tmp_path / "judged", rows)])
     assert set(seen.metrics) == {"vqa_accuracy", "given:judge"}
-    found = statistics(seen, read_filter([("metric", "given:judge")], seen), 1, 0)
+    found = statistics(seen, read_filter([("metric", "given:judge")], seen), 0, 1)
     assert found.metric == "given:judge"
     assert found.pair is None
     assert found.said.startswith("The metric has a scale of its own")
