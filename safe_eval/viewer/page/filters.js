@@ -29,17 +29,20 @@ function part(title, node, open, ...children) {
   return element("details", { class: "part", open }, element("summary", {}, title), node, children);
 }
 
-/** A field of text that waits until typing rests. */
+/** A field of text: a search waits until typing rests, an exact name until the field is left. */
 function textPart(name, label, { query, use }, type = "text") {
   let waiting = null;
+  const apply = () => {
+    waiting = null;
+    // Who has left the list meanwhile is not brought back to it.
+    if (field.checkVisibility()) use(changed(query(), { [name]: field.value.trim() }), true);
+  };
+  const typed = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(apply, TYPING_PAUSE_MS);
+  };
   const field = element("input", { type, id: `filter-${name}`, autocomplete: "off", spellcheck: "false",
-    oninput: () => {
-      clearTimeout(waiting);
-      waiting = setTimeout(() => {
-        waiting = null;
-        use(changed(query(), { [name]: field.value.trim() }), true);
-      }, TYPING_PAUSE_MS);
-    } });
+    oninput: type === "search" ? typed : null, onchange: type === "search" ? null : apply });
   const sync = (now) => {
     const value = now.get(name) ?? "";
     // What is being typed is newer than what the address says.

@@ -7,6 +7,7 @@ import { changed, flipKind, hashOf, itemHash, pairOf } from "./query.js";
 import { mediaOf } from "./sent.js";
 import { armText, mark } from "./words.js";
 
+const LONG_PROMPT = 160; // characters
 const ITEM_FACTS = [["dataset", "Dataset"], ["split", "Split"], ["task", "Task"], ["type", "Question type"]];
 
 /** The view: its element, `show(query)`, `step(by)`, `stepFlip(by)`. */
@@ -45,7 +46,8 @@ export function itemView({ run, source, go, announce, noteSaved }) {
     const pair = pairOf(query, run);
     node.classList.remove("waiting");
     note = noteOf({ item, run, source, announce, noteSaved });
-    const heading = element("h1", { tabindex: "-1" }, item.prompt || item.id);
+    const asked = item.prompt || item.id;
+    const heading = element("h1", { tabindex: "-1", class: asked.length > LONG_PROMPT ? "long" : null }, asked);
     node.replaceChildren(tools(), element("header", { class: "asked" }, heading, expectation(item), facts(item)),
       element("div", { class: "item-body" },
         section("Heard and seen", mediaOf(item, run)),

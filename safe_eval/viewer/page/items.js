@@ -16,6 +16,7 @@ const SORTS = [["", "Number"], ["changed", "Most changed first"], ["id", "Id"], 
 export function itemsView({ run, source, go, announce }) {
   let query = null;
   let statistics = null;
+  let isTold = false; // whether the statistics are those of this filter
   let pending = null; // the page that is loading, as a promise
   let cursor = null;
   const askStatistics = newest();
@@ -59,11 +60,11 @@ export function itemsView({ run, source, go, announce }) {
 
   const draw = () => {
     const pair = pairOf(query, run);
+    for (const part of [head, summary]) part.classList.toggle("waiting", !isTold && statistics !== null);
     const focused = head.contains(document.activeElement) ? document.activeElement.dataset.sort : null;
     head.replaceChildren(tableHead(run, query, statistics, sortBy));
     if (focused) head.querySelector(`[data-sort="${focused}"]`).focus();
     summary.replaceChildren(...(statistics ? summaryOf(run, query, pair, statistics) : []));
-    if (statistics) count.textContent = countText(run, statistics.count, statistics.groups);
   };
   const sortBy = (name) => {
     const now = query.get("sort");
@@ -113,8 +114,7 @@ export function itemsView({ run, source, go, announce }) {
     scroller.scrollTop = 0;
     table.setAttribute("aria-rowcount", page.count + 1);
     added(page);
-    const groups = statistics?.count === page.count ? statistics.groups : null;
-    count.textContent = countText(run, page.count, groups);
+    count.textContent = countText(run, page.count, isTold ? statistics.groups : null);
     announce(countText(run, page.count, null));
     if (page.count === 0) {
       trouble.replaceChildren(element("p", { class: "nothing" }, "No item is left. Remove a filter."));
@@ -122,8 +122,17 @@ export function itemsView({ run, source, go, announce }) {
   };
   const askFor = () => {
     askStatistics((signal) => source.statistics(query, pairOf(query, run), signal),
-      (found) => { statistics = found; draw(); },
-      (error) => summary.replaceChildren(failure(error, askFor)));
+      (told) => {
+        statistics = told;
+        isTold = true;
+        draw();
+        count.textContent = countText(run, told.count, told.groups);
+      },
+      (error) => {
+        statistics = null;
+        draw();
+        summary.replaceChildren(failure(error, askFor));
+      });
   };
 
   const show = (now) => {
@@ -134,7 +143,8 @@ export function itemsView({ run, source, go, announce }) {
     const isSame = before && queryText(filterOf(before)) === queryText(filterOf(now));
     const isResorted = before && queryText(changed(filterOf(before), { sort: null })) ===
       queryText(changed(filterOf(now), { sort: null })) && queryText(before) !== "" && isSame === false;
-    if (!isResorted) statistics = null;
+    // The numbers of the filter before stay, dimmed, until the new ones come: nothing jumps.
+    if (!isResorted) isTold = false;
     sorting.sync(now);
     drawChips();
     draw();

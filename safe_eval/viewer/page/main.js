@@ -58,7 +58,8 @@ function listen(run, source, main) {
   main.replaceChildren(...sections);
 
   const route = () => {
-    const asked = readHash(location.hash);
+    // A place within a fragment is left to the browser, unless nothing is shown yet.
+    const asked = readHash(location.hash) ?? (shown ? null : readHash(""));
     if (!asked) return;
     const { view, query } = asked;
     const before = shown;
@@ -106,6 +107,7 @@ function listen(run, source, main) {
   });
   addEventListener("hashchange", route);
   addEventListener("popstate", route);
+  addEventListener("pagehide", () => views.item.leave());
   route();
 }
 

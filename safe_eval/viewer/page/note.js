@@ -8,17 +8,17 @@ export function noteOf({ item, run, source, announce, noteSaved }) {
     return { saveNow: () => {}, node: item.note ? notePart(element("p", { class: "verbatim" }, item.note)) : "" };
   }
   let saved = item.note ?? "";
-  let saving = null;
+  let queue = Promise.resolve(); // an older text must not arrive after a newer one
   const state = element("span", { class: "small", role: "status" });
   const field = element("textarea", { id: "note", rows: 3, "aria-label": "Note on this item", onchange: () => save(),
     onkeydown: (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
     } });
   field.value = saved;
-  const save = async () => {
+  const save = () => (queue = queue.then(saveField));
+  const saveField = async () => {
     const text = field.value;
-    if (text === saved || text === saving) return;
-    saving = text;
+    if (text === saved) return;
     state.textContent = "Saving …";
     state.classList.remove("bad");
     try {
@@ -32,7 +32,6 @@ export function noteOf({ item, run, source, announce, noteSaved }) {
       // Who has left the item no longer sees its field.
       if (!state.isConnected) announce(`The note on ${item.id} is not saved: ${error.message}`);
     }
-    saving = null;
   };
   return { saveNow: save, node: notePart(field, element("div", { class: "toolbar-buttons" },
     element("button", { type: "button", class: "plain", onclick: save }, "Save note"), state)) };

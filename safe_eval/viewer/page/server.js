@@ -42,6 +42,7 @@ export function serverSource() {
     saveNote: (item, text) =>
       told("data/notes", {
         method: "POST",
+        keepalive: true, // so that a note outlives the page on which it was written
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ item, text }),
       }),
