@@ -96,6 +96,7 @@ def run_demo(out: Path, *, seed: int = 0, config: DemoConfig | None = None) -> i
     lines = [*accuracy_lines(scores), "", *gate_lines(scores), "", *freeze_lines(freeze)]
     say(["", *lines, *verdict_lines(verdict)])
     say([f"report: {out / 'report.html'} ({time.monotonic() - started:.0f} s in all)"])
+    say([f"every item: safe-eval view {out}"])
     code = EXIT_CODES[verdict.decision]
     return DOES_NOT_HOLD if code == HOLDS and not freeze.holds else code
 

@@ -48,7 +48,7 @@ class ArmStatistics(msgspec.Struct, frozen=True):
 
 
 class PairStatistics(msgspec.Struct, frozen=True):
-    """From A to B, on items that both answered: B − A; B scores higher on what is gained, lower on what is lost."""
+    """B − A on the items that both answered; gained and lost are those on which B scores higher or lower."""
 
     a: int
     b: int
