@@ -9,7 +9,7 @@ charts/NAME.svg, .png, .csv                       the charts of the overview
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
@@ -20,17 +20,16 @@ import msgspec
 
 from safe_data.core.errors import InputError
 from safe_eval.annotation.notes import Key, Note, Notes
-from safe_eval.prediction import Prediction
 from safe_eval.viewer.chart import Chart
-from safe_eval.viewer.disagreement import disagreement_of
+from safe_eval.viewer.disagreement import compare_html
 from safe_eval.viewer.filter import read_filter
 from safe_eval.viewer.item import Item, item_of
 from safe_eval.viewer.notes import noted_items, notes_shown, read_given, write_note
-from safe_eval.viewer.overview import charts, overview_html
+from safe_eval.viewer.overview import Overview, overview
 from safe_eval.viewer.rows import USUAL, page, step
 from safe_eval.viewer.shown import STORED, media_of
 from safe_eval.viewer.statistics import statistics
-from safe_eval.viewer.training import training_html
+from safe_eval.viewer.training import charts_of, folders_of, training_html
 from safe_eval.viewer.viewed import Viewed
 
 Query = Sequence[tuple[str, str]]
@@ -82,7 +81,7 @@ class Answers:
         """A part of the page that is made here, once: charts take seconds to draw."""
         with self._locks[path]:
             if path not in self._made:
-                self._made[path] = _PARTS[path](self.viewed).encode()
+                self._made[path] = _PARTS[path](self).encode()
             return self._made[path]
 
     @property
@@ -104,9 +103,14 @@ class Answers:
         return item_of(self.viewed, number, self.noted_keys(), chosen)
 
     @cached_property
+    def overview(self) -> Overview:
+        """The overview and its charts."""
+        return overview(self.viewed)
+
+    @cached_property
     def charts(self) -> dict[str, Chart]:
-        """The charts of the overview by name."""
-        return charts(self.viewed)
+        """The charts of the overview and of the training, by name."""
+        return {**self.overview.charts, **charts_of(folders_of(self.viewed))}
 
     def _chart(self, file: PurePosixPath) -> bytes:
         chart = self.charts.get(file.stem)
@@ -171,14 +175,6 @@ def _noted(answers: Answers, query: Query) -> Any:
     return notes_shown(answers.viewed, answers.noted_keys())
 
 
-def _compared(viewed: Viewed) -> str:
-    def rows(dataset: str | None, example_id: str) -> Mapping[int, Prediction]:
-        number = viewed.find(dataset, example_id)
-        return {} if number is None else viewed.rows_of(number)
-
-    return disagreement_of(viewed, rows)
-
-
 _DATA: dict[str, Callable[[Answers, Query], Any]] = {
     "data/run.json": _run,
     "data/items": _items,
@@ -187,10 +183,10 @@ _DATA: dict[str, Callable[[Answers, Query], Any]] = {
     "data/item": _item,
     "data/notes": _noted,
 }
-_PARTS: dict[str, Callable[[Viewed], str]] = {
-    "overview.html": overview_html,
-    "training.html": training_html,
-    "compare.html": _compared,
+_PARTS: dict[str, Callable[[Answers], str]] = {
+    "overview.html": lambda answers: answers.overview.html(),
+    "training.html": lambda answers: training_html(answers.viewed),
+    "compare.html": lambda answers: compare_html(answers.viewed),
 }
 PARTS = tuple(_PARTS)
 

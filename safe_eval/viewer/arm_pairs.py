@@ -1,6 +1,6 @@
 """Arm pairs: the arms of the runs that are compared, and how the items of both were answered."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +29,9 @@ _COLUMNS = (
     *("example_id", "condition", "seed", "metric", "value", "coverage", "model", "dataset", "answer"),
     "needs_audio",
 )
+
+Example = tuple[str | None, str]  # dataset and id
+
 _BETWEEN = "\t"  # between the place of a run and the name of a model, in which a tab is no name
 
 
@@ -78,15 +81,17 @@ class Joined(NamedTuple):
     ids: "pa.ChunkedArray"
 
 
-def arm_pairs(runs: Sequence[SeenRun], metric_of: Mapping[str, str]) -> tuple[ArmPair, ...]:
+def arm_pairs(
+    runs: Sequence[SeenRun], metric_of: Mapping[str, str], kept: Set[Example] | None = None
+) -> tuple[ArmPair, ...]:
     """The pairs of each two runs, or of the models of a single one, on every dataset that both answered.
 
-    The p values are adjusted over all of them.
+    The p values are adjusted over all of them. With `kept`, only these examples count.
 
     Raises:
         InputError: see `read_items`.
     """
-    joined, made = _joined(runs), runs[0].scores.provenance
+    joined, made = _joined(runs, kept), runs[0].scores.provenance
     sampling = Sampling(confidence=made.confidence, resamples=made.resamples, seed=made.seed)
     found = []
     for (metric, dataset), arms in joined.arms.items():
@@ -106,12 +111,26 @@ def arm_pairs(runs: Sequence[SeenRun], metric_of: Mapping[str, str]) -> tuple[Ar
     )
 
 
+def numbered_examples(runs: Sequence[SeenRun]) -> list[Example]:
+    """The examples of all runs by the numbers of their items: in the order of dataset and id.
+
+    Raises:
+        InputError: see `read_items`.
+    """
+    found = set[Example]()
+    for run in runs:
+        items = read_items(run.folder, run.scores.provenance.items_sha256, ["dataset", "example_id"])
+        unique = items.group_by(["dataset", "example_id"]).aggregate([])
+        found |= set(zip(unique["dataset"].to_pylist(), unique["example_id"].to_pylist(), strict=True))
+    return sorted(found, key=lambda key: (key[0] or "", key[1]))
+
+
 def _shown(metric_of: Mapping[str, str], dataset: str | None) -> str | None:
     """The metric that the items of a dataset are shown with."""
     return next(iter(metric_of.values())) if len(metric_of) == 1 else metric_of.get(dataset or "")
 
 
-def _joined(runs: Sequence[SeenRun]) -> Joined:
+def _joined(runs: Sequence[SeenRun], kept: Set[Example] | None) -> Joined:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -121,6 +140,9 @@ def _joined(runs: Sequence[SeenRun]) -> Joined:
         columns = list(dict.fromkeys([*_COLUMNS, made.cluster]))
         items = read_items(run.folder, made.items_sha256, columns)
         items = items.filter(pc.equal(items["condition"].cast("string"), FULL))
+        if kept is not None:
+            keys = zip(items["dataset"].to_pylist(), items["example_id"].to_pylist(), strict=True)
+            items = items.filter(pa.array([key in kept for key in keys], pa.bool_()))
         named = pc.binary_join_element_wise(f"{place}", items["model"].cast(pa.string()), _BETWEEN)
         items = items.set_column(items.column_names.index("model"), "model", named.dictionary_encode())
         clustered = items.append_column("cluster", items[made.cluster].cast(pa.string()))

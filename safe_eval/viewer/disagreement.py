@@ -1,7 +1,7 @@
 """Disagreement: where the runs that are shown answer the same items differently, as a part of the page."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from typing import Protocol
 
 from safe_data.core import numerals
@@ -12,7 +12,14 @@ from safe_eval.report import numbers
 from safe_eval.report.markup import REPORT, template
 from safe_eval.report.table import Cell, Column, Row, Table
 from safe_eval.report.units import unit_of
-from safe_eval.viewer.arm_pairs import MOST_PAIRS, ArmPair, Side, arm_pairs
+from safe_eval.viewer.arm_pairs import (
+    MOST_PAIRS,
+    ArmPair,
+    Example,
+    Side,
+    arm_pairs,
+    numbered_examples,
+)
 from safe_eval.viewer.links import NOT_RIGHT, items
 from safe_eval.viewer.told import Seen
 
@@ -42,15 +49,31 @@ class SeenRows(Seen, Protocol):
     def rows_of(self, item: int, /) -> Mapping[int, Prediction]: ...
 
 
-def disagreement_of(seen: Seen, rows: Rows) -> str:
-    """The comparison of the runs that are shown, as a fragment of HTML.
+def compare_html(seen: SeenRows, kept: Collection[int] | None = None) -> str:
+    """The comparison of the runs that are shown, as a fragment of HTML; `kept` are the items that count.
+
+    Raises:
+        InputError: see `disagreement_of`.
+    """
+    examples = numbered_examples(seen.runs)
+    numbers_of = {example: number for number, example in enumerate(examples)}
+
+    def rows(dataset: str | None, example: str) -> Mapping[int, Prediction]:
+        found = seen.rows_of(numbers_of[dataset, example])
+        return {arm: row for arm, row in found.items() if row.example_id == example}
+
+    return disagreement_of(seen, rows, None if kept is None else {examples[number] for number in kept})
+
+
+def disagreement_of(seen: Seen, rows: Rows, kept: Set[Example] | None = None) -> str:
+    """The comparison, with the answers of each arm to an example; `kept` are the examples that count.
 
     Raises:
         InputError: a package of the `report` extra is missing; or see `arm_pairs`.
     """
     require_extra("the viewer", "view", "jinja2")
     arms = {(arm.run, arm.model, arm.condition, arm.seed): arm.arm for arm in seen.arms}
-    pairs = arm_pairs(seen.runs, seen.metric_of)
+    pairs = arm_pairs(seen.runs, seen.metric_of, kept)
     several = len(seen.runs) > 1
     tables = [
         _counts(pairs, arms, several),
@@ -62,6 +85,7 @@ def disagreement_of(seen: Seen, rows: Rows) -> str:
         tables=[table for table in tables if pairs],
         apart=list(_apart(seen, pairs)),
         one=not several,
+        filtered=kept is not None,
         most=MOST_PAIRS if len(pairs) == MOST_PAIRS else 0,
     )
 
@@ -93,7 +117,7 @@ def _counted(pair: ArmPair, arms: Numbers, several_sets: bool) -> Iterator[Cell]
     ]
     of_set = [("dataset", pair.dataset)] if pair.dataset and several_sets else []
     for count, query in filters:
-        leads = query is not None and None not in (a, b)
+        leads = count > 0 and query is not None and None not in (a, b)
         share = numbers.share(count / found.both) if query is not None else ""
         href = items([*(query or ()), *of_set], "").href if leads else ""
         yield Cell(numbers.count(count), share, href=href)

@@ -106,15 +106,31 @@ def parts(answers: Answers) -> dict[str, bytes]:
 def items(answers: Answers, progress: Progress) -> Iterator[Item]:
     """Every item in full."""
     for number in range(answers.viewed.items):
-        yield answers.item(number)
+        yield _lighter(answers.item(number))
         progress.update(1)
 
 
+def _lighter(item: Item) -> Item:
+    """An item whose arms share what is stored, where they were sent it, and without spectrograms.
+
+    These take longer to draw than all else, and a server draws them.
+    """
+    arms = []
+    for arm in item.arms:
+        sent = msgspec.structs.replace(arm.sent, spectrogram=None)
+        if sent.said is None and sent.checked is not False:
+            own = {name: getattr(item.media, name) for name in ("sound", "picture") if getattr(sent, name)}
+            sent = msgspec.structs.replace(sent, **own)
+        arms.append(msgspec.structs.replace(arm, sent=sent))
+    return msgspec.structs.replace(
+        item, arms=arms, media=msgspec.structs.replace(item.media, spectrogram=None)
+    )
+
+
 def media_of_item(item: Item) -> Iterator[str]:
-    """The addresses of all that an item is shown with."""
+    """The addresses of all that an item is shown with, each once."""
     held: list[StoredFacts | SentFacts] = [item.media, *(arm.sent for arm in item.arms)]
-    for one in held:
-        yield from filter(None, (one.sound, one.picture, one.spectrogram))
+    yield from dict.fromkeys(filter(None, (name for one in held for name in (one.sound, one.picture))))
 
 
 def columns(answers: Answers) -> dict[str, Any]:

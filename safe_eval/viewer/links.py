@@ -84,9 +84,11 @@ class Links:
         of_a, of_b, filters = self.arm(a, about.seeds), self.arm(b, about.seeds), self._filters(about)
         if of_a is None or of_b is None or of_a == of_b or filters is None:
             return None
-        one, other = (self._named(a, about), _arm(b)) if kind != "lost" else (self._named(b, about), _arm(a))
+        one, other = self._named(a, about), _arm(b)
         if a.model == b.model:
-            other = b.condition if kind != "lost" else a.condition
+            other = b.condition
+        if kind == "lost":
+            one, other = other, one
         words = f"items right for {one} and not for {other}{self._questions(about)}"
         if kind == "any":
             words = f"items right for only one of {one} and {other}{self._questions(about)}"
@@ -130,7 +132,7 @@ class Links:
         """An arm, and its seed where the number is over several and one of them is shown."""
         if place.seed is not None or len(about.seeds) < 2:
             return _arm(place)
-        return f"{_arm(place)}, seed {about.seeds[0]} of {len(about.seeds)},"
+        return f"{_arm(place)} (seed {about.seeds[0]}, one of {len(about.seeds)})"
 
     def _questions(self, about: About) -> str:
         on = f" on {about.dataset}" if about.dataset and len(self.datasets) > 1 else ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from safe_data.core.errors import require_extra
+from safe_eval.judging.verdict import Verdict
 from safe_eval.report.markup import REPORT, ours, template
 from safe_eval.report.page import LIMITS
 from safe_eval.report.table import in_parts
@@ -22,7 +23,7 @@ from safe_eval.viewer.confidence_charts import reliability_charts, risk_charts
 from safe_eval.viewer.hearing_charts import followed_charts, hurt_charts, lomo_charts, noise_charts
 from safe_eval.viewer.reliability import Reliable
 from safe_eval.viewer.stated import reliable_arms
-from safe_eval.viewer.told import Seen, Told, tell
+from safe_eval.viewer.told import Seen, Told, ToldRun, tell
 from safe_eval.viewer.training import charts_of as training_charts_of
 from safe_eval.viewer.training import folders_of
 
@@ -40,49 +41,74 @@ class Section:
     absent: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Overview:
+    """What the overview shows of some runs; each chart is drawn once, when it is first asked for."""
+
+    told: Told
+    bounds: tuple[Chart, ...]
+    sections: tuple[Section, ...]
+
+    @property
+    def charts(self) -> dict[str, Chart]:
+        """All charts by name."""
+        found = [*self.bounds, *(chart for part in self.sections for chart in part.charts)]
+        return {chart.name: chart for chart in found}
+
+    def html(self) -> str:
+        """The fragment of HTML, in which all text from outside is escaped.
+
+        Raises:
+            InputError: a package of the `report` extra is missing.
+        """
+        require_extra("the viewer", "view", *PACKAGES)
+        return _html(self)
+
+
+def overview(seen: Seen) -> Overview:
+    """The overview of the runs that are shown.
+
+    Raises:
+        InputError: see `reliable_arms`.
+    """
+    told = tell(seen)
+    return Overview(told, tuple(bounds_charts(told)), sections(told, reliable_arms(told)))
+
+
 def overview_html(seen: Seen) -> str:
     """The overview of the runs that are shown, as a fragment of HTML.
 
     Raises:
-        InputError: see `overview_of` and `reliable_arms`.
+        InputError: see `overview` and `Overview.html`.
     """
-    told = tell(seen)
-    return overview_of(told, reliable_arms(told))
+    return overview(seen).html()
 
 
 def charts(seen: Seen) -> dict[str, Chart]:
-    """All charts of the overview and of the training by name; each is drawn when it is first asked for."""
-    told = tell(seen)
-    return charts_of(told, reliable_arms(told)) | training_charts_of(folders_of(seen))
-
-
-def overview_of(told: Told, arms: Sequence[Reliable]) -> str:
-    """The overview of some runs as a fragment of HTML, in which all text from outside is escaped.
+    """All charts of the overview and of the training by name; each is drawn when it is first asked for.
 
     Raises:
-        InputError: a package of the `report` extra is missing.
+        InputError: see `overview`.
     """
-    require_extra("the viewer", "view", *PACKAGES)
+    return overview(seen).charts | training_charts_of(folders_of(seen))
+
+
+def _html(shown: Overview) -> str:
+    told = shown.told
     verdicts = [run.verdict for run in told.runs if run.verdict is not None]
-    together = len(verdicts) == len(told.runs)
+    open_ones = len(told.runs) - len(verdicts)
     return template("overview.html.j2", TEMPLATES).render(
         table_ids="overview-",
         ours=ours,
         runs=[_run(run) for run in told.runs],
-        headline=headline(verdicts) if together else {"word": "NOT JUDGED", "tone": "unknown"},
-        criteria=[_criteria(told, run.name) for run in told.runs if run.verdict is not None and told.is_one],
+        headline=_headline(verdicts, open_ones),
+        criteria=[_criteria(run) for run in told.runs if run.verdict is not None and told.is_one],
         compared=_compared(told),
-        coverage=coverage_words(told.scores, told.models, verdicts if together else ()),
-        bounds=tuple(bounds_charts(told)),
-        sections=sections(told, arms),
+        coverage=coverage_words(told.scores, told.models, () if open_ones else verdicts),
+        bounds=shown.bounds,
+        sections=shown.sections,
         limits=[*told.scores.notes, *LIMITS],
     )
-
-
-def charts_of(told: Told, arms: Sequence[Reliable]) -> dict[str, Chart]:
-    """All charts of the overview by name."""
-    found = [*bounds_charts(told), *(chart for part in sections(told, arms) for chart in part.charts)]
-    return {chart.name: chart for chart in found}
 
 
 def sections(told: Told, arms: Sequence[Reliable]) -> tuple[Section, ...]:
@@ -188,7 +214,18 @@ def _no_costs(told: Told) -> tuple[str, ...]:
     return tuple(absent)
 
 
-def _run(run: Any) -> dict[str, Any]:
+def _headline(verdicts: Sequence[Verdict], not_judged: int) -> dict[str, str]:
+    """The word of all verdicts, and of the runs that have none, which are never green."""
+    if not not_judged:
+        return headline(verdicts)
+    if not verdicts:
+        return {"word": "NOT JUDGED", "tone": "unknown"}
+    found = headline(verdicts)
+    worst = "unknown" if found["tone"] == "good" else found["tone"]
+    return {"word": f"{found['word']}, {not_judged} NOT JUDGED", "tone": worst}
+
+
+def _run(run: ToldRun) -> dict[str, Any]:
     return {
         "name": run.name,
         "verdict": None if run.verdict is None else verdict_words(run.verdict),
@@ -196,8 +233,7 @@ def _run(run: Any) -> dict[str, Any]:
     }
 
 
-def _criteria(told: Told, name: str) -> list[dict[str, Any]]:
-    run = next(run for run in told.runs if run.name == name)
+def _criteria(run: ToldRun) -> list[dict[str, Any]]:
     return [] if run.verdict is None else [criterion_words(judged) for judged in run.verdict.criteria]
 
 
