@@ -44,6 +44,9 @@ _COMPARED = {
 }
 
 
+_LONGEST_TOLD = 80  # characters of a text in a sentence; `read_as` has all of it
+
+
 class Reason(NamedTuple):
     """What an answer was read as, None where nothing is known, and why it has its score."""
 
@@ -120,7 +123,7 @@ _READERS: dict[str, Callable[[Prediction], Reading | None]] = {
 def _given(row: Prediction, metric: str, score: float | None) -> Reason:
     name = metric.removeprefix(GIVEN)
     found = their_reading(row)
-    read = "" if found is None or found == reply_of(row) else f", which it read as “{found}”"
+    read = "" if found is None or found == reply_of(row) else f", which it read as “{_short(found)}”"
     scored = "not at all" if score is None else f"{score:g}"
     return Reason(found, f"Another harness scored it {scored} as {name}{read}; no rule here judged it.")
 
@@ -131,7 +134,7 @@ def _chosen(row: Prediction, reading: Reading, score: float | None) -> Reason:
         why = "it says that it cannot be told" if doubts else _WHY_NOT[reading.rule]
         return Reason(None, f"Not understood{_cut(row)}: {why}; that counts as wrong.")
     became = "right" if score is not None and score >= RIGHT_FROM else "wrong"
-    found = f"Read as “{reading.choice}” {_BY_RULE[reading.rule]}{_cut(row)}"
+    found = f"Read as “{_short(reading.choice)}” {_BY_RULE[reading.rule]}{_cut(row)}"
     return Reason(reading.choice, f"{found}, which is {became}.")
 
 
@@ -142,13 +145,13 @@ def _equal(row: Prediction) -> Reason:
         return Reason(None, "It marks several answers as its answer, so none of them counts.")
     (form,) = forms
     equal = sum(canonical(reference) == form for reference in row.references)
-    compared = f"Compared as “{form}”{_cut(row)}, apart from case, articles and outer marks"
+    compared = f"Compared as “{_short(form)}”{_cut(row)}, apart from case, articles and outer marks"
     return Reason(form, f"{compared}: {_of_references(equal, row)}.")
 
 
 def _by_annotators(row: Prediction, variant: vqa.Variant, score: float | None) -> Reason:
     form, equal = vqa.compared(row, variant)
-    return Reason(form, f"Compared as “{form}”: {_of_references(equal, row)}{_points(score)}.")
+    return Reason(form, f"Compared as “{_short(form)}”: {_of_references(equal, row)}{_points(score)}.")
 
 
 def _of_references(equal: int, row: Prediction) -> str:
@@ -156,6 +159,12 @@ def _of_references(equal: int, row: Prediction) -> str:
     if n == 1:
         return "it equals the reference" if equal else "it does not equal the reference"
     return f"it equals {equal} of {n} references" if equal else f"it equals none of {n} references"
+
+
+def _short(text: str) -> str:
+    """A text on one line, cut off where it is long."""
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_TOLD else f"{text[:_LONGEST_TOLD]}…"
 
 
 def _cut(row: Prediction) -> str:

@@ -16,6 +16,7 @@ from safe_eval.viewer.shown import SOUNDS_SAID, SentFacts, sent_media, stored_me
 from safe_eval.viewer.viewed import Viewed
 
 NEIGHBOURS = 24
+NOT_SHOWN = "The metric that is shown does not score it, and others do."
 NO_ROW = "The predictions file with this answer is not here, so nothing says how it was read."
 _UNREAD = ("unparsed",)  # outcomes without a score of their own
 _OF_THE_ANSWER = frozenset(("sent", "batch", "raw", "extracted", "sound_of", "picture_of", "contradicts"))
@@ -119,7 +120,9 @@ def _arm(
     viewed: Viewed, item: Row, arm: int, row: Prediction | None, metric: str | None, scores: dict[str, float]
 ) -> ArmAnswer:
     outcome, score = item.outcomes[arm], item.scores[arm]
-    reason = Reason(None, NO_ROW) if row is None else _reason(row, metric, outcome, score)
+    reason = Reason(None, NO_ROW if row is None else NOT_SHOWN)
+    if row is not None and (metric is not None or not scores):
+        reason = _reason(row, metric, outcome, score)
     shown = row or Prediction(example_id=item.id, references=(), answer=item.answers[arm])
     return ArmAnswer(
         arm=arm,

@@ -108,6 +108,13 @@ def test_pictures_are_shown_and_what_has_nothing_to_show_is_said(shards: Path, d
     assert [one.picture or one.sound for one in found.changed[1:]] == [None] * 3
 
 
+def test_a_picture_with_another_hash_is_not_shown(shards: Path, dataset: ShardDataset) -> None:
+    note = {"sound": "own", "picture": "own:blur", "picture_sha256": "00"}
+    (one,) = page_media(shards, row(dataset, "blur", note)).changed
+    assert one.picture is None
+    assert "these shards give another picture than was sent" in one.said
+
+
 def test_what_no_row_tells_is_not_guessed(shards: Path, dataset: ShardDataset) -> None:
     untold = row(dataset, "swap_audio", {}, metadata=None)
     assert page_media(shards, untold).changed == ()

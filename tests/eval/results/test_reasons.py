@@ -168,6 +168,13 @@ def test_another_harness_says_what_it_read() -> None:
     )
 
 
+def test_a_long_answer_is_cut_in_the_sentence_alone() -> None:
+    found = reason("vqa_accuracy", "word " * 10_000)
+    assert found.read_as == " ".join(["word"] * 10_000)
+    assert len(found.why) < 200
+    assert "…”: it does not equal the reference" in found.why
+
+
 @pytest.mark.parametrize("metric", ANSWER_METRICS)
 @pytest.mark.parametrize("answer", ["yes", "No.", "maybe", "B", "", "<b>yes</b> & no"])
 def test_every_metric_has_a_reason_that_agrees_with_its_score(metric: str, answer: str) -> None:

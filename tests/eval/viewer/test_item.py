@@ -15,7 +15,7 @@ from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.scoring.score import score_files
 from safe_eval.viewer.filter import read_filter
-from safe_eval.viewer.item import NEIGHBOURS, NO_ROW, item_of
+from safe_eval.viewer.item import NEIGHBOURS, NO_ROW, NOT_SHOWN, item_of
 from safe_eval.viewer.viewed import Viewed, open_runs
 
 
@@ -134,6 +134,20 @@ def test_outcomes_by_another_metric(tmp_path: Path) -> None:
     assert default.arms[0].scores == {"vqa_accuracy": 0.0, "given:hit": 1.0}
     assert "“Yes”: it equals none of 3 references" in default.arms[0].rule
     assert given.arms[0].rule == "Another harness scored it 1 as hit; no rule here judged it."
+
+
+def test_a_metric_that_scores_other_items_alone_says_so(tmp_path: Path) -> None:
+    rows = [
+        row("a", dataset="d"),
+        row("b", dataset="d", scores={"hit": 1.0}),
+        row("c", task="other", dataset="d"),
+    ]
+    viewed = opened(tmp_path, *rows)
+    shown = read_filter([("metric", "given:hit")], viewed)
+    (first,), (second,), (third,) = (item_of(viewed, number, chosen=shown).arms for number in range(3))
+    assert (first.outcome, first.rule) == ("none", NOT_SHOWN)
+    assert second.outcome == "right"
+    assert third.rule == "No metric judges it: there is none for its task."
 
 
 @pytest.mark.parametrize("number", [-1, 99_999])

@@ -161,6 +161,14 @@ def test_the_sound_of_an_older_row_is_told_by_its_hash_alone(run: SentRun, viewe
     assert changed(viewed, row, metadata=None, condition="snr_10db").checked is False
 
 
+def test_noise_is_that_of_its_seed_though_media_are_remembered(run: SentRun, viewed: Viewed) -> None:
+    row = row_of(run, "noise_audio")
+    own, other = (changed(viewed, row, seed=seed, audio_sha256=None) for seed in (row.seed, row.seed + 1))
+    assert hear(own.heard.medium).sha256 == row.audio_sha256
+    assert hear(other.heard.medium).sha256 != row.audio_sha256
+    assert changed(viewed, row, seed=row.seed + 1).checked is False
+
+
 def test_missing_shards_are_told(run: SentRun, tmp_path: Path) -> None:
     assert media_of(open_runs([run.folder]), 0, 1).facts().notes == [shown.NO_SHARDS]
     gone = media_of(open_runs([run.folder], tmp_path / "gone"), 0, 1)
