@@ -1,7 +1,7 @@
 """The page as one HTML file, which opens from disk: styles, modules and data stand within it.
 
-A browser loads no module and no data from disk beside a page, so they are put into it. The policy of the file names
-the hashes of its own scripts and styles, so that nothing else runs.
+A browser loads no module and no data from disk beside a page, so they are put into it. The policy of the file
+names the hashes of its own scripts and styles, so that nothing else runs.
 """
 
 import base64
