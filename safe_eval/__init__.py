@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from safe_eval.scoring.scores import Scores, read_scores
     from safe_eval.scoring.validate import Validation, validate_files
     from safe_eval.text.criteria_text import criteria_lines
+    from safe_eval.viewer.serving import view_runs
 
 __all__ = [
     "CONDITIONS",
@@ -77,6 +78,7 @@ __all__ = [
     "score_files",
     "score_predictions",
     "validate_files",
+    "view_runs",
     "write_card",
     "write_predictions",
     "write_report",
@@ -104,6 +106,7 @@ _MODULES = {
     "prediction": ("Prediction",),
     "predictions": ("read_predictions", "write_predictions"),
     "report.report": ("write_report",),
+    "viewer.serving": ("view_runs",),
     "run_options": ("ModelOptions", "RunOptions"),
     "runner.evaluation": ("Evaluated", "evaluate"),
     "runner.run": ("run",),

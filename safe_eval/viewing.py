@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from safe_data.core.errors import InputError
 from safe_data.core.terminal import say
 
 
@@ -36,19 +35,8 @@ def view(
         safe-eval view runs/mine runs/theirs --shards shards/avqa
         safe-eval view runs/mine --export pages/mine.html
     """
-    from safe_eval.annotation.notes import NOTES_FILE, Notes
-    from safe_eval.viewer.answers import Answers
-    from safe_eval.viewer.viewed import open_runs
+    from safe_eval.viewer.serving import view_runs
 
-    if not 0 <= port < 2**16:
-        raise InputError(f"port={port}: a port is 0 to 65535")
-    viewed = open_runs(runs, shards)
-    kept = Notes(runs[0] / NOTES_FILE if notes is None else notes)
-    if export is not None:
-        from safe_eval.viewer.export import export_page
-
-        say([f"wrote {export_page(Answers(viewed, kept), export, force=force, quiet=quiet)}"])
-        return
-    from safe_eval.viewer.serving import serve
-
-    serve(Answers(viewed, kept), port, quiet=quiet)
+    written = view_runs(runs, shards=shards, port=port, notes=notes, export=export, force=force, quiet=quiet)
+    if written is not None:
+        say([f"wrote {written}"])

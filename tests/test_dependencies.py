@@ -42,7 +42,7 @@ EXTRAS_OF = {
     "safe_eval/report/": {"report"},
     "safe_eval/scorers/captions/java.py": {"captions"},
     "safe_eval/scorers/captions/learned_metrics/": {"train"},
-    "safe_eval/viewer/": {"view", "report"},
+    "safe_eval/viewer/": {"view"},
     "safe_train/base/int8.py": {"quantize"},
     "safe_train/explain/attribution.py": {"explain"},
     "safe_train/gates/front_view.py": {"report"},

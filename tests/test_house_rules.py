@@ -59,6 +59,7 @@ SHORT_FILES = {
     "safe_eval/importing.py": "one command",
     "safe_eval/labelling.py": "two commands",
     "safe_eval/publishing.py": "two commands",
+    "safe_eval/viewing.py": "one command",
     "safe_eval/statistics/calibration/smooth_ece.py": "one statistic",
     "safe_eval/statistics/multiplicity.py": "one statistic",
     "safe_eval/text/annotation_text.py": "the text of two commands",

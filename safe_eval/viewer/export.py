@@ -23,7 +23,7 @@ from safe_data.core.progress import Progress
 from safe_eval.viewer.answers import PARTS, Answers, page_file, page_files
 from safe_eval.viewer.filter import Filter, read_filter
 from safe_eval.viewer.item import Item, StoredFacts
-from safe_eval.viewer.one_file import one_file
+from safe_eval.viewer.one_page import one_file
 from safe_eval.viewer.rows import MOST, page
 from safe_eval.viewer.shown import SentFacts
 from safe_eval.viewer.statistics import Statistics, statistics

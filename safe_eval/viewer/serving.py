@@ -4,15 +4,54 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 from safe_data.core.errors import InputError
 from safe_data.core.interruption import interrupted_by_sigterm
 from safe_data.core.terminal import say
+from safe_eval.annotation.notes import NOTES_FILE, Notes
 from safe_eval.viewer.answers import PARTS, Answers
+from safe_eval.viewer.export import export_page
 from safe_eval.viewer.served import make_app, new_token
+from safe_eval.viewer.viewed import open_runs
 
 HOST = "127.0.0.1"
 _GLANCE_SECONDS = 0.05
+
+
+def view_runs(
+    runs: Sequence[Path],
+    *,
+    shards: Path | None = None,
+    port: int = 0,
+    notes: Path | None = None,
+    export: Path | None = None,
+    force: bool = False,
+    quiet: bool = False,
+) -> Path | None:
+    """Serve the viewer of some runs until Ctrl-C, or export it; return the page that was written.
+
+    Args:
+        runs: folders that `safe-eval score` wrote to
+        shards: dataset with pictures and sounds (default: the first run's folder `shards`, if it exists)
+        port: port to listen at; 0 takes a free one
+        notes: file of notes (default: notes.json in the first run's folder)
+        export: folder, or file that ends in .html, to write instead of serving
+        force: replace an export that is there
+        quiet: print the address alone
+
+    Raises:
+        InputError: see `open_runs`, `export_page` and `serve`; or the port is none.
+    """
+    if not 0 <= port < 2**16:
+        raise InputError(f"port={port}: a port is 0 to 65535")
+    viewed = open_runs(runs, shards)
+    answers = Answers(viewed, Notes(Path(runs[0]) / NOTES_FILE if notes is None else notes))
+    if export is not None:
+        return export_page(answers, Path(export), force=force, quiet=quiet)
+    serve(answers, port, quiet=quiet)
+    return None
 
 
 @interrupted_by_sigterm()

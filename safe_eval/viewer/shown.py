@@ -183,7 +183,8 @@ def _part(key: tuple[object, ...], make: Callable[[], Any]) -> Part:
     found = _recent.get(key)
     if found is None:
         found = _made(make, has_hash=key[-1] is not None)
-        _recent.put(key, found, _size(found.medium))
+        if found.medium is not None or not found.notes:  # what failed may succeed the next time
+            _recent.put(key, found, _size(found.medium))
     return found
 
 

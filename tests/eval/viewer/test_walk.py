@@ -1,0 +1,119 @@
+"""The whole viewer as a person walks through it: real runs, the real server, and its exports, in chromium."""
+
+import functools
+import http.server
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import CHROMIUM, needs_chromium
+from made_sent_run import SentRun, made_sent_run
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from viewer.seen_items import serving
+
+from safe_eval.annotation.notes import NOTES_FILE, Notes
+from safe_eval.viewer.answers import Answers
+from safe_eval.viewer.export import export_page
+from safe_eval.viewer.served import make_app
+from safe_eval.viewer.viewed import open_runs
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> SentRun:
+    return made_sent_run(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def answers(sent: SentRun, tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    notes = Notes(tmp_path_factory.mktemp("notes") / NOTES_FILE)
+    return Answers(open_runs([sent.folder], sent.shards), notes)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page whose console must stay empty."""
+    found = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    found.set_default_timeout(20_000)
+    said: list[str] = []
+    found.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
+    found.on("pageerror", lambda error: said.append(str(error)))
+    yield found
+    found.close()
+    assert said == []
+
+
+def shown(page: Page) -> int:
+    """How many items are left, once they are there."""
+    expect(page.locator("#count")).to_have_text(re.compile(r"^\d"))
+    page.wait_for_function("() => !document.querySelector('.waiting')")
+    return int(
+        re.sub(r"\D", "", (page.locator("#count").text_content() or "").split(" item")[0].split(" of ")[0])
+    )
+
+
+def test_filter_flip_play_link_and_note(page: Page, answers: Answers) -> None:
+    with serving(make_app(answers, "secret")) as address:
+        page.goto(f"{address}/secret/#items")
+        assert shown(page) == answers.viewed.items
+        number = next(arm.arm for arm in answers.viewed.arms if arm.condition == "swap_audio")
+        page.goto(f"{address}/secret/#items?outcome=0:wrong,unparsed")
+        wrong = shown(page)
+        assert 0 < wrong <= answers.viewed.items
+        page.goto(f"{address}/secret/#items?flip=0:{number}:any")
+        shown(page)
+        page.goto(f"{address}/secret/#item?item=0")
+        expect(page.locator("#view-item audio").first).to_be_attached()
+        page.keyboard.press("Space")
+        page.wait_for_function("() => [...document.querySelectorAll('audio')].some(one => !one.paused)")
+        page.locator("#note").fill("<i>odd</i>")
+        page.locator("#note").blur()
+        page.locator("#view-item button", has_text="Save").click()
+        expect(page.locator("#view-item [role=status], #live").first).to_be_attached()
+        page.wait_for_function("() => document.body.textContent.includes('aved')")
+        assert [note.text for note in answers.notes.read().values()] == ["<i>odd</i>"]  # type: ignore[union-attr]
+        page.reload()
+        expect(page.locator("#note")).to_have_value("<i>odd</i>")
+        for view in ("overview", "training", "compare"):
+            page.goto(f"{address}/secret/#{view}")
+            expect(page.locator(f"#view-{view} h2, #view-{view} h1").first).to_be_visible()
+
+
+def test_an_export_opens_from_a_web_server_and_from_disk(
+    page: Page, answers: Answers, tmp_path: Path
+) -> None:
+    export_page(answers, tmp_path / "files", quiet=True)
+    handler = functools.partial(_Quiet, directory=str(tmp_path / "files"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page.goto(f"http://127.0.0.1:{server.server_port}/#items")
+        assert shown(page) == answers.viewed.items
+        page.goto(f"http://127.0.0.1:{server.server_port}/#item?item=1")
+        expect(page.locator("#view-item audio").first).to_be_attached()
+        server.shutdown()
+    one = export_page(answers, tmp_path / "one.html", quiet=True)
+    page.goto(f"{one.as_uri()}#items")
+    assert shown(page) == answers.viewed.items
+    page.goto(f"{one.as_uri()}#item?item=1")
+    expect(page.locator("#view-item audio").first).to_have_attribute(
+        "src", re.compile("^data:audio/flac;base64,")
+    )
+    page.goto(f"{one.as_uri()}#overview")
+    expect(page.locator("#view-overview h2, #view-overview h1").first).to_be_visible()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing of requests."""
