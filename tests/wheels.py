@@ -63,6 +63,7 @@ EXTRA_COMMANDS = """
     safe-eval score predictions.jsonl --out runs/reported
     safe-eval verdict runs/reported --criteria demo
     safe-eval report runs/reported
+    safe-eval view runs/scored --export runs/view
     safe-eval --completion bash
     safe-train demo --out runs/demo
 """
