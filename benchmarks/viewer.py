@@ -38,7 +38,6 @@ ARMS = (
 )
 TYPES, WORDS = ("animal", "vehicle", "weather", "speech"), ("cat", "dog", "bell", "rain", "train", "voice")
 QUERIES = {
-    "no filter": "",
     "a question type": "type=animal",
     "wrong, then right": "outcome=0:wrong&outcome=1:right",
     "flips": "flip=0:1:gained",
@@ -47,7 +46,19 @@ QUERIES = {
     "by confidence": "sort=-confidence:1",
     "by disagreement": "sort=changed",
     "confidence and gate": "confidence=1:0.2:0.3&consulted=1:yes",
+    "no filter": "",
 }
+
+# From a new filter or order until its first row is there, in ms.
+_TURN = """async (hash) => {
+  for (const row of document.querySelectorAll("table.items tbody tr")) row.dataset.old = "1";
+  const started = performance.now();
+  location.hash = hash;
+  while (!document.querySelector("table.items tbody tr:not([data-old])")) {
+    await new Promise(requestAnimationFrame);
+  }
+  return performance.now() - started;
+}"""
 
 
 def main() -> None:
@@ -121,13 +132,13 @@ def _of_server(run: Path, items: int, browser: object) -> None:
             goal="<= 2 s",
             met=first <= 2,
         )
-        taken = {
-            name: [_seconds(page, f"{address}#items?{query}") for _ in range(ROUNDS)]
-            for name, query in QUERIES.items()
-        }
+        taken: dict[str, list[float]] = {name: [] for name in QUERIES}
+        for _ in range(ROUNDS):
+            for name, query in QUERIES.items():
+                taken[name].append(page.evaluate(_TURN, f"#items?{query}"))
         for name, times in taken.items():
-            print_line(benchmark="viewer", what=name, ms=[1000 * one for one in times])
-        every = [1000 * one for times in taken.values() for one in times]
+            print_line(benchmark="viewer", what=name, ms=times)
+        every = [one for times in taken.values() for one in times]
         p95 = quantiles(every, n=20)[-1]
         print_line(benchmark="viewer", what="filters and sorts", p95_ms=p95, goal="<= 300 ms", met=p95 <= 300)
         memory = Process(pid).memory_info().rss / 2**30

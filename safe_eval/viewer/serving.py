@@ -1,6 +1,5 @@
 """Serving: the viewer's server, from its socket to Ctrl-C."""
 
-import contextlib
 import socket
 import threading
 import time
@@ -11,7 +10,7 @@ from safe_data.core.errors import InputError
 from safe_data.core.interruption import interrupted_by_sigterm
 from safe_data.core.terminal import say
 from safe_eval.annotation.notes import NOTES_FILE, Notes
-from safe_eval.viewer.answers import PARTS, Answers
+from safe_eval.viewer.answers import Answers
 from safe_eval.viewer.export import export_page
 from safe_eval.viewer.served import make_app, new_token
 from safe_eval.viewer.viewed import open_runs
@@ -82,7 +81,6 @@ def serve(answers: Answers, port: int, *, quiet: bool = False) -> None:
         try:
             while not server.started and running.is_alive():
                 time.sleep(_GLANCE_SECONDS)
-            threading.Thread(target=_warm, args=(answers,), daemon=True).start()
             say(_opening(answers, door.getsockname()[1], token, quiet=quiet), flush=True)
             while running.is_alive():
                 time.sleep(_GLANCE_SECONDS)
@@ -91,13 +89,6 @@ def serve(answers: Answers, port: int, *, quiet: bool = False) -> None:
         finally:
             server.should_exit = True
             running.join()
-
-
-def _warm(answers: Answers) -> None:
-    """Make what takes long to make, before it is asked for."""
-    for path in PARTS:
-        with contextlib.suppress(InputError):  # which the page will show
-            answers.part(path)
 
 
 def _listening(port: int) -> socket.socket:

@@ -10,7 +10,7 @@ const NOT_NARROWING = [...NOT_A_FILTER, "sort", "metric"];
 /** The view and the parameters of a hash; null if it names no view, such as a place within one. */
 export function readHash(hash) {
   const [view, ...rest] = hash.replace(/^#/, "").split("?");
-  if (view === "") return { view: "overview", query: new URLSearchParams() };
+  if (view === "") return { view: "items", query: new URLSearchParams() };
   return VIEWS.includes(view) ? { view, query: new URLSearchParams(rest.join("?")) } : null;
 }
 
