@@ -28,7 +28,7 @@ from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.scoring.score import score_files
 
-ITEMS, EXPORTED, ROUNDS = 200_000, 10_000, 3
+ITEMS, EXPORTED, ROUNDS = 200_000, 10_000, 6
 ARMS = (
     ("base", "full", 0.45),
     ("safe", "full", 0.7),
