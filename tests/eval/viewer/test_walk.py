@@ -88,7 +88,7 @@ def test_filter_flip_play_link_and_note(page: Page, answers: Answers) -> None:
         expect(page.locator("#note")).to_have_value("<i>odd</i>")
         for view in ("overview", "training", "compare"):
             page.goto(f"{address}/secret/#{view}")
-            expect(page.locator(f"#view-{view} h2, #view-{view} h1").first).to_be_visible()
+            expect(page.locator(f"#view-{view} h2, #view-{view} h1").first).to_be_visible(timeout=60_000)
 
 
 def test_an_export_opens_from_a_web_server_and_from_disk(
@@ -111,7 +111,7 @@ def test_an_export_opens_from_a_web_server_and_from_disk(
         "src", re.compile("^data:audio/flac;base64,")
     )
     page.goto(f"{one.as_uri()}#overview")
-    expect(page.locator("#view-overview h2, #view-overview h1").first).to_be_visible()
+    expect(page.locator("#view-overview h2, #view-overview h1").first).to_be_visible(timeout=60_000)
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
