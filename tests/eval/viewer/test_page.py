@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from browser import CHROMIUM, needs_chromium
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from browser import needs_chromium
+from playwright.sync_api import Browser, Page, Route, expect
 from viewer.seen_items import app_of, filtered, made_rows, serving, write_export
 
 pytestmark = needs_chromium
@@ -21,31 +21,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = write_export(tmp_path_factory.mktemp("export") / "run", made_rows())
     with serving(app_of(ROWS, folder, NOTES)) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page whose console must stay empty."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    found = context.new_page()
-    found.set_default_timeout(5_000)
-    said: list[str] = []
-    found.on(
-        "console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None
-    )
-    found.on("pageerror", lambda error: said.append(str(error)))
-    yield found
-    context.close()
-    assert said == [], said
 
 
 @pytest.fixture(params=["seen", "export"])

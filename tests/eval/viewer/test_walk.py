@@ -1,16 +1,15 @@
 """The whole viewer as a person walks through it: real runs, the real server, and its exports, in chromium."""
 
-import functools
-import http.server
 import re
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, needs_chromium
+from browser import needs_chromium
 from made_sent_run import SentRun, made_sent_run
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 from viewer.seen_items import serving
 
 from safe_eval.annotation.notes import NOTES_FILE, Notes
@@ -31,28 +30,6 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> SentRun:
 def answers(sent: SentRun, tmp_path_factory: pytest.TempPathFactory) -> Answers:
     notes = Notes(tmp_path_factory.mktemp("notes") / NOTES_FILE)
     return Answers(open_runs([sent.folder], sent.shards), notes)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page whose console must stay empty."""
-    found = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    found.set_default_timeout(20_000)
-    said: list[str] = []
-    found.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
-    found.on("pageerror", lambda error: said.append(str(error)))
-    yield found
-    found.close()
-    assert said == []
 
 
 def shown(page: Page) -> int:
@@ -95,14 +72,15 @@ def test_an_export_opens_from_a_web_server_and_from_disk(
     page: Page, answers: Answers, tmp_path: Path
 ) -> None:
     export_page(answers, tmp_path / "files", quiet=True)
-    handler = functools.partial(_Quiet, directory=str(tmp_path / "files"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page.goto(f"http://127.0.0.1:{server.server_port}/#items")
+    with serving(
+        Starlette(routes=[Mount("/", StaticFiles(directory=tmp_path / "files", html=True))])
+    ) as address:
+        page.goto(f"{address}/#items")
         assert shown(page) == answers.viewed.items
-        page.goto(f"http://127.0.0.1:{server.server_port}/#item?item=1")
+        page.goto(f"{address}/#item?item=1")
         expect(page.locator("#view-item audio").first).to_be_attached()
-        server.shutdown()
+        page.wait_for_load_state("networkidle")
+        page.goto("about:blank")
     one = export_page(answers, tmp_path / "one.html", quiet=True)
     page.goto(f"{one.as_uri()}#items")
     assert shown(page) == answers.viewed.items
@@ -112,8 +90,3 @@ def test_an_export_opens_from_a_web_server_and_from_disk(
     )
     page.goto(f"{one.as_uri()}#overview")
     expect(page.locator("#view-overview h2, #view-overview h1").first).to_be_visible(timeout=60_000)
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing of requests."""
