@@ -41,7 +41,7 @@ def test_one_file_opens_from_disk(tmp_path: Path) -> None:
         page = browser.new_page()
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(whole.as_uri())
+        page.goto(f"{whole.as_uri()}#overview")
         page.get_by_role("link", name="what was lost").click()
         expect(page.locator(".said")).to_contain_text("`safe-eval view`")
         page.get_by_role("button", name="Clear all").click()

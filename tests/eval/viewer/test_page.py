@@ -299,7 +299,7 @@ def test_every_view_passes_axe(browser: Browser, address: str, theme: Any, width
 
 
 def test_the_switch_of_themes_outlives_a_reload(page: Page, address: str) -> None:
-    page.goto(f"{address}/seen/")
+    page.goto(f"{address}/seen/#overview")
     expect(page.get_by_role("heading", name="Go")).to_be_visible()
     ground = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(ground)
@@ -313,7 +313,7 @@ def test_the_switch_of_themes_outlives_a_reload(page: Page, address: str) -> Non
 
 
 def test_the_overview_leads_into_the_items(page: Page, place: str) -> None:
-    page.goto(place)
+    page.goto(f"{place}#overview")
     page.get_by_role("link", name="what was lost").click()
     count(page, len(wanted(("flip", "0:1:lost"))))
     expect(page.get_by_label("Lost")).to_be_checked()
