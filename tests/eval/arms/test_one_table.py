@@ -15,8 +15,8 @@ TABLE = "arms/arm.py"
 # table, and two datasets may share a label.
 LABELS = ("calibration/calibrate.py", "statistics/calibration/calibration.py")
 
-# Two runs are compared, and what is filtered is told, by items.parquet, which the table wrote: predictions need
-# not be here.
+# Two runs are compared, and what is filtered is told, by items.parquet, which the table wrote: no predictions
+# are needed.
 FROM_ITEMS = {"comparison/item_pairs.py": ["_arm"], "viewer/statistics.py": ["_scored"]}
 
 
