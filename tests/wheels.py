@@ -283,7 +283,9 @@ def check_refusal(desk: Desk, words: list[str]) -> Outcome:
 
 
 def can_run(desk: Desk, words: list[str]) -> bool:
-    return {*filter(None, needs(words).split(","))} <= {*desk.environment.extras}
+    extras = {*desk.environment.extras}
+    # What draws the viewer's charts is what the report needs.
+    return {*filter(None, needs(words).split(","))} <= extras | ({"report"} if "view" in extras else set())
 
 
 def needs(words: list[str]) -> str:
@@ -294,7 +296,7 @@ def needs(words: list[str]) -> str:
         return "train"
     if "ray" in words or "hub" in words:
         return "ray" if "ray" in words else "hub"
-    return {"check": "gx", "report": "report", "--completion": "completion"}.get(words[1], "")
+    return {"check": "gx", "report": "report", "view": "view", "--completion": "completion"}.get(words[1], "")
 
 
 def not_installed(extras: str) -> str:
