@@ -81,8 +81,6 @@ def serve(answers: Answers, port: int, *, quiet: bool = False) -> None:
         try:
             while not server.started and running.is_alive():
                 time.sleep(_GLANCE_SECONDS)
-            # What a search looks into takes a moment to make; nobody waits for it so.
-            threading.Thread(target=answers.viewed.store.make_texts, daemon=True).start()
             say(_opening(answers, door.getsockname()[1], token, quiet=quiet), flush=True)
             while running.is_alive():
                 time.sleep(_GLANCE_SECONDS)
