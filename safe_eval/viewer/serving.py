@@ -62,6 +62,7 @@ def serve(answers: Answers, port: int, *, quiet: bool = False) -> None:
     """
     import uvicorn
 
+    answers.viewed.store.make_texts()  # so that the first search is as quick as the others
     token = new_token()
     config = uvicorn.Config(
         make_app(answers, token),
