@@ -94,14 +94,14 @@ def scored_items(items: "pa.Table", cluster: str) -> dict[str, list[ScoredArm]]:
         ]
         key = ArmKey(names[0] or None, arm_seed, names[1], names[2])
         alike = (metric == metric_code) & (key_columns[0][0] == dataset)
-        scale = scale_of(values[alike]) if is_given(name) else (0.0, _highest(name))
+        scale = scale_of(values[alike]) if is_given(name) else (0.0, highest_of(name))
         found.setdefault(name, []).append(
-            _arm(name, key, at, example[at], clusters[at], answers[at], values[at], needs[at], scale)
+            arm_of_items(name, key, at, example[at], clusters[at], answers[at], values[at], needs[at], scale)
         )
     return found
 
 
-def _arm(
+def arm_of_items(
     metric: str,
     key: ArmKey,
     at: Numbers,
@@ -112,6 +112,10 @@ def _arm(
     needs: Numbers,
     scale: tuple[float, float],
 ) -> ScoredArm:
+    """One arm as a metric scored it, from arrays over its items; `needs` is 1, 0 or −1 for `needs_audio`.
+
+    `at` are the places of the items where they come from. The arm has no predictions.
+    """
     places = np.arange(len(example))
     slices: dict[str, Bool[ndarray, " rows"]] = {
         "all": np.ones(len(example), dtype=bool),
@@ -132,7 +136,8 @@ def _arm(
     )
 
 
-def _highest(metric: str) -> float:
+def highest_of(metric: str) -> float:
+    """The score of a perfect answer, where the metric says one; else 1."""
     known = metric in SCORERS or metric in ON_REQUEST
     return scorer_of(metric).highest if known else MAXIMA.get(metric, 1.0)
 

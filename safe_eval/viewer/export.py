@@ -23,13 +23,13 @@ from safe_data.core.progress import Progress
 from safe_eval.viewer.answers import PARTS, Answers, page_file, page_files
 from safe_eval.viewer.filter import Filter, read_filter
 from safe_eval.viewer.item import Item, StoredFacts
-from safe_eval.viewer.one_page import one_file
+from safe_eval.viewer.one_page import DETAILS, one_file
 from safe_eval.viewer.rows import MOST, page
 from safe_eval.viewer.shown import SentFacts
 from safe_eval.viewer.statistics import Statistics, statistics
 from safe_eval.viewer.viewed import Viewed
 
-INDEX, DETAILS = "index.html", 100  # items a file
+INDEX = "index.html"
 MOST_IN_ONE_FILE = 5000
 MOST_PAIRED = 8  # arms of which every pair is told; of more, each with the first
 _FACETS = (

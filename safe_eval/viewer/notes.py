@@ -35,8 +35,7 @@ class NotesShown(msgspec.Struct, frozen=True):
 
 def noted_items(viewed: Viewed, notes: Mapping[Key, Note]) -> dict[int, Note]:
     """The notes about the items that are seen, by the number of the item, ascending."""
-    numbers = (viewed.find(*key) for key in notes)
-    found = {number: note for number, note in zip(numbers, notes.values(), strict=True) if number is not None}
+    found = {number: notes[key] for key, number in viewed.find_all(notes.keys()).items()}
     return dict(sorted(found.items()))
 
 

@@ -20,6 +20,7 @@ from safe_eval.viewer.item import Item
 PAGE = Path(__file__).parent / "page"
 STYLES = ("overview.css", "page.css")  # in the order of index.html
 FIRST_MODULE = "main"
+DETAILS = 100  # items in full that lie together, as files.js expects them
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function |const )", re.MULTILINE)
 _POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="[^"]*">')
@@ -36,7 +37,7 @@ def one_file(answers: Answers, parts: Mapping[str, bytes], items: Iterable[Item]
     details: dict[str, list[object]] = {}
     for item in items:
         shown, left = _with_media(answers, item, left)
-        details.setdefault(f"data/details/{item.item // 100:03d}.json", []).append(shown)
+        details.setdefault(f"data/details/{item.item // DETAILS:03d}.json", []).append(shown)
     blocks |= {name: msgspec.json.encode(some).decode() for name, some in details.items()}
     return one_page(blocks).encode()
 

@@ -58,23 +58,19 @@ def make_app(answers: Answers, token: str) -> "Starlette":
     from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.routing import Route
 
-    def of_token(reply: Callable[["Request"], "Response"]) -> Callable[["Request"], "Response"]:
-        def checked(request: "Request") -> "Response":
-            given = request.path_params["token"].encode()
-            return (
-                reply(request) if secrets.compare_digest(given, token.encode()) else _said(404, _NO_ADDRESS)
-            )
-
-        return checked
+    def is_ours(request: "Request") -> bool:
+        return secrets.compare_digest(request.path_params["token"].encode(), token.encode())
 
     def read(request: "Request") -> "Response":
         """What is asked for is made in a thread, since it may take some time."""
+        if not is_ours(request):
+            return _said(404, _NO_ADDRESS)
         return _answer(
             lambda: _file(answers, request.path_params["path"], request.query_params.multi_items())
         )
 
     async def note(request: "Request") -> "Response":
-        if not secrets.compare_digest(request.path_params["token"].encode(), token.encode()):
+        if not is_ours(request):
             return _said(404, _NO_ADDRESS)
         # A page of another origin cannot send this type without being asked first, and it is refused then.
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
@@ -91,7 +87,7 @@ def make_app(answers: Answers, token: str) -> "Starlette":
     return Starlette(
         routes=[
             Route("/{token}/data/notes", note, methods=["POST"]),
-            Route("/{token}/{path:path}", of_token(read), methods=["GET", "HEAD"]),
+            Route("/{token}/{path:path}", read, methods=["GET", "HEAD"]),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[*HOSTS])],
         exception_handlers={404: _missing, 405: _missing},

@@ -110,9 +110,10 @@ def _opening(answers: Answers, port: int, token: str, *, quiet: bool) -> list[st
         return [address]
     viewed = answers.viewed
     lines = [f"{address}  shows {viewed.items:,} items, {len(viewed.arms)} arms; Ctrl-C stops"]
-    missing = [str(file) for lines_of in viewed.lines for file in lines_of.missing]
-    if missing:
-        lines.append(f"note: gone or changed since it was scored, so no whole rows: {', '.join(missing)}")
+    # Whether they are those that were scored was checked when the runs were opened.
+    gone = [str(file) for lines_of in viewed.lines for file in lines_of.files if not file.is_file()]
+    if gone:
+        lines.append(f"note: gone since it was scored, so no whole rows: {', '.join(gone)}")
     if viewed.shards is None:
         lines.append("note: no pictures and sounds; give their dataset with --shards")
     return lines

@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
-from safe_eval.arms.arm import Arm, ArmKey, shared_examples
+from safe_eval.arms.arm import ArmKey, shared_examples
 from safe_eval.arms.given_arms import is_given
 from safe_eval.arms.scored_arm import ScoredArm
+from safe_eval.comparison.item_pairs import arm_of_items, highest_of
 from safe_eval.results.comparisons import compare
 from safe_eval.results.metrics import metric_row
-from safe_eval.scorers.scorer import ANSWER_METRICS, RIGHT_FROM, scorer_of
+from safe_eval.scorers.scorer import ANSWER_METRICS, RIGHT_FROM
 from safe_eval.statistics.bootstrap import count_clusters
 from safe_eval.viewer.cells import SCORED, asked
 from safe_eval.viewer.filter import Filter
@@ -137,24 +138,14 @@ def _scored(viewed: Viewed, chosen: Items, number: int | None, metric: str, arm:
     shown = viewed.store.shown(number)
     items = chosen[asked(shown, arm)[chosen]]
     about = viewed.arms[arm]
-    places = np.arange(len(items))
-    clusters = viewed.clusters[items]
-    own = Arm(
+    return arm_of_items(
+        metric,
         ArmKey(None, about.seed, f"{about.run}:{about.model}", about.condition),
-        rows=(),
-        places=places,
-        examples=items,
-        clusters=clusters,
-        answers=np.zeros(len(items), dtype=np.int64),
-    )
-    return ScoredArm(
-        metric=metric,
-        arm=own,
-        at=places,
-        examples=items,
-        clusters=clusters,
-        scores=shown.scores[arm][items],
-        unparsed=np.zeros(len(items), dtype=bool),
-        slices={"all": np.ones(len(items), dtype=bool)} if len(items) else {},
-        highest=scorer_of(metric).highest if metric in ANSWER_METRICS else 1.0,
+        at=items,
+        example=items,
+        clusters=viewed.clusters[items],
+        answers=np.zeros_like(items),
+        values=shown.scores[arm][items],
+        needs=np.full_like(items, -1),
+        scale=(0.0, highest_of(metric)),
     )

@@ -1,6 +1,6 @@
 """Viewed: the runs that are shown, opened: their arms, facets and metrics, and their rows in full."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -136,11 +136,15 @@ class Viewed:
         row = self.store.cells.items.slice(item, 1)
         return row["dataset"][0].as_py(), row["id"][0].as_py()
 
+    def find_all(self, keys: Collection[tuple[str | None, str]]) -> dict[tuple[str | None, str], int]:
+        """The numbers of those items that are seen, by dataset and example id."""
+        asked = "SELECT dataset, id, item FROM items WHERE id IN (SELECT unnest(?::VARCHAR[]))"
+        rows = self.store.query(asked, [[example_id for _, example_id in keys]]).fetchall()
+        return {(dataset, name): item for dataset, name, item in rows if (dataset, name) in keys}
+
     def find(self, dataset: str | None, example_id: str) -> int | None:
         """The number of an item; None for one that is not seen."""
-        asked = "SELECT item FROM items WHERE id = ? AND dataset IS NOT DISTINCT FROM ?"
-        found = self.store.query(asked, [example_id, dataset]).fetchone()
-        return None if found is None else int(found[0])
+        return self.find_all([(dataset, example_id)]).get((dataset, example_id))
 
     @cached_property
     def clusters(self) -> Int[ndarray, " items"]:
@@ -153,9 +157,8 @@ class Viewed:
         # In the order of their names, as scoring numbers them: sums differ by their order in the last digit.
         codes = pc.index_in(labels, value_set=labels.unique().sort()).to_numpy(zero_copy_only=False)
         # An item without one, as another run may have, is a cluster of its own.
-        own = np.where(
-            labels.is_null().to_numpy(zero_copy_only=False), self.items + np.arange(self.items), codes
-        )
+        is_alone = labels.is_null().to_numpy(zero_copy_only=False)
+        own = np.where(is_alone, self.items + np.arange(self.items), codes)
         datasets = items["dataset"].combine_chunks().dictionary_encode(null_encoding="encode").indices
         joined = datasets.to_numpy().astype(np.int64) * (2 * self.items + 1) + own.astype(np.int64)
         numbers: Int[ndarray, " items"] = np.unique(joined, return_inverse=True)[1]
@@ -243,7 +246,8 @@ def open_runs(runs: Sequence[Path], shards: Path | None = None) -> Viewed:
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise InputError("a run folder is given twice; give each once")
     opened = [_opened(folder, name) for folder, name in zip(folders, run_names(folders), strict=True)]
-    tables = [_items(one) for one in opened]
+    without = tuple(CONSULTATION_METRICS)  # who consulted the sound is a column, too
+    tables = [read_items(one.folder, one.scores.provenance.items_sha256, without=without) for one in opened]
     names = _arm_names(opened, tables)
     metrics = _metrics(opened, tables)
     cells = cells_of(tables, names, metrics)
@@ -263,12 +267,6 @@ def _opened(folder: Path, name: str) -> Opened:
     scores = read_scores(folder, absent=True)
     verdict = read_verdict(folder, scores) if (folder / VERDICT_FILE).is_file() else None
     return Opened(name, folder, scores, verdict)
-
-
-def _items(run: Opened) -> "pa.Table":
-    """The items of a run as they were scored; who consulted the sound is a column of them, too."""
-    sha256 = run.scores.provenance.items_sha256
-    return read_items(run.folder, sha256, without=tuple(CONSULTATION_METRICS))
 
 
 def _metrics(opened: Sequence[Opened], tables: Sequence["pa.Table"]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ LABELS = ("calibration/calibrate.py", "statistics/calibration/calibration.py")
 
 # Two runs are compared, and what is filtered is told, by items.parquet, which the table wrote: no predictions
 # are needed.
-FROM_ITEMS = {"comparison/item_pairs.py": ["_arm"], "viewer/statistics.py": ["_scored"]}
+FROM_ITEMS = {"comparison/item_pairs.py": ["arm_of_items"]}
 
 
 def matching_calls(source: str) -> Iterator[int]:
