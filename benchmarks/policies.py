@@ -20,8 +20,8 @@ from numpy import ndarray
 
 from benchmarks.machine import describe
 from benchmarks.timing import print_line
+from safe_eval.statistics.folds import Rows, folds_by_group, out_of_fold
 from safe_train.gates.features import features_of, standardised_on
-from safe_train.gates.folds import Rows, folds_by_group, out_of_fold
 from safe_train.gates.front import chosen_by
 from safe_train.gates.learned import SEEN
 from safe_train.gates.network import Network

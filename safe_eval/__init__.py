@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from safe_eval.annotation.annotate import LabelAgreement, draw_sample, label_agreement
+    from safe_eval.baselines.baselines import Baselines, baseline_predictions
     from safe_eval.calibration.calibrate import CalibrationReport, calibrate_files
     from safe_eval.card.card import Card, write_card
     from safe_eval.comparison.compare import compare_files
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONDITIONS",
     "Answer",
+    "Baselines",
     "CalibrateOptions",
     "CalibrationReport",
     "Card",
@@ -63,6 +65,7 @@ __all__ = [
     "Scores",
     "Validation",
     "Verdict",
+    "baseline_predictions",
     "calibrate_files",
     "compare_files",
     "criteria_lines",
@@ -86,6 +89,7 @@ __all__ = [
 
 _MODULES = {
     "annotation.annotate": ("LabelAgreement", "draw_sample", "label_agreement"),
+    "baselines.baselines": ("Baselines", "baseline_predictions"),
     "calibration.calibrate": ("CalibrationReport", "calibrate_files"),
     "card.card": ("Card", "write_card"),
     "comparison.compare": ("compare_files",),

@@ -9,6 +9,7 @@ from safe_data.core.phases import Phases
 from safe_data.core.table import Format
 from safe_data.core.table_choice import TableChoice
 from safe_data.core.terminal import say
+from safe_eval.baselining import baselines
 from safe_eval.importing import import_logs
 from safe_eval.labelling import agreement, annotate
 from safe_eval.options import (
@@ -273,6 +274,7 @@ def power(
 COMMANDS: dict[str, command.Command] = {
     "run": run,
     "import": import_logs,
+    "baselines": baselines,
     "score": score,
     "calibrate": calibrate,
     "verdict": verdict,

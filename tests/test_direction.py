@@ -22,8 +22,8 @@ ORDER = {
     "inspecting cli __main__",
     "safe_eval": "options run_options import_options condition prediction choice_references annotator_rows "
     "prediction_row predictions models runner logs scorers statistics arms results scoring comparison "
-    "calibration annotation judging text report card viewer labelling publishing viewing running importing "
-    "cli __main__",
+    "calibration annotation baselines judging text report card viewer labelling publishing viewing running "
+    "importing baselining cli __main__",
     "safe_train": "settings presets augmentation base pathway corpora questions batches "
     "checkpoint run_identity run_state retention gates wandb_log track stages audit parity predict toy "
     "demo_text demo profiling explain finetune sweeps experiments plan precision export serve planning "

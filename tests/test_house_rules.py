@@ -71,7 +71,7 @@ SHORT_FILES = {
     "safe_train/base/activations.py": "the one way to activation checkpointing",
     "safe_data/core/recent.py": "one cache that sounds, prompts and pictures use",
     "safe_data/core/interruption.py": "one rule of every long command",
-    "safe_train/gates/folds.py": "one rule of everything that is judged out of fold",
+    "safe_eval/statistics/folds.py": "one rule of everything that is judged out of fold",
     "safe_train/experiments/all_experiments.py": "the list of the plan's experiments",
     "safe_train/finetune/finetune_text.py": "the text of one command",
     "safe_train/finetune/tempered.py": "one use of a temperature",

@@ -66,7 +66,7 @@ def _of_means(
     sampling: Sampling,
 ) -> Difference:
     """The row with what only means have: a detectable difference, and a test of equivalence."""
-    row = msgspec.structs.replace(row, detectable=_detectable(differences, clusters, sampling))
+    row = msgspec.structs.replace(row, detectable=detectable_difference(differences, clusters, sampling))
     if margin is None:
         return row
     tested = equivalence(differences, clusters, margin, sampling, scale=(-range_, range_))
@@ -131,7 +131,7 @@ def _slices(rows: Sequence[Prediction], by: By | None) -> Slices:
     return {name: inside for name, inside in slices.items() if inside.any()}
 
 
-def _detectable(differences: Values, clusters: Labels, sampling: Sampling) -> float | None:
+def detectable_difference(differences: Values, clusters: Labels, sampling: Sampling) -> float | None:
     """The smallest difference detected with a power of 80 %; None if the differences have no spread."""
     effect = observed_design_effect(differences, clusters)
     if not effect:

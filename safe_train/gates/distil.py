@@ -16,9 +16,9 @@ from jaxtyping import Float64
 from numpy import ndarray
 from torch import nn
 
+from safe_eval.statistics.folds import Folds, Rows, out_of_fold
 from safe_train.gates.drop import AUDIO, VL, slice_rows, upper_bound
 from safe_train.gates.features import features_of, standardised_on
-from safe_train.gates.folds import Folds, Rows, out_of_fold
 from safe_train.gates.gate import Decisions
 from safe_train.gates.learned import BudgetGate
 from safe_train.gates.network import Network

@@ -15,10 +15,10 @@ from numpy import ndarray
 from safe_data.core.errors import InputError
 from safe_data.core.options_file import installed_versions
 from safe_eval.options import Sampling
+from safe_eval.statistics.folds import folds_by_group
 from safe_train.gates.all_gates import GATES, Recipe
 from safe_train.gates.drop import AUDIO, Limits, can_show, not_shown, slice_rows
 from safe_train.gates.features import CLAMP, features_of
-from safe_train.gates.folds import folds_by_group
 from safe_train.gates.found import found_of, reliability_of
 from safe_train.gates.gate import Decisions, check_scores, thresholded
 from safe_train.gates.gate_facts import FORMAT_VERSION, FittedOn, GateFacts, MadeFor

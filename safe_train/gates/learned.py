@@ -14,8 +14,8 @@ from numpy import ndarray
 
 from safe_data.core.errors import InputError
 from safe_eval.scorers.scorer import RIGHT_FROM
+from safe_eval.statistics.folds import Folds, Rows, out_of_fold
 from safe_train.gates.features import Features, features_of, standardised_on
-from safe_train.gates.folds import Folds, Rows, out_of_fold
 from safe_train.gates.gate import Decisions, check_scores
 from safe_train.gates.network import Layer, Network, softmax
 from safe_train.gates.outcomes import Outcomes

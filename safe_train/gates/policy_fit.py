@@ -12,8 +12,8 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from safe_data.core.errors import InputError, check_at_least_one, check_choices
+from safe_eval.statistics.folds import Rows, folds_by_group, out_of_fold
 from safe_train.gates.features import Features, features_of, standardised_on
-from safe_train.gates.folds import Rows, folds_by_group, out_of_fold
 from safe_train.gates.learned import FOLDS, SEEN
 from safe_train.gates.network import Layer, Network, softmax
 from safe_train.gates.off_policy import Chances, Log, draw_log

@@ -17,7 +17,7 @@ from numpy import ndarray
 from torch import nn
 
 from safe_data.core.errors import InputError
-from safe_train.gates.folds import Folds, Rows, out_of_fold
+from safe_eval.statistics.folds import Folds, Rows, out_of_fold
 from safe_train.gates.off_policy import Log, Table
 from safe_train.gates.policy import WEIGHT_DECAY, AudioPolicyNetwork, step
 from safe_train.settings.stage_b import Method

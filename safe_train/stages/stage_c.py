@@ -19,12 +19,12 @@ from safe_data.core.files import json_bytes, write_bytes
 from safe_data.core.interruption import interrupted_by_sigterm
 from safe_data.core.options_file import TRAIN, installed_versions, options_of, write_options
 from safe_data.core.overwriting import check_free
+from safe_eval.statistics.folds import folds_by_group
 from safe_train.gates.all_gates import Recipe
 from safe_train.gates.distil import CANDIDATES, STUDENT, StudentLoss, chosen_out_of_fold, distil, student_loss
 from safe_train.gates.drop import Limits
 from safe_train.gates.features import features_of
 from safe_train.gates.fitting import Rules, facts_of
-from safe_train.gates.folds import folds_by_group
 from safe_train.gates.gate import Decisions
 from safe_train.gates.gate_facts import GateFacts
 from safe_train.gates.gate_files import check_no_gate, fitted_gate, no_gate, write_gate

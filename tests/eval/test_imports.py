@@ -48,6 +48,7 @@ def test_every_public_name_is_there_and_no_other() -> None:
     assert safe_eval.__all__ == [
         "CONDITIONS",
         "Answer",
+        "Baselines",
         "CalibrateOptions",
         "CalibrationReport",
         "Card",
@@ -70,6 +71,7 @@ def test_every_public_name_is_there_and_no_other() -> None:
         "Scores",
         "Validation",
         "Verdict",
+        "baseline_predictions",
         "calibrate_files",
         "compare_files",
         "criteria_lines",
@@ -97,6 +99,7 @@ def test_every_public_name_is_there_and_no_other() -> None:
 FUNCTIONS: dict[str, Callable[..., object]] = {
     "import": safe_eval.import_logs,
     "run": safe_eval.evaluate,
+    "baselines": safe_eval.baseline_predictions,
     "score": safe_eval.score_files,
     "calibrate": safe_eval.calibrate_files,
     "verdict": safe_eval.decide,

@@ -9,8 +9,8 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from safe_data.core.errors import InputError
+from safe_eval.statistics.folds import folds_by_group
 from safe_train.gates.features import CLAMP, features_of
-from safe_train.gates.folds import folds_by_group
 from safe_train.gates.learned import (
     SEEN,
     check_labels,
