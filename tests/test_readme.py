@@ -21,7 +21,7 @@ import safe_train.cli
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = ("training.md", "data.md", "benchmarks.md")
+PAGES = ("training.md", "data.md", "benchmarks.md", "baselines.md")
 MAINS = {"safe-data": safe_data.cli.main, "safe-eval": safe_eval.cli.main, "safe-train": safe_train.cli.main}
 
 

@@ -53,6 +53,7 @@ CORE_COMMANDS = """
     safe-eval calibrate --dev dev.jsonl --test predictions.jsonl --model safe
     safe-eval power --difference 0.05
     safe-eval annotate predictions.jsonl --sample 10 --out labels.csv
+    safe-eval baselines runs/mine/shards --on runs/mine/shards --out baselines.jsonl
 """
 # These need an extra, or are what such a command needs; they are typed in every environment.
 EXTRA_COMMANDS = """
