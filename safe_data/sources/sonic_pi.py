@@ -2,8 +2,8 @@
 
 - Program: https://sonic-pi.net, by Sam Aaron; the samples are by contributors of Freesound.
 - Get: the Debian package sonic-pi-samples (3.2.2 was read; 22 MB), unpacked or installed. Licence: the
-  samples are CC0-1.0, as their README.md says. Size: 165 recordings, of which 106
-  (158 s) are records.
+  samples are CC0-1.0, as their README.md says. Size: 165 recordings, of which 105
+  (under 3 min) are records.
 
 Expected under ROOT, which may also be `usr/share/sonic-pi` or the folder `samples` itself:
 
@@ -11,8 +11,8 @@ Expected under ROOT, which may also be `usr/share/sonic-pi` or the folder `sampl
 
 A sample whose name tells its kind (`PATTERNS`) is a record with one question: the kind, one of `KINDS`. The
 others are left out: loops, what rings (bells, chimes), hums and drones, and names that may be anything, such
-as `glitch_perc1` and `mehackit_robot1`; so are noises of less than 0.1 s. A kind means what it means in
-`safe_data.sources.gcompris`.
+as `bass_hit_c`, `glitch_perc1` and `mehackit_robot1`; so are noises of less than 0.1 s. A kind means what it
+means in `safe_data.sources.gcompris`.
 
 `group` is the instrument: what is left of the name without its number, note and way of playing, so that
 `tabla_ke1` and `tabla_ke2`, or `drum_snare_soft` and `drum_snare_hard`, stay together. There are no official
@@ -44,7 +44,7 @@ EVERY = 5  # of so many groups, one is in val
 PATTERNS = {
     "animal": "misc_crow",
     "drum": "bd_* drum_* sn_* tabla_* elec_*snare elec_*kick elec_*tom elec_cymbal",
-    "instrument": "ambi_piano bass_* guit_*",
+    "instrument": "ambi_piano bass_[!h]* bass_hard_c guit_*",
     "noise": "ambi_dark_woosh ambi_sauna ambi_soft_buzz ambi_swoosh elec_beep elec_blip* elec_blup elec_plip "
     "elec_twip loop_3d_printer perc_door perc_swash perc_swoosh perc_till vinyl_*",
 }

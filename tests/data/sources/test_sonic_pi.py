@@ -48,6 +48,8 @@ def test_a_sample_whose_name_tells_its_kind_is_a_record(tmp_path: Path, place: s
         ("drum_roll", "drum"),
         ("elec_hollow_kick", "drum"),
         ("bass_drop_c", "instrument"),
+        ("bass_hard_c", "instrument"),
+        ("bass_hit_c", None),
         ("ambi_piano", "instrument"),
         ("misc_crow", "animal"),
         ("loop_3d_printer", "noise"),
