@@ -57,8 +57,11 @@ EXTRAS_OF = {
 }
 
 
-# Looked for and never installed by us: it brings a build of torch, and computes on CUDA alone.
-LOOKED_FOR = {("safe_train/base/loading.py", "bitsandbytes")}
+# Looked for and never installed by us.
+LOOKED_FOR = {
+    ("safe_train/base/loading.py", "bitsandbytes"),  # it brings a build of torch, and computes on CUDA alone
+    ("safe_data/sources/qt_resources.py", "compression"),  # of the standard library, from Python 3.14 on
+}
 
 
 def distribution(requirement: str) -> str:

@@ -25,6 +25,8 @@ _FILES = (
     "avhbench",
     "cmm",
     "mmau",
+    "gcompris",
+    "sonic_pi",
 )
 
 
