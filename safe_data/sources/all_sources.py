@@ -25,6 +25,7 @@ _FILES = (
     "avhbench",
     "cmm",
     "mmau",
+    "stamps",
 )
 
 

@@ -23,7 +23,7 @@ def kind_example(record_id: str, kind: str) -> Example:
     ('animal',)
     """
     return Example(
-        id=f"{record_id}-kind",
+        id=record_id,
         task="vqa",
         prompt=worded(record_id, WORDINGS),
         references=(kind,),
