@@ -45,6 +45,7 @@ SHORT_FILES = {
     "safe_eval/text/pairs_text.py": "the lines that two tables of differences share",
     "safe_data/media/length.py": "one question to a file",
     "safe_data/sources/synthetic/questions.py": "one part of a corpus",
+    "safe_data/sources/sound_kinds.py": "one question of several sources",
     "safe_eval/arms/delivery.py": "one check of an arm",
     "safe_eval/arms/replies.py": "the notes on one kind of answer",
     "safe_eval/card/hub_results.py": "one format",

@@ -27,6 +27,7 @@ _FILES = (
     "mmau",
     "gcompris",
     "sonic_pi",
+    "stamps",
 )
 
 
