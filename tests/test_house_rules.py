@@ -39,7 +39,6 @@ SHORT_FILES = {
     "safe_data/core/byte_order.py": "one rule of every file of text",
     "safe_data/shards/webdataset_view.py": "the one file that imports webdataset",
     "safe_data/sources/all_sources.py": "the table of sources",
-    "safe_data/sources/sound_kinds.py": "one question of several sources",
     "safe_data/splitting/metadata.py": "one file format",
     "safe_eval/judging/judged_places.py": "where evidence is owed",
     "safe_eval/text/pairs_text.py": "the lines that two tables of differences share",

@@ -14,9 +14,10 @@ Expected under ROOT, which is the folder of the stamps or that of the unpacked p
     {folder}/{NAME}_desc.ogg, _desc_{XX}.ogg     its name, spoken in English or in another language
     symbols/math/{0-9}.ogg, {0-9}_{XX}.ogg       a digit, spoken in English or in another language
 
-A record asks one question, which `question_type` names:
+A record asks one question, or two, which `question_type` names:
 
-- `thing`, the picture alone: what kind of thing it shows, of the 19 kinds in `stamp_kinds`.
+- `thing`, the picture: what kind of thing it shows, of the 19 kinds in `stamp_kinds`. It is asked beside the
+  first of the picture's voices, which has nothing to do with it, or of the picture alone where none is asked.
 - `voice`, a picture and its spoken name: in which of `LANGUAGES`; `VOICES_PER_STAMP` of each picture, so
   chosen that a split has as many of each language as it can. `needs_audio`, as are all that follow.
 - `kind`, a sound alone: what kind of sound it is, one of `sound_kinds.KINDS`; an English name is speech.
@@ -154,12 +155,17 @@ def _of_stamp(stamp: Stamp, languages: tuple[str, ...], groups: Groups) -> Itera
             yield _rejected(id_of(stamp.path), stamp.path, groups, stamp.fault, medium)
         return
     about = {"name": stamp.name}
-    if stamp.picture and (thing := kind_in(THINGS, stamp.path)):
+    thing = kind_in(THINGS, stamp.path) if stamp.picture else None
+    if thing and not languages:
         yield _record(stamp.path, "thing", thing, groups, about, image=stamp.picture)
-    for code in languages:
+    for place, code in enumerate(languages):
         told = about | {"language": code}
         media = {"image": stamp.picture, "sound": stamp.voices[code]}
-        yield _record(stamp.path, f"voice-{code}", LANGUAGES[code], groups, told, **media)
+        record = _record(stamp.path, f"voice-{code}", LANGUAGES[code], groups, told, **media)
+        if thing and not place:
+            asked = _example(f"{id_of(stamp.path)}-thing", "thing", thing, needs_audio=False)
+            record = record.model_copy(update={"examples": (*record.examples, asked)})
+        yield record
     if stamp.sound and stamp.path not in SILENT and (kind := kind_in(SOUNDS, stamp.path)):
         yield _record(stamp.path, "kind-sound", kind, groups, about, sound=stamp.sound)
     if english:
@@ -204,17 +210,17 @@ def _record(
         examples=(
             kind_example(record_id, label)
             if question_type == "kind"
-            else _example(record_id, question_type, label, sound is not None),
+            else _example(record_id, question_type, label, needs_audio=sound is not None),
         ),
         metadata={"asked": question_type, **about, "licence": LICENCE},
     )
 
 
-def _example(record_id: str, question_type: str, reference: str, needs_audio: bool) -> Example:
+def _example(example_id: str, question_type: str, reference: str, *, needs_audio: bool) -> Example:
     return Example(
-        id=record_id,
+        id=example_id,
         task="vqa",
-        prompt=worded(record_id, WORDINGS[question_type]),
+        prompt=worded(example_id, WORDINGS[question_type]),
         references=(reference,),
         choices=CHOICES[question_type],
         question_type=question_type,
