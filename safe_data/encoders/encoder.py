@@ -71,13 +71,22 @@ def _whisper(source: str) -> AudioEncoder:
     return WhisperEncoder(source)
 
 
+def _yamnet(source: str) -> AudioEncoder:
+    """YAMNet, one vector of 1024 per clip, such as yamnet:DIRECTORY of its TensorFlow SavedModel."""
+    from safe_data.encoders.yamnet import YamnetEncoder
+
+    return YamnetEncoder(source)
+
+
 # A pretrained encoder also names its checkpoint: `clap:DIRECTORY` or `clap:owner/name`.
 ENCODERS: dict[str, Callable[[], AudioEncoder]] = {"logmel": _logmel}
 PRETRAINED: dict[str, Callable[[str], AudioEncoder]] = {
     "clap": _clap,
     "clap-tokens": _clap_tokens,
     "whisper": _whisper,
+    "yamnet": _yamnet,
 }
+NOT_ON_THE_HUB = {"yamnet"}
 
 
 def encoder_specs() -> dict[str, str]:
@@ -97,7 +106,8 @@ def load_encoder(spec: str) -> AudioEncoder:
     if name in PRETRAINED and source:
         return PRETRAINED[name](source)
     if name in PRETRAINED:
-        raise InputError(f"encoder {spec!r} names no checkpoint; write {name}:DIRECTORY or {name}:owner/name")
+        hub = "" if name in NOT_ON_THE_HUB else f" or {name}:owner/name"
+        raise InputError(f"encoder {spec!r} names no checkpoint; write {name}:DIRECTORY{hub}")
     if name in ENCODERS and not colon:
         return ENCODERS[name]()
     if name in ENCODERS:

@@ -31,7 +31,8 @@ class Pipeline:
     """The steps of a model: cut windows of `samples` and fill them up, compute features, compute states.
 
     `mel` gives the part of one window's features that holds its sound, of so many samples, as a view with the
-    axes (frames, bands).
+    axes (frames, bands). `starts` gives where the windows of a clip of so many samples begin, in samples; by
+    default as `window_starts` does.
     """
 
     samples: int
@@ -40,6 +41,7 @@ class Pipeline:
     features: Callable[["Tensor"], "Tensor"]
     states: Callable[["Tensor"], "Tensor"]
     mel: Callable[["Tensor", int], "Tensor"]
+    starts: Callable[[int], list[int]] | None = None
 
     def run(
         self, clips: Sequence[Samples], changes: Sequence[MelChange | None] = ()
@@ -49,7 +51,7 @@ class Pipeline:
         All windows have the same length, so sorting the clips would gain nothing. A change of a clip is made
         to each of its windows.
         """
-        starts = [window_starts(len(clip), self.samples, self.sample_rate_hz) for clip in clips]
+        starts = [self._starts(len(clip)) for clip in clips]
         windows = (
             _Window(self.fill(clip[start : start + self.samples]), len(clip) - start, change)
             for clip, clip_starts, change in zip_longest(clips, starts, changes)
@@ -58,6 +60,11 @@ class Pipeline:
         states = self._batches(windows)
         for clip_starts in starts:
             yield clip_starts, np.stack(list(islice(states, len(clip_starts))))
+
+    def _starts(self, samples: int) -> list[int]:
+        if self.starts:
+            return self.starts(samples)
+        return window_starts(samples, self.samples, self.sample_rate_hz)
 
     def _batches(self, windows: Iterable["_Window"]) -> Iterator[Float32[ndarray, "..."]]:
         """One output per window, always computed with the same batch shape and number of threads.

@@ -160,6 +160,8 @@ def test_the_embedding_is_the_one_of_this_version() -> None:
     [
         ("clap", r"^encoder 'clap' names no checkpoint; write clap:DIRECTORY or clap:owner/name$"),
         ("whisper:", r"^encoder 'whisper:' names no checkpoint"),
+        ("yamnet", r"^encoder 'yamnet' names no checkpoint; write yamnet:DIRECTORY$"),
+        ("yamnet:not/a/model", r"^yamnet checkpoint 'not/a/model' has no variables/variables.index; give"),
         ("logmel:x", r"^encoder 'logmel:x': logmel has no weights to load; write 'logmel'$"),
         ("clop:x", r"^encoder 'clop:x' is unknown; did you mean 'clap'\?$"),
         ("clap:not/a/model", r"^clap checkpoint 'not/a/model' is not a directory"),

@@ -6,17 +6,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy import ndarray
+from tensor_bundles import save_yamnet
 from tiny_encoders import WHISPER_SECONDS, save_clap, save_whisper, sound
 
 from safe_data.encoders.clap import ClapEncoder
 from safe_data.encoders.encoder import AudioEncoder
 from safe_data.encoders.logmel import LogMelEncoder
 from safe_data.encoders.whisper import WhisperEncoder
+from safe_data.encoders.yamnet import YamnetEncoder
 
 # Of a sound of 2 seconds: frames and bands. CLAP repeats it to 10 s of hops of 480 samples; Whisper's hop is
 # 160 samples at 16 kHz, and the silence after the sound is left out; logmel's is 128 samples at 8 kHz.
+# YAMNet's is Whisper's: patches of 96 frames begin every 48, and the last one is filled with silence.
 SECONDS = 2
-MELS = {"clap": (1001, 64), "clap-tokens": (1001, 64), "whisper": (200, 20), "logmel": (126, 64)}
+MELS = {
+    "clap": [(1001, 64)],
+    "clap-tokens": [(1001, 64)],
+    "whisper": [(200, 20)],
+    "logmel": [(126, 64)],
+    "yamnet": [(96, 64), (96, 64), (96, 64), (56, 64)],
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +37,7 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, AudioEncoder
         "clap-tokens": ClapEncoder(clap, "tokens"),
         "whisper": WhisperEncoder(whisper),
         "logmel": LogMelEncoder(),
+        "yamnet": YamnetEncoder(save_yamnet(root / "yamnet")),
     }
 
 
@@ -59,7 +69,7 @@ def test_a_change_gets_frames_and_bands_and_moves_its_own_clip_alone(
         return noting
 
     assert encoder.encode(clips, [seen(same)] * 3).tobytes() == plain.tobytes()
-    assert shapes == [MELS[name]] * 3
+    assert shapes == MELS[name] * 3
     found = encoder.encode(clips, [None, seen(quiet), None])
     assert found[[0, 2]].tobytes() == plain[[0, 2]].tobytes()
     assert found[1].tobytes() != plain[1].tobytes()
