@@ -68,7 +68,8 @@ def test_each_question_has_its_media_its_answer_and_one_wording(root: Path) -> N
     for one in records:
         about = one.examples[0].question_type or ""
         beside = [each.question_type for each in one.examples[1:]]
-        assert beside in ([], ["thing"]) and (not beside or about == "voice")
+        assert beside in ([], ["thing"])
+        assert not beside or about == "voice"
         assert (one.image is not None, one.audio is not None) == (
             (True, False) if about == "thing" else media.get(about, (False, True))
         )
