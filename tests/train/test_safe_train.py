@@ -12,6 +12,7 @@ from safe_train import cli
 
 FUNCTIONS = {
     "demo": "run_demo",
+    "real": "run_real",
     "audit": "run_audit",
     "stage-a": "stage_a",
     "stage-b": "stage_b",

@@ -1,0 +1,1 @@
+"""Real weights and real sounds, from packages alone: `make real`."""
