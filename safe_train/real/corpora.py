@@ -34,6 +34,7 @@ SOURCES = {"stamps": STAMPS, "sonic_pi": SONIC_PI, "gcompris": GCOMPRIS}
 TRAINED_ON = ("stamps", "sonic_pi")
 # Test is a fifth; the gate is fitted on what neither training nor test has seen.
 SPLITS, FRACTIONS, TOLERANCE = ("train", "val", "gate", "test"), (0.6, 0.08, 0.12, 0.2), 0.05
+WORKERS = 2
 SUITES = ("schema", "load", "leakage")
 ENCODER = "yamnet"
 _INSIDE = {
@@ -73,7 +74,7 @@ def split_stamps(corpus: Path, out: Path) -> Path:
         InputError: the shares cannot be reached.
     """
     shards, splits = out / "unsplit", out / "splits"
-    build_dataset(corpus, shards, source="stamps")
+    build_dataset(corpus, shards, source="stamps", workers=WORKERS)
     made_of = {"manifest": ShardDataset(shards, "train").fingerprint}
 
     def divide(folder: Path) -> dict[str, float]:
@@ -106,7 +107,9 @@ def build_corpora(corpora: dict[str, Path], encoder: Path, splits: Path, out: Pa
     spec = (f"{ENCODER}:{encoder}",)
     for name, corpus in corpora.items():
         chosen = splits if name == "stamps" else None
-        build_dataset(corpus, shards[name], source=name, name=name, encoders=spec, splits=chosen)
+        build_dataset(
+            corpus, shards[name], source=name, name=name, encoders=spec, splits=chosen, workers=WORKERS
+        )
     return RealCorpora(shards, encoder)
 
 
