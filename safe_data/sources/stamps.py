@@ -85,7 +85,7 @@ WORDINGS = {
         "Do the picture and the sound fit together?",
     ),
 }
-# A thing and a language are asked for in free words: to score 19 or 8 choices takes as many passes as there are.
+# Things and languages are asked for in free words: to score 19 or 8 choices takes as many passes.
 CHOICES = {"digit": DIGITS, "fit": ("yes", "no")}
 
 
