@@ -3,7 +3,7 @@
 import contextlib
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from safe_eval.scoring.scores import Scores
 from safe_train.base.backbone import Backbone, load_backbone
 from safe_train.base.freeze import audit_freeze
 from safe_train.checkpoint import Checkpoint, attach_checkpoint, check_dataset, read_checkpoint
-from safe_train.demo_text import TWIN, accuracy_lines, freeze_lines, gate_lines, verdict_lines
+from safe_train.demo_text import TWIN, accuracy_lines, freeze_lines, gate_lines, told_step, verdict_lines
 from safe_train.gates.fit import fit_gate
 from safe_train.gates.gate_files import FittedGate
 from safe_train.parity.comparison import gate_off_parity
@@ -56,7 +56,6 @@ _RESULTS = ("predictions.jsonl", "scores.json", "verdict.json", "report.html", "
 # The curve of accuracy against noise, which the criteria leave out: it is asked on a sample of whole groups.
 NOISE = ("snr_10db", "snr_0db", "snr_-10db")
 NOISE_QUESTIONS = 300
-_LAST_STEP = 8
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,12 @@ def run_demo(out: Path, *, seed: int = 0, config: DemoConfig | None = None) -> i
 
 
 def _build(out: Path, seed: int, config: DemoConfig) -> None:
-    with _step(1, f"world: {config.clips} clips of pictures, sounds and questions"):
+    with told_step(f"1/8 world: {config.clips} clips of pictures, sounds and questions"):
         write_world(out / "world", clips=config.clips, seed=seed, world=config.world)
-    with _step(2, "shards with cached audio embeddings"):
+    with told_step("2/8 shards with cached audio embeddings"):
         build_dataset(out / "world", out / "shards", encoders=(ENCODER,))
-    with _step(3, "check of schema, load and leakage"):
-        _check_shards(out / "shards")
+    with told_step("3/8 check of schema, load and leakage"):
+        check_shards(out / "shards")
 
 
 def build_world(out: Path, *, seed: int, clips: int, world: str = PLAIN) -> Path:
@@ -118,11 +117,16 @@ def build_world(out: Path, *, seed: int, clips: int, world: str = PLAIN) -> Path
     """
     write_world(out / "world", clips=clips, seed=seed, world=world)
     build_dataset(out / "world", out / "shards", encoders=(ENCODER,))
-    _check_shards(out / "shards")
+    check_shards(out / "shards")
     return out / "shards"
 
 
-def _check_shards(shards: Path) -> None:
+def check_shards(shards: Path) -> None:
+    """Check schema, load and leakage.
+
+    Raises:
+        InputError: a suite does not hold; the message has all that was found.
+    """
     findings = io.StringIO()
     with contextlib.redirect_stdout(findings):
         code = check(shards, suites=SUITES, force=True)
@@ -134,11 +138,11 @@ def _train(out: Path, seed: int, config: DemoConfig) -> StageAResult:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # the toy loads in a moment
-    with _step(4, "backbone: a toy vision-language model") as add:
+    with told_step("4/8 backbone: a toy vision-language model") as add:
         pretrain(out / "backbone", seed=seed, recipe=config.recipe)
         toy = read_toy_backbone(out / "backbone")
         add(f"{toy.parameters:,} parameters, accuracy {toy.held_out_accuracy:.1%} on pictures it never saw")
-    with _step(5, "stage A: teach it to hear") as add:
+    with told_step("5/8 stage A: teach it to hear") as add:
         settings = preset_config(
             "demo",
             shards=(out / "shards",),
@@ -154,7 +158,7 @@ def _train(out: Path, seed: int, config: DemoConfig) -> StageAResult:
 
 
 def _fit_gate(out: Path, seed: int, config: DemoConfig) -> FittedGate:
-    with _step(6, "gate: decide, before any sound is opened, when to listen") as add:
+    with told_step("6/8 gate: decide, before any sound is opened, when to listen") as add:
         settings = GateConfig(
             kind=config.gate,
             bound=config.gate_bound,
@@ -174,7 +178,9 @@ def _predict(
     out: Path, seed: int, config: DemoConfig, trained: StageAResult, gate: FittedGate
 ) -> FreezeProof:
     """Load everything from disk again: the demo judges what was saved."""
-    with _step(7, "answers of the base, and of SAFE under five conditions, in noise, and always on") as add:
+    with told_step(
+        "7/8 answers of the base, and of SAFE under five conditions, in noise, and always on"
+    ) as add:
         checkpoint = read_checkpoint(out / "adapter")
         dataset = ShardDataset(out / "shards", "test", ENCODER)
         check_dataset(checkpoint, dataset, allow_other=False)
@@ -214,18 +220,8 @@ def _asked_alone(
 
 
 def _judge(out: Path, seed: int, config: DemoConfig) -> tuple[Scores, Verdict]:
-    with _step(8, "scores, verdict and report"):
+    with told_step("8/8 scores, verdict and report"):
         scores = score_files([out / "predictions.jsonl"], Sampling(seed=seed), out=out, force=True)
         verdict = decide(out, config.criteria, expect=(out / "shards",), force=True)
         write_report(out, shards=out / "shards", force=True)
     return scores, verdict
-
-
-@contextlib.contextmanager
-def _step(number: int, text: str) -> Iterator[Callable[[str], None]]:
-    """Print one line after a step: what it did, what was added inside the block, and how long it took."""
-    parts = [text]
-    started = time.monotonic()
-    yield parts.append
-    took = f"({time.monotonic() - started:.1f} s)"
-    say([f"{number}/{_LAST_STEP} {'; '.join(parts)} {took}"], flush=True)

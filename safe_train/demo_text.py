@@ -1,7 +1,10 @@
-"""Demo text: what the demo prints at its end."""
+"""Demo text: what the demo prints after each step and at its end."""
 
-from collections.abc import Sequence
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
 
+from safe_data.core.terminal import say
 from safe_eval.arms.pairs import ALWAYS_ON
 from safe_eval.judging.judged import GO
 from safe_eval.judging.verdict import Verdict
@@ -23,6 +26,15 @@ _ARMS = {
     "gate off": (SAFE, "gate_off"),
 }
 _SLICES = {"VL questions": "vl", "audio questions": "audio"}
+
+
+@contextlib.contextmanager
+def told_step(text: str) -> Iterator[Callable[[str], None]]:
+    """Print one line after a step: what it did, what was added inside the block, and how long it took."""
+    parts = [text]
+    started = time.monotonic()
+    yield parts.append
+    say([f"{'; '.join(parts)} ({time.monotonic() - started:.1f} s)"], flush=True)
 
 
 def accuracy_lines(scores: Scores) -> list[str]:

@@ -67,6 +67,7 @@ EXTRA_COMMANDS = """
     safe-eval view runs/scored --export runs/view
     safe-eval --completion bash
     safe-train demo --out runs/demo
+    safe-train real --out runs/real
 """
 # What no command fails without: a call that needs an extra, and what it prints.
 EXTRA_CALLS = {
@@ -292,7 +293,7 @@ def can_run(desk: Desk, words: list[str]) -> bool:
 def needs(words: list[str]) -> str:
     """The extras that a command needs, as the message about them names them."""
     if words[0] == "safe-train":
-        return "train,gx,report" if words[1] == "demo" else "train"
+        return {"demo": "train,gx,report", "real": "train,gx,report,real"}.get(words[1], "train")
     if any(word.startswith(("clap:", "whisper:")) for word in words):
         return "train"
     if "ray" in words or "hub" in words:

@@ -13,7 +13,6 @@ from pathlib import Path
 from jaxtyping import Float32
 from numpy import ndarray
 
-from safe_data.audit.check import check
 from safe_data.build.build import build_dataset
 from safe_data.core.command import HOLDS
 from safe_data.core.errors import InputError
@@ -35,7 +34,6 @@ TRAINED_ON = ("stamps", "sonic_pi")
 # Test is a fifth; the gate is fitted on what neither training nor test has seen.
 SPLITS, FRACTIONS, TOLERANCE = ("train", "val", "gate", "test"), (0.6, 0.08, 0.12, 0.2), 0.05
 WORKERS = 2
-SUITES = ("schema", "load", "leakage")
 ENCODER = "yamnet"
 _INSIDE = {
     STAMPS: "usr/share/tuxpaint/stamps",
@@ -142,17 +140,3 @@ def make_encoder(wheel: Path, corpora: dict[str, Path], splits: Path, out: Path)
 
 def _decoded(path: Path) -> Float32[ndarray, " samples"]:
     return decode_audio(path.read_bytes(), SAMPLE_RATE_HZ).samples
-
-
-def check_shards(shards: Path) -> list[str]:
-    """Check schema, load and leakage; return what the suites found.
-
-    Raises:
-        InputError: a suite does not hold.
-    """
-    findings = io.StringIO()
-    with contextlib.redirect_stdout(findings):
-        code = check(shards, suites=SUITES, force=True)
-    if code != HOLDS:
-        raise InputError(f"{findings.getvalue()}{shards}: failed its check; nothing is trained on such data")
-    return findings.getvalue().splitlines()

