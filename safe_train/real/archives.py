@@ -14,7 +14,7 @@ from safe_data.core.files import committing_folder
 
 _AR_MAGIC, _AR_HEADER = b"!<arch>\n", 60
 _DATA = "data.tar"
-# What damaged content raises; zipfile's RuntimeError is of a password or a method of compression that it lacks.
+# What damaged content raises: zipfile's RuntimeError is of a password, or of a compression that it lacks.
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, RuntimeError, OSError)
 
 
