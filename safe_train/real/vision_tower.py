@@ -30,6 +30,7 @@ _PARTS = {
     "projection.project_conv": ("_project_conv", False),
     "projection.project_bn": ("_bn2", True),
 }
+_LONGEST_REASON = 200  # characters
 _NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
@@ -59,8 +60,9 @@ def load_weights(tower: Any, file: Path) -> None:
         found = torch.load(file, map_location="cpu", weights_only=True)
         tower.load_state_dict(renamed(found, len(tower.encoder.blocks)), strict=False)
         missing = set(tower.state_dict()) - set(renamed(found, len(tower.encoder.blocks)))
-    except (KeyError, RuntimeError, AttributeError, ValueError, OSError, EOFError) as error:
-        raise InputError(f"{file}: does not hold the weights of EfficientNet-lite0: {error}") from None
+    except Exception as error:  # a damaged or hostile file fails in many ways
+        said = " ".join(str(error).split())[:_LONGEST_REASON]
+        raise InputError(f"{file}: does not hold the weights of EfficientNet-lite0: {said}") from None
     if unexpected := [name for name in missing if "squeeze_excite" not in name]:
         raise InputError(f"{file}: lacks {', '.join(sorted(unexpected)[:3])}")
     _open_squeeze_excite(tower)
