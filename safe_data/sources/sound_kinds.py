@@ -1,7 +1,8 @@
 """The question what kind of sound it is, as all sources that know the kinds of their sounds ask it.
 
 The answers are the same in every source, so that a pathway can be trained on the sounds of one and tested on
-those of another. A few wordings keep it from reading the answer off a single prompt.
+those of another. A few wordings keep it from reading the answer off a single prompt. It is asked in free
+words: to score five choices of several tokens takes five passes.
 """
 
 import hashlib
@@ -27,7 +28,6 @@ def kind_example(record_id: str, kind: str) -> Example:
         task="vqa",
         prompt=worded(record_id, WORDINGS),
         references=(kind,),
-        choices=KINDS,
         question_type="kind",
         needs_audio=True,
     )

@@ -80,8 +80,8 @@ def test_each_question_has_its_media_its_answer_and_one_wording(root: Path) -> N
         for example in one.examples:
             asked = example.question_type or ""
             assert example.needs_audio == (asked != "thing")
-            assert (example.choices is None) == (asked in ("thing", "voice"))
-            assert example.references[0] in (example.choices or (*THING_KINDS, *LANGUAGES.values()))
+            assert (example.choices is None) == (asked not in ("digit", "fit"))
+            assert example.references[0] in (example.choices or (*THING_KINDS, *LANGUAGES.values(), *KINDS))
             assert asked == "kind" or example.prompt in WORDINGS[asked]
     for asked, wordings in WORDINGS.items():
         assert {question(one, asked).prompt for one in of_type(records, asked)} == set(wordings)
