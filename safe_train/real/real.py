@@ -44,7 +44,7 @@ from safe_train.real.language_model import read_gguf
 from safe_train.real.made import make_once
 from safe_train.real.packages import PACKAGES, Packages, fetched
 from safe_train.real.real_text import licence_lines, table_lines
-from safe_train.settings.gate import GateConfig
+from safe_train.settings.gate import GateConfig, GateKind
 from safe_train.settings.predict import PredictConfig
 from safe_train.stages.stage_a import StageAResult, stage_a
 
@@ -71,6 +71,7 @@ class RealConfig:
     steps: int | None = None  # None: as the preset says
     batch_size: int | None = None
     device: str | None = None
+    gate: GateKind = "linear"
 
     def __post_init__(self) -> None:
         for seed in self.seeds:
@@ -201,7 +202,7 @@ def _train(out: Path, base: Path, corpora: RealCorpora, config: RealConfig, seed
             _folder(out, seed) / "adapter",
             corpora.shards["stamps"],
             backbone=base,
-            config=GateConfig(bound=0.05, vl_bound=0.05, seed=seed, force=True),
+            config=GateConfig(kind=config.gate, bound=0.05, vl_bound=0.05, seed=seed, force=True),
         )
         add(f"{fitted.gate.kind}, fitted on {fitted.gate.facts.fitted_on.questions} questions of its own")
     return trained
@@ -243,7 +244,7 @@ def _curves(folder: Path, base: Path, shards: Path, seed: int) -> int:
         [shards],
         out=folder / "curves",
         options=RunOptions(conditions=CURVES, subset=str(sample), seeds=(seed,)),
-        asked=ModelOptions(arg=(f"backbone={base}",), max_tokens=6),
+        asked=ModelOptions(arg=(f"backbone={base}",)),
     )
     return found.finished.rows
 
