@@ -244,7 +244,7 @@ def _curves(folder: Path, base: Path, shards: Path, seed: int) -> int:
         [shards],
         out=folder / "curves",
         options=RunOptions(conditions=CURVES, subset=str(sample), seeds=(seed,)),
-        asked=ModelOptions(arg=(f"backbone={base}",)),
+        asked=ModelOptions(arg=(f"backbone={base}", "without_base=true")),
     )
     return found.finished.rows
 
