@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 from made_rows import good_run, shuffled
 
+from safe_data.build.build import build_dataset
 from safe_data.core.errors import InputError
+from safe_data.shards.dataset import ShardDataset
 from safe_eval.arms.all_arms import all_arms
 from safe_eval.cli import main
 from safe_eval.judging.expectation import check_expected
@@ -21,6 +26,7 @@ from safe_eval.options import Sampling
 from safe_eval.prediction import Prediction
 from safe_eval.predictions import write_predictions
 from safe_eval.report.run_folder import read_results
+from safe_eval.runner.row import hear
 from safe_eval.scoring.score import score_files
 
 HELPS = """
@@ -379,3 +385,19 @@ def test_an_example_that_is_stated_twice_must_be_stated_alike(tmp_path: Path) ->
     with pytest.raises(InputError, match=r"e\.jsonl:2 'a': stated twice, differently"):
         read_expected(Wanted(write_lines(tmp_path / "e.jsonl", rows)))
     assert len(read_expected(Wanted(write_lines(tmp_path / "e.jsonl", rows[:1] * 2))).examples) == 1
+
+
+def test_a_sound_of_two_channels_is_known_by_the_one_that_is_heard(tmp_path: Path) -> None:
+    times = np.arange(8_000) / 8_000
+    stereo = np.stack([np.sin(2 * np.pi * 440 * times), 0.5 * np.sin(2 * np.pi * 660 * times)], axis=1)
+    (tmp_path / "raw").mkdir()
+    soundfile.write(tmp_path / "raw" / "one.wav", stereo, 8_000)
+    about = {"id": "one", "task": "vqa", "prompt": "what is heard ?", "references": ["bell"]}
+    row = {"id": "one", "audio_file_name": "one.wav", "group": "g", "split": "test", "examples": [about]}
+    (tmp_path / "raw" / "metadata.jsonl").write_text(json.dumps(row))
+    build_dataset(tmp_path / "raw", tmp_path / "shards", quiet=True)
+    sound = ShardDataset(tmp_path / "shards", "test").audio(0)
+    assert sound is not None
+    (found,) = read_expected(Wanted(tmp_path / "shards")).examples
+    assert hear(sound).sha256 in found.sounds
+    assert hear(replace(sound, samples=-sound.samples)).sha256 not in found.sounds
