@@ -71,8 +71,6 @@ def heard_frames(samples: int) -> int:
 def mel_filters() -> Float64[ndarray, "bins bands"]:
     """The weight of each frequency in each band: triangles in HTK's mel, two steps wide, 1 in the middle.
 
-    Frequency 0 has no weight.
-
     **Source:** tf.signal.linear_to_mel_weight_matrix.
     """
     lowest, highest = _htk_mel(np.array([LOWEST_HZ, HIGHEST_HZ])).tolist()
@@ -81,7 +79,6 @@ def mel_filters() -> Float64[ndarray, "bins bands"]:
     bins = _htk_mel(np.arange(FFT_SAMPLES // 2 + 1) * (SAMPLE_RATE_HZ / FFT_SAMPLES))[:, None]
     rising, falling = (bins - left) / (middle - left), (right - bins) / (right - middle)
     triangles: Float64[ndarray, "bins bands"] = np.maximum(0, np.minimum(rising, falling))
-    triangles[0] = 0
     return triangles
 
 

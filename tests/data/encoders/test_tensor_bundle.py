@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tensor_bundles import block, bundle_entries, message, sealed, table, varint, write_bundle
 
 from safe_data.core.errors import InputError
+from safe_data.encoders import sstable
 from safe_data.encoders.sstable import MOST_BYTES, read_sstable
 from safe_data.encoders.tensor_bundle import DATA, INDEX, TensorBundle, open_tensor_bundle
 
@@ -185,3 +186,14 @@ def test_the_writer_of_these_tests_shares_the_beginnings_of_keys() -> None:
     entries, _ = bundle_entries(TENSORS)
     assert b"layer/kernel" not in block(entries)
     assert b"layer/kernel" in block(entries, restart_every=1)
+
+
+def test_an_index_of_more_keys_than_any_model_has_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bundle(tmp_path, TENSORS)
+    monkeypatch.setattr(sstable, "MOST_ENTRIES", len(TENSORS) + 1)  # the header is one
+    open_tensor_bundle(tmp_path)
+    monkeypatch.setattr(sstable, "MOST_ENTRIES", len(TENSORS))
+    with pytest.raises(InputError, match="it has more than 5 keys"):
+        open_tensor_bundle(tmp_path)

@@ -38,9 +38,8 @@ def plain_log_mel(samples: Float32[ndarray, " samples"]) -> ndarray:
         low, centre, high = edges[band : band + 3]
         for index in range(1, 257):
             place = mel(index * 31.25)
-            weights[index, band] = max(
-                0, min((place - low) / (centre - low), (high - place) / (high - centre))
-            )
+            slopes = (place - low) / (centre - low), (high - place) / (high - centre)
+            weights[index, band] = max(0, min(slopes))
     window = 0.5 * (1 - np.cos(2 * np.pi * np.arange(400) / 400))
     parts = np.stack([samples[start : start + 400] * window for start in range(0, 96 * 160, 160)])
     magnitudes = np.abs(np.fft.fft(np.pad(parts, ((0, 0), (0, 112))))[:, :257])
