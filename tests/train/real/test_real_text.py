@@ -1,5 +1,8 @@
 """The table of a real run: a line for each kind of question that was asked, and the arms that answered it."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import pytest
 
 from safe_eval.prediction import Prediction
@@ -18,13 +21,21 @@ RIGHT = {
     ("safe", "swap_audio", 1): 3,
     ("safe", "mute_audio", 1): 1,
     ("safe", "gate_off", 1): 2,
-    ("majority", "full", 0): 4,
-    ("probe", "full", 0): 5,
 }
+RIGHT_WITHOUT_A_MODEL = {("majority", "full", 0): 4, ("probe", "full", 0): 5}
 
 
 @pytest.fixture(scope="module")
-def scores(tmp_path_factory: pytest.TempPathFactory) -> Scores:
+def table(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("scores")
+    models, baselines = (
+        _scores(folder / f"{name}.jsonl", right)
+        for name, right in (("models", RIGHT), ("baselines", RIGHT_WITHOUT_A_MODEL))
+    )
+    return table_lines(models, baselines)
+
+
+def _scores(path: Path, answered: Mapping[tuple[str, str, int], int]) -> Scores:
     rows = [
         Prediction(
             example_id=f"{dataset}-{kind}-{number}",
@@ -37,29 +48,27 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Scores:
             needs_audio=True,
             prompt="What kind of sound is it?",
             references=("drum",),
-            choices=None if dataset == "gcompris" else ("drum", "noise"),  # answered in free words
             answer="drum" if number < right else "noise",
             model=model,
             condition=condition,
             seed=seed,
         )
-        for (model, condition, seed), right in RIGHT.items()
+        for (model, condition, seed), right in answered.items()
         for dataset, kind in (("stamps", "kind"), ("gcompris", "kind"), ("stamps", "colour"))
         for number in range(8)
     ]
-    path = tmp_path_factory.mktemp("scores") / "predictions.jsonl"
     write_predictions(path, rows)
     return score_files([path])
 
 
-def test_a_line_for_each_kind_of_question_that_was_asked(scores: Scores) -> None:
-    header, *lines = table_lines(scores)
+def test_a_line_for_each_kind_of_question_that_was_asked(table: list[str]) -> None:
+    header, *lines = table
     assert [line.split("  ")[0] for line in lines] == ["kind of sound, other corpus", "kind of sound"]
     assert header.startswith("accuracy (%) [95% interval]  ")
 
 
-def test_the_first_seed_is_shown_with_what_was_not_measured_left_open(scores: Scores) -> None:
-    header, line, _ = table_lines(scores)
+def test_the_first_seed_is_shown_with_what_was_not_measured_left_open(table: list[str]) -> None:
+    header, line, _ = table
     names = [name for name in header.split("  ") if name.strip()]
     cells = [cell.strip() for cell in line.split("  ") if cell.strip()]
     found = dict(zip((name.strip() for name in names), cells, strict=True))
