@@ -80,6 +80,37 @@ def irrelevance(false: int = 18, changed_vl: int = 0, noisy: int = 260) -> list[
     ]
 
 
+def real(
+    heard: int = 540, swapped: int = 60, other: int = 300, lost_vl: int = 0, lost_off: int = 0
+) -> list[Prediction]:
+    """Voices and pictures of one corpus, and kinds of sound of another, all asked in free words."""
+    return [
+        *of_corpus("stamps", "voice", arm("base", "full", 0, 540)),
+        *of_corpus("stamps", "voice", arm("safe", "full", heard, 540 - lost_vl)),
+        *of_corpus("stamps", "voice", arm("safe", "mute_audio", 0, 540)),
+        *of_corpus("stamps", "voice", arm("safe", "swap_audio", swapped, 540)),
+        *of_corpus("stamps", "voice", arm("safe", "gate_off", 0, 540 - lost_off)),
+        *of_corpus("gcompris", "kind", arm("base", "full", 0, 540)),
+        *of_corpus("gcompris", "kind", arm("safe", "full", other, 540)),
+        *of_corpus("gcompris", "kind", arm("safe", "mute_audio", 0, 540)),
+    ]
+
+
+def of_corpus(dataset: str, about: str, rows: Sequence[Prediction]) -> list[Prediction]:
+    """The rows as those of a corpus whose questions about sounds are of one type; no row has choices."""
+    return [
+        msgspec.structs.replace(
+            one,
+            dataset=dataset,
+            example_id=f"{dataset}-{one.example_id}",
+            question_type=about if one.needs_audio else "thing",
+            choices=None,
+        )
+        for one in rows
+        if one.needs_audio or dataset == "stamps"
+    ]
+
+
 def variance(
     audio: tuple[int, ...] = (540, 543, 546), vl: tuple[int, ...] = (540, 540, 540)
 ) -> list[Prediction]:

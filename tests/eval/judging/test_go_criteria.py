@@ -31,6 +31,7 @@ WORLDS: dict[str, World] = {
     "speech": made_go.speech,
     "overfit": made_go.overfit,
     "retention": made_go.retention,
+    "real": made_go.real,
 }
 
 
@@ -100,6 +101,11 @@ def test_a_world_that_meets_them_all_is_go(name: str) -> None:
             {"seeing_is_kept_beside_noise", "seeing_is_kept_beside_any_sound", "noise_changes_nothing_seen"},
         ),
         ("irrelevance", {"noisy": 241}, {"a_noisy_sound_still_helps"}),
+        ("real", {"heard": 30}, {"sounds_are_heard", "hearing_beats_the_base"}),
+        ("real", {"swapped": 120}, {"another_voice_is_followed"}),
+        ("real", {"other": 0}, {"kinds_are_heard_in_another_corpus"}),
+        ("real", {"lost_vl": 30}, {"seeing_is_kept"}),
+        ("real", {"lost_off": 1}, {"gate_off_is_the_base"}),
         ("variance", {"audio": (540, 543, 547)}, {"seeds_agree_on_sounds"}),
         ("variance", {"vl": (538, 540, 542)}, {"seeds_agree_on_pictures"}),
         ("variance", {"audio": (240, 243, 246)}, {"hearing_gains_over_seeds"}),
