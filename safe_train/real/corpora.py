@@ -44,10 +44,9 @@ _FOLDER = "variables"
 
 @dataclass(frozen=True)
 class RealCorpora:
-    """Where the shards of each corpus are, and the folder of the encoder that their sounds were read with."""
+    """Where the shards of each corpus are."""
 
     shards: dict[str, Path]
-    encoder: Path
 
     @property
     def trained_on(self) -> tuple[Path, ...]:
@@ -109,7 +108,7 @@ def build_corpora(corpora: dict[str, Path], encoder: Path, splits: Path, out: Pa
         build_dataset(
             corpus, shards[name], source=name, name=name, encoders=spec, splits=chosen, workers=WORKERS
         )
-    return RealCorpora(shards, encoder)
+    return RealCorpora(shards)
 
 
 def make_encoder(wheel: Path, corpora: dict[str, Path], splits: Path, out: Path) -> Path:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from safe_data.shards.dataset import ShardDataset
@@ -21,12 +21,12 @@ from safe_train.base.prompts import Picture, Prompts, encode_answer, stored_pict
 from safe_train.real.made import Facts
 from safe_train.real.picture_lessons import THING, Lesson, PictureLessons, draw_lesson, picture_lessons
 from safe_train.stages.schedule import rate_at
+from safe_train.toy.teaching import learn
 
 VERSION = 1  # raise it whenever the lessons or their number change
 WORD_STEPS, WORD_ROWS, WORD_RATE, WORD_WARM_UP_STEPS = 300, 64, 2e-3, 20
 STEPS, ROWS, RATE, WARM_UP_STEPS = 100, 16, 1e-3, 5
 _STREAM = 11
-_MAX_GRADIENT_NORM = 1.0
 _ASKED_AT_ONCE = 32
 _BLANK = Picture("blank", lambda: Image.new("RGB", (1, 1)))
 
@@ -35,7 +35,6 @@ def teach_projector(
     model: Any, processor: Any, train: ShardDataset, held_out: ShardDataset, seed: int
 ) -> Facts:
     """Teach the projector on the pictures of one split; return its accuracy on those of another."""
-    torch.manual_seed(seed)
     lessons = picture_lessons(train, model, processor)
     projector = model.model.multi_modal_projector.requires_grad_(True)
     _standardise(projector, lessons.features)
@@ -90,7 +89,7 @@ def _to_words(model: Any, processor: Any, projector: Any, lessons: PictureLesson
     for step in range(WORD_STEPS):
         rows = torch.from_numpy(rng.integers(len(lessons.shown), size=WORD_ROWS))
         loss = (projector(lessons.features[rows]) - words[rows]).pow(2).mean() / scale
-        _learn(optimizer, loss, WORD_RATE * rate_at(step, WORD_STEPS, warm_up=WORD_WARM_UP_STEPS))
+        learn(optimizer, loss, WORD_RATE * rate_at(step, WORD_STEPS, warm_up=WORD_WARM_UP_STEPS))
         last = loss.item()
     return last
 
@@ -104,7 +103,7 @@ def _to_answers(model: Any, processor: Any, projector: Any, lessons: PictureLess
     for step in bar:
         drawn = [draw_lesson(lessons, kinds, rng) for _ in range(ROWS)]
         loss = _answer_loss(model, processor, prompts, drawn, lessons.features)
-        _learn(optimizer, loss, RATE * rate_at(step, STEPS, warm_up=WARM_UP_STEPS))
+        learn(optimizer, loss, RATE * rate_at(step, STEPS, warm_up=WARM_UP_STEPS))
         seen.append(loss.item())
         bar.set_postfix(loss=f"{seen[-1]:.3f}", refresh=False)
     return float(np.mean(seen[-10:]))
@@ -138,12 +137,3 @@ def _answer_loss(
 def _word(processor: Any, embeddings: Float[Tensor, "words width"], text: str) -> Float[Tensor, " width"]:
     ids = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
     return embeddings[ids].mean(0)
-
-
-def _learn(optimizer: torch.optim.Optimizer, loss: Float[Tensor, ""], rate: float) -> None:
-    (group,) = optimizer.param_groups
-    group["lr"] = rate
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
-    nn.utils.clip_grad_norm_(group["params"], _MAX_GRADIENT_NORM)
-    optimizer.step()

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from safe_eval.baselines.answerers import CHANCE, MAJORITY
+from safe_eval.baselines.sound_features import NORMALISED, PROBE, SHORTCUT
 from safe_eval.prediction import BASE
 from safe_eval.results.metrics import Metric
 from safe_eval.scoring.scores import Scores
@@ -12,11 +14,11 @@ from safe_train.settings.predict import SAFE
 METRIC = "vqa_accuracy"
 # What no model of language has a part in, what the base says, and what SAFE says of which input.
 _ARMS = {
-    "chance": ("chance", "full"),
-    "majority": ("majority", "full"),
-    "shortcut": ("shortcut", "full"),
-    "at one level": ("shortcut-normalised", "full"),
-    "probe": ("probe", "full"),
+    "chance": (CHANCE, "full"),
+    "majority": (MAJORITY, "full"),
+    "shortcut": (SHORTCUT, "full"),
+    "at one level": (NORMALISED, "full"),
+    "probe": (PROBE, "full"),
     "base": (BASE, "full"),
     "SAFE": (SAFE, "full"),
     "always on": (TWIN, "full"),

@@ -58,8 +58,8 @@ def load_weights(tower: Any, file: Path) -> None:
     """
     try:
         found = torch.load(file, map_location="cpu", weights_only=True)
-        tower.load_state_dict(renamed(found, len(tower.encoder.blocks)), strict=False)
-        missing = set(tower.state_dict()) - set(renamed(found, len(tower.encoder.blocks)))
+        weights = renamed(found, len(tower.encoder.blocks))
+        missing = tower.load_state_dict(weights, strict=False).missing_keys
     except Exception as error:  # a damaged or hostile file fails in many ways
         said = " ".join(str(error).split())[:_LONGEST_REASON]
         raise InputError(f"{file}: does not hold the weights of EfficientNet-lite0: {said}") from None

@@ -38,7 +38,7 @@ def teach_to_see(model: Any, lessons: Lessons, recipe: Recipe, seed: int) -> Non
             for head, targets in zip(heads, (lessons.colours, lessons.shapes), strict=True)
         ]
         rate = recipe.learning_rate * rate_at(step, recipe.vision_steps, warm_up=WARM_UP_STEPS)
-        _learn(optimizer, torch.stack(losses).sum(), rate)
+        learn(optimizer, torch.stack(losses).sum(), rate)
 
 
 def teach_to_answer(model: Any, processor: Any, lessons: Lessons, recipe: Recipe, seed: int) -> None:
@@ -54,7 +54,7 @@ def teach_to_answer(model: Any, processor: Any, lessons: Lessons, recipe: Recipe
     for step in bar:
         batch = loader.batch(lessons, recipe, rng)
         loss = answer_loss(model, batch, cells[batch.pictures])
-        _learn(
+        learn(
             optimizer,
             loss,
             recipe.learning_rate * rate_at(step, recipe.language_steps, warm_up=WARM_UP_STEPS),
@@ -87,7 +87,8 @@ def _optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     return torch.optim.AdamW(parameters, betas=(0.9, 0.95))
 
 
-def _learn(optimizer: torch.optim.Optimizer, loss: Float[Tensor, ""], learning_rate: float) -> None:
+def learn(optimizer: torch.optim.Optimizer, loss: Float[Tensor, ""], learning_rate: float) -> None:
+    """Take one step down the gradient of a loss, clipped to MAX_GRADIENT_NORM."""
     (group,) = optimizer.param_groups
     group["lr"] = learning_rate
     optimizer.zero_grad()
